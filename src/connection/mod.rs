@@ -1,0 +1,1 @@
+//! One connection: handshake, two ARQ halves, close.

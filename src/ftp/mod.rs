@@ -1,0 +1,1 @@
+//! The file session: upload and download over any reliable byte stream.

@@ -1,0 +1,1 @@
+//! Bytes by number, in memory that the caller owns.

@@ -1,0 +1,1 @@
+//! Framing, packets, options: bytes to values and back, without state.
