@@ -1,0 +1,144 @@
+//! Round-trip time and retransmission timeout (RFC 6298).
+
+use super::Jitter;
+use crate::{Duration, Instant};
+
+/// The timeout before the first sample (RFC 6298 §2.1).
+const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// The clock granularity G, which also is what is added to SRTT at least. RFC 6298 §2.4 would round the timeout up to 1 s;
+/// its purpose there, delayed acknowledgements of an unknown peer, is known here.
+const GRANULARITY: Duration = Duration::from_millis(1);
+/// The timeout is lengthened by up to this share of itself (as a shift: 1/16), so that peers that lost their datagrams
+/// together do not repeat them together.
+const JITTER_SHIFT: u32 = 4;
+
+/// The estimate of the round-trip time, and the retransmission timeout (RTO) that follows from it, by RFC 6298.
+///
+/// Backing off belongs to whoever retransmits: it counts its attempts and asks for the [`deadline`](Self::deadline) of the
+/// next one. A new packet starts at attempt 0 again, which is the reset of RFC 6298 §5.7's note once new data is
+/// acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rtt {
+    /// SRTT and RTTVAR, once there was a sample.
+    smoothed: Option<(Duration, Duration)>,
+    ceiling: Duration,
+    jitter: Jitter,
+}
+
+impl Rtt {
+    /// No sample yet. However often a timeout is doubled, it stays at or below `ceiling` (RFC 6298 §2.5).
+    #[must_use]
+    pub const fn new(ceiling: Duration, jitter: Jitter) -> Self {
+        Self { smoothed: None, ceiling, jitter }
+    }
+
+    /// Takes the round trip of a packet. By Karn's rule (RFC 6298 §3) only that of a packet sent once: otherwise nobody
+    /// knows which transmission was answered.
+    pub fn sample(&mut self, round_trip: Duration) {
+        let r = round_trip.as_micros();
+        let (srtt, rttvar) = match self.smoothed {
+            // §2.2: SRTT <- R, RTTVAR <- R/2
+            None => (r, r / 2),
+            // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
+            // No overflow: two shares that sum to one of numbers that fit.
+            Some((srtt, rttvar)) => {
+                let (srtt, rttvar) = (srtt.as_micros(), rttvar.as_micros());
+                (srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4)
+            }
+        };
+        self.smoothed = Some((Duration::from_micros(srtt), Duration::from_micros(rttvar)));
+    }
+
+    /// The smoothed round-trip time (SRTT); `None` before the first sample.
+    #[must_use]
+    pub fn srtt(&self) -> Option<Duration> {
+        self.smoothed.map(|(srtt, _)| srtt)
+    }
+
+    /// The retransmission timeout without any backing off: SRTT + max(G, 4·RTTVAR), at most the ceiling.
+    #[must_use]
+    pub fn rto(&self) -> Duration {
+        let rto = match self.smoothed {
+            None => INITIAL_RTO,
+            Some((srtt, rttvar)) => srtt.saturating_add(rttvar.saturating_mul(4).max(GRANULARITY)),
+        };
+        rto.min(self.ceiling)
+    }
+
+    /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
+    /// (RFC 6298 §5.5), at most the ceiling and `limit`, and a jitter on top.
+    pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
+        let factor = 1_u64.checked_shl(attempt.into()).unwrap_or(u64::MAX);
+        let interval = self.rto().saturating_mul(factor).min(self.ceiling).min(limit);
+        let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
+        now + interval.saturating_add(Duration::from_micros(jitter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn rtt() -> Rtt {
+        Rtt::new(Duration::from_secs(60), Jitter::new(1))
+    }
+
+    #[test]
+    fn rfc6298_2_1_one_second_before_the_first_sample() {
+        assert_eq!(rtt().rto(), Duration::from_secs(1));
+        assert_eq!(rtt().srtt(), None);
+    }
+
+    #[test]
+    fn rfc6298_2_2_first_sample() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        assert_eq!(rtt.srtt(), Some(ms(100)));
+        assert_eq!(rtt.rto(), ms(300)); // 100 + 4 × 50
+    }
+
+    #[test]
+    fn rfc6298_2_3_later_samples() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        rtt.sample(ms(180));
+        // RTTVAR = 3/4 × 50 + 1/4 × 80 = 57.5; SRTT = 7/8 × 100 + 1/8 × 180 = 110
+        assert_eq!(rtt.srtt(), Some(ms(110)));
+        assert_eq!(rtt.rto(), ms(110 + 230));
+    }
+
+    #[test]
+    fn rfc6298_2_3_a_steady_path_ends_at_srtt_plus_the_granularity() {
+        let mut rtt = rtt();
+        for _ in 0..100 {
+            rtt.sample(ms(80));
+        }
+        assert_eq!(rtt.rto(), ms(81));
+    }
+
+    #[test]
+    fn rfc6298_2_5_and_5_5_doubles_up_to_the_ceiling() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        for (attempt, expected) in
+            [(0, 300), (1, 600), (2, 1_200), (7, 38_400), (8, 60_000), (63, 60_000), (255, 60_000)]
+        {
+            let deadline = rtt.deadline(Instant::ZERO, attempt, Duration::MAX).saturating_since(Instant::ZERO);
+            assert!(deadline >= ms(expected) && deadline <= ms(expected + expected / 16), "{attempt}: {deadline}");
+        }
+        assert!(rtt.deadline(Instant::ZERO, 9, ms(320)) <= Instant::from_millis(340));
+    }
+
+    #[test]
+    fn absurd_samples_do_not_overflow() {
+        let mut rtt = rtt();
+        for sample in [Duration::MAX, Duration::ZERO, Duration::MAX, Duration::MAX, Duration::ZERO] {
+            rtt.sample(sample);
+            assert!(rtt.rto() <= Duration::from_secs(60));
+        }
+    }
+}

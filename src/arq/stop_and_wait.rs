@@ -1,0 +1,257 @@
+//! Stop-and-wait: one INFO outstanding in each direction.
+//!
+//! ```text
+//! sender                                              receiver
+//!
+//!        next_info                 ACK base             INFO next, room: keep, acknowledge, next + 1
+//!  IDLE ----------> OUTSTANDING ----------> IDLE        INFO next, no room: drop
+//!                    |      ^               base + 1    INFO before next: acknowledge again
+//!            timeout |      | next_info                 INFO elsewhere: drop
+//!                    v      | (same number)
+//!                     OVERDUE ---- ACK base --> IDLE
+//! ```
+//!
+//! The throughput is one body for each round trip; it needs room for one body in each direction.
+
+use super::{Acknowledged, Arq, Arrival, PendingAcks, Rtt};
+use crate::{Duration, Instant, Seq};
+
+/// Stop-and-wait, both halves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct StopAndWait {
+    base: Seq,
+    flight: Flight,
+    next: Seq,
+    /// How many numbers before `next` have been received, as far as it matters: a number further back was never received,
+    /// whatever it looks like modulo 2^32.
+    received: u32,
+    acks: PendingAcks,
+}
+
+/// What is known of INFO `base`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+enum Flight {
+    /// Not sent yet.
+    #[default]
+    Idle,
+    /// Sent, and to be repeated at `deadline`.
+    Outstanding { sent_at: Instant, retransmissions: u8, deadline: Instant },
+    /// Not acknowledged in time: to be repeated now.
+    Overdue { retransmissions: u8 },
+}
+
+/// The furthest that numbers can lie back and still be told from those ahead.
+const HALF_CIRCLE: u32 = 1 << 31;
+
+impl StopAndWait {
+    /// Both directions at number 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Arq for StopAndWait {
+    fn base(&self) -> Seq {
+        self.base
+    }
+
+    fn next_info(&self, end: Seq) -> Option<Seq> {
+        match self.flight {
+            Flight::Idle => (self.base != end).then_some(self.base),
+            Flight::Outstanding { .. } => None,
+            Flight::Overdue { .. } => Some(self.base),
+        }
+    }
+
+    fn on_info_sent(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> bool {
+        if number != self.base {
+            return false;
+        }
+        let retransmissions = match self.flight {
+            Flight::Idle => 0,
+            Flight::Outstanding { retransmissions, .. } | Flight::Overdue { retransmissions } => {
+                retransmissions.saturating_add(1)
+            }
+        };
+        let deadline = rtt.deadline(now, retransmissions, Duration::MAX);
+        self.flight = Flight::Outstanding { sent_at: now, retransmissions, deadline };
+        retransmissions > 0
+    }
+
+    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+        if number.precedes(self.base) {
+            return Acknowledged::Old;
+        }
+        if number != self.base || self.flight == Flight::Idle {
+            return Acknowledged::NeverSent;
+        }
+        if let Flight::Outstanding { sent_at, retransmissions: 0, .. } = self.flight {
+            rtt.sample(now.saturating_since(sent_at));
+        }
+        self.base = self.base.next();
+        self.flight = Flight::Idle;
+        Acknowledged::New
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> bool {
+        match self.flight {
+            Flight::Outstanding { retransmissions, deadline, .. } if deadline <= now => {
+                self.flight = Flight::Overdue { retransmissions };
+                true
+            }
+            Flight::Idle | Flight::Outstanding { .. } | Flight::Overdue { .. } => false,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self.flight {
+            Flight::Outstanding { deadline, .. } => Some(deadline),
+            Flight::Idle | Flight::Overdue { .. } => None,
+        }
+    }
+
+    fn next(&self) -> Seq {
+        self.next
+    }
+
+    fn handle_info(&mut self, number: Seq, room: bool) -> Arrival {
+        if number == self.next {
+            if !room {
+                return Arrival::NoRoom;
+            }
+            self.acks.advance(self.next);
+            self.next = self.next.next();
+            self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
+            return Arrival::Next;
+        }
+        if self.next.distance_from(number) > self.received {
+            return Arrival::BeyondWindow;
+        }
+        // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
+        self.acks.repeat(number, self.next);
+        Arrival::Old
+    }
+
+    fn next_ack(&self) -> Option<Seq> {
+        self.acks.first(self.next)
+    }
+
+    fn on_ack_sent(&mut self, number: Seq) {
+        self.acks.clear(number, self.next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Jitter;
+    use super::*;
+
+    const ONE: Seq = Seq::new(1);
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    fn rtt() -> Rtt {
+        Rtt::new(Duration::from_secs(60), Jitter::new(0))
+    }
+
+    #[test]
+    fn one_info_outstanding_then_the_next() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        assert_eq!(arq.next_info(Seq::ZERO), None, "nothing has a body");
+        assert_eq!(arq.next_info(ONE.next()), Some(Seq::ZERO));
+        assert!(!arq.on_info_sent(at(0), Seq::ZERO, &mut rtt));
+        assert_eq!(arq.next_info(ONE.next()), None);
+        assert_eq!(arq.handle_ack(at(40), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(rtt.srtt(), Some(Duration::from_millis(40)));
+        assert_eq!(arq.next_info(ONE.next()), Some(ONE));
+    }
+
+    #[test]
+    fn a_timeout_repeats_the_same_number_with_doubled_intervals() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        let mut now = at(0);
+        for doubled in [1_000, 2_000, 4_000] {
+            assert_eq!(arq.next_info(ONE), Some(Seq::ZERO));
+            assert_eq!(arq.on_info_sent(now, Seq::ZERO, &mut rtt), doubled > 1_000);
+            let deadline = arq.poll_timeout().unwrap();
+            let interval = deadline.saturating_since(now).as_millis();
+            assert!((doubled..=doubled + doubled / 16).contains(&interval), "{interval}");
+            assert!(!arq.handle_timeout(deadline - Duration::from_micros(1)));
+            assert!(arq.handle_timeout(deadline));
+            assert!(!arq.handle_timeout(deadline), "once");
+            assert_eq!(arq.poll_timeout(), None);
+            now = deadline;
+        }
+    }
+
+    #[test]
+    fn karn_no_sample_of_what_was_sent_twice() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
+        let deadline = arq.poll_timeout().unwrap();
+        arq.handle_timeout(deadline);
+        arq.on_info_sent(deadline, Seq::ZERO, &mut rtt);
+        assert_eq!(arq.handle_ack(deadline, Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(rtt.srtt(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_counts_even_when_the_timer_has_just_expired() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
+        arq.handle_timeout(arq.poll_timeout().unwrap());
+        assert_eq!(arq.handle_ack(at(2_000), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.next_info(ONE), None);
+    }
+
+    #[test]
+    fn other_acknowledgements_are_told_apart_and_change_nothing() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        assert_eq!(arq.handle_ack(at(0), Seq::ZERO, &mut rtt), Acknowledged::NeverSent);
+        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
+        arq.handle_ack(at(1), Seq::ZERO, &mut rtt);
+        arq.on_info_sent(at(1), ONE, &mut rtt);
+        let before = arq.clone();
+        assert_eq!(arq.handle_ack(at(2), Seq::ZERO, &mut rtt), Acknowledged::Old);
+        assert_eq!(arq.handle_ack(at(2), Seq::new(2), &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(arq, before);
+    }
+
+    #[test]
+    fn the_receiver_acknowledges_what_it_keeps_and_what_it_kept() {
+        let mut arq = StopAndWait::new();
+        assert_eq!(arq.handle_info(Seq::ZERO, false), Arrival::NoRoom);
+        assert_eq!(arq.handle_info(ONE, true), Arrival::BeyondWindow);
+        assert_eq!(arq.next_ack(), None);
+        assert_eq!(arq.handle_info(Seq::ZERO, true), Arrival::Next);
+        assert_eq!(arq.next_ack(), Some(Seq::ZERO));
+        arq.on_ack_sent(Seq::ZERO);
+        assert_eq!(arq.handle_info(Seq::ZERO, false), Arrival::Old);
+        assert_eq!(arq.next_ack(), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
+    }
+
+    #[test]
+    fn a_number_before_the_first_was_never_received() {
+        let mut arq = StopAndWait::new();
+        arq.handle_info(Seq::ZERO, true);
+        arq.on_ack_sent(Seq::ZERO);
+        assert_eq!(arq.handle_info(Seq::new(u32::MAX), true), Arrival::BeyondWindow);
+        assert_eq!(arq.next_ack(), None);
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let last = Seq::new(u32::MAX);
+        let (mut arq, mut rtt) = (StopAndWait { base: last, next: last, received: 9, ..StopAndWait::new() }, rtt());
+        arq.on_info_sent(at(0), last, &mut rtt);
+        assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.base(), Seq::ZERO);
+        assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::Old);
+        assert_eq!(arq.handle_info(last, true), Arrival::Next);
+        assert_eq!(arq.next(), Seq::ZERO);
+        assert_eq!(arq.handle_info(last, true), Arrival::Old);
+    }
+}

@@ -1,0 +1,156 @@
+//! What has arrived and is not yet read.
+
+use super::ring::Ring;
+use super::{RecvStore, StoreError};
+use crate::Seq;
+
+/// A [`RecvStore`]: a ring of slots over lent memory. See [`slot_bytes`](super::slot_bytes) for how much that takes.
+///
+/// A body that is partly read keeps its slot. One slot is enough for stop-and-wait; a second one lets the next body arrive
+/// while the first is unread.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RecvSlots<M> {
+    /// Its base is the oldest unread body.
+    ring: Ring<M>,
+    /// Bodies before this number may be read.
+    next: Seq,
+    /// How much of the oldest unread body has been read.
+    read: usize,
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
+    /// As many slots for bodies of up to `segment` bytes as fit into `memory`.
+    ///
+    /// # Errors
+    ///
+    /// If not even one fits, or `segment` is 0.
+    pub fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
+        Ok(Self { ring: Ring::new(memory, segment)?, next: Seq::ZERO, read: 0 })
+    }
+
+    /// Forgets the bodies that are read to their end, empty ones included. Each is passed once.
+    fn forget_read(&mut self) {
+        while self.ring.base() != self.next && self.ring.body(self.ring.base()).len() <= self.read {
+            self.ring.forget(1);
+            self.read = 0;
+        }
+    }
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
+    fn segment(&self) -> usize {
+        self.ring.segment()
+    }
+
+    fn has_room(&self, number: Seq) -> bool {
+        number.distance_from(self.ring.base()) < self.ring.slots()
+    }
+
+    fn put(&mut self, number: Seq, body: &[u8]) {
+        let (Some(room), Ok(length)) = (self.ring.room(number).get_mut(..body.len()), u16::try_from(body.len())) else {
+            return;
+        };
+        room.copy_from_slice(body);
+        self.ring.set_length(number, length);
+    }
+
+    fn deliver(&mut self, next: Seq) {
+        if next.distance_from(self.ring.base()) <= self.ring.slots() {
+            self.next = next;
+            self.forget_read();
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        if self.ring.base() == self.next {
+            return &[];
+        }
+        self.ring.body(self.ring.base()).get(self.read..).unwrap_or_default()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.read += count.min(self.chunk().len());
+        self.forget_read();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::slot_bytes;
+    use super::*;
+
+    fn slots(count: usize) -> RecvSlots<std::vec::Vec<u8>> {
+        RecvSlots::new(std::vec![0xEE; count * slot_bytes(4)], 4).unwrap()
+    }
+
+    #[test]
+    fn what_is_delivered_is_read_in_order() {
+        let mut store = slots(3);
+        store.put(Seq::new(1), b"cd");
+        assert_eq!(store.chunk(), b"", "nothing was delivered");
+        store.put(Seq::ZERO, b"ab");
+        store.deliver(Seq::new(2));
+        assert_eq!(store.chunk(), b"ab");
+        store.consume(1);
+        assert_eq!(store.chunk(), b"b");
+        store.consume(100);
+        assert_eq!(store.chunk(), b"cd");
+        store.consume(2);
+        assert_eq!(store.chunk(), b"");
+    }
+
+    #[test]
+    fn a_slot_is_free_again_once_its_body_is_read_to_the_end() {
+        let mut store = slots(1);
+        store.put(Seq::ZERO, b"ab");
+        store.deliver(Seq::new(1));
+        store.consume(1);
+        assert!(!store.has_room(Seq::new(1)));
+        store.consume(1);
+        assert!(store.has_room(Seq::new(1)));
+    }
+
+    #[test]
+    fn empty_bodies_need_no_reading() {
+        let mut store = slots(2);
+        store.put(Seq::ZERO, b"");
+        store.deliver(Seq::new(1));
+        assert!(store.has_room(Seq::new(2)), "the empty one is gone");
+        store.put(Seq::new(1), b"x");
+        store.put(Seq::new(2), b"");
+        store.deliver(Seq::new(3));
+        store.consume(1);
+        assert_eq!(store.chunk(), b"");
+        assert!(store.has_room(Seq::new(4)));
+    }
+
+    #[test]
+    fn too_much_changes_nothing() {
+        let mut store = slots(1);
+        store.put(Seq::ZERO, b"abcde");
+        store.put(Seq::new(1), b"a");
+        store.put(Seq::ZERO, b"ok");
+        store.deliver(Seq::new(9));
+        assert_eq!(store.chunk(), b"");
+        store.deliver(Seq::new(1));
+        assert_eq!(store.chunk(), b"ok");
+    }
+
+    #[test]
+    fn the_ring_wraps_with_the_numbers() {
+        let mut store = slots(3);
+        for number in 0..20_u8 {
+            let seq = Seq::new(number.into());
+            store.put(seq, &[number; 3]);
+            store.deliver(seq.next());
+            assert_eq!(store.chunk(), [number; 3]);
+            store.consume(3);
+        }
+    }
+
+    #[test]
+    fn memory_that_holds_no_slot_is_refused() {
+        assert_eq!(RecvSlots::new([0; 5], 4).unwrap_err(), StoreError::TooSmall { needed: 6, available: 5 });
+        assert_eq!(RecvSlots::new([0; 5], 0).unwrap_err(), StoreError::EmptySegment);
+    }
+}

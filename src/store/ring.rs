@@ -1,0 +1,100 @@
+//! A ring of equal slots over lent memory.
+
+use super::StoreError;
+use crate::Seq;
+use core::ops::Range;
+
+/// The length of a body stands in front of it.
+const LENGTH_BYTES: usize = size_of::<u16>();
+
+/// How many bytes of memory a slot for bodies of up to `segment` bytes takes.
+#[must_use]
+pub const fn slot_bytes(segment: u16) -> usize {
+    LENGTH_BYTES + segment as usize
+}
+
+/// Slots for consecutive numbers, from `base` on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ring<M> {
+    memory: M,
+    slot_bytes: usize,
+    slots: u32,
+    /// The slot of `base`.
+    head: u32,
+    base: Seq,
+}
+
+impl<M: AsRef<[u8]>> Ring<M> {
+    pub(super) fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
+        if segment == 0 {
+            return Err(StoreError::EmptySegment);
+        }
+        let (needed, available) = (slot_bytes(segment), memory.as_ref().len());
+        // A window stays below 2^31 (serial number arithmetic).
+        let slots = u32::try_from(available / needed).unwrap_or(u32::MAX).min((1 << 31) - 1);
+        if slots == 0 {
+            return Err(StoreError::TooSmall { needed, available });
+        }
+        Ok(Self { memory, slot_bytes: needed, slots, head: 0, base: Seq::ZERO })
+    }
+
+    pub(super) const fn segment(&self) -> usize {
+        self.slot_bytes - LENGTH_BYTES
+    }
+
+    pub(super) const fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// The number of the oldest slot.
+    pub(super) const fn base(&self) -> Seq {
+        self.base
+    }
+
+    /// The body with this number. The caller knows that there is one: of any other, what is there.
+    pub(super) fn body(&self, number: Seq) -> &[u8] {
+        let slot = self.slot(number).and_then(|range| self.memory.as_ref().get(range));
+        let Some((length, body)) = slot.and_then(|slot| slot.split_first_chunk()) else { return &[] };
+        body.get(..u16::from_le_bytes(*length).into()).unwrap_or_default()
+    }
+
+    /// Forgets the `count` oldest slots, at most all.
+    pub(super) fn forget(&mut self, count: u32) {
+        let count = count.min(self.slots);
+        self.base = self.base.add(count);
+        self.head = self.index(count);
+    }
+
+    /// The index of the slot `ahead` of the oldest, `ahead` being at most all slots.
+    const fn index(&self, ahead: u32) -> u32 {
+        // Both are below 2^31: nothing overflows.
+        let index = self.head + ahead;
+        if index >= self.slots { index - self.slots } else { index }
+    }
+
+    /// Where the slot with this number lies in memory.
+    fn slot(&self, number: Seq) -> Option<Range<usize>> {
+        let ahead = number.distance_from(self.base);
+        if ahead >= self.slots {
+            return None;
+        }
+        let start = usize::try_from(self.index(ahead)).ok()? * self.slot_bytes;
+        Some(start..start + self.slot_bytes)
+    }
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
+    /// The whole room for the body with this number; empty if it has no slot.
+    pub(super) fn room(&mut self, number: Seq) -> &mut [u8] {
+        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+        slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
+    }
+
+    /// Says how long the body with this number is.
+    pub(super) fn set_length(&mut self, number: Seq, length: u16) {
+        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+        if let Some(field) = slot.and_then(|slot| slot.first_chunk_mut()) {
+            *field = length.to_le_bytes();
+        }
+    }
+}
