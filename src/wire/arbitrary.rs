@@ -1,0 +1,55 @@
+//! Packets out of the bytes of a fuzzer: only such that have a form on the wire, in every framing that is not base mode only.
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+
+use super::packet::PacketType;
+use super::{MAX_BITMAP, MAX_COOKIE, Options, Packet, Sack};
+use crate::Seq;
+
+/// The most bytes taken for a body, padding or list of options: enough for any datagram on a link of 1,500 bytes.
+const MAX_SLICE: usize = 1_500;
+
+impl<'a> Arbitrary<'a> for Options<'a> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        slice(u, 0, MAX_SLICE).map(Options::longest_in)
+    }
+}
+
+impl<'a> Arbitrary<'a> for Sack<'a> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        Ok(Self {
+            next: u.arbitrary()?,
+            window: u.arbitrary()?,
+            latest: u.arbitrary()?,
+            delay: u.arbitrary()?,
+            base: u.arbitrary()?,
+            bitmap: slice(u, 0, MAX_BITMAP)?,
+        })
+    }
+}
+
+impl<'a> Arbitrary<'a> for Packet<'a> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let code = u.int_in_range(0..=PacketType::Echo.code())?;
+        let packet_type = PacketType::from_code(code).ok_or(arbitrary::Error::IncorrectFormat)?;
+        Ok(match packet_type {
+            PacketType::Connect => Self::Connect(u.arbitrary()?),
+            PacketType::ConnAck => Self::ConnAck(u.arbitrary()?),
+            PacketType::Info => Self::Info { number: Seq::arbitrary(u)?, body: slice(u, 0, MAX_SLICE)? },
+            PacketType::Ack => Self::Ack { number: u.arbitrary()? },
+            PacketType::Fin => Self::Fin,
+            PacketType::FinAck => Self::FinAck,
+            PacketType::Sack => Self::Sack(u.arbitrary()?),
+            PacketType::Retry => Self::Retry { cookie: slice(u, 1, MAX_COOKIE)? },
+            PacketType::Reset => Self::Reset { code: u.arbitrary()? },
+            PacketType::Probe => Self::Probe { nonce: u.arbitrary()?, padding: slice(u, 0, MAX_SLICE)? },
+            PacketType::Echo => Self::Echo { nonce: u.arbitrary()? },
+        })
+    }
+}
+
+/// `min` to `max` bytes of the input itself.
+fn slice<'a>(u: &mut Unstructured<'a>, min: usize, max: usize) -> Result<&'a [u8]> {
+    let len = u.int_in_range(min..=max)?.min(u.len().max(min));
+    u.bytes(len)
+}

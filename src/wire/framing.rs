@@ -1,0 +1,131 @@
+//! What stands before the fields of every packet.
+
+use super::packet::PacketType;
+use super::{FramingError, MAX_DATAGRAM, Tag};
+
+/// How the datagrams of *one direction* are framed: a prefix of 1 to 8 bytes, the value of the first type, and which packets
+/// exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Framing {
+    /// Zero after the first `prefix_len` bytes.
+    prefix: [u8; 8],
+    /// 1 to 8.
+    prefix_len: usize,
+    first_type: u8,
+    base_only: bool,
+}
+
+impl Framing {
+    /// The prefix `RDT1`, types from `00`.
+    pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00, base_only: false };
+
+    /// The prefix `ROSTOV` and types `'0'` to `'5'` in ASCII: base mode only, and never an option.
+    pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: b'0', base_only: true };
+
+    /// Like [`Framing::NOTE`], with the application's own prefix. An own prefix keeps two applications apart that share a
+    /// port or a radio channel.
+    ///
+    /// # Errors
+    ///
+    /// The prefix does not have 1 to 8 bytes.
+    pub fn with_prefix(prefix: &[u8]) -> Result<Self, FramingError> {
+        let len = prefix.len();
+        let mut padded = [0; 8];
+        match padded.get_mut(..len) {
+            Some(place) if !place.is_empty() => place.copy_from_slice(prefix),
+            Some(_) | None => return Err(FramingError { len }),
+        }
+        Ok(Self { prefix: padded, prefix_len: len, first_type: 0x00, base_only: false })
+    }
+
+    /// Extended mode: what goes to the side that chose `tag`. Types from `00`.
+    #[must_use]
+    pub const fn tagged(tag: Tag) -> Self {
+        Self { prefix: *tag.as_bytes(), prefix_len: Tag::LEN, first_type: 0x00, base_only: false }
+    }
+
+    /// The bytes that every datagram starts with.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8] {
+        self.prefix.get(..self.prefix_len).unwrap_or(&self.prefix)
+    }
+
+    /// Whether only the packets of base mode exist, and no options.
+    #[must_use]
+    pub const fn is_base_only(&self) -> bool {
+        self.base_only
+    }
+
+    /// How many bytes stand before the fields: prefix and type.
+    #[must_use]
+    pub const fn header_len(&self) -> usize {
+        self.prefix_len.saturating_add(1)
+    }
+
+    /// How many bytes of an INFO stand before its body.
+    #[must_use]
+    pub const fn info_header_len(&self) -> usize {
+        self.header_len().saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
+    }
+
+    /// The largest body of an INFO: what is left of [`MAX_DATAGRAM`].
+    #[must_use]
+    pub const fn max_body_len(&self) -> usize {
+        MAX_DATAGRAM.saturating_sub(self.info_header_len())
+    }
+
+    /// The byte on the wire for `packet_type`.
+    pub(super) const fn type_byte(&self, packet_type: PacketType) -> u8 {
+        self.first_type.wrapping_add(packet_type.code())
+    }
+
+    /// The type that `byte` stands for, if this framing has it.
+    pub(super) fn packet_type(&self, byte: u8) -> Option<PacketType> {
+        let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type))?;
+        self.has(packet_type).then_some(packet_type)
+    }
+
+    pub(super) const fn has(&self, packet_type: PacketType) -> bool {
+        !self.base_only || packet_type.is_in_base_mode()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profiles_have_their_prefix_and_header() {
+        assert_eq!(Framing::NOTE.prefix(), b"RDT1");
+        assert_eq!(Framing::NOTE.info_header_len(), 11);
+        assert!(!Framing::NOTE.is_base_only());
+        assert_eq!(Framing::ROSTOV.prefix(), b"ROSTOV");
+        assert_eq!(Framing::ROSTOV.info_header_len(), 13);
+        assert_eq!(Framing::ROSTOV.max_body_len(), 65_494);
+        assert!(Framing::ROSTOV.is_base_only());
+        let tagged = Framing::tagged(Tag::new(*b"12345678"));
+        assert_eq!(tagged.prefix(), b"12345678");
+        assert_eq!(tagged.info_header_len(), 15);
+    }
+
+    #[test]
+    fn a_prefix_has_one_to_eight_bytes() {
+        assert_eq!(Framing::with_prefix(b"RDT1"), Ok(Framing::NOTE));
+        assert_eq!(Framing::with_prefix(b"x").unwrap().prefix(), b"x");
+        assert_eq!(Framing::with_prefix(b"12345678").unwrap().prefix(), b"12345678");
+        assert_eq!(Framing::with_prefix(b""), Err(FramingError { len: 0 }));
+        assert_eq!(Framing::with_prefix(b"123456789"), Err(FramingError { len: 9 }));
+    }
+
+    #[test]
+    fn types_start_where_the_profile_says() {
+        assert_eq!(Framing::NOTE.type_byte(PacketType::Echo), 10);
+        assert_eq!(Framing::NOTE.packet_type(10), Some(PacketType::Echo));
+        assert_eq!(Framing::NOTE.packet_type(11), None);
+        assert_eq!(Framing::ROSTOV.type_byte(PacketType::FinAck), b'5');
+        assert_eq!(Framing::ROSTOV.packet_type(b'5'), Some(PacketType::FinAck));
+        assert_eq!(Framing::ROSTOV.packet_type(b'6'), None);
+        assert_eq!(Framing::ROSTOV.packet_type(b'0' - 1), None);
+        assert_eq!(Framing::ROSTOV.packet_type(0), None);
+    }
+}

@@ -1,0 +1,272 @@
+//! The options of CONNECT and CONNACK, read.
+
+use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag};
+
+/// The kinds of options that this crate knows, as they stand on the wire.
+pub mod option_kind {
+    /// 8 bytes: "prefix what you send me with this".
+    pub const TAG: u8 = 1;
+    /// u16: the largest INFO body that its sender accepts.
+    pub const SEGMENT: u8 = 2;
+    /// u32: the receive window of its sender, in packets.
+    pub const WINDOW: u8 = 3;
+    /// 1 to 64 bytes: what RETRY gave.
+    pub const COOKIE: u8 = 4;
+    /// u32: the idle limit of its sender, in milliseconds.
+    pub const IDLE: u8 = 5;
+    /// Anything; ignored.
+    pub const PADDING: u8 = 6;
+}
+
+/// The list of options of a CONNECT or CONNACK: a view over bytes that have been checked, unknown kinds included.
+///
+/// Each kind occurs at most once, so that a list has at most 256 options and looking one up takes a bounded time.
+/// [`OptionsWriter`](super::OptionsWriter) builds one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Options<'a>(&'a [u8]);
+
+impl<'a> Options<'a> {
+    /// No options.
+    pub const NONE: Self = Self(&[]);
+
+    /// The list that `bytes` are.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Options`]: the list ends inside an option, has a kind twice, or an option that this crate knows has a
+    /// value that is not allowed.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut kinds = KindSet::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (kind, value, after) = split_first(rest).ok_or(DecodeError::Options)?;
+            if !kinds.insert(kind) || !is_allowed(kind, value) {
+                return Err(DecodeError::Options);
+            }
+            rest = after;
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The list as it stands on the wire.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Whether there are no options.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// TAG: what its sender wants to see before everything sent to it.
+    #[must_use]
+    pub fn tag(&self) -> Option<Tag> {
+        self.array(option_kind::TAG).map(Tag::new)
+    }
+
+    /// SEGMENT: the largest INFO body that its sender accepts, at least 64. Absent it means 1,200.
+    #[must_use]
+    pub fn segment(&self) -> Option<u16> {
+        self.array(option_kind::SEGMENT).map(u16::from_be_bytes)
+    }
+
+    /// WINDOW: the receive window of its sender at the start, in packets, 1 to 2^31 − 1. Absent it means 1.
+    #[must_use]
+    pub fn window(&self) -> Option<u32> {
+        self.array(option_kind::WINDOW).map(u32::from_be_bytes)
+    }
+
+    /// COOKIE: what RETRY gave, 1 to 64 bytes.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&'a [u8]> {
+        self.value(option_kind::COOKIE)
+    }
+
+    /// IDLE: the idle limit of its sender in milliseconds. What is below 1,000 on the wire counts as 1,000.
+    #[must_use]
+    pub fn idle_ms(&self) -> Option<u32> {
+        self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(1_000))
+    }
+
+    /// The value of the option of this kind, known or not.
+    #[must_use]
+    pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
+        self.iter().find_map(|(found, value)| (found == kind).then_some(value))
+    }
+
+    /// All options in their order: kind and value.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let (kind, value, after) = split_first(rest)?;
+            rest = after;
+            Some((kind, value))
+        })
+    }
+
+    fn array<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
+        self.value(kind)?.try_into().ok()
+    }
+
+    /// The start of `bytes` up to the first option that [`Options::parse`] would refuse.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn longest_in(bytes: &'a [u8]) -> Self {
+        let mut kinds = KindSet::default();
+        let mut rest = bytes;
+        while let Some((kind, value, after)) = split_first(rest) {
+            if !kinds.insert(kind) || !is_allowed(kind, value) {
+                break;
+            }
+            rest = after;
+        }
+        Self(bytes.strip_suffix(rest).unwrap_or_default())
+    }
+
+    /// A list that is known to be valid.
+    pub(super) const fn of_checked(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Kind and value of the first option, and what comes after it.
+fn split_first(list: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[kind, length], rest) = list.split_first_chunk()?;
+    let (value, after) = rest.split_at_checked(usize::from(length))?;
+    Some((kind, value, after))
+}
+
+/// Whether an option of this kind may have this value.
+pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
+    match kind {
+        option_kind::TAG => value.len() == Tag::LEN,
+        option_kind::SEGMENT => value.try_into().is_ok_and(|bytes| u16::from_be_bytes(bytes) >= MIN_SEGMENT),
+        option_kind::WINDOW => {
+            value.try_into().is_ok_and(|bytes| (1..=MAX_WINDOW).contains(&u32::from_be_bytes(bytes)))
+        }
+        option_kind::COOKIE => (1..=MAX_COOKIE).contains(&value.len()),
+        option_kind::IDLE => value.len() == size_of::<u32>(),
+        option_kind::PADDING | 0 | 7.. => true,
+    }
+}
+
+/// A set of kinds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KindSet {
+    low: u128,
+    high: u128,
+}
+
+impl KindSet {
+    /// Adds `kind`; false if it is in the set already.
+    pub(super) fn insert(&mut self, kind: u8) -> bool {
+        let half = if kind < 128 { &mut self.low } else { &mut self.high };
+        let bit = 1_u128.wrapping_shl(u32::from(kind));
+        let is_new = *half & bit == 0;
+        *half |= bit;
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    const REFUSED: Result<Options<'static>, DecodeError> = Err(DecodeError::Options);
+
+    #[test]
+    fn every_option_is_read() {
+        let list = [
+            &[1, 8, 1, 2, 3, 4, 5, 6, 7, 8][..],
+            &[2, 2, 0x04, 0xb0],
+            &[3, 4, 0, 1, 0, 0],
+            &[4, 3, 0xc0, 0x0c, 0x1e],
+            &[5, 4, 0, 0, 0x75, 0x30],
+            &[6, 2, 0, 0],
+        ]
+        .concat();
+        let options = Options::parse(&list).unwrap();
+        assert_eq!(options.tag(), Some(Tag::new([1, 2, 3, 4, 5, 6, 7, 8])));
+        assert_eq!(options.segment(), Some(1_200));
+        assert_eq!(options.window(), Some(65_536));
+        assert_eq!(options.cookie(), Some(&[0xc0, 0x0c, 0x1e][..]));
+        assert_eq!(options.idle_ms(), Some(30_000));
+        assert_eq!(options.value(option_kind::PADDING), Some(&[0, 0][..]));
+        assert_eq!(options.as_bytes(), list);
+    }
+
+    #[test]
+    fn an_empty_list_has_nothing() {
+        assert_eq!(Options::parse(&[]), Ok(Options::NONE));
+        assert!(Options::NONE.is_empty());
+        assert_eq!(Options::NONE.tag(), None);
+        assert_eq!(Options::NONE.iter().next(), None);
+    }
+
+    #[test]
+    fn unknown_kinds_are_skipped_and_kept() {
+        let list = [0, 0, 200, 1, 9, 2, 2, 0, 64, 7, 3, 1, 2, 3];
+        let options = Options::parse(&list).unwrap();
+        assert_eq!(options.segment(), Some(64));
+        let all: Vec<_> = options.iter().collect();
+        assert_eq!(all, [(0, &[][..]), (200, &[9]), (2, &[0, 64]), (7, &[1, 2, 3])]);
+    }
+
+    #[test]
+    fn a_list_that_ends_inside_an_option_is_refused() {
+        assert_eq!(Options::parse(&[6]), REFUSED);
+        assert_eq!(Options::parse(&[6, 1]), REFUSED);
+        assert_eq!(Options::parse(&[6, 3, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[6, 0, 2]), REFUSED);
+    }
+
+    #[test]
+    fn a_kind_twice_is_refused() {
+        assert_eq!(Options::parse(&[2, 2, 4, 0, 2, 2, 4, 0]), REFUSED);
+        assert_eq!(Options::parse(&[6, 0, 6, 0]), REFUSED);
+        assert_eq!(Options::parse(&[200, 0, 72, 0, 200, 0]), REFUSED);
+        assert!(Options::parse(&[200, 0, 72, 0]).is_ok());
+    }
+
+    #[test]
+    fn values_outside_the_table_are_refused() {
+        assert_eq!(Options::parse(&[1, 7, 0, 0, 0, 0, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[2, 2, 0, 63]), REFUSED);
+        assert_eq!(Options::parse(&[2, 1, 64]), REFUSED);
+        assert_eq!(Options::parse(&[2, 3, 0, 4, 0]), REFUSED);
+        assert_eq!(Options::parse(&[3, 4, 0, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[3, 4, 0x80, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[3, 2, 0, 1]), REFUSED);
+        assert_eq!(Options::parse(&[4, 0]), REFUSED);
+        assert_eq!(Options::parse(&[&[4, 65][..], &[1; 65]].concat()), REFUSED);
+        assert_eq!(Options::parse(&[5, 3, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[5, 5, 0, 0, 0, 0, 0]), REFUSED);
+    }
+
+    #[test]
+    fn values_at_the_edge_are_taken() {
+        assert_eq!(Options::parse(&[2, 2, 0, 64]).unwrap().segment(), Some(64));
+        assert_eq!(Options::parse(&[3, 4, 0, 0, 0, 1]).unwrap().window(), Some(1));
+        assert_eq!(Options::parse(&[3, 4, 0x7f, 0xff, 0xff, 0xff]).unwrap().window(), Some(MAX_WINDOW));
+        assert_eq!(Options::parse(&[&[4, 64][..], &[1; 64]].concat()).unwrap().cookie(), Some(&[1; 64][..]));
+        assert!(Options::parse(&[&[6, 255][..], &[1; 255]].concat()).is_ok());
+    }
+
+    #[test]
+    fn an_idle_limit_below_a_second_counts_as_a_second_and_keeps_its_bytes() {
+        let list = [5, 4, 0, 0, 0, 1];
+        let options = Options::parse(&list).unwrap();
+        assert_eq!(options.idle_ms(), Some(1_000));
+        assert_eq!(options.as_bytes(), list);
+    }
+
+    #[test]
+    fn all_256_kinds_fit_into_one_list() {
+        let list: Vec<u8> = (0..=255).filter(|kind| !(1..=5).contains(kind)).flat_map(|kind| [kind, 0]).collect();
+        assert_eq!(Options::parse(&list).unwrap().iter().count(), 251);
+    }
+}

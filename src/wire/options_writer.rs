@@ -1,0 +1,213 @@
+//! The options of CONNECT and CONNACK, written.
+
+use super::encode::Writer;
+use super::options::{KindSet, is_allowed};
+use super::{Options, OptionsError, Tag, option_kind};
+use crate::BufferTooSmall;
+
+/// Builds a list of [`Options`] in memory that the caller lends. 92 bytes hold every kind that this crate knows at its longest,
+/// padding apart.
+///
+/// ```
+/// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag};
+///
+/// let mut list = [0; 128];
+/// let options = OptionsWriter::new(&mut list)
+///     .tag(Tag::new(*b"entropy!"))?
+///     .segment(1_200)?
+///     .window(256)?
+///     .pad_to(MIN_CONNECT - Framing::NOTE.header_len())?
+///     .finish();
+/// assert_eq!(Packet::Connect(options).encoded_len(&Framing::NOTE), MIN_CONNECT);
+/// # Ok::<(), rdt_proto::wire::OptionsError>(())
+/// ```
+#[derive(Debug)]
+pub struct OptionsWriter<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+    kinds: KindSet,
+}
+
+impl<'b> OptionsWriter<'b> {
+    /// An empty list at the start of `buf`.
+    #[must_use]
+    pub fn new(buf: &'b mut [u8]) -> Self {
+        Self { buf, len: 0, kinds: KindSet::default() }
+    }
+
+    /// Adds TAG.
+    ///
+    /// # Errors
+    ///
+    /// The list has a tag, or is full.
+    pub fn tag(self, tag: Tag) -> Result<Self, OptionsError> {
+        self.option(option_kind::TAG, tag.as_bytes())
+    }
+
+    /// Adds SEGMENT: the largest INFO body that we accept.
+    ///
+    /// # Errors
+    ///
+    /// `bytes` is below 64, the list has a segment, or is full.
+    pub fn segment(self, bytes: u16) -> Result<Self, OptionsError> {
+        self.option(option_kind::SEGMENT, &bytes.to_be_bytes())
+    }
+
+    /// Adds WINDOW: our receive window at the start.
+    ///
+    /// # Errors
+    ///
+    /// `packets` is 0 or above 2^31 − 1, the list has a window, or is full.
+    pub fn window(self, packets: u32) -> Result<Self, OptionsError> {
+        self.option(option_kind::WINDOW, &packets.to_be_bytes())
+    }
+
+    /// Adds COOKIE: what RETRY gave.
+    ///
+    /// # Errors
+    ///
+    /// The cookie does not have 1 to 64 bytes, the list has one, or is full.
+    pub fn cookie(self, cookie: &[u8]) -> Result<Self, OptionsError> {
+        self.option(option_kind::COOKIE, cookie)
+    }
+
+    /// Adds IDLE: our idle limit. The peer takes less than 1,000 ms for 1,000 ms.
+    ///
+    /// # Errors
+    ///
+    /// The list has an idle limit, or is full.
+    pub fn idle_ms(self, limit_ms: u32) -> Result<Self, OptionsError> {
+        self.option(option_kind::IDLE, &limit_ms.to_be_bytes())
+    }
+
+    /// Adds PADDING of `len` zeros, which make the list longer by `len` + 2 bytes.
+    ///
+    /// # Errors
+    ///
+    /// `len` is above 255, the list has padding, or is full.
+    pub fn padding(self, len: usize) -> Result<Self, OptionsError> {
+        let zeros = [0; 255];
+        let value = zeros.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
+        self.option(option_kind::PADDING, value)
+    }
+
+    /// Pads the list to at least `len` bytes: not at all when it is that long already, and to one byte more when just one
+    /// byte is missing, since an option takes two.
+    ///
+    /// # Errors
+    ///
+    /// More than 257 bytes are missing, the list has padding, or is full.
+    pub fn pad_to(self, len: usize) -> Result<Self, OptionsError> {
+        match len.saturating_sub(self.len) {
+            0 => Ok(self),
+            missing => self.padding(missing.saturating_sub(2)),
+        }
+    }
+
+    /// Adds an option of any kind, known to this crate or not.
+    ///
+    /// # Errors
+    ///
+    /// The value is longer than 255 bytes, or not one that this kind may have; the list has this kind, or is full.
+    pub fn option(mut self, kind: u8, value: &[u8]) -> Result<Self, OptionsError> {
+        let length = u8::try_from(value.len()).map_err(|_| OptionsError::Value(kind))?;
+        if !is_allowed(kind, value) {
+            return Err(OptionsError::Value(kind));
+        }
+        if !self.kinds.insert(kind) {
+            return Err(OptionsError::Repeated(kind));
+        }
+        let needed = self.len.saturating_add(2).saturating_add(value.len());
+        let place = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
+        let mut out = Writer::new(place, needed);
+        out.array([kind, length])?;
+        out.bytes(value)?;
+        self.len = needed;
+        Ok(self)
+    }
+
+    /// The list.
+    #[must_use]
+    pub fn finish(self) -> Options<'b> {
+        let list: &'b [u8] = self.buf;
+        Options::of_checked(list.get(..self.len).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_written_in_the_order_of_the_calls() {
+        let mut list = [0xee; 64];
+        let options = OptionsWriter::new(&mut list)
+            .tag(Tag::new([1, 2, 3, 4, 5, 6, 7, 8]))
+            .and_then(|list| list.segment(1_200))
+            .and_then(|list| list.window(65_536))
+            .and_then(|list| list.cookie(&[0xc0, 0x0c]))
+            .and_then(|list| list.idle_ms(30_000))
+            .and_then(|list| list.padding(3))
+            .and_then(|list| list.option(200, &[9]))
+            .unwrap()
+            .finish();
+        let expected = [
+            &[1, 8, 1, 2, 3, 4, 5, 6, 7, 8][..],
+            &[2, 2, 0x04, 0xb0],
+            &[3, 4, 0, 1, 0, 0],
+            &[4, 2, 0xc0, 0x0c],
+            &[5, 4, 0, 0, 0x75, 0x30],
+            &[6, 3, 0, 0, 0],
+            &[200, 1, 9],
+        ]
+        .concat();
+        assert_eq!(options.as_bytes(), expected);
+        assert_eq!(Options::parse(&expected), Ok(options));
+    }
+
+    #[test]
+    fn nothing_written_is_no_options() {
+        assert_eq!(OptionsWriter::new(&mut []).finish(), Options::NONE);
+    }
+
+    #[test]
+    fn a_kind_is_written_once() {
+        let mut list = [0; 64];
+        let twice = OptionsWriter::new(&mut list).window(1).and_then(|list| list.window(2));
+        assert_eq!(twice.unwrap_err(), OptionsError::Repeated(option_kind::WINDOW));
+    }
+
+    #[test]
+    fn values_that_a_peer_would_refuse_are_not_written() {
+        let mut buf = [0; 400];
+        let mut refused = |write: fn(OptionsWriter<'_>) -> Result<OptionsWriter<'_>, OptionsError>| {
+            write(OptionsWriter::new(&mut buf)).unwrap_err()
+        };
+        assert_eq!(refused(|list| list.segment(63)), OptionsError::Value(option_kind::SEGMENT));
+        assert_eq!(refused(|list| list.window(0)), OptionsError::Value(option_kind::WINDOW));
+        assert_eq!(refused(|list| list.window(1 << 31)), OptionsError::Value(option_kind::WINDOW));
+        assert_eq!(refused(|list| list.cookie(&[])), OptionsError::Value(option_kind::COOKIE));
+        assert_eq!(refused(|list| list.cookie(&[0; 65])), OptionsError::Value(option_kind::COOKIE));
+        assert_eq!(refused(|list| list.padding(256)), OptionsError::Value(option_kind::PADDING));
+        assert_eq!(refused(|list| list.option(option_kind::TAG, &[0; 7])), OptionsError::Value(option_kind::TAG));
+        assert_eq!(refused(|list| list.option(99, &[0; 256])), OptionsError::Value(99));
+    }
+
+    #[test]
+    fn a_full_buffer_says_how_much_is_needed() {
+        let mut list = [0; 9];
+        let full = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.window(1));
+        assert_eq!(full.unwrap_err(), OptionsError::BufferTooSmall(BufferTooSmall { needed: 10 }));
+    }
+
+    #[test]
+    fn padding_reaches_the_length_asked_for() {
+        for (len, padded) in [(0, 4), (4, 4), (5, 6), (6, 6), (7, 7), (80, 80), (261, 261)] {
+            let mut list = [0; 300];
+            let options = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.pad_to(len)).unwrap().finish();
+            assert_eq!(options.as_bytes().len(), padded, "padded to {len}");
+        }
+        let mut list = [0; 300];
+        assert!(OptionsWriter::new(&mut list).pad_to(258).is_err());
+    }
+}

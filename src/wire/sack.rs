@@ -1,0 +1,213 @@
+//! Selective acknowledgement: what has been received, and how much more would be taken.
+
+use super::encode::Writer;
+use super::{DecodeError, MAX_BITMAP};
+use crate::{BufferTooSmall, Duration, Seq};
+
+/// The fields of a SACK.
+///
+/// SACKs may overtake each other. Bits are true whenever they arrive; `next` and the right edge `next + window` only ever move
+/// forward. Whether the numbers make sense to the sender that gets them is its own to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sack<'a> {
+    /// Every number before this one has been received.
+    pub next: Seq,
+    /// How many numbers from `next` on the receiver would take now.
+    pub window: u32,
+    /// The number of the INFO that arrived last.
+    pub latest: Seq,
+    /// How long ago that was.
+    pub delay: SackDelay,
+    /// The number of the first bit of `bitmap`.
+    pub base: Seq,
+    /// Bit *i*, least significant bit of each byte first: number `base + i` has been received. 0 to 128 bytes
+    /// ([`MAX_BITMAP`]).
+    pub bitmap: &'a [u8],
+}
+
+impl<'a> Sack<'a> {
+    /// Bytes before the bitmap.
+    const FIXED_LEN: usize = 18;
+
+    /// Whether this SACK says that `number` has been received: it comes before `next`, or its bit is set.
+    #[must_use]
+    pub fn contains(&self, number: Seq) -> bool {
+        number.precedes(self.next) || self.has_bit(number.distance_from(self.base))
+    }
+
+    /// The numbers whose bit is set, from `base` forward.
+    pub fn numbers(&self) -> impl Iterator<Item = Seq> + use<'a> {
+        self.words().flat_map(|(first, word)| Bits(word).map(move |bit| first.add(bit)))
+    }
+
+    /// The bitmap in words of 64 bits: the number that the least significant bit stands for, and the word, filled up with
+    /// zeros at the end. A sender that keeps its own bits merges 64 numbers at a time.
+    pub fn words(&self) -> impl Iterator<Item = (Seq, u64)> + use<'a> {
+        let mut first = self.base;
+        self.bitmap.chunks(size_of::<u64>()).map(move |chunk| {
+            let mut bytes = [0; size_of::<u64>()];
+            bytes.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            let word = (first, u64::from_le_bytes(bytes));
+            first = first.add(u64::BITS);
+            word
+        })
+    }
+
+    fn has_bit(&self, bit: u32) -> bool {
+        let byte = usize::try_from(bit / u8::BITS).ok().and_then(|place| self.bitmap.get(place));
+        byte.is_some_and(|byte| byte.wrapping_shr(bit) & 1 == 1)
+    }
+
+    pub(super) const fn encoded_len(&self) -> usize {
+        Self::FIXED_LEN.saturating_add(self.bitmap.len())
+    }
+
+    pub(super) fn decode(fields: &'a [u8]) -> Result<Self, DecodeError> {
+        let (next, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (window, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (latest, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (delay, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (base, bitmap) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        if bitmap.len() > MAX_BITMAP {
+            return Err(DecodeError::Sack);
+        }
+        Ok(Self {
+            next: Seq::new(u32::from_be_bytes(*next)),
+            window: u32::from_be_bytes(*window),
+            latest: Seq::new(u32::from_be_bytes(*latest)),
+            delay: SackDelay(u16::from_be_bytes(*delay)),
+            base: Seq::new(u32::from_be_bytes(*base)),
+            bitmap,
+        })
+    }
+
+    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), BufferTooSmall> {
+        out.array(self.next.value().to_be_bytes())?;
+        out.array(self.window.to_be_bytes())?;
+        out.array(self.latest.value().to_be_bytes())?;
+        out.array(self.delay.0.to_be_bytes())?;
+        out.array(self.base.value().to_be_bytes())?;
+        out.bytes(self.bitmap)
+    }
+}
+
+/// The places of the set bits of a word, lowest first.
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let lowest = self.0.checked_sub(1).map(|_| self.0.trailing_zeros())?;
+        self.0 &= self.0.wrapping_sub(1);
+        Some(lowest)
+    }
+}
+
+/// How long before a SACK was sent its latest INFO arrived, in units of 16 µs, up to 1.048 s; or that it gives no RTT sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct SackDelay(u16);
+
+impl SackDelay {
+    /// No RTT sample: nothing has arrived yet, or longer ago than the field can say. On the wire `ffff`.
+    pub const NO_SAMPLE: Self = Self(u16::MAX);
+
+    /// A microsecond's worth of the unit, as a power of two.
+    const UNIT_MICROS: u64 = 16;
+
+    /// The field whose value on the wire is `value`.
+    #[must_use]
+    pub const fn new(value: u16) -> Self {
+        Self(value)
+    }
+
+    /// The field for a delay, rounded down to whole units; [`SackDelay::NO_SAMPLE`] if it is too long for the field.
+    #[must_use]
+    pub fn from_duration(delay: Duration) -> Self {
+        u16::try_from(delay.as_micros() / Self::UNIT_MICROS).map_or(Self::NO_SAMPLE, Self)
+    }
+
+    /// The value on the wire.
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// The delay; `None` if the SACK gives no RTT sample.
+    #[must_use]
+    pub fn duration(self) -> Option<Duration> {
+        (self != Self::NO_SAMPLE).then(|| Duration::from_micros(u64::from(self.0).saturating_mul(Self::UNIT_MICROS)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn sack(next: u32, base: u32, bitmap: &[u8]) -> Sack<'_> {
+        Sack {
+            next: Seq::new(next),
+            window: 1,
+            latest: Seq::ZERO,
+            delay: SackDelay::NO_SAMPLE,
+            base: Seq::new(base),
+            bitmap,
+        }
+    }
+
+    #[test]
+    fn bits_count_from_the_least_significant_of_each_byte() {
+        let sack = sack(10, 12, &[0b0000_0101, 0b1000_0000]);
+        assert_eq!(sack.numbers().collect::<Vec<_>>(), [12, 14, 27].map(Seq::new));
+        for (number, received) in [(9, true), (10, false), (12, true), (13, false), (14, true), (27, true), (28, false)]
+        {
+            assert_eq!(sack.contains(Seq::new(number)), received, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_bitmap_may_lie_across_the_wrap() {
+        let sack = sack(u32::MAX - 1, u32::MAX, &[0b0000_0011]);
+        assert_eq!(sack.numbers().collect::<Vec<_>>(), [u32::MAX, 0].map(Seq::new));
+        assert!(sack.contains(Seq::ZERO));
+        assert!(!sack.contains(Seq::new(1)));
+        assert!(!sack.contains(Seq::new(u32::MAX - 1)));
+    }
+
+    #[test]
+    fn a_bitmap_of_any_length_is_seen_to_its_last_bit() {
+        for len in 0..=MAX_BITMAP {
+            let bitmap = [0xff; MAX_BITMAP];
+            let sack = sack(0, 1000, &bitmap[..len]);
+            let expected: Vec<_> = (1000..).take(len * 8).map(Seq::new).collect();
+            assert_eq!(sack.numbers().collect::<Vec<_>>(), expected);
+            assert!(expected.iter().all(|number| sack.contains(*number)));
+            assert!(!sack.contains(Seq::new(1000).add(u32::try_from(len * 8).unwrap())));
+        }
+    }
+
+    #[test]
+    fn words_start_at_base() {
+        let words: Vec<_> = sack(0, 5, &[1, 0, 0, 0, 0, 0, 0, 0x80, 2]).words().collect();
+        assert_eq!(words, [(Seq::new(5), 0x8000_0000_0000_0001), (Seq::new(69), 2)]);
+    }
+
+    #[test]
+    fn a_delay_is_in_units_of_16_microseconds() {
+        assert_eq!(SackDelay::from_duration(Duration::ZERO).value(), 0);
+        assert_eq!(SackDelay::from_duration(Duration::from_micros(47)).value(), 2);
+        assert_eq!(SackDelay::new(2).duration(), Some(Duration::from_micros(32)));
+        let longest = Duration::from_micros(0xfffe * 16);
+        assert_eq!(SackDelay::from_duration(longest).duration(), Some(longest));
+    }
+
+    #[test]
+    fn a_delay_beyond_the_field_is_no_sample() {
+        assert_eq!(SackDelay::from_duration(Duration::from_micros(0xffff * 16)), SackDelay::NO_SAMPLE);
+        assert_eq!(SackDelay::from_duration(Duration::MAX), SackDelay::NO_SAMPLE);
+        assert_eq!(SackDelay::NO_SAMPLE.duration(), None);
+    }
+}
