@@ -66,10 +66,10 @@ impl Rtt {
     }
 
     /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
-    /// (RFC 6298 §5.5), at most the ceiling and `limit`, and a jitter on top.
+    /// (RFC 6298 §5.5), at most the ceiling and `limit`, at least 1 ms, and a jitter on top.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
         let factor = 1_u64.checked_shl(attempt.into()).unwrap_or(u64::MAX);
-        let interval = self.rto().saturating_mul(factor).min(self.ceiling).min(limit);
+        let interval = self.rto().saturating_mul(factor).min(self.ceiling).min(limit).max(GRANULARITY);
         let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
         now + interval.saturating_add(Duration::from_micros(jitter))
     }

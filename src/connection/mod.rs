@@ -1,1 +1,225 @@
-//! One connection: handshake, two ARQ halves, close.
+//! One connection: handshake, two ARQ halves, close. Knows no address.
+
+mod application;
+mod close;
+mod config;
+mod event;
+mod handshake;
+mod input;
+mod numbers;
+mod output;
+mod repeat;
+mod stats;
+mod timers;
+
+pub use config::{Config, Method, Peer};
+pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
+pub use handshake::Role;
+pub use stats::{IgnoredCounts, Stats};
+
+use crate::Instant;
+use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
+use crate::store::{RecvStore, SendStore};
+use bitflags::bitflags;
+use close::Close;
+use handshake::Handshake;
+use timers::Silence;
+
+/// How many bytes of entropy a connection takes. It has no randomness of its own: give it bytes that a stranger cannot
+/// guess, different ones for each connection. Base mode only derives the jitter of its timers from them.
+pub const ENTROPY_BYTES: usize = 32;
+
+/// What the caller lends to a connection: memory for bodies, and the mechanism that repeats them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Storage<S, R, A = StopAndWait> {
+    /// What was written and is not yet acknowledged.
+    pub send: S,
+    /// What was received and is not yet read.
+    pub recv: R,
+    /// Numbers and timers of both directions.
+    pub arq: A,
+}
+
+impl<S: SendStore, R: RecvStore> Storage<S, R> {
+    /// Storage for stop-and-wait.
+    pub fn stop_and_wait(send: S, recv: R) -> Self {
+        Self { send, recv, arq: StopAndWait::new() }
+    }
+}
+
+/// A reliable, ordered stream of bytes in both directions, over datagrams that may be lost, repeated or reordered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Connection<S, R, A = StopAndWait> {
+    config: Config,
+    /// The latest time that any call named.
+    now: Instant,
+    rtt: Rtt,
+    handshake: Handshake,
+    close: Close,
+    silence: Silence,
+    ended: Option<Ended>,
+    events: Events,
+    /// The application wanted to write more than there was room for.
+    blocked: bool,
+    stats: Stats,
+    storage: Storage<S, R, A>,
+}
+
+/// What is left of a connection that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ended {
+    reason: Reason,
+    /// Until when a repeated FIN is answered.
+    linger: Option<Instant>,
+}
+
+bitflags! {
+    /// The events that the application has not seen, derived from what happened: none is there twice.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    struct Events: u8 {
+        const CONNECTED = 1;
+        const READABLE = 1 << 1;
+        const WRITABLE = 1 << 2;
+        const PEER_CLOSED = 1 << 3;
+        const CLOSED = 1 << 4;
+    }
+}
+
+impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+    /// Opens a connection as a client: CONNECT is due at once. What is [sent](Self::send) before the answer waits for it.
+    pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
+        let mut connection = Self::new(now, Role::Client, config, entropy, storage);
+        if config.peer.wants_empty_info_0() {
+            connection.start_empty_info();
+        }
+        connection
+    }
+
+    /// Accepts a connection as a server, after a CONNECT has arrived: CONNACK is due at once. The connection is established
+    /// once the client's INFO 0 has arrived; what is [sent](Self::send) before waits for it.
+    pub fn accept(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
+        Self::new(now, Role::Server, config, entropy, storage)
+    }
+
+    fn new(now: Instant, role: Role, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
+        let seed = entropy.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        Self {
+            config,
+            now,
+            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
+            handshake: Handshake::new(role, timers::after(now, config.handshake_limit)),
+            close: Close::new(config.peer),
+            silence: Silence::new(now),
+            ended: None,
+            events: Events::empty(),
+            blocked: false,
+            stats: Stats::default(),
+            storage,
+        }
+    }
+
+    /// Who opened the connection.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.handshake.role()
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether the handshake is complete, and the connection has not ended.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        self.handshake.is_established() && self.ended.is_none()
+    }
+
+    /// Why it has ended, if it has. The connection may still have to [linger](Self::is_drained), and what was received may
+    /// still be read.
+    #[must_use]
+    pub fn ended(&self) -> Option<Reason> {
+        self.ended.map(|ended| ended.reason)
+    }
+
+    /// Whether it has ended and nothing is left to be sent: the machine, and the address that it used, may be reused once
+    /// everything was read.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.ended.is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
+    }
+
+    /// Counters since the start, or since they were last [taken](Self::take_stats).
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The counters, which start again at zero.
+    pub fn take_stats(&mut self) -> Stats {
+        core::mem::take(&mut self.stats)
+    }
+
+    /// The estimate of the round-trip time.
+    #[must_use]
+    pub fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// What to tell the application next, oldest cause first; `None` when there is nothing new.
+    ///
+    /// Events are hints: calls that read or write may be tried at any time.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let first = self.events.iter().next()?;
+        self.events.remove(first);
+        Some(match first {
+            Events::CONNECTED => Event::Connected,
+            Events::READABLE => Event::Readable,
+            Events::WRITABLE => Event::Writable,
+            Events::PEER_CLOSED => Event::PeerClosed,
+            _ => Event::Closed(self.ended()?),
+        })
+    }
+
+    /// Time never goes back (a clock that does is held still).
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// Whether something that was written is not yet acknowledged.
+    fn has_unacknowledged(&self) -> bool {
+        self.storage.arq.base() != self.storage.send.end()
+    }
+
+    /// INFO 0 without data, which confirms the connection where the application has nothing to send yet.
+    fn start_empty_info(&mut self) {
+        self.storage.send.start();
+        self.storage.send.seal();
+    }
+
+    /// After every change: what follows for the close.
+    fn settle(&mut self) {
+        if self.ended.is_some() || !self.handshake.is_established() {
+            return;
+        }
+        if !self.has_unacknowledged() {
+            self.close.on_all_acknowledged();
+        }
+        if self.close.is_finished() {
+            let reason = if self.has_unacknowledged() { Reason::PeerLeft } else { Reason::Finished };
+            self.end(reason, self.close.linger_end(&self.config, &self.rtt));
+        } else if !self.close.is_outstanding() && !self.has_unacknowledged() {
+            self.silence.on_answered();
+        }
+    }
+
+    /// The end. What was received may still be read.
+    fn end(&mut self, reason: Reason, linger: Option<Instant>) {
+        self.ended = Some(Ended { reason, linger: linger.filter(|&end| end > self.now) });
+        self.handshake.stop();
+        self.events.insert(Events::CLOSED);
+        self.events.remove(Events::WRITABLE);
+        self.blocked = false;
+    }
+}

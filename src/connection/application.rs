@@ -1,0 +1,173 @@
+//! What the application does: write, read, close.
+
+use super::{Connection, Reason, SendError};
+use crate::arq::Arq;
+use crate::store::{RecvStore, SendStore};
+
+impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+    /// Takes as much of `data` as there is room for and returns how much that was, possibly 0.
+    /// [`Event::Writable`](super::Event::Writable) tells when there is room again.
+    ///
+    /// Bytes are collected into INFO packets of up to a [segment](super::Config::segment); what is written while an earlier
+    /// packet is on its way fills up the next one.
+    ///
+    /// # Errors
+    ///
+    /// If this direction was closed, or the connection has ended.
+    pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
+        self.check_open()?;
+        let mut taken = 0;
+        while let Some(rest) = data.get(taken..).filter(|rest| !rest.is_empty()) {
+            let spare = self.spare();
+            let count = rest.len().min(spare.len());
+            let (Some(place), Some(part)) = (spare.get_mut(..count), rest.get(..count)) else { break };
+            if count == 0 {
+                self.blocked = true;
+                break;
+            }
+            place.copy_from_slice(part);
+            self.storage.send.commit(count);
+            taken += count;
+        }
+        Ok(taken)
+    }
+
+    /// Sends `data` as one INFO of its own: all of it or nothing. For a header that the peer expects at the start of a
+    /// packet. No data, no packet.
+    ///
+    /// # Errors
+    ///
+    /// If it does not fit into a segment, if there is no room now ([`Event::Writable`](super::Event::Writable) tells when
+    /// there is), if this direction was closed, or the connection has ended.
+    pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        let limit = self.segment();
+        if data.len() > limit {
+            return Err(SendError::TooLarge { length: data.len(), limit });
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        self.storage.send.seal();
+        match self.spare().get_mut(..data.len()) {
+            Some(place) => place.copy_from_slice(data),
+            None => {
+                self.blocked = true;
+                return Err(SendError::Full);
+            }
+        }
+        self.storage.send.commit(data.len());
+        self.storage.send.seal();
+        Ok(())
+    }
+
+    /// Memory of the connection to fill in what is to be sent, instead of [`send`](Self::send), which copies; empty if there
+    /// is no room. It becomes part of the stream by [`commit`](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// If this direction was closed, or the connection has ended.
+    pub fn send_slot(&mut self) -> Result<&mut [u8], SendError> {
+        self.check_open()?;
+        if !self.storage.send.has_room(self.segment()) {
+            self.blocked = true;
+        }
+        Ok(self.spare())
+    }
+
+    /// Sends the first `count` bytes of what [`send_slot`](Self::send_slot) lent. More than it lent counts as all of it.
+    ///
+    /// # Errors
+    ///
+    /// If this direction was closed, or the connection has ended.
+    pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
+        self.check_open()?;
+        let count = count.min(self.spare().len());
+        self.storage.send.commit(count);
+        Ok(())
+    }
+
+    /// Copies what has arrived into `buf` and returns how much that was; 0 if nothing has arrived, or `buf` is empty, or
+    /// [everything was read](Self::is_finished_reading).
+    pub fn recv(&mut self, buf: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let chunk = self.storage.recv.chunk();
+            let count = chunk.len().min(rest.len());
+            let (Some(place), Some(part)) = (rest.get_mut(..count), chunk.get(..count)) else { break };
+            if count == 0 {
+                break;
+            }
+            place.copy_from_slice(part);
+            self.storage.recv.consume(count);
+            filled += count;
+        }
+        filled
+    }
+
+    /// What has arrived and is unread, as far as it lies in one piece; empty if there is nothing. It stays there until
+    /// [`consume`](Self::consume).
+    #[must_use]
+    pub fn recv_chunk(&self) -> &[u8] {
+        self.storage.recv.chunk()
+    }
+
+    /// The first `count` bytes of [`recv_chunk`](Self::recv_chunk) are read. More than that counts as all of it.
+    pub fn consume(&mut self, count: usize) {
+        self.storage.recv.consume(count);
+    }
+
+    /// Whether everything that the peer sent has been read, and no more will come: it closed, or the connection has ended.
+    #[must_use]
+    pub fn is_finished_reading(&self) -> bool {
+        self.storage.recv.chunk().is_empty() && (self.close.is_incoming_closed() || self.ended.is_some())
+    }
+
+    /// Whether everything that was written has been acknowledged: the peer's connection keeps it for its application.
+    #[must_use]
+    pub fn is_all_acknowledged(&self) -> bool {
+        !self.has_unacknowledged()
+    }
+
+    /// Sends no more: FIN follows once everything that was written has been acknowledged. The peer may go on sending, and
+    /// what it sends is still received.
+    pub fn close(&mut self) {
+        if self.ended.is_none() {
+            self.close.close();
+            self.events.remove(super::Events::WRITABLE);
+            self.settle();
+        }
+    }
+
+    /// Ends at once, in both directions. What is not acknowledged is lost; what was received may still be read.
+    ///
+    /// The peer is told by one FIN, which may be lost, and which in base mode looks like [`close`](Self::close). A peer that
+    /// then still waits for an answer ends by its idle limit.
+    pub fn abort(&mut self) {
+        if self.ended.is_none() {
+            self.close.abort(self.handshake.is_established());
+            self.end(Reason::Aborted, None);
+        }
+    }
+
+    /// The largest body that is sent.
+    fn segment(&self) -> usize {
+        let config = &self.config;
+        usize::from(config.segment).clamp(1, config.framing.max_body_len()).min(self.storage.send.segment())
+    }
+
+    fn spare(&mut self) -> &mut [u8] {
+        let limit = self.segment();
+        self.storage.send.spare(limit)
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.ended.is_some() {
+            Err(SendError::Closed)
+        } else if !self.close.is_open() {
+            Err(SendError::Closing)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! How a connection closes: each direction by itself.
+//!
+//! ```text
+//! our direction    OPEN --close()--> CLOSING --all acknowledged--> FIN SENT --FINACK--> CLOSED
+//!                                                                   | repeated
+//! their direction  OPEN --FIN--> CLOSED           FINACK for each FIN, also while lingering
+//! ```
+//!
+//! | the peer | differs so |
+//! |---|---|
+//! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
+//! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Once a FINACK has come, it is gone: no FIN is answered |
+
+use super::config::{Config, Peer};
+use super::repeat::Repeat;
+use crate::arq::Rtt;
+use crate::{Duration, Instant};
+
+/// Our direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outgoing {
+    Open,
+    /// `close` was called; something is not acknowledged yet.
+    Closing,
+    FinSent,
+    Closed,
+    /// One FIN, whatever comes.
+    Aborted,
+}
+
+/// The closing of both directions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Close {
+    peer: Peer,
+    outgoing: Outgoing,
+    fin: Repeat,
+    incoming_closed: bool,
+    finack_due: bool,
+    /// When the last FIN that we answer came.
+    last_fin: Option<Instant>,
+    /// The peer has finished and forgotten us: nothing may be sent to it any more.
+    peer_gone: bool,
+}
+
+impl Close {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self {
+            peer,
+            outgoing: Outgoing::Open,
+            fin: Repeat::default(),
+            incoming_closed: false,
+            finack_due: false,
+            last_fin: None,
+            peer_gone: false,
+        }
+    }
+
+    /// Whether the application may still send.
+    pub(crate) fn is_open(&self) -> bool {
+        self.outgoing == Outgoing::Open
+    }
+
+    /// Whether a FIN of ours waits for its answer.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        self.outgoing == Outgoing::FinSent
+    }
+
+    /// Whether the peer's direction has ended.
+    pub(crate) const fn is_incoming_closed(&self) -> bool {
+        self.incoming_closed
+    }
+
+    /// Whether both directions have ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.incoming_closed && self.outgoing == Outgoing::Closed
+    }
+
+    /// The application closes our direction.
+    pub(crate) fn close(&mut self) {
+        if self.outgoing == Outgoing::Open {
+            self.outgoing = Outgoing::Closing;
+        }
+    }
+
+    /// The application gives up: one FIN, if the peer has heard of us and not of this already, and no more.
+    pub(crate) fn abort(&mut self, heard_of_us: bool) {
+        self.fin.stop();
+        let answered = self.outgoing == Outgoing::Closed;
+        self.outgoing = Outgoing::Aborted;
+        if heard_of_us && !answered {
+            self.fin.request();
+        }
+    }
+
+    /// Everything that was written has been acknowledged.
+    pub(crate) fn on_all_acknowledged(&mut self) {
+        if self.outgoing == Outgoing::Closing {
+            self.outgoing = Outgoing::FinSent;
+            self.fin.request();
+        }
+    }
+
+    /// A FIN has come. Returns whether it is answered.
+    pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
+        if self.peer_gone {
+            return false;
+        }
+        self.incoming_closed = true;
+        self.finack_due = true;
+        self.last_fin = Some(now);
+        if self.peer.one_fin_closes_both() && self.outgoing != Outgoing::Aborted {
+            self.close_outgoing();
+        }
+        true
+    }
+
+    /// A FINACK has come. Returns whether it answers anything.
+    pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
+        let answers = self.outgoing == Outgoing::FinSent;
+        if answers {
+            self.close_outgoing();
+        }
+        if !self.peer.one_fin_closes_both() || !(answers || self.incoming_closed) {
+            return answers;
+        }
+        let first = !self.peer_gone;
+        self.peer_gone = true;
+        if !self.incoming_closed {
+            self.incoming_closed = true;
+            self.finack_due = true;
+            self.last_fin = Some(now);
+        }
+        first
+    }
+
+    fn close_outgoing(&mut self) {
+        self.outgoing = Outgoing::Closed;
+        self.fin.stop();
+    }
+
+    /// The connection has ended without the peer: nothing is repeated.
+    pub(crate) fn stop(&mut self) {
+        self.fin.stop();
+        self.finack_due = false;
+    }
+
+    pub(crate) fn is_fin_due(&self) -> bool {
+        self.fin.is_due()
+    }
+
+    pub(crate) const fn is_finack_due(&self) -> bool {
+        self.finack_due
+    }
+
+    pub(crate) fn on_finack_sent(&mut self) {
+        self.finack_due = false;
+    }
+
+    pub(crate) fn on_fin_sent(&mut self, now: Instant, config: &Config, rtt: &mut Rtt) {
+        if self.outgoing == Outgoing::Aborted {
+            self.fin.stop();
+            return;
+        }
+        let deadline = match self.peer.fin_tries() {
+            Some((_, interval)) => now + interval,
+            // Never so seldom that the peer's linger could end between two of them, whatever the backing off.
+            None => rtt.deadline(now, self.fin.sent(), third(linger(config, rtt))),
+        };
+        self.fin.on_sent(deadline);
+    }
+
+    /// Returns whether the retransmission timer expired.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
+        let expired = self.fin.handle_timeout(now);
+        if expired && self.peer.fin_tries().is_some_and(|(tries, _)| self.fin.sent() >= tries) {
+            self.close_outgoing();
+            if self.peer.one_fin_closes_both() {
+                self.incoming_closed = true;
+                self.peer_gone = true;
+            }
+        }
+        expired
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.fin.poll_timeout()
+    }
+
+    /// How long to stay after the end, to answer a repeated FIN.
+    pub(crate) fn linger_end(&self, config: &Config, rtt: &Rtt) -> Option<Instant> {
+        self.last_fin.map(|fin| fin + linger(config, rtt))
+    }
+}
+
+/// How long a FIN is answered after the last one. The peer computes its own from its own measurements; on one path they
+/// are alike.
+pub(crate) fn linger(config: &Config, rtt: &Rtt) -> Duration {
+    rtt.rto().saturating_mul(3).max(config.linger).max(config.peer.linger_floor())
+}
+
+const fn third(span: Duration) -> Duration {
+    Duration::from_micros(span.as_micros() / 3)
+}

@@ -1,0 +1,133 @@
+//! What an application decides about a connection.
+
+use crate::Duration;
+use crate::wire::Framing;
+
+/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// How datagrams look. Default: [`Framing::NOTE`].
+    pub framing: Framing,
+    /// Whose implementation answers at the other end. Default: [`Peer::RdtProto`].
+    pub peer: Peer,
+    /// The largest body sent in one INFO, in bytes; the send store may hold less. Every receiver takes 1,200, the default.
+    /// Larger ones only towards a peer known to take them: it ignores what is too large for it, and the connection
+    /// [times out](super::Reason::TimedOut). 0 counts as 1.
+    pub segment: u16,
+    /// How long opening may take: for a client until CONNACK, for a server from `accept` until INFO 0. Then the connection
+    /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
+    pub handshake_limit: Duration,
+    /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
+    /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
+    /// Default: 30 s.
+    pub idle_limit: Duration,
+    /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
+    /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone. Default: 60 s.
+    pub quiet_limit: Duration,
+    /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
+    /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s.
+    pub linger: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            framing: Framing::NOTE,
+            peer: Peer::RdtProto,
+            segment: 1_200,
+            handshake_limit: Duration::from_secs(10),
+            idle_limit: Duration::from_secs(30),
+            quiet_limit: Duration::from_secs(60),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Config {
+    /// The defaults for the public Python implementation of the note at the other end: its framing, and the habits of the
+    /// method that it runs with, which cannot be seen on the wire.
+    #[must_use]
+    pub fn rostov(method: Method) -> Self {
+        let peer = match method {
+            Method::SelectiveRepeat => Peer::RostovSelectiveRepeat,
+            Method::StopAndWait => Peer::RostovStopAndWait,
+        };
+        Self { framing: Framing::ROSTOV, peer, ..Self::default() }
+    }
+
+    /// However often it is doubled, no retransmission timeout is longer.
+    pub(crate) fn rto_ceiling(&self) -> Duration {
+        Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
+    }
+}
+
+/// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
+const LONGEST_RTO: Duration = Duration::from_secs(60);
+
+/// How a peer repeats what was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Method {
+    /// Many INFO packets outstanding.
+    #[default]
+    SelectiveRepeat,
+    /// One INFO packet outstanding.
+    StopAndWait,
+}
+
+/// Whose implementation answers at the other end: foreign ones have habits that a connection must respect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Peer {
+    /// This crate, or another one that keeps to the protocol as it is documented here.
+    #[default]
+    RdtProto,
+    /// The public Python implementation with selective repeat, its default. Its FIN ends both directions: after it,
+    /// FINACK is all that may be sent, or its server dies for everybody.
+    RostovSelectiveRepeat,
+    /// The public Python implementation with stop-and-wait. Its numbers have 16 bits.
+    RostovStopAndWait,
+}
+
+impl Peer {
+    /// Whether INFO 0 never carries data.
+    pub(crate) const fn wants_empty_info_0(self) -> bool {
+        match self {
+            Self::RdtProto => false,
+            Self::RostovSelectiveRepeat | Self::RostovStopAndWait => true,
+        }
+    }
+
+    /// Whether the peer's FIN closes our direction too, and an unasked FINACK ends its waiting for ours.
+    pub(crate) const fn one_fin_closes_both(self) -> bool {
+        match self {
+            Self::RostovSelectiveRepeat => true,
+            Self::RdtProto | Self::RostovStopAndWait => false,
+        }
+    }
+
+    /// How often a FIN is sent before it counts as answered, and the interval: the peer may be gone, and its server dies of
+    /// a FIN from somebody that it has forgotten.
+    pub(crate) const fn fin_tries(self) -> Option<(u8, Duration)> {
+        match self {
+            Self::RdtProto => None,
+            Self::RostovSelectiveRepeat | Self::RostovStopAndWait => Some((5, Duration::from_secs(1))),
+        }
+    }
+
+    /// The shortest linger that reaches the peer's repeated FIN.
+    pub(crate) const fn linger_floor(self) -> Duration {
+        match self {
+            Self::RdtProto => Duration::ZERO,
+            Self::RostovSelectiveRepeat | Self::RostovStopAndWait => Duration::from_secs(5),
+        }
+    }
+
+    /// The highest number on the wire: after it comes 0.
+    pub(crate) const fn last_number(self) -> u32 {
+        match self {
+            Self::RdtProto | Self::RostovSelectiveRepeat => u32::MAX,
+            Self::RostovStopAndWait => 0xFFFF,
+        }
+    }
+}

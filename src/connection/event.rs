@@ -1,0 +1,157 @@
+//! What a connection tells its application.
+
+use crate::wire::DecodeError;
+use thiserror::Error;
+
+/// Something happened that the application may want to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// The connection is established. For a server: the client has confirmed.
+    Connected,
+    /// There is something to read where there was nothing.
+    Readable,
+    /// There is room to write after a call that could not write everything.
+    Writable,
+    /// The peer will send no more. What it sent before may still be unread.
+    PeerClosed,
+    /// The end, and the last event. What was received before may still be unread.
+    Closed(Reason),
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Both sides closed, and everything that this side sent was acknowledged.
+    #[error("both sides closed")]
+    Finished,
+    /// Nobody answered within the handshake limit.
+    #[error("no answer within the handshake limit")]
+    HandshakeTimedOut,
+    /// The peer was silent for the idle limit while it had something to answer.
+    #[error("no answer within the idle limit")]
+    TimedOut,
+    /// The peer was silent for the quiet limit while it had nothing to answer.
+    #[error("nothing heard within the quiet limit")]
+    Quiet,
+    /// The peer ended both directions before it had acknowledged everything that this side sent.
+    #[error("the peer left before it had acknowledged everything")]
+    PeerLeft,
+    /// This side called `abort`.
+    #[error("aborted")]
+    Aborted,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
+pub enum Handled {
+    /// It was understood and did its work.
+    Accepted,
+    /// It changed nothing, for this reason, which is counted in [`Stats`](super::Stats).
+    Ignored(Ignored),
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident,)+) => {
+        /// Why a datagram was ignored. None of these is an error: a network delivers anything.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Ignored {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Ignored {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+        }
+    };
+}
+
+reasons! {
+    /// It does not begin with the prefix in use.
+    Prefix,
+    /// Its type does not exist in the framing in use.
+    Type,
+    /// It ends before its fields do.
+    Truncated,
+    /// The length of an INFO is not that of its body.
+    Length,
+    /// There are bytes behind its last field.
+    Trailing,
+    /// Its options are malformed.
+    Options,
+    /// Its SACK is malformed.
+    Sack,
+    /// Its cookie is malformed.
+    Cookie,
+    /// It is longer than a UDP datagram can be.
+    TooLong,
+    /// A packet of extended mode on a connection in base mode.
+    Mode,
+    /// A packet that the peer of a client, or of a server, does not send.
+    Role,
+    /// A packet that has no meaning yet, or none any more.
+    Stage,
+    /// CONNECT on a connection that is established: a late copy, or a restarted peer, which base mode cannot tell apart.
+    LateConnect,
+    /// An acknowledgement of what had been acknowledged.
+    OldAck,
+    /// An acknowledgement of what was never sent.
+    NeverSent,
+    /// A body larger than the receive store takes.
+    BodyTooLarge,
+    /// The next INFO, with no room to keep it: the application reads too slowly.
+    NoRoom,
+    /// An INFO beyond the window.
+    BeyondWindow,
+    /// It came after the end.
+    Closed,
+}
+
+impl From<DecodeError> for Ignored {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Prefix => Self::Prefix,
+            DecodeError::Type => Self::Type,
+            DecodeError::Truncated => Self::Truncated,
+            DecodeError::Length => Self::Length,
+            DecodeError::Trailing => Self::Trailing,
+            DecodeError::Options => Self::Options,
+            DecodeError::Sack => Self::Sack,
+            DecodeError::Cookie => Self::Cookie,
+            DecodeError::TooLong => Self::TooLong,
+        }
+    }
+}
+
+/// Why an application's bytes were not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum SendError {
+    /// `close` was called: this direction has ended.
+    #[error("this direction was closed")]
+    Closing,
+    /// The connection has ended.
+    #[error("the connection has ended")]
+    Closed,
+    /// A piece that must not be cut is larger than a segment.
+    #[error("{length} bytes do not fit into one segment of {limit}")]
+    TooLarge {
+        /// How long the piece is.
+        length: usize,
+        /// What fits.
+        limit: usize,
+    },
+    /// There is no room for a piece that must not be cut. [`Event::Writable`] tells when there is.
+    #[error("no room now")]
+    Full,
+}
+
+/// `len` bytes of datagrams were written into the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "what poll_transmit wrote counts as sent"]
+pub struct Transmit {
+    /// How many bytes were written.
+    pub len: usize,
+    /// The size of each datagram in it but the last, which may be shorter: what segmentation offload (GSO) takes.
+    pub segment_size: usize,
+}

@@ -1,0 +1,193 @@
+//! What a datagram does.
+
+use super::handshake::Role;
+use super::{Connection, Events, Handled, Ignored};
+use crate::arq::{Acknowledged, Arq, Arrival};
+use crate::store::{RecvStore, SendStore};
+use crate::wire::Packet;
+use crate::{Instant, Seq};
+
+/// Understood, or the reason why not.
+type Outcome = Result<(), Ignored>;
+
+impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+    /// Takes a datagram that came from the peer's address. Whatever it holds, it is no error: at worst it changes nothing,
+    /// and the reason is told and counted.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Handled {
+        self.advance(now);
+        self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
+        self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
+        let packet = self.config.framing.decode(datagram).map_err(Ignored::from);
+        match packet.and_then(|packet| self.handle_packet(packet)) {
+            Ok(()) => {
+                self.settle();
+                Handled::Accepted
+            }
+            Err(reason) => {
+                self.stats.ignored.count(reason);
+                Handled::Ignored(reason)
+            }
+        }
+    }
+
+    fn handle_packet(&mut self, packet: Packet<'_>) -> Outcome {
+        if self.ended.is_some() {
+            return self.handle_after_end(packet);
+        }
+        match packet {
+            Packet::Connect(_) => self.handle_connect(),
+            Packet::ConnAck(_) => self.handle_connack(),
+            Packet::Info { number, body } => self.handle_info(number, body),
+            Packet::Ack { number } => self.handle_ack(number),
+            Packet::Fin => self.handle_fin(),
+            Packet::FinAck => self.handle_finack(),
+            Packet::Sack(_)
+            | Packet::Retry { .. }
+            | Packet::Reset { .. }
+            | Packet::Probe { .. }
+            | Packet::Echo { .. } => Err(Ignored::Mode),
+        }
+    }
+
+    /// Lingering: a FIN is repeated because our FINACK was lost.
+    fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
+        let lingers = self.ended.is_some_and(|ended| ended.linger.is_some());
+        if packet != Packet::Fin || !lingers || !self.close.on_fin(self.now) {
+            return Err(Ignored::Closed);
+        }
+        let linger = self.close.linger_end(&self.config, &self.rtt);
+        if let Some(ended) = &mut self.ended {
+            ended.linger = linger;
+        }
+        Ok(())
+    }
+
+    fn handle_connect(&mut self) -> Outcome {
+        match (self.handshake.role(), self.handshake.is_established()) {
+            (Role::Client, _) => Err(Ignored::Role),
+            // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
+            (Role::Server, true) => Err(Ignored::LateConnect),
+            (Role::Server, false) => {
+                self.handshake.on_connect();
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_connack(&mut self) -> Outcome {
+        if self.handshake.role() == Role::Server {
+            return Err(Ignored::Role);
+        }
+        self.silence.on_heard(self.now);
+        if self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
+        self.on_established();
+        // INFO 0 confirms, at once.
+        if self.storage.send.end() == Seq::ZERO {
+            self.start_empty_info();
+        }
+        Ok(())
+    }
+
+    /// The handshake gives no sample of the round trip: a CONNACK may be the repetition of one that was lost, and the
+    /// application may take its time to accept. INFO 0 gives the first one.
+    fn on_established(&mut self) {
+        self.handshake.on_established();
+        self.silence.on_answered();
+        self.events.insert(Events::CONNECTED);
+    }
+
+    fn handle_info(&mut self, wire_number: Seq, body: &[u8]) -> Outcome {
+        let next = self.storage.arq.next();
+        let number = self.config.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
+        match (self.handshake.role(), self.handshake.is_established()) {
+            (_, true) => {}
+            (Role::Client, false) => return Err(Ignored::Stage),
+            (Role::Server, false) if number != Seq::ZERO => return Err(Ignored::BeyondWindow),
+            (Role::Server, false) => {}
+        }
+        if self.close.is_incoming_closed() {
+            return Err(Ignored::Stage);
+        }
+        self.silence.on_heard(self.now);
+        let fits = body.len() <= self.storage.recv.segment();
+        let room = fits && self.storage.recv.has_room(number);
+        match self.storage.arq.handle_info(number, room) {
+            Arrival::Next => {
+                if !self.handshake.is_established() {
+                    self.on_established();
+                }
+                self.deliver(number, body);
+                Ok(())
+            }
+            Arrival::Old => {
+                self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1);
+                Ok(())
+            }
+            Arrival::NoRoom if fits => Err(Ignored::NoRoom),
+            Arrival::NoRoom => Err(Ignored::BodyTooLarge),
+            Arrival::BeyondWindow => Err(Ignored::BeyondWindow),
+        }
+    }
+
+    /// Keeps the body of INFO `number`, and gives the application what is in order.
+    fn deliver(&mut self, number: Seq, body: &[u8]) {
+        let had_data = !self.storage.recv.chunk().is_empty();
+        self.storage.recv.put(number, body);
+        self.storage.recv.deliver(self.storage.arq.next());
+        if !had_data && !self.storage.recv.chunk().is_empty() {
+            self.events.insert(Events::READABLE);
+        }
+    }
+
+    fn handle_ack(&mut self, wire_number: Seq) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
+        let base = self.storage.arq.base();
+        let number = self.config.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
+        match self.storage.arq.handle_ack(self.now, number, &mut self.rtt) {
+            Acknowledged::New => self.silence.on_heard(self.now),
+            Acknowledged::Old => {
+                self.silence.on_heard(self.now);
+                return Err(Ignored::OldAck);
+            }
+            Acknowledged::NeverSent => return Err(Ignored::NeverSent),
+        }
+        self.storage.send.release(self.storage.arq.base());
+        if self.blocked && self.close.is_open() {
+            self.blocked = false;
+            self.events.insert(Events::WRITABLE);
+        }
+        Ok(())
+    }
+
+    fn handle_fin(&mut self) -> Outcome {
+        // Before INFO 0 there is nothing to close: a late copy from an earlier connection.
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
+        self.silence.on_heard(self.now);
+        let first = !self.close.is_incoming_closed();
+        if !self.close.on_fin(self.now) {
+            return Err(Ignored::Stage);
+        }
+        if first {
+            self.events.insert(Events::PEER_CLOSED);
+        }
+        Ok(())
+    }
+
+    fn handle_finack(&mut self) -> Outcome {
+        self.silence.on_heard(self.now);
+        let first = !self.close.is_incoming_closed();
+        if !self.close.on_finack(self.now) {
+            return Err(Ignored::Stage);
+        }
+        if first && self.close.is_incoming_closed() {
+            self.events.insert(Events::PEER_CLOSED);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! What a connection counts.
+
+use super::event::Ignored;
+
+/// Counters of one connection since its start, or since they were last taken. They saturate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Stats {
+    /// Datagrams written by `poll_transmit`.
+    pub datagrams_sent: u64,
+    /// Bytes of these.
+    pub bytes_sent: u64,
+    /// Datagrams given to `handle_datagram`.
+    pub datagrams_received: u64,
+    /// Bytes of these.
+    pub bytes_received: u64,
+    /// INFO packets among the datagrams sent, repeated ones included.
+    pub infos_sent: u64,
+    /// INFO packets sent again.
+    pub infos_repeated: u64,
+    /// INFO packets that arrived again after they had been received.
+    pub infos_duplicate: u64,
+    /// Expired retransmission timers, those of handshake and close included.
+    pub timeouts: u64,
+    /// Datagrams ignored, by reason.
+    pub ignored: IgnoredCounts,
+}
+
+/// How many datagrams were ignored for each reason.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IgnoredCounts([u32; Ignored::ALL.len()]);
+
+impl IgnoredCounts {
+    /// How many were ignored for this reason.
+    #[must_use]
+    pub fn of(&self, reason: Ignored) -> u32 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// How many were ignored in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().copied().map(u64::from).sum()
+    }
+
+    /// The reasons that occurred, with their counts.
+    pub fn iter(&self) -> impl Iterator<Item = (Ignored, u32)> + '_ {
+        Ignored::ALL.iter().map(|&reason| (reason, self.of(reason))).filter(|&(_, count)| count > 0)
+    }
+
+    pub(crate) fn count(&mut self, reason: Ignored) {
+        if let Some(count) = self.0.get_mut(reason as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+impl Default for IgnoredCounts {
+    fn default() -> Self {
+        Self([0; Ignored::ALL.len()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_counter_of_its_own() {
+        let mut counts = IgnoredCounts::default();
+        for (index, &reason) in Ignored::ALL.iter().enumerate() {
+            for _ in 0..=index {
+                counts.count(reason);
+            }
+        }
+        assert_eq!(counts.iter().count(), Ignored::ALL.len());
+        for (index, (reason, count)) in counts.iter().enumerate() {
+            assert_eq!((reason as usize, count as usize), (index, index + 1));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Deadlines of a connection: retransmission, and the limits on silence.
+
+use super::{Connection, Reason};
+use crate::arq::Arq;
+use crate::store::{RecvStore, SendStore};
+use crate::{Duration, Instant};
+
+/// `span` after `now`; `None` for a limit that is lifted.
+pub(super) fn after(now: Instant, span: Duration) -> Option<Instant> {
+    (span != Duration::MAX).then(|| now + span)
+}
+
+/// Since when the peer has been silent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Silence {
+    heard: Instant,
+    /// Since when the peer owes us an answer, or since it was last heard if that is later.
+    waiting: Option<Instant>,
+}
+
+impl Silence {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { heard: now, waiting: None }
+    }
+
+    /// The peer has given a sign of life.
+    pub(super) fn on_heard(&mut self, now: Instant) {
+        self.heard = now;
+        if self.waiting.is_some() {
+            self.waiting = Some(now);
+        }
+    }
+
+    /// Something that the peer has to answer has left.
+    pub(super) fn on_asked(&mut self, now: Instant) {
+        self.waiting.get_or_insert(now);
+    }
+
+    /// The peer owes us nothing.
+    pub(super) fn on_answered(&mut self) {
+        self.waiting = None;
+    }
+}
+
+impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+    /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does
+    /// no harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have something.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        let now = self.now;
+        if let Some(ended) = &mut self.ended {
+            ended.linger = ended.linger.filter(|&end| end > now);
+            return;
+        }
+        if let Some(reason) = self.overdue() {
+            self.close.stop();
+            self.end(reason, None);
+            return;
+        }
+        let expired = if self.handshake.is_established() {
+            self.storage.arq.handle_timeout(now) | self.close.handle_timeout(now)
+        } else {
+            self.handshake.handle_timeout(now)
+        };
+        if expired {
+            self.stats.timeouts = self.stats.timeouts.saturating_add(1);
+        }
+        self.settle();
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
+    /// [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// It lies in the past while `poll_transmit` would return something, and in the future once that is drained and
+    /// `handle_timeout` was called. `None` says that nothing will happen any more without a datagram or a call.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.next_output().is_some() {
+            return Some(self.now);
+        }
+        if let Some(ended) = self.ended {
+            return ended.linger;
+        }
+        let repeat = if self.handshake.is_established() {
+            [self.storage.arq.poll_timeout(), self.close.poll_timeout()].into_iter().flatten().min()
+        } else {
+            self.handshake.poll_timeout()
+        };
+        [repeat, self.silence_end()].into_iter().flatten().min()
+    }
+
+    /// When the silence of the peer has lasted too long.
+    fn silence_end(&self) -> Option<Instant> {
+        match self.silence.waiting {
+            Some(since) => after(since, self.config.idle_limit),
+            None if self.handshake.is_established() => after(self.silence.heard, self.config.quiet_limit),
+            None => None,
+        }
+    }
+
+    /// The limit that has passed.
+    fn overdue(&self) -> Option<Reason> {
+        let silent = self.silence_end().is_some_and(|end| end <= self.now);
+        if !self.handshake.is_established() {
+            return (silent || self.handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
+        }
+        silent.then(|| {
+            if self.silence.waiting.is_none() {
+                Reason::Quiet
+            } else if self.close.is_outstanding() && self.close.is_incoming_closed() {
+                // Everything was acknowledged both ways. The peer did not stay to answer our FIN: a normal close.
+                Reason::Finished
+            } else {
+                Reason::TimedOut
+            }
+        })
+    }
+}
