@@ -35,6 +35,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return self.handle_after_end(packet);
         }
         match packet {
+            Packet::Connect(options) | Packet::ConnAck(options) if options.tag().is_some() => Err(Ignored::Mode),
             Packet::Connect(_) => self.handle_connect(),
             Packet::ConnAck(_) => self.handle_connack(),
             Packet::Info { number, body } => self.handle_info(number, body),

@@ -69,6 +69,7 @@ pub struct Connection<S, R, A = StopAndWait> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Ended {
     reason: Reason,
+    at: Instant,
     /// Until when a repeated FIN is answered.
     linger: Option<Instant>,
 }
@@ -150,6 +151,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.ended.is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
     }
 
+    /// Until when the address should not be used for another connection: late packets of this one may still arrive. `None`
+    /// while it has not ended.
+    #[must_use]
+    pub fn quarantine_end(&self) -> Option<Instant> {
+        self.ended.map(|ended| ended.at + close::linger(&self.config, &self.rtt))
+    }
+
     /// Counters since the start, or since they were last [taken](Self::take_stats).
     #[must_use]
     pub fn stats(&self) -> &Stats {
@@ -216,7 +224,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The end. What was received may still be read.
     fn end(&mut self, reason: Reason, linger: Option<Instant>) {
-        self.ended = Some(Ended { reason, linger: linger.filter(|&end| end > self.now) });
+        self.ended = Some(Ended { reason, at: self.now, linger: linger.filter(|&end| end > self.now) });
         self.handshake.stop();
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE);

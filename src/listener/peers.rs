@@ -1,0 +1,152 @@
+//! The connections of a listener: input and output, and what the application does with them.
+
+use super::{Listener, PeerId, PeerSlot, Place, State};
+use crate::arq::Arq;
+use crate::connection::{Connection, Event, Transmit};
+use crate::store::{RecvStore, SendStore};
+use crate::{BufferTooSmall, Instant};
+use core::hash::Hash;
+
+impl<A, S, R, M, Q> Listener<A, S, R, M, Q>
+where
+    A: Copy + Eq + Hash,
+    S: SendStore,
+    R: RecvStore,
+    M: AsRef<[PeerSlot<A, S, R, Q>]> + AsMut<[PeerSlot<A, S, R, Q>]>,
+    Q: Arq,
+{
+    /// The connection with this name; `None` once it was released.
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<&Connection<S, R, Q>> {
+        self.entry(id).map(|(_, connection)| connection)
+    }
+
+    /// The connection with this name, to write, read and close; `None` once it was released. Call
+    /// [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
+        if self.table.generation(id.index) != Some(id.generation) {
+            return None;
+        }
+        match self.table.entry_mut(id.index)? {
+            (_, Place(State::Connected { connection, released: false })) => Some(connection),
+            (_, Place(State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. })) => None,
+        }
+    }
+
+    /// The address of this connection; `None` once it was released.
+    #[must_use]
+    pub fn address(&self, id: PeerId) -> Option<A> {
+        self.entry(id).map(|(address, _)| address)
+    }
+
+    fn entry(&self, id: PeerId) -> Option<(A, &Connection<S, R, Q>)> {
+        if self.table.generation(id.index) != Some(id.generation) {
+            return None;
+        }
+        match self.table.entry(id.index)? {
+            (address, Place(State::Connected { connection, released: false })) => Some((address, connection)),
+            (_, Place(State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. })) => None,
+        }
+    }
+
+    /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
+    /// aborted; one that lingers goes on doing so. Its slot becomes vacant when the linger, and the quarantine of its
+    /// address, are over.
+    pub fn release(&mut self, now: Instant, id: PeerId) {
+        self.advance(now);
+        if let Some(connection) = self.peer_mut(id) {
+            connection.handle_timeout(now);
+            connection.abort();
+        }
+        if let Some((_, Place(State::Connected { released, .. }))) = self.table.entry_mut(id.index) {
+            *released = true;
+        }
+        self.vacate(id.index);
+    }
+
+    /// Time has passed: as [`Connection::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        let now = self.now;
+        for index in 0..self.table.capacity() {
+            if let Some((_, Place(State::Connected { connection, .. }))) = self.table.entry_mut(index) {
+                connection.handle_timeout(now);
+            }
+            self.vacate(index);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, as [`Connection::poll_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let due = |place: &Place<Connection<S, R, Q>>| match &place.0 {
+            State::Connected { connection, released: true } if connection.is_drained() => connection.quarantine_end(),
+            State::Connected { connection, .. } => connection.poll_timeout(),
+            State::Queued { until, .. } | State::Quarantined { until } => Some(*until),
+        };
+        self.table.iter().filter_map(|(_, place)| due(place)).min()
+    }
+
+    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
+    /// connections take turns, a datagram each.
+    ///
+    /// # Errors
+    ///
+    /// If the datagram does not fit into `buf`: nothing has changed.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        self.advance(now);
+        let now = self.now;
+        for index in self.turns(self.sending_turn) {
+            let Some((address, Place(State::Connected { connection, .. }))) = self.table.entry_mut(index) else {
+                continue;
+            };
+            if let Some(transmit) = connection.poll_transmit(now, buf)? {
+                self.sending_turn = index + 1;
+                self.vacate(index);
+                return Ok(Some((address, transmit)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What to tell the application next, and of which connection. The connections take turns.
+    pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
+        for index in self.turns(self.telling_turn) {
+            if let Some((_, Place(State::Connected { connection, released: false }))) = self.table.entry_mut(index)
+                && let Some(event) = connection.poll_event()
+            {
+                let generation = self.table.generation(index)?;
+                self.telling_turn = index + 1;
+                return Some((PeerId { index, generation }, event));
+            }
+        }
+        None
+    }
+
+    /// All slots once, beginning with the one whose turn it is.
+    fn turns(&self, first: u32) -> impl Iterator<Item = u32> + use<A, S, R, M, Q> {
+        let capacity = self.table.capacity();
+        let first = if first < capacity { first } else { 0 };
+        (first..capacity).chain(0..first)
+    }
+
+    /// Moves a slot on whose time has come: from the connection to quarantine, from there or the backlog to vacant.
+    fn vacate(&mut self, index: u32) {
+        let now = self.now;
+        let Some((_, place)) = self.table.entry_mut(index) else { return };
+        match &place.0 {
+            State::Connected { connection, released: true } if connection.is_drained() => {
+                match connection.quarantine_end().filter(|&until| until > now) {
+                    Some(until) => *place = Place(State::Quarantined { until }),
+                    None => drop(self.table.remove(index)),
+                }
+            }
+            State::Queued { until, .. } if *until <= now => {
+                self.table.remove(index);
+                self.queued -= 1;
+            }
+            State::Quarantined { until } if *until <= now => drop(self.table.remove(index)),
+            State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. } => {}
+        }
+    }
+}
