@@ -66,3 +66,115 @@ fn exactly<const N: usize>(fields: &[u8]) -> Result<[u8; N], DecodeError> {
         None => Err(DecodeError::Truncated),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What NOTE makes of its prefix and these bytes.
+    fn note(type_and_fields: &[u8]) -> Result<(), DecodeError> {
+        Framing::NOTE.decode(&[b"RDT1", type_and_fields].concat()).map(|_| ())
+    }
+
+    /// What ROSTOV makes of its prefix and these bytes.
+    fn rostov(type_and_fields: &[u8]) -> Result<(), DecodeError> {
+        Framing::ROSTOV.decode(&[b"ROSTOV", type_and_fields].concat()).map(|_| ())
+    }
+
+    #[test]
+    fn another_prefix_is_not_ours() {
+        for datagram in [&b""[..], b"R", b"RDT", b"RDT2\x04", b"rdt1\x04", b"ROSTOV4", &[0; 1_500]] {
+            assert_eq!(Framing::NOTE.decode(datagram), Err(DecodeError::Prefix), "{datagram:?}");
+        }
+        assert_eq!(Framing::ROSTOV.decode(b"RDT1\x04"), Err(DecodeError::Prefix));
+        assert_eq!(Framing::ROSTOV.decode(b"ROSTO"), Err(DecodeError::Prefix));
+    }
+
+    #[test]
+    fn a_type_beyond_the_last_is_unknown() {
+        assert_eq!(note(&[11]), Err(DecodeError::Type));
+        assert_eq!(note(&[0xff, 0, 0, 0, 0]), Err(DecodeError::Type));
+        assert_eq!(note(b"4"), Err(DecodeError::Type));
+    }
+
+    #[test]
+    fn rostov_has_only_the_types_of_base_mode() {
+        assert_eq!(rostov(b"4"), Ok(()));
+        for unknown in [&b"6"[..], b"7c", b"8\x01", b"90123456", b":01234567", b"\x04", b"/"] {
+            assert_eq!(rostov(unknown), Err(DecodeError::Type), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn rostov_has_no_options() {
+        assert_eq!(rostov(b"0"), Ok(()));
+        assert_eq!(rostov(b"0\x06\x00"), Err(DecodeError::Trailing));
+        assert_eq!(rostov(b"1x"), Err(DecodeError::Trailing));
+    }
+
+    #[test]
+    fn a_datagram_without_its_last_fields_is_truncated() {
+        assert_eq!(note(&[]), Err(DecodeError::Truncated));
+        for (packet_type, fields_len) in [(2, 6), (3, 4), (6, 18), (8, 1), (9, 8), (10, 8)] {
+            let mut bytes = [0; 19];
+            bytes[0] = packet_type;
+            for len in 0..fields_len {
+                assert_eq!(note(&bytes[..=len]), Err(DecodeError::Truncated), "type {packet_type}, {len} bytes");
+            }
+            assert_eq!(note(&bytes[..=fields_len]), Ok(()), "type {packet_type}");
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_last_field_are_refused() {
+        for whole in [&[3, 0, 0, 0, 1][..], &[4], &[5], &[8, 0], &[10, 0, 0, 0, 0, 0, 0, 0, 1]] {
+            assert_eq!(note(whole), Ok(()), "{whole:?}");
+            assert_eq!(note(&[whole, &[0]].concat()), Err(DecodeError::Trailing), "{whole:?}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_info_is_that_of_its_body() {
+        assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00ab"), Ok(()));
+        assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00a"), Err(DecodeError::Length));
+        assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00abc"), Err(DecodeError::Length));
+        assert_eq!(note(b"\x02\xff\xff\x00\x00\x00\x00ab"), Err(DecodeError::Length));
+        assert_eq!(note(b"\x02\x00\x00\x00\x00\x00\x00a"), Err(DecodeError::Length));
+    }
+
+    #[test]
+    fn malformed_options_refuse_the_whole_packet() {
+        for packet_type in [0, 1] {
+            assert_eq!(note(&[packet_type]), Ok(()));
+            assert_eq!(note(&[packet_type, 6, 0]), Ok(()));
+            assert_eq!(note(&[packet_type, 6]), Err(DecodeError::Options));
+            assert_eq!(note(&[packet_type, 2, 2, 0, 63]), Err(DecodeError::Options));
+            assert_eq!(note(&[packet_type, 6, 0, 6, 0]), Err(DecodeError::Options));
+        }
+    }
+
+    #[test]
+    fn a_bitmap_has_at_most_128_bytes() {
+        let mut bytes = [0; 1 + 18 + 129];
+        bytes[0] = 6;
+        assert_eq!(note(&bytes[..1 + 18 + 128]), Ok(()));
+        assert_eq!(note(&bytes), Err(DecodeError::Sack));
+    }
+
+    #[test]
+    fn a_cookie_has_1_to_64_bytes() {
+        let bytes = [7; 1 + 65];
+        assert_eq!(note(&bytes[..1]), Err(DecodeError::Cookie));
+        assert_eq!(note(&bytes[..2]), Ok(()));
+        assert_eq!(note(&bytes[..1 + 64]), Ok(()));
+        assert_eq!(note(&bytes), Err(DecodeError::Cookie));
+    }
+
+    #[test]
+    fn a_datagram_is_no_longer_than_udp_carries() {
+        let mut probe = std::vec![0; MAX_DATAGRAM + 1];
+        probe[..5].copy_from_slice(b"RDT1\x09");
+        assert!(Framing::NOTE.decode(&probe[..MAX_DATAGRAM]).is_ok());
+        assert_eq!(Framing::NOTE.decode(&probe), Err(DecodeError::TooLong));
+    }
+}

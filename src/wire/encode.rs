@@ -116,3 +116,112 @@ impl<'b> Writer<'b> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, Sack, SackDelay, Tag};
+    use super::*;
+    use crate::Seq;
+
+    const INFO: Packet<'static> = Packet::Info { number: Seq::new(0x0102_0304), body: b"hello" };
+
+    /// The packet is these bytes under this framing, in both directions.
+    fn is(framing: &Framing, packet: &Packet<'_>, datagram: &[u8]) {
+        let mut buf = [0xee; 256];
+        assert_eq!(packet.encode(framing, &mut buf), Ok(datagram.len()), "{packet:?}");
+        assert_eq!(&buf[..datagram.len()], datagram, "{packet:?}");
+        assert!(buf[datagram.len()..].iter().all(|byte| *byte == 0xee), "{packet:?} goes on");
+        assert_eq!(packet.encoded_len(framing), datagram.len(), "{packet:?}");
+        assert_eq!(framing.decode(datagram).as_ref(), Ok(packet));
+    }
+
+    #[test]
+    fn the_layout_of_every_packet() {
+        let options = Options::parse(b"\x01\x08entropy!\x02\x02\x04\xb0\x63\x00").unwrap();
+        let sack = Sack {
+            next: Seq::new(0x0102_0304),
+            window: 0x1112_1314,
+            latest: Seq::new(0x2122_2324),
+            delay: SackDelay::new(0x3132),
+            base: Seq::new(0x4142_4344),
+            bitmap: &[0x81, 0x00],
+        };
+        let note = |packet, type_and_fields: &[u8]| is(&Framing::NOTE, &packet, &[b"RDT1", type_and_fields].concat());
+        note(Packet::Connect(Options::NONE), b"\x00");
+        note(Packet::Connect(options), b"\x00\x01\x08entropy!\x02\x02\x04\xb0\x63\x00");
+        note(Packet::ConnAck(Options::NONE), b"\x01");
+        note(Packet::ConnAck(options), b"\x01\x01\x08entropy!\x02\x02\x04\xb0\x63\x00");
+        note(INFO, b"\x02\x00\x05\x01\x02\x03\x04hello");
+        note(Packet::Info { number: Seq::ZERO, body: b"" }, b"\x02\x00\x00\x00\x00\x00\x00");
+        note(Packet::Ack { number: Seq::new(0x0102_0304) }, b"\x03\x01\x02\x03\x04");
+        note(Packet::Fin, b"\x04");
+        note(Packet::FinAck, b"\x05");
+        note(
+            Packet::Sack(sack),
+            b"\x06\x01\x02\x03\x04\x11\x12\x13\x14\x21\x22\x23\x24\x31\x32\x41\x42\x43\x44\x81\x00",
+        );
+        note(Packet::Retry { cookie: b"cookie" }, b"\x07cookie");
+        note(Packet::Reset { code: 0xfe }, b"\x08\xfe");
+        note(
+            Packet::Probe { nonce: 0x0102_0304_0506_0708, padding: b"pad" },
+            b"\x09\x01\x02\x03\x04\x05\x06\x07\x08pad",
+        );
+        note(Packet::Echo { nonce: 0x0102_0304_0506_0708 }, b"\x0a\x01\x02\x03\x04\x05\x06\x07\x08");
+    }
+
+    #[test]
+    fn other_prefixes_and_types() {
+        is(&Framing::tagged(Tag::new(*b"entropy!")), &Packet::Fin, b"entropy!\x04");
+        is(&Framing::with_prefix(b"x").unwrap(), &INFO, b"x\x02\x00\x05\x01\x02\x03\x04hello");
+        is(&Framing::ROSTOV, &INFO, b"ROSTOV2\x00\x05\x01\x02\x03\x04hello");
+    }
+
+    #[test]
+    fn base_mode_only_has_no_other_packets_and_no_options() {
+        let refused = |packet: Packet<'_>| packet.encode(&Framing::ROSTOV, &mut [0; 64]).unwrap_err();
+        let padding = Options::parse(b"\x06\x00").unwrap();
+        assert_eq!(refused(Packet::Connect(padding)), EncodeError::NotInProfile);
+        assert_eq!(refused(Packet::ConnAck(padding)), EncodeError::NotInProfile);
+        assert_eq!(refused(Packet::Reset { code: 0 }), EncodeError::NotInProfile);
+        assert_eq!(refused(Packet::Retry { cookie: b"c" }), EncodeError::NotInProfile);
+        assert_eq!(refused(Packet::Echo { nonce: 0 }), EncodeError::NotInProfile);
+    }
+
+    #[test]
+    fn values_without_a_form_are_refused() {
+        let refused = |packet: Packet<'_>| packet.encode(&Framing::NOTE, &mut [0; 256]).unwrap_err();
+        assert_eq!(refused(Packet::Retry { cookie: &[] }), EncodeError::Unrepresentable);
+        assert_eq!(refused(Packet::Retry { cookie: &[0; 65] }), EncodeError::Unrepresentable);
+        let (next, latest, base) = (Seq::ZERO, Seq::ZERO, Seq::ZERO);
+        let sack = Sack { next, window: 0, latest, delay: SackDelay::NO_SAMPLE, base, bitmap: &[0; 129] };
+        assert_eq!(refused(Packet::Sack(sack)), EncodeError::Unrepresentable);
+    }
+
+    #[test]
+    fn a_small_buffer_stays_untouched() {
+        let needed = INFO.encoded_len(&Framing::NOTE);
+        for len in 0..needed {
+            let mut buf = [0xee; 16];
+            assert_eq!(
+                INFO.encode(&Framing::NOTE, &mut buf[..len]),
+                Err(EncodeError::BufferTooSmall(BufferTooSmall { needed }))
+            );
+            assert_eq!(buf, [0xee; 16]);
+        }
+    }
+
+    #[test]
+    fn a_body_is_as_long_as_a_datagram_leaves_room_for() {
+        let mut buf = std::vec![0; 70_000];
+        let bytes = std::vec![0x5a; 70_000];
+        for framing in [Framing::NOTE, Framing::ROSTOV] {
+            let longest = Packet::Info { number: Seq::ZERO, body: &bytes[..framing.max_body_len()] };
+            assert_eq!(longest.encode(&framing, &mut buf), Ok(MAX_DATAGRAM));
+            assert_eq!(framing.decode(&buf[..MAX_DATAGRAM]), Ok(longest));
+            for len in [framing.max_body_len() + 1, 65_535, 65_536, 70_000] {
+                let too_long = Packet::Info { number: Seq::ZERO, body: &bytes[..len] };
+                assert_eq!(too_long.encode(&framing, &mut buf), Err(EncodeError::TooLong));
+            }
+        }
+    }
+}

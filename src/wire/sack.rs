@@ -45,8 +45,11 @@ impl<'a> Sack<'a> {
     pub fn words(&self) -> impl Iterator<Item = (Seq, u64)> + use<'a> {
         let mut first = self.base;
         self.bitmap.chunks(size_of::<u64>()).map(move |chunk| {
-            let mut bytes = [0; size_of::<u64>()];
-            bytes.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            let bytes = chunk.try_into().unwrap_or_else(|_| {
+                let mut filled_up = [0; size_of::<u64>()];
+                filled_up.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+                filled_up
+            });
             let word = (first, u64::from_le_bytes(bytes));
             first = first.add(u64::BITS);
             word
@@ -113,7 +116,7 @@ impl SackDelay {
     /// No RTT sample: nothing has arrived yet, or longer ago than the field can say. On the wire `ffff`.
     pub const NO_SAMPLE: Self = Self(u16::MAX);
 
-    /// A microsecond's worth of the unit, as a power of two.
+    /// How long a unit is.
     const UNIT_MICROS: u64 = 16;
 
     /// The field whose value on the wire is `value`.
