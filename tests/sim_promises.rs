@@ -164,6 +164,17 @@ fn ten_thousand_nodes_share_a_simulation() {
     assert!(sim.nodes().all(Node::is_done));
 }
 
+#[test]
+fn a_coarse_timer_wakes_late() {
+    let mut sim = Simulation::<&mut dyn Node>::new(1);
+    let (mut client, mut server) = (Client::new(1), Server::default());
+    sim.set_timer_granularity(Duration::from_millis(7));
+    let (a, b) = (sim.add(&mut client), sim.add(&mut server));
+    let (there, _) = sim.connect(a, b, LinkConfig::ideal());
+    sim.drop_next(there, |_| true);
+    assert_eq!(sim.run_until_done(Duration::from_secs(1)), Instant::from_millis(301));
+}
+
 /// Breaks one promise.
 #[derive(Clone, Copy, PartialEq)]
 enum Rogue {

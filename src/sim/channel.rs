@@ -62,16 +62,14 @@ impl Channel {
     /// Spoils the bytes as `fate` says.
     pub(super) fn damage(&mut self, fate: Fate, data: &mut Vec<u8>) {
         const LONGEST_BURST: usize = 4;
-        match fate {
-            Fate::Truncated => data.truncate(self.rng.index(data.len())),
-            Fate::Corrupted => {
-                let start = self.rng.index(data.len());
-                let len = 1 + self.rng.index(LONGEST_BURST);
-                for byte in data.iter_mut().skip(start).take(len) {
-                    *byte ^= u8::try_from(1 + self.rng.below(255)).unwrap_or(1);
-                }
+        if fate == Fate::Truncated {
+            data.truncate(self.rng.index(data.len()));
+        } else if fate == Fate::Corrupted {
+            let start = self.rng.index(data.len());
+            let len = 1 + self.rng.index(LONGEST_BURST);
+            for byte in data.iter_mut().skip(start).take(len) {
+                *byte ^= u8::try_from(1 + self.rng.below(255)).unwrap_or(1);
             }
-            _ => {}
         }
     }
 

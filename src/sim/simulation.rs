@@ -33,6 +33,7 @@ pub struct Simulation<N> {
     buffer: Vec<u8>,
     spins: u64,
     spin_limit: u64,
+    timer_granularity: Duration,
 }
 
 struct Slot<N> {
@@ -60,6 +61,7 @@ impl<N: Node> Simulation<N> {
             buffer: std::vec![0; Self::BUFFER],
             spins: 0,
             spin_limit: Self::SPIN_LIMIT,
+            timer_granularity: Duration::ZERO,
         }
     }
 
@@ -71,6 +73,12 @@ impl<N: Node> Simulation<N> {
     /// So many steps, datagrams and turns of applications within one virtual instant are a SPIN (1,000,000 unless set).
     pub fn set_spin_limit(&mut self, limit: u64) {
         self.spin_limit = limit;
+    }
+
+    /// Nodes are woken at multiples of this only, late as by a coarse timer (1 ms for `epoll`). Zero, unless set, wakes them
+    /// to the microsecond.
+    pub fn set_timer_granularity(&mut self, granularity: Duration) {
+        self.timer_granularity = granularity;
     }
 
     /// Adds a node. It has its first turn in the next step.
@@ -302,7 +310,8 @@ impl<N: Node> Simulation<N> {
         let Slot { node, done, .. } = &mut self.nodes[index(id)];
         let was_done = mem::replace(done, node.is_done());
         self.unfinished = self.unfinished + usize::from(was_done) - usize::from(*done);
-        self.deadlines.set(index(id), node.poll_timeout());
+        let wake = node.poll_timeout().map(|deadline| round_up(deadline, self.timer_granularity));
+        self.deadlines.set(index(id), wake);
         self.count_spin(id);
         any
     }
@@ -355,4 +364,9 @@ impl<N: Node> Simulation<N> {
 
 fn index(id: NodeId) -> usize {
     usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+fn round_up(at: Instant, granularity: Duration) -> Instant {
+    let micros = at.as_micros();
+    Instant::from_micros(micros.checked_next_multiple_of(granularity.as_micros()).unwrap_or(micros))
 }
