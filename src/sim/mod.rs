@@ -1,1 +1,61 @@
-//! A simulated network in virtual time.
+//! A network in virtual time, from a seed: for tests of this crate, of its users, and for benches.
+//!
+//! A [`Simulation`] holds [`Node`]s, machines with their applications, and links between them. It has no clock: time jumps
+//! to the next arrival or deadline, so an hour of blackouts takes no longer than its datagrams. It has no randomness but
+//! its seed: equal seeds and calls give equal runs, which [`Simulation::fingerprint`] proves. And it checks at each step
+//! what the machines promise their drivers; see [`Simulation`].
+//!
+//! Below, a node that repeats a datagram until it is answered, and one that answers.
+//!
+//! ```
+//! use rdt_proto::sim::{Address, LinkConfig, Node, Outgoing, Simulation};
+//! use rdt_proto::{Duration, Instant};
+//!
+//! struct Peer { peer: Address, asks: bool, next: Option<Instant>, answered: bool }
+//!
+//! impl Node for Peer {
+//!     fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {
+//!         self.answered = true;
+//!         self.next = (!self.asks).then_some(now);
+//!     }
+//!     fn handle_timeout(&mut self, _now: Instant) {}
+//!     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+//!         self.next.filter(|&next| next <= now)?;
+//!         self.next = self.asks.then(|| now + Duration::from_millis(250));
+//!         buf[..4].copy_from_slice(b"ping");
+//!         Some(Outgoing::new(self.peer, 4))
+//!     }
+//!     fn poll_timeout(&self) -> Option<Instant> { self.next }
+//!     fn is_done(&self) -> bool { self.answered }
+//! }
+//!
+//! let mut sim = Simulation::new(1);
+//! let (a, b) = (Address::new(0, 0), Address::new(1, 0));
+//! sim.add(Peer { peer: b, asks: true, next: Some(Instant::ZERO), answered: false });
+//! sim.add(Peer { peer: a, asks: false, next: None, answered: false });
+//! let (there, _back) = sim.connect(a.node, b.node, LinkConfig::ideal().with_delay(Duration::from_millis(50)));
+//! sim.drop_next(there, |_| true);
+//!
+//! assert_eq!(sim.run_until_done(Duration::from_secs(1)), Instant::from_millis(350));
+//! assert_eq!(sim.stats(there).lost, 1);
+//! ```
+#![allow(
+    clippy::indexing_slicing,
+    reason = "numbers are the simulation's own; a wrong one is a bug in the test, and panics"
+)]
+
+mod channel;
+mod deadlines;
+mod journal;
+mod link;
+mod network;
+mod node;
+mod rng;
+mod simulation;
+
+pub use journal::{Fate, Record, Trace};
+pub use link::{LinkConfig, LinkStats, Outage};
+pub use network::LinkId;
+pub use node::{Address, Node, NodeId, Outgoing};
+pub use rng::Rng;
+pub use simulation::Simulation;

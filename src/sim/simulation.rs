@@ -1,0 +1,372 @@
+//! The loop that drives the nodes, and what it demands of them.
+
+use core::mem;
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+use super::deadlines::Deadlines;
+use super::journal::{Fate, Journal, Record, Trace};
+use super::link::{LinkConfig, LinkStats};
+use super::network::{LinkId, Network};
+use super::node::{Node, NodeId};
+use crate::{Duration, Instant};
+
+/// Nodes, the links between them, and a clock that only the next event moves. Equal seeds and calls give equal runs.
+///
+/// Each step checks what a machine promises its driver; a broken promise panics with the seed and the virtual time:
+///
+/// - **HOT LOOP**: after `handle_timeout(now)` and a drained `poll_transmit`, `poll_timeout` lies in the future;
+/// - **HIDDEN OUTPUT**: `poll_timeout` was due before `poll_transmit` returned something;
+/// - **LOST WAKE-UP**: while a node is not done, some node has a deadline or a datagram is on the way;
+/// - **SPIN**: within one virtual instant the nodes come to rest.
+///
+/// Any other panic while the simulation exists prints the seed too, and the last datagrams if they are
+/// [captured](Self::capture).
+pub struct Simulation<N> {
+    journal: Journal,
+    network: Network,
+    nodes: Vec<Slot<N>>,
+    deadlines: Deadlines,
+    /// Nodes that were changed from outside and have not had their turn since.
+    touched: VecDeque<NodeId>,
+    unfinished: usize,
+    buffer: Vec<u8>,
+    spins: u64,
+    spin_limit: u64,
+    timer_granularity: Duration,
+}
+
+struct Slot<N> {
+    node: N,
+    id: NodeId,
+    done: bool,
+}
+
+impl<N: Node> Simulation<N> {
+    /// As much as one system call takes with segmentation offload.
+    const BUFFER: usize = 65_535;
+    /// Above the datagrams of a 200 MiB transfer without delay.
+    const SPIN_LIMIT: u64 = 1_000_000;
+
+    /// An empty network.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            journal: Journal::new(seed),
+            network: Network::new(seed),
+            nodes: Vec::new(),
+            deadlines: Deadlines::default(),
+            touched: VecDeque::new(),
+            unfinished: 0,
+            buffer: std::vec![0; Self::BUFFER],
+            spins: 0,
+            spin_limit: Self::SPIN_LIMIT,
+            timer_granularity: Duration::ZERO,
+        }
+    }
+
+    /// The buffer for `poll_transmit` has this many bytes (65,535 unless set).
+    pub fn set_buffer(&mut self, bytes: usize) {
+        self.buffer.resize(bytes, 0);
+    }
+
+    /// So many steps, datagrams and turns of applications within one virtual instant are a SPIN (1,000,000 unless set).
+    pub fn set_spin_limit(&mut self, limit: u64) {
+        self.spin_limit = limit;
+    }
+
+    /// Nodes are woken at multiples of this only, late as by a coarse timer (1 ms for `epoll`). Zero, unless set, wakes them
+    /// to the microsecond.
+    pub fn set_timer_granularity(&mut self, granularity: Duration) {
+        self.timer_granularity = granularity;
+    }
+
+    /// Adds a node. It has its first turn in the next step.
+    pub fn add(&mut self, node: N) -> NodeId {
+        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        self.unfinished += 1;
+        self.nodes.push(Slot { node, id, done: false });
+        self.deadlines.push();
+        self.touched.push_back(id);
+        id
+    }
+
+    /// Joins `a` and `b` by two links of their own, alike in both directions: from `a` to `b`, and back.
+    pub fn connect(&mut self, a: NodeId, b: NodeId, config: LinkConfig) -> (LinkId, LinkId) {
+        self.connect_with(a, b, config.clone(), config)
+    }
+
+    /// Joins `a` and `b` by two links of their own.
+    pub fn connect_with(&mut self, a: NodeId, b: NodeId, there: LinkConfig, back: LinkConfig) -> (LinkId, LinkId) {
+        let (there, back) = (self.add_link(there), self.add_link(back));
+        self.route(a, b, there);
+        self.route(b, a, back);
+        (there, back)
+    }
+
+    /// Adds one direction of a link, for use with [`route`](Self::route).
+    pub fn add_link(&mut self, config: LinkConfig) -> LinkId {
+        self.network.add_link(config)
+    }
+
+    /// Sends what `from` has for `to` over `link`. Several routes over one link share its rate and its queue.
+    pub fn route(&mut self, from: NodeId, to: NodeId, link: LinkId) {
+        self.network.route(from, to, link);
+    }
+
+    /// Changes a link from now on. What is on the way stays on the way.
+    pub fn reconfigure(&mut self, link: LinkId, config: LinkConfig) {
+        self.network.channel_mut(link).config = config;
+    }
+
+    /// Asks `filter` for the fate of every datagram that the queue of `link` has taken; `record.fate` is what the link has
+    /// drawn. Several filters are asked in turn.
+    pub fn filter(&mut self, link: LinkId, filter: impl FnMut(&Record<'_>) -> Fate + 'static) {
+        self.network.channel_mut(link).filters.push(std::boxed::Box::new(filter));
+    }
+
+    /// Loses the next datagram on `link` that `pick` picks.
+    pub fn drop_next(&mut self, link: LinkId, mut pick: impl FnMut(&Record<'_>) -> bool + 'static) {
+        let mut dropped = false;
+        self.filter(link, move |record| {
+            if dropped || !pick(record) {
+                return record.fate;
+            }
+            dropped = true;
+            Fate::Lost
+        });
+    }
+
+    /// Keeps every datagram from now on, for [`trace`](Self::trace).
+    pub fn capture(&mut self) {
+        self.journal.trace = Some(Trace::default());
+    }
+
+    /// What was sent since [`capture`](Self::capture).
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        self.journal.trace.as_ref()
+    }
+
+    /// What `link` has done so far.
+    #[must_use]
+    pub fn stats(&self, link: LinkId) -> LinkStats {
+        self.network.channel(link).stats
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.journal.seed
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.journal.now
+    }
+
+    /// A hash of every datagram sent and every one that arrived, with the times.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.journal.fingerprint.0
+    }
+
+    /// A node.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &N {
+        &self.nodes[index(id)].node
+    }
+
+    /// A node, to be changed from outside: it has its turn in the next step.
+    pub fn node_mut(&mut self, id: NodeId) -> &mut N {
+        self.touched.push_back(id);
+        &mut self.nodes[index(id)].node
+    }
+
+    /// All nodes, in the order of adding.
+    #[must_use]
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = &N> {
+        self.nodes.iter().map(|slot| &slot.node)
+    }
+
+    /// Whether every node is done.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.unfinished == 0 && self.touched.is_empty()
+    }
+
+    /// When the next thing happens; `None` if nothing ever will without a change from outside.
+    #[must_use]
+    pub fn next_event(&self) -> Option<Instant> {
+        if !self.touched.is_empty() {
+            return Some(self.now());
+        }
+        let next = [self.network.next_arrival(), self.deadlines.earliest()].into_iter().flatten().min()?;
+        Some(next.max(self.now()))
+    }
+
+    /// Lets the next thing happen: one datagram arrives, or one node's deadline passes, or one has its turn after a change.
+    /// False if there is nothing.
+    ///
+    /// # Panics
+    /// If a node breaks one of the promises above.
+    pub fn step(&mut self) -> bool {
+        let Some(at) = self.next_event() else {
+            assert!(self.unfinished == 0, "{}: LOST WAKE-UP: {} asleep for ever", self.journal, self.who_is_not_done());
+            return false;
+        };
+        if at > self.journal.now {
+            self.journal.now = at;
+            self.spins = 0;
+        }
+        if let Some(id) = self.touched.pop_front() {
+            self.turn(id);
+        } else if self.network.next_arrival().is_some_and(|arrival| arrival <= at) {
+            self.deliver();
+        } else if let Some(node) = self.deadlines.first() {
+            self.wake(self.nodes[node].id);
+        }
+        true
+    }
+
+    /// Lets everything happen up to and including `until`, which is the time then.
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    pub fn run_until(&mut self, until: Instant) {
+        while self.next_event().is_none_or(|at| at <= until) && self.step() {}
+        if self.journal.now < until {
+            self.journal.now = until;
+            self.spins = 0;
+        }
+    }
+
+    /// Lets everything happen for `span` from now on.
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    pub fn run_for(&mut self, span: Duration) {
+        self.run_until(self.now() + span);
+    }
+
+    /// Runs until every node is done, and says when that was. Datagrams may still be on the way.
+    ///
+    /// # Panics
+    /// If that takes longer than `limit` from now, or as [`step`](Self::step).
+    pub fn run_until_done(&mut self, limit: Duration) -> Instant {
+        let end = self.now() + limit;
+        while !self.is_done() {
+            let next = self.next_event();
+            assert!(
+                next.is_none_or(|at| at <= end),
+                "{}: UNFINISHED after {limit}: {}, {} datagrams on the way",
+                self.journal,
+                self.who_is_not_done(),
+                self.network.on_the_way()
+            );
+            self.step();
+        }
+        self.now()
+    }
+}
+
+impl<N: Node> Simulation<N> {
+    fn deliver(&mut self) {
+        let Some(datagram) = self.network.take() else { return };
+        let (from, to) = (datagram.from, datagram.to);
+        self.journal.arrived(from, to, &datagram.data);
+        self.nodes[index(to.node)].node.handle_datagram(self.journal.now, from, to, &datagram.data);
+        self.network.recycle(datagram);
+        self.turn(to.node);
+    }
+
+    fn wake(&mut self, id: NodeId) {
+        let now = self.journal.now;
+        self.nodes[index(id)].node.handle_timeout(now);
+        self.drain(id);
+        let deadline = self.nodes[index(id)].node.poll_timeout();
+        let acted = self.turn(id);
+        assert!(
+            acted || deadline.is_none_or(|deadline| deadline > now),
+            "{}: HOT LOOP: node {} wants to be woken at {deadline:?} after a timeout has been handled and all is sent",
+            self.journal,
+            id.0
+        );
+    }
+
+    /// Lets the node act and send until it does neither. True if it did either.
+    fn turn(&mut self, id: NodeId) -> bool {
+        let mut any = false;
+        loop {
+            let acted = self.nodes[index(id)].node.poll_app(self.journal.now);
+            let sent = self.drain(id);
+            if !acted && !sent {
+                break;
+            }
+            any = true;
+            self.count_spin(id);
+        }
+        let Slot { node, done, .. } = &mut self.nodes[index(id)];
+        let was_done = mem::replace(done, node.is_done());
+        self.unfinished = self.unfinished + usize::from(was_done) - usize::from(*done);
+        let wake = node.poll_timeout().map(|deadline| round_up(deadline, self.timer_granularity));
+        self.deadlines.set(index(id), wake);
+        self.count_spin(id);
+        any
+    }
+
+    /// Sends all that the node has. True if there was something.
+    fn drain(&mut self, id: NodeId) -> bool {
+        let now = self.journal.now;
+        let mut any = false;
+        loop {
+            let node = &mut self.nodes[index(id)].node;
+            let deadline = node.poll_timeout();
+            let Some(out) = node.poll_transmit(now, &mut self.buffer) else { return any };
+            assert!(
+                deadline.is_some_and(|deadline| deadline <= now),
+                "{}: HIDDEN OUTPUT: node {} had a datagram to send, but wanted to be woken at {deadline:?}",
+                self.journal,
+                id.0
+            );
+            let written = &self.buffer[..out.len];
+            let size = if out.segment_size == 0 { out.len } else { out.segment_size };
+            let from = out.from.unwrap_or(id.into());
+            if out.len <= size {
+                self.network.send(&mut self.journal, id, from, out.to, written);
+            } else {
+                for datagram in written.chunks(size) {
+                    self.network.send(&mut self.journal, id, from, out.to, datagram);
+                }
+            }
+            any = true;
+            self.count_spin(id);
+        }
+    }
+
+    fn count_spin(&mut self, id: NodeId) {
+        self.spins += 1;
+        assert!(
+            self.spins < self.spin_limit,
+            "{}: SPIN: {} polls within one instant, the last of node {}",
+            self.journal,
+            self.spins,
+            id.0
+        );
+    }
+
+    fn who_is_not_done(&self) -> std::string::String {
+        let ids: Vec<u32> = self.nodes.iter().filter(|slot| !slot.done).map(|slot| slot.id.0).collect();
+        std::format!("nodes {ids:?} not done")
+    }
+}
+
+fn index(id: NodeId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+fn round_up(at: Instant, granularity: Duration) -> Instant {
+    let micros = at.as_micros();
+    Instant::from_micros(micros.checked_next_multiple_of(granularity.as_micros()).unwrap_or(micros))
+}
