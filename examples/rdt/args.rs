@@ -1,0 +1,155 @@
+//! The command line.
+
+use crate::link::{self, PeerMethod, Profile};
+use clap::{Args, Parser, Subcommand};
+use rdt_proto::connection::Config;
+use rdt_proto::ftp::NameBuf;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+/// The port of a server that names none.
+const PORT: u16 = 6969;
+
+/// Reliable file transfer over UDP.
+#[derive(Parser)]
+#[command(name = "rdt", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serve the files of a folder, and store what is put into it
+    Serve(ServeArgs),
+    /// Send a file to a server
+    Put(PutArgs),
+    /// Fetch a file from a server
+    Get(GetArgs),
+    /// Server and client in one process: send a file up and down through loss, and compare
+    Demo(DemoArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen: host, host:port, or port 0 for any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    pub(crate) bind: String,
+    /// The folder. Nothing outside of it is read or written
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) root: PathBuf,
+    /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_size: Option<u64>,
+    /// Store nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Refuse to store a file under a name that exists
+    #[arg(long)]
+    pub(crate) no_replace: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct PutArgs {
+    /// The file to send
+    pub(crate) file: PathBuf,
+    /// The server: host or host:port
+    #[arg(value_name = "ADDR")]
+    pub(crate) server: String,
+    /// The name to store it under; without it, that of the file
+    #[arg(long, value_parser = parse_name)]
+    pub(crate) name: Option<NameBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct GetArgs {
+    /// The name of the file at the server
+    #[arg(value_parser = parse_name)]
+    pub(crate) name: NameBuf,
+    /// The server: host or host:port
+    #[arg(value_name = "ADDR")]
+    pub(crate) server: String,
+    /// Where to store it; without it, under its name in the current folder. A file that is there is replaced once all has
+    /// come
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// The file to send; without it, 4 MiB of random bytes
+    pub(crate) file: Option<PathBuf>,
+    /// How many of the datagrams sent are lost, each way, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
+    pub(crate) loss: f64,
+    /// Which ones: another seed, other losses
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Whose implementation is at the other end
+    #[arg(long, value_enum, default_value_t = Profile::Note)]
+    profile: Profile,
+    /// With --profile rostov: how the other end repeats. It cannot be seen on the wire
+    #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
+    peer_method: PeerMethod,
+    /// Give up when the other side is silent for so long, in seconds (twice as long where it owes no answer)
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Lose so much of what is sent, in percent, to see how it is repaired
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
+    pub(crate) loss: f64,
+    /// With --loss: which datagrams are lost
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Say nothing but what went wrong (a server still tells where it listens)
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+impl Common {
+    pub(crate) fn config(&self) -> Config {
+        link::config(self.profile, self.peer_method, rdt_proto::Duration::from_secs(self.timeout))
+    }
+}
+
+/// The address that `text` names, with the default port where it names none.
+pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
+    let explain = |why: String| format!("cannot use the address {text}: {why}");
+    // An IPv6 address alone has colons as well: it is tried without a port first.
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
+    let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
+    let mut addresses = found.map_err(|error| explain(error.to_string()))?;
+    addresses.next().ok_or_else(|| explain("it has no address".into()))
+}
+
+fn parse_name(text: &str) -> Result<NameBuf, String> {
+    NameBuf::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("not a number from 0 to 100".into()),
+    }
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((end, 'k' | 'K')) => (&text[..end], 10),
+        Some((end, 'm' | 'M')) => (&text[..end], 20),
+        Some((end, 'g' | 'G')) => (&text[..end], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| "not a number of bytes, such as 5000000 or 64M")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large a number".into())
+}

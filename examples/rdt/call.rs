@@ -1,0 +1,190 @@
+//! A client: one connection, one request.
+
+use crate::driver::{Address, Driver, Endpoint};
+use crate::exchange::Exchange;
+use crate::link::{self, Link};
+use crate::progress::Progress;
+use crate::words;
+use rdt_proto::connection::{Config, Connection, Stats, Transmit};
+use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// How long to stay after Ctrl-C, so that the server hears of it.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
+
+pub(crate) struct Call<'d> {
+    server: SocketAddr,
+    link: Link,
+    exchange: Exchange<'d, Client>,
+    progress: Progress,
+    /// Whether to tell that it went well.
+    announce: bool,
+    started: Instant,
+    result: Option<CallResult>,
+    stopped: bool,
+    /// When to leave, whether the connection is drained or not.
+    leave_at: Option<Instant>,
+    expired: bool,
+}
+
+/// How it went.
+#[derive(Clone, Copy)]
+pub(crate) struct CallResult {
+    pub(crate) outcome: Outcome,
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
+}
+
+/// An unbound client address of the same kind as the server's.
+pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    SocketAddr::new(any, 0)
+}
+
+impl<'d> Call<'d> {
+    pub(crate) fn new(
+        now: Instant,
+        server: SocketAddr,
+        config: Config,
+        exchange: Exchange<'d, Client>,
+        progress: Progress,
+        announce: bool,
+    ) -> io::Result<Self> {
+        let storage = link::storage(&config).map_err(io::Error::other)?;
+        let link = Connection::connect(now, config, link::entropy()?, storage);
+        let mut call = Self {
+            server,
+            link,
+            exchange,
+            progress,
+            announce,
+            started: now,
+            result: None,
+            stopped: false,
+            leave_at: None,
+            expired: false,
+        };
+        call.pump(now);
+        Ok(call)
+    }
+
+    /// How it went; `None` if it never came to an end.
+    pub(crate) fn result(&self) -> Option<CallResult> {
+        self.result
+    }
+
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        self.link.stats()
+    }
+
+    fn pump(&mut self, now: Instant) {
+        let outcome = self.exchange.pump(now, &mut self.link);
+        let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
+        self.progress.update(bytes, length);
+        if let (Some(outcome), None) = (outcome, &self.result) {
+            self.progress.finish();
+            let took = now.saturating_since(self.started);
+            self.result = Some(CallResult { outcome, bytes, took });
+            // The result is there. What follows is a matter between the machines.
+            if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
+                let (name, done) = (self.exchange.session.name(), words::amount(bytes, took));
+                match outcome {
+                    Outcome::Stored => words::tell(format_args!("stored \"{name}\" on {}: {done}", self.server)),
+                    _ => words::tell(format_args!("received \"{name}\" from {}: {done}", self.server)),
+                }
+            }
+            self.leave_by(now + link::farewell(self.link.config()));
+        }
+    }
+
+    fn leave_by(&mut self, limit: Instant) {
+        self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
+    }
+
+    /// What went wrong, and what can be done; `None` if it went well.
+    pub(crate) fn complaint(&self, driver: &Driver) -> Option<String> {
+        let server = self.server;
+        let name = self.exchange.session.name();
+        let upload = self.exchange.session.transfer() == Transfer::Upload;
+        let reason = self.link.ended();
+        let network = driver.network_error().map_or(String::new(), |error| format!(" (network: {error})"));
+        let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
+        Some(match self.result.map(|result| result.outcome) {
+            Some(Outcome::Stored | Outcome::Received) => return None,
+            Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", words::explain(code)),
+            Some(Outcome::Lost) if !self.has_met() => {
+                format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
+            }
+            Some(Outcome::Lost) => {
+                format!("lost {server} while transferring \"{name}\" ({}{network}): {again}", words::lost(reason))
+            }
+            Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
+            Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
+            Some(Outcome::CutShort) => {
+                format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
+            }
+            Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
+            Some(Outcome::Shrunk) => {
+                format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
+            }
+            Some(Outcome::StorageFailed(error)) => {
+                let what = if upload { "cannot read" } else { "cannot store" };
+                format!("{what} \"{name}\" here: {}", words::storage(error, self.exchange.error()))
+            }
+            Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
+            Some(Outcome::Sent | Outcome::NoRequest) => format!("\"{name}\" was not transferred"),
+        })
+    }
+
+    /// Whether the server ever answered.
+    fn has_met(&self) -> bool {
+        self.link.ended() != Some(rdt_proto::connection::Reason::HandshakeTimedOut)
+    }
+}
+
+impl Endpoint for Call<'_> {
+    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
+        // The socket takes datagrams from anyone.
+        if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
+            let _ = self.link.handle_datagram(now, datagram);
+            self.pump(now);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.link.handle_timeout(now);
+        self.exchange.session.handle_timeout(now);
+        self.pump(now);
+        self.expired = self.leave_at.is_some_and(|limit| limit <= now);
+    }
+
+    fn handle_stop(&mut self, now: Instant) {
+        if self.result.is_none() {
+            self.stopped = true;
+            // It is never too late: we store at once when we are asked.
+            let _ = self.exchange.session.cancel();
+            self.pump(now);
+        }
+        self.leave_by(now + STOP_LIMIT);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        let to = Address { peer: self.server, local: None };
+        Ok(self.link.poll_transmit(now, buf)?.map(|transmit| (to, transmit)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let session = self.exchange.session.poll_timeout();
+        [self.link.poll_timeout(), session, self.leave_at].into_iter().flatten().min()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.expired || (self.result.is_some() && self.link.is_drained())
+    }
+}

@@ -1,0 +1,138 @@
+//! Server and client in one process, in two threads, over two real sockets: a file goes up and comes down through loss.
+
+use crate::args::DemoArgs;
+use crate::call::{Call, any_address_for};
+use crate::driver::Driver;
+use crate::exchange::Exchange;
+use crate::files::{Folder, Source, plain};
+use crate::link::{self, PeerMethod, Profile};
+use crate::loss::Loss;
+use crate::progress::Progress;
+use crate::serve::Serve;
+use crate::stop::{INTERRUPTED, Stop};
+use crate::words;
+use rdt_proto::Duration;
+use rdt_proto::connection::Config;
+use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+/// Enough to see something, and over soon.
+const GENERATED_BYTES: usize = 4 << 20;
+
+struct Demo<'a> {
+    args: &'a DemoArgs,
+    config: Config,
+    server: SocketAddr,
+    stop: &'a Stop,
+}
+
+pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
+    let fail = |error: io::Error| format!("the demo cannot run: {}", plain(&error));
+    let folder = tempfile::tempdir().map_err(fail)?;
+    let (up, down) = (folder.path().join("server"), folder.path().join("client"));
+    std::fs::create_dir(&up).and_then(|()| std::fs::create_dir(&down)).map_err(fail)?;
+    let original = match &args.file {
+        Some(file) => file.clone(),
+        None => generate(folder.path()).map_err(fail)?,
+    };
+    let name = crate::name_of(&original)?;
+
+    let config = link::config(Profile::Note, PeerMethod::SelectiveRepeat, Duration::from_secs(30));
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
+    let mut driver =
+        Driver::bind(loopback, link::datagram_bytes(&config), server_loss, server_stop.clone()).map_err(fail)?;
+    let server_folder = Folder::open(&up).map_err(fail)?;
+    let mut serve = Serve::new(driver.now(), config, ServerConfig::default(), &server_folder, true).map_err(fail)?;
+    let demo = Demo { args, config, server: driver.local_address().map_err(fail)?, stop };
+    words::tell(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
+
+    let result = thread::scope(|scope| {
+        let server = scope.spawn(|| driver.run(&mut serve));
+        let result = demo.up_and_down(&original, &name, &down);
+        server_stop.request();
+        match server.join() {
+            Ok(Ok(())) => result,
+            Ok(Err(error)) => Err(fail(error)),
+            Err(_) => Err("the server panicked".into()),
+        }
+    });
+    if stop.count() > 0 {
+        words::complain("stopped");
+        return Ok(INTERRUPTED.into());
+    }
+    result?;
+    let came = down.join(name.as_name().as_str());
+    for (copy, which) in [(up.join(name.as_name().as_str()), "at the server"), (came, "that came back")] {
+        if !is_equal(&original, &copy).map_err(fail)? {
+            return Err(format!("the file {which} is NOT equal to the original"));
+        }
+    }
+    words::tell("verified: the file at the server and the file that came back are equal to the original, byte by byte");
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Demo<'_> {
+    fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
+        let source = Source::open(original)?;
+        let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
+        self.call("up", Exchange::send(client, source))?;
+        let folder = Folder::open(down).map_err(|error| plain(&error))?;
+        let client = Client::download(ClientConfig::default(), name.as_name());
+        self.call("down", Exchange::store_as(client, &folder, name.as_name().as_str().into()))
+    }
+
+    fn call(&self, title: &str, exchange: Exchange<'_, Client>) -> Result<(), String> {
+        let fail = |error: io::Error| format!("{title}: the network failed: {}", plain(&error));
+        let loss = Loss::new(self.args.loss, self.args.seed);
+        let bytes = link::datagram_bytes(&self.config);
+        let mut driver = Driver::bind(any_address_for(self.server), bytes, loss, self.stop.clone()).map_err(fail)?;
+        let progress = Progress::new(title, false);
+        let call = Call::new(driver.now(), self.server, self.config, exchange, progress, false);
+        let mut call = call.map_err(fail)?;
+        driver.run(&mut call).map_err(fail)?;
+        if let Some(complaint) = call.complaint(&driver) {
+            return Err(format!("{title}: {complaint}"));
+        }
+        if let Some(result) = call.result() {
+            let (stats, dropped) = (call.stats(), driver.dropped());
+            let amount = words::amount(result.bytes, result.took);
+            words::tell(format_args!(
+                "{title}: {amount}; the client sent {} datagrams, {dropped} of them were lost",
+                stats.datagrams_sent
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A file of random bytes, so that nothing that is missing or twice can look right.
+fn generate(folder: &Path) -> io::Result<std::path::PathBuf> {
+    let mut content = vec![0; GENERATED_BYTES];
+    getrandom::fill(&mut content).map_err(io::Error::other)?;
+    let path = folder.join("generated.bin");
+    std::fs::write(&path, content)?;
+    Ok(path)
+}
+
+fn is_equal(left: &Path, right: &Path) -> io::Result<bool> {
+    let (mut left, mut right) = (File::open(left)?, File::open(right)?);
+    let (mut left_chunk, mut right_chunk) = (Vec::new(), Vec::new());
+    loop {
+        left_chunk.clear();
+        right_chunk.clear();
+        left.by_ref().take(1 << 16).read_to_end(&mut left_chunk)?;
+        right.by_ref().take(1 << 16).read_to_end(&mut right_chunk)?;
+        if left_chunk != right_chunk {
+            return Ok(false);
+        }
+        if left_chunk.is_empty() {
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The pump between a connection, a file session and its files: the same for client and server.
+//!
+//! Content is never held in between: what is sent is read from the file into the connection's own memory, and what has come
+//! is written from there into the file.
+
+use crate::files::{Folder, Source, Target, plain, storage_error};
+use crate::link::Link;
+use rdt_proto::Instant;
+use rdt_proto::connection::Reason;
+use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
+use std::ffi::OsString;
+use std::io;
+
+/// What is open.
+enum Open<'d> {
+    Nothing,
+    Reading(Source),
+    Writing(Target<'d>),
+}
+
+/// One request with its files.
+pub(crate) struct Exchange<'d, S> {
+    pub(crate) session: S,
+    folder: Option<&'d Folder>,
+    /// The name to store under, where it is not the one in the request.
+    local_name: Option<OsString>,
+    open: Open<'d>,
+    /// What the system said when storage failed.
+    error: Option<String>,
+}
+
+impl<'d, S: Session> Exchange<'d, S> {
+    /// Whatever the session asks for, in this folder.
+    pub(crate) fn in_folder(session: S, folder: &'d Folder) -> Self {
+        Self { session, folder: Some(folder), local_name: None, open: Open::Nothing, error: None }
+    }
+
+    /// Stores what comes under this name, whatever it is called by the peer.
+    pub(crate) fn store_as(session: S, folder: &'d Folder, name: OsString) -> Self {
+        Self { local_name: Some(name), ..Self::in_folder(session, folder) }
+    }
+
+    /// Sends this file.
+    pub(crate) fn send(session: S, source: Source) -> Self {
+        Self { session, folder: None, local_name: None, open: Open::Reading(source), error: None }
+    }
+
+    /// What the system said when storage failed.
+    pub(crate) fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// Moves everything on as far as it goes now. To be called whenever something happened to the connection or the session:
+    /// a datagram, a timeout, a call.
+    pub(crate) fn pump(&mut self, now: Instant, link: &mut Link) -> Option<Outcome> {
+        loop {
+            let read = self.session.handle_input(now, link.recv_chunk());
+            link.consume(read);
+            self.tell_end(link);
+            let answered = self.serve_storage(now, link);
+            let written = self.write(link);
+            if read == 0 && !answered && !written {
+                break;
+            }
+        }
+        let outcome = self.session.outcome();
+        if outcome.is_some() {
+            self.open = Open::Nothing;
+        }
+        outcome
+    }
+
+    /// Once everything was read: how the peer's side of the stream ended, if it has.
+    fn tell_end(&mut self, link: &Link) {
+        if !link.is_finished_reading() {
+            return;
+        }
+        match link.ended() {
+            None | Some(Reason::Finished | Reason::PeerLeft) => self.session.handle_peer_closed(),
+            Some(_) => self.session.handle_lost(),
+        }
+    }
+
+    /// Does what the session asks of storage. Returns whether it asked.
+    fn serve_storage(&mut self, now: Instant, link: &mut Link) -> bool {
+        let room = link.send_slot().map_or(0, |slot| slot.len());
+        let Some(request) = self.session.poll_request(room) else { return false };
+        let (folder, local_name) = (self.folder, &self.local_name);
+        let answer = match perform(request, folder, local_name.as_ref(), &mut self.open, link) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.error = Some(plain(&error));
+                Answer::Failed(storage_error(&error))
+            }
+        };
+        // It is what was asked for.
+        self.session.handle_answer(now, answer).is_ok()
+    }
+
+    /// Hands the session's outputs to the connection. Returns whether there was one.
+    fn write(&mut self, link: &mut Link) -> bool {
+        match self.session.poll_output() {
+            None => false,
+            Some(Output::Header(header)) => {
+                let len = header.len();
+                link.send_segment(header).is_ok() && self.session.header_sent(len).is_ok()
+            }
+            Some(Output::Close) => {
+                link.close();
+                true
+            }
+            Some(Output::Abort(_)) => {
+                link.abort();
+                true
+            }
+        }
+    }
+}
+
+fn perform<'d>(
+    request: Request<'_>,
+    folder: Option<&'d Folder>,
+    local_name: Option<&OsString>,
+    open: &mut Open<'d>,
+    link: &mut Link,
+) -> io::Result<Answer> {
+    match (request, &mut *open, folder) {
+        (Request::Open { name }, _, Some(folder)) => {
+            let source = folder.read(name.as_str())?;
+            let length = source.length();
+            *open = Open::Reading(source);
+            Ok(Answer::Opened { length })
+        }
+        (Request::Create { name, replace, .. }, _, Some(folder)) => {
+            let name = local_name.map_or(name.as_str().as_ref(), |name| name.as_os_str());
+            *open = Open::Writing(folder.create(name, replace)?);
+            Ok(Answer::Created)
+        }
+        (Request::Read { offset, len }, Open::Reading(source), _) => {
+            let slot = link.send_slot().unwrap_or_default();
+            let len = len.min(slot.len());
+            let count = source.read_at(offset, &mut slot[..len])?;
+            link.commit(count).map_err(io::Error::other)?;
+            Ok(Answer::Read(count))
+        }
+        (Request::Write { offset, len }, Open::Writing(target), _) => {
+            let unread = link.recv_chunk();
+            let len = len.min(unread.len());
+            target.write_at(offset, &unread[..len])?;
+            Ok(Answer::Written(len))
+        }
+        (Request::Commit, Open::Writing(_), _) => {
+            if let Open::Writing(target) = std::mem::replace(open, Open::Nothing) {
+                target.commit()?;
+            }
+            Ok(Answer::Committed)
+        }
+        (Request::Discard, _, _) => {
+            *open = Open::Nothing;
+            Ok(Answer::Discarded)
+        }
+        // A session asks in order, so this does not happen.
+        (Request::Open { .. } | Request::Create { .. }, _, None)
+        | (Request::Read { .. } | Request::Write { .. } | Request::Commit, _, _) => {
+            Ok(Answer::Failed(StorageError::Failed))
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Files as a session wants them: read in order, or stored whole or not at all.
+//!
+//! A file that is being received has no name, or (where the system cannot do that) a random one, until it is complete and on
+//! the disk. Then it takes its name in one step. Whatever happens before, even SIGKILL, the name shows what it showed before.
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use cap_tempfile::TempFile;
+use rdt_proto::ftp::StorageError;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// A folder. Nothing outside of it is opened, whatever links are in it.
+pub(crate) struct Folder(Dir);
+
+impl Folder {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Dir::open_ambient_dir(path, ambient_authority()).map(Self)
+    }
+
+    /// Opens a regular file and tells its length.
+    pub(crate) fn read(&self, name: &str) -> io::Result<Source> {
+        // Before it is opened: opening a pipe would wait for its other end.
+        if !self.0.metadata(name)?.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        Source::new(self.0.open(name)?.into_std())
+    }
+
+    /// Begins a file that will have this name.
+    pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target<'_>> {
+        match self.0.symlink_metadata(name) {
+            Ok(there) if !replace || there.is_dir() => return Err(ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+        Ok(Target {
+            folder: &self.0,
+            file: TempFile::new(&self.0)?,
+            name: name.into(),
+            replace,
+            position: 0,
+            unsynced: 0,
+        })
+    }
+}
+
+/// A file that is read.
+pub(crate) struct Source {
+    file: File,
+    length: u64,
+    position: u64,
+}
+
+impl Source {
+    fn new(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        Ok(Self { file, length: metadata.len(), position: 0 })
+    }
+
+    /// Opens what a user named, with an error that says what is wrong.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), plain(&error));
+        let metadata = std::fs::metadata(path).map_err(explain)?;
+        if metadata.is_dir() {
+            return Err(format!("{} is a directory: only files can be sent", path.display()));
+        }
+        if !metadata.is_file() {
+            return Err(format!("{} is not a regular file: only those can be sent", path.display()));
+        }
+        File::open(path).and_then(Self::new).map_err(explain)
+    }
+
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads at `offset`; 0 says that the file ends there.
+    pub(crate) fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if offset != self.position {
+            self.position = self.file.seek(SeekFrom::Start(offset))?;
+        }
+        loop {
+            match self.file.read(buf) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => {
+                    let count = result?;
+                    self.position += count as u64;
+                    return Ok(count);
+                }
+            }
+        }
+    }
+}
+
+/// A file that is being stored. Dropped before [`commit`](Self::commit) it was never there.
+pub(crate) struct Target<'d> {
+    folder: &'d Dir,
+    file: TempFile<'d>,
+    name: Box<OsStr>,
+    replace: bool,
+    position: u64,
+    /// Bytes written since the last flush to the disk.
+    unsynced: usize,
+}
+
+impl Target<'_> {
+    /// So that the last flush is short: meanwhile nobody else is served.
+    const SYNC_INTERVAL: usize = 64 << 20;
+
+    pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if offset != self.position {
+            self.position = self.file.seek(SeekFrom::Start(offset))?;
+        }
+        self.file.write_all(bytes)?;
+        self.position += bytes.len() as u64;
+        self.unsynced += bytes.len();
+        if self.unsynced >= Self::SYNC_INTERVAL {
+            self.unsynced = 0;
+            self.file.as_file().sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// On the disk, then under its name, and that on the disk as well.
+    pub(crate) fn commit(self) -> io::Result<()> {
+        let Self { folder, file, name, replace, .. } = self;
+        file.as_file().sync_all()?;
+        if replace {
+            file.replace(&name)?;
+        } else {
+            // Renaming would replace what has come meanwhile, a link does not.
+            let hidden = format!(".{:032x}.part", u128::from_ne_bytes(crate::link::entropy()?));
+            file.replace(&hidden)?;
+            let linked = folder.hard_link(&hidden, folder, &*name);
+            // If it stays, it is under a name that nobody can guess.
+            let _ = folder.remove_file(&hidden);
+            linked?;
+        }
+        sync_folder(folder)
+    }
+}
+
+/// The new name survives a power cut only once its folder is on the disk.
+#[cfg(unix)]
+fn sync_folder(folder: &Dir) -> io::Result<()> {
+    folder.open(".")?.sync_all()
+}
+
+/// Folders cannot be flushed here.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Dir) -> io::Result<()> {
+    Ok(())
+}
+
+/// What a session is told of an error. What it was exactly is for the user of this side only.
+pub(crate) fn storage_error(error: &io::Error) -> StorageError {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => StorageError::NoSuchFile,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StorageError::NotPermitted,
+        ErrorKind::AlreadyExists => StorageError::Exists,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageError::NoSpace,
+        ErrorKind::FileTooLarge => StorageError::TooLarge,
+        ErrorKind::InvalidFilename => StorageError::NameNotAllowed,
+        _ => StorageError::Failed,
+    }
+}
+
+/// An error without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}

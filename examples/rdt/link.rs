@@ -1,0 +1,73 @@
+//! The connection as this program uses it: stop-and-wait, memory from the heap.
+
+use rdt_proto::Duration;
+use rdt_proto::connection::{Config, Connection, Method, Storage};
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
+
+pub(crate) type Send = SendSlots<Vec<u8>>;
+pub(crate) type Recv = RecvSlots<Vec<u8>>;
+pub(crate) type Link = Connection<Send, Recv>;
+
+/// One slot is on its way, the other one is filled meanwhile.
+const SEND_SLOTS: usize = 2;
+/// Whoever reads at once needs one; with more, a burst finds room.
+const RECV_SLOTS: usize = 4;
+
+/// Which implementation is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Profile {
+    /// This program
+    Note,
+    /// The public Python implementation of the protocol
+    Rostov,
+}
+
+/// How the public Python implementation repeats what was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PeerMethod {
+    SelectiveRepeat,
+    StopAndWait,
+}
+
+/// `patience`: how long the other side may be silent.
+pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Duration) -> Config {
+    let config = match (profile, method) {
+        (Profile::Note, _) => Config::default(),
+        (Profile::Rostov, PeerMethod::SelectiveRepeat) => Config::rostov(Method::SelectiveRepeat),
+        (Profile::Rostov, PeerMethod::StopAndWait) => Config::rostov(Method::StopAndWait),
+    };
+    Config {
+        handshake_limit: config.handshake_limit.min(patience),
+        idle_limit: patience,
+        quiet_limit: patience.saturating_mul(2),
+        ..config
+    }
+}
+
+/// The largest datagram that a connection sends.
+pub(crate) fn datagram_bytes(config: &Config) -> usize {
+    config.framing.info_header_len() + usize::from(config.segment)
+}
+
+/// Memory for one connection.
+pub(crate) fn storage(config: &Config) -> Result<Storage<Send, Recv>, StoreError> {
+    // The public implementation sends bodies as large as a datagram can be.
+    let largest = if config.framing.is_base_only() { config.framing.max_body_len() } else { config.segment.into() };
+    let largest = u16::try_from(largest).unwrap_or(u16::MAX);
+    let send = SendSlots::new(vec![0; SEND_SLOTS * slot_bytes(config.segment)], config.segment)?;
+    let recv = RecvSlots::new(vec![0; RECV_SLOTS * slot_bytes(largest)], largest)?;
+    Ok(Storage::stop_and_wait(send, recv))
+}
+
+/// How long a client stays after the exchange, if the server does not let it go: its linger, and for the public
+/// implementation also the five times that a FIN is repeated.
+pub(crate) fn farewell(config: &Config) -> Duration {
+    if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
+}
+
+/// What a connection, or a table, needs so that strangers cannot guess it.
+pub(crate) fn entropy<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
+}

@@ -1,0 +1,139 @@
+//! `rdt`: files over UDP, with the machines of `rdt_proto`.
+//!
+//! ```text
+//! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]        rdt demo
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `driver` | the event loop: socket, clock, poller. The one to copy |
+//! | `exchange` | joins a connection, a file session and files: for client and server |
+//! | `call`, `serve` | what the loop drives: one connection; many behind a listener |
+//! | `files` | files beneath a folder, stored whole or not at all |
+//! | `link` | configuration, memory and entropy of a connection |
+//! | `demo` | both sides at once |
+//! | `args`, `words`, `progress`, `stop`, `loss` | the command line, what is said, Ctrl-C, loss on purpose |
+//!
+//! Exit codes: 0 it went well, 1 it did not, 2 the command line was wrong, 130 it was interrupted.
+
+mod args;
+mod call;
+mod demo;
+mod driver;
+mod exchange;
+mod files;
+mod link;
+mod loss;
+mod progress;
+mod serve;
+mod stop;
+mod words;
+
+use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
+use call::Call;
+use clap::Parser;
+use driver::Driver;
+use exchange::Exchange;
+use files::{Folder, Source, plain};
+use loss::Loss;
+use progress::Progress;
+use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use serve::Serve;
+use std::path::Path;
+use std::process::ExitCode;
+use stop::{INTERRUPTED, Stop};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done =
+        Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}")).and_then(|stop| {
+            match &cli.command {
+                Command::Serve(args) => serve(args, stop),
+                Command::Put(args) => put(args, stop),
+                Command::Get(args) => get(args, stop),
+                Command::Demo(args) => demo::run(args, &stop),
+            }
+        });
+    match done {
+        Ok(code) => code,
+        Err(complaint) => {
+            words::complain(complaint);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
+    let address = resolve(&args.bind)?;
+    let folder = open_folder(&args.root)?;
+    let config = args.common.config();
+    let loss = Loss::new(args.common.loss, args.common.seed);
+    let mut driver = Driver::bind(address, link::datagram_bytes(&config), loss, stop)
+        .map_err(|error| format!("cannot listen on {address}: {}", plain(&error)))?;
+    let defaults = ServerConfig::default();
+    let session_config = ServerConfig {
+        max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
+        read_only: args.read_only,
+        allow_replace: !args.no_replace,
+        ..defaults
+    };
+    let serve = Serve::new(driver.now(), config, session_config, &folder, args.common.quiet);
+    let mut serve = serve.map_err(|error| format!("cannot start: {}", plain(&error)))?;
+    let bound = driver.local_address().unwrap_or(address);
+    words::tell(format_args!("serving {} on {bound}", args.root.display()));
+    driver.run(&mut serve).map_err(|error| format!("the network failed: {}", plain(&error)))?;
+    Ok(INTERRUPTED.into())
+}
+
+fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
+    let source = Source::open(&args.file)?;
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => name_of(&args.file)?,
+    };
+    let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
+    request(&args.server, &args.common, Exchange::send(client, source), stop)
+}
+
+fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
+    let output = args.output.as_deref().unwrap_or_else(|| Path::new(args.name.as_name().as_str()));
+    let file_name = output.file_name().filter(|_| !output.is_dir());
+    let file_name =
+        file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = open_folder(parent)?;
+    let client = Client::download(ClientConfig::default(), args.name.as_name());
+    request(&args.server, &args.common, Exchange::store_as(client, &folder, file_name.into()), stop)
+}
+
+/// The client's way: ask, tell the result.
+fn request(server: &str, common: &Common, exchange: Exchange<'_, Client>, stop: Stop) -> Result<ExitCode, String> {
+    let server = resolve(server)?;
+    let config = common.config();
+    let loss = Loss::new(common.loss, common.seed);
+    let fail = |error: std::io::Error| format!("the network failed: {}", plain(&error));
+    let mut driver =
+        Driver::bind(call::any_address_for(server), link::datagram_bytes(&config), loss, stop).map_err(fail)?;
+    let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
+    let mut call = Call::new(driver.now(), server, config, exchange, progress, !common.quiet).map_err(fail)?;
+    driver.run(&mut call).map_err(fail)?;
+    match call.complaint(&driver) {
+        None => Ok(ExitCode::SUCCESS),
+        Some(complaint) if call.was_stopped() => {
+            words::complain(complaint);
+            Ok(INTERRUPTED.into())
+        }
+        Some(complaint) => Err(complaint),
+    }
+}
+
+fn open_folder(path: &Path) -> Result<Folder, String> {
+    Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), plain(&error)))
+}
+
+/// The name to store a file under.
+fn name_of(file: &Path) -> Result<NameBuf, String> {
+    let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
+    let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;
+    NameBuf::new(name).map_err(|error| format!("cannot send {} under its name: {error}: give --name", file.display()))
+}

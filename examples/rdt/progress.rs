@@ -1,0 +1,58 @@
+//! How far a transfer is: a bar on a terminal, else a line now and then.
+
+use crate::words::complain;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+const LINE_INTERVAL: Duration = Duration::from_secs(2);
+
+pub(crate) enum Progress {
+    Quiet,
+    Bar(ProgressBar),
+    Lines { title: String, last: Instant },
+}
+
+impl Progress {
+    pub(crate) fn new(title: &str, quiet: bool) -> Self {
+        if quiet {
+            return Self::Quiet;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines { title: title.into(), last: Instant::now() };
+        }
+        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style.progress_chars("=> "));
+        bar.set_message(title.to_owned());
+        Self::Bar(bar)
+    }
+
+    pub(crate) fn update(&mut self, done: u64, length: Option<u64>) {
+        let Some(total) = length else { return };
+        match self {
+            Self::Quiet => {}
+            Self::Bar(bar) => {
+                if bar.length() != Some(total) {
+                    bar.set_length(total);
+                    bar.reset_eta();
+                }
+                bar.set_position(done);
+            }
+            Self::Lines { title, last } => {
+                if last.elapsed() >= LINE_INTERVAL {
+                    *last = Instant::now();
+                    let percent = u128::from(done) * 100 / u128::from(total.max(1));
+                    complain(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
+                }
+            }
+        }
+    }
+
+    /// Leaves the terminal to the result.
+    pub(crate) fn finish(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}

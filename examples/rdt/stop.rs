@@ -1,0 +1,48 @@
+//! Ctrl-C, or another reason to stop.
+
+use mio::Waker;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The exit code of a program that was interrupted, as shells count it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// A request to stop that wakes the event loops that look at it.
+#[derive(Clone, Default)]
+pub(crate) struct Stop {
+    count: Arc<AtomicU32>,
+    wakers: Arc<Mutex<Vec<Arc<Waker>>>>,
+}
+
+impl Stop {
+    /// Stops on Ctrl-C; a second one ends the process where it is.
+    pub(crate) fn on_ctrl_c() -> Result<Self, ctrlc::Error> {
+        let stop = Self::default();
+        let handler = stop.clone();
+        ctrlc::set_handler(move || {
+            handler.request();
+            if handler.count() > 1 {
+                std::process::exit(INTERRUPTED.into());
+            }
+        })?;
+        Ok(stop)
+    }
+
+    pub(crate) fn request(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // Where waking fails the loop is gone.
+            let _ = waker.wake();
+        }
+    }
+
+    /// How often it was requested.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Wakes this one as well.
+    pub(crate) fn wakes(&self, waker: Arc<Waker>) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+}

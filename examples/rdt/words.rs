@@ -1,0 +1,83 @@
+//! What is said to people.
+
+use indicatif::HumanBytes;
+use rdt_proto::Duration;
+use rdt_proto::connection::Reason;
+use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
+use std::fmt::Display;
+use std::io::Write;
+
+/// A line for whoever asked for the result. Where nobody reads it any more, the work goes on.
+pub(crate) fn tell(line: impl Display) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+/// A line about what went wrong.
+pub(crate) fn complain(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "rdt: {line}");
+}
+
+/// "10.00 MiB in 1.25 s (8.00 MiB/s)".
+pub(crate) fn amount(bytes: u64, took: Duration) -> String {
+    let micros = took.as_micros().max(1);
+    let rate = u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(micros)).unwrap_or(u64::MAX);
+    let (seconds, hundredths) = (micros / 1_000_000, micros / 10_000 % 100);
+    format!("{} in {seconds}.{hundredths:02} s ({}/s)", HumanBytes(bytes), HumanBytes(rate))
+}
+
+/// Why a connection ended before its time.
+pub(crate) fn lost(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::HandshakeTimedOut) => "nobody answered",
+        Some(Reason::TimedOut) => "it stopped answering",
+        Some(Reason::Quiet) => "nothing more came from it",
+        Some(Reason::PeerLeft) => "it left in the middle",
+        Some(Reason::Finished) => "it closed",
+        Some(Reason::Aborted) => "stopped here",
+        Some(_) | None => "the connection broke",
+    }
+}
+
+/// How a server's side of a request ended; `detail` is what its own system said.
+pub(crate) fn served(outcome: Outcome, reason: Option<Reason>, detail: Option<&str>) -> String {
+    let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
+    match outcome {
+        Outcome::Stored => "stored".into(),
+        Outcome::Sent => match reason {
+            Some(Reason::Finished) => "sent".into(),
+            other => format!("sent, but perhaps not all of it arrived: {}", lost(other)),
+        },
+        Outcome::Refused(code) => format!("refused: {code}{detail}"),
+        Outcome::Cancelled => "cancelled by the client".into(),
+        Outcome::Aborted(code) => format!("ended by the client: {code}"),
+        Outcome::Lost => format!("the client is gone: {}", lost(reason)),
+        Outcome::StorageFailed(error) => format!("failed here: {error}{detail}"),
+        Outcome::Shrunk => "failed: the file became shorter meanwhile".into(),
+        Outcome::NoRequest => "it left without a request".into(),
+        Outcome::Received | Outcome::CutShort | Outcome::Unconfirmed | Outcome::Violation => "ended".into(),
+    }
+}
+
+/// Why a client's storage failed.
+pub(crate) fn storage(error: StorageError, detail: Option<&str>) -> String {
+    detail.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// What an error code of the other side means for whoever asked, and what can be done.
+pub(crate) fn explain(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
+        ErrorCode::NoSuchFile => "it has no such file",
+        ErrorCode::TooLarge => "the file is larger than it takes",
+        ErrorCode::NameNotAllowed => "it does not allow this name; choose another one",
+        ErrorCode::Exists => "it has a file of this name and does not replace it; choose another name",
+        ErrorCode::NoSpace => "it has no space left",
+        ErrorCode::StorageFailed => "its storage failed; try again, or tell its operator",
+        ErrorCode::Busy => "it is busy; try again later",
+        ErrorCode::DigestMismatch => "the content did not arrive as it was sent; try again",
+        ErrorCode::NotPermitted => "it does not permit that",
+        ErrorCode::Cancelled => "it was stopped there",
+        ErrorCode::Other(_) => "for a reason that this version does not know",
+    }
+}
