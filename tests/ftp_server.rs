@@ -3,7 +3,9 @@
 mod ftp_support;
 
 use ftp_support::{Ended, download, file, server, serving, upload};
-use rdt_proto::ftp::{ErrorCode, Event, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer};
+use rdt_proto::ftp::{
+    Answer, ErrorCode, Event, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
+};
 use rdt_proto::{Duration, Instant};
 
 fn refused(code: ErrorCode) -> Option<Outcome> {
@@ -212,6 +214,27 @@ fn closing_behind_the_whole_content_cancels_nothing() {
     host.hold = true;
     host.hears(&[&upload("a", 5)[..], b"hello"].concat()).storage_answers();
     assert_eq!((host.outbox.as_slice(), host.outcome()), (&[3][..], Some(Outcome::Stored)));
+}
+
+#[test]
+fn a_close_that_is_told_before_the_content_is_taken_cancels_nothing() {
+    let mut host = server(ServerConfig::default());
+    host.hold = true;
+    host.hears(&[&upload("a", 5)[..], b"hello"].concat());
+    assert_eq!(host.inbox, b"hello");
+    host.session.handle_peer_closed();
+    host.storage_answers();
+    assert_eq!((host.outbox.as_slice(), host.outcome()), (&[3][..], Some(Outcome::Stored)));
+}
+
+#[test]
+fn an_empty_file_is_sent_once_its_header_is() {
+    let mut session = Server::new(ServerConfig::default());
+    session.handle_input(Instant::ZERO, &download("a"));
+    assert!(session.poll_request(0).is_some());
+    session.handle_answer(Instant::ZERO, Answer::Opened { length: 0 }).unwrap();
+    session.handle_lost();
+    assert_eq!(session.outcome(), Some(Outcome::Lost));
 }
 
 #[test]
