@@ -1,0 +1,270 @@
+//! The client's side of one request.
+//!
+//! ```text
+//! upload    UPLOAD, Read… ──→ all sent ──→ CONFIRM ──→ close ──────────────────────→ done
+//!              └──────────────────┴── ERROR, cancelled, storage failed ──→ close ──→ done
+//!
+//! download  DOWNLOAD ──→ FILE ──→ Create, Write…, Commit ──→ close ────────────────→ done
+//!              └──────────┴───────────┴── ERROR, cancelled, failed ──→ close, Discard → done
+//! ```
+
+use super::code::{ErrorCode, StorageError};
+use super::message::{Header, Message};
+use super::name::{Name, NameBuf};
+use super::session::{Answer, End, Event, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
+use super::storage::{Incoming, Outgoing, Storage, Update, Want};
+use crate::time::Instant;
+
+/// What a [`Client`] allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientConfig {
+    /// The longest file to download, in bytes. Of a longer one the client wants nothing: it closes, storage is not
+    /// touched, and the session ends as [`Outcome::StorageFailed`] with [`StorageError::TooLarge`]. Default: 2^40 (1 TiB).
+    pub max_download_length: u64,
+    /// Whether a download may replace a file of the same name: handed on in [`Request::Create`]. Default: yes.
+    pub allow_replace: bool,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self { max_download_length: 1 << 40, allow_replace: true }
+    }
+}
+
+/// The client's side of one request. Drive it by [`Session`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    config: ClientConfig,
+    transfer: Transfer,
+    name: NameBuf,
+    request: Header,
+    /// How much of `request` has gone into the stream.
+    request_sent: usize,
+    answer: Header,
+    storage: Storage,
+    end: End,
+    /// What the outcome will be if what is already here does not make the transfer whole: the peer sends no more.
+    last_word: Option<Outcome>,
+    /// Decided, but perhaps not yet told: see [`Client::is_done`].
+    outcome: Option<Outcome>,
+    told: Told,
+}
+
+impl Client {
+    /// Uploads a file of `length` bytes that the caller has open for reading.
+    #[must_use]
+    pub fn upload(config: ClientConfig, name: Name<'_>, length: u64) -> Self {
+        let storage = Storage::Outgoing(Outgoing::opened(length));
+        Self::start(config, Transfer::Upload, name, Message::Upload { length, name }, storage)
+    }
+
+    /// Downloads a file. Storage is asked to create one when the server has told the length.
+    #[must_use]
+    pub fn download(config: ClientConfig, name: Name<'_>) -> Self {
+        Self::start(config, Transfer::Download, name, Message::Download { name }, Storage::Untouched)
+    }
+
+    fn start(config: ClientConfig, transfer: Transfer, name: Name<'_>, message: Message<'_>, storage: Storage) -> Self {
+        Self {
+            config,
+            transfer,
+            name: NameBuf::from(name),
+            request: Header::encode(message),
+            request_sent: 0,
+            answer: Header::new(),
+            storage,
+            end: End::Open,
+            last_word: None,
+            outcome: None,
+            told: Told::empty(),
+        }
+    }
+
+    /// The name that was asked for.
+    #[must_use]
+    pub fn name(&self) -> Name<'_> {
+        self.name.as_name()
+    }
+
+    /// Which way the content goes.
+    #[must_use]
+    pub const fn transfer(&self) -> Transfer {
+        self.transfer
+    }
+
+    /// Stops: closes, which the server understands as "cancelled" while content is missing. An upload whose content has
+    /// all been sent is aborted instead, and the server may have stored it already.
+    ///
+    /// # Errors
+    /// [`TooLate`] if storage was already asked to commit, or the session has ended.
+    pub fn cancel(&mut self) -> Result<(), TooLate> {
+        if self.outcome.is_some() || self.storage.is_committing() {
+            return Err(TooLate);
+        }
+        if self.storage.is_all_sent() && self.unsent_request().is_empty() {
+            self.end.abort(ErrorCode::Cancelled);
+        }
+        self.close(Outcome::Cancelled);
+        Ok(())
+    }
+
+    fn unsent_request(&self) -> &[u8] {
+        self.request.as_bytes().get(self.request_sent..).unwrap_or_default()
+    }
+
+    /// Reads what there is of the answer.
+    fn examine_answer(&mut self) {
+        match (self.transfer, self.answer.message()) {
+            (_, Ok(None)) => {}
+            (_, Ok(Some(Message::Error { code }))) => self.close(Outcome::Refused(code)),
+            (Transfer::Upload, Ok(Some(Message::Confirm))) if self.storage.may_be_all_sent() => {
+                self.close(Outcome::Stored);
+            }
+            (Transfer::Download, Ok(Some(Message::File { length }))) => {
+                if length > self.config.max_download_length {
+                    self.close(Outcome::StorageFailed(StorageError::TooLarge));
+                } else {
+                    self.storage = Storage::Incoming(Incoming::new(length));
+                }
+            }
+            (Transfer::Upload, Ok(Some(Message::Confirm | Message::File { .. })))
+            | (Transfer::Download, Ok(Some(Message::Confirm)))
+            | (_, Ok(Some(Message::Upload { .. } | Message::Download { .. })) | Err(_)) => {
+                self.end.abort(ErrorCode::Malformed);
+                self.close(Outcome::Violation);
+            }
+        }
+    }
+
+    /// Ends, with a close unless the stream is to be aborted or gone.
+    fn close(&mut self, outcome: Outcome) {
+        self.storage.stop();
+        self.outcome = Some(outcome);
+        self.end.close();
+    }
+
+    /// Notices that nothing more can come.
+    fn settle(&mut self) {
+        if let Some(last_word) = self.last_word
+            && self.outcome.is_none()
+            && !self.storage.has_more_to_write(self.end != End::Gone)
+            && !self.storage.is_all_written()
+        {
+            self.close(last_word);
+        }
+    }
+
+    fn handle_gone(&mut self, outcome: Outcome) {
+        self.end = End::Gone;
+        self.last_word.get_or_insert(outcome);
+        self.settle();
+    }
+
+    fn is_done(&self) -> bool {
+        self.outcome.is_some() && self.storage.is_settled() && matches!(self.end, End::Closed | End::Gone)
+    }
+}
+
+impl Session for Client {
+    fn handle_input(&mut self, _now: Instant, unread: &[u8]) -> usize {
+        let mut taken = 0;
+        if self.outcome.is_none() && self.answer.message() == Ok(None) {
+            taken = self.answer.push(unread);
+            self.examine_answer();
+        }
+        let rest = unread.len().saturating_sub(taken);
+        taken += match self.outcome {
+            None => self.storage.offer(rest),
+            Some(_) if self.storage.is_writing() => 0,
+            Some(_) => rest,
+        };
+        self.settle();
+        taken
+    }
+
+    fn handle_peer_closed(&mut self) {
+        self.last_word.get_or_insert(match self.transfer {
+            Transfer::Upload => Outcome::Unconfirmed,
+            Transfer::Download => Outcome::CutShort,
+        });
+        self.settle();
+    }
+
+    fn handle_aborted(&mut self, code: ErrorCode) {
+        self.handle_gone(Outcome::Aborted(code));
+    }
+
+    fn handle_lost(&mut self) {
+        self.handle_gone(Outcome::Lost);
+    }
+
+    /// Nothing on the client's side depends on the time.
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn handle_answer(&mut self, _now: Instant, answer: Answer) -> Result<(), Unasked> {
+        match self.storage.answer(answer)? {
+            Update::Committed => self.close(Outcome::Received),
+            Update::Shrunk if self.outcome.is_none() => self.close(Outcome::Shrunk),
+            Update::Failed(error) if self.outcome.is_none() => self.close(Outcome::StorageFailed(error)),
+            Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) => {}
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn poll_output(&mut self) -> Option<Output<'_>> {
+        if self.outcome.is_none() && self.end == End::Open {
+            let unsent = self.unsent_request();
+            return (!unsent.is_empty()).then_some(Output::Header(unsent));
+        }
+        self.end.poll(self.storage.is_reading())
+    }
+
+    fn header_sent(&mut self, len: usize) -> Result<(), Unasked> {
+        if len > self.unsent_request().len() {
+            return Err(Unasked);
+        }
+        self.request_sent += len;
+        Ok(())
+    }
+
+    fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
+        let room = if self.unsent_request().is_empty() { room } else { 0 };
+        Some(match self.storage.poll(room)? {
+            Want::Open => Request::Open { name: self.name.as_name() },
+            Want::Create { length } => {
+                Request::Create { name: self.name.as_name(), length, replace: self.config.allow_replace }
+            }
+            Want::Read { offset, len } => Request::Read { offset, len },
+            Want::Write { offset, len } => Request::Write { offset, len },
+            Want::Commit => Request::Commit,
+            Want::Discard => Request::Discard,
+        })
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        if let Some(length) = self.storage.length()
+            && self.told.first(Told::STARTED)
+        {
+            return Some(Event::Started { length });
+        }
+        let outcome = self.outcome()?;
+        self.told.first(Told::DONE).then_some(Event::Done(outcome))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn bytes_done(&self) -> u64 {
+        self.storage.bytes_done()
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.storage.length()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome.filter(|_| self.is_done())
+    }
+}

@@ -1,0 +1,280 @@
+//! The headers of the session: bytes and values. Integers are little-endian.
+
+use core::fmt;
+
+use heapless::Vec;
+use thiserror::Error;
+
+use super::code::ErrorCode;
+use super::name::{MAX_NAME, Name, NameError};
+
+/// The longest header: UPLOAD with a name of 255 bytes.
+pub const MAX_HEADER: usize = 1 + 8 + 2 + MAX_NAME;
+
+const UPLOAD: u8 = 0;
+const DOWNLOAD: u8 = 1;
+const FILE: u8 = 2;
+const CONFIRM: u8 = 3;
+const ERROR: u8 = 4;
+
+/// A header. The content of UPLOAD and FILE follows it and is no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Message<'a> {
+    /// Client: "store what follows under this name".
+    Upload {
+        /// How many bytes of content follow.
+        length: u64,
+        /// The name to store them under.
+        name: Name<'a>,
+    },
+    /// Client: "send me this file".
+    Download {
+        /// The name of the file.
+        name: Name<'a>,
+    },
+    /// Server: the file that was asked for follows.
+    File {
+        /// How many bytes of content follow.
+        length: u64,
+    },
+    /// Server: the upload is stored durably under its name.
+    Confirm,
+    /// Server: no.
+    Error {
+        /// Why.
+        code: ErrorCode,
+    },
+}
+
+/// Why bytes are not a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum DecodeError {
+    /// No message has this type. Types from 5 on are reserved.
+    #[error("no message has type {0}")]
+    UnknownType(u8),
+    /// The name in it is not allowed.
+    #[error("the name is not allowed: {0}")]
+    Name(NameError),
+}
+
+/// The bytes of one header: encoded from a [`Message`], or collected piece by piece from a stream that is cut anywhere.
+///
+/// ```
+/// use rdt_proto::ftp::{Header, Message, Name};
+///
+/// let message = Message::Download { name: Name::new("a.txt")? };
+/// let sent = Header::encode(message);
+/// let mut received = Header::new();
+/// for byte in sent.as_bytes() {
+///     assert_eq!(received.message(), Ok(None));
+///     assert_eq!(received.push(&[*byte]), 1);
+/// }
+/// assert_eq!(received.push(b"content"), 0);
+/// assert_eq!(received.message(), Ok(Some(message)));
+/// # Ok::<(), rdt_proto::ftp::NameError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Header {
+    bytes: Vec<u8, MAX_HEADER>,
+}
+
+impl Header {
+    /// No byte yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new() }
+    }
+
+    /// The bytes of `message`.
+    #[must_use]
+    pub fn encode(message: Message<'_>) -> Self {
+        let mut header = Self::new();
+        match message {
+            Message::Upload { length, name } => {
+                header.append(&[UPLOAD]);
+                header.append(&length.to_le_bytes());
+                header.append_name(name);
+            }
+            Message::Download { name } => {
+                header.append(&[DOWNLOAD]);
+                header.append_name(name);
+            }
+            Message::File { length } => {
+                header.append(&[FILE]);
+                header.append(&length.to_le_bytes());
+            }
+            Message::Confirm => header.append(&[CONFIRM]),
+            Message::Error { code } => header.append(&[ERROR, code.value()]),
+        }
+        header
+    }
+
+    /// Takes bytes from the front of `input` up to the end of the header and not one more; returns how many. It takes
+    /// none once [`message`](Self::message) returns anything but `Ok(None)`.
+    pub fn push(&mut self, input: &[u8]) -> usize {
+        let mut taken = 0;
+        loop {
+            let missing = self.needed().saturating_sub(self.bytes.len());
+            let rest = input.get(taken..).unwrap_or_default();
+            let piece = rest.get(..missing.min(rest.len())).unwrap_or_default();
+            if piece.is_empty() {
+                return taken;
+            }
+            self.append(piece);
+            taken += piece.len();
+        }
+    }
+
+    /// The message, or `None` while bytes are missing.
+    ///
+    /// # Errors
+    /// [`DecodeError`]. It shows as early as possible: of a name that is too long no byte is taken.
+    pub fn message(&self) -> Result<Option<Message<'_>>, DecodeError> {
+        let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
+        let message = match message_type {
+            UPLOAD => {
+                let Some((length, rest)) = fields.split_first_chunk() else { return Ok(None) };
+                name_in(rest)?.map(|name| Message::Upload { length: u64::from_le_bytes(*length), name })
+            }
+            DOWNLOAD => name_in(fields)?.map(|name| Message::Download { name }),
+            FILE => fields.first_chunk().map(|length| Message::File { length: u64::from_le_bytes(*length) }),
+            CONFIRM => Some(Message::Confirm),
+            ERROR => fields.first().map(|&code| Message::Error { code: ErrorCode::from(code) }),
+            unknown => return Err(DecodeError::UnknownType(unknown)),
+        };
+        Ok(message)
+    }
+
+    /// The length in an UPLOAD, which is known before the name has arrived.
+    #[must_use]
+    pub fn upload_length(&self) -> Option<u64> {
+        let (&UPLOAD, fields) = self.bytes.split_first()? else { return None };
+        fields.first_chunk().map(|length| u64::from_le_bytes(*length))
+    }
+
+    /// The bytes so far.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many bytes the header has, as far as can be told from those that are here.
+    fn needed(&self) -> usize {
+        let with_name = |fixed: usize| {
+            let length =
+                self.bytes.get(fixed..).and_then(<[u8]>::first_chunk).map(|length| u16::from_le_bytes(*length));
+            match length.map(usize::from) {
+                Some(length) if length <= MAX_NAME => fixed + 2 + length,
+                Some(_) | None => fixed + 2,
+            }
+        };
+        match self.bytes.first() {
+            Some(&UPLOAD) => with_name(1 + 8),
+            Some(&DOWNLOAD) => with_name(1),
+            Some(&FILE) => 1 + 8,
+            Some(&ERROR) => 1 + 1,
+            Some(_) | None => 1,
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        // The longest header is the capacity: it fits.
+        let _fits = self.bytes.extend_from_slice(bytes);
+    }
+
+    fn append_name(&mut self, name: Name<'_>) {
+        let name = name.as_str().as_bytes();
+        self.append(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
+        self.append(name);
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            Ok(Some(message)) => message.fmt(f),
+            Ok(None) | Err(_) => write!(f, "Header({:02x?})", self.as_bytes()),
+        }
+    }
+}
+
+/// Reads `name length` and the name. A length that no name can have is an error before the name has come.
+fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, DecodeError> {
+    let Some((length, rest)) = field.split_first_chunk() else { return Ok(None) };
+    let length = usize::from(u16::from_le_bytes(*length));
+    if length == 0 {
+        return Err(DecodeError::Name(NameError::Empty));
+    }
+    if length > MAX_NAME {
+        return Err(DecodeError::Name(NameError::TooLong));
+    }
+    rest.get(..length).map(Name::from_bytes).transpose().map_err(DecodeError::Name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name<'_> {
+        Name::new(text).unwrap()
+    }
+
+    #[test]
+    fn headers_byte_for_byte() {
+        for (message, bytes) in [
+            (Message::Upload { length: 0x0102, name: name("ab") }, &b"\0\x02\x01\0\0\0\0\0\0\x02\0ab"[..]),
+            (Message::Download { name: name("ab") }, b"\x01\x02\0ab"),
+            (Message::File { length: u64::MAX - 1 }, b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff"),
+            (Message::Confirm, b"\x03"),
+            (Message::Error { code: ErrorCode::NoSuchFile }, b"\x04\x01"),
+            (Message::Error { code: ErrorCode::Other(200) }, b"\x04\xc8"),
+        ] {
+            assert_eq!(Header::encode(message).as_bytes(), bytes);
+            for cut in 0..bytes.len() {
+                let mut header = Header::new();
+                assert_eq!(header.push(&bytes[..cut]), cut);
+                assert_eq!(header.message(), Ok(None));
+                let rest = [&bytes[cut..], b"more"].concat();
+                assert_eq!(header.push(&rest), bytes.len() - cut);
+                assert_eq!(header.message(), Ok(Some(message)));
+                assert_eq!(header.push(b"more"), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_header_fits() {
+        let longest = std::string::String::from_utf8(std::vec![b'x'; MAX_NAME]).unwrap();
+        let message = Message::Upload { length: 7, name: name(&longest) };
+        let header = Header::encode(message);
+        assert_eq!(header.as_bytes().len(), MAX_HEADER);
+        assert_eq!(header.message(), Ok(Some(message)));
+    }
+
+    #[test]
+    fn the_length_is_known_before_the_name() {
+        let mut header = Header::new();
+        header.push(b"\0\x09\0\0\0\0\0\0");
+        assert_eq!(header.upload_length(), None);
+        header.push(b"\0");
+        assert_eq!(header.upload_length(), Some(9));
+        assert_eq!(Header::encode(Message::File { length: 9 }).upload_length(), None);
+    }
+
+    #[test]
+    fn what_is_no_header_is_said_early() {
+        let mut header = Header::new();
+        assert_eq!(header.push(b"\x05more"), 1);
+        assert_eq!(header.message(), Err(DecodeError::UnknownType(5)));
+        assert_eq!(header.push(b"more"), 0);
+        let mut header = Header::new();
+        assert_eq!(header.push(b"\x01\0\x01more"), 3);
+        assert_eq!(header.message(), Err(DecodeError::Name(NameError::TooLong)));
+        let mut header = Header::new();
+        assert_eq!(header.push(b"\x01\0\0more"), 3);
+        assert_eq!(header.message(), Err(DecodeError::Name(NameError::Empty)));
+        let mut header = Header::new();
+        header.push(b"\x01\x02\0..");
+        assert_eq!(header.message(), Err(DecodeError::Name(NameError::RelativeFolder)));
+    }
+}

@@ -1,0 +1,241 @@
+//! File names: what a name may be, checked before any storage is touched.
+
+use core::fmt;
+
+use thiserror::Error;
+
+/// The longest name, in bytes of UTF-8. It is what most file systems allow for one path component.
+pub const MAX_NAME: usize = 255;
+
+/// Why a name is not allowed. Every rule holds on every platform, so that a name accepted by one peer can be stored by
+/// any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum NameError {
+    /// The name has no bytes.
+    #[error("the name is empty")]
+    Empty,
+    /// The name has more than [`MAX_NAME`] bytes.
+    #[error("the name is longer than {MAX_NAME} bytes")]
+    TooLong,
+    /// The name is not UTF-8.
+    #[error("the name is not UTF-8")]
+    NotUtf8,
+    /// The name contains `/` or `\`, so it is not one path component.
+    #[error("the name contains a path separator")]
+    Separator,
+    /// The name contains `:`. On Windows `c:x` leaves the folder it is joined to, and `a:b` names a hidden stream of `a`.
+    #[error("the name contains a colon")]
+    Colon,
+    /// The name contains NUL or another control character.
+    #[error("the name contains a control character")]
+    Control,
+    /// The name is `.` or `..`.
+    #[error("the name is a relative folder")]
+    RelativeFolder,
+    /// The name begins or ends with a space.
+    #[error("the name begins or ends with a space")]
+    OuterSpace,
+    /// The name ends with a dot, which Windows strips: two names would be one file.
+    #[error("the name ends with a dot")]
+    TrailingDot,
+    /// The name is that of a device on Windows (`CON`, `NUL`, `COM1`, …), in any case and with any extension.
+    #[error("the name is reserved on Windows")]
+    Reserved,
+}
+
+/// A name that keeps all the rules of [`NameError`]: one path component that every platform can store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<'a>(&'a str);
+
+impl<'a> Name<'a> {
+    /// Checks the rules.
+    ///
+    /// # Errors
+    /// The first rule that `name` breaks.
+    pub fn new(name: &'a str) -> Result<Self, NameError> {
+        if name.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if name.len() > MAX_NAME {
+            return Err(NameError::TooLong);
+        }
+        if name == "." || name == ".." {
+            return Err(NameError::RelativeFolder);
+        }
+        for character in name.chars() {
+            match character {
+                '/' | '\\' => return Err(NameError::Separator),
+                ':' => return Err(NameError::Colon),
+                other if other.is_control() => return Err(NameError::Control),
+                _ => {}
+            }
+        }
+        if name.starts_with(' ') || name.ends_with(' ') {
+            return Err(NameError::OuterSpace);
+        }
+        if name.ends_with('.') {
+            return Err(NameError::TrailingDot);
+        }
+        if is_reserved_on_windows(name) {
+            return Err(NameError::Reserved);
+        }
+        Ok(Self(name))
+    }
+
+    /// Checks the rules on bytes from outside.
+    ///
+    /// # Errors
+    /// The first rule that `name` breaks.
+    pub fn from_bytes(name: &'a [u8]) -> Result<Self, NameError> {
+        if name.len() > MAX_NAME {
+            return Err(NameError::TooLong);
+        }
+        Self::new(core::str::from_utf8(name).map_err(|_| NameError::NotUtf8)?)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+}
+
+impl AsRef<str> for Name<'_> {
+    fn as_ref(&self) -> &str {
+        self.0
+    }
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
+/// An owned [`Name`] of fixed capacity.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct NameBuf(heapless::String<MAX_NAME>);
+
+impl NameBuf {
+    /// Checks the rules and keeps a copy.
+    ///
+    /// # Errors
+    /// The first rule that `name` breaks.
+    pub fn new(name: &str) -> Result<Self, NameError> {
+        let mut owned = heapless::String::new();
+        owned.push_str(Name::new(name)?.as_str()).map_err(|_| NameError::TooLong)?;
+        Ok(Self(owned))
+    }
+
+    /// The name, borrowed.
+    #[must_use]
+    pub fn as_name(&self) -> Name<'_> {
+        Name(self.0.as_str())
+    }
+}
+
+impl From<Name<'_>> for NameBuf {
+    fn from(name: Name<'_>) -> Self {
+        let mut owned = heapless::String::new();
+        // A `Name` has at most MAX_NAME bytes: it fits.
+        let _fits = owned.push_str(name.as_str());
+        Self(owned)
+    }
+}
+
+impl fmt::Debug for NameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_name(), f)
+    }
+}
+
+impl fmt::Display for NameBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.as_name(), f)
+    }
+}
+
+/// "Naming Files, Paths, and Namespaces" (Microsoft): the device names are reserved also when an extension follows, and
+/// spaces before the extension do not count.
+fn is_reserved_on_windows(name: &str) -> bool {
+    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) {
+        return true;
+    }
+    let Some((port, number)) = stem.split_at_checked(3) else { return false };
+    let mut digits = number.chars();
+    (port.eq_ignore_ascii_case("COM") || port.eq_ignore_ascii_case("LPT"))
+        && matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³'))
+        && digits.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_names_are_allowed() {
+        for name in
+            ["a", "hello.txt", ".profile", "a b", "...a", "año 2024.tar.gz", "файл", "COM", "COM10", "console", "nul-1"]
+        {
+            assert_eq!(Name::new(name).map(Name::as_str), Ok(name));
+            assert_eq!(NameBuf::new(name).as_ref().map(NameBuf::as_name), Ok(Name(name)));
+        }
+        let longest = std::string::String::from_utf8(std::vec![b'x'; MAX_NAME]).unwrap();
+        assert!(Name::new(&longest).is_ok());
+        assert_eq!(NameBuf::from(Name(&longest)).as_name(), Name(&longest));
+    }
+
+    #[test]
+    fn each_rule_has_its_error() {
+        for (name, error) in [
+            ("", NameError::Empty),
+            (".", NameError::RelativeFolder),
+            ("..", NameError::RelativeFolder),
+            ("a/b", NameError::Separator),
+            ("..\\b", NameError::Separator),
+            ("c:b", NameError::Colon),
+            ("a\0b", NameError::Control),
+            ("a\nb", NameError::Control),
+            ("a\u{7f}", NameError::Control),
+            ("a\u{85}", NameError::Control),
+            (" a", NameError::OuterSpace),
+            ("a ", NameError::OuterSpace),
+            ("a.", NameError::TrailingDot),
+            ("...", NameError::TrailingDot),
+        ] {
+            assert_eq!(Name::new(name), Err(error), "{name:?}");
+            assert_eq!(NameBuf::new(name), Err(error), "{name:?}");
+        }
+        assert_eq!(Name::from_bytes(&[b'a', 0xff]), Err(NameError::NotUtf8));
+        assert_eq!(Name::from_bytes(&[b'a'; MAX_NAME + 1]), Err(NameError::TooLong));
+        let too_long = std::string::String::from_utf8(std::vec![b'x'; MAX_NAME + 1]).unwrap();
+        assert_eq!(Name::new(&too_long), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn names_of_windows_devices_are_reserved() {
+        for name in [
+            "CON",
+            "con",
+            "Nul.txt",
+            "aux.tar.gz",
+            "prn .txt",
+            "COM1",
+            "lpt9.log",
+            "com²",
+            "LPT0",
+            "conin$",
+            "CONOUT$.x",
+        ] {
+            assert_eq!(Name::new(name), Err(NameError::Reserved), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! What a session wants of storage: the content that comes in, and the content that goes out.
+//!
+//! ```text
+//! Incoming   Create → Creating → Ready ⇄ Writing            Ready, all written → Committing → Committed
+//!              |          |        |        |                                        |
+//!    stopped   |          |        └────────┴── stopped or failed ── Discard ────────┘ failed
+//!              └──────────┴─ failed ──────────────→ Gone ←─ Discarding ←┘
+//!
+//! Outgoing   Open → Opening → Ready ⇄ Reading               every state, stopped or failed → Gone
+//! ```
+
+use super::code::StorageError;
+use super::session::{Answer, Unasked};
+
+/// A request without the name, which the session adds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Want {
+    Open,
+    Create { length: u64 },
+    Read { offset: u64, len: usize },
+    Write { offset: u64, len: usize },
+    Commit,
+    Discard,
+}
+
+/// What an answer means to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Update {
+    Progress,
+    Opened { length: u64 },
+    Committed,
+    Shrunk,
+    Failed(StorageError),
+}
+
+/// The storage half of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Storage {
+    /// Nothing was asked of it, and nothing will be until the session knows what.
+    Untouched,
+    Incoming(Incoming),
+    Outgoing(Outgoing),
+}
+
+impl Storage {
+    /// Shows `len` unread bytes; returns how many are taken.
+    pub(super) fn offer(&mut self, len: usize) -> usize {
+        match self {
+            Self::Incoming(incoming) => incoming.offer(len),
+            // Whoever receives the content has nothing more to say: dropped.
+            Self::Untouched | Self::Outgoing(_) => len,
+        }
+    }
+
+    pub(super) fn poll(&mut self, room: usize) -> Option<Want> {
+        match self {
+            Self::Untouched => None,
+            Self::Incoming(incoming) => incoming.poll(),
+            Self::Outgoing(outgoing) => outgoing.poll(room),
+        }
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) -> Result<Update, Unasked> {
+        match self {
+            Self::Untouched => Err(Unasked),
+            Self::Incoming(incoming) => incoming.answer(answer),
+            Self::Outgoing(outgoing) => outgoing.answer(answer),
+        }
+    }
+
+    /// Nothing more shall be read or written; what was created shall go.
+    pub(super) fn stop(&mut self) {
+        match self {
+            Self::Untouched => {}
+            Self::Incoming(incoming) => incoming.stop(),
+            Self::Outgoing(outgoing) => outgoing.stop(),
+        }
+    }
+
+    /// Nothing is outstanding, and nothing will be asked any more.
+    pub(super) fn is_settled(&self) -> bool {
+        match self {
+            Self::Untouched => true,
+            Self::Incoming(incoming) => matches!(incoming.step, Receive::Committed | Receive::Gone),
+            Self::Outgoing(outgoing) => outgoing.step == Serve::Gone || outgoing.is_whole(),
+        }
+    }
+
+    /// Storage is using bytes of the caller's unread input.
+    pub(super) fn is_writing(&self) -> bool {
+        matches!(self, Self::Incoming(Incoming { step: Receive::Writing(_), .. }))
+    }
+
+    /// Storage is putting bytes into the outgoing stream.
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self, Self::Outgoing(Outgoing { step: Serve::Reading(_), .. }))
+    }
+
+    /// Whether to store the file is no longer open.
+    pub(super) fn is_committing(&self) -> bool {
+        matches!(self, Self::Incoming(Incoming { step: Receive::Committing | Receive::Committed, .. }))
+    }
+
+    /// All the content that comes in has been written.
+    pub(super) fn is_all_written(&self) -> bool {
+        matches!(self, Self::Incoming(incoming) if incoming.done == incoming.length)
+    }
+
+    /// Content can still be written, although no byte comes after those that are here. `readable`: those can be read.
+    pub(super) fn has_more_to_write(&self, readable: bool) -> bool {
+        match self {
+            Self::Incoming(incoming) => self.is_writing() || readable && (incoming.unread > 0 || incoming.owed > 0),
+            Self::Untouched | Self::Outgoing(_) => false,
+        }
+    }
+
+    /// All the content that goes out is in the stream.
+    pub(super) fn is_all_sent(&self) -> bool {
+        matches!(self, Self::Outgoing(outgoing) if outgoing.is_whole())
+    }
+
+    /// As [`is_all_sent`](Self::is_all_sent), if the outstanding read yields what it was asked for: the peer may see the
+    /// bytes before storage has answered.
+    pub(super) fn may_be_all_sent(&self) -> bool {
+        match self {
+            Self::Outgoing(outgoing) => match outgoing.step {
+                Serve::Reading(len) => in_file(len) == outgoing.remaining(),
+                Serve::Open | Serve::Opening | Serve::Ready | Serve::Gone => outgoing.is_whole(),
+            },
+            Self::Untouched | Self::Incoming(_) => false,
+        }
+    }
+
+    pub(super) fn bytes_done(&self) -> u64 {
+        match self {
+            Self::Untouched => 0,
+            Self::Incoming(incoming) => incoming.done,
+            Self::Outgoing(outgoing) => outgoing.done,
+        }
+    }
+
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Untouched => None,
+            Self::Incoming(incoming) => Some(incoming.length),
+            Self::Outgoing(outgoing) => outgoing.length,
+        }
+    }
+}
+
+/// Content on its way from the stream to storage.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Incoming {
+    length: u64,
+    /// Written to storage.
+    done: u64,
+    /// Written, but not yet taken from the input.
+    owed: usize,
+    /// Seen in the input behind those, and part of the content.
+    unread: usize,
+    step: Receive,
+    stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Receive {
+    Create,
+    Creating,
+    Ready,
+    Writing(usize),
+    Committing,
+    Committed,
+    Discard,
+    Discarding,
+    Gone,
+}
+
+impl Incoming {
+    pub(super) const fn new(length: u64) -> Self {
+        Self { length, done: 0, owed: 0, unread: 0, step: Receive::Create, stopped: false }
+    }
+
+    fn offer(&mut self, len: usize) -> usize {
+        let taken = self.owed.min(len);
+        self.owed -= taken;
+        let rest = len - taken;
+        if self.owed == 0 && self.done == self.length {
+            // More than was announced: whether it stands must not depend on when it comes, so it is always dropped.
+            return len;
+        }
+        self.unread = at_most(self.length.saturating_sub(self.done), rest);
+        taken
+    }
+
+    fn poll(&mut self) -> Option<Want> {
+        let (step, want) = match self.step {
+            Receive::Create => (Receive::Creating, Want::Create { length: self.length }),
+            Receive::Ready if self.done == self.length => (Receive::Committing, Want::Commit),
+            Receive::Ready if self.owed == 0 && self.unread > 0 => {
+                (Receive::Writing(self.unread), Want::Write { offset: self.done, len: self.unread })
+            }
+            Receive::Discard => (Receive::Discarding, Want::Discard),
+            Receive::Creating
+            | Receive::Ready
+            | Receive::Writing(_)
+            | Receive::Committing
+            | Receive::Committed
+            | Receive::Discarding
+            | Receive::Gone => return None,
+        };
+        self.step = step;
+        Some(want)
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<Update, Unasked> {
+        let ready = if self.stopped { Receive::Discard } else { Receive::Ready };
+        let (step, update) = match (self.step, answer) {
+            (Receive::Creating, Answer::Created) => (ready, Update::Progress),
+            (Receive::Creating, Answer::Failed(error)) => (Receive::Gone, Update::Failed(error)),
+            (Receive::Writing(asked), Answer::Written(len)) if len <= asked => {
+                self.done = self.done.saturating_add(in_file(len));
+                self.owed = len;
+                self.unread = self.unread.saturating_sub(len);
+                (ready, Update::Progress)
+            }
+            (Receive::Committing, Answer::Committed) => (Receive::Committed, Update::Committed),
+            (Receive::Writing(_) | Receive::Committing, Answer::Failed(error)) => {
+                (Receive::Discard, Update::Failed(error))
+            }
+            (Receive::Discarding, Answer::Discarded | Answer::Failed(_)) => (Receive::Gone, Update::Progress),
+            (
+                Receive::Create
+                | Receive::Creating
+                | Receive::Ready
+                | Receive::Writing(_)
+                | Receive::Committing
+                | Receive::Committed
+                | Receive::Discard
+                | Receive::Discarding
+                | Receive::Gone,
+                _,
+            ) => return Err(Unasked),
+        };
+        self.step = step;
+        Ok(update)
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.step = match self.step {
+            Receive::Create => Receive::Gone,
+            Receive::Ready => Receive::Discard,
+            waiting_or_over @ (Receive::Creating
+            | Receive::Writing(_)
+            | Receive::Committing
+            | Receive::Committed
+            | Receive::Discard
+            | Receive::Discarding
+            | Receive::Gone) => waiting_or_over,
+        };
+    }
+}
+
+/// Content on its way from storage to the stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Outgoing {
+    /// Unknown until the file is open.
+    length: Option<u64>,
+    /// Gone into the stream.
+    done: u64,
+    step: Serve,
+    stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Serve {
+    Open,
+    Opening,
+    Ready,
+    Reading(usize),
+    Gone,
+}
+
+impl Outgoing {
+    /// A file that storage has to open.
+    pub(super) const fn unopened() -> Self {
+        Self { length: None, done: 0, step: Serve::Open, stopped: false }
+    }
+
+    /// A file that the caller has open.
+    pub(super) const fn opened(length: u64) -> Self {
+        Self { length: Some(length), done: 0, step: Serve::Ready, stopped: false }
+    }
+
+    fn remaining(&self) -> u64 {
+        self.length.map_or(0, |length| length.saturating_sub(self.done))
+    }
+
+    fn is_whole(&self) -> bool {
+        self.step == Serve::Ready && self.remaining() == 0
+    }
+
+    fn poll(&mut self, room: usize) -> Option<Want> {
+        let (step, want) = match self.step {
+            Serve::Open => (Serve::Opening, Want::Open),
+            Serve::Ready => match at_most(self.remaining(), room) {
+                0 => return None,
+                len => (Serve::Reading(len), Want::Read { offset: self.done, len }),
+            },
+            Serve::Opening | Serve::Reading(_) | Serve::Gone => return None,
+        };
+        self.step = step;
+        Some(want)
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<Update, Unasked> {
+        let ready = if self.stopped { Serve::Gone } else { Serve::Ready };
+        let (step, update) = match (self.step, answer) {
+            (Serve::Opening, Answer::Opened { length }) => {
+                self.length = Some(length);
+                (ready, Update::Opened { length })
+            }
+            (Serve::Reading(_), Answer::Read(0)) => (Serve::Gone, Update::Shrunk),
+            (Serve::Reading(asked), Answer::Read(len)) if len <= asked => {
+                self.done = self.done.saturating_add(in_file(len));
+                (ready, Update::Progress)
+            }
+            (Serve::Opening | Serve::Reading(_), Answer::Failed(error)) => (Serve::Gone, Update::Failed(error)),
+            (Serve::Open | Serve::Opening | Serve::Ready | Serve::Reading(_) | Serve::Gone, _) => return Err(Unasked),
+        };
+        self.step = step;
+        Ok(update)
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.step = match self.step {
+            Serve::Open | Serve::Ready | Serve::Gone => Serve::Gone,
+            waiting @ (Serve::Opening | Serve::Reading(_)) => waiting,
+        };
+    }
+}
+
+/// `len`, but no more than `remaining`.
+fn at_most(remaining: u64, len: usize) -> usize {
+    usize::try_from(remaining).map_or(len, |remaining| remaining.min(len))
+}
+
+/// A count of bytes in memory as a count of bytes in a file.
+pub(super) fn in_file(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
