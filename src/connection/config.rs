@@ -3,7 +3,7 @@
 use crate::Duration;
 use crate::wire::Framing;
 
-/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit.
+/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].

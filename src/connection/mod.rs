@@ -4,6 +4,8 @@ mod application;
 mod close;
 mod config;
 mod event;
+#[cfg(feature = "arbitrary")]
+pub mod fuzzing;
 mod handshake;
 mod input;
 mod numbers;

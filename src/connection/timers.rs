@@ -9,9 +9,12 @@ use crate::{Duration, Instant};
 /// default this is the idle limit.
 const LINGERS_OF_A_LAST_FIN: u64 = 30;
 
-/// `span` after `now`; `None` for a limit that is lifted.
-pub(super) fn after(now: Instant, span: Duration) -> Option<Instant> {
-    (span != Duration::MAX).then(|| now + span)
+/// A limit of 0 would be over at the instant at which it begins, and no deadline could ever lie in the future.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
+
+/// When a limit that begins `now` is over; `None` if it is lifted.
+pub(super) fn after(now: Instant, limit: Duration) -> Option<Instant> {
+    (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
 }
 
 /// Since when the peer has been silent.
