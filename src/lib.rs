@@ -1,5 +1,44 @@
 //! Reliable data transfer over datagrams, as pure state machines.
+//!
+//! Datagrams and the time go in; datagrams, deadlines and events come out. No socket, no clock, no thread, no allocator, no
+//! randomness of its own: the same code drives UDP on a server, a serial line on a microcontroller, and a simulated network
+//! in a test. The README shows a whole client in 30 lines; `examples/rdt` is a program on an event loop.
+//!
+//! # Where to find what
+//!
+//! Each module imports only from those below it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`listener`] | many peers on one socket: routing by address, backlog, quarantine |
+//! | [`ftp`] | the file session, upload and download, over any byte stream |
+//! | [`connection`] | one connection: handshake, data in both directions, close. **Start here** |
+//! | [`arq`] | which number to send now, what is acknowledged, when to wake: numbers and time only |
+//! | [`store`] | bodies by number, in memory that the caller owns |
+//! | [`wire`] | framing and packets, every byte specified |
+//! | [`Instant`], [`Duration`], [`Seq`] | time in microseconds, serial number arithmetic |
+//! | [`sim`](https://docs.rs/rdt-proto/latest/rdt_proto/sim) | (feature `sim`) a network in virtual time, from a seed |
+//!
+//! # How every machine is used
+//!
+//! - `handle_datagram(now, …)` and `handle_timeout(now)` are its input.
+//! - `poll_transmit(now, buf)` is its output: call it until it returns `None`, after any other call.
+//! - `poll_timeout()` says when to call `handle_timeout`; `poll_event()` says what is new.
+//! - Everything else (`send`, `recv`, `close`, …) is what an application does.
+//!
+//! # What always holds
+//!
+//! 1. No input or output of its own; `now` and entropy are arguments.
+//! 2. `no_std`, no `unsafe`, no allocation. The features `alloc` and `std` only add.
+//! 3. Any call, in any order, at any time, is legal: nothing "must be drained before". Time that goes backwards stands still.
+//! 4. Input is never an error. A datagram is at worst ignored, and the reason is told and counted. Misuse by the caller is a
+//!    typed error of that call. The end of a connection is one [`Event::Closed`](connection::Event::Closed), once.
+//! 5. `poll_timeout` tells the whole truth: it is due while `poll_transmit` would return something, it lies in the future
+//!    after `handle_timeout` and a drained `poll_transmit`, and it is `None` only when nothing can happen without input.
+//! 6. Nothing that comes from the network decides an allocation, a loop bound or an index.
+//! 7. Acknowledged means kept: what was acknowledged stays readable, even after the end.
 #![no_std]
+#![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
 #[cfg(feature = "alloc")]
@@ -22,3 +61,8 @@ pub mod wire;
 pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
+
+/// The code in the README compiles and works.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

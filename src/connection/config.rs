@@ -3,7 +3,7 @@
 use crate::Duration;
 use crate::wire::Framing;
 
-/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit.
+/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].
@@ -20,6 +20,9 @@ pub struct Config {
     /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
     /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
     /// Default: 30 s.
+    ///
+    /// Where it is lifted, one thing still ends by itself: a last FIN, with everything acknowledged and the peer's own FIN
+    /// answered, is given up after 30 lingers.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
     /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone. Default: 60 s.

@@ -1,9 +1,51 @@
-//! One connection: handshake, two ARQ halves, close. Knows no address.
+//! One connection: handshake, data in both directions, close. Knows no address.
+//!
+//! ```text
+//! client                                         server
+//!   | --- CONNECT ---------------------------->    |    repeated until answered, at most for the handshake limit
+//!   | <-- CONNACK -----------------------------    |
+//!   | --- INFO 0 (may be empty) -------------->    |    confirms: only now the server delivers and sends
+//!   | <-- ACK 0 -------------------------------    |
+//!   |                                              |
+//!   | --- INFO n ----------------------------->    |    repeated by the retransmission timer (RFC 6298)
+//!   | <-- ACK n -------------------------------    |    both directions alike, and at once
+//!   |                                              |
+//!   | --- FIN -------------------------------->    |    once all was acknowledged; ends one direction
+//!   | <-- FINACK ------------------------------    |
+//!   | <-- FIN ---------------------------------    |
+//!   | --- FINACK ----------------------------->    |    and again for each repeated FIN, while lingering
+//! ```
+//!
+//! | number of an INFO | the receiver |
+//! |---|---|
+//! | the next one | keeps, acknowledges and delivers it, if it has room; otherwise it does nothing and the sender repeats it |
+//! | an earlier one | acknowledges it again: when an acknowledgement is lost, the sender would repeat it for ever |
+//! | any other | ignores it |
+//!
+//! An application opens a [`Connection`] with [`connect`](Connection::connect) or [`accept`](Connection::accept), drives it
+//! as described in [the crate's documentation](crate), and writes and reads at any time. Each direction closes by itself: after
+//! [`close`](Connection::close) what the peer still sends is received, and its application should close as well. The
+//! [limits](Config) end what does not end by itself, and the one [`Event::Closed`] says [why](Reason). A closed connection
+//! may have to stay a little, to answer a FIN that is repeated because its answer was lost: drive it until it
+//! [is drained](Connection::is_drained).
+//!
+//! # What base mode does not do
+//!
+//! This is base mode: it has no checksum, no secret and no window.
+//!
+//! - The link must discard damaged datagrams, as UDP does by its checksum and a serial link by that of its frames.
+//! - Anyone who can forge a source address can open a connection, inject data into one, end one, and make a server send
+//!   to somebody else. Use it where that cannot happen, or does not matter.
+//! - A receiver whose application does not read stays silent, and the sender cannot tell that from a peer that is gone: it
+//!   ends by its idle limit.
+//! - A client that restarts on the same port is not heard until its old connection has ended by a limit.
 
 mod application;
 mod close;
 mod config;
 mod event;
+#[cfg(feature = "arbitrary")]
+pub mod fuzzing;
 mod handshake;
 mod input;
 mod numbers;

@@ -1,13 +1,20 @@
 //! Deadlines of a connection: retransmission, and the limits on silence.
 
-use super::{Connection, Reason};
+use super::{Connection, Reason, close};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
 use crate::{Duration, Instant};
 
-/// `span` after `now`; `None` for a limit that is lifted.
-pub(super) fn after(now: Instant, span: Duration) -> Option<Instant> {
-    (span != Duration::MAX).then(|| now + span)
+/// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
+/// default this is the idle limit.
+const LINGERS_OF_A_LAST_FIN: u64 = 30;
+
+/// A limit of 0 would be over at the instant at which it begins, and no deadline could ever lie in the future.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
+
+/// When a limit that begins `now` is over; `None` if it is lifted.
+pub(super) fn after(now: Instant, limit: Duration) -> Option<Instant> {
+    (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
 }
 
 /// Since when the peer has been silent.
@@ -92,10 +99,20 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// When the silence of the peer has lasted too long.
     fn silence_end(&self) -> Option<Instant> {
         match self.silence.waiting {
+            Some(since) if self.is_only_fin_unanswered() => {
+                let longest = close::linger(&self.config, &self.rtt).saturating_mul(LINGERS_OF_A_LAST_FIN);
+                after(since, self.config.idle_limit.min(longest))
+            }
             Some(since) => after(since, self.config.idle_limit),
             None if self.handshake.is_established() => after(self.silence.heard, self.config.quiet_limit),
             None => None,
         }
+    }
+
+    /// Everything was acknowledged both ways, and the peer has closed: if it did not stay to answer our FIN, that is a normal
+    /// close.
+    fn is_only_fin_unanswered(&self) -> bool {
+        self.close.is_outstanding() && self.close.is_incoming_closed()
     }
 
     /// The limit that has passed.
@@ -107,8 +124,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         silent.then(|| {
             if self.silence.waiting.is_none() {
                 Reason::Quiet
-            } else if self.close.is_outstanding() && self.close.is_incoming_closed() {
-                // Everything was acknowledged both ways. The peer did not stay to answer our FIN: a normal close.
+            } else if self.is_only_fin_unanswered() {
                 Reason::Finished
             } else {
                 Reason::TimedOut

@@ -85,6 +85,7 @@ impl From<u8> for ErrorCode {
 
 /// Why storage could not do what was asked. A server tells its client with the code of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum StorageError {
     /// There is no such file.
     #[error("no such file")]

@@ -180,7 +180,7 @@ impl Server {
     }
 
     /// Ends without an answer: the client is gone or wants none.
-    fn end(&mut self, outcome: Outcome) {
+    fn finish(&mut self, outcome: Outcome) {
         if self.outcome.is_none() {
             self.storage.stop();
             self.outcome = Some(outcome);
@@ -225,10 +225,10 @@ impl Server {
             return;
         }
         if self.storage.is_all_sent() && self.answer.is_empty() {
-            self.end(Outcome::Sent);
+            self.finish(Outcome::Sent);
         } else if self.peer_closed && !self.storage.has_more_to_write(true) && !self.storage.is_all_written() {
             let requested = !matches!(self.storage, Storage::Untouched);
-            self.end(if requested { Outcome::Cancelled } else { Outcome::NoRequest });
+            self.finish(if requested { Outcome::Cancelled } else { Outcome::NoRequest });
         }
     }
 
@@ -263,12 +263,12 @@ impl Session for Server {
     }
 
     fn handle_aborted(&mut self, code: ErrorCode) {
-        self.end(Outcome::Aborted(code));
+        self.finish(Outcome::Aborted(code));
         self.end = End::Gone;
     }
 
     fn handle_lost(&mut self) {
-        self.end(Outcome::Lost);
+        self.finish(Outcome::Lost);
         self.end = End::Gone;
     }
 
@@ -315,24 +315,23 @@ impl Session for Server {
 
     fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
         let room = if self.answer.is_empty() { room } else { 0 };
-        let want = self.storage.poll(room)?;
         let replace = self.config.allow_replace;
-        Some(match (want, self.name()) {
-            (Want::Open, Some(name)) => Request::Open { name },
-            (Want::Create { length }, Some(name)) => Request::Create { name, length, replace },
-            (Want::Read { offset, len }, _) => Request::Read { offset, len },
-            (Want::Write { offset, len }, _) => Request::Write { offset, len },
-            (Want::Commit, _) => Request::Commit,
-            (Want::Discard, _) => Request::Discard,
+        Some(match self.storage.poll(room)? {
             // Storage begins when the request is whole, so its name is there.
-            (Want::Open | Want::Create { .. }, None) => return None,
+            Want::Open => Request::Open { name: self.name()? },
+            Want::Create { length } => Request::Create { name: self.name()?, length, replace },
+            Want::Read { offset, len } => Request::Read { offset, len },
+            Want::Write { offset, len } => Request::Write { offset, len },
+            Want::Commit => Request::Commit,
+            Want::Discard => Request::Discard,
         })
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        if let Some(transfer) = self.transfer()
-            && self.told.first(Told::REQUESTED)
+        if !self.told.contains(Told::REQUESTED)
+            && let Some(transfer) = self.transfer()
         {
+            self.told.insert(Told::REQUESTED);
             return Some(Event::Requested(transfer));
         }
         if let Some(length) = self.storage.length()

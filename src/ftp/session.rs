@@ -116,6 +116,7 @@ pub enum Request<'a> {
 
 /// What storage did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Answer {
     /// The file is open for reading.
     Opened {
@@ -145,7 +146,7 @@ pub enum Output<'a> {
     Header(&'a [u8]),
     /// Close the outgoing direction once everything before has been sent.
     Close,
-    /// End the connection at once, with this code if it can carry one. The session looks at no input any more.
+    /// End the connection at once, with this code if it can carry one. Nothing but storage matters from now on.
     Abort(ErrorCode),
 }
 

@@ -1,0 +1,114 @@
+//! The application of a party: bytes out, bytes in and compared.
+
+use super::Stream;
+use rdt_proto::connection::{Event, SendError};
+use rdt_proto::sim::Rng;
+
+/// What one side sends and expects.
+pub struct Exchange {
+    sends: Pattern,
+    to_send: u64,
+    sent: u64,
+    expects: Pattern,
+    to_receive: u64,
+    received: u64,
+    compare: bool,
+    events: Vec<Event>,
+}
+
+impl Exchange {
+    /// Sends `to_send` bytes of pattern `sends` and expects `to_receive` of pattern `expects`.
+    pub fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
+        let (sends, expects) = (Pattern(sends), Pattern(expects));
+        Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }
+    }
+
+    /// What comes may be anything.
+    pub fn ignore_content(&mut self) {
+        self.compare = false;
+    }
+
+    /// Whether everything that was expected has come.
+    pub fn is_complete(&self) -> bool {
+        self.received == self.to_receive
+    }
+
+    pub fn on_event(&mut self, event: Event) {
+        assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after the last event");
+        self.events.push(event);
+    }
+
+    /// Reads and writes what can be, in pieces of any size and by any of the calls. Returns whether anything was done.
+    pub fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+        let read = self.read(stream, rng);
+        let written = stream.ended().is_none() && self.write(stream, rng);
+        read || written
+    }
+
+    fn read(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+        let before = self.received;
+        loop {
+            let mut buf = vec![0; 1 + rng.index(3_000)];
+            let len = if rng.chance(0.5) {
+                stream.recv(&mut buf)
+            } else {
+                let len = stream.recv_chunk().len().min(buf.len());
+                buf[..len].copy_from_slice(&stream.recv_chunk()[..len]);
+                stream.consume(len);
+                len
+            };
+            if len == 0 {
+                assert!(stream.recv_chunk().is_empty());
+                return self.received > before;
+            }
+            for &byte in &buf[..len] {
+                let wrong = byte != self.expects.byte(self.received);
+                assert!(!self.compare || !wrong, "byte {} is wrong", self.received);
+                self.received += 1;
+            }
+            assert!(!self.compare || self.received <= self.to_receive, "more than was sent");
+        }
+    }
+
+    fn write(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+        let before = self.sent;
+        while self.sent < self.to_send {
+            let left = usize::try_from(self.to_send - self.sent).unwrap();
+            let piece: Vec<u8> =
+                (self.sent..).map(|index| self.sends.byte(index)).take(left.min(1 + rng.index(3_000))).collect();
+            let count = match rng.index(3) {
+                0 => stream.send(&piece).unwrap(),
+                1 => {
+                    let piece = &piece[..piece.len().min(1_200)];
+                    match stream.send_segment(piece) {
+                        Ok(()) => piece.len(),
+                        Err(SendError::Full) => 0,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                _ => {
+                    let slot = stream.send_slot().unwrap();
+                    let count = slot.len().min(piece.len());
+                    slot[..count].copy_from_slice(&piece[..count]);
+                    stream.commit(count).unwrap();
+                    count
+                }
+            };
+            self.sent += count as u64;
+            if count == 0 {
+                return self.sent > before;
+            }
+        }
+        stream.close();
+        self.sent > before
+    }
+}
+
+/// An endless sequence of bytes, told by its seed.
+struct Pattern(u64);
+
+impl Pattern {
+    fn byte(&self, index: u64) -> u8 {
+        ((index ^ self.0).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8
+    }
+}
