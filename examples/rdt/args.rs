@@ -2,6 +2,7 @@
 
 use crate::link::{self, PeerMethod, Profile};
 use clap::{Args, Parser, Subcommand};
+use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 use rdt_proto::ftp::NameBuf;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -35,7 +36,7 @@ pub(crate) struct ServeArgs {
     /// Where to listen: host, host:port, or port 0 for any that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
     pub(crate) bind: String,
-    /// The folder. Nothing outside of it is read or written
+    /// The folder, made if it is not there. Nothing outside of it is read or written
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) root: PathBuf,
     /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
@@ -101,9 +102,10 @@ pub(crate) struct Common {
     /// With --profile rostov: how the other end repeats. It cannot be seen on the wire
     #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
     peer_method: PeerMethod,
-    /// Give up when the other side is silent for so long, in seconds (twice as long where it owes no answer)
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    /// Give up when the other side is silent for so long, in seconds; twice as long where it owes no answer. Without it:
+    /// 10 for the first answer, then 30 and 60
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: Option<u64>,
     /// Lose so much of what is sent, in percent, to see how it is repaired
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
@@ -117,7 +119,7 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn config(&self) -> Config {
-        link::config(self.profile, self.peer_method, rdt_proto::Duration::from_secs(self.timeout))
+        link::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs))
     }
 }
 
@@ -128,8 +130,10 @@ pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
     let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
-    let mut addresses = found.map_err(|error| explain(error.to_string()))?;
-    addresses.next().ok_or_else(|| explain("it has no address".into()))
+    let addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
+    // Of several, one that a server listens on unless it is told otherwise.
+    let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    first.copied().ok_or_else(|| explain("it has no address".into()))
 }
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {

@@ -171,7 +171,8 @@ impl Endpoint for Call<'_> {
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }
-        self.leave_by(now + STOP_LIMIT);
+        // Where nobody has answered nobody has to hear of it.
+        self.leave_by(if self.link.is_established() { now + STOP_LIMIT } else { now });
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {

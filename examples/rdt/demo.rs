@@ -11,7 +11,6 @@ use crate::progress::Progress;
 use crate::serve::Serve;
 use crate::stop::{INTERRUPTED, Stop};
 use crate::words;
-use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     };
     let name = crate::name_of(&original)?;
 
-    let config = link::config(Profile::Note, PeerMethod::SelectiveRepeat, Duration::from_secs(30));
+    let config = link::config(Profile::Note, PeerMethod::SelectiveRepeat, None);
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =

@@ -1,7 +1,8 @@
 //! The pump between a connection, a file session and its files: the same for client and server.
 //!
 //! Content is never held in between: what is sent is read from the file into the connection's own memory, and what has come
-//! is written from there into the file.
+//! is written from there into the file. Files are read and written at once, so while the disk works nobody else is served; a
+//! server on slow disks would hand requests to a thread, and the answer to the session when it comes.
 
 use crate::files::{Folder, Source, Target, plain, storage_error};
 use crate::link::Link;

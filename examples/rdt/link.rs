@@ -29,18 +29,21 @@ pub(crate) enum PeerMethod {
     StopAndWait,
 }
 
-/// `patience`: how long the other side may be silent.
-pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Duration) -> Config {
+/// `patience`: how long the other side may be silent, if not as long as the library allows.
+pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Duration>) -> Config {
     let config = match (profile, method) {
         (Profile::Note, _) => Config::default(),
         (Profile::Rostov, PeerMethod::SelectiveRepeat) => Config::rostov(Method::SelectiveRepeat),
         (Profile::Rostov, PeerMethod::StopAndWait) => Config::rostov(Method::StopAndWait),
     };
-    Config {
-        handshake_limit: config.handshake_limit.min(patience),
-        idle_limit: patience,
-        quiet_limit: patience.saturating_mul(2),
-        ..config
+    match patience {
+        None => config,
+        Some(patience) => Config {
+            handshake_limit: patience,
+            idle_limit: patience,
+            quiet_limit: patience.saturating_mul(2),
+            ..config
+        },
     }
 }
 

@@ -65,6 +65,10 @@ fn main() -> ExitCode {
 
 fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
     let address = resolve(&args.bind)?;
+    if !args.root.exists() {
+        // One that cannot be made cannot be opened, either.
+        let _ = std::fs::create_dir(&args.root);
+    }
     let folder = open_folder(&args.root)?;
     let config = args.common.config();
     let loss = Loss::new(args.common.loss, args.common.seed);
@@ -97,7 +101,10 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let output = args.output.as_deref().unwrap_or_else(|| Path::new(args.name.as_name().as_str()));
-    let file_name = output.file_name().filter(|_| !output.is_dir());
+    if output.is_dir() {
+        return Err(format!("{} is a directory: give --output FILE", output.display()));
+    }
+    let file_name = output.file_name();
     let file_name =
         file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

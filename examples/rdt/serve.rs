@@ -125,8 +125,13 @@ fn tell_request(now: Instant, address: Option<Address>, served: &Served<'_>, wor
         (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
         _ => "request".into(),
     };
-    let amount = amount(session.bytes_done(), now.saturating_since(served.started));
-    tell(format_args!("{client} {request}: {words}; {amount}"));
+    match session.bytes_done() {
+        0 => tell(format_args!("{client} {request}: {words}")),
+        bytes => {
+            let amount = amount(bytes, now.saturating_since(served.started));
+            tell(format_args!("{client} {request}: {words}; {amount}"));
+        }
+    }
 }
 
 impl Endpoint for Serve<'_> {

@@ -42,12 +42,14 @@ pub(crate) fn lost(reason: Option<Reason>) -> &'static str {
 /// How a server's side of a request ended; `detail` is what its own system said.
 pub(crate) fn served(outcome: Outcome, reason: Option<Reason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
+    let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists);
     match outcome {
         Outcome::Stored => "stored".into(),
         Outcome::Sent => match reason {
             Some(Reason::Finished) => "sent".into(),
             other => format!("sent, but perhaps not all of it arrived: {}", lost(other)),
         },
+        Outcome::Refused(code) if says_all(code) => format!("refused: {code}"),
         Outcome::Refused(code) => format!("refused: {code}{detail}"),
         Outcome::Cancelled => "cancelled by the client".into(),
         Outcome::Aborted(code) => format!("ended by the client: {code}"),

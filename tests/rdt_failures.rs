@@ -1,0 +1,255 @@
+//! The program `rdt` when something goes wrong: what both sides say, what is left on the disk, and that a server goes on.
+
+mod rdt_support;
+
+use rdt_support::{Place, Running, Server, run};
+use std::fs::File;
+use std::path::Path;
+
+/// So large that it is on its way for a while at [`SLOW`].
+const LARGE: u64 = 30 << 20;
+/// Only the client loses, so that what a server says at the end arrives.
+const SLOW: [&str; 2] = ["--loss", "20"];
+/// Who is gone is missed soon.
+const IMPATIENT: [&str; 2] = ["--timeout", "1"];
+
+fn write_large(path: &Path) {
+    File::create(path).unwrap().set_len(LARGE).unwrap();
+}
+
+/// The server stores as if nothing had happened.
+fn expect_service(place: &Place, server: &Server) {
+    let file = place.client("service");
+    std::fs::write(&file, "still here").unwrap();
+    place.put(&file, &server.address, &[]).expect_end(0, "stored");
+    assert_eq!(std::fs::read_to_string(place.server("service")).unwrap(), "still here");
+    std::fs::remove_file(place.server("service")).unwrap();
+}
+
+/// An upload of "large" whose content is on its way, over a file of that name.
+fn put_large(place: &Place, server: &Server, options: &[&str]) -> Running {
+    write_large(&place.client("large"));
+    std::fs::write(place.server("large"), "old").unwrap();
+    let mut client = place.put(&place.client("large"), &server.address, &[&SLOW, options].concat());
+    client.expect_progress();
+    client
+}
+
+/// A download of "large" whose content is on its way, over a file of that name.
+fn get_large(place: &Place, server: &Server, options: &[&str]) -> Running {
+    write_large(&place.server("large"));
+    std::fs::write(place.client("large"), "old").unwrap();
+    let mut client = place.get("large", &server.address, &[&SLOW, options].concat());
+    client.expect_progress();
+    client
+}
+
+fn expect_old_at_server(place: &Place) {
+    assert_eq!(Place::names(&place.server("")), ["large"]);
+    assert_eq!(std::fs::read_to_string(place.server("large")).unwrap(), "old");
+}
+
+fn expect_old_at_client(place: &Place) {
+    assert_eq!(Place::names(&place.client("")), ["large"]);
+    assert_eq!(std::fs::read_to_string(place.client("large")).unwrap(), "old");
+}
+
+#[test]
+fn requests_that_a_server_refuses() {
+    let place = Place::new();
+    let mut server = place.serve(&["--max-size", "1K", "--no-replace"]);
+    std::fs::write(place.client("small"), "small").unwrap();
+    write_large(&place.client("large"));
+    std::fs::write(place.server("there"), "old").unwrap();
+    std::fs::create_dir(place.server("folder")).unwrap();
+
+    let large = place.put(&place.client("large"), &server.address, &[]);
+    server.running.expect("refused: too large");
+    let there = place.put(&place.client("small"), &server.address, &["--name", "there"]);
+    server.running.expect("put \"there\": refused: already exists");
+    let none = place.get("none", &server.address, &[]);
+    server.running.expect("get \"none\": refused: no such file");
+    let folder = place.get("folder", &server.address, &[]);
+    server.running.expect("get \"folder\": refused: no such file");
+    large.expect_end(1, "larger than it takes");
+    there.expect_end(1, "does not replace");
+    none.expect_end(1, "no such file");
+    folder.expect_end(1, "no such file");
+    expect_service(&place, &server);
+    assert_eq!(Place::names(&place.server("")), ["folder", "there"]);
+    assert_eq!(std::fs::read_to_string(place.server("there")).unwrap(), "old");
+    assert_eq!(Place::names(&place.client("")), ["large", "service", "small"]);
+}
+
+#[test]
+fn a_read_only_server_refuses_while_content_is_on_its_way() {
+    let place = Place::new();
+    let mut server = place.serve(&["--read-only"]);
+    write_large(&place.client("a"));
+    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "does not permit");
+    server.running.expect("refused: not permitted");
+    assert!(Place::names(&place.server("")).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_whose_disk_is_full_refuses_and_goes_on() {
+    let place = Place::new();
+    let mut server = place.serve_with_full_disk();
+    write_large(&place.client("a"));
+    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "larger than it takes");
+    server.running.expect("refused: too large");
+    assert!(Place::names(&place.server("")).is_empty());
+    expect_service(&place, &server);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_out_of_the_folder_is_not_followed() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    std::fs::write(place.client("secret"), "secret").unwrap();
+    std::os::unix::fs::symlink(place.client("secret"), place.server("link")).unwrap();
+    place.get("link", &server.address, &[]).expect_end(1, "does not permit");
+    assert_eq!(Place::names(&place.client("")), ["secret"]);
+}
+
+#[test]
+fn what_a_client_finds_wrong_by_itself() {
+    let place = Place::new();
+    let nowhere = "127.0.0.1:1";
+    std::fs::write(place.client("a"), "a").unwrap();
+    place.put(&place.client(""), nowhere, &[]).expect_end(1, "is a directory");
+    place.put(&place.client("none"), nowhere, &[]).expect_end(1, "no such file");
+    place.put(&place.client("a"), nowhere, &["--name", "../a"]).expect_end(2, "path separator");
+    place.put(&place.client("a"), "127.0.0.1:port", &[]).expect_end(1, "cannot use the address");
+    run(&["get", "CON", nowhere]).expect_end(2, "reserved");
+    run(&["get", "a", nowhere, "--output", "src"]).expect_end(1, "is a directory");
+    run(&["get", "a", nowhere, "--output", "no/such/folder"]).expect_end(1, "cannot use the folder");
+    run(&["get", "a"]).expect_end(2, "Usage");
+    run(&["put", "a", nowhere, "--loss", "101"]).expect_end(2, "0 to 100");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_source_that_may_not_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let file = place.client("a");
+    std::fs::write(&file, "a").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    // Root reads everything.
+    if File::open(&file).is_err() {
+        place.put(&file, "127.0.0.1:1", &[]).expect_end(1, "permission denied");
+    }
+}
+
+#[test]
+fn nobody_answers() {
+    let place = Place::new();
+    std::fs::write(place.client("a"), "a").unwrap();
+    let put = place.put(&place.client("a"), "127.0.0.1:1", &IMPATIENT);
+    let get = place.get("a", "127.0.0.1:1", &IMPATIENT);
+    put.expect_end(1, "no answer from 127.0.0.1:1");
+    get.expect_end(1, "no answer from 127.0.0.1:1");
+    assert_eq!(Place::names(&place.client("")), ["a"]);
+}
+
+#[test]
+fn the_server_dies_during_an_upload() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let client = put_large(&place, &server, &IMPATIENT);
+    server.running.kill();
+    client.expect_end(1, "it stopped answering");
+    expect_old_at_server(&place);
+}
+
+#[test]
+fn the_server_dies_during_a_download() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let client = get_large(&place, &server, &IMPATIENT);
+    server.running.kill();
+    client.expect_end(1, "nothing more came");
+    expect_old_at_client(&place);
+}
+
+#[test]
+fn the_client_dies_during_an_upload() {
+    let place = Place::new();
+    let mut server = place.serve(&IMPATIENT);
+    put_large(&place, &server, &[]).kill();
+    server.running.expect("put \"large\": the client is gone: nothing more came");
+    expect_old_at_server(&place);
+    expect_service(&place, &server);
+}
+
+#[test]
+fn the_client_dies_during_a_download() {
+    let place = Place::new();
+    let mut server = place.serve(&IMPATIENT);
+    get_large(&place, &server, &[]).kill();
+    server.running.expect("get \"large\": the client is gone: it stopped answering");
+    expect_old_at_client(&place);
+    expect_service(&place, &server);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_user_interrupts_an_upload() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let client = put_large(&place, &server, &[]);
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    server.running.expect("cancelled by the client");
+    expect_old_at_server(&place);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_user_interrupts_a_download() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let client = get_large(&place, &server, &[]);
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    server.running.expect("cancelled by the client");
+    expect_old_at_client(&place);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_server_is_interrupted() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let client = put_large(&place, &server, &[]);
+    server.running.interrupt();
+    client.expect_end(1, "it was stopped there");
+    server.running.expect_end(130, "refused: cancelled");
+    expect_old_at_server(&place);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_served_is_not_padded() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let client = get_large(&place, &server, &[]);
+    std::fs::OpenOptions::new().write(true).open(place.server("large")).unwrap().set_len(1_000).unwrap();
+    client.expect_end(1, "closed before the end");
+    server.running.expect("became shorter");
+    expect_old_at_client(&place);
+    expect_service(&place, &server);
+}
+
+#[test]
+fn a_file_that_shrinks_while_it_is_sent_is_not_stored() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let client = put_large(&place, &server, &[]);
+    std::fs::OpenOptions::new().write(true).open(place.client("large")).unwrap().set_len(1_000).unwrap();
+    client.expect_end(1, "became shorter");
+    server.running.expect("cancelled by the client");
+    expect_old_at_server(&place);
+}

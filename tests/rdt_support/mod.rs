@@ -1,0 +1,200 @@
+//! Runs the program `rdt`. Nothing here measures time: a limit only keeps a test that hangs from hanging for ever.
+
+#![allow(dead_code, reason = "each test file includes it, and uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// With this seed, the default of the program, neither side loses one of its first ten datagrams at 20 % loss: the handshake
+/// takes no second.
+pub(crate) const SEED: &str = "1";
+
+/// Where cargo puts examples: beside the folder of this test.
+fn program() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let path = test.parent().and_then(Path::parent).unwrap().join("examples/rdt");
+    let path = path.with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{} is missing: run `cargo build --example rdt`", path.display());
+    Command::new(path)
+}
+
+/// A program that runs, with what it prints, line by line.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    seen: String,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let (sender, lines) = channel();
+        let streams: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        Self { child, lines, seen: String::new() }
+    }
+
+    /// Reads on until a line contains `text`.
+    pub(crate) fn expect(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(LIMIT) {
+                Ok(line) => {
+                    self.seen += &line;
+                    self.seen.push('\n');
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("{text:?} did not come, but:\n{}", self.seen),
+            }
+        }
+    }
+
+    /// Until content is on its way: a client that is no terminal says so each second.
+    pub(crate) fn expect_progress(&mut self) {
+        self.expect("% of");
+    }
+
+    /// SIGKILL: no time for anything.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Waits for its end; returns its exit code and all that it printed.
+    pub(crate) fn end(mut self) -> (i32, String) {
+        loop {
+            match self.lines.recv_timeout(LIMIT) {
+                Ok(line) => {
+                    self.seen += &line;
+                    self.seen.push('\n');
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.seen),
+            }
+        }
+        let code = self.child.wait().unwrap().code().expect("it ended by itself");
+        (code, std::mem::take(&mut self.seen))
+    }
+
+    pub(crate) fn expect_end(self, code: i32, text: &str) {
+        let (ended, seen) = self.end();
+        assert!(ended == code && seen.contains(text), "expected {code} and {text:?}, got {ended} and:\n{seen}");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two folders: that of a server, and that of its clients.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["server", "client"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Self { folder }
+    }
+
+    pub(crate) fn server(&self, name: &str) -> PathBuf {
+        self.folder.path().join("server").join(name)
+    }
+
+    pub(crate) fn client(&self, name: &str) -> PathBuf {
+        self.folder.path().join("client").join(name)
+    }
+
+    /// What is in a folder, hidden files as well.
+    pub(crate) fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn serve(&self, options: &[&str]) -> Server {
+        self.serve_with(program(), options)
+    }
+
+    /// A server that cannot write files of more than 100 blocks, as if the disk were full.
+    #[cfg(unix)]
+    pub(crate) fn serve_with_full_disk(&self) -> Server {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(program().get_program());
+        self.serve_with(shell, &[])
+    }
+
+    fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
+        let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
+        command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);
+        let mut running = Running::start(command);
+        let line = running.expect("serving ");
+        let address = line.rsplit(' ').next().unwrap().to_owned();
+        Server { running, address }
+    }
+
+    pub(crate) fn put(&self, file: &Path, server: &str, options: &[&str]) -> Running {
+        let mut command = program();
+        command.arg("put").arg(file).arg(server).args(options);
+        Running::start(command)
+    }
+
+    /// Into the client's folder, under the same name.
+    pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
+        let mut command = program();
+        command.args(["get", name, server]).args(options).arg("--output").arg(self.client(name));
+        Running::start(command)
+    }
+}
+
+pub(crate) fn run(arguments: &[&str]) -> Running {
+    let mut command = program();
+    command.args(arguments);
+    Running::start(command)
+}
+
+pub(crate) struct Server {
+    pub(crate) running: Running,
+    pub(crate) address: String,
+}
+
+/// Bytes that show what is missing, twice or at another place.
+pub(crate) fn content(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = |state: &mut u64| {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next(&mut state)).collect()
+}

@@ -1,0 +1,152 @@
+//! The program `rdt` moves files between real sockets, whole or not at all.
+
+mod rdt_support;
+
+use rdt_support::{Place, SEED, content, run};
+use std::thread;
+
+/// No packet of content, one, one that is full, many.
+const SIZES: [usize; 4] = [0, 1, 1_200, 300 << 10];
+
+/// Each with a server of its own, so that the seeds decide alone what is lost first.
+fn there_and_back(loss: &'static str) {
+    let transfer = |size: usize| {
+        let place = Place::new();
+        let (sent, bytes) = (place.client("sent"), content(size));
+        std::fs::write(&sent, &bytes).unwrap();
+        let options = ["--loss", loss, "--seed", SEED];
+        let mut server = place.serve(&options);
+
+        place
+            .put(&sent, &server.address, &[&options[..], &["--name", "kept"]].concat())
+            .expect_end(0, "stored \"kept\"");
+        server.running.expect("put \"kept\": stored");
+        assert!(std::fs::read(place.server("kept")).unwrap() == bytes);
+        assert_eq!(Place::names(&place.server("")), ["kept"]);
+
+        drop(server);
+        let mut server = place.serve(&options);
+        place.get("kept", &server.address, &options).expect_end(0, "received \"kept\"");
+        server.running.expect("get \"kept\": sent");
+        assert!(std::fs::read(place.client("kept")).unwrap() == bytes);
+        assert_eq!(Place::names(&place.client("")), ["kept", "sent"]);
+    };
+    let all = SIZES.map(|size| thread::spawn(move || transfer(size)));
+    for one in all {
+        one.join().unwrap();
+    }
+}
+
+#[test]
+fn files_go_there_and_back() {
+    there_and_back("0");
+}
+
+#[test]
+fn files_go_there_and_back_through_5_percent_loss() {
+    there_and_back("5");
+}
+
+#[test]
+fn files_go_there_and_back_through_20_percent_loss() {
+    there_and_back("20");
+}
+
+#[test]
+fn several_clients_are_served_at_once() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let names = ["a", "b", "c"];
+    let bytes = content(3 << 20);
+    for (index, name) in names.iter().enumerate() {
+        std::fs::write(place.client(name), &bytes[index..]).unwrap();
+    }
+    // Content of the first is on its way while the others come and go.
+    let slow = place.client("slow");
+    std::fs::write(&slow, content(30 << 20)).unwrap();
+    let mut slow = place.put(&slow, &server.address, &["--loss", "20"]);
+    slow.expect_progress();
+    let clients = names.map(|name| place.put(&place.client(name), &server.address, &[]));
+    for client in clients {
+        client.expect_end(0, "stored");
+    }
+    for (index, name) in names.iter().enumerate() {
+        assert!(std::fs::read(place.server(name)).unwrap() == bytes[index..]);
+    }
+    assert_eq!(Place::names(&place.server("")), names, "the slow one is not there yet");
+    slow.kill();
+    let clients = names.map(|name| place.get(name, &server.address, &[]));
+    for client in clients {
+        client.expect_end(0, "received");
+    }
+    server.running.expect("get");
+}
+
+#[test]
+fn a_file_replaces_an_older_one() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    for text in ["one", "two"] {
+        std::fs::write(place.client("from"), text).unwrap();
+        place.put(&place.client("from"), &server.address, &["--name", "to"]).expect_end(0, "stored");
+        place.get("to", &server.address, &[]).expect_end(0, "received");
+        assert_eq!(std::fs::read_to_string(place.client("to")).unwrap(), text);
+    }
+    assert_eq!(Place::names(&place.server("")), ["to"]);
+    assert_eq!(Place::names(&place.client("")), ["from", "to"]);
+}
+
+#[test]
+fn a_server_on_a_wildcard_address_answers_from_the_one_that_was_called() {
+    let place = Place::new();
+    let server = place.serve(&["--bind", "0.0.0.0:0"]);
+    std::fs::write(place.server("a"), "content").unwrap();
+    let port = server.address.rsplit(':').next().unwrap();
+    // All of 127.0.0.0/8 is this host where it is Linux.
+    let called = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
+    place.get("a", &format!("{called}:{port}"), &[]).expect_end(0, "received");
+}
+
+#[test]
+fn the_framing_of_the_public_implementation_carries_files_as_well() {
+    let transfer = |method| {
+        let place = Place::new();
+        let options = ["--profile", "rostov", "--peer-method", method];
+        let server = place.serve(&options);
+        std::fs::write(place.client("a"), content(5_000)).unwrap();
+        std::fs::write(place.server("b"), content(6_000)).unwrap();
+        let put = place.put(&place.client("a"), &server.address, &options);
+        place.get("b", &server.address, &options).expect_end(0, "received");
+        put.expect_end(0, "stored");
+        assert!(std::fs::read(place.server("a")).unwrap() == content(5_000));
+        assert!(std::fs::read(place.client("b")).unwrap() == content(6_000));
+    };
+    let both = ["selective-repeat", "stop-and-wait"].map(|method| thread::spawn(move || transfer(method)));
+    for one in both {
+        one.join().unwrap();
+    }
+}
+
+#[test]
+fn the_demo_verifies_what_it_did() {
+    let [generated, given] = [run(&["demo"]), run(&["demo", "--loss", "0", "Cargo.toml"])];
+    generated.expect_end(0, "verified");
+    given.expect_end(0, "verified");
+}
+
+#[test]
+fn quiet_means_no_word() {
+    let place = Place::new();
+    let server = place.serve(&["--quiet"]);
+    std::fs::write(place.client("a"), "content").unwrap();
+    let put = place.put(&place.client("a"), &server.address, &["--quiet"]);
+    let (code, seen) = place.get("none", &server.address, &["--quiet"]).end();
+    assert!(code == 1 && seen.lines().count() == 1, "{seen}");
+    assert_eq!(put.end(), (0, String::new()));
+    #[cfg(unix)]
+    {
+        server.running.interrupt();
+        let (_, seen) = server.running.end();
+        assert_eq!(seen.lines().count(), 1, "{seen}");
+    }
+}
