@@ -85,9 +85,12 @@ impl<'d> Call<'d> {
 
     fn pump(&mut self, now: Instant) {
         let outcome = self.exchange.pump(now, &mut self.link);
+        if self.result.is_some() {
+            return;
+        }
         let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
         self.progress.update(bytes, length);
-        if let (Some(outcome), None) = (outcome, &self.result) {
+        if let Some(outcome) = outcome {
             self.progress.finish();
             let took = now.saturating_since(self.started);
             self.result = Some(CallResult { outcome, bytes, took });

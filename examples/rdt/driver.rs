@@ -126,17 +126,21 @@ impl Driver {
             if endpoint.is_finished() && self.unsent.is_none() {
                 return Ok(());
             }
-            self.sleep(endpoint.poll_timeout(), &mut events)?;
+            // Now that everything was sent, what is due is a matter of time alone.
+            let (due, now) = (endpoint.poll_timeout(), self.now());
+            if due.is_some_and(|due| due <= now) {
+                endpoint.handle_timeout(now);
+                if self.unsent.is_none() {
+                    continue;
+                }
+            }
+            self.sleep(due, &mut events)?;
             if self.readable {
                 self.receive(endpoint)?;
             }
-            let now = self.now();
-            if endpoint.poll_timeout().is_some_and(|due| due <= now) {
-                endpoint.handle_timeout(now);
-            }
             if self.stop.count() > stops {
                 stops = self.stop.count();
-                endpoint.handle_stop(now);
+                endpoint.handle_stop(self.now());
             }
         }
     }
@@ -148,6 +152,10 @@ impl Driver {
                 let now = self.now();
                 let polled = endpoint.poll_transmit(now, &mut self.send_buf);
                 self.unsent = polled.map_err(io::Error::other)?;
+                if self.unsent.is_some() && self.loss.drops() {
+                    self.unsent = None;
+                    continue;
+                }
             }
             let Some((address, transmit)) = self.unsent else { return Ok(()) };
             let datagrams = quinn_udp::Transmit {
@@ -157,17 +165,15 @@ impl Driver {
                 segment_size: Some(transmit.segment_size),
                 src_ip: address.local,
             };
-            if !self.loss.drops() {
-                match self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &datagrams)) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        // The bytes stay where they are until the socket has room.
-                        let interest = Interest::READABLE | Interest::WRITABLE;
-                        return self.poll.registry().reregister(&mut self.socket, SOCKET, interest);
-                    }
-                    // As good as lost on the way: it will be repeated, or time out.
-                    Err(error) => self.network_error = Some(error),
+            match self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &datagrams)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // The bytes stay where they are until the socket has room.
+                    let interest = Interest::READABLE | Interest::WRITABLE;
+                    return self.poll.registry().reregister(&mut self.socket, SOCKET, interest);
                 }
+                // As good as lost on the way: it will be repeated, or time out.
+                Err(error) => self.network_error = Some(error),
             }
             self.unsent = None;
         }
@@ -190,7 +196,7 @@ impl Driver {
         for event in events.iter().filter(|event| event.token() == SOCKET) {
             // An error is told by the next call on the socket.
             self.readable |= event.is_readable() || event.is_error();
-            if blocked && event.is_writable() {
+            if event.is_writable() {
                 self.poll.registry().reregister(&mut self.socket, SOCKET, Interest::READABLE)?;
             }
         }

@@ -14,7 +14,7 @@ use std::io;
 /// How many are served at once. Others wait for their turn in the backlog.
 const CLIENTS: usize = 64;
 /// Addresses whose connection has ended keep their slot for a while.
-const SLOTS: usize = 4 * CLIENTS;
+const SLOTS: usize = 2 * CLIENTS;
 /// How long to stay after Ctrl-C, so that the clients hear of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
