@@ -1,5 +1,7 @@
 //! The program `rdt` moves files between real sockets, whole or not at all.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod rdt_support;
 
 use rdt_support::{Place, SEED, content, run};
