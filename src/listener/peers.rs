@@ -54,11 +54,13 @@ where
     /// address, are over.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
-        if let Some(connection) = self.peer_mut(id) {
+        let now = self.now;
+        if self.table.generation(id.index) != Some(id.generation) {
+            return;
+        }
+        if let Some((_, Place(State::Connected { connection, released }))) = self.table.entry_mut(id.index) {
             connection.handle_timeout(now);
             connection.abort();
-        }
-        if let Some((_, Place(State::Connected { released, .. }))) = self.table.entry_mut(id.index) {
             *released = true;
         }
         self.vacate(id.index);

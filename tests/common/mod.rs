@@ -2,6 +2,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod server;
+
+pub use server::Server;
+
 use rdt_proto::connection::{Config, Connection, Event, Handled, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 use rdt_proto::wire::{Options, Packet};
@@ -107,7 +111,8 @@ impl Trace {
         assert_eq!(self.machine.stats().ignored.of(reason), before + 1, "not counted");
     }
 
-    fn receive(&mut self, packet: Packet<'_>) -> Handled {
+    /// The peer sends a packet, whatever becomes of it.
+    pub fn receive(&mut self, packet: Packet<'_>) -> Handled {
         let mut datagram = vec![0; 66_000];
         let len = packet.encode(&self.machine.config().framing, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, &datagram[..len])
