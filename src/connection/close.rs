@@ -116,7 +116,8 @@ impl Close {
 
     /// A FINACK has come. Returns whether it answers anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        let answers = self.outgoing == Outgoing::FinSent;
+        // One that comes before our FIN has left is a late copy from an earlier connection.
+        let answers = self.outgoing == Outgoing::FinSent && self.fin.sent() > 0;
         if answers {
             self.close_outgoing();
         }

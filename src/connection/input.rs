@@ -181,6 +181,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_finack(&mut self) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
         self.silence.on_heard(self.now);
         let first = !self.close.is_incoming_closed();
         if !self.close.on_finack(self.now) {
