@@ -15,3 +15,18 @@ fn a_finack_before_our_fin_answers_nothing() {
     client.peer_sends(FINACK);
     client.expect_nothing();
 }
+
+/// A side that only received has measured no round trip. It once repeated its FIN after a whole second, when a peer with
+/// a short round trip had just stopped lingering.
+#[test]
+fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_trip() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.machine.close();
+    server.expect(FIN);
+    for _ in 0..10 {
+        server.sleep(333, 355);
+        server.expect(FIN);
+    }
+}

@@ -103,7 +103,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 self.silence.on_asked(now);
             }
             Output::Fin => {
-                self.close.on_fin_sent(now, &self.config, &mut self.rtt);
+                self.close.on_fin_sent(now, &mut self.rtt);
                 self.silence.on_asked(now);
             }
         }
