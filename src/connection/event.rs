@@ -141,6 +141,9 @@ pub enum SendError {
         /// What fits.
         limit: usize,
     },
+    /// Nothing was lent by `send_slot`, or another call has used it since: what was filled in is not sent.
+    #[error("nothing is lent to be filled in")]
+    NotLent,
     /// There is no room for a piece that must not be cut. [`Event::Writable`] tells when there is.
     #[error("no room now")]
     Full,

@@ -61,6 +61,8 @@ pub struct Connection<S, R, A = StopAndWait> {
     events: Events,
     /// The application wanted to write more than there was room for.
     blocked: bool,
+    /// How much memory the application may fill in and commit.
+    lent: Option<usize>,
     stats: Stats,
     storage: Storage<S, R, A>,
 }
@@ -114,6 +116,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             ended: None,
             events: Events::empty(),
             blocked: false,
+            lent: None,
             stats: Stats::default(),
             storage,
         }
@@ -202,6 +205,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// INFO 0 without data, which confirms the connection where the application has nothing to send yet.
     fn start_empty_info(&mut self) {
+        self.lent = None;
         self.storage.send.start();
         self.storage.send.seal();
     }
