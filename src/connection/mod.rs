@@ -16,6 +16,7 @@ pub use config::{Config, Method, Peer};
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
 pub use stats::{IgnoredCounts, Stats};
+pub(crate) use timers::after;
 
 use crate::Instant;
 use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
@@ -110,7 +111,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             config,
             now,
             rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
-            handshake: Handshake::new(role, timers::after(now, config.handshake_limit)),
+            handshake: Handshake::new(role, after(now, config.handshake_limit)),
             close: Close::new(config.peer),
             silence: Silence::new(now),
             ended: None,

@@ -6,7 +6,7 @@ use crate::store::{RecvStore, SendStore};
 use crate::{Duration, Instant};
 
 /// `span` after `now`; `None` for a limit that is lifted.
-pub(super) fn after(now: Instant, span: Duration) -> Option<Instant> {
+pub(crate) fn after(now: Instant, span: Duration) -> Option<Instant> {
     (span != Duration::MAX).then(|| now + span)
 }
 

@@ -21,6 +21,8 @@ pub const SEGMENT: u16 = 1_200;
 pub const CONNECT: Packet<'static> = Packet::Connect(Options::NONE);
 /// CONNACK without options.
 pub const CONNACK: Packet<'static> = Packet::ConnAck(Options::NONE);
+/// The option that asks for extended mode.
+pub const TAG_OPTION: &[u8] = b"\x01\x08entropy!";
 /// FIN.
 pub const FIN: Packet<'static> = Packet::Fin;
 /// FINACK.
