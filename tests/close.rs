@@ -3,6 +3,7 @@
 mod common;
 
 use common::*;
+use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Ignored};
 
 /// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
@@ -29,4 +30,14 @@ fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_
         server.sleep(333, 355);
         server.expect(FIN);
     }
+}
+
+/// `abort` is told no time. The quarantine was once counted from the last call before it, and could be over already.
+#[test]
+fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
+    let mut client = Trace::established_client(Config::default());
+    client.now = client.now + Duration::from_secs(20);
+    client.machine.abort();
+    client.expect(FIN);
+    assert_eq!(client.machine.quarantine_end(), Some(client.now + Duration::from_secs(1)));
 }

@@ -72,6 +72,7 @@ pub struct Connection<S, R, A = StopAndWait> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Ended {
     reason: Reason,
+    /// When it ended, or when something last left after that.
     at: Instant,
     /// Until when a repeated FIN is answered.
     linger: Option<Instant>,

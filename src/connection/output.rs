@@ -82,6 +82,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     fn on_sent(&mut self, output: Output) {
         let now = self.now;
+        if let Some(ended) = &mut self.ended {
+            // `abort` knows no time: the address is to rest from when its FIN really left.
+            ended.at = now;
+        }
         match output {
             Output::Connect | Output::ConnAck => {
                 // At least four repetitions within the handshake limit.
