@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Ignored};
+use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
 
 /// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
 #[test]
@@ -40,4 +40,269 @@ fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
     client.machine.abort();
     client.expect(FIN);
     assert_eq!(client.machine.quarantine_end(), Some(client.now + Duration::from_secs(1)));
+}
+
+#[test]
+fn the_side_that_closes_first() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"bye"), Ok(3));
+    client.machine.close();
+    assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
+    assert_eq!(client.machine.send_segment(b"!"), Err(SendError::Closing));
+    assert_eq!(client.machine.send_slot(), Err(SendError::Closing));
+    assert_eq!(client.machine.commit(1), Err(SendError::Closing));
+    client.expect(info(1, b"bye"));
+    client.expect_nothing();
+    client.peer_sends(ack(1));
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.expect_nothing();
+    client.expect_no_event();
+    client.peer_sends(FIN);
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+    client.expect(FINACK);
+    client.expect_nothing();
+    assert_eq!(client.machine.send(b"!"), Err(SendError::Closed));
+    assert!(!client.machine.is_drained(), "it lingers");
+}
+
+#[test]
+fn the_side_that_closes_second_after_the_linger_of_the_first_fin_does_not_stay() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect_event(Event::PeerClosed);
+    server.expect(FINACK);
+    assert!(server.machine.is_finished_reading());
+    server.elapse(5_000);
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.expect_event(Event::Closed(Reason::Finished));
+    server.expect_no_event();
+    assert!(server.machine.is_drained());
+    assert_eq!(server.machine.poll_timeout(), None);
+}
+
+#[test]
+fn one_direction_closes_while_data_flows_the_other_way() {
+    let mut server = Trace::established_server(Config::default());
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.peer_sends(info(1, b"still"));
+    server.expect(ack(1));
+    server.elapse(20_000);
+    server.peer_sends(info(2, b" here"));
+    server.expect(ack(2));
+    assert_eq!(server.read(), b"still here");
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    assert_eq!(client.machine.send(b"still"), Ok(5));
+    client.expect(info(1, b"still"));
+    client.ignores(info(0, b"after FIN"), Ignored::Stage);
+    client.peer_sends(ack(1));
+    client.machine.close();
+    client.expect(FIN);
+}
+
+#[test]
+fn both_sides_close_at_once() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.expect_event(Event::PeerClosed);
+    client.expect_no_event();
+    client.peer_sends(FINACK);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+    client.expect_nothing();
+}
+
+#[test]
+fn the_finack_that_is_due_when_the_connection_ends_is_still_sent() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FIN);
+    client.peer_sends(FINACK);
+    assert_eq!(client.machine.ended(), Some(Reason::Finished));
+    client.machine.handle_timeout(client.now);
+    client.expect(FINACK);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_lost_fin_is_repeated_until_it_is_answered() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    for doubled in [30, 60, 120, 240, 333, 333, 333] {
+        client.sleep(doubled, doubled + doubled / 16 + 1);
+        client.expect(FIN);
+    }
+    client.peer_sends(FINACK);
+    client.ignores(FINACK, Ignored::Stage);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_repeated_fin_is_answered_again_while_the_connection_lingers_which_it_prolongs() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    for _ in 0..3 {
+        client.elapse(900);
+        assert!(!client.machine.is_drained());
+        client.peer_sends(FIN);
+        client.expect(FINACK);
+        client.expect_nothing();
+    }
+    client.ignores(FINACK, Ignored::Closed);
+    client.sleep(1_000, 1_000);
+    assert!(client.machine.is_drained());
+    client.ignores(FIN, Ignored::Closed);
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+}
+
+#[test]
+fn the_linger_is_three_timeouts_where_these_are_longer_and_follows_the_config() {
+    let mut server = Trace::established_server(Config::default());
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.sleep(3_000, 3_000);
+    assert!(server.machine.is_drained());
+
+    let mut client = Trace::established_client(Config { linger: Duration::from_secs(20), ..Config::default() });
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.sleep(20_000, 20_000);
+    assert!(client.machine.is_drained());
+}
+
+/// Runs until the connection ends, repeating its FIN. Returns after how many milliseconds.
+fn repeat_fin_until_the_end(side: &mut Trace) -> u64 {
+    let start = side.now;
+    side.expect(FIN);
+    loop {
+        side.sleep(1, 400);
+        if side.machine.ended().is_some() {
+            return side.now.saturating_since(start).as_millis();
+        }
+        side.expect(FIN);
+    }
+}
+
+#[test]
+fn a_fin_without_answer_times_out() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    assert_eq!(repeat_fin_until_the_end(&mut client), 30_000);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_no_event();
+    assert!(client.machine.is_drained());
+}
+
+#[test]
+fn a_fin_without_answer_is_a_normal_close_if_the_peers_was_answered() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.expect_event(Event::PeerClosed);
+    server.machine.close();
+    assert_eq!(repeat_fin_until_the_end(&mut server), 30_000);
+    server.expect_event(Event::Closed(Reason::Finished));
+    assert!(server.machine.is_drained());
+}
+
+#[test]
+fn data_without_answer_is_no_normal_close_even_if_the_peer_closed() {
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.machine.close();
+    client.expect(info(1, b"x"));
+    while client.machine.ended().is_none() {
+        client.sleep(1, 8_000);
+        if client.machine.ended().is_none() {
+            client.expect(info(1, b"x"));
+        }
+    }
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+}
+
+#[test]
+fn abort_sends_one_fin_and_nothing_else_ever() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"lost"), Ok(4));
+    client.machine.abort();
+    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect_no_event();
+    client.expect(FIN);
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+    assert_eq!(client.machine.poll_timeout(), None);
+    for packet in [FIN, FINACK, info(0, b"x"), ack(1), CONNACK] {
+        client.ignores(packet, Ignored::Closed);
+        client.expect_nothing();
+    }
+    client.machine.abort();
+    client.machine.close();
+    client.expect_nothing();
+    client.expect_no_event();
+    assert_eq!(client.machine.ended(), Some(Reason::Aborted));
+}
+
+#[test]
+fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.machine.abort();
+    client.expect(FIN);
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.machine.abort();
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+}
+
+#[test]
+fn closing_twice_closes_once() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.machine.close();
+    client.expect(FIN);
+    client.machine.close();
+    client.expect_nothing();
+    client.peer_sends(FINACK);
+    client.machine.close();
+    client.expect_nothing();
 }
