@@ -2,9 +2,11 @@
 
 mod common;
 
+use common::states::states;
 use common::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, SendError};
+use rdt_proto::wire::Packet;
 
 /// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
 #[test]
@@ -305,4 +307,57 @@ fn closing_twice_closes_once() {
     client.peer_sends(FINACK);
     client.machine.close();
     client.expect_nothing();
+}
+
+/// What each packet does in each state: the types of the answers, or why it is ignored. Two of each make no difference.
+#[test]
+fn every_packet_in_every_state() {
+    let packets = [
+        CONNECT,
+        CONNACK,
+        info(1, b"next"),
+        info(0, b"old"),
+        info(2, b"ahead"),
+        ack(1),
+        ack(0),
+        FIN,
+        FINACK,
+        Packet::Reset { code: 0 },
+    ];
+    #[rustfmt::skip]
+    let table = [
+        //                      CONNECT        CONNACK   next           old       ahead          ACK 1        ACK 0     FIN       FINACK    RESET
+        ("connecting",         ["Role",        "+Info",  "Stage",       "Stage",  "Stage",       "Stage",     "Stage",  "Stage",  "Stage",  "Mode"]),
+        ("confirming",         ["+ConnAck",    "Role",   "BeyondWindow", "+Ack",  "BeyondWindow", "Stage",    "Stage",  "Stage",  "Stage",  "Mode"]),
+        ("established client", ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("established server", ["LateConnect", "Role",   "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("outstanding",        ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+",        "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("closing",            ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+Fin",     "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("fin sent",           ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "+",    "Mode"]),
+        ("fin answered",       ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("peer closed",        ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("last fin",           ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "+",     "Mode"]),
+        ("lingering",          ["Closed",      "Closed", "Closed",      "Closed", "Closed",      "Closed",    "Closed", "+FinAck", "Closed", "Closed"]),
+        ("drained",            ["Closed"; 10]),
+        ("aborted",            ["Closed"; 10]),
+    ];
+    for (index, (name, row)) in table.into_iter().enumerate() {
+        for (packet, expected) in packets.into_iter().zip(row) {
+            let (state, mut side) = states().swap_remove(index);
+            assert_eq!(state, name);
+            let done = match side.receive(packet) {
+                Handled::Ignored(reason) => format!("{reason:?}"),
+                Handled::Accepted => side.drain().iter().fold("+".to_owned(), |all, sent| all + sent),
+            };
+            assert_eq!(done, expected, "{packet:?} while {name}");
+            side.expect_nothing();
+            // Whatever comes now, nothing panics and nothing is left over.
+            let _ = side.receive(packet);
+            side.machine.abort();
+            side.drain();
+            side.machine.handle_timeout(side.now);
+            side.elapse(5_000);
+            assert!(side.machine.is_drained(), "{packet:?} while {name}");
+        }
+    }
 }

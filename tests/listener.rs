@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::server::Server;
 use common::*;
 use rdt_proto::connection::{Event, Handled, Ignored, Reason};
 use rdt_proto::listener::{ListenerConfig, PeerId, Routed, Unrouted};
@@ -116,7 +117,7 @@ fn from_a_stranger_only_connect_means_anything() {
 fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
     let mut server = server();
     assert_eq!(server.machine.incoming(), None);
-    assert_eq!(server.machine.accept(server.now, [0; 32], || unreachable!()), None);
+    assert_eq!(server.machine.accept(server.now, [0; 32], || panic!("nobody waits")), None);
     server.queues(2, CONNECT);
     server.queues(1, CONNECT);
     server.queues(1, CONNECT);

@@ -48,7 +48,8 @@ pub enum Reason {
 pub enum Handled {
     /// It was understood and did its work.
     Accepted,
-    /// It changed nothing, for this reason, which is counted in [`Stats`](super::Stats).
+    /// It did nothing, for this reason, which is counted in [`Stats`](super::Stats). It may still be a sign of life, which
+    /// the limits on silence regard: an INFO for which there is no room, a repeated CONNACK or FINACK, an old ACK.
     Ignored(Ignored),
 }
 

@@ -2,9 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod server;
-
-pub use server::Server;
+pub mod server;
+pub mod states;
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
@@ -131,6 +130,18 @@ impl Trace {
         assert!(due, "poll_timeout did not tell that something was to be sent");
         let sent = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
         assert_eq!(sent, expected);
+    }
+
+    /// The names of all packets that the machine sends now.
+    pub fn drain(&mut self) -> Vec<String> {
+        let mut datagram = vec![0; 66_000];
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.machine.poll_transmit(self.now, &mut datagram).unwrap() {
+            let packet = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
+            let text = format!("{packet:?}");
+            sent.push(text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned());
+        }
+        sent
     }
 
     /// The machine has nothing to send now, and its next deadline lies in the future.

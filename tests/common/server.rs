@@ -1,10 +1,10 @@
 //! A listener under test that faces scripted peers at small addresses.
 
-use super::{Stream, ack, info, storage};
+use super::{CONNACK, CONNECT, Stream, ack, info, storage};
 use rdt_proto::connection::{Event, Handled};
 use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
-use rdt_proto::wire::Packet;
+use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
 type Slots = Vec<PeerSlot<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>>;
@@ -28,7 +28,7 @@ impl Server {
     /// This packet arrives from this address.
     pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Routed {
         let mut datagram = vec![0; 66_000];
-        let len = packet.encode(&rdt_proto::wire::Framing::NOTE, &mut datagram).unwrap();
+        let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, from, &datagram[..len])
     }
 
@@ -63,9 +63,9 @@ impl Server {
     /// An established connection with this address.
     #[track_caller]
     pub fn connected(&mut self, address: u8) -> PeerId {
-        self.queues(address, super::CONNECT);
+        self.queues(address, CONNECT);
         let id = self.accept(address);
-        self.expect(address, super::CONNACK);
+        self.expect(address, CONNACK);
         self.takes(address, info(0, b""));
         self.expect(address, ack(0));
         self.expect_event(id, Event::Connected);
@@ -92,7 +92,7 @@ impl Server {
             panic!("expected {expected:?} to {to}, nothing was sent");
         };
         assert!(due, "poll_timeout did not tell that something was to be sent");
-        let sent = rdt_proto::wire::Framing::NOTE.decode(&datagram[..transmit.len]).unwrap();
+        let sent = Framing::NOTE.decode(&datagram[..transmit.len]).unwrap();
         assert_eq!((address, sent), (to, expected));
     }
 
@@ -102,7 +102,7 @@ impl Server {
         let mut datagram = vec![0; 66_000];
         self.machine.handle_timeout(self.now);
         if let Some((to, transmit)) = self.machine.poll_transmit(self.now, &mut datagram).unwrap() {
-            let sent = rdt_proto::wire::Framing::NOTE.decode(&datagram[..transmit.len]);
+            let sent = Framing::NOTE.decode(&datagram[..transmit.len]);
             panic!("expected nothing, sent {sent:?} to {to}");
         }
         let due = self.machine.poll_timeout();
