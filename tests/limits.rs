@@ -217,3 +217,13 @@ fn a_deadline_that_was_missed_by_far_counts_once() {
     client.expect_event(Event::Closed(Reason::TimedOut));
     client.expect_nothing();
 }
+
+/// What had just been sent was once overdue in the same instant, so that the deadline did not lie in the future.
+#[test]
+fn an_idle_limit_of_zero_ends_after_a_tick() {
+    let mut client = Trace::client(Config { idle_limit: Duration::ZERO, ..Config::default() });
+    client.expect(CONNECT);
+    client.sleep(1, 1);
+    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    client.expect_nothing();
+}

@@ -19,7 +19,7 @@ pub struct Config {
     pub handshake_limit: Duration,
     /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
     /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
-    /// Default: 30 s.
+    /// Default: 30 s; less than 1 ms counts as 1 ms.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
     /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone. Default: 60 s.

@@ -92,7 +92,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// When the silence of the peer has lasted too long.
     fn silence_end(&self) -> Option<Instant> {
         match self.silence.waiting {
-            Some(since) => after(since, self.config.idle_limit),
+            // Of at least a tick: what has just been sent must not be overdue at once.
+            Some(since) => after(since, self.config.idle_limit.max(Duration::from_millis(1))),
             None if self.handshake.is_established() => after(self.silence.heard, self.config.quiet_limit),
             None => None,
         }
