@@ -11,7 +11,7 @@
 //! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
 //! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Once a FINACK has come, it is gone: no FIN is answered |
 
-use super::config::{Config, Peer};
+use super::config::{Config, DEFAULT_LINGER, Peer};
 use super::repeat::Repeat;
 use crate::arq::Rtt;
 use crate::{Duration, Instant};
@@ -116,7 +116,8 @@ impl Close {
 
     /// A FINACK has come. Returns whether it answers anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        let answers = self.outgoing == Outgoing::FinSent;
+        // One that comes before our FIN has left is a late copy from an earlier connection.
+        let answers = self.outgoing == Outgoing::FinSent && self.fin.sent() > 0;
         if answers {
             self.close_outgoing();
         }
@@ -156,7 +157,7 @@ impl Close {
         self.finack_due = false;
     }
 
-    pub(crate) fn on_fin_sent(&mut self, now: Instant, config: &Config, rtt: &mut Rtt) {
+    pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         if self.outgoing == Outgoing::Aborted {
             self.fin.stop();
             return;
@@ -164,7 +165,7 @@ impl Close {
         let deadline = match self.peer.fin_tries() {
             Some((_, interval)) => now + interval,
             // Never so seldom that the peer's linger could end between two of them, whatever the backing off.
-            None => rtt.deadline(now, self.fin.sent(), third(linger(config, rtt))),
+            None => rtt.deadline(now, self.fin.sent(), longest_fin_interval(rtt)),
         };
         self.fin.on_sent(deadline);
     }
@@ -198,6 +199,9 @@ pub(crate) fn linger(config: &Config, rtt: &Rtt) -> Duration {
     rtt.rto().saturating_mul(3).max(config.linger).max(config.peer.linger_floor())
 }
 
-const fn third(span: Duration) -> Duration {
-    Duration::from_micros(span.as_micros() / 3)
+/// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its
+/// initial value on a side that only received; so only a timeout that was measured lengthens the interval.
+fn longest_fin_interval(rtt: &Rtt) -> Duration {
+    let shortest = Duration::from_micros(DEFAULT_LINGER.as_micros() / 3);
+    rtt.srtt().map_or(shortest, |_| rtt.rto().max(shortest))
 }

@@ -69,6 +69,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
             (Role::Server, true) => Err(Ignored::LateConnect),
             (Role::Server, false) => {
+                self.silence.on_heard(self.now);
                 self.handshake.on_connect();
                 Ok(())
             }
@@ -181,6 +182,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_finack(&mut self) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
         self.silence.on_heard(self.now);
         let first = !self.close.is_incoming_closed();
         if !self.close.on_finack(self.now) {
