@@ -49,14 +49,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if data.is_empty() {
             return Ok(());
         }
+        if !self.storage.send.has_free_slot() {
+            self.blocked = true;
+            return Err(SendError::Full);
+        }
         self.lent = None;
         self.storage.send.seal();
-        match self.spare().get_mut(..data.len()) {
-            Some(place) => place.copy_from_slice(data),
-            None => {
-                self.blocked = true;
-                return Err(SendError::Full);
-            }
+        if let Some(place) = self.spare().get_mut(..data.len()) {
+            place.copy_from_slice(data);
         }
         self.storage.send.commit(data.len());
         self.storage.send.seal();
