@@ -50,10 +50,16 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Lingering: a FIN is repeated because our FINACK was lost.
+    /// Lingering: a FIN is repeated because our FINACK was lost. Or the FIN of `abort` has not left yet: then the peer's
+    /// own is still answered.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
-        let lingers = self.ended.is_some_and(|ended| ended.linger.is_some());
-        if packet != Packet::Fin || !lingers || !self.close.on_fin(self.now) {
+        let listens = self.ended.is_some_and(|ended| ended.linger.is_some()) || self.close.is_fin_due();
+        let counts = match packet {
+            Packet::Fin => listens && self.close.on_fin(self.now),
+            Packet::FinAck => listens && self.close.on_finack(self.now),
+            _ => false,
+        };
+        if !counts {
             return Err(Ignored::Closed);
         }
         let linger = self.close.linger_end(&self.config, &self.rtt);
