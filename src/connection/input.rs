@@ -85,6 +85,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.handshake.role() == Role::Server {
             return Err(Ignored::Role);
         }
+        // Before CONNECT has left it answers an earlier connection: a server may not know us yet, and INFO 0 would surprise it.
+        if self.handshake.sent() == 0 {
+            return Err(Ignored::Stage);
+        }
         self.silence.on_heard(self.now);
         if self.handshake.is_established() {
             return Err(Ignored::Stage);
