@@ -239,6 +239,22 @@ fn sr_a_repeated_fin_that_waits_for_its_answer_is_forgotten_when_the_finack_come
 }
 
 #[test]
+fn sr_a_repeated_fin_is_forgotten_even_if_its_answer_has_outwaited_the_linger() {
+    // Nothing left for a while: the driver was busy, or the socket was full.
+    for mut trace in established(selective_repeat()) {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.peer_sends(FIN);
+        trace.now = trace.now + Duration::from_secs(6);
+        trace.machine.handle_timeout(trace.now);
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
 fn sr_crossing_fins_the_finack_of_the_peer_does_not_take_back_ours() {
     // As recorded in an upload: the peer's FIN and FINACK arrive together. It still waits for our FINACK.
     for mut trace in closing(selective_repeat()) {

@@ -50,10 +50,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Lingering: a FIN is repeated because our FINACK was lost. Or the FIN of `abort` has not left yet: then the peer's
-    /// own is still answered.
+    /// Until it is drained: a FIN is repeated because our FINACK was lost, or takes back the FIN of `abort`, or a FINACK takes
+    /// back ours, which have not left yet.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
-        let listens = self.ended.is_some_and(|ended| ended.linger.is_some()) || self.close.is_fin_due();
+        let listens = !self.is_drained();
         let counts = match packet {
             Packet::Fin => listens && self.close.on_fin(self.now),
             Packet::FinAck => listens && self.close.on_finack(self.now),
@@ -62,7 +62,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !counts {
             return Err(Ignored::Closed);
         }
-        let linger = self.close.linger_end(&self.config, &self.rtt);
+        let linger = self.close.linger_end(&self.config, &self.rtt).filter(|&end| end > self.now);
         if let Some(ended) = &mut self.ended {
             ended.linger = linger;
         }
