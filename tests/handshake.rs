@@ -3,7 +3,16 @@
 mod common;
 
 use common::*;
-use rdt_proto::connection::{Config, Event, Ignored, Reason};
+use rdt_proto::Seq;
+use rdt_proto::connection::{Config, Event, Ignored, Reason, Role, SendError};
+use rdt_proto::wire::{Options, Packet, Sack, SackDelay};
+use rdt_proto::{Duration, Instant};
+
+/// No limit but these.
+fn unlimited() -> Config {
+    let (handshake_limit, idle_limit, quiet_limit) = (Duration::MAX, Duration::MAX, Duration::MAX);
+    Config { handshake_limit, idle_limit, quiet_limit, ..Config::default() }
+}
 
 #[test]
 fn a_client_connects_and_confirms_at_once() {
@@ -48,8 +57,296 @@ fn what_was_written_before_the_answer_goes_with_info_0() {
 }
 
 #[test]
-fn a_late_connect_is_ignored() {
+fn a_server_repeats_connack_on_a_timer_until_the_handshake_limit() {
+    let mut server = Trace::server(Config::default());
+    server.expect(CONNACK);
+    server.sleep(1_000, 1_063);
+    server.expect(CONNACK);
+    server.sleep(2_000, 2_125);
+    server.expect(CONNACK);
+    server.sleep(2_500, 2_657);
+    server.expect(CONNACK);
+    server.sleep(2_500, 2_657);
+    server.expect(CONNACK);
+    server.sleep(1_400, 2_000);
+    assert_eq!(server.now, Instant::from_millis(11_000));
+    server.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    server.expect_no_event();
+    server.expect_nothing();
+    assert_eq!(server.machine.poll_timeout(), None);
+    assert_eq!(server.machine.send(b"x"), Err(SendError::Closed));
+}
+
+#[test]
+fn a_server_answers_each_connect_until_info_0_comes() {
+    let mut server = Trace::server(Config::default());
+    server.expect(CONNACK);
+    for _ in 0..3 {
+        server.peer_sends(CONNECT);
+        server.peer_sends(CONNECT);
+        server.expect(CONNACK);
+        server.expect_nothing();
+    }
+    server.peer_sends(info(0, b""));
+    server.expect(ack(0));
+    server.ignores(CONNECT, Ignored::LateConnect);
+    server.expect_nothing();
+}
+
+#[test]
+fn a_client_that_never_hears_a_connack_gets_it_again_with_its_next_connect() {
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.sleep(1_000, 1_063);
+    client.expect(CONNECT);
+    client.peer_sends(CONNACK);
+    client.expect(info(0, b""));
+    // No sample: nobody knows which CONNECT was answered.
+    assert_eq!(client.machine.rtt().srtt(), None);
+}
+
+#[test]
+fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.peer_sends(CONNACK);
+    client.expect_event(Event::Connected);
+    client.expect(info(0, b""));
+    client.sleep(1_000, 1_063);
+    client.expect(info(0, b""));
+    client.sleep(2_000, 2_125);
+    client.expect(info(0, b""));
+    client.peer_sends(ack(0));
+    client.expect_nothing();
+
+    let mut server = Trace::server(Config::default());
+    assert_eq!(server.machine.send(b"early"), Ok(5));
+    server.expect(CONNACK);
+    server.expect_nothing();
+    server.expect_no_event();
+    server.ignores(info(1, b"overtook"), Ignored::BeyondWindow);
+    server.ignores(ack(0), Ignored::Stage);
+    server.expect_nothing();
+    server.peer_sends(info(0, b"hi"));
+    server.expect_event(Event::Connected);
+    server.expect_event(Event::Readable);
+    server.expect(ack(0));
+    server.expect(info(0, b"early"));
+    assert_eq!(server.read(), b"hi");
+}
+
+#[test]
+fn a_second_connack_changes_nothing() {
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.peer_sends(CONNACK);
+    client.expect_event(Event::Connected);
+    client.ignores(CONNACK, Ignored::Stage);
+    client.expect(info(0, b""));
+    client.ignores(CONNACK, Ignored::Stage);
+    client.expect_no_event();
+    client.expect_nothing();
+}
+
+#[test]
+fn a_connack_before_connect_has_left_counts() {
+    let mut client = Trace::client(Config::default());
+    client.peer_sends(CONNACK);
+    client.expect(info(0, b""));
+    client.expect_nothing();
+}
+
+#[test]
+fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.ignores(info(0, b"early"), Ignored::Stage);
+    client.ignores(ack(0), Ignored::Stage);
+    client.ignores(FIN, Ignored::Stage);
+    client.ignores(FINACK, Ignored::Stage);
+    client.expect_nothing();
+    client.expect_no_event();
+    client.peer_sends(CONNACK);
+    client.expect(info(0, b""));
+    client.peer_sends(info(0, b"early"));
+    client.expect(ack(0));
+    assert_eq!(client.read(), b"early");
+}
+
+#[test]
+fn each_role_ignores_the_packets_of_its_own() {
+    let mut client = Trace::client(Config::default());
+    client.ignores(CONNECT, Ignored::Role);
+    let mut client = Trace::established_client(Config::default());
+    client.ignores(CONNECT, Ignored::Role);
+    let mut server = Trace::server(Config::default());
+    server.ignores(CONNACK, Ignored::Role);
+    let mut server = Trace::established_server(Config::default());
+    server.ignores(CONNACK, Ignored::Role);
+    server.expect_nothing();
+}
+
+#[test]
+fn a_late_connect_is_ignored_while_established_and_after_the_end() {
     let mut server = Trace::established_server(Config::default());
     server.ignores(CONNECT, Ignored::LateConnect);
     server.expect_nothing();
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.machine.close();
+    server.expect(FIN);
+    server.ignores(CONNECT, Ignored::LateConnect);
+    server.peer_sends(FINACK);
+    server.ignores(CONNECT, Ignored::Closed);
+    server.elapse(10_000);
+    assert!(server.machine.is_drained());
+    server.ignores(CONNECT, Ignored::Closed);
+    server.expect_nothing();
+}
+
+#[test]
+fn a_client_that_closes_before_the_answer_still_delivers_what_it_wrote() {
+    let mut client = Trace::client(Config::default());
+    assert_eq!(client.machine.send(b"last words"), Ok(10));
+    client.machine.close();
+    assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
+    client.expect(CONNECT);
+    client.expect_nothing();
+    client.peer_sends(CONNACK);
+    client.expect(info(0, b"last words"));
+    client.expect_nothing();
+    client.peer_sends(ack(0));
+    client.expect(FIN);
+}
+
+#[test]
+fn a_client_that_closes_before_the_answer_with_nothing_written_confirms_first() {
+    let mut client = Trace::client(Config::default());
+    client.machine.close();
+    client.expect(CONNECT);
+    client.peer_sends(CONNACK);
+    client.expect(info(0, b""));
+    client.expect_nothing();
+    client.peer_sends(ack(0));
+    client.expect(FIN);
+}
+
+#[test]
+fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
+    let mut server = Trace::server(Config::default());
+    assert_eq!(server.machine.send(b"no, thanks"), Ok(10));
+    server.machine.close();
+    server.expect(CONNACK);
+    server.expect_nothing();
+    server.peer_sends(info(0, b"please"));
+    server.expect(ack(0));
+    server.expect(info(0, b"no, thanks"));
+    server.expect_nothing();
+    server.peer_sends(ack(0));
+    server.expect(FIN);
+    assert_eq!(server.read(), b"please");
+}
+
+#[test]
+fn abort_during_the_handshake_ends_without_a_word() {
+    for mut side in [Trace::client(Config::default()), Trace::server(Config::default())] {
+        side.machine.abort();
+        side.expect_nothing();
+        side.expect_event(Event::Closed(Reason::Aborted));
+        side.expect_no_event();
+        assert!(side.machine.is_drained());
+        assert_eq!(side.machine.poll_timeout(), None);
+        side.ignores(CONNACK, Ignored::Closed);
+        side.ignores(info(0, b""), Ignored::Closed);
+        side.expect_nothing();
+    }
+}
+
+#[test]
+fn the_idle_limit_ends_a_handshake_too() {
+    let config = Config { idle_limit: Duration::from_secs(2), ..Config::default() };
+    for mut side in [Trace::client(config), Trace::server(config)] {
+        let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
+        side.expect(opening);
+        // The timeout is at most a quarter of the idle limit.
+        for _ in 0..3 {
+            side.sleep(500, 532);
+            side.expect(opening);
+        }
+        side.sleep(400, 500);
+        side.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    }
+}
+
+/// A client that repeats its CONNECT is not silent: the idle limit once ended its handshake where no handshake limit did.
+#[test]
+fn a_repeated_connect_is_a_sign_of_life() {
+    let config = Config { handshake_limit: Duration::MAX, ..Config::default() };
+    let mut server = Trace::server(config);
+    server.expect(CONNACK);
+    for _ in 0..10 {
+        server.sleep(1_000, 8_000);
+        server.expect(CONNACK);
+        server.peer_sends(CONNECT);
+        server.expect(CONNACK);
+    }
+    server.peer_sends(info(0, b""));
+    server.expect_event(Event::Connected);
+}
+
+#[test]
+fn without_limits_a_handshake_goes_on_for_ever_at_a_minute_each() {
+    for mut side in [Trace::client(unlimited()), Trace::server(unlimited())] {
+        let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
+        side.expect(opening);
+        for doubled in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000] {
+            side.sleep(doubled, doubled + doubled / 16 + 1);
+            side.expect(opening);
+        }
+        for _ in 0..1_000 {
+            side.sleep(60_000, 63_751);
+            side.expect(opening);
+        }
+        assert_eq!(side.machine.ended(), None);
+    }
+}
+
+#[test]
+fn packets_of_extended_mode_are_ignored() {
+    let number = Seq::ZERO;
+    let sack = Sack { next: number, window: 1, latest: number, delay: SackDelay::NO_SAMPLE, base: number, bitmap: &[] };
+    let extended = [
+        Packet::Sack(sack),
+        Packet::Retry { cookie: b"cookie" },
+        Packet::Reset { code: 1 },
+        Packet::Probe { nonce: 7, padding: b"" },
+        Packet::Echo { nonce: 7 },
+        Packet::Connect(Options::parse(TAG_OPTION).unwrap()),
+        Packet::ConnAck(Options::parse(TAG_OPTION).unwrap()),
+    ];
+    let mut opening = Trace::client(Config::default());
+    opening.expect(CONNECT);
+    let mut confirming = Trace::server(Config::default());
+    confirming.expect(CONNACK);
+    let established = [Trace::established_client(Config::default()), Trace::established_server(Config::default())];
+    for mut side in [opening, confirming].into_iter().chain(established) {
+        for packet in extended {
+            side.ignores(packet, Ignored::Mode);
+            side.expect_nothing();
+            side.expect_no_event();
+        }
+    }
+}
+
+#[test]
+fn options_without_a_tag_do_not_matter() {
+    let padding = Options::parse(b"\x06\x02ab").unwrap();
+    let mut server = Trace::server(Config::default());
+    server.expect(CONNACK);
+    server.peer_sends(Packet::Connect(padding));
+    server.expect(CONNACK);
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.peer_sends(Packet::ConnAck(padding));
+    client.expect_event(Event::Connected);
 }

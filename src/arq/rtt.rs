@@ -15,8 +15,8 @@ const JITTER_SHIFT: u32 = 4;
 /// The estimate of the round-trip time, and the retransmission timeout (RTO) that follows from it, by RFC 6298.
 ///
 /// Backing off belongs to whoever retransmits: it counts its attempts and asks for the [`deadline`](Self::deadline) of the
-/// next one. A new packet starts at attempt 0 again, which is the reset of RFC 6298 §5.7's note once new data is
-/// acknowledged.
+/// next one. A new packet starts at attempt 0 again. RFC 6298 §5.5 would stay backed off until the next sample; on a path
+/// that loses a packet in three, stop-and-wait would then mostly wait.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rtt {
     /// SRTT and RTTVAR, once there was a sample.

@@ -21,6 +21,9 @@ use crate::{Duration, Instant, Seq};
 pub struct StopAndWait {
     base: Seq,
     flight: Flight,
+    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if nobody knows which transmission
+    /// was answered.
+    unclear: Option<Duration>,
     next: Seq,
     /// How many numbers before `next` have been received, as far as it matters: a number further back was never received,
     /// whatever it looks like modulo 2^32.
@@ -34,10 +37,10 @@ enum Flight {
     /// Not sent yet.
     #[default]
     Idle,
-    /// Sent, and to be repeated at `deadline`.
-    Outstanding { sent_at: Instant, retransmissions: u8, deadline: Instant },
+    /// Sent, for the first time at `since`, and to be repeated at `deadline`.
+    Outstanding { since: Instant, retransmissions: u8, deadline: Instant },
     /// Not acknowledged in time: to be repeated now.
-    Overdue { retransmissions: u8 },
+    Overdue { since: Instant, retransmissions: u8 },
 }
 
 /// The furthest that numbers can lie back and still be told from those ahead.
@@ -68,26 +71,39 @@ impl Arq for StopAndWait {
         if number != self.base {
             return false;
         }
-        let retransmissions = match self.flight {
-            Flight::Idle => 0,
-            Flight::Outstanding { retransmissions, .. } | Flight::Overdue { retransmissions } => {
-                retransmissions.saturating_add(1)
+        let (since, retransmissions) = match self.flight {
+            Flight::Idle => (now, 0),
+            Flight::Outstanding { since, retransmissions, .. } | Flight::Overdue { since, retransmissions } => {
+                (since, retransmissions.saturating_add(1))
             }
         };
         let deadline = rtt.deadline(now, retransmissions, Duration::MAX);
-        self.flight = Flight::Outstanding { sent_at: now, retransmissions, deadline };
+        self.flight = Flight::Outstanding { since, retransmissions, deadline };
         retransmissions > 0
     }
 
     fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         if number.precedes(self.base) {
+            // A second acknowledgement: both transmissions arrived, so the first was answered first, and the timeout had
+            // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
+            // the same by timestamps).
+            if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
+                rtt.sample(round_trip);
+            }
             return Acknowledged::Old;
         }
-        if number != self.base || self.flight == Flight::Idle {
+        let (Flight::Outstanding { since, retransmissions, .. } | Flight::Overdue { since, retransmissions }) =
+            self.flight
+        else {
+            return Acknowledged::NeverSent;
+        };
+        if number != self.base {
             return Acknowledged::NeverSent;
         }
-        if let Flight::Outstanding { sent_at, retransmissions: 0, .. } = self.flight {
-            rtt.sample(now.saturating_since(sent_at));
+        let round_trip = now.saturating_since(since);
+        self.unclear = (retransmissions > 0).then_some(round_trip);
+        if retransmissions == 0 {
+            rtt.sample(round_trip);
         }
         self.base = self.base.next();
         self.flight = Flight::Idle;
@@ -96,8 +112,8 @@ impl Arq for StopAndWait {
 
     fn handle_timeout(&mut self, now: Instant) -> bool {
         match self.flight {
-            Flight::Outstanding { retransmissions, deadline, .. } if deadline <= now => {
-                self.flight = Flight::Overdue { retransmissions };
+            Flight::Outstanding { since, retransmissions, deadline } if deadline <= now => {
+                self.flight = Flight::Overdue { since, retransmissions };
                 true
             }
             Flight::Idle | Flight::Outstanding { .. } | Flight::Overdue { .. } => false,
@@ -196,6 +212,22 @@ mod tests {
         arq.on_info_sent(deadline, Seq::ZERO, &mut rtt);
         assert_eq!(arq.handle_ack(deadline, Seq::ZERO, &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), None);
+    }
+
+    /// A path slower than the timeout was once never measured: each INFO was sent twice, for ever.
+    #[test]
+    fn two_acknowledgements_of_one_info_tell_that_the_timeout_was_too_short() {
+        let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
+        let deadline = arq.poll_timeout().unwrap();
+        arq.handle_timeout(deadline);
+        arq.on_info_sent(deadline, Seq::ZERO, &mut rtt);
+        assert_eq!(arq.handle_ack(at(1_500), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(rtt.srtt(), None);
+        assert_eq!(arq.handle_ack(at(2_500), Seq::ZERO, &mut rtt), Acknowledged::Old);
+        assert_eq!(rtt.srtt(), Some(Duration::from_millis(1_500)));
+        assert_eq!(arq.handle_ack(at(9_000), Seq::ZERO, &mut rtt), Acknowledged::Old, "no second sample");
+        assert_eq!(rtt.rto(), Duration::from_millis(1_500 + 3_000));
     }
 
     #[test]

@@ -16,6 +16,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// If this direction was closed, or the connection has ended.
     pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
         self.check_open()?;
+        self.lent = None;
         let mut taken = 0;
         while let Some(rest) = data.get(taken..).filter(|rest| !rest.is_empty()) {
             let spare = self.spare();
@@ -48,13 +49,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if data.is_empty() {
             return Ok(());
         }
+        if !self.storage.send.has_free_slot() {
+            self.blocked = true;
+            return Err(SendError::Full);
+        }
+        self.lent = None;
         self.storage.send.seal();
-        match self.spare().get_mut(..data.len()) {
-            Some(place) => place.copy_from_slice(data),
-            None => {
-                self.blocked = true;
-                return Err(SendError::Full);
-            }
+        if let Some(place) = self.spare().get_mut(..data.len()) {
+            place.copy_from_slice(data);
         }
         self.storage.send.commit(data.len());
         self.storage.send.seal();
@@ -72,18 +74,23 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.storage.send.has_room(self.segment()) {
             self.blocked = true;
         }
-        Ok(self.spare())
+        let limit = self.segment();
+        let spare = self.storage.send.spare(limit);
+        self.lent = Some(spare.len());
+        Ok(spare)
     }
 
     /// Sends the first `count` bytes of what [`send_slot`](Self::send_slot) lent. More than it lent counts as all of it.
     ///
     /// # Errors
     ///
-    /// If this direction was closed, or the connection has ended.
+    /// If nothing is lent: `send_slot` was not called, or another call has since used the memory (one that sends, another
+    /// `commit`, a `poll_transmit` that sent the packet whose rest it was). Nothing of it is sent then. Also if this
+    /// direction was closed, or the connection has ended.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
-        let count = count.min(self.spare().len());
-        self.storage.send.commit(count);
+        let lent = self.lent.take().ok_or(SendError::NotLent)?;
+        self.storage.send.commit(count.min(lent));
         Ok(())
     }
 

@@ -9,9 +9,9 @@
 //! | the peer | differs so |
 //! |---|---|
 //! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
-//! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Once a FINACK has come, it is gone: no FIN is answered |
+//! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Its own FINACK is its last word: it waits for ours if none has left yet, and otherwise is gone; no later FIN is answered |
 
-use super::config::{Config, Peer};
+use super::config::{Config, DEFAULT_LINGER, Peer};
 use super::repeat::Repeat;
 use crate::arq::Rtt;
 use crate::{Duration, Instant};
@@ -36,7 +36,8 @@ pub(crate) struct Close {
     fin: Repeat,
     incoming_closed: bool,
     finack_due: bool,
-    /// When the last FIN that we answer came.
+    finack_sent: bool,
+    /// Since when we wait for a FIN that is repeated: when the last one came that we answer.
     last_fin: Option<Instant>,
     /// The peer has finished and forgotten us: nothing may be sent to it any more.
     peer_gone: bool,
@@ -50,6 +51,7 @@ impl Close {
             fin: Repeat::default(),
             incoming_closed: false,
             finack_due: false,
+            finack_sent: false,
             last_fin: None,
             peer_gone: false,
         }
@@ -85,9 +87,10 @@ impl Close {
     /// The application gives up: one FIN, if the peer has heard of us and not of this already, and no more.
     pub(crate) fn abort(&mut self, heard_of_us: bool) {
         self.fin.stop();
-        let answered = self.outgoing == Outgoing::Closed;
+        // A peer that bounds how often a FIN is sent gets no further one.
+        let told = self.outgoing == Outgoing::Closed || (self.peer.fin_tries().is_some() && self.fin.sent() > 0);
         self.outgoing = Outgoing::Aborted;
-        if heard_of_us && !answered {
+        if heard_of_us && !told {
             self.fin.request();
         }
     }
@@ -108,7 +111,7 @@ impl Close {
         self.incoming_closed = true;
         self.finack_due = true;
         self.last_fin = Some(now);
-        if self.peer.one_fin_closes_both() && self.outgoing != Outgoing::Aborted {
+        if self.peer.one_fin_closes_both() {
             self.close_outgoing();
         }
         true
@@ -116,7 +119,8 @@ impl Close {
 
     /// A FINACK has come. Returns whether it answers anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        let answers = self.outgoing == Outgoing::FinSent;
+        // One that comes before our FIN has left is a late copy from an earlier connection.
+        let answers = self.outgoing == Outgoing::FinSent && self.fin.sent() > 0;
         if answers {
             self.close_outgoing();
         }
@@ -124,11 +128,12 @@ impl Close {
             return answers;
         }
         let first = !self.peer_gone;
-        self.peer_gone = true;
-        if !self.incoming_closed {
+        if first {
+            self.peer_gone = true;
+            // It waits for one of ours, or has got it: a second one might reach a peer that has finished.
+            self.finack_due = !self.finack_sent;
             self.incoming_closed = true;
-            self.finack_due = true;
-            self.last_fin = Some(now);
+            self.last_fin.get_or_insert(now);
         }
         first
     }
@@ -154,9 +159,10 @@ impl Close {
 
     pub(crate) fn on_finack_sent(&mut self) {
         self.finack_due = false;
+        self.finack_sent = true;
     }
 
-    pub(crate) fn on_fin_sent(&mut self, now: Instant, config: &Config, rtt: &mut Rtt) {
+    pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         if self.outgoing == Outgoing::Aborted {
             self.fin.stop();
             return;
@@ -164,7 +170,7 @@ impl Close {
         let deadline = match self.peer.fin_tries() {
             Some((_, interval)) => now + interval,
             // Never so seldom that the peer's linger could end between two of them, whatever the backing off.
-            None => rtt.deadline(now, self.fin.sent(), third(linger(config, rtt))),
+            None => rtt.deadline(now, self.fin.sent(), longest_fin_interval(rtt)),
         };
         self.fin.on_sent(deadline);
     }
@@ -175,8 +181,9 @@ impl Close {
         if expired && self.peer.fin_tries().is_some_and(|(tries, _)| self.fin.sent() >= tries) {
             self.close_outgoing();
             if self.peer.one_fin_closes_both() {
+                // Silence from here on, but a FIN of its own that comes yet is answered.
                 self.incoming_closed = true;
-                self.peer_gone = true;
+                self.last_fin = Some(now);
             }
         }
         expired
@@ -198,6 +205,9 @@ pub(crate) fn linger(config: &Config, rtt: &Rtt) -> Duration {
     rtt.rto().saturating_mul(3).max(config.linger).max(config.peer.linger_floor())
 }
 
-const fn third(span: Duration) -> Duration {
-    Duration::from_micros(span.as_micros() / 3)
+/// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its
+/// initial value on a side that only received; so only a timeout that was measured lengthens the interval.
+fn longest_fin_interval(rtt: &Rtt) -> Duration {
+    let shortest = Duration::from_micros(DEFAULT_LINGER.as_micros() / 3);
+    rtt.srtt().map_or(shortest, |_| rtt.rto().max(shortest))
 }

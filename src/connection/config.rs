@@ -28,7 +28,8 @@ pub struct Config {
     /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone. Default: 60 s.
     pub quiet_limit: Duration,
     /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
-    /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s.
+    /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s, which a peer's FIN is
+    /// repeated three times in; less risks that it waits for its idle limit.
     pub linger: Duration,
 }
 
@@ -41,7 +42,7 @@ impl Default for Config {
             handshake_limit: Duration::from_secs(10),
             idle_limit: Duration::from_secs(30),
             quiet_limit: Duration::from_secs(60),
-            linger: Duration::from_secs(1),
+            linger: DEFAULT_LINGER,
         }
     }
 }
@@ -63,6 +64,9 @@ impl Config {
         Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
     }
 }
+
+/// The default of [`Config::linger`], which a peer may count on.
+pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
 const LONGEST_RTO: Duration = Duration::from_secs(60);

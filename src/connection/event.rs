@@ -48,7 +48,8 @@ pub enum Reason {
 pub enum Handled {
     /// It was understood and did its work.
     Accepted,
-    /// It changed nothing, for this reason, which is counted in [`Stats`](super::Stats).
+    /// It did nothing, for this reason, which is counted in [`Stats`](super::Stats). It may still be a sign of life, which
+    /// the limits on silence regard: an INFO for which there is no room, a repeated CONNACK or FINACK, an old ACK.
     Ignored(Ignored),
 }
 
@@ -141,6 +142,9 @@ pub enum SendError {
         /// What fits.
         limit: usize,
     },
+    /// Nothing was lent by `send_slot`, or another call has used it since: what was filled in is not sent.
+    #[error("nothing is lent to be filled in")]
+    NotLent,
     /// There is no room for a piece that must not be cut. [`Event::Writable`] tells when there is.
     #[error("no room now")]
     Full,

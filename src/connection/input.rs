@@ -50,13 +50,19 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Lingering: a FIN is repeated because our FINACK was lost.
+    /// Until it is drained: a FIN is repeated because our FINACK was lost, or takes back the FIN of `abort`, or a FINACK takes
+    /// back ours, which have not left yet.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
-        let lingers = self.ended.is_some_and(|ended| ended.linger.is_some());
-        if packet != Packet::Fin || !lingers || !self.close.on_fin(self.now) {
+        let listens = !self.is_drained();
+        let counts = match packet {
+            Packet::Fin => listens && self.close.on_fin(self.now),
+            Packet::FinAck => listens && self.close.on_finack(self.now),
+            _ => false,
+        };
+        if !counts {
             return Err(Ignored::Closed);
         }
-        let linger = self.close.linger_end(&self.config, &self.rtt);
+        let linger = self.close.linger_end(&self.config, &self.rtt).filter(|&end| end > self.now);
         if let Some(ended) = &mut self.ended {
             ended.linger = linger;
         }
@@ -69,6 +75,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
             (Role::Server, true) => Err(Ignored::LateConnect),
             (Role::Server, false) => {
+                self.silence.on_heard(self.now);
                 self.handshake.on_connect();
                 Ok(())
             }
@@ -78,6 +85,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     fn handle_connack(&mut self) -> Outcome {
         if self.handshake.role() == Role::Server {
             return Err(Ignored::Role);
+        }
+        // Before CONNECT has left it answers an earlier connection: a server may not know us yet, and INFO 0 would surprise it.
+        if self.handshake.sent() == 0 {
+            return Err(Ignored::Stage);
         }
         self.silence.on_heard(self.now);
         if self.handshake.is_established() {
@@ -181,6 +192,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_finack(&mut self) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
         self.silence.on_heard(self.now);
         let first = !self.close.is_incoming_closed();
         if !self.close.on_finack(self.now) {

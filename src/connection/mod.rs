@@ -58,6 +58,7 @@ pub use config::{Config, Method, Peer};
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
 pub use stats::{IgnoredCounts, Stats};
+pub(crate) use timers::after;
 
 use crate::Instant;
 use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
@@ -103,6 +104,8 @@ pub struct Connection<S, R, A = StopAndWait> {
     events: Events,
     /// The application wanted to write more than there was room for.
     blocked: bool,
+    /// How much memory the application may fill in and commit.
+    lent: Option<usize>,
     stats: Stats,
     storage: Storage<S, R, A>,
 }
@@ -111,6 +114,7 @@ pub struct Connection<S, R, A = StopAndWait> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Ended {
     reason: Reason,
+    /// When it ended, or when something last left after that.
     at: Instant,
     /// Until when a repeated FIN is answered.
     linger: Option<Instant>,
@@ -150,12 +154,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             config,
             now,
             rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
-            handshake: Handshake::new(role, timers::after(now, config.handshake_limit)),
+            handshake: Handshake::new(role, after(now, config.handshake_limit)),
             close: Close::new(config.peer),
             silence: Silence::new(now),
             ended: None,
             events: Events::empty(),
             blocked: false,
+            lent: None,
             stats: Stats::default(),
             storage,
         }
@@ -244,6 +249,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// INFO 0 without data, which confirms the connection where the application has nothing to send yet.
     fn start_empty_info(&mut self) {
+        self.lent = None;
         self.storage.send.start();
         self.storage.send.seal();
     }

@@ -82,6 +82,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     fn on_sent(&mut self, output: Output) {
         let now = self.now;
+        if let Some(ended) = &mut self.ended {
+            // `abort` knows no time: the address is to rest from when its FIN really left.
+            ended.at = now;
+        }
         match output {
             Output::Connect | Output::ConnAck => {
                 // At least four repetitions within the handshake limit.
@@ -93,17 +97,18 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Output::Ack(number) => self.storage.arq.on_ack_sent(number),
             Output::FinAck => self.close.on_finack_sent(),
             Output::Info(number) => {
-                // What was sent is repeated as it is.
-                if number.next() == self.storage.send.end() {
-                    self.storage.send.seal();
-                }
                 let repeated = self.storage.arq.on_info_sent(now, number, &mut self.rtt);
+                // What was sent is repeated as it is.
+                if !repeated && number.next() == self.storage.send.end() {
+                    self.storage.send.seal();
+                    self.lent = None;
+                }
                 self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
                 self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
                 self.silence.on_asked(now);
             }
             Output::Fin => {
-                self.close.on_fin_sent(now, &self.config, &mut self.rtt);
+                self.close.on_fin_sent(now, &mut self.rtt);
                 self.silence.on_asked(now);
             }
         }

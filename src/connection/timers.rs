@@ -13,7 +13,7 @@ const LINGERS_OF_A_LAST_FIN: u64 = 30;
 const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
 
 /// When a limit that begins `now` is over; `None` if it is lifted.
-pub(super) fn after(now: Instant, limit: Duration) -> Option<Instant> {
+pub(crate) fn after(now: Instant, limit: Duration) -> Option<Instant> {
     (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
 }
 

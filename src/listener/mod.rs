@@ -22,7 +22,7 @@ pub use table::Slot;
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
-use crate::connection::{Config, Connection, ENTROPY_BYTES, Handled, Storage};
+use crate::connection::{Config, Connection, ENTROPY_BYTES, Handled, Storage, after};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, Packet};
 use core::hash::Hash;
@@ -73,7 +73,7 @@ pub struct Place<C>(State<C>);
 #[derive(Clone, Debug)]
 enum State<C> {
     /// CONNECT has come. It waits to be accepted, in the order of its ticket, unless it is not heard again until `until`.
-    Queued { ticket: u64, until: Instant },
+    Queued { ticket: u64, until: Option<Instant> },
     /// The application has it; `released`: it does not need it any more.
     Connected { connection: C, released: bool },
     /// Late packets of the connection that ended must not fall into a new one.
@@ -207,18 +207,23 @@ where
     /// Takes a datagram that came `from` an address.
     pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
         self.advance(now);
+        // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
+        if let Some(index) = self.table.find(&from) {
+            self.vacate(index);
+        }
         let Some(index) = self.table.find(&from) else {
             return self.handle_stranger(from, datagram).unwrap_or_else(|reason| self.ignore(reason));
         };
         let now = self.now;
         let generation = self.table.generation(index).unwrap_or_default();
-        let until = now + self.config.connection.handshake_limit;
+        let until = after(now, self.config.connection.handshake_limit);
         match self.table.entry_mut(index) {
             Some((_, Place(State::Connected { connection, .. }))) => {
                 Routed::Peer(PeerId { index, generation }, connection.handle_datagram(now, datagram))
             }
             Some((_, Place(State::Queued { until: end, .. }))) => match self.config.connection.framing.decode(datagram)
             {
+                Ok(Packet::Connect(options)) if options.tag().is_some() => self.ignore(Unrouted::Mode),
                 Ok(Packet::Connect(_)) => {
                     *end = until;
                     Routed::Queued
@@ -240,7 +245,7 @@ where
         if self.queued >= self.config.backlog {
             return Err(Unrouted::BacklogFull);
         }
-        let until = self.now + self.config.connection.handshake_limit;
+        let until = after(self.now, self.config.connection.handshake_limit);
         let queued = Place(State::Queued { ticket: self.ticket, until });
         self.table.insert(from, queued).ok_or(Unrouted::NoSlot)?;
         self.ticket += 1;

@@ -54,11 +54,13 @@ where
     /// address, are over.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
-        if let Some(connection) = self.peer_mut(id) {
+        let now = self.now;
+        if self.table.generation(id.index) != Some(id.generation) {
+            return;
+        }
+        if let Some((_, Place(State::Connected { connection, released }))) = self.table.entry_mut(id.index) {
             connection.handle_timeout(now);
             connection.abort();
-        }
-        if let Some((_, Place(State::Connected { released, .. }))) = self.table.entry_mut(id.index) {
             *released = true;
         }
         self.vacate(id.index);
@@ -82,7 +84,8 @@ where
         let due = |place: &Place<Connection<S, R, Q>>| match &place.0 {
             State::Connected { connection, released: true } if connection.is_drained() => connection.quarantine_end(),
             State::Connected { connection, .. } => connection.poll_timeout(),
-            State::Queued { until, .. } | State::Quarantined { until } => Some(*until),
+            State::Queued { until, .. } => *until,
+            State::Quarantined { until } => Some(*until),
         };
         self.table.iter().filter_map(|(_, place)| due(place)).min()
     }
@@ -131,17 +134,21 @@ where
     }
 
     /// Moves a slot on whose time has come: from the connection to quarantine, from there or the backlog to vacant.
-    fn vacate(&mut self, index: u32) {
+    pub(super) fn vacate(&mut self, index: u32) {
         let now = self.now;
         let Some((_, place)) = self.table.entry_mut(index) else { return };
-        match &place.0 {
-            State::Connected { connection, released: true } if connection.is_drained() => {
+        match &mut place.0 {
+            State::Connected { connection, released: true } => {
+                connection.handle_timeout(now);
+                if !connection.is_drained() {
+                    return;
+                }
                 match connection.quarantine_end().filter(|&until| until > now) {
                     Some(until) => *place = Place(State::Quarantined { until }),
                     None => drop(self.table.remove(index)),
                 }
             }
-            State::Queued { until, .. } if *until <= now => {
+            State::Queued { until: Some(until), .. } if *until <= now => {
                 self.table.remove(index);
                 self.queued -= 1;
             }

@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+pub mod server;
+pub mod states;
+
 use rdt_proto::connection::{Config, Connection, Event, Handled, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 use rdt_proto::wire::{Options, Packet};
@@ -17,6 +20,8 @@ pub const SEGMENT: u16 = 1_200;
 pub const CONNECT: Packet<'static> = Packet::Connect(Options::NONE);
 /// CONNACK without options.
 pub const CONNACK: Packet<'static> = Packet::ConnAck(Options::NONE);
+/// The option that asks for extended mode.
+pub const TAG_OPTION: &[u8] = b"\x01\x08entropy!";
 /// FIN.
 pub const FIN: Packet<'static> = Packet::Fin;
 /// FINACK.
@@ -107,7 +112,8 @@ impl Trace {
         assert_eq!(self.machine.stats().ignored.of(reason), before + 1, "not counted");
     }
 
-    fn receive(&mut self, packet: Packet<'_>) -> Handled {
+    /// The peer sends a packet, whatever becomes of it.
+    pub fn receive(&mut self, packet: Packet<'_>) -> Handled {
         let mut datagram = vec![0; 66_000];
         let len = packet.encode(&self.machine.config().framing, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, &datagram[..len])
@@ -124,6 +130,18 @@ impl Trace {
         assert!(due, "poll_timeout did not tell that something was to be sent");
         let sent = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
         assert_eq!(sent, expected);
+    }
+
+    /// The names of all packets that the machine sends now.
+    pub fn drain(&mut self) -> Vec<String> {
+        let mut datagram = vec![0; 66_000];
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.machine.poll_transmit(self.now, &mut datagram).unwrap() {
+            let packet = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
+            let text = format!("{packet:?}");
+            sent.push(text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned());
+        }
+        sent
     }
 
     /// The machine has nothing to send now, and its next deadline lies in the future.

@@ -1,0 +1,363 @@
+//! How a connection closes: FIN and FINACK each way, what is lost, lingering, abort.
+
+mod common;
+
+use common::states::states;
+use common::*;
+use rdt_proto::Duration;
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, SendError};
+use rdt_proto::wire::Packet;
+
+/// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
+#[test]
+fn a_finack_before_our_fin_answers_nothing() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.ignores(FINACK, Ignored::Stage);
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.expect_nothing();
+}
+
+/// A side that only received has measured no round trip. It once repeated its FIN after a whole second, when a peer with
+/// a short round trip had just stopped lingering.
+#[test]
+fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_trip() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.machine.close();
+    server.expect(FIN);
+    for _ in 0..10 {
+        server.sleep(333, 355);
+        server.expect(FIN);
+    }
+}
+
+/// `abort` is told no time. The quarantine was once counted from the last call before it, and could be over already.
+#[test]
+fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
+    let mut client = Trace::established_client(Config::default());
+    client.now = client.now + Duration::from_secs(20);
+    client.machine.abort();
+    client.expect(FIN);
+    assert_eq!(client.machine.quarantine_end(), Some(client.now + Duration::from_secs(1)));
+}
+
+#[test]
+fn the_side_that_closes_first() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"bye"), Ok(3));
+    client.machine.close();
+    assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
+    assert_eq!(client.machine.send_segment(b"!"), Err(SendError::Closing));
+    assert_eq!(client.machine.send_slot(), Err(SendError::Closing));
+    assert_eq!(client.machine.commit(1), Err(SendError::Closing));
+    client.expect(info(1, b"bye"));
+    client.expect_nothing();
+    client.peer_sends(ack(1));
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.expect_nothing();
+    client.expect_no_event();
+    client.peer_sends(FIN);
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+    client.expect(FINACK);
+    client.expect_nothing();
+    assert_eq!(client.machine.send(b"!"), Err(SendError::Closed));
+    assert!(!client.machine.is_drained(), "it lingers");
+}
+
+#[test]
+fn the_side_that_closes_second_after_the_linger_of_the_first_fin_does_not_stay() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect_event(Event::PeerClosed);
+    server.expect(FINACK);
+    assert!(server.machine.is_finished_reading());
+    server.elapse(5_000);
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.expect_event(Event::Closed(Reason::Finished));
+    server.expect_no_event();
+    assert!(server.machine.is_drained());
+    assert_eq!(server.machine.poll_timeout(), None);
+}
+
+#[test]
+fn one_direction_closes_while_data_flows_the_other_way() {
+    let mut server = Trace::established_server(Config::default());
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.peer_sends(info(1, b"still"));
+    server.expect(ack(1));
+    server.elapse(20_000);
+    server.peer_sends(info(2, b" here"));
+    server.expect(ack(2));
+    assert_eq!(server.read(), b"still here");
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    assert_eq!(client.machine.send(b"still"), Ok(5));
+    client.expect(info(1, b"still"));
+    client.ignores(info(0, b"after FIN"), Ignored::Stage);
+    client.peer_sends(ack(1));
+    client.machine.close();
+    client.expect(FIN);
+}
+
+#[test]
+fn both_sides_close_at_once() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.expect_event(Event::PeerClosed);
+    client.expect_no_event();
+    client.peer_sends(FINACK);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+    client.expect_nothing();
+}
+
+#[test]
+fn the_finack_that_is_due_when_the_connection_ends_is_still_sent() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FIN);
+    client.peer_sends(FINACK);
+    assert_eq!(client.machine.ended(), Some(Reason::Finished));
+    client.machine.handle_timeout(client.now);
+    client.expect(FINACK);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_lost_fin_is_repeated_until_it_is_answered() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    for doubled in [30, 60, 120, 240, 333, 333, 333] {
+        client.sleep(doubled, doubled + doubled / 16 + 1);
+        client.expect(FIN);
+    }
+    client.peer_sends(FINACK);
+    client.ignores(FINACK, Ignored::Stage);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_repeated_fin_is_answered_again_while_the_connection_lingers_which_it_prolongs() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    for _ in 0..3 {
+        client.elapse(900);
+        assert!(!client.machine.is_drained());
+        client.peer_sends(FIN);
+        client.expect(FINACK);
+        client.expect_nothing();
+    }
+    client.ignores(FINACK, Ignored::Closed);
+    client.sleep(1_000, 1_000);
+    assert!(client.machine.is_drained());
+    client.ignores(FIN, Ignored::Closed);
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_no_event();
+}
+
+#[test]
+fn the_linger_is_three_timeouts_where_these_are_longer_and_follows_the_config() {
+    let mut server = Trace::established_server(Config::default());
+    server.machine.close();
+    server.expect(FIN);
+    server.peer_sends(FINACK);
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.sleep(3_000, 3_000);
+    assert!(server.machine.is_drained());
+
+    let mut client = Trace::established_client(Config { linger: Duration::from_secs(20), ..Config::default() });
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.sleep(20_000, 20_000);
+    assert!(client.machine.is_drained());
+}
+
+/// Runs until the connection ends, repeating its FIN. Returns after how many milliseconds.
+fn repeat_fin_until_the_end(side: &mut Trace) -> u64 {
+    let start = side.now;
+    side.expect(FIN);
+    loop {
+        side.sleep(1, 400);
+        if side.machine.ended().is_some() {
+            return side.now.saturating_since(start).as_millis();
+        }
+        side.expect(FIN);
+    }
+}
+
+#[test]
+fn a_fin_without_answer_times_out() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    assert_eq!(repeat_fin_until_the_end(&mut client), 30_000);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_no_event();
+    assert!(client.machine.is_drained());
+}
+
+#[test]
+fn a_fin_without_answer_is_a_normal_close_if_the_peers_was_answered() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(FIN);
+    server.expect(FINACK);
+    server.expect_event(Event::PeerClosed);
+    server.machine.close();
+    assert_eq!(repeat_fin_until_the_end(&mut server), 30_000);
+    server.expect_event(Event::Closed(Reason::Finished));
+    assert!(server.machine.is_drained());
+}
+
+#[test]
+fn data_without_answer_is_no_normal_close_even_if_the_peer_closed() {
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.machine.close();
+    client.expect(info(1, b"x"));
+    while client.machine.ended().is_none() {
+        client.sleep(1, 8_000);
+        if client.machine.ended().is_none() {
+            client.expect(info(1, b"x"));
+        }
+    }
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+}
+
+#[test]
+fn abort_sends_one_fin_and_nothing_else_ever() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"lost"), Ok(4));
+    client.machine.abort();
+    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect_no_event();
+    client.expect(FIN);
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+    assert_eq!(client.machine.poll_timeout(), None);
+    for packet in [FIN, FINACK, info(0, b"x"), ack(1), CONNACK] {
+        client.ignores(packet, Ignored::Closed);
+        client.expect_nothing();
+    }
+    client.machine.abort();
+    client.machine.close();
+    client.expect_nothing();
+    client.expect_no_event();
+    assert_eq!(client.machine.ended(), Some(Reason::Aborted));
+}
+
+#[test]
+fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.machine.abort();
+    client.expect(FIN);
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.machine.abort();
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+}
+
+#[test]
+fn closing_twice_closes_once() {
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.machine.close();
+    client.expect(FIN);
+    client.machine.close();
+    client.expect_nothing();
+    client.peer_sends(FINACK);
+    client.machine.close();
+    client.expect_nothing();
+}
+
+/// What each packet does in each state: the types of the answers, or why it is ignored. Two of each make no difference.
+#[test]
+fn every_packet_in_every_state() {
+    let packets = [
+        CONNECT,
+        CONNACK,
+        info(1, b"next"),
+        info(0, b"old"),
+        info(2, b"ahead"),
+        ack(1),
+        ack(0),
+        FIN,
+        FINACK,
+        Packet::Reset { code: 0 },
+    ];
+    #[rustfmt::skip]
+    let table = [
+        //                      CONNECT        CONNACK   next           old       ahead          ACK 1        ACK 0     FIN       FINACK    RESET
+        ("connecting",         ["Role",        "+Info",  "Stage",       "Stage",  "Stage",       "Stage",     "Stage",  "Stage",  "Stage",  "Mode"]),
+        ("confirming",         ["+ConnAck",    "Role",   "BeyondWindow", "+Ack",  "BeyondWindow", "Stage",    "Stage",  "Stage",  "Stage",  "Mode"]),
+        ("established client", ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("established server", ["LateConnect", "Role",   "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("outstanding",        ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+",        "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("closing",            ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+Fin",     "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("fin sent",           ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "+",    "Mode"]),
+        ("fin answered",       ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("peer closed",        ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
+        ("last fin",           ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "+",     "Mode"]),
+        ("lingering",          ["Closed",      "Closed", "Closed",      "Closed", "Closed",      "Closed",    "Closed", "+FinAck", "Closed", "Closed"]),
+        ("drained",            ["Closed"; 10]),
+        ("aborted",            ["Closed"; 10]),
+    ];
+    for (index, (name, row)) in table.into_iter().enumerate() {
+        for (packet, expected) in packets.into_iter().zip(row) {
+            let (state, mut side) = states().swap_remove(index);
+            assert_eq!(state, name);
+            let done = match side.receive(packet) {
+                Handled::Ignored(reason) => format!("{reason:?}"),
+                Handled::Accepted => side.drain().iter().fold("+".to_owned(), |all, sent| all + sent),
+            };
+            assert_eq!(done, expected, "{packet:?} while {name}");
+            side.expect_nothing();
+            // Whatever comes now, nothing panics and nothing is left over.
+            let _ = side.receive(packet);
+            side.machine.abort();
+            side.drain();
+            side.machine.handle_timeout(side.now);
+            side.elapse(5_000);
+            assert!(side.machine.is_drained(), "{packet:?} while {name}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A model of the public implementation, as far as its handshake and its close go: what it sends and when, when it has
+//! finished, and what it cannot bear.
+#![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
+#![allow(clippy::panic, reason = "a test that cannot go on must fail")]
+
+use super::common::*;
+use rdt_proto::connection::{Method, Role};
+use rdt_proto::wire::{Framing, Packet};
+use rdt_proto::{Duration, Instant};
+
+const REPEAT: Duration = Duration::from_millis(1_500);
+const REPEAT_FIN_STOP_AND_WAIT: Duration = Duration::from_secs(2);
+const MOST_REPETITIONS: u32 = 50;
+/// Selective repeat: how long it waits for a FINACK after its own.
+const WAIT: Duration = Duration::from_secs(7);
+/// Stop-and-wait: a FINACK may be lost, so it must stay for the repetition of our FIN.
+const STAY: Duration = Duration::from_secs(5);
+
+/// What its application does.
+#[derive(Clone, Debug)]
+pub struct Habits {
+    /// How many INFO packets it sends, one after another.
+    pub infos: u32,
+    /// When it closes, at the earliest.
+    pub closes_at: Instant,
+    /// Selective repeat: whether a FIN makes it send its own before it answers.
+    pub fin_on_fin: bool,
+}
+
+pub struct Peer {
+    method: Method,
+    role: Role,
+    habits: Habits,
+    opened: bool,
+    confirmed: bool,
+    /// The number of our next INFO, and of its own.
+    next: u32,
+    base: u32,
+    /// What it repeats: its CONNECT, CONNACK, INFO or FIN.
+    sent_at: Option<Instant>,
+    repetitions: u32,
+    fin_sent: bool,
+    fin_answered: bool,
+    got_fin: Option<Instant>,
+    pub finished: bool,
+    /// Everything was lost, or a whole direction, for more than a minute.
+    pub gave_up: bool,
+    outbox: Vec<Vec<u8>>,
+}
+
+impl Peer {
+    pub fn new(method: Method, role: Role, habits: Habits) -> Self {
+        Self {
+            method,
+            role,
+            habits,
+            opened: role == Role::Client,
+            confirmed: false,
+            next: 0,
+            base: 0,
+            sent_at: None,
+            repetitions: 0,
+            fin_sent: false,
+            fin_answered: false,
+            got_fin: None,
+            finished: false,
+            gave_up: false,
+            outbox: vec![],
+        }
+    }
+
+    /// What it has sent since the last call.
+    pub fn take_sent(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn sends(&mut self, packet: Packet<'_>) {
+        let mut datagram = vec![0; 64];
+        let len = packet.encode(&Framing::ROSTOV, &mut datagram).unwrap_or_else(|error| panic!("{error}"));
+        datagram.truncate(len);
+        self.outbox.push(datagram);
+    }
+
+    pub fn receives(&mut self, now: Instant, datagram: &[u8]) {
+        let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("dies of {error}: {datagram:?}"));
+        assert!(!self.finished, "dies of {packet:?} after it has finished");
+        assert!(self.opened || packet == CONNECT, "dies of {packet:?} from a stranger");
+        match packet {
+            Packet::Connect(_) => self.on_connect(),
+            Packet::ConnAck(_) => self.on_connack(),
+            Packet::Info { number, .. } => self.on_info(number.value()),
+            Packet::Ack { number } if number.value() == self.base => {
+                self.base += 1;
+                self.sent_at = None;
+            }
+            Packet::Ack { .. } => {}
+            Packet::Fin => self.on_fin(now),
+            Packet::FinAck => self.on_finack(),
+            _ => panic!("dies of {packet:?}"),
+        }
+    }
+
+    fn on_connect(&mut self) {
+        assert_eq!(self.role, Role::Server, "CONNECT to a client");
+        let first = !std::mem::replace(&mut self.opened, true);
+        if self.method == Method::StopAndWait {
+            assert!(!self.confirmed, "its handler dies of a CONNECT after INFO 0");
+            self.sends(CONNACK);
+        } else if first {
+            self.sent_at = None;
+        }
+    }
+
+    fn on_connack(&mut self) {
+        assert_eq!(self.role, Role::Client, "CONNACK to a server");
+        if !std::mem::replace(&mut self.confirmed, true) {
+            self.sent_at = None;
+        }
+    }
+
+    fn on_info(&mut self, number: u32) {
+        assert!(number <= self.next, "INFO {number} before {}", self.next);
+        assert!(self.got_fin.is_none(), "INFO {number} after FIN");
+        if self.role == Role::Server && number == 0 && !std::mem::replace(&mut self.confirmed, true) {
+            self.sent_at = None;
+        }
+        self.next = self.next.max(number + 1);
+        self.sends(ack(number));
+    }
+
+    fn on_fin(&mut self, now: Instant) {
+        let selective_repeat = self.method == Method::SelectiveRepeat;
+        if selective_repeat && self.got_fin.is_none() && !self.fin_sent && self.habits.fin_on_fin {
+            self.fin_sent = true;
+            self.sends(FIN);
+        }
+        if !selective_repeat || self.got_fin.is_none() {
+            self.got_fin = Some(now);
+        }
+        self.sends(FINACK);
+    }
+
+    fn on_finack(&mut self) {
+        match self.method {
+            Method::SelectiveRepeat => {
+                assert!(self.fin_sent || self.got_fin.is_some(), "unasked FINACK");
+                if self.got_fin.is_none() {
+                    self.sends(FINACK);
+                }
+                self.finished = true;
+            }
+            Method::StopAndWait => {
+                assert!(self.fin_sent, "unasked FINACK");
+                self.fin_answered = true;
+            }
+        }
+    }
+
+    /// Time passes.
+    pub fn acts(&mut self, now: Instant) {
+        if self.finished || !self.opened {
+            return;
+        }
+        match (self.method, self.got_fin) {
+            (Method::SelectiveRepeat, Some(since)) => {
+                // It only waits for our FINACK.
+                self.finished = now >= since + WAIT;
+                return;
+            }
+            (Method::StopAndWait, Some(since)) if self.fin_answered => {
+                self.finished = now >= since + STAY;
+                return;
+            }
+            _ => {}
+        }
+        if self.fin_answered {
+            return;
+        }
+        let ready = self.confirmed && self.base >= self.last_info() && now >= self.habits.closes_at;
+        if ready && !std::mem::replace(&mut self.fin_sent, true) {
+            self.sent_at = None;
+        }
+        let interval = match self.method {
+            Method::StopAndWait if self.fin_sent => REPEAT_FIN_STOP_AND_WAIT,
+            Method::StopAndWait | Method::SelectiveRepeat => REPEAT,
+        };
+        if self.sent_at.is_some_and(|at| now < at + interval) {
+            return;
+        }
+        self.repeats(now);
+    }
+
+    /// A client's INFO 0 is one more.
+    fn last_info(&self) -> u32 {
+        self.habits.infos + u32::from(self.role == Role::Client)
+    }
+
+    fn repeats(&mut self, now: Instant) {
+        self.repetitions = if self.sent_at.is_some() { self.repetitions + 1 } else { 0 };
+        if self.repetitions > MOST_REPETITIONS {
+            self.gave_up = true;
+            return;
+        }
+        match (self.role, self.confirmed) {
+            (Role::Client, false) => self.sends(CONNECT),
+            (Role::Server, false) if self.method == Method::SelectiveRepeat => self.sends(CONNACK),
+            (Role::Server, false) => {}
+            (_, true) if self.fin_sent => self.sends(FIN),
+            (_, true) if self.base < self.last_info() => {
+                let body: &[u8] = if self.role == Role::Client && self.base == 0 { b"" } else { b"i" };
+                self.sends(info(self.base, body));
+            }
+            (_, true) => return,
+        }
+        self.sent_at = Some(now);
+    }
+}

@@ -1,0 +1,353 @@
+//! How data flows: INFO and ACK both ways, what is lost and repeated, and what the application sees.
+
+mod common;
+
+use common::*;
+use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
+use rdt_proto::{BufferTooSmall, Duration};
+
+/// A client with this many slots of 4 bytes each way, whose empty INFO 0 was acknowledged.
+fn small_client(slots: usize) -> Trace {
+    let mut client = Trace::client_with(Config::default(), storage(slots, 4));
+    client.expect(CONNECT);
+    client.peer_sends(CONNACK);
+    client.expect_event(Event::Connected);
+    client.expect(info(0, b""));
+    client.elapse(10);
+    client.peer_sends(ack(0));
+    client
+}
+
+/// What was lent as the rest of an open packet was once committed to the next one, whose memory the application had not
+/// filled in: old bytes went out.
+#[test]
+fn what_send_slot_lent_is_void_once_its_packet_has_left() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"ab"), Ok(2));
+    client.machine.send_slot().unwrap()[..2].copy_from_slice(b"cd");
+    client.expect(info(1, b"ab"));
+    assert_eq!(client.machine.commit(2), Err(SendError::NotLent));
+    client.machine.send_slot().unwrap()[..2].copy_from_slice(b"cd");
+    assert_eq!(client.machine.commit(2), Ok(()));
+    assert_eq!(client.machine.commit(2), Err(SendError::NotLent), "once");
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"cd"));
+}
+
+/// The same with a CONNACK, for which the connection sends an INFO 0 of its own.
+#[test]
+fn what_send_slot_lent_is_void_once_its_number_is_used() {
+    let mut client = Trace::client(Config::default());
+    client.expect(CONNECT);
+    client.machine.send_slot().unwrap()[..2].copy_from_slice(b"ab");
+    client.peer_sends(CONNACK);
+    assert_eq!(client.machine.commit(2), Err(SendError::NotLent));
+    client.expect(info(0, b""));
+    client.machine.send_slot().unwrap()[..2].copy_from_slice(b"ab");
+    assert_eq!(client.machine.send(b"xyz"), Ok(3));
+    assert_eq!(client.machine.commit(2), Err(SendError::NotLent));
+    client.peer_sends(ack(0));
+    client.expect(info(1, b"xyz"));
+}
+
+#[test]
+fn one_info_at_a_time_with_numbers_in_order() {
+    let mut client = small_client(4);
+    assert_eq!(client.machine.send(b"abcdefghij"), Ok(10));
+    client.expect(info(1, b"abcd"));
+    client.expect_nothing();
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"efgh"));
+    client.expect_nothing();
+    client.peer_sends(ack(2));
+    client.expect(info(3, b"ij"));
+    assert!(!client.machine.is_all_acknowledged());
+    client.peer_sends(ack(3));
+    client.expect_nothing();
+    assert!(client.machine.is_all_acknowledged());
+}
+
+#[test]
+fn what_is_written_meanwhile_fills_the_next_info_and_what_was_sent_stays_as_it_was() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"a"), Ok(1));
+    client.expect(info(1, b"a"));
+    assert_eq!(client.machine.send(b"b"), Ok(1));
+    assert_eq!(client.machine.send(b"c"), Ok(1));
+    assert_eq!(client.machine.send(b""), Ok(0));
+    client.sleep(20, 40);
+    client.expect(info(1, b"a"));
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"bc"));
+}
+
+#[test]
+fn a_lost_info_is_repeated_with_doubled_intervals_which_start_anew_with_new_data() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"one"), Ok(3));
+    // The round trip was 10 ms: the timeout is 10 + 4 x 5 ms.
+    client.expect(info(1, b"one"));
+    for doubled in [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_500, 7_500] {
+        client.sleep(doubled, doubled + doubled / 16 + 1);
+        client.expect(info(1, b"one"));
+    }
+    client.peer_sends(ack(1));
+    assert_eq!(client.machine.send(b"two"), Ok(3));
+    client.expect(info(2, b"two"));
+    client.sleep(30, 32);
+    client.expect(info(2, b"two"));
+    assert_eq!((client.machine.stats().infos_repeated, client.machine.stats().timeouts), (11, 11));
+}
+
+#[test]
+fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
+    let mut server = Trace::established_server(Config::default());
+    server.peer_sends(info(1, b"a"));
+    server.expect(ack(1));
+    server.peer_sends(info(1, b"a"));
+    server.peer_sends(info(1, b"a"));
+    server.expect(ack(1));
+    server.expect_nothing();
+    server.peer_sends(info(2, b"b"));
+    // Even what was acknowledged long ago, in case the peer did not hear it.
+    server.peer_sends(info(0, b""));
+    server.expect(ack(0));
+    server.expect(ack(2));
+    server.expect_nothing();
+    assert_eq!(server.machine.stats().infos_duplicate, 3);
+    assert_eq!(server.read(), b"ab");
+}
+
+#[test]
+fn numbers_that_cannot_be_taken_are_not_acknowledged() {
+    let mut server = Trace::established_server(Config::default());
+    for number in [2, 3, 1_000, 1 << 31, u32::MAX] {
+        server.ignores(info(number, b"x"), Ignored::BeyondWindow);
+    }
+    server.expect_nothing();
+    assert_eq!(server.read(), b"");
+}
+
+#[test]
+fn other_acks_are_ignored() {
+    let mut client = Trace::established_client(Config::default());
+    client.ignores(ack(1), Ignored::NeverSent);
+    assert_eq!(client.machine.send(b"a"), Ok(1));
+    // It has a body, but it has not left.
+    client.ignores(ack(1), Ignored::NeverSent);
+    client.expect(info(1, b"a"));
+    client.ignores(ack(0), Ignored::OldAck);
+    client.ignores(ack(2), Ignored::NeverSent);
+    client.expect_nothing();
+    client.peer_sends(ack(1));
+    client.ignores(ack(1), Ignored::OldAck);
+}
+
+#[test]
+fn both_directions_at_once() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"question"), Ok(8));
+    client.peer_sends(info(0, b"hello"));
+    client.expect(ack(0));
+    client.expect(info(1, b"question"));
+    client.peer_sends(info(1, b"answer"));
+    client.expect(ack(1));
+    client.expect_nothing();
+    client.peer_sends(ack(1));
+    assert_eq!(client.read(), b"helloanswer");
+}
+
+#[test]
+fn a_body_too_large_is_ignored_until_one_that_fits_comes() {
+    let mut client = small_client(2);
+    client.ignores(info(0, b"abcde"), Ignored::BodyTooLarge);
+    client.expect_nothing();
+    client.peer_sends(info(0, b"abcd"));
+    client.expect(ack(0));
+    // Of an old one the body does not matter.
+    client.peer_sends(info(0, b"abcde"));
+    client.expect(ack(0));
+    assert_eq!(client.read(), b"abcd");
+}
+
+#[test]
+fn what_finds_no_room_is_taken_when_it_is_repeated() {
+    let mut client = small_client(2);
+    client.peer_sends(info(0, b"ab"));
+    client.expect(ack(0));
+    client.expect_event(Event::Readable);
+    client.peer_sends(info(1, b"cd"));
+    client.expect(ack(1));
+    client.expect_no_event();
+    client.ignores(info(2, b"ef"), Ignored::NoRoom);
+    client.expect_nothing();
+    client.machine.consume(1);
+    client.ignores(info(2, b"ef"), Ignored::NoRoom);
+    client.machine.consume(1);
+    client.peer_sends(info(2, b"ef"));
+    client.expect(ack(2));
+    assert_eq!(client.read(), b"cdef");
+}
+
+#[test]
+fn readable_is_told_when_there_is_something_where_there_was_nothing() {
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(info(0, b""));
+    client.expect_no_event();
+    client.peer_sends(info(1, b"a"));
+    client.expect_event(Event::Readable);
+    client.peer_sends(info(2, b"b"));
+    client.expect_no_event();
+    assert_eq!(client.machine.recv_chunk(), b"a");
+    client.machine.consume(99);
+    assert_eq!(client.machine.recv_chunk(), b"b");
+    assert_eq!(client.machine.recv(&mut []), 0);
+    let mut buf = [0; 8];
+    assert_eq!(client.machine.recv(&mut buf), 1);
+    assert_eq!(client.machine.recv_chunk(), b"");
+    client.machine.consume(1);
+    client.peer_sends(info(3, b"c"));
+    client.expect_event(Event::Readable);
+    assert!(!client.machine.is_finished_reading());
+}
+
+#[test]
+fn a_full_store_takes_a_part_and_tells_when_there_is_room() {
+    let mut client = small_client(2);
+    assert_eq!(client.machine.send(b"abcdefghij"), Ok(8));
+    assert_eq!(client.machine.send(b"ij"), Ok(0));
+    assert!(client.machine.send_slot().unwrap().is_empty());
+    client.expect_no_event();
+    client.expect(info(1, b"abcd"));
+    client.expect_no_event();
+    client.peer_sends(ack(1));
+    client.expect_event(Event::Writable);
+    client.expect_no_event();
+    assert_eq!(client.machine.send(b"ij"), Ok(2));
+    client.expect(info(2, b"efgh"));
+    client.peer_sends(ack(2));
+    // Nobody waited for it.
+    client.expect_no_event();
+    client.expect(info(3, b"ij"));
+}
+
+#[test]
+fn send_segment_takes_all_or_nothing_in_an_info_of_its_own() {
+    let mut client = small_client(3);
+    assert_eq!(client.machine.send_segment(b"abcde"), Err(SendError::TooLarge { length: 5, limit: 4 }));
+    assert_eq!(client.machine.send_segment(b""), Ok(()));
+    client.expect_nothing();
+    assert_eq!(client.machine.send(b"a"), Ok(1));
+    assert_eq!(client.machine.send_segment(b"bc"), Ok(()));
+    assert_eq!(client.machine.send(b"d"), Ok(1));
+    assert_eq!(client.machine.send_segment(b"e"), Err(SendError::Full));
+    client.expect(info(1, b"a"));
+    client.peer_sends(ack(1));
+    client.expect_event(Event::Writable);
+    assert_eq!(client.machine.send_segment(b"e"), Ok(()));
+    client.expect(info(2, b"bc"));
+    client.peer_sends(ack(2));
+    client.expect(info(3, b"d"));
+    client.peer_sends(ack(3));
+    client.expect(info(4, b"e"));
+}
+
+#[test]
+fn a_slot_is_filled_in_place() {
+    let mut client = small_client(2);
+    assert_eq!(client.machine.commit(1), Err(SendError::NotLent));
+    let slot = client.machine.send_slot().unwrap();
+    assert_eq!(slot.len(), 4);
+    slot.copy_from_slice(b"abcd");
+    assert_eq!(client.machine.commit(3), Ok(()));
+    assert_eq!(client.machine.send_slot().unwrap().len(), 1, "the rest of the same packet");
+    client.machine.send_slot().unwrap()[0] = b'z';
+    assert_eq!(client.machine.commit(99), Ok(()), "more than it lent counts as all");
+    client.expect(info(1, b"abcz"));
+    client.machine.send_slot().unwrap();
+    assert_eq!(client.machine.commit(0), Ok(()));
+    client.peer_sends(ack(1));
+    client.expect_nothing();
+}
+
+#[test]
+fn a_segment_of_the_config_cuts_sooner_than_the_store() {
+    let mut client = Trace::established_client(Config { segment: 2, ..Config::default() });
+    assert_eq!(client.machine.send(b"abc"), Ok(3));
+    assert_eq!(client.machine.send_segment(b"abc"), Err(SendError::TooLarge { length: 3, limit: 2 }));
+    client.expect(info(1, b"ab"));
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"c"));
+}
+
+#[test]
+fn a_buffer_too_small_is_told_and_changes_nothing() {
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(info(0, b"hello"));
+    assert_eq!(client.machine.send(b"abc"), Ok(3));
+    for (needed, packet) in [(4 + 1 + 4, ack(0)), (4 + 1 + 6 + 3, info(1, b"abc"))] {
+        let before = client.machine.clone();
+        for len in 0..needed {
+            assert_eq!(client.machine.poll_transmit(client.now, &mut vec![0; len]), Err(BufferTooSmall { needed }));
+        }
+        assert_eq!(client.machine, before);
+        let sent = client.machine.clone().poll_transmit(client.now, &mut vec![0; needed]).unwrap().unwrap();
+        assert_eq!((sent.len, sent.segment_size), (needed, needed));
+        client.expect(packet);
+    }
+}
+
+#[test]
+fn what_was_acknowledged_can_be_read_after_the_end() {
+    let mut client = Trace::established_client(Config::default());
+    client.peer_sends(info(0, b"kept"));
+    client.expect(ack(0));
+    client.machine.abort();
+    client.expect_event(Event::Readable);
+    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect(FIN);
+    assert!(!client.machine.is_finished_reading());
+    assert_eq!(client.read(), b"kept");
+    assert!(client.machine.is_finished_reading());
+}
+
+#[test]
+fn a_clock_that_goes_back_is_held_still() {
+    let mut client = Trace::established_client(Config::default());
+    let late = client.now;
+    client.now = late - Duration::from_millis(500);
+    assert_eq!(client.machine.send(b"a"), Ok(1));
+    let mut buf = [0; 64];
+    let sent = client.machine.poll_transmit(client.now, &mut buf).unwrap();
+    assert!(sent.is_some());
+    client.machine.handle_timeout(client.now);
+    let due = client.machine.poll_timeout().unwrap();
+    assert!(due >= late + Duration::from_millis(30), "timed from the latest time known");
+    client.now = late + Duration::from_millis(10);
+    client.peer_sends(ack(1));
+    assert_eq!(client.machine.rtt().srtt(), Some(Duration::from_millis(10)));
+}
+
+/// A second acknowledgement tells that the timeout was too short; otherwise every INFO would be sent twice for ever.
+#[test]
+fn a_path_that_has_become_slower_is_measured() {
+    let mut client = Trace::established_client(Config::default());
+    let mut sent = 0;
+    for number in 1..=8 {
+        assert_eq!(client.machine.send(b"x"), Ok(1));
+        client.expect(info(number, b"x"));
+        let answer = client.now + Duration::from_millis(100);
+        while client.machine.poll_timeout().is_some_and(|due| due < answer) {
+            client.sleep(1, 100);
+            client.expect(info(number, b"x"));
+            sent += 1;
+        }
+        client.now = answer;
+        client.peer_sends(ack(number));
+        // The acknowledgements of the repetitions.
+        while client.machine.stats().ignored.of(Ignored::OldAck) < sent {
+            client.ignores(ack(number), Ignored::OldAck);
+        }
+    }
+    assert_eq!(sent, 2, "30 and 60 ms after the first one");
+}

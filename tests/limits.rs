@@ -1,0 +1,229 @@
+//! The limits on silence: idle, quiet, and what does and does not count as a sign of life.
+
+mod common;
+
+use common::*;
+use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
+use rdt_proto::wire::Packet;
+use rdt_proto::{Duration, Instant};
+
+/// Repeats this packet whenever it is due until the connection ends. Returns after how many milliseconds it did.
+#[track_caller]
+fn repeat_until_the_end(side: &mut Trace, packet: Packet<'_>) -> u64 {
+    let start = side.now;
+    while repeat(side, packet) {}
+    side.now.saturating_since(start).as_millis()
+}
+
+/// Repeats this packet once. Returns whether the connection goes on.
+#[track_caller]
+fn repeat(side: &mut Trace, packet: Packet<'_>) -> bool {
+    side.sleep(1, 70_000);
+    if side.machine.ended().is_none() {
+        side.expect(packet);
+    }
+    side.machine.ended().is_none()
+}
+
+#[test]
+fn silence_while_data_waits_for_its_answer_ends_at_the_idle_limit() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_no_event();
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+    assert!(client.machine.is_drained());
+    assert_eq!(client.machine.send(b"x"), Err(SendError::Closed));
+    client.ignores(ack(1), Ignored::Closed);
+}
+
+#[test]
+fn the_idle_limit_is_what_the_config_says_and_shortens_the_timeout() {
+    let mut client = Trace::established_client(Config { idle_limit: Duration::from_secs(4), ..Config::default() });
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    for _ in 0..6 {
+        assert!(repeat(&mut client, info(1, b"x")));
+    }
+    client.sleep(1_000, 1_063);
+    client.expect(info(1, b"x"));
+    repeat_until_the_end(&mut client, info(1, b"x"));
+    client.expect_event(Event::Closed(Reason::TimedOut));
+}
+
+#[test]
+fn each_sign_of_life_starts_the_idle_limit_anew() {
+    for sign in [info(0, b"x"), info(5, b"beyond the window"), ack(0), CONNACK, FIN, FINACK] {
+        let mut client = Trace::established_client(Config::default());
+        assert_eq!(client.machine.send(b"x"), Ok(1));
+        client.expect(info(1, b"x"));
+        let start = client.now;
+        while client.now < start + Duration::from_secs(20) {
+            assert!(repeat(&mut client, info(1, b"x")));
+        }
+        let heard = client.now;
+        let _ = client.receive(sign);
+        let mut answer = [0; 64];
+        if matches!(sign, Packet::Fin | Packet::Info { .. }) {
+            let _ = client.machine.poll_transmit(client.now, &mut answer);
+        }
+        repeat_until_the_end(&mut client, info(1, b"x"));
+        assert_eq!(client.now, heard + Duration::from_secs(30), "{sign:?}");
+    }
+}
+
+#[test]
+fn noise_is_no_sign_of_life() {
+    let mut server = Trace::established_server(Config::default());
+    let start = server.now;
+    assert_eq!(server.machine.send(b"x"), Ok(1));
+    server.expect(info(0, b"x"));
+    for _ in 0..5 {
+        assert!(repeat(&mut server, info(0, b"x")));
+    }
+    // A restarted client must not keep its predecessor's connection alive.
+    server.ignores(CONNECT, Ignored::LateConnect);
+    server.ignores(CONNACK, Ignored::Role);
+    server.ignores(ack(7), Ignored::NeverSent);
+    server.ignores(Packet::Reset { code: 0 }, Ignored::Mode);
+    let _ = server.machine.handle_datagram(server.now, b"nonsense");
+    repeat_until_the_end(&mut server, info(0, b"x"));
+    assert_eq!(server.now, start + Duration::from_secs(30));
+}
+
+#[test]
+fn a_restarted_client_does_not_keep_a_quiet_connection_alive() {
+    let mut server = Trace::established_server(Config::default());
+    for _ in 0..7 {
+        server.elapse(8_000);
+        server.ignores(CONNECT, Ignored::LateConnect);
+    }
+    server.sleep(4_000, 4_000);
+    server.expect_event(Event::Closed(Reason::Quiet));
+}
+
+#[test]
+fn a_quiet_connection_lives_beyond_the_idle_limit_until_the_quiet_limit() {
+    for mut side in [Trace::established_client(Config::default()), Trace::established_server(Config::default())] {
+        side.elapse(59_999);
+        assert!(side.machine.is_established());
+        side.sleep(1, 1);
+        side.expect_event(Event::Closed(Reason::Quiet));
+        side.expect_no_event();
+        side.expect_nothing();
+        assert_eq!(side.machine.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn the_quiet_limit_starts_anew_with_each_packet_of_the_peer() {
+    let mut server = Trace::established_server(Config::default());
+    for number in 1..5 {
+        server.elapse(59_000);
+        server.peer_sends(info(number, b"x"));
+        server.expect(ack(number));
+    }
+    server.sleep(60_000, 60_000);
+    server.expect_event(Event::Readable);
+    server.expect_event(Event::Closed(Reason::Quiet));
+}
+
+#[test]
+fn a_quiet_connection_that_sends_gets_a_full_idle_limit() {
+    let mut client = Trace::established_client(Config::default());
+    client.elapse(29_000);
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+
+    let mut client = Trace::established_client(Config::default());
+    client.elapse(59_000);
+    client.machine.close();
+    client.expect(FIN);
+    assert_eq!(repeat_until_the_end(&mut client, FIN), 30_000);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+}
+
+#[test]
+fn the_answer_turns_the_idle_limit_back_into_the_quiet_limit() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    client.peer_sends(ack(1));
+    client.sleep(60_000, 60_000);
+    client.expect_event(Event::Closed(Reason::Quiet));
+
+    let mut client = Trace::established_client(Config::default());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.sleep(60_000, 60_000);
+    client.expect_event(Event::Closed(Reason::Quiet));
+}
+
+#[test]
+fn without_a_quiet_limit_a_quiet_connection_has_no_deadline() {
+    let config = Config { quiet_limit: Duration::MAX, ..Config::default() };
+    for mut side in [Trace::established_client(config), Trace::established_server(config)] {
+        assert_eq!(side.machine.poll_timeout(), None);
+        side.elapse(1_000_000_000);
+        assert!(side.machine.is_established());
+        // The other limits are still there.
+        let number = side.machine.stats().infos_sent.try_into().unwrap();
+        assert_eq!(side.machine.send(b"x"), Ok(1));
+        side.expect(info(number, b"x"));
+        assert_eq!(repeat_until_the_end(&mut side, info(number, b"x")), 30_000);
+    }
+}
+
+#[test]
+fn without_an_idle_limit_data_is_repeated_for_ever_at_a_minute_each() {
+    let mut client = Trace::established_client(Config { idle_limit: Duration::MAX, ..Config::default() });
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    for _ in 0..11 {
+        assert!(repeat(&mut client, info(1, b"x")));
+    }
+    for _ in 0..1_000 {
+        client.sleep(60_000, 63_751);
+        client.expect(info(1, b"x"));
+    }
+    client.peer_sends(ack(1));
+    client.machine.close();
+    client.expect(FIN);
+    for _ in 0..1_000 {
+        assert!(repeat(&mut client, FIN));
+    }
+    client.peer_sends(FINACK);
+}
+
+#[test]
+fn a_deadline_that_was_missed_by_far_counts_once() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send(b"x"), Ok(1));
+    client.expect(info(1, b"x"));
+    client.now = client.now + Duration::from_secs(29);
+    client.machine.handle_timeout(client.now);
+    client.machine.handle_timeout(client.now);
+    client.expect(info(1, b"x"));
+    client.expect_nothing();
+    assert_eq!(client.machine.stats().timeouts, 1);
+    client.now = Instant::from_micros(u64::MAX);
+    client.machine.handle_timeout(client.now);
+    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_nothing();
+}
+
+/// What had just been sent was once overdue in the same instant, so that the deadline did not lie in the future.
+#[test]
+fn an_idle_limit_of_zero_ends_after_a_tick() {
+    let mut client = Trace::client(Config { idle_limit: Duration::ZERO, ..Config::default() });
+    client.expect(CONNECT);
+    client.sleep(1, 1);
+    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    client.expect_nothing();
+}

@@ -1,0 +1,319 @@
+//! Many peers on one socket: routing, backlog, release, quarantine, turns.
+
+mod common;
+
+use common::server::Server;
+use common::*;
+use rdt_proto::connection::{Event, Handled, Ignored, Reason};
+use rdt_proto::listener::{ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::wire::{Options, Packet};
+use rdt_proto::{BufferTooSmall, Duration};
+
+/// A listener with 4 slots of which 2 may wait.
+fn server() -> Server {
+    Server::new(ListenerConfig { backlog: 2, ..ListenerConfig::default() }, 4)
+}
+
+/// Both sides of the connection with this address close, the peer first. It lingers.
+#[track_caller]
+fn finish(server: &mut Server, address: u8, id: PeerId) {
+    server.takes(address, FIN);
+    server.expect(address, FINACK);
+    server.expect_event(id, Event::PeerClosed);
+    server.peer(id).close();
+    server.expect(address, FIN);
+    server.takes(address, FINACK);
+    server.expect_event(id, Event::Closed(Reason::Finished));
+}
+
+/// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
+#[test]
+fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
+    let mut server = Server::new(ListenerConfig::default(), 1);
+    let gone = server.connected(1);
+    finish(&mut server, 1, gone);
+    server.release(gone);
+    server.elapse(4_000);
+    assert!(server.machine.is_empty());
+
+    let id = server.connected(2);
+    assert_eq!(id.index(), gone.index());
+    server.release(gone);
+    server.takes(2, info(1, b"hello"));
+    server.expect(2, ack(1));
+    server.expect_event(id, Event::Readable);
+    assert!(server.peer(id).is_established());
+}
+
+/// A datagram that came after the end of the quarantine, and before `handle_timeout`, was once ignored.
+#[test]
+fn a_connect_after_quarantine_queues_even_before_the_timeout_was_handled() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.release(id);
+    server.now = server.now + Duration::from_millis(2_900);
+    let routed = server.receive(1, CONNECT);
+    assert!(matches!(routed, Routed::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
+    server.now = server.now + Duration::from_millis(200);
+    server.queues(1, CONNECT);
+}
+
+/// One that asks for extended mode was once taken for a repeat of the one in base mode.
+#[test]
+fn a_connect_of_extended_mode_is_ignored_whether_its_address_waits_or_not() {
+    let mut server = server();
+    let options = Options::parse(TAG_OPTION).unwrap();
+    server.ignores(1, Packet::Connect(options), Unrouted::Mode);
+    server.queues(1, CONNECT);
+    server.ignores(1, Packet::Connect(options), Unrouted::Mode);
+    assert_eq!(server.machine.stats().mode, 2);
+}
+
+/// Without a handshake limit its deadline was once the end of time instead of none.
+#[test]
+fn without_a_handshake_limit_a_queued_peer_waits_for_ever_and_there_is_no_deadline() {
+    let mut config = ListenerConfig::default();
+    config.connection.handshake_limit = Duration::MAX;
+    let mut server = Server::new(config, 1);
+    server.queues(1, CONNECT);
+    assert_eq!(server.machine.poll_timeout(), None);
+    server.elapse(100_000_000);
+    server.accept(1);
+}
+
+#[test]
+fn datagrams_go_to_the_connection_of_their_address() {
+    let mut server = server();
+    let (one, two) = (server.connected(1), server.connected(2));
+    assert_eq!(server.machine.len(), 2);
+    server.takes(1, info(1, b"from 1"));
+    server.takes(2, info(1, b"from 2"));
+    assert_eq!(server.peer(one).recv_chunk(), b"from 1");
+    assert_eq!(server.peer(two).recv_chunk(), b"from 2");
+    let routed = server.receive(2, info(9, b"far"));
+    assert_eq!(routed, Routed::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
+}
+
+#[test]
+fn from_a_stranger_only_connect_means_anything() {
+    let mut server = server();
+    for packet in [CONNACK, info(0, b""), ack(0), FIN, FINACK, Packet::Reset { code: 1 }] {
+        server.ignores(1, packet, Unrouted::UnknownPeer);
+    }
+    let routed = server.machine.handle_datagram(server.now, 1, b"nonsense");
+    assert!(matches!(routed, Routed::Ignored(Unrouted::Malformed(_))), "{routed:?}");
+    assert!(server.machine.is_empty());
+    assert_eq!(server.machine.stats().unknown_peer, 6);
+    assert_eq!(server.machine.stats().malformed, 1);
+    // Those who only wait are strangers still.
+    server.queues(1, CONNECT);
+    server.ignores(1, info(0, b""), Unrouted::UnknownPeer);
+    server.expect_nothing();
+    assert_eq!(server.machine.poll_event(), None);
+}
+
+#[test]
+fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
+    let mut server = server();
+    assert_eq!(server.machine.incoming(), None);
+    assert_eq!(server.machine.accept(server.now, [0; 32], || panic!("nobody waits")), None);
+    server.queues(2, CONNECT);
+    server.queues(1, CONNECT);
+    server.queues(1, CONNECT);
+    server.queues(2, CONNECT);
+    assert_eq!(server.machine.len(), 2);
+    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.accept(2);
+    server.queues(3, CONNECT);
+    server.accept(1);
+    server.accept(3);
+    assert_eq!(server.machine.incoming(), None);
+    assert_eq!((server.machine.stats().accepted, server.machine.stats().backlog_full), (3, 1));
+    for address in [2, 1, 3] {
+        server.takes(address, CONNECT);
+    }
+}
+
+#[test]
+fn who_is_refused_may_queue_again() {
+    let mut server = server();
+    assert!(!server.machine.refuse());
+    server.queues(1, CONNECT);
+    server.queues(2, CONNECT);
+    assert!(server.machine.refuse());
+    assert_eq!(server.machine.incoming(), Some(2));
+    server.queues(1, CONNECT);
+    server.accept(2);
+    server.accept(1);
+}
+
+#[test]
+fn who_is_not_heard_again_leaves_the_backlog_at_the_handshake_limit() {
+    let mut server = server();
+    server.queues(1, CONNECT);
+    server.queues(2, CONNECT);
+    server.elapse(6_000);
+    server.queues(1, CONNECT);
+    server.elapse(3_999);
+    assert_eq!(server.machine.len(), 2);
+    server.elapse(1);
+    assert_eq!((server.machine.len(), server.machine.incoming()), (1, Some(1)));
+    server.elapse(6_000);
+    assert!(server.machine.is_empty());
+    assert_eq!(server.machine.poll_timeout(), None);
+    server.queues(3, CONNECT);
+    server.queues(4, CONNECT);
+}
+
+#[test]
+fn without_a_vacant_slot_connect_is_ignored() {
+    let mut server = Server::new(ListenerConfig::default(), 1);
+    let id = server.connected(1);
+    server.ignores(2, CONNECT, Unrouted::NoSlot);
+    server.release(id);
+    server.expect(1, FIN);
+    server.ignores(2, CONNECT, Unrouted::NoSlot);
+    server.elapse(3_000);
+    server.queues(2, CONNECT);
+    assert_eq!(server.machine.stats().no_slot, 2);
+    let mut none = Server::new(ListenerConfig::default(), 0);
+    none.ignores(1, CONNECT, Unrouted::NoSlot);
+    none.expect_nothing();
+}
+
+#[test]
+fn a_restarted_client_waits_until_the_old_connection_and_its_quarantine_are_over() {
+    let mut server = server();
+    let old = server.connected(1);
+    for _ in 0..6 {
+        let routed = server.receive(1, CONNECT);
+        assert_eq!(routed, Routed::Peer(old, Handled::Ignored(Ignored::LateConnect)));
+        server.elapse(10_000);
+    }
+    server.expect_event(old, Event::Closed(Reason::Quiet));
+    assert_eq!(server.receive(1, CONNECT), Routed::Peer(old, Handled::Ignored(Ignored::Closed)));
+    server.release(old);
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, info(0, b"stale"), Unrouted::Quarantined);
+    assert_eq!(server.machine.stats().quarantined, 2);
+    server.elapse(2_999);
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.elapse(1);
+    let new = server.connected(1);
+    assert_ne!(new, old);
+}
+
+#[test]
+fn a_released_connection_goes_on_lingering() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.release(id);
+    assert!(server.machine.peer(id).is_none());
+    server.elapse(2_000);
+    server.takes(1, FIN);
+    server.expect(1, FINACK);
+    server.elapse(2_999);
+    assert_eq!(server.machine.len(), 1);
+    server.elapse(1);
+    assert!(server.machine.is_empty());
+    assert_eq!(server.machine.poll_timeout(), None);
+}
+
+#[test]
+fn what_is_unread_stays_until_release() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.takes(1, info(1, b"kept"));
+    server.expect(1, ack(1));
+    server.expect_event(id, Event::Readable);
+    finish(&mut server, 1, id);
+    server.elapse(1_000_000);
+    let mut data = [0; 8];
+    assert_eq!(server.peer(id).recv(&mut data), 4);
+    assert_eq!(&data[..4], b"kept");
+    server.release(id);
+    assert!(server.machine.is_empty(), "linger and quarantine were over long ago");
+}
+
+#[test]
+fn releasing_a_live_connection_aborts_it_and_its_id_means_nothing_any_more() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.peer(id).send(b"lost").unwrap();
+    server.release(id);
+    assert!(server.machine.peer(id).is_none() && server.machine.peer_mut(id).is_none());
+    assert_eq!(server.machine.address(id), None);
+    assert_eq!(server.machine.poll_event(), None);
+    server.expect(1, FIN);
+    server.ignores(1, FINACK, Unrouted::Quarantined);
+    server.release(id);
+    server.expect_nothing();
+    server.elapse(3_000);
+    assert!(server.machine.is_empty());
+
+    // Before INFO 0 there is nothing to be told.
+    server.queues(2, CONNECT);
+    let id = server.accept(2);
+    server.release(id);
+    server.expect_nothing();
+    server.ignores(2, CONNECT, Unrouted::Quarantined);
+}
+
+#[test]
+fn peers_take_turns_to_send_and_to_tell() {
+    let mut server = server();
+    let ids = [1, 2, 3].map(|address| (address, server.connected(address)));
+    for (_, id) in ids {
+        server.peer(id).send(b"hello").unwrap();
+    }
+    for (address, _) in ids {
+        server.takes(address, info(1, b"x"));
+    }
+    let mut buf = [0; 64];
+    let mut order = Vec::new();
+    while let Some((address, _)) = server.machine.poll_transmit(server.now, &mut buf).unwrap() {
+        order.push(address);
+    }
+    assert_eq!(order.len(), 6, "an ACK and an INFO each");
+    assert_eq!(order[..3], order[3..], "{order:?}");
+    assert!([1, 2, 3].iter().all(|address| order[..3].contains(address)), "{order:?}");
+
+    for (address, _) in ids {
+        server.takes(address, FIN);
+    }
+    let told: Vec<_> = core::iter::from_fn(|| server.machine.poll_event()).map(|(id, _)| id).collect();
+    assert_eq!(told.len(), 6, "Readable and PeerClosed each");
+    assert_eq!(told[..3], told[3..], "{told:?}");
+}
+
+#[test]
+fn a_buffer_too_small_is_told_and_the_datagram_waits() {
+    let mut server = server();
+    server.queues(1, CONNECT);
+    server.accept(1);
+    let refused = server.machine.poll_transmit(server.now, &mut [0; 4]);
+    assert_eq!(refused, Err(BufferTooSmall { needed: 5 }));
+    server.expect(1, CONNACK);
+}
+
+#[test]
+fn the_next_deadline_is_that_of_whoever_is_first() {
+    let mut server = server();
+    let quiet = server.connected(1);
+    assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(60)));
+    server.queues(2, CONNECT);
+    assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(10)));
+    let id = server.accept(2);
+    assert_eq!(server.machine.poll_timeout(), Some(server.now));
+    server.expect(2, CONNACK);
+    let due = server.machine.poll_timeout().unwrap().saturating_since(server.now).as_millis();
+    assert!((1_000..=1_063).contains(&due), "{due}");
+    server.release(id);
+    assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(3)));
+    server.elapse(3_000);
+    server.peer(quiet).send(b"x").unwrap();
+    assert_eq!(server.machine.poll_timeout().unwrap().max(server.now), server.now);
+    server.expect(1, info(0, b"x"));
+}

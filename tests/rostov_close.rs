@@ -1,0 +1,317 @@
+//! How a connection with the public implementation closes, rule by rule: its server dies for everybody when anything but
+//! CONNECT comes from somebody that it has forgotten, so nothing may be sent to it once it has finished.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod common;
+#[path = "common/rostov.rs"]
+mod rostov;
+
+use common::*;
+use rdt_proto::Duration;
+use rdt_proto::connection::{Config, Event, Ignored, Reason};
+use rostov::*;
+
+// Both methods.
+
+#[test]
+fn a_fin_is_sent_five_times_one_second_apart_and_then_counts_as_answered() {
+    for mut trace in closing(selective_repeat()) {
+        for _ in 0..4 {
+            trace.sleep(1_000, 1_000);
+            trace.expect(FIN);
+        }
+        trace.sleep(1_000, 1_000);
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+    for mut trace in closing(stop_and_wait()) {
+        for _ in 0..4 {
+            trace.sleep(1_000, 1_000);
+            trace.expect(FIN);
+        }
+        trace.sleep(1_000, 1_000);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), None, "the other direction has not ended");
+        trace.elapse(20_000);
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn the_end_lingers_for_five_seconds_after_the_last_fin() {
+    for config in [selective_repeat(), stop_and_wait()] {
+        for linger in [Duration::ZERO, Duration::from_secs(2)] {
+            let mut trace = Trace::established_server(Config { linger, ..config });
+            trace.machine.close();
+            trace.peer_sends(FIN);
+            while trace.machine.poll_transmit(trace.now, &mut [0; 99]).unwrap().is_some() {}
+            if trace.machine.ended().is_none() {
+                trace.peer_sends(FINACK);
+            }
+            assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+            for _ in 0..3 {
+                trace.elapse(4_999);
+                assert!(!trace.machine.is_drained());
+                trace.peer_sends(FIN);
+                trace.expect(FINACK);
+            }
+            trace.sleep(5_000, 5_000);
+            assert!(trace.machine.is_drained());
+            trace.ignores(FIN, Ignored::Closed);
+            trace.expect_nothing();
+        }
+    }
+}
+
+#[test]
+fn abort_sends_no_further_fin_where_one_has_left() {
+    for config in [selective_repeat(), stop_and_wait()] {
+        for mut trace in closing(config) {
+            trace.elapse(900);
+            trace.machine.abort();
+            trace.expect_event(Event::Closed(Reason::Aborted));
+            is_silent_for_ever(&mut trace);
+        }
+        for mut trace in established(config) {
+            trace.machine.abort();
+            trace.expect(FIN);
+            is_silent_for_ever(&mut trace);
+        }
+    }
+}
+
+#[test]
+fn a_finack_before_our_fin_has_left_is_a_stray() {
+    for config in [selective_repeat(), stop_and_wait()] {
+        for mut trace in established(config) {
+            trace.ignores(FINACK, Ignored::Stage);
+            trace.machine.close();
+            trace.ignores(FINACK, Ignored::Stage);
+            trace.expect(FIN);
+            trace.expect_nothing();
+        }
+    }
+}
+
+#[test]
+fn a_fin_before_the_handshake_is_done_is_not_answered() {
+    for config in [selective_repeat(), stop_and_wait()] {
+        let mut client = Trace::client(config);
+        client.expect(CONNECT);
+        client.ignores(FIN, Ignored::Stage);
+        client.expect_nothing();
+        client.machine.abort();
+        is_silent_for_ever(&mut client);
+        let mut server = Trace::server(config);
+        server.expect(CONNACK);
+        server.ignores(FIN, Ignored::Stage);
+        server.expect_nothing();
+        server.machine.abort();
+        is_silent_for_ever(&mut server);
+    }
+}
+
+#[test]
+fn a_peer_that_was_given_up_is_sent_nothing() {
+    for config in [selective_repeat(), stop_and_wait()] {
+        for mut trace in established(config) {
+            assert_eq!(trace.machine.send(b"x"), Ok(1));
+            let mut sent = 0;
+            while trace.machine.ended().is_none() {
+                while trace.machine.poll_transmit(trace.now, &mut [0; 99]).unwrap().is_some() {
+                    sent += 1;
+                }
+                trace.now = trace.machine.poll_timeout().unwrap();
+                trace.machine.handle_timeout(trace.now);
+            }
+            assert!(sent > 3, "repeated {sent} times");
+            assert_eq!(trace.machine.ended(), Some(Reason::TimedOut));
+            is_silent_for_ever(&mut trace);
+        }
+    }
+}
+
+// Selective repeat.
+
+#[test]
+fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
+    for mut trace in established(selective_repeat()) {
+        // All that could be sent is: an ACK, an INFO, a FIN.
+        trace.peer_sends(info(trace.next_of_peer(), b"data"));
+        assert_eq!(trace.machine.send(b"unsent"), Ok(6));
+        trace.machine.close();
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::PeerLeft));
+        assert_eq!(trace.read(), b"data");
+        for _ in 0..3 {
+            trace.elapse(1_500);
+            trace.peer_sends(FIN);
+            trace.expect(FINACK);
+            trace.expect_nothing();
+        }
+        trace.ignores(info(2, b"late"), Ignored::Closed);
+        trace.elapse(5_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_the_peers_fin_stops_the_repetition_of_ours_and_of_what_is_in_flight() {
+    for mut trace in closing(selective_repeat()) {
+        trace.elapse(300);
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.elapse(4_000);
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.elapse(2_000);
+        is_silent_for_ever(&mut trace);
+    }
+    for mut trace in closing(selective_repeat()) {
+        // The timer of our FIN has expired already.
+        trace.now = trace.machine.poll_timeout().unwrap();
+        trace.machine.handle_timeout(trace.now);
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+    for mut trace in established(selective_repeat()) {
+        assert_eq!(trace.machine.send(b"x"), Ok(1));
+        let number = trace.next_of_ours();
+        trace.expect(info(number, b"x"));
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.elapse(6_000);
+        assert_eq!(trace.machine.ended(), Some(Reason::PeerLeft));
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_our_fin_answered_and_none_has_come_one_unasked_finack() {
+    for mut trace in closing(selective_repeat()) {
+        trace.elapse(40);
+        trace.peer_sends(FINACK);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert!(!trace.machine.is_drained(), "it lingers");
+        trace.ignores(FIN, Ignored::Closed);
+        trace.expect_nothing();
+        trace.sleep(4_900, 5_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_once_a_finack_has_come_no_fin_is_answered() {
+    // Its FIN, our FINACK, its FINACK: it has finished. A late FIN was overtaken.
+    for mut trace in established(selective_repeat()) {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        trace.ignores(FIN, Ignored::Closed);
+        trace.expect_nothing();
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_a_repeated_fin_that_waits_for_its_answer_is_forgotten_when_the_finack_comes() {
+    // The first FINACK was on its way when the peer repeated its FIN; it arrived, and the peer has finished.
+    for mut trace in established(selective_repeat()) {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.elapse(1_500);
+        trace.peer_sends(FIN);
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_a_repeated_fin_is_forgotten_even_if_its_answer_has_outwaited_the_linger() {
+    // Nothing left for a while: the driver was busy, or the socket was full.
+    for mut trace in established(selective_repeat()) {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.peer_sends(FIN);
+        trace.now = trace.now + Duration::from_secs(6);
+        trace.machine.handle_timeout(trace.now);
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_crossing_fins_the_finack_of_the_peer_does_not_take_back_ours() {
+    // As recorded in an upload: the peer's FIN and FINACK arrive together. It still waits for our FINACK.
+    for mut trace in closing(selective_repeat()) {
+        trace.peer_sends(FIN);
+        trace.peer_sends(FINACK);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_crossing_fins_where_the_finack_overtakes_the_fin() {
+    for mut trace in closing(selective_repeat()) {
+        trace.peer_sends(FINACK);
+        trace.ignores(FIN, Ignored::Closed);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_what_comes_after_the_fifth_fin_is_still_answered_once() {
+    let given_up = || {
+        closing(selective_repeat()).map(|mut trace| {
+            for _ in 0..4 {
+                trace.sleep(1_000, 1_000);
+                trace.expect(FIN);
+            }
+            trace.sleep(1_000, 1_000);
+            trace.elapse(500);
+            trace
+        })
+    };
+    for mut trace in given_up() {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.peer_sends(FINACK);
+        is_silent_for_ever(&mut trace);
+    }
+    for mut trace in given_up() {
+        trace.peer_sends(FINACK);
+        trace.expect(FINACK);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn sr_abort_takes_its_fin_back_when_the_peers_comes_first() {
+    for mut trace in established(selective_repeat()) {
+        trace.machine.abort();
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}

@@ -1,0 +1,89 @@
+//! How a connection with the public implementation closes when that runs with stop-and-wait: a FIN each way, each answered
+//! by one FINACK. It takes an unasked FINACK for the answer to its own FIN.
+
+mod common;
+#[path = "common/rostov.rs"]
+mod rostov;
+
+use common::*;
+use rdt_proto::connection::{Event, Ignored, Reason};
+use rostov::*;
+
+#[test]
+fn a_fin_each_way_each_answered_by_one_finack() {
+    // The peer first.
+    for mut trace in established(stop_and_wait()) {
+        trace.peer_sends(FIN);
+        trace.expect_event(Event::PeerClosed);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        let number = trace.next_of_ours();
+        assert_eq!(trace.machine.send(b"more"), Ok(4), "our direction is open still");
+        trace.expect(info(number, b"more"));
+        trace.peer_sends(ack(number));
+        trace.machine.close();
+        trace.expect(FIN);
+        trace.expect_nothing();
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+    // This side first.
+    for mut trace in closing(stop_and_wait()) {
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), None);
+        let number = trace.next_of_peer();
+        trace.peer_sends(info(number, b"more"));
+        trace.expect(ack(number));
+        trace.elapse(10_000);
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn crossing_fins_are_two_closes() {
+    for mut trace in closing(stop_and_wait()) {
+        trace.peer_sends(FIN);
+        trace.expect(FINACK);
+        trace.expect_nothing();
+        trace.sleep(1_000, 1_000);
+        trace.expect(FIN);
+        trace.peer_sends(FINACK);
+        trace.expect_nothing();
+        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        trace.ignores(FINACK, Ignored::Closed);
+        trace.expect_nothing();
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}
+
+#[test]
+fn a_fin_that_is_repeated_every_two_seconds_is_answered_each_time() {
+    for mut trace in established(stop_and_wait()) {
+        for _ in 0..20 {
+            trace.peer_sends(FIN);
+            trace.expect(FINACK);
+            trace.elapse(2_000);
+        }
+        trace.machine.close();
+        trace.expect(FIN);
+        trace.peer_sends(FINACK);
+        for _ in 0..20 {
+            trace.elapse(2_000);
+            trace.peer_sends(FIN);
+            trace.expect(FINACK);
+            trace.expect_nothing();
+        }
+        trace.elapse(6_000);
+        is_silent_for_ever(&mut trace);
+    }
+}

@@ -1,0 +1,326 @@
+//! The habits of the public implementation while a connection with it opens and runs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod common;
+#[path = "common/rostov.rs"]
+mod rostov;
+
+use common::*;
+use rdt_proto::Duration;
+use rdt_proto::connection::{Config, Handled, Ignored, Reason};
+use rdt_proto::wire::{Framing, Packet};
+use rostov::*;
+
+const BOTH: [fn() -> Config; 2] = [selective_repeat, stop_and_wait];
+
+#[test]
+fn info_0_is_empty_whatever_was_written_before_connack() {
+    for config in BOTH {
+        let mut client = Trace::client(config());
+        client.machine.send_segment(b"header").unwrap();
+        client.expect(CONNECT);
+        assert_eq!(client.machine.send(b"content"), Ok(7));
+        client.expect_nothing();
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+        client.expect_nothing();
+        client.peer_sends(ack(0));
+        client.expect(info(1, b"header"));
+        client.peer_sends(ack(1));
+        client.expect(info(2, b"content"));
+    }
+}
+
+#[test]
+fn info_0_is_empty_even_if_the_application_closes_before_connack() {
+    for config in BOTH {
+        let mut client = Trace::client(config());
+        assert_eq!(client.machine.send(b"x"), Ok(1));
+        client.machine.close();
+        client.expect(CONNECT);
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+        client.peer_sends(ack(0));
+        client.expect(info(1, b"x"));
+        client.peer_sends(ack(1));
+        client.expect(FIN);
+    }
+}
+
+#[test]
+fn connect_and_connack_are_seven_bytes_each_time() {
+    for config in BOTH {
+        for (mut trace, bytes) in [(Trace::client(config()), b"ROSTOV0"), (Trace::server(config()), b"ROSTOV1")] {
+            for _ in 0..3 {
+                let mut buf = [0; 100];
+                let transmit = trace.machine.poll_transmit(trace.now, &mut buf).unwrap().unwrap();
+                assert_eq!(&buf[..transmit.len], bytes);
+                trace.sleep(1_000, 3_000);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_connack_with_bytes_behind_it_is_no_packet() {
+    let mut client = Trace::client(selective_repeat());
+    client.expect(CONNECT);
+    let handled = client.machine.handle_datagram(client.now, b"ROSTOV1\x03\x04\0\0\0\x01");
+    assert!(matches!(handled, Handled::Ignored(_)));
+    assert!(!client.machine.is_established());
+}
+
+#[test]
+fn connect_is_never_sent_after_connack() {
+    for config in BOTH {
+        let mut client = Trace::client(config());
+        client.expect(CONNECT);
+        // Its timer has expired, but the repetition has not left.
+        client.now = client.machine.poll_timeout().unwrap();
+        client.machine.handle_timeout(client.now);
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+        client.ignores(CONNACK, Ignored::Stage);
+        // INFO 0 is what is repeated now, with nothing else between.
+        for (from, to) in [(1_000, 1_063), (2_000, 2_125), (4_000, 4_250)] {
+            client.sleep(from, to);
+            client.expect(info(0, b""));
+            client.ignores(CONNACK, Ignored::Stage);
+        }
+        client.peer_sends(ack(0));
+        client.elapse(59_000);
+    }
+}
+
+#[test]
+fn a_connack_before_connect_has_left_is_a_stray() {
+    // An INFO would reach a server that does not know us.
+    for config in BOTH {
+        let mut client = Trace::client(config());
+        client.ignores(CONNACK, Ignored::Stage);
+        client.expect(CONNECT);
+        client.expect_nothing();
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+    }
+}
+
+#[test]
+fn connack_is_repeated_when_nothing_comes() {
+    for config in BOTH {
+        let mut server = Trace::server(config());
+        server.expect(CONNACK);
+        server.sleep(1_000, 1_063);
+        server.expect(CONNACK);
+        server.sleep(2_000, 2_125);
+        server.expect(CONNACK);
+        server.peer_sends(info(0, b""));
+        server.expect(ack(0));
+        server.elapse(59_000);
+    }
+}
+
+#[test]
+fn a_repeated_connect_is_answered_until_info_0() {
+    for config in BOTH {
+        let mut server = Trace::server(config());
+        server.expect(CONNACK);
+        for _ in 0..3 {
+            server.elapse(300);
+            server.peer_sends(CONNECT);
+            server.expect(CONNACK);
+            server.expect_nothing();
+        }
+        // An answer that has not left is not sent after INFO 0.
+        server.peer_sends(CONNECT);
+        server.peer_sends(info(0, b""));
+        server.expect(ack(0));
+        server.expect_nothing();
+        server.ignores(CONNECT, Ignored::LateConnect);
+        server.expect_nothing();
+    }
+}
+
+#[test]
+fn one_info_in_flight_however_much_is_written() {
+    for config in BOTH {
+        let mut client = Trace::established_client(config());
+        for body in [b"a", b"b", b"c"] {
+            client.machine.send_segment(body).unwrap();
+        }
+        for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c")] {
+            client.expect(info(number, body));
+            client.expect_nothing();
+            client.ignores(ack(number + 1), Ignored::NeverSent);
+            client.ignores(ack(number - 1), Ignored::OldAck);
+            client.expect_nothing();
+            client.peer_sends(ack(number));
+        }
+        client.expect_nothing();
+    }
+}
+
+#[test]
+fn bodies_of_up_to_a_whole_datagram_are_received() {
+    for config in BOTH {
+        for segment in [62_000, 65_494] {
+            let mut server = Trace::server_with(config(), storage(4, segment));
+            server.expect(CONNACK);
+            server.peer_sends(info(0, b""));
+            server.expect(ack(0));
+            for number in 1..=4 {
+                server.peer_sends(info(number, &vec![0xA5; segment.into()]));
+                server.expect(ack(number));
+            }
+            server.ignores(info(5, b"x"), Ignored::NoRoom);
+            assert_eq!(server.read(), vec![0xA5; 4 * usize::from(segment)]);
+            server.peer_sends(info(5, b"x"));
+            server.expect(ack(5));
+        }
+    }
+    assert_eq!(Framing::ROSTOV.max_body_len(), 65_494);
+}
+
+#[test]
+fn a_body_larger_than_the_slots_is_not_acknowledged() {
+    let mut server = Trace::established_server(selective_repeat());
+    server.ignores(info(1, &[0; SEGMENT as usize + 1]), Ignored::BodyTooLarge);
+    server.expect_nothing();
+    server.peer_sends(info(1, &[0; SEGMENT as usize]));
+    server.expect(ack(1));
+}
+
+/// INFO packets each way in the tests of wrapping numbers: more than there are numbers of 16 bits.
+const MANY: u32 = (1 << 16) + 3;
+
+#[test]
+fn stop_and_wait_numbers_wrap_from_65535_to_0_in_both_directions() {
+    let mut server = Trace::established_server(stop_and_wait());
+    let mut pipe = Pipe::default();
+    for count in 1..MANY {
+        // The peer's INFO: its own count goes over 16 bits as well.
+        let theirs = count & 0xFFFF;
+        pipe.gives(&mut server, &Packet16::Info(theirs).bytes());
+        pipe.expects(&mut server, &Packet16::Ack(theirs).bytes());
+        assert_eq!(server.machine.recv(&mut [0; 9]), 1);
+        // Ours, from 0 on.
+        let ours = (count - 1) & 0xFFFF;
+        assert_eq!(server.machine.send(b"x"), Ok(1));
+        pipe.expects(&mut server, &Packet16::Info(ours).bytes());
+        pipe.gives(&mut server, &Packet16::Ack(ours).bytes());
+    }
+    assert!(server.machine.is_all_acknowledged());
+    // After the wrap, a repetition from before it is told from a new one.
+    server.peer_sends(info(0xFFFF, b"x"));
+    server.expect(ack(0xFFFF));
+    assert_eq!(server.read(), b"");
+    server.ignores(ack(0xFFFF), Ignored::OldAck);
+    server.ignores(ack(0x1_0000), Ignored::NeverSent);
+    server.ignores(info(0x1_0003, b"x"), Ignored::BeyondWindow);
+    server.peer_sends(info(3, b"x"));
+    server.expect(ack(3));
+    assert_eq!(server.read(), b"x");
+}
+
+#[test]
+fn selective_repeat_numbers_do_not_wrap_at_16_bits() {
+    let mut server = Trace::established_server(selective_repeat());
+    let mut pipe = Pipe::default();
+    for number in 1..MANY {
+        pipe.gives(&mut server, &Packet16::Info(number).bytes());
+        pipe.expects(&mut server, &Packet16::Ack(number).bytes());
+        assert_eq!(server.machine.recv(&mut [0; 9]), 1);
+    }
+}
+
+#[test]
+fn an_ack_that_is_five_seconds_late_ends_nothing() {
+    for config in BOTH {
+        let mut client = Trace::established_client(config());
+        for number in 1..=40 {
+            client.machine.send_segment(b"x").unwrap();
+            client.expect(info(number, b"x"));
+            // Nothing but this INFO again, meanwhile.
+            let repeated = repetitions(&mut client, 5_000, || info(number, b"x"));
+            assert!((1..=10).contains(&repeated), "repeated {repeated} times");
+            client.peer_sends(ack(number));
+            for _ in 0..repeated {
+                client.ignores(ack(number), Ignored::OldAck);
+            }
+            client.expect_nothing();
+        }
+        client.machine.close();
+        client.expect(FIN);
+        assert_eq!(repetitions(&mut client, 4_900, || FIN), 4);
+        client.peer_sends(FINACK);
+        assert_ne!(client.machine.ended(), Some(Reason::TimedOut));
+    }
+}
+
+#[test]
+fn an_info_0_that_is_acknowledged_five_seconds_late_ends_nothing() {
+    for config in BOTH {
+        let mut client = Trace::client(config());
+        client.expect(CONNECT);
+        assert_eq!(repetitions(&mut client, 5_000, || CONNECT), 2);
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+        assert_eq!(repetitions(&mut client, 5_000, || info(0, b"")), 2);
+        client.peer_sends(ack(0));
+        client.ignores(CONNACK, Ignored::Stage);
+        client.expect_nothing();
+        assert!(client.machine.is_established());
+    }
+}
+
+/// The peer is silent for so long: how often the machine sends this packet meanwhile. It must send nothing else.
+#[track_caller]
+fn repetitions<'a>(trace: &mut Trace, millis: u64, packet: impl Fn() -> Packet<'a>) -> usize {
+    let end = trace.now + Duration::from_millis(millis);
+    let mut count = 0;
+    while let Some(due) = trace.machine.poll_timeout().filter(|&due| due <= end) {
+        trace.now = due;
+        trace.machine.handle_timeout(due);
+        trace.expect(packet());
+        trace.expect_nothing();
+        count += 1;
+    }
+    trace.now = end;
+    count
+}
+
+/// Packets as the public implementation writes them.
+enum Packet16 {
+    /// With the body `x`.
+    Info(u32),
+    Ack(u32),
+}
+
+impl Packet16 {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Info(number) => [b"ROSTOV2\0\x01", &number.to_be_bytes()[..], b"x"].concat(),
+            Self::Ack(number) => [b"ROSTOV3", &number.to_be_bytes()[..]].concat(),
+        }
+    }
+}
+
+/// Datagrams without the large buffers of a trace, for many of them.
+#[derive(Default)]
+struct Pipe {
+    buf: [u8; 32],
+}
+
+impl Pipe {
+    #[track_caller]
+    fn gives(&mut self, trace: &mut Trace, datagram: &[u8]) {
+        let handled = trace.machine.handle_datagram(trace.now, datagram);
+        assert_eq!(handled, Handled::Accepted, "{datagram:?}");
+    }
+
+    #[track_caller]
+    fn expects(&mut self, trace: &mut Trace, datagram: &[u8]) {
+        let transmit = trace.machine.poll_transmit(trace.now, &mut self.buf).unwrap().unwrap();
+        assert_eq!(&self.buf[..transmit.len], datagram);
+    }
+}

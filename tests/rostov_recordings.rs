@@ -1,0 +1,261 @@
+//! The recorded sessions of the public implementation (`tests/vectors`), with ours in the place of one side.
+//!
+//! The other side's datagrams are fed in the recorded order. What ours sends must be the recorded bytes at the recorded
+//! place, with nothing more between them, but for this:
+//!
+//! - *One INFO in flight.* Where the recorded side sent an INFO while an earlier one waited for its ACK, ours sends it right
+//!   after that ACK was fed. Nothing else may leave meanwhile.
+//! - *After the peer's FIN* (selective repeat) ours sends no FIN of its own: it answers the peer's, and that is all. In the
+//!   recorded upload both sides sent one.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod common;
+
+use common::*;
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Method, Reason, Role};
+use rdt_proto::wire::{Framing, Packet};
+use rdt_proto::{Duration, Seq};
+use std::collections::VecDeque;
+
+const FILE: &[u8] = b"hello over lossy datagrams\n";
+
+/// What one side's application writes: headers go as one INFO each, then the content.
+#[derive(Clone, Copy)]
+struct Script {
+    header: &'static [u8],
+    content: &'static [u8],
+}
+
+struct Session {
+    recording: &'static str,
+    method: Method,
+    client: Script,
+    server: Script,
+    /// The client closes once it has the answer. (Otherwise the server closes once it has given it.)
+    client_closes: bool,
+}
+
+const SR_UPLOAD: Session = Session {
+    recording: include_str!("vectors/note_sr_upload.txt"),
+    method: Method::SelectiveRepeat,
+    client: Script { header: b"\x00\x1b\0\0\0\0\0\0\0\x09\0hello.txt", content: FILE },
+    server: Script { header: b"\x03", content: b"" },
+    client_closes: true,
+};
+const SR_DOWNLOAD: Session = Session {
+    recording: include_str!("vectors/note_sr_download.txt"),
+    method: Method::SelectiveRepeat,
+    client: Script { header: b"\x01\x09\0hello.txt", content: b"" },
+    server: Script { header: b"\x02\x1b\0\0\0\0\0\0\0", content: FILE },
+    client_closes: false,
+};
+const SR_MISSING_FILE: Session = Session {
+    recording: include_str!("vectors/note_sr_missing_file.txt"),
+    method: Method::SelectiveRepeat,
+    client: Script { header: b"\x01\x0b\0nothere.txt", content: b"" },
+    server: Script { header: b"\x04\x01", content: b"" },
+    client_closes: false,
+};
+const SAW_DOWNLOAD: Session = Session {
+    recording: include_str!("vectors/note_saw_download.txt"),
+    method: Method::StopAndWait,
+    client: Script { header: b"\x01\x09\0hello.txt", content: b"" },
+    server: Script { header: b"\x02\x1b\0\0\0\0\0\0\0", content: FILE },
+    client_closes: false,
+};
+
+#[test]
+fn upload_our_server() {
+    let mut replay = Replay::new(SR_UPLOAD, Role::Server);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn upload_our_client() {
+    let mut replay = Replay::new(SR_UPLOAD, Role::Client);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn download_our_server() {
+    let mut replay = Replay::new(SR_DOWNLOAD, Role::Server);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn download_our_client() {
+    let mut replay = Replay::new(SR_DOWNLOAD, Role::Client);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn missing_file_our_server() {
+    let mut replay = Replay::new(SR_MISSING_FILE, Role::Server);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn missing_file_our_client() {
+    let mut replay = Replay::new(SR_MISSING_FILE, Role::Client);
+    replay.run();
+    replay.finishes();
+}
+
+#[test]
+fn stop_and_wait_download_our_server() {
+    let mut replay = Replay::new(SAW_DOWNLOAD, Role::Server);
+    replay.run();
+    // The recording ends here. A FIN each way:
+    replay.trace.elapse(2_000);
+    replay.trace.peer_sends(FIN);
+    replay.trace.expect(FINACK);
+    replay.finishes();
+}
+
+#[test]
+fn stop_and_wait_download_our_client() {
+    let mut replay = Replay::new(SAW_DOWNLOAD, Role::Client);
+    replay.run();
+    // The recording ends here. A FIN each way:
+    replay.trace.machine.close();
+    replay.trace.expect(FIN);
+    replay.trace.expect_nothing();
+    replay.trace.peer_sends(FINACK);
+    replay.finishes();
+}
+
+/// A recording in which the machine of the trace takes one side.
+struct Replay {
+    trace: Trace,
+    role: Role,
+    session: Session,
+    written: bool,
+    received: Vec<u8>,
+    /// Recorded INFO packets that wait for the ACK of an earlier one.
+    held_back: VecDeque<Vec<u8>>,
+    peer_closed: bool,
+}
+
+impl Replay {
+    fn new(session: Session, role: Role) -> Self {
+        let config = Config::rostov(session.method);
+        let trace = match role {
+            Role::Client => Trace::client(config),
+            Role::Server => Trace::server(config),
+        };
+        Self { trace, role, session, written: false, received: vec![], held_back: VecDeque::new(), peer_closed: false }
+    }
+
+    fn run(&mut self) {
+        let ours = if self.role == Role::Client { "C>S" } else { "S>C" };
+        let mut sent_last = false;
+        self.act();
+        for line in self.session.recording.lines() {
+            let (from, hex) = line.split_once(' ').unwrap();
+            let datagram = unhex(hex);
+            if from == ours {
+                self.sends(datagram, line);
+            } else {
+                if sent_last {
+                    // The recorded side had nothing more to send either.
+                    self.trace.expect_nothing();
+                }
+                self.receives(&datagram, line);
+            }
+            sent_last = from == ours;
+        }
+        assert!(self.held_back.is_empty(), "never sent: {:?}", self.held_back);
+        self.trace.expect_nothing();
+        let peer = if self.role == Role::Client { self.session.server } else { self.session.client };
+        assert_eq!(self.received, [peer.header, peer.content].concat());
+    }
+
+    /// The recorded side sent this.
+    fn sends(&mut self, datagram: Vec<u8>, line: &str) {
+        let peer = self.trace.machine.config().peer;
+        let no_fin = peer == Config::rostov(Method::SelectiveRepeat).peer && self.peer_closed;
+        if no_fin && packet(&datagram) == Packet::Fin {
+            return;
+        }
+        match self.poll() {
+            Some(sent) => assert_eq!(hex(&sent), hex(&datagram), "instead of {line}"),
+            None => {
+                let Packet::Info { number, .. } = packet(&datagram) else { panic!("not sent: {line}") };
+                assert!(number != Seq::ZERO && !self.trace.machine.is_all_acknowledged(), "not sent: {line}");
+                self.held_back.push_back(datagram);
+            }
+        }
+    }
+
+    /// The other side sent this.
+    fn receives(&mut self, datagram: &[u8], line: &str) {
+        self.trace.elapse_quietly(1);
+        let handled = self.trace.machine.handle_datagram(self.trace.now, datagram);
+        assert!(matches!(handled, Handled::Accepted | Handled::Ignored(Ignored::Closed)), "{handled:?}: {line}");
+        self.peer_closed |= packet(datagram) == Packet::Fin;
+        self.act();
+        while let Some(expected) = self.held_back.front() {
+            let mut buf = vec![0; 2_000];
+            let Some(transmit) = self.trace.machine.poll_transmit(self.trace.now, &mut buf).unwrap() else { break };
+            assert_eq!(hex(&buf[..transmit.len]), hex(expected), "held back");
+            self.held_back.pop_front();
+        }
+    }
+
+    fn poll(&mut self) -> Option<Vec<u8>> {
+        let mut buf = vec![0; 2_000];
+        let transmit = self.trace.machine.poll_transmit(self.trace.now, &mut buf).unwrap()?;
+        buf.truncate(transmit.len);
+        Some(buf)
+    }
+
+    /// The application: the client writes its request at once, the server its answer to a whole request.
+    fn act(&mut self) {
+        self.received.extend(self.trace.read());
+        let Session { client, server, client_closes, .. } = self.session;
+        let (mine, theirs) = if self.role == Role::Client { (client, server) } else { (server, client) };
+        let has_all = self.received.len() == theirs.header.len() + theirs.content.len();
+        if !self.written && (self.role == Role::Client || has_all) {
+            self.trace.machine.send_segment(mine.header).unwrap();
+            assert_eq!(self.trace.machine.send(mine.content), Ok(mine.content.len()));
+            self.written = true;
+        }
+        if has_all && (client_closes || self.role == Role::Server) {
+            self.trace.machine.close();
+        }
+    }
+
+    /// It has ended well, and nothing more is sent.
+    fn finishes(&mut self) {
+        assert_eq!(self.trace.machine.ended(), Some(Reason::Finished));
+        while let Some(event) = self.trace.machine.poll_event() {
+            assert!(!matches!(event, Event::Closed(reason) if reason != Reason::Finished), "{event:?}");
+        }
+        self.trace.elapse(120_000);
+        assert!(self.trace.machine.is_drained());
+    }
+}
+
+impl Trace {
+    /// A little time passes, in which no deadline lies.
+    fn elapse_quietly(&mut self, millis: u64) {
+        self.now = self.now + Duration::from_millis(millis);
+    }
+}
+
+fn packet(datagram: &[u8]) -> Packet<'_> {
+    Framing::ROSTOV.decode(datagram).unwrap()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
