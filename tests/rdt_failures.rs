@@ -139,7 +139,7 @@ fn a_source_that_may_not_be_read() {
     let place = Place::new();
     let file = place.client("a");
     std::fs::write(&file, "a").unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads everything.
     if File::open(&file).is_err() {
         place.put(&file, "127.0.0.1:1", &[]).expect_end(1, "permission denied");
