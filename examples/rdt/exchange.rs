@@ -4,7 +4,7 @@
 //! is written from there into the file. Files are read and written at once, so while the disk works nobody else is served; a
 //! server on slow disks would hand requests to a thread, and the answer to the session when it comes.
 
-use crate::files::{Folder, Source, Target, plain, storage_error};
+use crate::files::{Folder, Source, Target, plain};
 use crate::link::Link;
 use rdt_proto::Instant;
 use rdt_proto::connection::Reason;
@@ -91,7 +91,7 @@ impl<'d, S: Session> Exchange<'d, S> {
             Ok(answer) => answer,
             Err(error) => {
                 self.error = Some(plain(&error));
-                Answer::Failed(storage_error(&error))
+                Answer::Failed(StorageError::from(error.kind()))
             }
         };
         // It is what was asked for.

@@ -6,7 +6,6 @@
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use cap_tempfile::TempFile;
-use rdt_proto::ftp::StorageError;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -156,19 +155,6 @@ fn sync_folder(folder: &Dir) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Dir) -> io::Result<()> {
     Ok(())
-}
-
-/// What a session is told of an error. What it was exactly is for the user of this side only.
-pub(crate) fn storage_error(error: &io::Error) -> StorageError {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => StorageError::NoSuchFile,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StorageError::NotPermitted,
-        ErrorKind::AlreadyExists => StorageError::Exists,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageError::NoSpace,
-        ErrorKind::FileTooLarge => StorageError::TooLarge,
-        ErrorKind::InvalidFilename => StorageError::NameNotAllowed,
-        _ => StorageError::Failed,
-    }
 }
 
 /// An error without its number.

@@ -2,7 +2,7 @@
 
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Connection, Method, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
 pub(crate) type Send = SendSlots<Vec<u8>>;
 pub(crate) type Recv = RecvSlots<Vec<u8>>;
@@ -57,8 +57,8 @@ pub(crate) fn storage(config: &Config) -> Result<Storage<Send, Recv>, StoreError
     // The public implementation sends bodies as large as a datagram can be.
     let largest = if config.framing.is_base_only() { config.framing.max_body_len() } else { config.segment.into() };
     let largest = u16::try_from(largest).unwrap_or(u16::MAX);
-    let send = SendSlots::new(vec![0; SEND_SLOTS * slot_bytes(config.segment)], config.segment)?;
-    let recv = RecvSlots::new(vec![0; RECV_SLOTS * slot_bytes(largest)], largest)?;
+    let send = SendSlots::with_slots(SEND_SLOTS, config.segment)?;
+    let recv = RecvSlots::with_slots(RECV_SLOTS, largest)?;
     Ok(Storage::stop_and_wait(send, recv))
 }
 

@@ -113,6 +113,23 @@ pub enum StorageError {
     NotPermitted,
 }
 
+/// What the peer is told of an error of the operating system. What it was exactly is for the user of this side only.
+#[cfg(feature = "std")]
+impl From<std::io::ErrorKind> for StorageError {
+    fn from(kind: std::io::ErrorKind) -> Self {
+        use std::io::ErrorKind as Kind;
+        match kind {
+            Kind::NotFound | Kind::NotADirectory | Kind::IsADirectory => Self::NoSuchFile,
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::NotPermitted,
+            Kind::AlreadyExists => Self::Exists,
+            Kind::StorageFull | Kind::QuotaExceeded => Self::NoSpace,
+            Kind::FileTooLarge => Self::TooLarge,
+            Kind::InvalidFilename => Self::NameNotAllowed,
+            _ => Self::Failed,
+        }
+    }
+}
+
 impl From<StorageError> for ErrorCode {
     fn from(error: StorageError) -> Self {
         match error {

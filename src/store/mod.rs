@@ -9,8 +9,8 @@
 //!
 //! // Room for two bodies of up to 1,200 bytes, without an allocator.
 //! let send = SendSlots::new([0; 2 * slot_bytes(1_200)], 1_200)?;
-//! // Room for 64, in a vector.
-//! let receive = RecvSlots::new(vec![0; 64 * slot_bytes(1_200)], 1_200)?;
+//! // Room for 64, on the heap (feature `alloc`).
+//! let receive = RecvSlots::with_slots(64, 1_200)?;
 //! # Ok::<(), rdt_proto::store::StoreError>(())
 //! ```
 

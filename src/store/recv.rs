@@ -1,8 +1,12 @@
 //! What has arrived and is not yet read.
 
 use super::ring::Ring;
+#[cfg(feature = "alloc")]
+use super::slot_bytes;
 use super::{RecvStore, StoreError};
 use crate::Seq;
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
 
 /// A [`RecvStore`]: a ring of slots over lent memory. See [`slot_bytes`](super::slot_bytes) for how much that takes.
 ///
@@ -16,6 +20,18 @@ pub struct RecvSlots<M> {
     next: Seq,
     /// How much of the oldest unread body has been read.
     read: usize,
+}
+
+#[cfg(feature = "alloc")]
+impl RecvSlots<Vec<u8>> {
+    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    ///
+    /// # Errors
+    ///
+    /// If `slots` or `segment` is 0.
+    pub fn with_slots(slots: usize, segment: u16) -> Result<Self, StoreError> {
+        Self::new(vec![0; slots.saturating_mul(slot_bytes(segment))], segment)
+    }
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
@@ -76,11 +92,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::slot_bytes;
     use super::*;
 
-    fn slots(count: usize) -> RecvSlots<std::vec::Vec<u8>> {
-        RecvSlots::new(std::vec![0xEE; count * slot_bytes(4)], 4).unwrap()
+    fn slots(count: usize) -> RecvSlots<Vec<u8>> {
+        RecvSlots::with_slots(count, 4).unwrap()
     }
 
     #[test]

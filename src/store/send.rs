@@ -1,8 +1,12 @@
 //! What is written and not yet acknowledged.
 
 use super::ring::Ring;
+#[cfg(feature = "alloc")]
+use super::slot_bytes;
 use super::{SendStore, StoreError};
 use crate::Seq;
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
 
 /// A [`SendStore`]: a ring of slots over lent memory. See [`slot_bytes`](super::slot_bytes) for how much that takes.
 ///
@@ -14,6 +18,18 @@ pub struct SendSlots<M> {
     used: u32,
     /// The length of the newest body, if it may still grow.
     open: Option<u16>,
+}
+
+#[cfg(feature = "alloc")]
+impl SendSlots<Vec<u8>> {
+    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    ///
+    /// # Errors
+    ///
+    /// If `slots` or `segment` is 0.
+    pub fn with_slots(slots: usize, segment: u16) -> Result<Self, StoreError> {
+        Self::new(vec![0; slots.saturating_mul(slot_bytes(segment))], segment)
+    }
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
@@ -113,14 +129,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::slot_bytes;
     use super::*;
 
-    fn slots(count: usize) -> SendSlots<std::vec::Vec<u8>> {
-        SendSlots::new(std::vec![0xEE; count * slot_bytes(4)], 4).unwrap()
+    fn slots(count: usize) -> SendSlots<Vec<u8>> {
+        SendSlots::with_slots(count, 4).unwrap()
     }
 
-    fn write(store: &mut SendSlots<std::vec::Vec<u8>>, limit: usize, data: &[u8]) -> usize {
+    fn write(store: &mut SendSlots<Vec<u8>>, limit: usize, data: &[u8]) -> usize {
         let spare = store.spare(limit);
         let count = data.len().min(spare.len());
         spare[..count].copy_from_slice(&data[..count]);

@@ -6,7 +6,7 @@ pub mod server;
 pub mod states;
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, Ignored, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Options, Packet};
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -39,8 +39,8 @@ pub const fn ack(number: u32) -> Packet<'static> {
 
 /// Storage for stop-and-wait with this many slots in each direction.
 pub fn storage(slots: usize, segment: u16) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
-    let memory = || vec![0; slots * slot_bytes(segment)];
-    Storage::stop_and_wait(SendSlots::new(memory(), segment).unwrap(), RecvSlots::new(memory(), segment).unwrap())
+    let (send, recv) = (SendSlots::with_slots(slots, segment), RecvSlots::with_slots(slots, segment));
+    Storage::stop_and_wait(send.unwrap(), recv.unwrap())
 }
 
 /// One connection, and a peer that sends what the test says.

@@ -15,7 +15,7 @@ pub use exchange::Exchange;
 use rdt_proto::Instant;
 use rdt_proto::connection::{Config, Connection, Event, Handled, Storage};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::Packet;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -41,8 +41,8 @@ pub fn undamaged(frame: &[u8]) -> Option<&[u8]> {
 
 /// Storage for stop-and-wait with this many slots in each direction.
 pub fn storage(slots: usize, segment: u16) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
-    let memory = || vec![0; slots * slot_bytes(segment)];
-    Storage::stop_and_wait(SendSlots::new(memory(), segment).unwrap(), RecvSlots::new(memory(), segment).unwrap())
+    let (send, recv) = (SendSlots::with_slots(slots, segment), RecvSlots::with_slots(slots, segment));
+    Storage::stop_and_wait(send.unwrap(), recv.unwrap())
 }
 
 /// One end of the link, with its application.
