@@ -4,8 +4,15 @@
 //! a client and for a server with many peers:
 //!
 //! 1. send what [`Endpoint::poll_transmit`] has, until it has no more or the socket takes no more;
-//! 2. sleep until a datagram comes, until [`Endpoint::poll_timeout`] is due, or until somebody wakes us;
-//! 3. hand over what came, and the time.
+//! 2. if the socket was empty, sleep until a datagram comes, until [`Endpoint::poll_timeout`] is due (it may be already), or
+//!    until somebody wakes us;
+//! 3. look at the clock, then read a batch from the socket, whatever the poller said;
+//! 4. if the socket was empty, tell what is due the time of step 3.
+//!
+//! The order matters. A process can stand still at any point: a slow disk, SIGSTOP, a busy machine. Afterwards limits
+//! seem to be over although the peers have answered in time: their datagrams wait in the socket. So timers only ever see a
+//! time at which everything that had come until then was handed over, and a live peer is not taken for a dead one. The one
+//! exception is a flood, which must not hold the timers up: they run after [`TIMERS_AFTER`] batches even so.
 
 use crate::loss::Loss;
 use crate::stop::Stop;
@@ -48,6 +55,10 @@ const STOP: Token = Token(1);
 const BATCH: usize = 8;
 const RECV_BYTES: usize = 1 << 16;
 
+/// After so many batches timers run, even if the socket is still not empty: more than the kernel keeps for a socket unless
+/// it is told otherwise, so that what waited during a pause is read before.
+const TIMERS_AFTER: u32 = 64;
+
 /// How often to look at the clock while the socket takes nothing.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -71,8 +82,8 @@ pub(crate) struct Driver {
     send_buf: Vec<u8>,
     /// What stands in `send_buf` and the socket did not take yet.
     unsent: Option<(Address, Transmit)>,
-    /// The socket may have more to read. The poller tells only once, so we remember.
-    readable: bool,
+    /// The socket had nothing more to read. Only then may we sleep: the poller tells once what has come.
+    drained: bool,
     /// The latest failure of the network: nothing that ends a transfer, but it may explain why one ended.
     network_error: Option<io::Error>,
 }
@@ -95,7 +106,7 @@ impl Driver {
             recv_buf: vec![0; BATCH * RECV_BYTES],
             send_buf: vec![0; datagram_bytes],
             unsent: None,
-            readable: true,
+            drained: false,
             network_error: None,
         })
     }
@@ -120,27 +131,25 @@ impl Driver {
     /// Runs until the endpoint is finished.
     pub(crate) fn run(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let mut stops = 0;
+        let (mut stops, mut batches) = (0, 0);
         loop {
             self.transmit(endpoint)?;
             if endpoint.is_finished() && self.unsent.is_none() {
                 return Ok(());
             }
-            // Now that everything was sent, what is due is a matter of time alone.
-            let (due, now) = (endpoint.poll_timeout(), self.now());
-            if due.is_some_and(|due| due <= now) {
-                endpoint.handle_timeout(now);
-                if self.unsent.is_none() {
-                    continue;
+            self.sleep(endpoint.poll_timeout(), &mut events)?;
+            let now = self.now();
+            self.receive(now, endpoint)?;
+            batches += 1;
+            if self.drained || batches >= TIMERS_AFTER {
+                batches = 0;
+                if endpoint.poll_timeout().is_some_and(|due| due <= now) {
+                    endpoint.handle_timeout(now);
                 }
-            }
-            self.sleep(due, &mut events)?;
-            if self.readable {
-                self.receive(endpoint)?;
             }
             if self.stop.count() > stops {
                 stops = self.stop.count();
-                endpoint.handle_stop(self.now());
+                endpoint.handle_stop(now);
             }
         }
     }
@@ -182,35 +191,33 @@ impl Driver {
     /// Sleeps until there is something to do. The poller rounds up to what it can measure (epoll: 1 ms), so that nothing
     /// is too early and we do not spin.
     fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
-        let blocked = self.unsent.is_some();
-        let timeout = match (self.readable, blocked) {
-            (true, false) => return Ok(()),
-            (true, true) => Some(Duration::ZERO),
-            (false, true) => Some(BLOCKED_INTERVAL),
-            (false, false) => due.map(|due| due.saturating_since(self.now()).into()),
+        if !self.drained {
+            return Ok(());
+        }
+        let timeout = match self.unsent {
+            Some(_) => Some(BLOCKED_INTERVAL),
+            None => due.map(|due| due.saturating_since(self.now()).into()),
         };
         match self.poll.poll(events, timeout) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
-            Err(_) | Ok(()) => {}
+            // A signal, or a pause that is over: as good as any other reason to look at everything again.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            result => result?,
         }
-        for event in events.iter().filter(|event| event.token() == SOCKET) {
-            // An error is told by the next call on the socket.
-            self.readable |= event.is_readable() || event.is_error();
-            if event.is_writable() {
-                self.poll.registry().reregister(&mut self.socket, SOCKET, Interest::READABLE)?;
-            }
+        if events.iter().any(|event| event.token() == SOCKET && event.is_writable()) {
+            self.poll.registry().reregister(&mut self.socket, SOCKET, Interest::READABLE)?;
         }
         Ok(())
     }
 
-    /// One batch. Until the socket says that it is empty we come back before we sleep.
-    fn receive(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
+    /// One batch, at a time that is not later than the call that reads it: whatever the socket has not got by then has not
+    /// come yet.
+    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut buffers = self.recv_buf.chunks_exact_mut(RECV_BYTES);
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
         let received = self.socket.try_io(|| self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas));
-        let now = self.clock.now();
+        self.drained = false;
         match received {
             Ok(count) => {
                 for (meta, slice) in metas.iter().zip(&slices).take(count) {
@@ -220,7 +227,8 @@ impl Driver {
                     }
                 }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.drained = true,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if is_about_a_peer(&error) => self.network_error = Some(error),
             Err(error) => return Err(error),
         }
@@ -236,6 +244,5 @@ fn is_about_a_peer(error: &io::Error) -> bool {
             | ErrorKind::ConnectionReset
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
-            | ErrorKind::Interrupted
     )
 }
