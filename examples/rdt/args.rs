@@ -75,7 +75,7 @@ pub(crate) struct GetArgs {
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// Where to store it; without it, under its name in the current folder. A file that is there is replaced once all has
-    /// come
+    /// come, and keeps its permissions; a symbolic link to a file is replaced itself
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -134,6 +134,16 @@ pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     // Of several, one that a server listens on unless it is told otherwise.
     let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
     first.copied().ok_or_else(|| explain("it has no address".into()))
+}
+
+/// The address of somebody to talk to. "Any" is one to listen on only: what is sent there may reach this host, but the
+/// answers come from another address, and are nobody's.
+pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
+    let address = resolve(text)?;
+    if address.ip().to_canonical().is_unspecified() {
+        return Err(format!("cannot use the address {text}: it names no host; for this one, give 127.0.0.1 or ::1"));
+    }
+    Ok(address)
 }
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {

@@ -104,18 +104,22 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     if output.is_dir() {
         return Err(format!("{} is a directory: give --output FILE", output.display()));
     }
+    // Before anybody is asked; here a link is followed wherever it leads, /dev/stdout for one.
+    if output.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
+    }
     let file_name = output.file_name();
     let file_name =
         file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = open_folder(parent)?;
+    let folder = open_folder(parent).map_err(|why| format!("cannot write HERE: {why}"))?;
     let client = Client::download(ClientConfig::default(), args.name.as_name());
     request(&args.server, &args.common, Exchange::store_as(client, &folder, file_name.into()), stop)
 }
 
 /// The client's way: ask, tell the result.
 fn request(server: &str, common: &Common, exchange: Exchange<'_, Client>, stop: Stop) -> Result<ExitCode, String> {
-    let server = resolve(server)?;
+    let server = args::resolve_peer(server)?;
     let config = common.config();
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", plain(&error));
