@@ -2,9 +2,13 @@
 //!
 //! A file that is being received has no name, or (where the system cannot do that) a random one, until it is complete and on
 //! the disk. Then it takes its name in one step. Whatever happens before, even SIGKILL, the name shows what it showed before.
+//!
+//! Only files are replaced, and the new one has the permissions of the old one. A symbolic link to a file, or to nothing, is
+//! replaced itself, as by `mv`: what it leads to stays as it is, wherever that is. Pipes, sockets and devices are never
+//! replaced, nor are links to them.
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, Metadata};
 use cap_tempfile::TempFile;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -30,20 +34,47 @@ impl Folder {
 
     /// Begins a file that will have this name.
     pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target<'_>> {
-        match self.0.symlink_metadata(name) {
-            Ok(there) if !replace || there.is_dir() => return Err(ErrorKind::AlreadyExists.into()),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(_) | Err(_) => {}
+        let old = replaceable(&self.0, name, replace)?;
+        let file = TempFile::new(&self.0)?;
+        if let Some(old) = old {
+            keep_permissions(&old, &file)?;
         }
-        Ok(Target {
-            folder: &self.0,
-            file: TempFile::new(&self.0)?,
-            name: name.into(),
-            replace,
-            position: 0,
-            unsynced: 0,
-        })
+        Ok(Target { folder: &self.0, file, name: name.into(), replace, position: 0, unsynced: 0 })
     }
+}
+
+/// What has this name, if it is something that a file may replace.
+fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
+    let there = match folder.symlink_metadata(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        there => there?,
+    };
+    if !replace {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    // Where a link leads out of the folder, or nowhere, nobody looks.
+    let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
+    match there {
+        Some(other) if !other.is_file() => Err(not_a_file()),
+        file => Ok(file),
+    }
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "what has this name is not a regular file, and is not replaced")
+}
+
+/// What was private stays private. Special bits, such as set-user-ID, were meant for the old content.
+#[cfg(unix)]
+fn keep_permissions(old: &Metadata, new: &TempFile<'_>) -> io::Result<()> {
+    use cap_std::fs::{Permissions, PermissionsExt};
+    new.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))
+}
+
+/// All that there is elsewhere is "read-only", which nobody can replace.
+#[cfg(not(unix))]
+fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
+    Ok(())
 }
 
 /// A file that is read.
@@ -131,6 +162,8 @@ impl Target<'_> {
         let Self { folder, file, name, replace, .. } = self;
         file.as_file().sync_all()?;
         if replace {
+            // It may have come meanwhile.
+            replaceable(folder, &name, replace)?;
             file.replace(&name)?;
         } else {
             // Renaming would replace what has come meanwhile, a link does not.
