@@ -89,9 +89,9 @@ impl<'d> Call<'d> {
             return;
         }
         let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
-        self.progress.update(bytes, length);
+        self.progress.update(self.arrived(bytes), length);
         if let Some(outcome) = outcome {
-            self.progress.finish();
+            self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
             self.result = Some(CallResult { outcome, bytes, took });
             // The result is there. What follows is a matter between the machines.
@@ -104,6 +104,15 @@ impl<'d> Call<'d> {
             }
             self.leave_by(now + link::farewell(self.link.config()));
         }
+    }
+
+    /// How many of the bytes that are done have surely crossed the network: of an upload, those that the connection cannot
+    /// hold any more.
+    fn arrived(&self, done: u64) -> u64 {
+        if self.exchange.session.transfer() == Transfer::Download || self.link.is_all_acknowledged() {
+            return done;
+        }
+        done.saturating_sub(link::unacknowledged_limit(self.link.config()))
     }
 
     fn leave_by(&mut self, limit: Instant) {
@@ -137,8 +146,8 @@ impl<'d> Call<'d> {
                 format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
             }
             Some(Outcome::StorageFailed(error)) => {
-                let what = if upload { "cannot read" } else { "cannot store" };
-                format!("{what} \"{name}\" here: {}", words::storage(error, self.exchange.error()))
+                let what = if upload { "cannot read HERE" } else { "cannot write HERE" };
+                format!("{what}: \"{name}\": {}", words::storage(error, self.exchange.error()))
             }
             Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
             Some(Outcome::Sent | Outcome::NoRequest) => format!("\"{name}\" was not transferred"),

@@ -62,8 +62,17 @@ pub(crate) fn storage(config: &Config) -> Result<Storage<Send, Recv>, StoreError
     Ok(Storage::stop_and_wait(send, recv))
 }
 
-/// How long a client stays after the exchange, if the server does not let it go: its linger, and for the public
-/// implementation also the five times that a FIN is repeated.
+/// How many bytes a connection can have taken that were not acknowledged.
+pub(crate) fn unacknowledged_limit(config: &Config) -> u64 {
+    SEND_SLOTS as u64 * u64::from(config.segment)
+}
+
+/// How long a client stays at the most after its outcome. The file is there or not, nothing that still comes changes that: to
+/// stay is a courtesy to the peer, whose FIN is answered, so that it need not wait for its idle limit. Three seconds are the
+/// linger (1 s), and time for a FIN of our own and for repetitions. Whoever uses the program waits meanwhile, and a peer that
+/// is gone never lets it go: so it is bounded, whatever the idle limit is.
+///
+/// The public implementation needs more: its linger (5 s), and a FIN that is sent five times, a second apart.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
 }

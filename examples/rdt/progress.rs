@@ -1,4 +1,5 @@
-//! How far a transfer is: a bar on a terminal, else a line now and then.
+//! How far a transfer is: a bar on a terminal, else a line when content begins to arrive, one now and then, and one at the
+//! end. "100 %" is said only of what has come to a good end.
 
 use crate::words::complain;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -10,7 +11,7 @@ const LINE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) enum Progress {
     Quiet,
     Bar(ProgressBar),
-    Lines { title: String, last: Instant },
+    Lines { title: String, last: Option<Instant> },
 }
 
 impl Progress {
@@ -19,7 +20,7 @@ impl Progress {
             return Self::Quiet;
         }
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { title: title.into(), last: Instant::now() };
+            return Self::Lines { title: title.into(), last: None };
         }
         let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {binary_bytes_per_sec}, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -40,19 +41,25 @@ impl Progress {
                 bar.set_position(done);
             }
             Self::Lines { title, last } => {
-                if last.elapsed() >= LINE_INTERVAL {
-                    *last = Instant::now();
-                    let percent = u128::from(done) * 100 / u128::from(total.max(1));
-                    complain(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
+                let is_time = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
+                if (1..total).contains(&done) && is_time {
+                    *last = Some(Instant::now());
+                    tell_percent(title, u128::from(done) * 100 / u128::from(total), total);
                 }
             }
         }
     }
 
-    /// Leaves the terminal to the result.
-    pub(crate) fn finish(&mut self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
+    /// Leaves the terminal to the result. `total`: all of it arrived, if it did.
+    pub(crate) fn finish(&mut self, total: Option<u64>) {
+        match (self, total) {
+            (Self::Bar(bar), _) => bar.finish_and_clear(),
+            (Self::Lines { title, .. }, Some(total)) => tell_percent(title, 100, total),
+            (Self::Lines { .. }, None) | (Self::Quiet, _) => {}
         }
     }
+}
+
+fn tell_percent(title: &str, percent: u128, total: u64) {
+    complain(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
 }
