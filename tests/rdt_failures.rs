@@ -4,20 +4,11 @@
 
 mod rdt_support;
 
-use rdt_support::{Place, Running, Server, run};
+use rdt_support::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
-use std::path::Path;
 
-/// So large that it is on its way for a while at [`SLOW`].
-const LARGE: u64 = 30 << 20;
-/// Only the client loses, so that what a server says at the end arrives.
-const SLOW: [&str; 2] = ["--loss", "20"];
 /// Who is gone is missed soon.
 const IMPATIENT: [&str; 2] = ["--timeout", "1"];
-
-fn write_large(path: &Path) {
-    File::create(path).unwrap().set_len(LARGE).unwrap();
-}
 
 /// The server stores as if nothing had happened.
 fn expect_service(place: &Place, server: &Server) {
@@ -107,6 +98,18 @@ fn a_server_whose_disk_is_full_refuses_and_goes_on() {
 
 #[cfg(unix)]
 #[test]
+fn a_client_whose_disk_is_full_says_that_it_is_its_own() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    write_large(&place.server("a"));
+    place.get_with_full_disk("a", &server.address).expect_end(1, "cannot write HERE: \"a\": file too large");
+    server.running.expect("cancelled by the client");
+    assert!(Place::names(&place.client("")).is_empty());
+    expect_service(&place, &server);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_link_out_of_the_folder_is_not_followed() {
     let place = Place::new();
     let server = place.serve(&[]);
@@ -127,7 +130,9 @@ fn what_a_client_finds_wrong_by_itself() {
     place.put(&place.client("a"), "127.0.0.1:port", &[]).expect_end(1, "cannot use the address");
     run(&["get", "CON", nowhere]).expect_end(2, "reserved");
     run(&["get", "a", nowhere, "--output", "src"]).expect_end(1, "is a directory");
-    run(&["get", "a", nowhere, "--output", "no/such/folder"]).expect_end(1, "cannot use the folder");
+    run(&["get", "a", nowhere, "--output", "no/such/folder"]).expect_end(1, "cannot write HERE: cannot use the folder");
+    place.put(&place.client("a"), "0.0.0.0:6969", &[]).expect_end(1, "names no host");
+    run(&["get", "b", "[::]:6969"]).expect_end(1, "names no host");
     run(&["get", "a"]).expect_end(2, "Usage");
     run(&["put", "a", nowhere, "--loss", "101"]).expect_end(2, "0 to 100");
 }
@@ -152,7 +157,9 @@ fn nobody_answers() {
     std::fs::write(place.client("a"), "a").unwrap();
     let put = place.put(&place.client("a"), "127.0.0.1:1", &IMPATIENT);
     let get = place.get("a", "127.0.0.1:1", &IMPATIENT);
-    put.expect_end(1, "no answer from 127.0.0.1:1");
+    let (code, seen) = put.end();
+    assert!(code == 1 && seen.contains("no answer from 127.0.0.1:1"), "{code}: {seen}");
+    assert!(!seen.contains('%'), "nothing has arrived: {seen}");
     get.expect_end(1, "no answer from 127.0.0.1:1");
     assert_eq!(Place::names(&place.client("")), ["a"]);
 }

@@ -4,7 +4,7 @@
 
 mod rdt_support;
 
-use rdt_support::{Place, SEED, content, run};
+use rdt_support::{Place, SEED, SLOW, content, run, write_large};
 use std::thread;
 
 /// No packet of content, one, one that is full, many.
@@ -65,8 +65,8 @@ fn several_clients_are_served_at_once() {
     }
     // Content of the first is on its way while the others come and go.
     let slow = place.client("slow");
-    std::fs::write(&slow, content(30 << 20)).unwrap();
-    let mut slow = place.put(&slow, &server.address, &["--loss", "20"]);
+    write_large(&slow);
+    let mut slow = place.put(&slow, &server.address, &SLOW);
     slow.expect_progress();
     let clients = names.map(|name| place.put(&place.client(name), &server.address, &[]));
     for client in clients {
@@ -132,8 +132,11 @@ fn the_framing_of_the_public_implementation_carries_files_as_well() {
 #[test]
 fn the_demo_verifies_what_it_did() {
     let [generated, given] = [run(&["demo"]), run(&["demo", "--loss", "0", "Cargo.toml"])];
-    generated.expect_end(0, "verified");
-    given.expect_end(0, "verified");
+    for demo in [generated, given] {
+        let (code, seen) = demo.end();
+        assert!(code == 0 && seen.contains("verified"), "{code}: {seen}");
+        assert!(seen.contains("up: 100 % of") && seen.contains("down: 100 % of"), "{seen}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file includes it, and uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +18,17 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// takes no second.
 pub(crate) const SEED: &str = "1";
 
+/// Not much of what is large is written while a test runs. Only the client loses, so that what a server says at the end
+/// arrives.
+pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
+
+/// A file that is still on its way when a test is over, however fast the machine is. It is a hole and takes no space; where
+/// files have none it is as large as may be expected to fit.
+pub(crate) fn write_large(path: &Path) {
+    let length = if cfg!(unix) { 1 << 40 } else { 1 << 30 };
+    File::create(path).unwrap().set_len(length).unwrap();
+}
+
 /// Where cargo puts examples: beside the folder of this test.
 fn program() -> Command {
     let test = std::env::current_exe().unwrap();
@@ -24,6 +36,14 @@ fn program() -> Command {
     let path = path.with_extension(std::env::consts::EXE_EXTENSION);
     assert!(path.exists(), "{} is missing: run `cargo build --example rdt`", path.display());
     Command::new(path)
+}
+
+/// It cannot write files of more than 100 blocks, as if the disk were full.
+#[cfg(unix)]
+fn program_with_full_disk() -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(program().get_program());
+    shell
 }
 
 /// A program that runs, with what it prints, line by line.
@@ -67,7 +87,7 @@ impl Running {
         }
     }
 
-    /// Until content is on its way: a client that is no terminal says so each second.
+    /// Until content is on its way: a client without a terminal says so when the first of it has arrived, and it is not all.
     pub(crate) fn expect_progress(&mut self) {
         self.expect("% of");
     }
@@ -147,12 +167,9 @@ impl Place {
         self.serve_with(program(), options)
     }
 
-    /// A server that cannot write files of more than 100 blocks, as if the disk were full.
     #[cfg(unix)]
     pub(crate) fn serve_with_full_disk(&self) -> Server {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(program().get_program());
-        self.serve_with(shell, &[])
+        self.serve_with(program_with_full_disk(), &[])
     }
 
     fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
@@ -172,7 +189,15 @@ impl Place {
 
     /// Into the client's folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
-        let mut command = program();
+        self.get_with(program(), name, server, options)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn get_with_full_disk(&self, name: &str, server: &str) -> Running {
+        self.get_with(program_with_full_disk(), name, server, &[])
+    }
+
+    fn get_with(&self, mut command: Command, name: &str, server: &str, options: &[&str]) -> Running {
         command.args(["get", name, server]).args(options).arg("--output").arg(self.client(name));
         Running::start(command)
     }
