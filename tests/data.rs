@@ -34,6 +34,18 @@ fn what_send_slot_lent_is_void_once_its_packet_has_left() {
     client.expect(info(2, b"cd"));
 }
 
+/// The sending of another packet once took it back as well.
+#[test]
+fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send_segment(b"header"), Ok(()));
+    client.machine.send_slot().unwrap()[..4].copy_from_slice(b"data");
+    client.expect(info(1, b"header"));
+    assert_eq!(client.machine.commit(4), Ok(()));
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"data"));
+}
+
 /// The same with a CONNACK, for which the connection sends an INFO 0 of its own.
 #[test]
 fn what_send_slot_lent_is_void_once_its_number_is_used() {
@@ -178,8 +190,9 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
     client.expect_event(Event::Readable);
     client.peer_sends(info(1, b"cd"));
     client.expect(ack(1));
-    client.expect_no_event();
+    client.expect_event(Event::Readable);
     client.ignores(info(2, b"ef"), Ignored::NoRoom);
+    client.expect_no_event();
     client.expect_nothing();
     client.machine.consume(1);
     client.ignores(info(2, b"ef"), Ignored::NoRoom);
@@ -189,14 +202,30 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
     assert_eq!(client.read(), b"cdef");
 }
 
+/// It was told only where nothing was unread: an application that read less than everything never heard again.
 #[test]
-fn readable_is_told_when_there_is_something_where_there_was_nothing() {
+fn readable_is_told_again_while_something_is_unread() {
+    let mut client = small_client(4);
+    let mut buf = [0; 3];
+    for (number, body) in [(0, b"abcd"), (1, b"efgh"), (2, b"ijkl")] {
+        client.peer_sends(info(number, body));
+        client.expect(ack(number));
+        client.expect_event(Event::Readable);
+        assert_eq!(client.machine.recv(&mut buf), 3);
+    }
+    client.expect_no_event();
+    assert_eq!(client.read(), b"jkl");
+}
+
+#[test]
+fn readable_is_told_when_something_has_arrived() {
     let mut client = Trace::established_client(Config::default());
     client.peer_sends(info(0, b""));
     client.expect_no_event();
     client.peer_sends(info(1, b"a"));
     client.expect_event(Event::Readable);
     client.peer_sends(info(2, b"b"));
+    client.expect_event(Event::Readable);
     client.expect_no_event();
     assert_eq!(client.machine.recv_chunk(), b"a");
     client.machine.consume(99);

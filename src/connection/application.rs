@@ -1,6 +1,6 @@
 //! What the application does: write, read, close.
 
-use super::{Connection, Reason, SendError};
+use super::{Connection, Lent, Reason, SendError};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
 
@@ -75,8 +75,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.blocked = true;
         }
         let limit = self.segment();
+        let number = self.storage.send.spare_number(limit);
         let spare = self.storage.send.spare(limit);
-        self.lent = Some(spare.len());
+        self.lent = Some(Lent { number, len: spare.len() });
         Ok(spare)
     }
 
@@ -85,12 +86,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// # Errors
     ///
     /// If nothing is lent: `send_slot` was not called, or another call has since used the memory (one that sends, another
-    /// `commit`, a `poll_transmit` that sent the packet whose rest it was). Nothing of it is sent then. Also if this
-    /// direction was closed, or the connection has ended.
+    /// `commit`, a `poll_transmit` that sent the packet whose rest it was, on a client that has sent nothing yet the
+    /// `handle_datagram` that establishes the connection). Nothing of it is sent then. Also if this direction was closed, or
+    /// the connection has ended.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         let lent = self.lent.take().ok_or(SendError::NotLent)?;
-        self.storage.send.commit(count.min(lent));
+        self.storage.send.commit(count.min(lent.len));
         Ok(())
     }
 

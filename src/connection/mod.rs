@@ -60,9 +60,9 @@ pub use handshake::Role;
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
 
-use crate::Instant;
 use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
+use crate::{Instant, Seq};
 use bitflags::bitflags;
 use close::Close;
 use handshake::Handshake;
@@ -104,10 +104,19 @@ pub struct Connection<S, R, A = StopAndWait> {
     events: Events,
     /// The application wanted to write more than there was room for.
     blocked: bool,
-    /// How much memory the application may fill in and commit.
-    lent: Option<usize>,
+    /// The memory that the application may fill in and commit.
+    lent: Option<Lent>,
     stats: Stats,
     storage: Storage<S, R, A>,
+}
+
+/// Room in the send store, lent to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lent {
+    /// The packet whose body it is part of.
+    number: Seq,
+    /// How many bytes.
+    len: usize,
 }
 
 /// What is left of a connection that has ended.

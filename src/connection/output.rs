@@ -101,7 +101,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 // What was sent is repeated as it is.
                 if !repeated && number.next() == self.storage.send.end() {
                     self.storage.send.seal();
-                    self.lent = None;
+                    self.lent = self.lent.filter(|lent| lent.number != number);
                 }
                 self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
                 self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());

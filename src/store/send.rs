@@ -69,6 +69,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         self.used < self.ring.slots()
     }
 
+    fn spare_number(&self, limit: usize) -> Seq {
+        if self.growing(limit).is_some() { self.newest() } else { self.end() }
+    }
+
     fn spare(&mut self, limit: usize) -> &mut [u8] {
         let (number, from) = match self.growing(limit) {
             Some(length) => (self.newest(), usize::from(length)),
