@@ -3,7 +3,8 @@
 use crate::Duration;
 use crate::wire::Framing;
 
-/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms.
+/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms
+/// ([`linger`](Self::linger) is no limit: it has bounds of its own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].
@@ -16,10 +17,15 @@ pub struct Config {
     pub segment: u16,
     /// How long opening may take: for a client until CONNACK, for a server from `accept` until INFO 0. Then the connection
     /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
+    ///
+    /// A peer that is silent for the whole [`idle_limit`](Self::idle_limit) ends it earlier, with the same reason: whoever
+    /// wants to wait longer than that raises both.
     pub handshake_limit: Duration,
     /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
     /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
     /// Default: 30 s.
+    ///
+    /// It counts while the connection opens, too, where it is shorter than the [`handshake_limit`](Self::handshake_limit).
     ///
     /// Where it is lifted, one thing still ends by itself: a last FIN, with everything acknowledged and the peer's own FIN
     /// answered, is given up after 30 lingers.
@@ -29,7 +35,8 @@ pub struct Config {
     pub quiet_limit: Duration,
     /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
     /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s, which a peer's FIN is
-    /// repeated three times in; less risks that it waits for its idle limit.
+    /// repeated three times in; less risks that it waits for its idle limit. More than 4 minutes, twice the lifetime of a
+    /// segment in RFC 9293 §3.4.2, count as 4 minutes.
     pub linger: Duration,
 }
 
@@ -67,6 +74,9 @@ impl Config {
 
 /// The default of [`Config::linger`], which a peer may count on.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
+
+/// However much is asked for, a connection ends.
+pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);
 
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
 const LONGEST_RTO: Duration = Duration::from_secs(60);
