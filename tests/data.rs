@@ -331,7 +331,7 @@ fn what_was_acknowledged_can_be_read_after_the_end() {
     let mut client = Trace::established_client(Config::default());
     client.peer_sends(info(0, b"kept"));
     client.expect(ack(0));
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect_event(Event::Readable);
     client.expect_event(Event::Closed(Reason::Aborted));
     client.expect(FIN);
@@ -379,4 +379,19 @@ fn a_path_that_has_become_slower_is_measured() {
         }
     }
     assert_eq!(sent, 2, "30 and 60 ms after the first one");
+}
+
+/// The buffer of a client whose segment has this length, exactly as large as its config says.
+#[test]
+fn the_largest_datagram_is_what_the_config_says() {
+    for (segment, len) in [(1_200, 1_211), (0, 80), (100, 111), (u16::MAX, 65_507)] {
+        let config = Config { segment, ..Config::default() };
+        assert_eq!(config.max_datagram_len(), len);
+        let mut client = Trace::client_with(config, storage(1, u16::MAX));
+        client.expect(CONNECT);
+        client.machine.send(&[1; 70_000]).unwrap();
+        client.peer_sends(CONNACK);
+        let sent = client.machine.poll_transmit(client.now, &mut vec![0; len]).unwrap().unwrap().len;
+        assert!(sent == len || (sent < 80 && len == 80), "{sent}");
+    }
 }

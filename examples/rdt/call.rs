@@ -141,7 +141,7 @@ impl<'d> Call<'d> {
                 format!("{what} \"{name}\" here: {}", words::storage(error, self.exchange.error()))
             }
             Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
-            Some(Outcome::Sent | Outcome::NoRequest) => format!("\"{name}\" was not transferred"),
+            Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
 

@@ -152,7 +152,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     ///
     /// The peer is told by one FIN, which may be lost, and which in base mode looks like [`close`](Self::close). A peer that
     /// then still waits for an answer ends by its idle limit.
-    pub fn abort(&mut self) {
+    ///
+    /// `code` is the application's word on why. Base mode cannot carry it: it is ignored there.
+    pub fn abort(&mut self, code: u8) {
+        let _ = code;
         if self.ended.is_none() {
             self.close.abort(self.handshake.is_established());
             self.end(Reason::Aborted, None);
@@ -161,8 +164,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The largest body that is sent.
     fn segment(&self) -> usize {
-        let config = &self.config;
-        usize::from(config.segment).clamp(1, config.framing.max_body_len()).min(self.storage.send.segment())
+        self.config.max_body_len().min(self.storage.send.segment())
     }
 
     fn spare(&mut self) -> &mut [u8] {

@@ -66,6 +66,18 @@ impl Config {
         Self { framing: Framing::ROSTOV, peer, ..Self::default() }
     }
 
+    /// The largest datagram that a connection with this config sends: how large the buffer of
+    /// [`poll_transmit`](super::Connection::poll_transmit) has to be. What comes from the peer may be larger.
+    #[must_use]
+    pub fn max_datagram_len(&self) -> usize {
+        (self.framing.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
+    }
+
+    /// The largest body sent in one INFO, whatever the send store holds.
+    pub(super) fn max_body_len(&self) -> usize {
+        usize::from(self.segment).clamp(1, self.framing.max_body_len())
+    }
+
     /// However often it is doubled, no retransmission timeout is longer.
     pub(crate) fn rto_ceiling(&self) -> Duration {
         Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
@@ -74,6 +86,9 @@ impl Config {
 
 /// The default of [`Config::linger`], which a peer may count on.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
+
+/// Room for every packet without a body: a CONNECT that asks for extended mode is padded to 80 bytes.
+const LONGEST_CONTROL_PACKET: usize = 80;
 
 /// However much is asked for, a connection ends.
 pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);

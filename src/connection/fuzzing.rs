@@ -146,7 +146,7 @@ impl Run {
             }
             Call::Consume(count) => machine.consume(count.into()),
             Call::Close => machine.close(),
-            Call::Abort => machine.abort(),
+            Call::Abort => machine.abort(0),
             Call::TakeStats => {
                 machine.take_stats();
                 assert_eq!(*machine.stats(), Stats::default());

@@ -45,6 +45,7 @@ mod close;
 mod config;
 mod event;
 #[cfg(feature = "arbitrary")]
+#[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
 mod input;
@@ -212,6 +213,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     #[must_use]
     pub fn quarantine_end(&self) -> Option<Instant> {
         self.ended.map(|ended| ended.at + close::linger(&self.config, &self.rtt))
+    }
+
+    /// The storage that it was made with, to be used for another connection: see
+    /// [`SendSlots::into_memory`](crate::store::SendSlots::into_memory). What was not sent or read is lost, and nobody is
+    /// told; so ask only once it [is drained](Self::is_drained).
+    #[must_use]
+    pub fn into_storage(self) -> Storage<S, R, A> {
+        self.storage
     }
 
     /// Counters since the start, or since they were last [taken](Self::take_stats).

@@ -74,8 +74,11 @@ pub trait Session {
 
 /// What storage shall do. Answered by [`Session::handle_answer`], at once or much later.
 ///
-/// A file that was opened for reading needs no request to be closed: release it when the session is done.
+/// A file that was opened for reading needs no request to be closed: release it when the session is done. Offsets are
+/// consecutive, from 0 on: what can only append needs no seeking. A request that is not known is answered by
+/// [`Answer::Failed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Request<'a> {
     /// Open the file for reading. → [`Answer::Opened`]
     Open {
@@ -177,6 +180,7 @@ pub enum Transfer {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Outcome {
     /// Upload: the file is stored durably under its name. The client was told so by CONFIRM. The server stored it; if the
     /// connection broke at that moment the client may not know.

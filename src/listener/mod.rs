@@ -1,7 +1,7 @@
 //! Many peers on one socket: routing by address, a backlog of those who want to connect, quarantine of those who left.
 //!
 //! ```text
-//!               CONNECT            accept                    release, drained          linger over
+//!               CONNECT            accept              release + drained, reclaim      linger over
 //! (no entry) ------------> QUEUED --------> a Connection ---------------------> QUARANTINED -----> (no entry)
 //!                            | refuse, or not accepted within the handshake limit
 //!                            +----------------------------------------------------------------> (no entry)
@@ -94,6 +94,7 @@ pub enum Routed {
 
 /// Why a datagram went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum Unrouted {
     /// It is no packet.
     #[error("no packet: {0}")]

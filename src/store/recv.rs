@@ -34,6 +34,14 @@ impl RecvSlots<Vec<u8>> {
     }
 }
 
+impl<M> RecvSlots<M> {
+    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    #[must_use]
+    pub fn into_memory(self) -> M {
+        self.ring.into_memory()
+    }
+}
+
 impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
     /// As many slots for bodies of up to `segment` bytes as fit into `memory`.
     ///

@@ -32,6 +32,14 @@ impl SendSlots<Vec<u8>> {
     }
 }
 
+impl<M> SendSlots<M> {
+    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    #[must_use]
+    pub fn into_memory(self) -> M {
+        self.ring.into_memory()
+    }
+}
+
 impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
     /// As many slots for bodies of up to `segment` bytes as fit into `memory`.
     ///
