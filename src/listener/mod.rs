@@ -15,6 +15,9 @@
 //! Finding a connection takes the same time whatever their number; [`Listener::poll_transmit`], [`Listener::poll_timeout`]
 //! and [`Listener::poll_event`] look through all of them, so this listener is for hundreds of peers, not for thousands.
 
+#[cfg(feature = "arbitrary")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod peers;
 mod table;
 
