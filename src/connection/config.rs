@@ -56,7 +56,10 @@ impl Default for Config {
 
 impl Config {
     /// The defaults for the public Python implementation of the note at the other end: its framing, and the habits of the
-    /// method that it runs with, which cannot be seen on the wire.
+    /// method that it runs with, which cannot be seen on the wire. Ask whoever runs it: with the wrong method small exchanges
+    /// work, but one side may stay until a limit ends it, for up to 60 s.
+    ///
+    /// Such a connection lingers 5 s after its end, since the peer repeats a FIN that slowly.
     #[must_use]
     pub fn rostov(method: Method) -> Self {
         let peer = match method {
@@ -96,7 +99,7 @@ pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
 const LONGEST_RTO: Duration = Duration::from_secs(60);
 
-/// How a peer repeats what was lost.
+/// How a peer repeats what was lost. It is a setting of that peer: [`Config::rostov`] says what a wrong one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Method {

@@ -57,7 +57,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let counts = match packet {
             Packet::Fin => listens && self.close.on_fin(self.now),
             Packet::FinAck => listens && self.close.on_finack(self.now),
-            _ => false,
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::Info { .. }
+            | Packet::Ack { .. }
+            | Packet::Sack(_)
+            | Packet::Retry { .. }
+            | Packet::Reset { .. }
+            | Packet::Probe { .. }
+            | Packet::Echo { .. } => false,
         };
         if !counts {
             return Err(Ignored::Closed);

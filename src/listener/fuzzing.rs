@@ -105,7 +105,7 @@ impl Run {
                 self.ids.retain(|&held| held != id || !back);
             }
             Call::Send(which, data) => self.with(which, |peer| {
-                assert!(peer.send(data).is_ok_and(|count| count <= data.len()) || peer.send_slot().is_err())
+                assert!(peer.send(data).is_ok_and(|count| count <= data.len()) || peer.send_slot().is_err());
             }),
             Call::Recv(which) => self.with(which, |peer| assert!(peer.recv(&mut [0; ROOM]) <= ROOM)),
             Call::Close(which) => self.with(which, super::Connection::close),

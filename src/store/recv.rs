@@ -24,7 +24,7 @@ pub struct RecvSlots<M> {
 
 #[cfg(feature = "alloc")]
 impl RecvSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub struct SendSlots<M> {
 
 #[cfg(feature = "alloc")]
 impl SendSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
     ///
     /// # Errors
     ///
