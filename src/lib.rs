@@ -2,7 +2,8 @@
 //!
 //! Datagrams and the time go in; datagrams, deadlines and events come out. No socket, no clock, no thread, no allocator, no
 //! randomness of its own: the same code drives UDP on a server, a serial line on a microcontroller, and a simulated network
-//! in a test. The README shows a whole client in 30 lines; `examples/rdt` is a program on an event loop.
+//! in a test. The README shows a whole client on a blocking socket; `examples/echo.rs` is a server, `examples/blocking_get.rs`
+//! downloads a file, `examples/rdt` is a program on an event loop.
 //!
 //! # Where to find what
 //!
@@ -25,6 +26,10 @@
 //! - `poll_transmit(now, buf)` is its output: call it until it returns `None`, after any other call.
 //! - `poll_timeout()` says when to call `handle_timeout`; `poll_event()` says what is new.
 //! - Everything else (`send`, `recv`, `close`, …) is what an application does.
+//!
+//! Hand over the datagrams that wait before you call `handle_timeout`: a process that was stalled for long must not declare
+//! a peer dead whose datagrams it has not looked at. Keep going until a connection
+//! [is drained](connection::Connection::is_drained), and poll events once more then.
 //!
 //! # What always holds
 //!

@@ -39,7 +39,7 @@ fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_
 fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
     let mut client = Trace::established_client(Config::default());
     client.now = client.now + Duration::from_secs(20);
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect(FIN);
     assert_eq!(client.machine.quarantine_end(), Some(client.now + Duration::from_secs(1)));
 }
@@ -259,7 +259,7 @@ fn data_without_answer_is_no_normal_close_even_if_the_peer_closed() {
 fn abort_sends_one_fin_and_nothing_else_ever() {
     let mut client = Trace::established_client(Config::default());
     assert_eq!(client.machine.send(b"lost"), Ok(4));
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect_event(Event::Closed(Reason::Aborted));
     client.expect_no_event();
     client.expect(FIN);
@@ -270,7 +270,7 @@ fn abort_sends_one_fin_and_nothing_else_ever() {
         client.ignores(packet, Ignored::Closed);
         client.expect_nothing();
     }
-    client.machine.abort();
+    client.machine.abort(0);
     client.machine.close();
     client.expect_nothing();
     client.expect_no_event();
@@ -282,7 +282,7 @@ fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
     let mut client = Trace::established_client(Config::default());
     client.machine.close();
     client.expect(FIN);
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect(FIN);
     client.expect_nothing();
     assert_eq!(client.machine.poll_timeout(), None);
@@ -291,7 +291,7 @@ fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect_nothing();
     assert!(client.machine.is_drained());
 }
@@ -353,7 +353,7 @@ fn every_packet_in_every_state() {
             side.expect_nothing();
             // Whatever comes now, nothing panics and nothing is left over.
             let _ = side.receive(packet);
-            side.machine.abort();
+            side.machine.abort(0);
             side.drain();
             side.machine.handle_timeout(side.now);
             side.elapse(5_000);

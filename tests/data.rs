@@ -34,6 +34,18 @@ fn what_send_slot_lent_is_void_once_its_packet_has_left() {
     client.expect(info(2, b"cd"));
 }
 
+/// The sending of another packet once took it back as well.
+#[test]
+fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
+    let mut client = Trace::established_client(Config::default());
+    assert_eq!(client.machine.send_segment(b"header"), Ok(()));
+    client.machine.send_slot().unwrap()[..4].copy_from_slice(b"data");
+    client.expect(info(1, b"header"));
+    assert_eq!(client.machine.commit(4), Ok(()));
+    client.peer_sends(ack(1));
+    client.expect(info(2, b"data"));
+}
+
 /// The same with a CONNACK, for which the connection sends an INFO 0 of its own.
 #[test]
 fn what_send_slot_lent_is_void_once_its_number_is_used() {
@@ -178,8 +190,9 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
     client.expect_event(Event::Readable);
     client.peer_sends(info(1, b"cd"));
     client.expect(ack(1));
-    client.expect_no_event();
+    client.expect_event(Event::Readable);
     client.ignores(info(2, b"ef"), Ignored::NoRoom);
+    client.expect_no_event();
     client.expect_nothing();
     client.machine.consume(1);
     client.ignores(info(2, b"ef"), Ignored::NoRoom);
@@ -189,14 +202,30 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
     assert_eq!(client.read(), b"cdef");
 }
 
+/// It was told only where nothing was unread: an application that read less than everything never heard again.
 #[test]
-fn readable_is_told_when_there_is_something_where_there_was_nothing() {
+fn readable_is_told_again_while_something_is_unread() {
+    let mut client = small_client(4);
+    let mut buf = [0; 3];
+    for (number, body) in [(0, b"abcd"), (1, b"efgh"), (2, b"ijkl")] {
+        client.peer_sends(info(number, body));
+        client.expect(ack(number));
+        client.expect_event(Event::Readable);
+        assert_eq!(client.machine.recv(&mut buf), 3);
+    }
+    client.expect_no_event();
+    assert_eq!(client.read(), b"jkl");
+}
+
+#[test]
+fn readable_is_told_when_something_has_arrived() {
     let mut client = Trace::established_client(Config::default());
     client.peer_sends(info(0, b""));
     client.expect_no_event();
     client.peer_sends(info(1, b"a"));
     client.expect_event(Event::Readable);
     client.peer_sends(info(2, b"b"));
+    client.expect_event(Event::Readable);
     client.expect_no_event();
     assert_eq!(client.machine.recv_chunk(), b"a");
     client.machine.consume(99);
@@ -302,7 +331,7 @@ fn what_was_acknowledged_can_be_read_after_the_end() {
     let mut client = Trace::established_client(Config::default());
     client.peer_sends(info(0, b"kept"));
     client.expect(ack(0));
-    client.machine.abort();
+    client.machine.abort(0);
     client.expect_event(Event::Readable);
     client.expect_event(Event::Closed(Reason::Aborted));
     client.expect(FIN);
@@ -350,4 +379,19 @@ fn a_path_that_has_become_slower_is_measured() {
         }
     }
     assert_eq!(sent, 2, "30 and 60 ms after the first one");
+}
+
+/// The buffer of a client whose segment has this length, exactly as large as its config says.
+#[test]
+fn the_largest_datagram_is_what_the_config_says() {
+    for (segment, len) in [(1_200, 1_211), (0, 80), (100, 111), (u16::MAX, 65_507)] {
+        let config = Config { segment, ..Config::default() };
+        assert_eq!(config.max_datagram_len(), len);
+        let mut client = Trace::client_with(config, storage(1, u16::MAX));
+        client.expect(CONNECT);
+        client.machine.send(&[1; 70_000]).unwrap();
+        client.peer_sends(CONNACK);
+        let sent = client.machine.poll_transmit(client.now, &mut vec![0; len]).unwrap().unwrap().len;
+        assert!(sent == len || (sent < 80 && len == 80), "{sent}");
+    }
 }

@@ -250,7 +250,7 @@ fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
 #[test]
 fn abort_during_the_handshake_ends_without_a_word() {
     for mut side in [Trace::client(Config::default()), Trace::server(Config::default())] {
-        side.machine.abort();
+        side.machine.abort(0);
         side.expect_nothing();
         side.expect_event(Event::Closed(Reason::Aborted));
         side.expect_no_event();

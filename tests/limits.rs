@@ -227,3 +227,29 @@ fn an_idle_limit_of_zero_ends_after_a_tick() {
     client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
     client.expect_nothing();
 }
+
+#[test]
+fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
+    let config = Config { handshake_limit: Duration::from_secs(300), ..Config::default() };
+    let mut client = Trace::client(config);
+    client.expect(CONNECT);
+    assert_eq!(repeat_until_the_end(&mut client, CONNECT), 30_000);
+    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+}
+
+/// Nothing ended a linger of `Duration::MAX`.
+#[test]
+fn a_linger_without_bound_ends_after_four_minutes() {
+    let mut client = Trace::established_client(Config { linger: Duration::MAX, ..Config::default() });
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.expect_event(Event::PeerClosed);
+    client.expect_event(Event::Closed(Reason::Finished));
+    client.elapse(239_999);
+    assert!(!client.machine.is_drained());
+    client.elapse(1);
+    assert!(client.machine.is_drained());
+}

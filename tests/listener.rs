@@ -4,8 +4,9 @@ mod common;
 
 use common::server::Server;
 use common::*;
-use rdt_proto::connection::{Event, Handled, Ignored, Reason};
+use rdt_proto::connection::{Event, Handled, Ignored, Reason, Storage};
 use rdt_proto::listener::{ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Options, Packet};
 use rdt_proto::{BufferTooSmall, Duration};
 
@@ -316,4 +317,45 @@ fn the_next_deadline_is_that_of_whoever_is_first() {
     server.peer(quiet).send(b"x").unwrap();
     assert_eq!(server.machine.poll_timeout().unwrap().max(server.now), server.now);
     server.expect(1, info(0, b"x"));
+}
+
+/// A pool of borrowed memory: one connection after the other uses it, from different addresses.
+#[test]
+fn the_storage_of_a_peer_that_left_serves_the_next_one() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.takes(1, info(1, b"unread"));
+    server.expect(1, ack(1));
+    assert!(server.machine.reclaim(server.now, id).is_none(), "it is alive");
+    server.expect_event(id, Event::Readable);
+    finish(&mut server, 1, id);
+    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
+    server.elapse(3_000);
+    let Some(Storage { send, recv, .. }) = server.machine.reclaim(server.now, id) else { panic!("it is drained") };
+    assert!(server.machine.reclaim(server.now, id).is_none(), "once");
+    assert!(server.machine.peer(id).is_none() && server.machine.is_empty());
+
+    let (send, recv) = (SendSlots::new(send.into_memory(), 1_200), RecvSlots::new(recv.into_memory(), 1_200));
+    server.queues(2, CONNECT);
+    let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
+    let next = server.machine.accept(server.now, [1; 32], storage).unwrap();
+    server.expect(2, CONNACK);
+    server.takes(2, info(0, b"new"));
+    assert_eq!(server.peer(next).recv_chunk(), b"new");
+    assert_eq!(server.peer(next).send(b"hello"), Ok(5));
+    server.expect(2, ack(0));
+    server.expect(2, info(0, b"hello"));
+}
+
+#[test]
+fn the_storage_of_an_aborted_peer_comes_back_when_its_fin_has_left_and_the_address_rests() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.peer(id).abort(0);
+    assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
+    server.expect(1, FIN);
+    assert!(server.machine.reclaim(server.now, id).is_some());
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.elapse(3_000);
+    server.queues(1, CONNECT);
 }

@@ -73,12 +73,12 @@ fn abort_sends_no_further_fin_where_one_has_left() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in closing(config) {
             trace.elapse(900);
-            trace.machine.abort();
+            trace.machine.abort(0);
             trace.expect_event(Event::Closed(Reason::Aborted));
             is_silent_for_ever(&mut trace);
         }
         for mut trace in established(config) {
-            trace.machine.abort();
+            trace.machine.abort(0);
             trace.expect(FIN);
             is_silent_for_ever(&mut trace);
         }
@@ -105,13 +105,13 @@ fn a_fin_before_the_handshake_is_done_is_not_answered() {
         client.expect(CONNECT);
         client.ignores(FIN, Ignored::Stage);
         client.expect_nothing();
-        client.machine.abort();
+        client.machine.abort(0);
         is_silent_for_ever(&mut client);
         let mut server = Trace::server(config);
         server.expect(CONNACK);
         server.ignores(FIN, Ignored::Stage);
         server.expect_nothing();
-        server.machine.abort();
+        server.machine.abort(0);
         is_silent_for_ever(&mut server);
     }
 }
@@ -307,7 +307,7 @@ fn sr_what_comes_after_the_fifth_fin_is_still_answered_once() {
 #[test]
 fn sr_abort_takes_its_fin_back_when_the_peers_comes_first() {
     for mut trace in established(selective_repeat()) {
-        trace.machine.abort();
+        trace.machine.abort(0);
         trace.peer_sends(FIN);
         trace.expect(FINACK);
         trace.expect_nothing();

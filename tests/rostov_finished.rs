@@ -114,7 +114,7 @@ fn run(method: Method, scenario: &Scenario) {
             machine.close();
         }
         if scenario.aborts_at.is_some_and(|aborts_at| tick >= aborts_at) {
-            machine.abort();
+            machine.abort(0);
         }
         let mut buf = [0; 99];
         while let Some(sent) = machine.poll_transmit(now, &mut buf).unwrap() {

@@ -212,7 +212,7 @@ impl World {
                 self.trace.machine.recv(&mut [0; 16]);
             }
             Op::Close => self.trace.machine.close(),
-            Op::Abort => self.trace.machine.abort(),
+            Op::Abort => self.trace.machine.abort(0),
         }
     }
 }

@@ -150,7 +150,7 @@ impl<'d> Call<'d> {
                 format!("{what}: \"{name}\": {}", words::storage(error, self.exchange.error()))
             }
             Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
-            Some(Outcome::Sent | Outcome::NoRequest) => format!("\"{name}\" was not transferred"),
+            Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
 

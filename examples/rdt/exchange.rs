@@ -110,8 +110,8 @@ impl<'d, S: Session> Exchange<'d, S> {
                 link.close();
                 true
             }
-            Some(Output::Abort(_)) => {
-                link.abort();
+            Some(Output::Abort(code)) => {
+                link.abort(code.value());
                 true
             }
         }
@@ -160,10 +160,7 @@ fn perform<'d>(
             *open = Open::Nothing;
             Ok(Answer::Discarded)
         }
-        // A session asks in order, so this does not happen.
-        (Request::Open { .. } | Request::Create { .. }, _, None)
-        | (Request::Read { .. } | Request::Write { .. } | Request::Commit, _, _) => {
-            Ok(Answer::Failed(StorageError::Failed))
-        }
+        // A session asks in order, and for nothing else.
+        _ => Ok(Answer::Failed(StorageError::Failed)),
     }
 }

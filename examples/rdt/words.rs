@@ -57,7 +57,7 @@ pub(crate) fn served(outcome: Outcome, reason: Option<Reason>, detail: Option<&s
         Outcome::StorageFailed(error) => format!("failed here: {error}{detail}"),
         Outcome::Shrunk => "failed: the file became shorter meanwhile".into(),
         Outcome::NoRequest => "it left without a request".into(),
-        Outcome::Received | Outcome::CutShort | Outcome::Unconfirmed | Outcome::Violation => "ended".into(),
+        _ => "ended".into(),
     }
 }
 

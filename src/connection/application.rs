@@ -1,6 +1,6 @@
 //! What the application does: write, read, close.
 
-use super::{Connection, Reason, SendError};
+use super::{Connection, Lent, Reason, SendError};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
 
@@ -75,8 +75,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.blocked = true;
         }
         let limit = self.segment();
+        let number = self.storage.send.spare_number(limit);
         let spare = self.storage.send.spare(limit);
-        self.lent = Some(spare.len());
+        self.lent = Some(Lent { number, len: spare.len() });
         Ok(spare)
     }
 
@@ -85,12 +86,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// # Errors
     ///
     /// If nothing is lent: `send_slot` was not called, or another call has since used the memory (one that sends, another
-    /// `commit`, a `poll_transmit` that sent the packet whose rest it was). Nothing of it is sent then. Also if this
-    /// direction was closed, or the connection has ended.
+    /// `commit`, a `poll_transmit` that sent the packet whose rest it was, on a client that has sent nothing yet the
+    /// `handle_datagram` that establishes the connection). Nothing of it is sent then. Also if this direction was closed, or
+    /// the connection has ended.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         let lent = self.lent.take().ok_or(SendError::NotLent)?;
-        self.storage.send.commit(count.min(lent));
+        self.storage.send.commit(count.min(lent.len));
         Ok(())
     }
 
@@ -150,7 +152,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     ///
     /// The peer is told by one FIN, which may be lost, and which in base mode looks like [`close`](Self::close). A peer that
     /// then still waits for an answer ends by its idle limit.
-    pub fn abort(&mut self) {
+    ///
+    /// `code` is the application's word on why. Base mode cannot carry it: it is ignored there.
+    pub fn abort(&mut self, code: u8) {
+        let _ = code;
         if self.ended.is_none() {
             self.close.abort(self.handshake.is_established());
             self.end(Reason::Aborted, None);
@@ -159,8 +164,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The largest body that is sent.
     fn segment(&self) -> usize {
-        let config = &self.config;
-        usize::from(config.segment).clamp(1, config.framing.max_body_len()).min(self.storage.send.segment())
+        self.config.max_body_len().min(self.storage.send.segment())
     }
 
     fn spare(&mut self) -> &mut [u8] {

@@ -11,7 +11,7 @@
 //! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
 //! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Its own FINACK is its last word: it waits for ours if none has left yet, and otherwise is gone; no later FIN is answered |
 
-use super::config::{Config, DEFAULT_LINGER, Peer};
+use super::config::{Config, DEFAULT_LINGER, LONGEST_LINGER, Peer};
 use super::repeat::Repeat;
 use crate::arq::Rtt;
 use crate::{Duration, Instant};
@@ -202,7 +202,7 @@ impl Close {
 /// How long a FIN is answered after the last one. The peer computes its own from its own measurements; on one path they
 /// are alike.
 pub(crate) fn linger(config: &Config, rtt: &Rtt) -> Duration {
-    rtt.rto().saturating_mul(3).max(config.linger).max(config.peer.linger_floor())
+    rtt.rto().saturating_mul(3).max(config.linger.min(LONGEST_LINGER)).max(config.peer.linger_floor())
 }
 
 /// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its

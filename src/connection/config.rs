@@ -3,7 +3,8 @@
 use crate::Duration;
 use crate::wire::Framing;
 
-/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms.
+/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms
+/// ([`linger`](Self::linger) is no limit: it has bounds of its own).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].
@@ -16,10 +17,15 @@ pub struct Config {
     pub segment: u16,
     /// How long opening may take: for a client until CONNACK, for a server from `accept` until INFO 0. Then the connection
     /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
+    ///
+    /// A peer that is silent for the whole [`idle_limit`](Self::idle_limit) ends it earlier, with the same reason: whoever
+    /// wants to wait longer than that raises both.
     pub handshake_limit: Duration,
     /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
     /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
     /// Default: 30 s.
+    ///
+    /// It counts while the connection opens, too, where it is shorter than the [`handshake_limit`](Self::handshake_limit).
     ///
     /// Where it is lifted, one thing still ends by itself: a last FIN, with everything acknowledged and the peer's own FIN
     /// answered, is given up after 30 lingers.
@@ -29,7 +35,8 @@ pub struct Config {
     pub quiet_limit: Duration,
     /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
     /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s, which a peer's FIN is
-    /// repeated three times in; less risks that it waits for its idle limit.
+    /// repeated three times in; less risks that it waits for its idle limit. More than 4 minutes, twice the lifetime of a
+    /// segment in RFC 9293 §3.4.2, count as 4 minutes.
     pub linger: Duration,
 }
 
@@ -49,7 +56,10 @@ impl Default for Config {
 
 impl Config {
     /// The defaults for the public Python implementation of the note at the other end: its framing, and the habits of the
-    /// method that it runs with, which cannot be seen on the wire.
+    /// method that it runs with, which cannot be seen on the wire. Ask whoever runs it: with the wrong method small exchanges
+    /// work, but one side may stay until a limit ends it, for up to 60 s.
+    ///
+    /// Such a connection lingers 5 s after its end, since the peer repeats a FIN that slowly.
     #[must_use]
     pub fn rostov(method: Method) -> Self {
         let peer = match method {
@@ -57,6 +67,18 @@ impl Config {
             Method::StopAndWait => Peer::RostovStopAndWait,
         };
         Self { framing: Framing::ROSTOV, peer, ..Self::default() }
+    }
+
+    /// The largest datagram that a connection with this config sends: how large the buffer of
+    /// [`poll_transmit`](super::Connection::poll_transmit) has to be. What comes from the peer may be larger.
+    #[must_use]
+    pub fn max_datagram_len(&self) -> usize {
+        (self.framing.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
+    }
+
+    /// The largest body sent in one INFO, whatever the send store holds.
+    pub(super) fn max_body_len(&self) -> usize {
+        usize::from(self.segment).clamp(1, self.framing.max_body_len())
     }
 
     /// However often it is doubled, no retransmission timeout is longer.
@@ -68,10 +90,16 @@ impl Config {
 /// The default of [`Config::linger`], which a peer may count on.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
+/// Room for every packet without a body: a CONNECT that asks for extended mode is padded to 80 bytes.
+const LONGEST_CONTROL_PACKET: usize = 80;
+
+/// However much is asked for, a connection ends.
+pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);
+
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
 const LONGEST_RTO: Duration = Duration::from_secs(60);
 
-/// How a peer repeats what was lost.
+/// How a peer repeats what was lost. It is a setting of that peer: [`Config::rostov`] says what a wrong one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Method {

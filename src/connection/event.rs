@@ -5,10 +5,12 @@ use thiserror::Error;
 
 /// Something happened that the application may want to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Event {
     /// The connection is established. For a server: the client has confirmed.
     Connected,
-    /// There is something to read where there was nothing.
+    /// Something has arrived to be read. Read until [`recv`](super::Connection::recv) returns 0: of what is left unread no
+    /// other event tells before more arrives.
     Readable,
     /// There is room to write after a call that could not write everything.
     Writable,
@@ -57,6 +59,7 @@ macro_rules! reasons {
     ($($(#[$doc:meta])+ $name:ident,)+) => {
         /// Why a datagram was ignored. None of these is an error: a network delivers anything.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum Ignored {
             $($(#[$doc])+ $name,)+
         }
@@ -127,6 +130,7 @@ impl From<DecodeError> for Ignored {
 
 /// Why an application's bytes were not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum SendError {
     /// `close` was called: this direction has ended.
     #[error("this direction was closed")]

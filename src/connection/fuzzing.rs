@@ -15,6 +15,7 @@ struct Start {
     handshake_limit: Option<u32>,
     idle_limit: Option<u32>,
     quiet_limit: Option<u32>,
+    linger: Option<u32>,
     send_bytes: u8,
     recv_bytes: u8,
 }
@@ -79,6 +80,7 @@ impl Start {
             handshake_limit: limit(self.handshake_limit),
             idle_limit: limit(self.idle_limit),
             quiet_limit: limit(self.quiet_limit),
+            linger: limit(self.linger),
             ..base
         };
         let memory = |bytes: u8| std::vec![0; usize::from(bytes) * 4];
@@ -146,7 +148,7 @@ impl Run {
             }
             Call::Consume(count) => machine.consume(count.into()),
             Call::Close => machine.close(),
-            Call::Abort => machine.abort(),
+            Call::Abort => machine.abort(0),
             Call::TakeStats => {
                 machine.take_stats();
                 assert_eq!(*machine.stats(), Stats::default());

@@ -57,7 +57,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let counts = match packet {
             Packet::Fin => listens && self.close.on_fin(self.now),
             Packet::FinAck => listens && self.close.on_finack(self.now),
-            _ => false,
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::Info { .. }
+            | Packet::Ack { .. }
+            | Packet::Sack(_)
+            | Packet::Retry { .. }
+            | Packet::Reset { .. }
+            | Packet::Probe { .. }
+            | Packet::Echo { .. } => false,
         };
         if !counts {
             return Err(Ignored::Closed);
@@ -145,10 +153,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Keeps the body of INFO `number`, and gives the application what is in order.
     fn deliver(&mut self, number: Seq, body: &[u8]) {
-        let had_data = !self.storage.recv.chunk().is_empty();
         self.storage.recv.put(number, body);
         self.storage.recv.deliver(self.storage.arq.next());
-        if !had_data && !self.storage.recv.chunk().is_empty() {
+        // Said again while something older is unread: whoever reads less than everything must hear of what comes.
+        if !self.storage.recv.chunk().is_empty() {
             self.events.insert(Events::READABLE);
         }
     }

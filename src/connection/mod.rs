@@ -45,6 +45,7 @@ mod close;
 mod config;
 mod event;
 #[cfg(feature = "arbitrary")]
+#[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
 mod input;
@@ -60,9 +61,9 @@ pub use handshake::Role;
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
 
-use crate::Instant;
 use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
+use crate::{Instant, Seq};
 use bitflags::bitflags;
 use close::Close;
 use handshake::Handshake;
@@ -104,10 +105,19 @@ pub struct Connection<S, R, A = StopAndWait> {
     events: Events,
     /// The application wanted to write more than there was room for.
     blocked: bool,
-    /// How much memory the application may fill in and commit.
-    lent: Option<usize>,
+    /// The memory that the application may fill in and commit.
+    lent: Option<Lent>,
     stats: Stats,
     storage: Storage<S, R, A>,
+}
+
+/// Room in the send store, lent to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Lent {
+    /// The packet whose body it is part of.
+    number: Seq,
+    /// How many bytes.
+    len: usize,
 }
 
 /// What is left of a connection that has ended.
@@ -191,18 +201,37 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.ended.map(|ended| ended.reason)
     }
 
-    /// Whether it has ended and nothing is left to be sent: the machine, and the address that it used, may be reused once
-    /// everything was read.
+    /// Whether it has ended and nothing is left to be sent: the machine may be dropped, or its
+    /// [storage](Self::into_storage) reused, once everything was read. The address should rest a little longer, until
+    /// [`quarantine_end`](Self::quarantine_end).
+    ///
+    /// Poll events once more after it has turned true: the one [`Event::Closed`] may come in the same moment, since a limit
+    /// ends and drains a connection at once.
+    ///
+    /// From the end it takes a [linger](Config::linger) (1 s by default; 5 s with [`Config::rostov`]), and as long again
+    /// after each repeated FIN. But a FIN of ours that nobody answers is repeated before the end, for up to 30 s by default.
+    /// All that is a courtesy to the peer, which may wait for an answer: a program that knows its outcome may drop the
+    /// machine earlier, and should bound its waiting, by some three lingers.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.ended.is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
     }
 
-    /// Until when the address should not be used for another connection: late packets of this one may still arrive. `None`
+    /// Until when the address should not be used for another connection: late packets of this one may still arrive. That
+    /// may be later than [`is_drained`](Self::is_drained): nothing is sent then, but what the peer sent may still be on its
+    /// way. A [`Listener`](crate::listener::Listener) keeps to it; a client that takes a new port each time needs not. `None`
     /// while it has not ended.
     #[must_use]
     pub fn quarantine_end(&self) -> Option<Instant> {
         self.ended.map(|ended| ended.at + close::linger(&self.config, &self.rtt))
+    }
+
+    /// The storage that it was made with, to be used for another connection: see
+    /// [`SendSlots::into_memory`](crate::store::SendSlots::into_memory). What was not sent or read is lost, and nobody is
+    /// told; so ask only once it [is drained](Self::is_drained).
+    #[must_use]
+    pub fn into_storage(self) -> Storage<S, R, A> {
+        self.storage
     }
 
     /// Counters since the start, or since they were last [taken](Self::take_stats).
@@ -222,7 +251,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         &self.rtt
     }
 
-    /// What to tell the application next, oldest cause first; `None` when there is nothing new.
+    /// What to tell the application next; `None` when there is nothing new. Each kind is told once however often it
+    /// happened, and they come in the order in which [`Event`] lists them, not in that in which they happened.
     ///
     /// Events are hints: calls that read or write may be tried at any time.
     pub fn poll_event(&mut self) -> Option<Event> {

@@ -27,9 +27,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`: nothing has changed, call again with a larger one.
-    /// [`Config::segment`](super::Config::segment) and [`Framing::info_header_len`](crate::wire::Framing::info_header_len)
-    /// say how large datagrams can be.
+    /// If the datagram does not fit into `buf`: nothing has changed, call again with a larger one. One of
+    /// [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes is always large enough.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
@@ -101,7 +100,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 // What was sent is repeated as it is.
                 if !repeated && number.next() == self.storage.send.end() {
                     self.storage.send.seal();
-                    self.lent = None;
+                    self.lent = self.lent.filter(|lent| lent.number != number);
                 }
                 self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
                 self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());

@@ -1,6 +1,7 @@
 //! What a connection counts.
 
 use super::event::Ignored;
+use core::fmt;
 
 /// Counters of one connection since its start, or since they were last taken. They saturate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -26,7 +27,7 @@ pub struct Stats {
 }
 
 /// How many datagrams were ignored for each reason.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct IgnoredCounts([u32; Ignored::ALL.len()]);
 
 impl IgnoredCounts {
@@ -54,6 +55,13 @@ impl IgnoredCounts {
     }
 }
 
+/// The reasons that occurred, by name.
+impl fmt::Debug for IgnoredCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 impl Default for IgnoredCounts {
     fn default() -> Self {
         Self([0; Ignored::ALL.len()])
@@ -63,6 +71,15 @@ impl Default for IgnoredCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_names_the_reasons_that_occurred() {
+        let mut counts = IgnoredCounts::default();
+        counts.count(Ignored::OldAck);
+        counts.count(Ignored::OldAck);
+        counts.count(Ignored::Prefix);
+        assert_eq!(std::format!("{counts:?}"), "{Prefix: 1, OldAck: 2}");
+    }
 
     #[test]
     fn each_reason_has_a_counter_of_its_own() {

@@ -1,9 +1,12 @@
 //! Why a server says no, and what storage can say.
 
+use core::hash::{Hash, Hasher};
 use thiserror::Error;
 
 /// The code in an ERROR. Codes that have no meaning yet are kept as [`Other`](Self::Other): every byte is legal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+///
+/// Codes are compared by their value: `Other(3)` is [`NameNotAllowed`](Self::NameNotAllowed).
+#[derive(Clone, Copy, Debug, Error)]
 pub enum ErrorCode {
     /// 0: the request is malformed, or of a type that this server does not know.
     #[error("malformed or unknown request")]
@@ -61,6 +64,20 @@ impl ErrorCode {
             Self::Cancelled => 10,
             Self::Other(value) => value,
         }
+    }
+}
+
+impl PartialEq for ErrorCode {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
+}
+
+impl Eq for ErrorCode {}
+
+impl Hash for ErrorCode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.value().hash(state);
     }
 }
 
@@ -155,5 +172,11 @@ mod tests {
             assert_eq!(ErrorCode::from(value).value(), value);
             assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 10);
         }
+    }
+
+    #[test]
+    fn codes_are_compared_by_value() {
+        assert_eq!(ErrorCode::Other(3), ErrorCode::NameNotAllowed);
+        assert_ne!(ErrorCode::Other(3), ErrorCode::Exists);
     }
 }

@@ -48,6 +48,7 @@ pub enum Message<'a> {
 
 /// Why bytes are not a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// No message has this type. Types from 5 on are reserved.
     #[error("no message has type {0}")]

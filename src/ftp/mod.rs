@@ -45,6 +45,26 @@
 //! no socket, no disk and no clock, allocate nothing and copy no content: content stays in the caller's own buffers, and
 //! a [`Request`] names a range of it.
 //!
+//! # Over a connection
+//!
+//! | session | [`Connection`](crate::connection::Connection) |
+//! |---|---|
+//! | `handle_input(now, unread)` returns how much it took | `unread` is `recv_chunk()`; `consume` what was taken |
+//! | [`Request::Write`] of `len` bytes | the first `len` of `recv_chunk()`, to the file; not consumed |
+//! | `poll_request(room)` | `room` is the length of `send_slot()`, 0 where that is an error |
+//! | [`Request::Read`], answered by [`Answer::Read`] | from the file into `send_slot()`, then `commit` |
+//! | [`Output::Header`], then `header_sent` | `send_segment`; while that says `Full` the header is given again |
+//! | [`Output::Close`] | `close()` |
+//! | [`Output::Abort`] | `abort(code.value())` |
+//! | `handle_peer_closed()` | `is_finished_reading()`, and `ended()` is `None`, `Finished` or `PeerLeft` |
+//! | `handle_lost()` | `is_finished_reading()`, and `ended()` is anything else |
+//! | `handle_aborted(code)` | never in base mode, where an abort looks like a close |
+//!
+//! Go round until nothing moves, after each datagram and each timeout; `examples/blocking_get.rs` is a whole client. Offsets
+//! are consecutive, so a file that can only be appended to will do. A session may be dropped once it has an
+//! [outcome](Session::outcome); the connection is then driven on until it is drained. Whoever drops one earlier has to throw
+//! away what storage created, since nobody asks for [`Request::Discard`] any more, and aborts the connection.
+//!
 //! A server in memory, in a few lines:
 //!
 //! ```

@@ -10,6 +10,7 @@ pub const MAX_NAME: usize = 255;
 /// Why a name is not allowed. Every rule holds on every platform, so that a name accepted by one peer can be stored by
 /// any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// The name has no bytes.
     #[error("the name is empty")]

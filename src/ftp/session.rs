@@ -23,7 +23,7 @@ pub trait Session {
     /// The peer has closed its direction, and every byte before that was shown to [`handle_input`](Self::handle_input).
     fn handle_peer_closed(&mut self);
 
-    /// The peer has ended the connection at once, with this code.
+    /// The peer has ended the connection at once, with this code. Base mode cannot tell that from a close.
     fn handle_aborted(&mut self, code: ErrorCode);
 
     /// The connection is gone without a word: timed out, unreachable, replaced.
@@ -68,14 +68,18 @@ pub trait Session {
     /// How many bytes the file has, once that is known.
     fn length(&self) -> Option<u64>;
 
-    /// How it ended, as in [`Event::Done`]: from then on the session asks for nothing and may be dropped.
+    /// How it ended, as in [`Event::Done`]: from then on the session asks for nothing and may be dropped. A session that is
+    /// dropped earlier asks for no [`Request::Discard`]: throw away what was created, and abort the connection.
     fn outcome(&self) -> Option<Outcome>;
 }
 
 /// What storage shall do. Answered by [`Session::handle_answer`], at once or much later.
 ///
-/// A file that was opened for reading needs no request to be closed: release it when the session is done.
+/// A file that was opened for reading needs no request to be closed: release it when the session is done. Offsets are
+/// consecutive, from 0 on: what can only append needs no seeking. A request that is not known is answered by
+/// [`Answer::Failed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Request<'a> {
     /// Open the file for reading. → [`Answer::Opened`]
     Open {
@@ -177,6 +181,7 @@ pub enum Transfer {
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Outcome {
     /// Upload: the file is stored durably under its name. The client was told so by CONFIRM. The server stored it; if the
     /// connection broke at that moment the client may not know.
@@ -197,7 +202,7 @@ pub enum Outcome {
     Aborted(ErrorCode),
     /// The connection broke. A download was cut short; of an upload the client cannot know.
     Lost,
-    /// The own storage failed: on a client, or on a server in the middle of a download (otherwise a server answers ERROR
+    /// The storage of this side failed (the peer's says so in [`Refused`](Self::Refused)): on a client, or on a server in the middle of a download (otherwise a server answers ERROR
     /// and ends as [`Refused`](Self::Refused)).
     StorageFailed(StorageError),
     /// The file became shorter while it was sent. It is never padded.

@@ -1,7 +1,7 @@
 //! Many peers on one socket: routing by address, a backlog of those who want to connect, quarantine of those who left.
 //!
 //! ```text
-//!               CONNECT            accept                    release, drained          linger over
+//!               CONNECT            accept              release + drained, reclaim      linger over
 //! (no entry) ------------> QUEUED --------> a Connection ---------------------> QUARANTINED -----> (no entry)
 //!                            | refuse, or not accepted within the handshake limit
 //!                            +----------------------------------------------------------------> (no entry)
@@ -14,7 +14,82 @@
 //! Memory is lent: an array, a slice or a `Vec` of [`Slot`]s, one for each address that is queued, connected or quarantined.
 //! Finding a connection takes the same time whatever their number; [`Listener::poll_transmit`], [`Listener::poll_timeout`]
 //! and [`Listener::poll_event`] look through all of them, so this listener is for hundreds of peers, not for thousands.
+//!
+//! A slot is taken from a CONNECT on until the quarantine is over, a [linger](Config::linger) after the end: lend as many as
+//! there are connections at once, and some more for those that come and go. It holds a whole connection, even while it is
+//! vacant; with stores that hold their bodies (an array) these as well, with stores that borrow them (a slice, a `Vec`) not.
+//!
+//! A server that sends back what it gets, for any link; `examples/echo.rs` puts it on a UDP socket:
+//!
+//! ```
+//! use rdt_proto::Instant;
+//! use rdt_proto::connection::{Config, Connection, Event, Storage};
+//! use rdt_proto::listener::{Listener, ListenerConfig, PeerSlot};
+//! use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
+//! use std::error::Error;
+//!
+//! type Memory = [u8; slot_bytes(1_200)];
+//! type Bodies = Storage<SendSlots<Memory>, RecvSlots<Memory>>;
+//! type Address = u16; // whatever it takes to answer
+//! type Slot = PeerSlot<Address, SendSlots<Memory>, RecvSlots<Memory>>;
+//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, [Slot; 4]>;
+//!
+//! fn bodies() -> Result<Bodies, StoreError> {
+//!     let memory = || [0; slot_bytes(1_200)];
+//!     Ok(Storage::stop_and_wait(SendSlots::new(memory(), 1_200)?, RecvSlots::new(memory(), 1_200)?))
+//! }
+//!
+//! /// To be called after each datagram and each timeout, before `poll_transmit`.
+//! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
+//!     while server.incoming().is_some() {
+//!         let bodies = bodies()?;
+//!         server.accept(now, [7; 32], || bodies); // from the system's generator, in earnest
+//!     }
+//!     let mut buf = [0; 1_200];
+//!     while let Some((id, event)) = server.poll_event() {
+//!         let Some(peer) = server.peer_mut(id) else { continue };
+//!         loop {
+//!             // What there is no room for stays unread, until `Writable` tells.
+//!             let room = peer.send_slot().map_or(0, |slot| slot.len());
+//!             let len = peer.recv(&mut buf[..room]);
+//!             if len == 0 {
+//!                 break;
+//!             }
+//!             peer.send(&buf[..len])?;
+//!         }
+//!         if peer.is_finished_reading() {
+//!             peer.close();
+//!         }
+//!         if let Event::Closed(_) = event {
+//!             server.release(now, id);
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let now = Instant::ZERO;
+//! let slots = core::array::from_fn(|_| Slot::default()); // or `Default::default()`, or a `Vec`
+//! let mut server = Server::new(now, ListenerConfig::default(), [7; 16], slots); // the key too
+//! let mut client = Connection::connect(now, Config::default(), [7; 32], bodies()?);
+//! client.send(b"hello")?;
+//!
+//! let mut buf = [0; 2_048];
+//! while client.recv_chunk().is_empty() {
+//!     while let Some(transmit) = client.poll_transmit(now, &mut buf)? {
+//!         let _ = server.handle_datagram(now, 1, &buf[..transmit.len]);
+//!         serve(now, &mut server)?;
+//!     }
+//!     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
+//!         let _ = client.handle_datagram(now, &buf[..transmit.len]);
+//!     }
+//! }
+//! assert_eq!(client.recv_chunk(), b"hello");
+//! # Ok::<(), Box<dyn Error>>(())
+//! ```
 
+#[cfg(feature = "arbitrary")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod peers;
 mod table;
 
@@ -37,8 +112,8 @@ pub type PeerSlot<A, S, R, Q = StopAndWait> = Slot<A, Place<Connection<S, R, Q>>
 pub struct ListenerConfig {
     /// What every accepted connection is made with.
     pub connection: Config,
-    /// How many may wait to be accepted. When as many do, a further CONNECT is ignored, and its sender repeats it.
-    /// Default: 16.
+    /// How many may wait to be accepted. When as many do, a further CONNECT is ignored, and its sender repeats it. Whoever
+    /// is not heard again within the [handshake limit](Config::handshake_limit) waits no longer. Default: 16.
     pub backlog: usize,
 }
 
@@ -94,6 +169,7 @@ pub enum Routed {
 
 /// Why a datagram went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum Unrouted {
     /// It is no packet.
     #[error("no packet: {0}")]
@@ -240,7 +316,16 @@ where
         match self.config.connection.framing.decode(datagram).map_err(Unrouted::Malformed)? {
             Packet::Connect(options) if options.tag().is_some() => return Err(Unrouted::Mode),
             Packet::Connect(_) => {}
-            _ => return Err(Unrouted::UnknownPeer),
+            Packet::ConnAck(_)
+            | Packet::Info { .. }
+            | Packet::Ack { .. }
+            | Packet::Fin
+            | Packet::FinAck
+            | Packet::Sack(_)
+            | Packet::Retry { .. }
+            | Packet::Reset { .. }
+            | Packet::Probe { .. }
+            | Packet::Echo { .. } => return Err(Unrouted::UnknownPeer),
         }
         if self.queued >= self.config.backlog {
             return Err(Unrouted::BacklogFull);

@@ -2,7 +2,7 @@
 
 use super::{Listener, PeerId, PeerSlot, Place, State};
 use crate::arq::Arq;
-use crate::connection::{Connection, Event, Transmit};
+use crate::connection::{Connection, Event, Storage, Transmit};
 use crate::store::{RecvStore, SendStore};
 use crate::{BufferTooSmall, Instant};
 use core::hash::Hash;
@@ -51,7 +51,7 @@ where
 
     /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
     /// aborted; one that lingers goes on doing so. Its slot becomes vacant when the linger, and the quarantine of its
-    /// address, are over.
+    /// address, are over, and its storage is dropped: [`reclaim`](Self::reclaim) gives it back.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
         let now = self.now;
@@ -60,10 +60,32 @@ where
         }
         if let Some((_, Place(State::Connected { connection, released }))) = self.table.entry_mut(id.index) {
             connection.handle_timeout(now);
-            connection.abort();
+            connection.abort(0);
             *released = true;
         }
         self.vacate(id.index);
+    }
+
+    /// Instead of [`release`](Self::release), where storage is to be used again: takes that of a connection that
+    /// [is drained](Connection::is_drained), which the application then does not have any more. `None` while it is not
+    /// drained (ask again after the next [`handle_timeout`](Self::handle_timeout)), and where there is no such connection.
+    /// What is unread is lost.
+    ///
+    /// The address rests until its quarantine is over; the storage may serve another connection at once. Make new slots of
+    /// its memory for that ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
+    pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<Storage<S, R, Q>> {
+        self.advance(now);
+        let now = self.now;
+        let connection = self.peer_mut(id)?;
+        connection.handle_timeout(now);
+        let until = connection.quarantine_end().filter(|_| connection.is_drained())?;
+        let (_, place) = self.table.entry_mut(id.index)?;
+        let Place(left) = core::mem::replace(place, Place(State::Quarantined { until }));
+        self.vacate(id.index);
+        match left {
+            State::Connected { connection, .. } => Some(connection.into_storage()),
+            State::Queued { .. } | State::Quarantined { .. } => None,
+        }
     }
 
     /// Time has passed: as [`Connection::handle_timeout`].

@@ -58,6 +58,9 @@ pub trait SendStore {
     /// Whether a new body could be started now.
     fn has_free_slot(&self) -> bool;
 
+    /// The number of the body that [`spare`](Self::spare) lends room of, bodies being at most `limit` bytes.
+    fn spare_number(&self, limit: usize) -> Seq;
+
     /// Memory for what comes next: the rest of the open body, or of a new one; empty if there is no room. No body grows
     /// beyond `limit` bytes. What is filled in counts once it is [committed](Self::commit).
     fn spare(&mut self, limit: usize) -> &mut [u8];

@@ -24,13 +24,21 @@ pub struct RecvSlots<M> {
 
 #[cfg(feature = "alloc")]
 impl RecvSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
     ///
     /// # Errors
     ///
     /// If `slots` or `segment` is 0.
     pub fn with_slots(slots: usize, segment: u16) -> Result<Self, StoreError> {
         Self::new(vec![0; slots.saturating_mul(slot_bytes(segment))], segment)
+    }
+}
+
+impl<M> RecvSlots<M> {
+    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    #[must_use]
+    pub fn into_memory(self) -> M {
+        self.ring.into_memory()
     }
 }
 

@@ -24,6 +24,12 @@ pub(super) struct Ring<M> {
     base: Seq,
 }
 
+impl<M> Ring<M> {
+    pub(super) fn into_memory(self) -> M {
+        self.memory
+    }
+}
+
 impl<M: AsRef<[u8]>> Ring<M> {
     pub(super) fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
         if segment == 0 {

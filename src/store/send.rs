@@ -22,13 +22,21 @@ pub struct SendSlots<M> {
 
 #[cfg(feature = "alloc")]
 impl SendSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap.
+    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
     ///
     /// # Errors
     ///
     /// If `slots` or `segment` is 0.
     pub fn with_slots(slots: usize, segment: u16) -> Result<Self, StoreError> {
         Self::new(vec![0; slots.saturating_mul(slot_bytes(segment))], segment)
+    }
+}
+
+impl<M> SendSlots<M> {
+    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    #[must_use]
+    pub fn into_memory(self) -> M {
+        self.ring.into_memory()
     }
 }
 
@@ -67,6 +75,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
 
     fn has_free_slot(&self) -> bool {
         self.used < self.ring.slots()
+    }
+
+    fn spare_number(&self, limit: usize) -> Seq {
+        if self.growing(limit).is_some() { self.newest() } else { self.end() }
     }
 
     fn spare(&mut self, limit: usize) -> &mut [u8] {

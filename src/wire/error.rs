@@ -6,6 +6,7 @@ use crate::BufferTooSmall;
 
 /// Why a datagram is not a packet. It is to be ignored and counted; the reasons are told apart for the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// It starts with another prefix, or is shorter than the prefix: it is not meant for this framing.
     #[error("the datagram starts with another prefix")]

@@ -96,6 +96,7 @@ mod encode;
 mod error;
 mod framing;
 #[cfg(feature = "arbitrary")]
+#[doc(hidden)]
 pub mod fuzzing;
 mod options;
 mod options_writer;

@@ -34,7 +34,7 @@ pub fn is_silent_for_ever(trace: &mut Trace) {
         trace.expect_nothing();
     }
     trace.machine.close();
-    trace.machine.abort();
+    trace.machine.abort(0);
     trace.expect_nothing();
     trace.elapse(600_000);
     trace.ignores(FIN, Ignored::Closed);

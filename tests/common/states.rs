@@ -19,7 +19,7 @@ pub fn states() -> Vec<(&'static str, Trace)> {
     let mut drained = lingering();
     drained.elapse(1_000);
     let mut aborted = established_client();
-    aborted.machine.abort();
+    aborted.machine.abort(0);
     aborted.expect(FIN);
     vec![
         ("connecting", connecting),

@@ -1,6 +1,6 @@
 //! A host for a session: streams and storage in memory, answers at once or later.
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 
@@ -234,6 +234,7 @@ impl Memory {
             }
             Request::Commit => ("commit".into(), Pending::Commit),
             Request::Discard => ("discard".into(), Pending::Discard),
+            other => panic!("unknown: {other:?}"),
         };
         self.log.push(line);
         pending

@@ -1,0 +1,13 @@
+//! Any calls on a listener in any order, from random bytes: what the fuzz target of the same name explores for longer.
+
+use proptest::prelude::*;
+use rdt_proto::listener::fuzzing;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_listener_keeps_its_promises(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        fuzzing::any_order(&bytes);
+    }
+}

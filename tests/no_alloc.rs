@@ -1,0 +1,115 @@
+//! No call allocates, with all features on: everything between set-up and the last word, over a network that loses.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod common;
+
+use common::storage;
+use rdt_proto::connection::{Config, Connection, Reason};
+use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
+use rdt_proto::listener::{Listener, ListenerConfig, PeerSlot};
+use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::{Duration, Instant};
+
+type Server =
+    Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Vec<PeerSlot<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>>>;
+
+const ADDRESS: u8 = 1;
+
+/// Each side of a transfer of `goal` bytes, and what has been sent and received of it.
+struct Run {
+    client: common::Stream,
+    server: Server,
+    now: Instant,
+    goal: usize,
+    sent: usize,
+    received: usize,
+    datagrams: u32,
+}
+
+impl Run {
+    /// One datagram in seven is lost.
+    fn arrives(&mut self) -> bool {
+        self.datagrams += 1;
+        !self.datagrams.is_multiple_of(7)
+    }
+
+    fn round(&mut self, buf: &mut [u8]) {
+        let spare = self.goal - self.sent;
+        if self.sent.is_multiple_of(2) {
+            self.sent += self.client.send(&buf[..spare.min(buf.len())]).unwrap_or(0);
+        } else if let Ok(slot) = self.client.send_slot() {
+            let len = slot.len().min(spare);
+            self.sent += self.client.commit(len).map_or(0, |()| len);
+        }
+        if self.sent == self.goal {
+            self.client.close();
+        }
+        while let Some(transmit) = self.client.poll_transmit(self.now, buf).unwrap() {
+            if self.arrives() {
+                let _ = self.server.handle_datagram(self.now, ADDRESS, &buf[..transmit.len]);
+            }
+        }
+        while let Some((id, _)) = self.server.poll_event() {
+            let peer = self.server.peer_mut(id).unwrap();
+            self.received += peer.recv(buf);
+            if peer.is_finished_reading() {
+                peer.close();
+            }
+        }
+        while let Some((_, transmit)) = self.server.poll_transmit(self.now, buf).unwrap() {
+            if self.arrives() {
+                let _ = self.client.handle_datagram(self.now, &buf[..transmit.len]);
+            }
+        }
+        while self.client.poll_event().is_some() {}
+        self.now = self.now + Duration::from_millis(5);
+        self.client.handle_timeout(self.now);
+        self.server.handle_timeout(self.now);
+    }
+}
+
+#[test]
+fn a_transfer_allocates_nothing() {
+    let now = Instant::ZERO;
+    let slots = (0..4).map(|_| PeerSlot::default()).collect();
+    let mut run = Run {
+        client: Connection::connect(now, Config::default(), [1; 32], storage(2, 1_200)),
+        server: Listener::new(now, ListenerConfig::default(), [2; 16], slots),
+        now,
+        goal: 100_001,
+        sent: 0,
+        received: 0,
+        datagrams: 0,
+    };
+    let mut accepted = Some(storage(2, 1_200));
+    let mut buf = [0; 2_048];
+    let allocations = allocation_counter::measure(|| {
+        while !run.client.is_drained() {
+            run.round(&mut buf);
+            run.server.accept(run.now, [3; 32], || accepted.take().unwrap());
+        }
+    });
+    assert_eq!(allocations.count_total, 0);
+    assert_eq!((run.client.ended(), run.received), (Some(Reason::Finished), run.goal));
+}
+
+#[test]
+fn a_session_allocates_nothing() {
+    let name = Name::new("a").unwrap();
+    let allocations = allocation_counter::measure(|| {
+        let mut session = Client::download(ClientConfig::default(), name);
+        while let Some(Output::Header(header)) = session.poll_output() {
+            let len = header.len();
+            session.header_sent(len).unwrap();
+        }
+        session.handle_input(Instant::ZERO, b"\x04\x01");
+        assert!(session.poll_output() == Some(Output::Close) && session.outcome().is_some());
+    });
+    assert_eq!(allocations.count_total, 0);
+}
+
+/// The counter counts: an allocation is found where there is one.
+#[test]
+fn an_allocation_is_counted() {
+    assert_eq!(allocation_counter::measure(|| drop(Box::new(1))).count_total, 1);
+}
