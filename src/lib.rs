@@ -15,6 +15,7 @@
 //! | [`ftp`] | the file session, upload and download, over any byte stream |
 //! | [`connection`] | one connection: handshake, data in both directions, close. **Start here** |
 //! | [`arq`] | which number to send now, what is acknowledged, when to wake: numbers and time only |
+//! | [`congestion`] | how much may be in flight, and how fast it may leave: four controllers and a pacer |
 //! | [`store`] | bodies by number, in memory that the caller owns |
 //! | [`wire`] | framing and packets, every byte specified |
 //! | [`Instant`], [`Duration`], [`Seq`] | time in microseconds, serial number arithmetic |
@@ -52,6 +53,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod arq;
+pub mod congestion;
 pub mod connection;
 mod error;
 pub mod ftp;

@@ -1,0 +1,195 @@
+//! CUBIC (RFC 9438).
+
+use super::hystart::HyStart;
+use super::math::{cube_root, mul_div};
+use super::new_reno::paced;
+use super::recovery::RecoveryPeriod;
+use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
+use crate::{Duration, Instant};
+
+/// Time from the start of the epoch counts up to this much, 17 minutes in ms: its cube fits.
+const LONGEST_EPOCH_MS: u64 = 1 << 20;
+/// Parts of a byte in which `W_est` counts.
+const W_EST_UNIT: u64 = 1_024;
+
+/// CUBIC (RFC 9438): after a loss the window grows as a cubic function of time, quickly back towards where it was, slowly
+/// around it, quickly beyond. What most of the Internet runs. Slow start ends by `HyStart++` (RFC 9406).
+///
+/// Like every controller that takes each loss for congestion it collapses on lossy paths.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cubic {
+    segment: u64,
+    srtt: Duration,
+    /// Of the current acknowledgements: when the last one came.
+    last_ack: Instant,
+    recovery: RecoveryPeriod,
+    hystart: HyStart,
+    state: State,
+    /// As it was before the last reduction, in case that proves spurious (§4.9).
+    undo: Option<State>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct State {
+    /// `cwnd`.
+    window: u64,
+    /// `ssthresh`; `u64::MAX` before the first loss.
+    threshold: u64,
+    /// `W_max`: the window before the last reduction, or less by fast convergence.
+    w_max: u64,
+    /// `W_est`: what Reno would have, in 1/1024 of a byte, or small steps of a large window would be rounded away.
+    w_est: u64,
+    /// `cwnd_prior`: the window before the last reduction.
+    prior: u64,
+    /// `K` in ms: from the start of the epoch until the window is back at `W_max`.
+    k_ms: u64,
+    /// `t_epoch`: when this congestion avoidance began. `None` until it does.
+    epoch: Option<Instant>,
+}
+
+impl Cubic {
+    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of `segment` bytes.
+    #[must_use]
+    pub fn new(segment: u32) -> Self {
+        let segment = u64::from(segment.max(1));
+        let state = State {
+            window: initial_window(segment),
+            threshold: u64::MAX,
+            w_max: 0,
+            w_est: 0,
+            prior: 0,
+            k_ms: 0,
+            epoch: None,
+        };
+        Self {
+            segment,
+            srtt: Duration::ZERO,
+            last_ack: Instant::ZERO,
+            recovery: RecoveryPeriod::default(),
+            hystart: HyStart::new(),
+            state,
+            undo: None,
+        }
+    }
+
+    /// §4.2: `W_cubic(t) = C·(t - K)³ + W_max` with C = 0.4 segments/s³, in bytes, at `t` after the start of the epoch.
+    fn w_cubic(&self, t: Duration) -> u64 {
+        let t = t.as_millis().min(LONGEST_EPOCH_MS);
+        let distance = t.abs_diff(self.state.k_ms).min(LONGEST_EPOCH_MS);
+        let change = mul_div(distance * distance * distance, self.segment * 4, 10_000_000_000);
+        if t >= self.state.k_ms {
+            self.state.w_max.saturating_add(change)
+        } else {
+            self.state.w_max.saturating_sub(change)
+        }
+    }
+
+    /// The start of congestion avoidance (§4.2).
+    fn begin_epoch(&mut self, now: Instant) -> Instant {
+        let state = &mut self.state;
+        if state.w_max < state.window {
+            // §4.8, and slow start that ended without a loss: K = 0, W_max is where it starts.
+            state.w_max = state.window;
+        }
+        // K = cube root of (W_max - cwnd_epoch) / C
+        state.k_ms = cube_root(mul_div(state.w_max - state.window, 2_500_000_000, self.segment));
+        state.w_est = state.window.saturating_mul(W_EST_UNIT);
+        state.epoch = Some(now);
+        now
+    }
+
+    fn avoid_congestion(&mut self, ack: &Acknowledgement) {
+        let epoch = self.state.epoch.unwrap_or_else(|| self.begin_epoch(ack.now));
+        let elapsed = ack.now.saturating_since(epoch);
+        let ahead = self.w_cubic(elapsed.saturating_add(ack.srtt));
+        let present = self.w_cubic(elapsed);
+        let state = &mut self.state;
+        // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, and 1 once it is where it was reduced.
+        let (share, of) = if state.w_est / W_EST_UNIT < state.prior { (9, 17) } else { (1, 1) };
+        let grown = mul_div(ack.bytes, self.segment * W_EST_UNIT * share, state.window.saturating_mul(of));
+        state.w_est = state.w_est.saturating_add(grown);
+        if present < state.w_est / W_EST_UNIT {
+            // §4.3: the Reno-friendly region.
+            state.window = state.window.max(state.w_est / W_EST_UNIT);
+            return;
+        }
+        // §4.2, §4.4, §4.5: towards the target one round trip ahead, which is no more than half again the window.
+        let target = ahead.clamp(state.window, state.window.saturating_add(state.window / 2));
+        let growth = mul_div(target - state.window, ack.bytes, state.window);
+        state.window = state.window.saturating_add(growth);
+    }
+
+    /// §4.6 and §4.7.
+    fn reduce(&mut self) {
+        let state = &mut self.state;
+        self.undo = Some(*state);
+        state.prior = state.window;
+        // §4.7, fast convergence: below the last maximum means someone else came; leave room: × (1+β)/2.
+        state.w_max = if state.window < state.w_max { mul_div(state.window, 17, 20) } else { state.window };
+        // §4.6: β = 0.7.
+        state.threshold = mul_div(state.window, 7, 10).max(minimum_window(self.segment));
+        state.window = state.threshold;
+        state.epoch = None;
+    }
+}
+
+impl Congestion for Cubic {
+    fn on_sent(&mut self, _: Instant, _: u32, _: u64) {}
+
+    fn on_acknowledged(&mut self, ack: &Acknowledgement) {
+        self.srtt = ack.srtt;
+        let since = ack.now.saturating_since(self.last_ack);
+        self.last_ack = self.last_ack.max(ack.now);
+        if ack.app_limited {
+            // §5.8: time in which the window was not the limit does not count.
+            self.state.epoch = self.state.epoch.map(|epoch| epoch + since);
+            return;
+        }
+        if self.recovery.covers(ack.newest_sent_at) {
+            return;
+        }
+        if self.state.window >= self.state.threshold {
+            self.avoid_congestion(ack);
+        } else if self.state.threshold < u64::MAX {
+            self.state.window = self.state.window.saturating_add(ack.bytes);
+        } else {
+            match self.hystart.growth(ack) {
+                Some(growth) => self.state.window = self.state.window.saturating_add(growth),
+                None => self.state.threshold = self.state.window,
+            }
+        }
+    }
+
+    fn on_lost(&mut self, loss: &Loss) {
+        if self.recovery.enter(loss.now, loss.newest_sent_at) {
+            self.reduce();
+        }
+    }
+
+    fn on_timeout(&mut self, _: Instant) {
+        let minimum = minimum_window(self.segment);
+        // Timeouts in a row leave the threshold where the first one set it (RFC 5681 §3.1).
+        if self.state.window > minimum {
+            self.reduce();
+        }
+        // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
+        self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
+        self.recovery.leave();
+    }
+
+    fn on_spurious_loss(&mut self, _: Instant) {
+        // §4.9.2: back to before the reduction, unless the window is already beyond.
+        if let Some(undo) = self.undo.take().filter(|undo| undo.window > self.state.window) {
+            self.state = undo;
+            self.recovery.leave();
+        }
+    }
+
+    fn window(&self) -> u64 {
+        self.state.window
+    }
+
+    fn pacing_rate(&self) -> Option<u64> {
+        paced(self.state.window, self.srtt, self.state.window < self.state.threshold)
+    }
+}

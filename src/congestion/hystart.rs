@@ -1,0 +1,73 @@
+//! The end of slow start before it overflows the queue: `HyStart++` (RFC 9406).
+
+use super::Acknowledgement;
+use crate::Duration;
+
+/// `MIN_RTT_THRESH` (RFC 9406 §4.3).
+const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
+/// `MAX_RTT_THRESH`.
+const MAX_RTT_THRESHOLD: Duration = Duration::from_millis(16);
+/// `MIN_RTT_DIVISOR`.
+const MIN_RTT_DIVISOR: u64 = 8;
+/// `N_RTT_SAMPLE`.
+const RTT_SAMPLES: u8 = 8;
+/// `CSS_GROWTH_DIVISOR`.
+const GROWTH_DIVISOR: u64 = 4;
+/// `CSS_ROUNDS`.
+const CONSERVATIVE_ROUNDS: u8 = 5;
+
+/// Watches the round-trip time of each round in slow start. When it rises, growth becomes conservative for a few rounds;
+/// if it stays up, slow start is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct HyStart {
+    last_round_min: Duration,
+    this_round_min: Duration,
+    samples: u8,
+    /// In conservative slow start: the round-trip time that led there, and the rounds left.
+    conservative: Option<(Duration, u8)>,
+}
+
+impl HyStart {
+    pub(super) const fn new() -> Self {
+        Self { last_round_min: Duration::MAX, this_round_min: Duration::MAX, samples: 0, conservative: None }
+    }
+
+    /// By how much the window grows for this acknowledgement in slow start; `None` if slow start ends here.
+    pub(super) fn growth(&mut self, ack: &Acknowledgement) -> Option<u64> {
+        if ack.round_ended {
+            self.last_round_min = self.this_round_min;
+            self.this_round_min = Duration::MAX;
+            self.samples = 0;
+            if let Some((_, rounds)) = &mut self.conservative {
+                *rounds = rounds.saturating_sub(1);
+                if *rounds == 0 {
+                    return None;
+                }
+            }
+        }
+        if let Some(rtt) = ack.rtt {
+            self.this_round_min = self.this_round_min.min(rtt);
+            self.samples = self.samples.saturating_add(1);
+        }
+        if self.samples >= RTT_SAMPLES {
+            self.judge();
+        }
+        Some(if self.conservative.is_some() { ack.bytes / GROWTH_DIVISOR } else { ack.bytes })
+    }
+
+    fn judge(&mut self) {
+        match self.conservative {
+            // The rise was a passing one: slow start again.
+            Some((baseline, _)) if self.this_round_min < baseline => self.conservative = None,
+            Some(_) => {}
+            None if self.last_round_min < Duration::MAX => {
+                let threshold = Duration::from_micros(self.last_round_min.as_micros() / MIN_RTT_DIVISOR)
+                    .clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
+                if self.this_round_min >= self.last_round_min.saturating_add(threshold) {
+                    self.conservative = Some((self.this_round_min, CONSERVATIVE_ROUNDS));
+                }
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Spreading packets out in time: a token bucket whose answer is a deadline.
+
+use super::math::SECOND;
+use crate::{Duration, Instant};
+
+/// A token bucket (RFC 9002 §7.7).
+///
+/// Credit is kept in millionths of a byte, so that a microsecond at any rate is a whole number: nothing is rounded, nothing
+/// drifts, at 1 kbit/s as at 10 Gbit/s.
+///
+/// A *burst* is `rate × granularity`, at least two datagrams; the bucket holds no more. Once there is no credit for a
+/// datagram, the deadline is when there is credit for half a burst, so that wake-ups come no more often than the clock
+/// can serve them, and one that comes late by half the granularity costs nothing. Let the granularity be twice the
+/// resolution of the timer: 2 ms for `epoll`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pacer {
+    granularity: Duration,
+    /// The bytes of two datagrams.
+    smallest_burst: u64,
+    /// Bytes per second; `None` while nothing is paced.
+    rate: Option<u64>,
+    /// Millionths of a byte that could leave at `updated_at`.
+    credit: u64,
+    updated_at: Instant,
+}
+
+impl Pacer {
+    /// Full, and without a rate: nothing is held back. `granularity` of zero gives the smoothest output.
+    #[must_use]
+    pub fn new(granularity: Duration, segment: u32) -> Self {
+        let smallest_burst = u64::from(segment.max(1)) * 2;
+        Self { granularity, smallest_burst, rate: None, credit: smallest_burst * SECOND, updated_at: Instant::ZERO }
+    }
+
+    /// From `now` on the rate is this, in bytes per second; 0 counts as 1. Credit so far was earned at the old rate.
+    pub fn update_rate(&mut self, now: Instant, rate: Option<u64>) {
+        if self.rate != rate {
+            self.settle(now);
+            self.rate = rate.map(|rate| rate.max(1));
+            self.credit = self.credit.min(self.burst_credit());
+        }
+    }
+
+    /// Whether `bytes` may leave now.
+    #[must_use]
+    pub fn allows(&self, now: Instant, bytes: u32) -> bool {
+        self.ready_at(bytes) <= now
+    }
+
+    /// When `bytes` may leave; an instant already past if they may at once. It moves only by calls that change the pacer.
+    #[must_use]
+    pub fn ready_at(&self, bytes: u32) -> Instant {
+        let Some(rate) = self.rate else { return Instant::ZERO };
+        // More than a burst leaves when the bucket is full, or it never could.
+        let need = (u64::from(bytes) * SECOND).min(self.burst_credit());
+        if self.credit >= need {
+            return Instant::ZERO;
+        }
+        let goal = need.max(self.granular_credit() / 2);
+        self.updated_at + Duration::from_micros((goal - self.credit).div_ceil(rate))
+    }
+
+    /// `bytes` have left. Allowed or not: what was sent beyond the credit is not held against later ones.
+    pub fn on_sent(&mut self, now: Instant, bytes: u32) {
+        self.settle(now);
+        self.credit = self.credit.saturating_sub(u64::from(bytes) * SECOND);
+    }
+
+    /// Credits the time up to `now`.
+    fn settle(&mut self, now: Instant) {
+        let Some(rate) = self.rate else {
+            self.updated_at = self.updated_at.max(now);
+            return;
+        };
+        let earned = now.saturating_since(self.updated_at).as_micros().saturating_mul(rate);
+        self.credit = self.credit.saturating_add(earned).min(self.burst_credit());
+        self.updated_at = self.updated_at.max(now);
+    }
+
+    /// `rate × granularity`.
+    fn granular_credit(&self) -> u64 {
+        self.rate.map_or(0, |rate| rate.saturating_mul(self.granularity.as_micros()))
+    }
+
+    fn burst_credit(&self) -> u64 {
+        self.granular_credit().max(self.smallest_burst * SECOND)
+    }
+}

@@ -1,0 +1,189 @@
+//! Flows over one bottleneck, packet by packet, in virtual time: a drop-tail queue, a line, a delay, and an ideal
+//! selective repeat that finds out about every loss as soon as it can be known. What remains is the controller.
+
+mod path;
+mod sender;
+
+pub(crate) use path::Path;
+use sender::Sender;
+
+use rdt_proto::congestion::Controller;
+use rdt_proto::{Duration, Instant};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Bytes of a datagram as the controllers count them.
+pub(crate) const SEGMENT: u32 = 1_400;
+/// Bytes of it on the line: UDP and IPv4 on top.
+pub(crate) const WIRE: u64 = 1_428;
+/// The longest delay of an acknowledgement.
+const ACK_DELAY: Duration = Duration::from_millis(5);
+/// Packets for each SACK.
+const PER_SACK: usize = 2;
+
+/// What is to happen. Flows and transmissions by index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrival(usize, usize),
+    AckDelay(usize, u64),
+    Sack(usize, Vec<usize>, Duration),
+    Wake(usize),
+}
+
+/// The receiving end of a flow.
+#[derive(Default)]
+struct Receiver {
+    got: Vec<bool>,
+    /// Arrived and not yet reported by a SACK that came through.
+    unreported: Vec<usize>,
+    since_sack: usize,
+    last_arrival: Instant,
+    /// Counts SACKs, so that a delay that is no longer waited for is recognised.
+    sacks: u64,
+    unique: usize,
+    done_at: Option<Instant>,
+}
+
+/// Some flows over one path.
+pub(crate) struct Network {
+    now: Instant,
+    path: Path,
+    events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    order: u64,
+    senders: Vec<Sender>,
+    receivers: Vec<Receiver>,
+    woken: Vec<Option<Instant>>,
+}
+
+/// What became of a flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    /// Different packets that arrived.
+    pub(crate) delivered: u64,
+    /// Packets that were sent, those lost or dropped included.
+    pub(crate) sent: u64,
+    /// When the last one arrived, or when the simulation ended.
+    pub(crate) ended: Instant,
+}
+
+impl Network {
+    pub(crate) fn new(path: Path) -> Self {
+        Self {
+            now: Instant::ZERO,
+            path,
+            events: BinaryHeap::new(),
+            order: 0,
+            senders: Vec::new(),
+            receivers: Vec::new(),
+            woken: Vec::new(),
+        }
+    }
+
+    /// A flow of `packets` from `start` on.
+    pub(crate) fn add(&mut self, controller: Controller, packets: usize, start: Instant) {
+        let flow = self.senders.len();
+        self.senders.push(Sender::new(controller, packets, self.path.round_trip()));
+        self.receivers.push(Receiver::default());
+        self.woken.push(None);
+        self.at(start, Event::Wake(flow));
+    }
+
+    /// Runs until every flow has ended, or until `limit`.
+    pub(crate) fn run(&mut self, limit: Instant) -> Vec<Outcome> {
+        while self.receivers.iter().any(|receiver| receiver.done_at.is_none()) {
+            if self.events.peek().is_none_or(|Reverse((at, ..))| *at > limit) {
+                self.now = limit;
+                break;
+            }
+            let Some(Reverse((at, _, event))) = self.events.pop() else { break };
+            self.now = at;
+            self.handle(event);
+        }
+        let both = self.senders.iter().zip(&self.receivers);
+        both.map(|(sender, receiver)| Outcome {
+            delivered: receiver.unique as u64,
+            sent: sender.sent,
+            ended: receiver.done_at.unwrap_or(self.now),
+        })
+        .collect()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn at(&mut self, at: Instant, event: Event) {
+        self.order += 1;
+        self.events.push(Reverse((at, self.order, event)));
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Arrival(flow, transmission) => self.arrive(flow, transmission),
+            Event::AckDelay(flow, sacks) => {
+                if self.receivers[flow].sacks == sacks && self.receivers[flow].since_sack > 0 {
+                    self.report(flow);
+                }
+            }
+            Event::Sack(flow, transmissions, delay) => {
+                self.senders[flow].handle_sack(self.now, &transmissions, delay);
+                self.transmit(flow);
+            }
+            Event::Wake(flow) => {
+                if self.woken[flow] == Some(self.now) {
+                    self.woken[flow] = None;
+                }
+                self.senders[flow].handle_timeout(self.now);
+                self.transmit(flow);
+            }
+        }
+    }
+
+    fn arrive(&mut self, flow: usize, transmission: usize) {
+        let number = self.senders[flow].number(transmission);
+        let receiver = &mut self.receivers[flow];
+        if receiver.got.len() <= number {
+            receiver.got.resize(number + 1, false);
+        }
+        receiver.unique += usize::from(!receiver.got[number]);
+        receiver.got[number] = true;
+        if receiver.unique == self.senders[flow].total() && receiver.done_at.is_none() {
+            receiver.done_at = Some(self.now);
+        }
+        receiver.unreported.push(transmission);
+        receiver.since_sack += 1;
+        receiver.last_arrival = self.now;
+        if receiver.since_sack >= PER_SACK {
+            self.report(flow);
+        } else {
+            let sacks = receiver.sacks;
+            self.at(self.now + ACK_DELAY, Event::AckDelay(flow, sacks));
+        }
+    }
+
+    fn report(&mut self, flow: usize) {
+        let receiver = &mut self.receivers[flow];
+        receiver.sacks += 1;
+        receiver.since_sack = 0;
+        if let Some(at) = self.path.back(self.now) {
+            let delay = self.now.saturating_since(receiver.last_arrival);
+            let event = Event::Sack(flow, std::mem::take(&mut receiver.unreported), delay);
+            self.at(at, event);
+        }
+    }
+
+    fn transmit(&mut self, flow: usize) {
+        while let Some(transmission) = self.senders[flow].poll_transmit(self.now) {
+            if let Some(at) = self.path.forth(self.now) {
+                self.at(at, Event::Arrival(flow, transmission));
+            }
+        }
+        if let Some(at) = self.senders[flow].poll_timeout() {
+            let at = at.max(self.now + Duration::from_micros(1));
+            if self.woken[flow].is_none_or(|woken| at < woken) {
+                self.woken[flow] = Some(at);
+                self.at(at, Event::Wake(flow));
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The bottleneck and the way back.
+
+use super::WIRE;
+use rdt_proto::{Duration, Instant};
+
+/// A path: a drop-tail queue before a line, a delay, losses behind it; on the way back a delay and losses.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    /// Bits per second.
+    pub(crate) rate: u64,
+    /// One way.
+    pub(crate) delay: Duration,
+    /// Bytes that may wait for the line.
+    pub(crate) queue: u64,
+    /// Lost of 1,000, each way.
+    pub(crate) loss: u64,
+    /// Held back up to 5 ms, of 1,000.
+    pub(crate) late: u64,
+    /// Packets that the queue had no room for.
+    pub(crate) dropped: u64,
+    /// The most that ever waited, in bytes.
+    pub(crate) longest: u64,
+    seed: u64,
+    /// When the line has sent all it has, in ns.
+    busy_until: u64,
+}
+
+impl Path {
+    /// A path of `mbit` and a round trip of `rtt_ms`, with a queue of one bandwidth-delay product and no loss.
+    pub(crate) fn new(mbit: u64, rtt_ms: u64) -> Self {
+        let rate = mbit * 1_000_000;
+        let queue = (rate / 8 * rtt_ms / 1_000).max(64 * WIRE);
+        let delay = Duration::from_micros(rtt_ms * 500);
+        Self { rate, delay, queue, loss: 0, late: 0, dropped: 0, longest: 0, seed: 1, busy_until: 0 }
+    }
+
+    pub(crate) fn with_loss(self, permille: u64) -> Self {
+        Self { loss: permille, ..self }
+    }
+
+    pub(crate) fn with_late(self, permille: u64) -> Self {
+        Self { late: permille, ..self }
+    }
+
+    pub(crate) fn with_queue(self, percent_of_bdp: u64) -> Self {
+        let bdp = self.rate / 8 * self.delay.as_micros() * 2 / 1_000_000;
+        Self { queue: bdp * percent_of_bdp / 100, ..self }
+    }
+
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
+        Self { seed: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, ..self }
+    }
+
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.delay.saturating_mul(2)
+    }
+
+    /// When a packet that enters the queue now arrives, if it does.
+    pub(crate) fn forth(&mut self, now: Instant) -> Option<Instant> {
+        let now_ns = now.as_micros() * 1_000;
+        let backlog_ns = self.busy_until.saturating_sub(now_ns);
+        let waiting = backlog_ns / 1_000 * self.rate / 8_000_000;
+        if waiting + WIRE > self.queue && waiting > 0 {
+            self.dropped += 1;
+            return None;
+        }
+        self.longest = self.longest.max(waiting + WIRE);
+        self.busy_until = self.busy_until.max(now_ns) + WIRE * 8_000_000_000 / self.rate;
+        if self.one_in(self.loss) {
+            return None;
+        }
+        let late = if self.one_in(self.late) { self.random() % 5_000 } else { 0 };
+        Some(Instant::from_micros(self.busy_until.div_ceil(1_000) + late) + self.delay)
+    }
+
+    /// When a SACK that is sent now arrives, if it does.
+    pub(crate) fn back(&mut self, now: Instant) -> Option<Instant> {
+        (!self.one_in(self.loss)).then(|| now + self.delay)
+    }
+
+    fn one_in(&mut self, permille: u64) -> bool {
+        permille > 0 && self.random() % 1_000 < permille
+    }
+
+    /// xorshift64*.
+    fn random(&mut self) -> u64 {
+        self.seed ^= self.seed >> 12;
+        self.seed ^= self.seed << 25;
+        self.seed ^= self.seed >> 27;
+        self.seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
+    }
+}
