@@ -11,12 +11,12 @@ use rdt_proto::{Duration, Instant};
 /// No limit but these.
 fn unlimited() -> Config {
     let (handshake_limit, idle_limit, quiet_limit) = (Duration::MAX, Duration::MAX, Duration::MAX);
-    Config { handshake_limit, idle_limit, quiet_limit, ..Config::default() }
+    Config { handshake_limit, idle_limit, quiet_limit, ..Config::base() }
 }
 
 #[test]
 fn a_client_connects_and_confirms_at_once() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.expect_nothing();
     client.peer_sends(CONNACK);
@@ -29,7 +29,7 @@ fn a_client_connects_and_confirms_at_once() {
 
 #[test]
 fn a_lost_connect_is_repeated_with_doubled_intervals_until_the_handshake_limit() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
@@ -48,7 +48,7 @@ fn a_lost_connect_is_repeated_with_doubled_intervals_until_the_handshake_limit()
 
 #[test]
 fn what_was_written_before_the_answer_goes_with_info_0() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     assert_eq!(client.machine.send(b"hello"), Ok(5));
     client.expect(CONNECT);
     client.expect_nothing();
@@ -58,7 +58,7 @@ fn what_was_written_before_the_answer_goes_with_info_0() {
 
 #[test]
 fn a_server_repeats_connack_on_a_timer_until_the_handshake_limit() {
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     server.expect(CONNACK);
     server.sleep(1_000, 1_063);
     server.expect(CONNACK);
@@ -79,7 +79,7 @@ fn a_server_repeats_connack_on_a_timer_until_the_handshake_limit() {
 
 #[test]
 fn a_server_answers_each_connect_until_info_0_comes() {
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     server.expect(CONNACK);
     for _ in 0..3 {
         server.peer_sends(CONNECT);
@@ -95,7 +95,7 @@ fn a_server_answers_each_connect_until_info_0_comes() {
 
 #[test]
 fn a_client_that_never_hears_a_connack_gets_it_again_with_its_next_connect() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
@@ -107,7 +107,7 @@ fn a_client_that_never_hears_a_connack_gets_it_again_with_its_next_connect() {
 
 #[test]
 fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -119,7 +119,7 @@ fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
     client.peer_sends(ack(0));
     client.expect_nothing();
 
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     assert_eq!(server.machine.send(b"early"), Ok(5));
     server.expect(CONNACK);
     server.expect_nothing();
@@ -137,7 +137,7 @@ fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
 
 #[test]
 fn a_second_connack_changes_nothing() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -150,7 +150,7 @@ fn a_second_connack_changes_nothing() {
 
 #[test]
 fn a_connack_before_connect_has_left_is_a_stray_of_an_earlier_connection() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.ignores(CONNACK, Ignored::Stage);
     client.expect(CONNECT);
     client.expect_nothing();
@@ -158,7 +158,7 @@ fn a_connack_before_connect_has_left_is_a_stray_of_an_earlier_connection() {
 
 #[test]
 fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.ignores(info(0, b"early"), Ignored::Stage);
     client.ignores(ack(0), Ignored::Stage);
@@ -175,20 +175,20 @@ fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
 
 #[test]
 fn each_role_ignores_the_packets_of_its_own() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.ignores(CONNECT, Ignored::Role);
-    let mut client = Trace::established_client(Config::default());
+    let mut client = Trace::established_client(Config::base());
     client.ignores(CONNECT, Ignored::Role);
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     server.ignores(CONNACK, Ignored::Role);
-    let mut server = Trace::established_server(Config::default());
+    let mut server = Trace::established_server(Config::base());
     server.ignores(CONNACK, Ignored::Role);
     server.expect_nothing();
 }
 
 #[test]
 fn a_late_connect_is_ignored_while_established_and_after_the_end() {
-    let mut server = Trace::established_server(Config::default());
+    let mut server = Trace::established_server(Config::base());
     server.ignores(CONNECT, Ignored::LateConnect);
     server.expect_nothing();
     server.peer_sends(FIN);
@@ -206,7 +206,7 @@ fn a_late_connect_is_ignored_while_established_and_after_the_end() {
 
 #[test]
 fn a_client_that_closes_before_the_answer_still_delivers_what_it_wrote() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     assert_eq!(client.machine.send(b"last words"), Ok(10));
     client.machine.close();
     assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
@@ -221,7 +221,7 @@ fn a_client_that_closes_before_the_answer_still_delivers_what_it_wrote() {
 
 #[test]
 fn a_client_that_closes_before_the_answer_with_nothing_written_confirms_first() {
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.machine.close();
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
@@ -233,7 +233,7 @@ fn a_client_that_closes_before_the_answer_with_nothing_written_confirms_first() 
 
 #[test]
 fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     assert_eq!(server.machine.send(b"no, thanks"), Ok(10));
     server.machine.close();
     server.expect(CONNACK);
@@ -249,7 +249,7 @@ fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
 
 #[test]
 fn abort_during_the_handshake_ends_without_a_word() {
-    for mut side in [Trace::client(Config::default()), Trace::server(Config::default())] {
+    for mut side in [Trace::client(Config::base()), Trace::server(Config::base())] {
         side.machine.abort(0);
         side.expect_nothing();
         side.expect_event(Event::Closed(Reason::Aborted));
@@ -264,7 +264,7 @@ fn abort_during_the_handshake_ends_without_a_word() {
 
 #[test]
 fn the_idle_limit_ends_a_handshake_too() {
-    let config = Config { idle_limit: Duration::from_secs(2), ..Config::default() };
+    let config = Config { idle_limit: Duration::from_secs(2), ..Config::base() };
     for mut side in [Trace::client(config), Trace::server(config)] {
         let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
         side.expect(opening);
@@ -281,7 +281,7 @@ fn the_idle_limit_ends_a_handshake_too() {
 /// A client that repeats its CONNECT is not silent: the idle limit once ended its handshake where no handshake limit did.
 #[test]
 fn a_repeated_connect_is_a_sign_of_life() {
-    let config = Config { handshake_limit: Duration::MAX, ..Config::default() };
+    let config = Config { handshake_limit: Duration::MAX, ..Config::base() };
     let mut server = Trace::server(config);
     server.expect(CONNACK);
     for _ in 0..10 {
@@ -321,14 +321,12 @@ fn packets_of_extended_mode_are_ignored() {
         Packet::Reset { code: 1 },
         Packet::Probe { nonce: 7, padding: b"" },
         Packet::Echo { nonce: 7 },
-        Packet::Connect(Options::parse(TAG_OPTION).unwrap()),
-        Packet::ConnAck(Options::parse(TAG_OPTION).unwrap()),
     ];
-    let mut opening = Trace::client(Config::default());
+    let mut opening = Trace::client(Config::base());
     opening.expect(CONNECT);
-    let mut confirming = Trace::server(Config::default());
+    let mut confirming = Trace::server(Config::base());
     confirming.expect(CONNACK);
-    let established = [Trace::established_client(Config::default()), Trace::established_server(Config::default())];
+    let established = [Trace::established_client(Config::base()), Trace::established_server(Config::base())];
     for mut side in [opening, confirming].into_iter().chain(established) {
         for packet in extended {
             side.ignores(packet, Ignored::Mode);
@@ -341,12 +339,25 @@ fn packets_of_extended_mode_are_ignored() {
 #[test]
 fn options_without_a_tag_do_not_matter() {
     let padding = Options::parse(b"\x06\x02ab").unwrap();
-    let mut server = Trace::server(Config::default());
+    let mut server = Trace::server(Config::base());
     server.expect(CONNACK);
     server.peer_sends(Packet::Connect(padding));
     server.expect(CONNACK);
-    let mut client = Trace::client(Config::default());
+    let mut client = Trace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(Packet::ConnAck(padding));
     client.expect_event(Event::Connected);
+}
+
+#[test]
+fn in_base_mode_options_are_skipped() {
+    let options = Options::parse(TAG_OPTION).unwrap();
+    let mut client = Trace::client(Config::base());
+    client.expect(CONNECT);
+    client.peer_sends(Packet::ConnAck(options));
+    client.expect(info(0, b""));
+    let mut server = Trace::server(Config::base());
+    server.expect(CONNACK);
+    server.peer_sends(Packet::Connect(options));
+    server.expect(CONNACK);
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::server::Server;
 use common::*;
-use rdt_proto::connection::{Event, Handled, Ignored, Reason, Storage};
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
 use rdt_proto::listener::{ListenerConfig, PeerId, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Options, Packet};
@@ -12,7 +12,7 @@ use rdt_proto::{BufferTooSmall, Duration};
 
 /// A listener with 4 slots of which 2 may wait.
 fn server() -> Server {
-    Server::new(ListenerConfig { backlog: 2, ..ListenerConfig::default() }, 4)
+    Server::new(ListenerConfig { backlog: 2, ..base() }, 4)
 }
 
 /// Both sides of the connection with this address close, the peer first. It lingers.
@@ -28,9 +28,14 @@ fn finish(server: &mut Server, address: u8, id: PeerId) {
 }
 
 /// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
+/// A listener for base mode.
+fn base() -> ListenerConfig {
+    ListenerConfig { connection: Config::base(), ..ListenerConfig::default() }
+}
+
 #[test]
 fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
-    let mut server = Server::new(ListenerConfig::default(), 1);
+    let mut server = Server::new(base(), 1);
     let gone = server.connected(1);
     finish(&mut server, 1, gone);
     server.release(gone);
@@ -60,21 +65,23 @@ fn a_connect_after_quarantine_queues_even_before_the_timeout_was_handled() {
     server.queues(1, CONNECT);
 }
 
-/// One that asks for extended mode was once taken for a repeat of the one in base mode.
 #[test]
-fn a_connect_of_extended_mode_is_ignored_whether_its_address_waits_or_not() {
-    let mut server = server();
+fn a_listener_for_one_mode_queues_nobody_of_the_other() {
     let options = Options::parse(TAG_OPTION).unwrap();
-    server.ignores(1, Packet::Connect(options), Unrouted::Mode);
-    server.queues(1, CONNECT);
-    server.ignores(1, Packet::Connect(options), Unrouted::Mode);
-    assert_eq!(server.machine.stats().mode, 2);
+    let mut extended = Server::new(ListenerConfig::default(), 4);
+    extended.ignores(1, CONNECT, Unrouted::Mode);
+    extended.queues(1, Packet::Connect(options));
+    extended.ignores(1, CONNECT, Unrouted::UnknownPeer);
+    assert_eq!(extended.machine.stats().mode, 1);
+    // In base mode options are skipped: who asks for more may still be content with it.
+    let mut base = server();
+    base.queues(1, Packet::Connect(options));
 }
 
 /// Without a handshake limit its deadline was once the end of time instead of none.
 #[test]
 fn without_a_handshake_limit_a_queued_peer_waits_for_ever_and_there_is_no_deadline() {
-    let mut config = ListenerConfig::default();
+    let mut config = base();
     config.connection.handshake_limit = Duration::MAX;
     let mut server = Server::new(config, 1);
     server.queues(1, CONNECT);
@@ -169,7 +176,7 @@ fn who_is_not_heard_again_leaves_the_backlog_at_the_handshake_limit() {
 
 #[test]
 fn without_a_vacant_slot_connect_is_ignored() {
-    let mut server = Server::new(ListenerConfig::default(), 1);
+    let mut server = Server::new(base(), 1);
     let id = server.connected(1);
     server.ignores(2, CONNECT, Unrouted::NoSlot);
     server.release(id);
@@ -178,7 +185,7 @@ fn without_a_vacant_slot_connect_is_ignored() {
     server.elapse(3_000);
     server.queues(2, CONNECT);
     assert_eq!(server.machine.stats().no_slot, 2);
-    let mut none = Server::new(ListenerConfig::default(), 0);
+    let mut none = Server::new(base(), 0);
     none.ignores(1, CONNECT, Unrouted::NoSlot);
     none.expect_nothing();
 }

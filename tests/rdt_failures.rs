@@ -180,7 +180,7 @@ fn the_server_dies_during_a_download() {
     let server = place.serve(&[]);
     let client = get_large(&place, &server, &IMPATIENT);
     server.running.kill();
-    client.expect_end(1, "nothing more came");
+    client.expect_end(1, "stopped answering");
     expect_old_at_client(&place);
 }
 
@@ -189,7 +189,7 @@ fn the_client_dies_during_an_upload() {
     let place = Place::new();
     let mut server = place.serve(&IMPATIENT);
     put_large(&place, &server, &[]).kill();
-    server.running.expect("put \"large\": the client is gone: nothing more came");
+    server.running.expect("put \"large\": the client is gone: it stopped answering");
     expect_old_at_server(&place);
     expect_service(&place, &server);
 }
@@ -246,7 +246,7 @@ fn a_file_that_shrinks_while_it_is_served_is_not_padded() {
     let mut server = place.serve(&[]);
     let client = get_large(&place, &server, &[]);
     std::fs::OpenOptions::new().write(true).open(place.server("large")).unwrap().set_len(1_000).unwrap();
-    client.expect_end(1, "closed before the end");
+    client.expect_end(1, "ended the transfer of");
     server.running.expect("became shorter");
     expect_old_at_client(&place);
     expect_service(&place, &server);

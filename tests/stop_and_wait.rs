@@ -3,7 +3,8 @@
 mod parties;
 
 use parties::{Exchange, Party};
-use rdt_proto::connection::{Config, Reason};
+use rdt_proto::arq::StopAndWait;
+use rdt_proto::connection::{Config, Mode, Reason};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::{Duration, Instant};
 
@@ -14,7 +15,9 @@ const LIFTED: Config = Config {
     framing: rdt_proto::wire::Framing::NOTE,
     peer: rdt_proto::connection::Peer::RdtProto,
     segment: 1_200,
+    keep_alive: Duration::MAX,
     linger: Duration::from_secs(1),
+    mode: Mode::Base,
 };
 
 /// Loss up to 30 %, and everything else that a network does to a datagram.
@@ -32,7 +35,7 @@ fn bad_link(rng: &mut Rng) -> LinkConfig {
 }
 
 /// A client and a server with up to 20 segments to send each, and a bad link between them.
-fn pair(seed: u64, config: Config) -> Simulation<Party> {
+fn pair(seed: u64, config: Config) -> Simulation<Party<StopAndWait>> {
     let mut rng = Rng::new(seed);
     let mut sim = Simulation::new(seed);
     let (client, server) = (NodeId(0), NodeId(1));
@@ -61,7 +64,7 @@ fn delivers_byte_exact_with_limits_lifted() {
 fn delivers_or_ends_honestly_with_the_default_limits() {
     let mut complete = 0;
     for seed in 1..=1_000 {
-        let mut sim = pair(seed, Config::default());
+        let mut sim = pair(seed, Config::base());
         // Who never hears again ends by a limit: nobody stays for ever.
         sim.run_until_done(Duration::from_secs(3_600));
         let parties: Vec<_> = sim.nodes().collect();
@@ -86,7 +89,7 @@ fn delivers_or_ends_honestly_with_the_default_limits() {
 fn damage_that_no_checksum_finds_breaks_no_promise_of_the_machine() {
     // The simulation asserts what the machine promises its driver; what arrives may be wrong, so nothing is compared.
     for seed in 1..=300 {
-        let mut sim = pair(seed, Config::default());
+        let mut sim = pair(seed, Config::base());
         for id in [NodeId(0), NodeId(1)] {
             let party = sim.node_mut(id);
             party.checked = false;
@@ -110,10 +113,10 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
     let (client, server) = (NodeId(0), NodeId(1));
-    let mut sim = Simulation::new(5);
+    let mut sim = Simulation::<Party<StopAndWait>>::new(5);
     let (up, down) = ((1, 200_000), (2, 0));
-    sim.add(Party::client(server.port(0), Config::default(), Rng::new(1), Exchange::new(up, down)));
-    sim.add(Party::server(client.port(0), Config::default(), Rng::new(2), Exchange::new(down, up)));
+    sim.add(Party::client(server.port(0), Config::base(), Rng::new(1), Exchange::new(up, down)));
+    sim.add(Party::server(client.port(0), Config::base(), Rng::new(2), Exchange::new(down, up)));
     let link = LinkConfig::ideal().with_delay(Duration::from_millis(20));
     sim.connect(client, server, link.with_blackout(Instant::from_millis(1_000), Instant::from_millis(15_000)));
     let end = sim.run_until_done(Duration::from_secs(60));

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::link::{self, PeerMethod, Profile};
+use crate::link::{self, Congestion, PeerMethod, Profile, Repeat, Settings};
 use clap::{Args, Parser, Subcommand};
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
@@ -106,6 +106,18 @@ pub(crate) struct Common {
     /// 10 for the first answer, then 30 and 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: Option<u64>,
+    /// How lost packets are repeated
+    #[arg(long, value_enum, default_value_t = Repeat::SelectiveRepeat)]
+    arq: Repeat,
+    /// What bounds how much is on its way
+    #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
+    congestion: Congestion,
+    /// How many packets are kept each way until they are acknowledged, or read
+    #[arg(long, value_name = "PACKETS", default_value_t = link::WINDOW, value_parser = parse_window)]
+    window: usize,
+    /// The largest body of a packet, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
+    segment: u16,
     /// Lose so much of what is sent, in percent, to see how it is repaired
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
@@ -118,8 +130,10 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn config(&self) -> Config {
-        link::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs))
+    pub(crate) fn settings(&self) -> Settings {
+        let config = link::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
+        let config = Config { segment: self.segment, ..config };
+        Settings { config, arq: self.arq, congestion: self.congestion, window: self.window }
     }
 }
 
@@ -148,6 +162,13 @@ pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {
     NameBuf::new(text).map_err(|error| error.to_string())
+}
+
+fn parse_window(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
+        _ => Err("not a number from 1 to 65536".into()),
+    }
 }
 
 fn parse_percent(text: &str) -> Result<f64, String> {

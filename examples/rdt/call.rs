@@ -2,10 +2,10 @@
 
 use crate::driver::{Address, Driver, Endpoint};
 use crate::exchange::Exchange;
-use crate::link::{self, Link};
+use crate::link::{self, Link, Settings};
 use crate::progress::Progress;
 use crate::words;
-use rdt_proto::connection::{Config, Connection, Stats, Transmit};
+use rdt_proto::connection::{Connection, Stats, Transmit};
 use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -16,6 +16,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Call<'d> {
     server: SocketAddr,
+    settings: Settings,
     link: Link,
     exchange: Exchange<'d, Client>,
     progress: Progress,
@@ -47,15 +48,16 @@ impl<'d> Call<'d> {
     pub(crate) fn new(
         now: Instant,
         server: SocketAddr,
-        config: Config,
+        settings: Settings,
         exchange: Exchange<'d, Client>,
         progress: Progress,
         announce: bool,
     ) -> io::Result<Self> {
-        let storage = link::storage(&config).map_err(io::Error::other)?;
-        let link = Connection::connect(now, config, link::entropy()?, storage);
+        let storage = link::storage(&settings).map_err(io::Error::other)?;
+        let link = Connection::connect(now, settings.config, link::entropy()?, storage);
         let mut call = Self {
             server,
+            settings,
             link,
             exchange,
             progress,
@@ -112,7 +114,7 @@ impl<'d> Call<'d> {
         if self.exchange.session.transfer() == Transfer::Download || self.link.is_all_acknowledged() {
             return done;
         }
-        done.saturating_sub(link::unacknowledged_limit(self.link.config()))
+        done.saturating_sub(link::unacknowledged_limit(&self.settings))
     }
 
     fn leave_by(&mut self, limit: Instant) {

@@ -5,13 +5,12 @@ use crate::call::{Call, any_address_for};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::files::{Folder, Source, plain};
-use crate::link::{self, PeerMethod, Profile};
+use crate::link::Settings;
 use crate::loss::Loss;
 use crate::progress::Progress;
 use crate::serve::Serve;
 use crate::stop::{INTERRUPTED, Stop};
 use crate::words;
-use rdt_proto::connection::Config;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,7 +24,7 @@ const GENERATED_BYTES: usize = 4 << 20;
 
 struct Demo<'a> {
     args: &'a DemoArgs,
-    config: Config,
+    settings: Settings,
     server: SocketAddr,
     stop: &'a Stop,
 }
@@ -41,14 +40,14 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     };
     let name = crate::name_of(&original)?;
 
-    let config = link::config(Profile::Note, PeerMethod::SelectiveRepeat, None);
+    let settings = Settings::default();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
-        Driver::bind(loopback, link::datagram_bytes(&config), server_loss, server_stop.clone()).map_err(fail)?;
+        Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
     let server_folder = Folder::open(&up).map_err(fail)?;
-    let mut serve = Serve::new(driver.now(), config, ServerConfig::default(), &server_folder, true).map_err(fail)?;
-    let demo = Demo { args, config, server: driver.local_address().map_err(fail)?, stop };
+    let mut serve = Serve::new(driver.now(), settings, ServerConfig::default(), &server_folder, true).map_err(fail)?;
+    let demo = Demo { args, settings, server: driver.local_address().map_err(fail)?, stop };
     words::tell(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
 
     let result = thread::scope(|scope| {
@@ -89,10 +88,10 @@ impl Demo<'_> {
     fn call(&self, title: &str, exchange: Exchange<'_, Client>) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", plain(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
-        let bytes = link::datagram_bytes(&self.config);
+        let bytes = self.settings.config.max_datagram_len();
         let mut driver = Driver::bind(any_address_for(self.server), bytes, loss, self.stop.clone()).map_err(fail)?;
         let progress = Progress::new(title, false);
-        let call = Call::new(driver.now(), self.server, self.config, exchange, progress, false);
+        let call = Call::new(driver.now(), self.server, self.settings, exchange, progress, false);
         let mut call = call.map_err(fail)?;
         driver.run(&mut call).map_err(fail)?;
         if let Some(complaint) = call.complaint(&driver) {

@@ -78,6 +78,7 @@ impl<'d, S: Session> Exchange<'d, S> {
         }
         match link.ended() {
             None | Some(Reason::Finished | Reason::PeerLeft) => self.session.handle_peer_closed(),
+            Some(Reason::Reset { code } | Reason::Refused { code }) => self.session.handle_aborted(code.into()),
             Some(_) => self.session.handle_lost(),
         }
     }

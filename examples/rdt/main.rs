@@ -70,9 +70,9 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         let _ = std::fs::create_dir(&args.root);
     }
     let folder = open_folder(&args.root)?;
-    let config = args.common.config();
+    let settings = args.common.settings();
     let loss = Loss::new(args.common.loss, args.common.seed);
-    let mut driver = Driver::bind(address, link::datagram_bytes(&config), loss, stop)
+    let mut driver = Driver::bind(address, settings.config.max_datagram_len(), loss, stop)
         .map_err(|error| format!("cannot listen on {address}: {}", plain(&error)))?;
     let defaults = ServerConfig::default();
     let session_config = ServerConfig {
@@ -81,7 +81,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         allow_replace: !args.no_replace,
         ..defaults
     };
-    let serve = Serve::new(driver.now(), config, session_config, &folder, args.common.quiet);
+    let serve = Serve::new(driver.now(), settings, session_config, &folder, args.common.quiet);
     let mut serve = serve.map_err(|error| format!("cannot start: {}", plain(&error)))?;
     let bound = driver.local_address().unwrap_or(address);
     words::tell(format_args!("serving {} on {bound}", args.root.display()));
@@ -120,13 +120,13 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
 /// The client's way: ask, tell the result.
 fn request(server: &str, common: &Common, exchange: Exchange<'_, Client>, stop: Stop) -> Result<ExitCode, String> {
     let server = args::resolve_peer(server)?;
-    let config = common.config();
+    let settings = common.settings();
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", plain(&error));
     let mut driver =
-        Driver::bind(call::any_address_for(server), link::datagram_bytes(&config), loss, stop).map_err(fail)?;
+        Driver::bind(call::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
     let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
-    let mut call = Call::new(driver.now(), server, config, exchange, progress, !common.quiet).map_err(fail)?;
+    let mut call = Call::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
     driver.run(&mut call).map_err(fail)?;
     match call.complaint(&driver) {
         None => Ok(ExitCode::SUCCESS),

@@ -3,9 +3,9 @@
 use crate::driver::{Address, Endpoint};
 use crate::exchange::Exchange;
 use crate::files::Folder;
-use crate::link::{self, Recv, Send};
+use crate::link::{self, Arq, Recv, Send, Settings};
 use crate::words::{amount, complain, served, tell};
-use rdt_proto::connection::{Config, Transmit};
+use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
 use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot, Routed};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -18,14 +18,14 @@ const SLOTS: usize = 2 * CLIENTS;
 /// How long to stay after Ctrl-C, so that the clients hear of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
-type Slot = PeerSlot<Address, Send, Recv>;
+type Slot = PeerSlot<Address, Send, Recv, Arq>;
 
 pub(crate) struct Serve<'d> {
-    config: Config,
+    settings: Settings,
     session_config: ServerConfig,
     folder: &'d Folder,
     quiet: bool,
-    peers: Listener<Address, Send, Recv, Vec<Slot>>,
+    peers: Listener<Address, Send, Recv, Vec<Slot>, Arq>,
     /// By the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     active: usize,
@@ -45,15 +45,15 @@ struct Served<'d> {
 impl<'d> Serve<'d> {
     pub(crate) fn new(
         now: Instant,
-        config: Config,
+        settings: Settings,
         session_config: ServerConfig,
         folder: &'d Folder,
         quiet: bool,
     ) -> io::Result<Self> {
         let slots = std::iter::repeat_with(Slot::default).take(SLOTS).collect();
-        let listener_config = ListenerConfig { connection: config, ..ListenerConfig::default() };
+        let listener_config = ListenerConfig { connection: settings.config, ..ListenerConfig::default() };
         Ok(Self {
-            config,
+            settings,
             session_config,
             folder,
             quiet,
@@ -69,7 +69,7 @@ impl<'d> Serve<'d> {
     /// Accepts those who wait, as far as there is room.
     fn accept(&mut self, now: Instant) {
         while self.active < CLIENTS && !self.stopping && self.peers.incoming().is_some() {
-            let (Ok(entropy), Ok(storage)) = (link::entropy(), link::storage(&self.config)) else {
+            let (Ok(entropy), Ok(storage)) = (link::entropy(), link::storage(&self.settings)) else {
                 complain("no entropy or no memory for a connection: the client is not accepted");
                 self.peers.refuse();
                 continue;

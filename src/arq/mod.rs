@@ -5,33 +5,53 @@
 //! the two are joined by [`connection`](crate::connection).
 //!
 //! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output is
-//! *derived from state*: [`Arq::next_info`] and [`Arq::next_ack`] look without changing anything, and the caller tells what
-//! it really sent. So a datagram that could not be written (a buffer too small, a socket that would block) is simply due
-//! still.
+//! *derived from state*: [`Arq::next_info`], [`Arq::next_ack`] and [`Arq::sack`] look without changing anything, and the
+//! caller tells what it really sent. So a datagram that could not be written (a buffer too small, a socket that would block)
+//! is simply due still.
 
+mod any;
 mod jitter;
 mod pending_acks;
 mod rtt;
+mod selective_repeat;
 mod stop_and_wait;
 
+pub use any::AnyArq;
 pub use jitter::Jitter;
 pub use pending_acks::PendingAcks;
 pub use rtt::Rtt;
+pub use selective_repeat::{Block, SelectiveRepeat};
 pub use stop_and_wait::StopAndWait;
 
-use crate::{Instant, Seq};
+use crate::wire::{MAX_BITMAP, Sack};
+use crate::{Duration, Instant, Seq};
+
+/// By how much a receiver in extended mode may delay an acknowledgement, so that one tells of several arrivals. In base mode
+/// each is acknowledged at once.
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
 
 /// What the number of an arriving INFO says (the receiver's whole decision).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arrival {
-    /// It is `next`: keep it and deliver it. It will be acknowledged.
+    /// It is `next`: keep it, and deliver it with all that follows without a gap. It will be acknowledged.
     Next,
+    /// It lies ahead of `next`: keep it for later. It will be acknowledged.
+    Early,
     /// It came before: deliver nothing. It will be acknowledged again, since the peer may not have heard the first time.
     Old,
-    /// It is `next`, but there is no room for it: drop it, it will not be acknowledged and the peer repeats it.
+    /// It lies in the window, but there is no room for it: drop it, it will not be acknowledged and the peer repeats it.
     NoRoom,
     /// It lies beyond the window, or before anything ever received: drop it, it will not be acknowledged.
     BeyondWindow,
+}
+
+/// What the receive store can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offer {
+    /// Bodies with numbers before this one have a place.
+    pub limit: Seq,
+    /// Whether the body that has arrived fits into it.
+    pub fits: bool,
 }
 
 /// What an arriving acknowledgement says.
@@ -45,6 +65,19 @@ pub enum Acknowledged {
     NeverSent,
 }
 
+/// An INFO that has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sending {
+    /// When it left.
+    pub now: Instant,
+    /// Its number.
+    pub number: Seq,
+    /// How many bytes its datagram has.
+    pub bytes: u16,
+    /// Numbers before this one have bodies.
+    pub end: Seq,
+}
+
 /// Both halves of one side of a connection, in numbers and time.
 ///
 /// The round-trip estimate is lent by the connection, which also times its handshake and its close by it.
@@ -52,31 +85,58 @@ pub trait Arq {
     /// The lowest number not yet acknowledged by the peer.
     fn base(&self) -> Seq;
 
-    /// The number of the INFO to send now, where every number before `end` has a body. `None` while the window or a timer
-    /// holds it back.
-    fn next_info(&self, end: Seq) -> Option<Seq>;
+    /// The number of the INFO to send now, where every number before `end` has a body. `None` while a window, pacing or a
+    /// timer holds it back.
+    fn next_info(&self, now: Instant, end: Seq) -> Option<Seq>;
 
-    /// INFO `number`, which [`next_info`](Self::next_info) named, has left. Returns whether it was a retransmission.
-    fn on_info_sent(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> bool;
+    /// An INFO that [`next_info`](Self::next_info) named has left. Returns whether it was a retransmission.
+    fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool;
 
-    /// An acknowledgement of `number` has arrived.
+    /// Base mode: an acknowledgement of `number` has arrived.
     fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged;
 
-    /// Time has passed. Returns whether a retransmission timer expired.
-    fn handle_timeout(&mut self, now: Instant) -> bool;
+    /// Extended mode: a SACK has arrived. One that names a number never sent is ignored whole.
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged;
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), apart from what is due to be sent already.
-    fn poll_timeout(&self) -> Option<Instant>;
+    /// The peer takes numbers before `limit`: from the handshake or a SACK. It never moves back.
+    fn on_peer_limit(&mut self, limit: Seq);
+
+    /// Whether only the peer's window, which is 0, holds back what there is to send: nothing is on its way whose
+    /// acknowledgement could open it.
+    fn is_stopped(&self, end: Seq) -> bool;
+
+    /// Time has passed. Returns whether a retransmission or probe timer expired.
+    fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool;
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), or when pacing lets something leave, apart from what is due to
+    /// be sent already.
+    fn poll_timeout(&self, end: Seq) -> Option<Instant>;
 
     /// The lowest number not yet received from the peer.
     fn next(&self) -> Seq;
 
-    /// INFO `number` has arrived; `room` says whether its body could be kept. On [`Arrival::Next`] the caller must keep it.
-    fn handle_info(&mut self, number: Seq, room: bool) -> Arrival;
+    /// How many numbers from `next` on can be told apart.
+    fn places(&self) -> u32;
 
-    /// The number to acknowledge now.
+    /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body.
+    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
+
+    /// Base mode: the number to acknowledge now.
     fn next_ack(&self) -> Option<Seq>;
 
-    /// The acknowledgement of `number`, which [`next_ack`](Self::next_ack) named, has left.
+    /// Base mode: the acknowledgement of `number`, which [`next_ack`](Self::next_ack) named, has left.
     fn on_ack_sent(&mut self, number: Seq);
+
+    /// Extended mode: a PROBE asks for a SACK at once.
+    fn request_sack(&mut self);
+
+    /// Extended mode: when the next SACK is due, where the store takes numbers before `limit`. Already past if at once.
+    fn sack_at(&self, limit: Seq) -> Option<Instant>;
+
+    /// Extended mode: the SACK to send `now`, its bits in lent memory. It counts once
+    /// [`on_sack_sent`](Self::on_sack_sent) is told.
+    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b>;
+
+    /// Extended mode: that SACK has left.
+    fn on_sack_sent(&mut self, limit: Seq);
 }

@@ -21,6 +21,9 @@ const JITTER_SHIFT: u32 = 4;
 pub struct Rtt {
     /// SRTT and RTTVAR, once there was a sample.
     smoothed: Option<(Duration, Duration)>,
+    min: Duration,
+    /// By how much the peer may delay an acknowledgement.
+    ack_delay: Duration,
     ceiling: Duration,
     jitter: Jitter,
 }
@@ -29,13 +32,26 @@ impl Rtt {
     /// No sample yet. However often a timeout is doubled, it stays at or below `ceiling` (RFC 6298 §2.5).
     #[must_use]
     pub const fn new(ceiling: Duration, jitter: Jitter) -> Self {
-        Self { smoothed: None, ceiling, jitter }
+        Self { smoothed: None, min: Duration::MAX, ack_delay: Duration::ZERO, ceiling, jitter }
+    }
+
+    /// The peer may delay its acknowledgements by up to `delay`: every timeout is longer by that (RFC 8985 §7.2, RFC 9002
+    /// §6.2.1). Samples come without it.
+    pub fn set_ack_delay(&mut self, delay: Duration) {
+        self.ack_delay = delay;
+    }
+
+    /// By how much the peer may delay an acknowledgement.
+    #[must_use]
+    pub fn ack_delay(&self) -> Duration {
+        self.ack_delay
     }
 
     /// Takes the round trip of a packet. By Karn's rule (RFC 6298 §3) only that of a packet sent once: otherwise nobody
     /// knows which transmission was answered.
     pub fn sample(&mut self, round_trip: Duration) {
         let r = round_trip.as_micros();
+        self.min = self.min.min(round_trip);
         let (srtt, rttvar) = match self.smoothed {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => (r, r / 2),
@@ -55,12 +71,20 @@ impl Rtt {
         self.smoothed.map(|(srtt, _)| srtt)
     }
 
-    /// The retransmission timeout without any backing off: SRTT + max(G, 4·RTTVAR), at most the ceiling.
+    /// The least round-trip time that was measured; `None` before the first sample.
+    #[must_use]
+    pub fn min(&self) -> Option<Duration> {
+        self.smoothed.map(|_| self.min)
+    }
+
+    /// The retransmission timeout without any backing off: SRTT + max(G, 4·RTTVAR) + the peer's delay, at most the ceiling.
     #[must_use]
     pub fn rto(&self) -> Duration {
         let rto = match self.smoothed {
             None => INITIAL_RTO,
-            Some((srtt, rttvar)) => srtt.saturating_add(rttvar.saturating_mul(4).max(GRANULARITY)),
+            Some((srtt, rttvar)) => {
+                srtt.saturating_add(rttvar.saturating_mul(4).max(GRANULARITY)).saturating_add(self.ack_delay)
+            }
         };
         rto.min(self.ceiling)
     }

@@ -13,7 +13,8 @@
 //!
 //! The throughput is one body for each round trip; it needs room for one body in each direction.
 
-use super::{Acknowledged, Arq, Arrival, PendingAcks, Rtt};
+use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending};
+use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{Duration, Instant, Seq};
 
 /// Stop-and-wait, both halves.
@@ -29,6 +30,13 @@ pub struct StopAndWait {
     /// whatever it looks like modulo 2^32.
     received: u32,
     acks: PendingAcks,
+    /// Extended mode: the peer takes numbers before this one.
+    limit: Option<Seq>,
+    /// Extended mode: what arrived last, and whether a SACK is to tell of it.
+    latest: Option<(Seq, Instant)>,
+    sack_due: bool,
+    /// What the last SACK said the window ends at.
+    told_limit: Option<Seq>,
 }
 
 /// What is known of INFO `base`.
@@ -59,15 +67,16 @@ impl Arq for StopAndWait {
         self.base
     }
 
-    fn next_info(&self, end: Seq) -> Option<Seq> {
+    fn next_info(&self, _now: Instant, end: Seq) -> Option<Seq> {
         match self.flight {
-            Flight::Idle => (self.base != end).then_some(self.base),
+            Flight::Idle => (self.base != end && self.limit != Some(self.base)).then_some(self.base),
             Flight::Outstanding { .. } => None,
             Flight::Overdue { .. } => Some(self.base),
         }
     }
 
-    fn on_info_sent(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> bool {
+    fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
+        let Sending { now, number, .. } = sending;
         if number != self.base {
             return false;
         }
@@ -110,7 +119,31 @@ impl Arq for StopAndWait {
         Acknowledged::New
     }
 
-    fn handle_timeout(&mut self, now: Instant) -> bool {
+    /// The bitmap has nothing to tell: nothing is outstanding but `base`.
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        let sent = if self.flight == Flight::Idle { self.base } else { self.base.next() };
+        let never_sent = |number: Seq| sent.precedes(number);
+        if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
+            return Acknowledged::NeverSent;
+        }
+        if sack.next != self.base.next() {
+            return Acknowledged::Old;
+        }
+        // The sample comes without the time that the peer took.
+        self.handle_ack(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
+    }
+
+    fn on_peer_limit(&mut self, limit: Seq) {
+        if self.limit.is_none_or(|known| known.precedes(limit)) {
+            self.limit = Some(limit);
+        }
+    }
+
+    fn is_stopped(&self, end: Seq) -> bool {
+        self.flight == Flight::Idle && self.base != end && self.limit == Some(self.base)
+    }
+
+    fn handle_timeout(&mut self, now: Instant, _rtt: &Rtt) -> bool {
         match self.flight {
             Flight::Outstanding { since, retransmissions, deadline } if deadline <= now => {
                 self.flight = Flight::Overdue { since, retransmissions };
@@ -120,7 +153,7 @@ impl Arq for StopAndWait {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&self, _end: Seq) -> Option<Instant> {
         match self.flight {
             Flight::Outstanding { deadline, .. } => Some(deadline),
             Flight::Idle | Flight::Overdue { .. } => None,
@@ -131,11 +164,17 @@ impl Arq for StopAndWait {
         self.next
     }
 
-    fn handle_info(&mut self, number: Seq, room: bool) -> Arrival {
+    fn places(&self) -> u32 {
+        1
+    }
+
+    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
         if number == self.next {
-            if !room {
+            if !offer.fits || offer.limit == number {
                 return Arrival::NoRoom;
             }
+            self.latest = Some((number, now));
+            self.sack_due = true;
             self.acks.advance(self.next);
             self.next = self.next.next();
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
@@ -146,6 +185,8 @@ impl Arq for StopAndWait {
         }
         // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
         self.acks.repeat(number, self.next);
+        self.latest = Some((number, now));
+        self.sack_due = true;
         Arrival::Old
     }
 
@@ -155,6 +196,32 @@ impl Arq for StopAndWait {
 
     fn on_ack_sent(&mut self, number: Seq) {
         self.acks.clear(number, self.next);
+    }
+
+    fn request_sack(&mut self) {
+        self.sack_due = true;
+    }
+
+    fn sack_at(&self, limit: Seq) -> Option<Instant> {
+        let opens = self.told_limit == Some(self.next) && limit != self.next;
+        (self.sack_due || opens).then_some(Instant::ZERO)
+    }
+
+    fn sack<'b>(&self, now: Instant, limit: Seq, _bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
+        let since = |at| SackDelay::from_duration(now.saturating_since(at));
+        Sack {
+            next: self.next,
+            window: limit.distance_from(self.next).min(self.places()),
+            latest: self.latest.map_or(self.next, |(number, _)| number),
+            delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| since(at)),
+            base: self.next,
+            bitmap: &[],
+        }
+    }
+
+    fn on_sack_sent(&mut self, limit: Seq) {
+        self.sack_due = false;
+        self.told_limit = Some(limit);
     }
 }
 
@@ -173,16 +240,24 @@ mod tests {
         Rtt::new(Duration::from_secs(60), Jitter::new(0))
     }
 
+    fn info(now: Instant, number: Seq) -> Sending {
+        Sending { now, number, bytes: 100, end: number.next() }
+    }
+
+    fn offer(fits: bool) -> Offer {
+        Offer { limit: Seq::new(1_000_000), fits }
+    }
+
     #[test]
     fn one_info_outstanding_then_the_next() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-        assert_eq!(arq.next_info(Seq::ZERO), None, "nothing has a body");
-        assert_eq!(arq.next_info(ONE.next()), Some(Seq::ZERO));
-        assert!(!arq.on_info_sent(at(0), Seq::ZERO, &mut rtt));
-        assert_eq!(arq.next_info(ONE.next()), None);
+        assert_eq!(arq.next_info(at(0), Seq::ZERO), None, "nothing has a body");
+        assert_eq!(arq.next_info(at(0), ONE.next()), Some(Seq::ZERO));
+        assert!(!arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt));
+        assert_eq!(arq.next_info(at(0), ONE.next()), None);
         assert_eq!(arq.handle_ack(at(40), Seq::ZERO, &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(40)));
-        assert_eq!(arq.next_info(ONE.next()), Some(ONE));
+        assert_eq!(arq.next_info(at(0), ONE.next()), Some(ONE));
     }
 
     #[test]
@@ -190,15 +265,15 @@ mod tests {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
         let mut now = at(0);
         for doubled in [1_000, 2_000, 4_000] {
-            assert_eq!(arq.next_info(ONE), Some(Seq::ZERO));
-            assert_eq!(arq.on_info_sent(now, Seq::ZERO, &mut rtt), doubled > 1_000);
-            let deadline = arq.poll_timeout().unwrap();
+            assert_eq!(arq.next_info(at(0), ONE), Some(Seq::ZERO));
+            assert_eq!(arq.on_info_sent(info(now, Seq::ZERO), &mut rtt), doubled > 1_000);
+            let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
             let interval = deadline.saturating_since(now).as_millis();
             assert!((doubled..=doubled + doubled / 16).contains(&interval), "{interval}");
-            assert!(!arq.handle_timeout(deadline - Duration::from_micros(1)));
-            assert!(arq.handle_timeout(deadline));
-            assert!(!arq.handle_timeout(deadline), "once");
-            assert_eq!(arq.poll_timeout(), None);
+            assert!(!arq.handle_timeout(deadline - Duration::from_micros(1), &rtt));
+            assert!(arq.handle_timeout(deadline, &rtt));
+            assert!(!arq.handle_timeout(deadline, &rtt), "once");
+            assert_eq!(arq.poll_timeout(Seq::ZERO), None);
             now = deadline;
         }
     }
@@ -206,10 +281,10 @@ mod tests {
     #[test]
     fn karn_no_sample_of_what_was_sent_twice() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
-        let deadline = arq.poll_timeout().unwrap();
-        arq.handle_timeout(deadline);
-        arq.on_info_sent(deadline, Seq::ZERO, &mut rtt);
+        arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+        let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+        arq.handle_timeout(deadline, &rtt);
+        arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
         assert_eq!(arq.handle_ack(deadline, Seq::ZERO, &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), None);
     }
@@ -218,10 +293,10 @@ mod tests {
     #[test]
     fn two_acknowledgements_of_one_info_tell_that_the_timeout_was_too_short() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
-        let deadline = arq.poll_timeout().unwrap();
-        arq.handle_timeout(deadline);
-        arq.on_info_sent(deadline, Seq::ZERO, &mut rtt);
+        arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+        let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+        arq.handle_timeout(deadline, &rtt);
+        arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
         assert_eq!(arq.handle_ack(at(1_500), Seq::ZERO, &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), None);
         assert_eq!(arq.handle_ack(at(2_500), Seq::ZERO, &mut rtt), Acknowledged::Old);
@@ -233,19 +308,19 @@ mod tests {
     #[test]
     fn an_acknowledgement_counts_even_when_the_timer_has_just_expired() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
-        arq.handle_timeout(arq.poll_timeout().unwrap());
+        arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+        arq.handle_timeout(arq.poll_timeout(Seq::ZERO).unwrap(), &rtt);
         assert_eq!(arq.handle_ack(at(2_000), Seq::ZERO, &mut rtt), Acknowledged::New);
-        assert_eq!(arq.next_info(ONE), None);
+        assert_eq!(arq.next_info(at(0), ONE), None);
     }
 
     #[test]
     fn other_acknowledgements_are_told_apart_and_change_nothing() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
         assert_eq!(arq.handle_ack(at(0), Seq::ZERO, &mut rtt), Acknowledged::NeverSent);
-        arq.on_info_sent(at(0), Seq::ZERO, &mut rtt);
+        arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
         arq.handle_ack(at(1), Seq::ZERO, &mut rtt);
-        arq.on_info_sent(at(1), ONE, &mut rtt);
+        arq.on_info_sent(info(at(1), ONE), &mut rtt);
         let before = arq.clone();
         assert_eq!(arq.handle_ack(at(2), Seq::ZERO, &mut rtt), Acknowledged::Old);
         assert_eq!(arq.handle_ack(at(2), Seq::new(2), &mut rtt), Acknowledged::NeverSent);
@@ -255,22 +330,22 @@ mod tests {
     #[test]
     fn the_receiver_acknowledges_what_it_keeps_and_what_it_kept() {
         let mut arq = StopAndWait::new();
-        assert_eq!(arq.handle_info(Seq::ZERO, false), Arrival::NoRoom);
-        assert_eq!(arq.handle_info(ONE, true), Arrival::BeyondWindow);
+        assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::NoRoom);
+        assert_eq!(arq.handle_info(at(0), ONE, offer(true)), Arrival::BeyondWindow);
         assert_eq!(arq.next_ack(), None);
-        assert_eq!(arq.handle_info(Seq::ZERO, true), Arrival::Next);
+        assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(true)), Arrival::Next);
         assert_eq!(arq.next_ack(), Some(Seq::ZERO));
         arq.on_ack_sent(Seq::ZERO);
-        assert_eq!(arq.handle_info(Seq::ZERO, false), Arrival::Old);
+        assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::Old);
         assert_eq!(arq.next_ack(), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
     }
 
     #[test]
     fn a_number_before_the_first_was_never_received() {
         let mut arq = StopAndWait::new();
-        arq.handle_info(Seq::ZERO, true);
+        arq.handle_info(at(0), Seq::ZERO, offer(true));
         arq.on_ack_sent(Seq::ZERO);
-        assert_eq!(arq.handle_info(Seq::new(u32::MAX), true), Arrival::BeyondWindow);
+        assert_eq!(arq.handle_info(at(0), Seq::new(u32::MAX), offer(true)), Arrival::BeyondWindow);
         assert_eq!(arq.next_ack(), None);
     }
 
@@ -278,12 +353,12 @@ mod tests {
     fn numbers_wrap() {
         let last = Seq::new(u32::MAX);
         let (mut arq, mut rtt) = (StopAndWait { base: last, next: last, received: 9, ..StopAndWait::new() }, rtt());
-        arq.on_info_sent(at(0), last, &mut rtt);
+        arq.on_info_sent(info(at(0), last), &mut rtt);
         assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::New);
         assert_eq!(arq.base(), Seq::ZERO);
         assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::Old);
-        assert_eq!(arq.handle_info(last, true), Arrival::Next);
+        assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Next);
         assert_eq!(arq.next(), Seq::ZERO);
-        assert_eq!(arq.handle_info(last, true), Arrival::Old);
+        assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Old);
     }
 }

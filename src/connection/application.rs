@@ -150,21 +150,25 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Ends at once, in both directions. What is not acknowledged is lost; what was received may still be read.
     ///
-    /// The peer is told by one FIN, which may be lost, and which in base mode looks like [`close`](Self::close). A peer that
-    /// then still waits for an answer ends by its idle limit.
-    ///
-    /// `code` is the application's word on why. Base mode cannot carry it: it is ignored there.
+    /// The peer is told once, which may be lost: in extended mode by RESET with `code`, in base mode by FIN, which has no
+    /// place for the code and looks like [`close`](Self::close). A peer that then still waits for an answer ends by its idle
+    /// limit.
     pub fn abort(&mut self, code: u8) {
-        let _ = code;
-        if self.ended.is_none() {
-            self.close.abort(self.handshake.is_established());
-            self.end(Reason::Aborted, None);
+        if self.ended.is_some() {
+            return;
         }
+        if self.dialect.is_extended() {
+            self.close.stop();
+            self.reset = Some(code);
+        } else {
+            self.close.abort(self.handshake.is_established());
+        }
+        self.end(Reason::Aborted, None);
     }
 
     /// The largest body that is sent.
     fn segment(&self) -> usize {
-        self.config.max_body_len().min(self.storage.send.segment())
+        self.config.max_body_len().min(self.peer_segment.into()).min(self.storage.send.segment())
     }
 
     fn spare(&mut self) -> &mut [u8] {

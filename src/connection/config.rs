@@ -1,7 +1,8 @@
 //! What an application decides about a connection.
 
+use super::dialect::{Hello, Mode};
 use crate::Duration;
-use crate::wire::Framing;
+use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 
 /// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms
 /// ([`linger`](Self::linger) is no limit: it has bounds of its own).
@@ -9,6 +10,8 @@ use crate::wire::Framing;
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].
     pub framing: Framing,
+    /// Which modes this side speaks. Default: [`Mode::Extended`]. A framing that is base mode only decides by itself.
+    pub mode: Mode,
     /// Whose implementation answers at the other end. Default: [`Peer::RdtProto`].
     pub peer: Peer,
     /// The largest body sent in one INFO, in bytes; the send store may hold less. Every receiver takes 1,200, the default.
@@ -31,8 +34,12 @@ pub struct Config {
     /// answered, is given up after 30 lingers.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
-    /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone. Default: 60 s.
+    /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone; in extended mode there is no
+    /// such limit, but [`keep_alive`](Self::keep_alive). Default: 60 s.
     pub quiet_limit: Duration,
+    /// Extended mode: after how long a silence to ask whether the peer is still there, where nothing else waits for an answer.
+    /// Without it a quiet connection lives for ever. Default: off (`Duration::MAX`).
+    pub keep_alive: Duration,
     /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
     /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s, which a peer's FIN is
     /// repeated three times in; less risks that it waits for its idle limit. More than 4 minutes, twice the lifetime of a
@@ -44,11 +51,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             framing: Framing::NOTE,
+            mode: Mode::Extended,
             peer: Peer::RdtProto,
             segment: 1_200,
             handshake_limit: Duration::from_secs(10),
             idle_limit: Duration::from_secs(30),
             quiet_limit: Duration::from_secs(60),
+            keep_alive: Duration::MAX,
             linger: DEFAULT_LINGER,
         }
     }
@@ -66,19 +75,37 @@ impl Config {
             Method::SelectiveRepeat => Peer::RostovSelectiveRepeat,
             Method::StopAndWait => Peer::RostovStopAndWait,
         };
-        Self { framing: Framing::ROSTOV, peer, ..Self::default() }
+        Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, ..Self::default() }
+    }
+
+    /// The defaults for base mode, where the peer speaks nothing else.
+    #[must_use]
+    pub fn base() -> Self {
+        Self { mode: Mode::Base, ..Self::default() }
+    }
+
+    /// Whether a server with this config answers a CONNECT that said `hello`.
+    pub(crate) fn accepts(&self, hello: &Hello) -> bool {
+        let extended = hello.tag.is_some() && self.mode.allows_extended() && !self.framing.is_base_only();
+        extended || self.mode.allows_base() || self.framing.is_base_only()
     }
 
     /// The largest datagram that a connection with this config sends: how large the buffer of
     /// [`poll_transmit`](super::Connection::poll_transmit) has to be. What comes from the peer may be larger.
     #[must_use]
     pub fn max_datagram_len(&self) -> usize {
-        (self.framing.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
+        (self.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
     }
 
     /// The largest body sent in one INFO, whatever the send store holds.
     pub(super) fn max_body_len(&self) -> usize {
-        usize::from(self.segment).clamp(1, self.framing.max_body_len())
+        usize::from(self.segment).clamp(1, MAX_DATAGRAM - self.info_header_len())
+    }
+
+    /// Of the mode with the longer header, where both are possible.
+    fn info_header_len(&self) -> usize {
+        let base = self.framing.info_header_len();
+        if self.mode.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
     }
 
     /// However often it is doubled, no retransmission timeout is longer.
@@ -90,8 +117,8 @@ impl Config {
 /// The default of [`Config::linger`], which a peer may count on.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
-/// Room for every packet without a body: a CONNECT that asks for extended mode is padded to 80 bytes.
-const LONGEST_CONTROL_PACKET: usize = 80;
+/// Room for every packet without a body: the longest is a SACK under a tag, with a full bitmap.
+const LONGEST_CONTROL_PACKET: usize = 155;
 
 /// However much is asked for, a connection ends.
 pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);

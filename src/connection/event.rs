@@ -42,6 +42,22 @@ pub enum Reason {
     /// This side called `abort`.
     #[error("aborted")]
     Aborted,
+    /// The peer aborted, with this code (extended mode).
+    #[error("the peer aborted with code {code}")]
+    Reset {
+        /// What the peer's application meant by it.
+        code: u8,
+    },
+    /// The peer did not accept, with this code (extended mode).
+    #[error("refused with code {code}")]
+    Refused {
+        /// What the peer's application meant by it.
+        code: u8,
+    },
+    /// The peer takes only bodies smaller than one that was written before it said so (extended mode): set
+    /// [`Config::segment`](super::Config::segment) to what such a peer takes.
+    #[error("the peer takes no bodies of the size already written")]
+    SegmentTooLarge,
 }
 
 /// What became of a datagram.

@@ -1,8 +1,8 @@
 //! What must hold for any calls in any order: the body of the fuzz target `any_order`, which a property test calls too.
 
-use super::{Config, Connection, Event, Method, Peer, SendError, Stats, Storage};
+use super::{Config, Connection, Event, Hello, Method, Peer, SendError, Stats, Storage};
 use crate::store::{RecvSlots, SendSlots};
-use crate::wire::{Framing, Packet};
+use crate::wire::Packet;
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 
@@ -71,7 +71,7 @@ impl Start {
     fn machine(&self) -> Option<Machine> {
         let limit = |micros: Option<u32>| micros.map_or(Duration::MAX, |us| Duration::from_micros(us.into()));
         let base = match self.peer {
-            Peer::RdtProto => Config { framing: Framing::NOTE, ..Config::default() },
+            Peer::RdtProto => Config::base(),
             Peer::RostovSelectiveRepeat => Config::rostov(Method::SelectiveRepeat),
             Peer::RostovStopAndWait => Config::rostov(Method::StopAndWait),
         };
@@ -87,8 +87,11 @@ impl Start {
         let send = SendSlots::new(memory(self.send_bytes), SEGMENT).ok()?;
         let recv = RecvSlots::new(memory(self.recv_bytes), SEGMENT).ok()?;
         let storage = Storage::stop_and_wait(send, recv);
-        let open = if self.client { Connection::connect } else { Connection::accept };
-        Some(open(Instant::ZERO, config, [3; 32], storage))
+        Some(if self.client {
+            Connection::connect(Instant::ZERO, config, [3; 32], storage)
+        } else {
+            Connection::accept(Instant::ZERO, config, [3; 32], Hello::BASE, storage)
+        })
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Handshake {
     /// CONNECT of a client, CONNACK of a server.
     repeat: Repeat,
     limit: Option<Instant>,
+    /// A client that would rather be in extended mode has a base-mode answer, and waits for a better one until then.
+    fall_back: Option<Instant>,
 }
 
 impl Handshake {
@@ -36,7 +38,7 @@ impl Handshake {
     pub(crate) fn new(role: Role, limit: Option<Instant>) -> Self {
         let mut repeat = Repeat::default();
         repeat.request();
-        Self { role, established: false, repeat, limit }
+        Self { role, established: false, repeat, limit, fall_back: None }
     }
 
     pub(crate) const fn role(&self) -> Role {
@@ -62,6 +64,22 @@ impl Handshake {
     pub(crate) fn stop(&mut self) {
         self.repeat.stop();
         self.limit = None;
+        self.fall_back = None;
+    }
+
+    /// A base-mode answer has come: the first one counts.
+    pub(crate) fn fall_back_at(&mut self, at: Instant) {
+        self.fall_back.get_or_insert(at);
+    }
+
+    /// Whether no better answer has come in time.
+    pub(crate) fn falls_back(&self, now: Instant) -> bool {
+        self.fall_back.is_some_and(|at| at <= now)
+    }
+
+    /// It has left, and is not repeated by itself: in extended mode a server sends no more than it received.
+    pub(crate) fn on_sent_once(&mut self) {
+        self.repeat.on_sent_once();
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -88,6 +106,6 @@ impl Handshake {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.repeat.poll_timeout(), self.limit].into_iter().flatten().min()
+        [self.repeat.poll_timeout(), self.limit, self.fall_back].into_iter().flatten().min()
     }
 }

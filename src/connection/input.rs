@@ -1,10 +1,10 @@
 //! What a datagram does.
 
 use super::handshake::Role;
-use super::{Connection, Events, Handled, Ignored};
-use crate::arq::{Acknowledged, Arq, Arrival};
+use super::{Connection, Events, Handled, Hello, Ignored, Reason};
+use crate::arq::{Acknowledged, Arq, Arrival, Offer};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::Packet;
+use crate::wire::{Packet, Sack};
 use crate::{Instant, Seq};
 
 /// Understood, or the reason why not.
@@ -17,8 +17,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.advance(now);
         self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
         self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
-        let packet = self.config.framing.decode(datagram).map_err(Ignored::from);
-        match packet.and_then(|packet| self.handle_packet(packet)) {
+        match self.dialect.decode(datagram).and_then(|(packet, tagged)| self.handle_packet(packet, tagged)) {
             Ok(()) => {
                 self.settle();
                 Handled::Accepted
@@ -30,23 +29,23 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    fn handle_packet(&mut self, packet: Packet<'_>) -> Outcome {
+    fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool) -> Outcome {
         if self.ended.is_some() {
             return self.handle_after_end(packet);
         }
         match packet {
-            Packet::Connect(options) | Packet::ConnAck(options) if options.tag().is_some() => Err(Ignored::Mode),
-            Packet::Connect(_) => self.handle_connect(),
-            Packet::ConnAck(_) => self.handle_connack(),
+            Packet::Connect(options) => self.handle_connect(&Hello::from_options(&options)),
+            Packet::ConnAck(options) => self.handle_connack(&Hello::from_options(&options), tagged),
             Packet::Info { number, body } => self.handle_info(number, body),
             Packet::Ack { number } => self.handle_ack(number),
             Packet::Fin => self.handle_fin(),
             Packet::FinAck => self.handle_finack(),
-            Packet::Sack(_)
-            | Packet::Retry { .. }
-            | Packet::Reset { .. }
-            | Packet::Probe { .. }
-            | Packet::Echo { .. } => Err(Ignored::Mode),
+            Packet::Sack(sack) => self.handle_sack(&sack),
+            Packet::Reset { code } => self.handle_reset(code),
+            Packet::Probe { nonce, .. } => self.handle_probe(nonce),
+            Packet::Echo { nonce } => self.handle_echo(nonce),
+            // This side asks for no cookie and follows no RETRY.
+            Packet::Retry { .. } => Err(Ignored::Mode),
         }
     }
 
@@ -77,20 +76,23 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         Ok(())
     }
 
-    fn handle_connect(&mut self) -> Outcome {
+    fn handle_connect(&mut self, hello: &Hello) -> Outcome {
+        if !self.dialect.is_peer(hello.tag) {
+            return Err(Ignored::Stage);
+        }
         match (self.handshake.role(), self.handshake.is_established()) {
             (Role::Client, _) => Err(Ignored::Role),
             // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
             (Role::Server, true) => Err(Ignored::LateConnect),
             (Role::Server, false) => {
-                self.silence.on_heard(self.now);
+                self.on_heard();
                 self.handshake.on_connect();
                 Ok(())
             }
         }
     }
 
-    fn handle_connack(&mut self) -> Outcome {
+    fn handle_connack(&mut self, hello: &Hello, tagged: bool) -> Outcome {
         if self.handshake.role() == Role::Server {
             return Err(Ignored::Role);
         }
@@ -98,16 +100,97 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.handshake.sent() == 0 {
             return Err(Ignored::Stage);
         }
-        self.silence.on_heard(self.now);
+        self.on_heard();
         if self.handshake.is_established() {
             return Err(Ignored::Stage);
         }
+        match (tagged, hello.tag) {
+            (true, Some(theirs)) => {
+                self.dialect.agree_extended(theirs);
+                self.on_hello(hello);
+                if !self.written_fits() {
+                    self.end(Reason::SegmentTooLarge, None);
+                    return Ok(());
+                }
+            }
+            (true, None) => return Err(Ignored::Options),
+            // An extended answer may still be on its way.
+            (false, _) if self.dialect.tag().is_some() => {
+                self.handshake.fall_back_at(self.now + self.rtt.rto());
+                return Ok(());
+            }
+            (false, _) => {}
+        }
+        self.confirm();
+        Ok(())
+    }
+
+    /// The answer has come: INFO 0 confirms, at once.
+    pub(super) fn confirm(&mut self) {
         self.on_established();
-        // INFO 0 confirms, at once.
         if self.storage.send.end() == Seq::ZERO {
             self.start_empty_info();
         }
+    }
+
+    /// Whether what was written before the peer said how large bodies may be is not too large.
+    fn written_fits(&self) -> bool {
+        let written = self.storage.send.end().value();
+        (0..written).all(|number| self.storage.send.body(Seq::new(number)).len() <= self.peer_segment.into())
+    }
+
+    /// A sign of life.
+    fn on_heard(&mut self) {
+        self.silence.on_heard(self.now);
+        self.probe.on_heard();
+    }
+
+    fn handle_sack(&mut self, sack: &Sack<'_>) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
+        let acknowledged = self.storage.arq.handle_sack(self.now, sack, &mut self.rtt);
+        if acknowledged == Acknowledged::NeverSent {
+            return Err(Ignored::NeverSent);
+        }
+        self.on_heard();
+        self.storage.arq.on_peer_limit(sack.next.add(sack.window));
+        self.on_acknowledged();
         Ok(())
+    }
+
+    fn handle_reset(&mut self, code: u8) -> Outcome {
+        let refused = self.handshake.role() == Role::Client && !self.handshake.is_established();
+        self.close.stop();
+        self.end(if refused { Reason::Refused { code } } else { Reason::Reset { code } }, None);
+        Ok(())
+    }
+
+    fn handle_probe(&mut self, nonce: u64) -> Outcome {
+        if !self.handshake.is_established() {
+            return Err(Ignored::Stage);
+        }
+        self.on_heard();
+        self.probe.on_probe(nonce);
+        self.storage.arq.request_sack();
+        Ok(())
+    }
+
+    fn handle_echo(&mut self, nonce: u64) -> Outcome {
+        if !self.probe.on_echo(nonce) {
+            return Err(Ignored::NeverSent);
+        }
+        self.on_heard();
+        Ok(())
+    }
+
+    /// Something may have been acknowledged: there may be room to write.
+    fn on_acknowledged(&mut self) {
+        self.storage.send.release(self.storage.arq.base());
+        if self.blocked && self.close.is_open() && self.storage.send.has_free_slot() {
+            self.blocked = false;
+            self.events.insert(Events::WRITABLE);
+        }
     }
 
     /// The handshake gives no sample of the round trip: a CONNACK may be the repetition of one that was lost, and the
@@ -130,10 +213,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.close.is_incoming_closed() {
             return Err(Ignored::Stage);
         }
-        self.silence.on_heard(self.now);
+        self.on_heard();
         let fits = body.len() <= self.storage.recv.segment();
-        let room = fits && self.storage.recv.has_room(number);
-        match self.storage.arq.handle_info(number, room) {
+        let offer = Offer { limit: self.storage.recv.limit(), fits };
+        match self.storage.arq.handle_info(self.now, number, offer) {
+            Arrival::Early => {
+                self.storage.recv.put(number, body);
+                Ok(())
+            }
             Arrival::Next => {
                 if !self.handshake.is_established() {
                     self.on_established();
@@ -168,18 +255,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let base = self.storage.arq.base();
         let number = self.config.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
         match self.storage.arq.handle_ack(self.now, number, &mut self.rtt) {
-            Acknowledged::New => self.silence.on_heard(self.now),
+            Acknowledged::New => self.on_heard(),
             Acknowledged::Old => {
-                self.silence.on_heard(self.now);
+                self.on_heard();
                 return Err(Ignored::OldAck);
             }
             Acknowledged::NeverSent => return Err(Ignored::NeverSent),
         }
-        self.storage.send.release(self.storage.arq.base());
-        if self.blocked && self.close.is_open() {
-            self.blocked = false;
-            self.events.insert(Events::WRITABLE);
-        }
+        self.on_acknowledged();
         Ok(())
     }
 
@@ -188,7 +271,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.handshake.is_established() {
             return Err(Ignored::Stage);
         }
-        self.silence.on_heard(self.now);
+        self.on_heard();
         let first = !self.close.is_incoming_closed();
         if !self.close.on_fin(self.now) {
             return Err(Ignored::Stage);
@@ -203,7 +286,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.handshake.is_established() {
             return Err(Ignored::Stage);
         }
-        self.silence.on_heard(self.now);
+        self.on_heard();
         let first = !self.close.is_incoming_closed();
         if !self.close.on_finack(self.now) {
             return Err(Ignored::Stage);

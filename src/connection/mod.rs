@@ -19,6 +19,7 @@
 //! | number of an INFO | the receiver |
 //! |---|---|
 //! | the next one | keeps, acknowledges and delivers it, if it has room; otherwise it does nothing and the sender repeats it |
+//! | one ahead, within the window | keeps and acknowledges it, and delivers it later |
 //! | an earlier one | acknowledges it again: when an acknowledgement is lost, the sender would repeat it for ever |
 //! | any other | ignores it |
 //!
@@ -29,9 +30,16 @@
 //! may have to stay a little, to answer a FIN that is repeated because its answer was lost: drive it until it
 //! [is drained](Connection::is_drained).
 //!
+//! # Two modes
+//!
+//! In *extended mode*, the default, CONNECT and CONNACK carry options: a tag that everything sent to a side begins with, the
+//! largest body and the window that it takes, its idle limit. SACK replaces ACK: it tells of many numbers at once, and of the
+//! window, whose opening a PROBE asks for; RESET refuses and aborts. *Base mode* has an ACK for each INFO and nothing else. A
+//! [`Mode`] says which of them an endpoint speaks.
+//!
 //! # What base mode does not do
 //!
-//! This is base mode: it has no checksum, no secret and no window.
+//! It has no secret and no window, and like extended mode no checksum.
 //!
 //! - The link must discard damaged datagrams, as UDP does by its checksum and a serial link by that of its frames.
 //! - Anyone who can forge a source address can open a connection, inject data into one, end one, and make a server send
@@ -43,6 +51,7 @@
 mod application;
 mod close;
 mod config;
+mod dialect;
 mod event;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
@@ -51,26 +60,32 @@ mod handshake;
 mod input;
 mod numbers;
 mod output;
+mod probe;
 mod repeat;
 mod stats;
 mod timers;
 
 pub use config::{Config, Method, Peer};
+pub use dialect::{Hello, Mode};
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
 
-use crate::arq::{Arq, Jitter, Rtt, StopAndWait};
+use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
+use crate::wire::Tag;
 use crate::{Instant, Seq};
 use bitflags::bitflags;
 use close::Close;
+use dialect::Dialect;
 use handshake::Handshake;
+use probe::Probe;
 use timers::Silence;
 
 /// How many bytes of entropy a connection takes. It has no randomness of its own: give it bytes that a stranger cannot
-/// guess, different ones for each connection. Base mode only derives the jitter of its timers from them.
+/// guess, different ones for each connection. Base mode only derives the jitter of its timers from them; in extended mode
+/// they are what keeps strangers out.
 pub const ENTROPY_BYTES: usize = 32;
 
 /// What the caller lends to a connection: memory for bodies, and the mechanism that repeats them.
@@ -101,6 +116,12 @@ pub struct Connection<S, R, A = StopAndWait> {
     handshake: Handshake,
     close: Close,
     silence: Silence,
+    dialect: Dialect,
+    probe: Probe,
+    /// The largest body that the peer takes.
+    peer_segment: u16,
+    /// RESET with this code is to be sent.
+    reset: Option<u8>,
     ended: Option<Ended>,
     events: Events,
     /// The application wanted to write more than there was room for.
@@ -145,20 +166,42 @@ bitflags! {
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Opens a connection as a client: CONNECT is due at once. What is [sent](Self::send) before the answer waits for it.
     pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
-        let mut connection = Self::new(now, Role::Client, config, entropy, storage);
+        let dialect = Dialect::client(config.framing, config.mode, tag_of(&entropy));
+        let mut connection = Self::new(now, Role::Client, config, entropy, dialect, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
         }
         connection
     }
 
-    /// Accepts a connection as a server, after a CONNECT has arrived: CONNACK is due at once. The connection is established
-    /// once the client's INFO 0 has arrived; what is [sent](Self::send) before waits for it.
-    pub fn accept(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
-        Self::new(now, Role::Server, config, entropy, storage)
+    /// Accepts a connection as a server, after a CONNECT that said `hello` has arrived: CONNACK is due at once. The connection
+    /// is established once the client's INFO 0 has arrived; what is [sent](Self::send) before waits for it.
+    ///
+    /// It is in extended mode if the CONNECT asked for it and `config` allows it, in base mode otherwise.
+    pub fn accept(
+        now: Instant,
+        config: Config,
+        entropy: [u8; ENTROPY_BYTES],
+        hello: Hello,
+        storage: Storage<S, R, A>,
+    ) -> Self {
+        let dialect = Dialect::server(config.framing, config.mode, tag_of(&entropy), &hello);
+        let mut connection = Self::new(now, Role::Server, config, entropy, dialect, storage);
+        if connection.dialect.is_extended() {
+            connection.on_hello(&hello);
+        }
+        connection
     }
 
-    fn new(now: Instant, role: Role, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
+    fn new(
+        now: Instant,
+        role: Role,
+        config: Config,
+        entropy: [u8; ENTROPY_BYTES],
+        dialect: Dialect,
+        storage: Storage<S, R, A>,
+    ) -> Self {
+        let secret = entropy.last_chunk().copied().unwrap_or_default();
         let seed = entropy.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Self {
             config,
@@ -167,6 +210,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             handshake: Handshake::new(role, after(now, config.handshake_limit)),
             close: Close::new(config.peer),
             silence: Silence::new(now),
+            dialect,
+            probe: Probe::new(secret),
+            peer_segment: u16::MAX,
+            reset: None,
             ended: None,
             events: Events::empty(),
             blocked: false,
@@ -267,6 +314,33 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         })
     }
 
+    /// Whether both sides have agreed on extended mode.
+    #[must_use]
+    pub fn is_extended(&self) -> bool {
+        self.dialect.is_extended()
+    }
+
+    /// What the peer said of itself in extended mode.
+    fn on_hello(&mut self, hello: &Hello) {
+        self.peer_segment = hello.segment;
+        self.storage.arq.on_peer_limit(Seq::new(hello.window));
+        if let Some(limit) = hello.idle_limit {
+            self.config.idle_limit = self.config.idle_limit.min(limit);
+        }
+        self.rtt.set_ack_delay(MAX_ACK_DELAY);
+    }
+
+    /// What this side says of itself.
+    fn hello(&self) -> Hello {
+        let window = self.storage.recv.limit().distance_from(self.storage.arq.next()).min(self.storage.arq.places());
+        Hello {
+            tag: self.dialect.tag(),
+            segment: u16::try_from(self.storage.recv.segment()).unwrap_or(u16::MAX),
+            window,
+            idle_limit: Some(self.config.idle_limit),
+        }
+    }
+
     /// Time never goes back (a clock that does is held still).
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
@@ -295,9 +369,12 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.close.is_finished() {
             let reason = if self.has_unacknowledged() { Reason::PeerLeft } else { Reason::Finished };
             self.end(reason, self.close.linger_end(&self.config, &self.rtt));
-        } else if !self.close.is_outstanding() && !self.has_unacknowledged() {
+            return;
+        }
+        if !self.close.is_outstanding() && !self.has_unacknowledged() && !self.probe.is_outstanding() {
             self.silence.on_answered();
         }
+        self.settle_probe();
     }
 
     /// The end. What was received may still be read.
@@ -308,4 +385,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.events.remove(Events::WRITABLE);
         self.blocked = false;
     }
+}
+
+/// The part of the entropy that the tag takes; jitter takes what is before it, probes take what is after it.
+fn tag_of(entropy: &[u8; ENTROPY_BYTES]) -> Tag {
+    let bytes = entropy.get(8..).and_then(|rest| rest.first_chunk());
+    Tag::new(bytes.copied().unwrap_or_default())
 }

@@ -45,6 +45,17 @@ impl Repeat {
         self.state = State::Waiting { deadline };
     }
 
+    /// It has left, and is not to be repeated.
+    pub(crate) fn on_sent_once(&mut self) {
+        self.sent = self.sent.saturating_add(1);
+        self.state = State::Idle;
+    }
+
+    /// To be sent at `at`, for the first time.
+    pub(crate) fn wait(&mut self, at: Instant) {
+        self.state = State::Waiting { deadline: at };
+    }
+
     /// Time has passed. Returns whether it became due by that.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         match self.state {

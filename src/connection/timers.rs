@@ -65,8 +65,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return;
         }
         let expired = if self.handshake.is_established() {
-            self.storage.arq.handle_timeout(now) | self.close.handle_timeout(now)
+            let probe = self.probe.handle_timeout(now);
+            self.storage.arq.handle_timeout(now, &self.rtt) | self.close.handle_timeout(now) | probe
         } else {
+            if self.handshake.falls_back(now) {
+                self.dialect.agree_base();
+                self.confirm();
+            }
             self.handshake.handle_timeout(now)
         };
         if expired {
@@ -88,12 +93,48 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if let Some(ended) = self.ended {
             return ended.linger;
         }
+        // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
+        if self.is_stopped() && !self.probe.is_active() {
+            return Some(self.now);
+        }
         let repeat = if self.handshake.is_established() {
-            [self.storage.arq.poll_timeout(), self.close.poll_timeout()].into_iter().flatten().min()
+            let arq = &self.storage.arq;
+            let sack = if self.dialect.is_extended() { arq.sack_at(self.storage.recv.limit()) } else { None };
+            let sack = sack.filter(|_| !self.close.is_incoming_closed());
+            let info = arq.poll_timeout(self.storage.send.end());
+            [info, sack, self.close.poll_timeout(), self.probe.poll_timeout()].into_iter().flatten().min()
         } else {
             self.handshake.poll_timeout()
         };
         [repeat, self.silence_end()].into_iter().flatten().min()
+    }
+
+    /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
+    /// is on and nothing else waits for an answer.
+    pub(super) fn settle_probe(&mut self) {
+        if !self.dialect.is_extended() {
+            return;
+        }
+        if self.is_stopped() {
+            if !self.probe.is_active() {
+                let at = self.rtt.deadline(self.now, 0, Duration::MAX);
+                self.probe.wait(at);
+            }
+        } else if self.has_unacknowledged() || self.close.is_outstanding() {
+            self.probe.stop();
+        } else if !self.probe.is_outstanding() && !self.probe.is_due() {
+            match after(self.silence.heard, self.config.keep_alive) {
+                Some(at) => self.probe.wait(at.max(self.now)),
+                None => self.probe.stop(),
+            }
+        }
+    }
+
+    /// Whether the peer's window is all that holds back what there is to send.
+    fn is_stopped(&self) -> bool {
+        self.dialect.is_extended()
+            && self.handshake.is_established()
+            && self.storage.arq.is_stopped(self.storage.send.end())
     }
 
     /// When the silence of the peer has lasted too long.
@@ -104,7 +145,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 after(since, self.config.idle_limit.min(longest))
             }
             Some(since) => after(since, self.config.idle_limit),
-            None if self.handshake.is_established() => after(self.silence.heard, self.config.quiet_limit),
+            None if self.handshake.is_established() && !self.dialect.is_extended() => {
+                after(self.silence.heard, self.config.quiet_limit)
+            }
+            None if self.handshake.is_established() => None,
             None => None,
         }
     }

@@ -49,7 +49,7 @@ pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Ok((peer, backlog)) = <(Peer, u8)>::arbitrary(&mut input) else { return };
     let connection = match peer {
-        Peer::RdtProto => Config::default(),
+        Peer::RdtProto => Config::base(),
         Peer::RostovSelectiveRepeat => Config::rostov(Method::SelectiveRepeat),
         Peer::RostovStopAndWait => Config::rostov(Method::StopAndWait),
     };

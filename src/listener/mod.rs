@@ -97,7 +97,7 @@ pub use table::Slot;
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
-use crate::connection::{Config, Connection, ENTROPY_BYTES, Handled, Storage, after};
+use crate::connection::{Config, Connection, ENTROPY_BYTES, Handled, Hello, Storage, after};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, Packet};
 use core::hash::Hash;
@@ -148,7 +148,7 @@ pub struct Place<C>(State<C>);
 #[derive(Clone, Debug)]
 enum State<C> {
     /// CONNECT has come. It waits to be accepted, in the order of its ticket, unless it is not heard again until `until`.
-    Queued { ticket: u64, until: Option<Instant> },
+    Queued { ticket: u64, until: Option<Instant>, hello: Hello },
     /// The application has it; `released`: it does not need it any more.
     Connected { connection: C, released: bool },
     /// Late packets of the connection that ended must not fall into a new one.
@@ -177,8 +177,8 @@ pub enum Unrouted {
     /// It is no CONNECT, and its address has no connection.
     #[error("no connection with this address")]
     UnknownPeer,
-    /// A CONNECT that asks for extended mode.
-    #[error("it asks for extended mode")]
+    /// A CONNECT for base mode, which is not allowed.
+    #[error("it asks for base mode")]
     Mode,
     /// A CONNECT, while as many wait already as may.
     #[error("the backlog is full")]
@@ -200,7 +200,7 @@ pub struct ListenerStats {
     pub malformed: u64,
     /// Ignored: no CONNECT, and no connection with its address.
     pub unknown_peer: u64,
-    /// Ignored: a CONNECT that asked for extended mode.
+    /// Ignored: a CONNECT for base mode, which is not allowed.
     pub mode: u64,
     /// Ignored: the backlog was full.
     pub backlog_full: u64,
@@ -297,25 +297,26 @@ where
             Some((_, Place(State::Connected { connection, .. }))) => {
                 Routed::Peer(PeerId { index, generation }, connection.handle_datagram(now, datagram))
             }
-            Some((_, Place(State::Queued { until: end, .. }))) => match self.config.connection.framing.decode(datagram)
-            {
-                Ok(Packet::Connect(options)) if options.tag().is_some() => self.ignore(Unrouted::Mode),
-                Ok(Packet::Connect(_)) => {
-                    *end = until;
-                    Routed::Queued
+            Some((_, Place(State::Queued { until: end, hello, .. }))) => {
+                match self.config.connection.framing.decode(datagram) {
+                    Ok(Packet::Connect(options)) if self.config.connection.accepts(&Hello::from_options(&options)) => {
+                        // The latest one counts: an earlier one with another tag is that of a client that has restarted since.
+                        *hello = Hello::from_options(&options);
+                        *end = until;
+                        Routed::Queued
+                    }
+                    Ok(_) => self.ignore(Unrouted::UnknownPeer),
+                    Err(error) => self.ignore(Unrouted::Malformed(error)),
                 }
-                Ok(_) => self.ignore(Unrouted::UnknownPeer),
-                Err(error) => self.ignore(Unrouted::Malformed(error)),
-            },
+            }
             Some((_, Place(State::Quarantined { .. }))) | None => self.ignore(Unrouted::Quarantined),
         }
     }
 
     /// A datagram from an address that nothing is known of.
     fn handle_stranger(&mut self, from: A, datagram: &[u8]) -> Result<Routed, Unrouted> {
-        match self.config.connection.framing.decode(datagram).map_err(Unrouted::Malformed)? {
-            Packet::Connect(options) if options.tag().is_some() => return Err(Unrouted::Mode),
-            Packet::Connect(_) => {}
+        let hello = match self.config.connection.framing.decode(datagram).map_err(Unrouted::Malformed)? {
+            Packet::Connect(options) => Hello::from_options(&options),
             Packet::ConnAck(_)
             | Packet::Info { .. }
             | Packet::Ack { .. }
@@ -326,12 +327,15 @@ where
             | Packet::Reset { .. }
             | Packet::Probe { .. }
             | Packet::Echo { .. } => return Err(Unrouted::UnknownPeer),
+        };
+        if !self.config.connection.accepts(&hello) {
+            return Err(Unrouted::Mode);
         }
         if self.queued >= self.config.backlog {
             return Err(Unrouted::BacklogFull);
         }
         let until = after(self.now, self.config.connection.handshake_limit);
-        let queued = Place(State::Queued { ticket: self.ticket, until });
+        let queued = Place(State::Queued { ticket: self.ticket, until, hello });
         self.table.insert(from, queued).ok_or(Unrouted::NoSlot)?;
         self.ticket += 1;
         self.queued += 1;
@@ -361,7 +365,8 @@ where
         let index = self.oldest_queued()?;
         let generation = self.table.generation(index)?;
         let (_, place) = self.table.entry_mut(index)?;
-        let connection = Connection::accept(self.now, self.config.connection, entropy, storage());
+        let State::Queued { hello, .. } = place.0 else { return None };
+        let connection = Connection::accept(self.now, self.config.connection, entropy, hello, storage());
         *place = Place(State::Connected { connection, released: false });
         self.queued -= 1;
         self.stats.accepted = self.stats.accepted.saturating_add(1);

@@ -86,8 +86,9 @@ pub trait RecvStore {
     /// The largest body that fits.
     fn segment(&self) -> usize;
 
-    /// Whether there is a place for the body with this number.
-    fn has_room(&self, number: Seq) -> bool;
+    /// The first number whose body has no place: those from the oldest unread up to here have one each, so there is always
+    /// one for the next while nothing is unread.
+    fn limit(&self) -> Seq;
 
     /// Keeps a body. Does nothing where there is no room or the body is too large: ask first.
     fn put(&mut self, number: Seq, body: &[u8]);

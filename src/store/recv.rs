@@ -66,8 +66,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         self.ring.segment()
     }
 
-    fn has_room(&self, number: Seq) -> bool {
-        number.distance_from(self.ring.base()) < self.ring.slots()
+    fn limit(&self) -> Seq {
+        self.ring.base().add(self.ring.slots())
     }
 
     fn put(&mut self, number: Seq, body: &[u8]) {
@@ -128,9 +128,9 @@ mod tests {
         store.put(Seq::ZERO, b"ab");
         store.deliver(Seq::new(1));
         store.consume(1);
-        assert!(!store.has_room(Seq::new(1)));
+        assert_eq!(store.limit(), Seq::new(1));
         store.consume(1);
-        assert!(store.has_room(Seq::new(1)));
+        assert_eq!(store.limit(), Seq::new(2));
     }
 
     #[test]
@@ -138,13 +138,13 @@ mod tests {
         let mut store = slots(2);
         store.put(Seq::ZERO, b"");
         store.deliver(Seq::new(1));
-        assert!(store.has_room(Seq::new(2)), "the empty one is gone");
+        assert_eq!(store.limit(), Seq::new(3), "the empty one is gone");
         store.put(Seq::new(1), b"x");
         store.put(Seq::new(2), b"");
         store.deliver(Seq::new(3));
         store.consume(1);
         assert_eq!(store.chunk(), b"");
-        assert!(store.has_room(Seq::new(4)));
+        assert_eq!(store.limit(), Seq::new(5));
     }
 
     #[test]

@@ -56,6 +56,15 @@ impl<'a> Sack<'a> {
         })
     }
 
+    /// The highest number whose bit is set.
+    #[must_use]
+    pub fn highest(&self) -> Option<Seq> {
+        let byte = self.bitmap.iter().rposition(|&byte| byte != 0)?;
+        let bit = self.bitmap.get(byte)?.checked_ilog2()?;
+        let before = u32::try_from(byte).ok()?.checked_mul(u8::BITS)?;
+        Some(self.base.add(before.checked_add(bit)?))
+    }
+
     fn has_bit(&self, bit: u32) -> bool {
         let byte = usize::try_from(bit / u8::BITS).ok().and_then(|place| self.bitmap.get(place));
         byte.is_some_and(|byte| byte.wrapping_shr(bit) & 1 == 1)

@@ -5,7 +5,7 @@
 pub mod server;
 pub mod states;
 
-use rdt_proto::connection::{Config, Connection, Event, Handled, Ignored, Storage};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Options, Packet};
 use rdt_proto::{Duration, Instant, Seq};
@@ -71,7 +71,7 @@ impl Trace {
     /// The same with storage of the test's choice.
     pub fn server_with(config: Config, storage: Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>) -> Self {
         let now = Instant::from_millis(1_000);
-        Self { machine: Connection::accept(now, config, [7; 32], storage), now }
+        Self { machine: Connection::accept(now, config, [7; 32], Hello::BASE, storage), now }
     }
 
     /// A client whose empty INFO 0 has been acknowledged, 10 ms after it was sent.

@@ -5,9 +5,9 @@ use rdt_proto::connection::{Config, Event};
 
 /// Every state by name. Where a connection is established, one INFO was acknowledged in each direction.
 pub fn states() -> Vec<(&'static str, Trace)> {
-    let mut connecting = Trace::client(Config::default());
+    let mut connecting = Trace::client(Config::base());
     connecting.expect(CONNECT);
-    let mut confirming = Trace::server(Config::default());
+    let mut confirming = Trace::server(Config::base());
     confirming.expect(CONNACK);
     let mut outstanding = established_client();
     outstanding.machine.send(b"x").unwrap();
@@ -39,14 +39,14 @@ pub fn states() -> Vec<(&'static str, Trace)> {
 }
 
 fn established_client() -> Trace {
-    let mut client = Trace::established_client(Config::default());
+    let mut client = Trace::established_client(Config::base());
     client.peer_sends(info(0, b""));
     client.expect(ack(0));
     client
 }
 
 fn established_server() -> Trace {
-    let mut server = Trace::established_server(Config::default());
+    let mut server = Trace::established_server(Config::base());
     server.machine.send(b"x").unwrap();
     server.expect(info(0, b"x"));
     server.peer_sends(ack(0));

@@ -1,6 +1,7 @@
 //! The application of a party: bytes out, bytes in and compared.
 
 use super::Stream;
+use rdt_proto::arq::Arq;
 use rdt_proto::connection::{Event, SendError};
 use rdt_proto::sim::Rng;
 
@@ -39,13 +40,13 @@ impl Exchange {
     }
 
     /// Reads and writes what can be, in pieces of any size and by any of the calls. Returns whether anything was done.
-    pub fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+    pub fn turn<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
         let read = self.read(stream, rng);
         let written = stream.ended().is_none() && self.write(stream, rng);
         read || written
     }
 
-    fn read(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+    fn read<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
         let before = self.received;
         loop {
             let mut buf = vec![0; 1 + rng.index(3_000)];
@@ -70,7 +71,7 @@ impl Exchange {
         }
     }
 
-    fn write(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+    fn write<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
         let before = self.sent;
         while self.sent < self.to_send {
             let left = usize::try_from(self.to_send - self.sent).unwrap();

@@ -12,15 +12,17 @@ mod exchange;
 
 pub use exchange::Exchange;
 
-use rdt_proto::Instant;
-use rdt_proto::connection::{Config, Connection, Event, Handled, Storage};
+use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::Packet;
+use rdt_proto::{Duration, Instant};
 use std::hash::{DefaultHasher, Hasher};
 
-/// A stop-and-wait connection with its stores on the heap.
-pub type Stream = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>;
+/// A connection with its stores on the heap.
+pub type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
 
 /// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no checksum of
 /// its own.
@@ -39,31 +41,60 @@ pub fn undamaged(frame: &[u8]) -> Option<&[u8]> {
     (*sum == checksum(datagram)).then_some(datagram)
 }
 
-/// Storage for stop-and-wait with this many slots in each direction.
-pub fn storage(slots: usize, segment: u16) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
-    let (send, recv) = (SendSlots::with_slots(slots, segment), RecvSlots::with_slots(slots, segment));
-    Storage::stop_and_wait(send.unwrap(), recv.unwrap())
+/// How a party repeats what was lost.
+pub trait Mechanism: Arq {
+    /// Storage for it, in each direction of the size that the generator gives.
+    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self>
+    where
+        Self: Sized;
+}
+
+impl Mechanism for StopAndWait {
+    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
+        let slots = 1 + rng.index(4);
+        let (send, recv) = (SendSlots::with_slots(slots, 1_200), RecvSlots::with_slots(slots, 1_200));
+        Storage::stop_and_wait(send.unwrap(), recv.unwrap())
+    }
+}
+
+/// Selective repeat with any controller.
+pub type Selective = SelectiveRepeat<Vec<Block>, Controller>;
+
+impl Mechanism for Selective {
+    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self> {
+        let segment = 1_200 + 15;
+        let congestion = match rng.index(4) {
+            0 => Controller::Fixed(Fixed::new(u64::from(segment) * (1 + rng.below(64)))),
+            1 => Controller::NewReno(NewReno::new(segment)),
+            2 => Controller::Cubic(Cubic::new(segment)),
+            _ => Controller::BandwidthDelay(BandwidthDelay::new(segment)),
+        };
+        let blocks = vec![Block::EMPTY; 1 + rng.index(3)];
+        let arq = SelectiveRepeat::new(blocks, congestion, Pacer::new(Duration::from_millis(1), segment)).unwrap();
+        let (send, recv) = (1 + rng.index(100), 1 + rng.index(100));
+        let (send, recv) = (SendSlots::with_slots(send, 1_200), RecvSlots::with_slots(recv, 1_200));
+        Storage { send: send.unwrap(), recv: recv.unwrap(), arq }
+    }
 }
 
 /// One end of the link, with its application.
-pub struct Party {
+pub struct Party<A> {
     peer: Address,
     config: Config,
     rng: Rng,
     /// `None` for a server that nobody has called yet.
-    pub stream: Option<Stream>,
+    pub stream: Option<Stream<A>>,
     pub exchange: Exchange,
     /// Whether damaged datagrams are thrown away before they reach the machine.
     pub checked: bool,
 }
 
-impl Party {
+impl<A: Mechanism> Party<A> {
     /// A client that calls at once.
     pub fn client(peer: Address, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
         let mut entropy = [0; 32];
         rng.fill(&mut entropy);
-        let slots = 1 + rng.index(4);
-        let stream = Connection::connect(Instant::ZERO, config, entropy, storage(slots, 1_200));
+        let stream = Connection::connect(Instant::ZERO, config, entropy, A::storage(&mut rng));
         Self { peer, config, rng, stream: Some(stream), exchange, checked: true }
     }
 
@@ -78,7 +109,7 @@ impl Party {
     }
 }
 
-impl Node for Party {
+impl<A: Mechanism> Node for Party<A> {
     fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, frame: &[u8]) {
         let datagram = if self.checked { undamaged(frame) } else { frame.get(..frame.len().saturating_sub(8)) };
         let Some(datagram) = datagram else { return };
@@ -90,11 +121,11 @@ impl Node for Party {
                 assert_eq!(counted, u64::from(handled != Handled::Accepted), "{handled:?}");
             }
             None => {
-                if let Ok(Packet::Connect(_)) = self.config.framing.decode(datagram) {
+                if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
+                    let hello = Hello::from_options(&options);
                     let mut entropy = [0; 32];
                     self.rng.fill(&mut entropy);
-                    let slots = 1 + self.rng.index(4);
-                    self.stream = Some(Connection::accept(now, self.config, entropy, storage(slots, 1_200)));
+                    self.stream = Some(Connection::accept(now, self.config, entropy, hello, A::storage(&mut self.rng)));
                 }
             }
         }

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use rdt_proto::connection::{Config, Connection, Storage};
+use rdt_proto::connection::{Config, Connection, Hello, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 use rdt_proto::{Duration, Instant};
 
@@ -31,8 +31,8 @@ fn storage() -> Option<Storage<SendSlots<[u8; SLOT]>, RecvSlots<[u8; SLOT]>>> {
 fn arrives(message: &[u8]) -> bool {
     let (Some(client), Some(server)) = (storage(), storage()) else { return false };
     let mut now = Instant::ZERO;
-    let mut client = Connection::connect(now, Config::default(), [1; 32], client);
-    let mut server = Connection::accept(now, Config::default(), [2; 32], server);
+    let mut client = Connection::connect(now, Config::base(), [1; 32], client);
+    let mut server = Connection::accept(now, Config::base(), [2; 32], Hello::BASE, server);
     let (mut datagram, mut received) = ([0; 128], [0; 64]);
     if client.send(message) != Ok(message.len()) {
         return false;

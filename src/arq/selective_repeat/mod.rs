@@ -1,0 +1,141 @@
+//! Selective repeat: many INFO packets outstanding in each direction, each acknowledged on its own; only what is lost is
+//! sent again.
+//!
+//! Three quantities are kept apart. The congestion controller bounds what is *in flight*: sent, and neither acknowledged nor
+//! judged lost. The windows bound the *span*, from the lowest number not acknowledged to the newest used. The store bounds
+//! what is buffered. With a span no wider than what is in flight, everything would stand still behind one lost packet, so
+//! windows are meant to be wide, and the cost of a number is small: 16 bytes and two bits.
+//!
+//! Loss is found by RACK-TLP (RFC 8985): a packet is lost when one that was sent later has been acknowledged and the
+//! reordering window has passed, which finds lost retransmissions too; a probe makes the tail answer. The retransmission
+//! timeout is the last resort.
+
+mod acknowledge;
+mod block;
+#[cfg(test)]
+mod model;
+mod rack;
+mod receiver;
+mod sender;
+mod window;
+
+pub use block::Block;
+
+use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending};
+use crate::congestion::{Congestion, Pacer};
+use crate::wire::{MAX_BITMAP, Sack};
+use crate::{Instant, Seq};
+use receiver::Receiver;
+use sender::Sender;
+use window::Window;
+
+/// How many numbers a bitmap can tell of.
+const BITMAP_NUMBERS: u32 = 1_024;
+const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
+
+/// Selective repeat, both halves, over lent memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SelectiveRepeat<M, C> {
+    window: Window<M>,
+    sender: Sender<C>,
+    receiver: Receiver,
+}
+
+impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
+    /// Both directions at number 0, with windows of 64 numbers for each block: the largest power of two of them. `None` if
+    /// there is no block.
+    pub fn new(blocks: M, congestion: C, pacer: Pacer) -> Option<Self> {
+        let window = Window::new(blocks)?;
+        let sender = Sender::new(congestion, pacer);
+        Some(Self { window, sender, receiver: Receiver::default() })
+    }
+
+    /// The congestion controller.
+    pub const fn congestion(&self) -> &C {
+        &self.sender.congestion
+    }
+
+    /// Bytes sent, and neither acknowledged nor judged lost.
+    pub const fn in_flight(&self) -> u64 {
+        self.sender.in_flight
+    }
+
+    /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
+    pub const fn spurious(&self) -> u64 {
+        self.sender.spurious
+    }
+}
+
+impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<M, C> {
+    fn base(&self) -> Seq {
+        self.sender.base
+    }
+
+    fn next_info(&self, now: Instant, end: Seq) -> Option<Seq> {
+        self.sender.next_info(&self.window, now, end)
+    }
+
+    fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
+        self.sender.on_sent(&mut self.window, sending, rtt)
+    }
+
+    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+        self.sender.handle_ack(&mut self.window, now, number, rtt)
+    }
+
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        self.sender.handle_sack(&mut self.window, now, sack, rtt)
+    }
+
+    fn on_peer_limit(&mut self, limit: Seq) {
+        self.sender.on_limit(limit);
+    }
+
+    fn is_stopped(&self, end: Seq) -> bool {
+        self.sender.is_stopped(end)
+    }
+
+    fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
+        self.sender.handle_timeout(&mut self.window, now, rtt)
+    }
+
+    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
+        self.sender.poll_timeout(&self.window, end)
+    }
+
+    fn next(&self) -> Seq {
+        self.receiver.next()
+    }
+
+    fn places(&self) -> u32 {
+        self.window.places()
+    }
+
+    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
+        self.receiver.handle_info(&mut self.window, now, number, offer)
+    }
+
+    fn next_ack(&self) -> Option<Seq> {
+        self.receiver.next_ack()
+    }
+
+    fn on_ack_sent(&mut self, number: Seq) {
+        self.receiver.on_ack_sent(&mut self.window, number);
+    }
+
+    fn request_sack(&mut self) {
+        self.receiver.request_sack();
+    }
+
+    fn sack_at(&self, limit: Seq) -> Option<Instant> {
+        self.receiver.sack_at(limit)
+    }
+
+    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
+        self.receiver.sack(&self.window, now, limit, bitmap)
+    }
+
+    fn on_sack_sent(&mut self, limit: Seq) {
+        self.receiver.on_sack_sent(limit);
+    }
+}

@@ -1,0 +1,149 @@
+//! Both halves against naive models: sets of numbers that never wrap.
+
+use super::*;
+use crate::Duration;
+use crate::arq::Jitter;
+use crate::congestion::Fixed;
+use crate::wire::SackDelay;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::vec::Vec;
+
+type Machine = SelectiveRepeat<Vec<Block>, Fixed>;
+
+const BYTES: u16 = 100;
+const PLACES: u64 = 128;
+
+/// A machine whose numbers begin at `first` in both directions.
+fn machine(first: u64, in_flight: u64) -> Machine {
+    let pacer = Pacer::new(Duration::ZERO, BYTES.into());
+    let mut machine = Machine::new(std::vec![Block::EMPTY; 2], Fixed::new(in_flight), pacer).unwrap();
+    machine.sender.base = seq(first);
+    machine.sender.next = seq(first);
+    machine.receiver.start_at(seq(first));
+    machine
+}
+
+fn seq(number: u64) -> Seq {
+    Seq::new(u32::try_from(number & u64::from(u32::MAX)).unwrap())
+}
+
+/// Starting points: 0, a block's edge, and shortly before the wrap at 2^32.
+fn first() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0_u64), Just(63), (1_u64 << 32) - 300..1 << 32]
+}
+
+proptest! {
+    #[test]
+    fn the_receiver_agrees_with_a_set(
+        first in first(),
+        arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>()), 1..400),
+    ) {
+        let mut machine = machine(first, 0);
+        let mut received = BTreeSet::new();
+        // What the SACKs have told of, and the right edge that they promised.
+        let (mut told, mut edge) = (BTreeSet::new(), first);
+        let mut now = Instant::ZERO;
+        for (ahead, slots, fits, polls) in arrivals {
+            now = now + Duration::from_millis(1);
+            let next = (first..).find(|number| !received.contains(number)).unwrap();
+            edge = edge.max(next + slots);
+            let Some(number) = next.checked_add_signed(ahead).filter(|&number| number >= first.saturating_sub(5)) else { continue };
+            let offer = Offer { limit: seq(edge), fits };
+            let expected = if received.contains(&number) {
+                Arrival::Old
+            } else if number < first || number >= edge.min(next + PLACES) {
+                Arrival::BeyondWindow
+            } else if !fits {
+                Arrival::NoRoom
+            } else if number == next {
+                Arrival::Next
+            } else {
+                Arrival::Early
+            };
+            prop_assert_eq!(machine.handle_info(now, seq(number), offer), expected);
+            if matches!(expected, Arrival::Next | Arrival::Early) {
+                received.insert(number);
+            }
+            let next = (first..).find(|number| !received.contains(number)).unwrap();
+            prop_assert_eq!(machine.next(), seq(next));
+            while polls && machine.sack_at(seq(edge)).is_some_and(|at| at <= now) {
+                let mut bitmap = [0; MAX_BITMAP];
+                let sack = machine.sack(now, seq(edge), &mut bitmap);
+                prop_assert_eq!(sack.next, seq(next));
+                prop_assert_eq!(u64::from(sack.window), (edge - next).min(PLACES));
+                for ahead in 0..PLACES {
+                    let number = next + ahead;
+                    prop_assert!(!sack.contains(seq(number)) || received.contains(&number), "{number} was never received");
+                    if sack.contains(seq(number)) {
+                        told.insert(number);
+                    }
+                }
+                machine.on_sack_sent(seq(edge));
+                prop_assert!(received.range(next..).all(|number| told.contains(number)), "not all was told");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sender_agrees_with_a_set(
+        first in first(),
+        in_flight in 1_u64..40,
+        steps in prop::collection::vec((0_u8..8, any::<u64>(), 0_u64..20), 1..300),
+    ) {
+        let mut machine = machine(first, in_flight * u64::from(BYTES));
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
+        let (mut now, mut end, mut next) = (Instant::ZERO, first, first);
+        let mut acknowledged = BTreeSet::new();
+        for (step, bits, count) in steps {
+            now = now + Duration::from_millis(count);
+            end = end.max(next + count);
+            match step {
+                0..=3 => {
+                    while let Some(number) = machine.next_info(now, seq(end)) {
+                        let number = u64::from(number.distance_from(seq(first)));
+                        prop_assert!(!acknowledged.contains(&(first + number)), "sent again what was acknowledged");
+                        prop_assert!(first + number <= next && first + number < end);
+                        next = next.max(first + number + 1);
+                        let sending = Sending { now, number: seq(first + number), bytes: BYTES, end: seq(end) };
+                        machine.on_info_sent(sending, &mut rtt);
+                    }
+                }
+                4..=6 => {
+                    let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
+                    let told: Vec<u64> = (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| base + 1 + bit).collect();
+                    let cumulative = if step == 6 { base + count } else { base };
+                    let sack = Sack {
+                        next: seq(cumulative),
+                        window: 1_000,
+                        latest: seq(base),
+                        delay: SackDelay::NO_SAMPLE,
+                        base: seq(base + 1),
+                        bitmap: &bits.to_le_bytes(),
+                    };
+                    let valid = cumulative <= next && told.iter().all(|&number| number < next);
+                    let outcome = machine.handle_sack(now, &sack, &mut rtt);
+                    prop_assert_eq!(outcome == Acknowledged::NeverSent, !valid);
+                    if valid {
+                        let before = acknowledged.len();
+                        acknowledged.extend(base..cumulative);
+                        acknowledged.extend(told);
+                        prop_assert_eq!(outcome == Acknowledged::New, acknowledged.len() > before);
+                    }
+                }
+                _ => {
+                    now = machine.poll_timeout(seq(end)).map_or(now, |due| now.max(due));
+                    machine.handle_timeout(now, &rtt);
+                }
+            }
+            let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
+            prop_assert_eq!(machine.base(), seq(base));
+            let outstanding = (base..next).filter(|number| !acknowledged.contains(number)).count();
+            let listed = machine.sender.flight.len() + machine.sender.lost.len();
+            prop_assert_eq!(listed as usize, outstanding);
+            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.flight.len()) * u64::from(BYTES));
+            let waits = machine.next_info(now, seq(end)).is_some() || machine.poll_timeout(seq(end)).is_some();
+            prop_assert!(waits || outstanding == 0, "nothing would ever be sent again");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! RACK (RFC 8985 §5, §6): what was sent before something that has been acknowledged is lost once the reordering window has
+//! passed.
+
+use crate::arq::Rtt;
+use crate::{Duration, Instant, Seq};
+
+/// How many later packets must have been acknowledged before one counts as lost without waiting, as long as the path has
+/// not reordered anything (RFC 8985 §6.2 step 4, `DupThresh`).
+const DUP_THRESHOLD: u32 = 3;
+/// For how many recoveries a widened reordering window stays (RFC 8985 §6.2 step 4).
+const PERSIST_RECOVERIES: u8 = 16;
+
+/// A transmission: when, and of which number, which tells those of one instant apart (RFC 8985 §6.2, `RACK_sent_after`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Transmission {
+    pub(super) at: Instant,
+    pub(super) number: Seq,
+}
+
+impl Transmission {
+    fn is_before(self, other: Self) -> bool {
+        self.at < other.at || (self.at == other.at && self.number.precedes(other.number))
+    }
+}
+
+/// What RACK remembers of all that was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Rack {
+    /// The transmission, of those acknowledged, that was sent last, and its round-trip time.
+    newest: Option<(Transmission, Duration)>,
+    /// The highest number acknowledged (RFC 8985 `RACK.fack`).
+    highest: Option<Seq>,
+    reordering_seen: bool,
+    /// The reordering window in quarters of the least round-trip time, less one.
+    widened: u8,
+    persist: u8,
+}
+
+impl Rack {
+    /// RFC 8985 §6.2 steps 2 and 3: a transmission has been acknowledged; `times` is how often its number was sent.
+    /// Returns whether that proves that an earlier transmission of it had not been lost.
+    pub(super) fn on_acknowledged(&mut self, now: Instant, sent: Transmission, times: u8, rtt: &Rtt) -> bool {
+        let round_trip = now.saturating_since(sent.at);
+        // Step 2: too soon for the last transmission, it may be an earlier one that is answered. That proves nothing where
+        // it is only a little too soon: the minimum is measured, and the path may never have been as empty.
+        // Without any minimum nothing can be told apart: then only what was sent once counts, or one early answer would make
+        // everything in flight lost, again and again.
+        if times > 1 && rtt.min().is_none_or(|min| round_trip < min) {
+            self.on_number(sent.number, times);
+            return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
+        }
+        if self.newest.is_none_or(|(newest, _)| newest.is_before(sent)) {
+            self.newest = Some((sent, round_trip));
+        }
+        self.on_number(sent.number, times);
+        false
+    }
+
+    /// Step 3: a number below the highest that was acknowledged, sent once: the path reorders.
+    fn on_number(&mut self, number: Seq, times: u8) {
+        match self.highest {
+            Some(highest) if number.precedes(highest) => self.reordering_seen |= times == 1,
+            Some(_) | None => self.highest = Some(number),
+        }
+    }
+
+    /// Something was sent again in vain: wait longer next time (RFC 8985 §6.2 step 4, there told by DSACK).
+    pub(super) fn on_spurious(&mut self) {
+        self.reordering_seen = true;
+        self.widened = self.widened.saturating_add(1);
+        self.persist = PERSIST_RECOVERIES;
+    }
+
+    /// A recovery has ended.
+    pub(super) fn on_recovered(&mut self) {
+        self.persist = self.persist.saturating_sub(1);
+        if self.persist == 0 {
+            self.widened = 0;
+        }
+    }
+
+    /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
+    /// `ahead`: how many numbers above the lowest unacknowledged one have been acknowledged.
+    pub(super) fn lost_at(&self, sent: Transmission, ahead: u32, in_recovery: bool, rtt: &Rtt) -> Option<Instant> {
+        let (newest, round_trip) = self.newest?;
+        if !sent.is_before(newest) {
+            return None;
+        }
+        Some(sent.at + round_trip.saturating_add(self.reordering_window(ahead, in_recovery, rtt)))
+    }
+
+    /// RFC 8985 §6.2 step 4.
+    fn reordering_window(&self, ahead: u32, in_recovery: bool, rtt: &Rtt) -> Duration {
+        if !self.reordering_seen && (in_recovery || ahead >= DUP_THRESHOLD) {
+            return Duration::ZERO;
+        }
+        let quarter = rtt.min().unwrap_or_default().as_micros() / 4;
+        let window = Duration::from_micros(quarter).saturating_mul(u64::from(self.widened) + 1);
+        window.min(rtt.srtt().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arq::Jitter;
+
+    fn sent(at_ms: u64, number: u32) -> Transmission {
+        Transmission { at: Instant::from_millis(at_ms), number: Seq::new(number) }
+    }
+
+    fn rtt(samples_ms: &[u64]) -> Rtt {
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
+        samples_ms.iter().for_each(|&sample_ms| rtt.sample(Duration::from_millis(sample_ms)));
+        rtt
+    }
+
+    /// RFC 8985 §6.2 step 2.
+    #[test]
+    fn an_answer_too_soon_for_a_retransmission_is_not_its_own() {
+        let (mut rack, rtt) = (Rack::default(), rtt(&[100]));
+        assert!(rack.on_acknowledged(Instant::from_millis(220), sent(200, 1), 2, &rtt), "the first one was only late");
+        assert!(!rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt), "a path emptier than ever");
+        assert_eq!(rack.newest, None);
+        assert!(!rack.on_acknowledged(Instant::from_millis(300), sent(200, 3), 2, &rtt));
+        assert_eq!(rack.newest, Some((sent(200, 3), Duration::from_millis(100))));
+    }
+
+    /// All that was sent at first was lost. An answer to the first retransmission, taken for one to the second, would make
+    /// all that is in flight lost, which would be sent again, and no number would ever be sent only once.
+    #[test]
+    fn without_a_sample_only_what_was_sent_once_counts() {
+        let (mut rack, rtt) = (Rack::default(), rtt(&[]));
+        assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
+        assert_eq!(rack.lost_at(sent(199, 0), 9, true, &rtt), None);
+        rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
+        assert_eq!(rack.newest, Some((sent(200, 2), Duration::from_millis(100))));
+    }
+}

@@ -1,0 +1,259 @@
+//! The receiver: which numbers have arrived, and when to say so.
+
+use super::BITMAP_NUMBERS;
+use super::block::Block;
+use super::window::{Which, Window};
+use crate::arq::{Arrival, MAX_ACK_DELAY, Offer};
+use crate::wire::{MAX_BITMAP, Sack, SackDelay};
+use crate::{Instant, Seq};
+
+/// How many INFO packets are acknowledged by one SACK where nothing hurries.
+const INFOS_PER_SACK: u8 = 2;
+/// The furthest that numbers can lie back and still be told from those ahead.
+const HALF_CIRCLE: u32 = 1 << 31;
+
+/// The receiving half.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Receiver {
+    /// The lowest number not received.
+    next: Seq,
+    /// One after the highest number received; `next` if nothing is received ahead of it.
+    top: Seq,
+    /// How many numbers before `next` have been received, as far as it matters.
+    received: u32,
+    /// The number that arrived last, and when.
+    latest: Option<(Seq, Instant)>,
+    /// The numbers that no SACK has told of lie from the first (included) to the second (excluded).
+    untold: Option<(Seq, Seq)>,
+    /// INFO packets since the last SACK.
+    count: u8,
+    due: Due,
+    /// What the last SACK said the window ends at.
+    told_limit: Option<Seq>,
+    /// Base mode: the first and the last number whose acknowledgement waits, and one too old to have a bit.
+    owed: Option<(Seq, Seq)>,
+    owed_old: Option<Seq>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+enum Due {
+    #[default]
+    Never,
+    At(Instant),
+    Now,
+}
+
+impl Receiver {
+    /// A direction whose first number is not 0.
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, first: Seq) {
+        (self.next, self.top) = (first, first);
+    }
+
+    pub(super) const fn next(&self) -> Seq {
+        self.next
+    }
+
+    pub(super) fn handle_info<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let ahead = number.distance_from(self.next);
+        let room = offer.limit.distance_from(self.next).min(window.places());
+        if ahead >= room {
+            if self.next.distance_from(number) <= self.received && ahead != 0 {
+                self.on_arrival(now, number, Due::Now);
+                self.owe(window, number);
+                return Arrival::Old;
+            }
+            return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
+        }
+        if window.bit(Which::Received, number) {
+            self.on_arrival(now, number, Due::Now);
+            self.owe(window, number);
+            return Arrival::Old;
+        }
+        if !offer.fits {
+            return Arrival::NoRoom;
+        }
+        window.set(Which::Received, number);
+        self.owe(window, number);
+        // In order: it continues the newest that has arrived, and fills no gap.
+        let in_order = number == self.top;
+        let due = if in_order { Due::At(now + MAX_ACK_DELAY) } else { Due::Now };
+        if !number.precedes(self.top) {
+            self.top = number.next();
+        }
+        if ahead == 0 {
+            self.advance(window);
+        }
+        self.on_arrival(now, number, due);
+        if ahead == 0 { Arrival::Next } else { Arrival::Early }
+    }
+
+    /// Moves `next` over what has been received without a gap.
+    fn advance<M>(&mut self, window: &mut Window<M>)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        loop {
+            let left = self.top.distance_from(self.next);
+            let count = window.bits(Which::Received, self.next).trailing_ones().min(left);
+            window.clear(Which::Received, self.next, count);
+            self.next = self.next.add(count);
+            self.received = self.received.saturating_add(count).min(HALF_CIRCLE);
+            if count < u64::BITS {
+                return;
+            }
+        }
+    }
+
+    fn on_arrival(&mut self, now: Instant, number: Seq, due: Due) {
+        self.latest = Some((number, now));
+        self.untold = Some(match self.untold {
+            None => (number, number.next()),
+            Some((first, end)) => (
+                if number.precedes(first) { number } else { first },
+                if number.precedes(end) { end } else { number.next() },
+            ),
+        });
+        self.count = self.count.saturating_add(1);
+        self.due = match (self.due, due) {
+            (Due::Now, _) | (_, Due::Now) => Due::Now,
+            _ if self.count >= INFOS_PER_SACK => Due::Now,
+            (Due::At(at), _) => Due::At(at),
+            (Due::Never, due) => due,
+        };
+    }
+
+    /// Base mode: `number` is to be acknowledged.
+    fn owe<M>(&mut self, window: &mut Window<M>, number: Seq)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let (first, last) = self.owed.unwrap_or((number, number));
+        let first = if number.precedes(first) { number } else { first };
+        let last = if last.precedes(number) { number } else { last };
+        if last.distance_from(first) >= window.places() {
+            // Where two are that far apart one has to wait for its repetition.
+            self.owed_old = Some(number);
+            return;
+        }
+        window.set(Which::Owed, number);
+        self.owed = Some((first, last));
+    }
+
+    pub(super) fn next_ack(&self) -> Option<Seq> {
+        self.owed_old.or_else(|| self.owed.map(|(first, _)| first))
+    }
+
+    pub(super) fn on_ack_sent<M>(&mut self, window: &mut Window<M>, number: Seq)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        if self.owed_old == Some(number) {
+            self.owed_old = None;
+            return;
+        }
+        let Some((first, last)) = self.owed else { return };
+        if number != first {
+            return;
+        }
+        window.clear(Which::Owed, number, 1);
+        let mut next = first;
+        self.owed = loop {
+            let left = last.distance_from(next).saturating_add(1);
+            let skip = window.bits(Which::Owed, next).trailing_zeros();
+            if skip < left.min(u64::BITS) {
+                break Some((next.add(skip), last));
+            }
+            if left <= u64::BITS {
+                break None;
+            }
+            next = next.add(u64::BITS);
+        };
+    }
+
+    /// A PROBE asks for a SACK.
+    pub(super) fn request_sack(&mut self) {
+        self.due = Due::Now;
+    }
+
+    /// When the next SACK is due.
+    pub(super) fn sack_at(&self, limit: Seq) -> Option<Instant> {
+        // The window opens from 0: the peer waits to hear of it.
+        if self.told_limit == Some(self.next) && limit != self.next {
+            return Some(Instant::ZERO);
+        }
+        match self.due {
+            Due::Never => None,
+            Due::At(at) => Some(at),
+            Due::Now => Some(Instant::ZERO),
+        }
+    }
+
+    /// The SACK to send `now`, with the bits in lent memory. It counts once [`on_sack_sent`](Self::on_sack_sent) is told.
+    pub(super) fn sack<'b, M>(
+        &self,
+        window: &Window<M>,
+        now: Instant,
+        limit: Seq,
+        bitmap: &'b mut [u8; MAX_BITMAP],
+    ) -> Sack<'b>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let base = self.sack_base();
+        let numbers = self.top.distance_from(base).min(BITMAP_NUMBERS);
+        let mut told = 0;
+        for bytes in bitmap.chunks_exact_mut(size_of::<u64>()) {
+            let left = numbers - told;
+            if left == 0 {
+                break;
+            }
+            let here = left.min(u64::BITS);
+            // Places beyond the newest are those of other numbers.
+            let word = window.bits(Which::Received, base.add(told)) & (u64::MAX >> (u64::BITS - here));
+            bytes.copy_from_slice(&word.to_le_bytes());
+            told += here;
+        }
+        let len = usize::try_from(numbers.div_ceil(u8::BITS)).unwrap_or(MAX_BITMAP);
+        Sack {
+            next: self.next,
+            window: limit.distance_from(self.next).min(window.places()),
+            latest: self.latest.map_or(self.next, |(number, _)| number),
+            delay: self
+                .latest
+                .map_or(SackDelay::NO_SAMPLE, |(_, at)| SackDelay::from_duration(now.saturating_since(at))),
+            base,
+            bitmap: bitmap.get(..len).unwrap_or_default(),
+        }
+    }
+
+    /// Where the bitmap begins: so that it tells all that is untold, and as much as possible of what was told already, since
+    /// a SACK may have been lost.
+    fn sack_base(&self) -> Seq {
+        let (first, end) = match self.untold {
+            Some((first, end)) if self.next.precedes(end) => {
+                (if first.precedes(self.next) { self.next } else { first }, end)
+            }
+            Some(_) | None => (self.next, self.top),
+        };
+        if end.distance_from(self.next) <= BITMAP_NUMBERS {
+            self.next
+        } else if end.distance_from(first) <= BITMAP_NUMBERS {
+            end.sub(BITMAP_NUMBERS)
+        } else {
+            first
+        }
+    }
+
+    /// The SACK has left.
+    pub(super) fn on_sack_sent(&mut self, limit: Seq) {
+        let told = self.sack_base().add(BITMAP_NUMBERS);
+        self.told_limit = Some(limit);
+        self.count = 0;
+        self.untold = self.untold.filter(|(_, end)| told.precedes(*end)).map(|(_, end)| (told, end));
+        self.due = if self.untold.is_some() { Due::Now } else { Due::Never };
+    }
+}

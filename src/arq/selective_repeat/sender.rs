@@ -1,0 +1,294 @@
+//! The sender: which number to send now.
+//!
+//! ```text
+//!              next_info            ACK, SACK
+//! (queued) --------------> IN FLIGHT --------> settled
+//!                           ^     | RACK: sent before something acknowledged; or the RTO expired
+//!                 next_info |     v
+//!                            LOST  ----------> settled (it was only late)
+//! ```
+//!
+//! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front; lost numbers in the
+//! order in which they are to be sent again. Every operation is O(1) for each number that it settles or judges.
+
+use super::block::{Block, State};
+use super::rack::{Rack, Transmission};
+use super::window::{List, Window};
+use crate::arq::{Rtt, Sending};
+use crate::congestion::{Congestion, Loss, Pacer};
+use crate::{Duration, Instant, Seq};
+
+/// The sending half.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sender<C> {
+    /// The lowest number not acknowledged.
+    pub(super) base: Seq,
+    /// The lowest number never sent.
+    pub(super) next: Seq,
+    /// Extended mode: the peer takes numbers before this one. In base mode what it does not take is lost.
+    limit: Option<Seq>,
+    pub(super) flight: List,
+    pub(super) lost: List,
+    pub(super) in_flight: u64,
+    /// Numbers from `base` on that have been acknowledged.
+    pub(super) ahead: u32,
+    pub(super) delivered: u64,
+    pub(super) rack: Rack,
+    /// The recovery lasts until this number is acknowledged.
+    pub(super) recovery_end: Option<Seq>,
+    pub(super) timers: Timers,
+    /// When the current round began: it ends when something sent since is acknowledged.
+    pub(super) round_start: Instant,
+    pub(super) app_limited: bool,
+    pub(super) congestion: C,
+    pub(super) pacer: Pacer,
+    pub(super) spurious: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Timers {
+    /// The first in flight that RACK will judge lost.
+    reordering: Option<Instant>,
+    /// RFC 8985 §7: the tail loss probe.
+    probe: Option<Instant>,
+    probe_due: bool,
+    /// One was sent and nothing new was acknowledged since: no further one.
+    probed: bool,
+    retransmission: Option<Instant>,
+    backoff: u8,
+}
+
+impl<C: Congestion> Sender<C> {
+    pub(super) fn new(congestion: C, pacer: Pacer) -> Self {
+        Self {
+            base: Seq::ZERO,
+            next: Seq::ZERO,
+            limit: None,
+            flight: List::default(),
+            lost: List::default(),
+            in_flight: 0,
+            ahead: 0,
+            delivered: 0,
+            rack: Rack::default(),
+            recovery_end: None,
+            timers: Timers::default(),
+            round_start: Instant::ZERO,
+            app_limited: false,
+            congestion,
+            pacer,
+            spurious: 0,
+        }
+    }
+
+    /// The peer takes numbers before `limit`; that never moves back.
+    pub(super) fn on_limit(&mut self, limit: Seq) {
+        if self.limit.is_none_or(|known| known.precedes(limit)) {
+            self.limit = Some(limit);
+        }
+    }
+
+    /// Whether only the peer's window holds back what there is to send, and nothing is on its way that could open it.
+    pub(super) fn is_stopped(&self, end: Seq) -> bool {
+        self.limit == Some(self.next) && self.next != end && self.flight.len() == 0 && self.lost.len() == 0
+    }
+
+    /// What is to be sent, pacing aside.
+    fn candidate<M>(&self, window: &Window<M>, end: Seq) -> Option<Seq>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let fresh = || {
+            let span = self.next.distance_from(self.base);
+            let allowed = self.next != end && self.limit != Some(self.next) && span < window.places();
+            allowed.then_some(self.next)
+        };
+        // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
+        if self.timers.probe_due {
+            return self.first_lost(window).or_else(fresh).or_else(|| self.flight.last());
+        }
+        if self.in_flight >= self.congestion.window() {
+            return None;
+        }
+        self.first_lost(window).or_else(fresh)
+    }
+
+    /// What is to be sent again first. `base` goes before all others: everything waits for it, and a path that only ever
+    /// lets the first of a burst through would otherwise never carry it.
+    fn first_lost<M>(&self, window: &Window<M>) -> Option<Seq>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let first = self.lost.first()?;
+        Some(if window.sent(self.base).state == State::Lost { self.base } else { first })
+    }
+
+    pub(super) fn next_info<M>(&self, window: &Window<M>, now: Instant, end: Seq) -> Option<Seq>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        self.candidate(window, end).filter(|_| self.timers.probe_due || self.pacer.allows(now, LEAST_CREDIT))
+    }
+
+    /// INFO `number` has left. Returns whether it was a retransmission.
+    pub(super) fn on_sent<M>(&mut self, window: &mut Window<M>, info: Sending, rtt: &mut Rtt) -> bool
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let Sending { now, number, bytes, end } = info;
+        let earlier = if number == self.next {
+            self.next = self.next.next();
+            0
+        } else {
+            let sent = *window.sent(number);
+            match sent.state {
+                State::InFlight => self.land(window, number),
+                State::Lost => self.lost.remove(window, number),
+                State::Settled => return false,
+            }
+            sent.transmissions
+        };
+        let place = window.sent_mut(number);
+        place.at = low_bits(now);
+        place.bytes = bytes;
+        place.transmissions = earlier.saturating_add(1);
+        place.state = State::InFlight;
+        self.flight.push(window, number);
+        self.in_flight += u64::from(bytes);
+        self.congestion.on_sent(now, bytes.into(), self.in_flight);
+        self.pacer.on_sent(now, bytes.into());
+        self.pacer.update_rate(now, self.congestion.pacing_rate());
+        self.app_limited |= self.next == end && self.lost.len() == 0 && self.in_flight < self.congestion.window();
+        if core::mem::take(&mut self.timers.probe_due) {
+            self.timers.probed = true;
+            self.timers.retransmission = None;
+        }
+        self.timers.arm(now, self.flight.len(), rtt);
+        earlier > 0
+    }
+
+    /// Takes `number` out of flight.
+    pub(super) fn land<M>(&mut self, window: &mut Window<M>, number: Seq)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        self.flight.remove(window, number);
+        self.in_flight -= u64::from(window.sent(number).bytes);
+    }
+
+    /// Time has passed. Returns whether the retransmission timer, or that of the probe, expired.
+    pub(super) fn handle_timeout<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt) -> bool
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        if self.timers.reordering.is_some_and(|at| at <= now) {
+            self.detect_losses(window, now, rtt);
+        }
+        if self.timers.retransmission.is_some_and(|at| at <= now) {
+            // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight counts as lost, and is sent again as the window
+            // allows.
+            self.timers = Timers { backoff: self.timers.backoff.saturating_add(1), ..Timers::default() };
+            while let Some(number) = self.flight.first() {
+                self.lose(window, number);
+            }
+            self.recovery_end = Some(self.next);
+            self.congestion.on_timeout(now);
+            self.pacer.update_rate(now, self.congestion.pacing_rate());
+            return true;
+        }
+        if self.timers.probe.is_some_and(|at| at <= now) {
+            self.timers.probe = None;
+            self.timers.probe_due = true;
+            return true;
+        }
+        false
+    }
+
+    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight.
+    pub(super) fn detect_losses<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        self.timers.reordering = None;
+        let (mut bytes, mut newest_sent_at) = (0, now);
+        while let Some(number) = self.flight.first() {
+            let sent = window.sent(number);
+            let transmission = Transmission { at: full_time(now, sent.at), number };
+            let Some(at) = self.rack.lost_at(transmission, self.ahead, self.recovery_end.is_some(), rtt) else { break };
+            if at > now {
+                self.timers.reordering = Some(at);
+                break;
+            }
+            bytes += u64::from(sent.bytes);
+            newest_sent_at = transmission.at;
+            self.lose(window, number);
+        }
+        if bytes > 0 {
+            self.recovery_end.get_or_insert(self.next);
+            self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight: self.in_flight });
+            self.pacer.update_rate(now, self.congestion.pacing_rate());
+        }
+    }
+
+    fn lose<M>(&mut self, window: &mut Window<M>, number: Seq)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        self.land(window, number);
+        self.lost.push(window, number);
+        window.sent_mut(number).state = State::Lost;
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), or to send what pacing holds back.
+    pub(super) fn poll_timeout<M>(&self, window: &Window<M>, end: Seq) -> Option<Instant>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let paced = self.candidate(window, end).map(|_| self.pacer.ready_at(LEAST_CREDIT));
+        let Timers { reordering, probe, retransmission, .. } = self.timers;
+        [paced, reordering, probe, retransmission].into_iter().flatten().min()
+    }
+}
+
+impl Timers {
+    /// Something has left, or something new was acknowledged.
+    fn arm(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
+        if in_flight == 0 {
+            self.retransmission = None;
+            self.probe = None;
+            return;
+        }
+        if self.retransmission.is_none() {
+            self.retransmission = Some(rtt.deadline(now, self.backoff, Duration::MAX));
+        }
+        // RFC 8985 §7.2: PTO = 2 SRTT, and the peer's delay where nothing else in flight makes it answer at once.
+        self.probe = match rtt.srtt() {
+            Some(srtt) if !self.probed => {
+                let delay = if in_flight == 1 { rtt.ack_delay() } else { Duration::ZERO };
+                let at = now + srtt.saturating_mul(2).saturating_add(delay);
+                Some(at).filter(|&at| self.retransmission.is_none_or(|rto| at < rto))
+            }
+            Some(_) | None => None,
+        };
+    }
+
+    /// RFC 6298 §5.3: something new was acknowledged.
+    pub(super) fn restart(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
+        *self = Self { reordering: self.reordering, ..Self::default() };
+        self.arm(now, in_flight, rtt);
+    }
+}
+
+/// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
+const LEAST_CREDIT: u32 = 1;
+
+/// A time is kept in 32 bits, which tell 71 minutes apart: much longer than anything stays in flight.
+#[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+const fn low_bits(at: Instant) -> u32 {
+    at.as_micros() as u32
+}
+
+/// The time before `now` with these low bits.
+pub(super) const fn full_time(now: Instant, low: u32) -> Instant {
+    let ago = low_bits(now).wrapping_sub(low);
+    Instant::from_micros(now.as_micros().saturating_sub(ago as u64))
+}

@@ -1,0 +1,107 @@
+//! PROBE and ECHO: is the peer there, and does its window open?
+//!
+//! A PROBE is sent while the peer's window of 0 holds back what there is to send (a persist timer that backs off), and after
+//! a silence where keep-alive is on. It carries a nonce that only somebody who saw it can echo: SipHash-2-4 of a counter under
+//! a secret from the caller's entropy. The peer answers with ECHO and a SACK.
+
+use super::repeat::Repeat;
+use crate::Instant;
+use core::hash::Hasher;
+use siphasher::sip::SipHasher24;
+
+/// Our probes, and the echo that we owe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Probe {
+    secret: [u8; 16],
+    counter: u64,
+    /// While the window is closed, or the peer has been silent for the keep-alive.
+    repeat: Repeat,
+    /// A probe has left and nothing was heard since.
+    unanswered: bool,
+    echo: Option<u64>,
+}
+
+impl Probe {
+    pub(super) fn new(secret: [u8; 16]) -> Self {
+        Self { secret, counter: 0, repeat: Repeat::default(), unanswered: false, echo: None }
+    }
+
+    /// The nonce of the next probe.
+    pub(super) fn nonce(&self) -> u64 {
+        self.nonce_of(self.counter)
+    }
+
+    fn nonce_of(&self, counter: u64) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        hasher.write_u64(counter);
+        hasher.finish()
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.repeat.is_due()
+    }
+
+    /// Whether a probe is due or waits for its answer.
+    pub(super) fn is_active(&self) -> bool {
+        self.repeat.is_due() || self.repeat.poll_timeout().is_some()
+    }
+
+    /// Whether the peer owes us an answer.
+    pub(super) const fn is_outstanding(&self) -> bool {
+        self.unanswered
+    }
+
+    pub(super) const fn sent(&self) -> u8 {
+        self.repeat.sent()
+    }
+
+    /// To be sent at `at`, unless something else happens.
+    pub(super) fn wait(&mut self, at: Instant) {
+        self.repeat = Repeat::default();
+        self.repeat.wait(at);
+    }
+
+    pub(super) fn on_sent(&mut self, deadline: Instant) {
+        self.counter = self.counter.wrapping_add(1);
+        self.unanswered = true;
+        self.repeat.on_sent(deadline);
+    }
+
+    /// No probe is needed.
+    pub(super) fn stop(&mut self) {
+        self.repeat = Repeat::default();
+        self.unanswered = false;
+    }
+
+    /// Something has come from the peer.
+    pub(super) fn on_heard(&mut self) {
+        self.unanswered = false;
+    }
+
+    /// An ECHO has come. Returns whether it answers one of the probes.
+    pub(super) fn on_echo(&self, nonce: u64) -> bool {
+        // One of the last few: an answer may be late.
+        (1..=self.counter.min(8)).any(|ago| self.nonce_of(self.counter.wrapping_sub(ago)) == nonce)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
+        self.repeat.handle_timeout(now)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.repeat.poll_timeout()
+    }
+
+    /// A PROBE has come.
+    pub(super) fn on_probe(&mut self, nonce: u64) {
+        self.echo = Some(nonce);
+    }
+
+    pub(super) const fn echo(&self) -> Option<u64> {
+        self.echo
+    }
+
+    pub(super) fn on_echo_sent(&mut self) {
+        self.echo = None;
+    }
+}

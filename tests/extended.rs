@@ -1,0 +1,277 @@
+//! Extended mode: tags, options, SACK, PROBE and ECHO, RESET.
+
+mod tagged;
+
+use rdt_proto::connection::{Config, Event, Handled, Hello, Ignored, Mode, Reason};
+use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
+use rdt_proto::{Duration, Instant, Seq};
+use tagged::*;
+
+#[test]
+fn connect_says_what_the_client_takes_and_is_repeated_byte_for_byte() {
+    let mut client = Trace::client(Config::default());
+    let first = client.learns_tag();
+    assert!(first.len() >= MIN_CONNECT);
+    let Packet::Connect(options) = Framing::NOTE.decode(&first).unwrap() else { panic!("{first:?}") };
+    let hello = Hello::from_options(&options);
+    assert_eq!((hello.segment, hello.window), (1_200, 32));
+    assert_eq!(hello.idle_limit, Some(Duration::from_secs(30)));
+    client.sleep(1_000, 1_063);
+    assert_eq!(client.transmit(), Some(first));
+}
+
+#[test]
+fn connack_under_the_clients_tag_agrees_and_everything_follows_under_the_servers() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.peer_sends_connack(HELLO);
+    client.expect_event(Event::Connected);
+    assert!(client.machine.is_extended());
+    client.expect(info(0, b""));
+}
+
+#[test]
+fn who_does_not_know_the_tag_changes_nothing() {
+    let mut client = Trace::established(Config::default());
+    let stranger = Framing::tagged(Tag::new(*b"stranger"));
+    for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {
+        let before = client.machine.poll_timeout();
+        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Prefix));
+        assert_eq!(client.machine.poll_timeout(), before);
+        client.expect_nothing();
+    }
+    for packet in [info(0, b"base"), Packet::Fin, Packet::ConnAck(Options::NONE)] {
+        assert_eq!(client.receive_under(&Framing::NOTE, packet), Handled::Ignored(Ignored::Mode));
+    }
+    assert_eq!(client.machine.stats().ignored.total(), 8);
+}
+
+#[test]
+fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
+    let mut server = Trace::server(Config::default(), HELLO);
+    let connack = server.learns_tag();
+    assert!(connack.len() < MIN_CONNECT, "no answer is larger than its question");
+    server.elapse(5_000);
+    let mut buf = [0; 80];
+    let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
+    assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
+    assert_eq!(server.transmit(), Some(connack));
+    server.peer_sends(info(0, b""));
+    server.expect_event(Event::Connected);
+    assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Ignored(Ignored::LateConnect));
+}
+
+#[test]
+fn a_connect_with_another_tag_is_not_for_this_connection() {
+    let mut server = Trace::server(Config::default(), HELLO);
+    server.learns_tag();
+    let mut buf = [0; 80];
+    let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
+    let handled = server.receive_under(&Framing::NOTE, Packet::Connect(options));
+    assert_eq!(handled, Handled::Ignored(Ignored::Stage));
+}
+
+#[test]
+fn a_client_of_both_modes_falls_back_when_no_better_answer_comes_within_an_rto() {
+    let config = Config { mode: Mode::Both, ..Config::default() };
+    let mut client = Trace::client(config);
+    client.learns_tag();
+    assert_eq!(client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE)), Handled::Accepted);
+    client.sleep(1_000, 1_000);
+    client.expect_event(Event::Connected);
+    assert!(!client.machine.is_extended());
+    let sent = client.transmit().unwrap();
+    assert_eq!(Framing::NOTE.decode(&sent), Ok(info(0, b"")));
+}
+
+#[test]
+fn a_better_answer_within_an_rto_counts() {
+    let config = Config { mode: Mode::Both, ..Config::default() };
+    let mut client = Trace::client(config);
+    client.learns_tag();
+    assert_eq!(client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE)), Handled::Accepted);
+    client.elapse(900);
+    client.peer_sends_connack(HELLO);
+    assert!(client.machine.is_extended());
+    client.expect(info(0, b""));
+}
+
+#[test]
+fn an_extended_client_takes_no_answer_in_base_mode() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    let handled = client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE));
+    assert_eq!(handled, Handled::Ignored(Ignored::Mode));
+}
+
+#[test]
+fn bodies_are_no_larger_than_the_peer_takes() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
+    client.expect(info(0, b""));
+    client.machine.send(&[7; 250]).unwrap();
+    for (number, len) in [(1, 100), (2, 100), (3, 50)] {
+        client.expect(info(number, &vec![7; len]));
+    }
+}
+
+#[test]
+fn what_was_written_before_and_is_too_large_for_the_peer_ends_the_connection() {
+    let mut client = Trace::client(Config::default());
+    client.machine.send(&[7; 250]).unwrap();
+    client.learns_tag();
+    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
+    client.expect_event(Event::Closed(Reason::SegmentTooLarge));
+    client.expect_nothing();
+}
+
+#[test]
+fn the_smaller_idle_limit_holds() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.peer_sends_connack(Hello { idle_limit: Some(Duration::from_secs(3)), ..HELLO });
+    client.expect_event(Event::Connected);
+    let asked = client.now;
+    while client.machine.ended().is_none() {
+        while client.transmit().is_some() {}
+        client.now = client.machine.poll_timeout().unwrap();
+        client.machine.handle_timeout(client.now);
+    }
+    assert_eq!(client.machine.ended(), Some(Reason::TimedOut));
+    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(3));
+}
+
+#[test]
+fn a_sack_waits_for_a_second_info_at_most_five_milliseconds() {
+    let mut client = Trace::established(Config::default());
+    client.peer_sends(info(0, b"a"));
+    client.sleep(5, 5);
+    client.expect_sack(1, &[]);
+    client.peer_sends(info(1, b"b"));
+    client.peer_sends(info(2, b"c"));
+    client.expect_sack(3, &[]);
+    client.expect_nothing();
+}
+
+#[test]
+fn what_is_out_of_order_or_repeated_or_fills_a_gap_is_answered_at_once() {
+    let mut client = Trace::established(Config::default());
+    client.peer_sends(info(1, b"b"));
+    client.expect_sack(0, &[1]);
+    client.peer_sends(info(3, b"d"));
+    client.expect_sack(0, &[1, 3]);
+    client.peer_sends(info(3, b"d"));
+    client.expect_sack(0, &[1, 3]);
+    client.peer_sends(info(0, b"a"));
+    client.expect_sack(2, &[3]);
+    client.peer_sends(info(2, b"c"));
+    client.expect_sack(4, &[]);
+    let mut data = [0; 8];
+    assert_eq!((client.machine.recv(&mut data), &data[..4]), (4, &b"abcd"[..]));
+}
+
+#[test]
+fn a_window_of_zero_stops_the_sender_which_asks_and_backs_off_until_it_opens() {
+    let mut client = Trace::established(Config::default());
+    let closed = |next: u32| {
+        let (next, delay) = (Seq::new(next), SackDelay::new(0));
+        Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
+    };
+    // The right edge is at 65: go there, have all acknowledged, and nothing opened.
+    client.sends(1, 32);
+    client.peer_sends(closed(33));
+    client.sends(33, 32);
+    client.peer_sends(closed(65));
+    client.machine.send_segment(b"waits").unwrap();
+    // An RTO and then twice that; RTO = SRTT + 4 RTTVAR + 5 ms.
+    client.machine.handle_timeout(client.now);
+    client.sleep(80, 400);
+    let probe = client.transmit().unwrap();
+    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
+    client.sleep(80, 400);
+    assert!(client.transmit().is_some());
+    client.sleep(160, 800);
+    assert!(client.transmit().is_some());
+    client.peer_sends(sack(65, 64, 65, &[]));
+    client.expect(info(65, b"waits"));
+}
+
+#[test]
+fn a_probe_is_echoed_and_answered_with_a_sack() {
+    let mut client = Trace::established(Config::default());
+    client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, padding: &[0; 40] });
+    client.expect_sack(0, &[]);
+    client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF });
+    client.expect_nothing();
+}
+
+#[test]
+fn an_echo_that_answers_nothing_is_ignored() {
+    let mut client = Trace::established(Config::default());
+    client.ignores(Packet::Echo { nonce: 1 }, Ignored::NeverSent);
+}
+
+#[test]
+fn keep_alive_asks_after_a_silence_and_a_peer_that_is_gone_is_noticed() {
+    let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
+    let mut client = Trace::established(config);
+    client.sleep(9_900, 10_000);
+    let probe = client.transmit().unwrap();
+    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
+    client.peer_sends(Packet::Echo { nonce });
+    client.sleep(9_900, 10_000);
+    let asked = client.now;
+    while client.machine.ended().is_none() {
+        while client.transmit().is_some() {}
+        client.now = client.machine.poll_timeout().unwrap();
+        client.machine.handle_timeout(client.now);
+    }
+    assert_eq!(client.machine.ended(), Some(Reason::TimedOut));
+    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
+}
+
+#[test]
+fn without_keep_alive_a_quiet_connection_lives() {
+    let mut client = Trace::established(Config::default());
+    client.expect_nothing();
+    assert_eq!(client.machine.poll_timeout(), None);
+    client.now = Instant::from_millis(3_600_000);
+    client.machine.handle_timeout(client.now);
+    assert!(client.machine.is_established());
+}
+
+#[test]
+fn abort_sends_one_reset_and_a_reset_ends_at_once() {
+    let mut client = Trace::established(Config::default());
+    client.machine.abort(42);
+    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect(Packet::Reset { code: 42 });
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+    let mut other = Trace::established(Config::default());
+    other.sends(1, 3);
+    other.peer_sends(Packet::Reset { code: 42 });
+    other.expect_event(Event::Closed(Reason::Reset { code: 42 }));
+    other.expect_nothing();
+}
+
+#[test]
+fn a_reset_instead_of_connack_refuses() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.peer_sends(Packet::Reset { code: 7 });
+    client.expect_event(Event::Closed(Reason::Refused { code: 7 }));
+    client.expect_nothing();
+}
+
+#[test]
+fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
+    let mut client = Trace::established(Config::default());
+    client.sends(1, 3);
+    client.ignores(sack(9, 8, 9, &[]), Ignored::NeverSent);
+    client.ignores(sack(2, 1, 2, &[0b1000]), Ignored::NeverSent);
+    assert!(!client.machine.is_all_acknowledged());
+    client.peer_sends(sack(4, 3, 4, &[]));
+    assert!(client.machine.is_all_acknowledged());
+}

@@ -1,0 +1,176 @@
+//! Loss recovery of selective repeat, rule by rule (RFC 8985, RFC 6298).
+
+mod tagged;
+
+use rdt_proto::Duration;
+use rdt_proto::connection::Config;
+use tagged::*;
+
+/// A client with a round-trip time of 100 ms.
+fn client() -> Trace {
+    Trace::established(Config::default())
+}
+
+#[test]
+fn rfc8985_6_2_a_packet_is_lost_once_three_later_ones_are_acknowledged() {
+    let mut client = client();
+    client.sends(1, 5);
+    client.elapse(100);
+    client.peer_sends(sack(1, 2, 1, &[0b00010]));
+    client.expect_nothing();
+    client.peer_sends(sack(1, 3, 1, &[0b00110]));
+    client.expect_nothing();
+    client.peer_sends(sack(1, 4, 1, &[0b01110]));
+    client.expect(info(1, b"x"));
+    client.expect_nothing();
+}
+
+#[test]
+fn rfc8985_6_2_with_fewer_it_is_lost_after_a_quarter_of_the_least_round_trip() {
+    let mut client = client();
+    client.sends(1, 2);
+    client.elapse(100);
+    client.peer_sends(sack(1, 2, 1, &[0b10]));
+    client.sleep(25, 25);
+    client.expect(info(1, b"x"));
+}
+
+#[test]
+fn rfc8985_6_2_step_3_once_the_path_reorders_the_reordering_window_counts() {
+    let mut client = client();
+    client.sends(1, 4);
+    client.elapse(100);
+    // 2 before 1: reordered.
+    client.peer_sends(sack(1, 2, 1, &[0b0010]));
+    client.peer_sends(sack(3, 1, 3, &[]));
+    client.peer_sends(sack(5, 4, 5, &[]));
+    client.sends(5, 6);
+    client.elapse(100);
+    // Six are ahead of 5, which no longer is enough.
+    client.peer_sends(sack(5, 10, 5, &[0b11_1110]));
+    client.sleep(25, 25);
+    client.expect(info(5, b"x"));
+}
+
+#[test]
+fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
+    let mut client = client();
+    client.sends(1, 4);
+    client.elapse(100);
+    client.peer_sends(sack(1, 4, 1, &[0b1110]));
+    client.expect(info(1, b"x"));
+    client.elapse(10);
+    client.sends(5, 3);
+    client.elapse(100);
+    // What was sent after the retransmission is acknowledged, the retransmission is not.
+    client.peer_sends(sack(1, 7, 1, &[0b111_1110]));
+    client.expect(info(1, b"x"));
+    client.expect_nothing();
+}
+
+#[test]
+fn rfc8985_7_3_a_probe_repeats_the_last_packet_when_the_tail_is_silent() {
+    let mut client = client();
+    client.sends(1, 3);
+    // Two round trips: what is in flight is more than one, so nobody waits for a delayed acknowledgement.
+    client.sleep(200, 200);
+    client.expect(info(3, b"x"));
+    // It shows that 1 and 2 were lost.
+    client.elapse(100);
+    client.peer_sends(sack(1, 3, 1, &[0b100]));
+    client.expect(info(1, b"x"));
+    client.expect(info(2, b"x"));
+}
+
+#[test]
+fn rfc8985_7_2_a_probe_for_a_single_packet_waits_for_the_delayed_acknowledgement() {
+    let mut client = client();
+    client.sends(1, 1);
+    client.sleep(205, 205);
+    client.expect(info(1, b"x"));
+}
+
+#[test]
+fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
+    let mut client = Trace::established_with(Config::default(), storage(32, 1));
+    client.machine.send(&[7; 2_400]).unwrap();
+    client.expect(info(1, &[7; 1_200]));
+    // The congestion window is full, which the probe does not mind.
+    client.sleep(205, 205);
+    client.expect(info(2, &[7; 1_200]));
+    client.expect_nothing();
+}
+
+#[test]
+fn rfc6298_5_4_the_timeout_is_the_last_resort_and_base_goes_first() {
+    let mut client = client();
+    client.sends(1, 3);
+    client.sleep(200, 200);
+    client.expect(info(3, b"x"));
+    // RTO = SRTT + 4 RTTVAR + 5 ms = 100 + 200 + 5 ms, with its jitter.
+    client.sleep(305, 325);
+    client.expect(info(1, b"x"));
+    client.expect(info(2, b"x"));
+    client.expect(info(3, b"x"));
+    client.expect_nothing();
+}
+
+#[test]
+fn rfc6298_5_5_the_timeout_doubles_and_new_data_resets_it() {
+    let mut client = client();
+    client.sends(1, 1);
+    client.sleep(205, 205);
+    client.expect(info(1, b"x"));
+    client.sleep(305, 325);
+    client.expect(info(1, b"x"));
+    client.sleep(205, 205);
+    client.expect(info(1, b"x"));
+    client.sleep(610, 650);
+    client.expect(info(1, b"x"));
+    client.peer_sends(sack(2, 1, 2, &[]));
+    client.sends(2, 1);
+    client.sleep(205, 205);
+    client.expect(info(2, b"x"));
+    client.sleep(305, 325);
+    client.expect(info(2, b"x"));
+}
+
+#[test]
+fn rfc6298_3_karn_no_sample_of_what_was_sent_twice() {
+    let mut client = client();
+    let before = client.machine.rtt().srtt();
+    client.sends(1, 1);
+    client.sleep(205, 205);
+    client.expect(info(1, b"x"));
+    client.elapse(60);
+    client.peer_sends(sack(2, 1, 2, &[]));
+    assert_eq!(client.machine.rtt().srtt(), before);
+}
+
+#[test]
+fn what_was_only_late_is_not_sent_again_once_it_is_acknowledged() {
+    let mut client = client();
+    client.sends(1, 7);
+    client.elapse(100);
+    // 1 to 3 are judged lost; before they leave again they are acknowledged after all.
+    client.peer_sends(sack(1, 7, 1, &[0b0111_1000]));
+    client.peer_sends(sack(8, 3, 8, &[]));
+    client.expect_nothing();
+    assert_eq!(client.machine.stats().infos_repeated, 0);
+    assert!(client.machine.is_all_acknowledged());
+}
+
+#[test]
+fn a_sack_that_comes_late_moves_nothing_back() {
+    let mut client = client();
+    client.sends(1, 6);
+    client.elapse(100);
+    client.peer_sends(sack(5, 4, 5, &[]));
+    client.peer_sends(sack(2, 1, 2, &[]));
+    client.peer_sends(sack(3, 5, 3, &[0b100]));
+    client.expect_nothing();
+    client.peer_sends(sack(7, 6, 7, &[]));
+    assert!(client.machine.is_all_acknowledged());
+    assert_eq!(client.machine.poll_timeout(), None);
+    assert!(client.machine.rtt().srtt() <= Some(Duration::from_millis(100)));
+}
