@@ -1,0 +1,29 @@
+//! One file per stack. To add one: write `NAME.rs`, implement
+//! [`Stack`](crate::stack::Stack), and name it here.
+
+use crate::stack::Stack;
+
+mod enet;
+mod kcp;
+pub mod null;
+mod quinn;
+mod rdt;
+mod sctp;
+mod smoltcp;
+
+pub fn all() -> Vec<Box<dyn Stack>> {
+    vec![
+        Box::new(null::Null),
+        Box::new(rdt::Rdt(rdt::Kind::Fixed)),
+        Box::new(rdt::Rdt(rdt::Kind::Default)),
+        Box::new(rdt::Rdt(rdt::Kind::Cubic)),
+        Box::new(rdt::Rdt(rdt::Kind::NewReno)),
+        Box::new(smoltcp::Smoltcp { checksums: false }),
+        Box::new(smoltcp::Smoltcp { checksums: true }),
+        Box::new(kcp::KcpStack),
+        Box::new(enet::Enet),
+        Box::new(quinn::Quinn { null_crypto: false }),
+        Box::new(quinn::Quinn { null_crypto: true }),
+        Box::new(sctp::Sctp),
+    ]
+}

@@ -1,0 +1,399 @@
+//! quinn-proto (with TLS, and with the packet keys replaced by ones
+//! that do nothing).
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use quinn_proto::crypto::{
+    self, CryptoError, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session, UnsupportedVersion,
+};
+use quinn_proto::transport_parameters::TransportParameters;
+use quinn_proto::{
+    ConnectError, Connection, ConnectionHandle, ConnectionId, DatagramEvent, Dir, Endpoint as QuicEndpoint,
+    EndpointConfig, Event, Side, StreamEvent, StreamId, TransportConfig, TransportError, VarInt,
+};
+
+use crate::stack::{Control, Endpoint, Nanos, Settings, Stack};
+
+pub struct Quinn {
+    pub null_crypto: bool,
+}
+
+pub struct Tls {
+    pub client: Arc<quinn_proto::crypto::rustls::QuicClientConfig>,
+    pub server: Arc<quinn_proto::crypto::rustls::QuicServerConfig>,
+}
+
+/// A fresh self-signed certificate, and configurations that trust only it.
+pub fn tls() -> Tls {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).expect("a self-signed certificate");
+    let cert = made.cert.der().clone();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.key_pair.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = &[&rustls::version::TLS13];
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(cert.clone()).expect("our own certificate");
+    let client = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions)
+        .expect("TLS 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .expect("TLS 1.3")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], key)
+        .expect("a usable certificate");
+    Tls {
+        client: Arc::new(client.try_into().expect("a QUIC client configuration")),
+        server: Arc::new(server.try_into().expect("a QUIC server configuration")),
+    }
+}
+
+const LONG_HEADER_LIMIT: u16 = 8_192;
+
+/// Transport options common to memory and simulation.
+pub fn transport(datagram: u16, window: usize, control: Control) -> TransportConfig {
+    let mut t = TransportConfig::default();
+    // A handshake packet's length field has 14 bits, so a larger size is only
+    // reached by probing after the handshake.
+    let discovery = (datagram > LONG_HEADER_LIMIT).then(|| {
+        let mut d = quinn_proto::MtuDiscoveryConfig::default();
+        d.upper_bound(datagram).minimum_change(64);
+        d
+    });
+    let window = VarInt::from_u64(window as u64).unwrap_or(VarInt::MAX);
+    t.stream_receive_window(window)
+        .receive_window(window)
+        .send_window(window.into_inner())
+        .initial_mtu(datagram.min(LONG_HEADER_LIMIT))
+        .mtu_discovery_config(discovery)
+        .max_idle_timeout(None);
+    if control == Control::Tolerant {
+        t.congestion_controller_factory(Arc::new(quinn_proto::congestion::BbrConfig::default()));
+    }
+    t
+}
+
+struct End {
+    base: Instant,
+    endpoint: QuicEndpoint,
+    connection: Option<(ConnectionHandle, Connection)>,
+    remote: SocketAddr,
+    ready: bool,
+    client: bool,
+    stream: Option<StreamId>,
+    extra: VecDeque<Vec<u8>>,
+    scratch: Vec<u8>,
+}
+
+fn address(n: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 4400 + n))
+}
+
+impl Stack for Quinn {
+    fn name(&self) -> &'static str {
+        if self.null_crypto { "quinn-proto no-crypto" } else { "quinn-proto" }
+    }
+
+    fn options(&self, control: Control) -> String {
+        format!(
+            "one unidirectional stream, {}, fixed MTU, idle timeout off, up to 10 datagrams per transmit, {}",
+            if control == Control::Default { "Cubic (default)" } else { "BBR" },
+            if self.null_crypto {
+                "TLS handshake but 1-RTT and handshake keys that do nothing (no tag)"
+            } else {
+                "rustls with ring"
+            }
+        )
+    }
+
+    fn has_tolerant(&self) -> bool {
+        true
+    }
+
+    fn window_limited(&self, _: Control) -> bool {
+        false
+    }
+
+    fn memory_window(&self) -> usize {
+        512 * 1024
+    }
+
+    fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let base = Instant::now();
+        let tls = tls();
+        let transport = Arc::new(transport(s.datagram as u16, s.window, s.control));
+        let probing = s.datagram > LONG_HEADER_LIMIT as usize;
+        let mut config = EndpointConfig::default();
+        config.max_udp_payload_size(s.datagram.max(1472) as u16).ok()?;
+        config.rng_seed(Some([7; 32]));
+        let config = Arc::new(config);
+
+        let server_crypto: Arc<dyn crypto::ServerConfig> =
+            if self.null_crypto { Arc::new(NullServer(tls.server)) } else { tls.server };
+        let mut server = quinn_proto::ServerConfig::with_crypto(server_crypto);
+        server.transport_config(transport.clone());
+
+        let client_crypto: Arc<dyn crypto::ClientConfig> =
+            if self.null_crypto { Arc::new(NullClient(tls.client)) } else { tls.client };
+        let mut client = quinn_proto::ClientConfig::new(client_crypto);
+        client.transport_config(transport);
+
+        let end = |endpoint, connection, remote, client| End {
+            base,
+            endpoint,
+            connection,
+            remote,
+            ready: false,
+            client,
+            stream: None,
+            extra: VecDeque::new(),
+            scratch: Vec::new(),
+        };
+        let mut endpoint = QuicEndpoint::new(config.clone(), None, probing, None);
+        let made = endpoint.connect(base, client, address(2), "localhost").ok()?;
+        let a = end(endpoint, Some(made), address(2), true);
+        let endpoint = QuicEndpoint::new(config, Some(Arc::new(server)), probing, None);
+        let b = end(endpoint, None, address(1), false);
+        Some((Box::new(a), Box::new(b)))
+    }
+}
+
+impl End {
+    fn at(&self, now: Nanos) -> Instant {
+        self.base + Duration::from_nanos(now)
+    }
+}
+
+impl Endpoint for End {
+    fn ready(&mut self) -> bool {
+        self.ready
+    }
+
+    fn write(&mut self, _: Nanos, data: &[u8]) -> usize {
+        let (Some((_, c)), Some(id)) = (self.connection.as_mut(), self.stream) else {
+            return 0;
+        };
+        c.send_stream(id).write(data).unwrap_or(0)
+    }
+
+    fn read(&mut self, _: Nanos, out: &mut [u8]) -> usize {
+        let Some((_, c)) = self.connection.as_mut() else {
+            return 0;
+        };
+        if self.stream.is_none() {
+            self.stream = c.streams().accept(Dir::Uni);
+        }
+        let Some(id) = self.stream else { return 0 };
+        let mut stream = c.recv_stream(id);
+        let Ok(mut chunks) = stream.read(true) else {
+            return 0;
+        };
+        let mut filled = 0;
+        while filled < out.len() {
+            match chunks.next(out.len() - filled) {
+                Ok(Some(chunk)) => {
+                    out[filled..filled + chunk.bytes.len()].copy_from_slice(&chunk.bytes);
+                    filled += chunk.bytes.len();
+                }
+                _ => break,
+            }
+        }
+        let _ = chunks.finalize();
+        filled
+    }
+
+    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+        let at = self.at(now);
+        self.scratch.clear();
+        let event = self.endpoint.handle(at, self.remote, None, None, BytesMut::from(datagram), &mut self.scratch);
+        match event {
+            Some(DatagramEvent::ConnectionEvent(_, event)) => {
+                if let Some((_, c)) = self.connection.as_mut() {
+                    c.handle_event(event);
+                }
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                self.scratch.clear();
+                if let Ok(made) = self.endpoint.accept(incoming, at, &mut self.scratch, None) {
+                    self.connection = Some(made);
+                }
+            }
+            Some(DatagramEvent::Response(t)) => {
+                self.extra.push_back(self.scratch[..t.size].to_vec());
+            }
+            None => {}
+        }
+    }
+
+    fn service(&mut self, _: Nanos) {
+        let Some((handle, c)) = self.connection.as_mut() else {
+            return;
+        };
+        loop {
+            let mut any = false;
+            while let Some(event) = c.poll_endpoint_events() {
+                any = true;
+                if let Some(back) = self.endpoint.handle_event(*handle, event) {
+                    c.handle_event(back);
+                }
+            }
+            if !any {
+                break;
+            }
+        }
+        while let Some(event) = c.poll() {
+            match event {
+                Event::Connected => {
+                    self.ready = true;
+                    if self.client {
+                        self.stream = c.streams().open(Dir::Uni);
+                    }
+                }
+                Event::Stream(StreamEvent::Opened { dir: Dir::Uni }) if !self.client => {
+                    self.stream = c.streams().accept(Dir::Uni);
+                }
+                Event::ConnectionLost { reason } => eprintln!("quinn-proto: lost: {reason}"),
+                _ => {}
+            }
+        }
+    }
+
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+        if let Some(extra) = self.extra.pop_front() {
+            *out = extra;
+            return Some(out.len());
+        }
+        let at = self.at(now);
+        let (_, c) = self.connection.as_mut()?;
+        out.clear();
+        let t = c.poll_transmit(at, 10, out)?;
+        out.truncate(t.size);
+        Some(t.segment_size.unwrap_or(t.size))
+    }
+
+    fn deadline(&mut self, _: Nanos) -> Option<Nanos> {
+        let base = self.base;
+        let when = self.connection.as_mut()?.1.poll_timeout()?;
+        Some(when.saturating_duration_since(base).as_nanos() as Nanos)
+    }
+
+    fn tick(&mut self, now: Nanos) {
+        let at = self.at(now);
+        if let Some((_, c)) = self.connection.as_mut() {
+            c.handle_timeout(at);
+        }
+        self.service(now);
+    }
+}
+
+// The same TLS handshake, but the keys that it yields leave the packets as they are.
+
+struct NullKey;
+
+impl PacketKey for NullKey {
+    fn encrypt(&self, _: u64, _: &mut [u8], _: usize) {}
+    fn decrypt(&self, _: u64, _: &[u8], _: &mut BytesMut) -> Result<(), CryptoError> {
+        Ok(())
+    }
+    fn tag_len(&self) -> usize {
+        0
+    }
+    fn confidentiality_limit(&self) -> u64 {
+        u64::MAX
+    }
+    fn integrity_limit(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+impl HeaderKey for NullKey {
+    fn decrypt(&self, _: usize, _: &mut [u8]) {}
+    fn encrypt(&self, _: usize, _: &mut [u8]) {}
+    fn sample_size(&self) -> usize {
+        0
+    }
+}
+
+struct NullClient(Arc<quinn_proto::crypto::rustls::QuicClientConfig>);
+struct NullServer(Arc<quinn_proto::crypto::rustls::QuicServerConfig>);
+struct NullSession(Box<dyn Session>);
+
+impl crypto::ClientConfig for NullClient {
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        server_name: &str,
+        params: &TransportParameters,
+    ) -> Result<Box<dyn Session>, ConnectError> {
+        let inner = self.0.clone().start_session(version, server_name, params)?;
+        Ok(Box::new(NullSession(inner)))
+    }
+}
+
+impl crypto::ServerConfig for NullServer {
+    fn initial_keys(&self, version: u32, cid: &ConnectionId) -> Result<Keys, UnsupportedVersion> {
+        self.0.initial_keys(version, cid)
+    }
+
+    fn retry_tag(&self, version: u32, cid: &ConnectionId, packet: &[u8]) -> [u8; 16] {
+        self.0.retry_tag(version, cid, packet)
+    }
+
+    fn start_session(self: Arc<Self>, version: u32, params: &TransportParameters) -> Box<dyn Session> {
+        Box::new(NullSession(self.0.clone().start_session(version, params)))
+    }
+}
+
+impl Session for NullSession {
+    fn initial_keys(&self, cid: &ConnectionId, side: Side) -> Keys {
+        self.0.initial_keys(cid, side)
+    }
+    fn handshake_data(&self) -> Option<Box<dyn Any>> {
+        self.0.handshake_data()
+    }
+    fn peer_identity(&self) -> Option<Box<dyn Any>> {
+        self.0.peer_identity()
+    }
+    fn early_crypto(&self) -> Option<(Box<dyn HeaderKey>, Box<dyn PacketKey>)> {
+        None
+    }
+    fn early_data_accepted(&self) -> Option<bool> {
+        self.0.early_data_accepted()
+    }
+    fn is_handshaking(&self) -> bool {
+        self.0.is_handshaking()
+    }
+    fn read_handshake(&mut self, buf: &[u8]) -> Result<bool, TransportError> {
+        self.0.read_handshake(buf)
+    }
+    fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
+        self.0.transport_parameters()
+    }
+    fn write_handshake(&mut self, buf: &mut Vec<u8>) -> Option<Keys> {
+        self.0.write_handshake(buf)?;
+        Some(Keys {
+            header: KeyPair { local: Box::new(NullKey), remote: Box::new(NullKey) },
+            packet: KeyPair { local: Box::new(NullKey), remote: Box::new(NullKey) },
+        })
+    }
+    fn next_1rtt_keys(&mut self) -> Option<KeyPair<Box<dyn PacketKey>>> {
+        Some(KeyPair { local: Box::new(NullKey), remote: Box::new(NullKey) })
+    }
+    fn is_valid_retry(&self, cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
+        self.0.is_valid_retry(cid, header, payload)
+    }
+    fn export_keying_material(
+        &self,
+        output: &mut [u8],
+        label: &[u8],
+        context: &[u8],
+    ) -> Result<(), ExportKeyingMaterialError> {
+        self.0.export_keying_material(output, label, context)
+    }
+}
