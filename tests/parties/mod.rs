@@ -9,8 +9,10 @@
 )]
 
 mod exchange;
+mod runs;
 
 pub use exchange::Exchange;
+pub use runs::Runs;
 
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};

@@ -1,0 +1,129 @@
+//! Runs of two parties over a bad network, each from a seed that a failure prints; the same for every mechanism.
+
+use super::{Exchange, Mechanism, Party};
+use rdt_proto::connection::{Config, Reason};
+use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
+use rdt_proto::{Duration, Instant};
+
+/// What differs between the mechanisms.
+#[derive(Clone, Copy)]
+pub struct Runs {
+    /// How many seeds, from 1 on.
+    pub seeds: u64,
+    /// The most bytes that a side sends.
+    pub most: u64,
+    pub config: Config,
+}
+
+impl Runs {
+    fn lifted(self) -> Self {
+        let never = Duration::MAX;
+        let config = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..self.config };
+        Self { config, ..self }
+    }
+
+    /// A client and a server with something to send each, and a bad link between them.
+    fn pair<A: Mechanism>(self, seed: u64) -> Simulation<Party<A>> {
+        let mut rng = Rng::new(seed);
+        let mut sim = Simulation::new(seed);
+        let (client, server) = (NodeId(0), NodeId(1));
+        let size = |rng: &mut Rng| if rng.chance(0.1) { 0 } else { rng.below(self.most) };
+        let (up, down) = ((seed, size(&mut rng)), (!seed, size(&mut rng)));
+        sim.add(Party::client(server.port(0), self.config, rng.fork(), Exchange::new(up, down)));
+        sim.add(Party::server(client.port(0), self.config, rng.fork(), Exchange::new(down, up)));
+        let (there, back) = (bad_link(&mut rng), bad_link(&mut rng));
+        sim.connect_with(client, server, there, back);
+        sim
+    }
+
+    /// With time limits lifted every run delivers byte-exact.
+    pub fn deliver_with_limits_lifted<A: Mechanism>(self) {
+        for seed in 1..=self.seeds {
+            let mut sim = self.lifted().pair::<A>(seed);
+            sim.run_until_done(Duration::from_secs(100_000));
+            for party in sim.nodes() {
+                assert!(party.exchange.is_complete(), "seed {seed}");
+                assert_eq!(party.ended(), Some(Reason::Finished), "seed {seed}");
+            }
+        }
+    }
+
+    /// With limits every run delivers, or ends with an honest reason and an exact prefix.
+    pub fn deliver_or_end_honestly<A: Mechanism>(self) {
+        let mut complete = 0;
+        for seed in 1..=self.seeds {
+            let mut sim = self.pair::<A>(seed);
+            // Who never hears again ends by a limit: nobody stays for ever.
+            sim.run_until_done(Duration::from_secs(3_600));
+            let parties: Vec<_> = sim.nodes().collect();
+            // What was received is an exact prefix: each byte was compared as it came. If either side says that both have
+            // finished, then everything arrived, both ways.
+            let finished = parties.iter().any(|party| party.ended() == Some(Reason::Finished));
+            let all = parties.iter().all(|party| party.exchange.is_complete());
+            assert!(all || !finished, "seed {seed}: finished without everything");
+            for party in parties {
+                match party.ended() {
+                    Some(Reason::Finished | Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) => {}
+                    None => assert!(party.stream.is_none(), "seed {seed}"),
+                    Some(reason) => panic!("seed {seed}: {reason}"),
+                }
+            }
+            complete += u64::from(all);
+        }
+        assert!(complete * 10 > self.seeds * 9, "only {complete} of {} delivered", self.seeds);
+    }
+
+    /// Damage that no checksum finds breaks no promise of the machine to its driver, which the simulation asserts. What
+    /// arrives may be wrong, so nothing is compared, and nobody need come to an end: an acknowledgement that was never given
+    /// leaves a gap for ever.
+    pub fn bear_damage<A: Mechanism>(self) {
+        for seed in 1..=self.seeds {
+            let mut sim = self.pair::<A>(seed);
+            for id in [NodeId(0), NodeId(1)] {
+                let party = sim.node_mut(id);
+                party.checked = false;
+                party.exchange.ignore_content();
+            }
+            sim.run_for(Duration::from_secs(600));
+        }
+    }
+
+    /// The same seed gives the same run, and another one another.
+    pub fn repeat_from_their_seed<A: Mechanism>(self) {
+        let run = |seed| {
+            let mut sim = self.lifted().pair::<A>(seed);
+            sim.run_until_done(Duration::from_secs(100_000));
+            sim.fingerprint()
+        };
+        assert_eq!(run(7), run(7));
+        assert_ne!(run(7), run(8));
+    }
+
+    /// A blackout in the middle is survived within the idle limit. `bytes` take more than a second without it.
+    pub fn survive_a_blackout<A: Mechanism>(self, bytes: u64) {
+        let (client, server) = (NodeId(0), NodeId(1));
+        let mut sim = Simulation::<Party<A>>::new(5);
+        let (up, down) = ((1, bytes), (2, 0));
+        sim.add(Party::client(server.port(0), self.config, Rng::new(1), Exchange::new(up, down)));
+        sim.add(Party::server(client.port(0), self.config, Rng::new(2), Exchange::new(down, up)));
+        let link = LinkConfig::ideal().with_delay(Duration::from_millis(20));
+        sim.connect(client, server, link.with_blackout(Instant::from_millis(1_000), Instant::from_millis(15_000)));
+        let end = sim.run_until_done(Duration::from_secs(60));
+        assert!(end > Instant::from_millis(15_000));
+        assert!(sim.nodes().all(|party| party.exchange.is_complete() && party.ended() == Some(Reason::Finished)));
+    }
+}
+
+/// Loss up to 30 %, and everything else that a network does to a datagram.
+fn bad_link(rng: &mut Rng) -> LinkConfig {
+    let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
+    let link = LinkConfig::ideal()
+        .with_delay(rng.up_to(Duration::from_millis(150)))
+        .with_jitter(rng.up_to(Duration::from_millis(20)))
+        .with_loss(share(rng, 30))
+        .with_duplication(share(rng, 20))
+        .with_reordering(share(rng, 20), rng.up_to(Duration::from_millis(300)))
+        .with_corruption(share(rng, 10))
+        .with_truncation(share(rng, 5));
+    if rng.chance(0.5) { link } else { link.with_rate(64_000 + rng.below(10_000_000)).with_queue(8_192) }
+}
