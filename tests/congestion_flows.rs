@@ -144,7 +144,7 @@ fn any_two_share_a_link() {
 }
 
 #[test]
-#[ignore = "slow without optimisation"]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion_flows")]
 fn any_two_share_a_fast_link() {
     for rtt_ms in [20, 100] {
         for (first, second) in [(MODEL, MODEL), (MODEL, CUBIC), (MODEL, RENO), (CUBIC, MODEL), (RENO, MODEL)] {
@@ -158,7 +158,7 @@ fn any_two_share_a_fast_link() {
 }
 
 #[test]
-#[ignore = "slow without optimisation"]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion_flows")]
 fn two_hundred_mebibytes() {
     for path in links() {
         let share = transfer(MODEL.0, &MODEL.1(), &path, 200 * MIB, 3);

@@ -4,7 +4,7 @@
 //! Three quantities are kept apart. The congestion controller bounds what is *in flight*: sent, and neither acknowledged nor
 //! judged lost. The windows bound the *span*, from the lowest number not acknowledged to the newest used. The store bounds
 //! what is buffered. With a span no wider than what is in flight, everything would stand still behind one lost packet, so
-//! windows are meant to be wide, and the cost of a number is small: 16 bytes and two bits.
+//! windows are meant to be wide, and the cost of a number is small: 16 bytes and three bits.
 //!
 //! Loss is found by RACK-TLP (RFC 8985): a packet is lost when one that was sent later has been acknowledged and the
 //! reordering window has passed, which finds lost retransmissions too; a probe makes the tail answer. The retransmission
