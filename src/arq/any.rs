@@ -73,6 +73,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.handle_info(now, number, offer))
     }
 
+    fn owe_ack(&mut self, number: Seq) {
+        either!(self, arq => arq.owe_ack(number));
+    }
+
     fn next_ack(&self) -> Option<Seq> {
         either!(self, arq => arq.next_ack())
     }

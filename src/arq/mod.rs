@@ -121,6 +121,10 @@ pub trait Arq {
     /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body.
     fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
 
+    /// Base mode: INFO `number`, which has just been [handled](Self::handle_info) and not dropped, is to be acknowledged by
+    /// itself.
+    fn owe_ack(&mut self, number: Seq);
+
     /// Base mode: the number to acknowledge now.
     fn next_ack(&self) -> Option<Seq>;
 

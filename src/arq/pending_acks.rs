@@ -14,16 +14,16 @@ pub struct PendingAcks {
 }
 
 impl PendingAcks {
-    /// `next` moves by one: the number that it was has arrived and waits for its acknowledgement. `next` is the old value.
+    /// `next` moves by one. `next` is the old value.
     pub fn advance(&mut self, next: Seq) {
         if self.recent >> 63 == 1 {
             self.older = Some(next.sub(64));
         }
-        self.recent = self.recent << 1 | 1;
+        self.recent <<= 1;
     }
 
-    /// `number`, which precedes `next`, has arrived again.
-    pub fn repeat(&mut self, number: Seq, next: Seq) {
+    /// `number`, which precedes `next`, has arrived.
+    pub fn owe(&mut self, number: Seq, next: Seq) {
         match 1_u64.checked_shl(next.distance_from(number).wrapping_sub(1)) {
             Some(bit) => self.recent |= bit,
             None => self.older = Some(number),
@@ -67,8 +67,9 @@ mod tests {
         for _ in 0..3 {
             acks.advance(next);
             next = next.next();
+            acks.owe(next.sub(1), next);
         }
-        acks.repeat(Seq::new(u32::MAX), next);
+        acks.owe(Seq::new(u32::MAX), next);
         assert_eq!(drain(&mut acks, next), [u32::MAX - 1, u32::MAX, 0]);
         assert_eq!(acks, PendingAcks::default());
     }
@@ -77,17 +78,18 @@ mod tests {
     fn numbers_older_than_the_bits_are_still_acknowledged() {
         let next = Seq::new(1_000);
         let mut acks = PendingAcks::default();
-        acks.repeat(Seq::new(936), next);
-        acks.repeat(Seq::new(935), next);
-        acks.repeat(Seq::new(3), next);
+        acks.owe(Seq::new(936), next);
+        acks.owe(Seq::new(935), next);
+        acks.owe(Seq::new(3), next);
         assert_eq!(drain(&mut acks, next), [3, 936], "of those older than 64 the latest");
     }
 
     #[test]
     fn a_bit_that_leaves_the_window_waits_on_as_the_older_one() {
         let mut acks = PendingAcks::default();
-        for number in 0..65 {
-            acks.advance(Seq::new(number));
+        for number in (0..65).map(Seq::new) {
+            acks.advance(number);
+            acks.owe(number, number.next());
         }
         assert_eq!(drain(&mut acks, Seq::new(65)), std::vec::Vec::from_iter(0..65));
     }

@@ -17,19 +17,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
         self.check_open()?;
         self.lent = None;
-        let mut taken = 0;
-        while let Some(rest) = data.get(taken..).filter(|rest| !rest.is_empty()) {
-            let spare = self.spare();
-            let count = rest.len().min(spare.len());
-            let (Some(place), Some(part)) = (spare.get_mut(..count), rest.get(..count)) else { break };
-            if count == 0 {
-                self.blocked = true;
-                break;
-            }
-            place.copy_from_slice(part);
-            self.storage.send.commit(count);
-            taken += count;
-        }
+        let taken = self.storage.send.write(data, self.segment());
+        self.blocked |= taken < data.len();
         Ok(taken)
     }
 

@@ -13,7 +13,7 @@
 
 use super::event::Ignored;
 use crate::Duration;
-use crate::wire::{Framing, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
+use crate::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
 
 /// Which modes an endpoint speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -167,16 +167,13 @@ impl Dialect {
     }
 
     /// The packet in a datagram, and whether it came under our tag. Packets that do not exist in their mode are ignored.
+    #[inline]
     pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Packet<'d>, bool), Ignored> {
-        if let Some(tag) = self.ours
-            && datagram.starts_with(tag.as_bytes())
-        {
-            let packet = Framing::tagged(tag).decode(datagram)?;
-            return if matches!(packet, Packet::Connect(_) | Packet::Ack { .. }) {
-                Err(Ignored::Mode)
-            } else {
-                Ok((packet, true))
-            };
+        match self.ours.map(|tag| tag.decode(datagram)) {
+            Some(Ok(Packet::Connect(_) | Packet::Ack { .. })) => return Err(Ignored::Mode),
+            Some(Ok(packet)) => return Ok((packet, true)),
+            Some(Err(DecodeError::Prefix)) | None => {}
+            Some(Err(error)) => return Err(error.into()),
         }
         let packet = self.profile.decode(datagram)?;
         match packet {

@@ -10,14 +10,34 @@ use crate::{Instant, Seq};
 /// Understood, or the reason why not.
 type Outcome = Result<(), Ignored>;
 
+/// Takes what is in order, and says how many bytes.
+type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
+
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Takes a datagram that came from the peer's address. Whatever it holds, it is no error: at worst it changes nothing,
     /// and the reason is told and counted.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Handled {
+        self.handle_datagram_into(now, datagram, |_| 0)
+    }
+
+    /// As [`handle_datagram`](Self::handle_datagram), but lends what may be read at once straight out of the datagram, which
+    /// saves a copy: `take` gets the bytes that come next in the stream and returns how many of them it took. The rest is
+    /// kept, and read as usual. More than it got counts as all of it.
+    ///
+    /// It is called once at most, and only while nothing older is unread: what follows a gap, and all that arrives while
+    /// something is unread, is [read](Self::recv) later. What it takes counts as read: no
+    /// [`Event::Readable`](super::Event::Readable) tells of it.
+    pub fn handle_datagram_into(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        mut take: impl FnMut(&[u8]) -> usize,
+    ) -> Handled {
         self.advance(now);
         self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
         self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
-        match self.dialect.decode(datagram).and_then(|(packet, tagged)| self.handle_packet(packet, tagged)) {
+        let decoded = self.dialect.decode(datagram);
+        match decoded.and_then(|(packet, tagged)| self.handle_packet(packet, tagged, &mut take)) {
             Ok(()) => {
                 self.settle();
                 Handled::Accepted
@@ -29,14 +49,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool) -> Outcome {
+    #[inline]
+    fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
         if self.ended.is_some() {
             return self.handle_after_end(packet);
         }
         match packet {
             Packet::Connect(options) => self.handle_connect(&Hello::from_options(&options)),
             Packet::ConnAck(options) => self.handle_connack(&Hello::from_options(&options), tagged),
-            Packet::Info { number, body } => self.handle_info(number, body),
+            Packet::Info { number, body } => self.handle_info(number, body, take),
             Packet::Ack { number } => self.handle_ack(number),
             Packet::Fin => self.handle_fin(),
             Packet::FinAck => self.handle_finack(),
@@ -201,7 +222,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.events.insert(Events::CONNECTED);
     }
 
-    fn handle_info(&mut self, wire_number: Seq, body: &[u8]) -> Outcome {
+    fn handle_info(&mut self, wire_number: Seq, body: &[u8], take: &mut Take<'_>) -> Outcome {
         let next = self.storage.arq.next();
         let number = self.config.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
         match (self.handshake.role(), self.handshake.is_established()) {
@@ -216,34 +237,41 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.on_heard();
         let fits = body.len() <= self.storage.recv.segment();
         let offer = Offer { limit: self.storage.recv.limit(), fits };
-        match self.storage.arq.handle_info(self.now, number, offer) {
-            Arrival::Early => {
-                self.storage.recv.put(number, body);
-                Ok(())
-            }
+        let arrival = self.storage.arq.handle_info(self.now, number, offer);
+        match arrival {
+            Arrival::Early => self.storage.recv.put(number, body),
             Arrival::Next => {
                 if !self.handshake.is_established() {
                     self.on_established();
                 }
-                self.deliver(number, body);
-                Ok(())
+                self.deliver(number, body, take);
             }
-            Arrival::Old => {
-                self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1);
-                Ok(())
-            }
-            Arrival::NoRoom if fits => Err(Ignored::NoRoom),
-            Arrival::NoRoom => Err(Ignored::BodyTooLarge),
-            Arrival::BeyondWindow => Err(Ignored::BeyondWindow),
+            Arrival::Old => self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1),
+            Arrival::NoRoom if fits => return Err(Ignored::NoRoom),
+            Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
+            Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
         }
+        if !self.dialect.is_extended() {
+            self.storage.arq.owe_ack(number);
+        }
+        Ok(())
     }
 
-    /// Keeps the body of INFO `number`, and gives the application what is in order.
-    fn deliver(&mut self, number: Seq, body: &[u8]) {
-        self.storage.recv.put(number, body);
-        self.storage.recv.deliver(self.storage.arq.next());
+    /// Gives the application what is in order: the body of INFO `number` out of the datagram while nothing older is unread,
+    /// and whatever it does not take is kept.
+    fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
+        let recv = &mut self.storage.recv;
+        let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
+        if taken > 0 && taken >= body.len() {
+            recv.pass(number);
+            recv.deliver(self.storage.arq.next());
+        } else {
+            recv.put(number, body);
+            recv.deliver(self.storage.arq.next());
+            recv.consume(taken);
+        }
         // Said again while something older is unread: whoever reads less than everything must hear of what comes.
-        if !self.storage.recv.chunk().is_empty() {
+        if !recv.chunk().is_empty() {
             self.events.insert(Events::READABLE);
         }
     }

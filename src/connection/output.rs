@@ -11,11 +11,17 @@ use crate::{BufferTooSmall, Duration, Instant, Seq};
 /// The datagram that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
+    Info(Seq),
+    Control(Control),
+}
+
+/// One without a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
     Connect,
     ConnAck,
     Ack(Seq),
     FinAck,
-    Info(Seq),
     Fin,
     Sack,
     Probe,
@@ -37,58 +43,115 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
-        let len = self.encode(output, buf)?;
-        self.on_sent(output, len);
-        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(1);
-        self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
+        let len = self.write(output, buf)?;
         Ok(Some(Transmit { len, segment_size: len }))
+    }
+
+    /// As [`poll_transmit`](Self::poll_transmit), but fills `buf` with as many datagrams as are due and fit, one after the
+    /// other. All have [`Transmit::segment_size`] bytes, only the last may have fewer, so that one call hands them all
+    /// to a kernel that cuts them apart (`UDP_SEGMENT` takes 64 at most, and 65,507 bytes: lend it no more).
+    ///
+    /// # Errors
+    ///
+    /// If not even the first fits into `buf`: nothing has changed.
+    pub fn poll_transmit_batch(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
+        self.advance(now);
+        let Some(output) = self.next_output() else { return Ok(None) };
+        let segment_size = self.write(output, buf)?;
+        let (mut len, mut last) = (segment_size, segment_size);
+        // Nothing that goes before INFO becomes due by sending one.
+        while matches!(output, Output::Info(_)) && last == segment_size {
+            let room = buf.get_mut(len..).unwrap_or_default();
+            let room_len = room.len().min(segment_size);
+            let Some(room) = room.get_mut(..room_len) else { break };
+            let Some(number) = self.storage.arq.next_info(self.now, self.storage.send.end()) else { break };
+            let Ok(written) = self.write_info(number, room) else { break };
+            (len, last) = (len + written, written);
+        }
+        Ok(Some(Transmit { len, segment_size }))
     }
 
     /// Acknowledgements first, since they are small and the peer waits for them; FIN last, since it ends everything.
     pub(super) fn next_output(&self) -> Option<Output> {
-        let finack = || self.close.is_finack_due().then_some(Output::FinAck);
+        let finack = || self.close.is_finack_due().then_some(Control::FinAck);
+        let fin = || self.close.is_fin_due().then_some(Control::Fin).map(Output::Control);
         if self.ended.is_some() {
             // A FIN after the end is that of `abort`.
-            let fin = || self.close.is_fin_due().then_some(Output::Fin);
-            return self.reset.map(Output::Reset).or_else(finack).or_else(fin);
+            return self.reset.map(Control::Reset).or_else(finack).map(Output::Control).or_else(fin);
         }
         if !self.handshake.is_established() {
-            return self.handshake.is_due().then_some(match self.handshake.role() {
-                Role::Client => Output::Connect,
-                Role::Server => Output::ConnAck,
-            });
+            return self.handshake.is_due().then_some(Output::Control(match self.handshake.role() {
+                Role::Client => Control::Connect,
+                Role::Server => Control::ConnAck,
+            }));
         }
-        let arq = &self.storage.arq;
         self.next_acknowledgement()
-            .or_else(|| self.probe.echo().map(Output::Echo))
+            .or_else(|| self.probe.echo().map(Control::Echo))
             .or_else(finack)
-            .or_else(|| self.probe.is_due().then_some(Output::Probe))
-            .or_else(|| arq.next_info(self.now, self.storage.send.end()).map(Output::Info))
-            .or_else(|| self.close.is_fin_due().then_some(Output::Fin))
+            .or_else(|| self.probe.is_due().then_some(Control::Probe))
+            .map(Output::Control)
+            .or_else(|| self.storage.arq.next_info(self.now, self.storage.send.end()).map(Output::Info))
+            .or_else(fin)
     }
 
-    fn next_acknowledgement(&self) -> Option<Output> {
+    fn next_acknowledgement(&self) -> Option<Control> {
         if self.dialect.is_extended() {
             let due = self.storage.arq.sack_at(self.storage.recv.limit());
-            due.filter(|&at| at <= self.now && !self.close.is_incoming_closed()).map(|_| Output::Sack)
+            due.filter(|&at| at <= self.now && !self.close.is_incoming_closed()).map(|_| Control::Sack)
         } else {
-            self.storage.arq.next_ack().map(Output::Ack)
+            self.storage.arq.next_ack().map(Control::Ack)
         }
     }
 
-    fn encode(&self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    /// Writes what is due into `buf`, which counts as sent.
+    fn write(&mut self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        match output {
+            Output::Info(number) => self.write_info(number, buf),
+            Output::Control(control) => {
+                let len = self.encode(control, buf)?;
+                self.on_control_sent(control);
+                self.count_sent(len);
+                Ok(len)
+            }
+        }
+    }
+
+    /// Writes INFO `number`: the hot path.
+    fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let body = self.storage.send.body(number);
+        let len = self.dialect.outgoing().encode_info(self.config.peer.to_wire(number), body, buf)?;
+        let (now, end) = (self.now, self.storage.send.end());
+        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
+        let repeated = self.storage.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
+        // What was sent is repeated as it is.
+        if !repeated && number.next() == end {
+            self.storage.send.seal();
+            self.lent = self.lent.filter(|lent| lent.number != number);
+        }
+        self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
+        self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
+        self.silence.on_asked(now);
+        self.count_sent(len);
+        Ok(len)
+    }
+
+    fn count_sent(&mut self, len: usize) {
+        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(1);
+        self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
+    }
+
+    fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let (framing, peer) = (&self.dialect.outgoing(), self.config.peer);
-        let packet = match output {
-            Output::Connect => return self.encode_hello(MIN_CONNECT, true, framing, buf),
-            Output::ConnAck => return self.encode_hello(0, false, framing, buf),
-            Output::Sack => return self.encode_sack(framing, buf),
-            Output::Probe => Packet::Probe { nonce: self.probe.nonce(), padding: &[] },
-            Output::Echo(nonce) => Packet::Echo { nonce },
-            Output::Reset(code) => Packet::Reset { code },
-            Output::Ack(number) => Packet::Ack { number: peer.to_wire(number) },
-            Output::FinAck => Packet::FinAck,
-            Output::Info(number) => Packet::Info { number: peer.to_wire(number), body: self.storage.send.body(number) },
-            Output::Fin => Packet::Fin,
+        let packet = match control {
+            Control::Connect => return self.encode_hello(MIN_CONNECT, true, framing, buf),
+            Control::ConnAck => return self.encode_hello(0, false, framing, buf),
+            Control::Sack => return self.encode_sack(framing, buf),
+            Control::Probe => Packet::Probe { nonce: self.probe.nonce(), padding: &[] },
+            Control::Echo(nonce) => Packet::Echo { nonce },
+            Control::Reset(code) => Packet::Reset { code },
+            Control::Ack(number) => Packet::Ack { number: peer.to_wire(number) },
+            Control::FinAck => Packet::FinAck,
+            Control::Fin => Packet::Fin,
         };
         write(&packet, framing, buf)
     }
@@ -120,48 +183,35 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.hello().to_options(least.saturating_sub(framing.header_len()), buf).unwrap_or(Options::NONE)
     }
 
-    fn on_sent(&mut self, output: Output, len: usize) {
+    fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
         if let Some(ended) = &mut self.ended {
             // `abort` knows no time: the address is to rest from when its FIN really left.
             ended.at = now;
         }
-        match output {
-            Output::ConnAck if self.dialect.is_extended() => {
+        match control {
+            Control::ConnAck if self.dialect.is_extended() => {
                 self.handshake.on_sent_once();
                 self.silence.on_asked(now);
             }
-            Output::Connect | Output::ConnAck => {
+            Control::Connect | Control::ConnAck => {
                 // At least four repetitions within the handshake limit.
                 let longest = Duration::from_micros(self.config.handshake_limit.as_micros() / 4);
                 let deadline = self.rtt.deadline(now, self.handshake.sent(), longest);
                 self.handshake.on_sent(deadline);
                 self.silence.on_asked(now);
             }
-            Output::Ack(number) => self.storage.arq.on_ack_sent(number),
-            Output::Sack => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
-            Output::Echo(_) => self.probe.on_echo_sent(),
-            Output::Reset(_) => self.reset = None,
-            Output::Probe => {
+            Control::Ack(number) => self.storage.arq.on_ack_sent(number),
+            Control::Sack => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
+            Control::Echo(_) => self.probe.on_echo_sent(),
+            Control::Reset(_) => self.reset = None,
+            Control::Probe => {
                 let deadline = self.rtt.deadline(now, self.probe.sent(), Duration::MAX);
                 self.probe.on_sent(deadline);
                 self.silence.on_asked(now);
             }
-            Output::FinAck => self.close.on_finack_sent(),
-            Output::Info(number) => {
-                let bytes = u16::try_from(len).unwrap_or(u16::MAX);
-                let sending = Sending { now, number, bytes, end: self.storage.send.end() };
-                let repeated = self.storage.arq.on_info_sent(sending, &mut self.rtt);
-                // What was sent is repeated as it is.
-                if !repeated && number.next() == self.storage.send.end() {
-                    self.storage.send.seal();
-                    self.lent = self.lent.filter(|lent| lent.number != number);
-                }
-                self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
-                self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
-                self.silence.on_asked(now);
-            }
-            Output::Fin => {
+            Control::FinAck => self.close.on_finack_sent(),
+            Control::Fin => {
                 self.close.on_fin_sent(now, &mut self.rtt);
                 self.silence.on_asked(now);
             }

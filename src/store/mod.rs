@@ -68,6 +68,10 @@ pub trait SendStore {
     /// The first `count` bytes of what [`spare`](Self::spare) lent are filled in. More than it lent counts as all of it.
     fn commit(&mut self, count: usize);
 
+    /// Copies as much of `data` as there is room for into bodies of at most `limit` bytes, and returns how much that was. As
+    /// [`spare`](Self::spare) and [`commit`](Self::commit) in turn.
+    fn write(&mut self, data: &[u8], limit: usize) -> usize;
+
     /// Starts a new body, even an empty one, if there is a free slot; it is open. Returns whether there was one.
     fn start(&mut self) -> bool;
 
@@ -92,6 +96,10 @@ pub trait RecvStore {
 
     /// Keeps a body. Does nothing where there is no room or the body is too large: ask first.
     fn put(&mut self, number: Seq, body: &[u8]);
+
+    /// The body of `number`, which is the next one while nothing is unread, has been read without having been
+    /// [kept](Self::put).
+    fn pass(&mut self, number: Seq);
 
     /// Everything before `next` is there, and may be read.
     fn deliver(&mut self, next: Seq);

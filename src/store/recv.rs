@@ -78,6 +78,13 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         self.ring.set_length(number, length);
     }
 
+    fn pass(&mut self, number: Seq) {
+        if number == self.ring.base() && number == self.next {
+            self.ring.forget(1);
+            self.next = number.next();
+        }
+    }
+
     fn deliver(&mut self, next: Seq) {
         if next.distance_from(self.ring.base()) <= self.ring.slots() {
             self.next = next;
@@ -145,6 +152,18 @@ mod tests {
         store.consume(1);
         assert_eq!(store.chunk(), b"");
         assert_eq!(store.limit(), Seq::new(5));
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_takes_no_slot() {
+        let mut store = slots(2);
+        store.put(Seq::new(1), b"cd");
+        store.pass(Seq::ZERO);
+        assert_eq!(store.limit(), Seq::new(3));
+        store.deliver(Seq::new(2));
+        assert_eq!(store.chunk(), b"cd");
+        store.pass(Seq::new(2));
+        assert_eq!((store.chunk(), store.limit()), (&b"cd"[..], Seq::new(3)), "something older is unread");
     }
 
     #[test]

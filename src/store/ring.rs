@@ -96,6 +96,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
         slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
     }
 
+    /// Says that the body with this number has `length` bytes, and lends them; nothing, if there is no such slot or it is
+    /// shorter.
+    pub(super) fn grow(&mut self, number: Seq, length: usize) -> &mut [u8] {
+        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+        let Some((field, room)) = slot.and_then(|slot| slot.split_first_chunk_mut()) else { return &mut [] };
+        let (Ok(value), Some(body)) = (u16::try_from(length), room.get_mut(..length)) else { return &mut [] };
+        *field = value.to_le_bytes();
+        body
+    }
+
     /// Says how long the body with this number is.
     pub(super) fn set_length(&mut self, number: Seq, length: u16) {
         let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));

@@ -108,6 +108,25 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         self.open = Some(length);
     }
 
+    fn write(&mut self, data: &[u8], limit: usize) -> usize {
+        let limit = limit.min(self.ring.segment());
+        let mut rest = data;
+        while !rest.is_empty() && limit > 0 {
+            let from = match self.growing(limit) {
+                Some(length) => usize::from(length),
+                None if self.start() => 0,
+                None => break,
+            };
+            let to = limit.min(from.saturating_add(rest.len()));
+            let (part, left) = rest.split_at(to - from);
+            let Some(place) = self.ring.grow(self.newest(), to).get_mut(from..) else { break };
+            place.copy_from_slice(part);
+            self.open = u16::try_from(to).ok();
+            rest = left;
+        }
+        data.len() - rest.len()
+    }
+
     fn start(&mut self) -> bool {
         if !self.has_free_slot() {
             return false;

@@ -1,7 +1,7 @@
 //! From a datagram to a packet.
 
 use super::packet::PacketType;
-use super::{DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack};
+use super::{DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
 impl Framing {
@@ -16,32 +16,55 @@ impl Framing {
             return Err(DecodeError::TooLong);
         }
         let (&type_byte, fields) = after_prefix.split_first().ok_or(DecodeError::Truncated)?;
-        match self.packet_type(type_byte).ok_or(DecodeError::Type)? {
-            PacketType::Connect => self.decode_options(fields).map(Packet::Connect),
-            PacketType::ConnAck => self.decode_options(fields).map(Packet::ConnAck),
-            PacketType::Info => decode_info(fields),
-            PacketType::Ack => Ok(Packet::Ack { number: Seq::new(u32::from_be_bytes(exactly(fields)?)) }),
-            PacketType::Fin => exactly::<0>(fields).map(|[]| Packet::Fin),
-            PacketType::FinAck => exactly::<0>(fields).map(|[]| Packet::FinAck),
-            PacketType::Sack => Sack::decode(fields).map(Packet::Sack),
-            PacketType::Retry => decode_retry(fields),
-            PacketType::Reset => exactly(fields).map(|[code]| Packet::Reset { code }),
-            PacketType::Probe => {
-                let (nonce, padding) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-                Ok(Packet::Probe { nonce: u64::from_be_bytes(*nonce), padding })
-            }
-            PacketType::Echo => Ok(Packet::Echo { nonce: u64::from_be_bytes(exactly(fields)?) }),
-        }
-    }
-
-    fn decode_options<'d>(&self, list: &'d [u8]) -> Result<Options<'d>, DecodeError> {
-        if self.is_base_only() && !list.is_empty() {
+        let packet_type = self.packet_type(type_byte).ok_or(DecodeError::Type)?;
+        if self.is_base_only() && !fields.is_empty() && matches!(packet_type, PacketType::Connect | PacketType::ConnAck)
+        {
             return Err(DecodeError::Trailing);
         }
-        Options::parse(list)
+        decode_fields(packet_type, fields)
     }
 }
 
+impl Tag {
+    /// The packet that `datagram` is under this tag; [`DecodeError::Prefix`] if it begins with another one. As
+    /// [`Framing::tagged`] would have it, but compared as one word: every datagram of a transfer comes this way.
+    #[inline]
+    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<Packet<'d>, DecodeError> {
+        let (tag, after_tag) = datagram.split_first_chunk().ok_or(DecodeError::Prefix)?;
+        if tag != self.as_bytes() {
+            return Err(DecodeError::Prefix);
+        }
+        if datagram.len() > MAX_DATAGRAM {
+            return Err(DecodeError::TooLong);
+        }
+        let (&type_byte, fields) = after_tag.split_first().ok_or(DecodeError::Truncated)?;
+        match PacketType::from_code(type_byte).ok_or(DecodeError::Type)? {
+            PacketType::Info => decode_info(fields),
+            packet_type => decode_fields(packet_type, fields),
+        }
+    }
+}
+
+fn decode_fields(packet_type: PacketType, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    match packet_type {
+        PacketType::Connect => Options::parse(fields).map(Packet::Connect),
+        PacketType::ConnAck => Options::parse(fields).map(Packet::ConnAck),
+        PacketType::Info => decode_info(fields),
+        PacketType::Ack => Ok(Packet::Ack { number: Seq::new(u32::from_be_bytes(exactly(fields)?)) }),
+        PacketType::Fin => exactly::<0>(fields).map(|[]| Packet::Fin),
+        PacketType::FinAck => exactly::<0>(fields).map(|[]| Packet::FinAck),
+        PacketType::Sack => Sack::decode(fields).map(Packet::Sack),
+        PacketType::Retry => decode_retry(fields),
+        PacketType::Reset => exactly(fields).map(|[code]| Packet::Reset { code }),
+        PacketType::Probe => {
+            let (nonce, padding) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
+            Ok(Packet::Probe { nonce: u64::from_be_bytes(*nonce), padding })
+        }
+        PacketType::Echo => Ok(Packet::Echo { nonce: u64::from_be_bytes(exactly(fields)?) }),
+    }
+}
+
+#[inline]
 fn decode_info(fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
     let (length, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
     let (number, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;

@@ -50,6 +50,11 @@ impl Framing {
         self.prefix.get(..self.prefix_len).unwrap_or(&self.prefix)
     }
 
+    /// The prefix, and zeros after it.
+    pub(super) const fn padded_prefix(&self) -> [u8; 8] {
+        self.prefix
+    }
+
     /// Whether only the packets of base mode exist, and no options.
     #[must_use]
     pub const fn is_base_only(&self) -> bool {

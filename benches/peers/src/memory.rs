@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::Args;
 use crate::pattern::Pattern;
 use crate::report::{spread, table};
-use crate::stack::{Control, Endpoint, MICRO, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, MICRO, Nanos, Output, Settings, Stack, Take};
 
 /// Datagrams taken from one end before the other end sees them: 64, or fewer so
 /// that they stay in the second-level cache.
@@ -32,7 +32,7 @@ pub fn transfer(
 ) -> Result<Ran, String> {
     let mut now: Nanos = MICRO;
     let mut pool: Vec<Vec<u8>> = Vec::new();
-    let mut flight: Vec<(Vec<u8>, usize)> = Vec::new();
+    let mut flight: Vec<(Vec<u8>, Output)> = Vec::new();
     let mut dest = vec![0u8; READ];
     let (mut offered, mut received) = (0u64, 0u64);
     let (mut data_packets, mut ack_packets) = (0u64, 0u64);
@@ -58,12 +58,19 @@ pub fn transfer(
             }
         }
         a.service(now);
-        let n = carry(a, b, now, batch, &mut pool, &mut flight);
+        // What is read, and what a stack lends out of a datagram, lands in the same 64 KiB.
+        let mut filled = 0;
+        let mut take = |bytes: &[u8]| {
+            let count = bytes.len().min(READ - filled);
+            dest[filled..filled + count].copy_from_slice(&bytes[..count]);
+            filled += count;
+            count
+        };
+        let n = carry(a, b, now, batch, &mut pool, &mut flight, &mut take);
         data_packets += n;
         b.service(now);
         moved |= n > 0;
         loop {
-            let mut filled = 0;
             while filled < READ {
                 let n = b.read(now, &mut dest[filled..]);
                 if n == 0 {
@@ -80,10 +87,11 @@ pub fn transfer(
             }
             checking += check.elapsed();
             received += filled as u64;
+            filled = 0;
             moved = true;
         }
         b.service(now);
-        let n = carry(b, a, now, batch, &mut pool, &mut flight);
+        let n = carry(b, a, now, batch, &mut pool, &mut flight, &mut |_| 0);
         ack_packets += n;
         moved |= n > 0;
         now += 20 * MICRO;
@@ -116,15 +124,16 @@ fn carry(
     now: Nanos,
     batch: usize,
     pool: &mut Vec<Vec<u8>>,
-    flight: &mut Vec<(Vec<u8>, usize)>,
+    flight: &mut Vec<(Vec<u8>, Output)>,
+    take: Take<'_>,
 ) -> u64 {
     let mut count = 0u64;
     while (count as usize) < batch {
         let mut buf = pool.pop().unwrap_or_default();
         match from.output(now, &mut buf) {
-            Some(segment) => {
-                count += buf.len().div_ceil(segment) as u64;
-                flight.push((buf, segment));
+            Some(output) => {
+                count += output.len.div_ceil(output.segment) as u64;
+                flight.push((buf, output));
             }
             None => {
                 pool.push(buf);
@@ -132,9 +141,9 @@ fn carry(
             }
         }
     }
-    for (buf, segment) in flight.drain(..) {
-        for datagram in buf.chunks(segment) {
-            to.input(now, datagram);
+    for (buf, output) in flight.drain(..) {
+        for datagram in buf[..output.len].chunks(output.segment) {
+            to.input(now, datagram, take);
         }
         pool.push(buf);
     }

@@ -94,7 +94,7 @@ pub fn transfer(
                 let Reverse((_, _, slot)) = heap.pop().expect("peeked");
                 let packet = packets[slot].take().expect("in flight");
                 vacant.push(slot);
-                ends[packet.to].input(now, &packet.data);
+                ends[packet.to].input(now, &packet.data, &mut |_| 0);
                 packet.to
             }
             Some(end) => {
@@ -138,13 +138,9 @@ pub fn transfer(
             if more {
                 ends[end].service(now);
             }
-            loop {
-                out.clear();
-                let Some(segment) = ends[end].output(now, &mut out) else {
-                    break;
-                };
+            while let Some(output) = ends[end].output(now, &mut out) {
                 more = true;
-                for datagram in out.chunks(segment) {
+                for datagram in out[..output.len].chunks(output.segment) {
                     let way = &mut ways[end];
                     let size = (datagram.len() + headers) as u64;
                     way.offered_bytes += size;

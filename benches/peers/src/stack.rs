@@ -29,6 +29,25 @@ pub enum Control {
     Tolerant,
 }
 
+/// Takes bytes that arrived in order and returns how many it took; the stack keeps the rest.
+pub type Take<'t> = &'t mut dyn FnMut(&[u8]) -> usize;
+
+/// What `Endpoint::output` put at the start of a buffer. What follows is old content.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// How many bytes.
+    pub len: usize,
+    /// Of each datagram in them but the last, which may be shorter.
+    pub segment: usize,
+}
+
+impl Output {
+    /// One datagram.
+    pub fn one(len: usize) -> Self {
+        Output { len, segment: len }
+    }
+}
+
 /// One end of a connected pair.
 pub trait Endpoint {
     /// True once data can be written (the handshake is over).
@@ -39,14 +58,14 @@ pub trait Endpoint {
     fn write(&mut self, now: Nanos, data: &[u8]) -> usize;
     /// Takes bytes that arrived, in order; returns how many were put in `out`.
     fn read(&mut self, now: Nanos, out: &mut [u8]) -> usize;
-    /// Takes in one datagram from the other end.
-    fn input(&mut self, now: Nanos, datagram: &[u8]);
+    /// Takes in one datagram from the other end. A stack that can lend bytes that are in order straight out of the datagram
+    /// may give them to `take`, before anything that `read` would return.
+    fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>);
     /// Called after a batch of `input`s or `write`s, before `output`.
     fn service(&mut self, now: Nanos);
     /// Replaces what `out` holds (old bytes, capacity worth keeping) by one
-    /// datagram, or several of one size (the last may be shorter), and returns
-    /// that size.
-    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize>;
+    /// datagram, or several of one size (the last may be shorter).
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output>;
     /// When `tick` wants to be called if nothing else happens.
     fn deadline(&mut self, now: Nanos) -> Option<Nanos>;
     /// Runs timers.

@@ -115,6 +115,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.handle_info(&mut self.window, now, number, offer)
     }
 
+    fn owe_ack(&mut self, number: Seq) {
+        self.receiver.owe_ack(&mut self.window, number);
+    }
+
     fn next_ack(&self) -> Option<Seq> {
         self.receiver.next_ack()
     }

@@ -58,26 +58,31 @@ impl Receiver {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
+        if number == self.next && number == self.top && offer.fits && number != offer.limit {
+            // In order, and nothing waits ahead: no bit has to be kept for it.
+            self.next = number.next();
+            self.top = self.next;
+            self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
+            self.on_arrival(now, number, Due::At(now + MAX_ACK_DELAY));
+            return Arrival::Next;
+        }
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
             if self.next.distance_from(number) <= self.received && ahead != 0 {
                 self.on_arrival(now, number, Due::Now);
-                self.owe(window, number);
                 return Arrival::Old;
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.bit(Which::Received, number) {
             self.on_arrival(now, number, Due::Now);
-            self.owe(window, number);
             return Arrival::Old;
         }
         if !offer.fits {
             return Arrival::NoRoom;
         }
         window.set(Which::Received, number);
-        self.owe(window, number);
         // In order: it continues the newest that has arrived, and fills no gap.
         let in_order = number == self.top;
         let due = if in_order { Due::At(now + MAX_ACK_DELAY) } else { Due::Now };
@@ -127,7 +132,7 @@ impl Receiver {
     }
 
     /// Base mode: `number` is to be acknowledged.
-    fn owe<M>(&mut self, window: &mut Window<M>, number: Seq)
+    pub(super) fn owe_ack<M>(&mut self, window: &mut Window<M>, number: Seq)
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusty_enet::{Event, Host, HostSettings, MTU_MAX, Packet, PacketReceived, PeerID, Socket};
 
-use crate::stack::{Control, Endpoint, MILLI, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, MILLI, Nanos, Output, Settings, Stack, Take};
 
 pub struct Enet;
 
@@ -151,7 +151,7 @@ impl Endpoint for End {
         n
     }
 
-    fn input(&mut self, _: Nanos, datagram: &[u8]) {
+    fn input(&mut self, _: Nanos, datagram: &[u8], _: Take<'_>) {
         let socket = self.host.socket_mut();
         let mut buf = socket.spare.pop().unwrap_or_default();
         buf.clear();
@@ -179,12 +179,12 @@ impl Endpoint for End {
         }
     }
 
-    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         let socket = self.host.socket_mut();
         let ready = socket.tx.pop_front()?;
         let spare = std::mem::replace(out, ready);
         socket.spare.push(spare);
-        Some(out.len())
+        Some(Output::one(out.len()))
     }
 
     fn deadline(&mut self, now: Nanos) -> Option<Nanos> {

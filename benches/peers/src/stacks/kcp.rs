@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use kcp::Kcp;
 
-use crate::stack::{Control, Endpoint, MILLI, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, MILLI, Nanos, Output, Settings, Stack, Take};
 
 pub struct KcpStack;
 
@@ -135,7 +135,7 @@ impl Endpoint for End {
         }
     }
 
-    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+    fn input(&mut self, now: Nanos, datagram: &[u8], _: Take<'_>) {
         // Round trips are measured with the time of the last update.
         if self.updated != now / MILLI {
             self.updated = now / MILLI;
@@ -154,12 +154,12 @@ impl Endpoint for End {
         }
     }
 
-    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         let mut queue = self.queue.borrow_mut();
         let ready = queue.ready.pop_front()?;
         let spare = std::mem::replace(out, ready);
         queue.spare.push(spare);
-        Some(out.len())
+        Some(Output::one(out.len()))
     }
 
     fn deadline(&mut self, now: Nanos) -> Option<Nanos> {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::stack::{Control, Endpoint, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, Nanos, Output, Settings, Stack, Take};
 
 pub struct Null;
 
@@ -61,7 +61,7 @@ impl Endpoint for End {
         take(&mut self.arrived, out)
     }
 
-    fn input(&mut self, _: Nanos, datagram: &[u8]) {
+    fn input(&mut self, _: Nanos, datagram: &[u8], _: Take<'_>) {
         let (number, payload) = datagram.split_at(8);
         if number == self.next_in.to_le_bytes() {
             self.next_in += 1;
@@ -71,7 +71,7 @@ impl Endpoint for End {
 
     fn service(&mut self, _: Nanos) {}
 
-    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, _: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         let n = self.queue.len().min(self.payload);
         if n == 0 {
             return None;
@@ -84,7 +84,7 @@ impl Endpoint for End {
         out.extend_from_slice(&front[..from_front]);
         out.extend_from_slice(&back[..n - from_front]);
         self.queue.drain(..n);
-        Some(out.len())
+        Some(Output::one(out.len()))
     }
 
     fn deadline(&mut self, _: Nanos) -> Option<Nanos> {

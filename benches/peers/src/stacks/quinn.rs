@@ -17,7 +17,7 @@ use quinn_proto::{
     EndpointConfig, Event, Side, StreamEvent, StreamId, TransportConfig, TransportError, VarInt,
 };
 
-use crate::stack::{Control, Endpoint, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, Nanos, Output, Settings, Stack, Take};
 
 pub struct Quinn {
     pub null_crypto: bool,
@@ -208,7 +208,7 @@ impl Endpoint for End {
         filled
     }
 
-    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+    fn input(&mut self, now: Nanos, datagram: &[u8], _: Take<'_>) {
         let at = self.at(now);
         self.scratch.clear();
         let event = self.endpoint.handle(at, self.remote, None, None, BytesMut::from(datagram), &mut self.scratch);
@@ -264,17 +264,16 @@ impl Endpoint for End {
         }
     }
 
-    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         if let Some(extra) = self.extra.pop_front() {
             *out = extra;
-            return Some(out.len());
+            return Some(Output::one(out.len()));
         }
         let at = self.at(now);
         let (_, c) = self.connection.as_mut()?;
         out.clear();
         let t = c.poll_transmit(at, 10, out)?;
-        out.truncate(t.size);
-        Some(t.segment_size.unwrap_or(t.size))
+        Some(Output { len: t.size, segment: t.segment_size.unwrap_or(t.size) })
     }
 
     fn deadline(&mut self, _: Nanos) -> Option<Nanos> {

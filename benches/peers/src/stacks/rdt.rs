@@ -7,7 +7,7 @@ use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
-use crate::stack::{Control, Endpoint, MICRO, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, MICRO, Nanos, Output, Settings, Stack, Take};
 
 /// Which congestion controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, SelectiveRepeat<Ve
 
 /// The resolution of the clock that a real driver would wait with: an `epoll` wait is 1 ms.
 const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// Datagrams in one `poll_transmit_batch`.
+const BATCH: usize = 8;
 
 enum State {
     /// A server without a peer, and what it will be made with.
@@ -138,32 +141,18 @@ impl Endpoint for End {
     }
 
     fn write(&mut self, _: Nanos, data: &[u8]) -> usize {
-        let Some(machine) = self.machine() else { return 0 };
-        let mut taken = 0;
-        while taken < data.len() {
-            let Ok(slot) = machine.send_slot() else { break };
-            let count = slot.len().min(data.len() - taken);
-            if count == 0 {
-                break;
-            }
-            slot[..count].copy_from_slice(&data[taken..taken + count]);
-            if machine.commit(count).is_err() {
-                break;
-            }
-            taken += count;
-        }
-        taken
+        self.machine().map_or(0, |machine| machine.send(data).unwrap_or(0))
     }
 
     fn read(&mut self, _: Nanos, out: &mut [u8]) -> usize {
         self.machine().map_or(0, |machine| machine.recv(out))
     }
 
-    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+    fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>) {
         match &mut self.state {
             State::Waiting(..) => self.accept(now, datagram),
             State::Open(machine) => {
-                let _ = machine.handle_datagram(at(now), datagram);
+                let _ = machine.handle_datagram_into(at(now), datagram, take);
             }
         }
     }
@@ -174,14 +163,13 @@ impl Endpoint for End {
         }
     }
 
-    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         let datagram = self.datagram;
         let machine = self.machine()?;
         // Old content stays where it is: zeroing a datagram is not the stack's cost.
-        out.resize(datagram, 0);
-        let transmit = machine.poll_transmit(at(now), out).expect("room for a datagram");
-        out.truncate(transmit.map_or(0, |transmit| transmit.len));
-        transmit.map(|transmit| transmit.segment_size)
+        out.resize(datagram * BATCH, 0);
+        let transmit = machine.poll_transmit_batch(at(now), out).expect("room for a datagram");
+        transmit.map(|transmit| Output { len: transmit.len, segment: transmit.segment_size })
     }
 
     fn deadline(&mut self, _: Nanos) -> Option<Nanos> {

@@ -11,7 +11,7 @@ use sctp_proto::{
     Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent, StreamId, Transmit, TransportConfig,
 };
 
-use crate::stack::{Control, Endpoint, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, Nanos, Output, Settings, Stack, Take};
 
 pub struct Sctp;
 
@@ -172,7 +172,7 @@ impl Endpoint for End {
         }
     }
 
-    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+    fn input(&mut self, now: Nanos, datagram: &[u8], _: Take<'_>) {
         let at = self.at(now);
         let data = Bytes::copy_from_slice(datagram);
         let Some((handle, event)) = self.endpoint.handle(at, self.remote, None, None, data) else {
@@ -194,7 +194,7 @@ impl Endpoint for End {
         self.events();
     }
 
-    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         let at = self.at(now);
         if self.pending.is_empty() {
             while let Some(t) = self.endpoint.poll_transmit() {
@@ -207,7 +207,7 @@ impl Endpoint for End {
         let datagram = self.pending.pop_front()?;
         out.clear();
         out.extend_from_slice(&datagram);
-        Some(out.len())
+        Some(Output::one(out.len()))
     }
 
     fn deadline(&mut self, _: Nanos) -> Option<Nanos> {

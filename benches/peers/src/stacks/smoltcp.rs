@@ -8,7 +8,7 @@ use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
-use crate::stack::{Control, Endpoint, MICRO, Nanos, Settings, Stack};
+use crate::stack::{Control, Endpoint, MICRO, Nanos, Output, Settings, Stack, Take};
 
 pub struct Smoltcp {
     pub checksums: bool,
@@ -162,7 +162,7 @@ impl Endpoint for End {
         self.sockets.get_mut::<Socket>(self.handle).recv_slice(out).unwrap_or(0)
     }
 
-    fn input(&mut self, now: Nanos, datagram: &[u8]) {
+    fn input(&mut self, now: Nanos, datagram: &[u8], _: Take<'_>) {
         let mut reply = Vec::new();
         let mut wire =
             Wire { mtu: self.mtu, checksums: self.checksums, rx: Some(datagram), tx: Some(&mut reply), sent: false };
@@ -176,15 +176,15 @@ impl Endpoint for End {
         self.iface.poll_maintenance(at(now));
     }
 
-    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<usize> {
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
         if let Some(reply) = self.replies.pop_front() {
             *out = reply;
-            return Some(out.len());
+            return Some(Output::one(out.len()));
         }
         let mut wire = Wire { mtu: self.mtu, checksums: self.checksums, rx: None, tx: Some(out), sent: false };
         self.iface.poll_egress(at(now), &mut wire, &mut self.sockets);
         let sent = wire.sent;
-        sent.then_some(out.len())
+        sent.then(|| Output::one(out.len()))
     }
 
     fn deadline(&mut self, now: Nanos) -> Option<Nanos> {

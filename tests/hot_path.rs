@@ -1,0 +1,136 @@
+//! What saves copies and calls: bodies lent straight out of a datagram, and several datagrams from one call.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod tagged;
+
+use rdt_proto::connection::{Config, Event, Handled, Transmit};
+use rdt_proto::wire::{Framing, Packet};
+use tagged::*;
+
+/// The peer sends `packet`, and the application takes up to `most` bytes of what is lent. Returns what it took.
+fn lends(trace: &mut Trace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> {
+    let mut datagram = [0; 2_048];
+    let len = packet.encode(&Framing::tagged(trace.tag.unwrap()), &mut datagram).unwrap();
+    let mut lent = None;
+    let handled = trace.machine.handle_datagram_into(trace.now, &datagram[..len], |bytes| {
+        assert_eq!(lent, None, "called twice");
+        let count = bytes.len().min(most);
+        lent = Some(bytes[..count].to_vec());
+        count
+    });
+    assert_eq!(handled, Handled::Accepted);
+    lent
+}
+
+fn reads(trace: &mut Trace) -> Vec<u8> {
+    let mut buf = [0; 4_096];
+    let count = trace.machine.recv(&mut buf);
+    buf[..count].to_vec()
+}
+
+#[test]
+fn what_is_in_order_is_lent_and_counts_as_read() {
+    let mut client = Trace::established(Config::default());
+    assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
+    assert_eq!(lends(&mut client, info(1, b"two"), 9).as_deref(), Some(&b"two"[..]));
+    client.expect_sack(2, &[]);
+    assert_eq!(client.machine.poll_event(), None);
+    assert_eq!(reads(&mut client), b"");
+}
+
+#[test]
+fn what_is_not_taken_is_kept_and_all_that_follows_is_read_after_it() {
+    let mut client = Trace::established(Config::default());
+    assert_eq!(lends(&mut client, info(0, b"abcdef"), 2).as_deref(), Some(&b"ab"[..]));
+    client.expect_event(Event::Readable);
+    assert_eq!(lends(&mut client, info(1, b"ghi"), 9), None, "something older is unread");
+    client.expect_sack(2, &[]);
+    assert_eq!(reads(&mut client), b"cdefghi");
+    assert_eq!(lends(&mut client, info(2, b"jk"), 0).as_deref(), Some(&b""[..]));
+    assert_eq!(lends(&mut client, info(3, b"l"), 9), None);
+    assert_eq!(reads(&mut client), b"jkl");
+    assert_eq!(lends(&mut client, info(4, b"m"), 9).as_deref(), Some(&b"m"[..]));
+}
+
+#[test]
+fn what_a_gap_held_back_is_read_after_what_is_lent() {
+    let mut client = Trace::established(Config::default());
+    assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "not in order");
+    assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
+    client.expect_event(Event::Readable);
+    client.expect_sack(2, &[]);
+    assert_eq!(reads(&mut client), b"two");
+    assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "it came before");
+}
+
+#[test]
+fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
+    let mut client = Trace::established_with(Config::default(), storage(1, 32));
+    for number in 0..5 {
+        assert_eq!(lends(&mut client, info(number, b"x"), 9).as_deref(), Some(&b"x"[..]));
+    }
+    client.expect_sack(5, &[]);
+}
+
+/// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.
+fn batch(trace: &mut Trace, len: usize) -> Vec<usize> {
+    let mut buf = vec![0; len];
+    let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, &mut buf).unwrap() else {
+        return Vec::new();
+    };
+    for (datagram, body) in buf[..len].chunks(segment_size).zip(0_u8..) {
+        if let Packet::Info { body: sent, .. } = Framing::tagged(PEER).decode(datagram).unwrap() {
+            assert!(sent.iter().all(|&byte| byte == sent[0]), "datagram {body} is mixed");
+        }
+    }
+    buf[..len].chunks(segment_size).map(<[u8]>::len).collect()
+}
+
+/// INFO of extended mode has this many bytes before its body.
+const HEADER: usize = 15;
+
+#[test]
+fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
+    let mut client = Trace::established(Config::default());
+    for (body, len) in [(1, 700), (2, 700), (3, 700), (4, 300), (5, 700), (6, 800), (7, 700)] {
+        client.machine.send_segment(&[body; 1_200][..len]).unwrap();
+    }
+    assert_eq!(batch(&mut client, 65_507), [715, 715, 715, 315]);
+    assert_eq!(batch(&mut client, 65_507), [715], "what follows is longer");
+    assert_eq!(batch(&mut client, 65_507), [800 + HEADER, 700 + HEADER]);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
+    let mut client = Trace::established(Config::default());
+    for body in 0..5 {
+        client.machine.send_segment(&[body; 100]).unwrap();
+    }
+    assert_eq!(batch(&mut client, 2 * 115 + 114), [115, 115]);
+    assert_eq!(batch(&mut client, 115), [115]);
+    assert!(client.machine.poll_transmit_batch(client.now, &mut [0; 114]).is_err());
+    assert_eq!(batch(&mut client, 1_000), [115, 115]);
+    client.expect_nothing();
+}
+
+#[test]
+fn an_acknowledgement_goes_by_itself_before_a_batch() {
+    let mut client = Trace::established(Config::default());
+    client.peer_sends(info(1, b"early"));
+    client.machine.send_segment(b"a").unwrap();
+    client.machine.send_segment(b"b").unwrap();
+    assert_eq!(batch(&mut client, 1_000).len(), 1);
+    assert_eq!(batch(&mut client, 1_000), [16, 16]);
+    assert_eq!(client.machine.stats().datagrams_sent, 5, "CONNECT, INFO 0, SACK, and two");
+}
+
+#[test]
+fn the_congestion_window_ends_a_batch() {
+    let mut client = Trace::established_with(Config::default(), storage(32, 2));
+    for body in 0..4 {
+        client.machine.send_segment(&[body; 1_200]).unwrap();
+    }
+    assert_eq!(batch(&mut client, 65_507), [1_215, 1_215]);
+    client.expect_nothing();
+}
