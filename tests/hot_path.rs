@@ -75,7 +75,8 @@ fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
 /// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.
 fn batch(trace: &mut Trace, len: usize) -> Vec<usize> {
     let mut buf = vec![0; len];
-    let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, &mut buf).unwrap() else {
+    let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, 64, &mut buf).unwrap()
+    else {
         return Vec::new();
     };
     for (datagram, body) in buf[..len].chunks(segment_size).zip(0_u8..) {
@@ -109,8 +110,22 @@ fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
     }
     assert_eq!(batch(&mut client, 2 * 115 + 114), [115, 115]);
     assert_eq!(batch(&mut client, 115), [115]);
-    assert!(client.machine.poll_transmit_batch(client.now, &mut [0; 114]).is_err());
+    assert!(client.machine.poll_transmit_batch(client.now, 64, &mut [0; 114]).is_err());
     assert_eq!(batch(&mut client, 1_000), [115, 115]);
+    client.expect_nothing();
+}
+
+#[test]
+fn a_batch_has_as_many_datagrams_as_the_caller_can_send_at_once() {
+    let mut client = Trace::established(Config::default());
+    for body in 0..6 {
+        client.machine.send_segment(&[body; 100]).unwrap();
+    }
+    let mut buf = [0; 4_096];
+    for (most, len) in [(3, 3 * 115), (0, 115), (1, 115), (9, 115)] {
+        let transmit = client.machine.poll_transmit_batch(client.now, most, &mut buf).unwrap();
+        assert_eq!(transmit, Some(Transmit { len, segment_size: 115 }), "{most} at most");
+    }
     client.expect_nothing();
 }
 

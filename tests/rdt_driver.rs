@@ -56,7 +56,12 @@ impl Endpoint for Overdue {
         self.seen.push(Seen::Stop);
     }
 
-    fn poll_transmit(&mut self, _now: Instant, _buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    fn poll_transmit(
+        &mut self,
+        _now: Instant,
+        _max: usize,
+        _buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
         Ok(None)
     }
 

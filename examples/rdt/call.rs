@@ -189,9 +189,14 @@ impl Endpoint for Call<'_> {
         self.leave_by(if self.link.is_established() { now + STOP_LIMIT } else { now });
     }
 
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
         let to = Address { peer: self.server, local: None };
-        Ok(self.link.poll_transmit(now, buf)?.map(|transmit| (to, transmit)))
+        Ok(self.link.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

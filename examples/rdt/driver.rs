@@ -41,7 +41,12 @@ pub(crate) trait Endpoint {
     fn handle_timeout(&mut self, now: Instant);
     /// Somebody asks us to stop. What remains to be done should be short.
     fn handle_stop(&mut self, now: Instant);
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
     fn poll_timeout(&self) -> Option<Instant>;
     /// Whether the loop shall end, once everything was sent.
     fn is_finished(&self) -> bool;
@@ -54,6 +59,8 @@ const STOP: Token = Token(1);
 /// to that size (GRO).
 const BATCH: usize = 8;
 const RECV_BYTES: usize = 1 << 16;
+/// What the kernel takes to cut apart has at most the size of a datagram.
+const GSO_BYTES: usize = 65_507;
 
 /// After so many batches timers run, even if the socket is still not empty: more than the kernel keeps for a socket unless
 /// it is told otherwise, so that what waited during a pause is read before.
@@ -96,6 +103,7 @@ impl Driver {
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;
         stop.wakes(Arc::new(Waker::new(poll.registry(), STOP)?));
+        let send_buf = vec![0; (datagram_bytes * state.max_gso_segments()).clamp(datagram_bytes, GSO_BYTES)];
         Ok(Self {
             poll,
             socket,
@@ -104,7 +112,7 @@ impl Driver {
             stop,
             loss,
             recv_buf: vec![0; BATCH * RECV_BYTES],
-            send_buf: vec![0; datagram_bytes],
+            send_buf,
             unsent: None,
             drained: false,
             network_error: None,
@@ -159,12 +167,14 @@ impl Driver {
         loop {
             if self.unsent.is_none() {
                 let now = self.now();
-                let polled = endpoint.poll_transmit(now, &mut self.send_buf);
-                self.unsent = polled.map_err(io::Error::other)?;
-                if self.unsent.is_some() && self.loss.drops() {
-                    self.unsent = None;
+                // As many as the kernel cuts apart: 1 where it cannot.
+                let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
+                let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
+                let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
+                if kept == 0 {
                     continue;
                 }
+                self.unsent = Some((address, Transmit { len: kept, ..transmit }));
             }
             let Some((address, transmit)) = self.unsent else { return Ok(()) };
             let datagrams = quinn_udp::Transmit {

@@ -12,8 +12,22 @@ impl Loss {
         Self { percent, random: oorandom::Rand64::new(seed.into()), dropped: 0 }
     }
 
+    /// Of the datagrams of `size` bytes in `batch`, the last of which may be shorter, those that are not lost move to its start.
+    /// Returns how many bytes they have.
+    pub(crate) fn thin(&mut self, batch: &mut [u8], size: usize) -> usize {
+        let mut kept = 0;
+        for start in (0..batch.len()).step_by(size.max(1)) {
+            let end = batch.len().min(start + size);
+            if !self.drops() {
+                batch.copy_within(start..end, kept);
+                kept += end - start;
+            }
+        }
+        kept
+    }
+
     /// Whether the next datagram is lost.
-    pub(crate) fn drops(&mut self) -> bool {
+    fn drops(&mut self) -> bool {
         let drops = self.percent > 0.0 && self.random.rand_float() * 100.0 < self.percent;
         self.dropped += u64::from(drops);
         drops

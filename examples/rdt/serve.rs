@@ -162,8 +162,13 @@ impl Endpoint for Serve<'_> {
         self.leave_at = Some(now + STOP_LIMIT);
     }
 
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        self.peers.poll_transmit(now, buf)
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        self.peers.poll_transmit_batch(now, max_datagrams, buf)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -48,25 +48,34 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// As [`poll_transmit`](Self::poll_transmit), but fills `buf` with as many datagrams as are due and fit, one after the
-    /// other. All have [`Transmit::segment_size`] bytes, only the last may have fewer, so that one call hands them all
-    /// to a kernel that cuts them apart (`UDP_SEGMENT` takes 64 at most, and 65,507 bytes: lend it no more).
+    /// other, `max_datagrams` at most (0 counts as 1). All have [`Transmit::segment_size`] bytes, only the last may have
+    /// fewer: what a kernel takes in one call and cuts apart (`UDP_SEGMENT`: 64 datagrams and 65,507 bytes at most).
     ///
     /// # Errors
     ///
     /// If not even the first fits into `buf`: nothing has changed.
-    pub fn poll_transmit_batch(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
+    pub fn poll_transmit_batch(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
         let segment_size = self.write(output, buf)?;
-        let (mut len, mut last) = (segment_size, segment_size);
+        let mut len = segment_size;
         // Nothing that goes before INFO becomes due by sending one.
-        while matches!(output, Output::Info(_)) && last == segment_size {
-            let room = buf.get_mut(len..).unwrap_or_default();
-            let room_len = room.len().min(segment_size);
-            let Some(room) = room.get_mut(..room_len) else { break };
-            let Some(number) = self.storage.arq.next_info(self.now, self.storage.send.end()) else { break };
-            let Ok(written) = self.write_info(number, room) else { break };
-            (len, last) = (len + written, written);
+        if matches!(output, Output::Info(_)) {
+            for _ in 1..max_datagrams {
+                let room_len = segment_size.min(buf.len() - len);
+                let Some(room) = buf.get_mut(len..len + room_len) else { break };
+                let Some(number) = self.storage.arq.next_info(self.now, self.storage.send.end()) else { break };
+                let Ok(written) = self.write_info(number, room) else { break };
+                len += written;
+                if written < segment_size {
+                    break;
+                }
+            }
         }
         Ok(Some(Transmit { len, segment_size }))
     }

@@ -119,13 +119,36 @@ where
     ///
     /// If the datagram does not fit into `buf`: nothing has changed.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        self.take_turns(now, |connection, now| connection.poll_transmit(now, buf))
+    }
+
+    /// As [`poll_transmit`](Self::poll_transmit), but several datagrams to one address at once: as
+    /// [`Connection::poll_transmit_batch`]. The connections take turns, a batch each.
+    ///
+    /// # Errors
+    ///
+    /// If not even the first fits into `buf`: nothing has changed.
+    pub fn poll_transmit_batch(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        self.take_turns(now, |connection, now| connection.poll_transmit_batch(now, max_datagrams, buf))
+    }
+
+    fn take_turns(
+        &mut self,
+        now: Instant,
+        mut transmit: impl FnMut(&mut Connection<S, R, Q>, Instant) -> Result<Option<Transmit>, BufferTooSmall>,
+    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.advance(now);
         let now = self.now;
         for index in self.turns(self.sending_turn) {
             let Some((address, Place(State::Connected { connection, .. }))) = self.table.entry_mut(index) else {
                 continue;
             };
-            if let Some(transmit) = connection.poll_transmit(now, buf)? {
+            if let Some(transmit) = transmit(connection, now)? {
                 self.sending_turn = index + 1;
                 self.vacate(index);
                 return Ok(Some((address, transmit)));

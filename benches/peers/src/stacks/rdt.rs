@@ -168,7 +168,7 @@ impl Endpoint for End {
         let machine = self.machine()?;
         // Old content stays where it is: zeroing a datagram is not the stack's cost.
         out.resize(datagram * BATCH, 0);
-        let transmit = machine.poll_transmit_batch(at(now), out).expect("room for a datagram");
+        let transmit = machine.poll_transmit_batch(at(now), BATCH, out).expect("room for a datagram");
         transmit.map(|transmit| Output { len: transmit.len, segment: transmit.segment_size })
     }
 
