@@ -275,3 +275,43 @@ fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
     client.peer_sends(sack(4, 3, 4, &[]));
     assert!(client.machine.is_all_acknowledged());
 }
+
+#[test]
+fn a_server_keeps_what_overtakes_info_0_and_says_what_is_missing() {
+    let mut server = Trace::server(Config::default(), HELLO);
+    server.learns_tag();
+    server.peer_sends(info(1, b"b"));
+    assert!(!server.machine.is_established());
+    server.expect_sack(0, &[1]);
+    assert_eq!((server.machine.poll_event(), server.machine.recv(&mut [0; 9])), (None, 0));
+    server.peer_sends(info(0, b"a"));
+    server.expect_event(Event::Connected);
+    server.expect_event(Event::Readable);
+    server.expect_sack(2, &[]);
+    let mut buf = [0; 9];
+    assert_eq!((server.machine.recv(&mut buf), &buf[..2]), (2, &b"ab"[..]));
+}
+
+#[test]
+fn a_lost_info_0_is_repeated_after_a_timeout_that_the_handshake_measured() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.elapse(100);
+    client.peer_sends_connack(HELLO);
+    client.expect(info(0, b""));
+    client.sleep(305, 325);
+    client.expect(info(0, b""));
+}
+
+#[test]
+fn a_repeated_connect_measures_nothing() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.sleep(1_000, 1_063);
+    client.transmit().unwrap();
+    client.elapse(100);
+    client.peer_sends_connack(HELLO);
+    client.expect(info(0, b""));
+    client.sleep(1_005, 1_068);
+    client.expect(info(0, b""));
+}

@@ -5,6 +5,8 @@ use crate::{Duration, Instant};
 
 /// The timeout before the first sample (RFC 6298 §2.1).
 const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// The same where only the handshake was measured: on a slow link a full datagram takes longer than its small ones.
+const LEAST_FIRST_RTO: Duration = Duration::from_millis(200);
 /// The clock granularity G, which also is what is added to SRTT at least. RFC 6298 §2.4 would round the timeout up to 1 s;
 /// its purpose there, delayed acknowledgements of an unknown peer, is known here.
 const GRANULARITY: Duration = Duration::from_millis(1);
@@ -21,6 +23,7 @@ const JITTER_SHIFT: u32 = 4;
 pub struct Rtt {
     /// SRTT and RTTVAR, once there was a sample.
     smoothed: Option<(Duration, Duration)>,
+    /// Of the samples proper; [`Duration::MAX`] without any.
     min: Duration,
     /// By how much the peer may delay an acknowledgement.
     ack_delay: Duration,
@@ -47,12 +50,19 @@ impl Rtt {
         self.ack_delay
     }
 
+    /// Takes the round trip of the handshake. Its packets are small and the peer's application may have taken its time: only
+    /// the timeout goes by it, until the first [`sample`](Self::sample) starts anew.
+    pub fn handshake_sample(&mut self, round_trip: Duration) {
+        if self.smoothed.is_none() {
+            self.smoothed = Some((round_trip, Duration::from_micros(round_trip.as_micros() / 2)));
+        }
+    }
+
     /// Takes the round trip of a packet. By Karn's rule (RFC 6298 §3) only that of a packet sent once: otherwise nobody
     /// knows which transmission was answered.
     pub fn sample(&mut self, round_trip: Duration) {
         let r = round_trip.as_micros();
-        self.min = self.min.min(round_trip);
-        let (srtt, rttvar) = match self.smoothed {
+        let (srtt, rttvar) = match self.smoothed.filter(|_| self.has_sample()) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => (r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
@@ -62,19 +72,25 @@ impl Rtt {
                 (srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4)
             }
         };
+        self.min = self.min.min(round_trip);
         self.smoothed = Some((Duration::from_micros(srtt), Duration::from_micros(rttvar)));
+    }
+
+    /// Whether there was a sample, that of the handshake apart.
+    fn has_sample(&self) -> bool {
+        self.min != Duration::MAX
     }
 
     /// The smoothed round-trip time (SRTT); `None` before the first sample.
     #[must_use]
     pub fn srtt(&self) -> Option<Duration> {
-        self.smoothed.map(|(srtt, _)| srtt)
+        self.smoothed.filter(|_| self.has_sample()).map(|(srtt, _)| srtt)
     }
 
     /// The least round-trip time that was measured; `None` before the first sample.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
-        self.smoothed.map(|_| self.min)
+        self.has_sample().then_some(self.min)
     }
 
     /// The retransmission timeout without any backing off: SRTT + max(G, 4·RTTVAR) + the peer's delay, at most the ceiling.
@@ -86,7 +102,8 @@ impl Rtt {
                 srtt.saturating_add(rttvar.saturating_mul(4).max(GRANULARITY)).saturating_add(self.ack_delay)
             }
         };
-        rto.min(self.ceiling)
+        let floor = if self.has_sample() { Duration::ZERO } else { LEAST_FIRST_RTO };
+        rto.max(floor).min(self.ceiling)
     }
 
     /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
@@ -109,6 +126,24 @@ mod tests {
 
     fn rtt() -> Rtt {
         Rtt::new(Duration::from_secs(60), Jitter::new(1))
+    }
+
+    #[test]
+    fn the_handshake_sets_the_timeout_until_the_first_sample() {
+        let mut rtt = rtt();
+        rtt.handshake_sample(ms(100));
+        assert_eq!((rtt.rto(), rtt.srtt(), rtt.min()), (ms(300), None, None));
+        rtt.sample(ms(50));
+        assert_eq!((rtt.rto(), rtt.srtt(), rtt.min()), (ms(150), Some(ms(50)), Some(ms(50))));
+        rtt.handshake_sample(ms(900));
+        assert_eq!(rtt.srtt(), Some(ms(50)));
+    }
+
+    #[test]
+    fn a_fast_handshake_does_not_promise_that_large_datagrams_are_as_fast() {
+        let mut rtt = rtt();
+        rtt.handshake_sample(ms(2));
+        assert_eq!(rtt.rto(), ms(200));
     }
 
     #[test]

@@ -121,12 +121,17 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.handshake.sent() == 0 {
             return Err(Ignored::Stage);
         }
+        let asked = self.silence.since().filter(|_| self.handshake.sent() == 1);
         self.on_heard();
         if self.handshake.is_established() {
             return Err(Ignored::Stage);
         }
         match (tagged, hello.tag) {
             (true, Some(theirs)) => {
+                // RFC 6298 §3: of a CONNECT that was repeated nobody knows which one is answered.
+                if let Some(asked) = asked {
+                    self.rtt.handshake_sample(self.now.saturating_since(asked));
+                }
                 self.dialect.agree_extended(theirs);
                 self.on_hello(hello);
                 if !self.written_fits() {
@@ -214,8 +219,6 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// The handshake gives no sample of the round trip: a CONNACK may be the repetition of one that was lost, and the
-    /// application may take its time to accept. INFO 0 gives the first one.
     fn on_established(&mut self) {
         self.handshake.on_established();
         self.silence.on_answered();
@@ -228,7 +231,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         match (self.handshake.role(), self.handshake.is_established()) {
             (_, true) => {}
             (Role::Client, false) => return Err(Ignored::Stage),
-            (Role::Server, false) if number != Seq::ZERO => return Err(Ignored::BeyondWindow),
+            // Who knows our tag has got our CONNACK: what overtakes INFO 0, or follows a lost one, is kept.
+            (Role::Server, false) if number != Seq::ZERO && !self.dialect.is_extended() => {
+                return Err(Ignored::BeyondWindow);
+            }
             (Role::Server, false) => {}
         }
         if self.close.is_incoming_closed() {

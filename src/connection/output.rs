@@ -89,10 +89,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return self.reset.map(Control::Reset).or_else(finack).map(Output::Control).or_else(fin);
         }
         if !self.handshake.is_established() {
-            return self.handshake.is_due().then_some(Output::Control(match self.handshake.role() {
+            let handshake = self.handshake.is_due().then_some(match self.handshake.role() {
                 Role::Client => Control::Connect,
                 Role::Server => Control::ConnAck,
-            }));
+            });
+            // A server may have got what follows INFO 0: told of it, the client repeats what is missing.
+            let sack = || self.next_acknowledgement();
+            return handshake.or_else(sack).map(Output::Control);
         }
         self.next_acknowledgement()
             .or_else(|| self.probe.echo().map(Control::Echo))
@@ -105,11 +108,16 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     fn next_acknowledgement(&self) -> Option<Control> {
         if self.dialect.is_extended() {
-            let due = self.storage.arq.sack_at(self.storage.recv.limit());
-            due.filter(|&at| at <= self.now && !self.close.is_incoming_closed()).map(|_| Control::Sack)
+            self.sack_at().filter(|&at| at <= self.now).map(|_| Control::Sack)
         } else {
             self.storage.arq.next_ack().map(Control::Ack)
         }
+    }
+
+    /// Extended mode: when the next SACK is due.
+    pub(super) fn sack_at(&self) -> Option<Instant> {
+        let tells = self.dialect.is_extended() && !self.close.is_incoming_closed();
+        if tells { self.storage.arq.sack_at(self.storage.recv.limit()) } else { None }
     }
 
     /// Writes what is due into `buf`, which counts as sent.

@@ -38,6 +38,11 @@ impl Silence {
         }
     }
 
+    /// Since when the peer owes us an answer.
+    pub(super) const fn since(&self) -> Option<Instant> {
+        self.waiting
+    }
+
     /// Something that the peer has to answer has left.
     pub(super) fn on_asked(&mut self, now: Instant) {
         self.waiting.get_or_insert(now);
@@ -98,15 +103,12 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return Some(self.now);
         }
         let repeat = if self.handshake.is_established() {
-            let arq = &self.storage.arq;
-            let sack = if self.dialect.is_extended() { arq.sack_at(self.storage.recv.limit()) } else { None };
-            let sack = sack.filter(|_| !self.close.is_incoming_closed());
-            let info = arq.poll_timeout(self.storage.send.end());
-            [info, sack, self.close.poll_timeout(), self.probe.poll_timeout()].into_iter().flatten().min()
+            let info = self.storage.arq.poll_timeout(self.storage.send.end());
+            [info, self.close.poll_timeout(), self.probe.poll_timeout()].into_iter().flatten().min()
         } else {
             self.handshake.poll_timeout()
         };
-        [repeat, self.silence_end()].into_iter().flatten().min()
+        [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
     }
 
     /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
