@@ -3,8 +3,12 @@
 
 mod tagged;
 
-use rdt_proto::connection::{Config, Event, Handled, Transmit};
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{Controller, Fixed, Pacer};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage, Transmit};
+use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
+use rdt_proto::{Duration, Instant};
 use tagged::*;
 
 /// The peer sends `packet`, and the application takes up to `most` bytes of what is lent. Returns what it took.
@@ -20,6 +24,11 @@ fn lends(trace: &mut Trace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> 
     });
     assert_eq!(handled, Handled::Accepted);
     lent
+}
+
+fn selective(blocks: usize, in_flight: u64) -> Selective {
+    let congestion = Controller::Fixed(Fixed::new(in_flight * 1_215));
+    SelectiveRepeat::new(vec![Block::EMPTY; blocks], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap()
 }
 
 fn reads(trace: &mut Trace) -> Vec<u8> {
@@ -70,6 +79,42 @@ fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
         assert_eq!(lends(&mut client, info(number, b"x"), 9).as_deref(), Some(&b"x"[..]));
     }
     client.expect_sack(5, &[]);
+}
+
+#[test]
+fn a_source_is_sent_from_where_it_lies_with_all_of_it_on_its_way_at_once() {
+    let image: Vec<u8> = (0..100_u8).flat_map(|byte| [byte; 1_000]).collect();
+    let (client, server) = (storage(1, 200), storage(128, 200));
+    let send = SendSource::new(&image[..], 1_200).unwrap();
+    let client = Storage { send, recv: client.recv, arq: selective(4, 200) };
+    let server = Storage { arq: selective(4, 200), ..server };
+    let now = Instant::from_millis(1_000);
+    let mut client = Connection::connect(now, Config::default(), [1; 32], client);
+    let mut buf = vec![0; 65_507];
+    let connect = client.poll_transmit(now, &mut buf).unwrap().unwrap();
+    let Packet::Connect(options) = Framing::NOTE.decode(&buf[..connect.len]).unwrap() else { panic!("no CONNECT") };
+    let hello = Hello { window: 256, ..Hello::from_options(&options) };
+    let mut server = Connection::accept(now, Config::default(), [2; 32], hello, server);
+    client.close();
+    let (mut received, mut most) = (Vec::new(), 0);
+    for _ in 0..4 {
+        while let Some(Transmit { len, .. }) = server.poll_transmit(now, &mut buf).unwrap() {
+            let _ = client.handle_datagram(now, &buf[..len]);
+        }
+        let before = client.stats().infos_sent;
+        while let Some(Transmit { len, segment_size }) = client.poll_transmit_batch(now, 64, &mut buf).unwrap() {
+            for datagram in buf[..len].chunks(segment_size) {
+                let _ = server.handle_datagram_into(now, datagram, |bytes| {
+                    received.extend_from_slice(bytes);
+                    bytes.len()
+                });
+            }
+        }
+        most = most.max(client.stats().infos_sent - before);
+    }
+    assert!(received == image);
+    assert!(client.is_all_acknowledged());
+    assert_eq!(most, 84, "bodies in one round, without a slot for any");
 }
 
 /// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.

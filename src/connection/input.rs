@@ -161,6 +161,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Whether what was written before the peer said how large bodies may be is not too large.
     fn written_fits(&self) -> bool {
+        if self.storage.send.segment() <= self.peer_segment.into() {
+            return true;
+        }
         let written = self.storage.send.end().value();
         (0..written).all(|number| self.storage.send.body(Seq::new(number)).len() <= self.peer_segment.into())
     }

@@ -2,7 +2,8 @@
 //!
 //! A connection keeps what it sends until that is acknowledged, in a [`SendStore`], and what it received until the
 //! application has read it, in a [`RecvStore`]. [`SendSlots`] and [`RecvSlots`] implement them as rings of equal slots over
-//! any piece of memory: an array, a borrowed slice, a `Vec`. How many slots, and how large, is the caller's choice:
+//! any piece of memory: an array, a borrowed slice, a `Vec`. What lies in memory already needs no copy: [`SendSource`]. How
+//! many slots, and how large, is the caller's choice:
 //!
 //! ```
 //! use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
@@ -17,10 +18,12 @@
 mod recv;
 mod ring;
 mod send;
+mod source;
 
 pub use recv::RecvSlots;
 pub use ring::slot_bytes;
 pub use send::SendSlots;
+pub use source::SendSource;
 
 use crate::Seq;
 use thiserror::Error;
@@ -39,6 +42,12 @@ pub enum StoreError {
     /// A slot must hold at least one byte.
     #[error("a segment of 0 bytes carries nothing")]
     EmptySegment,
+    /// A source has fewer than 2^31 bodies.
+    #[error("{bodies} bodies are too many for one connection: segments must be larger")]
+    TooMany {
+        /// How many there would be.
+        bodies: usize,
+    },
 }
 
 /// What this side has written and the peer has not yet acknowledged: bodies with consecutive numbers.
