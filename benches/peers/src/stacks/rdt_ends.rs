@@ -29,13 +29,16 @@ pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<A> {
 /// A client, and a server that accepts its call.
 pub fn ends<A: Arq + 'static>(config: Config, stores: impl Fn() -> Stores<A>) -> [Box<dyn Endpoint>; 2] {
     let client = Machine::connect(Instant::ZERO, config, [1; ENTROPY_BYTES], stores());
-    [Box::new(End { config, state: State::Open(client) }), Box::new(End { config, state: State::Waiting(stores()) })]
+    [
+        Box::new(End { config, state: State::Open(Box::new(client)) }),
+        Box::new(End { config, state: State::Waiting(stores()) }),
+    ]
 }
 
 enum State<A> {
     /// A server without a peer.
     Waiting(Stores<A>),
-    Open(Machine<A>),
+    Open(Box<Machine<A>>),
     /// While one becomes the other.
     Changing,
 }
@@ -63,7 +66,7 @@ impl<A: Arq> End<A> {
         let hello = Hello::from_options(&options);
         self.state = match std::mem::replace(&mut self.state, State::Changing) {
             State::Waiting(stores) => {
-                State::Open(Machine::accept(at(now), self.config, [2; ENTROPY_BYTES], hello, stores))
+                State::Open(Box::new(Machine::accept(at(now), self.config, [2; ENTROPY_BYTES], hello, stores)))
             }
             other => other,
         };
