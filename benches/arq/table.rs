@@ -1,71 +1,60 @@
-//! All rows side by side, and the clock.
+//! All rows side by side, for comparison: criterion's own output has no place for that.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What an operation of each row took: criterion's own output has no place for a comparison.
-pub(crate) struct Table;
+use super::{Step, WINDOWS};
 
-struct Cell {
-    row: String,
-    window: u32,
-    nanos: f64,
+/// Every row that was measured: ns for an operation, in the order of the windows.
+static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
+
+/// How often the windows take turns, and how long a turn is.
+const ROUNDS: u32 = 40;
+const TURN: Duration = Duration::from_millis(3);
+
+/// `--test` is to see that everything works, and measures nothing.
+pub(crate) fn is_test() -> bool {
+    std::env::args().any(|arg| arg == "--test")
 }
 
-static CELLS: Mutex<Vec<Cell>> = Mutex::new(Vec::new());
-
-/// So many steps of a sample are looked at.
-const STEPS: usize = 10_000;
-
-/// The steps of a sample, each in ns for an operation.
-#[derive(Default)]
-pub(crate) struct Sample(Vec<f64>);
-
-impl Sample {
-    pub(crate) fn push(&mut self, nanos: f64) {
-        if self.0.len() < STEPS {
-            self.0.push(nanos);
+/// Measures a row. The windows take turns, and the fastest turn of each counts, so that what else the machine does, which
+/// may take seconds, does not look like a cost of one window.
+pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Step) {
+    let mut fastest = vec![f64::MAX; rigs.len()];
+    for _ in 0..ROUNDS {
+        for (rig, fastest) in rigs.iter_mut().zip(&mut fastest) {
+            *fastest = fastest.min(turn(|| step(rig)));
         }
     }
-
-    /// The mean without the slowest twentieth, in which the machine did something else. `None` where there is too little.
-    fn undisturbed(mut self) -> Option<f64> {
-        self.0.sort_by(f64::total_cmp);
-        let kept = self.0.get(..self.0.len() * 19 / 20).filter(|kept| !kept.is_empty())?;
-        Some(kept.iter().sum::<f64>() / kept.len() as f64)
-    }
+    ROWS.lock().unwrap_or_else(PoisonError::into_inner).push((row.into(), fastest));
 }
 
-impl Table {
-    /// Keeps the fastest sample.
-    pub(crate) fn note(row: &str, window: u32, sample: Sample) {
-        let Some(nanos) = sample.undisturbed() else { return };
-        let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
-        match cells.last_mut() {
-            Some(cell) if cell.row == row && cell.window == window => cell.nanos = cell.nanos.min(nanos),
-            _ => cells.push(Cell { row: row.into(), window, nanos }),
-        }
+/// The mean of the steps without the slowest twentieth, in which the machine did something else.
+fn turn(mut step: impl FnMut() -> Step) -> f64 {
+    let (start, mut nanos) = (Instant::now(), Vec::new());
+    while nanos.is_empty() || start.elapsed() < TURN {
+        let (took, count) = step();
+        nanos.push(took.as_nanos() as f64 / count as f64);
     }
+    nanos.sort_by(f64::total_cmp);
+    let kept = &nanos[..(nanos.len() * 19).div_ceil(20)];
+    kept.iter().sum::<f64>() / kept.len() as f64
+}
 
-    /// One line for each row, and by how much its slowest window exceeds the fastest. Nothing after `--test`, which measures
-    /// nothing.
-    pub(crate) fn print(windows: &[u32]) {
-        let cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
-        if cells.is_empty() || std::env::args().any(|arg| arg == "--test") {
-            return;
-        }
-        print!("\nns, the least disturbed sample of each\n{:<66}", "");
-        windows.iter().for_each(|window| print!("{window:>8}"));
-        println!("{:>10}", "spread");
-        let mut rows: Vec<&str> = cells.iter().map(|cell| cell.row.as_str()).collect();
-        rows.dedup();
-        for row in rows {
-            let nanos: Vec<f64> = cells.iter().filter(|cell| cell.row == row).map(|cell| cell.nanos).collect();
-            print!("{row:<66}");
-            nanos.iter().for_each(|nanos| print!("{nanos:>8.1}"));
-            let (least, most) = nanos.iter().fold((f64::MAX, 0.0_f64), |(a, b), &c| (a.min(c), b.max(c)));
-            println!("{:>8.0} %", (most / least - 1.0) * 100.0);
-        }
+/// One line for each row, and by how much its slowest window exceeds the fastest.
+pub(crate) fn print() {
+    let rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
+    if rows.is_empty() {
+        return;
+    }
+    print!("\nns, the fastest of {ROUNDS} turns of {} ms\n{:<66}", TURN.as_millis(), "");
+    WINDOWS.iter().for_each(|window| print!("{window:>8}"));
+    println!("{:>10}", "spread");
+    for (row, nanos) in &*rows {
+        print!("{row:<66}");
+        nanos.iter().for_each(|nanos| print!("{nanos:>8.1}"));
+        let (least, most) = nanos.iter().fold((f64::MAX, 0.0_f64), |(a, b), &c| (a.min(c), b.max(c)));
+        println!("{:>8.0} %", (most / least - 1.0) * 100.0);
     }
 }
 
