@@ -1,6 +1,7 @@
 //! Measures reliable-transfer stacks side by side. See README.md.
 
 mod alloc;
+mod grid;
 mod memory;
 mod pattern;
 mod report;
@@ -8,6 +9,7 @@ mod rng;
 mod simulate;
 mod stack;
 mod stacks;
+mod stop_and_wait;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -32,7 +34,7 @@ impl Args {
 
 const USAGE: &str =
     "usage: rdt-proto-peers COMMAND [--only NAME[,NAME]] [--reps N] [--mib N] [--filter TEXT] [--seed N]
-commands: memory simulate stacks";
+commands: memory simulate grid stop-and-wait stacks";
 
 fn args() -> Option<Args> {
     let mut words = std::env::args().skip(1);
@@ -61,6 +63,8 @@ fn main() {
     match args.command.as_str() {
         "memory" => memory::run(&stacks, &args),
         "simulate" => simulate::run(&stacks, &args),
+        "grid" => grid::run(&args),
+        "stop-and-wait" => stop_and_wait::run(&args),
         "stacks" => {
             for s in &stacks {
                 for control in [stack::Control::Default, stack::Control::Tolerant] {

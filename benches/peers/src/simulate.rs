@@ -21,6 +21,8 @@ pub struct Link {
     /// Share of datagrams delayed further by up to `reorder_by`.
     pub reorder: f64,
     pub reorder_by: Nanos,
+    /// Whether an end takes in all that arrives at one instant before it sends, as a driver that empties its socket.
+    pub at_once: bool,
 }
 
 impl Link {
@@ -95,6 +97,15 @@ pub fn transfer(
                 let packet = packets[slot].take().expect("in flight");
                 vacant.push(slot);
                 ends[packet.to].input(now, &packet.data, &mut |_| 0);
+                while link.at_once
+                    && let Some(&Reverse((also, _, slot))) = heap.peek()
+                    && also == at
+                    && let Some(more) = packets[slot].take_if(|more| more.to == packet.to)
+                {
+                    heap.pop();
+                    vacant.push(slot);
+                    ends[more.to].input(now, &more.data, &mut |_| 0);
+                }
                 packet.to
             }
             Some(end) => {
@@ -191,7 +202,7 @@ pub fn transfer(
     })
 }
 
-fn scenarios() -> Vec<(String, Link)> {
+pub fn scenarios() -> Vec<(String, Link)> {
     let link = |mbit: u64, rtt_ms: u64, loss: f64| {
         let mut l = Link {
             bits_per_second: mbit * 1_000_000,
@@ -200,6 +211,7 @@ fn scenarios() -> Vec<(String, Link)> {
             queue: 0,
             reorder: 0.0,
             reorder_by: 0,
+            at_once: false,
         };
         l.queue = l.bdp().max(64 * 1500);
         (format!("{mbit} Mbit/s {rtt_ms} ms {}%", loss * 100.0), l)
@@ -226,7 +238,7 @@ fn ideal(link: &Link, total: u64) -> f64 {
 }
 
 /// Payload bytes in each IP datagram of 1428 bytes.
-const DATAGRAM: usize = 1400;
+pub const DATAGRAM: usize = 1400;
 
 pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
     let (reps, total) = (args.reps.unwrap_or(5), args.mib.unwrap_or(20) << 20);

@@ -8,8 +8,9 @@ mod kcp;
 pub mod null;
 mod quinn;
 mod rdt;
+pub mod rdt_ends;
 mod sctp;
-mod smoltcp;
+pub mod smoltcp;
 
 pub fn all() -> Vec<Box<dyn Stack>> {
     vec![

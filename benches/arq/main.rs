@@ -1,0 +1,159 @@
+//! Selective repeat, operation by operation, for windows of 16 to 65,536 numbers: what an operation costs must not depend
+//! on how wide the window is.
+//!
+//! ```text
+//! cargo bench --bench arq                       # two minutes; at the end a table of all rows
+//! cargo bench --bench arq -- 'steady'           # only these rows
+//! ```
+//!
+//! Each operation is measured in two settings.
+//!
+//! - **16 in flight**, at a place that moves through a window of that many numbers: the same work on the same number of
+//!   packets, whatever the window. This is what the claim "the cost is flat" is about.
+//! - **all in flight**: as many as the window has numbers, which is what a long fast path looks like. A number takes 16
+//!   bytes, so 65,536 of them are 1 MiB, and what is touched once per round trip has left the nearer caches by then. Those
+//!   misses are part of the row, and honest.
+//!
+//! A window of 16 has the memory of 64 numbers, the smallest there is; the peer's limit makes it one of 16.
+//!
+//! Where state has to be prepared between operations the clock is read around each 16 of them; what reading it costs is
+//! measured first and taken off. The rows *steady* need no preparation: there it is read once in 512 numbers.
+#![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
+
+mod receiver;
+mod sender;
+mod table;
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group};
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{Fixed, Pacer};
+
+/// How many operations are measured at a time, and how many packets are in flight in the first setting: as many as the
+/// smallest window has.
+const BATCH: u32 = 16;
+
+const WINDOWS: [u32; 7] = [16, 64, 256, 1_024, 4_096, 16_384, 65_536];
+
+/// How much is in flight, or held by a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Load {
+    Batch,
+    All,
+}
+
+impl Load {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Batch => "16 in flight",
+            Self::All => "all in flight",
+        }
+    }
+}
+
+/// Selective repeat with a window of `numbers`, and nothing but the window to hold it back.
+fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, Fixed> {
+    let blocks = vec![Block::EMPTY; numbers.div_ceil(64) as usize];
+    let pacer = Pacer::new(rdt_proto::Duration::from_millis(1), 1_200);
+    SelectiveRepeat::new(blocks, Fixed::new(u64::MAX), pacer).expect("there is a block")
+}
+
+/// What a step did: how long, and how many operations.
+type Step = (Duration, u64);
+
+/// Runs `operations`, and says how long that took without the reading of the clock.
+fn timed(operations: impl FnOnce()) -> Duration {
+    let start = std::time::Instant::now();
+    operations();
+    start.elapsed().saturating_sub(table::clock())
+}
+
+/// A rig that begins with a cache line: what lies on two lines costs more, and each window would have its own accidents.
+#[repr(align(64))]
+struct Aligned<R>(R);
+
+/// One row for each window.
+fn rows<R>(c: &mut Criterion, (name, load): (&str, Load), new: impl Fn(u32, Load) -> R, step: impl Fn(&mut R) -> Step) {
+    let name = format!("{name}, {}", load.name());
+    let mut group = c.benchmark_group(&name);
+    let (mut rigs, mut chosen) = (WINDOWS.map(|window| Box::new(Aligned(new(window, load)))), false);
+    for (window, rig) in WINDOWS.iter().zip(&mut rigs) {
+        group.bench_function(BenchmarkId::from_parameter(window), |b| {
+            chosen = true;
+            b.iter_custom(|iters| {
+                let (mut time, mut done) = (Duration::ZERO, 0);
+                while done < iters {
+                    let (took, count) = step(&mut rig.0);
+                    time += took;
+                    done += count;
+                }
+                time.mul_f64(iters as f64 / done as f64)
+            });
+        });
+    }
+    group.finish();
+    if chosen && !table::is_test() {
+        table::compare(&name, &mut rigs, |rig| step(&mut rig.0));
+    }
+}
+
+/// What the sender does: the operations of one number, or of one acknowledgement.
+fn senders(c: &mut Criterion) {
+    use sender::Rig;
+    for load in [Load::Batch, Load::All] {
+        let mut row = |name, step: fn(&mut Rig) -> Step| rows(c, (name, load), Rig::new, step);
+        row("steady sender, a number sent and acknowledged", Rig::steady);
+        row("next_info and on_info_sent", Rig::send);
+        row("handle_sack in order, of 2 numbers", Rig::sack_in_order);
+        row("handle_sack with a hole, of 1 number", Rig::sack_with_hole);
+        row("handle_ack in order", Rig::ack_in_order);
+        row("handle_ack with a hole", Rig::ack_with_hole);
+        row("a number judged lost and sent again", Rig::lose);
+    }
+}
+
+/// What the receiver does.
+fn receivers(c: &mut Criterion) {
+    use receiver::Rig;
+    for load in [Load::Batch, Load::All] {
+        let mut row = |name, step: fn(&mut Rig) -> Step| rows(c, (name, load), Rig::new, step);
+        if load == Load::Batch {
+            row("steady receiver, a number taken and told", Rig::steady);
+            row("handle_info in order", Rig::info_in_order);
+            row("sack in order", Rig::sack_in_order);
+            row("next_ack and on_ack_sent in order", Rig::acks_in_order);
+        }
+        row("handle_info out of order", Rig::info_early);
+        // Its bitmap tells of what is held, as far as a datagram reaches: 1,024 numbers. So it takes longer up to there.
+        row("sack with holes", Rig::sack_with_holes);
+    }
+}
+
+/// The most that one call can do: time for each number that it settles, which is to stay the same.
+fn at_once(c: &mut Criterion) {
+    let mut row = |name, step: fn(&mut sender::Rig) -> Step| rows(c, (name, Load::All), sender::Rig::new, step);
+    row("one handle_sack fills the hole, a number", sender::Rig::fill);
+    row("the retransmission timeout, a number", sender::Rig::time_out);
+    let mut row = |name, step: fn(&mut receiver::Rig) -> Step| rows(c, (name, Load::All), receiver::Rig::new, step);
+    row("one handle_info fills the hole, a number", receiver::Rig::fill);
+    row("two acknowledgements a window apart", receiver::Rig::acks_far_apart);
+}
+
+/// Short rows: there are many.
+fn criterion() -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .nresamples(1_001)
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(300))
+}
+
+criterion_group!(name = benches; config = criterion(); targets = senders, receivers, at_once);
+
+fn main() {
+    benches();
+    criterion().configure_from_args().final_summary();
+    table::print();
+}

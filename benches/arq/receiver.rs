@@ -1,0 +1,161 @@
+//! The receiver. What a sender has in flight is here what is held ahead of the lowest number not received.
+
+use std::hint::black_box;
+
+use super::{BATCH, Load, Step, arq, timed};
+use rdt_proto::arq::{Arq, Arrival, Block, Offer, SelectiveRepeat};
+use rdt_proto::congestion::Fixed;
+use rdt_proto::wire::MAX_BITMAP;
+use rdt_proto::{Duration, Instant, Seq};
+
+/// Works through one window of numbers after the other, a batch in each step.
+pub(crate) struct Rig {
+    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    now: Instant,
+    window: u32,
+    load: Load,
+    /// The lowest number not received, where something is held the missing one.
+    origin: Seq,
+    /// How far ahead of it the steps have come.
+    at: u32,
+}
+
+impl Rig {
+    pub(crate) fn new(window: u32, load: Load) -> Self {
+        let now = Instant::from_millis(1_000);
+        let mut rig = Self { arq: arq(window), now, window, load, origin: Seq::ZERO, at: 0 };
+        // Every number has been used once, and there are old ones.
+        while rig.origin.value() < 2 * rig.arq.places() {
+            rig.info_in_order();
+        }
+        rig
+    }
+
+    /// Two numbers are taken, and a SACK tells of them.
+    pub(crate) fn steady(&mut self) -> Step {
+        const NUMBERS: u32 = 512;
+        let time = timed(|| {
+            for _ in 0..NUMBERS / 2 {
+                self.now = self.now + Duration::from_micros(20);
+                self.take(self.origin, Arrival::Next);
+                self.take(self.origin.next(), Arrival::Next);
+                self.origin = self.origin.add(2);
+                self.tell();
+            }
+        });
+        (time, NUMBERS.into())
+    }
+
+    /// `handle_info`, nothing missing.
+    pub(crate) fn info_in_order(&mut self) -> Step {
+        let time = timed(|| {
+            for _ in 0..BATCH {
+                self.take(self.origin, Arrival::Next);
+                self.origin = self.origin.next();
+            }
+        });
+        self.tell();
+        (time, BATCH.into())
+    }
+
+    /// `sack` and `on_sack_sent`, nothing missing.
+    pub(crate) fn sack_in_order(&mut self) -> Step {
+        self.info_in_order();
+        let time = timed(|| (0..BATCH).for_each(|_| self.tell()));
+        (time, BATCH.into())
+    }
+
+    /// Base mode: `next_ack` and `on_ack_sent` for each of several numbers.
+    pub(crate) fn acks_in_order(&mut self) -> Step {
+        while let Some(number) = self.arq.next_ack() {
+            self.arq.on_ack_sent(number);
+        }
+        let first = self.origin;
+        self.info_in_order();
+        (0..BATCH).for_each(|index| self.arq.owe_ack(first.add(index)));
+        let time = timed(|| (0..BATCH).for_each(|index| self.acknowledge(first.add(index))));
+        (time, BATCH.into())
+    }
+
+    /// `handle_info` while the first number of the window is missing.
+    pub(crate) fn info_early(&mut self) -> Step {
+        let (first, end) = (self.at.max(1), self.at + BATCH);
+        let time = timed(|| (first..end).for_each(|ahead| self.take(self.origin.add(ahead), Arrival::Early)));
+        self.end_batch();
+        (time, (end - first).into())
+    }
+
+    /// `sack` and `on_sack_sent` while the first number of the window is missing.
+    pub(crate) fn sack_with_holes(&mut self) -> Step {
+        for ahead in self.at.max(1)..self.at + BATCH {
+            self.take(self.origin.add(ahead), Arrival::Early);
+        }
+        let time = timed(|| (0..BATCH).for_each(|_| self.tell()));
+        self.end_batch();
+        (time, BATCH.into())
+    }
+
+    /// The first number of a window, all the others of which are held, arrives too.
+    pub(crate) fn fill(&mut self) -> Step {
+        for ahead in 1..self.window {
+            self.take(self.origin.add(ahead), Arrival::Early);
+        }
+        self.tell();
+        let time = timed(|| self.take(self.origin, Arrival::Next));
+        self.origin = self.origin.add(self.window);
+        (time, self.window.into())
+    }
+
+    /// Base mode: an old number and the newest arrive again, and both are acknowledged.
+    pub(crate) fn acks_far_apart(&mut self) -> Step {
+        while let Some(number) = self.arq.next_ack() {
+            self.arq.on_ack_sent(number);
+        }
+        let (old, newest) = (self.origin.sub(self.arq.places()), self.origin.sub(1));
+        let time = timed(|| {
+            for _ in 0..BATCH {
+                for number in [newest, old] {
+                    self.take(number, Arrival::Old);
+                    self.arq.owe_ack(number);
+                }
+                self.acknowledge(old);
+                self.acknowledge(newest);
+            }
+        });
+        (time, (2 * BATCH).into())
+    }
+}
+
+impl Rig {
+    fn limit(&self) -> Seq {
+        self.origin.add(self.window)
+    }
+
+    fn take(&mut self, number: Seq, expected: Arrival) {
+        let offer = Offer { limit: self.limit(), fits: true };
+        assert_eq!(self.arq.handle_info(self.now, black_box(number), offer), expected);
+    }
+
+    fn tell(&mut self) {
+        let mut bitmap = [0; MAX_BITMAP];
+        black_box(self.arq.sack(self.now, self.limit(), &mut bitmap));
+        self.arq.on_sack_sent(self.limit());
+    }
+
+    fn acknowledge(&mut self, number: Seq) {
+        assert_eq!(self.arq.next_ack(), Some(number));
+        self.arq.on_ack_sent(number);
+    }
+
+    /// After one batch, or all of the window, the missing number arrives.
+    fn end_batch(&mut self) {
+        self.tell();
+        self.at += BATCH;
+        if self.load == Load::Batch || self.at == self.window {
+            self.take(self.origin, Arrival::Next);
+            self.origin = self.origin.add(self.at);
+            self.at = 0;
+            self.tell();
+        }
+    }
+}

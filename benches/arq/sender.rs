@@ -1,0 +1,269 @@
+//! The sender, with the acknowledgements that its peer would give.
+
+use std::hint::black_box;
+
+use super::{BATCH, Load, Step, arq, timed};
+use rdt_proto::arq::{Acknowledged, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
+use rdt_proto::congestion::Fixed;
+use rdt_proto::wire::{Sack, SackDelay};
+use rdt_proto::{Duration, Instant, Seq};
+
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// Works through one window of numbers after the other, a batch in each step.
+pub(crate) struct Rig {
+    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    rtt: Rtt,
+    now: Instant,
+    window: u32,
+    load: Load,
+    /// Where this window begins, which is the lowest number not acknowledged.
+    origin: Seq,
+    /// How far into it the steps have come.
+    at: u32,
+    /// The lowest number never sent.
+    sent: Seq,
+}
+
+impl Rig {
+    pub(crate) fn new(window: u32, load: Load) -> Self {
+        let mut rig = Self {
+            arq: arq(window),
+            rtt: Rtt::new(Duration::from_secs(60), Jitter::new(7)),
+            now: Instant::from_millis(1_000),
+            window,
+            load,
+            origin: Seq::ZERO,
+            at: 0,
+            sent: Seq::ZERO,
+        };
+        rig.arq.on_peer_limit(Seq::new(window));
+        // Every number has been used once: no page of the memory is new to the machine.
+        while rig.sent.value() < window {
+            rig.send_up_to(rig.sent.add(BATCH));
+            rig.pass_round_trip();
+            rig.acknowledge_all();
+        }
+        rig
+    }
+
+    /// `next_info` and `on_info_sent`.
+    pub(crate) fn send(&mut self) -> Step {
+        let time = timed(|| (0..BATCH).for_each(|_| self.send_next()));
+        self.at += BATCH;
+        if self.load == Load::Batch || self.at == self.window {
+            self.pass_round_trip();
+            self.acknowledge_all();
+        }
+        (time, BATCH.into())
+    }
+
+    /// As many in flight as the load says, and the two oldest of them acknowledged before two more leave.
+    pub(crate) fn steady(&mut self) -> Step {
+        const NUMBERS: u32 = 512;
+        let flight = if self.load == Load::Batch { BATCH } else { self.window };
+        if self.sent == self.origin {
+            self.send_up_to(self.origin.add(flight));
+        }
+        let pause = Duration::from_micros(ROUND_TRIP.as_micros() * 2 / u64::from(flight));
+        let time = timed(|| {
+            for _ in 0..NUMBERS / 2 {
+                self.now = self.now + pause;
+                self.origin = self.origin.add(2);
+                self.sack(self.origin, self.origin.sub(1), self.origin, &[]);
+                self.send_next();
+                self.send_next();
+            }
+        });
+        (time, NUMBERS.into())
+    }
+
+    /// `handle_sack` as it comes for each two numbers while nothing is lost.
+    pub(crate) fn sack_in_order(&mut self) -> Step {
+        let first = self.send_batch();
+        let time = timed(|| {
+            for told in (2..=BATCH).step_by(2) {
+                let next = first.add(told);
+                self.sack(next, next.sub(1), next, &[]);
+            }
+        });
+        self.end_batch(first.add(BATCH));
+        (time, (BATCH / 2).into())
+    }
+
+    /// `handle_ack` for each number while nothing is lost.
+    pub(crate) fn ack_in_order(&mut self) -> Step {
+        let first = self.send_batch();
+        let time = timed(|| (0..BATCH).for_each(|index| self.ack(first.add(index))));
+        self.end_batch(first.add(BATCH));
+        (time, BATCH.into())
+    }
+
+    /// `handle_sack` as it comes for each number while the first of the window is missing, which lies ever further back.
+    pub(crate) fn sack_with_hole(&mut self) -> Step {
+        let (batch, first) = self.batch_behind_hole();
+        let time = timed(|| {
+            for index in first..BATCH {
+                self.sack(self.origin, batch.add(index), batch, &bits(first, index));
+            }
+        });
+        self.end_batch_behind_hole();
+        (time, (BATCH - first).into())
+    }
+
+    /// `handle_ack` while the first number of the window is missing.
+    pub(crate) fn ack_with_hole(&mut self) -> Step {
+        let (batch, first) = self.batch_behind_hole();
+        let time = timed(|| (first..BATCH).for_each(|index| self.ack(batch.add(index))));
+        self.end_batch_behind_hole();
+        (time, (BATCH - first).into())
+    }
+
+    /// 13 of 16 numbers are judged lost, since three later ones have arrived, and sent again.
+    pub(crate) fn lose(&mut self) -> Step {
+        const LOST: u32 = BATCH - 3;
+        let batch = self.send_batch();
+        let time = timed(|| {
+            self.sack(self.origin, batch.add(BATCH - 1), batch, &bits(LOST, BATCH - 1));
+            (0..LOST).for_each(|_| self.send_again());
+        });
+        self.at += BATCH;
+        if self.load == Load::Batch || self.at == self.window {
+            self.pass_round_trip();
+            self.acknowledge_all();
+        }
+        (time, LOST.into())
+    }
+
+    /// The first number of a window, all the others of which have been acknowledged, is acknowledged too.
+    pub(crate) fn fill(&mut self) -> Step {
+        self.acknowledge_all_but_the_first();
+        let time = timed(|| self.sack(self.sent, self.origin, self.sent, &[]));
+        self.origin = self.sent;
+        (time, self.window.into())
+    }
+
+    /// Nothing was acknowledged: `handle_timeout` judges all of it lost.
+    pub(crate) fn time_out(&mut self) -> Step {
+        self.send_up_to(self.origin.add(self.window));
+        self.now = self.now + Duration::from_secs(10);
+        let time = timed(|| {
+            black_box(self.arq.handle_timeout(self.now, &self.rtt));
+        });
+        (0..self.window).for_each(|_| self.send_again());
+        self.pass_round_trip();
+        self.acknowledge_all();
+        (time, self.window.into())
+    }
+}
+
+impl Rig {
+    fn send_next(&mut self) {
+        let end = self.sent.add(1_000);
+        assert_eq!(self.arq.next_info(self.now, end), Some(self.sent));
+        self.on_sent(self.sent, end);
+        self.sent = self.sent.next();
+    }
+
+    /// Whatever was lost.
+    fn send_again(&mut self) {
+        let number = self.arq.next_info(self.now, self.sent).expect("something was lost");
+        self.on_sent(number, self.sent);
+    }
+
+    fn on_sent(&mut self, number: Seq, end: Seq) {
+        let sending = Sending { now: self.now, number, bytes: 1_215, end };
+        black_box(self.arq.on_info_sent(sending, &mut self.rtt));
+    }
+
+    /// New numbers, whatever else would go before them.
+    fn send_up_to(&mut self, end: Seq) {
+        while self.sent != end {
+            self.on_sent(self.sent, end.next());
+            self.sent = self.sent.next();
+        }
+    }
+
+    /// What a connection does with a SACK. All of these tell of something new.
+    fn sack(&mut self, next: Seq, latest: Seq, base: Seq, bitmap: &[u8]) {
+        let sack = Sack { next, window: self.window, latest, delay: SackDelay::new(0), base, bitmap };
+        let acknowledged = self.arq.handle_sack(self.now, black_box(&sack), &mut self.rtt);
+        assert_eq!(acknowledged, Acknowledged::New);
+        self.arq.on_peer_limit(next.add(self.window));
+    }
+
+    fn ack(&mut self, number: Seq) {
+        assert_eq!(self.arq.handle_ack(self.now, black_box(number), &mut self.rtt), Acknowledged::New);
+    }
+
+    fn pass_round_trip(&mut self) {
+        self.now = self.now + ROUND_TRIP;
+    }
+
+    /// A new window begins.
+    fn acknowledge_all(&mut self) {
+        self.sack(self.sent, self.sent.sub(1), self.sent, &[]);
+        (self.origin, self.at) = (self.sent, 0);
+        assert_eq!((self.arq.base(), self.arq.in_flight()), (self.sent, 0));
+    }
+
+    /// A batch in flight, or all of the window where its first batch begins. A round trip passes. Returns the first number
+    /// of the batch.
+    fn send_batch(&mut self) -> Seq {
+        let batch = self.origin.add(self.at);
+        if self.load == Load::Batch || self.at == 0 {
+            self.send_up_to(if self.load == Load::Batch { batch.add(BATCH) } else { self.origin.add(self.window) });
+            self.pass_round_trip();
+        }
+        batch
+    }
+
+    /// Everything before `next` is acknowledged.
+    fn end_batch(&mut self, next: Seq) {
+        self.at += BATCH;
+        if self.load == Load::Batch || self.at == self.window {
+            (self.origin, self.at) = (next, 0);
+            assert_eq!((self.arq.base(), self.arq.in_flight()), (next, 0));
+            self.arq.on_peer_limit(next.add(self.window));
+        }
+    }
+
+    /// A batch, all of it in flight but the first number of the window, which has been judged lost and waits to be sent
+    /// again. Returns the first number of the batch, and how many in it have been acknowledged or lost already.
+    fn batch_behind_hole(&mut self) -> (Seq, u32) {
+        let batch = self.send_batch();
+        if self.at > 0 {
+            return (batch, 0);
+        }
+        self.sack(self.origin, self.origin.add(3), self.origin, &bits(1, 3));
+        assert_eq!(self.arq.next_info(self.now, self.sent), Some(self.origin), "it was judged lost");
+        (batch, 4)
+    }
+
+    fn end_batch_behind_hole(&mut self) {
+        self.at += BATCH;
+        if self.at == self.window {
+            self.send_again();
+            self.pass_round_trip();
+            self.acknowledge_all();
+        }
+    }
+
+    /// All of the window was sent, and only its first number is not acknowledged.
+    fn acknowledge_all_but_the_first(&mut self) {
+        self.send_up_to(self.origin.add(self.window));
+        self.pass_round_trip();
+        for batch in (0..self.window).step_by(BATCH as usize) {
+            let first = self.origin.add(batch);
+            self.sack(self.origin, first.add(BATCH - 1), first, &bits(u32::from(batch == 0), BATCH - 1));
+        }
+        self.send_again();
+        self.pass_round_trip();
+    }
+}
+
+/// Bits `first` to `last` of two bytes, least significant first.
+fn bits(first: u32, last: u32) -> [u8; 2] {
+    let upto_last = u16::MAX >> (BATCH - 1 - last);
+    (upto_last & (u16::MAX << first)).to_le_bytes()
+}

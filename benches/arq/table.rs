@@ -1,0 +1,69 @@
+//! All rows side by side, for comparison: criterion's own output has no place for that.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Step, WINDOWS};
+
+/// Every row that was measured: ns for an operation, in the order of the windows.
+static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
+
+/// How often the windows take turns, and how long a turn is.
+const ROUNDS: u32 = 40;
+const TURN: Duration = Duration::from_millis(3);
+
+/// `--test` is to see that everything works, and measures nothing.
+pub(crate) fn is_test() -> bool {
+    std::env::args().any(|arg| arg == "--test")
+}
+
+/// Measures a row. The windows take turns, and the fastest turn of each counts, so that what else the machine does, which
+/// may take seconds, does not look like a cost of one window.
+pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Step) {
+    let mut fastest = vec![f64::MAX; rigs.len()];
+    for _ in 0..ROUNDS {
+        for (rig, fastest) in rigs.iter_mut().zip(&mut fastest) {
+            *fastest = fastest.min(turn(|| step(rig)));
+        }
+    }
+    ROWS.lock().unwrap_or_else(PoisonError::into_inner).push((row.into(), fastest));
+}
+
+/// The mean of the steps without the slowest twentieth, in which the machine did something else.
+fn turn(mut step: impl FnMut() -> Step) -> f64 {
+    let (start, mut nanos) = (Instant::now(), Vec::new());
+    while nanos.is_empty() || start.elapsed() < TURN {
+        let (took, count) = step();
+        nanos.push(took.as_nanos() as f64 / count as f64);
+    }
+    nanos.sort_by(f64::total_cmp);
+    let kept = &nanos[..(nanos.len() * 19).div_ceil(20)];
+    kept.iter().sum::<f64>() / kept.len() as f64
+}
+
+/// One line for each row, and by how much its slowest window exceeds the fastest.
+pub(crate) fn print() {
+    let rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
+    if rows.is_empty() {
+        return;
+    }
+    print!("\nns, the fastest of {ROUNDS} turns of {} ms\n{:<66}", TURN.as_millis(), "");
+    WINDOWS.iter().for_each(|window| print!("{window:>8}"));
+    println!("{:>10}", "spread");
+    for (row, nanos) in &*rows {
+        print!("{row:<66}");
+        nanos.iter().for_each(|nanos| print!("{nanos:>8.1}"));
+        let (least, most) = nanos.iter().fold((f64::MAX, 0.0_f64), |(a, b), &c| (a.min(c), b.max(c)));
+        println!("{:>8.0} %", (most / least - 1.0) * 100.0);
+    }
+}
+
+/// What two readings of the clock cost, one right after the other.
+pub(crate) fn clock() -> Duration {
+    static COST: OnceLock<Duration> = OnceLock::new();
+    *COST.get_or_init(|| {
+        let mut costs: Vec<Duration> = (0..10_001).map(|_| Instant::now().elapsed()).collect();
+        costs.sort();
+        costs[costs.len() / 2]
+    })
+}

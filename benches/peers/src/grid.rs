@@ -1,0 +1,138 @@
+//! C: the loss grid of smoltcp's own tests (`tests/netsim.rs` in its package, the row of 32 KiB), for smoltcp, for
+//! selective repeat with a constant window, and for an ideal sender.
+
+use std::collections::{HashSet, VecDeque};
+
+use rdt_proto::Duration;
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::connection::Config;
+
+use crate::Args;
+use crate::pattern::Pattern;
+use crate::report::{spread, table};
+use crate::rng::Rng;
+use crate::simulate::{Link, transfer};
+use crate::stack::{Control, Endpoint, MILLI, Settings, Stack};
+use crate::stacks::rdt_ends::{ends, extended_header_len, stores};
+use crate::stacks::smoltcp::Smoltcp;
+
+const ROUND_TRIP_MS: u64 = 100;
+const LOSSES: [f64; 6] = [0.0, 0.01, 0.05, 0.1, 0.2, 0.3];
+/// What is in flight at most, and what each of smoltcp's buffers holds.
+const WINDOW: usize = 32 * 1024;
+/// Bytes in a body: 23 of them are a window, to 16 bytes, in IP packets a little smaller than smoltcp's.
+const BODY: usize = 1_424;
+const IN_FLIGHT: usize = WINDOW / BODY;
+/// Packets between the lowest not acknowledged and the newest: four windows.
+const SPAN: usize = 4 * IN_FLIGHT;
+/// IP packets of smoltcp, as in its test: Ethernet frames of 1,514 bytes.
+const SMOLTCP_PACKET: usize = 1_500;
+
+/// No rate and no queue: only time and loss. Whole windows arrive at one instant; `at_once` takes them in before it sends.
+fn link(loss: f64, at_once: bool) -> Link {
+    Link {
+        bits_per_second: 1_000_000 * 1_000_000_000,
+        round_trip: ROUND_TRIP_MS * MILLI,
+        loss,
+        queue: usize::MAX,
+        reorder: 0.0,
+        reorder_by: 0,
+        at_once,
+    }
+}
+
+fn smoltcp() -> [Box<dyn Endpoint>; 2] {
+    // Its test runs without congestion control.
+    let settings = Settings { datagram: SMOLTCP_PACKET, window: WINDOW, control: Control::Tolerant, variant: 0 };
+    let (client, server) = Smoltcp { checksums: false }.pair(&settings).expect("smoltcp makes pairs");
+    [client, server]
+}
+
+fn rdt() -> [Box<dyn Endpoint>; 2] {
+    let (segment, datagram) = (BODY as u16, (BODY + extended_header_len()) as u32);
+    let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
+    ends(config, || {
+        // What is in flight is counted in datagrams with their headers.
+        let congestion = Fixed::new(u64::from(datagram) * IN_FLIGHT as u64);
+        let blocks = vec![Block::EMPTY; SPAN.div_ceil(64).next_power_of_two()];
+        let arq = SelectiveRepeat::new(blocks, congestion, Pacer::new(Duration::ZERO, datagram));
+        stores(SPAN, segment, arq.expect("at least one block"))
+    })
+}
+
+/// Bytes per second of a sender that knows of each packet, one round trip after it left, whether it arrived, always has
+/// a window in flight as far as the span allows, and sends first what was lost.
+fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
+    let mut rng = Rng::new(seed);
+    let last = total.div_ceil(BODY as u64);
+    let (mut base, mut next, mut rounds) = (0, 0, 0);
+    let mut lost: VecDeque<u64> = VecDeque::new();
+    let mut ahead: HashSet<u64> = HashSet::new();
+    // All that is in flight left at one instant, and so does what follows it a round trip later.
+    while base < last {
+        let mut still_lost = VecDeque::new();
+        for _ in 0..IN_FLIGHT {
+            let fresh = next < last && next < base + SPAN as u64;
+            let number = match lost.pop_front() {
+                Some(number) => number,
+                None if fresh => {
+                    next += 1;
+                    next - 1
+                }
+                None => break,
+            };
+            if rng.chance(loss) {
+                still_lost.push_back(number);
+            } else {
+                ahead.insert(number);
+            }
+        }
+        lost.append(&mut still_lost);
+        while ahead.remove(&base) {
+            base += 1;
+        }
+        rounds += 1;
+    }
+    // The last byte is there half a round trip before the sender knows.
+    total as f64 / ((rounds as f64 - 0.5) * ROUND_TRIP_MS as f64 / 1e3)
+}
+
+pub fn run(args: &Args) {
+    let (reps, total) = (args.reps.unwrap_or(5), args.mib.unwrap_or(10) << 20);
+    let pattern = Pattern::new();
+    println!(
+        "# grid: {} MiB, round trip {ROUND_TRIP_MS} ms, no rate, loss in both directions, 32 KiB in flight, {reps} seeds, B/s as median (min..max); what takes longer than 900 s is measured over 900 s\n",
+        total >> 20
+    );
+    let mut rows = Vec::new();
+    for loss in LOSSES {
+        let seeds = || args.seed..args.seed + reps as u64;
+        let measure = |make: fn() -> [Box<dyn Endpoint>; 2], headers, at_once| {
+            let link = link(loss, at_once);
+            let one = |seed| {
+                let outcome = transfer(make(), &link, headers, total, 1000 + seed, &pattern)?;
+                Ok((outcome.utilisation * link.bits_per_second as f64 / 8.0, outcome.sent_ratio))
+            };
+            let runs: Result<Vec<_>, String> = seeds().map(one).collect();
+            runs.map(|runs| {
+                let sent = spread(&runs.iter().map(|run| run.1).collect::<Vec<_>>()).median;
+                (spread(&runs.iter().map(|run| run.0).collect::<Vec<_>>()), sent)
+            })
+        };
+        let best = spread(&seeds().map(|seed| ideal(total, loss, 1000 + seed)).collect::<Vec<_>>()).median;
+        let mut row = vec![format!("{} %", loss * 100.0), format!("{best:.0}")];
+        for at_once in [false, true] {
+            match measure(rdt, 28, at_once) {
+                Ok((speed, sent)) => {
+                    row.extend([speed.show(0), format!("{:.1} %", speed.median / best * 100.0), format!("{sent:.2}")]);
+                }
+                Err(error) => row.extend([error, String::new(), String::new()]),
+            }
+        }
+        row.push(measure(smoltcp, 0, true).map_or_else(|error| error, |(speed, _)| speed.show(0)));
+        rows.push(row);
+        eprintln!("done: {loss}");
+    }
+    table(&["loss", "ideal", "rdt", "of ideal", "sent", "rdt, batches", "of ideal", "sent", "smoltcp"], &rows);
+}

@@ -1,0 +1,125 @@
+//! rdt-proto with any mechanism and any settings: for the commands that measure one mechanism against its theory.
+
+use rdt_proto::Instant;
+use rdt_proto::arq::Arq;
+use rdt_proto::connection::{Config, Connection, ENTROPY_BYTES, Hello, Storage};
+use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::wire::{Framing, Packet, Tag};
+
+use crate::stack::{Endpoint, MICRO, Nanos, Output, Take};
+
+/// What a connection is made with.
+pub type Stores<A> = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
+type Machine<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
+
+/// Bytes before a body in extended mode.
+pub fn extended_header_len() -> usize {
+    Framing::tagged(Tag::new([0; Tag::LEN])).info_header_len()
+}
+
+/// Room for `slots` bodies of `segment` bytes in each direction, and the mechanism.
+pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<A> {
+    Storage {
+        send: SendSlots::with_slots(slots, segment).expect("at least one slot"),
+        recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),
+        arq,
+    }
+}
+
+/// A client, and a server that accepts its call.
+pub fn ends<A: Arq + 'static>(config: Config, stores: impl Fn() -> Stores<A>) -> [Box<dyn Endpoint>; 2] {
+    let client = Machine::connect(Instant::ZERO, config, [1; ENTROPY_BYTES], stores());
+    [
+        Box::new(End { config, state: State::Open(Box::new(client)) }),
+        Box::new(End { config, state: State::Waiting(stores()) }),
+    ]
+}
+
+/// Datagrams in one `poll_transmit_batch`.
+const BATCH: usize = 8;
+
+enum State<A> {
+    /// A server without a peer.
+    Waiting(Stores<A>),
+    Open(Box<Machine<A>>),
+    /// While one becomes the other.
+    Changing,
+}
+
+struct End<A> {
+    config: Config,
+    state: State<A>,
+}
+
+fn at(now: Nanos) -> Instant {
+    Instant::from_micros(now / MICRO)
+}
+
+impl<A: Arq> End<A> {
+    fn machine(&mut self) -> Option<&mut Machine<A>> {
+        match &mut self.state {
+            State::Waiting(_) | State::Changing => None,
+            State::Open(machine) => Some(machine),
+        }
+    }
+
+    /// What a listener does: a CONNECT makes a connection.
+    fn accept(&mut self, now: Nanos, datagram: &[u8]) {
+        let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) else { return };
+        let hello = Hello::from_options(&options);
+        self.state = match std::mem::replace(&mut self.state, State::Changing) {
+            State::Waiting(stores) => {
+                State::Open(Box::new(Machine::accept(at(now), self.config, [2; ENTROPY_BYTES], hello, stores)))
+            }
+            other => other,
+        };
+    }
+}
+
+impl<A: Arq> Endpoint for End<A> {
+    fn ready(&mut self) -> bool {
+        self.machine().is_some_and(|machine| machine.is_established())
+    }
+
+    fn write(&mut self, _: Nanos, data: &[u8]) -> usize {
+        self.machine().map_or(0, |machine| machine.send(data).unwrap_or(0))
+    }
+
+    fn read(&mut self, _: Nanos, out: &mut [u8]) -> usize {
+        self.machine().map_or(0, |machine| machine.recv(out))
+    }
+
+    fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>) {
+        match self.machine() {
+            Some(machine) => {
+                let _ = machine.handle_datagram_into(at(now), datagram, take);
+            }
+            None => self.accept(now, datagram),
+        }
+    }
+
+    fn service(&mut self, _: Nanos) {
+        if let Some(machine) = self.machine() {
+            while machine.poll_event().is_some() {}
+        }
+    }
+
+    fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
+        let room = self.config.max_datagram_len() * BATCH;
+        let machine = self.machine()?;
+        // Old content stays where it is: zeroing a datagram is not the stack's cost.
+        out.resize(room, 0);
+        let transmit = machine.poll_transmit_batch(at(now), BATCH, out).expect("room for a datagram")?;
+        Some(Output { len: transmit.len, segment: transmit.segment_size })
+    }
+
+    fn deadline(&mut self, _: Nanos) -> Option<Nanos> {
+        self.machine()?.poll_timeout().map(|at| at.as_micros().saturating_mul(MICRO))
+    }
+
+    fn tick(&mut self, now: Nanos) {
+        if let Some(machine) = self.machine() {
+            machine.handle_timeout(at(now));
+        }
+    }
+}

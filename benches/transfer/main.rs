@@ -1,0 +1,63 @@
+//! Whole transfers: what the machines cost, and what they get out of a link.
+//!
+//! ```text
+//! cargo bench --bench transfer                        # two minutes; at the end a table of goodput
+//! cargo bench --bench transfer -- memory              # only the cost
+//! cargo bench --bench transfer -- simulated           # only the goodput
+//! ```
+//!
+//! **memory**: two connections in one process, no loss, no link. Wall time: what a core spends on both ends.
+//!
+//! **simulated**: two connections and 100 Mbit/s with a round trip of 100 ms between them, in the simulation of the crate's
+//! feature `sim`. These rows are *virtual* time: what criterion calls `time` is how long the transfer took on the simulated
+//! clock, `thrpt` is the goodput, and both are the same on every machine: ten seeds, the spread is theirs. A change that
+//! criterion reports there is one of behaviour, not of speed.
+#![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench whose transfer fails must not go on")]
+
+mod memory;
+mod simulated;
+
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
+use rdt_proto::connection::Connection;
+use rdt_proto::store::{RecvSlots, SendSlots};
+use simulated::{CONTROLLERS, LOSSES, Results};
+
+/// A connection with its stores on the heap.
+type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
+
+fn in_memory(c: &mut Criterion) {
+    const BYTES: u64 = 4 << 20;
+    let mut group = c.benchmark_group("memory");
+    group.throughput(Throughput::Bytes(BYTES)).sample_size(20).measurement_time(Duration::from_secs(3));
+    let mut pair = memory::selective_repeat();
+    group.bench_function("selective repeat, extended mode", |b| b.iter(|| pair.transfer(BYTES)));
+    let mut pair = memory::stop_and_wait();
+    group.bench_function("stop-and-wait, base mode", |b| b.iter(|| pair.transfer(BYTES)));
+}
+
+fn simulated(c: &mut Criterion) {
+    // With `--test` it is only to be seen that it works.
+    let bytes = if std::env::args().any(|arg| arg == "--test") { 1 << 18 } else { 20 << 20 };
+    let mut results = Results::new(bytes);
+    for (name, controller) in CONTROLLERS {
+        let mut group = c.benchmark_group(format!("simulated, {name}"));
+        group.throughput(Throughput::Bits(bytes * 8)).sampling_mode(SamplingMode::Flat).sample_size(10);
+        group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(2));
+        for percent in LOSSES {
+            let mut seeds = (0..10).cycle();
+            group.bench_function(BenchmarkId::from_parameter(format!("{percent} %")), |b| {
+                b.iter_custom(|iters| {
+                    let runs = seeds.by_ref().take(usize::try_from(iters).unwrap_or(usize::MAX));
+                    runs.map(|seed| results.transfer(name, controller, percent, seed)).sum()
+                });
+            });
+        }
+    }
+    results.print();
+}
+
+criterion_group!(benches, in_memory, simulated);
+criterion::criterion_main!(benches);

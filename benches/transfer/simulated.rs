@@ -1,0 +1,189 @@
+//! Two connections with a simulated link between them.
+
+use std::collections::BTreeMap;
+use std::time;
+
+use super::Stream;
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
+use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
+use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::wire::Packet;
+use rdt_proto::{Duration, Instant};
+
+const BITS_PER_SECOND: u64 = 100_000_000;
+const ONE_WAY: Duration = Duration::from_millis(50);
+/// Bandwidth × delay, in bytes. The queue holds as much.
+const PRODUCT: u32 = 1_250_000;
+/// Of body, in datagrams of 1,400 bytes.
+const SEGMENT: u16 = 1_385;
+const DATAGRAM: u32 = 1_400;
+/// Room for eight times the product: at 20 % a number may be lost several times in a row.
+const SLOTS: usize = 8 * PRODUCT as usize / SEGMENT as usize;
+
+/// The shares that are lost in each direction, in %.
+pub(crate) const LOSSES: [u32; 5] = [0, 1, 5, 10, 20];
+
+type MakeController = fn() -> Controller;
+
+/// What may be in flight is decided by each of these.
+pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
+    ("Fixed", || Controller::from(Fixed::new(PRODUCT.into()))),
+    ("NewReno", || Controller::from(NewReno::new(DATAGRAM))),
+    ("Cubic", || Controller::from(Cubic::new(DATAGRAM))),
+    ("BandwidthDelay", || Controller::from(BandwidthDelay::new(DATAGRAM))),
+];
+
+/// How long each transfer took, once it was run: with the same seed it would take as long again.
+pub(crate) struct Results {
+    bytes: u64,
+    seconds: BTreeMap<(&'static str, u32), BTreeMap<u64, time::Duration>>,
+}
+
+impl Results {
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self { bytes, seconds: BTreeMap::new() }
+    }
+
+    /// Virtual time from the end of the handshake, which takes seconds where its packets are lost, to the last byte read.
+    pub(crate) fn transfer(
+        &mut self,
+        name: &'static str,
+        controller: MakeController,
+        percent: u32,
+        seed: u64,
+    ) -> time::Duration {
+        let seeds = self.seconds.entry((name, percent)).or_default();
+        *seeds.entry(seed).or_insert_with(|| transfer(controller, percent, self.bytes, seed))
+    }
+
+    /// Nothing after `--test`, which runs something else.
+    pub(crate) fn print(&self) {
+        if self.seconds.is_empty() || std::env::args().any(|arg| arg == "--test") {
+            return;
+        }
+        let link = "100 Mbit/s, 100 ms";
+        println!("goodput of {} MiB over {link}, in Mbit/s: median (worst..best) of the seeds\n", self.bytes >> 20);
+        print!("{:<6}", "loss");
+        CONTROLLERS.iter().for_each(|(name, _)| print!("{name:<24}"));
+        for percent in LOSSES {
+            print!("\n{:<6}", format!("{percent} %"));
+            for (name, _) in CONTROLLERS {
+                let seeds = self.seconds.get(&(name, percent)).into_iter().flat_map(BTreeMap::values);
+                let mut goodput: Vec<f64> = seeds.map(|time| self.bytes as f64 * 8e-6 / time.as_secs_f64()).collect();
+                goodput.sort_by(f64::total_cmp);
+                let cell = match goodput[..] {
+                    [] => String::from("–"),
+                    [worst, ..] => {
+                        format!("{:.1} ({worst:.1}..{:.1})", goodput[goodput.len() / 2], goodput[goodput.len() - 1])
+                    }
+                };
+                print!("{cell:<24}");
+            }
+        }
+        println!("\n");
+    }
+}
+
+fn transfer(controller: MakeController, percent: u32, bytes: u64, seed: u64) -> time::Duration {
+    let mut sim = Simulation::new(seed);
+    let (client, server) = (NodeId(0), NodeId(1));
+    sim.add(End::client(server.port(0), controller, bytes));
+    sim.add(End::server(client.port(0), controller, bytes));
+    let link = LinkConfig::ideal().with_rate(BITS_PER_SECOND).with_delay(ONE_WAY).with_queue(PRODUCT as usize);
+    sim.connect(client, server, link.with_loss(f64::from(percent) / 100.0));
+    let end = sim.run_until_done(Duration::from_secs(100_000));
+    end.saturating_since(sim.node(client).established.expect("everything has arrived")).into()
+}
+
+type Selective = SelectiveRepeat<Vec<Block>, Controller>;
+
+/// The client sends, the server receives.
+struct End {
+    peer: Address,
+    controller: MakeController,
+    stream: Option<Stream<Selective>>,
+    established: Option<Instant>,
+    unsent: u64,
+    missing: u64,
+    read: Vec<u8>,
+}
+
+fn config() -> Config {
+    let never = Duration::MAX;
+    Config { segment: SEGMENT, handshake_limit: never, idle_limit: never, ..Config::default() }
+}
+
+impl End {
+    fn client(peer: Address, controller: MakeController, bytes: u64) -> Self {
+        let stream = Stream::connect(Instant::ZERO, config(), [1; ENTROPY_BYTES], storage(controller));
+        Self { peer, controller, stream: Some(stream), established: None, unsent: bytes, missing: 0, read: Vec::new() }
+    }
+
+    fn server(peer: Address, controller: MakeController, bytes: u64) -> Self {
+        Self { peer, controller, stream: None, established: None, unsent: 0, missing: bytes, read: vec![0; 65_536] }
+    }
+}
+
+fn storage(controller: MakeController) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Selective> {
+    let blocks = vec![Block::EMPTY; SLOTS.div_ceil(64).next_power_of_two()];
+    let pacer = Pacer::new(Duration::from_millis(1), DATAGRAM);
+    Storage {
+        send: SendSlots::with_slots(SLOTS, SEGMENT).expect("there is a slot"),
+        recv: RecvSlots::with_slots(SLOTS, SEGMENT).expect("there is a slot"),
+        arq: SelectiveRepeat::new(blocks, controller(), pacer).expect("there is a block"),
+    }
+}
+
+impl Node for End {
+    fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, datagram: &[u8]) {
+        if let Some(stream) = &mut self.stream {
+            let _ = stream.handle_datagram(now, datagram);
+        } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {
+            let hello = Hello::from_options(&options);
+            let storage = storage(self.controller);
+            self.stream = Some(Stream::accept(now, config(), [2; ENTROPY_BYTES], hello, storage));
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(stream) = &mut self.stream {
+            stream.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        let transmit = self.stream.as_mut()?.poll_transmit(now, buf).expect("the buffer is large enough")?;
+        Some(Outgoing::new(self.peer, transmit.len))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.stream.as_ref()?.poll_timeout()
+    }
+
+    fn poll_app(&mut self, now: Instant) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        if stream.is_established() {
+            self.established.get_or_insert(now);
+        }
+        let before = (self.unsent, self.missing);
+        while self.unsent > 0 {
+            let slot = stream.send_slot().expect("it is open");
+            let count = slot.len().min(usize::try_from(self.unsent).unwrap_or(usize::MAX));
+            if count == 0 {
+                break;
+            }
+            stream.commit(count).expect("it was lent");
+            self.unsent -= count as u64;
+        }
+        while let read @ 1.. = stream.recv(&mut self.read) {
+            self.missing -= read as u64;
+        }
+        before != (self.unsent, self.missing)
+    }
+
+    fn is_done(&self) -> bool {
+        self.missing == 0
+    }
+}
