@@ -9,6 +9,7 @@ pub mod null;
 mod quinn;
 mod rdt;
 pub mod rdt_ends;
+mod rdt_source;
 mod sctp;
 pub mod smoltcp;
 
@@ -16,6 +17,7 @@ pub fn all() -> Vec<Box<dyn Stack>> {
     vec![
         Box::new(null::Null),
         Box::new(rdt::Rdt(rdt::Kind::Fixed)),
+        Box::new(rdt_source::RdtSource),
         Box::new(rdt::Rdt(rdt::Kind::Default)),
         Box::new(rdt::Rdt(rdt::Kind::Cubic)),
         Box::new(rdt::Rdt(rdt::Kind::NewReno)),

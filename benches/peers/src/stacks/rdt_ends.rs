@@ -3,14 +3,14 @@
 use rdt_proto::Instant;
 use rdt_proto::arq::Arq;
 use rdt_proto::connection::{Config, Connection, ENTROPY_BYTES, Hello, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::store::{RecvSlots, SendSlots, SendStore};
 use rdt_proto::wire::{Framing, Packet, Tag};
 
 use crate::stack::{Endpoint, MICRO, Nanos, Output, Take};
 
 /// What a connection is made with.
-pub type Stores<A> = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
-type Machine<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
+pub type Stores<S, A> = Storage<S, RecvSlots<Vec<u8>>, A>;
+type Machine<S, A> = Connection<S, RecvSlots<Vec<u8>>, A>;
 
 /// Bytes before a body in extended mode.
 pub fn extended_header_len() -> usize {
@@ -18,7 +18,7 @@ pub fn extended_header_len() -> usize {
 }
 
 /// Room for `slots` bodies of `segment` bytes in each direction, and the mechanism.
-pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<A> {
+pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<SendSlots<Vec<u8>>, A> {
     Storage {
         send: SendSlots::with_slots(slots, segment).expect("at least one slot"),
         recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),
@@ -27,7 +27,10 @@ pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<A> {
 }
 
 /// A client, and a server that accepts its call.
-pub fn ends<A: Arq + 'static>(config: Config, stores: impl Fn() -> Stores<A>) -> [Box<dyn Endpoint>; 2] {
+pub fn ends<S: SendStore + 'static, A: Arq + 'static>(
+    config: Config,
+    stores: impl Fn() -> Stores<S, A>,
+) -> [Box<dyn Endpoint>; 2] {
     let client = Machine::connect(Instant::ZERO, config, [1; ENTROPY_BYTES], stores());
     [
         Box::new(End { config, state: State::Open(Box::new(client)) }),
@@ -38,25 +41,25 @@ pub fn ends<A: Arq + 'static>(config: Config, stores: impl Fn() -> Stores<A>) ->
 /// Datagrams in one `poll_transmit_batch`.
 const BATCH: usize = 8;
 
-enum State<A> {
+enum State<S, A> {
     /// A server without a peer.
-    Waiting(Stores<A>),
-    Open(Box<Machine<A>>),
+    Waiting(Stores<S, A>),
+    Open(Box<Machine<S, A>>),
     /// While one becomes the other.
     Changing,
 }
 
-struct End<A> {
+struct End<S, A> {
     config: Config,
-    state: State<A>,
+    state: State<S, A>,
 }
 
 fn at(now: Nanos) -> Instant {
     Instant::from_micros(now / MICRO)
 }
 
-impl<A: Arq> End<A> {
-    fn machine(&mut self) -> Option<&mut Machine<A>> {
+impl<S: SendStore, A: Arq> End<S, A> {
+    fn machine(&mut self) -> Option<&mut Machine<S, A>> {
         match &mut self.state {
             State::Waiting(_) | State::Changing => None,
             State::Open(machine) => Some(machine),
@@ -76,7 +79,7 @@ impl<A: Arq> End<A> {
     }
 }
 
-impl<A: Arq> Endpoint for End<A> {
+impl<S: SendStore, A: Arq> Endpoint for End<S, A> {
     fn ready(&mut self) -> bool {
         self.machine().is_some_and(|machine| machine.is_established())
     }

@@ -1,0 +1,130 @@
+//! rdt-proto with a send store that keeps no copy: what is written lies in memory already, and is read from there for each
+//! transmission. What a sender of files does, or of an image in flash.
+
+use rdt_proto::Duration;
+use rdt_proto::Seq;
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::connection::{Config, Storage};
+use rdt_proto::store::{RecvSlots, SendStore};
+
+use super::rdt_ends::{ends, extended_header_len};
+use crate::pattern::Pattern;
+use crate::stack::{Control, Endpoint, Settings, Stack};
+
+pub struct RdtSource;
+
+impl Stack for RdtSource {
+    fn name(&self) -> &'static str {
+        "rdt fixed, no copy"
+    }
+
+    fn options(&self, _: Control) -> String {
+        "as rdt fixed, but the sender reads its source for each transmission instead of keeping a copy".into()
+    }
+
+    fn window_limited(&self, _: Control) -> bool {
+        false
+    }
+
+    fn is_simulated(&self) -> bool {
+        false
+    }
+
+    fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
+        let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
+        let slots = s.window.div_ceil(segment.into());
+        let blocks = vec![Block::EMPTY; slots.div_ceil(64).next_power_of_two()];
+        let pacer = Pacer::new(Duration::ZERO, u32::try_from(s.datagram).ok()?);
+        let arq = SelectiveRepeat::new(blocks, Fixed::new(s.window as u64), pacer)?;
+        let [client, server] = ends(config, || Storage {
+            send: Source::new(slots, segment),
+            recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),
+            arq: arq.clone(),
+        });
+        Some((client, server))
+    }
+}
+
+/// The pattern that every transfer sends.
+struct Source {
+    pattern: Pattern,
+    segment: u16,
+    slots: u32,
+    /// The first body is empty: 1 or 0.
+    lead: u32,
+    base: Seq,
+    end: Seq,
+    /// Bytes in the newest body.
+    newest: usize,
+}
+
+impl Source {
+    fn new(slots: usize, segment: u16) -> Self {
+        let slots = u32::try_from(slots).expect("a window below 2^32");
+        Source { pattern: Pattern::new(), segment, slots, lead: 0, base: Seq::ZERO, end: Seq::ZERO, newest: 0 }
+    }
+}
+
+impl SendStore for Source {
+    fn segment(&self) -> usize {
+        self.segment.into()
+    }
+
+    fn end(&self) -> Seq {
+        self.end
+    }
+
+    fn has_room(&self, _: usize) -> bool {
+        self.has_free_slot()
+    }
+
+    fn has_free_slot(&self) -> bool {
+        self.end.distance_from(self.base) < self.slots
+    }
+
+    fn spare_number(&self, _: usize) -> Seq {
+        self.end
+    }
+
+    fn spare(&mut self, _: usize) -> &mut [u8] {
+        &mut []
+    }
+
+    fn commit(&mut self, _: usize) {}
+
+    /// Bodies are full, but the last one of the transfer.
+    fn write(&mut self, data: &[u8], _: usize) -> usize {
+        let mut taken = 0;
+        while taken < data.len() && self.has_free_slot() {
+            let left = data.len() - taken;
+            if left < self.segment.into() && taken > 0 {
+                break;
+            }
+            self.newest = left.min(self.segment.into());
+            taken += self.newest;
+            self.end = self.end.next();
+        }
+        taken
+    }
+
+    fn start(&mut self) -> bool {
+        (self.lead, self.end) = (1, self.end.next());
+        true
+    }
+
+    fn seal(&mut self) {}
+
+    fn body(&self, number: Seq) -> &[u8] {
+        if number.value() < self.lead {
+            return &[];
+        }
+        let len = if number.next() == self.end { self.newest } else { self.segment.into() };
+        self.pattern.at(u64::from(number.value() - self.lead) * u64::from(self.segment), len)
+    }
+
+    fn release(&mut self, base: Seq) {
+        self.base = base;
+    }
+}
