@@ -12,8 +12,8 @@
 //! does not see the datagrams has to guess.
 
 use super::event::Ignored;
-use crate::Duration;
-use crate::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
+use crate::wire::{Framing, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
+use crate::{Duration, Seq};
 
 /// Which modes an endpoint speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -166,14 +166,24 @@ impl Dialect {
         self.ours = None;
     }
 
-    /// The packet in a datagram, and whether it came under our tag. Packets that do not exist in their mode are ignored.
+    /// The number and the body, if `datagram` is an INFO of extended mode: ahead of [`decode`](Self::decode), which knows it
+    /// too, since most datagrams of a transfer are.
     #[inline]
+    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
+        self.ours?.decode_info(datagram)
+    }
+
+    /// The packet in a datagram, and whether it came under our tag. Packets that do not exist in their mode are ignored.
     pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Packet<'d>, bool), Ignored> {
-        match self.ours.map(|tag| tag.decode(datagram)) {
-            Some(Ok(Packet::Connect(_) | Packet::Ack { .. })) => return Err(Ignored::Mode),
-            Some(Ok(packet)) => return Ok((packet, true)),
-            Some(Err(DecodeError::Prefix)) | None => {}
-            Some(Err(error)) => return Err(error.into()),
+        if let Some(tag) = self.ours
+            && datagram.starts_with(tag.as_bytes())
+        {
+            let packet = Framing::tagged(tag).decode(datagram)?;
+            return if matches!(packet, Packet::Connect(_) | Packet::Ack { .. }) {
+                Err(Ignored::Mode)
+            } else {
+                Ok((packet, true))
+            };
         }
         let packet = self.profile.decode(datagram)?;
         match packet {

@@ -36,12 +36,29 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.advance(now);
         self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
         self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
-        let decoded = self.dialect.decode(datagram);
-        match decoded.and_then(|(packet, tagged)| self.handle_packet(packet, tagged, &mut take)) {
-            Ok(()) => {
-                self.settle();
-                Handled::Accepted
+        let outcome = match self.dialect.decode_info(datagram) {
+            Some((number, body)) if self.is_established() => {
+                // Nothing but a probe is settled by hearing of the peer.
+                if !self.probe.is_engaged() {
+                    let outcome = self.handle_info(number, body, &mut take);
+                    return self.conclude(outcome);
+                }
+                self.handle_info(number, body, &mut take)
             }
+            Some(_) | None => {
+                let decoded = self.dialect.decode(datagram);
+                decoded.and_then(|(packet, tagged)| self.handle_packet(packet, tagged, &mut take))
+            }
+        };
+        if outcome.is_ok() {
+            self.settle();
+        }
+        self.conclude(outcome)
+    }
+
+    fn conclude(&mut self, outcome: Outcome) -> Handled {
+        match outcome {
+            Ok(()) => Handled::Accepted,
             Err(reason) => {
                 self.stats.ignored.count(reason);
                 Handled::Ignored(reason)
@@ -49,7 +66,6 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    #[inline]
     fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
         if self.ended.is_some() {
             return self.handle_after_end(packet);

@@ -12,6 +12,9 @@ impl Peer {
     /// The number near `expected` that `wire` stands for; `None` if this peer has no such number.
     pub(super) const fn expand(self, wire: Seq, expected: Seq) -> Option<Seq> {
         let last = self.last_number();
+        if last == u32::MAX {
+            return Some(wire);
+        }
         if wire.value() > last {
             return None;
         }

@@ -46,6 +46,11 @@ impl Probe {
         self.repeat.is_due() || self.repeat.poll_timeout().is_some()
     }
 
+    /// Whether a probe is due, waits for its time or for its answer.
+    pub(super) const fn is_engaged(&self) -> bool {
+        self.unanswered || self.repeat.is_engaged()
+    }
+
     /// Whether the peer owes us an answer.
     pub(super) const fn is_outstanding(&self) -> bool {
         self.unanswered

@@ -30,6 +30,11 @@ impl Repeat {
         self.state = State::Idle;
     }
 
+    /// Whether it is due, or waits for its time.
+    pub(crate) const fn is_engaged(&self) -> bool {
+        !matches!(self.state, State::Idle)
+    }
+
     pub(crate) fn is_due(&self) -> bool {
         self.state == State::Due
     }

@@ -26,22 +26,20 @@ impl Framing {
 }
 
 impl Tag {
-    /// The packet that `datagram` is under this tag; [`DecodeError::Prefix`] if it begins with another one. As
-    /// [`Framing::tagged`] would have it, but compared as one word: every datagram of a transfer comes this way.
+    /// The number and the body, if `datagram` is an INFO under this tag: of all that [`Framing::decode`] knows the one case
+    /// that comes with every datagram of a transfer.
     #[inline]
-    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<Packet<'d>, DecodeError> {
-        let (tag, after_tag) = datagram.split_first_chunk().ok_or(DecodeError::Prefix)?;
-        if tag != self.as_bytes() {
-            return Err(DecodeError::Prefix);
+    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
+        let (tag, after_tag) = datagram.split_first_chunk()?;
+        let (&type_byte, fields) = after_tag.split_first()?;
+        let is_info = tag == self.as_bytes() && type_byte == PacketType::Info.code() && datagram.len() <= MAX_DATAGRAM;
+        if !is_info {
+            return None;
         }
-        if datagram.len() > MAX_DATAGRAM {
-            return Err(DecodeError::TooLong);
-        }
-        let (&type_byte, fields) = after_tag.split_first().ok_or(DecodeError::Truncated)?;
-        match PacketType::from_code(type_byte).ok_or(DecodeError::Type)? {
-            PacketType::Info => decode_info(fields),
-            packet_type => decode_fields(packet_type, fields),
-        }
+        let (length, rest) = fields.split_first_chunk()?;
+        let (number, body) = rest.split_first_chunk()?;
+        let fits = usize::from(u16::from_be_bytes(*length)) == body.len();
+        fits.then(|| (Seq::new(u32::from_be_bytes(*number)), body))
     }
 }
 
@@ -64,7 +62,6 @@ fn decode_fields(packet_type: PacketType, fields: &[u8]) -> Result<Packet<'_>, D
     }
 }
 
-#[inline]
 fn decode_info(fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
     let (length, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
     let (number, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
@@ -163,6 +160,26 @@ mod tests {
         assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00abc"), Err(DecodeError::Length));
         assert_eq!(note(b"\x02\xff\xff\x00\x00\x00\x00ab"), Err(DecodeError::Length));
         assert_eq!(note(b"\x02\x00\x00\x00\x00\x00\x00a"), Err(DecodeError::Length));
+    }
+
+    #[test]
+    fn an_info_under_a_tag_is_found_where_there_is_one_and_nowhere_else() {
+        let tag = Tag::new(*b"12345678");
+        let whole = *b"12345678\x02\x00\x02\x00\x00\x00\x07ab";
+        assert_eq!(tag.decode_info(&whole), Some((Seq::new(7), &b"ab"[..])));
+        let framing = Framing::tagged(tag);
+        for len in 0..whole.len() {
+            assert_eq!(tag.decode_info(&whole[..len]), None, "{len} bytes");
+        }
+        for index in 0..whole.len() {
+            let mut other = whole;
+            other[index] ^= 1;
+            let expected = match framing.decode(&other) {
+                Ok(Packet::Info { number, body }) => Some((number, body)),
+                Ok(_) | Err(_) => None,
+            };
+            assert_eq!(tag.decode_info(&other), expected, "byte {index}");
+        }
     }
 
     #[test]

@@ -43,6 +43,13 @@ enum Due {
     Now,
 }
 
+/// Whether the peer must hear of an arrival at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    AtOnce,
+    Delayed,
+}
+
 impl Receiver {
     /// A direction whose first number is not 0.
     #[cfg(test)]
@@ -63,20 +70,20 @@ impl Receiver {
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
-            self.on_arrival(now, number, Due::At(now + MAX_ACK_DELAY));
+            self.on_arrival(now, number, Urgency::Delayed);
             return Arrival::Next;
         }
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
             if self.next.distance_from(number) <= self.received && ahead != 0 {
-                self.on_arrival(now, number, Due::Now);
+                self.on_arrival(now, number, Urgency::AtOnce);
                 return Arrival::Old;
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.bit(Which::Received, number) {
-            self.on_arrival(now, number, Due::Now);
+            self.on_arrival(now, number, Urgency::AtOnce);
             return Arrival::Old;
         }
         if !offer.fits {
@@ -85,14 +92,14 @@ impl Receiver {
         window.set(Which::Received, number);
         // In order: it continues the newest that has arrived, and fills no gap.
         let in_order = number == self.top;
-        let due = if in_order { Due::At(now + MAX_ACK_DELAY) } else { Due::Now };
+        let urgency = if in_order { Urgency::Delayed } else { Urgency::AtOnce };
         if !number.precedes(self.top) {
             self.top = number.next();
         }
         if ahead == 0 {
             self.advance(window);
         }
-        self.on_arrival(now, number, due);
+        self.on_arrival(now, number, urgency);
         if ahead == 0 { Arrival::Next } else { Arrival::Early }
     }
 
@@ -113,22 +120,22 @@ impl Receiver {
         }
     }
 
-    fn on_arrival(&mut self, now: Instant, number: Seq, due: Due) {
+    fn on_arrival(&mut self, now: Instant, number: Seq, urgency: Urgency) {
         self.latest = Some((number, now));
         self.untold = Some(match self.untold {
             None => (number, number.next()),
+            Some((first, end)) if end == number => (first, end.next()),
             Some((first, end)) => (
                 if number.precedes(first) { number } else { first },
                 if number.precedes(end) { end } else { number.next() },
             ),
         });
         self.count = self.count.saturating_add(1);
-        self.due = match (self.due, due) {
-            (Due::Now, _) | (_, Due::Now) => Due::Now,
-            _ if self.count >= INFOS_PER_SACK => Due::Now,
-            (Due::At(at), _) => Due::At(at),
-            (Due::Never, due) => due,
-        };
+        if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
+            self.due = Due::Now;
+        } else if self.due == Due::Never {
+            self.due = Due::At(now + MAX_ACK_DELAY);
+        }
     }
 
     /// Base mode: `number` is to be acknowledged.
