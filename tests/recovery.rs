@@ -174,3 +174,59 @@ fn a_sack_that_comes_late_moves_nothing_back() {
     assert_eq!(client.machine.poll_timeout(), None);
     assert!(client.machine.rtt().srtt() <= Some(Duration::from_millis(100)));
 }
+
+/// A client that has sent enough to have credit for some datagrams in advance. Its next number is 65.
+fn client_with_credit() -> Trace {
+    let mut client = client();
+    for first in [1, 33] {
+        client.sends(first, 32);
+        client.elapse(100);
+        client.peer_sends(sack(first + 32, first + 31, first + 32, &[]));
+    }
+    client
+}
+
+#[test]
+fn while_there_is_nothing_else_to_send_what_was_lost_is_sent_again_each_half_of_a_round_trip() {
+    let mut client = client_with_credit();
+    client.sends(65, 4);
+    client.elapse(100);
+    client.peer_sends(sack(65, 68, 65, &[0b1110]));
+    client.expect(info(65, b"x"));
+    client.sleep(50, 50);
+    client.expect(info(65, b"x"));
+    client.sleep(50, 50);
+    client.expect(info(65, b"x"));
+    // An answer says neither when it was sent (RFC 6298 §3) nor that anything was needless.
+    let srtt = client.machine.rtt().srtt();
+    client.elapse(10);
+    client.peer_sends(sack(69, 65, 69, &[]));
+    assert!(client.machine.is_all_acknowledged());
+    assert_eq!(client.machine.rtt().srtt(), srtt);
+    // The path is still taken for one that keeps the order: three later ones are enough.
+    client.sends(69, 4);
+    client.elapse(100);
+    client.peer_sends(sack(69, 72, 69, &[0b1110]));
+    client.expect(info(69, b"x"));
+}
+
+#[test]
+fn what_was_never_lost_is_not_sent_in_advance() {
+    let mut client = client_with_credit();
+    client.sends(65, 3);
+    client.sleep(200, 200);
+    client.expect(info(67, b"x"));
+}
+
+#[test]
+fn nothing_is_sent_in_advance_while_the_peer_is_silent() {
+    let mut client = client_with_credit();
+    client.sends(65, 1);
+    client.sleep(205, 205);
+    client.expect(info(65, b"x"));
+    // Then the timeout, and a probe after it.
+    client.sleep(200, 240);
+    client.expect(info(65, b"x"));
+    client.sleep(205, 205);
+    client.expect(info(65, b"x"));
+}

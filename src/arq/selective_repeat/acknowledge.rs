@@ -133,9 +133,15 @@ impl<C: Congestion> Sender<C> {
         let sent = *window.sent(number);
         let at = full_time(now, sent.at);
         let needless = match sent.state {
-            State::InFlight => {
+            State::InFlight | State::Again => {
                 self.land(window, number);
                 self.rack.on_acknowledged(now, Transmission { at, number }, sent.transmissions, rtt)
+            }
+            // Which transmission is answered cannot be told, so it says nothing about when others should have arrived; and
+            // it was not sent again because it had been judged lost.
+            State::InAdvance => {
+                self.land(window, number);
+                false
             }
             // It was only late. What is sent again is in flight again, so this one has not been.
             State::Lost => {
@@ -148,7 +154,7 @@ impl<C: Congestion> Sender<C> {
             self.spurious = self.spurious.saturating_add(1);
             // What lies further back than a bitmap reaches is told of once: it may be that SACK which was lost.
             if self.next.distance_from(number) <= BITMAP_NUMBERS {
-                self.rack.on_spurious();
+                self.rack.on_spurious(self.base, self.next);
             }
             self.congestion.on_spurious_loss(now);
         }
@@ -201,8 +207,9 @@ impl<C: Congestion> Sender<C> {
         if round_ended {
             self.round_start = now;
             self.app_limited = false;
+            self.advance.on_round();
         }
-        self.timers.restart(now, self.flight.len(), rtt);
+        self.timers.restart(now, self.outstanding(), rtt);
         self.detect_losses(window, now, rtt);
         self.pacer.update_rate(now, self.congestion.pacing_rate());
     }

@@ -26,7 +26,7 @@ impl Default for Block {
     }
 }
 
-/// What is kept of a number that was sent. It is in one of two lists, by its state.
+/// What is kept of a number that was sent. It is in one of three lists, by its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sent {
     /// The neighbours in its list.
@@ -46,8 +46,12 @@ pub(super) struct Sent {
 pub(super) enum State {
     /// Not sent yet, or acknowledged.
     Settled,
-    /// On its way, as far as is known: in the list by order of sending.
+    /// On its way for the first time, as far as is known: in the list by order of sending.
     InFlight,
+    /// On its way again: in a list of its own, by order of sending.
+    Again,
+    /// The same, sent last in advance: an acknowledgement may answer an earlier transmission.
+    InAdvance,
     /// Judged lost: in the list of what is to be sent again.
     Lost,
 }

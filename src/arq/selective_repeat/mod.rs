@@ -11,6 +11,7 @@
 //! timeout is the last resort.
 
 mod acknowledge;
+mod advance;
 mod block;
 #[cfg(test)]
 mod model;

@@ -139,9 +139,9 @@ proptest! {
             let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
             prop_assert_eq!(machine.base(), seq(base));
             let outstanding = (base..next).filter(|number| !acknowledged.contains(number)).count();
-            let listed = machine.sender.flight.len() + machine.sender.lost.len();
+            let listed = machine.sender.outstanding() + machine.sender.lost.len();
             prop_assert_eq!(listed as usize, outstanding);
-            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.flight.len()) * u64::from(BYTES));
+            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.outstanding()) * u64::from(BYTES));
             let waits = machine.next_info(now, seq(end)).is_some() || machine.poll_timeout(seq(end)).is_some();
             prop_assert!(waits || outstanding == 0, "nothing would ever be sent again");
         }

@@ -34,6 +34,26 @@ pub(super) struct Rack {
     /// The reordering window in quarters of the least round-trip time, less one.
     widened: u8,
     persist: u8,
+    /// It is widened once in a round trip: not again before this number is acknowledged.
+    widened_until: Option<Seq>,
+}
+
+/// How what is in flight is judged, for one look at it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Judge {
+    newest: Transmission,
+    /// How long after its sending something counts as lost.
+    patience: Duration,
+}
+
+impl Judge {
+    /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
+    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool) -> Option<Instant> {
+        // Of one instant, what is sent for the first time leaves in the order of the numbers (RFC 8985 §6.2,
+        // `RACK_sent_after`), but what is sent again in any.
+        let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
+        is_before.then(|| sent.at + self.patience)
+    }
 }
 
 impl Rack {
@@ -65,7 +85,12 @@ impl Rack {
     }
 
     /// Something was sent again in vain: wait longer next time (RFC 8985 §6.2 step 4, there told by DSACK).
-    pub(super) fn on_spurious(&mut self) {
+    /// Once in a round trip, however many they are: from `base` to `next` is what is in flight.
+    pub(super) fn on_spurious(&mut self, base: Seq, next: Seq) {
+        if self.widened_until.is_some_and(|until| base.precedes(until)) {
+            return;
+        }
+        self.widened_until = Some(next);
         self.reordering_seen = true;
         self.widened = self.widened.saturating_add(1);
         self.persist = PERSIST_RECOVERIES;
@@ -79,19 +104,18 @@ impl Rack {
         }
     }
 
-    /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
-    /// `ahead`: how many numbers above the lowest unacknowledged one have been acknowledged.
-    pub(super) fn lost_at(&self, sent: Transmission, ahead: u32, in_recovery: bool, rtt: &Rtt) -> Option<Instant> {
+    /// How to judge what is in flight; `None` if nothing was acknowledged yet.
+    /// `ahead`: how many numbers above the lowest unacknowledged one have been acknowledged. `is_wide`: a single SACK cannot
+    /// tell of all that has arrived.
+    pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let (newest, round_trip) = self.newest?;
-        if !sent.is_before(newest) {
-            return None;
-        }
-        Some(sent.at + round_trip.saturating_add(self.reordering_window(ahead, in_recovery, rtt)))
+        let window = self.reordering_window(ahead, in_recovery, is_wide, rtt);
+        Some(Judge { newest, patience: round_trip.saturating_add(window) })
     }
 
     /// RFC 8985 §6.2 step 4.
-    fn reordering_window(&self, ahead: u32, in_recovery: bool, rtt: &Rtt) -> Duration {
-        if !self.reordering_seen && (in_recovery || ahead >= DUP_THRESHOLD) {
+    fn reordering_window(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Duration {
+        if !self.reordering_seen && !is_wide && (in_recovery || ahead >= DUP_THRESHOLD) {
             return Duration::ZERO;
         }
         let quarter = rtt.min().unwrap_or_default().as_micros() / 4;
@@ -132,7 +156,7 @@ mod tests {
     fn without_a_sample_only_what_was_sent_once_counts() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[]));
         assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
-        assert_eq!(rack.lost_at(sent(199, 0), 9, true, &rtt), None);
+        assert!(rack.judge(9, true, false, &rtt).is_none());
         rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
         assert_eq!(rack.newest, Some((sent(200, 2), Duration::from_millis(100))));
     }

@@ -8,10 +8,12 @@
 //!                            LOST  ----------> settled (it was only late)
 //! ```
 //!
-//! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front; lost numbers in the
-//! order in which they are to be sent again. Every operation is O(1) for each number that it settles or judges.
+//! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front: those sent for the first
+//! time in one list, those sent again in another. Lost numbers are listed in the order in which they are to be sent again. Every operation is O(1) for each number that it settles or judges.
 
-use super::block::{Block, State};
+use super::BITMAP_NUMBERS;
+use super::advance::Advance;
+use super::block::{Block, Sent, State};
 use super::rack::{Rack, Transmission};
 use super::window::{List, Window};
 use crate::arq::{Rtt, Sending};
@@ -27,8 +29,11 @@ pub(super) struct Sender<C> {
     pub(super) next: Seq,
     /// Extended mode: the peer takes numbers before this one. In base mode what it does not take is lost.
     limit: Option<Seq>,
+    /// What is on its way for the first time, and what was sent before.
     pub(super) flight: List,
+    pub(super) again: List,
     pub(super) lost: List,
+    pub(super) advance: Advance,
     pub(super) in_flight: u64,
     /// Numbers from `base` on that have been acknowledged.
     pub(super) ahead: u32,
@@ -65,7 +70,9 @@ impl<C: Congestion> Sender<C> {
             next: Seq::ZERO,
             limit: None,
             flight: List::default(),
+            again: List::default(),
             lost: List::default(),
+            advance: Advance::default(),
             in_flight: 0,
             ahead: 0,
             delivered: 0,
@@ -89,27 +96,52 @@ impl<C: Congestion> Sender<C> {
 
     /// Whether only the peer's window holds back what there is to send, and nothing is on its way that could open it.
     pub(super) fn is_stopped(&self, end: Seq) -> bool {
-        self.limit == Some(self.next) && self.next != end && self.flight.len() == 0 && self.lost.len() == 0
+        self.limit == Some(self.next) && self.next != end && self.outstanding() == 0 && self.lost.len() == 0
     }
 
-    /// What is to be sent, pacing aside.
-    fn candidate<M>(&self, window: &Window<M>, end: Seq) -> Option<Seq>
+    /// How many numbers are in flight.
+    pub(super) const fn outstanding(&self) -> u32 {
+        self.flight.len() + self.again.len()
+    }
+
+    /// What is to be sent, and from when on, pacing aside. What is due `now` goes before what is due later.
+    fn candidate<M>(&self, window: &Window<M>, now: Instant, end: Seq) -> Option<(Seq, Instant)>
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
+        let at_once = |number| (number, Instant::ZERO);
         let fresh = || {
             let span = self.next.distance_from(self.base);
             let allowed = self.next != end && self.limit != Some(self.next) && span < window.places();
             allowed.then_some(self.next)
         };
+        let lost = self.first_lost(window);
         // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
         if self.timers.probe_due {
-            return self.first_lost(window).or_else(fresh).or_else(|| self.flight.last());
+            return lost.or_else(fresh).or_else(|| self.sent_last(window)).map(at_once);
         }
         if self.in_flight >= self.congestion.window() {
             return None;
         }
-        self.first_lost(window).or_else(fresh)
+        let twin = self.twin(window, lost);
+        if twin.is_some_and(|(_, at)| at <= now) {
+            return twin;
+        }
+        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window));
+        [twin, other].into_iter().flatten().min_by_key(|&(_, at)| at)
+    }
+
+    fn sent_last<M>(&self, window: &Window<M>) -> Option<Seq>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let last = [self.flight.last(), self.again.last()];
+        last.into_iter().flatten().max_by_key(|&number| self.sent_at(window.sent(number)))
+    }
+
+    /// When it was sent.
+    pub(super) fn sent_at(&self, sent: &Sent) -> Instant {
+        near_time(self.round_start, sent.at)
     }
 
     /// What is to be sent again first. `base` goes before all others: everything waits for it, and a path that only ever
@@ -126,7 +158,8 @@ impl<C: Congestion> Sender<C> {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        self.candidate(window, end).filter(|_| self.timers.probe_due || self.pacer.allows(now, LEAST_CREDIT))
+        let (number, at) = self.candidate(window, now, end)?;
+        (self.timers.probe_due || at <= now && self.pacer.allows(now, LEAST_CREDIT)).then_some(number)
     }
 
     /// INFO `number` has left. Returns whether it was a retransmission.
@@ -135,24 +168,39 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         let Sending { now, number, bytes, end } = info;
-        let earlier = if number == self.next {
+        self.advance.update_srtt(rtt.srtt());
+        let (earlier, state) = if number == self.next {
             self.next = self.next.next();
-            0
+            self.advance.on_fresh(bytes, self.congestion.window());
+            (0, State::InFlight)
         } else {
             let sent = *window.sent(number);
-            match sent.state {
-                State::InFlight => self.land(window, number),
-                State::Lost => self.lost.remove(window, number),
+            let state = match sent.state {
+                State::InFlight | State::Again | State::InAdvance => {
+                    self.land(window, number);
+                    if self.timers.probe_due {
+                        State::Again
+                    } else {
+                        self.advance.on_copy(bytes);
+                        State::InAdvance
+                    }
+                }
+                State::Lost => {
+                    self.lost.remove(window, number);
+                    self.advance.on_repeated(now, number, sent.transmissions, bytes);
+                    State::Again
+                }
                 State::Settled => return false,
-            }
-            sent.transmissions
+            };
+            (sent.transmissions, state)
         };
         let place = window.sent_mut(number);
         place.at = low_bits(now);
         place.bytes = bytes;
         place.transmissions = earlier.saturating_add(1);
-        place.state = State::InFlight;
-        self.flight.push(window, number);
+        place.state = state;
+        let list = if state == State::InFlight { &mut self.flight } else { &mut self.again };
+        list.push(window, number);
         self.in_flight += u64::from(bytes);
         self.congestion.on_sent(now, bytes.into(), self.in_flight);
         self.pacer.on_sent(now, bytes.into());
@@ -162,17 +210,8 @@ impl<C: Congestion> Sender<C> {
             self.timers.probed = true;
             self.timers.retransmission = None;
         }
-        self.timers.arm(now, self.flight.len(), rtt);
+        self.timers.arm(now, self.outstanding(), rtt);
         earlier > 0
-    }
-
-    /// Takes `number` out of flight.
-    pub(super) fn land<M>(&mut self, window: &mut Window<M>, number: Seq)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        self.flight.remove(window, number);
-        self.in_flight -= u64::from(window.sent(number).bytes);
     }
 
     /// Time has passed. Returns whether the retransmission timer, or that of the probe, expired.
@@ -187,7 +226,7 @@ impl<C: Congestion> Sender<C> {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight counts as lost, and is sent again as the window
             // allows.
             self.timers = Timers { backoff: self.timers.backoff.saturating_add(1), ..Timers::default() };
-            while let Some(number) = self.flight.first() {
+            while let Some(number) = self.flight.first().or_else(|| self.again.first()) {
                 self.lose(window, number);
             }
             self.recovery_end = Some(self.next);
@@ -203,24 +242,29 @@ impl<C: Congestion> Sender<C> {
         false
     }
 
-    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight.
+    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight, in both lists.
     pub(super) fn detect_losses<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt)
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         self.timers.reordering = None;
-        let (mut bytes, mut newest_sent_at) = (0, now);
-        while let Some(number) = self.flight.first() {
-            let sent = window.sent(number);
-            let transmission = Transmission { at: full_time(now, sent.at), number };
-            let Some(at) = self.rack.lost_at(transmission, self.ahead, self.recovery_end.is_some(), rtt) else { break };
-            if at > now {
-                self.timers.reordering = Some(at);
-                break;
+        let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
+        // One bitmap does not reach over all that is in flight or missing: the next one may tell of it.
+        let is_wide = self.next.distance_from(self.base) > BITMAP_NUMBERS;
+        let judge = self.rack.judge(self.ahead, self.recovery_end.is_some(), is_wide, rtt);
+        for repeated in [false, true] {
+            while let Some(number) = if repeated { self.again.first() } else { self.flight.first() } {
+                let sent = window.sent(number);
+                let transmission = Transmission { at: full_time(now, sent.at), number };
+                let Some(at) = judge.and_then(|judge| judge.lost_at(transmission, repeated)) else { break };
+                if at > now {
+                    self.timers.reordering = Some(self.timers.reordering.map_or(at, |other| other.min(at)));
+                    break;
+                }
+                bytes += u64::from(sent.bytes);
+                newest_sent_at = newest_sent_at.max(transmission.at);
+                self.lose(window, number);
             }
-            bytes += u64::from(sent.bytes);
-            newest_sent_at = transmission.at;
-            self.lose(window, number);
         }
         if bytes > 0 {
             self.recovery_end.get_or_insert(self.next);
@@ -243,7 +287,8 @@ impl<C: Congestion> Sender<C> {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        let paced = self.candidate(window, end).map(|_| self.pacer.ready_at(LEAST_CREDIT));
+        let candidate = self.candidate(window, Instant::ZERO, end);
+        let paced = candidate.map(|(_, at)| at.max(self.pacer.ready_at(LEAST_CREDIT)));
         let Timers { reordering, probe, retransmission, .. } = self.timers;
         [paced, reordering, probe, retransmission].into_iter().flatten().min()
     }
@@ -271,6 +316,11 @@ impl Timers {
         };
     }
 
+    /// Neither a probe nor a timeout waits for its answer.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.backoff == 0 && !self.probed && !self.probe_due
+    }
+
     /// RFC 6298 §5.3: something new was acknowledged.
     pub(super) fn restart(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
         *self = Self { reordering: self.reordering, ..Self::default() };
@@ -291,4 +341,15 @@ const fn low_bits(at: Instant) -> u32 {
 pub(super) const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);
     Instant::from_micros(now.as_micros().saturating_sub(ago as u64))
+}
+
+/// The time with these low bits that is nearest to `reference`.
+const fn near_time(reference: Instant, low: u32) -> Instant {
+    let ahead = low.wrapping_sub(low_bits(reference));
+    let micros = reference.as_micros();
+    Instant::from_micros(if ahead <= u32::MAX / 2 {
+        micros.saturating_add(ahead as u64)
+    } else {
+        micros.saturating_sub(ahead.wrapping_neg() as u64)
+    })
 }
