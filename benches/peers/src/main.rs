@@ -5,6 +5,7 @@ mod memory;
 mod pattern;
 mod report;
 mod rng;
+mod share;
 mod simulate;
 mod stack;
 mod stacks;
@@ -32,7 +33,7 @@ impl Args {
 
 const USAGE: &str =
     "usage: rdt-proto-peers COMMAND [--only NAME[,NAME]] [--reps N] [--mib N] [--filter TEXT] [--seed N]
-commands: memory simulate stacks";
+commands: memory simulate share stacks";
 
 fn args() -> Option<Args> {
     let mut words = std::env::args().skip(1);
@@ -61,6 +62,7 @@ fn main() {
     match args.command.as_str() {
         "memory" => memory::run(&stacks, &args),
         "simulate" => simulate::run(&stacks, &args),
+        "share" => share::run(&stacks, &args),
         "stacks" => {
             for s in &stacks {
                 for control in [stack::Control::Default, stack::Control::Tolerant] {
