@@ -186,6 +186,17 @@ fn rfc9438_4_9_a_spurious_loss_is_undone() {
     assert_eq!(segments(&cubic), 100);
 }
 
+/// RFC 9438 §4.9: an event of congestion is spurious when all that was judged lost in it was only late.
+#[test]
+fn rfc9438_4_9_one_late_packet_among_dropped_ones_undoes_nothing() {
+    let mut cubic = reduced();
+    cubic.on_lost(&loss(1_010, 100));
+    cubic.on_spurious_loss(at(1_050));
+    assert_eq!(segments(&cubic), 70);
+    cubic.on_spurious_loss(at(1_060));
+    assert_eq!(segments(&cubic), 100);
+}
+
 #[test]
 fn rfc9438_5_8_idle_time_is_no_growth() {
     let (mut busy, mut idle) = (reduced(), reduced());
