@@ -342,6 +342,25 @@ fn pacing_does_not_drift() {
     }
 }
 
+/// Whoever asks for one byte and sends a datagram owes the rest: the rate holds whatever is asked for.
+#[test]
+fn what_is_sent_beyond_the_credit_is_owed() {
+    let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
+    pacer.update_rate(Instant::ZERO, Some(12_500_000));
+    let (mut now, mut sent) = (Instant::ZERO, 0);
+    while now < at(1_000) {
+        while pacer.allows(now, 1) {
+            pacer.on_sent(now, SEGMENT);
+            sent += u64::from(SEGMENT);
+        }
+        now = pacer.ready_at(1);
+    }
+    assert!(sent <= 12_500_000 + 12_500 + 2_400, "{sent}");
+    // But no more than two datagrams, however much left unasked.
+    (0..1_000).for_each(|_| pacer.on_sent(now, SEGMENT));
+    assert!(pacer.ready_at(1) <= now + Duration::from_millis(1));
+}
+
 #[test]
 fn a_burst_is_bounded() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
