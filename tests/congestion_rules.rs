@@ -248,7 +248,8 @@ fn the_model_reads_the_bottleneck_from_a_train() {
             ..ack(100, 1)
         });
     }
-    assert!((890_000..=1_100_000).contains(&model.window()), "{}", model.window());
+    // Three quarters at once, the rest with what is acknowledged, but never more than the train promises.
+    assert!((900_000..=1_200_000).contains(&model.window()), "{}", model.window());
     assert!(model.pacing_rate().is_some_and(|rate| rate <= 15_000_000));
 }
 

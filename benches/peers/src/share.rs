@@ -158,14 +158,14 @@ impl<'p> Network<'p> {
                 }
                 more = true;
             }
-            while end == 1 {
-                let count = flow.ends[1].read(now, &mut self.buffer);
-                assert!(self.pattern.matches(flow.received, &self.buffer[..count]), "wrong bytes");
-                flow.received += count as u64;
-                if count == 0 {
-                    break;
+            if end == 1 {
+                let mut count = flow.ends[1].read(now, &mut self.buffer);
+                while count > 0 {
+                    assert!(self.pattern.matches(flow.received, &self.buffer[..count]), "wrong bytes");
+                    flow.received += count as u64;
+                    more = true;
+                    count = flow.ends[1].read(now, &mut self.buffer);
                 }
-                more = true;
             }
             more |= self.send(index, end);
         }
