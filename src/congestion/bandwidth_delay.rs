@@ -28,7 +28,7 @@ const INITIAL_SEGMENTS: u64 = 32;
 /// Segments in the window at least.
 const MINIMUM_SEGMENTS: u64 = 4;
 /// Startup: times the acknowledged bytes that the window grows by at most.
-const JUMP: u64 = 64;
+const JUMP: u64 = 256;
 /// The shortest round trip that can be computed with.
 const MICROSECOND: Duration = Duration::from_micros(1);
 /// Segments in a train from which the rate of the bottleneck can be read.
@@ -58,12 +58,14 @@ struct Mark {
 ///
 /// **A loss as such means nothing to it.** From time to time it sends slower than it could, and what is lost then, with no
 /// queue on the way, is lost whatever the speed: it sends that much more, up to 30 %. Only a round that loses more than
-/// this (by 1 % and by what chance explains) is congestion: then it takes 30 % off what it lets be in flight, as `Cubic`
-/// would, and grows back slowly. It never goes below one product.
+/// this (by 1 % and by what chance explains) is congestion: then it takes 40 % off what it lets be in flight, between `Cubic`
+/// and `NewReno`, and grows back slowly, so that these have time for it too. It never goes below one product, with room for
+/// what is lost and not yet found.
 ///
 /// **It starts fast.** The initial window leaves in one burst of 32 segments. How far apart their acknowledgements come tells
 /// the rate of the bottleneck; the window then jumps to three quarters of what that promises, and goes on quickly as long
-/// as the path delivers and no queue builds. A path that promises nothing sees the window tripled each round trip.
+/// as the path delivers and no queue builds. A path that promises nothing sees the window tripled each round trip. A start
+/// that loses more than 30 % has met a full queue, not chance, and is over.
 ///
 /// Bandwidth is bytes acknowledged over a round trip, the most of the last two cycles of about eight rounds. Bytes that
 /// were acknowledged while the application was the limit count only if they raise it. Every 10 s without a round trip near
@@ -89,6 +91,8 @@ pub struct BandwidthDelay {
     /// The start of the train: the first acknowledgement of this round.
     train: Mark,
     meter: LossMeter,
+    /// In this round, losses of the one before were found to be congestion.
+    excess: bool,
     /// Bytes in flight beyond which losses rise.
     ceiling: u64,
     /// The most in flight in this round.
@@ -119,6 +123,7 @@ impl BandwidthDelay {
             delivered: 0,
             train: Mark::default(),
             meter: LossMeter::default(),
+            excess: false,
             ceiling: u64::MAX,
             peak: 0,
             clean: 1,
@@ -153,7 +158,7 @@ impl BandwidthDelay {
 
     /// The rate at which the packets acknowledged in this round came through, whatever the rest of the round was.
     fn observe_train(&mut self, ack: &Acknowledgement) {
-        if ack.round_ended || self.train.delivered == 0 {
+        if self.round_ends(ack) || self.train.delivered == 0 {
             self.train = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
             return;
         }
@@ -164,13 +169,16 @@ impl BandwidthDelay {
         }
     }
 
+    /// A packet sent in this round has arrived. Not sooner than a round trip allows: what was sent again although it had
+    /// arrived is acknowledged early.
+    fn round_ends(&self, ack: &Acknowledgement) -> bool {
+        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt
+    }
+
     fn end_round(&mut self, ack: &Acknowledgement) {
         let arriving = ack.now.saturating_since(self.round.at);
         let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);
         let span = arriving.max(leaving);
-        if span.as_micros() < self.min_rtt.as_micros() / 2 {
-            return;
-        }
         let sample = rate(ack.delivered.saturating_sub(self.round.delivered), span);
         let before = self.net();
         if !ack.app_limited || sample > before {
@@ -180,17 +188,26 @@ impl BandwidthDelay {
         self.rounds = self.rounds.saturating_add(1);
         self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
         self.round = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
-        let excess = self.meter.end_round(self.segment);
+        let mut excess = self.meter.end_round(ack.now, self.segment) || core::mem::take(&mut self.excess);
+        excess |= self.meter.is_overwhelmed(self.segment);
         if !self.meter.is_measured() {
             self.meter.end_cycle(self.segment);
         }
         if excess {
-            let peak = self.peak.min(self.ceiling);
-            self.ceiling = mul_div(peak, 7, 10).max(self.product());
-            self.clean = 0;
+            self.give_way();
         }
         self.peak = ack.in_flight;
         self.next_phase(ack, sample >= before.saturating_add(before / 8), excess);
+    }
+
+    /// More is lost than the path loses by itself.
+    fn give_way(&mut self) {
+        let peak = self.peak.min(self.ceiling);
+        // What is lost counts as in flight until it is found, a quarter of a round trip after its time and more where the
+        // path reorders (RFC 8985 §6.2): with one product a lossy path would never be full, and the next estimate smaller.
+        let floor = self.meter.gross(self.product());
+        self.ceiling = mul_div(peak, 3, 5).max(floor);
+        self.clean = 0;
     }
 
     fn next_phase(&mut self, ack: &Acknowledgement, grew: bool, excess: bool) {
@@ -258,13 +275,14 @@ impl BandwidthDelay {
         if self.bandwidth[0] == 0 {
             self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt.max(ack.srtt));
         }
+        self.meter.start_judging();
         self.enter(Phase::Drain, ack.now);
     }
 
     fn end_cycle(&mut self) {
         if self.clean > 0 {
-            // Ever faster while nothing objects: 1/32, 1/16, … 1/4.
-            let step = self.ceiling >> 5_u8.saturating_sub(self.clean / 8).max(2);
+            // Ever faster while nothing objects: 1/64, 1/32, … 1/4.
+            let step = self.ceiling >> 6_u8.saturating_sub(self.clean / 8).max(2);
             self.ceiling = self.ceiling.saturating_add(step.max(self.segment));
         }
         self.clean = self.clean.saturating_add(1);
@@ -347,7 +365,7 @@ impl Congestion for BandwidthDelay {
                 self.leave_startup(ack);
             }
         }
-        if ack.round_ended {
+        if self.round_ends(ack) {
             self.end_round(ack);
         }
         let yielded = match self.phase {
@@ -367,7 +385,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn on_lost(&mut self, loss: &Loss) {
-        self.meter.lost(loss.newest_sent_at, loss.bytes, self.inflated == 0);
+        self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment);
     }
 
     fn on_timeout(&mut self, _: Instant) {

@@ -27,6 +27,8 @@ pub struct Cubic {
     state: State,
     /// As it was before the last reduction, in case that proves spurious (§4.9).
     undo: Option<State>,
+    /// Bytes judged lost that the last reduction stands for, less those that were only late.
+    missing: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +71,7 @@ impl Cubic {
             hystart: HyStart::new(),
             state,
             undo: None,
+            missing: 0,
         }
     }
 
@@ -163,7 +166,9 @@ impl Congestion for Cubic {
     fn on_lost(&mut self, loss: &Loss) {
         if self.recovery.enter(loss.now, loss.newest_sent_at) {
             self.reduce();
+            self.missing = 0;
         }
+        self.missing = self.missing.saturating_add(loss.bytes);
     }
 
     fn on_timeout(&mut self, _: Instant) {
@@ -178,7 +183,12 @@ impl Congestion for Cubic {
     }
 
     fn on_spurious_loss(&mut self, _: Instant) {
-        // §4.9.2: back to before the reduction, unless the window is already beyond.
+        // §4.9.2: back to before the reduction, unless the window is already beyond. But one that was late among many that
+        // were dropped proves nothing: only once none of them is missing was there no congestion.
+        self.missing = self.missing.saturating_sub(self.segment);
+        if self.missing > 0 {
+            return;
+        }
         if let Some(undo) = self.undo.take().filter(|undo| undo.window > self.state.window) {
             self.state = undo;
             self.recovery.leave();

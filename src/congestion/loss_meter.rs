@@ -1,7 +1,7 @@
 //! Which losses are congestion: those that come with speed.
 
 use super::math::mul_div;
-use crate::Instant;
+use crate::{Duration, Instant};
 
 /// What shares of loss count in.
 const UNIT: u64 = 1_024;
@@ -19,13 +19,27 @@ struct Count {
 }
 
 impl Count {
-    const fn sent(&self) -> u64 {
+    const fn sent(self) -> u64 {
         self.acknowledged.saturating_add(self.lost)
+    }
+
+    const fn plus(self, other: Self) -> Self {
+        Self {
+            acknowledged: self.acknowledged.saturating_add(other.acknowledged),
+            lost: self.lost.saturating_add(other.lost),
+        }
+    }
+
+    const fn three_quarters(self) -> Self {
+        Self { acknowledged: self.acknowledged - self.acknowledged / 4, lost: self.lost - self.lost / 4 }
     }
 }
 
 /// The share lost of what is sent while the sender yields, slower than the path could take: that is lost whatever the
-/// speed. And whether a round loses more.
+/// speed. And whether what was sent in a round lost more.
+///
+/// Everything counts where it was *sent*, not when it is heard of: a loss is judged later than its neighbours are
+/// acknowledged, so that a sender that slows down between the two would see nothing but losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct LossMeter {
     /// The span of sending in which the sender yielded last.
@@ -34,7 +48,14 @@ pub(super) struct LossMeter {
     yielding: Count,
     /// Bytes that arrived while it yielded, but through a queue.
     restless: u64,
-    round: Count,
+    /// Where the share comes from: what was sent while yielding, older cycles for less.
+    history: Count,
+    /// When the present round began, and the one before.
+    round_at: [Instant; 2],
+    /// What was sent in the round before the present one, and earlier. Of the present one nothing is known yet.
+    rounds: [Count; 2],
+    /// The older of the two has been found to lose too much.
+    reported: bool,
     /// The share that is lost whatever the speed.
     base: u64,
     measured: bool,
@@ -49,29 +70,43 @@ impl LossMeter {
 
     /// It no longer is.
     pub(super) fn stop_yielding(&mut self, now: Instant) {
-        self.until = Some(now);
+        self.until.get_or_insert(now);
     }
 
     /// `bytes` sent at `sent_at` arrived. `calm`: with no queue to speak of on the way.
     pub(super) fn acknowledged(&mut self, sent_at: Instant, bytes: u64, calm: bool) {
-        self.round.acknowledged = self.round.acknowledged.saturating_add(bytes);
-        if self.yielded_at(sent_at) {
-            let count = if calm { &mut self.yielding.acknowledged } else { &mut self.restless };
-            *count = count.saturating_add(bytes);
+        let count = &mut self.sent_in(sent_at).acknowledged;
+        *count = count.saturating_add(bytes);
+        if !self.yielded_at(sent_at) {
+            return;
+        }
+        if calm {
+            self.yielding.acknowledged = self.yielding.acknowledged.saturating_add(bytes);
+        } else {
+            // What was sent by then met a queue, which may have dropped some of it.
+            self.restless = self.restless.saturating_add(bytes);
+            self.from = sent_at + Duration::from_micros(1);
         }
     }
 
-    /// `bytes` sent at `sent_at` were lost.
-    pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, calm: bool) {
-        self.round.lost = self.round.lost.saturating_add(bytes);
-        if calm && self.yielded_at(sent_at) {
+    /// `bytes` sent at `sent_at` were lost. Whether their round loses more than can be had from chance.
+    pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: u64) -> bool {
+        let count = &mut self.sent_in(sent_at).lost;
+        *count = count.saturating_add(bytes);
+        if self.yielded_at(sent_at) {
             self.yielding.lost = self.yielding.lost.saturating_add(bytes);
         }
+        self.judge(segment)
     }
 
-    /// Before the first sample everything counts: so far there was no reason to send too fast.
+    fn sent_in(&mut self, sent_at: Instant) -> &mut Count {
+        let [recent, older] = &mut self.rounds;
+        if sent_at >= self.round_at[1] { recent } else { older }
+    }
+
+    /// Before the first sample all counts that met no queue: so far there was no reason to send too fast.
     fn yielded_at(&self, sent_at: Instant) -> bool {
-        !self.measured || sent_at >= self.from && self.until.is_none_or(|until| sent_at < until)
+        sent_at >= self.from && (!self.measured || self.until.is_none_or(|until| sent_at < until))
     }
 
     /// What must leave for `net` to arrive.
@@ -79,19 +114,41 @@ impl LossMeter {
         mul_div(net, UNIT, UNIT - self.base)
     }
 
-    /// A round has ended. Whether it lost more than can be had from chance: the base, a tolerance, and three standard
-    /// deviations of what chance does to a round of this size.
-    pub(super) fn end_round(&mut self, segment: u64) -> bool {
-        let Count { acknowledged: _, lost } = self.round;
-        let sent = self.round.sent() / segment;
-        self.round = Count::default();
-        let deviation = mul_div(sent, self.base * (UNIT - self.base), UNIT * UNIT).isqrt();
-        let explained = mul_div(sent, self.base + TOLERANCE, UNIT).saturating_add(3 * deviation + 2);
-        self.measured && lost / segment > explained
+    /// A round ends now: what was sent in the one before has been acknowledged, or will be found lost soon. Whether that
+    /// was too much already.
+    pub(super) fn end_round(&mut self, now: Instant, segment: u64) -> bool {
+        self.rounds = [Count::default(), self.rounds[0]];
+        self.round_at = [now, self.round_at[0]];
+        self.reported = false;
+        self.judge(segment)
+    }
+
+    /// Whether the older round lost more than the base and a tolerance, of samples that were few themselves. Says so once.
+    fn judge(&mut self, segment: u64) -> bool {
+        let Count { acknowledged: _, lost } = self.rounds[1];
+        let sent = self.rounds[1].sent() / segment;
+        let samples = (self.history.sent() / segment).max(1);
+        let deviation = mul_div(variance(sent, self.base), samples.saturating_add(sent), samples).isqrt();
+        let excess =
+            self.measured && !self.reported && lost / segment > explained(sent, self.base + TOLERANCE, deviation);
+        self.reported |= excess;
+        excess
+    }
+
+    /// Before the first sample: whether so much is lost that it cannot be chance.
+    pub(super) fn is_overwhelmed(&self, segment: u64) -> bool {
+        let sent = self.yielding.sent() / segment;
+        let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
+        !self.measured && self.yielding.lost / segment > most
     }
 
     pub(super) const fn is_measured(&self) -> bool {
         self.measured
+    }
+
+    /// From now on losses are judged, whether or not the share is known.
+    pub(super) fn start_judging(&mut self) {
+        self.measured = true;
     }
 
     /// What was measured so far may be wrong: only what is lost while yielding counts from here on.
@@ -99,22 +156,125 @@ impl LossMeter {
         self.base = 0;
         self.measured = true;
         self.yielding = Count::default();
+        self.history = Count::default();
     }
 
     /// All that was sent while yielding has been acknowledged or found lost.
     pub(super) fn end_cycle(&mut self, segment: u64) {
         let sent = self.yielding.sent();
         let restless = core::mem::take(&mut self.restless);
-        if sent < segment * SAMPLE_SEGMENTS {
+        if sent < segment.saturating_mul(SAMPLE_SEGMENTS) {
             // Others keep the queue filled: what cannot be confirmed fades. Otherwise it only takes some cycles more.
             if restless > sent {
-                self.base -= self.base.div_ceil(4);
+                self.history.lost -= self.history.lost.div_ceil(4);
+                self.base = self.share();
             }
             return;
         }
-        let share = mul_div(self.yielding.lost, UNIT, sent).min(LARGEST_BASE);
-        self.yielding = Count::default();
-        self.base = if self.measured { (self.base + share).div_ceil(2) } else { share };
+        self.history = self.history.three_quarters().plus(core::mem::take(&mut self.yielding));
+        self.base = self.share();
         self.measured = true;
+    }
+
+    fn share(&self) -> u64 {
+        mul_div(self.history.lost, UNIT, self.history.sent().max(1)).min(LARGEST_BASE)
+    }
+}
+
+/// Of the number lost of `sent` where each is lost with the probability `share`.
+fn variance(sent: u64, share: u64) -> u64 {
+    mul_div(sent, share * (UNIT - share), UNIT * UNIT)
+}
+
+/// What may be lost of `sent` at this share, by chance: three standard deviations more, and two.
+fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
+    mul_div(sent, share, UNIT).saturating_add(deviation.saturating_mul(3) + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEGMENT: u64 = 1_200;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    /// Of each 10 segments sent at these times `lost` are lost. Whether that was ever found too much.
+    fn send(meter: &mut LossMeter, ms: core::ops::Range<u64>, lost: u64, calm: bool) -> bool {
+        let mut excess = false;
+        for sent in ms {
+            meter.acknowledged(at(sent), (10 - lost) * SEGMENT, calm);
+            excess |= lost > 0 && meter.lost(at(sent), lost * SEGMENT, SEGMENT);
+        }
+        excess
+    }
+
+    /// A meter that has seen 20 % lost at rest. The round that began at 200 ms is under way: what was sent since 100 ms is
+    /// being acknowledged.
+    fn measured() -> LossMeter {
+        let mut meter = LossMeter::default();
+        send(&mut meter, 0..50, 2, true);
+        meter.end_cycle(SEGMENT);
+        assert_eq!(meter.base, UNIT / 5);
+        meter.stop_yielding(at(50));
+        meter.end_round(at(100), SEGMENT);
+        meter.end_round(at(200), SEGMENT);
+        meter
+    }
+
+    #[test]
+    fn a_loss_counts_where_it_was_sent() {
+        let mut meter = measured();
+        for sent in 100..200 {
+            meter.acknowledged(at(sent), 8 * SEGMENT, true);
+        }
+        // Nothing more is sent: in the round that follows only the losses of the one before are heard of.
+        assert!(!meter.end_round(at(300), SEGMENT));
+        assert!(!(100..200).any(|sent| meter.lost(at(sent), 2 * SEGMENT, SEGMENT)));
+    }
+
+    #[test]
+    fn more_than_chance_is_told_once_a_round() {
+        let mut meter = measured();
+        send(&mut meter, 100..200, 4, true);
+        assert!(meter.end_round(at(300), SEGMENT));
+        assert!(!meter.lost(at(150), SEGMENT, SEGMENT));
+        send(&mut meter, 200..300, 4, true);
+        assert!(meter.end_round(at(400), SEGMENT));
+    }
+
+    #[test]
+    fn what_met_a_queue_is_no_sample() {
+        let mut meter = measured();
+        meter.start_yielding(at(200));
+        // The queue still stands and drops; from 250 on it is gone.
+        send(&mut meter, 200..250, 5, false);
+        send(&mut meter, 250..300, 2, true);
+        meter.stop_yielding(at(300));
+        send(&mut meter, 300..400, 5, true);
+        meter.end_cycle(SEGMENT);
+        assert!(meter.base.abs_diff(UNIT / 5) <= UNIT / 100, "{}", meter.base);
+    }
+
+    #[test]
+    fn a_start_that_loses_most_has_met_a_full_queue() {
+        let mut meter = LossMeter::default();
+        send(&mut meter, 0..50, 2, true);
+        assert!(!meter.is_overwhelmed(SEGMENT));
+        send(&mut meter, 50..150, 7, true);
+        assert!(meter.is_overwhelmed(SEGMENT));
+    }
+
+    #[test]
+    fn what_others_keep_from_being_measured_fades() {
+        let mut meter = measured();
+        for _ in 0..8 {
+            meter.start_yielding(at(200));
+            send(&mut meter, 200..250, 0, false);
+            meter.end_cycle(SEGMENT);
+        }
+        assert!(meter.base < UNIT / 40, "{}", meter.base);
     }
 }

@@ -9,7 +9,8 @@ use crate::{Duration, Instant};
 /// round trip and halves at a loss.
 ///
 /// The reference for what is fair, and the slowest of all on paths that are long, fast or lossy: at 1 % loss it keeps
-/// about 12 segments in flight.
+/// about 12 segments in flight. Beside [`Cubic`](super::Cubic) it has a fair share of short or slow paths only: of 100 Mbit/s
+/// and 100 ms a fifth in the first minute, and less later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewReno {
     segment: u64,

@@ -12,6 +12,9 @@ use crate::{Duration, Instant};
 /// datagram, the deadline is when there is credit for half a burst, so that wake-ups come no more often than the clock
 /// can serve them, and one that comes late by half the granularity costs nothing. Let the granularity be twice the
 /// resolution of the timer: 2 ms for `epoll`.
+///
+/// A sender may ask for less credit than it then uses, for one byte: what it sends beyond its credit is **owed**, up to two
+/// datagrams, or each burst would be a datagram too long and a small one at a high rate run a tenth too fast.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pacer {
     granularity: Duration,
@@ -21,6 +24,8 @@ pub struct Pacer {
     rate: Option<u64>,
     /// Millionths of a byte that could leave at `updated_at`.
     credit: u64,
+    /// Millionths of a byte that left without credit, and come off what is earned next.
+    debt: u64,
     updated_at: Instant,
 }
 
@@ -29,7 +34,14 @@ impl Pacer {
     #[must_use]
     pub fn new(granularity: Duration, segment: u32) -> Self {
         let smallest_burst = u64::from(segment.max(1)) * 2;
-        Self { granularity, smallest_burst, rate: None, credit: smallest_burst * SECOND, updated_at: Instant::ZERO }
+        Self {
+            granularity,
+            smallest_burst,
+            rate: None,
+            credit: smallest_burst * SECOND,
+            debt: 0,
+            updated_at: Instant::ZERO,
+        }
     }
 
     /// From `now` on the rate is this, in bytes per second; 0 counts as 1. Credit so far was earned at the old rate.
@@ -57,13 +69,18 @@ impl Pacer {
             return Instant::ZERO;
         }
         let goal = need.max(self.granular_credit() / 2);
-        self.updated_at + Duration::from_micros((goal - self.credit).div_ceil(rate))
+        let missing = (goal - self.credit).saturating_add(self.debt);
+        self.updated_at + Duration::from_micros(missing.div_ceil(rate))
     }
 
-    /// `bytes` have left. Allowed or not: what was sent beyond the credit is not held against later ones.
+    /// `bytes` have left, allowed or not.
     pub fn on_sent(&mut self, now: Instant, bytes: u32) {
         self.settle(now);
-        self.credit = self.credit.saturating_sub(u64::from(bytes) * SECOND);
+        let used = u64::from(bytes) * SECOND;
+        // No more is owed than the smallest burst: probes and the like, which do not ask, would hold all else back for long.
+        let most = if self.rate.is_some() { self.smallest_burst * SECOND } else { 0 };
+        self.debt = self.debt.saturating_add(used.saturating_sub(self.credit)).min(most);
+        self.credit = self.credit.saturating_sub(used);
     }
 
     /// Credits the time up to `now`.
@@ -73,7 +90,9 @@ impl Pacer {
             return;
         };
         let earned = now.saturating_since(self.updated_at).as_micros().saturating_mul(rate);
-        self.credit = self.credit.saturating_add(earned).min(self.burst_credit());
+        let earned_anew = earned.saturating_sub(self.debt);
+        self.debt = self.debt.saturating_sub(earned);
+        self.credit = self.credit.saturating_add(earned_anew).min(self.burst_credit());
         self.updated_at = self.updated_at.max(now);
     }
 

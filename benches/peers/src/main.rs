@@ -6,6 +6,7 @@ mod memory;
 mod pattern;
 mod report;
 mod rng;
+mod share;
 mod simulate;
 mod stack;
 mod stacks;
@@ -34,7 +35,7 @@ impl Args {
 
 const USAGE: &str =
     "usage: rdt-proto-peers COMMAND [--only NAME[,NAME]] [--reps N] [--mib N] [--filter TEXT] [--seed N]
-commands: memory simulate grid stop-and-wait stacks";
+commands: memory simulate share grid stop-and-wait stacks";
 
 fn args() -> Option<Args> {
     let mut words = std::env::args().skip(1);
@@ -65,6 +66,7 @@ fn main() {
         "simulate" => simulate::run(&stacks, &args),
         "grid" => grid::run(&args),
         "stop-and-wait" => stop_and_wait::run(&args),
+        "share" => share::run(&stacks, &args),
         "stacks" => {
             for s in &stacks {
                 for control in [stack::Control::Default, stack::Control::Tolerant] {
