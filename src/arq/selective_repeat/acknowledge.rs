@@ -1,7 +1,7 @@
 //! What an acknowledgement settles.
 
 use super::BITMAP_NUMBERS;
-use super::block::{Block, State};
+use super::block::{Block, Sent, State};
 use super::rack::Transmission;
 use super::sender::{Sender, full_time};
 use super::window::{Which, Window};
@@ -74,18 +74,18 @@ impl<C: Congestion> Sender<C> {
         }
         let mut settled = Settled { rtt: self.clean_sample(window, now, sack), ..Settled::default() };
         if !is_old {
-            for ahead in 0..cumulative {
-                self.settle_once(window, now, self.base.add(ahead), rtt, &mut settled);
-            }
+            self.settle_before(window, now, sack.next, rtt, &mut settled);
         }
+        let sent = self.next.distance_from(self.base);
         for (first, word) in sack.words() {
-            let known = window.bits(Which::Acknowledged, first);
-            let mut fresh = word & !known;
+            let mut fresh = word & !window.bits(Which::Acknowledged, first);
             while fresh != 0 {
                 let number = first.add(fresh.trailing_zeros());
                 fresh &= fresh - 1;
                 if number.distance_from(self.base) < sent {
-                    self.settle_once(window, now, number, rtt, &mut settled);
+                    self.settle(window, now, number, rtt, &mut settled);
+                    window.set(Which::Acknowledged, number);
+                    self.ahead += 1;
                 }
             }
         }
@@ -114,14 +114,23 @@ impl<C: Congestion> Sender<C> {
         (sent.transmissions == 1).then(|| Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
     }
 
-    fn settle_once<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, rtt: &Rtt, settled: &mut Settled)
+    /// Every number before `next` has been acknowledged.
+    fn settle_before<M>(&mut self, window: &mut Window<M>, now: Instant, next: Seq, rtt: &Rtt, settled: &mut Settled)
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        if !window.bit(Which::Acknowledged, number) {
-            self.settle(window, now, number, rtt, settled);
-            window.set(Which::Acknowledged, number);
-            self.ahead += 1;
+        while self.base != next {
+            let count = next.distance_from(self.base).min(u64::BITS);
+            let range = u64::MAX >> (u64::BITS - count);
+            let known = window.bits(Which::Acknowledged, self.base) & range;
+            let mut fresh = range & !known;
+            while fresh != 0 {
+                self.settle(window, now, self.base.add(fresh.trailing_zeros()), rtt, settled);
+                fresh &= fresh - 1;
+            }
+            window.clear(Which::Acknowledged, self.base, count);
+            self.ahead -= known.count_ones();
+            self.base = self.base.add(count);
         }
     }
 
@@ -130,22 +139,23 @@ impl<C: Congestion> Sender<C> {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        let sent = *window.sent(number);
+        let place = window.sent_mut(number);
+        let sent = core::mem::replace(place, Sent { state: State::Settled, ..*place });
         let at = full_time(now, sent.at);
         let needless = match sent.state {
             State::InFlight | State::Again => {
-                self.land(window, number);
+                self.land(window, number, sent);
                 self.rack.on_acknowledged(now, Transmission { at, number }, sent.transmissions, rtt)
             }
             // Which transmission is answered cannot be told, so it says nothing about when others should have arrived; and
             // it was not sent again because it had been judged lost.
             State::InAdvance => {
-                self.land(window, number);
+                self.land(window, number, sent);
                 false
             }
             // It was only late. What is sent again is in flight again, so this one has not been.
             State::Lost => {
-                self.lost.remove(window, number);
+                self.lost.remove(window, number, sent);
                 true
             }
             State::Settled => false,
@@ -158,7 +168,6 @@ impl<C: Congestion> Sender<C> {
             }
             self.congestion.on_spurious_loss(now);
         }
-        window.sent_mut(number).state = State::Settled;
         settled.bytes += u64::from(sent.bytes);
         settled.newest_sent_at = settled.newest_sent_at.max(at);
     }
@@ -190,6 +199,7 @@ impl<C: Congestion> Sender<C> {
     {
         if let Some(sample) = settled.rtt {
             rtt.sample(sample);
+            self.advance.update_srtt(rtt.srtt());
         }
         self.delivered += settled.bytes;
         let round_ended = settled.newest_sent_at >= self.round_start;

@@ -12,7 +12,7 @@
 //! What was never lost is never sent in advance: on a path without losses nothing is sent twice, and a short message is no
 //! more than its own datagrams.
 
-use super::block::{Block, State};
+use super::block::Block;
 use super::sender::Sender;
 use super::window::Window;
 use crate::congestion::Congestion;
@@ -59,9 +59,16 @@ impl Advance {
         }
     }
 
+    /// Whether nothing is to be sent a second time.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.twin.is_none()
+    }
+
     /// `number` has been sent again, acknowledged, or judged lost.
     pub(super) fn cancel(&mut self, number: Seq) {
-        self.twin = self.twin.filter(|(twin, _)| *twin != number);
+        if self.twin.is_some_and(|(twin, _)| twin == number) {
+            self.twin = None;
+        }
     }
 
     pub(super) fn on_round(&mut self) {
@@ -99,18 +106,6 @@ impl<C: Congestion> Sender<C> {
             && self.in_flight.saturating_add(round) < self.congestion.window();
         let interval = Duration::from_micros(srtt.as_micros() / IDLE_SHARE);
         allowed.then(|| (number, self.sent_at(sent) + interval))
-    }
-
-    /// Takes `number` out of flight.
-    pub(super) fn land<M>(&mut self, window: &mut Window<M>, number: Seq)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let sent = window.sent(number);
-        self.in_flight -= u64::from(sent.bytes);
-        let list = if sent.state == State::InFlight { &mut self.flight } else { &mut self.again };
-        list.remove(window, number);
-        self.advance.cancel(number);
     }
 }
 

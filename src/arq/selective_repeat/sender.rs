@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front: those sent for the first
-//! time in one list, those sent again in another. Lost numbers are listed in the order in which they are to be sent again. Every operation is O(1) for each number that it settles or judges.
+//! time in one list, those sent again in another. Lost numbers are listed in the order in which they are to be sent again.
+//! Every operation is O(1) for each number that it settles or judges.
 
 use super::BITMAP_NUMBERS;
 use super::advance::Advance;
@@ -64,7 +65,8 @@ pub(super) struct Timers {
 }
 
 impl<C: Congestion> Sender<C> {
-    pub(super) fn new(congestion: C, pacer: Pacer) -> Self {
+    pub(super) fn new(congestion: C, mut pacer: Pacer) -> Self {
+        pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
         Self {
             base: Seq::ZERO,
             next: Seq::ZERO,
@@ -115,6 +117,14 @@ impl<C: Congestion> Sender<C> {
             let allowed = self.next != end && self.limit != Some(self.next) && span < window.places();
             allowed.then_some(self.next)
         };
+        if self.in_flight < self.congestion.window()
+            && self.lost.len() == 0
+            && self.advance.is_idle()
+            && self.timers.is_quiet()
+        {
+            // Most of the time.
+            return fresh().map(at_once).or_else(|| self.while_idle(window));
+        }
         let lost = self.first_lost(window);
         // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
         if self.timers.probe_due {
@@ -168,7 +178,6 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         let Sending { now, number, bytes, end } = info;
-        self.advance.update_srtt(rtt.srtt());
         let (earlier, state) = if number == self.next {
             self.next = self.next.next();
             self.advance.on_fresh(bytes, self.congestion.window());
@@ -177,7 +186,7 @@ impl<C: Congestion> Sender<C> {
             let sent = *window.sent(number);
             let state = match sent.state {
                 State::InFlight | State::Again | State::InAdvance => {
-                    self.land(window, number);
+                    self.land(window, number, sent);
                     if self.timers.probe_due {
                         State::Again
                     } else {
@@ -186,7 +195,7 @@ impl<C: Congestion> Sender<C> {
                     }
                 }
                 State::Lost => {
-                    self.lost.remove(window, number);
+                    self.lost.remove(window, number, sent);
                     self.advance.on_repeated(now, number, sent.transmissions, bytes);
                     State::Again
                 }
@@ -204,7 +213,6 @@ impl<C: Congestion> Sender<C> {
         self.in_flight += u64::from(bytes);
         self.congestion.on_sent(now, bytes.into(), self.in_flight);
         self.pacer.on_sent(now, bytes.into());
-        self.pacer.update_rate(now, self.congestion.pacing_rate());
         self.app_limited |= self.next == end && self.lost.len() == 0 && self.in_flight < self.congestion.window();
         if core::mem::take(&mut self.timers.probe_due) {
             self.timers.probed = true;
@@ -273,11 +281,23 @@ impl<C: Congestion> Sender<C> {
         }
     }
 
+    /// Takes `number`, of which `sent` is kept, out of flight.
+    pub(super) fn land<M>(&mut self, window: &mut Window<M>, number: Seq, sent: Sent)
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        self.in_flight -= u64::from(sent.bytes);
+        let list = if sent.state == State::InFlight { &mut self.flight } else { &mut self.again };
+        list.remove(window, number, sent);
+        self.advance.cancel(number);
+    }
+
     fn lose<M>(&mut self, window: &mut Window<M>, number: Seq)
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        self.land(window, number);
+        let sent = *window.sent(number);
+        self.land(window, number, sent);
         self.lost.push(window, number);
         window.sent_mut(number).state = State::Lost;
     }
@@ -302,15 +322,16 @@ impl Timers {
             self.probe = None;
             return;
         }
-        if self.retransmission.is_none() {
-            self.retransmission = Some(rtt.deadline(now, self.backoff, Duration::MAX));
-        }
+        let retransmission = match self.retransmission {
+            Some(at) => at,
+            None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
+        };
         // RFC 8985 §7.2: PTO = 2 SRTT, and the peer's delay where nothing else in flight makes it answer at once.
         self.probe = match rtt.srtt() {
             Some(srtt) if !self.probed => {
                 let delay = if in_flight == 1 { rtt.ack_delay() } else { Duration::ZERO };
-                let at = now + srtt.saturating_mul(2).saturating_add(delay);
-                Some(at).filter(|&at| self.retransmission.is_none_or(|rto| at < rto))
+                let at = now + srtt + srtt + delay;
+                (at < retransmission).then_some(at)
             }
             Some(_) | None => None,
         };

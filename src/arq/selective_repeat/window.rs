@@ -144,14 +144,17 @@ impl List {
         self.len += 1;
     }
 
-    /// Takes out `number`, which is in the list.
-    pub(super) fn remove<M: AsRef<[Block]> + AsMut<[Block]>>(&mut self, window: &mut Window<M>, number: Seq) {
-        let Sent { before, after, .. } = *window.sent(number);
+    /// Takes out `number`, which is in the list, and of which `sent` is kept.
+    pub(super) fn remove<M: AsRef<[Block]> + AsMut<[Block]>>(
+        &mut self,
+        window: &mut Window<M>,
+        number: Seq,
+        sent: Sent,
+    ) {
+        let Sent { before, after, .. } = sent;
         self.len -= 1;
-        if self.len == 0 {
-            return;
-        }
         if number == self.head {
+            // The oldest mostly: what was sent first is acknowledged first. Of an empty list nobody asks for the head.
             self.head = Seq::new(after);
         } else if number == self.tail {
             self.tail = Seq::new(before);
@@ -169,6 +172,11 @@ mod tests {
 
     fn window(blocks: usize) -> Window<Vec<Block>> {
         Window::new(std::vec![Block::EMPTY; blocks]).unwrap()
+    }
+
+    fn remove(list: &mut List, window: &mut Window<Vec<Block>>, number: u32) {
+        let sent = *window.sent(Seq::new(number));
+        list.remove(window, Seq::new(number), sent);
     }
 
     fn numbers(list: &List, window: &Window<Vec<Block>>) -> Vec<u32> {
@@ -212,13 +220,13 @@ mod tests {
         for number in [5, 9, 2, 7, 63] {
             list.push(&mut window, Seq::new(number));
         }
-        list.remove(&mut window, Seq::new(2));
-        list.remove(&mut window, Seq::new(5));
-        list.remove(&mut window, Seq::new(63));
+        remove(&mut list, &mut window, 2);
+        remove(&mut list, &mut window, 5);
+        remove(&mut list, &mut window, 63);
         assert_eq!(numbers(&list, &window), [9, 7]);
         assert_eq!(list.last(), Some(Seq::new(7)));
-        list.remove(&mut window, Seq::new(9));
-        list.remove(&mut window, Seq::new(7));
+        remove(&mut list, &mut window, 9);
+        remove(&mut list, &mut window, 7);
         assert_eq!((list.first(), list.last(), list.len()), (None, None, 0));
         list.push(&mut window, Seq::new(1));
         assert_eq!(numbers(&list, &window), [1]);
