@@ -114,7 +114,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         while !rest.is_empty() && limit > 0 {
             let from = match self.growing(limit) {
                 Some(length) => usize::from(length),
-                None if self.start() => 0,
+                None if self.has_free_slot() => {
+                    self.used += 1;
+                    0
+                }
                 None => break,
             };
             let to = limit.min(from.saturating_add(rest.len()));

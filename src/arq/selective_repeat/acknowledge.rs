@@ -202,6 +202,7 @@ impl<C: Congestion> Sender<C> {
             self.advance.update_srtt(rtt.srtt());
         }
         self.delivered += settled.bytes;
+        self.advance.on_acknowledged(settled.bytes, self.congestion.window());
         let round_ended = settled.newest_sent_at >= self.round_start;
         self.congestion.on_acknowledged(&Acknowledgement {
             now,

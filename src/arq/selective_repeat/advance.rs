@@ -18,7 +18,7 @@ use super::window::Window;
 use crate::congestion::Congestion;
 use crate::{Duration, Instant, Seq};
 
-/// One byte in sixteen may be sent in advance.
+/// For sixteen bytes acknowledged one may be sent in advance.
 const CREDIT_SHIFT: u32 = 4;
 /// From how many transmissions in vain on a number is sent twice: at 20 % loss one number in a hundred.
 const OFTEN: u8 = 3;
@@ -41,9 +41,9 @@ pub(super) struct Advance {
 }
 
 impl Advance {
-    /// `bytes` have left for the first time.
-    pub(super) fn on_fresh(&mut self, bytes: u16, window: u64) {
-        self.credit = self.credit.saturating_add(u64::from(bytes) >> CREDIT_SHIFT).min(window);
+    /// `bytes` have been acknowledged.
+    pub(super) fn on_acknowledged(&mut self, bytes: u64, window: u64) {
+        self.credit = self.credit.saturating_add(bytes >> CREDIT_SHIFT).min(window);
     }
 
     /// `bytes` have left in advance.

@@ -112,19 +112,7 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         let at_once = |number| (number, Instant::ZERO);
-        let fresh = || {
-            let span = self.next.distance_from(self.base);
-            let allowed = self.next != end && self.limit != Some(self.next) && span < window.places();
-            allowed.then_some(self.next)
-        };
-        if self.in_flight < self.congestion.window()
-            && self.lost.len() == 0
-            && self.advance.is_idle()
-            && self.timers.is_quiet()
-        {
-            // Most of the time.
-            return fresh().map(at_once).or_else(|| self.while_idle(window));
-        }
+        let fresh = || self.may_be_fresh(window, end).then_some(self.next);
         let lost = self.first_lost(window);
         // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
         if self.timers.probe_due {
@@ -139,6 +127,20 @@ impl<C: Congestion> Sender<C> {
         }
         let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window));
         [twin, other].into_iter().flatten().min_by_key(|&(_, at)| at)
+    }
+
+    /// Most of the time: nothing is lost, and nothing to be sent twice.
+    fn is_undisturbed(&self) -> bool {
+        self.lost.len() == 0 && self.advance.is_idle() && !self.timers.probe_due
+    }
+
+    /// Whether there is something new that the windows allow.
+    fn may_be_fresh<M>(&self, window: &Window<M>, end: Seq) -> bool
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let span = self.next.distance_from(self.base);
+        self.next != end && self.limit != Some(self.next) && span < window.places()
     }
 
     fn sent_last<M>(&self, window: &Window<M>) -> Option<Seq>
@@ -168,6 +170,10 @@ impl<C: Congestion> Sender<C> {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
+        if self.is_undisturbed() && self.may_be_fresh(window, end) {
+            let allowed = self.in_flight < self.congestion.window() && self.pacer.allows(now, LEAST_CREDIT);
+            return allowed.then_some(self.next);
+        }
         let (number, at) = self.candidate(window, now, end)?;
         (self.timers.probe_due || at <= now && self.pacer.allows(now, LEAST_CREDIT)).then_some(number)
     }
@@ -180,7 +186,6 @@ impl<C: Congestion> Sender<C> {
         let Sending { now, number, bytes, end } = info;
         let (earlier, state) = if number == self.next {
             self.next = self.next.next();
-            self.advance.on_fresh(bytes, self.congestion.window());
             (0, State::InFlight)
         } else {
             let sent = *window.sent(number);
@@ -203,13 +208,10 @@ impl<C: Congestion> Sender<C> {
             };
             (sent.transmissions, state)
         };
-        let place = window.sent_mut(number);
-        place.at = low_bits(now);
-        place.bytes = bytes;
-        place.transmissions = earlier.saturating_add(1);
-        place.state = state;
         let list = if state == State::InFlight { &mut self.flight } else { &mut self.again };
-        list.push(window, number);
+        let before = list.push(window, number);
+        let (at, transmissions) = (low_bits(now), earlier.saturating_add(1));
+        *window.sent_mut(number) = Sent { before, after: 0, at, bytes, transmissions, state };
         self.in_flight += u64::from(bytes);
         self.congestion.on_sent(now, bytes.into(), self.in_flight);
         self.pacer.on_sent(now, bytes.into());
@@ -298,8 +300,8 @@ impl<C: Congestion> Sender<C> {
     {
         let sent = *window.sent(number);
         self.land(window, number, sent);
-        self.lost.push(window, number);
-        window.sent_mut(number).state = State::Lost;
+        let before = self.lost.push(window, number);
+        *window.sent_mut(number) = Sent { before, state: State::Lost, ..sent };
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), or to send what pacing holds back.

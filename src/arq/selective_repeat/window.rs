@@ -133,15 +133,18 @@ impl List {
         (number != self.tail).then(|| Seq::new(window.sent(number).after))
     }
 
-    pub(super) fn push<M: AsRef<[Block]> + AsMut<[Block]>>(&mut self, window: &mut Window<M>, number: Seq) {
+    /// Adds `number` at the end, and returns what is to be kept of it as the one before.
+    #[must_use]
+    pub(super) fn push<M: AsRef<[Block]> + AsMut<[Block]>>(&mut self, window: &mut Window<M>, number: Seq) -> u32 {
+        let before = self.tail;
         if self.len == 0 {
             self.head = number;
         } else {
-            window.sent_mut(self.tail).after = number.value();
-            window.sent_mut(number).before = self.tail.value();
+            window.sent_mut(before).after = number.value();
         }
         self.tail = number;
         self.len += 1;
+        before.value()
     }
 
     /// Takes out `number`, which is in the list, and of which `sent` is kept.
@@ -172,6 +175,10 @@ mod tests {
 
     fn window(blocks: usize) -> Window<Vec<Block>> {
         Window::new(std::vec![Block::EMPTY; blocks]).unwrap()
+    }
+
+    fn push(list: &mut List, window: &mut Window<Vec<Block>>, number: u32) {
+        window.sent_mut(Seq::new(number)).before = list.push(window, Seq::new(number));
     }
 
     fn remove(list: &mut List, window: &mut Window<Vec<Block>>, number: u32) {
@@ -218,7 +225,7 @@ mod tests {
     fn a_list_gives_up_its_first_last_and_any_between() {
         let (mut window, mut list) = (window(1), List::default());
         for number in [5, 9, 2, 7, 63] {
-            list.push(&mut window, Seq::new(number));
+            push(&mut list, &mut window, number);
         }
         remove(&mut list, &mut window, 2);
         remove(&mut list, &mut window, 5);
@@ -228,7 +235,7 @@ mod tests {
         remove(&mut list, &mut window, 9);
         remove(&mut list, &mut window, 7);
         assert_eq!((list.first(), list.last(), list.len()), (None, None, 0));
-        list.push(&mut window, Seq::new(1));
+        push(&mut list, &mut window, 1);
         assert_eq!(numbers(&list, &window), [1]);
     }
 }

@@ -39,7 +39,7 @@ pub fn ends<S: SendStore + 'static, A: Arq + 'static>(
 }
 
 /// Datagrams in one `poll_transmit_batch`.
-const BATCH: usize = 8;
+const BATCH: usize = 32;
 
 enum State<S, A> {
     /// A server without a peer.
