@@ -1,0 +1,402 @@
+//! Two connections and a network that does to their datagrams what the input says.
+
+use super::choice::{Choice, Machine, ROOM, SEGMENT, Stores};
+use crate::arq::Arq;
+use crate::connection::{Config, Connection, Event, Hello, Mode, Reason, SendError};
+use crate::wire::Packet;
+use crate::{Duration, Instant};
+use arbitrary::{Arbitrary, Unstructured};
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+/// Both ends.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Setup {
+    client_mode: Mode,
+    server_mode: Mode,
+    /// The limits of the defaults; otherwise none.
+    limits: bool,
+    keep_alive: bool,
+    client: Choice,
+    server: Choice,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// What happens next. A datagram that was damaged is one that is lost: the link below throws it away.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    Later { us: u32 },
+    UntilDue,
+    Wake(Side),
+    Transmit(Side),
+    Drain(Side),
+    Deliver(u8),
+    DeliverAll,
+    Duplicate(u8),
+    Lose(u8),
+    LoseAll,
+    Send { side: Side, len: u8 },
+    SendSegment { side: Side, len: u8 },
+    Fill { side: Side, len: u8 },
+    Read { side: Side, room: u8 },
+    Close(Side),
+    Abort(Side, u8),
+}
+
+/// Lets happen between two connections what `bytes` describe; then the network becomes perfect, both close, and come to their
+/// end.
+///
+/// # Panics
+///
+/// What was read is not what was written, something acknowledged was not kept, `poll_timeout` was wrong, or the end does not
+/// come.
+pub fn pair(bytes: &[u8]) {
+    let mut input = Unstructured::new(bytes);
+    let Ok(setup) = Setup::arbitrary(&mut input) else { return };
+    let Some(mut pair) = Pair::new(&setup) else { return };
+    while let Ok(step) = Step::arbitrary(&mut input) {
+        pair.make(step);
+        pair.check();
+        if input.is_empty() {
+            break;
+        }
+    }
+    pair.run_to_the_end();
+    pair.judge();
+}
+
+struct Pair {
+    now: Instant,
+    limits: bool,
+    client: Party,
+    server: Party,
+    /// Datagrams on their way to a side.
+    network: VecDeque<(Side, Vec<u8>)>,
+}
+
+/// One end with its application.
+#[derive(Clone)]
+struct Party {
+    config: Config,
+    /// What a server that was not called yet will be made of.
+    storage: Option<Stores>,
+    machine: Option<Machine>,
+    /// What it writes follows from this.
+    pattern: u64,
+    written: u64,
+    read: u64,
+    bytes_in: usize,
+    bytes_out: usize,
+    aborted: bool,
+    told: Option<Reason>,
+}
+
+/// More are lost, the oldest first.
+const MOST_ON_THE_WAY: usize = 200;
+
+impl Pair {
+    fn new(setup: &Setup) -> Option<Self> {
+        let (client_mode, mut server_mode) = (setup.client_mode, setup.server_mode);
+        let base = client_mode.allows_base() && server_mode.allows_base();
+        let extended = client_mode.allows_extended() && server_mode.allows_extended();
+        if !base && !extended {
+            server_mode = Mode::Both;
+        }
+        let never = Duration::MAX;
+        let limited = Config { segment: SEGMENT, ..Config::default() };
+        let lifted = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..limited };
+        let keep_alive = if setup.keep_alive { Duration::from_secs(5) } else { never };
+        let config = |mode| Config { mode, keep_alive, ..if setup.limits { limited } else { lifted } };
+        let mut client = Party::new(config(client_mode), 0x5151, setup.client.between_peers().storage()?);
+        client.machine = Some(Connection::connect(Instant::ZERO, client.config, [3; 32], client.storage.take()?));
+        let server = Party::new(config(server_mode), 0xEAEA, setup.server.between_peers().storage()?);
+        Some(Self { now: Instant::ZERO, limits: setup.limits, client, server, network: VecDeque::new() })
+    }
+
+    fn party(&mut self, side: Side) -> &mut Party {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    fn make(&mut self, step: Step) {
+        let now = self.now;
+        match step {
+            Step::Later { us } => self.now = now + Duration::from_micros(us.into()),
+            Step::UntilDue => self.now = self.next_deadline().map_or(now, |due| due.max(now)),
+            Step::Wake(side) => self.party(side).wake(now),
+            Step::Transmit(side) => drop(self.transmit(side)),
+            Step::Drain(side) => while self.transmit(side) {},
+            Step::Deliver(which) => self.deliver(which),
+            Step::DeliverAll => {
+                for _ in 0..self.network.len() {
+                    self.deliver(0);
+                }
+            }
+            Step::Duplicate(which) => {
+                let copy = self.index(which).and_then(|index| self.network.get(index).cloned());
+                self.network.extend(copy);
+            }
+            Step::Lose(which) => drop(self.index(which).and_then(|index| self.network.remove(index))),
+            Step::LoseAll => self.network.clear(),
+            Step::Send { side, len } => self.party(side).send(len.into()),
+            Step::SendSegment { side, len } => self.party(side).send_segment(len.into()),
+            Step::Fill { side, len } => self.party(side).fill(len.into()),
+            Step::Read { side, room } => drop(self.party(side).read(room.into())),
+            Step::Close(side) => self.party(side).close(),
+            Step::Abort(side, code) => self.party(side).abort(code),
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let due = |party: &Party| party.machine.as_ref().and_then(Machine::poll_timeout);
+        [due(&self.client), due(&self.server)].into_iter().flatten().min()
+    }
+
+    fn index(&self, which: u8) -> Option<usize> {
+        usize::from(which).checked_rem(self.network.len())
+    }
+
+    fn transmit(&mut self, side: Side) -> bool {
+        let now = self.now;
+        let Some(datagram) = self.party(side).transmit(now) else { return false };
+        if self.network.len() >= MOST_ON_THE_WAY {
+            self.network.pop_front();
+        }
+        self.network.push_back((if side == Side::Client { Side::Server } else { Side::Client }, datagram));
+        true
+    }
+
+    fn deliver(&mut self, which: u8) {
+        let Some((side, datagram)) = self.index(which).and_then(|index| self.network.remove(index)) else { return };
+        let now = self.now;
+        self.party(side).receive(now, &datagram);
+    }
+
+    /// What holds at every moment.
+    fn check(&self) {
+        self.client.check_deadlines(self.now);
+        self.server.check_deadlines(self.now);
+        self.client.check_kept_by(&self.server);
+        self.server.check_kept_by(&self.client);
+        // An address that is not proven gets no more than it sent.
+        let server = self.server.machine.as_ref().filter(|machine| machine.is_extended() && !machine.is_established());
+        let proven = self.server.machine.as_ref().is_some_and(|machine| machine.storage.arq.next() != crate::Seq::ZERO);
+        assert!(server.is_none() || proven || self.server.bytes_out <= self.server.bytes_in, "amplifies");
+    }
+
+    /// Every datagram arrives at once and in order, both read everything and close.
+    fn run_to_the_end(&mut self) {
+        let mut rest = 20_000;
+        loop {
+            for side in [Side::Client, Side::Server] {
+                let now = self.now;
+                let party = self.party(side);
+                party.wake(now);
+                while party.read(ROOM) > 0 {}
+                party.close();
+                party.check_events();
+                while self.transmit(side) {}
+            }
+            if !self.network.is_empty() {
+                self.make(Step::DeliverAll);
+            } else if let Some(due) = self.next_deadline() {
+                self.now = self.now.max(due);
+            } else {
+                self.check();
+                return;
+            }
+            rest -= 1;
+            // In base mode a lost FIN is all that an abort says, and nobody answers any more: without limits one stays.
+            let stays = !self.limits && (self.client.aborted || self.server.aborted);
+            if rest == 0 {
+                assert!(stays, "no end: {:?} and {:?}", self.client.machine, self.server.machine);
+                return;
+            }
+        }
+    }
+
+    /// Everything has arrived, or there is an honest reason why not.
+    fn judge(&self) {
+        let parties = [&self.client, &self.server];
+        let aborted = parties.iter().any(|party| party.aborted);
+        for (party, other) in [(&self.client, &self.server), (&self.server, &self.client)] {
+            match party.told {
+                Some(Reason::Finished) => assert!(other.read == party.written || aborted, "finished without all"),
+                Some(Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) => assert!(self.limits),
+                Some(Reason::Aborted) => assert!(party.aborted),
+                Some(Reason::Reset { .. } | Reason::Refused { .. }) => assert!(other.aborted),
+                // Not called yet, or nobody answers any more.
+                None => assert!(party.machine.is_none() || aborted && !self.limits),
+                Some(reason) => assert!(aborted, "{reason}"),
+            }
+        }
+        let finished = parties.iter().all(|party| party.told == Some(Reason::Finished));
+        assert!(finished || aborted || self.limits, "no end");
+        assert!(!finished || aborted || self.client.read == self.server.written, "not all that the server wrote");
+        assert!(!finished || aborted || self.server.read == self.client.written, "not all that the client wrote");
+    }
+}
+
+impl Party {
+    fn new(config: Config, pattern: u64, storage: Stores) -> Self {
+        Self {
+            config,
+            storage: Some(storage),
+            machine: None,
+            pattern,
+            written: 0,
+            read: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            aborted: false,
+            told: None,
+        }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if let Some(machine) = &mut self.machine {
+            machine.handle_timeout(now);
+        }
+    }
+
+    /// What was sent was due.
+    fn transmit(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let machine = self.machine.as_mut()?;
+        let due = machine.poll_timeout().is_some_and(|due| due <= now);
+        let mut datagram = std::vec![0; ROOM];
+        let transmit = machine.poll_transmit(now, &mut datagram);
+        assert!(transmit.is_ok(), "{transmit:?}");
+        let transmit = transmit.ok()??;
+        assert!(due, "poll_timeout kept silent about what was to be sent");
+        assert!(transmit.len <= self.config.max_datagram_len());
+        datagram.truncate(transmit.len);
+        self.bytes_out += transmit.len;
+        Some(datagram)
+    }
+
+    fn receive(&mut self, now: Instant, datagram: &[u8]) {
+        self.bytes_in += datagram.len();
+        if let Some(machine) = &mut self.machine {
+            let _ = machine.handle_datagram(now, datagram);
+        } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram)
+            && self.config.accepts(&Hello::from_options(&options))
+            && let Some(storage) = self.storage.take()
+        {
+            let hello = Hello::from_options(&options);
+            self.machine = Some(Connection::accept(now, self.config, [4; 32], hello, storage));
+        }
+    }
+
+    /// The next `len` bytes that it writes.
+    fn piece(&self, len: usize) -> Vec<u8> {
+        (self.written..).map(|index| byte(self.pattern, index)).take(len).collect()
+    }
+
+    fn on_written(&mut self, count: usize) {
+        self.written += u64::try_from(count).unwrap_or(0);
+    }
+
+    fn send(&mut self, len: usize) {
+        let piece = self.piece(len);
+        let count = self.machine.as_mut().and_then(|machine| machine.send(&piece).ok());
+        self.on_written(count.unwrap_or(0));
+    }
+
+    fn send_segment(&mut self, len: usize) {
+        let piece = self.piece(len);
+        match self.machine.as_mut().map(|machine| machine.send_segment(&piece)) {
+            Some(Ok(())) => self.on_written(len),
+            Some(Err(SendError::TooLarge { limit, .. })) => assert!(limit < len),
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    fn fill(&mut self, len: usize) {
+        let piece = self.piece(len);
+        let Some(machine) = &mut self.machine else { return };
+        let Ok(slot) = machine.send_slot() else { return };
+        let count = slot.len().min(len);
+        slot.iter_mut().zip(piece).for_each(|(place, byte)| *place = byte);
+        if machine.commit(count).is_ok() {
+            self.on_written(count);
+        }
+    }
+
+    /// Reads; the peer's pattern is what is expected.
+    fn read(&mut self, room: usize) -> usize {
+        let mut buf = [0; ROOM];
+        let Some(machine) = &mut self.machine else { return 0 };
+        let len = machine.recv(buf.get_mut(..room.min(ROOM)).unwrap_or_default());
+        for &read in buf.get(..len).unwrap_or_default() {
+            assert_eq!(read, byte(self.pattern ^ PEER, self.read), "byte {} is wrong", self.read);
+            self.read += 1;
+        }
+        len
+    }
+
+    fn close(&mut self) {
+        if let Some(machine) = &mut self.machine {
+            machine.close();
+        }
+    }
+
+    fn abort(&mut self, code: u8) {
+        if let Some(machine) = self.machine.as_mut().filter(|machine| machine.ended().is_none()) {
+            machine.abort(code);
+            self.aborted = true;
+        }
+    }
+
+    fn check_events(&mut self) {
+        let Some(machine) = &mut self.machine else { return };
+        while let Some(event) = machine.poll_event() {
+            assert_eq!(self.told, None, "{event:?} after the last event");
+            if let Event::Closed(reason) = event {
+                assert_eq!(machine.ended(), Some(reason));
+                self.told = Some(reason);
+            }
+        }
+    }
+
+    /// After a timeout and a drain the next deadline lies in the future: on a copy, so that the steps stay as described.
+    fn check_deadlines(&self, now: Instant) {
+        let mut copy = self.clone();
+        copy.wake(now);
+        let mut count = 0;
+        while copy.transmit(now).is_some() {
+            count += 1;
+            assert!(count < 1_000, "sends without end");
+        }
+        let due = copy.machine.and_then(|machine| machine.poll_timeout());
+        assert!(due.is_none_or(|due| due > now), "due at {due:?} after everything was done at {now:?}");
+    }
+
+    /// What `peer` has acknowledged it has read, or keeps.
+    fn check_kept_by(&self, peer: &Self) {
+        assert!(peer.read <= self.written, "read what was not written");
+        let Some(machine) = &self.machine else { return };
+        let base = machine.storage.arq.base();
+        let next = peer.machine.as_ref().map_or(crate::Seq::ZERO, |peer| peer.storage.arq.next());
+        assert!(!next.precedes(base), "acknowledged up to {base:?}, the peer has what is before {next:?}");
+        if machine.is_all_acknowledged() && peer.read != self.written {
+            let mut copy = peer.clone();
+            while copy.read(ROOM) > 0 {}
+            assert_eq!(copy.read, self.written, "acknowledged and not kept");
+        }
+    }
+}
+
+/// What tells the patterns of the two sides apart.
+const PEER: u64 = 0x5151 ^ 0xEAEA;
+
+fn byte(pattern: u64, index: u64) -> u8 {
+    let [byte, ..] = (index ^ pattern).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    byte
+}
