@@ -264,7 +264,8 @@ impl Timers {
         self.probe = match rtt.srtt() {
             Some(srtt) if !self.probed => {
                 let delay = if in_flight == 1 { rtt.ack_delay() } else { Duration::ZERO };
-                let at = now + srtt.saturating_mul(2).saturating_add(delay);
+                // A round trip that a coarse clock cannot see would have the tail probed at once, with nothing late.
+                let at = now + srtt.saturating_mul(2).max(SHORTEST_PROBE).saturating_add(delay);
                 Some(at).filter(|&at| self.retransmission.is_none_or(|rto| at < rto))
             }
             Some(_) | None => None,
@@ -277,6 +278,9 @@ impl Timers {
         self.arm(now, in_flight, rtt);
     }
 }
+
+/// The granularity of the retransmission timer.
+const SHORTEST_PROBE: Duration = Duration::from_millis(1);
 
 /// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
 const LEAST_CREDIT: u32 = 1;
