@@ -140,7 +140,7 @@ impl End {
 impl Choice {
     fn new(rng: &mut Rng) -> Self {
         let blocks = if rng.chance(0.3) { 0 } else { 1 << rng.index(7) };
-        let most = if blocks == 0 { 4 } else { (blocks * 64).min(512) };
+        let most = if blocks == 0 { 4 } else { (blocks * 64).min(2_048) };
         let slots = (1 + rng.index(most), 1 + rng.index(most));
         Self { blocks, controller: rng.index(4), fixed_segments: 1 + rng.below(64), slots }
     }
