@@ -45,6 +45,7 @@ fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
         eprintln!("{plan:#?}");
         sim.capture();
     }
+    sim.set_timer_granularity(plan.granularity);
     let (client, server) = (NodeId(0), NodeId(1));
     sim.add(Box::new(Client::new(server.port(0), plan, Rc::clone(&ledger))));
     sim.add(Box::new(Server::new(plan, Rc::clone(&ledger))));

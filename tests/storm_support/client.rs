@@ -4,9 +4,9 @@ use super::ledger::{Ledger, Side};
 use super::plan::{End, Plan};
 use super::session::{Session, Stream};
 use crate::parties::{checksum, undamaged};
-use rdt_proto::Instant;
 use rdt_proto::connection::{Connection, Reason};
 use rdt_proto::sim::{Address, Node, NodeId, Outgoing, Rng};
+use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -72,6 +72,10 @@ impl Node for Client {
         }
         if self.back_at.take_if(|at| *at <= now).is_some() {
             self.port += u32::from(!self.end.same_port);
+            if let Some((at, _)) = self.end.restarts.first_mut() {
+                // It came back too late for that.
+                *at = (*at).max(now + Duration::from_millis(1));
+            }
             self.call(now);
         }
         if let Some((stream, _)) = &mut self.running {

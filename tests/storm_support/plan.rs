@@ -19,6 +19,8 @@ pub struct Plan {
     pub server: End,
     pub there: LinkConfig,
     pub back: LinkConfig,
+    /// How late timers are.
+    pub granularity: Duration,
 }
 
 /// One side, in all its incarnations.
@@ -74,7 +76,8 @@ impl Plan {
         }
         let dark = blackouts(&mut rng);
         let (there, back) = (link(&mut rng, &dark), link(&mut rng, &dark));
-        Self { seed, client, server, there, back }
+        let granularity = Duration::from_millis([0, 0, 1, 10][rng.index(4)]);
+        Self { seed, client, server, there, back, granularity }
     }
 
     /// No limit ends anything.
@@ -178,9 +181,10 @@ fn blackouts(rng: &mut Rng) -> Vec<(Instant, Instant)> {
 /// One direction: loss up to 40 %, and everything else that a network does to a datagram.
 fn link(rng: &mut Rng, dark: &[(Instant, Instant)]) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
+    let (delay, jitter) = if rng.chance(0.1) { (0, 0) } else { (150, 20) };
     let link = LinkConfig::ideal()
-        .with_delay(rng.up_to(Duration::from_millis(150)))
-        .with_jitter(rng.up_to(Duration::from_millis(20)))
+        .with_delay(rng.up_to(Duration::from_millis(delay)))
+        .with_jitter(rng.up_to(Duration::from_millis(jitter)))
         .with_loss(share(rng, 40))
         .with_duplication(share(rng, 20))
         .with_reordering(share(rng, 20), rng.up_to(Duration::from_millis(300)))
