@@ -3,6 +3,7 @@
 mod any_order;
 mod choice;
 mod pair;
+mod party;
 
 pub(crate) use super::dialect::OPTIONS_BYTES;
 pub use any_order::any_order;
