@@ -11,8 +11,3 @@ proptest! {
         fuzzing::any_order(&bytes);
     }
 }
-
-#[test]
-fn a_limit_of_zero_still_leaves_the_next_deadline_in_the_future() {
-    fuzzing::any_order(&[0, 0, 14, 0, 0, 140, 0, 14, 225, 0, 0, 0, 0, 140, 0, 128, 155, 155]);
-}

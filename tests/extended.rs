@@ -171,13 +171,15 @@ fn what_is_out_of_order_or_repeated_or_fills_a_gap_is_answered_at_once() {
     assert_eq!((client.machine.recv(&mut data), &data[..4]), (4, &b"abcd"[..]));
 }
 
+/// A SACK of everything before `next`, with a window of 0.
+fn closed(next: u32) -> Packet<'static> {
+    let (next, delay) = (Seq::new(next), SackDelay::new(0));
+    Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
+}
+
 #[test]
 fn a_window_of_zero_stops_the_sender_which_asks_and_backs_off_until_it_opens() {
     let mut client = Trace::established(Config::default());
-    let closed = |next: u32| {
-        let (next, delay) = (Seq::new(next), SackDelay::new(0));
-        Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
-    };
     // The right edge is at 65: go there, have all acknowledged, and nothing opened.
     client.sends(1, 32);
     client.peer_sends(closed(33));
@@ -229,6 +231,23 @@ fn keep_alive_asks_after_a_silence_and_a_peer_that_is_gone_is_noticed() {
     }
     assert_eq!(client.machine.ended(), Some(Reason::TimedOut));
     assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
+}
+
+/// The keep-alive, which was waiting already, delayed the first question to a closed window.
+#[test]
+fn a_closed_window_is_asked_after_an_rto_whenever_keep_alive_would_have_asked() {
+    let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
+    let mut client = Trace::established(config);
+    client.sends(1, 32);
+    client.peer_sends(closed(33));
+    client.sends(33, 32);
+    client.peer_sends(closed(65));
+    client.elapse(3_000);
+    assert_eq!(client.machine.send(b"more"), Ok(4));
+    client.machine.handle_timeout(client.now);
+    client.sleep(80, 400);
+    let probe = client.transmit().unwrap();
+    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
 }
 
 #[test]

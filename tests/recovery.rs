@@ -90,6 +90,20 @@ fn rfc8985_7_2_a_probe_for_a_single_packet_waits_for_the_delayed_acknowledgement
     client.expect(info(1, b"x"));
 }
 
+/// With a round trip of 0, on a loopback under a coarse clock, the probe was due at the instant of sending.
+#[test]
+fn rfc8985_7_2_a_probe_is_never_due_at_once() {
+    let mut client = Trace::client(Config::default());
+    client.learns_tag();
+    client.peer_sends_connack(HELLO);
+    client.expect(info(0, b""));
+    client.peer_sends(sack(1, 0, 1, &[]));
+    client.sends(1, 3);
+    client.sleep(1, 1);
+    client.expect(info(3, b"x"));
+    client.expect_nothing();
+}
+
 #[test]
 fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
     let mut client = Trace::established_with(Config::default(), storage(32, 1));

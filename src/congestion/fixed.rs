@@ -23,10 +23,11 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// `window` bytes in flight, not paced. A window smaller than a datagram lets one datagram out at a time.
+    /// `window` bytes in flight, not paced. A window smaller than a datagram lets one datagram out at a time; 0 counts as 1,
+    /// or nothing would ever leave.
     #[must_use]
     pub const fn new(window: u64) -> Self {
-        Self { window, rate: None }
+        Self { window: if window == 0 { 1 } else { window }, rate: None }
     }
 
     /// The same, but no more than `rate` bytes per second.
@@ -65,5 +66,10 @@ mod tests {
         fixed.on_timeout(Instant::from_millis(1));
         assert_eq!(fixed, Fixed::new(10_000));
         assert_eq!(fixed.pacing_rate(), None);
+    }
+
+    #[test]
+    fn a_window_of_nothing_still_lets_a_datagram_out() {
+        assert!(Fixed::new(0).window() > 0);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Probe {
     counter: u64,
     /// While the window is closed, or the peer has been silent for the keep-alive.
     repeat: Repeat,
+    /// It is for the closed window, not for the keep-alive.
+    persists: bool,
     /// A probe has left and nothing was heard since.
     unanswered: bool,
     echo: Option<u64>,
@@ -23,7 +25,7 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn new(secret: [u8; 16]) -> Self {
-        Self { secret, counter: 0, repeat: Repeat::default(), unanswered: false, echo: None }
+        Self { secret, counter: 0, repeat: Repeat::default(), persists: false, unanswered: false, echo: None }
     }
 
     /// The nonce of the next probe.
@@ -41,9 +43,9 @@ impl Probe {
         self.repeat.is_due()
     }
 
-    /// Whether a probe is due or waits for its answer.
-    pub(super) fn is_active(&self) -> bool {
-        self.repeat.is_due() || self.repeat.poll_timeout().is_some()
+    /// Whether the persist timer runs.
+    pub(super) const fn is_persisting(&self) -> bool {
+        self.persists
     }
 
     /// Whether a probe is due, waits for its time or for its answer.
@@ -60,8 +62,21 @@ impl Probe {
         self.repeat.sent()
     }
 
-    /// To be sent at `at`, unless something else happens.
-    pub(super) fn wait(&mut self, at: Instant) {
+    /// To be sent at `at`, unless something is heard before.
+    pub(super) fn keep_alive(&mut self, at: Instant) {
+        self.persists = false;
+        self.wait(at);
+    }
+
+    /// The window is closed: to be sent at `at`, whenever the keep-alive would have asked. One that is due already asks now.
+    pub(super) fn persist(&mut self, at: Instant) {
+        self.persists = true;
+        if !self.repeat.is_due() {
+            self.wait(at);
+        }
+    }
+
+    fn wait(&mut self, at: Instant) {
         self.repeat = Repeat::default();
         self.repeat.wait(at);
     }
@@ -75,6 +90,7 @@ impl Probe {
     /// No probe is needed.
     pub(super) fn stop(&mut self) {
         self.repeat = Repeat::default();
+        self.persists = false;
         self.unanswered = false;
     }
 

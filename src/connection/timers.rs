@@ -99,7 +99,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return ended.linger;
         }
         // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
-        if self.is_stopped() && !self.probe.is_active() {
+        if self.is_stopped() && !self.probe.is_persisting() {
             return Some(self.now);
         }
         let repeat = if self.handshake.is_established() {
@@ -118,15 +118,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return;
         }
         if self.is_stopped() {
-            if !self.probe.is_active() {
+            if !self.probe.is_persisting() {
                 let at = self.rtt.deadline(self.now, 0, Duration::MAX);
-                self.probe.wait(at);
+                self.probe.persist(at);
             }
         } else if self.has_unacknowledged() || self.close.is_outstanding() {
             self.probe.stop();
         } else if !self.probe.is_outstanding() && !self.probe.is_due() {
             match after(self.silence.heard, self.config.keep_alive) {
-                Some(at) => self.probe.wait(at.max(self.now)),
+                Some(at) => self.probe.keep_alive(at.max(self.now)),
                 None => self.probe.stop(),
             }
         }

@@ -2,9 +2,9 @@
 //! property test calls too.
 
 use super::{Listener, ListenerConfig, PeerId, PeerSlot};
-use crate::connection::{Config, Method, Peer, Storage};
+use crate::connection::fuzzing::{AnyHello, Mechanism, OPTIONS_BYTES, ROOM, Start};
 use crate::store::{RecvSlots, SendSlots};
-use crate::wire::Packet;
+use crate::wire::{Framing, Packet, Tag};
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
@@ -13,8 +13,8 @@ use std::vec::Vec;
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram { from: u8, datagram: &'a [u8] },
-    Packet { from: u8, packet: Packet<'a> },
-    Connect { from: u8 },
+    Packet { from: u8, tagged: bool, packet: Packet<'a> },
+    Connect { from: u8, hello: AnyHello },
     Timeout { later_us: u32 },
     TimeoutWhenDue,
     Transmit { room: u8 },
@@ -31,11 +31,11 @@ enum Call<'a> {
 
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Machine = Listener<u8, Send, Recv, Vec<PeerSlot<u8, Send, Recv>>>;
+type Slots = Vec<PeerSlot<u8, Send, Recv, Mechanism>>;
+type Machine = Listener<u8, Send, Recv, Slots, Mechanism>;
 
-const SEGMENT: u16 = 64;
-/// Enough for every datagram of the machine.
-const ROOM: usize = 128;
+/// All connections have the same, so that each takes what was meant for another.
+const ENTROPY: [u8; 32] = [3; 32];
 const SLOTS: usize = 4;
 const ADDRESSES: u8 = 6;
 
@@ -47,16 +47,11 @@ const ADDRESSES: u8 = 6;
 /// A promise is broken.
 pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
-    let Ok((peer, backlog)) = <(Peer, u8)>::arbitrary(&mut input) else { return };
-    let connection = match peer {
-        Peer::RdtProto => Config::base(),
-        Peer::RostovSelectiveRepeat => Config::rostov(Method::SelectiveRepeat),
-        Peer::RostovStopAndWait => Config::rostov(Method::StopAndWait),
-    };
-    let config = ListenerConfig { connection, backlog: usize::from(backlog) % (SLOTS + 1) };
+    let Ok((start, backlog)) = <(Start, u8)>::arbitrary(&mut input) else { return };
+    let config = ListenerConfig { connection: start.config(), backlog: usize::from(backlog) % (SLOTS + 1) };
     let slots = (0..SLOTS).map(|_| PeerSlot::default()).collect();
     let machine = Listener::new(Instant::ZERO, config, [1; 16], slots);
-    let mut run = Run { machine, now: Instant::ZERO, ids: Vec::new() };
+    let mut run = Run { start, machine, now: Instant::ZERO, ids: Vec::new() };
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -69,6 +64,7 @@ pub fn any_order(bytes: &[u8]) {
 
 #[derive(Clone)]
 struct Run {
+    start: Start,
     machine: Machine,
     now: Instant,
     /// Those that were accepted and not given back.
@@ -82,8 +78,10 @@ impl Run {
             Call::Datagram { from, datagram } => {
                 let _ = self.machine.handle_datagram(now, from % ADDRESSES, datagram);
             }
-            Call::Packet { from, packet } => self.receive(from, packet),
-            Call::Connect { from } => self.receive(from, Packet::Connect(crate::wire::Options::NONE)),
+            Call::Packet { from, tagged, packet } => self.receive(from, tagged, packet),
+            Call::Connect { from, hello } => {
+                self.receive(from, false, Packet::Connect(hello.say(&mut [0; OPTIONS_BYTES])));
+            }
             Call::Timeout { later_us } => self.pass(now + Duration::from_micros(later_us.into())),
             Call::TimeoutWhenDue => self.pass(self.machine.poll_timeout().unwrap_or(now)),
             Call::Transmit { room } => drop(self.transmit(usize::from(room).min(ROOM))),
@@ -117,7 +115,7 @@ impl Run {
         self.ids.get(usize::from(which).checked_rem(self.ids.len())?).copied()
     }
 
-    fn with(&mut self, which: u8, call: impl FnOnce(&mut super::Connection<Send, Recv>)) {
+    fn with(&mut self, which: u8, call: impl FnOnce(&mut super::Connection<Send, Recv, Mechanism>)) {
         let Some(id) = self.id(which) else { return };
         assert!(self.machine.peer(id).is_some(), "{id:?} was not given back");
         if let Some(peer) = self.machine.peer_mut(id) {
@@ -125,9 +123,11 @@ impl Run {
         }
     }
 
-    fn receive(&mut self, from: u8, packet: Packet<'_>) {
+    fn receive(&mut self, from: u8, tagged: bool, packet: Packet<'_>) {
         let mut datagram = [0; 2_048];
-        if let Ok(len) = packet.encode(&self.machine.config.connection.framing, &mut datagram) {
+        let tag = ENTROPY.get(8..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        let framing = if tagged { Framing::tagged(Tag::new(tag)) } else { self.machine.config.connection.framing };
+        if let Ok(len) = packet.encode(&framing, &mut datagram) {
             let _ = self.machine.handle_datagram(self.now, from % ADDRESSES, datagram.get(..len).unwrap_or_default());
         }
     }
@@ -139,9 +139,8 @@ impl Run {
 
     fn accept(&mut self) -> bool {
         let waits = self.machine.incoming();
-        let memory = || std::vec![0; 256];
-        let (Ok(send), Ok(recv)) = (Send::new(memory(), SEGMENT), Recv::new(memory(), SEGMENT)) else { return false };
-        let id = self.machine.accept(self.now, [3; 32], || Storage::stop_and_wait(send, recv));
+        let Some(storage) = self.start.storage() else { return false };
+        let id = self.machine.accept(self.now, ENTROPY, || storage);
         assert_eq!(id.and_then(|id| self.machine.address(id)), waits);
         self.ids.extend(id);
         id.is_some()
@@ -164,7 +163,7 @@ impl Run {
         let mut count = 0;
         while self.transmit(ROOM) {
             count += 1;
-            assert!(count < 400, "sends without end");
+            assert!(count < 4_000, "sends without end");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Parties of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is done.
-#![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file includes it, and uses its part")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

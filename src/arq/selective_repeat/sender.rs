@@ -332,7 +332,8 @@ impl Timers {
         self.probe = match rtt.srtt() {
             Some(srtt) if !self.probed => {
                 let delay = if in_flight == 1 { rtt.ack_delay() } else { Duration::ZERO };
-                let at = now + srtt + srtt + delay;
+                // A round trip that a coarse clock cannot see would have the tail probed at once, with nothing late.
+                let at = now + srtt.saturating_mul(2).max(SHORTEST_PROBE).saturating_add(delay);
                 (at < retransmission).then_some(at)
             }
             Some(_) | None => None,
@@ -350,6 +351,9 @@ impl Timers {
         self.arm(now, in_flight, rtt);
     }
 }
+
+/// The granularity of the retransmission timer.
+const SHORTEST_PROBE: Duration = Duration::from_millis(1);
 
 /// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
 const LEAST_CREDIT: u32 = 1;

@@ -1,0 +1,310 @@
+//! Any calls in any order on one connection.
+
+use super::OPTIONS_BYTES;
+use super::choice::{AnyHello, Machine, ROOM, Start};
+use crate::arq::Arq;
+use crate::connection::{Event, Handled, Role, SendError, Stats};
+use crate::wire::{Framing, Packet, Sack, SackDelay, Tag};
+use crate::{Duration, Instant, Seq};
+use arbitrary::{Arbitrary, Unstructured};
+use std::vec::Vec;
+
+/// One call.
+#[derive(Arbitrary, Debug)]
+enum Call<'a> {
+    Datagram { later_us: u32, datagram: &'a [u8] },
+    Arrive { later_us: u32, under: Under, arrival: Arrival<'a> },
+    Timeout { later_us: u32 },
+    TimeoutWhenDue,
+    Leap { hours: u16 },
+    Earlier { by_us: u16 },
+    Transmit { later_us: u16, room: u8 },
+    Drain,
+    Event,
+    Send(&'a [u8]),
+    SendSegment(&'a [u8]),
+    Slot,
+    Commit(u16),
+    Recv(u8),
+    Consume(u16),
+    Close,
+    Abort(u8),
+    TakeStats,
+}
+
+/// How a packet is framed.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Under {
+    /// As this connection expects most packets: under its tag if it has one.
+    Ours,
+    Profile,
+    Stranger(Tag),
+}
+
+/// A packet that comes, most of them near to what makes sense: numbers count from where the connection stands.
+#[derive(Arbitrary, Debug)]
+enum Arrival<'a> {
+    Any(Packet<'a>),
+    Connect(AnyHello),
+    ConnAck(AnyHello),
+    Info {
+        ahead: i8,
+        body: &'a [u8],
+    },
+    Ack {
+        ahead: i8,
+    },
+    Sack {
+        next: i8,
+        window: u8,
+        latest: i8,
+        delay: SackDelay,
+        base: i8,
+        bitmap: &'a [u8],
+    },
+    /// The nonce of the probe that was sent so many ago.
+    Echo {
+        ago: u8,
+    },
+}
+
+/// Makes the calls that `bytes` describe on a connection, and checks after each what a connection promises.
+///
+/// # Panics
+///
+/// A promise is broken.
+pub fn any_order(bytes: &[u8]) {
+    let mut input = Unstructured::new(bytes);
+    let Ok(start) = Start::arbitrary(&mut input) else { return };
+    let Some(machine) = start.machine() else { return };
+    let mut run = Run { machine, now: Instant::ZERO, closed: false, nonces: Vec::new(), buf: [0; ROOM] };
+    while let Ok(call) = Call::arbitrary(&mut input) {
+        run.make(&call);
+        run.check();
+        if input.is_empty() {
+            break;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Run {
+    machine: Machine,
+    now: Instant,
+    closed: bool,
+    /// Those of the probes that were sent.
+    nonces: Vec<u64>,
+    buf: [u8; ROOM],
+}
+
+impl Run {
+    fn make(&mut self, call: &Call<'_>) {
+        match *call {
+            Call::Datagram { later_us, datagram } => {
+                self.pass(later_us);
+                self.receive(datagram);
+            }
+            Call::Arrive { later_us, under, ref arrival } => {
+                self.pass(later_us);
+                self.arrive(under, arrival);
+            }
+            Call::Timeout { later_us } => {
+                self.pass(later_us);
+                self.machine.handle_timeout(self.now);
+            }
+            Call::TimeoutWhenDue => {
+                if let Some(due) = self.machine.poll_timeout() {
+                    self.now = self.now.max(due);
+                    self.machine.handle_timeout(self.now);
+                }
+            }
+            Call::Leap { hours } => {
+                self.now = self.now + Duration::from_secs(3_600 * u64::from(hours));
+                self.machine.handle_timeout(self.now);
+            }
+            Call::Earlier { by_us } => self.machine.handle_timeout(self.now - Duration::from_micros(by_us.into())),
+            Call::Transmit { later_us, room } => {
+                self.pass(later_us.into());
+                self.transmit(usize::from(room).min(ROOM));
+            }
+            Call::Drain => self.drain(),
+            Call::Event => self.event(),
+            Call::TakeStats => {
+                self.machine.take_stats();
+                assert_eq!(*self.machine.stats(), Stats::default());
+            }
+            Call::Send(_)
+            | Call::SendSegment(_)
+            | Call::Slot
+            | Call::Commit(_)
+            | Call::Recv(_)
+            | Call::Consume(_)
+            | Call::Close
+            | Call::Abort(_) => self.apply(call),
+        }
+    }
+
+    /// What an application calls.
+    fn apply(&mut self, call: &Call<'_>) {
+        let machine = &mut self.machine;
+        match *call {
+            Call::Send(data) => assert!(machine.send(data).is_ok_and(|count| count <= data.len()) || self.may_refuse()),
+            Call::SendSegment(data) => {
+                let result = machine.send_segment(data);
+                let refused = matches!(result, Err(SendError::TooLarge { limit, .. }) if limit < data.len());
+                assert!(result.is_ok() || refused || result == Err(SendError::Full) || self.may_refuse(), "{result:?}");
+            }
+            Call::Slot => machine.send_slot().map_or((), |slot| slot.fill(0x55)),
+            Call::Commit(count) => {
+                let result = machine.commit(count.into());
+                assert!(result.is_ok() || result == Err(SendError::NotLent) || self.may_refuse(), "{result:?}");
+            }
+            Call::Recv(room) => {
+                let room = usize::from(room).min(ROOM);
+                assert!(machine.recv(self.buf.get_mut(..room).unwrap_or_default()) <= room);
+            }
+            Call::Consume(count) => machine.consume(count.into()),
+            Call::Close => machine.close(),
+            Call::Abort(code) => machine.abort(code),
+            Call::Datagram { .. }
+            | Call::Arrive { .. }
+            | Call::Timeout { .. }
+            | Call::TimeoutWhenDue
+            | Call::Leap { .. }
+            | Call::Earlier { .. }
+            | Call::Transmit { .. }
+            | Call::Drain
+            | Call::Event
+            | Call::TakeStats => {}
+        }
+    }
+
+    fn pass(&mut self, later_us: u32) {
+        self.now = self.now + Duration::from_micros(later_us.into());
+    }
+
+    /// Writing is refused only after the application closed, or the connection ended.
+    fn may_refuse(&mut self) -> bool {
+        self.machine.send_slot().is_err()
+    }
+
+    /// A datagram is ignored and counted, or neither.
+    fn receive(&mut self, datagram: &[u8]) {
+        let ignored = self.machine.stats().ignored.total();
+        let handled = self.machine.handle_datagram(self.now, datagram);
+        let counted = self.machine.stats().ignored.total() - ignored;
+        assert_eq!(counted, u64::from(handled != Handled::Accepted), "{handled:?}");
+    }
+
+    fn arrive(&mut self, under: Under, arrival: &Arrival<'_>) {
+        let profile = self.machine.config.framing;
+        let framing = match under {
+            Under::Ours => self.machine.dialect.tag().map_or(profile, Framing::tagged),
+            Under::Profile => profile,
+            Under::Stranger(tag) => Framing::tagged(tag),
+        };
+        let (base, next) = (self.machine.storage.arq.base(), self.machine.storage.arq.next());
+        let near = |from: Seq, ahead: i8| Seq::new(from.value().wrapping_add_signed(ahead.into()));
+        let mut options = [0; OPTIONS_BYTES];
+        let (framing, packet) = match *arrival {
+            Arrival::Any(packet) => (framing, packet),
+            // CONNECT knows no tag yet.
+            Arrival::Connect(hello) => (profile, Packet::Connect(hello.say(&mut options))),
+            Arrival::ConnAck(hello) => (framing, Packet::ConnAck(hello.say(&mut options))),
+            Arrival::Info { ahead, body } => (framing, Packet::Info { number: near(next, ahead), body }),
+            Arrival::Ack { ahead } => (framing, Packet::Ack { number: near(base, ahead) }),
+            Arrival::Sack { next, window, latest, delay, base: first, bitmap } => {
+                let (next, latest, base) = (near(base, next), near(base, latest), near(base, first));
+                let bitmap = bitmap.get(..bitmap.len().min(12)).unwrap_or_default();
+                (framing, Packet::Sack(Sack { next, window: window.into(), latest, delay, base, bitmap }))
+            }
+            Arrival::Echo { ago } => {
+                (framing, Packet::Echo { nonce: self.nonces.iter().rev().nth(ago.into()).copied().unwrap_or(0) })
+            }
+        };
+        let mut datagram = [0; 2_048];
+        if let Ok(len) = packet.encode(&framing, &mut datagram) {
+            self.receive(datagram.get(..len).unwrap_or_default());
+        }
+    }
+
+    /// What was sent was due, is a packet in the framing that was agreed, and no longer than promised; and a buffer that is
+    /// too small changes nothing.
+    fn transmit(&mut self, room: usize) -> bool {
+        let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
+        let (framing, longest) = (self.machine.dialect.outgoing(), self.machine.config.max_datagram_len());
+        let buf = self.buf.get_mut(..room).unwrap_or_default();
+        match self.machine.poll_transmit(self.now, buf) {
+            Ok(None) => false,
+            Ok(Some(transmit)) => {
+                assert!(due, "poll_timeout kept silent about what was to be sent");
+                assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
+                assert_eq!(transmit.segment_size, transmit.len);
+                let datagram = self.buf.get(..transmit.len).unwrap_or_default();
+                match framing.decode(datagram) {
+                    Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+                    packet => assert!(packet.is_ok(), "sent what is no packet: {packet:?}"),
+                }
+                true
+            }
+            Err(error) => {
+                assert!(error.needed > room && error.needed <= ROOM && error.needed <= longest);
+                assert!(
+                    self.machine.poll_timeout().is_some_and(|due| due <= self.now),
+                    "what was not sent is still due"
+                );
+                true
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut count = 0;
+        while self.transmit(ROOM) {
+            count += 1;
+            assert!(count < 1_000, "sends without end");
+        }
+    }
+
+    fn event(&mut self) {
+        let Some(event) = self.machine.poll_event() else { return };
+        assert!(!self.closed, "{event:?} after the last event");
+        if let Event::Closed(reason) = event {
+            assert_eq!(self.machine.ended(), Some(reason));
+            self.closed = true;
+        }
+    }
+
+    /// After a timeout and a drain the next deadline lies in the future, and each event comes once: on a copy, so that the
+    /// calls stay as described.
+    fn check(&self) {
+        let mut copy = self.clone();
+        copy.machine.handle_timeout(copy.now);
+        copy.drain();
+        let due = copy.machine.poll_timeout();
+        assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} after everything was done at {:?}", copy.now);
+        assert!(due.is_some() || copy.may_sleep(), "sleeps for ever: {:?}", copy.machine);
+        for _ in 0..5 {
+            copy.event();
+        }
+        assert_eq!(copy.machine.poll_event(), None, "there are five kinds of events");
+        assert_eq!(copy.closed, copy.machine.ended().is_some(), "the end is told once");
+    }
+
+    /// Without a deadline nothing waits for an answer: limits that end a silence are the only other deadlines there are, and
+    /// in extended mode the asking whether the peer is there.
+    fn may_sleep(&self) -> bool {
+        let machine = &self.machine;
+        let (config, extended) = (machine.config, machine.is_extended());
+        if machine.ended().is_some() {
+            return machine.is_drained();
+        }
+        if !machine.is_established() {
+            // Only the client repeats itself: a server sends no more than it received.
+            let lifted = config.handshake_limit == Duration::MAX && config.idle_limit == Duration::MAX;
+            return lifted && extended && machine.role() == Role::Server;
+        }
+        let lifted = if extended { config.keep_alive } else { config.quiet_limit } == Duration::MAX;
+        lifted && machine.is_all_acknowledged() && !machine.close.is_outstanding()
+    }
+}

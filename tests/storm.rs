@@ -1,0 +1,85 @@
+//! Everything at once, from a seed: any network, mode, mechanism, controller, window and size, blackouts, and ends that
+//! restart.
+//!
+//! A few hundred seeds by default. `STORM_SEEDS=1-10000 cargo test --release --test storm` runs them all, `STORM_SEEDS=17`
+//! one alone, with the last datagrams before a failure.
+#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+
+mod parties;
+mod storm_support;
+
+use rdt_proto::Duration;
+use rdt_proto::connection::Reason;
+use rdt_proto::sim::{Node, NodeId, Simulation};
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use storm_support::{Client, Ledger, Plan, Server, Side};
+
+const SEEDS: &str = "STORM_SEEDS";
+
+fn seeds() -> RangeInclusive<u64> {
+    let Ok(range) = std::env::var(SEEDS) else { return 1..=300 };
+    let number = |text: &str| text.parse().expect("one number, or two as in 1-10000");
+    let (first, last) = range.split_once('-').unwrap_or((&range, &range));
+    number(first)..=number(last)
+}
+
+/// Says how to repeat a run that panics.
+struct Repeat(&'static str, u64);
+
+impl Drop for Repeat {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("repeat with {SEEDS}={} cargo test --test storm {}", self.1, self.0);
+        }
+    }
+}
+
+/// Runs to the end, and gives what everybody wrote and read.
+fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
+    let _repeat = Repeat(test, seed);
+    let ledger = Rc::new(RefCell::new(Ledger::default()));
+    let mut sim = Simulation::<Box<dyn Node>>::new(seed);
+    if seeds().count() == 1 {
+        eprintln!("{plan:#?}");
+        sim.capture();
+    }
+    sim.set_timer_granularity(plan.granularity);
+    let (client, server) = (NodeId(0), NodeId(1));
+    sim.add(Box::new(Client::new(server.port(0), plan, Rc::clone(&ledger))));
+    sim.add(Box::new(Server::new(plan, Rc::clone(&ledger))));
+    sim.connect_with(client, server, plan.there.clone(), plan.back.clone());
+    sim.run_until_done(Duration::from_secs(100_000));
+    drop(sim);
+    let ledger = ledger.take();
+    ledger.judge();
+    ledger
+}
+
+/// Everything arrives, and both sides know it.
+#[test]
+fn with_limits_lifted_everything_arrives() {
+    for seed in seeds() {
+        let ledger = run("with_limits_lifted_everything_arrives", seed, &Plan::new(seed).lifted());
+        let _repeat = Repeat("with_limits_lifted_everything_arrives", seed);
+        for side in [Side::Client, Side::Server] {
+            let ends: Vec<_> = ledger.of(side).map(|entry| entry.end).collect();
+            assert_eq!(ends, [Some(Reason::Finished)], "{side:?}");
+        }
+    }
+}
+
+/// With the limits of the defaults, and ends that are dropped and come back without memory: what arrives is an exact prefix of
+/// what one incarnation wrote, and each end has one of the reasons that the ledger allows.
+#[test]
+fn with_restarts_a_prefix_arrives_for_an_honest_reason() {
+    let (mut finished, mut total) = (0, 0);
+    for seed in seeds() {
+        let ledger = run("with_restarts_a_prefix_arrives_for_an_honest_reason", seed, &Plan::new(seed).restarts());
+        finished += u64::from(ledger.of(Side::Client).any(|entry| entry.end == Some(Reason::Finished)));
+        total += 1;
+    }
+    // Many are dropped for good, or give up calling: asked for is only that some come through.
+    assert!(finished * 4 > total || total < 50, "only {finished} of {total} finished");
+}

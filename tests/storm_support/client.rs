@@ -1,0 +1,121 @@
+//! The client: one connection at a time, which may be dropped and made anew.
+
+use super::ledger::{Ledger, Side};
+use super::plan::{End, Plan};
+use super::session::{Session, Stream};
+use crate::parties::{checksum, undamaged};
+use rdt_proto::connection::{Connection, Reason};
+use rdt_proto::sim::{Address, Node, NodeId, Outgoing, Rng};
+use rdt_proto::{Duration, Instant};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// So often it calls again when nobody answers: the server may still hold its earlier incarnation.
+const CALLS: u32 = 12;
+
+pub struct Client {
+    server: Address,
+    end: End,
+    rng: Rng,
+    ledger: Rc<RefCell<Ledger>>,
+    running: Option<(Stream, Session)>,
+    /// When it comes back.
+    back_at: Option<Instant>,
+    calls: u32,
+    port: u32,
+}
+
+impl Client {
+    pub fn new(server: Address, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+        let rng = Rng::new(plan.seed ^ 0xC11E);
+        let end = plan.client.clone();
+        let mut client = Self { server, end, rng, ledger, running: None, back_at: None, calls: 0, port: 0 };
+        client.call(Instant::ZERO);
+        client
+    }
+
+    fn call(&mut self, now: Instant) {
+        let mut entropy = [0; 32];
+        self.rng.fill(&mut entropy);
+        let stream = Connection::connect(now, self.end.config, entropy, self.end.storage());
+        let id = self.ledger.borrow_mut().next_id(Side::Client);
+        self.running = Some((stream, Session::new(id, self.end.size)));
+        self.calls += 1;
+    }
+
+    fn drop_running(&mut self) {
+        if let Some((_, session)) = self.running.take() {
+            self.ledger.borrow_mut().note(Side::Client, session);
+        }
+    }
+
+    /// The next time that it is dropped.
+    fn restart_at(&self) -> Option<Instant> {
+        self.running.as_ref().and(self.end.restarts.first()).map(|&(at, _)| at)
+    }
+}
+
+impl Node for Client {
+    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, frame: &[u8]) {
+        if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port)
+            && let Some(datagram) = undamaged(frame)
+        {
+            let _ = stream.handle_datagram(now, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.restart_at().is_some_and(|at| at <= now) {
+            let (_, away) = self.end.restarts.remove(0);
+            self.drop_running();
+            self.back_at = Some(now + away);
+        }
+        if self.back_at.take_if(|at| *at <= now).is_some() {
+            self.port += u32::from(!self.end.same_port);
+            if let Some((at, _)) = self.end.restarts.first_mut() {
+                // It came back too late for that.
+                *at = (*at).max(now + Duration::from_millis(1));
+            }
+            self.call(now);
+        }
+        if let Some((stream, _)) = &mut self.running {
+            stream.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        let transmit = self.running.as_mut()?.0.poll_transmit(now, buf).unwrap()?;
+        assert!(transmit.len <= self.end.config.max_datagram_len());
+        let sum = checksum(&buf[..transmit.len]);
+        buf[transmit.len..][..sum.len()].copy_from_slice(&sum);
+        Some(Outgoing::new(self.server, transmit.len + sum.len()).with_source(NodeId(0).port(self.port)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let stream = self.running.as_ref().and_then(|(stream, _)| stream.poll_timeout());
+        [stream, self.restart_at(), self.back_at].into_iter().flatten().min()
+    }
+
+    fn poll_app(&mut self, now: Instant) -> bool {
+        let Some((stream, session)) = &mut self.running else { return false };
+        while let Some(event) = stream.poll_event() {
+            session.on_event(event);
+        }
+        if session.turn(stream, &mut self.rng) {
+            return true;
+        }
+        if !stream.is_drained() {
+            return false;
+        }
+        let again = session.end == Some(Reason::HandshakeTimedOut) && self.calls < CALLS;
+        self.drop_running();
+        if again {
+            self.call(now);
+        }
+        true
+    }
+
+    fn is_done(&self) -> bool {
+        self.running.is_none() && self.back_at.is_none()
+    }
+}

@@ -1,0 +1,99 @@
+//! What everybody wrote, read and was told, and whether that is honest.
+
+use super::session::Session;
+use rdt_proto::connection::Reason;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+/// All incarnations of both sides.
+#[derive(Default)]
+pub struct Ledger {
+    names: u64,
+    entries: Vec<(Side, Session)>,
+}
+
+impl Ledger {
+    /// A name that no other incarnation has.
+    pub fn next_id(&mut self, side: Side) -> u64 {
+        self.names += 1;
+        u64::from(side == Side::Server) << 63 | self.names << 32 | 0xA5A5_A5A5
+    }
+
+    /// It has ended, or was dropped, which is the end that nobody was told.
+    pub fn note(&mut self, side: Side, session: Session) {
+        self.entries.push((side, session));
+    }
+
+    pub fn of(&self, side: Side) -> impl Iterator<Item = &Session> {
+        self.entries.iter().filter(move |(of, _)| *of == side).map(|(_, session)| session)
+    }
+
+    /// Whether everything is as it should be.
+    pub fn judge(&self) {
+        for (side, other) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
+            for session in self.of(side) {
+                let peer = self.writer(session, other);
+                assert!(is_allowed(session), "{side:?} of {:x}: {:?}", session.id, session.end);
+                if session.end == Some(Reason::Finished) {
+                    self.judge_finished(session, peer, other);
+                }
+            }
+        }
+    }
+
+    /// Who wrote what `session` read: one incarnation, and nobody else has read anything of it.
+    fn writer(&self, session: &Session, other: Side) -> Option<&Session> {
+        if session.received.is_empty() {
+            return None;
+        }
+        let peer = self.of(other).find(|peer| peer.written().starts_with(&session.received));
+        assert!(peer.is_some(), "{:x} read {} bytes that nobody wrote so", session.id, session.received.len());
+        let first = session.received.first_chunk::<8>();
+        let readers =
+            self.entries.iter().filter(|(_, reader)| first.is_some() && reader.received.first_chunk() == first);
+        assert!(readers.count() <= 1, "{first:x?} was read by two");
+        peer
+    }
+
+    /// Everything that was written has arrived, both ways.
+    fn judge_finished(&self, session: &Session, peer: Option<&Session>, other: Side) {
+        assert_eq!(session.sent, session.data.len(), "{:x} finished before it had written everything", session.id);
+        let readers = self.of(other).filter(|reader| reader.received == session.data).count();
+        // Bytes too few to tell whose they are may have come from another one.
+        let unclear = |bytes: &[u8]| bytes.len() < 8;
+        assert!(readers == 1 || unclear(&session.data), "{readers} read all that {:x} wrote", session.id);
+        match peer {
+            Some(peer) => assert!(
+                peer.data == session.received || unclear(&session.received),
+                "{:x} finished without all of {:x}",
+                session.id,
+                peer.id
+            ),
+            None => assert!(
+                self.of(other).any(|peer| peer.data.is_empty()),
+                "{:x} finished and has read nothing of what was written",
+                session.id
+            ),
+        }
+    }
+}
+
+/// | what ended it | told |
+/// |---|---|
+/// | both closed, or the last FIN alone has no answer | `Finished` |
+/// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
+/// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
+/// | the same while nothing waits, in base mode | `Quiet` |
+/// | it was dropped itself | nothing |
+fn is_allowed(session: &Session) -> bool {
+    match session.end {
+        Some(Reason::Finished | Reason::TimedOut) | None => true,
+        Some(Reason::HandshakeTimedOut) => session.received.is_empty(),
+        Some(Reason::Quiet) => !session.extended,
+        Some(_) => false,
+    }
+}

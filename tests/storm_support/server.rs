@@ -1,0 +1,130 @@
+//! The server: a listener that accepts everybody, and may be dropped and made anew without memory.
+
+use super::ledger::{Ledger, Side};
+use super::plan::{End, Mechanism, Plan, Recv, Send};
+use super::session::Session;
+use crate::parties::{checksum, undamaged};
+use rdt_proto::Instant;
+use rdt_proto::connection::Event;
+use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot};
+use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+type Slots = Vec<PeerSlot<Address, Send, Recv, Mechanism>>;
+type Door = Listener<Address, Send, Recv, Slots, Mechanism>;
+
+pub struct Server {
+    end: End,
+    rng: Rng,
+    ledger: Rc<RefCell<Ledger>>,
+    /// `None` while it is away.
+    listener: Option<Door>,
+    sessions: Vec<(PeerId, Session)>,
+    back_at: Option<Instant>,
+}
+
+impl Server {
+    pub fn new(plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+        let rng = Rng::new(plan.seed ^ 0x5E27);
+        let end = plan.server.clone();
+        let mut server = Self { end, rng, ledger, listener: None, sessions: Vec::new(), back_at: None };
+        server.open(Instant::ZERO);
+        server
+    }
+
+    fn open(&mut self, now: Instant) {
+        let mut key = [0; 16];
+        self.rng.fill(&mut key);
+        let config = ListenerConfig { connection: self.end.config, ..ListenerConfig::default() };
+        self.listener = Some(Listener::new(now, config, key, (0..8).map(|_| PeerSlot::default()).collect()));
+    }
+
+    fn accept(&mut self, now: Instant) {
+        let Some(listener) = &mut self.listener else { return };
+        while listener.incoming().is_some() {
+            let mut entropy = [0; 32];
+            self.rng.fill(&mut entropy);
+            let id = listener.accept(now, entropy, || self.end.storage()).unwrap();
+            let name = self.ledger.borrow_mut().next_id(Side::Server);
+            self.sessions.push((id, Session::new(name, self.end.size)));
+        }
+    }
+
+    fn note(&mut self, session: Session) {
+        self.ledger.borrow_mut().note(Side::Server, session);
+    }
+
+    /// The next time that it is dropped, unless nobody would notice.
+    fn restart_at(&self) -> Option<Instant> {
+        self.listener.as_ref().filter(|_| !self.sessions.is_empty())?;
+        self.end.restarts.first().map(|&(at, _)| at)
+    }
+}
+
+impl Node for Server {
+    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, frame: &[u8]) {
+        if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
+            let _ = listener.handle_datagram(now, from, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.restart_at().is_some_and(|at| at <= now) {
+            let (_, away) = self.end.restarts.remove(0);
+            self.listener = None;
+            for (_, session) in std::mem::take(&mut self.sessions) {
+                self.note(session);
+            }
+            self.back_at = Some(now + away);
+        }
+        if self.back_at.take_if(|at| *at <= now).is_some() {
+            self.open(now);
+        }
+        if let Some(listener) = &mut self.listener {
+            listener.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        let (to, transmit) = self.listener.as_mut()?.poll_transmit(now, buf).unwrap()?;
+        assert!(transmit.len <= self.end.config.max_datagram_len());
+        let sum = checksum(&buf[..transmit.len]);
+        buf[transmit.len..][..sum.len()].copy_from_slice(&sum);
+        Some(Outgoing::new(to, transmit.len + sum.len()))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let listener = self.listener.as_ref().and_then(Listener::poll_timeout);
+        [listener, self.restart_at(), self.back_at].into_iter().flatten().min()
+    }
+
+    fn poll_app(&mut self, now: Instant) -> bool {
+        self.accept(now);
+        let Some(listener) = &mut self.listener else { return false };
+        let mut ended = Vec::new();
+        while let Some((id, event)) = listener.poll_event() {
+            let (_, session) = self.sessions.iter_mut().find(|(of, _)| *of == id).unwrap();
+            session.on_event(event);
+            if let Event::Closed(_) = event {
+                ended.push(id);
+            }
+        }
+        let mut acted = false;
+        for (id, session) in &mut self.sessions {
+            acted |= session.turn(listener.peer_mut(*id).unwrap(), &mut self.rng);
+        }
+        for id in ended {
+            listener.release(now, id);
+            let index = self.sessions.iter().position(|(of, _)| *of == id).unwrap();
+            let (_, session) = self.sessions.swap_remove(index);
+            self.ledger.borrow_mut().note(Side::Server, session);
+            acted = true;
+        }
+        acted
+    }
+
+    fn is_done(&self) -> bool {
+        self.sessions.is_empty()
+    }
+}

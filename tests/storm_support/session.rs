@@ -1,0 +1,65 @@
+//! The application on one connection: writes all that it has, closes, and keeps what it reads.
+
+use super::plan::{Mechanism, Recv, Send};
+use rdt_proto::connection::{Connection, Event, Reason};
+use rdt_proto::sim::Rng;
+
+pub type Stream = Connection<Send, Recv, Mechanism>;
+
+/// One incarnation.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub id: u64,
+    /// What it has to write: begins with the name, and follows from it.
+    pub data: Vec<u8>,
+    /// How much of it the connection has taken.
+    pub sent: usize,
+    pub received: Vec<u8>,
+    pub extended: bool,
+    /// The reason that it was told.
+    pub end: Option<Reason>,
+}
+
+impl Session {
+    pub fn new(id: u64, size: usize) -> Self {
+        let words = (0..size.div_ceil(8) as u64).map(|index| id ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut data: Vec<u8> = words.flat_map(u64::to_be_bytes).collect();
+        data.truncate(size);
+        Self { id, data, sent: 0, received: Vec::new(), extended: false, end: None }
+    }
+
+    /// What the connection has taken.
+    pub fn written(&self) -> &[u8] {
+        &self.data[..self.sent]
+    }
+
+    pub fn on_event(&mut self, event: Event) {
+        assert_eq!(self.end, None, "{event:?} after the last event");
+        if let Event::Closed(reason) = event {
+            self.end = Some(reason);
+        }
+    }
+
+    /// Reads and writes what can be. Returns whether anything was done.
+    pub fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+        self.extended |= stream.is_extended();
+        let before = (self.received.len(), self.sent);
+        while !stream.recv_chunk().is_empty() {
+            let mut buf = vec![0; 1 + rng.index(5_000)];
+            let len = stream.recv(&mut buf);
+            self.received.extend_from_slice(&buf[..len]);
+        }
+        while stream.ended().is_none() && self.sent < self.data.len() {
+            let end = self.data.len().min(self.sent + 1 + rng.index(5_000));
+            let count = stream.send(&self.data[self.sent..end]).unwrap();
+            self.sent += count;
+            if count == 0 {
+                break;
+            }
+        }
+        if self.sent == self.data.len() {
+            stream.close();
+        }
+        before != (self.received.len(), self.sent)
+    }
+}
