@@ -29,6 +29,10 @@ const INITIAL_SEGMENTS: u64 = 32;
 const MINIMUM_SEGMENTS: u64 = 4;
 /// Startup: times the acknowledged bytes that the window grows by at most.
 const JUMP: u64 = 256;
+/// How long end systems hold things back that wake each millisecond and then do a batch at once, on both sides. On a path
+/// without a delay of its own one product would stand still between two of their turns (BBR, draft-cardwell-iccrg-bbr:
+/// `BBRQuantizationBudget`).
+const BATCHING: Duration = Duration::from_millis(2);
 /// The shortest round trip that can be computed with.
 const MICROSECOND: Duration = Duration::from_micros(1);
 /// Segments in a train from which the rate of the bottleneck can be read.
@@ -335,7 +339,7 @@ impl BandwidthDelay {
             }
         };
         self.rate = Some(mul_div(capacity, pace, UNIT).max(least));
-        let product = volume(capacity, self.min_rtt);
+        let product = volume(capacity, self.min_rtt.saturating_add(BATCHING));
         let window = mul_div(product, most, UNIT).saturating_add(self.segment * 2);
         self.window = window.min(self.ceiling).max(self.segment * MINIMUM_SEGMENTS);
     }
