@@ -2,7 +2,8 @@
 
 mod tagged;
 
-use rdt_proto::connection::{Config, Event, Handled, Hello, Ignored, Mode, Reason};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason};
+use rdt_proto::store::RecvSlots;
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
 use tagged::*;
@@ -333,4 +334,19 @@ fn a_repeated_connect_measures_nothing() {
     client.expect(info(0, b""));
     client.sleep(1_005, 1_068);
     client.expect(info(0, b""));
+}
+
+#[test]
+fn a_receive_store_that_extended_mode_cannot_name_ends_the_connection_before_it_begins() {
+    let now = Instant::from_millis(1_000);
+    let small = || Stores { recv: RecvSlots::with_slots(4, 63).unwrap(), ..storage(4, 4) };
+    let client = Connection::connect(now, Config::default(), [7; 32], small());
+    let server = Connection::accept(now, Config::default(), [8; 32], HELLO, small());
+    for mut end in [client, server] {
+        assert_eq!(end.poll_event(), Some(Event::Closed(Reason::StoreTooSmall)));
+        assert_eq!(end.poll_transmit(now, &mut [0; 2_048]), Ok(None));
+        assert!(end.is_drained());
+    }
+    let mut base = Connection::connect(now, Config::base(), [7; 32], small());
+    assert!(base.poll_transmit(now, &mut [0; 2_048]).unwrap().is_some(), "base mode names nothing");
 }

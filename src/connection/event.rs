@@ -58,6 +58,10 @@ pub enum Reason {
     /// [`Config::segment`](super::Config::segment) to what such a peer takes.
     #[error("the peer takes no bodies of the size already written")]
     SegmentTooLarge,
+    /// The receive store that was lent takes no bodies of 64 bytes, which is the least that extended mode can say: the
+    /// connection ends before anything is sent. Lend larger slots, or speak base mode.
+    #[error("the receive store holds no body of 64 bytes, the least in extended mode")]
+    StoreTooSmall,
 }
 
 /// What became of a datagram.

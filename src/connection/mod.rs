@@ -74,7 +74,7 @@ pub(crate) use timers::after;
 
 use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::Tag;
+use crate::wire::{MIN_SEGMENT, Tag};
 use crate::{Instant, Seq};
 use bitflags::bitflags;
 use close::Close;
@@ -167,9 +167,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Opens a connection as a client: CONNECT is due at once. What is [sent](Self::send) before the answer waits for it.
     pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
         let dialect = Dialect::client(config.framing, config.mode, tag_of(&entropy));
+        let too_small = dialect.tag().is_some() && storage.recv.segment() < MIN_SEGMENT.into();
         let mut connection = Self::new(now, Role::Client, config, entropy, dialect, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
+        }
+        if too_small {
+            connection.end(Reason::StoreTooSmall, None);
         }
         connection
     }
@@ -186,9 +190,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         storage: Storage<S, R, A>,
     ) -> Self {
         let dialect = Dialect::server(config.framing, config.mode, tag_of(&entropy), &hello);
+        let too_small = dialect.tag().is_some() && storage.recv.segment() < MIN_SEGMENT.into();
         let mut connection = Self::new(now, Role::Server, config, entropy, dialect, storage);
         if connection.dialect.is_extended() {
             connection.on_hello(&hello);
+        }
+        if too_small {
+            connection.end(Reason::StoreTooSmall, None);
         }
         connection
     }
