@@ -4,7 +4,7 @@
 mod tagged;
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Controller, Fixed, Pacer};
+use rdt_proto::congestion::{Controller, Cubic, Fixed, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage, Transmit};
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
@@ -193,4 +193,44 @@ fn the_congestion_window_ends_a_batch() {
     }
     assert_eq!(batch(&mut client, 65_507), [1_215, 1_215]);
     client.expect_nothing();
+}
+
+/// Whatever was written, acknowledged and lost before, and however the pacer holds back.
+#[test]
+fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
+    for seed in 0..300 {
+        let mut random = oorandom::Rand32::new(seed);
+        let congestion = match seed % 3 {
+            0 => Controller::Fixed(Fixed::new(20_000)),
+            1 => Controller::new(1_215),
+            _ => Controller::Cubic(Cubic::new(1_215)),
+        };
+        let pacer = Pacer::new(Duration::from_millis(1), 1_215);
+        let arq = SelectiveRepeat::new(vec![Block::EMPTY], congestion, pacer).unwrap();
+        let mut client = Trace::established_with(Config::default(), Storage { arq, ..storage(50, 1) });
+        let (mut next, mut buf, mut single_buf) = (1, [0; 20_000], [0; 2_048]);
+        for step in 0..60 {
+            client.now = client.now + Duration::from_micros(random.rand_range(0..3_000).into());
+            client.machine.handle_timeout(client.now);
+            match random.rand_range(0..3) {
+                0 => drop(client.machine.send(&[7; 30_000][..random.rand_range(0..30_000) as usize])),
+                1 => drop(client.machine.send_segment(&[8; 1_200][..random.rand_range(1..1_200) as usize])),
+                _ => {
+                    let sent = u32::try_from(client.machine.stats().infos_sent - client.machine.stats().infos_repeated);
+                    next = random.rand_range(next..sent.unwrap() + 1);
+                    let framing = Framing::tagged(client.tag.unwrap());
+                    let _ = client.receive_under(&framing, sack(next, next - 1, next, &[]));
+                }
+            }
+            let (mut single, most) = (client.machine.clone(), random.rand_range(0..20) as usize);
+            let room = random.rand_range(1_215..20_000) as usize;
+            let batch = client.machine.poll_transmit_batch(client.now, most, &mut buf[..room]).unwrap();
+            let Some(Transmit { len, segment_size }) = batch else { continue };
+            for datagram in buf[..len].chunks(segment_size) {
+                let sent = single.poll_transmit(client.now, &mut single_buf).unwrap().unwrap().len;
+                assert!(&single_buf[..sent] == datagram, "seed {seed}, step {step}");
+            }
+            assert!(single == client.machine, "seed {seed}, step {step}: another state");
+        }
+    }
 }

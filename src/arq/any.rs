@@ -37,6 +37,14 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.on_info_sent(sending, rtt))
     }
 
+    fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
+        either!(self, arq => arq.next_run(now, end, bytes, most))
+    }
+
+    fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
+        either!(self, arq => arq.on_run_sent(sending, count, rtt));
+    }
+
     fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         either!(self, arq => arq.handle_ack(now, number, rtt))
     }

@@ -92,6 +92,22 @@ pub trait Arq {
     /// An INFO that [`next_info`](Self::next_info) named has left. Returns whether it was a retransmission.
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool;
 
+    /// How many INFO with datagrams of `bytes` each may leave `now` after each other, `most` at most, all for the first time,
+    /// from the one on that [`next_info`](Self::next_info) names, and before the newest that has a body: a shorter way to ask
+    /// for each. 0 says no more than that there is no shorter way.
+    fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
+        let _ = (now, end, bytes, most);
+        0
+    }
+
+    /// Of the INFO that [`next_run`](Self::next_run) counted the first `count` have left, `sending` being the first one. As
+    /// [`on_info_sent`](Self::on_info_sent) for each.
+    fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
+        for ahead in 0..count {
+            self.on_info_sent(Sending { number: sending.number.add(ahead), ..sending }, rtt);
+        }
+    }
+
     /// Base mode: an acknowledgement of `number` has arrived.
     fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged;
 

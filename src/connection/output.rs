@@ -66,18 +66,48 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let mut len = segment_size;
         // Nothing that goes before INFO becomes due by sending one.
         if matches!(output, Output::Info(_)) {
-            for _ in 1..max_datagrams {
-                let room_len = segment_size.min(buf.len() - len);
-                let Some(room) = buf.get_mut(len..len + room_len) else { break };
-                let Some(number) = self.storage.arq.next_info(self.now, self.storage.send.end()) else { break };
-                let Ok(written) = self.write_info(number, room) else { break };
+            let mut left = max_datagrams.saturating_sub(1);
+            while left > 0 {
+                let written = self.write_more(left, segment_size, buf.get_mut(len..).unwrap_or_default());
                 len += written;
-                if written < segment_size {
+                left = left.saturating_sub(written / segment_size);
+                if written == 0 || written % segment_size > 0 {
                     break;
                 }
             }
         }
         Ok(Some(Transmit { len, segment_size }))
+    }
+
+    /// Writes up to `most` further INFO of `size` bytes each, or one that is shorter. Returns how many bytes.
+    fn write_more(&mut self, most: usize, size: usize, buf: &mut [u8]) -> usize {
+        let (now, end) = (self.now, self.storage.send.end());
+        let Some(number) = self.storage.arq.next_info(now, end) else { return 0 };
+        let bytes = u16::try_from(size).unwrap_or(u16::MAX);
+        // The newest body, which may still grow, is never part of it.
+        let run = self.storage.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
+        let framing = self.dialect.outgoing();
+        let mut count = 0;
+        for (number, room) in (0..run).map(|ahead| number.add(ahead)).zip(buf.chunks_exact_mut(size)) {
+            let body = self.storage.send.body(number);
+            if framing.info_header_len() + body.len() != size
+                || framing.encode_info(self.config.peer.to_wire(number), body, room).is_err()
+            {
+                break;
+            }
+            count += 1;
+        }
+        if count == 0 {
+            let room_len = size.min(buf.len());
+            return self.write_info(number, buf.get_mut(..room_len).unwrap_or_default()).unwrap_or(0);
+        }
+        self.storage.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
+        self.stats.infos_sent = self.stats.infos_sent.saturating_add(count.into());
+        self.silence.on_asked(now);
+        let len = size * count as usize;
+        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(count.into());
+        self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
+        len
     }
 
     /// Acknowledgements first, since they are small and the peer waits for them; FIN last, since it ends everything.

@@ -17,6 +17,7 @@ mod block;
 mod model;
 mod rack;
 mod receiver;
+mod run;
 mod sender;
 mod window;
 
@@ -78,6 +79,14 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         self.sender.on_sent(&mut self.window, sending, rtt)
+    }
+
+    fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
+        self.sender.next_run(&self.window, (now, end), bytes, most)
+    }
+
+    fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
+        self.sender.on_run_sent(&mut self.window, sending, count, rtt);
     }
 
     fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {

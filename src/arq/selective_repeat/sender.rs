@@ -29,7 +29,7 @@ pub(super) struct Sender<C> {
     /// The lowest number never sent.
     pub(super) next: Seq,
     /// Extended mode: the peer takes numbers before this one. In base mode what it does not take is lost.
-    limit: Option<Seq>,
+    pub(super) limit: Option<Seq>,
     /// What is on its way for the first time, and what was sent before.
     pub(super) flight: List,
     pub(super) again: List,
@@ -130,7 +130,7 @@ impl<C: Congestion> Sender<C> {
     }
 
     /// Most of the time: nothing is lost, and nothing to be sent twice.
-    fn is_undisturbed(&self) -> bool {
+    pub(super) fn is_undisturbed(&self) -> bool {
         self.lost.len() == 0 && self.advance.is_idle() && !self.timers.probe_due
     }
 
@@ -318,7 +318,7 @@ impl<C: Congestion> Sender<C> {
 
 impl Timers {
     /// Something has left, or something new was acknowledged.
-    fn arm(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
+    pub(super) fn arm(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
         if in_flight == 0 {
             self.retransmission = None;
             self.probe = None;
@@ -356,11 +356,11 @@ impl Timers {
 const SHORTEST_PROBE: Duration = Duration::from_millis(1);
 
 /// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
-const LEAST_CREDIT: u32 = 1;
+pub(super) const LEAST_CREDIT: u32 = 1;
 
 /// A time is kept in 32 bits, which tell 71 minutes apart: much longer than anything stays in flight.
 #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-const fn low_bits(at: Instant) -> u32 {
+pub(super) const fn low_bits(at: Instant) -> u32 {
     at.as_micros() as u32
 }
 
