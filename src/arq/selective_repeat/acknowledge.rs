@@ -12,9 +12,9 @@ use crate::{Duration, Instant, Seq};
 
 /// What one datagram has acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
-struct Settled {
-    bytes: u64,
-    newest_sent_at: Instant,
+pub(super) struct Settled {
+    pub(super) bytes: u64,
+    pub(super) newest_sent_at: Instant,
     rtt: Option<Duration>,
 }
 
@@ -123,7 +123,8 @@ impl<C: Congestion> Sender<C> {
             let count = next.distance_from(self.base).min(u64::BITS);
             let range = u64::MAX >> (u64::BITS - count);
             let known = window.bits(Which::Acknowledged, self.base) & range;
-            let mut fresh = range & !known;
+            let run = self.settle_run(window, now, known.trailing_zeros().min(count), rtt, settled);
+            let mut fresh = (range & !known).checked_shr(run).and_then(|left| left.checked_shl(run)).unwrap_or(0);
             while fresh != 0 {
                 self.settle(window, now, self.base.add(fresh.trailing_zeros()), rtt, settled);
                 fresh &= fresh - 1;

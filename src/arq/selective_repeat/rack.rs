@@ -76,6 +76,12 @@ impl Rack {
         false
     }
 
+    /// The same for consecutive numbers from `first` to that of `newest`, sent once each and in their order.
+    pub(super) fn on_run_acknowledged(&mut self, now: Instant, first: Seq, newest: Transmission, rtt: &Rtt) {
+        self.on_number(first, 1);
+        self.on_acknowledged(now, newest, 1, rtt);
+    }
+
     /// Step 3: a number below the highest that was acknowledged, sent once: the path reorders.
     fn on_number(&mut self, number: Seq, times: u8) {
         match self.highest {

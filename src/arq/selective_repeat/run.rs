@@ -1,7 +1,10 @@
-//! Many new numbers at once: what a batch of datagrams needs, at a fraction of the cost of asking for each.
+//! Many numbers at once, at a fraction of the cost of each by itself: new ones that leave, and the oldest ones that are
+//! acknowledged, as a path without losses has them.
 
+use super::acknowledge::Settled;
 use super::block::{Block, Sent, State};
-use super::sender::{LEAST_CREDIT, Sender, low_bits};
+use super::rack::Transmission;
+use super::sender::{LEAST_CREDIT, Sender, full_time, low_bits};
 use super::window::Window;
 use crate::arq::{Rtt, Sending};
 use crate::congestion::Congestion;
@@ -48,5 +51,39 @@ impl<C: Congestion> Sender<C> {
             self.pacer.on_sent(now, bytes.into());
         }
         self.timers.arm(now, self.outstanding(), rtt);
+    }
+
+    /// The numbers from `base` on, `most` at most, have been acknowledged: those that stand in their order at the front of what
+    /// was sent once. Returns how many that are. As [`settle`](Self::settle) for each, but one look by RACK, at the newest.
+    pub(super) fn settle_run<M>(
+        &mut self,
+        window: &mut Window<M>,
+        now: Instant,
+        most: u32,
+        rtt: &Rtt,
+        settled: &mut Settled,
+    ) -> u32
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let (mut count, mut number, mut bytes, mut newest) = (0, self.base, 0, 0);
+        while count < most && self.flight.first() == Some(number) {
+            let place = window.sent_mut(number);
+            let sent = *place;
+            place.state = State::Settled;
+            self.flight.remove(window, number, sent);
+            bytes += u64::from(sent.bytes);
+            newest = sent.at;
+            number = number.next();
+            count += 1;
+        }
+        if count > 0 {
+            let at = full_time(now, newest);
+            self.in_flight -= bytes;
+            settled.bytes += bytes;
+            settled.newest_sent_at = settled.newest_sent_at.max(at);
+            self.rack.on_run_acknowledged(now, self.base, Transmission { at, number: number.sub(1) }, rtt);
+        }
+        count
     }
 }
