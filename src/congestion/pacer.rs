@@ -59,6 +59,21 @@ impl Pacer {
         self.ready_at(bytes) <= now
     }
 
+    /// How many datagrams of `bytes` each may leave now after each other, where [`allows`](Self::allows) is asked for `least`
+    /// before each; `most` at most.
+    #[must_use]
+    pub fn allows_run(&self, now: Instant, bytes: u32, least: u32, most: u32) -> u32 {
+        if self.rate.is_none() {
+            return most;
+        }
+        let (mut pacer, mut count) = (self.clone(), 0);
+        while count < most && pacer.allows(now, least) {
+            pacer.on_sent(now, bytes);
+            count += 1;
+        }
+        count
+    }
+
     /// When `bytes` may leave; an instant already past if they may at once. It moves only by calls that change the pacer.
     #[must_use]
     pub fn ready_at(&self, bytes: u32) -> Instant {

@@ -71,7 +71,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 let written = self.write_more(left, segment_size, buf.get_mut(len..).unwrap_or_default());
                 len += written;
                 left = left.saturating_sub(written / segment_size);
-                if written == 0 || written % segment_size > 0 {
+                if written == 0 || !written.is_multiple_of(segment_size) {
                     break;
                 }
             }

@@ -24,14 +24,9 @@ impl<C: Congestion> Sender<C> {
         let limit = self.limit.map_or(u32::MAX, |limit| limit.distance_from(self.next));
         let bodies = end.distance_from(self.next).saturating_sub(1);
         let most = most.min(bodies).min(span).min(limit);
-        let (window, mut in_flight, mut pacer) = (self.congestion.window(), self.in_flight, self.pacer.clone());
-        let mut count = 0;
-        while count < most && in_flight < window && pacer.allows(now, LEAST_CREDIT) {
-            pacer.on_sent(now, bytes.into());
-            in_flight += u64::from(bytes);
-            count += 1;
-        }
-        count
+        let room = self.congestion.window().saturating_sub(self.in_flight).div_ceil(u64::from(bytes).max(1));
+        let most = most.min(u32::try_from(room).unwrap_or(u32::MAX));
+        self.pacer.allows_run(now, bytes.into(), LEAST_CREDIT, most)
     }
 
     /// The first `count` of these have left.
