@@ -127,7 +127,7 @@ impl<C: Congestion> Sender<C> {
         if twin.is_some_and(|(_, at)| at <= now) {
             return twin;
         }
-        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window));
+        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window, end));
         [twin, other].into_iter().flatten().min_by_key(|&(_, at)| at)
     }
 
@@ -268,6 +268,7 @@ impl<C: Congestion> Sender<C> {
         }
         if bytes > 0 {
             self.recovery_end.get_or_insert(self.next);
+            self.advance.on_lost(bytes);
             self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight: self.in_flight });
             self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
