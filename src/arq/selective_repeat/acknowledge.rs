@@ -16,6 +16,8 @@ struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
     rtt: Option<Duration>,
+    /// Where the bitmap begins, which tells of each number that it reaches whether it has arrived.
+    told: Option<Seq>,
 }
 
 impl<C: Congestion> Sender<C> {
@@ -72,7 +74,8 @@ impl<C: Congestion> Sender<C> {
         if sack.highest().is_some_and(|highest| !highest.precedes(self.next)) {
             return Acknowledged::NeverSent;
         }
-        let mut settled = Settled { rtt: self.clean_sample(window, now, sack), ..Settled::default() };
+        let mut settled =
+            Settled { rtt: self.clean_sample(window, now, sack), told: Some(sack.base), ..Settled::default() };
         if !is_old {
             for ahead in 0..cumulative {
                 self.settle_once(window, now, self.base.add(ahead), rtt, &mut settled);
@@ -210,7 +213,7 @@ impl<C: Congestion> Sender<C> {
             self.advance.on_round();
         }
         self.timers.restart(now, self.outstanding(), rtt);
-        self.detect_losses(window, now, rtt);
+        self.detect_losses(window, now, rtt, settled.told);
         self.pacer.update_rate(now, self.congestion.pacing_rate());
     }
 }
