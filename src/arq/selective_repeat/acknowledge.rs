@@ -16,6 +16,8 @@ pub(super) struct Settled {
     pub(super) bytes: u64,
     pub(super) newest_sent_at: Instant,
     rtt: Option<Duration>,
+    /// Where the bitmap begins, which tells of each number that it reaches whether it has arrived.
+    told: Option<Seq>,
 }
 
 impl<C: Congestion> Sender<C> {
@@ -72,7 +74,8 @@ impl<C: Congestion> Sender<C> {
         if sack.highest().is_some_and(|highest| !highest.precedes(self.next)) {
             return Acknowledged::NeverSent;
         }
-        let mut settled = Settled { rtt: self.clean_sample(window, now, sack), ..Settled::default() };
+        let mut settled =
+            Settled { rtt: self.clean_sample(window, now, sack), told: Some(sack.base), ..Settled::default() };
         if !is_old {
             self.settle_before(window, now, sack.next, rtt, &mut settled);
         }
@@ -222,7 +225,7 @@ impl<C: Congestion> Sender<C> {
             self.advance.on_round();
         }
         self.timers.restart(now, self.outstanding(), rtt);
-        self.detect_losses(window, now, rtt);
+        self.detect_losses(window, now, rtt, settled.told);
         self.pacer.update_rate(now, self.congestion.pacing_rate());
     }
 }

@@ -1,31 +1,37 @@
 //! Sending again in advance: before it is known whether the last time was in vain.
 //!
 //! A number that is lost again and again holds up everything behind it: at the end of what there is to send, and at the head
-//! of a window that is full of what came after it. Each further try costs a round trip. Two rules make long runs of losses
+//! of a window that is full of what came after it. Each further try costs a round trip. Three rules make long runs of losses
 //! rare, at a cost that is bounded by a credit:
 //!
 //! - what was sent three times in vain is sent twice from then on, a while apart, so that one burst does not take both;
-//! - while there is nothing else to send, what was lost before is sent again each half of a round trip.
+//! - while there is nothing else to send, what was lost before is sent again each half of a round trip, and sooner the
+//!   longer it lasts;
+//! - where much is lost, what leaves last is sent twice, as nothing else is left to fill the path until its loss is known.
 //!
-//! Neither holds while the peer is silent: after a probe or a timeout the next sign of life is waited for.
+//! None holds while the peer is silent: after a probe or a timeout the next sign of life is waited for.
 //!
-//! What was never lost is never sent in advance: on a path without losses nothing is sent twice, and a short message is no
-//! more than its own datagrams.
+//! On a path that loses little, what was never lost is never sent in advance: nothing is sent twice, and a short message is
+//! no more than its own datagrams.
 
-use super::block::Block;
+use super::block::{Block, Sent};
 use super::sender::Sender;
 use super::window::Window;
 use crate::congestion::Congestion;
 use crate::{Duration, Instant, Seq};
 
-/// For sixteen bytes acknowledged one may be sent in advance.
-const CREDIT_SHIFT: u32 = 4;
+/// For eight bytes acknowledged one may be sent in advance. Even where a fifth is lost a long transfer uses less than a
+/// hundredth.
+const CREDIT_SHIFT: u32 = 3;
 /// From how many transmissions in vain on a number is sent twice: at 20 % loss one number in a hundred.
 const OFTEN: u8 = 3;
 /// How far apart, in parts of a round trip.
 const TWIN_SHARE: u64 = 8;
-/// How long the last transmission lies back at least, in parts of a round trip, of what is repeated for lack of anything else.
+/// How long the last transmission lies back at least, in parts of a round trip, of what is repeated for lack of anything else:
+/// of what was lost once. What was sent more often is repeated as soon as a twin would be: those are few.
 const IDLE_SHARE: u64 = 2;
+/// For 32 bytes that arrive more than one is lost: a path that loses much.
+const LOSSY_SHIFT: u32 = 5;
 
 /// What is kept for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -38,12 +44,30 @@ pub(super) struct Advance {
     twin: Option<(Seq, Instant)>,
     /// The round-trip time.
     srtt: Duration,
+    /// Bytes acknowledged, and bytes judged lost, both halved from time to time: what share is lost.
+    arrived: u64,
+    lost: u64,
 }
 
 impl Advance {
-    /// `bytes` have been acknowledged.
+    /// `bytes` have been acknowledged for the first time.
     pub(super) fn on_acknowledged(&mut self, bytes: u64, window: u64) {
         self.credit = self.credit.saturating_add(bytes >> CREDIT_SHIFT).min(window);
+        self.arrived = self.arrived.saturating_add(bytes);
+        // What the path was like some windows ago says little.
+        if self.arrived > window.saturating_mul(4) {
+            (self.arrived, self.lost) = (self.arrived / 2, self.lost / 2);
+        }
+    }
+
+    /// `bytes` were judged lost.
+    pub(super) fn on_lost(&mut self, bytes: u64) {
+        self.lost = self.lost.saturating_add(bytes);
+    }
+
+    /// Whether the path loses much.
+    fn is_lossy(&self) -> bool {
+        self.lost > self.arrived >> LOSSY_SHIFT
     }
 
     /// `bytes` have left in advance.
@@ -55,7 +79,7 @@ impl Advance {
     /// `number` has left again after `transmissions` in vain.
     pub(super) fn on_repeated(&mut self, now: Instant, number: Seq, transmissions: u8, bytes: u16) {
         if transmissions >= OFTEN && self.credit >= bytes.into() {
-            self.twin = Some((number, now + Duration::from_micros(self.srtt.as_micros() / TWIN_SHARE)));
+            self.twin = Some((number, now + self.part_of_round_trip(TWIN_SHARE)));
         }
     }
 
@@ -69,6 +93,10 @@ impl Advance {
         if self.twin.is_some_and(|(twin, _)| twin == number) {
             self.twin = None;
         }
+    }
+
+    const fn part_of_round_trip(&self, share: u64) -> Duration {
+        Duration::from_micros(self.srtt.as_micros() / share)
     }
 
     pub(super) fn on_round(&mut self) {
@@ -92,20 +120,51 @@ impl<C: Congestion> Sender<C> {
         Some((number, if hurries { Instant::ZERO } else { at }))
     }
 
-    /// What to repeat while nothing else can be sent, and when it is due: of what was lost before, what was sent longest ago.
-    pub(super) fn while_idle<M>(&self, window: &Window<M>) -> Option<(Seq, Instant)>
+    /// What to repeat while nothing else can be sent before `end`, and when it is due.
+    pub(super) fn while_idle<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        let number = self.again.first()?;
-        let sent = window.sent(number);
-        let Advance { credit, round, srtt, .. } = self.advance;
         let allowed = self.timers.is_quiet()
-            && credit >= sent.bytes.into()
-            && srtt > Duration::ZERO
-            && self.in_flight.saturating_add(round) < self.congestion.window();
-        let interval = Duration::from_micros(srtt.as_micros() / IDLE_SHARE);
-        allowed.then(|| (number, self.sent_at(sent) + interval))
+            && self.advance.srtt > Duration::ZERO
+            && self.in_flight.saturating_add(self.advance.round) < self.congestion.window();
+        if !allowed {
+            return None;
+        }
+        let repeats = self.again.first().map(|number| (number, self.repeated_at(window.sent(number))));
+        let due = [repeats, self.first_copy(window, end), self.overdue(window, end)];
+        let earliest = due.into_iter().flatten().min_by_key(|&(_, at)| at);
+        earliest.filter(|&(number, _)| self.advance.credit >= window.sent(number).bytes.into())
+    }
+
+    /// When to repeat what was sent again like this.
+    fn repeated_at(&self, sent: &Sent) -> Instant {
+        let share = if sent.transmissions > 2 { TWIN_SHARE } else { IDLE_SHARE };
+        self.sent_at(sent) + self.advance.part_of_round_trip(share)
+    }
+
+    /// Where much is lost: of what is on its way for the first time, the newest, of which it is known last whether it arrived.
+    /// Where half of the round trip is over the acknowledgement is nearer than a copy.
+    fn first_copy<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let number = self.flight.last().filter(|_| self.next == end && self.advance.is_lossy())?;
+        let at = self.sent_at(window.sent(number));
+        let newest = self.again.last().map_or(at, |number| self.sent_at(window.sent(number)));
+        let is_young = newest.saturating_since(at) < self.advance.part_of_round_trip(2);
+        is_young.then(|| (number, at + self.advance.part_of_round_trip(TWIN_SHARE)))
+    }
+
+    /// Where much is lost: the oldest of what is on its way for the first time, when only copies were sent after it, whose
+    /// acknowledgements do not tell that it is lost.
+    fn overdue<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
+        let number = self.flight.first().filter(|_| self.next == end && self.advance.is_lossy())?;
+        let wait = self.advance.srtt.saturating_add(self.advance.part_of_round_trip(2));
+        Some((number, self.sent_at(window.sent(number)) + wait))
     }
 }
 

@@ -42,17 +42,18 @@ pub(super) struct Rack {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judge {
     newest: Transmission,
-    /// How long after its sending something counts as lost.
+    /// How long after its sending something counts as lost: what the latest SACK told of, and what it did not reach.
     patience: Duration,
+    patience_untold: Duration,
 }
 
 impl Judge {
     /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
-    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool) -> Option<Instant> {
+    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_told: bool) -> Option<Instant> {
         // Of one instant, what is sent for the first time leaves in the order of the numbers (RFC 8985 §6.2,
         // `RACK_sent_after`), but what is sent again in any.
         let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
-        is_before.then(|| sent.at + self.patience)
+        is_before.then(|| sent.at + if is_told { self.patience } else { self.patience_untold })
     }
 }
 
@@ -115,8 +116,8 @@ impl Rack {
     /// tell of all that has arrived.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let (newest, round_trip) = self.newest?;
-        let window = self.reordering_window(ahead, in_recovery, is_wide, rtt);
-        Some(Judge { newest, patience: round_trip.saturating_add(window) })
+        let patience = |is_wide| round_trip.saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
+        Some(Judge { newest, patience: patience(false), patience_untold: patience(is_wide) })
     }
 
     /// RFC 8985 §6.2 step 4.
@@ -133,7 +134,10 @@ impl Rack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::Jitter;
+    use crate::arq::selective_repeat::Block;
+    use crate::arq::{Arq, Jitter, SelectiveRepeat, Sending};
+    use crate::congestion::{Fixed, Pacer};
+    use crate::wire::{Sack, SackDelay};
 
     fn sent(at_ms: u64, number: u32) -> Transmission {
         Transmission { at: Instant::from_millis(at_ms), number: Seq::new(number) }
@@ -165,5 +169,33 @@ mod tests {
         assert!(rack.judge(9, true, false, &rtt).is_none());
         rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
         assert_eq!(rack.newest, Some((sent(200, 2), Duration::from_millis(100))));
+    }
+
+    /// More is in flight than one bitmap reaches. What it tells of is lost at once, what lies before it may be told of next.
+    #[test]
+    fn a_number_that_the_bitmap_tells_of_is_not_waited_for() {
+        let pacer = Pacer::new(Duration::ZERO, 100);
+        let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 32], Fixed::new(1_000_000), pacer).unwrap();
+        let (mut rtt, end) = (rtt(&[]), Seq::new(2_000));
+        let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
+            let number = machine.next_info(now, end)?;
+            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+            Some(number.value())
+        };
+        while send(&mut machine, Instant::ZERO, &mut rtt).is_some() {}
+        let now = Instant::from_millis(100);
+        let mut bitmap = [u8::MAX; 128];
+        bitmap[0] = 0b1111_1110;
+        for (latest, base, bitmap, resent) in [(1_023, 0, &bitmap[..], Some(0)), (1_927, 1_032, &[u8::MAX; 112], None)]
+        {
+            let (latest, base, delay) = (Seq::new(latest), Seq::new(base), SackDelay::new(0));
+            let sack = Sack { next: Seq::ZERO, window: 2_000, latest, delay, base, bitmap };
+            machine.handle_sack(now, &sack, &mut rtt);
+            assert_eq!(send(&mut machine, now, &mut rtt), resent);
+            assert_eq!(send(&mut machine, now, &mut rtt), None);
+        }
+        let now = Instant::from_millis(125);
+        machine.handle_timeout(now, &rtt);
+        assert_eq!(send(&mut machine, now, &mut rtt), Some(1_024));
     }
 }

@@ -125,7 +125,7 @@ impl<C: Congestion> Sender<C> {
         if twin.is_some_and(|(_, at)| at <= now) {
             return twin;
         }
-        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window));
+        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window, end));
         [twin, other].into_iter().flatten().min_by_key(|&(_, at)| at)
     }
 
@@ -230,7 +230,7 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         if self.timers.reordering.is_some_and(|at| at <= now) {
-            self.detect_losses(window, now, rtt);
+            self.detect_losses(window, now, rtt, None);
         }
         if self.timers.retransmission.is_some_and(|at| at <= now) {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight counts as lost, and is sent again as the window
@@ -252,21 +252,23 @@ impl<C: Congestion> Sender<C> {
         false
     }
 
-    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight, in both lists.
-    pub(super) fn detect_losses<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt)
+    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight, in both lists. `told`: where the bitmap
+    /// begins that has just been heard.
+    pub(super) fn detect_losses<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt, told: Option<Seq>)
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         self.timers.reordering = None;
         let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
-        // One bitmap does not reach over all that is in flight or missing: the next one may tell of it.
+        // One bitmap does not reach over all that is in flight or missing: the next one may tell of the rest.
         let is_wide = self.next.distance_from(self.base) > BITMAP_NUMBERS;
         let judge = self.rack.judge(self.ahead, self.recovery_end.is_some(), is_wide, rtt);
         for repeated in [false, true] {
             while let Some(number) = if repeated { self.again.first() } else { self.flight.first() } {
                 let sent = window.sent(number);
                 let transmission = Transmission { at: full_time(now, sent.at), number };
-                let Some(at) = judge.and_then(|judge| judge.lost_at(transmission, repeated)) else { break };
+                let is_told = told.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
+                let Some(at) = judge.and_then(|judge| judge.lost_at(transmission, repeated, is_told)) else { break };
                 if at > now {
                     self.timers.reordering = Some(self.timers.reordering.map_or(at, |other| other.min(at)));
                     break;
@@ -278,6 +280,7 @@ impl<C: Congestion> Sender<C> {
         }
         if bytes > 0 {
             self.recovery_end.get_or_insert(self.next);
+            self.advance.on_lost(bytes);
             self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight: self.in_flight });
             self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
