@@ -61,6 +61,7 @@ impl Receiver {
         self.next
     }
 
+    #[inline(always)]
     pub(super) fn handle_info<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
@@ -73,6 +74,14 @@ impl Receiver {
             self.on_arrival(now, number, Urgency::Delayed);
             return Arrival::Next;
         }
+        self.handle_other(window, now, number, offer)
+    }
+
+    /// What is not simply the next one.
+    fn handle_other<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival
+    where
+        M: AsRef<[Block]> + AsMut<[Block]>,
+    {
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
