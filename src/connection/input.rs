@@ -287,12 +287,17 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
         let recv = &mut self.storage.recv;
         let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
+        let next = self.storage.arq.next();
         if taken > 0 && taken >= body.len() {
             recv.pass(number);
-            recv.deliver(self.storage.arq.next());
+            if next == number.next() {
+                return;
+            }
         } else {
             recv.put(number, body);
-            recv.deliver(self.storage.arq.next());
+        }
+        recv.deliver(next);
+        if taken < body.len() {
             recv.consume(taken);
         }
         // Said again while something older is unread: whoever reads less than everything must hear of what comes.
