@@ -180,9 +180,9 @@ fn rfc9438_4_8_timeout() {
 #[test]
 fn rfc9438_4_9_a_spurious_loss_is_undone() {
     let mut cubic = reduced();
-    cubic.on_spurious_loss(at(1_050));
+    cubic.on_spurious_loss(at(1_050), SEGMENT.into());
     assert_eq!(segments(&cubic), 100);
-    cubic.on_spurious_loss(at(1_060));
+    cubic.on_spurious_loss(at(1_060), SEGMENT.into());
     assert_eq!(segments(&cubic), 100);
 }
 
@@ -191,9 +191,9 @@ fn rfc9438_4_9_a_spurious_loss_is_undone() {
 fn rfc9438_4_9_one_late_packet_among_dropped_ones_undoes_nothing() {
     let mut cubic = reduced();
     cubic.on_lost(&loss(1_010, 100));
-    cubic.on_spurious_loss(at(1_050));
+    cubic.on_spurious_loss(at(1_050), SEGMENT.into());
     assert_eq!(segments(&cubic), 70);
-    cubic.on_spurious_loss(at(1_060));
+    cubic.on_spurious_loss(at(1_060), SEGMENT.into());
     assert_eq!(segments(&cubic), 100);
 }
 
@@ -305,7 +305,7 @@ fn any_values_in_any_order() {
                     app_limited: pick() == 0,
                 }),
             }
-            controller.on_spurious_loss(now);
+            controller.on_spurious_loss(now, pick());
             let _ = (controller.window(), controller.pacing_rate());
         }
     }

@@ -55,8 +55,8 @@ impl Congestion for Controller {
         dispatch!(self, it => it.on_timeout(now));
     }
 
-    fn on_spurious_loss(&mut self, now: Instant) {
-        dispatch!(self, it => it.on_spurious_loss(now));
+    fn on_spurious_loss(&mut self, now: Instant, bytes: u64) {
+        dispatch!(self, it => it.on_spurious_loss(now, bytes));
     }
 
     fn window(&self) -> u64 {

@@ -180,12 +180,14 @@ impl Congestion for Cubic {
         // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
         self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
         self.recovery.leave();
+        // All that was in flight counts as lost, and nobody says how much that was: it is not undone.
+        (self.undo, self.missing) = (None, 0);
     }
 
-    fn on_spurious_loss(&mut self, _: Instant) {
+    fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
         // §4.9.2: back to before the reduction, unless the window is already beyond. But one that was late among many that
         // were dropped proves nothing: only once none of them is missing was there no congestion.
-        self.missing = self.missing.saturating_sub(self.segment);
+        self.missing = self.missing.saturating_sub(bytes);
         if self.missing > 0 {
             return;
         }

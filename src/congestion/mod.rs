@@ -97,9 +97,9 @@ pub trait Congestion {
     /// no call to [`on_lost`](Self::on_lost) for it.
     fn on_timeout(&mut self, now: Instant);
 
-    /// The most recent retransmission proved needless: what had been judged lost was only late.
-    fn on_spurious_loss(&mut self, now: Instant) {
-        let _ = now;
+    /// A retransmission proved needless: `bytes` that had been judged lost were only late.
+    fn on_spurious_loss(&mut self, now: Instant, bytes: u64) {
+        let _ = (now, bytes);
     }
 
     /// Bytes that may be in flight.

@@ -54,9 +54,10 @@ pub enum Reason {
         /// What the peer's application meant by it.
         code: u8,
     },
-    /// The peer takes only bodies smaller than one that was written before it said so (extended mode): set
-    /// [`Config::segment`](super::Config::segment) to what such a peer takes.
-    #[error("the peer takes no bodies of the size already written")]
+    /// The peer takes only bodies smaller than one that was written before it said so (extended mode), or a
+    /// [source](crate::store::SendSource) has bodies larger than [`Config::segment`](super::Config::segment): set that to what
+    /// such a peer takes.
+    #[error("what is to be sent has bodies larger than the peer or the config allows")]
     SegmentTooLarge,
     /// The receive store that was lent takes no bodies of 64 bytes, which is the least that extended mode can say: the
     /// connection ends before anything is sent. Lend larger slots, or speak base mode.

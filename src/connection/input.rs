@@ -175,13 +175,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Whether what was written before the peer said how large bodies may be is not too large.
-    fn written_fits(&self) -> bool {
-        if self.storage.send.segment() <= self.peer_segment.into() {
+    /// Whether what stands in the send store already is not too large: for the peer, which says so only when it answers, and,
+    /// where the store was [filled elsewhere](crate::store::SendSource), for the config.
+    pub(super) fn written_fits(&self) -> bool {
+        let limit = self.config.max_body_len().min(self.peer_segment.into());
+        if self.storage.send.segment() <= limit {
             return true;
         }
         let written = self.storage.send.end().value();
-        (0..written).all(|number| self.storage.send.body(Seq::new(number)).len() <= self.peer_segment.into())
+        (0..written).all(|number| self.storage.send.body(Seq::new(number)).len() <= limit)
     }
 
     /// A sign of life.

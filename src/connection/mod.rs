@@ -167,14 +167,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Opens a connection as a client: CONNECT is due at once. What is [sent](Self::send) before the answer waits for it.
     pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
         let dialect = Dialect::client(config.framing, config.mode, tag_of(&entropy));
-        let too_small = dialect.tag().is_some() && storage.recv.segment() < MIN_SEGMENT.into();
         let mut connection = Self::new(now, Role::Client, config, entropy, dialect, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
         }
-        if too_small {
-            connection.end(Reason::StoreTooSmall, None);
-        }
+        connection.check_stores();
         connection
     }
 
@@ -190,15 +187,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         storage: Storage<S, R, A>,
     ) -> Self {
         let dialect = Dialect::server(config.framing, config.mode, tag_of(&entropy), &hello);
-        let too_small = dialect.tag().is_some() && storage.recv.segment() < MIN_SEGMENT.into();
         let mut connection = Self::new(now, Role::Server, config, entropy, dialect, storage);
         if connection.dialect.is_extended() {
             connection.on_hello(&hello);
         }
-        if too_small {
-            connection.end(Reason::StoreTooSmall, None);
-        }
+        connection.check_stores();
         connection
+    }
+
+    /// The stores that were lent must be such that the connection can do what it says.
+    fn check_stores(&mut self) {
+        if self.dialect.tag().is_some() && self.storage.recv.segment() < MIN_SEGMENT.into() {
+            self.end(Reason::StoreTooSmall, None);
+        } else if !self.written_fits() {
+            self.end(Reason::SegmentTooLarge, None);
+        }
     }
 
     fn new(

@@ -282,6 +282,18 @@ where
 
     /// Takes a datagram that came `from` an address.
     pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+        self.handle_datagram_into(now, from, datagram, |_, _| 0)
+    }
+
+    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the datagram: as
+    /// [`Connection::handle_datagram_into`]. `take` is told whose it is.
+    pub fn handle_datagram_into(
+        &mut self,
+        now: Instant,
+        from: A,
+        datagram: &[u8],
+        mut take: impl FnMut(PeerId, &[u8]) -> usize,
+    ) -> Routed {
         self.advance(now);
         // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
         if let Some(index) = self.table.find(&from) {
@@ -295,7 +307,8 @@ where
         let until = after(now, self.config.connection.handshake_limit);
         match self.table.entry_mut(index) {
             Some((_, Place(State::Connected { connection, .. }))) => {
-                Routed::Peer(PeerId { index, generation }, connection.handle_datagram(now, datagram))
+                let peer = PeerId { index, generation };
+                Routed::Peer(peer, connection.handle_datagram_into(now, datagram, |bytes| take(peer, bytes)))
             }
             Some((_, Place(State::Queued { until: end, hello, .. }))) => {
                 match self.config.connection.framing.decode(datagram) {

@@ -7,10 +7,10 @@ use crate::Seq;
 /// in flash or a mapped file. A body is read from there however often it is sent, so that the widest span of unacknowledged
 /// numbers costs no memory.
 ///
-/// Bodies have `segment` bytes, the last one what is left. Choose what the peer takes, since one that takes less ends the
-/// connection ([`Reason::SegmentTooLarge`](crate::connection::Reason::SegmentTooLarge)), and set
-/// [`Config::segment`](crate::connection::Config::segment) to the same, by which buffers for datagrams are sized. There is
-/// nothing to write: [`send`](crate::connection::Connection::send) takes nothing, and
+/// Bodies have `segment` bytes, the last one what is left: no more than
+/// [`Config::segment`](crate::connection::Config::segment), and no more than the peer takes, or the connection ends as
+/// [`Reason::SegmentTooLarge`](crate::connection::Reason::SegmentTooLarge). (In base mode a peer does not say what it takes.)
+/// There is nothing to write: [`send`](crate::connection::Connection::send) takes nothing, and
 /// [`close`](crate::connection::Connection::close) may be called at once.
 ///
 /// ```

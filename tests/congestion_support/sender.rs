@@ -120,7 +120,7 @@ impl Sender {
             }
         }
         if spurious {
-            self.controller.on_spurious_loss(now);
+            self.controller.on_spurious_loss(now, SEGMENT.into());
         }
         let deadline = now - self.rtt.saturating_add(self.reordering_window());
         self.judge(now, deadline.min(self.newest));

@@ -151,6 +151,12 @@ impl<C: Congestion> Sender<C> {
                 self.land(window, number, sent);
                 self.rack.on_acknowledged(now, Transmission { at, number }, sent.transmissions, rtt)
             }
+            // Sent again, but not because it had been judged lost: nothing was needless.
+            State::Probed => {
+                self.land(window, number, sent);
+                self.rack.on_acknowledged(now, Transmission { at, number }, sent.transmissions, rtt);
+                false
+            }
             // Which transmission is answered cannot be told, so it says nothing about when others should have arrived; and
             // it was not sent again because it had been judged lost.
             State::InAdvance => {
@@ -170,7 +176,7 @@ impl<C: Congestion> Sender<C> {
             if self.next.distance_from(number) <= BITMAP_NUMBERS {
                 self.rack.on_spurious(self.base, self.next);
             }
-            self.congestion.on_spurious_loss(now);
+            self.congestion.on_spurious_loss(now, sent.bytes.into());
         }
         settled.bytes += u64::from(sent.bytes);
         settled.newest_sent_at = settled.newest_sent_at.max(at);
@@ -191,6 +197,7 @@ impl<C: Congestion> Sender<C> {
                 break;
             }
         }
+        self.rack.on_advanced(self.base);
         if self.recovery_end.is_some_and(|end| !self.base.precedes(end)) {
             self.recovery_end = None;
             self.rack.on_recovered();

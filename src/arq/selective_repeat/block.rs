@@ -50,6 +50,8 @@ pub(super) enum State {
     InFlight,
     /// On its way again: in a list of its own, by order of sending.
     Again,
+    /// The same, but only ever as a probe: it was never judged lost.
+    Probed,
     /// The same, sent last in advance: an acknowledgement may answer an earlier transmission.
     InAdvance,
     /// Judged lost: in the list of what is to be sent again.

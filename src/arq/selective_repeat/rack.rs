@@ -103,6 +103,11 @@ impl Rack {
         self.persist = PERSIST_RECOVERIES;
     }
 
+    /// Everything before `base` has been acknowledged.
+    pub(super) fn on_advanced(&mut self, base: Seq) {
+        self.widened_until = self.widened_until.filter(|&until| base.precedes(until));
+    }
+
     /// A recovery has ended.
     pub(super) fn on_recovered(&mut self) {
         self.persist = self.persist.saturating_sub(1);

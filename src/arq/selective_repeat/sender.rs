@@ -8,6 +8,8 @@
 //!                            LOST  ----------> settled (it was only late)
 //! ```
 //!
+//! What is in flight may be sent again there, as a probe or [in advance](super::advance).
+//!
 //! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front: those sent for the first
 //! time in one list, those sent again in another. Lost numbers are listed in the order in which they are to be sent again.
 //! Every operation is O(1) for each number that it settles or judges.
@@ -190,13 +192,15 @@ impl<C: Congestion> Sender<C> {
         } else {
             let sent = *window.sent(number);
             let state = match sent.state {
-                State::InFlight | State::Again | State::InAdvance => {
+                State::InFlight | State::Probed | State::Again | State::InAdvance => {
                     self.land(window, number, sent);
-                    if self.timers.probe_due {
-                        State::Again
-                    } else {
+                    if !self.timers.probe_due {
                         self.advance.on_copy(bytes);
                         State::InAdvance
+                    } else if matches!(sent.state, State::InFlight | State::Probed) {
+                        State::Probed
+                    } else {
+                        State::Again
                     }
                 }
                 State::Lost => {

@@ -12,13 +12,29 @@ use std::vec::Vec;
 /// One call.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
-    Datagram { later_us: u32, datagram: &'a [u8] },
-    Arrive { later_us: u32, under: Under, arrival: Arrival<'a> },
-    Timeout { later_us: u32 },
+    Datagram {
+        later_us: u32,
+        datagram: &'a [u8],
+    },
+    Arrive {
+        later_us: u32,
+        under: Under,
+        arrival: Arrival<'a>,
+    },
+    Timeout {
+        later_us: u32,
+    },
     TimeoutWhenDue,
-    Leap { hours: u16 },
-    Earlier { by_us: u16 },
-    Transmit { later_us: u16, room: u8 },
+    Leap {
+        hours: u16,
+    },
+    Earlier {
+        by_us: u16,
+    },
+    Transmit {
+        later_us: u16,
+        room: u8,
+    },
     Drain,
     Event,
     Send(&'a [u8]),
@@ -30,6 +46,17 @@ enum Call<'a> {
     Close,
     Abort(u8),
     TakeStats,
+    /// A datagram out of which the application takes some bytes at once.
+    DatagramInto {
+        later_us: u32,
+        most: u8,
+        under: Under,
+        arrival: Arrival<'a>,
+    },
+    TransmitBatch {
+        max_datagrams: u8,
+        room: u16,
+    },
 }
 
 /// How a packet is framed.
@@ -102,11 +129,11 @@ impl Run {
         match *call {
             Call::Datagram { later_us, datagram } => {
                 self.pass(later_us);
-                self.receive(datagram);
+                self.receive(datagram, 0);
             }
             Call::Arrive { later_us, under, ref arrival } => {
                 self.pass(later_us);
-                self.arrive(under, arrival);
+                self.arrive(under, arrival, 0);
             }
             Call::Timeout { later_us } => {
                 self.pass(later_us);
@@ -129,6 +156,13 @@ impl Run {
             }
             Call::Drain => self.drain(),
             Call::Event => self.event(),
+            Call::DatagramInto { later_us, most, under, ref arrival } => {
+                self.pass(later_us);
+                self.arrive(under, arrival, most.into());
+            }
+            Call::TransmitBatch { max_datagrams, room } => {
+                self.transmit_batch(max_datagrams.into(), usize::from(room).min(ROOM));
+            }
             Call::TakeStats => {
                 self.machine.take_stats();
                 assert_eq!(*self.machine.stats(), Stats::default());
@@ -175,6 +209,8 @@ impl Run {
             | Call::Transmit { .. }
             | Call::Drain
             | Call::Event
+            | Call::DatagramInto { .. }
+            | Call::TransmitBatch { .. }
             | Call::TakeStats => {}
         }
     }
@@ -188,15 +224,20 @@ impl Run {
         self.machine.send_slot().is_err()
     }
 
-    /// A datagram is ignored and counted, or neither.
-    fn receive(&mut self, datagram: &[u8]) {
+    /// A datagram is ignored and counted, or neither. What it lends is lent once, and only while nothing older is unread.
+    fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
-        let handled = self.machine.handle_datagram(self.now, datagram);
+        let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
+        let handled = self.machine.handle_datagram_into(self.now, datagram, |bytes| {
+            lent += 1;
+            most.min(bytes.len() + 1)
+        });
+        assert!(lent == 0 || lent == 1 && !unread && handled == Handled::Accepted, "lent {lent} times");
         let counted = self.machine.stats().ignored.total() - ignored;
         assert_eq!(counted, u64::from(handled != Handled::Accepted), "{handled:?}");
     }
 
-    fn arrive(&mut self, under: Under, arrival: &Arrival<'_>) {
+    fn arrive(&mut self, under: Under, arrival: &Arrival<'_>, most: usize) {
         let profile = self.machine.config.framing;
         let framing = match under {
             Under::Ours => self.machine.dialect.tag().map_or(profile, Framing::tagged),
@@ -224,7 +265,33 @@ impl Run {
         };
         let mut datagram = [0; 2_048];
         if let Ok(len) = packet.encode(&framing, &mut datagram) {
-            self.receive(datagram.get(..len).unwrap_or_default());
+            self.receive(datagram.get(..len).unwrap_or_default(), most);
+        }
+    }
+
+    /// A batch is what single calls would have written, and leaves the same state.
+    fn transmit_batch(&mut self, max_datagrams: usize, room: usize) {
+        let (mut single, mut single_buf) = (self.machine.clone(), [0; ROOM]);
+        let (framing, buf) = (self.machine.dialect.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
+        match self.machine.poll_transmit_batch(self.now, max_datagrams, buf) {
+            Ok(Some(transmit)) => {
+                let written = self.buf.get(..transmit.len).unwrap_or_default();
+                for datagram in written.chunks(transmit.segment_size) {
+                    let len =
+                        single.poll_transmit(self.now, &mut single_buf).ok().flatten().map(|transmit| transmit.len);
+                    assert_eq!(
+                        len.and_then(|len| single_buf.get(..len)),
+                        Some(datagram),
+                        "not what a single call writes"
+                    );
+                    if let Ok(Packet::Probe { nonce, .. }) = framing.decode(datagram) {
+                        self.nonces.push(nonce);
+                    }
+                }
+                assert!(single == self.machine, "a batch leaves another state");
+            }
+            Ok(None) => assert_eq!(single.poll_transmit(self.now, &mut single_buf), Ok(None)),
+            Err(error) => assert!(error.needed > room),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::choice::{Machine, ROOM, Stores};
 use crate::arq::Arq;
-use crate::connection::{Config, Connection, Event, Hello, Reason, SendError};
+use crate::connection::{Config, Connection, Event, Handled, Hello, Reason, SendError};
 use crate::wire::Packet;
 use crate::{Duration, Instant, Seq};
 use std::vec::Vec;
@@ -20,6 +20,8 @@ pub(super) struct Party {
     pub(super) read: u64,
     pub(super) bytes_in: usize,
     pub(super) bytes_out: usize,
+    /// Something under its tag has come: its peer is where it says it is.
+    pub(super) proven: bool,
     pub(super) aborted: bool,
     pub(super) told: Option<Reason>,
 }
@@ -35,6 +37,7 @@ impl Party {
             read: 0,
             bytes_in: 0,
             bytes_out: 0,
+            proven: false,
             aborted: false,
             told: None,
         }
@@ -64,7 +67,8 @@ impl Party {
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) {
         self.bytes_in += datagram.len();
         if let Some(machine) = &mut self.machine {
-            let _ = machine.handle_datagram(now, datagram);
+            let tagged = machine.dialect.tag().is_some_and(|tag| datagram.starts_with(tag.as_bytes()));
+            self.proven |= machine.handle_datagram(now, datagram) == Handled::Accepted && tagged;
         } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram)
             && self.config.accepts(&Hello::from_options(&options))
             && let Some(storage) = self.storage.take()

@@ -1,4 +1,4 @@
-//! rdt-proto with any mechanism and any settings: for the commands that measure one mechanism against its theory.
+//! Two ends of rdt-proto, with any stores, any mechanism and any settings.
 
 use rdt_proto::Instant;
 use rdt_proto::arq::Arq;
@@ -40,6 +40,9 @@ pub fn ends<S: SendStore + 'static, A: Arq + 'static>(
 
 /// Datagrams in one `poll_transmit_batch`.
 const BATCH: usize = 32;
+
+/// What a system call takes to cut apart has at most the size of a datagram.
+const GSO_BYTES: usize = 65_507;
 
 enum State<S, A> {
     /// A server without a peer.
@@ -108,7 +111,8 @@ impl<S: SendStore, A: Arq> Endpoint for End<S, A> {
     }
 
     fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output> {
-        let room = self.config.max_datagram_len() * BATCH;
+        let datagram = self.config.max_datagram_len();
+        let room = (datagram * BATCH).clamp(datagram, GSO_BYTES.max(datagram));
         let machine = self.machine()?;
         // Old content stays where it is: zeroing a datagram is not the stack's cost.
         out.resize(room, 0);
