@@ -5,7 +5,7 @@ mod tagged;
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{Controller, Cubic, Fixed, Pacer};
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage, Transmit};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Reason, Storage, Transmit};
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
@@ -115,6 +115,20 @@ fn a_source_is_sent_from_where_it_lies_with_all_of_it_on_its_way_at_once() {
     assert!(received == image);
     assert!(client.is_all_acknowledged());
     assert_eq!(most, 84, "bodies in one round, without a slot for any");
+}
+
+#[test]
+fn a_source_whose_bodies_nobody_takes_ends_the_connection_instead_of_hanging() {
+    let now = Instant::from_millis(1_000);
+    let with = |segment| {
+        let send = SendSource::new(&[7; 5_000][..], segment).unwrap();
+        Storage { send, recv: storage(4, 4).recv, arq: selective(1, 4) }
+    };
+    let too_large = Some(Event::Closed(Reason::SegmentTooLarge));
+    assert_eq!(Connection::connect(now, Config::default(), [1; 32], with(1_201)).poll_event(), too_large);
+    let hello = Hello { segment: 512, ..HELLO };
+    assert_eq!(Connection::accept(now, Config::default(), [1; 32], hello, with(513)).poll_event(), too_large);
+    assert_eq!(Connection::accept(now, Config::default(), [1; 32], hello, with(512)).poll_event(), None);
 }
 
 /// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.

@@ -24,7 +24,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// saves a copy: `take` gets the bytes that come next in the stream and returns how many of them it took. The rest is
     /// kept, and read as usual. More than it got counts as all of it.
     ///
-    /// It is called once at most, and only while nothing older is unread: what follows a gap, and all that arrives while
+    /// It is called once at most, on a server also before [`Event::Connected`](super::Event::Connected) can be polled, and only
+    /// while nothing older is unread: what follows a gap, and all that arrives while
     /// something is unread, is [read](Self::recv) later. What it takes counts as read: no
     /// [`Event::Readable`](super::Event::Readable) tells of it.
     pub fn handle_datagram_into(

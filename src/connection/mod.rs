@@ -4,7 +4,7 @@
 //! client                                         server
 //!   | --- CONNECT ---------------------------->    |    repeated until answered, at most for the handshake limit
 //!   | <-- CONNACK -----------------------------    |
-//!   | --- INFO 0 (may be empty) -------------->    |    confirms: only now the server delivers and sends
+//!   | --- INFO 0 (may be empty) -------------->    |    confirms: only now the server delivers and sends data
 //!   | <-- ACK 0 -------------------------------    |
 //!   |                                              |
 //!   | --- INFO n ----------------------------->    |    repeated by the retransmission timer (RFC 6298)

@@ -176,6 +176,32 @@ mod tests {
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
 
+    /// RFC 8985 §7.4 asks of a probe only whether it repaired a loss: one that met an answer which was merely late did not.
+    #[test]
+    fn a_probe_of_what_was_only_slow_is_no_spurious_retransmission() {
+        let mut machine =
+            SelectiveRepeat::new(std::vec![Block::EMPTY], Fixed::new(10_000), Pacer::new(Duration::ZERO, 100)).unwrap();
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
+        let send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end, rtt: &mut Rtt| {
+            let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
+            assert_eq!(machine.next_info(now, end), Some(number));
+            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+        };
+        let answer = |machine: &mut SelectiveRepeat<_, _>, ms, next, rtt: &mut Rtt| {
+            let next = Seq::new(next);
+            let delay = SackDelay::new(0);
+            let sack = Sack { next, window: 64, latest: next.sub(1), delay, base: next, bitmap: &[] };
+            machine.handle_sack(Instant::from_millis(ms), &sack, rtt);
+        };
+        send(&mut machine, 0, 0, 1, &mut rtt);
+        answer(&mut machine, 100, 1, &mut rtt);
+        send(&mut machine, 100, 1, 2, &mut rtt);
+        machine.handle_timeout(Instant::from_millis(300), &rtt);
+        send(&mut machine, 300, 1, 2, &mut rtt);
+        answer(&mut machine, 330, 2, &mut rtt);
+        assert_eq!(machine.spurious(), 0);
+    }
+
     /// A round trip of 100 ms, a datagram each ms, all of which arrive but number 0.
     #[test]
     fn what_was_lost_three_times_is_sent_twice() {

@@ -1,5 +1,5 @@
 //! Selective repeat: many INFO packets outstanding in each direction, each acknowledged on its own; only what is lost is
-//! sent again.
+//! sent again (and what is lost again and again, in advance: see `advance`).
 //!
 //! Three quantities are kept apart. The congestion controller bounds what is *in flight*: sent, and neither acknowledged nor
 //! judged lost. The windows bound the *span*, from the lowest number not acknowledged to the newest used. The store bounds

@@ -63,7 +63,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>> Window<M> {
         *which.of_mut(self.block_mut(number)) |= 1 << (number.value() % PER_BLOCK);
     }
 
-    /// Clears the bits of `count` numbers from `first` on; returns after as many as lie in one block.
+    /// Clears the bits of `count` numbers from `first` on, a block at a time.
     pub(super) fn clear(&mut self, which: Which, first: Seq, count: u32) {
         let (mut first, mut count) = (first, count);
         while count > 0 {
@@ -127,8 +127,8 @@ impl List {
         (self.len > 0).then_some(self.tail)
     }
 
-    #[cfg(test)]
     /// The number after `number`, which is in the list.
+    #[cfg(test)]
     pub(super) fn after<M: AsRef<[Block]> + AsMut<[Block]>>(&self, window: &Window<M>, number: Seq) -> Option<Seq> {
         (number != self.tail).then(|| Seq::new(window.sent(number).after))
     }
