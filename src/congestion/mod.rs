@@ -105,7 +105,8 @@ pub trait Congestion {
     /// Bytes that may be in flight.
     fn window(&self) -> u64;
 
-    /// Bytes per second that may leave; `None` for no pacing.
+    /// Bytes per second that may leave; `None` for no pacing. The sender asks at the start, and after acknowledgements, losses
+    /// and timeouts; not after each datagram that it sends.
     fn pacing_rate(&self) -> Option<u64>;
 }
 

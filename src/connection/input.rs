@@ -25,9 +25,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// kept, and read as usual. More than it got counts as all of it.
     ///
     /// It is called once at most, on a server also before [`Event::Connected`](super::Event::Connected) can be polled, and only
-    /// while nothing older is unread: what follows a gap, and all that arrives while
-    /// something is unread, is [read](Self::recv) later. What it takes counts as read: no
-    /// [`Event::Readable`](super::Event::Readable) tells of it.
+    /// while nothing older is unread: what follows a gap, and all that arrives while something is unread, is
+    /// [read](Self::recv) later. What it takes counts as read: no [`Event::Readable`](super::Event::Readable) tells of it.
     pub fn handle_datagram_into(
         &mut self,
         now: Instant,

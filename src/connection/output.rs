@@ -49,8 +49,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// As [`poll_transmit`](Self::poll_transmit), but fills `buf` with INFO packets one after the other, as many as are due
     /// and fit, `max_datagrams` at most (0 counts as 1). A packet without a body goes by itself, and a longer INFO begins a batch
-    /// of its own. All have [`Transmit::segment_size`] bytes, only the last may have
-    /// fewer: what a kernel takes in one call and cuts apart (`UDP_SEGMENT`: 64 datagrams and 65,507 bytes at most).
+    /// of its own. All have [`Transmit::segment_size`] bytes, only the last may have fewer: what a kernel takes in one call and
+    /// cuts apart (`UDP_SEGMENT`: 64 datagrams and 65,507 bytes at most).
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@
 //! On a path that loses little, what was never lost is never sent in advance: nothing is sent twice, and a short message is
 //! no more than its own datagrams.
 
-use super::block::{Block, Sent};
+use super::block::{Block, Sent, State};
 use super::sender::Sender;
 use super::window::Window;
 use crate::congestion::Congestion;
@@ -131,7 +131,9 @@ impl<C: Congestion> Sender<C> {
         if !allowed {
             return None;
         }
-        let repeats = self.again.first().map(|number| (number, self.repeated_at(window.sent(number))));
+        // What was only probed was never lost.
+        let repeats = self.again.first().filter(|&number| window.sent(number).state != State::Probed);
+        let repeats = repeats.map(|number| (number, self.repeated_at(window.sent(number))));
         let due = [repeats, self.first_copy(window, end), self.overdue(window, end)];
         let earliest = due.into_iter().flatten().min_by_key(|&(_, at)| at);
         earliest.filter(|&(number, _)| self.advance.credit >= window.sent(number).bytes.into())
@@ -200,6 +202,39 @@ mod tests {
         send(&mut machine, 300, 1, 2, &mut rtt);
         answer(&mut machine, 330, 2, &mut rtt);
         assert_eq!(machine.spurious(), 0);
+    }
+
+    /// The times of what is in flight are kept in 32 bits: they must not be taken for those of an hour ago, or a single packet
+    /// would be sent again and again at once.
+    #[test]
+    fn after_a_long_silence_nothing_is_sent_twice_at_once() {
+        let mut machine =
+            SelectiveRepeat::new(std::vec![Block::EMPTY], Fixed::new(10_000), Pacer::new(Duration::ZERO, 100)).unwrap();
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
+        let mut send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end| {
+            let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
+            assert_eq!(machine.next_info(now, end), Some(number));
+            machine.on_info_sent(Sending { now, number, bytes: 100, end }, &mut rtt);
+        };
+        (0..16).for_each(|number| send(&mut machine, 0, number, 16));
+        let delay = SackDelay::new(0);
+        let all_but_0 =
+            Sack { next: Seq::ZERO, window: 64, latest: Seq::new(15), delay, base: Seq::ZERO, bitmap: &[0xfe, 0xff] };
+        let mut rtt_of_acks = Rtt::new(Duration::from_secs(60), Jitter::new(1));
+        machine.handle_sack(Instant::from_millis(100), &all_but_0, &mut rtt_of_acks);
+        send(&mut machine, 100, 0, 16);
+        let (next, latest) = (Seq::new(16), Seq::ZERO);
+        let all = Sack { next, latest, base: next, bitmap: &[], ..all_but_0 };
+        machine.handle_sack(Instant::from_millis(200), &all, &mut rtt_of_acks);
+        assert!(machine.sender.advance.is_lossy());
+        for minutes in [40, 80, 150, 240] {
+            let (ms, number) = (minutes * 60_000, machine.sender.next.value());
+            send(&mut machine, ms, number, number + 1);
+            assert_eq!(machine.next_info(Instant::from_millis(ms), Seq::new(number + 1)), None, "{minutes} minutes");
+            let next = Seq::new(number + 1);
+            let answer = Sack { next, latest: Seq::new(number), base: next, bitmap: &[], ..all_but_0 };
+            machine.handle_sack(Instant::from_millis(ms + 100), &answer, &mut rtt_of_acks);
+        }
     }
 
     /// A round trip of 100 ms, a datagram each ms, all of which arrive but number 0.

@@ -36,6 +36,7 @@ impl<C: Congestion> Sender<C> {
     {
         let Sending { now, bytes, .. } = first;
         let at = low_bits(now);
+        self.last_sent = now;
         for _ in 0..count {
             let before = self.flight.push(window, self.next);
             *window.sent_mut(self.next) =

@@ -47,6 +47,8 @@ pub(super) struct Sender<C> {
     pub(super) timers: Timers,
     /// When the current round began: it ends when something sent since is acknowledged.
     pub(super) round_start: Instant,
+    /// When anything left last.
+    pub(super) last_sent: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
     pub(super) pacer: Pacer,
@@ -84,6 +86,7 @@ impl<C: Congestion> Sender<C> {
             recovery_end: None,
             timers: Timers::default(),
             round_start: Instant::ZERO,
+            last_sent: Instant::ZERO,
             app_limited: false,
             congestion,
             pacer,
@@ -155,7 +158,7 @@ impl<C: Congestion> Sender<C> {
 
     /// When it was sent.
     pub(super) fn sent_at(&self, sent: &Sent) -> Instant {
-        near_time(self.round_start, sent.at)
+        full_time(self.last_sent, sent.at)
     }
 
     /// What is to be sent again first. `base` goes before all others: everything waits for it, and a path that only ever
@@ -216,6 +219,7 @@ impl<C: Congestion> Sender<C> {
         let before = list.push(window, number);
         let (at, transmissions) = (low_bits(now), earlier.saturating_add(1));
         *window.sent_mut(number) = Sent { before, after: 0, at, bytes, transmissions, state };
+        self.last_sent = now;
         self.in_flight += u64::from(bytes);
         self.congestion.on_sent(now, bytes.into(), self.in_flight);
         self.pacer.on_sent(now, bytes.into());
@@ -375,15 +379,4 @@ pub(super) const fn low_bits(at: Instant) -> u32 {
 pub(super) const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);
     Instant::from_micros(now.as_micros().saturating_sub(ago as u64))
-}
-
-/// The time with these low bits that is nearest to `reference`.
-const fn near_time(reference: Instant, low: u32) -> Instant {
-    let ahead = low.wrapping_sub(low_bits(reference));
-    let micros = reference.as_micros();
-    Instant::from_micros(if ahead <= u32::MAX / 2 {
-        micros.saturating_add(ahead as u64)
-    } else {
-        micros.saturating_sub(ahead.wrapping_neg() as u64)
-    })
 }
