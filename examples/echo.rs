@@ -1,7 +1,7 @@
 //! A server on a blocking socket that sends back what it gets, to up to 16 clients at once: `echo [ADDR]`.
 
 use rdt_proto::connection::{Event, Storage};
-use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot};
+use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 use std::error::Error;
@@ -10,8 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Slots = Vec<PeerSlot<SocketAddr, Send, Recv>>;
-type Server = Listener<SocketAddr, Send, Recv, Slots>;
+type Server = Listener<SocketAddr, Send, Recv, Growable>;
 
 const CLIENTS: usize = 16;
 
@@ -22,8 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = std::time::Instant::now();
     let now = || Instant::ZERO + started.elapsed().into();
 
-    let slots = (0..CLIENTS).map(|_| PeerSlot::default()).collect();
-    let mut server = Listener::new(now(), ListenerConfig::default(), entropy()?, slots);
+    let config = ListenerConfig { peers: CLIENTS, ..ListenerConfig::default() };
+    let mut server = Server::new(now(), config, entropy()?);
     let mut peers = [None; CLIENTS];
     let mut buf = [0; 2_048];
     loop {
@@ -56,9 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Accepts whoever waits.
 fn accept(now: Instant, server: &mut Server, peers: &mut [Option<PeerId>; CLIENTS]) -> Result<(), Box<dyn Error>> {
-    while server.incoming().is_some() {
+    while let Some(incoming) = server.poll_incoming() {
         let storage = Storage::stop_and_wait(Send::with_slots(2, 1_200)?, Recv::with_slots(2, 1_200)?);
-        let Some(id) = server.accept(now, entropy()?, || storage) else { break };
+        // Above the limit it waits: it is told of again.
+        let Ok(id) = server.accept(now, incoming, entropy()?, || storage) else { break };
         peers[id.index()] = Some(id);
     }
     Ok(())

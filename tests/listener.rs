@@ -5,9 +5,9 @@ mod common;
 use common::server::Server;
 use common::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
-use rdt_proto::listener::{ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::listener::{AcceptError, ListenerConfig, PeerId, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
-use rdt_proto::wire::{Options, Packet};
+use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A listener with 4 slots of which 2 may wait.
@@ -67,12 +67,15 @@ fn a_connect_after_quarantine_queues_even_before_the_timeout_was_handled() {
 
 #[test]
 fn a_listener_for_one_mode_queues_nobody_of_the_other() {
-    let options = Options::parse(TAG_OPTION).unwrap();
+    let mut list = [0; MIN_CONNECT];
+    let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
+    let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
     let mut extended = Server::new(ListenerConfig::default(), 4);
     extended.ignores(1, CONNECT, Unrouted::Mode);
+    extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), Unrouted::TooShort);
     extended.queues(1, Packet::Connect(options));
-    extended.ignores(1, CONNECT, Unrouted::UnknownPeer);
-    assert_eq!(extended.machine.stats().mode, 1);
+    extended.ignores(1, CONNECT, Unrouted::Mode);
+    assert_eq!((extended.machine.stats().mode, extended.machine.stats().too_short), (2, 1));
     // In base mode options are skipped: who asks for more may still be content with it.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
@@ -124,21 +127,25 @@ fn from_a_stranger_only_connect_means_anything() {
 #[test]
 fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
     let mut server = server();
-    assert_eq!(server.machine.incoming(), None);
-    assert_eq!(server.machine.accept(server.now, [0; 32], || panic!("nobody waits")), None);
+    assert_eq!(server.machine.poll_incoming(), None);
     server.queues(2, CONNECT);
     server.queues(1, CONNECT);
     server.queues(1, CONNECT);
     server.queues(2, CONNECT);
-    assert_eq!(server.machine.len(), 2);
+    assert_eq!((server.machine.backlog_len(), server.machine.len()), (2, 0));
     server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    // Who is accepted and has not confirmed still holds its place: an address that pretends fills no more than that.
     server.accept(2);
+    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.expect(2, CONNACK);
+    server.takes(2, info(0, b""));
+    server.expect(2, ack(0));
     server.queues(3, CONNECT);
     server.accept(1);
     server.accept(3);
-    assert_eq!(server.machine.incoming(), None);
-    assert_eq!((server.machine.stats().accepted, server.machine.stats().backlog_full), (3, 1));
-    for address in [2, 1, 3] {
+    assert_eq!(server.machine.poll_incoming(), None);
+    assert_eq!((server.machine.stats().accepted, server.machine.stats().backlog_full), (3, 2));
+    for address in [1, 3] {
         server.takes(address, CONNECT);
     }
 }
@@ -146,48 +153,51 @@ fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
 #[test]
 fn who_is_refused_may_queue_again() {
     let mut server = server();
-    assert!(!server.machine.refuse());
     server.queues(1, CONNECT);
     server.queues(2, CONNECT);
-    assert!(server.machine.refuse());
-    assert_eq!(server.machine.incoming(), Some(2));
+    let (one, two) = (server.incoming(1), server.incoming(2));
+    server.machine.refuse(one, 7);
+    server.machine.ignore(two);
+    assert_eq!((server.machine.backlog_len(), server.machine.stats().refused), (0, 1));
+    // In base mode there is no packet that would tell.
+    server.expect_nothing();
     server.queues(1, CONNECT);
-    server.accept(2);
     server.accept(1);
 }
 
 #[test]
-fn who_is_not_heard_again_leaves_the_backlog_at_the_handshake_limit() {
+fn nobody_waits_longer_than_the_handshake_limit() {
     let mut server = server();
     server.queues(1, CONNECT);
-    server.queues(2, CONNECT);
     server.elapse(6_000);
-    server.queues(1, CONNECT);
+    server.queues(2, CONNECT);
+    let late = server.incoming(1);
     server.elapse(3_999);
-    assert_eq!(server.machine.len(), 2);
+    assert_eq!(server.machine.backlog_len(), 2);
     server.elapse(1);
-    assert_eq!((server.machine.len(), server.machine.incoming()), (1, Some(1)));
+    assert_eq!(server.machine.backlog_len(), 1);
+    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("nobody waits"));
+    assert_eq!(gone, Err(AcceptError::Gone));
+    let _ = server.incoming(2);
     server.elapse(6_000);
     assert!(server.machine.is_empty());
-    assert_eq!(server.machine.poll_timeout(), None);
+    assert_eq!((server.machine.poll_timeout(), server.machine.stats().expired), (None, 2));
     server.queues(3, CONNECT);
     server.queues(4, CONNECT);
 }
 
 #[test]
-fn without_a_vacant_slot_connect_is_ignored() {
+fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
     let mut server = Server::new(base(), 1);
     let id = server.connected(1);
-    server.ignores(2, CONNECT, Unrouted::NoSlot);
+    server.queues(2, CONNECT);
+    let incoming = server.incoming(2);
+    let full = server.machine.accept(server.now, incoming, [0; 32], || panic!("there is no room"));
+    assert_eq!(full, Err(AcceptError::Full));
     server.release(id);
     server.expect(1, FIN);
-    server.ignores(2, CONNECT, Unrouted::NoSlot);
     server.elapse(3_000);
-    server.queues(2, CONNECT);
-    assert_eq!(server.machine.stats().no_slot, 2);
-    let mut none = Server::new(base(), 0);
-    none.ignores(1, CONNECT, Unrouted::NoSlot);
-    none.expect_nothing();
+    server.accept(2);
 }
 
 #[test]
@@ -310,15 +320,18 @@ fn a_buffer_too_small_is_told_and_the_datagram_waits() {
 fn the_next_deadline_is_that_of_whoever_is_first() {
     let mut server = server();
     let quiet = server.connected(1);
+    server.expect_nothing();
     assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(60)));
     server.queues(2, CONNECT);
     assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(10)));
     let id = server.accept(2);
     assert_eq!(server.machine.poll_timeout(), Some(server.now));
     server.expect(2, CONNACK);
+    server.expect_nothing();
     let due = server.machine.poll_timeout().unwrap().saturating_since(server.now).as_millis();
     assert!((1_000..=1_063).contains(&due), "{due}");
     server.release(id);
+    server.expect_nothing();
     assert_eq!(server.machine.poll_timeout(), Some(server.now + Duration::from_secs(3)));
     server.elapse(3_000);
     server.peer(quiet).send(b"x").unwrap();
@@ -345,7 +358,8 @@ fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     let (send, recv) = (SendSlots::new(send.into_memory(), 1_200), RecvSlots::new(recv.into_memory(), 1_200));
     server.queues(2, CONNECT);
     let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
-    let next = server.machine.accept(server.now, [1; 32], storage).unwrap();
+    let incoming = server.incoming(2);
+    let next = server.machine.accept(server.now, incoming, [1; 32], storage).unwrap();
     server.expect(2, CONNACK);
     server.takes(2, info(0, b"new"));
     assert_eq!(server.peer(next).recv_chunk(), b"new");

@@ -6,12 +6,11 @@ mod common;
 use common::storage;
 use rdt_proto::connection::{Config, Connection, Reason};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
-use rdt_proto::listener::{Listener, ListenerConfig, PeerSlot};
+use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 
-type Server =
-    Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Vec<PeerSlot<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>>>;
+type Server = Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Fixed<4>>;
 
 const ADDRESS: u8 = 1;
 
@@ -71,10 +70,9 @@ impl Run {
 #[test]
 fn a_transfer_allocates_nothing() {
     let now = Instant::ZERO;
-    let slots = (0..4).map(|_| PeerSlot::default()).collect();
     let mut run = Run {
         client: Connection::connect(now, Config::default(), [1; 32], storage(2, 1_200)),
-        server: Listener::new(now, ListenerConfig::default(), [2; 16], slots),
+        server: Listener::new(now, ListenerConfig::default(), [2; 48]),
         now,
         goal: 100_001,
         sent: 0,
@@ -86,7 +84,9 @@ fn a_transfer_allocates_nothing() {
     let allocations = allocation_counter::measure(|| {
         while !run.client.is_drained() {
             run.round(&mut buf);
-            run.server.accept(run.now, [3; 32], || accepted.take().unwrap());
+            if let Some(incoming) = run.server.poll_incoming() {
+                run.server.accept(run.now, incoming, [3; 32], || accepted.take().unwrap()).unwrap();
+            }
         }
     });
     assert_eq!(allocations.count_total, 0);

@@ -35,6 +35,14 @@ pub(crate) struct Address {
     pub(crate) local: Option<IpAddr>,
 }
 
+impl rdt_proto::listener::Address for Address {
+    type Host = IpAddr;
+
+    fn host(&self) -> IpAddr {
+        self.peer.host()
+    }
+}
+
 /// What the loop drives.
 pub(crate) trait Endpoint {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]);

@@ -7,25 +7,21 @@ use crate::link::{self, Arq, Recv, Send, Settings};
 use crate::words::{amount, complain, served, tell};
 use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot, Routed};
+use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Routed};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 
 /// How many are served at once. Others wait for their turn in the backlog.
 const CLIENTS: usize = 64;
-/// Addresses whose connection has ended keep their slot for a while.
-const SLOTS: usize = 2 * CLIENTS;
 /// How long to stay after Ctrl-C, so that the clients hear of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
-
-type Slot = PeerSlot<Address, Send, Recv, Arq>;
 
 pub(crate) struct Serve<'d> {
     settings: Settings,
     session_config: ServerConfig,
     folder: &'d Folder,
     quiet: bool,
-    peers: Listener<Address, Send, Recv, Vec<Slot>, Arq>,
+    peers: Listener<Address, Send, Recv, Growable, Arq>,
     /// By the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     active: usize,
@@ -50,15 +46,14 @@ impl<'d> Serve<'d> {
         folder: &'d Folder,
         quiet: bool,
     ) -> io::Result<Self> {
-        let slots = std::iter::repeat_with(Slot::default).take(SLOTS).collect();
         let listener_config = ListenerConfig { connection: settings.config, ..ListenerConfig::default() };
         Ok(Self {
             settings,
             session_config,
             folder,
             quiet,
-            peers: Listener::new(now, listener_config, link::entropy()?, slots),
-            exchanges: std::iter::repeat_with(|| None).take(SLOTS).collect(),
+            peers: Listener::new(now, listener_config, link::entropy()?),
+            exchanges: Vec::new(),
             active: 0,
             stopping: false,
             leave_at: None,
@@ -68,14 +63,19 @@ impl<'d> Serve<'d> {
 
     /// Accepts those who wait, as far as there is room.
     fn accept(&mut self, now: Instant) {
-        while self.active < CLIENTS && !self.stopping && self.peers.incoming().is_some() {
+        while self.active < CLIENTS
+            && let Some(incoming) = self.peers.poll_incoming()
+        {
             let (Ok(entropy), Ok(storage)) = (link::entropy(), link::storage(&self.settings)) else {
                 complain("no entropy or no memory for a connection: the client is not accepted");
-                self.peers.refuse();
+                self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
-            let Some(peer) = self.peers.accept(now, entropy, || storage) else { return };
+            let Ok(peer) = self.peers.accept(now, incoming, entropy, || storage) else { return };
             let exchange = Exchange::in_folder(Server::new(self.session_config), self.folder);
+            if self.exchanges.len() <= peer.index() {
+                self.exchanges.resize_with(peer.index() + 1, || None);
+            }
             self.exchanges[peer.index()] = Some(Served { peer, exchange, started: now, told: false });
             self.active += 1;
         }
@@ -139,7 +139,7 @@ impl Endpoint for Serve<'_> {
         match self.peers.handle_datagram(now, from, datagram) {
             Routed::Peer(peer, _) => self.pump(now, peer.index()),
             Routed::Queued => self.accept(now),
-            Routed::Ignored(_) => {}
+            Routed::Retried | Routed::Ignored(_) => {}
         }
     }
 
@@ -154,6 +154,7 @@ impl Endpoint for Serve<'_> {
 
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;
+        self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for served in self.exchanges.iter_mut().flatten() {
             // What is decided already only has to be told.
             let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);

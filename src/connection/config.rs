@@ -86,8 +86,15 @@ impl Config {
 
     /// Whether a server with this config answers a CONNECT that said `hello`.
     pub(crate) fn accepts(&self, hello: &Hello) -> bool {
-        let extended = hello.tag.is_some() && self.mode.allows_extended() && !self.framing.is_base_only();
-        extended || self.mode.allows_base() || self.framing.is_base_only()
+        (hello.tag.is_some() && self.allows_extended()) || self.allows_base()
+    }
+
+    pub(crate) fn allows_extended(&self) -> bool {
+        self.mode.allows_extended() && !self.framing.is_base_only()
+    }
+
+    pub(crate) fn allows_base(&self) -> bool {
+        self.mode.allows_base() || self.framing.is_base_only()
     }
 
     /// The largest datagram that a connection with this config sends: how large the buffer of

@@ -141,6 +141,14 @@ impl Dialect {
         matches!(self.agreed, Agreed::Extended(_))
     }
 
+    /// The tag that the peer chose.
+    pub(crate) const fn peer_tag(&self) -> Option<Tag> {
+        match self.agreed {
+            Agreed::Extended(theirs) => Some(theirs),
+            Agreed::Base | Agreed::Open => None,
+        }
+    }
+
     /// Whether the tag in a CONNECT is that of the peer we speak with.
     pub(crate) fn is_peer(&self, tag: Option<Tag>) -> bool {
         match self.agreed {

@@ -62,6 +62,7 @@ mod numbers;
 mod output;
 mod probe;
 mod repeat;
+mod routing;
 mod stats;
 mod timers;
 
@@ -69,6 +70,7 @@ pub use config::{Config, Method, Peer};
 pub use dialect::{Hello, Mode};
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
+pub(crate) use routing::accepted_tag;
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
 

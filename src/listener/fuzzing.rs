@@ -1,10 +1,11 @@
-//! What must hold for any calls on a listener in any order: the body of the fuzz target `listener_any_order`, which a
-//! property test calls too.
+//! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
+//! calls too.
 
-use super::{Listener, ListenerConfig, PeerId, PeerSlot};
-use crate::connection::fuzzing::{AnyHello, Mechanism, OPTIONS_BYTES, ROOM, Start};
+use super::{AcceptError, Address, Growable, Incoming, Listener, ListenerConfig, PeerId, Retry, Routed};
+use crate::connection::fuzzing::{AnyHello, Mechanism, ROOM, Start};
+use crate::connection::{Connection, Handled, Mode, Peer};
 use crate::store::{RecvSlots, SendSlots};
-use crate::wire::{Framing, Packet, Tag};
+use crate::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
@@ -12,15 +13,42 @@ use std::vec::Vec;
 /// One call. Addresses and names are few, so that they meet.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
-    Datagram { from: u8, datagram: &'a [u8] },
-    Packet { from: u8, tagged: bool, packet: Packet<'a> },
-    Connect { from: u8, hello: AnyHello },
-    Timeout { later_us: u32 },
+    Datagram {
+        from: u8,
+        datagram: &'a [u8],
+    },
+    Packet {
+        from: u8,
+        tag: Option<u8>,
+        packet: Packet<'a>,
+    },
+    Connect {
+        from: u8,
+        hello: AnyHello,
+        cookie: u8,
+    },
+    /// What was asked for at an address is echoed from there, or from another.
+    Echo {
+        from: u8,
+        probe: u8,
+    },
+    Timeout {
+        later_us: u32,
+    },
     TimeoutWhenDue,
-    Transmit { room: u8 },
+    Transmit {
+        room: u8,
+    },
+    TransmitBatch {
+        most: u8,
+    },
     Event,
-    Accept,
-    Refuse,
+    Incoming,
+    Accept(u8),
+    Refuse(u8, u8),
+    Ignore(u8),
+    StopAccepting(u8),
+    RotateKey(u8),
     Release(u8),
     Reclaim(u8),
     Send(u8, &'a [u8]),
@@ -29,14 +57,33 @@ enum Call<'a> {
     Abort(u8),
 }
 
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Limits {
+    peers: u8,
+    backlog: u8,
+    per_host: u8,
+    per_address: u8,
+    retry: Retry,
+}
+
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Slots = Vec<PeerSlot<u8, Send, Recv, Mechanism>>;
-type Machine = Listener<u8, Send, Recv, Slots, Mechanism>;
+type Machine = Listener<Nearby, Send, Recv, Growable, Mechanism>;
 
-/// All connections have the same, so that each takes what was meant for another.
+/// An address: two of each host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Nearby(u8);
+
+impl Address for Nearby {
+    type Host = u8;
+
+    fn host(&self) -> u8 {
+        self.0 / 2
+    }
+}
+
+/// All connections have the same, so that nothing may depend on it.
 const ENTROPY: [u8; 32] = [3; 32];
-const SLOTS: usize = 4;
 const ADDRESSES: u8 = 6;
 
 /// Makes the calls that `bytes` describe on a listener, and checks after each what a listener promises; at last that it
@@ -47,11 +94,17 @@ const ADDRESSES: u8 = 6;
 /// A promise is broken.
 pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
-    let Ok((start, backlog)) = <(Start, u8)>::arbitrary(&mut input) else { return };
-    let config = ListenerConfig { connection: start.config(), backlog: usize::from(backlog) % (SLOTS + 1) };
-    let slots = (0..SLOTS).map(|_| PeerSlot::default()).collect();
-    let machine = Listener::new(Instant::ZERO, config, [1; 16], slots);
-    let mut run = Run { start, machine, now: Instant::ZERO, ids: Vec::new() };
+    let Ok((start, limits)) = <(Start, Limits)>::arbitrary(&mut input) else { return };
+    let config = ListenerConfig {
+        connection: start.config(),
+        peers: usize::from(limits.peers % 6),
+        backlog: usize::from(limits.backlog % 6),
+        per_host: usize::from(limits.per_host % 6),
+        per_address: usize::from(limits.per_address % 6),
+        retry: limits.retry,
+    };
+    let machine = Listener::new(Instant::ZERO, config, [1; 48]);
+    let mut run = Run::new(start, machine);
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -62,42 +115,81 @@ pub fn any_order(bytes: &[u8]) {
     run.end();
 }
 
-#[derive(Clone)]
 struct Run {
     start: Start,
     machine: Machine,
     now: Instant,
+    waiting: Vec<Incoming<Nearby>>,
     /// Those that were accepted and not given back.
     ids: Vec<PeerId>,
+    /// What was learnt from what the listener sent: tags, cookies, nonces.
+    tags: Vec<Tag>,
+    cookies: Vec<Vec<u8>>,
+    nonces: Vec<u64>,
+    ledger: [Account; ADDRESSES as usize],
+}
+
+/// What went to an address, and came from it, until somebody has shown to receive there.
+#[derive(Clone, Copy, Default)]
+struct Account {
+    received: usize,
+    sent: usize,
+    proven: bool,
 }
 
 impl Run {
+    fn new(start: Start, machine: Machine) -> Self {
+        let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
+        let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
+        Self { start, machine, now: Instant::ZERO, waiting, ids, tags, cookies, nonces, ledger }
+    }
+
     fn make(&mut self, call: &Call<'_>) {
         let now = self.now;
         match *call {
-            Call::Datagram { from, datagram } => {
-                let _ = self.machine.handle_datagram(now, from % ADDRESSES, datagram);
+            Call::Datagram { from, datagram } => self.receive(from, datagram),
+            Call::Packet { from, tag, packet } => {
+                let tag = tag.and_then(|tag| pick(&self.tags, tag).copied());
+                self.receive_packet(from, tag, packet);
             }
-            Call::Packet { from, tagged, packet } => self.receive(from, tagged, packet),
-            Call::Connect { from, hello } => {
-                self.receive(from, false, Packet::Connect(hello.say(&mut [0; OPTIONS_BYTES])));
+            Call::Connect { from, hello, cookie } => self.connect(from, hello, cookie),
+            Call::Echo { from, probe } => {
+                let Some(&nonce) = pick(&self.nonces, probe) else { return };
+                for tag in self.tags.clone() {
+                    self.receive_packet(from, Some(tag), Packet::Echo { nonce });
+                }
             }
             Call::Timeout { later_us } => self.pass(now + Duration::from_micros(later_us.into())),
             Call::TimeoutWhenDue => self.pass(self.machine.poll_timeout().unwrap_or(now)),
-            Call::Transmit { room } => drop(self.transmit(usize::from(room).min(ROOM))),
+            Call::Transmit { room } => drop(self.transmit(usize::from(room).min(ROOM), 1)),
+            Call::TransmitBatch { most } => drop(self.transmit(4 * ROOM, usize::from(most % 8))),
             Call::Event => drop(self.machine.poll_event()),
-            Call::Accept => drop(self.accept()),
-            Call::Refuse => {
-                assert_eq!(self.machine.incoming().is_some(), self.machine.refuse());
+            Call::Incoming => {
+                let told = self.machine.has_incoming();
+                self.waiting.extend(self.machine.poll_incoming());
+                assert!(!told || !self.waiting.is_empty());
             }
+            Call::Accept(which) => self.accept(which),
+            Call::Refuse(which, code) => {
+                if let Some(incoming) = take(&mut self.waiting, which) {
+                    self.machine.refuse(incoming, code);
+                }
+            }
+            Call::Ignore(which) => {
+                if let Some(incoming) = take(&mut self.waiting, which) {
+                    self.machine.ignore(incoming);
+                }
+            }
+            Call::StopAccepting(code) => self.machine.stop_accepting(code),
+            Call::RotateKey(key) => self.machine.rotate_cookie_key([key; 16]),
             Call::Release(which) => {
-                let Some(id) = self.id(which) else { return };
+                let Some(&id) = pick(&self.ids, which) else { return };
                 self.machine.release(now, id);
                 assert!(self.machine.peer(id).is_none());
                 self.ids.retain(|&held| held != id);
             }
             Call::Reclaim(which) => {
-                let Some(id) = self.id(which) else { return };
+                let Some(&id) = pick(&self.ids, which) else { return };
                 let back = self.machine.reclaim(now, id).is_some();
                 assert_eq!(back, self.machine.peer(id).is_none());
                 self.ids.retain(|&held| held != id || !back);
@@ -106,30 +198,48 @@ impl Run {
                 assert!(peer.send(data).is_ok_and(|count| count <= data.len()) || peer.send_slot().is_err());
             }),
             Call::Recv(which) => self.with(which, |peer| assert!(peer.recv(&mut [0; ROOM]) <= ROOM)),
-            Call::Close(which) => self.with(which, super::Connection::close),
+            Call::Close(which) => self.with(which, Connection::close),
             Call::Abort(which) => self.with(which, |peer| peer.abort(which)),
         }
     }
 
-    fn id(&self, which: u8) -> Option<PeerId> {
-        self.ids.get(usize::from(which).checked_rem(self.ids.len())?).copied()
-    }
-
-    fn with(&mut self, which: u8, call: impl FnOnce(&mut super::Connection<Send, Recv, Mechanism>)) {
-        let Some(id) = self.id(which) else { return };
+    fn with(&mut self, which: u8, call: impl FnOnce(&mut Connection<Send, Recv, Mechanism>)) {
+        let Some(&id) = pick(&self.ids, which) else { return };
         assert!(self.machine.peer(id).is_some(), "{id:?} was not given back");
         if let Some(peer) = self.machine.peer_mut(id) {
             call(peer);
         }
     }
 
-    fn receive(&mut self, from: u8, tagged: bool, packet: Packet<'_>) {
-        let mut datagram = [0; 2_048];
-        let tag = ENTROPY.get(8..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-        let framing = if tagged { Framing::tagged(Tag::new(tag)) } else { self.machine.config.connection.framing };
-        if let Ok(len) = packet.encode(&framing, &mut datagram) {
-            let _ = self.machine.handle_datagram(self.now, from % ADDRESSES, datagram.get(..len).unwrap_or_default());
+    fn receive(&mut self, from: u8, datagram: &[u8]) {
+        let from = Nearby(from % ADDRESSES);
+        let Some(account) = self.ledger.get_mut(usize::from(from.0)) else { return };
+        account.received += datagram.len();
+        let before = self.machine.stats().proven;
+        if let Routed::Peer(id, Handled::Accepted) = self.machine.handle_datagram(self.now, from, datagram) {
+            let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
+            account.proven |= tagged && self.machine.address(id) == Some(from);
         }
+        account.proven |= self.machine.stats().proven > before;
+    }
+
+    fn receive_packet(&mut self, from: u8, tag: Option<Tag>, packet: Packet<'_>) {
+        let mut datagram = [0; 2_048];
+        let framing = tag.map_or(self.machine.config.connection.framing, Framing::tagged);
+        if let Ok(len) = packet.encode(&framing, &mut datagram) {
+            self.receive(from, datagram.get(..len).unwrap_or_default());
+        }
+    }
+
+    fn connect(&mut self, from: u8, hello: AnyHello, cookie: u8) {
+        let mut list = [0; 2 * MIN_CONNECT];
+        let cookie = pick(&self.cookies, cookie).cloned();
+        let options = hello.hello().tag.and_then(|tag| {
+            let options = OptionsWriter::new(&mut list).tag(tag).ok()?;
+            let options = if let Some(cookie) = cookie { options.cookie(&cookie).ok()? } else { options };
+            Some(options.pad_to(MIN_CONNECT).ok()?.finish())
+        });
+        self.receive_packet(from, None, Packet::Connect(options.unwrap_or(Options::NONE)));
     }
 
     fn pass(&mut self, until: Instant) {
@@ -137,45 +247,75 @@ impl Run {
         self.machine.handle_timeout(self.now);
     }
 
-    fn accept(&mut self) -> bool {
-        let waits = self.machine.incoming();
-        let Some(storage) = self.start.storage() else { return false };
-        let id = self.machine.accept(self.now, ENTROPY, || storage);
-        assert_eq!(id.and_then(|id| self.machine.address(id)), waits);
-        self.ids.extend(id);
-        id.is_some()
+    fn accept(&mut self, which: u8) {
+        let Some(incoming) = take(&mut self.waiting, which) else { return };
+        let (Some(storage), address) = (self.start.storage(), incoming.address()) else { return };
+        match self.machine.accept(self.now, incoming, ENTROPY, || storage) {
+            Ok(id) => {
+                assert_eq!(self.machine.address(id), Some(address));
+                assert!(self.ids.iter().all(|held| held.index() != id.index()), "a place is given twice");
+                self.ids.push(id);
+            }
+            Err(AcceptError::Full) => assert!(self.machine.len() >= self.machine.config.peers),
+            Err(AcceptError::Gone) => {}
+        }
     }
 
-    /// What was sent was due.
-    fn transmit(&mut self, room: usize) -> bool {
+    /// What was sent was due, and no more than the address may get.
+    fn transmit(&mut self, room: usize, most: usize) -> bool {
         let due = self.machine.poll_timeout();
-        let mut buf = [0; ROOM];
-        match self.machine.poll_transmit(self.now, buf.get_mut(..room).unwrap_or_default()) {
+        let mut buf = [0; 4 * ROOM];
+        let (to, len) = match self.machine.poll_transmit_batch(self.now, most, buf.get_mut(..room).unwrap_or_default())
+        {
             Ok(None) => return false,
-            Ok(Some((to, _))) => assert!(to < ADDRESSES),
-            Err(error) => assert!(error.needed > room && error.needed <= ROOM),
-        }
+            Ok(Some((to, transmit))) => (to, transmit.len),
+            Err(error) => {
+                assert!(error.needed > room && error.needed <= ROOM);
+                return true;
+            }
+        };
         assert!(due.is_some_and(|due| due <= self.now), "poll_timeout kept silent about what was to be sent");
+        let datagram = buf.get(..len).unwrap_or_default();
+        self.learn(datagram);
+        if let Some(account) = self.ledger.get_mut(usize::from(to.0)) {
+            account.sent += len;
+            let Account { received, sent, proven } = *account;
+            let bound = self.start.mode == Mode::Extended && self.start.peer == Peer::RdtProto;
+            assert!(proven || !bound || sent <= received, "{sent} bytes to {to:?}, of which {received} came");
+        }
         true
     }
 
-    fn drain(&mut self) {
-        let mut count = 0;
-        while self.transmit(ROOM) {
-            count += 1;
-            assert!(count < 4_000, "sends without end");
+    fn learn(&mut self, datagram: &[u8]) {
+        let Some(&tag) = datagram.first_chunk() else { return };
+        match Framing::tagged(Tag::new(tag)).decode(datagram) {
+            Ok(Packet::ConnAck(options)) => self.tags.extend(options.tag()),
+            Ok(Packet::Retry { cookie }) => self.cookies.push(cookie.to_vec()),
+            Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+            Ok(_) | Err(_) => {}
         }
     }
 
     /// After a timeout and a drain the next deadline lies in the future: on a copy, so that the calls stay as described.
     fn check(&self) {
-        let mut copy = self.clone();
+        let mut copy = Self { ledger: self.ledger, now: self.now, ..Self::new(self.start, self.machine.clone()) };
         copy.pass(copy.now);
         copy.drain();
         let due = copy.machine.poll_timeout();
         assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} after everything was done at {:?}", copy.now);
-        assert!(self.machine.len() <= SLOTS && self.ids.len() <= self.machine.len());
-        assert_eq!(copy.machine.incoming().is_some(), copy.machine.queued > 0);
+        let config = &self.machine.config;
+        assert!(self.machine.len() <= config.peers && self.ids.len() <= self.machine.len());
+        assert!(self.machine.backlog_len() <= config.backlog);
+        assert!(self.machine.unproven() <= config.backlog);
+        assert_eq!(self.machine.peers().count(), self.ids.len());
+    }
+
+    fn drain(&mut self) {
+        let mut count = 0;
+        while self.transmit(4 * ROOM, 8) {
+            count += 1;
+            assert!(count < 4_000, "sends without end");
+        }
     }
 
     /// Nothing stays for ever once nobody needs it.
@@ -183,7 +323,7 @@ impl Run {
         for id in core::mem::take(&mut self.ids) {
             self.machine.release(self.now, id);
         }
-        while self.machine.refuse() {}
+        self.machine.stop_accepting(0);
         let mut steps = 0;
         while let Some(due) = self.machine.poll_timeout() {
             self.pass(due);
@@ -191,6 +331,16 @@ impl Run {
             steps += 1;
             assert!(steps < 1_000, "never ends");
         }
-        assert!(self.machine.is_empty(), "{} entries stay without a deadline", self.machine.len());
+        assert!(self.machine.is_empty(), "{:?} stays without a deadline", self.machine);
+        assert_eq!(self.machine.unproven(), 0);
     }
+}
+
+fn pick<T>(items: &[T], which: u8) -> Option<&T> {
+    items.get(usize::from(which).checked_rem(items.len())?)
+}
+
+fn take<T>(items: &mut Vec<T>, which: u8) -> Option<T> {
+    let index = usize::from(which).checked_rem(items.len())?;
+    Some(items.swap_remove(index))
 }

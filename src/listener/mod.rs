@@ -1,38 +1,66 @@
-//! Many peers on one socket: routing by address, a backlog of those who want to connect, quarantine of those who left.
+//! Many peers on one socket: routing by address and by tag, a backlog of those who want to connect, limits that hold against
+//! strangers.
 //!
 //! ```text
-//!               CONNECT            accept              release + drained, reclaim      linger over
-//! (no entry) ------------> QUEUED --------> a Connection ---------------------> QUARANTINED -----> (no entry)
-//!                            | refuse, or not accepted within the handshake limit
-//!                            +----------------------------------------------------------------> (no entry)
+//!  CONNECT                        accept                  release, and drained
+//! ---------> (limits) -> BACKLOG ---------> a Connection ----------------------> gone; base mode: QUARANTINED for a linger
+//!                |          | refuse: RESET       | a newer one of its address is confirmed
+//!                | RETRY    | ignore, too long    v
+//!                v          v                 Closed(Superseded)
+//!          (nothing is kept)
 //! ```
 //!
-//! A datagram belongs to the connection of the address that it came from. The type of an address is the caller's: what it
-//! needs to answer. A server on a wildcard address names both ends in it, its own and the peer's, so that it answers from
-//! the address that was called. From an address without a connection only CONNECT means anything.
+//! A datagram of extended mode begins with the tag of its connection, and goes there whatever address it comes from; one of
+//! base mode belongs to the connection of its address. From anybody else only CONNECT means anything. The type of an address
+//! is the caller's: see [`Address`].
 //!
-//! Memory is lent: an array, a slice or a `Vec` of [`Slot`]s, one for each address that is queued, connected or quarantined.
-//! Finding a connection takes the same time whatever their number; [`Listener::poll_transmit`], [`Listener::poll_timeout`]
-//! and [`Listener::poll_event`] look through all of them, so this listener is for hundreds of peers, not for thousands.
+//! # What it costs
 //!
-//! A slot is taken from a CONNECT on until the quarantine is over, a [linger](Config::linger) after the end: lend as many as
-//! there are connections at once, and some more for those that come and go. It holds a whole connection, even while it is
-//! vacant; with stores that hold their bodies (an array) these as well, with stores that borrow them (a slice, a `Vec`) not.
+//! A datagram, a timeout and a datagram to be sent cost the same with ten connections as with a hundred thousand, but for the
+//! processor's caches and a heap of deadlines, which is O(log n); connections that nothing happens to cost nothing. They take
+//! turns in sending and in telling events, so none can starve another. Somebody who waits in the [backlog](Incoming) costs
+//! some hundred bytes and no connection; somebody who was answered with RETRY costs nothing at all.
+//!
+//! The tables are of one kind of [`Memory`]: [`Fixed`] within the listener, without an allocator, or [`Growable`] on the heap
+//! up to the [limits](ListenerConfig).
+//!
+//! # Strangers
+//!
+//! In extended mode, which is all that is allowed by default:
+//!
+//! - No more bytes go to an address than came from it, until somebody has shown to receive there: by a cookie, or by the first
+//!   INFO, which nobody can send who has not seen the CONNACK.
+//! - Once half of the backlog is held by addresses that are not proven, further clients are answered with RETRY, and prove
+//!   theirs first ([`Retry`]). Nothing is kept of them. So forged CONNECTs, however many, keep nobody out.
+//! - Who does not see the datagrams of a connection has 64 bits of its tag to guess before anything that he sends is heard.
+//! - A client that restarts at its address opens a new connection beside the old one, which ends
+//!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
+//!   by forging a CONNECT.
+//! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
+//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked. What is sent
+//!   goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
+//!   [`keep_alive`](crate::connection::Config::keep_alive) on.
+//!
+//! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
+//! connections, injects data into them, ends them, and makes the listener send to a victim more than he sent himself; a
+//! restarted client is not heard until its old connection has ended; a changed address is a stranger. It never supersedes or
+//! closes a connection of extended mode.
+//!
+//! # Example
 //!
 //! A server that sends back what it gets, for any link; `examples/echo.rs` puts it on a UDP socket:
 //!
 //! ```
 //! use rdt_proto::Instant;
 //! use rdt_proto::connection::{Config, Connection, Event, Storage};
-//! use rdt_proto::listener::{Listener, ListenerConfig, PeerSlot};
+//! use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
 //! use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
 //! use std::error::Error;
 //!
 //! type Memory = [u8; slot_bytes(1_200)];
 //! type Bodies = Storage<SendSlots<Memory>, RecvSlots<Memory>>;
 //! type Address = u16; // whatever it takes to answer
-//! type Slot = PeerSlot<Address, SendSlots<Memory>, RecvSlots<Memory>>;
-//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, [Slot; 4]>;
+//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, Fixed<4>>;
 //!
 //! fn bodies() -> Result<Bodies, StoreError> {
 //!     let memory = || [0; slot_bytes(1_200)];
@@ -41,9 +69,9 @@
 //!
 //! /// To be called after each datagram and each timeout, before `poll_transmit`.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
-//!     while server.incoming().is_some() {
+//!     while let Some(incoming) = server.poll_incoming() {
 //!         let bodies = bodies()?;
-//!         server.accept(now, [7; 32], || bodies); // from the system's generator, in earnest
+//!         server.accept(now, incoming, [7; 32], || bodies)?; // from the system's generator, in earnest
 //!     }
 //!     let mut buf = [0; 1_200];
 //!     while let Some((id, event)) = server.poll_event() {
@@ -68,8 +96,7 @@
 //! }
 //!
 //! let now = Instant::ZERO;
-//! let slots = core::array::from_fn(|_| Slot::default()); // or `Default::default()`, or a `Vec`
-//! let mut server = Server::new(now, ListenerConfig::default(), [7; 16], slots); // the key too
+//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // the entropy too
 //! let mut client = Connection::connect(now, Config::default(), [7; 32], bodies()?);
 //! client.send(b"hello")?;
 //!
@@ -87,44 +114,53 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
+mod address;
+mod application;
+mod backlog;
+mod config;
+mod cookie;
+mod examine;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hosts;
+mod index;
+mod input;
+mod key;
+mod memory;
+mod output;
+mod path;
 mod peers;
-mod table;
+mod queue;
+mod replies;
+mod slab;
+mod stats;
+mod timers;
 
-pub use table::Slot;
+pub use address::Address;
+pub use application::AcceptError;
+pub use backlog::Incoming;
+pub use config::{LISTENER_ENTROPY_BYTES, ListenerConfig, Retry};
+#[cfg(feature = "alloc")]
+pub use memory::Growable;
+pub use memory::{Fixed, List, Memory};
+pub use stats::{ListenerStats, Routed, Unrouted};
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
-use crate::connection::{Config, Connection, ENTROPY_BYTES, Handled, Hello, Storage, after};
+use crate::connection::Connection;
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{DecodeError, Packet};
-use core::hash::Hash;
-use table::Table;
-use thiserror::Error;
-
-/// Memory for one peer with its connection.
-pub type PeerSlot<A, S, R, Q = StopAndWait> = Slot<A, Place<Connection<S, R, Q>>>;
-
-/// The limits of a listener, with their defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerConfig {
-    /// What every accepted connection is made with.
-    pub connection: Config,
-    /// How many may wait to be accepted. When as many do, a further CONNECT is ignored, and its sender repeats it. Whoever
-    /// is not heard again within the [handshake limit](Config::handshake_limit) waits no longer. Default: 16.
-    pub backlog: usize,
-}
-
-impl Default for ListenerConfig {
-    fn default() -> Self {
-        Self { connection: Config::default(), backlog: 16 }
-    }
-}
+use backlog::Backlog;
+use cookie::Cookies;
+use core::fmt;
+use key::HashKey;
+use path::Path;
+use peers::Peers;
+use replies::Replies;
+use slab::Slab;
 
 /// What names a connection of a listener. It is never used again for another one, but for 2^32 that came and went in its
-/// slot.
+/// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerId {
     index: u32,
@@ -132,134 +168,65 @@ pub struct PeerId {
 }
 
 impl PeerId {
-    /// Which of the lent slots it occupies: below their number, and no other connection has it at the same time. For tables
-    /// that the application keeps beside the listener.
+    /// Which place it has: below the largest number of connections that there ever were at once, and no other connection has
+    /// it at the same time. For tables that the application keeps beside the listener.
     #[must_use]
-    pub fn index(self) -> usize {
-        // A slot of memory has an index that fits.
-        usize::try_from(self.index).unwrap_or(usize::MAX)
+    pub const fn index(self) -> usize {
+        self.index as usize
     }
 }
 
-/// What is known of an address.
-#[derive(Clone, Debug)]
-pub struct Place<C>(State<C>);
-
-#[derive(Clone, Debug)]
-enum State<C> {
-    /// CONNECT has come. It waits to be accepted, in the order of its ticket, unless it is not heard again until `until`.
-    Queued { ticket: u64, until: Option<Instant>, hello: Hello },
-    /// The application has it; `released`: it does not need it any more.
-    Connected { connection: C, released: bool },
-    /// Late packets of the connection that ended must not fall into a new one.
-    Quarantined { until: Instant },
-}
-
-/// Where a datagram went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
-pub enum Routed {
-    /// To this connection.
-    Peer(PeerId, Handled),
-    /// Into the backlog, or it repeats what is there: see [`Listener::incoming`].
-    Queued,
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
-}
-
-/// Why a datagram went nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum Unrouted {
-    /// It is no packet.
-    #[error("no packet: {0}")]
-    Malformed(DecodeError),
-    /// It is no CONNECT, and its address has no connection.
-    #[error("no connection with this address")]
-    UnknownPeer,
-    /// A CONNECT for base mode, which is not allowed.
-    #[error("it asks for base mode")]
-    Mode,
-    /// A CONNECT, while as many wait already as may.
-    #[error("the backlog is full")]
-    BacklogFull,
-    /// A CONNECT, while no slot is vacant.
-    #[error("all slots are taken")]
-    NoSlot,
-    /// The connection with this address has ended only just now.
-    #[error("the address is in quarantine")]
-    Quarantined,
-}
-
-/// Counters of a listener. They saturate. Those of a connection are its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct ListenerStats {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Ignored: no packet.
-    pub malformed: u64,
-    /// Ignored: no CONNECT, and no connection with its address.
-    pub unknown_peer: u64,
-    /// Ignored: a CONNECT for base mode, which is not allowed.
-    pub mode: u64,
-    /// Ignored: the backlog was full.
-    pub backlog_full: u64,
-    /// Ignored: no slot was vacant.
-    pub no_slot: u64,
-    /// Ignored: the address was in quarantine.
-    pub quarantined: u64,
-}
-
-impl ListenerStats {
-    fn count(&mut self, reason: Unrouted) {
-        let counter = match reason {
-            Unrouted::Malformed(_) => &mut self.malformed,
-            Unrouted::UnknownPeer => &mut self.unknown_peer,
-            Unrouted::Mode => &mut self.mode,
-            Unrouted::BacklogFull => &mut self.backlog_full,
-            Unrouted::NoSlot => &mut self.no_slot,
-            Unrouted::Quarantined => &mut self.quarantined,
-        };
-        *counter = counter.saturating_add(1);
-    }
-}
-
-/// The server side of one socket.
-#[derive(Clone, Debug)]
-pub struct Listener<A, S, R, M, Q = StopAndWait> {
+/// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
+/// of kind `M`.
+pub struct Listener<A: Address, S, R, M: Memory, Q = StopAndWait> {
     config: ListenerConfig,
     now: Instant,
-    table: Table<A, Place<Connection<S, R, Q>>, M>,
-    queued: usize,
-    /// The ticket of the next CONNECT.
+    key: HashKey,
+    peers: Peers<A, Connection<S, R, Q>, M>,
+    backlog: Backlog<A, M>,
+    /// How many of the accepted have not proven their address.
+    half_open: usize,
+    /// The ticket of the next handshake.
     ticket: u64,
-    /// Whose turn it is to send, and to tell events: the connections take turns.
-    sending_turn: u32,
-    telling_turn: u32,
+    cookies: Cookies,
+    replies: Replies<A>,
+    paths: Slab<Path<A>, M>,
+    /// Behind the nonces that examine an address, and how many there were.
+    secret: [u8; 16],
+    nonces: u64,
+    /// Nobody is accepted any more, but refused with this code.
+    stopped: Option<u8>,
     stats: ListenerStats,
 }
 
-impl<A, S, R, M, Q> Listener<A, S, R, M, Q>
-where
-    A: Copy + Eq + Hash,
-    S: SendStore,
-    R: RecvStore,
-    M: AsRef<[PeerSlot<A, S, R, Q>]> + AsMut<[PeerSlot<A, S, R, Q>]>,
-    Q: Arq,
-{
-    /// A listener with as many peers as there are slots. `key` must be unpredictable to strangers: with it, they could choose
-    /// addresses that make finding a connection slow.
-    pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16], slots: M) -> Self {
+impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+    /// A listener without peers. See [`LISTENER_ENTROPY_BYTES`] for `entropy`.
+    #[must_use]
+    pub fn new(now: Instant, config: ListenerConfig, entropy: [u8; LISTENER_ENTROPY_BYTES]) -> Self {
+        let part = |at: usize| entropy.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        let key = HashKey(part(0));
         Self {
             config,
             now,
-            table: Table::new(key, slots),
-            queued: 0,
+            key,
+            peers: Peers::new(key),
+            backlog: Backlog::new(key),
+            half_open: 0,
             ticket: 0,
-            sending_turn: 0,
-            telling_turn: 0,
+            cookies: Cookies::new(part(16)),
+            replies: Replies::new(),
+            paths: Slab::new(),
+            secret: part(32),
+            nonces: 0,
+            stopped: None,
             stats: ListenerStats::default(),
         }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &ListenerConfig {
+        &self.config
     }
 
     /// What it counted.
@@ -268,145 +235,66 @@ where
         &self.stats
     }
 
-    /// How many addresses are queued, connected or quarantined.
+    /// How many connections there are, those that linger and addresses that rest included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.peers.len()
     }
 
-    /// Whether no address is queued, connected or quarantined.
+    /// Whether there are none, and nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.backlog_len() == 0
     }
 
-    /// Takes a datagram that came `from` an address.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
-        self.handle_datagram_into(now, from, datagram, |_, _| 0)
-    }
-
-    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the datagram: as
-    /// [`Connection::handle_datagram_into`]. `take` is told whose it is.
-    pub fn handle_datagram_into(
-        &mut self,
-        now: Instant,
-        from: A,
-        datagram: &[u8],
-        mut take: impl FnMut(PeerId, &[u8]) -> usize,
-    ) -> Routed {
-        self.advance(now);
-        // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
-        if let Some(index) = self.table.find(&from) {
-            self.vacate(index);
-        }
-        let Some(index) = self.table.find(&from) else {
-            return self.handle_stranger(from, datagram).unwrap_or_else(|reason| self.ignore(reason));
-        };
-        let now = self.now;
-        let generation = self.table.generation(index).unwrap_or_default();
-        let until = after(now, self.config.connection.handshake_limit);
-        match self.table.entry_mut(index) {
-            Some((_, Place(State::Connected { connection, .. }))) => {
-                let peer = PeerId { index, generation };
-                Routed::Peer(peer, connection.handle_datagram_into(now, datagram, |bytes| take(peer, bytes)))
-            }
-            Some((_, Place(State::Queued { until: end, hello, .. }))) => {
-                match self.config.connection.framing.decode(datagram) {
-                    Ok(Packet::Connect(options)) if self.config.connection.accepts(&Hello::from_options(&options)) => {
-                        // The latest one counts: an earlier one with another tag is that of a client that has restarted since.
-                        *hello = Hello::from_options(&options);
-                        *end = until;
-                        Routed::Queued
-                    }
-                    Ok(_) => self.ignore(Unrouted::UnknownPeer),
-                    Err(error) => self.ignore(Unrouted::Malformed(error)),
-                }
-            }
-            Some((_, Place(State::Quarantined { .. }))) | None => self.ignore(Unrouted::Quarantined),
-        }
-    }
-
-    /// A datagram from an address that nothing is known of.
-    fn handle_stranger(&mut self, from: A, datagram: &[u8]) -> Result<Routed, Unrouted> {
-        let hello = match self.config.connection.framing.decode(datagram).map_err(Unrouted::Malformed)? {
-            Packet::Connect(options) => Hello::from_options(&options),
-            Packet::ConnAck(_)
-            | Packet::Info { .. }
-            | Packet::Ack { .. }
-            | Packet::Fin
-            | Packet::FinAck
-            | Packet::Sack(_)
-            | Packet::Retry { .. }
-            | Packet::Reset { .. }
-            | Packet::Probe { .. }
-            | Packet::Echo { .. } => return Err(Unrouted::UnknownPeer),
-        };
-        if !self.config.connection.accepts(&hello) {
-            return Err(Unrouted::Mode);
-        }
-        if self.queued >= self.config.backlog {
-            return Err(Unrouted::BacklogFull);
-        }
-        let until = after(self.now, self.config.connection.handshake_limit);
-        let queued = Place(State::Queued { ticket: self.ticket, until, hello });
-        self.table.insert(from, queued).ok_or(Unrouted::NoSlot)?;
-        self.ticket += 1;
-        self.queued += 1;
-        Ok(Routed::Queued)
-    }
-
-    fn ignore(&mut self, reason: Unrouted) -> Routed {
-        self.stats.count(reason);
-        Routed::Ignored(reason)
-    }
-
-    /// The address that has waited longest to be accepted.
+    /// How many wait to be accepted.
     #[must_use]
-    pub fn incoming(&self) -> Option<A> {
-        self.table.entry(self.oldest_queued()?).map(|(address, _)| address)
+    pub fn backlog_len(&self) -> usize {
+        self.backlog.len()
     }
 
-    /// Accepts the [oldest](Self::incoming) that waits: CONNACK is due at once. `storage` is asked for only if somebody
-    /// waits. `entropy` as for a [`Connection`].
-    pub fn accept(
-        &mut self,
-        now: Instant,
-        entropy: [u8; ENTROPY_BYTES],
-        storage: impl FnOnce() -> Storage<S, R, Q>,
-    ) -> Option<PeerId> {
-        self.advance(now);
-        let index = self.oldest_queued()?;
-        let generation = self.table.generation(index)?;
-        let (_, place) = self.table.entry_mut(index)?;
-        let State::Queued { hello, .. } = place.0 else { return None };
-        let connection = Connection::accept(self.now, self.config.connection, entropy, hello, storage());
-        *place = Place(State::Connected { connection, released: false });
-        self.queued -= 1;
-        self.stats.accepted = self.stats.accepted.saturating_add(1);
-        Some(PeerId { index, generation })
+    /// Makes cookies with `key` from now on, which a stranger cannot guess. Those made with the last one stay valid until
+    /// they are 15 s old, or the key changes again. A server that runs for long may do so every hour or every day.
+    pub fn rotate_cookie_key(&mut self, key: [u8; 16]) {
+        self.cookies.rotate(key);
     }
 
-    /// Forgets the [oldest](Self::incoming) that waits. In base mode nobody tells it: it queues again if it repeats its
-    /// CONNECT, and otherwise ends by its handshake limit. Returns whether somebody waited.
-    pub fn refuse(&mut self) -> bool {
-        let Some(index) = self.oldest_queued() else { return false };
-        self.table.remove(index);
-        self.queued -= 1;
-        true
+    /// How many handshakes are open with addresses that are not proven.
+    fn unproven(&self) -> usize {
+        self.backlog.unproven() + self.half_open
     }
 
-    fn oldest_queued(&self) -> Option<u32> {
-        let ticket = |place: &Place<_>| match place.0 {
-            State::Queued { ticket, .. } => Some(ticket),
-            State::Connected { .. } | State::Quarantined { .. } => None,
-        };
-        if self.queued == 0 {
-            return None;
+    /// Whether its address is proven does not matter any more: it is, or the handshake is over.
+    fn on_proven(&mut self, index: u32) {
+        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.unproven) {
+            peer.unproven = false;
+            self.half_open -= 1;
         }
-        self.table.iter().filter_map(|(index, place)| Some((ticket(place)?, index))).min().map(|(_, index)| index)
     }
 
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
+    }
+}
+
+impl<A: Address, S: Clone, R: Clone, M: Memory, Q: Clone> Clone for Listener<A, S, R, M, Q> {
+    fn clone(&self) -> Self {
+        Self {
+            peers: self.peers.duplicate(),
+            backlog: self.backlog.duplicate(),
+            cookies: self.cookies.clone(),
+            replies: self.replies.clone(),
+            paths: self.paths.duplicate(),
+            ..*self
+        }
+    }
+}
+
+/// The counts: what it holds may be much.
+impl<A: Address, S, R, M: Memory, Q> fmt::Debug for Listener<A, S, R, M, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Listener");
+        shown.field("peers", &self.peers.len()).field("backlog", &self.backlog.len()).field("stats", &self.stats);
+        shown.finish_non_exhaustive()
     }
 }

@@ -1,204 +1,214 @@
-//! The connections of a listener: input and output, and what the application does with them.
+//! The connections by number, by address and by tag, and when each is to be woken.
 
-use super::{Listener, PeerId, PeerSlot, Place, State};
-use crate::arq::Arq;
-use crate::connection::{Connection, Event, Storage, Transmit};
-use crate::store::{RecvStore, SendStore};
-use crate::{BufferTooSmall, Instant};
-use core::hash::Hash;
+use super::Address;
+use super::hosts::Hosts;
+use super::index::Index;
+use super::key::HashKey;
+use super::memory::Memory;
+use super::queue::Queue;
+use super::slab::Slab;
+use super::timers::Timers;
+use crate::Instant;
+use crate::wire::Tag;
 
-impl<A, S, R, M, Q> Listener<A, S, R, M, Q>
-where
-    A: Copy + Eq + Hash,
-    S: SendStore,
-    R: RecvStore,
-    M: AsRef<[PeerSlot<A, S, R, Q>]> + AsMut<[PeerSlot<A, S, R, Q>]>,
-    Q: Arq,
-{
-    /// The connection with this name; `None` once it was released.
-    #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<&Connection<S, R, Q>> {
-        self.entry(id).map(|(_, connection)| connection)
+/// No examination of an address is under way.
+pub(super) const NO_PATH: u32 = u32::MAX;
+
+/// A connection with its address, or an address that rests.
+#[derive(Clone)]
+pub(super) struct Peer<A, C> {
+    pub(super) address: A,
+    /// What comes from it begins with this, in extended mode.
+    pub(super) tag: Option<Tag>,
+    /// The order in which handshakes began.
+    pub(super) ticket: u64,
+    /// The examination of another address.
+    pub(super) path: u32,
+    /// Its address is not proven: it counts among those who hold the backlog.
+    pub(super) unproven: bool,
+    /// The application does not need it any more.
+    pub(super) released: bool,
+    pub(super) state: State<C>,
+}
+
+#[derive(Clone)]
+pub(super) enum State<C> {
+    Live(C),
+    /// Base mode: late packets of the connection that ended must not fall into a new one.
+    Quarantined {
+        until: Instant,
+    },
+}
+
+impl<A, C> Peer<A, C> {
+    pub(super) const fn connection(&self) -> Option<&C> {
+        match &self.state {
+            State::Live(connection) => Some(connection),
+            State::Quarantined { .. } => None,
+        }
     }
 
-    /// The connection with this name, to write, read and close; `None` once it was released. Call
-    /// [`poll_transmit`](Self::poll_transmit) afterwards.
-    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
-        if self.table.generation(id.index) != Some(id.generation) {
+    pub(super) const fn connection_mut(&mut self) -> Option<&mut C> {
+        match &mut self.state {
+            State::Live(connection) => Some(connection),
+            State::Quarantined { .. } => None,
+        }
+    }
+}
+
+/// All of them.
+pub(super) struct Peers<A: Address, C, M: Memory> {
+    key: HashKey,
+    slab: Slab<Peer<A, C>, M>,
+    by_address: Index<M>,
+    by_tag: Index<M>,
+    hosts: Hosts<A::Host, M>,
+    /// When each is to be woken; those that are `ready` are looked at before.
+    pub(super) timers: Timers<M>,
+    /// Something was done with them: they may have something to send, or another deadline.
+    pub(super) ready: Queue<M>,
+    /// They may have an event to tell.
+    pub(super) telling: Queue<M>,
+}
+
+impl<A: Address, C, M: Memory> Peers<A, C, M> {
+    pub(super) fn new(key: HashKey) -> Self {
+        Self {
+            key,
+            slab: Slab::new(),
+            by_address: Index::new(),
+            by_tag: Index::new(),
+            hosts: Hosts::new(),
+            timers: Timers::new(),
+            ready: Queue::new(),
+            telling: Queue::new(),
+        }
+    }
+
+    pub(super) fn duplicate(&self) -> Self
+    where
+        C: Clone,
+    {
+        Self {
+            key: self.key,
+            slab: self.slab.duplicate(),
+            by_address: self.by_address.duplicate(),
+            by_tag: self.by_tag.duplicate(),
+            hosts: self.hosts.duplicate(),
+            timers: self.timers.duplicate(),
+            ready: self.ready.duplicate(),
+            telling: self.telling.duplicate(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slab.len() as usize
+    }
+
+    #[inline]
+    pub(super) fn peer(&self, index: u32) -> Option<&Peer<A, C>> {
+        self.slab.item(index)
+    }
+
+    #[inline]
+    pub(super) fn peer_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
+        self.slab.item_mut(index)
+    }
+
+    #[inline]
+    pub(super) fn generation(&self, index: u32) -> Option<u32> {
+        self.slab.generation(index)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Peer<A, C>)> + '_ {
+        self.slab.iter()
+    }
+
+    /// Whose tag `datagram` begins with.
+    #[inline]
+    pub(super) fn find_tagged(&self, datagram: &[u8]) -> Option<u32> {
+        self.find_tag(Tag::new(*datagram.first_chunk()?))
+    }
+
+    #[inline]
+    pub(super) fn find_tag(&self, tag: Tag) -> Option<u32> {
+        let is = |index| self.slab.item(index).is_some_and(|peer| peer.tag == Some(tag));
+        self.by_tag.find(self.hash_of(tag), is)
+    }
+
+    fn hash_of(&self, tag: Tag) -> u64 {
+        self.key.hash(&u64::from_ne_bytes(*tag.as_bytes()))
+    }
+
+    /// The first of this address for which `is` holds.
+    #[inline]
+    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(u32, &Peer<A, C>) -> bool) -> Option<u32> {
+        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address && is(index, peer));
+        self.by_address.find(self.key.hash(&address), found)
+    }
+
+    /// How many of this address there are.
+    pub(super) fn count(&self, address: A) -> usize {
+        let mut count = 0;
+        self.find_at(address, |_, _| {
+            count += 1;
+            false
+        });
+        count
+    }
+
+    /// How many of this host there are.
+    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
+        self.hosts.of(self.key.hash(&host), host) as usize
+    }
+
+    /// Where it was put; `None` where there is no room.
+    pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
+        let (address, host, tag) = (peer.address, peer.address.host(), peer.tag);
+        if !self.hosts.add(self.key.hash(&host), host) {
             return None;
         }
-        match self.table.entry_mut(id.index)? {
-            (_, Place(State::Connected { connection, released: false })) => Some(connection),
-            (_, Place(State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. })) => None,
-        }
-    }
-
-    /// The address of this connection; `None` once it was released.
-    #[must_use]
-    pub fn address(&self, id: PeerId) -> Option<A> {
-        self.entry(id).map(|(address, _)| address)
-    }
-
-    fn entry(&self, id: PeerId) -> Option<(A, &Connection<S, R, Q>)> {
-        if self.table.generation(id.index) != Some(id.generation) {
+        let Ok(index) = self.slab.insert(peer) else {
+            self.hosts.subtract(self.key.hash(&host), host);
             return None;
-        }
-        match self.table.entry(id.index)? {
-            (address, Place(State::Connected { connection, released: false })) => Some((address, connection)),
-            (_, Place(State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. })) => None,
-        }
-    }
-
-    /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
-    /// aborted; one that lingers goes on doing so. Its slot becomes vacant when the linger, and the quarantine of its
-    /// address, are over, and its storage is dropped: [`reclaim`](Self::reclaim) gives it back.
-    pub fn release(&mut self, now: Instant, id: PeerId) {
-        self.advance(now);
-        let now = self.now;
-        if self.table.generation(id.index) != Some(id.generation) {
-            return;
-        }
-        if let Some((_, Place(State::Connected { connection, released }))) = self.table.entry_mut(id.index) {
-            connection.handle_timeout(now);
-            connection.abort(0);
-            *released = true;
-        }
-        self.vacate(id.index);
-    }
-
-    /// Instead of [`release`](Self::release), where storage is to be used again: takes that of a connection that
-    /// [is drained](Connection::is_drained), which the application then does not have any more. `None` while it is not
-    /// drained (ask again after the next [`handle_timeout`](Self::handle_timeout)), and where there is no such connection.
-    /// What is unread is lost.
-    ///
-    /// The address rests until its quarantine is over; the storage may serve another connection at once. Make new slots of
-    /// its memory for that ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
-    pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<Storage<S, R, Q>> {
-        self.advance(now);
-        let now = self.now;
-        let connection = self.peer_mut(id)?;
-        connection.handle_timeout(now);
-        let until = connection.quarantine_end().filter(|_| connection.is_drained())?;
-        let (_, place) = self.table.entry_mut(id.index)?;
-        let Place(left) = core::mem::replace(place, Place(State::Quarantined { until }));
-        self.vacate(id.index);
-        match left {
-            State::Connected { connection, .. } => Some(connection.into_storage()),
-            State::Queued { .. } | State::Quarantined { .. } => None,
-        }
-    }
-
-    /// Time has passed: as [`Connection::handle_timeout`].
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.advance(now);
-        let now = self.now;
-        for index in 0..self.table.capacity() {
-            if let Some((_, Place(State::Connected { connection, .. }))) = self.table.entry_mut(index) {
-                connection.handle_timeout(now);
-            }
-            self.vacate(index);
-        }
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, as [`Connection::poll_timeout`].
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = |place: &Place<Connection<S, R, Q>>| match &place.0 {
-            State::Connected { connection, released: true } if connection.is_drained() => connection.quarantine_end(),
-            State::Connected { connection, .. } => connection.poll_timeout(),
-            State::Queued { until, .. } => *until,
-            State::Quarantined { until } => Some(*until),
         };
-        self.table.iter().filter_map(|(_, place)| due(place)).min()
-    }
-
-    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
-    ///
-    /// # Errors
-    ///
-    /// If the datagram does not fit into `buf`: nothing has changed.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
-        self.take_turns(now, |connection, now| connection.poll_transmit(now, buf))
-    }
-
-    /// As [`poll_transmit`](Self::poll_transmit), but several datagrams to one address at once: as
-    /// [`Connection::poll_transmit_batch`]. The connections take turns, a batch each.
-    ///
-    /// # Errors
-    ///
-    /// If not even the first fits into `buf`: nothing has changed.
-    pub fn poll_transmit_batch(
-        &mut self,
-        now: Instant,
-        max_datagrams: usize,
-        buf: &mut [u8],
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
-        self.take_turns(now, |connection, now| connection.poll_transmit_batch(now, max_datagrams, buf))
-    }
-
-    fn take_turns(
-        &mut self,
-        now: Instant,
-        mut transmit: impl FnMut(&mut Connection<S, R, Q>, Instant) -> Result<Option<Transmit>, BufferTooSmall>,
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
-        self.advance(now);
-        let now = self.now;
-        for index in self.turns(self.sending_turn) {
-            let Some((address, Place(State::Connected { connection, .. }))) = self.table.entry_mut(index) else {
-                continue;
-            };
-            if let Some(transmit) = transmit(connection, now)? {
-                self.sending_turn = index + 1;
-                self.vacate(index);
-                return Ok(Some((address, transmit)));
-            }
+        // Whatever may be needed later has its place now.
+        let placed = self.by_address.insert(self.key.hash(&address), index)
+            && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
+            && self.timers.set(index, Instant::ZERO)
+            && self.ready.push(index)
+            && self.telling.push(index);
+        if !placed {
+            self.remove(index);
+            return None;
         }
-        Ok(None)
+        self.timers.clear(index);
+        self.telling.remove(index);
+        Some(index)
     }
 
-    /// What to tell the application next, and of which connection. The connections take turns.
-    pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        for index in self.turns(self.telling_turn) {
-            if let Some((_, Place(State::Connected { connection, released: false }))) = self.table.entry_mut(index)
-                && let Some(event) = connection.poll_event()
-            {
-                let generation = self.table.generation(index)?;
-                self.telling_turn = index + 1;
-                return Some((PeerId { index, generation }, event));
-            }
+    pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
+        let peer = self.slab.remove(index)?;
+        let host = peer.address.host();
+        self.by_address.remove(self.key.hash(&peer.address), index);
+        self.hosts.subtract(self.key.hash(&host), host);
+        if let Some(tag) = peer.tag {
+            self.by_tag.remove(self.hash_of(tag), index);
         }
-        None
+        self.timers.clear(index);
+        self.ready.remove(index);
+        self.telling.remove(index);
+        Some(peer)
     }
 
-    /// All slots once, beginning with the one whose turn it is.
-    fn turns(&self, first: u32) -> impl Iterator<Item = u32> + use<A, S, R, M, Q> {
-        let capacity = self.table.capacity();
-        let first = if first < capacity { first } else { 0 };
-        (first..capacity).chain(0..first)
-    }
-
-    /// Moves a slot on whose time has come: from the connection to quarantine, from there or the backlog to vacant.
-    pub(super) fn vacate(&mut self, index: u32) {
-        let now = self.now;
-        let Some((_, place)) = self.table.entry_mut(index) else { return };
-        match &mut place.0 {
-            State::Connected { connection, released: true } => {
-                connection.handle_timeout(now);
-                if !connection.is_drained() {
-                    return;
-                }
-                match connection.quarantine_end().filter(|&until| until > now) {
-                    Some(until) => *place = Place(State::Quarantined { until }),
-                    None => drop(self.table.remove(index)),
-                }
-            }
-            State::Queued { until: Some(until), .. } if *until <= now => {
-                self.table.remove(index);
-                self.queued -= 1;
-            }
-            State::Quarantined { until } if *until <= now => drop(self.table.remove(index)),
-            State::Connected { .. } | State::Queued { .. } | State::Quarantined { .. } => {}
-        }
+    /// The peer has moved to `address`. Returns the one that it had.
+    pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
+        let peer = self.slab.item_mut(index)?;
+        let old = core::mem::replace(&mut peer.address, address);
+        self.by_address.remove(self.key.hash(&old), index);
+        self.by_address.insert(self.key.hash(&address), index);
+        self.hosts.subtract(self.key.hash(&old.host()), old.host());
+        self.hosts.add(self.key.hash(&address.host()), address.host());
+        Some(old)
     }
 }

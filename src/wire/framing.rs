@@ -90,6 +90,11 @@ impl Framing {
         self.has(packet_type).then_some(packet_type)
     }
 
+    /// Whether `datagram`, which begins with the prefix, is a CONNECT by its type.
+    pub(crate) fn is_connect(&self, datagram: &[u8]) -> bool {
+        datagram.get(self.prefix().len()) == Some(&self.type_byte(PacketType::Connect))
+    }
+
     pub(super) const fn has(&self, packet_type: PacketType) -> bool {
         !self.base_only || packet_type.is_in_base_mode()
     }

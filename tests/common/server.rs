@@ -2,27 +2,24 @@
 
 use super::{CONNACK, CONNECT, Stream, ack, info, storage};
 use rdt_proto::connection::{Event, Handled};
-use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot, Routed, Unrouted};
+use rdt_proto::listener::{Growable, Incoming, Listener, ListenerConfig, PeerId, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
-type Slots = Vec<PeerSlot<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>>;
-
 /// One listener, and the time of the trace.
 pub struct Server {
     /// The machine under test.
-    pub machine: Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Slots>,
+    pub machine: Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Growable>,
     /// The time of the trace.
     pub now: Instant,
 }
 
 impl Server {
-    /// A listener with this many slots.
-    pub fn new(config: ListenerConfig, slots: usize) -> Self {
+    /// A listener for this many connections.
+    pub fn new(config: ListenerConfig, peers: usize) -> Self {
         let now = Instant::from_millis(1_000);
-        let slots = (0..slots).map(|_| PeerSlot::default()).collect();
-        Self { machine: Listener::new(now, config, [7; 16], slots), now }
+        Self { machine: Listener::new(now, ListenerConfig { peers, ..config }, [7; 48]), now }
     }
 
     /// This packet arrives from this address.
@@ -51,11 +48,19 @@ impl Server {
         assert_eq!(self.receive(from, packet), Routed::Ignored(reason), "{packet:?} of {from}");
     }
 
-    /// The oldest that waits is this address; it is accepted.
+    /// The next that the application hears of is this address.
+    #[track_caller]
+    pub fn incoming(&mut self, address: u8) -> Incoming<u8> {
+        let incoming = self.machine.poll_incoming().unwrap();
+        assert_eq!(incoming.address(), address);
+        incoming
+    }
+
+    /// The same; it is accepted.
     #[track_caller]
     pub fn accept(&mut self, address: u8) -> PeerId {
-        assert_eq!(self.machine.incoming(), Some(address));
-        let id = self.machine.accept(self.now, [1; 32], || storage(2, 1_200)).unwrap();
+        let incoming = self.incoming(address);
+        let id = self.machine.accept(self.now, incoming, [1; 32], || storage(2, 1_200)).unwrap();
         assert_eq!(self.machine.address(id), Some(address));
         id
     }

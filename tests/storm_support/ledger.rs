@@ -37,7 +37,7 @@ impl Ledger {
         for (side, other) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
             for session in self.of(side) {
                 let peer = self.writer(session, other);
-                assert!(is_allowed(session), "{side:?} of {:x}: {:?}", session.id, session.end);
+                assert!(is_allowed(side, session), "{side:?} of {:x}: {:?}", session.id, session.end);
                 if session.end == Some(Reason::Finished) {
                     self.judge_finished(session, peer, other);
                 }
@@ -88,12 +88,14 @@ impl Ledger {
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
 /// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
 /// | the same while nothing waits, in base mode | `Quiet` |
+/// | its client was dropped and has opened a newer connection, in extended mode | `Superseded`, at the server |
 /// | it was dropped itself | nothing |
-fn is_allowed(session: &Session) -> bool {
+fn is_allowed(side: Side, session: &Session) -> bool {
     match session.end {
         Some(Reason::Finished | Reason::TimedOut) | None => true,
         Some(Reason::HandshakeTimedOut) => session.received.is_empty(),
         Some(Reason::Quiet) => !session.extended,
+        Some(Reason::Superseded) => session.extended && side == Side::Server,
         Some(_) => false,
     }
 }

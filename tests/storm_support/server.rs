@@ -6,13 +6,12 @@ use super::session::Session;
 use crate::parties::{checksum, undamaged};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Listener, ListenerConfig, PeerId, PeerSlot};
+use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-type Slots = Vec<PeerSlot<Address, Send, Recv, Mechanism>>;
-type Door = Listener<Address, Send, Recv, Slots, Mechanism>;
+type Door = Listener<Address, Send, Recv, Growable, Mechanism>;
 
 pub struct Server {
     end: End,
@@ -34,18 +33,18 @@ impl Server {
     }
 
     fn open(&mut self, now: Instant) {
-        let mut key = [0; 16];
+        let mut key = [0; 48];
         self.rng.fill(&mut key);
         let config = ListenerConfig { connection: self.end.config, ..ListenerConfig::default() };
-        self.listener = Some(Listener::new(now, config, key, (0..8).map(|_| PeerSlot::default()).collect()));
+        self.listener = Some(Listener::new(now, config, key));
     }
 
     fn accept(&mut self, now: Instant) {
         let Some(listener) = &mut self.listener else { return };
-        while listener.incoming().is_some() {
+        while let Some(incoming) = listener.poll_incoming() {
             let mut entropy = [0; 32];
             self.rng.fill(&mut entropy);
-            let id = listener.accept(now, entropy, || self.end.storage()).unwrap();
+            let id = listener.accept(now, incoming, entropy, || self.end.storage()).unwrap();
             let name = self.ledger.borrow_mut().next_id(Side::Server);
             self.sessions.push((id, Session::new(name, self.end.size)));
         }

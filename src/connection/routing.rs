@@ -1,0 +1,48 @@
+//! What a listener, which knows addresses, has to know of a connection, which does not.
+
+use super::{Config, Connection, Dialect, ENTROPY_BYTES, Hello, Reason, tag_of};
+use crate::arq::Arq;
+use crate::store::{RecvStore, SendStore};
+use crate::wire::{Framing, Tag};
+use crate::{Duration, Instant};
+
+/// The tag that a connection accepted with these would ask its peer to use; `None` in base mode.
+pub(crate) fn accepted_tag(config: &Config, entropy: &[u8; ENTROPY_BYTES], hello: &Hello) -> Option<Tag> {
+    Dialect::server(config.framing, config.mode, tag_of(entropy), hello).tag()
+}
+
+impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+    /// The tag that the peer chose; `None` in base mode.
+    pub(crate) fn peer_tag(&self) -> Option<Tag> {
+        self.dialect.peer_tag()
+    }
+
+    /// How what is sent to the peer is framed.
+    pub(crate) fn outgoing(&self) -> Framing {
+        self.dialect.outgoing()
+    }
+
+    /// Whether the handshake was completed, whatever has happened since.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.handshake.is_established()
+    }
+
+    /// The retransmission timeout.
+    pub(crate) fn rto(&self) -> Duration {
+        self.rtt.rto()
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has something to tell.
+    pub(crate) fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The peer has restarted and opened another connection: this one ends, and nobody is told.
+    pub(crate) fn supersede(&mut self, now: Instant) {
+        self.advance(now);
+        if self.ended.is_none() {
+            self.close.stop();
+            self.end(Reason::Superseded, None);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What the application does: it accepts, refuses, uses and releases connections.
+
+use super::peers::{NO_PATH, Peer, State};
+use super::replies::Answer;
+use super::stats::increment;
+use super::{Address, Incoming, Listener, Memory, PeerId};
+use crate::Instant;
+use crate::arq::Arq;
+use crate::connection::{Connection, ENTROPY_BYTES, Storage, accepted_tag};
+use crate::store::{RecvStore, SendStore};
+use thiserror::Error;
+
+/// Why somebody was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum AcceptError {
+    /// It waits no longer: its handshake limit has passed, or it has restarted.
+    #[error("the client waits no longer")]
+    Gone,
+    /// There are as many connections as may be at once, or as there is memory for. The client goes on waiting, and
+    /// [`Listener::poll_incoming`] tells of it again.
+    #[error("there is no room for another connection")]
+    Full,
+}
+
+impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+    /// Who wants to connect: each is told once, the oldest first.
+    pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
+        self.backlog.tell()
+    }
+
+    /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
+    #[must_use]
+    pub fn has_incoming(&self) -> bool {
+        self.backlog.has_untold()
+    }
+
+    /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
+    /// [`Connection`].
+    ///
+    /// # Errors
+    ///
+    /// If the client waits no longer, or there is no room for a connection.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        incoming: Incoming<A>,
+        mut entropy: [u8; ENTROPY_BYTES],
+        storage: impl FnOnce() -> Storage<S, R, Q>,
+    ) -> Result<PeerId, AcceptError> {
+        self.advance(now);
+        let Some(waiting) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
+            return Err(AcceptError::Gone);
+        };
+        let config = self.config.connection;
+        let tag = self.free_tag(&mut entropy, &waiting.hello);
+        // The place is taken before anything is asked for.
+        let place = Peer {
+            address: waiting.address,
+            tag,
+            ticket: waiting.ticket,
+            path: NO_PATH,
+            unproven: !waiting.proven,
+            released: false,
+            state: State::Quarantined { until: self.now },
+        };
+        let placed = if self.peers.len() < self.config.peers { self.peers.insert(place) } else { None };
+        let Some(index) = placed else {
+            self.backlog.untell(incoming.index);
+            return Err(AcceptError::Full);
+        };
+        self.backlog.remove(incoming.index);
+        self.half_open += usize::from(!waiting.proven);
+        if let Some(peer) = self.peers.peer_mut(index) {
+            peer.state = State::Live(Connection::accept(self.now, config, entropy, waiting.hello, storage()));
+        }
+        self.peers.ready.push(index);
+        increment(&mut self.stats.accepted);
+        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
+    }
+
+    /// The tag that the connection will have: one that no other has, whatever entropy the caller has.
+    fn free_tag(
+        &self,
+        entropy: &mut [u8; ENTROPY_BYTES],
+        hello: &crate::connection::Hello,
+    ) -> Option<crate::wire::Tag> {
+        loop {
+            let tag = accepted_tag(&self.config.connection, entropy, hello)?;
+            if self.peers.find_tag(tag).is_none() {
+                return Some(tag);
+            }
+            let other = self.key.hash(&(tag, self.ticket)).to_ne_bytes();
+            if let Some(place) = entropy.get_mut(8..16) {
+                place.copy_from_slice(&other);
+            }
+        }
+    }
+
+    /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as
+    /// [`Refused`](crate::connection::Reason::Refused). In base mode nobody can tell it: it queues again if it repeats its
+    /// CONNECT, and otherwise ends by its handshake limit.
+    pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
+        if !self.backlog.has(&incoming) {
+            return;
+        }
+        self.backlog.remove(incoming.index);
+        increment(&mut self.stats.refused);
+        if let Some(tag) = incoming.hello.tag {
+            self.reply(incoming.address, tag, Answer::Reset(code));
+        }
+    }
+
+    /// Forgets a client without an answer. It queues again if it repeats its CONNECT.
+    pub fn ignore(&mut self, incoming: Incoming<A>) {
+        if self.backlog.has(&incoming) {
+            self.backlog.remove(incoming.index);
+        }
+    }
+
+    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`.
+    /// Connections go on: [`peers`](Self::peers) says whose are left. Drive the listener until it [is empty](Self::is_empty),
+    /// or for as long as you can wait.
+    pub fn stop_accepting(&mut self, code: u8) {
+        self.stopped = Some(code);
+        while let Some(incoming) = self.backlog.oldest().and_then(|index| self.backlog.incoming(index)) {
+            self.refuse(incoming, code);
+        }
+    }
+
+    /// The connections that were accepted and not released, in no order. This looks at all of them.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
+        let theirs = self.peers.iter().filter(|(_, peer)| !peer.released && peer.connection().is_some());
+        theirs.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+    }
+
+    /// The connection with this name; `None` once it was released.
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<&Connection<S, R, Q>> {
+        self.held(id)?.connection()
+    }
+
+    /// The connection with this name, to write, read and close; `None` once it was released. Call
+    /// [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
+        self.held(id)?;
+        // Nobody says what will be done with it: it is looked at when its turn comes.
+        self.peers.ready.push(id.index);
+        self.peers.telling.push(id.index);
+        self.peers.peer_mut(id.index)?.connection_mut()
+    }
+
+    /// The address of this connection, which may [change](super); `None` once it was released.
+    #[must_use]
+    pub fn address(&self, id: PeerId) -> Option<A> {
+        self.held(id).map(|peer| peer.address)
+    }
+
+    fn held(&self, id: PeerId) -> Option<&Peer<A, Connection<S, R, Q>>> {
+        let peer = self.peers.peer(id.index).filter(|peer| !peer.released && peer.connection().is_some())?;
+        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
+    }
+
+    /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
+    /// aborted; one that lingers goes on doing so. It makes room for another when the linger, and in base mode the quarantine
+    /// of its address, are over, and its storage is dropped: [`reclaim`](Self::reclaim) gives it back.
+    pub fn release(&mut self, now: Instant, id: PeerId) {
+        self.advance(now);
+        let now = self.now;
+        if self.held(id).is_none() {
+            return;
+        }
+        self.on_proven(id.index);
+        let Some(peer) = self.peers.peer_mut(id.index) else { return };
+        peer.released = true;
+        if let Some(connection) = peer.connection_mut() {
+            connection.handle_timeout(now);
+            connection.abort(0);
+            if connection.is_drained() {
+                self.retire(id.index);
+            } else {
+                self.peers.ready.push(id.index);
+            }
+        }
+    }
+
+    /// Instead of [`release`](Self::release), where storage is to be used again: takes that of a connection that
+    /// [is drained](Connection::is_drained), which the application then does not have any more. `None` while it is not
+    /// drained (ask again after the next [`handle_timeout`](Self::handle_timeout)), and where there is no such connection.
+    /// What is unread is lost.
+    ///
+    /// In base mode the address rests until its quarantine is over; the storage may serve another connection at once. Make new
+    /// slots of its memory for that ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
+    pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<Storage<S, R, Q>> {
+        self.advance(now);
+        let now = self.now;
+        let connection = self.peer_mut(id)?;
+        connection.handle_timeout(now);
+        if !connection.is_drained() {
+            return None;
+        }
+        self.retire(id.index).map(Connection::into_storage)
+    }
+}

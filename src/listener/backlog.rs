@@ -1,0 +1,205 @@
+//! Those who want to connect: a few bytes each, no connection.
+
+use super::Address;
+use super::hosts::Hosts;
+use super::index::Index;
+use super::key::HashKey;
+use super::memory::Memory;
+use super::queue::Queue;
+use super::slab::Slab;
+use crate::Instant;
+use crate::connection::Hello;
+use crate::wire::Tag;
+
+/// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
+/// [`ignore`](super::Listener::ignore). One that is dropped keeps its place in the backlog until the handshake limit.
+#[derive(Debug, PartialEq, Eq, Hash)]
+#[must_use = "accept, refuse or ignore it: otherwise it holds its place in the backlog"]
+pub struct Incoming<A> {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+    pub(super) address: A,
+    pub(super) hello: Hello,
+    pub(super) proven: bool,
+}
+
+impl<A: Copy> Incoming<A> {
+    /// Where its CONNECT came from.
+    pub fn address(&self) -> A {
+        self.address
+    }
+
+    /// What the client says of itself.
+    pub fn hello(&self) -> Hello {
+        self.hello
+    }
+
+    /// Whether it has shown, by a cookie, that it receives at its address. Others may only pretend to be there.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+}
+
+/// A CONNECT that was understood.
+#[derive(Clone)]
+pub(super) struct Waiting<A> {
+    pub(super) address: A,
+    pub(super) hello: Hello,
+    /// The order in which handshakes began.
+    pub(super) ticket: u64,
+    pub(super) until: Option<Instant>,
+    pub(super) proven: bool,
+}
+
+/// All who wait.
+pub(super) struct Backlog<A: Address, M: Memory> {
+    key: HashKey,
+    entries: Slab<Waiting<A>, M>,
+    /// By address.
+    index: Index<M>,
+    hosts: Hosts<A::Host, M>,
+    /// By age, which also is the order of their limits.
+    order: Queue<M>,
+    /// Those of whom the application was not told.
+    untold: Queue<M>,
+    unproven: usize,
+}
+
+impl<A: Address, M: Memory> Backlog<A, M> {
+    pub(super) fn new(key: HashKey) -> Self {
+        Self {
+            key,
+            entries: Slab::new(),
+            index: Index::new(),
+            hosts: Hosts::new(),
+            order: Queue::new(),
+            untold: Queue::new(),
+            unproven: 0,
+        }
+    }
+
+    pub(super) fn duplicate(&self) -> Self {
+        Self {
+            key: self.key,
+            entries: self.entries.duplicate(),
+            index: self.index.duplicate(),
+            hosts: self.hosts.duplicate(),
+            order: self.order.duplicate(),
+            untold: self.untold.duplicate(),
+            unproven: self.unproven,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() as usize
+    }
+
+    /// How many have not proven their address.
+    pub(super) const fn unproven(&self) -> usize {
+        self.unproven
+    }
+
+    /// Whether the application has yet to be told of somebody.
+    pub(super) fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// The same handshake: that of the same address and tag.
+    pub(super) fn find(&self, address: A, tag: Option<Tag>) -> Option<u32> {
+        self.find_at(address, |waiting| waiting.hello.tag == tag)
+    }
+
+    /// The first handshake of this address for which `is` holds.
+    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Waiting<A>) -> bool) -> Option<u32> {
+        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address && is(waiting));
+        self.index.find(self.key.hash(&address), found)
+    }
+
+    /// How many handshakes this address has.
+    pub(super) fn count(&self, address: A) -> usize {
+        let mut count = 0;
+        self.find_at(address, |_| {
+            count += 1;
+            false
+        });
+        count
+    }
+
+    /// How many handshakes this host has.
+    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
+        self.hosts.of(self.key.hash(&host), host) as usize
+    }
+
+    pub(super) fn entry(&self, index: u32) -> Option<&Waiting<A>> {
+        self.entries.item(index)
+    }
+
+    /// False where there is no room.
+    pub(super) fn insert(&mut self, waiting: Waiting<A>) -> bool {
+        let (address, host, proven) = (waiting.address, waiting.address.host(), waiting.proven);
+        if !self.hosts.add(self.key.hash(&host), host) {
+            return false;
+        }
+        let Ok(index) = self.entries.insert(waiting) else {
+            self.hosts.subtract(self.key.hash(&host), host);
+            return false;
+        };
+        self.unproven += usize::from(!proven);
+        let placed =
+            self.index.insert(self.key.hash(&address), index) && self.order.push(index) && self.untold.push(index);
+        if !placed {
+            self.remove(index);
+        }
+        placed
+    }
+
+    /// It has shown a cookie.
+    pub(super) fn prove(&mut self, index: u32) {
+        if let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) {
+            waiting.proven = true;
+            self.unproven -= 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: u32) -> Option<Waiting<A>> {
+        let waiting = self.entries.remove(index)?;
+        let host = waiting.address.host();
+        self.index.remove(self.key.hash(&waiting.address), index);
+        self.hosts.subtract(self.key.hash(&host), host);
+        self.order.remove(index);
+        self.untold.remove(index);
+        self.unproven -= usize::from(!waiting.proven);
+        Some(waiting)
+    }
+
+    /// The oldest of those of whom the application was not told.
+    pub(super) fn tell(&mut self) -> Option<Incoming<A>> {
+        let index = self.untold.pop()?;
+        self.incoming(index)
+    }
+
+    pub(super) fn incoming(&self, index: u32) -> Option<Incoming<A>> {
+        let Waiting { address, hello, proven, .. } = *self.entries.item(index)?;
+        Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, proven })
+    }
+
+    /// The application is to be told again.
+    pub(super) fn untell(&mut self, index: u32) {
+        self.untold.push(index);
+    }
+
+    /// Whether it still waits.
+    pub(super) fn has(&self, incoming: &Incoming<A>) -> bool {
+        self.entries.generation(incoming.index) == Some(incoming.generation)
+    }
+
+    /// The one that has waited longest.
+    pub(super) fn oldest(&self) -> Option<u32> {
+        self.order.first()
+    }
+
+    /// When the next one has waited too long.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.entries.item(self.oldest()?)?.until
+    }
+}

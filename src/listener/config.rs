@@ -1,0 +1,59 @@
+//! The limits of a listener.
+
+use crate::connection::Config;
+
+/// How many bytes of entropy a listener takes. It has no randomness of its own: give it bytes that a stranger cannot guess.
+/// With them, they could choose addresses that make finding a connection slow, forge cookies, and take connections over.
+pub const LISTENER_ENTROPY_BYTES: usize = 48;
+
+/// The limits of a listener, with their defaults. What is over a limit is ignored and counted by the limit, in
+/// [`ListenerStats`](super::ListenerStats).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerConfig {
+    /// What every accepted connection is made with. By default only extended mode is allowed: base mode cannot prove an
+    /// address. Whoever forges source addresses makes a base-mode listener send to others, more than they sent themselves, and
+    /// fills its backlog.
+    pub connection: Config,
+    /// How many connections there may be at once, from `accept` until what was released has lingered. Whoever comes above that
+    /// waits in the backlog. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
+    pub peers: usize,
+    /// How many handshakes may be open. It bounds those who wait to be accepted, and also those whose address is not proven,
+    /// accepted ones included. Further ones are ignored, and their clients repeat their CONNECT. Nobody waits longer than the
+    /// [handshake limit](Config::handshake_limit). Default: 128.
+    pub backlog: usize,
+    /// How many connections and handshakes one [host](super::Address::host) may have. Default: 256.
+    pub per_host: usize,
+    /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
+    /// new connection beside the old one. Above that, a client whose address is proven displaces the oldest one that is not.
+    /// Default: 4.
+    pub per_address: usize,
+    /// When a client has to prove its address before anything is kept of it. Default: [`Retry::Auto`].
+    pub retry: Retry,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self {
+            connection: Config::default(),
+            peers: 1_024,
+            backlog: 128,
+            per_host: 256,
+            per_address: 4,
+            retry: Retry::Auto,
+        }
+    }
+}
+
+/// When to answer a CONNECT with RETRY, which costs the client a round trip and the listener no memory (extended mode only).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Retry {
+    /// While half of the [backlog](ListenerConfig::backlog) or more is held by addresses that are not proven. The rest of it is
+    /// open to those that are, however many others come.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never. A flood of forged addresses then fills the backlog, and keeps honest clients out while it lasts.
+    Never,
+}

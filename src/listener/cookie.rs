@@ -1,0 +1,124 @@
+//! Cookies: what RETRY gives to an address, and only somebody who receives there can hand back.
+//!
+//! ```text
+//! cookie := time u32 (s)   SipHash-2-4 under a key of ours ( address, the client's tag, time ) u64
+//! ```
+//!
+//! Nothing is kept of the address meanwhile. A cookie is valid for 15 s, and for the address and the tag that it was made for.
+
+use crate::wire::Tag;
+use crate::{Duration, Instant};
+use core::hash::{Hash, Hasher};
+use siphasher::sip::SipHasher24;
+
+/// How many bytes a cookie of ours has.
+pub(super) const COOKIE_BYTES: usize = 12;
+/// How long a cookie is valid.
+const LIFETIME: Duration = Duration::from_secs(15);
+
+/// The keys: the one in use, and the one before it.
+#[derive(Clone)]
+pub(super) struct Cookies {
+    current: [u8; 16],
+    previous: Option<[u8; 16]>,
+}
+
+impl Cookies {
+    pub(super) const fn new(key: [u8; 16]) -> Self {
+        Self { current: key, previous: None }
+    }
+
+    /// Cookies are made with `key` from now on. Those made with the last one stay valid.
+    pub(super) fn rotate(&mut self, key: [u8; 16]) {
+        self.previous = Some(core::mem::replace(&mut self.current, key));
+    }
+
+    pub(super) fn make<A: Hash>(&self, now: Instant, address: &A, tag: Tag) -> [u8; COOKIE_BYTES] {
+        let time = seconds(now);
+        let [a, b, c, d] = time.to_be_bytes();
+        let [e, f, g, h, i, j, k, l] = code(&self.current, address, tag, time).to_be_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+
+    /// Whether it is a cookie of ours for this address and tag, and not too old.
+    pub(super) fn is_valid<A: Hash>(&self, now: Instant, address: &A, tag: Tag, cookie: &[u8]) -> bool {
+        let Some((&time, code_of_theirs)) = cookie.split_first_chunk() else { return false };
+        let Ok(code_of_theirs) = code_of_theirs.try_into().map(u64::from_be_bytes) else { return false };
+        let time = u32::from_be_bytes(time);
+        let age_s = u64::from(seconds(now).wrapping_sub(time));
+        // One comparison of 64 bits takes the same time wherever they differ, and no key is left out.
+        let ours = code(&self.current, address, tag, time) == code_of_theirs;
+        let old = self.previous.is_some_and(|key| code(&key, address, tag, time) == code_of_theirs);
+        (ours | old) & (Duration::from_secs(age_s) <= LIFETIME)
+    }
+}
+
+/// Whole seconds, which wrap after 136 years.
+fn seconds(now: Instant) -> u32 {
+    let [.., a, b, c, d] = (now.as_micros() / 1_000_000).to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+fn code<A: Hash>(key: &[u8; 16], address: &A, tag: Tag, time: u32) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(key);
+    address.hash(&mut hasher);
+    hasher.write(tag.as_bytes());
+    hasher.write_u32(time);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: Tag = Tag::new([1; 8]);
+
+    fn at(secs: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_cookie_is_for_one_address_and_one_tag() {
+        let cookies = Cookies::new([7; 16]);
+        let cookie = cookies.make(at(9), &1_u16, TAG);
+        assert!(cookies.is_valid(at(9), &1_u16, TAG, &cookie));
+        assert!(!cookies.is_valid(at(9), &2_u16, TAG, &cookie));
+        assert!(!cookies.is_valid(at(9), &1_u16, Tag::new([2; 8]), &cookie));
+        assert!(!Cookies::new([8; 16]).is_valid(at(9), &1_u16, TAG, &cookie));
+    }
+
+    #[test]
+    fn no_bit_of_a_cookie_may_differ() {
+        let cookies = Cookies::new([7; 16]);
+        let cookie = cookies.make(at(100), &1_u16, TAG);
+        for bit in 0..COOKIE_BYTES * 8 {
+            let mut forged = cookie;
+            forged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!cookies.is_valid(at(100), &1_u16, TAG, &forged), "bit {bit}");
+        }
+        for len in 0..COOKIE_BYTES {
+            assert!(!cookies.is_valid(at(100), &1_u16, TAG, &cookie[..len]));
+        }
+        assert!(!cookies.is_valid(at(100), &1_u16, TAG, &[&cookie[..], &[0]].concat()));
+    }
+
+    #[test]
+    fn a_cookie_is_valid_for_fifteen_seconds() {
+        let cookies = Cookies::new([7; 16]);
+        let cookie = cookies.make(at(100), &1_u16, TAG);
+        assert!(cookies.is_valid(at(115), &1_u16, TAG, &cookie));
+        assert!(!cookies.is_valid(at(116), &1_u16, TAG, &cookie));
+        assert!(!cookies.is_valid(at(99), &1_u16, TAG, &cookie), "from the future");
+    }
+
+    #[test]
+    fn the_last_key_stays_valid_when_keys_rotate_and_no_other() {
+        let mut cookies = Cookies::new([7; 16]);
+        let cookie = cookies.make(at(100), &1_u16, TAG);
+        cookies.rotate([8; 16]);
+        assert!(cookies.is_valid(at(101), &1_u16, TAG, &cookie));
+        assert_ne!(cookies.make(at(100), &1_u16, TAG), cookie);
+        cookies.rotate([9; 16]);
+        assert!(!cookies.is_valid(at(101), &1_u16, TAG, &cookie));
+    }
+}

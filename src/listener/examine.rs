@@ -1,0 +1,79 @@
+//! Datagrams with the tag of a connection from another address than its peer's.
+
+use super::path::{ECHO_BYTES, Path, Verdict};
+use super::peers::NO_PATH;
+use super::stats::increment;
+use super::{Address, Listener, Memory};
+use crate::arq::Arq;
+use crate::store::{RecvStore, SendStore};
+use crate::wire::{Framing, Packet};
+use core::hash::Hasher;
+use siphasher::sip::SipHasher24;
+
+impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+    /// `received` bytes of the connection have come from an address that is not its peer's.
+    pub(super) fn examine(&mut self, index: u32, from: A, received: usize) {
+        let Some(peer) = self.peers.peer(index) else { return };
+        let Some(connection) = peer.connection() else { return };
+        if let Some(path) = self.paths.item_mut(peer.path) {
+            // One change at a time.
+            if path.other == from {
+                path.on_received(from, received);
+            } else {
+                increment(&mut self.stats.other_address);
+            }
+            return;
+        }
+        let rto = connection.rto();
+        let nonces = [self.nonce(), self.nonce()];
+        match self.paths.insert(Path::new(self.now, from, rto, nonces, received)) {
+            Ok(path) => {
+                if let Some(peer) = self.peers.peer_mut(index) {
+                    peer.path = path;
+                }
+            }
+            Err(_) => increment(&mut self.stats.other_address),
+        }
+    }
+
+    /// Takes an ECHO that answers a question of ours. Returns whether the datagram is one.
+    pub(super) fn handle_echo(&mut self, index: u32, from: A, datagram: &[u8]) -> bool {
+        let Some(peer) = self.peers.peer(index) else { return false };
+        let (Some(tag), Some(path)) = (peer.tag, self.paths.item_mut(peer.path)) else { return false };
+        if datagram.len() != ECHO_BYTES || (from != path.other && from != peer.address) {
+            return false;
+        }
+        let Ok(Packet::Echo { nonce }) = Framing::tagged(tag).decode(datagram) else { return false };
+        let other = path.other;
+        match path.on_echo(nonce, from == other) {
+            Verdict::None => return false,
+            Verdict::Stay => self.stop_examining(index),
+            Verdict::Swap => {
+                if let Some(old) = self.peers.set_address(index, other) {
+                    path.other = old;
+                    increment(&mut self.stats.moved);
+                }
+            }
+            Verdict::Back => {
+                self.stop_examining(index);
+                self.peers.set_address(index, other);
+            }
+        }
+        self.peers.ready.push(index);
+        true
+    }
+
+    pub(super) fn stop_examining(&mut self, index: u32) {
+        if let Some(peer) = self.peers.peer_mut(index) {
+            self.paths.remove(core::mem::replace(&mut peer.path, NO_PATH));
+        }
+    }
+
+    /// What a PROBE asks for: only somebody who saw it can echo it.
+    fn nonce(&mut self) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        hasher.write_u64(self.nonces);
+        self.nonces += 1;
+        hasher.finish()
+    }
+}

@@ -1,0 +1,184 @@
+//! Which items have this hash: a chained table of numbers, whatever the items are and wherever they are kept.
+
+use super::memory::{List, Memory};
+
+/// The end of a chain.
+const END: u32 = u32::MAX;
+
+/// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
+///
+/// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
+pub(super) struct Index<M: Memory> {
+    /// The first item of each bucket.
+    heads: M::List<u32>,
+    /// The links of each item, by its number.
+    links: M::List<Link>,
+    used: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    /// The upper half of the hash: most of a chain is passed without a look at the items, and buckets can be filled anew.
+    hash: u32,
+    next: u32,
+}
+
+impl<M: Memory> Index<M> {
+    pub(super) fn new() -> Self {
+        Self { heads: M::List::default(), links: M::List::default(), used: 0 }
+    }
+
+    pub(super) fn duplicate(&self) -> Self {
+        Self { heads: self.heads.duplicate(), links: self.links.duplicate(), used: self.used }
+    }
+
+    /// The first item of this hash for which `is` holds.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let hash = upper(hash);
+        let mut item = *self.heads.as_ref().get(self.bucket(hash))?;
+        while let Some(link) = self.links.as_ref().get(item as usize) {
+            if link.hash == hash && is(item) {
+                return Some(item);
+            }
+            item = link.next;
+        }
+        None
+    }
+
+    /// Adds an item that is not in yet. False where there is no room.
+    pub(super) fn insert(&mut self, hash: u64, item: u32) -> bool {
+        while self.links.as_ref().len() <= item as usize {
+            if self.links.push(Link { hash: 0, next: END }).is_err() {
+                return false;
+            }
+        }
+        if self.used >= self.heads.as_ref().len() {
+            self.grow();
+        }
+        self.used += 1;
+        self.link(upper(hash), item)
+    }
+
+    pub(super) fn remove(&mut self, hash: u64, item: u32) {
+        let hash = upper(hash);
+        let Some(&Link { next, .. }) = self.links.as_ref().get(item as usize) else { return };
+        let bucket = self.bucket(hash);
+        let Some(head) = self.heads.as_mut().get_mut(bucket) else { return };
+        if *head == item {
+            *head = next;
+            self.used -= 1;
+            return;
+        }
+        let mut before = *head;
+        while let Some(link) = self.links.as_mut().get_mut(before as usize) {
+            if link.next == item {
+                link.next = next;
+                self.used -= 1;
+                return;
+            }
+            before = link.next;
+        }
+    }
+
+    fn link(&mut self, hash: u32, item: u32) -> bool {
+        let bucket = self.bucket(hash);
+        let (Some(head), Some(link)) =
+            (self.heads.as_mut().get_mut(bucket), self.links.as_mut().get_mut(item as usize))
+        else {
+            return false;
+        };
+        *link = Link { hash, next: *head };
+        *head = item;
+        true
+    }
+
+    /// Twice as many buckets, or as many as there is room for, and every item into its own.
+    fn grow(&mut self) {
+        let old = self.heads.as_ref().len();
+        for _ in 0..old.max(8) {
+            if self.heads.push(END).is_err() {
+                break;
+            }
+        }
+        if self.heads.as_ref().len() == old {
+            return;
+        }
+        // All items in one chain first, which needs no other memory.
+        let mut all = END;
+        for bucket in 0..old {
+            let Some(head) = self.heads.as_mut().get_mut(bucket) else { break };
+            let mut item = core::mem::replace(head, END);
+            while let Some(link) = self.links.as_mut().get_mut(item as usize) {
+                let next = core::mem::replace(&mut link.next, all);
+                all = item;
+                item = next;
+            }
+        }
+        while let Some(&Link { hash, next }) = self.links.as_ref().get(all as usize) {
+            self.link(hash, all);
+            all = next;
+        }
+    }
+
+    /// Which bucket a hash belongs to, whatever their number: its share of the range of hashes.
+    #[inline]
+    fn bucket(&self, hash: u32) -> usize {
+        let buckets = self.heads.as_ref().len() as u64;
+        usize::try_from(u64::from(hash).wrapping_mul(buckets) >> 32).unwrap_or(usize::MAX)
+    }
+}
+
+const fn upper(hash: u64) -> u32 {
+    let [a, b, c, d, ..] = hash.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::{Fixed, Growable};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    /// Few hashes, so that chains are long; spread over the upper half.
+    fn hash(of: u8) -> u64 {
+        u64::from(of % 7).wrapping_mul(0x2492_4924_9249_2492)
+    }
+
+    fn agrees_with_a_map<M: Memory>(items: u32, steps: &[(bool, u32)]) {
+        let (mut index, mut model) = (Index::<M>::new(), HashMap::new());
+        for &(insert, item) in steps {
+            let item = item % items;
+            let key = hash(item.to_ne_bytes()[0]);
+            if insert && !model.contains_key(&item) {
+                assert!(index.insert(key, item));
+                model.insert(item, key);
+            } else if !insert {
+                index.remove(key, item);
+                model.remove(&item);
+            }
+            assert_eq!(index.used, model.len());
+            for item in 0..items {
+                let key = hash(item.to_ne_bytes()[0]);
+                assert_eq!(index.find(key, |found| found == item), model.get(&item).map(|_| item));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_hash_map(steps in prop::collection::vec((any::<bool>(), any::<u32>()), 0..200)) {
+            agrees_with_a_map::<Fixed<11>>(11, &steps);
+            agrees_with_a_map::<Growable>(40, &steps);
+        }
+    }
+
+    #[test]
+    fn without_memory_there_is_nothing() {
+        let mut index = Index::<Fixed<0>>::new();
+        assert!(!index.insert(1, 0));
+        assert_eq!(index.find(1, |_| true), None);
+        index.remove(1, 0);
+    }
+}

@@ -1,0 +1,279 @@
+//! What a datagram does: to whom it goes, and who may wait to be accepted.
+
+use super::backlog::Waiting;
+use super::peers::{NO_PATH, State};
+use super::replies::{Answer, Reply};
+use super::stats::increment;
+use super::{Address, Listener, Memory, PeerId, Retry, Routed, Unrouted};
+use crate::Instant;
+use crate::arq::Arq;
+use crate::connection::{Handled, Hello, after};
+use crate::store::{RecvStore, SendStore};
+use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
+
+/// Takes what is in order of a peer, and says how many bytes.
+type Take<'t> = dyn FnMut(PeerId, &[u8]) -> usize + 't;
+
+impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+    /// Takes a datagram that came `from` an address.
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+        self.handle_datagram_into(now, from, datagram, |_, _| 0)
+    }
+
+    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the datagram: as
+    /// [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into). `take` is told whose it is.
+    pub fn handle_datagram_into(
+        &mut self,
+        now: Instant,
+        from: A,
+        datagram: &[u8],
+        mut take: impl FnMut(PeerId, &[u8]) -> usize,
+    ) -> Routed {
+        self.advance(now);
+        let routed = if datagram.starts_with(self.config.connection.framing.prefix()) {
+            self.handle_untagged(from, datagram, &mut take)
+        } else {
+            // A tag begins like no prefix in use. Whoever does not know ours says nothing to us.
+            let found = self.peers.find_tagged(datagram).ok_or(Unrouted::Malformed(DecodeError::Prefix));
+            found.map(|index| self.deliver(index, from, datagram, &mut take))
+        };
+        routed.unwrap_or_else(|reason| {
+            self.stats.count(reason);
+            Routed::Ignored(reason)
+        })
+    }
+
+    /// A CONNECT, or anything of base mode.
+    fn handle_untagged(&mut self, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
+        let framing = self.config.connection.framing;
+        let base = if self.config.connection.allows_base() { self.find_base(from) } else { None };
+        if let Some(index) = base.filter(|_| !framing.is_connect(datagram)) {
+            return self.deliver_base(index, from, datagram, take);
+        }
+        match framing.decode(datagram).map_err(Unrouted::Malformed)? {
+            Packet::Connect(options) => {
+                let hello = Hello::from_options(&options);
+                if !self.config.connection.accepts(&hello) {
+                    Err(Unrouted::Mode)
+                } else if let Some(tag) = hello.tag.filter(|_| self.config.connection.allows_extended()) {
+                    self.handle_connect(from, datagram, (hello, tag), &options, take)
+                } else {
+                    match base {
+                        Some(index) => self.deliver_base(index, from, datagram, take),
+                        None => self.handle_base_connect(from, Hello { tag: None, ..hello }),
+                    }
+                }
+            }
+            Packet::ConnAck(_)
+            | Packet::Info { .. }
+            | Packet::Ack { .. }
+            | Packet::Fin
+            | Packet::FinAck
+            | Packet::Sack(_)
+            | Packet::Retry { .. }
+            | Packet::Reset { .. }
+            | Packet::Probe { .. }
+            | Packet::Echo { .. } => Err(Unrouted::UnknownPeer),
+        }
+    }
+
+    /// The connection in base mode with this address, or its quarantine, unless that is over.
+    fn find_base(&mut self, from: A) -> Option<u32> {
+        let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
+        // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
+        self.wake(index);
+        self.peers.peer(index).map(|_| index)
+    }
+
+    fn deliver_base(&mut self, index: u32, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
+        match self.peers.peer(index).map(|peer| &peer.state) {
+            Some(State::Live(_)) => Ok(self.deliver(index, from, datagram, take)),
+            Some(State::Quarantined { .. }) | None => Err(Unrouted::Quarantined),
+        }
+    }
+
+    /// Gives a datagram to its connection.
+    fn deliver(&mut self, index: u32, from: A, datagram: &[u8], take: &mut Take<'_>) -> Routed {
+        let now = self.now;
+        let generation = self.peers.generation(index).unwrap_or_default();
+        let id = PeerId { index, generation };
+        let ignored = Routed::Peer(id, Handled::Ignored(crate::connection::Ignored::Closed));
+        let Some(peer) = self.peers.peer(index) else { return ignored };
+        let elsewhere = peer.address != from;
+        if (elsewhere || peer.path != NO_PATH) && self.handle_echo(index, from, datagram) {
+            return Routed::Peer(id, Handled::Accepted);
+        }
+        let Some(connection) = self.peers.peer_mut(index).and_then(|peer| peer.connection_mut()) else {
+            return ignored;
+        };
+        let was_confirmed = connection.is_confirmed();
+        let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
+        let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
+        let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
+        self.peers.ready.push(index);
+        if tells {
+            self.peers.telling.push(index);
+        }
+        if is_confirmed && !was_confirmed {
+            self.on_confirmed(index);
+        }
+        if may_have_moved {
+            self.examine(index, from, datagram.len());
+        } else if elsewhere {
+            increment(&mut self.stats.other_address);
+        }
+        Routed::Peer(id, handled)
+    }
+
+    /// INFO 0 has come: whatever began earlier at this address is of a client that has restarted since.
+    fn on_confirmed(&mut self, index: u32) {
+        self.on_proven(index);
+        let Some(peer) = self.peers.peer(index) else { return };
+        // Base mode proves nothing.
+        let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
+        while let Some(older) = self.peers.find_at(address, |other, peer| {
+            other != index
+                && peer.ticket < ticket
+                && peer.connection().is_some_and(|connection| connection.ended().is_none())
+        }) {
+            self.supersede(older);
+        }
+        while let Some(older) = self.backlog.find_at(address, |waiting| waiting.ticket < ticket) {
+            self.backlog.remove(older);
+            increment(&mut self.stats.superseded);
+        }
+    }
+
+    /// A CONNECT of extended mode.
+    fn handle_connect(
+        &mut self,
+        from: A,
+        datagram: &[u8],
+        (hello, tag): (Hello, Tag),
+        options: &Options<'_>,
+        take: &mut Take<'_>,
+    ) -> Result<Routed, Unrouted> {
+        if datagram.len() < MIN_CONNECT {
+            return Err(Unrouted::TooShort);
+        }
+        let same = |peer: &super::peers::Peer<A, _>| {
+            peer.connection().is_some_and(|connection: &super::Connection<S, R, Q>| connection.peer_tag() == Some(tag))
+        };
+        if let Some(index) = self.peers.find_at(from, |_, peer| same(peer)) {
+            return Ok(self.deliver(index, from, datagram, take));
+        }
+        let cookie = options.cookie().map(|cookie| self.cookies.is_valid(self.now, &from, tag, cookie));
+        let proven = cookie == Some(true);
+        if cookie == Some(false) {
+            increment(&mut self.stats.bad_cookie);
+        }
+        if let Some(index) = self.backlog.find(from, Some(tag)) {
+            if proven {
+                self.backlog.prove(index);
+            }
+            return Ok(Routed::Queued);
+        }
+        if let Some(code) = self.stopped {
+            self.reply(from, tag, Answer::Reset(code));
+            return Err(Unrouted::Stopped);
+        }
+        match self.admit(from, hello, proven) {
+            Ok(()) => {
+                self.stats.proven = self.stats.proven.saturating_add(proven.into());
+                Ok(Routed::Queued)
+            }
+            // Not even the place is kept.
+            Err(Refusal::Unproven) => {
+                let cookie = self.cookies.make(self.now, &from, tag);
+                self.reply(from, tag, Answer::Retry(cookie));
+                increment(&mut self.stats.retried);
+                Ok(Routed::Retried)
+            }
+            Err(Refusal::Limit(reason)) => Err(reason),
+        }
+    }
+
+    /// A CONNECT of base mode, from an address that has no connection of base mode.
+    fn handle_base_connect(&mut self, from: A, hello: Hello) -> Result<Routed, Unrouted> {
+        if self.backlog.find(from, None).is_some() {
+            return Ok(Routed::Queued);
+        }
+        if self.stopped.is_some() {
+            return Err(Unrouted::Stopped);
+        }
+        match self.admit(from, hello, false) {
+            Ok(()) => Ok(Routed::Queued),
+            Err(Refusal::Limit(reason)) => Err(reason),
+            Err(Refusal::Unproven) => Err(Unrouted::BacklogFull),
+        }
+    }
+
+    /// Puts a new handshake into the backlog, if the limits allow it.
+    fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
+        let host = from.host();
+        if self.peers.count_of_host(host) + self.backlog.count_of_host(host) >= self.config.per_host {
+            return Err(Refusal::Limit(Unrouted::HostLimit));
+        }
+        let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
+        let asks = match self.config.retry {
+            Retry::Always => true,
+            Retry::Auto => unproven >= self.config.backlog / 2,
+            Retry::Never => false,
+        };
+        let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
+        if may_prove && !proven && (asks || crowded) {
+            return Err(Refusal::Unproven);
+        }
+        if crowded && !(proven && self.displace(from)) {
+            return Err(Refusal::Limit(Unrouted::AddressLimit));
+        }
+        if self.backlog.len() >= self.config.backlog || (!proven && unproven >= self.config.backlog) {
+            return Err(Refusal::Limit(Unrouted::BacklogFull));
+        }
+        let until = after(self.now, self.config.connection.handshake_limit);
+        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
+        if !self.backlog.insert(waiting) {
+            return Err(Refusal::Limit(Unrouted::BacklogFull));
+        }
+        self.ticket += 1;
+        Ok(())
+    }
+
+    /// Makes room at an address for somebody who receives there: whoever has not proven as much goes. Returns whether
+    /// somebody did.
+    fn displace(&mut self, address: A) -> bool {
+        if let Some(index) = self.backlog.find_at(address, |waiting| !waiting.proven) {
+            self.backlog.remove(index);
+            increment(&mut self.stats.superseded);
+            return true;
+        }
+        let Some(index) = self.peers.find_at(address, |_, peer| peer.unproven) else { return false };
+        self.on_proven(index);
+        self.supersede(index);
+        true
+    }
+
+    fn supersede(&mut self, index: u32) {
+        let now = self.now;
+        let Some(peer) = self.peers.peer_mut(index) else { return };
+        if let Some(connection) = peer.connection_mut() {
+            connection.supersede(now);
+            increment(&mut self.stats.superseded);
+        }
+        self.peers.ready.push(index);
+        self.peers.telling.push(index);
+    }
+
+    pub(super) fn reply(&mut self, to: A, tag: Tag, answer: Answer) {
+        if !self.replies.push(Reply { to, tag, answer }) {
+            increment(&mut self.stats.replies_dropped);
+        }
+    }
+}
+
+/// Why somebody may not wait.
+enum Refusal {
+    /// It has to prove its address first.
+    Unproven,
+    Limit(Unrouted),
+}

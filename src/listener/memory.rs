@@ -1,0 +1,102 @@
+//! Where a listener keeps its tables: a fixed room, or the heap.
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
+
+/// A growing list in one kind of [`Memory`].
+pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
+    /// Adds `item` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no room: the item comes back.
+    fn push(&mut self, item: T) -> Result<(), T>;
+
+    /// A copy. (A method, since a list whose items borrow memory cannot be `Clone`.)
+    #[must_use]
+    fn duplicate(&self) -> Self
+    where
+        T: Clone;
+}
+
+/// The kind of memory that a [`Listener`](super::Listener) keeps its tables in: [`Fixed`] or [`Growable`].
+pub trait Memory {
+    /// A table.
+    type List<T>: List<T>;
+}
+
+/// Room for `N` connections, and for as many who wait, within the listener: no allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Fixed<const N: usize>;
+
+impl<const N: usize> Memory for Fixed<N> {
+    type List<T> = heapless::Vec<T, N>;
+}
+
+impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
+    fn push(&mut self, item: T) -> Result<(), T> {
+        heapless::Vec::push(self, item)
+    }
+
+    fn duplicate(&self) -> Self
+    where
+        T: Clone,
+    {
+        self.clone()
+    }
+}
+
+/// Tables that grow on the heap, as far as the [limits](super::ListenerConfig) of the listener allow. They do not shrink.
+/// Feature `alloc`.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Growable;
+
+#[cfg(feature = "alloc")]
+impl Memory for Growable {
+    type List<T> = Vec<T>;
+}
+
+#[cfg(feature = "alloc")]
+impl<T> List<T> for Vec<T> {
+    fn push(&mut self, item: T) -> Result<(), T> {
+        // Memory that cannot be had is a limit like any other, and no end of the program.
+        if self.try_reserve(1).is_err() {
+            return Err(item);
+        }
+        Vec::push(self, item);
+        Ok(())
+    }
+
+    fn duplicate(&self) -> Self
+    where
+        T: Clone,
+    {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill<M: Memory>(count: u32) -> M::List<u32> {
+        let mut list = M::List::default();
+        for item in 0..count {
+            assert_eq!(list.push(item), Ok(()));
+        }
+        list
+    }
+
+    #[test]
+    fn fixed_memory_takes_so_many_and_gives_the_next_one_back() {
+        let mut list = fill::<Fixed<4>>(4);
+        assert_eq!(List::push(&mut list, 9), Err(9));
+        assert_eq!(list.duplicate(), list);
+    }
+
+    #[test]
+    fn growable_memory_grows() {
+        assert_eq!(fill::<Growable>(1_000).len(), 1_000);
+    }
+}

@@ -1,0 +1,136 @@
+//! First in, first out, each item at most once.
+
+use super::memory::{List, Memory};
+
+/// The end of the queue in either direction.
+const END: u32 = u32::MAX;
+
+/// Numbers of items, linked in a list beside them.
+pub(super) struct Queue<M: Memory> {
+    links: M::List<Link>,
+    first: u32,
+    last: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    before: u32,
+    after: u32,
+    queued: bool,
+}
+
+impl<M: Memory> Queue<M> {
+    pub(super) fn new() -> Self {
+        Self { links: M::List::default(), first: END, last: END }
+    }
+
+    pub(super) fn duplicate(&self) -> Self {
+        Self { links: self.links.duplicate(), ..*self }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+
+    #[inline]
+    pub(super) const fn first(&self) -> Option<u32> {
+        if self.first == END { None } else { Some(self.first) }
+    }
+
+    /// Adds an item at the end, unless it is in already. False where there is no room.
+    #[inline]
+    pub(super) fn push(&mut self, item: u32) -> bool {
+        while self.links.as_ref().len() <= item as usize {
+            if self.links.push(Link { before: END, after: END, queued: false }).is_err() {
+                return false;
+            }
+        }
+        let before = self.last;
+        match self.link(item) {
+            Some(link) if !link.queued => *link = Link { before, after: END, queued: true },
+            Some(_) => return true,
+            None => return false,
+        }
+        match self.link(before) {
+            Some(link) => link.after = item,
+            None => self.first = item,
+        }
+        self.last = item;
+        true
+    }
+
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let first = self.first()?;
+        self.remove(first);
+        Some(first)
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, item: u32) {
+        let Some(link) = self.link(item).filter(|link| link.queued) else { return };
+        let Link { before, after, .. } = *link;
+        link.queued = false;
+        match self.link(before) {
+            Some(link) => link.after = after,
+            None => self.first = after,
+        }
+        match self.link(after) {
+            Some(link) => link.before = before,
+            None => self.last = before,
+        }
+    }
+
+    #[inline]
+    fn link(&mut self, item: u32) -> Option<&mut Link> {
+        self.links.as_mut().get_mut(item as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::{Fixed, Growable};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    fn agrees_with_a_deque<M: Memory>(steps: &[(u8, u32)]) {
+        let (mut queue, mut model) = (Queue::<M>::new(), VecDeque::new());
+        for &(step, item) in steps {
+            let item = item % 8;
+            match step % 4 {
+                0 | 1 => {
+                    assert!(queue.push(item));
+                    if !model.contains(&item) {
+                        model.push_back(item);
+                    }
+                }
+                2 => assert_eq!(queue.pop(), model.pop_front()),
+                _ => {
+                    queue.remove(item);
+                    model.retain(|&held| held != item);
+                }
+            }
+            assert_eq!((queue.first(), queue.is_empty()), (model.front().copied(), model.is_empty()));
+        }
+        let rest: VecDeque<_> = core::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!(rest, model);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_double_ended_queue(steps in prop::collection::vec(any::<(u8, u32)>(), 0..100)) {
+            agrees_with_a_deque::<Fixed<8>>(&steps);
+            agrees_with_a_deque::<Growable>(&steps);
+        }
+    }
+
+    #[test]
+    fn an_item_beyond_the_memory_is_not_taken() {
+        let mut queue = Queue::<Fixed<1>>::new();
+        assert!(queue.push(0) && !queue.push(1));
+        queue.remove(1);
+        assert_eq!((queue.pop(), queue.pop()), (Some(0), None));
+    }
+}

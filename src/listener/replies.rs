@@ -1,0 +1,65 @@
+//! Answers to those of whom nothing is kept.
+
+use super::cookie::COOKIE_BYTES;
+use crate::BufferTooSmall;
+use crate::wire::{EncodeError, Framing, Packet, Tag};
+use heapless::Deque;
+
+/// How many answers wait for `poll_transmit` at most: as many as CONNECTs that a driver takes in between two calls.
+const MAX_REPLIES: usize = 16;
+
+/// One answer to a CONNECT, under the tag that it named. It is smaller than every CONNECT that is answered.
+#[derive(Clone)]
+pub(super) struct Reply<A> {
+    pub(super) to: A,
+    pub(super) tag: Tag,
+    pub(super) answer: Answer,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    Retry([u8; COOKIE_BYTES]),
+    Reset(u8),
+}
+
+/// What waits to be sent.
+#[derive(Clone)]
+pub(super) struct Replies<A>(Deque<Reply<A>, MAX_REPLIES>);
+
+impl<A: Copy> Replies<A> {
+    pub(super) const fn new() -> Self {
+        Self(Deque::new())
+    }
+
+    /// False where too many wait already.
+    pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
+        self.0.push_back(reply).is_ok()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the next one into `buf`, and says to whom.
+    pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
+        let Some(reply) = self.0.front() else { return Ok(None) };
+        let framing = Framing::tagged(reply.tag);
+        let packet = match &reply.answer {
+            Answer::Retry(cookie) => Packet::Retry { cookie },
+            Answer::Reset(code) => Packet::Reset { code: *code },
+        };
+        let (to, written) = (reply.to, write(&packet, &framing, buf)?);
+        self.0.pop_front();
+        Ok(Some((to, written)))
+    }
+}
+
+/// Writes a packet that exists under every tag.
+pub(super) fn write(packet: &Packet<'_>, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    packet.encode(framing, buf).map_err(|error| match error {
+        EncodeError::BufferTooSmall(error) => error,
+        EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
+            BufferTooSmall { needed: packet.encoded_len(framing) }
+        }
+    })
+}

@@ -1,0 +1,130 @@
+//! Items that are found by number, and a number that is used again.
+
+use super::memory::{List, Memory};
+
+/// The end of the list of vacant places.
+const END: u32 = u32::MAX;
+
+/// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
+/// of an earlier one is recognised.
+pub(super) struct Slab<T, M: Memory> {
+    places: M::List<Place<T>>,
+    vacant: u32,
+    used: u32,
+}
+
+#[derive(Clone)]
+struct Place<T> {
+    generation: u32,
+    item: Item<T>,
+}
+
+#[derive(Clone)]
+enum Item<T> {
+    Vacant { next: u32 },
+    Held(T),
+}
+
+impl<T, M: Memory> Slab<T, M> {
+    pub(super) fn new() -> Self {
+        Self { places: M::List::default(), vacant: END, used: 0 }
+    }
+
+    pub(super) fn duplicate(&self) -> Self
+    where
+        T: Clone,
+    {
+        Self { places: self.places.duplicate(), ..*self }
+    }
+
+    pub(super) const fn len(&self) -> u32 {
+        self.used
+    }
+
+    /// Where it was put; the item again where there is no room.
+    pub(super) fn insert(&mut self, item: T) -> Result<u32, T> {
+        let index = self.vacant;
+        if let Some(place) = self.place_mut(index) {
+            let Item::Vacant { next } = place.item else { return Err(item) };
+            place.item = Item::Held(item);
+            self.vacant = next;
+            self.used += 1;
+            return Ok(index);
+        }
+        let Some(index) = u32::try_from(self.places.as_ref().len()).ok().filter(|&index| index != END) else {
+            return Err(item);
+        };
+        match self.places.push(Place { generation: 0, item: Item::Held(item) }) {
+            Ok(()) => {
+                self.used += 1;
+                Ok(index)
+            }
+            Err(Place { item: Item::Held(item), .. }) => Err(item),
+            Err(Place { item: Item::Vacant { .. }, .. }) => Ok(END),
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: u32) -> Option<T> {
+        let vacant = self.vacant;
+        let place = self.place_mut(index)?;
+        if matches!(place.item, Item::Vacant { .. }) {
+            return None;
+        }
+        let Item::Held(item) = core::mem::replace(&mut place.item, Item::Vacant { next: vacant }) else { return None };
+        place.generation = place.generation.wrapping_add(1);
+        self.vacant = index;
+        self.used -= 1;
+        Some(item)
+    }
+
+    #[inline]
+    pub(super) fn item(&self, index: u32) -> Option<&T> {
+        match &self.places.as_ref().get(index as usize)?.item {
+            Item::Held(item) => Some(item),
+            Item::Vacant { .. } => None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn item_mut(&mut self, index: u32) -> Option<&mut T> {
+        match &mut self.place_mut(index)?.item {
+            Item::Held(item) => Some(item),
+            Item::Vacant { .. } => None,
+        }
+    }
+
+    /// How many items the place has held before.
+    #[inline]
+    pub(super) fn generation(&self, index: u32) -> Option<u32> {
+        self.places.as_ref().get(index as usize).map(|place| place.generation)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
+        (0..END).zip(self.places.as_ref()).filter_map(|(index, place)| match &place.item {
+            Item::Held(item) => Some((index, item)),
+            Item::Vacant { .. } => None,
+        })
+    }
+
+    fn place_mut(&mut self, index: u32) -> Option<&mut Place<T>> {
+        self.places.as_mut().get_mut(index as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Fixed;
+    use super::*;
+
+    #[test]
+    fn a_full_slab_gives_the_item_back_and_a_vacated_place_is_used_again() {
+        let mut slab: Slab<&str, Fixed<2>> = Slab::new();
+        assert_eq!((slab.insert("a"), slab.insert("b"), slab.insert("c")), (Ok(0), Ok(1), Err("c")));
+        let generation = slab.generation(0);
+        assert_eq!((slab.remove(0), slab.remove(0), slab.remove(7)), (Some("a"), None, None));
+        assert_eq!((slab.len(), slab.item(0)), (1, None));
+        assert_eq!(slab.insert("d"), Ok(0));
+        assert_ne!(slab.generation(0), generation);
+        assert_eq!(slab.iter().collect::<std::vec::Vec<_>>(), [(0, &"d"), (1, &"b")]);
+    }
+}

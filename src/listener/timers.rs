@@ -1,0 +1,187 @@
+//! One deadline for each item, and which is next: an indexed heap.
+
+use super::memory::{List, Memory};
+use crate::Instant;
+
+/// How many children a node has: with four, a heap of 100,000 is nine levels deep, and siblings share a cache line.
+const ARITY: usize = 4;
+/// Not in the heap.
+const NOWHERE: u32 = u32::MAX;
+
+/// Setting, moving and clearing a deadline is O(log n), and O(1) where it stays the same.
+pub(super) struct Timers<M: Memory> {
+    /// The first `len` are the heap: none is due after its children.
+    heap: M::List<Timer>,
+    len: usize,
+    /// Where each item stands in the heap.
+    places: M::List<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Timer {
+    at: Instant,
+    item: u32,
+}
+
+impl<M: Memory> Timers<M> {
+    pub(super) fn new() -> Self {
+        Self { heap: M::List::default(), len: 0, places: M::List::default() }
+    }
+
+    pub(super) fn duplicate(&self) -> Self {
+        Self { heap: self.heap.duplicate(), len: self.len, places: self.places.duplicate() }
+    }
+
+    /// The item that is due first, and when.
+    #[inline]
+    pub(super) fn first(&self) -> Option<(Instant, u32)> {
+        self.timer(0).map(|timer| (timer.at, timer.item))
+    }
+
+    /// Sets the deadline of an item, or moves it. False where there is no room.
+    #[inline]
+    pub(super) fn set(&mut self, item: u32, at: Instant) -> bool {
+        let timer = Timer { at, item };
+        match self.place_of(item).and_then(|place| Some((place, self.timer(place)?.at))) {
+            Some((_, old)) if old == at => {}
+            Some((place, old)) if at < old => self.rise(place, timer),
+            Some((place, _)) => self.sink(place, timer),
+            None => {
+                if !self.make_room(item, timer) {
+                    return false;
+                }
+                self.len += 1;
+                self.rise(self.len - 1, timer);
+            }
+        }
+        true
+    }
+
+    pub(super) fn clear(&mut self, item: u32) {
+        let Some(place) = self.place_of(item) else { return };
+        let (Some(&cleared), Some(&last)) = (self.timer(place), self.timer(self.len - 1)) else { return };
+        self.len -= 1;
+        self.set_place(item, NOWHERE);
+        if last.item == item {
+            return;
+        }
+        // The last one takes its place.
+        if last.at < cleared.at {
+            self.rise(place, last);
+        } else {
+            self.sink(place, last);
+        }
+    }
+
+    /// A place for the item's own, and one at the end of the heap.
+    fn make_room(&mut self, item: u32, timer: Timer) -> bool {
+        while self.places.as_ref().len() <= item as usize {
+            if self.places.push(NOWHERE).is_err() {
+                return false;
+            }
+        }
+        self.heap.as_ref().len() > self.len || self.heap.push(timer).is_ok()
+    }
+
+    /// Puts `timer` at `place`, or further up.
+    fn rise(&mut self, mut place: usize, timer: Timer) {
+        while place > 0 {
+            let parent = (place - 1) / ARITY;
+            match self.timer(parent) {
+                Some(&above) if above.at > timer.at => self.put(place, above),
+                Some(_) | None => break,
+            }
+            place = parent;
+        }
+        self.put(place, timer);
+    }
+
+    /// Puts `timer` at `place`, or further down.
+    fn sink(&mut self, mut place: usize, timer: Timer) {
+        loop {
+            let first = place * ARITY + 1;
+            let children = self.heap.as_ref().get(first..self.len.min(first + ARITY)).unwrap_or_default();
+            match children.iter().zip(first..).min_by_key(|(child, _)| child.at) {
+                Some((&below, child)) if below.at < timer.at => {
+                    self.put(place, below);
+                    place = child;
+                }
+                Some(_) | None => break,
+            }
+        }
+        self.put(place, timer);
+    }
+
+    fn put(&mut self, place: usize, timer: Timer) {
+        if let Some(there) = self.heap.as_mut().get_mut(place) {
+            *there = timer;
+        }
+        self.set_place(timer.item, u32::try_from(place).unwrap_or(NOWHERE));
+    }
+
+    fn set_place(&mut self, item: u32, place: u32) {
+        if let Some(there) = self.places.as_mut().get_mut(item as usize) {
+            *there = place;
+        }
+    }
+
+    fn timer(&self, place: usize) -> Option<&Timer> {
+        self.heap.as_ref().get(..self.len)?.get(place)
+    }
+
+    fn place_of(&self, item: u32) -> Option<usize> {
+        let place = *self.places.as_ref().get(item as usize)?;
+        (place != NOWHERE).then_some(place as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::{Fixed, Growable};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn agrees_with_a_map<M: Memory>(steps: &[(u8, u64)]) {
+        let (mut timers, mut model) = (Timers::<M>::new(), BTreeMap::new());
+        for &(item, at) in steps {
+            let (item, at) = (u32::from(item % 30), Instant::from_micros(at % 16));
+            if at == Instant::ZERO {
+                timers.clear(item);
+                model.remove(&item);
+            } else {
+                assert!(timers.set(item, at));
+                model.insert(item, at);
+            }
+            assert_eq!(timers.first().map(|(at, _)| at), model.values().min().copied());
+            if let Some((at, item)) = timers.first() {
+                assert_eq!(model.get(&item), Some(&at));
+            }
+        }
+        let mut left = Vec::new();
+        while let Some((at, item)) = timers.first() {
+            left.push(at);
+            assert_eq!(model.remove(&item), Some(at));
+            timers.clear(item);
+        }
+        assert!(model.is_empty() && left.is_sorted(), "{left:?}");
+    }
+
+    use std::vec::Vec;
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_sorted_map(steps in prop::collection::vec(any::<(u8, u64)>(), 0..200)) {
+            agrees_with_a_map::<Fixed<30>>(&steps);
+            agrees_with_a_map::<Growable>(&steps);
+        }
+    }
+
+    #[test]
+    fn an_item_beyond_the_memory_is_not_taken() {
+        let mut timers = Timers::<Fixed<1>>::new();
+        assert!(timers.set(0, Instant::ZERO) && !timers.set(1, Instant::ZERO));
+        timers.clear(1);
+        assert_eq!(timers.first(), Some((Instant::ZERO, 0)));
+    }
+}
