@@ -306,6 +306,19 @@ fn peers_take_turns_to_send_and_to_tell() {
     assert_eq!(told[..3], told[3..], "{told:?}");
 }
 
+/// A connection that something was done with, and whose turn to send had not come since, once missed its deadline.
+#[test]
+fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.takes(1, info(1, b"x"));
+    server.now = server.now + Duration::from_secs(61);
+    server.machine.handle_timeout(server.now);
+    server.expect_event(id, Event::Readable);
+    server.expect_event(id, Event::Closed(Reason::Quiet));
+    server.expect_nothing();
+}
+
 #[test]
 fn a_buffer_too_small_is_told_and_the_datagram_waits() {
     let mut server = server();

@@ -9,7 +9,7 @@ use crate::store::{RecvStore, SendStore};
 use crate::{BufferTooSmall, Instant};
 
 impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline has come.
+    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
@@ -18,6 +18,12 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         {
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
+        }
+        // Those that something was done with have deadlines that no timer knows yet. All of them are looked at next.
+        let mut next = self.peers.ready.first();
+        while let Some(index) = next {
+            next = self.peers.ready.after(index);
+            self.wake(index);
         }
         while let Some((_, index)) = self.peers.timers.first().filter(|&(at, _)| at <= now) {
             self.peers.timers.clear(index);

@@ -38,6 +38,12 @@ impl<M: Memory> Queue<M> {
         if self.first == END { None } else { Some(self.first) }
     }
 
+    /// The one behind `item`, which is in the queue.
+    pub(super) fn after(&self, item: u32) -> Option<u32> {
+        let after = self.links.as_ref().get(item as usize)?.after;
+        (after != END).then_some(after)
+    }
+
     /// Adds an item at the end, unless it is in already. False where there is no room.
     #[inline]
     pub(super) fn push(&mut self, item: u32) -> bool {
@@ -114,8 +120,9 @@ mod tests {
             }
             assert_eq!((queue.first(), queue.is_empty()), (model.front().copied(), model.is_empty()));
         }
-        let rest: VecDeque<_> = core::iter::from_fn(|| queue.pop()).collect();
-        assert_eq!(rest, model);
+        let walked: VecDeque<_> = core::iter::successors(queue.first(), |&item| queue.after(item)).collect();
+        let popped: VecDeque<_> = core::iter::from_fn(|| queue.pop()).collect();
+        assert_eq!((&walked, &popped), (&model, &model));
     }
 
     proptest! {
