@@ -1,6 +1,7 @@
 //! Time as the machines see it: whole microseconds, handed in by the caller.
 
 use core::fmt;
+use core::num::NonZero;
 use core::ops::{Add, Sub};
 
 /// A point in time: microseconds since an origin that the caller chooses (the start of its process, of the device, of a
@@ -15,36 +16,43 @@ use core::ops::{Add, Sub};
 /// let now = || Instant::ZERO + started.elapsed().into();
 /// assert!(now() < Instant::ZERO + Duration::from_secs(60));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Instant(u64);
+///
+/// `Option<Instant>` takes no more room than `Instant`: machines hold many deadlines that may be off.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZero<u64>);
 
 impl Instant {
     /// The origin.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZero::<u64>::MIN);
 
-    /// The instant `micros` µs after the origin.
+    /// The instant `micros` µs after the origin; 2^64 − 2 at most.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(NonZero::<u64>::MIN.saturating_add(micros))
     }
 
     /// The instant `millis` ms after the origin.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1_000))
+        Self::from_micros(millis.saturating_mul(1_000))
     }
 
     /// Microseconds since the origin.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is the later of the two.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
-        Duration(self.0.saturating_sub(earlier.0))
+        Duration(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 
@@ -60,13 +68,20 @@ impl Sub<Duration> for Instant {
     type Output = Self;
 
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(span.0))
+        Self::from_micros(self.as_micros().saturating_sub(span.0))
+    }
+}
+
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for Instant {
+    fn arbitrary(input: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        input.arbitrary().map(Self::from_micros)
     }
 }
 
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Duration(self.0))
+        write!(f, "{}", Duration(self.as_micros()))
     }
 }
 
@@ -153,6 +168,11 @@ impl fmt::Debug for Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_that_may_be_off_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
+    }
 
     #[test]
     fn arithmetic_saturates() {

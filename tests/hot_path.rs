@@ -230,8 +230,9 @@ fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
                 0 => drop(client.machine.send(&[7; 30_000][..random.rand_range(0..30_000) as usize])),
                 1 => drop(client.machine.send_segment(&[8; 1_200][..random.rand_range(1..1_200) as usize])),
                 _ => {
-                    let sent = u32::try_from(client.machine.stats().infos_sent - client.machine.stats().infos_repeated);
-                    next = random.rand_range(next..sent.unwrap() + 1);
+                    let stats = client.machine.stats();
+                    let sent = u32::try_from(stats.infos_sent).unwrap() - stats.infos_repeated;
+                    next = random.rand_range(next..sent + 1);
                     let framing = Framing::tagged(client.tag.unwrap());
                     let _ = client.receive_under(&framing, sack(next, next - 1, next, &[]));
                 }

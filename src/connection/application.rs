@@ -66,7 +66,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let limit = self.segment();
         let number = self.storage.send.spare_number(limit);
         let spare = self.storage.send.spare(limit);
-        self.lent = Some(Lent { number, len: spare.len() });
+        // No body is longer.
+        self.lent = Some(Lent { number, len: u16::try_from(spare.len()).unwrap_or(u16::MAX) });
         Ok(spare)
     }
 
@@ -81,7 +82,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         let lent = self.lent.take().ok_or(SendError::NotLent)?;
-        self.storage.send.commit(count.min(lent.len));
+        self.storage.send.commit(count.min(lent.len.into()));
         Ok(())
     }
 

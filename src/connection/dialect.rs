@@ -12,7 +12,7 @@
 //! does not see the datagrams has to guess.
 
 use super::event::Ignored;
-use crate::wire::{Framing, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
+use crate::wire::{Framing, MAX_COOKIE, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
 use crate::{Duration, Seq};
 
 /// Which modes an endpoint speaks.
@@ -70,14 +70,15 @@ impl Hello {
 /// What every receiver takes.
 const DEFAULT_SEGMENT: u16 = 1_200;
 
-/// Room for the options of a CONNECT that fills [`MIN_CONNECT`] bytes.
-pub(crate) const OPTIONS_BYTES: usize = MIN_CONNECT;
+/// Room for all options, with the longest cookie, or for those that fill a CONNECT of [`MIN_CONNECT`] bytes.
+pub(crate) const OPTIONS_BYTES: usize = MIN_CONNECT + 2 + MAX_COOKIE;
 
 impl Hello {
     /// As options in lent memory. A client's are padded so that its CONNECT has the least size, since no answer to it may be
-    /// larger.
+    /// larger. `cookie`: what RETRY gave.
     pub(crate) fn to_options<'b>(
         self,
+        cookie: Option<&[u8]>,
         pad_to: usize,
         buf: &'b mut [u8; OPTIONS_BYTES],
     ) -> Result<Options<'b>, OptionsError> {
@@ -87,6 +88,10 @@ impl Hello {
             Some(Ok(limit_ms)) => options.idle_ms(limit_ms)?,
             // Longer than the option can say: not said.
             Some(Err(_)) | None => options,
+        };
+        let options = match cookie {
+            Some(cookie) => options.cookie(cookie)?,
+            None => options,
         };
         Ok(options.pad_to(pad_to)?.finish())
     }

@@ -8,9 +8,17 @@
 //! ESTABLISHED - INFO 0, repeated like any INFO ----->    v
 //!            <- ACK 0 ------------------------------- ESTABLISHED
 //! ```
+//!
+//! A server may answer CONNECT with RETRY and forget it. The client then sends CONNECT with the cookie of the RETRY, which
+//! shows that it receives at its address.
 
 use super::repeat::Repeat;
 use crate::Instant;
+use crate::wire::MAX_COOKIE;
+use heapless::Vec;
+
+/// How many RETRY packets a client follows in one handshake. A server needs one; its key may change meanwhile.
+const MAX_RETRIES: u8 = 2;
 
 /// Who opened the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +39,9 @@ pub(crate) struct Handshake {
     limit: Option<Instant>,
     /// A client that would rather be in extended mode has a base-mode answer, and waits for a better one until then.
     fall_back: Option<Instant>,
+    /// What the last RETRY gave a client to hand back; empty without one.
+    cookie: Vec<u8, MAX_COOKIE, u8>,
+    retries: u8,
 }
 
 impl Handshake {
@@ -38,7 +49,7 @@ impl Handshake {
     pub(crate) fn new(role: Role, limit: Option<Instant>) -> Self {
         let mut repeat = Repeat::default();
         repeat.request();
-        Self { role, established: false, repeat, limit, fall_back: None }
+        Self { role, established: false, repeat, limit, fall_back: None, cookie: Vec::new(), retries: 0 }
     }
 
     pub(crate) const fn role(&self) -> Role {
@@ -52,6 +63,27 @@ impl Handshake {
     /// A CONNECT for a server that is CONFIRMING: the client has not seen our CONNACK.
     pub(crate) fn on_connect(&mut self) {
         self.repeat.request();
+    }
+
+    /// A RETRY for a client: CONNECT is due again, with this cookie, and as if it were the first. Returns whether it is
+    /// followed.
+    pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
+        let Ok(cookie) = Vec::from_slice(cookie) else { return false };
+        // Before CONNECT has left, it answers that of an earlier connection.
+        if self.established || self.repeat.sent() == 0 || self.retries >= MAX_RETRIES {
+            return false;
+        }
+        self.cookie = cookie;
+        self.retries += 1;
+        self.repeat = Repeat::default();
+        self.repeat.request();
+        // Whatever answered in base mode, the server speaks extended mode.
+        self.fall_back = None;
+        true
+    }
+
+    pub(crate) fn cookie(&self) -> Option<&[u8]> {
+        Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty())
     }
 
     /// CONNACK for a client, INFO 0 for a server.

@@ -81,8 +81,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Packet::Reset { code } => self.handle_reset(code),
             Packet::Probe { nonce, .. } => self.handle_probe(nonce),
             Packet::Echo { nonce } => self.handle_echo(nonce),
-            // This side asks for no cookie and follows no RETRY.
-            Packet::Retry { .. } => Err(Ignored::Mode),
+            Packet::Retry { cookie } => self.handle_retry(cookie),
         }
     }
 
@@ -164,6 +163,18 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             (false, _) => {}
         }
         self.confirm();
+        Ok(())
+    }
+
+    /// The server keeps nothing of us before we have shown that we receive what it sends here.
+    fn handle_retry(&mut self, cookie: &[u8]) -> Outcome {
+        if self.handshake.role() == Role::Server {
+            return Err(Ignored::Role);
+        }
+        if !self.handshake.on_retry(cookie) {
+            return Err(Ignored::Stage);
+        }
+        self.on_heard();
         Ok(())
     }
 

@@ -140,7 +140,7 @@ struct Lent {
     /// The packet whose body it is part of.
     number: Seq,
     /// How many bytes.
-    len: usize,
+    len: u16,
 }
 
 /// What is left of a connection that has ended.

@@ -13,19 +13,28 @@ use siphasher::sip::SipHasher24;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Probe {
     secret: [u8; 16],
-    counter: u64,
+    counter: u32,
     /// While the window is closed, or the peer has been silent for the keep-alive.
     repeat: Repeat,
     /// It is for the closed window, not for the keep-alive.
     persists: bool,
     /// A probe has left and nothing was heard since.
     unanswered: bool,
-    echo: Option<u64>,
+    echo: u64,
+    owes_echo: bool,
 }
 
 impl Probe {
     pub(super) fn new(secret: [u8; 16]) -> Self {
-        Self { secret, counter: 0, repeat: Repeat::default(), persists: false, unanswered: false, echo: None }
+        Self {
+            secret,
+            counter: 0,
+            repeat: Repeat::default(),
+            persists: false,
+            unanswered: false,
+            echo: 0,
+            owes_echo: false,
+        }
     }
 
     /// The nonce of the next probe.
@@ -33,9 +42,9 @@ impl Probe {
         self.nonce_of(self.counter)
     }
 
-    fn nonce_of(&self, counter: u64) -> u64 {
+    fn nonce_of(&self, counter: u32) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write_u64(counter);
+        hasher.write_u32(counter);
         hasher.finish()
     }
 
@@ -115,14 +124,15 @@ impl Probe {
 
     /// A PROBE has come.
     pub(super) fn on_probe(&mut self, nonce: u64) {
-        self.echo = Some(nonce);
+        self.echo = nonce;
+        self.owes_echo = true;
     }
 
-    pub(super) const fn echo(&self) -> Option<u64> {
-        self.echo
+    pub(super) fn echo(&self) -> Option<u64> {
+        self.owes_echo.then_some(self.echo)
     }
 
     pub(super) fn on_echo_sent(&mut self) {
-        self.echo = None;
+        self.owes_echo = false;
     }
 }

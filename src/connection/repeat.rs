@@ -5,38 +5,32 @@ use crate::Instant;
 /// When to send CONNECT, CONNACK or FIN: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Repeat {
-    state: State,
+    /// When it becomes due, unless it is already.
+    deadline: Option<Instant>,
+    due: bool,
     sent: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-enum State {
-    #[default]
-    Idle,
-    Due,
-    Waiting {
-        deadline: Instant,
-    },
 }
 
 impl Repeat {
     /// To be sent now.
     pub(crate) fn request(&mut self) {
-        self.state = State::Due;
+        self.due = true;
+        self.deadline = None;
     }
 
     /// Not to be sent again.
     pub(crate) fn stop(&mut self) {
-        self.state = State::Idle;
+        self.due = false;
+        self.deadline = None;
     }
 
     /// Whether it is due, or waits for its time.
     pub(crate) const fn is_engaged(&self) -> bool {
-        !matches!(self.state, State::Idle)
+        self.due || self.deadline.is_some()
     }
 
-    pub(crate) fn is_due(&self) -> bool {
-        self.state == State::Due
+    pub(crate) const fn is_due(&self) -> bool {
+        self.due
     }
 
     /// How often it was sent.
@@ -47,35 +41,31 @@ impl Repeat {
     /// It has left, and is to be repeated at `deadline`.
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);
-        self.state = State::Waiting { deadline };
+        self.wait(deadline);
     }
 
     /// It has left, and is not to be repeated.
     pub(crate) fn on_sent_once(&mut self) {
         self.sent = self.sent.saturating_add(1);
-        self.state = State::Idle;
+        self.stop();
     }
 
     /// To be sent at `at`, for the first time.
     pub(crate) fn wait(&mut self, at: Instant) {
-        self.state = State::Waiting { deadline: at };
+        self.due = false;
+        self.deadline = Some(at);
     }
 
     /// Time has passed. Returns whether it became due by that.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        match self.state {
-            State::Waiting { deadline } if deadline <= now => {
-                self.state = State::Due;
-                true
-            }
-            State::Idle | State::Due | State::Waiting { .. } => false,
+        let expired = self.deadline.is_some_and(|deadline| deadline <= now);
+        if expired {
+            self.request();
         }
+        expired
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        match self.state {
-            State::Waiting { deadline } => Some(deadline),
-            State::Idle | State::Due => None,
-        }
+    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
     }
 }

@@ -17,11 +17,11 @@ pub struct Stats {
     /// INFO packets among the datagrams sent, repeated ones included.
     pub infos_sent: u64,
     /// INFO packets sent again.
-    pub infos_repeated: u64,
+    pub infos_repeated: u32,
     /// INFO packets that arrived again after they had been received.
-    pub infos_duplicate: u64,
+    pub infos_duplicate: u32,
     /// Expired retransmission timers, those of handshake and close included.
-    pub timeouts: u64,
+    pub timeouts: u32,
     /// Datagrams ignored, by reason.
     pub ignored: IgnoredCounts,
 }

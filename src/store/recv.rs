@@ -19,7 +19,7 @@ pub struct RecvSlots<M> {
     /// Bodies before this number may be read.
     next: Seq,
     /// How much of the oldest unread body has been read.
-    read: usize,
+    read: u16,
 }
 
 #[cfg(feature = "alloc")]
@@ -54,7 +54,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
 
     /// Forgets the bodies that are read to their end, empty ones included. Each is passed once.
     fn forget_read(&mut self) {
-        while self.ring.base() != self.next && self.ring.body(self.ring.base()).len() <= self.read {
+        while self.ring.base() != self.next && self.ring.body(self.ring.base()).len() <= self.read.into() {
             self.ring.forget(1);
             self.read = 0;
         }
@@ -96,11 +96,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         if self.ring.base() == self.next {
             return &[];
         }
-        self.ring.body(self.ring.base()).get(self.read..).unwrap_or_default()
+        self.ring.body(self.ring.base()).get(self.read.into()..).unwrap_or_default()
     }
 
     fn consume(&mut self, count: usize) {
-        self.read += count.min(self.chunk().len());
+        // What is left of a body has 16 bits.
+        self.read += u16::try_from(count.min(self.chunk().len())).unwrap_or_default();
         self.forget_read();
     }
 }

@@ -17,7 +17,8 @@ pub const fn slot_bytes(segment: u16) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ring<M> {
     memory: M,
-    slot_bytes: usize,
+    /// No more than the length of a body, 16 bits, and its field.
+    slot_bytes: u32,
     slots: u32,
     /// The slot of `base`.
     head: u32,
@@ -41,11 +42,11 @@ impl<M: AsRef<[u8]>> Ring<M> {
         if slots == 0 {
             return Err(StoreError::TooSmall { needed, available });
         }
-        Ok(Self { memory, slot_bytes: needed, slots, head: 0, base: Seq::ZERO })
+        Ok(Self { memory, slot_bytes: u32::try_from(needed).unwrap_or(u32::MAX), slots, head: 0, base: Seq::ZERO })
     }
 
     pub(super) const fn segment(&self) -> usize {
-        self.slot_bytes - LENGTH_BYTES
+        self.slot_bytes as usize - LENGTH_BYTES
     }
 
     pub(super) const fn slots(&self) -> u32 {
@@ -84,8 +85,8 @@ impl<M: AsRef<[u8]>> Ring<M> {
         if ahead >= self.slots {
             return None;
         }
-        let start = usize::try_from(self.index(ahead)).ok()? * self.slot_bytes;
-        Some(start..start + self.slot_bytes)
+        let start = usize::try_from(self.index(ahead)).ok()? * self.slot_bytes as usize;
+        Some(start..start + self.slot_bytes as usize)
     }
 }
 

@@ -10,7 +10,7 @@ pub struct Framing {
     /// Zero after the first `prefix_len` bytes.
     prefix: [u8; 8],
     /// 1 to 8.
-    prefix_len: usize,
+    prefix_len: u8,
     first_type: u8,
     base_only: bool,
 }
@@ -35,19 +35,20 @@ impl Framing {
             Some(place) if !place.is_empty() => place.copy_from_slice(prefix),
             Some(_) | None => return Err(FramingError { len }),
         }
-        Ok(Self { prefix: padded, prefix_len: len, first_type: 0x00, base_only: false })
+        let prefix_len = u8::try_from(len).map_err(|_| FramingError { len })?;
+        Ok(Self { prefix: padded, prefix_len, first_type: 0x00, base_only: false })
     }
 
     /// Extended mode: what goes to the side that chose `tag`. Types from `00`.
     #[must_use]
     pub const fn tagged(tag: Tag) -> Self {
-        Self { prefix: *tag.as_bytes(), prefix_len: Tag::LEN, first_type: 0x00, base_only: false }
+        Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00, base_only: false }
     }
 
     /// The bytes that every datagram starts with.
     #[must_use]
     pub fn prefix(&self) -> &[u8] {
-        self.prefix.get(..self.prefix_len).unwrap_or(&self.prefix)
+        self.prefix.get(..self.prefix_len.into()).unwrap_or(&self.prefix)
     }
 
     /// The prefix, and zeros after it.
@@ -64,7 +65,7 @@ impl Framing {
     /// How many bytes stand before the fields: prefix and type.
     #[must_use]
     pub const fn header_len(&self) -> usize {
-        self.prefix_len.saturating_add(1)
+        (self.prefix_len as usize).saturating_add(1)
     }
 
     /// How many bytes of an INFO stand before its body.
