@@ -1,0 +1,31 @@
+//! What a connection costs in bytes, payload slots apart.
+
+use super::PEERS;
+use super::house::{House, Memory};
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::BandwidthDelay;
+use rdt_proto::connection::Connection;
+use rdt_proto::store::{RecvSlots, SendSlots};
+
+type Borrowed = &'static mut [u8];
+type StopAndWait = Connection<SendSlots<Borrowed>, RecvSlots<Borrowed>>;
+type Selective = Connection<SendSlots<Borrowed>, RecvSlots<Borrowed>, SelectiveRepeat<[Block; 1], BandwidthDelay>>;
+
+pub(crate) fn print() {
+    if std::env::args().any(|arg| arg == "--test" || arg == "--list") {
+        return;
+    }
+    println!("bytes of a connection, payload slots apart");
+    println!("  stop-and-wait                                {:>6}", size_of::<StopAndWait>());
+    println!("  selective repeat, 64 numbers, BandwidthDelay {:>6}", size_of::<Selective>());
+    println!("bytes on the heap for each connection of a listener, stop-and-wait, payload slots apart");
+    for peers in PEERS {
+        let mut house = None;
+        let measured = allocation_counter::measure(|| house = Some(House::new(peers)));
+        drop(house);
+        // What the bench itself keeps of its clients is not the listener's.
+        let others = 2 * size_of::<Memory>() + House::CLIENT_BYTES;
+        let each = usize::try_from(measured.bytes_current).unwrap() / peers - others;
+        println!("  {peers:>7} connections {each:>26}");
+    }
+}

@@ -1,0 +1,61 @@
+//! A listener with 10 to 100,000 connections: what a datagram costs must not depend on how many there are.
+//!
+//! ```text
+//! cargo bench --bench listener                  # two minutes; first a table of bytes, then criterion's rows
+//! cargo bench --bench listener -- 'receive'     # only these rows
+//! ```
+//!
+//! Every connection is established, in extended mode, with stop-and-wait and bodies of 64 bytes, and has a deadline among all
+//! the others'. Each row is measured with the datagrams of three kinds of peers:
+//!
+//! - **one** connection, whose memory is in the nearest cache;
+//! - **ten** connections, at random among all of them: their memory is near, whatever the tables of the others take;
+//! - **all** of them, at random: with many, each datagram finds its connection in main memory. What that row has above *ten* is
+//!   the price of the processor's caches, and not of the listener's tables.
+//!
+//! *receive*: an INFO arrives, is told (`poll_event`), read and acknowledged (SACK), and the next deadline is asked for.
+//! *send*: a body is written, leaves, and its SACK arrives. Preparing the datagrams is not part of the time.
+#![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
+
+mod bytes;
+mod house;
+mod strangers;
+
+use criterion::{BenchmarkId, Criterion, criterion_group};
+use house::{House, Order};
+use std::time::Duration;
+
+const PEERS: [usize; 4] = [10, 1_000, 10_000, 100_000];
+
+fn datagrams(criterion: &mut Criterion) {
+    for peers in PEERS {
+        let mut house = House::new(peers);
+        for order in [Order::One, Order::Ten, Order::All] {
+            let mut group = criterion.benchmark_group(format!("receive, {}", order.name()));
+            group.bench_function(BenchmarkId::from_parameter(peers), |bencher| {
+                bencher.iter_custom(|count| house.receive(order, count));
+            });
+            group.finish();
+            let mut group = criterion.benchmark_group(format!("send, {}", order.name()));
+            group.bench_function(BenchmarkId::from_parameter(peers), |bencher| {
+                bencher.iter_custom(|count| house.send(order, count));
+            });
+        }
+    }
+}
+
+criterion_group! {
+    name = listener;
+    config = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1_500));
+    targets = datagrams, strangers::rejected
+}
+
+fn main() {
+    bytes::print();
+    listener();
+    Criterion::default().configure_from_args().final_summary();
+}

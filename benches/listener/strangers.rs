@@ -1,0 +1,49 @@
+//! What it costs to turn somebody away.
+
+use super::house::{Server, connect, tag};
+use criterion::{BatchSize, Criterion};
+use rdt_proto::Instant;
+use rdt_proto::listener::{ListenerConfig, Retry, Routed};
+use std::hint::black_box;
+
+const NOW: Instant = Instant::ZERO;
+
+fn server(retry: Retry) -> Server {
+    Server::new(NOW, ListenerConfig { retry, backlog: 8, ..ListenerConfig::default() }, [7; 48])
+}
+
+pub(crate) fn rejected(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("reject");
+    let mut row = |name: &str, server: &mut Server, datagrams: &[Vec<u8>], expected: fn(Routed) -> bool| {
+        let mut next = 0;
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || {
+                    next = (next + 1) % datagrams.len();
+                    (u32::try_from(next).unwrap() + 100, &datagrams[next])
+                },
+                |(from, datagram)| {
+                    let routed = server.handle_datagram(NOW, black_box(from), black_box(datagram));
+                    assert!(expected(routed), "{routed:?}");
+                    server.poll_transmit(NOW, &mut [0; 64]).unwrap()
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    };
+    let connects: Vec<_> = (0..1_000).map(|client| connect(tag(client), None)).collect();
+    let forged: Vec<_> = (0..1_000).map(|client| connect(tag(client), Some(b"twelve bytes"))).collect();
+    let wrong_tag: Vec<_> = (0..1_000_u32).map(|client| [&[9; 4], &client.to_be_bytes()[..], &[4]].concat()).collect();
+
+    let mut full = server(Retry::Never);
+    for client in 0..8 {
+        assert_eq!(full.handle_datagram(NOW, client, &connect(tag(client), None)), Routed::Queued);
+    }
+    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Routed::Ignored(_)));
+    let mut always = server(Retry::Always);
+    row("CONNECT, answered with RETRY", &mut always, &connects, |routed| routed == Routed::Retried);
+    row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |routed| routed == Routed::Retried);
+    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Routed::Ignored(_)));
+    let malformed: Vec<_> = connects.iter().map(|datagram| datagram[..40].to_vec()).collect();
+    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Routed::Ignored(_)));
+}
