@@ -1,0 +1,119 @@
+//! A flood of forged CONNECTs on the link of honest transfers, beside as many bytes of noise.
+//!
+//! ```text
+//! cargo test --test flood                                             # 30,000 of them, in a second or two of virtual time
+//! FLOOD=1000000 cargo test --release --test flood -- --nocapture      # a minute of virtual time, with figures
+//! ```
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod flood_support;
+
+use flood_support::*;
+use rdt_proto::Duration;
+use rdt_proto::listener::ListenerConfig;
+use rdt_proto::sim::{LinkConfig, Node, Simulation};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A million in a minute.
+const APART: Duration = Duration::from_micros(60);
+/// Enough that the round trip of a RETRY, 40 ms, is a small part of a transfer.
+const BYTES: u64 = 5_000_000;
+
+/// How many CONNECTs are forged, and how many honest transfers there are at the same time.
+fn size() -> (u64, usize) {
+    let flood = std::env::var("FLOOD").map_or(30_000, |count| count.parse().expect("FLOOD is a number"));
+    (flood, usize::try_from(flood / 10_000).unwrap())
+}
+
+/// One that takes what comes.
+struct Sink;
+
+impl Node for Sink {
+    fn handle_datagram(
+        &mut self,
+        _: rdt_proto::Instant,
+        _: rdt_proto::sim::Address,
+        _: rdt_proto::sim::Address,
+        _: &[u8],
+    ) {
+    }
+    fn handle_timeout(&mut self, _: rdt_proto::Instant) {}
+    fn poll_transmit(&mut self, _: rdt_proto::Instant, _: &mut [u8]) -> Option<rdt_proto::sim::Outgoing> {
+        None
+    }
+    fn poll_timeout(&self) -> Option<rdt_proto::Instant> {
+        None
+    }
+    fn is_done(&self) -> bool {
+        true
+    }
+}
+
+struct Outcome {
+    server: Rc<RefCell<Server>>,
+    times: Vec<Duration>,
+    arrived: u64,
+}
+
+fn run(flood: Flood) -> Outcome {
+    let (count, transfers) = size();
+    let config =
+        ListenerConfig { per_host: usize::MAX, backlog: 64, peers: transfers + 64, ..ListenerConfig::default() };
+    let server = Rc::new(RefCell::new(Server::new(config)));
+    // The last client calls before the flood ends.
+    let apart = APART.saturating_mul(count * 9 / 10 / transfers as u64);
+    let crowd = Rc::new(RefCell::new(Crowd::new(transfers, apart, BYTES)));
+    let mut sim = Simulation::<Box<dyn Node>>::new(1);
+    assert_eq!(sim.add(Box::new(Rc::clone(&server))), SERVER);
+    assert_eq!(sim.add(Box::new(Rc::clone(&crowd))), CROWD);
+    assert_eq!(sim.add(Box::new(Sink)), VICTIM);
+    assert_eq!(sim.add(Box::new(Flooder::new(flood, count, APART))), FLOODER);
+    let link = LinkConfig::ideal().with_rate(100_000_000).with_delay(Duration::from_millis(20)).with_queue(500_000);
+    let (there, back) = (sim.add_link(link.clone()), sim.add_link(link));
+    sim.route(CROWD, SERVER, there);
+    sim.route(FLOODER, SERVER, there);
+    sim.route(SERVER, CROWD, back);
+    sim.route(SERVER, VICTIM, back);
+    sim.run_until_done(Duration::from_secs(1_000));
+    // Nothing stays of the flood.
+    sim.run_for(Duration::from_secs(60));
+    drop(sim);
+    let times = crowd.borrow().times();
+    let arrived = { server.borrow().queued + server.borrow().retried + server.borrow().ignored };
+    Outcome { server, times, arrived }
+}
+
+#[test]
+fn honest_transfers_take_no_longer_than_beside_noise() {
+    let (count, transfers) = size();
+    let (beside_noise, beside_flood) = (run(Flood::Noise), run(Flood::Connect));
+    let slower = |(noise, flood): (&Duration, &Duration)| flood.as_micros() as f64 / noise.as_micros() as f64;
+    let ratios: Vec<f64> = beside_noise.times.iter().zip(&beside_flood.times).map(slower).collect();
+    let worst = ratios.iter().copied().fold(0.0, f64::max);
+    let longest = beside_flood.times.iter().max().unwrap();
+    println!("{transfers} transfers of {BYTES} bytes: {worst:.3} times as long at worst, {longest} at most");
+
+    let server = beside_flood.server.borrow();
+    let stats = server.stats();
+    println!(
+        "{count} forged CONNECTs: {} queued, {} retried, {} ignored",
+        server.queued, server.retried, server.ignored
+    );
+    println!("at most {} connections and {} who waited; {stats:?}", server.most.0, server.most.1);
+    for outcome in [&beside_noise, &beside_flood] {
+        let server = outcome.server.borrow();
+        assert_eq!((outcome.times.len(), server.received), (transfers, BYTES * transfers as u64));
+        assert!(server.is_empty(), "something stays");
+        assert!(count - outcome.arrived <= count / 10, "the link lost {} of {count}", count - outcome.arrived);
+    }
+    assert!(worst < 1.1, "{ratios:?}");
+    // Everything that arrived is explained.
+    let honest = stats.accepted - server.queued;
+    assert_eq!(honest, transfers as u64);
+    assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
+    assert_eq!((stats.ignored(), stats.replies_dropped), (server.ignored, 0));
+    assert!(server.queued <= stats.accepted && stats.proven <= honest);
+    // A flood holds no more than half of the backlog.
+    assert!(server.most.0 <= transfers + 32 + 1 && server.most.1 <= 32, "{:?}", server.most);
+}

@@ -1,0 +1,117 @@
+//! Honest clients: each calls at its time, writes its bytes, and closes.
+
+use super::{SERVER, Stream, storage};
+use rdt_proto::connection::{Config, Connection, Reason};
+use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::{Duration, Instant};
+
+const PACKETS: usize = 1_024;
+
+pub struct Crowd {
+    clients: Vec<Client>,
+    rng: Rng,
+    bytes: u64,
+    turn: usize,
+}
+
+struct Client {
+    calls_at: Instant,
+    stream: Option<Stream>,
+    unsent: u64,
+    /// How long it took.
+    took: Option<Duration>,
+}
+
+impl Crowd {
+    /// One client each `apart`, with so many bytes.
+    pub fn new(clients: usize, apart: Duration, bytes: u64) -> Self {
+        let client = |index: u64| {
+            let calls_at = Instant::ZERO + apart.saturating_mul(index);
+            Client { calls_at, stream: None, unsent: bytes, took: None }
+        };
+        Self { clients: (0..clients as u64).map(client).collect(), rng: Rng::new(77), bytes, turn: 0 }
+    }
+
+    /// How long each took, in the order of their calls.
+    pub fn times(&self) -> Vec<Duration> {
+        self.clients.iter().map(|client| client.took.unwrap()).collect()
+    }
+}
+
+impl Client {
+    fn turn(&mut self, now: Instant) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        let before = self.unsent;
+        while self.unsent > 0 {
+            let piece = [7; 1_200];
+            let len = self.unsent.min(1_200) as usize;
+            match stream.send(&piece[..len]) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => self.unsent -= count as u64,
+            }
+        }
+        if self.unsent == 0 {
+            stream.close();
+        }
+        if let (None, Some(reason)) = (self.took, stream.ended()) {
+            assert_eq!(reason, Reason::Finished);
+            self.took = Some(now.saturating_since(self.calls_at));
+        }
+        before != self.unsent
+    }
+}
+
+impl Node for Crowd {
+    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, datagram: &[u8]) {
+        if let Some(stream) = &mut self.clients[to.port as usize].stream {
+            let _ = stream.handle_datagram(now, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        for client in &mut self.clients {
+            if client.stream.is_none() && client.calls_at <= now {
+                let mut entropy = [0; 32];
+                self.rng.fill(&mut entropy);
+                client.stream = Some(Connection::connect(now, Config::default(), entropy, storage(PACKETS, 1)));
+            }
+            if let Some(stream) = &mut client.stream {
+                stream.handle_timeout(now);
+            }
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        for step in 0..self.clients.len() {
+            let index = (self.turn + step) % self.clients.len();
+            let Some(stream) = &mut self.clients[index].stream else { continue };
+            if let Some(sent) = stream.poll_transmit(now, buf).unwrap() {
+                self.turn = index + 1;
+                let from = Address::new(super::CROWD.0, u32::try_from(index).unwrap());
+                return Some(Outgoing::new(SERVER.into(), sent.len).with_source(from));
+            }
+        }
+        None
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let due = |client: &Client| match &client.stream {
+            Some(stream) => stream.poll_timeout(),
+            None => Some(client.calls_at),
+        };
+        self.clients.iter().filter_map(due).min()
+    }
+
+    fn poll_app(&mut self, now: Instant) -> bool {
+        let mut acted = false;
+        for client in &mut self.clients {
+            acted |= client.turn(now);
+        }
+        acted
+    }
+
+    fn is_done(&self) -> bool {
+        assert!(self.bytes > 0);
+        self.clients.iter().all(|client| client.stream.as_ref().is_some_and(Connection::is_drained))
+    }
+}

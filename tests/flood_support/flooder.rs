@@ -1,0 +1,68 @@
+//! Somebody who sends datagrams with forged source addresses, at an even pace.
+
+use super::{CONNECT_BYTES, SERVER, VICTIM};
+use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::wire::{Framing, OptionsWriter, Packet, Tag};
+use rdt_proto::{Duration, Instant};
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flood {
+    /// Good CONNECTs with a tag and an address of their own each.
+    Connect,
+    /// As many bytes that mean nothing.
+    Noise,
+}
+
+pub struct Flooder {
+    flood: Flood,
+    left: u64,
+    apart: Duration,
+    next: Instant,
+    rng: Rng,
+}
+
+impl Flooder {
+    pub fn new(flood: Flood, count: u64, apart: Duration) -> Self {
+        Self { flood, left: count, apart, next: Instant::ZERO, rng: Rng::new(99) }
+    }
+}
+
+impl Node for Flooder {
+    fn handle_datagram(&mut self, _now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {}
+
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        if self.left == 0 || self.next > now {
+            return None;
+        }
+        self.left -= 1;
+        self.next = self.next + self.apart;
+        // Below 2^31 for the addresses of strangers: no port is used twice but by chance.
+        let port = u32::try_from(self.rng.below(1 << 31)).unwrap();
+        let tag = Tag::new(self.rng.next_u64().to_ne_bytes());
+        match self.flood {
+            Flood::Connect => {
+                let mut list = [0; CONNECT_BYTES];
+                let options = OptionsWriter::new(&mut list).tag(tag).unwrap();
+                let options = options.pad_to(CONNECT_BYTES - Framing::NOTE.header_len()).unwrap().finish();
+                let len = Packet::Connect(options).encode(&Framing::NOTE, buf).unwrap();
+                assert_eq!(len, CONNECT_BYTES);
+            }
+            Flood::Noise => {
+                buf[..CONNECT_BYTES].fill(0);
+                buf[..8].copy_from_slice(tag.as_bytes());
+            }
+        }
+        Some(Outgoing::new(SERVER.into(), CONNECT_BYTES).with_source(VICTIM.port(port)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        (self.left > 0).then_some(self.next)
+    }
+
+    fn is_done(&self) -> bool {
+        self.left == 0
+    }
+}
