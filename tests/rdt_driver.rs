@@ -7,6 +7,8 @@
 mod driver;
 #[path = "../examples/rdt/loss.rs"]
 mod loss;
+#[path = "../examples/rdt/socket.rs"]
+mod socket;
 #[path = "../examples/rdt/stop.rs"]
 mod stop;
 

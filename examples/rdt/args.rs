@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 use rdt_proto::ftp::NameBuf;
+use rdt_proto::listener;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
@@ -48,8 +49,41 @@ pub(crate) struct ServeArgs {
     /// Refuse to store a file under a name that exists
     #[arg(long)]
     pub(crate) no_replace: bool,
+    /// How many clients are served at once, by each thread. Others wait for their turn
+    #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
+    pub(crate) max_peers: usize,
+    /// How many connections one host may have at once, with each thread
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
+    pub(crate) per_host: usize,
+    /// When a client must show that it receives at its address before anything is kept of it: while many have not, always,
+    /// or never
+    #[arg(long, value_enum, default_value_t = Retry::Auto)]
+    pub(crate) retry: Retry,
+    /// Serve with so many threads. Each has a socket of its own on the same port, and shares nothing: the system gives a client
+    /// to one of them by its address and port. So a client whose address or port changes in the middle (a NAT that forgets) may
+    /// come to another thread, which does not know it, and ends by its --timeout; with one thread it goes on
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// When a client must prove its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Retry {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Retry> for listener::Retry {
+    fn from(retry: Retry) -> Self {
+        match retry {
+            Retry::Auto => Self::Auto,
+            Retry::Always => Self::Always,
+            Retry::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -168,6 +202,13 @@ fn parse_window(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
         _ => Err("not a number from 1 to 65536".into()),
+    }
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (1..=1_000_000).contains(&count) => Ok(count),
+        _ => Err("not a number from 1 to 1000000".into()),
     }
 }
 

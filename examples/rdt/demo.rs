@@ -8,7 +8,7 @@ use crate::files::{Folder, Source, plain};
 use crate::link::Settings;
 use crate::loss::Loss;
 use crate::progress::Progress;
-use crate::serve::Serve;
+use crate::serve::{Limits, Serve};
 use crate::stop::{INTERRUPTED, Stop};
 use crate::words;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
@@ -46,7 +46,9 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
     let server_folder = Folder::open(&up).map_err(fail)?;
-    let mut serve = Serve::new(driver.now(), settings, ServerConfig::default(), &server_folder, true).map_err(fail)?;
+    let mut serve =
+        Serve::new(driver.now(), settings, Limits::default(), ServerConfig::default(), &server_folder, true)
+            .map_err(fail)?;
     let demo = Demo { args, settings, server: driver.local_address().map_err(fail)?, stop };
     words::tell(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
 

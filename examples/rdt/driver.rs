@@ -15,6 +15,7 @@
 //! exception is a flood, which must not hold the timers up: they run after [`TIMERS_AFTER`] batches even so.
 
 use crate::loss::Loss;
+use crate::socket;
 use crate::stop::Stop;
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -71,8 +72,8 @@ const RECV_BYTES: usize = 1 << 16;
 const GSO_BYTES: usize = 65_507;
 
 /// After so many batches timers run, even if the socket is still not empty: more than the kernel keeps for a socket unless
-/// it is told otherwise, so that what waited during a pause is read before.
-const TIMERS_AFTER: u32 = 64;
+/// it is told a lot, so that what waited during a pause is read before.
+const TIMERS_AFTER: u32 = 2_048;
 
 /// How often to look at the clock while the socket takes nothing.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
@@ -106,7 +107,12 @@ pub(crate) struct Driver {
 impl Driver {
     /// `datagram_bytes`: the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        let mut socket = UdpSocket::bind(address)?;
+        Self::on(socket::bind(address, false)?, datagram_bytes, loss, stop)
+    }
+
+    /// On a socket that does not block.
+    pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
+        let mut socket = UdpSocket::from_std(socket);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let poll = Poll::new()?;
         poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;

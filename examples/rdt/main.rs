@@ -12,6 +12,7 @@
 //! | `files` | files beneath a folder, stored whole or not at all |
 //! | `link` | configuration, memory and entropy of a connection |
 //! | `demo` | both sides at once |
+//! | `socket`, `threads` | the sockets of a server, and its threads |
 //! | `args`, `words`, `progress`, `stop`, `loss` | the command line, what is said, Ctrl-C, loss on purpose |
 //!
 //! Exit codes: 0 it went well, 1 it did not, 2 the command line was wrong, 130 it was interrupted.
@@ -26,7 +27,9 @@ mod link;
 mod loss;
 mod progress;
 mod serve;
+mod socket;
 mod stop;
+mod threads;
 mod words;
 
 use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
@@ -38,7 +41,7 @@ use files::{Folder, Source, plain};
 use loss::Loss;
 use progress::Progress;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
-use serve::Serve;
+use serve::{Limits, Serve};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::{INTERRUPTED, Stop};
@@ -70,10 +73,6 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         let _ = std::fs::create_dir(&args.root);
     }
     let folder = open_folder(&args.root)?;
-    let settings = args.common.settings();
-    let loss = Loss::new(args.common.loss, args.common.seed);
-    let mut driver = Driver::bind(address, settings.config.max_datagram_len(), loss, stop)
-        .map_err(|error| format!("cannot listen on {address}: {}", plain(&error)))?;
     let defaults = ServerConfig::default();
     let session_config = ServerConfig {
         max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
@@ -81,11 +80,19 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         allow_replace: !args.no_replace,
         ..defaults
     };
-    let serve = Serve::new(driver.now(), settings, session_config, &folder, args.common.quiet);
-    let mut serve = serve.map_err(|error| format!("cannot start: {}", plain(&error)))?;
-    let bound = driver.local_address().unwrap_or(address);
-    words::tell(format_args!("serving {} on {bound}", args.root.display()));
-    driver.run(&mut serve).map_err(|error| format!("the network failed: {}", plain(&error)))?;
+    let limits = Limits { clients: args.max_peers, per_host: args.per_host, retry: args.retry.into() };
+    let settings = args.common.settings();
+    let serve = |now| Serve::new(now, settings, limits, session_config, &folder, args.common.quiet);
+    let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
+    let bytes = settings.config.max_datagram_len();
+    threads::run(
+        address,
+        args.threads,
+        &stop,
+        serve,
+        |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
+        |bound| words::tell(format_args!("serving {} on {bound}", args.root.display())),
+    )?;
     Ok(INTERRUPTED.into())
 }
 

@@ -5,29 +5,52 @@ use crate::exchange::Exchange;
 use crate::files::Folder;
 use crate::link::{self, Arq, Recv, Send, Settings};
 use crate::words::{amount, complain, served, tell};
+use indicatif::HumanBytes;
 use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Routed};
+use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Retry, Routed};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
-use std::io;
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal};
 
-/// How many are served at once. Others wait for their turn in the backlog.
-const CLIENTS: usize = 64;
 /// How long to stay after Ctrl-C, so that the clients hear of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
+/// How often to say on a terminal how it goes.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What is not exceeded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many are served at once. Others wait for their turn in the backlog.
+    pub(crate) clients: usize,
+    /// How many connections one host may have.
+    pub(crate) per_host: usize,
+    pub(crate) retry: Retry,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
+        Self { clients: peers, per_host, retry }
+    }
+}
 
 pub(crate) struct Serve<'d> {
     settings: Settings,
+    limits: Limits,
     session_config: ServerConfig,
     folder: &'d Folder,
     quiet: bool,
     peers: Listener<Address, Send, Recv, Growable, Arq>,
     /// By the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
+    /// The deadlines of their sessions.
+    deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
     stopping: bool,
     leave_at: Option<Instant>,
     expired: bool,
+    report: Report,
 }
 
 /// One client.
@@ -35,6 +58,7 @@ struct Served<'d> {
     peer: PeerId,
     exchange: Exchange<'d, Server>,
     started: Instant,
+    deadline: Option<Instant>,
     told: bool,
 }
 
@@ -42,28 +66,39 @@ impl<'d> Serve<'d> {
     pub(crate) fn new(
         now: Instant,
         settings: Settings,
+        limits: Limits,
         session_config: ServerConfig,
         folder: &'d Folder,
         quiet: bool,
     ) -> io::Result<Self> {
-        let listener_config = ListenerConfig { connection: settings.config, ..ListenerConfig::default() };
+        let config = ListenerConfig {
+            connection: settings.config,
+            // Those that linger after their end are not served any more.
+            peers: limits.clients.saturating_mul(2),
+            per_host: limits.per_host,
+            retry: limits.retry,
+            ..ListenerConfig::default()
+        };
         Ok(Self {
             settings,
+            limits,
             session_config,
             folder,
             quiet,
-            peers: Listener::new(now, listener_config, link::entropy()?),
+            peers: Listener::new(now, config, link::entropy()?),
             exchanges: Vec::new(),
+            deadlines: BTreeSet::new(),
             active: 0,
             stopping: false,
             leave_at: None,
             expired: false,
+            report: Report::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
 
     /// Accepts those who wait, as far as there is room.
     fn accept(&mut self, now: Instant) {
-        while self.active < CLIENTS
+        while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
         {
             let (Ok(entropy), Ok(storage)) = (link::entropy(), link::storage(&self.settings)) else {
@@ -76,7 +111,7 @@ impl<'d> Serve<'d> {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            self.exchanges[peer.index()] = Some(Served { peer, exchange, started: now, told: false });
+            self.exchanges[peer.index()] = Some(Served { peer, exchange, started: now, deadline: None, told: false });
             self.active += 1;
         }
     }
@@ -87,10 +122,17 @@ impl<'d> Serve<'d> {
         let Some(link) = self.peers.peer_mut(served.peer) else { return };
         let outcome = served.exchange.pump(now, link);
         let ended = link.ended();
+        let deadline = served.exchange.session.poll_timeout();
+        if deadline != served.deadline {
+            served.deadline.map(|old| self.deadlines.remove(&(old, index)));
+            self.deadlines.extend(deadline.map(|new| (new, index)));
+            served.deadline = deadline;
+        }
         let Some(outcome) = outcome else { return };
         // Whether all of a file has arrived shows at the end of the connection.
         if !served.told && (ended.is_some() || outcome != Outcome::Sent) {
             served.told = true;
+            self.report.served += 1;
             if !self.quiet {
                 let address = self.peers.address(served.peer);
                 tell_request(now, address, served, &served.outcome_words(outcome, ended));
@@ -98,15 +140,66 @@ impl<'d> Serve<'d> {
         }
         if ended.is_some() {
             self.peers.release(now, served.peer);
+            served.deadline.map(|old| self.deadlines.remove(&(old, index)));
             self.exchanges[index] = None;
             self.active -= 1;
             self.accept(now);
         }
     }
 
-    fn pump_all(&mut self, now: Instant) {
-        for index in 0..self.exchanges.len() {
-            self.pump(now, index);
+    /// Moves on whoever has something to tell.
+    fn pump_told(&mut self, now: Instant) {
+        while let Some((peer, _)) = self.peers.poll_event() {
+            self.pump(now, peer.index());
+        }
+    }
+
+    /// What was done in all; of which thread, where there are several.
+    pub(crate) fn tell_totals(&self, thread: Option<u64>) {
+        if !self.quiet {
+            let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
+            complain(format_args!("{of}{}", self.report.line(self.active, &self.peers)));
+        }
+    }
+}
+
+/// What passed through, for people.
+struct Report {
+    /// When the next line is due, where anybody sees it.
+    next: Option<Instant>,
+    served: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    /// What the last line said of the bytes.
+    told: (u64, u64),
+}
+
+impl Report {
+    fn new(now: Instant, shown: bool) -> Self {
+        let next = shown.then(|| now + REPORT_INTERVAL);
+        Self { next, served: 0, bytes_in: 0, bytes_out: 0, told: (0, 0) }
+    }
+
+    fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) -> String {
+        let (waiting, stats) = (peers.backlog_len(), peers.stats());
+        format!(
+            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried",
+            self.served,
+            HumanBytes(self.bytes_in),
+            HumanBytes(self.bytes_out),
+            stats.ignored(),
+            stats.retried
+        )
+    }
+
+    /// A line each few seconds, while anything happens.
+    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) {
+        if self.next.is_some_and(|next| next <= now) {
+            self.next = Some(now + REPORT_INTERVAL);
+            let bytes = (self.bytes_in, self.bytes_out);
+            if std::mem::replace(&mut self.told, bytes) != bytes {
+                complain(self.line(active, peers));
+            }
         }
     }
 }
@@ -136,30 +229,41 @@ fn tell_request(now: Instant, address: Option<Address>, served: &Served<'_>, wor
 
 impl Endpoint for Serve<'_> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
+        self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
             Routed::Peer(peer, _) => self.pump(now, peer.index()),
             Routed::Queued => self.accept(now),
             Routed::Retried | Routed::Ignored(_) => {}
         }
+        self.pump_told(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.peers.handle_timeout(now);
-        for served in self.exchanges.iter_mut().flatten() {
-            served.exchange.session.handle_timeout(now);
+        while let Some(&(at, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
+            self.deadlines.remove(&(at, index));
+            if let Some(served) = &mut self.exchanges[index] {
+                served.deadline = None;
+                served.exchange.session.handle_timeout(now);
+            }
+            self.pump(now, index);
         }
-        self.pump_all(now);
+        self.pump_told(now);
+        self.accept(now);
+        self.report.handle_timeout(now, self.active, &self.peers);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
     }
 
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
-        for served in self.exchanges.iter_mut().flatten() {
-            // What is decided already only has to be told.
-            let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);
+        for index in 0..self.exchanges.len() {
+            if let Some(served) = &mut self.exchanges[index] {
+                // What is decided already only has to be told.
+                let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);
+            }
+            self.pump(now, index);
         }
-        self.pump_all(now);
         self.leave_at = Some(now + STOP_LIMIT);
     }
 
@@ -169,12 +273,16 @@ impl Endpoint for Serve<'_> {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        self.peers.poll_transmit_batch(now, max_datagrams, buf)
+        let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
+        self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
+        Ok(polled)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let sessions = self.exchanges.iter().flatten().filter_map(|served| served.exchange.session.poll_timeout());
-        sessions.chain(self.peers.poll_timeout()).chain(self.leave_at).min()
+        let session = self.deadlines.first().map(|&(at, _)| at);
+        // Nobody is told of a server that rests.
+        let report = self.report.next.filter(|_| self.active > 0);
+        [session, self.peers.poll_timeout(), self.leave_at, report].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {

@@ -1,0 +1,59 @@
+//! Several threads, each with a socket on the same port, a listener and files of its own to serve: they share nothing.
+
+use crate::driver::Driver;
+use crate::files::plain;
+use crate::serve::Serve;
+use crate::socket;
+use crate::stop::Stop;
+use rdt_proto::Instant;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+/// Serves until it is stopped. `bound` is told the address once all threads listen on it. What ends one thread ends all.
+pub(crate) fn run<'d>(
+    address: SocketAddr,
+    threads: u8,
+    stop: &Stop,
+    serve: impl Fn(Instant) -> io::Result<Serve<'d>> + Sync,
+    drive: impl Fn(UdpSocket, u64) -> io::Result<Driver> + Sync,
+    bound: impl Fn(SocketAddr),
+) -> Result<(), String> {
+    let fail = |error: io::Error| format!("cannot listen on {address}: {}", plain(&error));
+    let first = socket::bind(address, threads > 1).map_err(fail)?;
+    // Where the port was left to the system, the first socket has it.
+    let address = first.local_addr().map_err(fail)?;
+    let mut sockets = vec![first];
+    for _ in 1..threads {
+        sockets.push(socket::bind(address, true).map_err(fail)?);
+    }
+    bound(address);
+    let one = |socket, thread| {
+        // A thread that panics ends the others, too.
+        let _guard = StopAtEnd(stop);
+        let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", plain(&error)))?;
+        let mut serve = serve(driver.now()).map_err(|error| format!("cannot start: {}", plain(&error)))?;
+        driver.run(&mut serve).map_err(|error| format!("the network failed: {}", plain(&error)))?;
+        serve.tell_totals((threads > 1).then_some(thread));
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> =
+            (1..).zip(sockets.drain(1..)).map(|(thread, socket)| scope.spawn(move || one(socket, thread))).collect();
+        let mut done = sockets.pop().map_or(Ok(()), |socket| one(socket, 0));
+        for thread in others {
+            done = done.and(thread.join().unwrap_or_else(|_| Err("a thread failed".into())));
+        }
+        done
+    })
+}
+
+/// Ends all threads when one has ended.
+struct StopAtEnd<'s>(&'s Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        if self.0.count() == 0 {
+            self.0.request();
+        }
+    }
+}
