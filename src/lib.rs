@@ -11,7 +11,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`listener`] | many peers on one socket: routing by address, backlog, quarantine |
+//! | [`listener`] | many peers on one socket: routing by tag and address, backlog, cookies, limits |
 //! | [`ftp`] | the file session, upload and download, over any byte stream |
 //! | [`connection`] | one connection: handshake, data in both directions, close. **Start here** |
 //! | [`arq`] | which number to send now, what is acknowledged, when to wake: numbers and time only |
@@ -41,7 +41,8 @@
 //!    typed error of that call. The end of a connection is one [`Event::Closed`](connection::Event::Closed), once.
 //! 5. `poll_timeout` tells the whole truth: it is due while `poll_transmit` would return something, it lies in the future
 //!    after `handle_timeout` and a drained `poll_transmit`, and it is `None` only when nothing can happen without input.
-//! 6. Nothing that comes from the network decides an allocation, a loop bound or an index.
+//! 6. Nothing that comes from the network decides an allocation, a loop bound or an index. (A listener on the heap grows with its
+//!    connections, up to the limits that it was given.)
 //! 7. Acknowledged means kept: what was acknowledged stays readable, even after the end.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -47,6 +47,7 @@
 //! - A receiver whose application does not read stays silent, and the sender cannot tell that from a peer that is gone: it
 //!   ends by its idle limit.
 //! - A client that restarts on the same port is not heard until its old connection has ended by a limit.
+//! - What is on its way for longer than the [linger](Config::linger) may fall into the next connection of the same addresses.
 
 mod application;
 mod close;
