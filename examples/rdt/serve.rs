@@ -183,12 +183,13 @@ impl Report {
     fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) -> String {
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried",
+            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
             self.served,
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),
             stats.ignored(),
-            stats.retried
+            stats.retried,
+            stats.moved
         )
     }
 

@@ -1,0 +1,76 @@
+//! The server of the program `rdt` with many clients, within its limits, and with several threads.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod rdt_support;
+
+use rdt_support::{Place, content, run};
+
+/// All put and get a file at once; returns what the server was told to be, still running.
+fn crowd(clients: usize, options: &[&str]) -> rdt_support::Running {
+    let place = Place::new();
+    let server = place.serve(options);
+    let (sent, bytes) = (place.client("sent"), content(100 << 10));
+    std::fs::write(&sent, &bytes).unwrap();
+    let names: Vec<_> = (0..clients).map(|client| format!("file{client}")).collect();
+    let running: Vec<_> = names.iter().map(|name| place.put(&sent, &server.address, &["--name", name])).collect();
+    running.into_iter().for_each(|client| client.expect_end(0, "stored"));
+    let running: Vec<_> = names.iter().map(|name| place.get(name, &server.address, &[])).collect();
+    running.into_iter().for_each(|client| client.expect_end(0, "received"));
+    for name in &names {
+        assert!(std::fs::read(place.client(name)).unwrap() == bytes);
+    }
+    server.running
+}
+
+#[test]
+fn above_the_limit_clients_wait_for_their_turn() {
+    crowd(6, &["--max-peers", "2"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn clients_that_have_to_prove_their_address_get_through_and_are_counted() {
+    let server = crowd(3, &["--retry", "always"]);
+    server.interrupt();
+    server.expect_end(130, "6 requests served");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn several_threads_serve_on_one_port() {
+    let server = crowd(8, &["--threads", "2"]);
+    server.interrupt();
+    let (code, said) = server.end();
+    assert_eq!(code, 130);
+    let served = |thread: &str| {
+        let line = said.lines().find(|line| line.contains(thread)).unwrap();
+        let count = line.split(" requests served").next().unwrap().rsplit(' ').next().unwrap();
+        count.parse::<u32>().unwrap()
+    };
+    assert_eq!(served("thread 1:") + served("thread 2:"), 16, "{said}");
+}
+
+#[test]
+fn a_host_has_no_more_connections_than_it_may() {
+    let place = Place::new();
+    let server = place.serve(&["--per-host", "1", "--timeout", "60"]);
+    // The first one holds the place of its host: the other is not answered.
+    rdt_support::write_large(&place.client("large"));
+    let mut first = place.put(&place.client("large"), &server.address, &rdt_support::SLOW);
+    first.expect_progress();
+    std::fs::write(place.client("small"), b"small").unwrap();
+    place.put(&place.client("small"), &server.address, &["--timeout", "2"]).expect_end(1, "no answer");
+    first.kill();
+}
+
+#[test]
+fn limits_that_make_no_sense_are_told() {
+    for options in
+        [["--max-peers", "0"], ["--per-host", "many"], ["--retry", "perhaps"], ["--threads", "0"], ["--threads", "65"]]
+    {
+        let (code, said) = run(&[&["serve"], &options[..]].concat()).end();
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(options[0]) && said.contains(options[1]), "{said}");
+    }
+}

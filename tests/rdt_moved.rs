@@ -1,0 +1,88 @@
+//! A client behind a NAT that forgets it: its port changes in the middle of a transfer, over real sockets.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod rdt_support;
+
+use rdt_support::{Place, Server, content};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Passes on what a client and a server say. The server sees it come from another port after so many datagrams.
+struct Nat {
+    address: SocketAddr,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Nat {
+    fn new(server: SocketAddr, changes_after: usize) -> Self {
+        let inside = socket();
+        let (address, ends) = (inside.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&ends);
+        let thread = std::thread::spawn(move || {
+            let (mut outside, mut client, mut passed) = (socket(), None, 0);
+            let mut buf = [0; 2_048];
+            while !seen.load(Ordering::Relaxed) {
+                while let Ok((len, from)) = inside.recv_from(&mut buf) {
+                    client = Some(from);
+                    passed += 1;
+                    if passed == changes_after {
+                        outside = socket();
+                    }
+                    let _ = outside.send_to(&buf[..len], server);
+                }
+                while let (Ok(len), Some(client)) = (outside.recv(&mut buf), client) {
+                    let _ = inside.send_to(&buf[..len], client);
+                }
+                std::thread::yield_now();
+            }
+        });
+        Self { address, ends, thread: Some(thread) }
+    }
+}
+
+impl Drop for Nat {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // Neither direction waits long for the other.
+    socket.set_read_timeout(Some(Duration::from_micros(100))).unwrap();
+    socket
+}
+
+fn expect_moved(server: Server) {
+    server.running.interrupt();
+    server.running.expect_end(130, " 1 moved");
+}
+
+#[test]
+fn an_upload_survives_a_change_of_the_clients_port() {
+    let (place, bytes) = (Place::new(), content(3 << 20));
+    let server = place.serve(&[]);
+    let nat = Nat::new(server.address.parse().unwrap(), 500);
+    std::fs::write(place.client("sent"), &bytes).unwrap();
+    place.put(&place.client("sent"), &nat.address.to_string(), &[]).expect_end(0, "stored");
+    assert!(std::fs::read(place.server("sent")).unwrap() == bytes);
+    expect_moved(server);
+}
+
+#[test]
+fn a_download_survives_a_change_of_the_clients_port() {
+    let (place, bytes) = (Place::new(), content(3 << 20));
+    let server = place.serve(&[]);
+    let nat = Nat::new(server.address.parse().unwrap(), 30);
+    std::fs::write(place.server("kept"), &bytes).unwrap();
+    place.get("kept", &nat.address.to_string(), &[]).expect_end(0, "received");
+    assert!(std::fs::read(place.client("kept")).unwrap() == bytes);
+    expect_moved(server);
+}
