@@ -200,3 +200,94 @@ fn nothing_is_asked_after_the_end() {
     door.machine.release(door.now, client.id);
     assert!(door.machine.is_empty());
 }
+
+/// What was asked of whom since.
+fn probes(door: &mut Door, client: &Client) -> Vec<(At, u64)> {
+    let framing = Framing::tagged(client.tag);
+    let sent = door.drain();
+    let nonce = |sent: &[u8]| match framing.decode(sent).unwrap() {
+        Packet::Probe { nonce, .. } => Some(nonce),
+        _ => None,
+    };
+    sent.iter().filter_map(|(to, sent)| Some((*to, nonce(sent)?))).collect()
+}
+
+/// Time passes to the next deadline.
+fn wake(door: &mut Door) -> bool {
+    let Some(due) = door.machine.poll_timeout() else { return false };
+    door.now = due.max(door.now);
+    door.machine.handle_timeout(door.now);
+    true
+}
+
+/// Three times each, if the new address has sent enough to be answered; then nobody is asked any more.
+#[test]
+fn each_address_is_asked_three_times_within_three_timeouts() {
+    let (mut door, client) = connected();
+    let start = door.now;
+    let (to_old, to_new) = moves(&mut door, &client, 1);
+    door.takes_from(NEW, &client, info(2, &[0; 40]));
+    let mut asked = vec![(OLD, to_old), (NEW, to_new)];
+    asked.extend(probes(&mut door, &client));
+    while wake(&mut door) {
+        asked.extend(probes(&mut door, &client));
+    }
+    let count = |at, nonce| asked.iter().filter(|probe| **probe == (at, nonce)).count();
+    assert_eq!((count(OLD, to_old), count(NEW, to_new), asked.len()), (3, 3, 6), "{asked:?}");
+    // The timeout is that of a connection without a sample.
+    let took = door.now.saturating_since(start).as_millis();
+    assert!((3_000..3_300).contains(&took), "{took} ms");
+    expect_at(&mut door, &client, OLD);
+}
+
+#[test]
+fn the_old_address_may_answer_a_repeated_probe() {
+    let (mut door, client) = connected();
+    let (to_old, to_new) = moves(&mut door, &client, 1);
+    door.takes_from(NEW, &client, echo(to_new));
+    expect_at(&mut door, &client, NEW);
+    while !probes(&mut door, &client).contains(&(OLD, to_old)) {
+        assert!(wake(&mut door), "it is not asked again");
+    }
+    door.takes_from(OLD, &client, echo(to_old));
+    expect_at(&mut door, &client, OLD);
+}
+
+/// Nothing smaller than a PROBE is answered by one.
+#[test]
+fn a_new_address_that_has_sent_less_than_a_probe_is_asked_when_it_has_sent_more() {
+    let (mut door, client) = connected();
+    door.takes_from(NEW, &client, Packet::Fin);
+    assert!(probes(&mut door, &client).iter().all(|(to, _)| *to == OLD));
+    expect_at(&mut door, &client, OLD);
+    door.takes_from(NEW, &client, Packet::Fin);
+    let asked = probes(&mut door, &client);
+    let [(NEW, nonce)] = asked[..] else { panic!("{asked:?}") };
+    door.takes_from(NEW, &client, echo(nonce));
+    expect_at(&mut door, &client, NEW);
+}
+
+/// One datagram of the peer, copied by somebody who sees it and sends it from elsewhere.
+#[test]
+fn a_copied_datagram_moves_nothing_whether_the_peer_answers_or_not() {
+    let (mut door, client) = connected();
+    door.takes(&client, info(1, b"once"));
+    door.drain();
+    for answers in [true, false] {
+        door.takes_from(NEW, &client, info(1, b"once"));
+        let asked = probes(&mut door, &client);
+        let [(at, _), (other, _)] = asked[..] else { panic!("{asked:?}") };
+        assert_ne!(at, other, "both are asked");
+        if answers {
+            let (_, nonce) = asked.iter().find(|(to, _)| *to == OLD).unwrap();
+            door.takes(&client, echo(*nonce));
+            door.expect_nothing();
+            assert_eq!(door.machine.poll_timeout(), None, "the examination is over");
+        } else {
+            door.elapse(20_000);
+        }
+        expect_at(&mut door, &client, OLD);
+    }
+    assert_eq!(door.peer(&client).recv_chunk(), b"once");
+    assert_eq!(door.machine.stats().moved, 0);
+}
