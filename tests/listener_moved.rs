@@ -291,3 +291,27 @@ fn a_copied_datagram_moves_nothing_whether_the_peer_answers_or_not() {
     assert_eq!(door.peer(&client).recv_chunk(), b"once");
     assert_eq!(door.machine.stats().moved, 0);
 }
+
+/// An examination that had run out once went on until `handle_timeout`.
+#[test]
+fn an_answer_after_three_timeouts_decides_nothing_even_before_the_timeout_was_handled() {
+    let (mut door, client) = connected();
+    let (_, to_new) = moves(&mut door, &client, 1);
+    door.now = door.now + rdt_proto::Duration::from_millis(4_000);
+    let late = door.receive_under(NEW, client.theirs, echo(to_new));
+    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    expect_at(&mut door, &client, OLD);
+}
+
+/// The same.
+#[test]
+fn a_third_address_is_examined_when_the_examination_of_another_has_run_out_even_before_the_timeout_was_handled() {
+    let (mut door, client) = connected();
+    let _ = moves(&mut door, &client, 1);
+    door.now = door.now + rdt_proto::Duration::from_millis(4_000);
+    door.takes_from(THIRD, &client, info(2, b"from a third"));
+    let asked = probes(&mut door, &client);
+    let (_, nonce) = asked.iter().find(|(to, _)| *to == THIRD).expect("it is not asked");
+    door.takes_from(THIRD, &client, echo(*nonce));
+    expect_at(&mut door, &client, THIRD);
+}

@@ -38,7 +38,13 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// Takes an ECHO that answers a question of ours. Returns whether the datagram is one.
     pub(super) fn handle_echo(&mut self, index: u32, from: A, datagram: &[u8]) -> bool {
+        let now = self.now;
         let Some(peer) = self.peers.peer(index) else { return false };
+        if self.paths.item(peer.path).is_some_and(|path| path.is_over(now)) {
+            // What has run out decides nothing, and makes way for another, before `handle_timeout`.
+            self.stop_examining(index);
+            return false;
+        }
         let (Some(tag), Some(path)) = (peer.tag, self.paths.item_mut(peer.path)) else { return false };
         if datagram.len() != ECHO_BYTES || (from != path.other && from != peer.address) {
             return false;

@@ -137,6 +137,11 @@ impl<A: Copy + Eq> Path<A> {
                 self.new.ask_again();
             }
         }
+        self.is_over(now)
+    }
+
+    /// Whether no answer counts any more.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
         self.until <= now
     }
 
