@@ -1,0 +1,183 @@
+//! What a listener in extended mode holds at most, for whom, and what it says to the others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod door;
+
+use door::*;
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
+use rdt_proto::listener::{AcceptError, ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet};
+
+const HERE: At = At(1, 1);
+
+fn config(retry: Retry) -> ListenerConfig {
+    ListenerConfig { connection: Config::default(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
+}
+
+/// Each of the 64 bits of a tag counts, all of them have to be there, and the framing of base mode is none.
+#[test]
+fn a_tag_that_is_nearly_right_is_wrong() {
+    let mut door = Door::new(config(Retry::Never));
+    let client = door.established(HERE, tag(1));
+    let before = door.machine.peer(client.id).unwrap().clone();
+    let right = u64::from_be_bytes(*client.theirs.as_bytes());
+    let mut reset = [0; 10];
+    assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(10));
+    for bit in 0..64 {
+        reset[..8].copy_from_slice(&(right ^ 1 << bit).to_be_bytes());
+        assert_eq!(door.receive(HERE, &reset), Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+    }
+    for len in 0..8 {
+        let routed = door.receive(HERE, &client.theirs.as_bytes()[..len]);
+        assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+    }
+    assert_eq!(door.machine.stats().malformed, 72);
+    for packet in [info(1, b"x"), Packet::Fin, Packet::FinAck, Packet::Ack { number: rdt_proto::Seq::ZERO }] {
+        let mut datagram = [0; 64];
+        let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
+        assert_eq!(door.receive(HERE, &datagram[..len]), Routed::Ignored(Unrouted::UnknownPeer));
+    }
+    assert!(door.machine.peer(client.id) == Some(&before));
+    door.expect_nothing();
+}
+
+#[test]
+fn no_answer_to_a_connect_is_larger_than_it() {
+    let sizes = |door: &mut Door| door.drain().iter().map(|(_, sent)| sent.len()).collect::<Vec<_>>();
+    let mut door = Door::new(config(Retry::Always));
+    assert_eq!(door.connect(HERE, tag(1), None), Routed::Retried);
+    let [retry] = sizes(&mut door)[..] else { panic!("one RETRY") };
+    let mut door = Door::new(config(Retry::Never));
+    door.queues(HERE, tag(1));
+    let incoming = door.incoming(HERE);
+    door.machine.refuse(incoming, 1);
+    let [reset] = sizes(&mut door)[..] else { panic!("one RESET") };
+    door.queues(HERE, tag(1));
+    let incoming = door.incoming(HERE);
+    let id = door.accept(incoming);
+    // What the application writes waits for INFO 0.
+    assert_eq!(door.machine.peer_mut(id).unwrap().send(&[0; 1_000]), Ok(1_000));
+    let [connack] = sizes(&mut door)[..] else { panic!("one CONNACK") };
+    door.machine.peer_mut(id).unwrap().abort(1);
+    let [aborted] = sizes(&mut door)[..] else { panic!("one RESET") };
+    assert!(retry <= MIN_CONNECT && reset <= MIN_CONNECT && connack + aborted <= MIN_CONNECT);
+}
+
+#[test]
+fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
+    let mut door = Door::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
+    let client = door.established(HERE, tag(1));
+    door.queues(At(2, 1), tag(2));
+    let incoming = door.incoming(At(2, 1));
+    let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
+    assert_eq!(full, Err(AcceptError::Full));
+    door.queues(At(2, 1), tag(2));
+    assert_eq!((door.machine.len(), door.machine.backlog_len()), (1, 1));
+    door.peer(&client).abort(0);
+    door.drain();
+    door.machine.release(door.now, client.id);
+    let client = door.accepts(At(2, 1));
+    door.confirms(&client);
+}
+
+/// Without RETRY a flood holds all places until the handshake limit.
+#[test]
+fn without_retry_the_backlog_is_full_when_it_is_full() {
+    let mut door = Door::new(config(Retry::Never));
+    for host in 1..=8 {
+        door.queues(At(host, 1), tag(1));
+    }
+    for _ in 0..8 {
+        let incoming = door.machine.poll_incoming().unwrap();
+        door.accept(incoming);
+    }
+    door.drain();
+    door.ignores(At(9, 1), tag(1), Unrouted::BacklogFull);
+    door.expect_nothing();
+    assert_eq!((door.machine.stats().backlog_full, door.machine.stats().retried), (1, 0));
+    door.elapse(10_000);
+    door.queues(At(9, 1), tag(1));
+}
+
+/// Clients are asked for as long as half of the places are held by those who proved nothing.
+#[test]
+fn when_forged_handshakes_have_run_out_nobody_is_asked_any_more() {
+    let mut door = Door::new(config(Retry::Auto));
+    for host in 1..=4 {
+        door.queues(At(host, 1), tag(1));
+        door.accepts(At(host, 1));
+    }
+    door.elapse(9_999);
+    let _ = door.retries(At(9, 1), tag(1));
+    door.elapse(1);
+    door.queues(At(9, 1), tag(1));
+    let client = door.accepts(At(9, 1));
+    door.confirms(&client);
+}
+
+#[test]
+fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
+    let mut door = Door::new(config(Retry::Auto));
+    for host in 1..=4 {
+        door.queues(At(host, 1), tag(1));
+    }
+    for host in 5..=8 {
+        let cookie = door.retries(At(host, 1), tag(1));
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued, "a repeat");
+    }
+    let cookie = door.retries(At(9, 1), tag(1));
+    let routed = door.connect(At(9, 1), tag(1), Some(&cookie));
+    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().bad_cookie), (8, 0));
+}
+
+/// A late copy of the first CONNECT may be queued before that with the cookie comes.
+#[test]
+fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
+    let mut door = Door::new(config(Retry::Auto));
+    for host in 1..=4 {
+        door.queues(At(host, 1), tag(1));
+    }
+    let cookie = door.retries(HERE, tag(2));
+    let first = door.incoming(HERE);
+    door.machine.ignore(first);
+    door.queues(HERE, tag(2));
+    let _ = door.retries(At(9, 1), tag(1));
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.machine.backlog_len(), 4);
+    door.queues(At(9, 1), tag(1));
+}
+
+/// No more answers wait than 16: the others are told when they ask again.
+#[test]
+fn everybody_is_told_that_nobody_is_accepted_any_more() {
+    let mut door = Door::new(ListenerConfig { backlog: 32, ..config(Retry::Never) });
+    for host in 1..=20 {
+        door.queues(At(host, 1), tag(1));
+    }
+    door.machine.stop_accepting(4);
+    assert!(door.machine.is_empty());
+    let told: Vec<At> = door.drain().into_iter().map(|(to, _)| to).collect();
+    assert_eq!((told.len(), door.machine.stats().replies_dropped), (16, 4));
+    for host in (1..=20).filter(|&host| !told.contains(&At(host, 1))) {
+        door.ignores(At(host, 1), tag(1), Unrouted::Stopped);
+        let (to, reset) = door.transmit().expect("no RESET");
+        assert_eq!((to, Framing::tagged(tag(1)).decode(&reset)), (At(host, 1), Ok(Packet::Reset { code: 4 })));
+    }
+    assert_eq!(door.machine.poll_incoming(), None);
+}
+
+/// A datagram from elsewhere may come before INFO 0: it asks nobody anything.
+#[test]
+fn before_the_handshake_is_over_no_address_is_examined() {
+    let mut door = Door::new(config(Retry::Never));
+    door.queues(HERE, tag(1));
+    let client = door.accepts(HERE);
+    let early = door.receive_under(At(2, 1), client.theirs, info(1, b"early"));
+    assert_eq!(early, Routed::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
+    assert!(door.drain().iter().all(|(to, _)| *to == HERE));
+    assert_eq!(door.machine.stats().other_address, 1);
+    door.elapse(10_000);
+    door.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
+}
