@@ -6,7 +6,7 @@ mod door;
 use door::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
 use rdt_proto::listener::{AcceptError, ListenerConfig, Retry, Routed, Unrouted};
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet, Tag};
 
 const HERE: At = At(1, 1);
 
@@ -180,4 +180,50 @@ fn before_the_handshake_is_over_no_address_is_examined() {
     assert_eq!(door.machine.stats().other_address, 1);
     door.elapse(10_000);
     door.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
+}
+
+mod fixed {
+    use super::*;
+    use rdt_proto::connection::Storage;
+    use rdt_proto::listener::{Fixed, Listener};
+    use rdt_proto::store::{RecvSlots, SendSlots};
+    use rdt_proto::{Duration, Instant};
+
+    fn storage() -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
+        Storage::stop_and_wait(SendSlots::with_slots(2, 1_200).unwrap(), RecvSlots::with_slots(2, 1_200).unwrap())
+    }
+
+    /// With room for fewer than half of the configured backlog, clients once were never asked to prove their address.
+    #[test]
+    fn a_flood_does_not_fill_a_listener_of_fixed_memory() {
+        let mut now = Instant::ZERO;
+        let mut machine: Listener<u16, _, _, Fixed<4>> = Listener::new(now, ListenerConfig::default(), [7; 48]);
+        let mut buf = [0; 2_048];
+        let mut entropy = 0;
+        for address in 0..200 {
+            now = now + Duration::from_millis(1);
+            let _ = machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
+            while let Some(incoming) = machine.poll_incoming() {
+                entropy += 1;
+                let accepted = machine.accept(now, incoming, [entropy; 32], storage);
+                if accepted.is_err() {
+                    break;
+                }
+            }
+            while machine.poll_transmit(now, &mut buf).unwrap().is_some() {}
+        }
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), None)), Routed::Retried);
+        let (to, retry) = machine.poll_transmit(now, &mut buf).unwrap().unwrap();
+        let Ok(Packet::Retry { cookie }) = Framing::tagged(tag(1)).decode(&buf[..retry.len]) else {
+            panic!("no RETRY")
+        };
+        assert_eq!(to, 1_000);
+        let cookie = cookie.to_vec();
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Routed::Queued);
+        let incoming = machine.poll_incoming().unwrap();
+        assert_eq!(incoming.address(), 1_000);
+        let id = machine.accept(now, incoming, [255; 32], storage).unwrap();
+        let routed = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
+        assert_eq!(routed, Routed::Peer(id, Handled::Accepted));
+    }
 }

@@ -214,10 +214,12 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if self.peers.count_of_host(host) + self.backlog.count_of_host(host) >= self.config.per_host {
             return Err(Refusal::Limit(Unrouted::HostLimit));
         }
+        // Half of the places that there are, not of those that were asked for.
+        let backlog = self.config.backlog.min(M::CAPACITY);
         let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
         let asks = match self.config.retry {
             Retry::Always => true,
-            Retry::Auto => unproven >= self.config.backlog / 2,
+            Retry::Auto => unproven >= backlog / 2,
             Retry::Never => false,
         };
         let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
@@ -227,7 +229,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if crowded && !(proven && self.displace(from)) {
             return Err(Refusal::Limit(Unrouted::AddressLimit));
         }
-        if self.backlog.len() >= self.config.backlog || (!proven && unproven >= self.config.backlog) {
+        if self.backlog.len() >= backlog || (!proven && unproven >= backlog) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
         let until = after(self.now, self.config.connection.handshake_limit);

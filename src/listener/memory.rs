@@ -23,6 +23,9 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
 pub trait Memory {
     /// A table.
     type List<T>: List<T>;
+
+    /// How many items a table has room for at most.
+    const CAPACITY: usize;
 }
 
 /// Room for `N` connections, and for as many who wait, within the listener: no allocator.
@@ -31,6 +34,8 @@ pub struct Fixed<const N: usize>;
 
 impl<const N: usize> Memory for Fixed<N> {
     type List<T> = heapless::Vec<T, N>;
+
+    const CAPACITY: usize = N;
 }
 
 impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
@@ -55,6 +60,8 @@ pub struct Growable;
 #[cfg(feature = "alloc")]
 impl Memory for Growable {
     type List<T> = Vec<T>;
+
+    const CAPACITY: usize = usize::MAX;
 }
 
 #[cfg(feature = "alloc")]
