@@ -269,6 +269,20 @@ fn from_half_of_the_backlog_on_clients_have_to_prove_their_address() {
     door.queues(At(10, 1), tag(1));
 }
 
+/// With more room in the backlog than for connections, forged handshakes once took all of these.
+#[test]
+fn forged_handshakes_take_no_more_than_half_of_the_connections() {
+    let mut door = Door::new(ListenerConfig { peers: 4, backlog: 128, ..config(Retry::Auto) });
+    for host in 1..=2 {
+        door.queues(At(host, 1), tag(66));
+        door.accepts(At(host, 1));
+    }
+    let cookie = door.retries(HERE, tag(1));
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    let client = door.accepts(HERE);
+    door.confirms(&client);
+}
+
 /// Forged handshakes at the address of an honest client do not keep it out.
 #[test]
 fn whoever_proves_an_address_displaces_those_who_did_not() {

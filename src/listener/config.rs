@@ -48,8 +48,8 @@ impl Default for ListenerConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Retry {
-    /// While half of the [backlog](ListenerConfig::backlog) or more is held by addresses that are not proven. The rest of it is
-    /// open to those that are, however many others come.
+    /// While half of the [backlog](ListenerConfig::backlog) or more, or of the [peers](ListenerConfig::peers) where those are
+    /// fewer, is held by addresses that are not proven. The rest is open to those that are, however many others come.
     #[default]
     Auto,
     /// Always.

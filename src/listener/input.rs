@@ -219,7 +219,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
         let asks = match self.config.retry {
             Retry::Always => true,
-            Retry::Auto => unproven >= backlog / 2,
+            // Nor may they take more than half of the connections.
+            Retry::Auto => unproven >= backlog.min(self.config.peers) / 2,
             Retry::Never => false,
         };
         let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
