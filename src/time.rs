@@ -165,9 +165,37 @@ impl fmt::Debug for Duration {
     }
 }
 
+/// A span in 32 bits, of 71 minutes at most: what a machine keeps of round trips, in half the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ShortDuration(NonZero<u32>);
+
+impl ShortDuration {
+    pub(crate) const ZERO: Self = Self(NonZero::<u32>::MIN);
+
+    /// What is longer counts as 71 minutes.
+    pub(crate) fn new(span: Duration) -> Self {
+        Self(NonZero::<u32>::MIN.saturating_add(u32::try_from(span.0).unwrap_or(u32::MAX)))
+    }
+
+    pub(crate) const fn get(self) -> Duration {
+        Duration((self.0.get() - 1) as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_duration_saturates_and_leaves_room_for_none() {
+        for micros in [0, 1, 1_000_000, u64::from(u32::MAX) - 1] {
+            let span = Duration::from_micros(micros);
+            assert_eq!(ShortDuration::new(span).get(), span);
+        }
+        let longest = Duration::from_micros(u64::from(u32::MAX) - 1);
+        assert_eq!(ShortDuration::new(Duration::MAX).get(), longest);
+        assert_eq!(size_of::<Option<ShortDuration>>(), size_of::<u32>());
+    }
 
     #[test]
     fn a_deadline_that_may_be_off_takes_no_more_room() {

@@ -114,7 +114,8 @@ pub trait Arq {
     /// Extended mode: a SACK has arrived. One that names a number never sent is ignored whole.
     fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged;
 
-    /// The peer takes numbers before `limit`: from the handshake or a SACK. It never moves back.
+    /// Extended mode, which begins with it: the peer takes numbers before `limit`, as the handshake or a SACK says. It never
+    /// moves back.
     fn on_peer_limit(&mut self, limit: Seq);
 
     /// Whether only the peer's window, which is 0, holds back what there is to send: nothing is on its way whose

@@ -1,6 +1,7 @@
 //! Round-trip time and retransmission timeout (RFC 6298).
 
 use super::Jitter;
+use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 
 /// The timeout before the first sample (RFC 6298 §2.1).
@@ -19,42 +20,44 @@ const JITTER_SHIFT: u32 = 4;
 /// Backing off belongs to whoever retransmits: it counts its attempts and asks for the [`deadline`](Self::deadline) of the
 /// next one. A new packet starts at attempt 0 again. RFC 6298 §5.5 would stay backed off until the next sample; on a path
 /// that loses a packet in three, stop-and-wait would then mostly wait.
+///
+/// What is longer than 71 minutes counts as 71 minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rtt {
     /// SRTT and RTTVAR, once there was a sample.
-    smoothed: Option<(Duration, Duration)>,
-    /// Of the samples proper; [`Duration::MAX`] without any.
-    min: Duration,
+    smoothed: Option<(ShortDuration, ShortDuration)>,
+    /// Of the samples proper.
+    min: Option<ShortDuration>,
     /// By how much the peer may delay an acknowledgement.
-    ack_delay: Duration,
-    ceiling: Duration,
+    ack_delay: ShortDuration,
+    ceiling: ShortDuration,
     jitter: Jitter,
 }
 
 impl Rtt {
     /// No sample yet. However often a timeout is doubled, it stays at or below `ceiling` (RFC 6298 §2.5).
     #[must_use]
-    pub const fn new(ceiling: Duration, jitter: Jitter) -> Self {
-        Self { smoothed: None, min: Duration::MAX, ack_delay: Duration::ZERO, ceiling, jitter }
+    pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
+        Self { smoothed: None, min: None, ack_delay: ShortDuration::ZERO, ceiling: ShortDuration::new(ceiling), jitter }
     }
 
     /// The peer may delay its acknowledgements by up to `delay`: every timeout is longer by that (RFC 8985 §7.2, RFC 9002
     /// §6.2.1). Samples come without it.
     pub fn set_ack_delay(&mut self, delay: Duration) {
-        self.ack_delay = delay;
+        self.ack_delay = ShortDuration::new(delay);
     }
 
     /// By how much the peer may delay an acknowledgement.
     #[must_use]
     pub fn ack_delay(&self) -> Duration {
-        self.ack_delay
+        self.ack_delay.get()
     }
 
     /// Takes the round trip of the handshake. Its packets are small and the peer's application may have taken its time: only
     /// the timeout goes by it, until the first [`sample`](Self::sample) starts anew.
     pub fn handshake_sample(&mut self, round_trip: Duration) {
         if self.smoothed.is_none() {
-            self.smoothed = Some((round_trip, Duration::from_micros(round_trip.as_micros() / 2)));
+            self.smooth(round_trip.as_micros(), round_trip.as_micros() / 2);
         }
     }
 
@@ -62,35 +65,35 @@ impl Rtt {
     /// knows which transmission was answered.
     pub fn sample(&mut self, round_trip: Duration) {
         let r = round_trip.as_micros();
-        let (srtt, rttvar) = match self.smoothed.filter(|_| self.has_sample()) {
+        match self.smoothed.filter(|_| self.min.is_some()) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
-            None => (r, r / 2),
+            None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
             // No overflow: two shares that sum to one of numbers that fit.
             Some((srtt, rttvar)) => {
-                let (srtt, rttvar) = (srtt.as_micros(), rttvar.as_micros());
-                (srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4)
+                let (srtt, rttvar) = (srtt.get().as_micros(), rttvar.get().as_micros());
+                self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
             }
-        };
-        self.min = self.min.min(round_trip);
-        self.smoothed = Some((Duration::from_micros(srtt), Duration::from_micros(rttvar)));
+        }
+        let sample = ShortDuration::new(round_trip);
+        self.min = Some(self.min.map_or(sample, |min| min.min(sample)));
     }
 
-    /// Whether there was a sample, that of the handshake apart.
-    fn has_sample(&self) -> bool {
-        self.min != Duration::MAX
+    fn smooth(&mut self, srtt: u64, rttvar: u64) {
+        let [srtt, rttvar] = [srtt, rttvar].map(|micros| ShortDuration::new(Duration::from_micros(micros)));
+        self.smoothed = Some((srtt, rttvar));
     }
 
     /// The smoothed round-trip time (SRTT); `None` before the first sample.
     #[must_use]
     pub fn srtt(&self) -> Option<Duration> {
-        self.smoothed.filter(|_| self.has_sample()).map(|(srtt, _)| srtt)
+        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt.get())
     }
 
     /// The least round-trip time that was measured; `None` before the first sample.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
-        self.has_sample().then_some(self.min)
+        self.min.map(ShortDuration::get)
     }
 
     /// The retransmission timeout without any backing off: SRTT + max(G, 4·RTTVAR) + the peer's delay, at most the ceiling.
@@ -99,18 +102,19 @@ impl Rtt {
         let rto = match self.smoothed {
             None => INITIAL_RTO,
             Some((srtt, rttvar)) => {
-                srtt.saturating_add(rttvar.saturating_mul(4).max(GRANULARITY)).saturating_add(self.ack_delay)
+                let variation = rttvar.get().saturating_mul(4).max(GRANULARITY);
+                srtt.get().saturating_add(variation).saturating_add(self.ack_delay.get())
             }
         };
-        let floor = if self.has_sample() { Duration::ZERO } else { LEAST_FIRST_RTO };
-        rto.max(floor).min(self.ceiling)
+        let floor = self.min.map_or(LEAST_FIRST_RTO, |_| Duration::ZERO);
+        rto.max(floor).min(self.ceiling.get())
     }
 
     /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
     /// (RFC 6298 §5.5), at most the ceiling and `limit`, at least 1 ms, and a jitter on top.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
         let factor = 1_u64.checked_shl(attempt.into()).unwrap_or(u64::MAX);
-        let interval = self.rto().saturating_mul(factor).min(self.ceiling).min(limit).max(GRANULARITY);
+        let interval = self.rto().saturating_mul(factor).min(self.ceiling.get()).min(limit).max(GRANULARITY);
         let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
         now + interval.saturating_add(Duration::from_micros(jitter))
     }

@@ -14,6 +14,7 @@
 //! The throughput is one body for each round trip; it needs room for one body in each direction.
 
 use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending};
+use crate::time::ShortDuration;
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{Duration, Instant, Seq};
 
@@ -21,34 +22,77 @@ use crate::{Duration, Instant, Seq};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StopAndWait {
     base: Seq,
-    flight: Flight,
+    /// What is known of INFO `base`, if it was sent.
+    flight: Option<Flight>,
     /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if nobody knows which transmission
     /// was answered.
-    unclear: Option<Duration>,
+    unclear: Option<ShortDuration>,
     next: Seq,
     /// How many numbers before `next` have been received, as far as it matters: a number further back was never received,
     /// whatever it looks like modulo 2^32.
     received: u32,
-    acks: PendingAcks,
-    /// Extended mode: the peer takes numbers before this one.
-    limit: Option<Seq>,
-    /// Extended mode: what arrived last, and whether a SACK is to tell of it.
-    latest: Option<(Seq, Instant)>,
-    sack_due: bool,
-    /// What the last SACK said the window ends at.
-    told_limit: Option<Seq>,
+    told: Told,
 }
 
-/// What is known of INFO `base`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-enum Flight {
-    /// Not sent yet.
-    #[default]
-    Idle,
-    /// Sent, for the first time at `since`, and to be repeated at `deadline`.
-    Outstanding { since: Instant, retransmissions: u8, deadline: Instant },
-    /// Not acknowledged in time: to be repeated now.
-    Overdue { since: Instant, retransmissions: u8 },
+/// An INFO that was sent and not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Flight {
+    /// When it was sent for the first time.
+    since: Instant,
+    /// When to repeat it; `None`: now.
+    deadline: Option<Instant>,
+    retransmissions: u8,
+}
+
+/// What the two sides tell each other of what has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Told {
+    /// Base mode.
+    Acks(PendingAcks),
+    /// Extended mode: from the peer's first limit on.
+    Sacks(Sacks),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Sacks {
+    /// The peer takes numbers before this one.
+    peer_limit: Seq,
+    /// What arrived last, and when.
+    latest: Seq,
+    latest_at: Option<Instant>,
+    /// Whether a SACK is to tell of it.
+    due: bool,
+    /// What the last SACK said our window ends at.
+    limit: Seq,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self::Acks(PendingAcks::default())
+    }
+}
+
+impl Told {
+    const fn peer_limit(&self) -> Option<Seq> {
+        match self {
+            Self::Acks(_) => None,
+            Self::Sacks(sacks) => Some(sacks.peer_limit),
+        }
+    }
+
+    const fn sacks(&mut self) -> Option<&mut Sacks> {
+        match self {
+            Self::Acks(_) => None,
+            Self::Sacks(sacks) => Some(sacks),
+        }
+    }
+
+    /// INFO `number` has arrived, not for nothing.
+    fn on_arrival(&mut self, now: Instant, number: Seq) {
+        if let Some(sacks) = self.sacks() {
+            (sacks.latest, sacks.latest_at, sacks.due) = (number, Some(now), true);
+        }
+    }
 }
 
 /// The furthest that numbers can lie back and still be told from those ahead.
@@ -69,9 +113,8 @@ impl Arq for StopAndWait {
 
     fn next_info(&self, _now: Instant, end: Seq) -> Option<Seq> {
         match self.flight {
-            Flight::Idle => (self.base != end && self.limit != Some(self.base)).then_some(self.base),
-            Flight::Outstanding { .. } => None,
-            Flight::Overdue { .. } => Some(self.base),
+            None => (self.base != end && self.told.peer_limit() != Some(self.base)).then_some(self.base),
+            Some(flight) => flight.deadline.is_none().then_some(self.base),
         }
     }
 
@@ -81,13 +124,11 @@ impl Arq for StopAndWait {
             return false;
         }
         let (since, retransmissions) = match self.flight {
-            Flight::Idle => (now, 0),
-            Flight::Outstanding { since, retransmissions, .. } | Flight::Overdue { since, retransmissions } => {
-                (since, retransmissions.saturating_add(1))
-            }
+            None => (now, 0),
+            Some(flight) => (flight.since, flight.retransmissions.saturating_add(1)),
         };
-        let deadline = rtt.deadline(now, retransmissions, Duration::MAX);
-        self.flight = Flight::Outstanding { since, retransmissions, deadline };
+        let deadline = Some(rtt.deadline(now, retransmissions, Duration::MAX));
+        self.flight = Some(Flight { since, deadline, retransmissions });
         retransmissions > 0
     }
 
@@ -97,31 +138,26 @@ impl Arq for StopAndWait {
             // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
             // the same by timestamps).
             if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
-                rtt.sample(round_trip);
+                rtt.sample(round_trip.get());
             }
             return Acknowledged::Old;
         }
-        let (Flight::Outstanding { since, retransmissions, .. } | Flight::Overdue { since, retransmissions }) =
-            self.flight
-        else {
-            return Acknowledged::NeverSent;
-        };
         if number != self.base {
             return Acknowledged::NeverSent;
         }
+        let Some(Flight { since, retransmissions, .. }) = self.flight.take() else { return Acknowledged::NeverSent };
         let round_trip = now.saturating_since(since);
-        self.unclear = (retransmissions > 0).then_some(round_trip);
+        self.unclear = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
         if retransmissions == 0 {
             rtt.sample(round_trip);
         }
         self.base = self.base.next();
-        self.flight = Flight::Idle;
         Acknowledged::New
     }
 
     /// The bitmap has nothing to tell: nothing is outstanding but `base`.
     fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        let sent = if self.flight == Flight::Idle { self.base } else { self.base.next() };
+        let sent = if self.flight.is_none() { self.base } else { self.base.next() };
         let never_sent = |number: Seq| sent.precedes(number);
         if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
             return Acknowledged::NeverSent;
@@ -134,30 +170,29 @@ impl Arq for StopAndWait {
     }
 
     fn on_peer_limit(&mut self, limit: Seq) {
-        if self.limit.is_none_or(|known| known.precedes(limit)) {
-            self.limit = Some(limit);
+        match &mut self.told {
+            Told::Acks(_) => {
+                // The handshake has told the peer that one number is taken.
+                let (peer_limit, limit) = (limit, self.next.next());
+                let (latest, latest_at, due) = (self.next, None, false);
+                self.told = Told::Sacks(Sacks { peer_limit, latest, latest_at, due, limit });
+            }
+            Told::Sacks(sacks) if sacks.peer_limit.precedes(limit) => sacks.peer_limit = limit,
+            Told::Sacks(_) => {}
         }
     }
 
     fn is_stopped(&self, end: Seq) -> bool {
-        self.flight == Flight::Idle && self.base != end && self.limit == Some(self.base)
+        self.flight.is_none() && self.base != end && self.told.peer_limit() == Some(self.base)
     }
 
     fn handle_timeout(&mut self, now: Instant, _rtt: &Rtt) -> bool {
-        match self.flight {
-            Flight::Outstanding { since, retransmissions, deadline } if deadline <= now => {
-                self.flight = Flight::Overdue { since, retransmissions };
-                true
-            }
-            Flight::Idle | Flight::Outstanding { .. } | Flight::Overdue { .. } => false,
-        }
+        let deadline = self.flight.as_mut().map(|flight| &mut flight.deadline);
+        deadline.is_some_and(|deadline| deadline.take_if(|at| *at <= now).is_some())
     }
 
     fn poll_timeout(&self, _end: Seq) -> Option<Instant> {
-        match self.flight {
-            Flight::Outstanding { deadline, .. } => Some(deadline),
-            Flight::Idle | Flight::Overdue { .. } => None,
-        }
+        self.flight.and_then(|flight| flight.deadline)
     }
 
     fn next(&self) -> Seq {
@@ -173,9 +208,10 @@ impl Arq for StopAndWait {
             if !offer.fits || offer.limit == number {
                 return Arrival::NoRoom;
             }
-            self.latest = Some((number, now));
-            self.sack_due = true;
-            self.acks.advance(self.next);
+            if let Told::Acks(acks) = &mut self.told {
+                acks.advance(self.next);
+            }
+            self.told.on_arrival(now, number);
             self.next = self.next.next();
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
             return Arrival::Next;
@@ -184,47 +220,61 @@ impl Arq for StopAndWait {
             return Arrival::BeyondWindow;
         }
         // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
-        self.latest = Some((number, now));
-        self.sack_due = true;
+        self.told.on_arrival(now, number);
         Arrival::Old
     }
 
     fn owe_ack(&mut self, number: Seq) {
-        self.acks.owe(number, self.next);
+        if let Told::Acks(acks) = &mut self.told {
+            acks.owe(number, self.next);
+        }
     }
 
     fn next_ack(&self) -> Option<Seq> {
-        self.acks.first(self.next)
+        match &self.told {
+            Told::Acks(acks) => acks.first(self.next),
+            Told::Sacks(_) => None,
+        }
     }
 
     fn on_ack_sent(&mut self, number: Seq) {
-        self.acks.clear(number, self.next);
+        if let Told::Acks(acks) = &mut self.told {
+            acks.clear(number, self.next);
+        }
     }
 
     fn request_sack(&mut self) {
-        self.sack_due = true;
+        if let Some(sacks) = self.told.sacks() {
+            sacks.due = true;
+        }
     }
 
     fn sack_at(&self, limit: Seq) -> Option<Instant> {
-        let opens = self.told_limit == Some(self.next) && limit != self.next;
-        (self.sack_due || opens).then_some(Instant::ZERO)
+        let Told::Sacks(sacks) = &self.told else { return None };
+        let opens = sacks.limit == self.next && limit != self.next;
+        (sacks.due || opens).then_some(Instant::ZERO)
     }
 
     fn sack<'b>(&self, now: Instant, limit: Seq, _bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
+        let latest = match &self.told {
+            Told::Acks(_) => None,
+            Told::Sacks(sacks) => sacks.latest_at.map(|at| (sacks.latest, at)),
+        };
         let since = |at| SackDelay::from_duration(now.saturating_since(at));
         Sack {
             next: self.next,
             window: limit.distance_from(self.next).min(self.places()),
-            latest: self.latest.map_or(self.next, |(number, _)| number),
-            delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| since(at)),
+            latest: latest.map_or(self.next, |(number, _)| number),
+            delay: latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| since(at)),
             base: self.next,
             bitmap: &[],
         }
     }
 
     fn on_sack_sent(&mut self, limit: Seq) {
-        self.sack_due = false;
-        self.told_limit = Some(limit);
+        if let Some(sacks) = self.told.sacks() {
+            (sacks.due, sacks.limit) = (false, limit);
+        }
     }
 }
 
