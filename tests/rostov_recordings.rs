@@ -177,7 +177,7 @@ impl Replay {
 
     /// The recorded side sent this.
     fn sends(&mut self, datagram: Vec<u8>, line: &str) {
-        let peer = self.trace.machine.config().peer;
+        let peer = self.trace.config.peer;
         let no_fin = peer == Config::rostov(Method::SelectiveRepeat).peer && self.peer_closed;
         if no_fin && packet(&datagram) == Packet::Fin {
             return;

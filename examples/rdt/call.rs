@@ -104,7 +104,7 @@ impl<'d> Call<'d> {
                     _ => words::tell(format_args!("received \"{name}\" from {}: {done}", self.server)),
                 }
             }
-            self.leave_by(now + link::farewell(self.link.config()));
+            self.leave_by(now + link::farewell(&self.settings.config));
         }
     }
 

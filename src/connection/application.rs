@@ -1,5 +1,6 @@
 //! What the application does: write, read, close.
 
+use super::stage::Stage;
 use super::{Connection, Lent, Reason, SendError};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
@@ -119,7 +120,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Whether everything that the peer sent has been read, and no more will come: it closed, or the connection has ended.
     #[must_use]
     pub fn is_finished_reading(&self) -> bool {
-        self.storage.recv.chunk().is_empty() && (self.close.is_incoming_closed() || self.ended.is_some())
+        self.storage.recv.chunk().is_empty() && (self.is_incoming_closed() || self.stage.ended().is_some())
     }
 
     /// Whether everything that was written has been acknowledged: the peer's connection keeps it for its application.
@@ -131,11 +132,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Sends no more: FIN follows once everything that was written has been acknowledged. The peer may go on sending, and
     /// what it sends is still received.
     pub fn close(&mut self) {
-        if self.ended.is_none() {
-            self.close.close();
-            self.events.remove(super::Events::WRITABLE);
-            self.settle();
+        match &mut self.stage {
+            Stage::Opening(handshake) => handshake.close(),
+            Stage::Established { close, .. } => close.close(),
+            Stage::Ended { .. } => return,
         }
+        self.events.remove(super::Events::WRITABLE);
+        self.settle();
     }
 
     /// Ends at once, in both directions. What is not acknowledged is lost; what was received may still be read.
@@ -144,21 +147,23 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// place for the code and looks like [`close`](Self::close). A peer that then still waits for an answer ends by its idle
     /// limit.
     pub fn abort(&mut self, code: u8) {
-        if self.ended.is_some() {
-            return;
+        match &self.stage {
+            Stage::Established { close, .. } if !self.dialect.is_extended() => {
+                let mut close = close.clone();
+                close.abort();
+                self.end(Reason::Aborted, close, None);
+            }
+            Stage::Established { .. } | Stage::Opening(_) => self.give_up(Reason::Aborted),
+            Stage::Ended { .. } => return,
         }
-        if self.dialect.is_extended() {
-            self.close.stop();
-            self.reset = Some(code);
-        } else {
-            self.close.abort(self.handshake.is_established());
+        if let Stage::Ended { ended, .. } = &mut self.stage {
+            ended.reset = self.dialect.is_extended().then_some(code);
         }
-        self.end(Reason::Aborted, None);
     }
 
     /// The largest body that is sent.
     fn segment(&self) -> usize {
-        self.config.max_body_len().min(self.peer_segment.into()).min(self.storage.send.segment())
+        usize::from(self.segment).min(self.storage.send.segment())
     }
 
     fn spare(&mut self) -> &mut [u8] {
@@ -166,13 +171,12 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.storage.send.spare(limit)
     }
 
-    fn check_open(&self) -> Result<(), SendError> {
-        if self.ended.is_some() {
-            Err(SendError::Closed)
-        } else if !self.close.is_open() {
-            Err(SendError::Closing)
-        } else {
-            Ok(())
-        }
+    pub(super) fn check_open(&self) -> Result<(), SendError> {
+        let is_open = match &self.stage {
+            Stage::Opening(handshake) => !handshake.closes(),
+            Stage::Established { close, .. } => close.is_open(),
+            Stage::Ended { .. } => return Err(SendError::Closed),
+        };
+        if is_open { Ok(()) } else { Err(SendError::Closing) }
     }
 }

@@ -11,7 +11,7 @@
 //! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
 //! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Its own FINACK is its last word: it waits for ours if none has left yet, and otherwise is gone; no later FIN is answered |
 
-use super::config::{Config, DEFAULT_LINGER, LONGEST_LINGER, Peer};
+use super::config::{DEFAULT_LINGER, Peer};
 use super::repeat::Repeat;
 use crate::arq::Rtt;
 use crate::{Duration, Instant};
@@ -44,10 +44,11 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    pub(crate) fn new(peer: Peer) -> Self {
+    /// `closes`: our direction was closed while the connection opened.
+    pub(crate) fn new(peer: Peer, closes: bool) -> Self {
         Self {
             peer,
-            outgoing: Outgoing::Open,
+            outgoing: if closes { Outgoing::Closing } else { Outgoing::Open },
             fin: Repeat::default(),
             incoming_closed: false,
             finack_due: false,
@@ -84,13 +85,13 @@ impl Close {
         }
     }
 
-    /// The application gives up: one FIN, if the peer has heard of us and not of this already, and no more.
-    pub(crate) fn abort(&mut self, heard_of_us: bool) {
+    /// The application gives up: one FIN, if the peer has not heard of that already, and no more.
+    pub(crate) fn abort(&mut self) {
         self.fin.stop();
         // A peer that bounds how often a FIN is sent gets no further one.
         let told = self.outgoing == Outgoing::Closed || (self.peer.fin_tries().is_some() && self.fin.sent() > 0);
         self.outgoing = Outgoing::Aborted;
-        if heard_of_us && !told {
+        if !told {
             self.fin.request();
         }
     }
@@ -143,12 +144,6 @@ impl Close {
         self.fin.stop();
     }
 
-    /// The connection has ended without the peer: nothing is repeated.
-    pub(crate) fn stop(&mut self) {
-        self.fin.stop();
-        self.finack_due = false;
-    }
-
     pub(crate) fn is_fin_due(&self) -> bool {
         self.fin.is_due()
     }
@@ -194,15 +189,15 @@ impl Close {
     }
 
     /// How long to stay after the end, to answer a repeated FIN.
-    pub(crate) fn linger_end(&self, config: &Config, rtt: &Rtt) -> Option<Instant> {
-        self.last_fin.map(|fin| fin + linger(config, rtt))
+    pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
+        self.last_fin.map(|fin| fin + linger)
     }
 }
 
-/// How long a FIN is answered after the last one. The peer computes its own from its own measurements; on one path they
-/// are alike.
-pub(crate) fn linger(config: &Config, rtt: &Rtt) -> Duration {
-    rtt.rto().saturating_mul(3).max(config.linger.min(LONGEST_LINGER)).max(config.peer.linger_floor())
+/// How long a FIN is answered after the last one: three timeouts, and `least`. The peer computes its own from its own
+/// measurements; on one path they are alike.
+pub(crate) fn linger(least: Duration, rtt: &Rtt) -> Duration {
+    rtt.rto().saturating_mul(3).max(least)
 }
 
 /// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its

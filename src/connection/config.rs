@@ -5,7 +5,8 @@ use crate::Duration;
 use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 
 /// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms
-/// ([`linger`](Self::linger) is no limit: it has bounds of its own).
+/// ([`linger`](Self::linger) is no limit: it has bounds of its own). A connection keeps them in whole milliseconds, rounded up;
+/// what is as long as 49 days is as good as lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// How datagrams look. Default: [`Framing::NOTE`].
@@ -115,6 +116,11 @@ impl Config {
         if self.mode.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
     }
 
+    /// How long to stay after the end, whatever the timeout.
+    pub(super) fn least_linger(&self) -> Duration {
+        self.linger.min(LONGEST_LINGER).max(self.peer.linger_floor())
+    }
+
     /// However often it is doubled, no retransmission timeout is longer.
     pub(crate) fn rto_ceiling(&self) -> Duration {
         Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
@@ -128,7 +134,7 @@ pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 const LONGEST_CONTROL_PACKET: usize = 155;
 
 /// However much is asked for, a connection ends.
-pub(super) const LONGEST_LINGER: Duration = Duration::from_secs(240);
+const LONGEST_LINGER: Duration = Duration::from_secs(240);
 
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
 const LONGEST_RTO: Duration = Duration::from_secs(60);

@@ -13,8 +13,11 @@
 //! shows that it receives at its address.
 
 use super::repeat::Repeat;
-use crate::Instant;
+use super::timers::after;
+use crate::arq::Rtt;
+use crate::time::ShortDuration;
 use crate::wire::MAX_COOKIE;
+use crate::{Duration, Instant};
 use heapless::Vec;
 
 /// How many RETRY packets a client follows in one handshake. A server needs one; its key may change meanwhile.
@@ -32,32 +35,43 @@ pub enum Role {
 /// The opening of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
-    role: Role,
-    established: bool,
     /// CONNECT of a client, CONNACK of a server.
     repeat: Repeat,
+    /// The longest interval between two of them.
+    longest: ShortDuration,
     limit: Option<Instant>,
     /// A client that would rather be in extended mode has a base-mode answer, and waits for a better one until then.
     fall_back: Option<Instant>,
     /// What the last RETRY gave a client to hand back; empty without one.
     cookie: Vec<u8, MAX_COOKIE, u8>,
     retries: u8,
+    /// The application has closed its direction already.
+    closes: bool,
 }
 
 impl Handshake {
-    /// CONNECTING or CONFIRMING, with its packet due.
-    pub(crate) fn new(role: Role, limit: Option<Instant>) -> Self {
+    /// CONNECTING or CONFIRMING, with its packet due, for so long.
+    pub(crate) fn new(now: Instant, limit: Duration) -> Self {
         let mut repeat = Repeat::default();
         repeat.request();
-        Self { role, established: false, repeat, limit, fall_back: None, cookie: Vec::new(), retries: 0 }
+        Self {
+            repeat,
+            // At least four repetitions.
+            longest: ShortDuration::new(Duration::from_micros(limit.as_micros() / 4)),
+            limit: after(now, limit),
+            fall_back: None,
+            cookie: Vec::new(),
+            retries: 0,
+            closes: false,
+        }
     }
 
-    pub(crate) const fn role(&self) -> Role {
-        self.role
+    pub(crate) const fn close(&mut self) {
+        self.closes = true;
     }
 
-    pub(crate) const fn is_established(&self) -> bool {
-        self.established
+    pub(crate) const fn closes(&self) -> bool {
+        self.closes
     }
 
     /// A CONNECT for a server that is CONFIRMING: the client has not seen our CONNACK.
@@ -70,7 +84,7 @@ impl Handshake {
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
         let Ok(cookie) = Vec::from_slice(cookie) else { return false };
         // Before CONNECT has left, it answers that of an earlier connection.
-        if self.established || self.repeat.sent() == 0 || self.retries >= MAX_RETRIES {
+        if self.repeat.sent() == 0 || self.retries >= MAX_RETRIES {
             return false;
         }
         self.cookie = cookie;
@@ -84,19 +98,6 @@ impl Handshake {
 
     pub(crate) fn cookie(&self) -> Option<&[u8]> {
         Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty())
-    }
-
-    /// CONNACK for a client, INFO 0 for a server.
-    pub(crate) fn on_established(&mut self) {
-        self.established = true;
-        self.stop();
-    }
-
-    /// The end, established or not.
-    pub(crate) fn stop(&mut self) {
-        self.repeat.stop();
-        self.limit = None;
-        self.fall_back = None;
     }
 
     /// A base-mode answer has come: the first one counts.
@@ -123,8 +124,8 @@ impl Handshake {
         self.repeat.sent()
     }
 
-    pub(crate) fn on_sent(&mut self, deadline: Instant) {
-        self.repeat.on_sent(deadline);
+    pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
+        self.repeat.on_sent(rtt.deadline(now, self.repeat.sent(), self.longest.get()));
     }
 
     /// Whether the handshake limit has passed.

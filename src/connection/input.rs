@@ -1,6 +1,9 @@
 //! What a datagram does.
 
-use super::handshake::Role;
+use super::close::Close;
+use super::handshake::{Handshake, Role};
+use super::probe::Probe;
+use super::stage::Stage;
 use super::{Connection, Events, Handled, Hello, Ignored, Reason};
 use crate::arq::{Acknowledged, Arq, Arrival, Offer};
 use crate::store::{RecvStore, SendStore};
@@ -39,7 +42,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let outcome = match self.dialect.decode_info(datagram) {
             Some((number, body)) if self.is_established() => {
                 // Nothing but a probe is settled by hearing of the peer.
-                if !self.probe.is_engaged() {
+                if !self.stage.probe().is_some_and(Probe::is_engaged) {
                     let outcome = self.handle_info(number, body, &mut take);
                     return self.conclude(outcome);
                 }
@@ -67,7 +70,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
-        if self.ended.is_some() {
+        if self.stage.ended().is_some() {
             return self.handle_after_end(packet);
         }
         match packet {
@@ -88,10 +91,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Until it is drained: a FIN is repeated because our FINACK was lost, or takes back the FIN of `abort`, or a FINACK takes
     /// back ours, which have not left yet.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
-        let listens = !self.is_drained();
+        let (listens, linger) = (!self.is_drained(), self.linger());
+        let Stage::Ended { ended, close } = &mut self.stage else { return Err(Ignored::Stage) };
         let counts = match packet {
-            Packet::Fin => listens && self.close.on_fin(self.now),
-            Packet::FinAck => listens && self.close.on_finack(self.now),
+            Packet::Fin => listens && close.on_fin(self.now),
+            Packet::FinAck => listens && close.on_finack(self.now),
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::Info { .. }
@@ -105,10 +109,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !counts {
             return Err(Ignored::Closed);
         }
-        let linger = self.close.linger_end(&self.config, &self.rtt).filter(|&end| end > self.now);
-        if let Some(ended) = &mut self.ended {
-            ended.linger = linger;
-        }
+        ended.linger = close.linger_end(linger).filter(|&end| end > self.now);
         Ok(())
     }
 
@@ -116,31 +117,32 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.dialect.is_peer(hello.tag) {
             return Err(Ignored::Stage);
         }
-        match (self.handshake.role(), self.handshake.is_established()) {
+        match (self.role, &mut self.stage) {
             (Role::Client, _) => Err(Ignored::Role),
-            // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
-            (Role::Server, true) => Err(Ignored::LateConnect),
-            (Role::Server, false) => {
+            (Role::Server, Stage::Opening(handshake)) => {
+                handshake.on_connect();
                 self.on_heard();
-                self.handshake.on_connect();
                 Ok(())
             }
+            // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
+            (Role::Server, Stage::Established { .. } | Stage::Ended { .. }) => Err(Ignored::LateConnect),
         }
     }
 
     fn handle_connack(&mut self, hello: &Hello, tagged: bool) -> Outcome {
-        if self.handshake.role() == Role::Server {
+        if self.role == Role::Server {
             return Err(Ignored::Role);
         }
+        let Some(handshake) = self.stage.handshake() else {
+            self.on_heard();
+            return Err(Ignored::Stage);
+        };
         // Before CONNECT has left it answers an earlier connection: a server may not know us yet, and INFO 0 would surprise it.
-        if self.handshake.sent() == 0 {
+        if handshake.sent() == 0 {
             return Err(Ignored::Stage);
         }
-        let asked = self.silence.since().filter(|_| self.handshake.sent() == 1);
+        let asked = self.silence.since().filter(|_| handshake.sent() == 1);
         self.on_heard();
-        if self.handshake.is_established() {
-            return Err(Ignored::Stage);
-        }
         match (tagged, hello.tag) {
             (true, Some(theirs)) => {
                 // RFC 6298 §3: of a CONNECT that was repeated nobody knows which one is answered.
@@ -150,14 +152,16 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 self.dialect.agree_extended(theirs);
                 self.on_hello(hello);
                 if !self.written_fits() {
-                    self.end(Reason::SegmentTooLarge, None);
+                    self.give_up(Reason::SegmentTooLarge);
                     return Ok(());
                 }
             }
             (true, None) => return Err(Ignored::Options),
             // An extended answer may still be on its way.
             (false, _) if self.dialect.tag().is_some() => {
-                self.handshake.fall_back_at(self.now + self.rtt.rto());
+                if let Some(handshake) = self.stage.handshake_mut() {
+                    handshake.fall_back_at(self.now + self.rtt.rto());
+                }
                 return Ok(());
             }
             (false, _) => {}
@@ -168,10 +172,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The server keeps nothing of us before we have shown that we receive what it sends here.
     fn handle_retry(&mut self, cookie: &[u8]) -> Outcome {
-        if self.handshake.role() == Role::Server {
+        if self.role == Role::Server {
             return Err(Ignored::Role);
         }
-        if !self.handshake.on_retry(cookie) {
+        if !self.stage.handshake_mut().is_some_and(|handshake| handshake.on_retry(cookie)) {
             return Err(Ignored::Stage);
         }
         self.on_heard();
@@ -189,7 +193,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Whether what stands in the send store already is not too large: for the peer, which says so only when it answers, and,
     /// where the store was [filled elsewhere](crate::store::SendSource), for the config.
     pub(super) fn written_fits(&self) -> bool {
-        let limit = self.config.max_body_len().min(self.peer_segment.into());
+        let limit = self.segment.into();
         if self.storage.send.segment() <= limit {
             return true;
         }
@@ -200,11 +204,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// A sign of life.
     fn on_heard(&mut self) {
         self.silence.on_heard(self.now);
-        self.probe.on_heard();
+        if let Some(probe) = self.stage.probe_mut() {
+            probe.on_heard();
+        }
     }
 
     fn handle_sack(&mut self, sack: &Sack<'_>) -> Outcome {
-        if !self.handshake.is_established() {
+        if !self.stage.is_established() {
             return Err(Ignored::Stage);
         }
         let acknowledged = self.storage.arq.handle_sack(self.now, sack, &mut self.rtt);
@@ -218,24 +224,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_reset(&mut self, code: u8) -> Outcome {
-        let refused = self.handshake.role() == Role::Client && !self.handshake.is_established();
-        self.close.stop();
-        self.end(if refused { Reason::Refused { code } } else { Reason::Reset { code } }, None);
+        let refused = self.role == Role::Client && !self.stage.is_established();
+        self.give_up(if refused { Reason::Refused { code } } else { Reason::Reset { code } });
         Ok(())
     }
 
     fn handle_probe(&mut self, nonce: u64) -> Outcome {
-        if !self.handshake.is_established() {
-            return Err(Ignored::Stage);
-        }
+        let Some(probe) = self.stage.probe_mut() else { return Err(Ignored::Stage) };
+        probe.on_probe(nonce);
         self.on_heard();
-        self.probe.on_probe(nonce);
         self.storage.arq.request_sack();
         Ok(())
     }
 
     fn handle_echo(&mut self, nonce: u64) -> Outcome {
-        if !self.probe.on_echo(nonce) {
+        if !self.stage.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce)) {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
@@ -245,22 +248,23 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Something may have been acknowledged: there may be room to write.
     fn on_acknowledged(&mut self) {
         self.storage.send.release(self.storage.arq.base());
-        if self.blocked && self.close.is_open() && self.storage.send.has_free_slot() {
+        if self.blocked && self.check_open().is_ok() && self.storage.send.has_free_slot() {
             self.blocked = false;
             self.events.insert(Events::WRITABLE);
         }
     }
 
     fn on_established(&mut self) {
-        self.handshake.on_established();
+        let closes = self.stage.handshake().is_some_and(Handshake::closes);
+        self.stage = Stage::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
         self.silence.on_answered();
         self.events.insert(Events::CONNECTED);
     }
 
     fn handle_info(&mut self, wire_number: Seq, body: &[u8], take: &mut Take<'_>) -> Outcome {
         let next = self.storage.arq.next();
-        let number = self.config.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
-        match (self.handshake.role(), self.handshake.is_established()) {
+        let number = self.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
+        match (self.role, self.stage.is_established()) {
             (_, true) => {}
             (Role::Client, false) => return Err(Ignored::Stage),
             // Who knows our tag has got our CONNACK: what overtakes INFO 0, or follows a lost one, is kept.
@@ -269,7 +273,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             }
             (Role::Server, false) => {}
         }
-        if self.close.is_incoming_closed() {
+        if self.is_incoming_closed() {
             return Err(Ignored::Stage);
         }
         self.on_heard();
@@ -279,7 +283,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         match arrival {
             Arrival::Early => self.storage.recv.put(number, body),
             Arrival::Next => {
-                if !self.handshake.is_established() {
+                if !self.stage.is_established() {
                     self.on_established();
                 }
                 self.deliver(number, body, take);
@@ -320,11 +324,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_ack(&mut self, wire_number: Seq) -> Outcome {
-        if !self.handshake.is_established() {
+        if !self.stage.is_established() {
             return Err(Ignored::Stage);
         }
         let base = self.storage.arq.base();
-        let number = self.config.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
+        let number = self.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
         match self.storage.arq.handle_ack(self.now, number, &mut self.rtt) {
             Acknowledged::New => self.on_heard(),
             Acknowledged::Old => {
@@ -339,32 +343,36 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     fn handle_fin(&mut self) -> Outcome {
         // Before INFO 0 there is nothing to close: a late copy from an earlier connection.
-        if !self.handshake.is_established() {
+        if !self.stage.is_established() {
             return Err(Ignored::Stage);
         }
         self.on_heard();
-        let first = !self.close.is_incoming_closed();
-        if !self.close.on_fin(self.now) {
+        self.with_close(Close::on_fin)
+    }
+
+    fn handle_finack(&mut self) -> Outcome {
+        if !self.stage.is_established() {
             return Err(Ignored::Stage);
         }
-        if first {
+        self.on_heard();
+        self.with_close(Close::on_finack)
+    }
+
+    /// Hands a FIN or FINACK to the close, which says whether it means anything.
+    fn with_close(&mut self, handle: impl FnOnce(&mut Close, Instant) -> bool) -> Outcome {
+        let Stage::Established { close, .. } = &mut self.stage else { return Err(Ignored::Stage) };
+        let first = !close.is_incoming_closed();
+        if !handle(close, self.now) {
+            return Err(Ignored::Stage);
+        }
+        if first && close.is_incoming_closed() {
             self.events.insert(Events::PEER_CLOSED);
         }
         Ok(())
     }
 
-    fn handle_finack(&mut self) -> Outcome {
-        if !self.handshake.is_established() {
-            return Err(Ignored::Stage);
-        }
-        self.on_heard();
-        let first = !self.close.is_incoming_closed();
-        if !self.close.on_finack(self.now) {
-            return Err(Ignored::Stage);
-        }
-        if first && self.close.is_incoming_closed() {
-            self.events.insert(Events::PEER_CLOSED);
-        }
-        Ok(())
+    /// Whether the peer has ended its direction.
+    pub(super) fn is_incoming_closed(&self) -> bool {
+        self.stage.close().is_some_and(Close::is_incoming_closed)
     }
 }

@@ -64,6 +64,7 @@ mod output;
 mod probe;
 mod repeat;
 mod routing;
+mod stage;
 mod stats;
 mod timers;
 
@@ -83,8 +84,9 @@ use bitflags::bitflags;
 use close::Close;
 use dialect::Dialect;
 use handshake::Handshake;
-use probe::Probe;
-use timers::Silence;
+use probe::Nonces;
+use stage::{Ended, Stage};
+use timers::{Limit, Limits, Silence};
 
 /// How many bytes of entropy a connection takes. It has no randomness of its own: give it bytes that a stranger cannot
 /// guess, different ones for each connection. Base mode only derives the jitter of its timers from them; in extended mode
@@ -112,20 +114,18 @@ impl<S: SendStore, R: RecvStore> Storage<S, R> {
 /// A reliable, ordered stream of bytes in both directions, over datagrams that may be lost, repeated or reordered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Connection<S, R, A = StopAndWait> {
-    config: Config,
+    role: Role,
+    peer: Peer,
+    limits: Limits,
     /// The latest time that any call named.
     now: Instant,
     rtt: Rtt,
-    handshake: Handshake,
-    close: Close,
     silence: Silence,
     dialect: Dialect,
-    probe: Probe,
-    /// The largest body that the peer takes.
-    peer_segment: u16,
-    /// RESET with this code is to be sent.
-    reset: Option<u8>,
-    ended: Option<Ended>,
+    nonces: Nonces,
+    stage: Stage,
+    /// The largest body that is sent, as far as the config and the peer decide.
+    segment: u16,
     events: Events,
     /// The application wanted to write more than there was room for.
     blocked: bool,
@@ -142,16 +142,6 @@ struct Lent {
     number: Seq,
     /// How many bytes.
     len: u16,
-}
-
-/// What is left of a connection that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Ended {
-    reason: Reason,
-    /// When it ended, or when something last left after that.
-    at: Instant,
-    /// Until when a repeated FIN is answered.
-    linger: Option<Instant>,
 }
 
 bitflags! {
@@ -201,9 +191,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// The stores that were lent must be such that the connection can do what it says.
     fn check_stores(&mut self) {
         if self.dialect.tag().is_some() && self.storage.recv.segment() < MIN_SEGMENT.into() {
-            self.end(Reason::StoreTooSmall, None);
+            self.give_up(Reason::StoreTooSmall);
         } else if !self.written_fits() {
-            self.end(Reason::SegmentTooLarge, None);
+            self.give_up(Reason::SegmentTooLarge);
         }
     }
 
@@ -218,17 +208,16 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let secret = entropy.last_chunk().copied().unwrap_or_default();
         let seed = entropy.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Self {
-            config,
+            role,
+            peer: config.peer,
+            limits: Limits::new(&config),
             now,
             rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
-            handshake: Handshake::new(role, after(now, config.handshake_limit)),
-            close: Close::new(config.peer),
             silence: Silence::new(now),
             dialect,
-            probe: Probe::new(secret),
-            peer_segment: u16::MAX,
-            reset: None,
-            ended: None,
+            nonces: Nonces::new(secret),
+            stage: Stage::Opening(Handshake::new(now, config.handshake_limit)),
+            segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
             blocked: false,
             lent: None,
@@ -240,26 +229,20 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Who opened the connection.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.handshake.role()
-    }
-
-    /// What it was made with.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
+        self.role
     }
 
     /// Whether the handshake is complete, and the connection has not ended.
     #[must_use]
     pub fn is_established(&self) -> bool {
-        self.handshake.is_established() && self.ended.is_none()
+        self.stage.is_established()
     }
 
     /// Why it has ended, if it has. The connection may still have to [linger](Self::is_drained), and what was received may
     /// still be read.
     #[must_use]
     pub fn ended(&self) -> Option<Reason> {
-        self.ended.map(|ended| ended.reason)
+        self.stage.ended().map(|ended| ended.reason)
     }
 
     /// Whether it has ended and nothing is left to be sent: the machine may be dropped, or its
@@ -275,7 +258,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// machine earlier, and should bound its waiting, by some three lingers.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.ended.is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
+        self.stage.ended().is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
     }
 
     /// Until when the address should not be used for another connection: late packets of this one may still arrive. That
@@ -284,7 +267,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// while it has not ended.
     #[must_use]
     pub fn quarantine_end(&self) -> Option<Instant> {
-        self.ended.map(|ended| ended.at + close::linger(&self.config, &self.rtt))
+        self.stage.ended().map(|ended| ended.at + self.linger())
     }
 
     /// The storage that it was made with, to be used for another connection: see
@@ -336,10 +319,10 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// What the peer said of itself in extended mode.
     fn on_hello(&mut self, hello: &Hello) {
-        self.peer_segment = hello.segment;
+        self.segment = self.segment.min(hello.segment);
         self.storage.arq.on_peer_limit(Seq::new(hello.window));
         if let Some(limit) = hello.idle_limit {
-            self.config.idle_limit = self.config.idle_limit.min(limit);
+            self.limits.idle = self.limits.idle.min(Limit::new(limit));
         }
         self.rtt.set_ack_delay(MAX_ACK_DELAY);
     }
@@ -351,7 +334,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             tag: self.dialect.tag(),
             segment: u16::try_from(self.storage.recv.segment()).unwrap_or(u16::MAX),
             window,
-            idle_limit: Some(self.config.idle_limit),
+            idle_limit: Some(self.limits.idle.get()),
         }
     }
 
@@ -374,27 +357,35 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// After every change: what follows for the close.
     fn settle(&mut self) {
-        if self.ended.is_some() || !self.handshake.is_established() {
+        let unacknowledged = self.has_unacknowledged();
+        let Stage::Established { close, probe } = &mut self.stage else { return };
+        if !unacknowledged {
+            close.on_all_acknowledged();
+        }
+        if close.is_finished() {
+            let reason = if unacknowledged { Reason::PeerLeft } else { Reason::Finished };
+            let close = close.clone();
+            let linger = close.linger_end(self.linger());
+            self.end(reason, close, linger);
             return;
         }
-        if !self.has_unacknowledged() {
-            self.close.on_all_acknowledged();
-        }
-        if self.close.is_finished() {
-            let reason = if self.has_unacknowledged() { Reason::PeerLeft } else { Reason::Finished };
-            self.end(reason, self.close.linger_end(&self.config, &self.rtt));
-            return;
-        }
-        if !self.close.is_outstanding() && !self.has_unacknowledged() && !self.probe.is_outstanding() {
+        if !close.is_outstanding() && !unacknowledged && !probe.is_outstanding() {
             self.silence.on_answered();
         }
         self.settle_probe();
     }
 
-    /// The end. What was received may still be read.
-    fn end(&mut self, reason: Reason, linger: Option<Instant>) {
-        self.ended = Some(Ended { reason, at: self.now, linger: linger.filter(|&end| end > self.now) });
-        self.handshake.stop();
+    /// The end without the peer: nothing is repeated, and nothing it sends is answered.
+    fn give_up(&mut self, reason: Reason) {
+        self.end(reason, Close::new(self.peer, true), None);
+    }
+
+    /// The end. What was received may still be read; `close` has the last word to the peer, until `linger` at the least.
+    fn end(&mut self, reason: Reason, close: Close, linger: Option<Instant>) {
+        let linger = linger.filter(|&end| end > self.now);
+        let was_established = self.stage.is_established();
+        let ended = Ended { reason, at: self.now, linger, reset: None, was_established };
+        self.stage = Stage::Ended { ended, close };
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE);
         self.blocked = false;

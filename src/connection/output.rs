@@ -1,7 +1,9 @@
 //! What is to be sent: derived from state each time, so that nothing is queued twice or goes stale.
 
+use super::close::Close;
 use super::dialect::OPTIONS_BYTES;
-use super::handshake::Role;
+use super::handshake::{Handshake, Role};
+use super::stage::Stage;
 use super::{Connection, Transmit};
 use crate::arq::{Arq, Sending};
 use crate::store::{RecvStore, SendStore};
@@ -93,7 +95,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         for (number, room) in (0..run).map(|ahead| number.add(ahead)).zip(buf.chunks_exact_mut(size)) {
             let body = self.storage.send.body(number);
             if framing.info_header_len() + body.len() != size
-                || framing.encode_info(self.config.peer.to_wire(number), body, room).is_err()
+                || framing.encode_info(self.peer.to_wire(number), body, room).is_err()
             {
                 break;
             }
@@ -114,28 +116,31 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Acknowledgements first, since they are small and the peer waits for them; FIN last, since it ends everything.
     pub(super) fn next_output(&self) -> Option<Output> {
-        let finack = || self.close.is_finack_due().then_some(Control::FinAck);
-        let fin = || self.close.is_fin_due().then_some(Control::Fin).map(Output::Control);
-        if self.ended.is_some() {
+        let finack = |close: &Close| close.is_finack_due().then_some(Control::FinAck);
+        let fin = |close: &Close| close.is_fin_due().then_some(Output::Control(Control::Fin));
+        match &self.stage {
+            Stage::Opening(handshake) => {
+                let handshake = handshake.is_due().then_some(match self.role {
+                    Role::Client => Control::Connect,
+                    Role::Server => Control::ConnAck,
+                });
+                // A server may have got what follows INFO 0: told of it, the client repeats what is missing.
+                handshake.or_else(|| self.next_acknowledgement()).map(Output::Control)
+            }
+            Stage::Established { close, probe } => self
+                .next_acknowledgement()
+                .or_else(|| probe.echo().map(Control::Echo))
+                .or_else(|| finack(close))
+                .or_else(|| probe.is_due().then_some(Control::Probe))
+                .map(Output::Control)
+                .or_else(|| self.storage.arq.next_info(self.now, self.storage.send.end()).map(Output::Info))
+                .or_else(|| fin(close)),
             // A FIN after the end is that of `abort`.
-            return self.reset.map(Control::Reset).or_else(finack).map(Output::Control).or_else(fin);
+            Stage::Ended { ended, close } => {
+                let reset = ended.reset.map(Control::Reset);
+                reset.or_else(|| finack(close)).map(Output::Control).or_else(|| fin(close))
+            }
         }
-        if !self.handshake.is_established() {
-            let handshake = self.handshake.is_due().then_some(match self.handshake.role() {
-                Role::Client => Control::Connect,
-                Role::Server => Control::ConnAck,
-            });
-            // A server may have got what follows INFO 0: told of it, the client repeats what is missing.
-            let sack = || self.next_acknowledgement();
-            return handshake.or_else(sack).map(Output::Control);
-        }
-        self.next_acknowledgement()
-            .or_else(|| self.probe.echo().map(Control::Echo))
-            .or_else(finack)
-            .or_else(|| self.probe.is_due().then_some(Control::Probe))
-            .map(Output::Control)
-            .or_else(|| self.storage.arq.next_info(self.now, self.storage.send.end()).map(Output::Info))
-            .or_else(fin)
     }
 
     fn next_acknowledgement(&self) -> Option<Control> {
@@ -148,7 +153,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Extended mode: when the next SACK is due.
     pub(super) fn sack_at(&self) -> Option<Instant> {
-        let tells = self.dialect.is_extended() && !self.close.is_incoming_closed();
+        let tells = self.dialect.is_extended() && !self.is_incoming_closed();
         if tells { self.storage.arq.sack_at(self.storage.recv.limit()) } else { None }
     }
 
@@ -168,7 +173,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Writes INFO `number`: the hot path.
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.storage.send.body(number);
-        let len = self.dialect.outgoing().encode_info(self.config.peer.to_wire(number), body, buf)?;
+        let len = self.dialect.outgoing().encode_info(self.peer.to_wire(number), body, buf)?;
         let (now, end) = (self.now, self.storage.send.end());
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let repeated = self.storage.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
@@ -190,15 +195,18 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let (framing, peer) = (&self.dialect.outgoing(), self.config.peer);
+        let framing = &self.dialect.outgoing();
         let packet = match control {
             Control::Connect => return self.encode_hello(MIN_CONNECT, true, framing, buf),
             Control::ConnAck => return self.encode_hello(0, false, framing, buf),
             Control::Sack => return self.encode_sack(framing, buf),
-            Control::Probe => Packet::Probe { nonce: self.probe.nonce(), padding: &[] },
+            Control::Probe => {
+                let nonce = self.stage.probe().map_or(0, |probe| probe.nonce(&self.nonces));
+                Packet::Probe { nonce, padding: &[] }
+            }
             Control::Echo(nonce) => Packet::Echo { nonce },
             Control::Reset(code) => Packet::Reset { code },
-            Control::Ack(number) => Packet::Ack { number: peer.to_wire(number) },
+            Control::Ack(number) => Packet::Ack { number: self.peer.to_wire(number) },
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
@@ -229,42 +237,36 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// What this side says of itself, in a packet of at least `least` bytes.
     fn options<'b>(&self, least: usize, framing: &Framing, buf: &'b mut [u8; OPTIONS_BYTES]) -> Options<'b> {
         // The list fits, with the longest cookie.
-        let (cookie, pad_to) = (self.handshake.cookie(), least.saturating_sub(framing.header_len()));
+        let cookie = self.stage.handshake().and_then(Handshake::cookie);
+        let pad_to = least.saturating_sub(framing.header_len());
         self.hello().to_options(cookie, pad_to, buf).unwrap_or(Options::NONE)
     }
 
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
-        if let Some(ended) = &mut self.ended {
+        match (control, &mut self.stage) {
+            (Control::ConnAck, Stage::Opening(handshake)) if self.dialect.is_extended() => handshake.on_sent_once(),
+            (Control::Connect | Control::ConnAck, Stage::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
+            (Control::Ack(number), _) => self.storage.arq.on_ack_sent(number),
+            (Control::Sack, _) => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
+            (Control::Echo(_), Stage::Established { probe, .. }) => probe.on_echo_sent(),
+            (Control::Probe, Stage::Established { probe, .. }) => {
+                probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));
+            }
+            (Control::FinAck, Stage::Established { close, .. } | Stage::Ended { close, .. }) => close.on_finack_sent(),
+            (Control::Fin, Stage::Established { close, .. } | Stage::Ended { close, .. }) => {
+                close.on_fin_sent(now, &mut self.rtt);
+            }
+            (Control::Reset(_), Stage::Ended { ended, .. }) => ended.reset = None,
+            // Nothing else is ever due.
+            (_, Stage::Opening(_) | Stage::Established { .. } | Stage::Ended { .. }) => {}
+        }
+        if matches!(control, Control::Connect | Control::ConnAck | Control::Probe | Control::Fin) {
+            self.silence.on_asked(now);
+        }
+        if let Stage::Ended { ended, .. } = &mut self.stage {
             // `abort` knows no time: the address is to rest from when its FIN really left.
             ended.at = now;
-        }
-        match control {
-            Control::ConnAck if self.dialect.is_extended() => {
-                self.handshake.on_sent_once();
-                self.silence.on_asked(now);
-            }
-            Control::Connect | Control::ConnAck => {
-                // At least four repetitions within the handshake limit.
-                let longest = Duration::from_micros(self.config.handshake_limit.as_micros() / 4);
-                let deadline = self.rtt.deadline(now, self.handshake.sent(), longest);
-                self.handshake.on_sent(deadline);
-                self.silence.on_asked(now);
-            }
-            Control::Ack(number) => self.storage.arq.on_ack_sent(number),
-            Control::Sack => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
-            Control::Echo(_) => self.probe.on_echo_sent(),
-            Control::Reset(_) => self.reset = None,
-            Control::Probe => {
-                let deadline = self.rtt.deadline(now, self.probe.sent(), Duration::MAX);
-                self.probe.on_sent(deadline);
-                self.silence.on_asked(now);
-            }
-            Control::FinAck => self.close.on_finack_sent(),
-            Control::Fin => {
-                self.close.on_fin_sent(now, &mut self.rtt);
-                self.silence.on_asked(now);
-            }
         }
     }
 }

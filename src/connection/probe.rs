@@ -9,10 +9,27 @@ use crate::Instant;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
-/// Our probes, and the echo that we owe.
+/// Makes nonces that a stranger cannot guess.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Probe {
+pub(super) struct Nonces {
     secret: [u8; 16],
+}
+
+impl Nonces {
+    pub(super) const fn new(secret: [u8; 16]) -> Self {
+        Self { secret }
+    }
+
+    fn of(&self, counter: u32) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        hasher.write_u32(counter);
+        hasher.finish()
+    }
+}
+
+/// Our probes, and the echo that we owe.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Probe {
     counter: u32,
     /// While the window is closed, or the peer has been silent for the keep-alive.
     repeat: Repeat,
@@ -25,27 +42,9 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    pub(super) fn new(secret: [u8; 16]) -> Self {
-        Self {
-            secret,
-            counter: 0,
-            repeat: Repeat::default(),
-            persists: false,
-            unanswered: false,
-            echo: 0,
-            owes_echo: false,
-        }
-    }
-
     /// The nonce of the next probe.
-    pub(super) fn nonce(&self) -> u64 {
-        self.nonce_of(self.counter)
-    }
-
-    fn nonce_of(&self, counter: u32) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write_u32(counter);
-        hasher.finish()
+    pub(super) fn nonce(&self, nonces: &Nonces) -> u64 {
+        nonces.of(self.counter)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -109,9 +108,9 @@ impl Probe {
     }
 
     /// An ECHO has come. Returns whether it answers one of the probes.
-    pub(super) fn on_echo(&self, nonce: u64) -> bool {
+    pub(super) fn on_echo(&self, nonces: &Nonces, nonce: u64) -> bool {
         // One of the last few: an answer may be late.
-        (1..=self.counter.min(8)).any(|ago| self.nonce_of(self.counter.wrapping_sub(ago)) == nonce)
+        (1..=self.counter.min(8)).any(|ago| nonces.of(self.counter.wrapping_sub(ago)) == nonce)
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {

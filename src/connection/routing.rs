@@ -1,5 +1,6 @@
 //! What a listener, which knows addresses, has to know of a connection, which does not.
 
+use super::stage::Stage;
 use super::{Config, Connection, Dialect, ENTROPY_BYTES, Hello, Reason, tag_of};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
@@ -24,7 +25,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// Whether the handshake was completed, whatever has happened since.
     pub(crate) fn is_confirmed(&self) -> bool {
-        self.handshake.is_established()
+        match &self.stage {
+            Stage::Opening(_) => false,
+            Stage::Established { .. } => true,
+            Stage::Ended { ended, .. } => ended.was_established,
+        }
     }
 
     /// The retransmission timeout.
@@ -40,9 +45,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// The peer has restarted and opened another connection: this one ends, and nobody is told.
     pub(crate) fn supersede(&mut self, now: Instant) {
         self.advance(now);
-        if self.ended.is_none() {
-            self.close.stop();
-            self.end(Reason::Superseded, None);
+        if self.stage.ended().is_none() {
+            self.give_up(Reason::Superseded);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Deadlines of a connection: retransmission, and the limits on silence.
 
-use super::{Connection, Reason, close};
+use super::stage::Stage;
+use super::{Config, Connection, Reason, close};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
+use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 
 /// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
@@ -15,6 +17,42 @@ const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
 /// When a limit that begins `now` is over; `None` if it is lifted.
 pub(crate) fn after(now: Instant, limit: Duration) -> Option<Instant> {
     (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
+}
+
+/// The limits that hold as long as a connection lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Limits {
+    pub(super) idle: Limit,
+    quiet: Limit,
+    keep_alive: Limit,
+    linger: ShortDuration,
+}
+
+impl Limits {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            idle: Limit::new(config.idle_limit),
+            quiet: Limit::new(config.quiet_limit),
+            keep_alive: Limit::new(config.keep_alive),
+            linger: ShortDuration::new(config.least_linger()),
+        }
+    }
+}
+
+/// A limit in 32 bits: whole milliseconds, rounded up, of 49 days at most. What is longer is as good as lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Limit {
+    millis: u32,
+}
+
+impl Limit {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { millis: u32::try_from(limit.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) const fn get(self) -> Duration {
+        if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
+    }
 }
 
 /// Since when the peer has been silent.
@@ -60,24 +98,26 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
-        if let Some(ended) = &mut self.ended {
+        if let Stage::Ended { ended, .. } = &mut self.stage {
             ended.linger = ended.linger.filter(|&end| end > now);
             return;
         }
         if let Some(reason) = self.overdue() {
-            self.close.stop();
-            self.end(reason, None);
+            self.give_up(reason);
             return;
         }
-        let expired = if self.handshake.is_established() {
-            let probe = self.probe.handle_timeout(now);
-            self.storage.arq.handle_timeout(now, &self.rtt) | self.close.handle_timeout(now) | probe
-        } else {
-            if self.handshake.falls_back(now) {
+        let expired = match &mut self.stage {
+            Stage::Established { close, probe } => {
+                let probe = probe.handle_timeout(now);
+                self.storage.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
+            }
+            Stage::Opening(handshake) if handshake.falls_back(now) => {
                 self.dialect.agree_base();
                 self.confirm();
+                false
             }
-            self.handshake.handle_timeout(now)
+            Stage::Opening(handshake) => handshake.handle_timeout(now),
+            Stage::Ended { .. } => false,
         };
         if expired {
             self.stats.timeouts = self.stats.timeouts.saturating_add(1);
@@ -95,18 +135,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.next_output().is_some() {
             return Some(self.now);
         }
-        if let Some(ended) = self.ended {
-            return ended.linger;
-        }
-        // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
-        if self.is_stopped() && !self.probe.is_persisting() {
-            return Some(self.now);
-        }
-        let repeat = if self.handshake.is_established() {
-            let info = self.storage.arq.poll_timeout(self.storage.send.end());
-            [info, self.close.poll_timeout(), self.probe.poll_timeout()].into_iter().flatten().min()
-        } else {
-            self.handshake.poll_timeout()
+        let repeat = match &self.stage {
+            Stage::Ended { ended, .. } => return ended.linger,
+            // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
+            Stage::Established { probe, .. } if self.is_stopped() && !probe.is_persisting() => return Some(self.now),
+            Stage::Established { close, probe } => {
+                let info = self.storage.arq.poll_timeout(self.storage.send.end());
+                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
+            }
+            Stage::Opening(handshake) => handshake.poll_timeout(),
         };
         [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
     }
@@ -114,20 +151,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
     /// is on and nothing else waits for an answer.
     pub(super) fn settle_probe(&mut self) {
+        let (stopped, unacknowledged) = (self.is_stopped(), self.has_unacknowledged());
+        let Stage::Established { close, probe } = &mut self.stage else { return };
         if !self.dialect.is_extended() {
             return;
         }
-        if self.is_stopped() {
-            if !self.probe.is_persisting() {
-                let at = self.rtt.deadline(self.now, 0, Duration::MAX);
-                self.probe.persist(at);
+        if stopped {
+            if !probe.is_persisting() {
+                probe.persist(self.rtt.deadline(self.now, 0, Duration::MAX));
             }
-        } else if self.has_unacknowledged() || self.close.is_outstanding() {
-            self.probe.stop();
-        } else if !self.probe.is_outstanding() && !self.probe.is_due() {
-            match after(self.silence.heard, self.config.keep_alive) {
-                Some(at) => self.probe.keep_alive(at.max(self.now)),
-                None => self.probe.stop(),
+        } else if unacknowledged || close.is_outstanding() {
+            probe.stop();
+        } else if !probe.is_outstanding() && !probe.is_due() {
+            match after(self.silence.heard, self.limits.keep_alive.get()) {
+                Some(at) => probe.keep_alive(at.max(self.now)),
+                None => probe.stop(),
             }
         }
     }
@@ -135,22 +173,26 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Whether the peer's window is all that holds back what there is to send.
     fn is_stopped(&self) -> bool {
         self.dialect.is_extended()
-            && self.handshake.is_established()
+            && self.stage.is_established()
             && self.storage.arq.is_stopped(self.storage.send.end())
+    }
+
+    /// How long to answer a repeated FIN after the end.
+    pub(super) fn linger(&self) -> Duration {
+        close::linger(self.limits.linger.get(), &self.rtt)
     }
 
     /// When the silence of the peer has lasted too long.
     fn silence_end(&self) -> Option<Instant> {
         match self.silence.waiting {
             Some(since) if self.is_only_fin_unanswered() => {
-                let longest = close::linger(&self.config, &self.rtt).saturating_mul(LINGERS_OF_A_LAST_FIN);
-                after(since, self.config.idle_limit.min(longest))
+                let longest = self.linger().saturating_mul(LINGERS_OF_A_LAST_FIN);
+                after(since, self.limits.idle.get().min(longest))
             }
-            Some(since) => after(since, self.config.idle_limit),
-            None if self.handshake.is_established() && !self.dialect.is_extended() => {
-                after(self.silence.heard, self.config.quiet_limit)
+            Some(since) => after(since, self.limits.idle.get()),
+            None if self.stage.is_established() && !self.dialect.is_extended() => {
+                after(self.silence.heard, self.limits.quiet.get())
             }
-            None if self.handshake.is_established() => None,
             None => None,
         }
     }
@@ -158,14 +200,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Everything was acknowledged both ways, and the peer has closed: if it did not stay to answer our FIN, that is a normal
     /// close.
     fn is_only_fin_unanswered(&self) -> bool {
-        self.close.is_outstanding() && self.close.is_incoming_closed()
+        self.stage.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }
 
     /// The limit that has passed.
     fn overdue(&self) -> Option<Reason> {
         let silent = self.silence_end().is_some_and(|end| end <= self.now);
-        if !self.handshake.is_established() {
-            return (silent || self.handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
+        if let Stage::Opening(handshake) = &self.stage {
+            return (silent || handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
         }
         silent.then(|| {
             if self.silence.waiting.is_none() {

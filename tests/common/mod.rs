@@ -47,6 +47,8 @@ pub fn storage(slots: usize, segment: u16) -> Storage<SendSlots<Vec<u8>>, RecvSl
 pub struct Trace {
     /// The machine under test.
     pub machine: Stream,
+    /// What it was made with.
+    pub config: Config,
     /// The time of the trace.
     pub now: Instant,
 }
@@ -60,7 +62,7 @@ impl Trace {
     /// The same with storage of the test's choice.
     pub fn client_with(config: Config, storage: Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>) -> Self {
         let now = Instant::from_millis(1_000);
-        Self { machine: Connection::connect(now, config, [7; 32], storage), now }
+        Self { machine: Connection::connect(now, config, [7; 32], storage), config, now }
     }
 
     /// A server that has accepted and not sent its CONNACK yet.
@@ -71,7 +73,7 @@ impl Trace {
     /// The same with storage of the test's choice.
     pub fn server_with(config: Config, storage: Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>) -> Self {
         let now = Instant::from_millis(1_000);
-        Self { machine: Connection::accept(now, config, [7; 32], Hello::BASE, storage), now }
+        Self { machine: Connection::accept(now, config, [7; 32], Hello::BASE, storage), config, now }
     }
 
     /// A client whose empty INFO 0 has been acknowledged, 10 ms after it was sent.
@@ -115,7 +117,7 @@ impl Trace {
     /// The peer sends a packet, whatever becomes of it.
     pub fn receive(&mut self, packet: Packet<'_>) -> Handled {
         let mut datagram = vec![0; 66_000];
-        let len = packet.encode(&self.machine.config().framing, &mut datagram).unwrap();
+        let len = packet.encode(&self.config.framing, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, &datagram[..len])
     }
 
@@ -128,7 +130,7 @@ impl Trace {
             panic!("expected {expected:?}, nothing was sent");
         };
         assert!(due, "poll_timeout did not tell that something was to be sent");
-        let sent = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
+        let sent = self.config.framing.decode(&datagram[..transmit.len]).unwrap();
         assert_eq!(sent, expected);
     }
 
@@ -137,7 +139,7 @@ impl Trace {
         let mut datagram = vec![0; 66_000];
         let mut sent = Vec::new();
         while let Some(transmit) = self.machine.poll_transmit(self.now, &mut datagram).unwrap() {
-            let packet = self.machine.config().framing.decode(&datagram[..transmit.len]).unwrap();
+            let packet = self.config.framing.decode(&datagram[..transmit.len]).unwrap();
             let text = format!("{packet:?}");
             sent.push(text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned());
         }
@@ -149,7 +151,7 @@ impl Trace {
     pub fn expect_nothing(&mut self) {
         let mut datagram = vec![0; 66_000];
         if let Some(transmit) = self.machine.poll_transmit(self.now, &mut datagram).unwrap() {
-            panic!("expected nothing, sent {:?}", self.machine.config().framing.decode(&datagram[..transmit.len]));
+            panic!("expected nothing, sent {:?}", self.config.framing.decode(&datagram[..transmit.len]));
         }
         let due = self.machine.poll_timeout();
         assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);

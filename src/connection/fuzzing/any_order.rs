@@ -3,7 +3,8 @@
 use super::OPTIONS_BYTES;
 use super::choice::{AnyHello, Machine, ROOM, Start};
 use crate::arq::Arq;
-use crate::connection::{Event, Handled, Role, SendError, Stats};
+use crate::connection::close::Close;
+use crate::connection::{Config, Event, Handled, Role, SendError, Stats};
 use crate::wire::{Framing, Packet, Sack, SackDelay, Tag};
 use crate::{Duration, Instant, Seq};
 use arbitrary::{Arbitrary, Unstructured};
@@ -104,7 +105,8 @@ pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Ok(start) = Start::arbitrary(&mut input) else { return };
     let Some(machine) = start.machine() else { return };
-    let mut run = Run { machine, now: Instant::ZERO, closed: false, nonces: Vec::new(), buf: [0; ROOM] };
+    let config = start.config();
+    let mut run = Run { machine, config, now: Instant::ZERO, closed: false, nonces: Vec::new(), buf: [0; ROOM] };
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -117,6 +119,8 @@ pub fn any_order(bytes: &[u8]) {
 #[derive(Clone)]
 struct Run {
     machine: Machine,
+    /// What it was made with.
+    config: Config,
     now: Instant,
     closed: bool,
     /// Those of the probes that were sent.
@@ -238,7 +242,7 @@ impl Run {
     }
 
     fn arrive(&mut self, under: Under, arrival: &Arrival<'_>, most: usize) {
-        let profile = self.machine.config.framing;
+        let profile = self.config.framing;
         let framing = match under {
             Under::Ours => self.machine.dialect.tag().map_or(profile, Framing::tagged),
             Under::Profile => profile,
@@ -299,7 +303,7 @@ impl Run {
     /// too small changes nothing.
     fn transmit(&mut self, room: usize) -> bool {
         let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
-        let (framing, longest) = (self.machine.dialect.outgoing(), self.machine.config.max_datagram_len());
+        let (framing, longest) = (self.machine.dialect.outgoing(), self.config.max_datagram_len());
         let buf = self.buf.get_mut(..room).unwrap_or_default();
         match self.machine.poll_transmit(self.now, buf) {
             Ok(None) => false,
@@ -362,16 +366,16 @@ impl Run {
     /// in extended mode the asking whether the peer is there.
     fn may_sleep(&self) -> bool {
         let machine = &self.machine;
-        let (config, extended) = (machine.config, machine.is_extended());
+        let (config, extended) = (&self.config, machine.is_extended());
         if machine.ended().is_some() {
             return machine.is_drained();
         }
         if !machine.is_established() {
             // Only the client repeats itself: a server sends no more than it received.
-            let lifted = config.handshake_limit == Duration::MAX && config.idle_limit == Duration::MAX;
+            let lifted = config.handshake_limit == Duration::MAX && machine.limits.idle.get() == Duration::MAX;
             return lifted && extended && machine.role() == Role::Server;
         }
         let lifted = if extended { config.keep_alive } else { config.quiet_limit } == Duration::MAX;
-        lifted && machine.is_all_acknowledged() && !machine.close.is_outstanding()
+        lifted && machine.is_all_acknowledged() && !machine.stage.close().is_some_and(Close::is_outstanding)
     }
 }
