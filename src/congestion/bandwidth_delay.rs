@@ -16,6 +16,7 @@ use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
 use super::{Acknowledgement, Congestion, Loss};
 use crate::{Duration, Instant};
+use core::num::NonZero;
 
 /// What gains count in: a gain of 1.
 const UNIT: u64 = 256;
@@ -82,7 +83,7 @@ pub struct BandwidthDelay {
     stalled_rounds: u8,
     inflated: u8,
     window: u64,
-    rate: Option<u64>,
+    rate: Option<NonZero<u64>>,
     /// The most delivered per second, in this cycle and in the one before.
     bandwidth: [u64; 2],
     /// Startup: the rate at which a train of packets came through.
@@ -92,8 +93,9 @@ pub struct BandwidthDelay {
     round: Mark,
     /// Bytes acknowledged so far.
     delivered: u64,
-    /// The start of the train: the first acknowledgement of this round.
-    train: Mark,
+    /// The start of the train, and what was acknowledged by then: the first acknowledgement of this round.
+    train_at: Instant,
+    train_delivered: u64,
     meter: LossMeter,
     /// In this round, losses of the one before were found to be congestion.
     excess: bool,
@@ -125,7 +127,8 @@ impl BandwidthDelay {
             min_rtt_at: Instant::ZERO,
             round: Mark::default(),
             delivered: 0,
-            train: Mark::default(),
+            train_at: Instant::ZERO,
+            train_delivered: 0,
             meter: LossMeter::default(),
             excess: false,
             ceiling: u64::MAX,
@@ -162,12 +165,12 @@ impl BandwidthDelay {
 
     /// The rate at which the packets acknowledged in this round came through, whatever the rest of the round was.
     fn observe_train(&mut self, ack: &Acknowledgement) {
-        if self.round_ends(ack) || self.train.delivered == 0 {
-            self.train = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
+        if self.round_ends(ack) || self.train_delivered == 0 {
+            (self.train_at, self.train_delivered) = (ack.now, ack.delivered);
             return;
         }
-        let bytes = ack.delivered.saturating_sub(self.train.delivered);
-        let span = ack.now.saturating_since(self.train.at);
+        let bytes = ack.delivered.saturating_sub(self.train_delivered);
+        let span = ack.now.saturating_since(self.train_at);
         if bytes >= self.segment.saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
             self.train_rate = self.train_rate.max(rate(bytes, span));
         }
@@ -271,9 +274,9 @@ impl BandwidthDelay {
 
     fn leave_startup(&mut self, ack: &Acknowledgement) {
         // The round that filled the pipe has not ended, but enough of it has arrived.
-        let span = ack.now.saturating_since(self.train.at);
+        let span = ack.now.saturating_since(self.train_at);
         if span.as_micros() >= self.min_rtt.as_micros() / 4 {
-            let latest = rate(ack.delivered.saturating_sub(self.train.delivered), span);
+            let latest = rate(ack.delivered.saturating_sub(self.train_delivered), span);
             self.bandwidth[0] = self.bandwidth[0].max(latest);
         }
         if self.bandwidth[0] == 0 {
@@ -313,7 +316,7 @@ impl BandwidthDelay {
             ack.bytes / 2
         };
         self.window = self.window.saturating_add(growth);
-        self.rate = Some(mul_div(rate(self.window, self.min_rtt), 5, 4));
+        self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt), 5, 4));
     }
 
     fn steer(&mut self) {
@@ -338,7 +341,7 @@ impl BandwidthDelay {
                 rate(self.segment, self.min_rtt)
             }
         };
-        self.rate = Some(mul_div(capacity, pace, UNIT).max(least));
+        self.rate = NonZero::new(mul_div(capacity, pace, UNIT).max(least).max(1));
         let product = volume(capacity, self.min_rtt.saturating_add(BATCHING));
         let window = mul_div(product, most, UNIT).saturating_add(self.segment * 2);
         self.window = window.min(self.ceiling).max(self.segment * MINIMUM_SEGMENTS);
@@ -401,6 +404,6 @@ impl Congestion for BandwidthDelay {
     }
 
     fn pacing_rate(&self) -> Option<u64> {
-        self.rate
+        self.rate.map(NonZero::get)
     }
 }

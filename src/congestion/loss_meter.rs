@@ -14,19 +14,23 @@ const SAMPLE_SEGMENTS: u64 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 struct Count {
-    acknowledged: u64,
-    lost: u64,
+    acknowledged: u32,
+    lost: u32,
 }
 
 impl Count {
-    const fn sent(self) -> u64 {
-        self.acknowledged.saturating_add(self.lost)
+    fn sent(self) -> u64 {
+        u64::from(self.acknowledged) + u64::from(self.lost)
     }
 
-    const fn plus(self, other: Self) -> Self {
-        Self {
-            acknowledged: self.acknowledged.saturating_add(other.acknowledged),
-            lost: self.lost.saturating_add(other.lost),
+    /// From 4 GiB on both are halved: the share stays.
+    fn plus(self, acknowledged: u64, lost: u64) -> Self {
+        let mut sums = [(self.acknowledged, acknowledged), (self.lost, lost)].map(|(a, b)| b.saturating_add(a.into()));
+        loop {
+            match sums.map(u32::try_from) {
+                [Ok(acknowledged), Ok(lost)] => return Self { acknowledged, lost },
+                [_, _] => sums = sums.map(|sum| sum / 2),
+            }
         }
     }
 
@@ -47,7 +51,7 @@ pub(super) struct LossMeter {
     until: Option<Instant>,
     yielding: Count,
     /// Bytes that arrived while it yielded, but through a queue.
-    restless: u64,
+    restless: u32,
     /// Where the share comes from: what was sent while yielding, older cycles for less.
     history: Count,
     /// When the present round began, and the one before.
@@ -57,7 +61,7 @@ pub(super) struct LossMeter {
     /// The older of the two has been found to lose too much.
     reported: bool,
     /// The share that is lost whatever the speed.
-    base: u64,
+    base: u16,
     measured: bool,
 }
 
@@ -75,26 +79,26 @@ impl LossMeter {
 
     /// `bytes` sent at `sent_at` arrived. `calm`: with no queue to speak of on the way.
     pub(super) fn acknowledged(&mut self, sent_at: Instant, bytes: u64, calm: bool) {
-        let count = &mut self.sent_in(sent_at).acknowledged;
-        *count = count.saturating_add(bytes);
+        let count = self.sent_in(sent_at);
+        *count = count.plus(bytes, 0);
         if !self.yielded_at(sent_at) {
             return;
         }
         if calm {
-            self.yielding.acknowledged = self.yielding.acknowledged.saturating_add(bytes);
+            self.yielding = self.yielding.plus(bytes, 0);
         } else {
             // What was sent by then met a queue, which may have dropped some of it.
-            self.restless = self.restless.saturating_add(bytes);
+            self.restless = self.restless.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
             self.from = sent_at + Duration::from_micros(1);
         }
     }
 
     /// `bytes` sent at `sent_at` were lost. Whether their round loses more than can be had from chance.
     pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: u64) -> bool {
-        let count = &mut self.sent_in(sent_at).lost;
-        *count = count.saturating_add(bytes);
+        let count = self.sent_in(sent_at);
+        *count = count.plus(0, bytes);
         if self.yielded_at(sent_at) {
-            self.yielding.lost = self.yielding.lost.saturating_add(bytes);
+            self.yielding = self.yielding.plus(0, bytes);
         }
         self.judge(segment)
     }
@@ -111,7 +115,7 @@ impl LossMeter {
 
     /// What must leave for `net` to arrive.
     pub(super) fn gross(&self, net: u64) -> u64 {
-        mul_div(net, UNIT, UNIT - self.base)
+        mul_div(net, UNIT, UNIT - u64::from(self.base))
     }
 
     /// A round ends now: what was sent in the one before has been acknowledged, or will be found lost soon. Whether that
@@ -125,12 +129,12 @@ impl LossMeter {
 
     /// Whether the older round lost more than the base and a tolerance, of samples that were few themselves. Says so once.
     fn judge(&mut self, segment: u64) -> bool {
-        let Count { acknowledged: _, lost } = self.rounds[1];
-        let sent = self.rounds[1].sent() / segment;
+        let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
+        let base = u64::from(self.base);
         let samples = (self.history.sent() / segment).max(1);
-        let deviation = mul_div(variance(sent, self.base), samples.saturating_add(sent), samples).isqrt();
+        let deviation = mul_div(variance(sent, base), samples.saturating_add(sent), samples).isqrt();
         let excess =
-            self.measured && !self.reported && lost / segment > explained(sent, self.base + TOLERANCE, deviation);
+            self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
         self.reported |= excess;
         excess
     }
@@ -139,7 +143,7 @@ impl LossMeter {
     pub(super) fn is_overwhelmed(&self, segment: u64) -> bool {
         let sent = self.yielding.sent() / segment;
         let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
-        !self.measured && self.yielding.lost / segment > most
+        !self.measured && u64::from(self.yielding.lost) / segment > most
     }
 
     pub(super) const fn is_measured(&self) -> bool {
@@ -165,19 +169,21 @@ impl LossMeter {
         let restless = core::mem::take(&mut self.restless);
         if sent < segment.saturating_mul(SAMPLE_SEGMENTS) {
             // Others keep the queue filled: what cannot be confirmed fades. Otherwise it only takes some cycles more.
-            if restless > sent {
+            if u64::from(restless) > sent {
                 self.history.lost -= self.history.lost.div_ceil(4);
                 self.base = self.share();
             }
             return;
         }
-        self.history = self.history.three_quarters().plus(core::mem::take(&mut self.yielding));
+        let Count { acknowledged, lost } = core::mem::take(&mut self.yielding);
+        self.history = self.history.three_quarters().plus(acknowledged.into(), lost.into());
         self.base = self.share();
         self.measured = true;
     }
 
-    fn share(&self) -> u64 {
-        mul_div(self.history.lost, UNIT, self.history.sent().max(1)).min(LARGEST_BASE)
+    fn share(&self) -> u16 {
+        let share = mul_div(self.history.lost.into(), UNIT, self.history.sent().max(1)).min(LARGEST_BASE);
+        u16::try_from(share).unwrap_or(u16::MAX)
     }
 }
 
@@ -217,7 +223,7 @@ mod tests {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
         meter.end_cycle(SEGMENT);
-        assert_eq!(meter.base, UNIT / 5);
+        assert_eq!(u64::from(meter.base), UNIT / 5);
         meter.stop_yielding(at(50));
         meter.end_round(at(100), SEGMENT);
         meter.end_round(at(200), SEGMENT);
@@ -255,7 +261,7 @@ mod tests {
         meter.stop_yielding(at(300));
         send(&mut meter, 300..400, 5, true);
         meter.end_cycle(SEGMENT);
-        assert!(meter.base.abs_diff(UNIT / 5) <= UNIT / 100, "{}", meter.base);
+        assert!(u64::from(meter.base).abs_diff(UNIT / 5) <= UNIT / 100, "{}", meter.base);
     }
 
     #[test]
@@ -275,6 +281,6 @@ mod tests {
             send(&mut meter, 200..250, 0, false);
             meter.end_cycle(SEGMENT);
         }
-        assert!(meter.base < UNIT / 40, "{}", meter.base);
+        assert!(u64::from(meter.base) < UNIT / 40, "{}", meter.base);
     }
 }

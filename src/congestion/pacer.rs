@@ -1,7 +1,9 @@
 //! Spreading packets out in time: a token bucket whose answer is a deadline.
 
 use super::math::SECOND;
+use crate::time::ShortDuration;
 use crate::{Duration, Instant};
+use core::num::NonZero;
 
 /// A token bucket (RFC 9002 §7.7).
 ///
@@ -17,11 +19,11 @@ use crate::{Duration, Instant};
 /// datagrams, or each burst would be a datagram too long and a small one at a high rate run a tenth too fast.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pacer {
-    granularity: Duration,
+    granularity: ShortDuration,
     /// The bytes of two datagrams.
-    smallest_burst: u64,
+    smallest_burst: u32,
     /// Bytes per second; `None` while nothing is paced.
-    rate: Option<u64>,
+    rate: Option<NonZero<u64>>,
     /// Millionths of a byte that could leave at `updated_at`.
     credit: u64,
     /// Millionths of a byte that left without credit, and come off what is earned next.
@@ -33,12 +35,12 @@ impl Pacer {
     /// Full, and without a rate: nothing is held back. `granularity` of zero gives the smoothest output.
     #[must_use]
     pub fn new(granularity: Duration, segment: u32) -> Self {
-        let smallest_burst = u64::from(segment.max(1)) * 2;
+        let smallest_burst = segment.max(1).saturating_mul(2);
         Self {
-            granularity,
+            granularity: ShortDuration::new(granularity),
             smallest_burst,
             rate: None,
-            credit: smallest_burst * SECOND,
+            credit: u64::from(smallest_burst) * SECOND,
             debt: 0,
             updated_at: Instant::ZERO,
         }
@@ -46,9 +48,10 @@ impl Pacer {
 
     /// From `now` on the rate is this, in bytes per second; 0 counts as 1. Credit so far was earned at the old rate.
     pub fn update_rate(&mut self, now: Instant, rate: Option<u64>) {
+        let rate = rate.map(|rate| NonZero::new(rate).unwrap_or(NonZero::<u64>::MIN));
         if self.rate != rate {
             self.settle(now);
-            self.rate = rate.map(|rate| rate.max(1));
+            self.rate = rate;
             self.credit = self.credit.min(self.burst_credit());
         }
     }
@@ -85,7 +88,7 @@ impl Pacer {
         }
         let goal = need.max(self.granular_credit() / 2);
         let missing = (goal - self.credit).saturating_add(self.debt);
-        self.updated_at + Duration::from_micros(missing.div_ceil(rate))
+        self.updated_at + Duration::from_micros(missing.div_ceil(rate.get()))
     }
 
     /// `bytes` have left, allowed or not.
@@ -93,7 +96,7 @@ impl Pacer {
         self.settle(now);
         let used = u64::from(bytes) * SECOND;
         // No more is owed than the smallest burst: probes and the like, which do not ask, would hold all else back for long.
-        let most = if self.rate.is_some() { self.smallest_burst * SECOND } else { 0 };
+        let most = if self.rate.is_some() { self.smallest_credit() } else { 0 };
         self.debt = self.debt.saturating_add(used.saturating_sub(self.credit)).min(most);
         self.credit = self.credit.saturating_sub(used);
     }
@@ -104,7 +107,7 @@ impl Pacer {
             self.updated_at = self.updated_at.max(now);
             return;
         };
-        let earned = now.saturating_since(self.updated_at).as_micros().saturating_mul(rate);
+        let earned = now.saturating_since(self.updated_at).as_micros().saturating_mul(rate.get());
         let earned_anew = earned.saturating_sub(self.debt);
         self.debt = self.debt.saturating_sub(earned);
         self.credit = self.credit.saturating_add(earned_anew).min(self.burst_credit());
@@ -113,10 +116,14 @@ impl Pacer {
 
     /// `rate × granularity`.
     fn granular_credit(&self) -> u64 {
-        self.rate.map_or(0, |rate| rate.saturating_mul(self.granularity.as_micros()))
+        self.rate.map_or(0, |rate| rate.get().saturating_mul(self.granularity.get().as_micros()))
     }
 
     fn burst_credit(&self) -> u64 {
-        self.granular_credit().max(self.smallest_burst * SECOND)
+        self.granular_credit().max(self.smallest_credit())
+    }
+
+    fn smallest_credit(&self) -> u64 {
+        u64::from(self.smallest_burst) * SECOND
     }
 }

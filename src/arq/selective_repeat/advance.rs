@@ -18,6 +18,7 @@ use super::block::{Block, Sent, State};
 use super::sender::Sender;
 use super::window::Window;
 use crate::congestion::Congestion;
+use crate::time::ShortDuration;
 use crate::{Duration, Instant, Seq};
 
 /// For eight bytes acknowledged one may be sent in advance. Even where a fifth is lost a long transfer uses less than a
@@ -39,11 +40,11 @@ pub(super) struct Advance {
     /// Bytes that may still be sent in advance: at most a congestion window, which is all that a stall can need.
     credit: u64,
     /// Bytes sent in advance in this round. They are in flight beside what counts as in flight.
-    round: u64,
+    round: u32,
     /// What is to be sent a second time, and when.
     twin: Option<(Seq, Instant)>,
     /// The round-trip time.
-    srtt: Duration,
+    srtt: Option<ShortDuration>,
     /// Bytes acknowledged, and bytes judged lost, both halved from time to time: what share is lost.
     arrived: u64,
     lost: u64,
@@ -95,8 +96,12 @@ impl Advance {
         }
     }
 
-    const fn part_of_round_trip(&self, share: u64) -> Duration {
-        Duration::from_micros(self.srtt.as_micros() / share)
+    fn srtt(&self) -> Duration {
+        self.srtt.map_or(Duration::ZERO, ShortDuration::get)
+    }
+
+    fn part_of_round_trip(&self, share: u64) -> Duration {
+        Duration::from_micros(self.srtt().as_micros() / share)
     }
 
     pub(super) fn on_round(&mut self) {
@@ -104,7 +109,7 @@ impl Advance {
     }
 
     pub(super) fn update_srtt(&mut self, srtt: Option<Duration>) {
-        self.srtt = srtt.unwrap_or_default();
+        self.srtt = srtt.map(ShortDuration::new);
     }
 }
 
@@ -126,8 +131,8 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         let allowed = self.timers.is_quiet()
-            && self.advance.srtt > Duration::ZERO
-            && self.in_flight.saturating_add(self.advance.round) < self.congestion.window();
+            && self.advance.srtt() > Duration::ZERO
+            && self.in_flight.saturating_add(self.advance.round.into()) < self.congestion.window();
         if !allowed {
             return None;
         }
@@ -165,7 +170,7 @@ impl<C: Congestion> Sender<C> {
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
         let number = self.flight.first().filter(|_| self.next == end && self.advance.is_lossy())?;
-        let wait = self.advance.srtt.saturating_add(self.advance.part_of_round_trip(2));
+        let wait = self.advance.srtt().saturating_add(self.advance.part_of_round_trip(2));
         Some((number, self.sent_at(window.sent(number)) + wait))
     }
 }

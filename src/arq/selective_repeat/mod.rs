@@ -63,7 +63,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
     }
 
     /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
-    pub const fn spurious(&self) -> u64 {
+    pub const fn spurious(&self) -> u32 {
         self.sender.spurious
     }
 }

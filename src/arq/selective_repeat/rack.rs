@@ -2,6 +2,7 @@
 //! passed.
 
 use crate::arq::Rtt;
+use crate::time::ShortDuration;
 use crate::{Duration, Instant, Seq};
 
 /// How many later packets must have been acknowledged before one counts as lost without waiting, as long as the path has
@@ -27,7 +28,7 @@ impl Transmission {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Rack {
     /// The transmission, of those acknowledged, that was sent last, and its round-trip time.
-    newest: Option<(Transmission, Duration)>,
+    newest: Option<(Transmission, ShortDuration)>,
     /// The highest number acknowledged (RFC 8985 `RACK.fack`).
     highest: Option<Seq>,
     reordering_seen: bool,
@@ -71,7 +72,7 @@ impl Rack {
             return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
         }
         if self.newest.is_none_or(|(newest, _)| newest.is_before(sent)) {
-            self.newest = Some((sent, round_trip));
+            self.newest = Some((sent, ShortDuration::new(round_trip)));
         }
         self.on_number(sent.number, times);
         false
@@ -121,7 +122,7 @@ impl Rack {
     /// tell of all that has arrived.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let (newest, round_trip) = self.newest?;
-        let patience = |is_wide| round_trip.saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
+        let patience = |is_wide| round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
         Some(Judge { newest, patience: patience(false), patience_untold: patience(is_wide) })
     }
 
@@ -162,7 +163,7 @@ mod tests {
         assert!(!rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt), "a path emptier than ever");
         assert_eq!(rack.newest, None);
         assert!(!rack.on_acknowledged(Instant::from_millis(300), sent(200, 3), 2, &rtt));
-        assert_eq!(rack.newest, Some((sent(200, 3), Duration::from_millis(100))));
+        assert_eq!(rack.newest, Some((sent(200, 3), ShortDuration::new(Duration::from_millis(100)))));
     }
 
     /// All that was sent at first was lost. An answer to the first retransmission, taken for one to the second, would make
@@ -173,7 +174,7 @@ mod tests {
         assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
         assert!(rack.judge(9, true, false, &rtt).is_none());
         rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
-        assert_eq!(rack.newest, Some((sent(200, 2), Duration::from_millis(100))));
+        assert_eq!(rack.newest, Some((sent(200, 2), ShortDuration::new(Duration::from_millis(100)))));
     }
 
     /// More is in flight than one bitmap reaches. What it tells of is lost at once, what lies before it may be told of next.

@@ -11,6 +11,8 @@ use crate::{Instant, Seq};
 const INFOS_PER_SACK: u8 = 2;
 /// The furthest that numbers can lie back and still be told from those ahead.
 const HALF_CIRCLE: u32 = 1 << 31;
+/// Due, and overdue whatever the time is.
+const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
 
 /// The receiving half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -23,24 +25,18 @@ pub(super) struct Receiver {
     received: u32,
     /// The number that arrived last, and when.
     latest: Option<(Seq, Instant)>,
-    /// The numbers that no SACK has told of lie from the first (included) to the second (excluded).
-    untold: Option<(Seq, Seq)>,
+    /// The numbers that no SACK has told of lie from the first (included) to the second (excluded); none if both are the same.
+    untold: (Seq, Seq),
     /// INFO packets since the last SACK.
     count: u8,
-    due: Due,
+    /// When the next SACK is due.
+    due: Option<Instant>,
     /// What the last SACK said the window ends at.
     told_limit: Option<Seq>,
-    /// Base mode: the first and the last number whose acknowledgement waits, and one too old to have a bit.
-    owed: Option<(Seq, Seq)>,
+    /// Base mode: the numbers whose acknowledgement waits lie from the first (included) to the second (excluded), and one too
+    /// old to have a bit.
+    owed: (Seq, Seq),
     owed_old: Option<Seq>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-enum Due {
-    #[default]
-    Never,
-    At(Instant),
-    Now,
 }
 
 /// Whether the peer must hear of an arrival at once.
@@ -131,19 +127,12 @@ impl Receiver {
 
     fn on_arrival(&mut self, now: Instant, number: Seq, urgency: Urgency) {
         self.latest = Some((number, now));
-        self.untold = Some(match self.untold {
-            None => (number, number.next()),
-            Some((first, end)) if end == number => (first, end.next()),
-            Some((first, end)) => (
-                if number.precedes(first) { number } else { first },
-                if number.precedes(end) { end } else { number.next() },
-            ),
-        });
+        self.untold = including(self.untold, number);
         self.count = self.count.saturating_add(1);
         if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
-            self.due = Due::Now;
-        } else if self.due == Due::Never {
-            self.due = Due::At(now + MAX_ACK_DELAY);
+            self.due = AT_ONCE;
+        } else if self.due.is_none() {
+            self.due = Some(now + MAX_ACK_DELAY);
         }
     }
 
@@ -152,20 +141,19 @@ impl Receiver {
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        let (first, last) = self.owed.unwrap_or((number, number));
-        let first = if number.precedes(first) { number } else { first };
-        let last = if last.precedes(number) { number } else { last };
-        if last.distance_from(first) >= window.places() {
+        let owed = including(self.owed, number);
+        if owed.1.distance_from(owed.0) > window.places() {
             // Where two are that far apart one has to wait for its repetition.
             self.owed_old = Some(number);
             return;
         }
         window.set(Which::Owed, number);
-        self.owed = Some((first, last));
+        self.owed = owed;
     }
 
     pub(super) fn next_ack(&self) -> Option<Seq> {
-        self.owed_old.or_else(|| self.owed.map(|(first, _)| first))
+        let (first, end) = self.owed;
+        self.owed_old.or((first != end).then_some(first))
     }
 
     pub(super) fn on_ack_sent<M>(&mut self, window: &mut Window<M>, number: Seq)
@@ -176,20 +164,20 @@ impl Receiver {
             self.owed_old = None;
             return;
         }
-        let Some((first, last)) = self.owed else { return };
-        if number != first {
+        let (first, end) = self.owed;
+        if number != first || first == end {
             return;
         }
         window.clear(Which::Owed, number, 1);
         let mut next = first;
         self.owed = loop {
-            let left = last.distance_from(next).saturating_add(1);
+            let left = end.distance_from(next);
             let skip = window.bits(Which::Owed, next).trailing_zeros();
             if skip < left.min(u64::BITS) {
-                break Some((next.add(skip), last));
+                break (next.add(skip), end);
             }
             if left <= u64::BITS {
-                break None;
+                break (end, end);
             }
             next = next.add(u64::BITS);
         };
@@ -197,20 +185,16 @@ impl Receiver {
 
     /// A PROBE asks for a SACK.
     pub(super) fn request_sack(&mut self) {
-        self.due = Due::Now;
+        self.due = AT_ONCE;
     }
 
     /// When the next SACK is due.
     pub(super) fn sack_at(&self, limit: Seq) -> Option<Instant> {
         // The window opens from 0: the peer waits to hear of it.
         if self.told_limit == Some(self.next) && limit != self.next {
-            return Some(Instant::ZERO);
+            return AT_ONCE;
         }
-        match self.due {
-            Due::Never => None,
-            Due::At(at) => Some(at),
-            Due::Now => Some(Instant::ZERO),
-        }
+        self.due
     }
 
     /// The SACK to send `now`, with the bits in lent memory. It counts once [`on_sack_sent`](Self::on_sack_sent) is told.
@@ -255,10 +239,10 @@ impl Receiver {
     /// a SACK may have been lost.
     fn sack_base(&self) -> Seq {
         let (first, end) = match self.untold {
-            Some((first, end)) if self.next.precedes(end) => {
+            (first, end) if first != end && self.next.precedes(end) => {
                 (if first.precedes(self.next) { self.next } else { first }, end)
             }
-            Some(_) | None => (self.next, self.top),
+            _ => (self.next, self.top),
         };
         if end.distance_from(self.next) <= BITMAP_NUMBERS {
             self.next
@@ -274,7 +258,17 @@ impl Receiver {
         let told = self.sack_base().add(BITMAP_NUMBERS);
         self.told_limit = Some(limit);
         self.count = 0;
-        self.untold = self.untold.filter(|(_, end)| told.precedes(*end)).map(|(_, end)| (told, end));
-        self.due = if self.untold.is_some() { Due::Now } else { Due::Never };
+        let (first, end) = self.untold;
+        let is_left = first != end && told.precedes(end);
+        self.untold = if is_left { (told, end) } else { (end, end) };
+        self.due = if is_left { AT_ONCE } else { None };
     }
+}
+
+/// The shortest interval with all of `interval`, if that is not empty, and `number`.
+fn including((first, end): (Seq, Seq), number: Seq) -> (Seq, Seq) {
+    if first == end {
+        return (number, number.next());
+    }
+    (if number.precedes(first) { number } else { first }, if number.precedes(end) { end } else { number.next() })
 }

@@ -52,7 +52,7 @@ pub(super) struct Sender<C> {
     pub(super) app_limited: bool,
     pub(super) congestion: C,
     pub(super) pacer: Pacer,
-    pub(super) spurious: u64,
+    pub(super) spurious: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
