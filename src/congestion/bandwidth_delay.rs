@@ -15,6 +15,7 @@
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
 use super::{Acknowledgement, Congestion, Loss};
+use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 use core::num::NonZero;
 
@@ -77,7 +78,7 @@ struct Mark {
 /// the minimum it lets the queue run empty for two rounds, to see whether the path has become longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
-    segment: u64,
+    segment: u32,
     phase: Phase,
     rounds: u8,
     stalled_rounds: u8,
@@ -88,7 +89,8 @@ pub struct BandwidthDelay {
     bandwidth: [u64; 2],
     /// Startup: the rate at which a train of packets came through.
     train_rate: u64,
-    min_rtt: Duration,
+    /// Without queues; `None` before the first round trip.
+    min_rtt: Option<ShortDuration>,
     min_rtt_at: Instant,
     round: Mark,
     /// Bytes acknowledged so far.
@@ -112,18 +114,18 @@ impl BandwidthDelay {
     /// Starts with the initial window for datagrams of `segment` bytes.
     #[must_use]
     pub fn new(segment: u32) -> Self {
-        let segment = u64::from(segment.max(1));
+        let segment = segment.max(1);
         Self {
             segment,
             phase: Phase::Startup,
             rounds: 0,
             stalled_rounds: 0,
             inflated: 0,
-            window: segment.saturating_mul(INITIAL_SEGMENTS),
+            window: u64::from(segment) * INITIAL_SEGMENTS,
             rate: None,
             bandwidth: [0; 2],
             train_rate: 0,
-            min_rtt: Duration::MAX,
+            min_rtt: None,
             min_rtt_at: Instant::ZERO,
             round: Mark::default(),
             delivered: 0,
@@ -148,18 +150,28 @@ impl BandwidthDelay {
         self.bandwidth[0].max(self.bandwidth[1])
     }
 
+    fn segment(&self) -> u64 {
+        self.segment.into()
+    }
+
+    /// Longer than anything before the first round trip.
+    fn min_rtt(&self) -> Duration {
+        self.min_rtt.map_or(Duration::MAX, ShortDuration::get)
+    }
+
     fn product(&self) -> u64 {
-        volume(self.capacity(), self.min_rtt)
+        volume(self.capacity(), self.min_rtt())
     }
 
     fn observe_rtt(&mut self, ack: &Acknowledgement) {
         let Some(rtt) = ack.rtt.map(|rtt| rtt.max(MICROSECOND)) else { return };
-        let near = self.min_rtt.saturating_add(Duration::from_micros(self.min_rtt.as_micros() / 64));
+        let near = self.min_rtt().saturating_add(Duration::from_micros(self.min_rtt().as_micros() / 64));
         if rtt <= near {
             self.min_rtt_at = ack.now;
         }
-        self.min_rtt = self.min_rtt.min(rtt);
-        let queued = self.min_rtt.as_micros().saturating_add(self.min_rtt.as_micros() / 4 + 2_000);
+        let min_rtt = self.min_rtt().min(rtt);
+        self.min_rtt = Some(ShortDuration::new(min_rtt));
+        let queued = min_rtt.as_micros().saturating_add(min_rtt.as_micros() / 4 + 2_000);
         self.inflated = if rtt.as_micros() > queued { self.inflated.saturating_add(1) } else { 0 };
     }
 
@@ -171,7 +183,7 @@ impl BandwidthDelay {
         }
         let bytes = ack.delivered.saturating_sub(self.train_delivered);
         let span = ack.now.saturating_since(self.train_at);
-        if bytes >= self.segment.saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
+        if bytes >= self.segment().saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
             self.train_rate = self.train_rate.max(rate(bytes, span));
         }
     }
@@ -179,7 +191,7 @@ impl BandwidthDelay {
     /// A packet sent in this round has arrived. Not sooner than a round trip allows: what was sent again although it had
     /// arrived is acknowledged early.
     fn round_ends(&self, ack: &Acknowledgement) -> bool {
-        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt
+        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
     }
 
     fn end_round(&mut self, ack: &Acknowledgement) {
@@ -195,10 +207,10 @@ impl BandwidthDelay {
         self.rounds = self.rounds.saturating_add(1);
         self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
         self.round = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
-        let mut excess = self.meter.end_round(ack.now, self.segment) || core::mem::take(&mut self.excess);
-        excess |= self.meter.is_overwhelmed(self.segment);
+        let mut excess = self.meter.end_round(ack.now, self.segment()) || core::mem::take(&mut self.excess);
+        excess |= self.meter.is_overwhelmed(self.segment());
         if !self.meter.is_measured() {
-            self.meter.end_cycle(self.segment);
+            self.meter.end_cycle(self.segment());
         }
         if excess {
             self.give_way();
@@ -246,7 +258,7 @@ impl BandwidthDelay {
             }
             Phase::Cruise => {
                 if ack.now.saturating_since(self.min_rtt_at) > MIN_RTT_SPAN {
-                    self.min_rtt = ack.rtt.unwrap_or(ack.srtt).max(MICROSECOND);
+                    self.min_rtt = Some(ShortDuration::new(ack.rtt.unwrap_or(ack.srtt).max(MICROSECOND)));
                     self.enter(Phase::ProbeRtt, ack.now);
                 } else if self.rounds >= CRUISE_ROUNDS {
                     self.end_cycle();
@@ -275,12 +287,12 @@ impl BandwidthDelay {
     fn leave_startup(&mut self, ack: &Acknowledgement) {
         // The round that filled the pipe has not ended, but enough of it has arrived.
         let span = ack.now.saturating_since(self.train_at);
-        if span.as_micros() >= self.min_rtt.as_micros() / 4 {
+        if span.as_micros() >= self.min_rtt().as_micros() / 4 {
             let latest = rate(ack.delivered.saturating_sub(self.train_delivered), span);
             self.bandwidth[0] = self.bandwidth[0].max(latest);
         }
         if self.bandwidth[0] == 0 {
-            self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt.max(ack.srtt));
+            self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt().max(ack.srtt));
         }
         self.meter.start_judging();
         self.enter(Phase::Drain, ack.now);
@@ -290,21 +302,21 @@ impl BandwidthDelay {
         if self.clean > 0 {
             // Ever faster while nothing objects: 1/64, 1/32, … 1/4.
             let step = self.ceiling >> 6_u8.saturating_sub(self.clean / 8).max(2);
-            self.ceiling = self.ceiling.saturating_add(step.max(self.segment));
+            self.ceiling = self.ceiling.saturating_add(step.max(self.segment()));
         }
         self.clean = self.clean.saturating_add(1);
         // A cycle in which the application was the limit tells nothing.
         if self.bandwidth[0] > 0 {
             self.bandwidth = [0, self.bandwidth[0]];
         }
-        self.meter.end_cycle(self.segment);
+        self.meter.end_cycle(self.segment());
     }
 
     fn grow(&mut self, ack: &Acknowledgement) {
         if ack.app_limited {
             return;
         }
-        let hint = volume(self.meter.gross(self.train_rate), self.min_rtt);
+        let hint = volume(self.meter.gross(self.train_rate), self.min_rtt());
         let growth = if self.train_rate == 0 {
             ack.bytes.saturating_mul(2)
         } else if self.window < hint / 4 * 3 {
@@ -316,7 +328,7 @@ impl BandwidthDelay {
             ack.bytes / 2
         };
         self.window = self.window.saturating_add(growth);
-        self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt), 5, 4));
+        self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt()), 5, 4));
     }
 
     fn steer(&mut self) {
@@ -336,15 +348,15 @@ impl BandwidthDelay {
         };
         // A segment each round trip passes anywhere; and what is small grows by some segments, or it would not show.
         let least = match self.phase {
-            Phase::Up => capacity.saturating_add(rate(self.segment * 4, self.min_rtt)),
+            Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
             Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
-                rate(self.segment, self.min_rtt)
+                rate(self.segment(), self.min_rtt())
             }
         };
         self.rate = NonZero::new(mul_div(capacity, pace, UNIT).max(least).max(1));
-        let product = volume(capacity, self.min_rtt.saturating_add(BATCHING));
-        let window = mul_div(product, most, UNIT).saturating_add(self.segment * 2);
-        self.window = window.min(self.ceiling).max(self.segment * MINIMUM_SEGMENTS);
+        let product = volume(capacity, self.min_rtt().saturating_add(BATCHING));
+        let window = mul_div(product, most, UNIT).saturating_add(self.segment() * 2);
+        self.window = window.min(self.ceiling).max(self.segment() * MINIMUM_SEGMENTS);
     }
 }
 
@@ -361,7 +373,7 @@ impl Congestion for BandwidthDelay {
         self.timed_out = false;
         self.delivered = ack.delivered;
         self.observe_rtt(ack);
-        if self.min_rtt == Duration::MAX {
+        if self.min_rtt.is_none() {
             return;
         }
         self.meter.acknowledged(ack.newest_sent_at, ack.bytes, self.inflated == 0);
@@ -392,7 +404,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn on_lost(&mut self, loss: &Loss) {
-        self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment);
+        self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment());
     }
 
     fn on_timeout(&mut self, _: Instant) {
@@ -400,7 +412,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn window(&self) -> u64 {
-        if self.timed_out { self.segment * MINIMUM_SEGMENTS } else { self.window }
+        if self.timed_out { self.segment() * MINIMUM_SEGMENTS } else { self.window }
     }
 
     fn pacing_rate(&self) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use super::Acknowledgement;
 use crate::Duration;
+use crate::time::ShortDuration;
 
 /// `MIN_RTT_THRESH` (RFC 9406 §4.3).
 const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
@@ -20,23 +21,22 @@ const CONSERVATIVE_ROUNDS: u8 = 5;
 /// if it stays up, slow start is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HyStart {
-    last_round_min: Duration,
-    this_round_min: Duration,
+    last_round_min: Option<ShortDuration>,
+    this_round_min: Option<ShortDuration>,
     samples: u8,
     /// In conservative slow start: the round-trip time that led there, and the rounds left.
-    conservative: Option<(Duration, u8)>,
+    conservative: Option<(ShortDuration, u8)>,
 }
 
 impl HyStart {
     pub(super) const fn new() -> Self {
-        Self { last_round_min: Duration::MAX, this_round_min: Duration::MAX, samples: 0, conservative: None }
+        Self { last_round_min: None, this_round_min: None, samples: 0, conservative: None }
     }
 
     /// By how much the window grows for this acknowledgement in slow start; `None` if slow start ends here.
     pub(super) fn growth(&mut self, ack: &Acknowledgement) -> Option<u64> {
         if ack.round_ended {
-            self.last_round_min = self.this_round_min;
-            self.this_round_min = Duration::MAX;
+            self.last_round_min = self.this_round_min.take();
             self.samples = 0;
             if let Some((_, rounds)) = &mut self.conservative {
                 *rounds = rounds.saturating_sub(1);
@@ -46,7 +46,8 @@ impl HyStart {
             }
         }
         if let Some(rtt) = ack.rtt {
-            self.this_round_min = self.this_round_min.min(rtt);
+            let rtt = ShortDuration::new(rtt);
+            self.this_round_min = Some(self.this_round_min.map_or(rtt, |min| min.min(rtt)));
             self.samples = self.samples.saturating_add(1);
         }
         if self.samples >= RTT_SAMPLES {
@@ -56,18 +57,18 @@ impl HyStart {
     }
 
     fn judge(&mut self) {
-        match self.conservative {
+        let Some(this) = self.this_round_min else { return };
+        match (self.conservative, self.last_round_min.map(ShortDuration::get)) {
             // The rise was a passing one: slow start again.
-            Some((baseline, _)) if self.this_round_min < baseline => self.conservative = None,
-            Some(_) => {}
-            None if self.last_round_min < Duration::MAX => {
-                let threshold = Duration::from_micros(self.last_round_min.as_micros() / MIN_RTT_DIVISOR)
+            (Some((baseline, _)), _) if this < baseline => self.conservative = None,
+            (None, Some(last)) => {
+                let threshold = Duration::from_micros(last.as_micros() / MIN_RTT_DIVISOR)
                     .clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD);
-                if self.this_round_min >= self.last_round_min.saturating_add(threshold) {
-                    self.conservative = Some((self.this_round_min, CONSERVATIVE_ROUNDS));
+                if this.get() >= last.saturating_add(threshold) {
+                    self.conservative = Some((this, CONSERVATIVE_ROUNDS));
                 }
             }
-            None => {}
+            (Some(_) | None, _) => {}
         }
     }
 }

@@ -133,8 +133,7 @@ impl LossMeter {
         let base = u64::from(self.base);
         let samples = (self.history.sent() / segment).max(1);
         let deviation = mul_div(variance(sent, base), samples.saturating_add(sent), samples).isqrt();
-        let excess =
-            self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
+        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
         self.reported |= excess;
         excess
     }

@@ -77,9 +77,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// # Errors
     ///
     /// If nothing is lent: `send_slot` was not called, or another call has since used the memory (one that sends, another
-    /// `commit`, a `poll_transmit` that sent the packet whose rest it was, on a client that has sent nothing yet the
-    /// `handle_datagram` that establishes the connection). Nothing of it is sent then. Also if this direction was closed, or
-    /// the connection has ended.
+    /// `commit`, a `poll_transmit` that sent the packet whose rest it was, on a client the `handle_datagram` that establishes
+    /// the connection, if nothing was sent yet or the peer takes only smaller bodies). Nothing of it is sent then. Also if
+    /// this direction was closed, or the connection has ended.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         let lent = self.lent.take().ok_or(SendError::NotLent)?;

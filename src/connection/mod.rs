@@ -319,7 +319,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// What the peer said of itself in extended mode.
     fn on_hello(&mut self, hello: &Hello) {
-        self.segment = self.segment.min(hello.segment);
+        if hello.segment < self.segment {
+            self.segment = hello.segment;
+            // What was lent may be more than the peer takes.
+            self.lent = None;
+        }
         self.storage.arq.on_peer_limit(Seq::new(hello.window));
         if let Some(limit) = hello.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));

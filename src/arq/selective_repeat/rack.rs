@@ -122,7 +122,8 @@ impl Rack {
     /// tell of all that has arrived.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let (newest, round_trip) = self.newest?;
-        let patience = |is_wide| round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
+        let patience =
+            |is_wide| round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
         Some(Judge { newest, patience: patience(false), patience_untold: patience(is_wide) })
     }
 
