@@ -2,7 +2,7 @@
 
 mod tagged;
 
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason};
+use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason, SendError};
 use rdt_proto::store::RecvSlots;
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
@@ -115,6 +115,20 @@ fn bodies_are_no_larger_than_the_peer_takes() {
     for (number, len) in [(1, 100), (2, 100), (3, 50)] {
         client.expect(info(number, &vec![7; len]));
     }
+}
+
+/// The memory stayed lent once: 250 bytes committed to it made a body that such a peer never takes.
+#[test]
+fn what_was_lent_before_the_peer_said_how_little_it_takes_is_not_lent_any_more() {
+    let mut client = Trace::client(Config::default());
+    client.machine.send_segment(&[7; 10]).unwrap();
+    client.machine.send_slot().unwrap()[..250].fill(8);
+    client.learns_tag();
+    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
+    assert_eq!(client.machine.commit(250), Err(SendError::NotLent));
+    client.expect(info(0, &[7; 10]));
+    client.expect_nothing();
+    assert_eq!(client.machine.send_slot().unwrap().len(), 100);
 }
 
 #[test]

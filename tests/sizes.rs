@@ -1,5 +1,8 @@
 //! What a connection costs in bytes of RAM: the figures in the README, which a change must not alter unseen.
+#![cfg(target_pointer_width = "64")]
 
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
 use rdt_proto::connection::Connection;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
@@ -7,9 +10,18 @@ use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 type Borrowing<'m> = Connection<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>>;
 /// One that holds it: one slot of 1,200 bytes each way.
 type Holding = Connection<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>;
+/// One with selective repeat and a window of 64, which borrows its memory for bodies but not that for its numbers.
+type Window64<'m, C> = Connection<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>;
 
 #[test]
-#[cfg(target_pointer_width = "64")]
 fn a_stop_and_wait_connection_takes_what_the_readme_says() {
     assert_eq!((size_of::<Borrowing<'_>>(), size_of::<Holding>()), (512, 2_888));
+}
+
+#[test]
+fn a_selective_repeat_connection_takes_what_the_readme_says() {
+    assert_eq!(size_of::<Block>(), 1_048);
+    assert_eq!((size_of::<Window64<'_, Fixed>>(), size_of::<Window64<'_, NewReno>>()), (1_872, 1_896));
+    assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_032, 2_048));
+    assert_eq!(size_of::<Window64<'_, Controller>>(), 2_048);
 }
