@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Get(GetArgs),
     /// Server and client in one process: send a file up and down through loss, and compare
     Demo(DemoArgs),
+    /// Many clients at once: each sends content of its own to a server, fetches it again and compares. The server keeps it
+    /// under the names load-0, load-1 and so on
+    Load(LoadArgs),
 }
 
 #[derive(Args)]
@@ -126,6 +129,21 @@ pub(crate) struct DemoArgs {
     /// Which ones: another seed, other losses
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct LoadArgs {
+    /// The server: host or host:port. It must allow as many connections from here (--per-host)
+    #[arg(value_name = "ADDR")]
+    pub(crate) server: String,
+    /// How many clients
+    #[arg(long, default_value_t = 100, value_parser = parse_count)]
+    pub(crate) clients: usize,
+    /// How much each one sends and fetches, in bytes (or with K, M, G for powers of 1024)
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
+    pub(crate) size: u64,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Args)]

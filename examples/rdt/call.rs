@@ -1,8 +1,8 @@
 //! A client: one connection, one request.
 
-use crate::driver::{Address, Driver, Endpoint};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Storage};
 use crate::link::{self, Link, Settings};
+use crate::port::{Address, Endpoint};
 use crate::progress::Progress;
 use crate::words;
 use rdt_proto::connection::{Connection, Stats, Transmit};
@@ -14,11 +14,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// How long to stay after Ctrl-C, so that the server hears of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
-pub(crate) struct Call<'d> {
+pub(crate) struct Call<F> {
     server: SocketAddr,
     settings: Settings,
     link: Link,
-    exchange: Exchange<'d, Client>,
+    exchange: Exchange<Client, F>,
     progress: Progress,
     /// Whether to tell that it went well.
     announce: bool,
@@ -44,12 +44,12 @@ pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
     SocketAddr::new(any, 0)
 }
 
-impl<'d> Call<'d> {
+impl<F: Storage> Call<F> {
     pub(crate) fn new(
         now: Instant,
         server: SocketAddr,
         settings: Settings,
-        exchange: Exchange<'d, Client>,
+        exchange: Exchange<Client, F>,
         progress: Progress,
         announce: bool,
     ) -> io::Result<Self> {
@@ -122,12 +122,12 @@ impl<'d> Call<'d> {
     }
 
     /// What went wrong, and what can be done; `None` if it went well.
-    pub(crate) fn complaint(&self, driver: &Driver) -> Option<String> {
+    pub(crate) fn complaint(&self, network_error: Option<&io::Error>) -> Option<String> {
         let server = self.server;
         let name = self.exchange.session.name();
         let upload = self.exchange.session.transfer() == Transfer::Upload;
         let reason = self.link.ended();
-        let network = driver.network_error().map_or(String::new(), |error| format!(" (network: {error})"));
+        let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
@@ -162,7 +162,7 @@ impl<'d> Call<'d> {
     }
 }
 
-impl Endpoint for Call<'_> {
+impl<F: Storage> Endpoint for Call<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         // The socket takes datagrams from anyone.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {

@@ -3,7 +3,7 @@
 use crate::args::DemoArgs;
 use crate::call::{Call, any_address_for};
 use crate::driver::Driver;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Files};
 use crate::files::{Folder, Source, plain};
 use crate::link::Settings;
 use crate::loss::Loss;
@@ -81,13 +81,13 @@ impl Demo<'_> {
     fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
         let source = Source::open(original)?;
         let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        self.call("up", Exchange::send(client, source))?;
+        self.call("up", Exchange::new(client, Files::one(source)))?;
         let folder = Folder::open(down).map_err(|error| plain(&error))?;
         let client = Client::download(ClientConfig::default(), name.as_name());
-        self.call("down", Exchange::store_as(client, &folder, name.as_name().as_str().into()))
+        self.call("down", Exchange::new(client, Files::named(&folder, name.as_name().as_str().into())))
     }
 
-    fn call(&self, title: &str, exchange: Exchange<'_, Client>) -> Result<(), String> {
+    fn call(&self, title: &str, exchange: Exchange<Client, Files<'_>>) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", plain(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.config.max_datagram_len();
@@ -96,7 +96,7 @@ impl Demo<'_> {
         let call = Call::new(driver.now(), self.server, self.settings, exchange, progress, false);
         let mut call = call.map_err(fail)?;
         driver.run(&mut call).map_err(fail)?;
-        if let Some(complaint) = call.complaint(&driver) {
+        if let Some(complaint) = call.complaint(driver.network_error()) {
             return Err(format!("{title}: {complaint}"));
         }
         if let Some(result) = call.result() {

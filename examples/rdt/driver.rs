@@ -14,62 +14,20 @@
 //! time at which everything that had come until then was handed over, and a live peer is not taken for a dead one. The one
 //! exception is a flood, which must not hold the timers up: they run after [`TIMERS_AFTER`] batches even so.
 
+use crate::clock::Clock;
 use crate::loss::Loss;
+use crate::port::{Endpoint, Port, RecvBuf};
 use crate::socket;
 use crate::stop::Stop;
-use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token, Waker};
-use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use rdt_proto::connection::Transmit;
-use rdt_proto::{BufferTooSmall, Instant};
-use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use mio::{Events, Poll, Token, Waker};
+use rdt_proto::Instant;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Both ends of a path. A server on a wildcard address must answer from the address that was called, or the client does
-/// not recognise the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Address {
-    pub(crate) peer: SocketAddr,
-    /// `None`: the system chooses.
-    pub(crate) local: Option<IpAddr>,
-}
-
-impl rdt_proto::listener::Address for Address {
-    type Host = IpAddr;
-
-    fn host(&self) -> IpAddr {
-        self.peer.host()
-    }
-}
-
-/// What the loop drives.
-pub(crate) trait Endpoint {
-    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]);
-    fn handle_timeout(&mut self, now: Instant);
-    /// Somebody asks us to stop. What remains to be done should be short.
-    fn handle_stop(&mut self, now: Instant);
-    fn poll_transmit(
-        &mut self,
-        now: Instant,
-        max_datagrams: usize,
-        buf: &mut [u8],
-    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
-    fn poll_timeout(&self) -> Option<Instant>;
-    /// Whether the loop shall end, once everything was sent.
-    fn is_finished(&self) -> bool;
-}
-
 const SOCKET: Token = Token(0);
 const STOP: Token = Token(1);
-
-/// How many datagrams one system call may receive, and how large they may be. The kernel may join several of one sender up
-/// to that size (GRO).
-const BATCH: usize = 8;
-const RECV_BYTES: usize = 1 << 16;
-/// What the kernel takes to cut apart has at most the size of a datagram.
-const GSO_BYTES: usize = 65_507;
 
 /// After so many batches timers run, even if the socket is still not empty: more than the kernel keeps for a socket unless
 /// it is told a lot, so that what waited during a pause is read before.
@@ -78,30 +36,12 @@ const TIMERS_AFTER: u32 = 2_048;
 /// How often to look at the clock while the socket takes nothing.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The one clock of a driver: what the machines call [`Instant::ZERO`].
-struct Clock(std::time::Instant);
-
-impl Clock {
-    fn now(&self) -> Instant {
-        Instant::ZERO + self.0.elapsed().into()
-    }
-}
-
 pub(crate) struct Driver {
     poll: Poll,
-    socket: UdpSocket,
-    state: UdpSocketState,
+    port: Port,
     clock: Clock,
     stop: Stop,
-    loss: Loss,
-    recv_buf: Vec<u8>,
-    send_buf: Vec<u8>,
-    /// What stands in `send_buf` and the socket did not take yet.
-    unsent: Option<(Address, Transmit)>,
-    /// The socket had nothing more to read. Only then may we sleep: the poller tells once what has come.
-    drained: bool,
-    /// The latest failure of the network: nothing that ends a transfer, but it may explain why one ended.
-    network_error: Option<io::Error>,
+    recv_buf: RecvBuf,
 }
 
 impl Driver {
@@ -112,29 +52,14 @@ impl Driver {
 
     /// On a socket that does not block.
     pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        let mut socket = UdpSocket::from_std(socket);
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let poll = Poll::new()?;
-        poll.registry().register(&mut socket, SOCKET, Interest::READABLE)?;
+        let port = Port::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
         stop.wakes(Arc::new(Waker::new(poll.registry(), STOP)?));
-        let send_buf = vec![0; (datagram_bytes * state.max_gso_segments()).clamp(datagram_bytes, GSO_BYTES)];
-        Ok(Self {
-            poll,
-            socket,
-            state,
-            clock: Clock(std::time::Instant::now()),
-            stop,
-            loss,
-            recv_buf: vec![0; BATCH * RECV_BYTES],
-            send_buf,
-            unsent: None,
-            drained: false,
-            network_error: None,
-        })
+        Ok(Self { poll, port, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.port.local_address()
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -143,11 +68,11 @@ impl Driver {
 
     /// How many datagrams were dropped on purpose.
     pub(crate) fn dropped(&self) -> u64 {
-        self.loss.dropped()
+        self.port.dropped()
     }
 
     pub(crate) fn network_error(&self) -> Option<&io::Error> {
-        self.network_error.as_ref()
+        self.port.network_error()
     }
 
     /// Runs until the endpoint is finished.
@@ -155,15 +80,15 @@ impl Driver {
         let mut events = Events::with_capacity(8);
         let (mut stops, mut batches) = (0, 0);
         loop {
-            self.transmit(endpoint)?;
-            if endpoint.is_finished() && self.unsent.is_none() {
+            self.port.transmit(self.poll.registry(), &self.clock, endpoint)?;
+            if endpoint.is_finished() && !self.port.is_blocked() {
                 return Ok(());
             }
             self.sleep(endpoint.poll_timeout(), &mut events)?;
             let now = self.now();
-            self.receive(now, endpoint)?;
+            self.port.receive(now, &mut self.recv_buf, endpoint)?;
             batches += 1;
-            if self.drained || batches >= TIMERS_AFTER {
+            if self.port.is_drained() || batches >= TIMERS_AFTER {
                 batches = 0;
                 if endpoint.poll_timeout().is_some_and(|due| due <= now) {
                     endpoint.handle_timeout(now);
@@ -176,51 +101,16 @@ impl Driver {
         }
     }
 
-    /// Sends until there is nothing more to send, or no room.
-    fn transmit(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
-        loop {
-            if self.unsent.is_none() {
-                let now = self.now();
-                // As many as the kernel cuts apart: 1 where it cannot.
-                let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
-                let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
-                let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
-                if kept == 0 {
-                    continue;
-                }
-                self.unsent = Some((address, Transmit { len: kept, ..transmit }));
-            }
-            let Some((address, transmit)) = self.unsent else { return Ok(()) };
-            let datagrams = quinn_udp::Transmit {
-                destination: address.peer,
-                ecn: None,
-                contents: &self.send_buf[..transmit.len],
-                segment_size: Some(transmit.segment_size),
-                src_ip: address.local,
-            };
-            match self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &datagrams)) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // The bytes stay where they are until the socket has room.
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    return self.poll.registry().reregister(&mut self.socket, SOCKET, interest);
-                }
-                // As good as lost on the way: it will be repeated, or time out.
-                Err(error) => self.network_error = Some(error),
-            }
-            self.unsent = None;
-        }
-    }
-
     /// Sleeps until there is something to do. The poller rounds up to what it can measure (epoll: 1 ms), so that nothing
     /// is too early and we do not spin.
     fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
-        if !self.drained {
+        if !self.port.is_drained() {
             return Ok(());
         }
-        let timeout = match self.unsent {
-            Some(_) => Some(BLOCKED_INTERVAL),
-            None => due.map(|due| due.saturating_since(self.now()).into()),
+        let timeout = if self.port.is_blocked() {
+            Some(BLOCKED_INTERVAL)
+        } else {
+            due.map(|due| due.saturating_since(self.now()).into())
         };
         match self.poll.poll(events, timeout) {
             // A signal, or a pause that is over: as good as any other reason to look at everything again.
@@ -228,45 +118,8 @@ impl Driver {
             result => result?,
         }
         if events.iter().any(|event| event.token() == SOCKET && event.is_writable()) {
-            self.poll.registry().reregister(&mut self.socket, SOCKET, Interest::READABLE)?;
+            self.port.on_writable(self.poll.registry())?;
         }
         Ok(())
     }
-
-    /// One batch, at a time that is not later than the call that reads it: whatever the socket has not got by then has not
-    /// come yet.
-    fn receive(&mut self, now: Instant, endpoint: &mut impl Endpoint) -> io::Result<()> {
-        let mut metas = [RecvMeta::default(); BATCH];
-        let mut buffers = self.recv_buf.chunks_exact_mut(RECV_BYTES);
-        let mut slices: [IoSliceMut<'_>; BATCH] =
-            std::array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
-        let received = self.socket.try_io(|| self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas));
-        self.drained = false;
-        match received {
-            Ok(count) => {
-                for (meta, slice) in metas.iter().zip(&slices).take(count) {
-                    let from = Address { peer: meta.addr, local: meta.dst_ip };
-                    for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
-                        endpoint.handle_datagram(now, from, datagram);
-                    }
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.drained = true,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if is_about_a_peer(&error) => self.network_error = Some(error),
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-}
-
-/// What ICMP reports says something about one peer, or about one who pretends: never a reason to end.
-fn is_about_a_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-    )
 }

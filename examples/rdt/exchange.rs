@@ -12,6 +12,23 @@ use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
 use std::ffi::OsString;
 use std::io;
 
+/// Where the content of a request comes from, or goes to.
+pub(crate) trait Storage {
+    /// Does what a session asks for: what is read goes into the connection's own memory, what is written is in it.
+    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer>;
+
+    /// The request is over.
+    fn finish(&mut self);
+}
+
+/// Files: beneath a folder, or one that is sent.
+pub(crate) struct Files<'d> {
+    folder: Option<&'d Folder>,
+    /// The name to store under, where it is not the one in the request.
+    local_name: Option<OsString>,
+    open: Open<'d>,
+}
+
 /// What is open.
 enum Open<'d> {
     Nothing,
@@ -19,31 +36,34 @@ enum Open<'d> {
     Writing(Target<'d>),
 }
 
-/// One request with its files.
-pub(crate) struct Exchange<'d, S> {
+impl<'d> Files<'d> {
+    /// Whatever the session asks for, in this folder.
+    pub(crate) fn beneath(folder: &'d Folder) -> Self {
+        Self { folder: Some(folder), local_name: None, open: Open::Nothing }
+    }
+
+    /// What comes is stored under this name, whatever it is called by the peer.
+    pub(crate) fn named(folder: &'d Folder, name: OsString) -> Self {
+        Self { local_name: Some(name), ..Self::beneath(folder) }
+    }
+
+    /// This file is sent.
+    pub(crate) fn one(source: Source) -> Self {
+        Self { folder: None, local_name: None, open: Open::Reading(source) }
+    }
+}
+
+/// One request with its storage.
+pub(crate) struct Exchange<S, F> {
     pub(crate) session: S,
-    folder: Option<&'d Folder>,
-    /// The name to store under, where it is not the one in the request.
-    local_name: Option<OsString>,
-    open: Open<'d>,
+    storage: F,
     /// What the system said when storage failed.
     error: Option<String>,
 }
 
-impl<'d, S: Session> Exchange<'d, S> {
-    /// Whatever the session asks for, in this folder.
-    pub(crate) fn in_folder(session: S, folder: &'d Folder) -> Self {
-        Self { session, folder: Some(folder), local_name: None, open: Open::Nothing, error: None }
-    }
-
-    /// Stores what comes under this name, whatever it is called by the peer.
-    pub(crate) fn store_as(session: S, folder: &'d Folder, name: OsString) -> Self {
-        Self { local_name: Some(name), ..Self::in_folder(session, folder) }
-    }
-
-    /// Sends this file.
-    pub(crate) fn send(session: S, source: Source) -> Self {
-        Self { session, folder: None, local_name: None, open: Open::Reading(source), error: None }
+impl<S: Session, F: Storage> Exchange<S, F> {
+    pub(crate) fn new(session: S, storage: F) -> Self {
+        Self { session, storage, error: None }
     }
 
     /// What the system said when storage failed.
@@ -66,7 +86,7 @@ impl<'d, S: Session> Exchange<'d, S> {
         }
         let outcome = self.session.outcome();
         if outcome.is_some() {
-            self.open = Open::Nothing;
+            self.storage.finish();
         }
         outcome
     }
@@ -87,8 +107,7 @@ impl<'d, S: Session> Exchange<'d, S> {
     fn serve_storage(&mut self, now: Instant, link: &mut Link) -> bool {
         let room = link.send_slot().map_or(0, |slot| slot.len());
         let Some(request) = self.session.poll_request(room) else { return false };
-        let (folder, local_name) = (self.folder, &self.local_name);
-        let answer = match perform(request, folder, local_name.as_ref(), &mut self.open, link) {
+        let answer = match self.storage.perform(request, link) {
             Ok(answer) => answer,
             Err(error) => {
                 self.error = Some(plain(&error));
@@ -119,49 +138,50 @@ impl<'d, S: Session> Exchange<'d, S> {
     }
 }
 
-fn perform<'d>(
-    request: Request<'_>,
-    folder: Option<&'d Folder>,
-    local_name: Option<&OsString>,
-    open: &mut Open<'d>,
-    link: &mut Link,
-) -> io::Result<Answer> {
-    match (request, &mut *open, folder) {
-        (Request::Open { name }, _, Some(folder)) => {
-            let source = folder.read(name.as_str())?;
-            let length = source.length();
-            *open = Open::Reading(source);
-            Ok(Answer::Opened { length })
-        }
-        (Request::Create { name, replace, .. }, _, Some(folder)) => {
-            let name = local_name.map_or(name.as_str().as_ref(), |name| name.as_os_str());
-            *open = Open::Writing(folder.create(name, replace)?);
-            Ok(Answer::Created)
-        }
-        (Request::Read { offset, len }, Open::Reading(source), _) => {
-            let slot = link.send_slot().unwrap_or_default();
-            let len = len.min(slot.len());
-            let count = source.read_at(offset, &mut slot[..len])?;
-            link.commit(count).map_err(io::Error::other)?;
-            Ok(Answer::Read(count))
-        }
-        (Request::Write { offset, len }, Open::Writing(target), _) => {
-            let unread = link.recv_chunk();
-            let len = len.min(unread.len());
-            target.write_at(offset, &unread[..len])?;
-            Ok(Answer::Written(len))
-        }
-        (Request::Commit, Open::Writing(_), _) => {
-            if let Open::Writing(target) = std::mem::replace(open, Open::Nothing) {
-                target.commit()?;
+impl Storage for Files<'_> {
+    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer> {
+        let open = &mut self.open;
+        match (request, &mut *open, self.folder) {
+            (Request::Open { name }, _, Some(folder)) => {
+                let source = folder.read(name.as_str())?;
+                let length = source.length();
+                *open = Open::Reading(source);
+                Ok(Answer::Opened { length })
             }
-            Ok(Answer::Committed)
+            (Request::Create { name, replace, .. }, _, Some(folder)) => {
+                let name = self.local_name.as_deref().unwrap_or(name.as_str().as_ref());
+                *open = Open::Writing(folder.create(name, replace)?);
+                Ok(Answer::Created)
+            }
+            (Request::Read { offset, len }, Open::Reading(source), _) => {
+                let slot = link.send_slot().unwrap_or_default();
+                let len = len.min(slot.len());
+                let count = source.read_at(offset, &mut slot[..len])?;
+                link.commit(count).map_err(io::Error::other)?;
+                Ok(Answer::Read(count))
+            }
+            (Request::Write { offset, len }, Open::Writing(target), _) => {
+                let unread = link.recv_chunk();
+                let len = len.min(unread.len());
+                target.write_at(offset, &unread[..len])?;
+                Ok(Answer::Written(len))
+            }
+            (Request::Commit, Open::Writing(_), _) => {
+                if let Open::Writing(target) = std::mem::replace(open, Open::Nothing) {
+                    target.commit()?;
+                }
+                Ok(Answer::Committed)
+            }
+            (Request::Discard, _, _) => {
+                *open = Open::Nothing;
+                Ok(Answer::Discarded)
+            }
+            // A session asks in order, and for nothing else.
+            _ => Ok(Answer::Failed(StorageError::Failed)),
         }
-        (Request::Discard, _, _) => {
-            *open = Open::Nothing;
-            Ok(Answer::Discarded)
-        }
-        // A session asks in order, and for nothing else.
-        _ => Ok(Answer::Failed(StorageError::Failed)),
+    }
+
+    fn finish(&mut self) {
+        self.open = Open::Nothing;
     }
 }

@@ -1,17 +1,19 @@
 //! `rdt`: files over UDP, with the machines of `rdt_proto`.
 //!
 //! ```text
-//! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]        rdt demo
+//! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
+//! rdt demo                   rdt load HOST[:PORT] --clients 1000
 //! ```
 //!
 //! | module | what |
 //! |---|---|
-//! | `driver` | the event loop: socket, clock, poller. The one to copy |
+//! | `driver`, `port` | the event loop and its socket. The ones to copy |
 //! | `exchange` | joins a connection, a file session and files: for client and server |
 //! | `call`, `serve` | what the loop drives: one connection; many behind a listener |
 //! | `files` | files beneath a folder, stored whole or not at all |
 //! | `link` | configuration, memory and entropy of a connection |
 //! | `demo` | both sides at once |
+//! | `load` | many clients at once |
 //! | `socket`, `threads` | the sockets of a server, and its threads |
 //! | `args`, `words`, `progress`, `stop`, `loss` | the command line, what is said, Ctrl-C, loss on purpose |
 //!
@@ -19,12 +21,15 @@
 
 mod args;
 mod call;
+mod clock;
 mod demo;
 mod driver;
 mod exchange;
 mod files;
 mod link;
+mod load;
 mod loss;
+mod port;
 mod progress;
 mod serve;
 mod socket;
@@ -36,7 +41,7 @@ use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
 use call::Call;
 use clap::Parser;
 use driver::Driver;
-use exchange::Exchange;
+use exchange::{Exchange, Files};
 use files::{Folder, Source, plain};
 use loss::Loss;
 use progress::Progress;
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
                 Command::Put(args) => put(args, stop),
                 Command::Get(args) => get(args, stop),
                 Command::Demo(args) => demo::run(args, &stop),
+                Command::Load(args) => load::run(args, &stop),
             }
         });
     match done {
@@ -103,7 +109,7 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         None => name_of(&args.file)?,
     };
     let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-    request(&args.server, &args.common, Exchange::send(client, source), stop)
+    request(&args.server, &args.common, Exchange::new(client, Files::one(source)), stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -121,11 +127,16 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = open_folder(parent).map_err(|why| format!("cannot write HERE: {why}"))?;
     let client = Client::download(ClientConfig::default(), args.name.as_name());
-    request(&args.server, &args.common, Exchange::store_as(client, &folder, file_name.into()), stop)
+    request(&args.server, &args.common, Exchange::new(client, Files::named(&folder, file_name.into())), stop)
 }
 
 /// The client's way: ask, tell the result.
-fn request(server: &str, common: &Common, exchange: Exchange<'_, Client>, stop: Stop) -> Result<ExitCode, String> {
+fn request(
+    server: &str,
+    common: &Common,
+    exchange: Exchange<Client, Files<'_>>,
+    stop: Stop,
+) -> Result<ExitCode, String> {
     let server = args::resolve_peer(server)?;
     let settings = common.settings();
     let loss = Loss::new(common.loss, common.seed);
@@ -135,7 +146,7 @@ fn request(server: &str, common: &Common, exchange: Exchange<'_, Client>, stop: 
     let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
     let mut call = Call::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
     driver.run(&mut call).map_err(fail)?;
-    match call.complaint(&driver) {
+    match call.complaint(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),
         Some(complaint) if call.was_stopped() => {
             words::complain(complaint);

@@ -1,9 +1,9 @@
 //! A server: many connections, each with a request, in one folder.
 
-use crate::driver::{Address, Endpoint};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Files};
 use crate::files::Folder;
 use crate::link::{self, Arq, Recv, Send, Settings};
+use crate::port::{Address, Endpoint};
 use crate::words::{amount, complain, served, tell};
 use indicatif::HumanBytes;
 use rdt_proto::connection::Transmit;
@@ -56,7 +56,7 @@ pub(crate) struct Serve<'d> {
 /// One client.
 struct Served<'d> {
     peer: PeerId,
-    exchange: Exchange<'d, Server>,
+    exchange: Exchange<Server, Files<'d>>,
     started: Instant,
     deadline: Option<Instant>,
     told: bool,
@@ -107,7 +107,7 @@ impl<'d> Serve<'d> {
                 continue;
             };
             let Ok(peer) = self.peers.accept(now, incoming, entropy, || storage) else { return };
-            let exchange = Exchange::in_folder(Server::new(self.session_config), self.folder);
+            let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }

@@ -22,8 +22,13 @@ pub(crate) fn complain(line: impl Display) {
 pub(crate) fn amount(bytes: u64, took: Duration) -> String {
     let micros = took.as_micros().max(1);
     let rate = u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(micros)).unwrap_or(u64::MAX);
-    let (seconds, hundredths) = (micros / 1_000_000, micros / 10_000 % 100);
-    format!("{} in {seconds}.{hundredths:02} s ({}/s)", HumanBytes(bytes), HumanBytes(rate))
+    format!("{} in {} s ({}/s)", HumanBytes(bytes), seconds(took), HumanBytes(rate))
+}
+
+/// "1.25".
+pub(crate) fn seconds(took: Duration) -> String {
+    let hundredths = took.as_micros() / 10_000;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 /// Why a connection ended before its time.

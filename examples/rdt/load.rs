@@ -1,0 +1,291 @@
+//! Many clients at once against one server: what does it bear, and does each get its share?
+//!
+//! Each client has a socket and a connection of its own, and all of them one thread. It sends content that no other client
+//! sends, fetches it again and compares each byte. Nothing is kept on this side.
+
+use crate::args::LoadArgs;
+use crate::call::{Call, any_address_for};
+use crate::clock::Clock;
+use crate::exchange::{Exchange, Storage};
+use crate::files::plain;
+use crate::link::{Link, Settings};
+use crate::loss::Loss;
+use crate::port::{Endpoint, Port, RecvBuf};
+use crate::progress::Progress;
+use crate::socket;
+use crate::stop::{INTERRUPTED, Stop};
+use crate::words::{amount, complain, seconds, tell};
+use mio::{Events, Poll, Token, Waker};
+use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, Request, StorageError};
+use rdt_proto::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// After so many batches it is another client's turn.
+const BATCHES: usize = 8;
+const STOP: Token = Token(usize::MAX);
+
+pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
+    let server = crate::args::resolve_peer(&args.server)?;
+    let size = usize::try_from(args.size).map_err(|_| "so much content does not fit into memory".to_owned())?;
+    // The content of a client is an excerpt, one byte further on than that of the client before.
+    let mut random = vec![0; size + args.clients];
+    getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
+    let fail = |error: io::Error| format!("the network failed: {}", plain(&error));
+    let poll = Poll::new().map_err(fail)?;
+    stop.wakes(Arc::new(Waker::new(poll.registry(), STOP).map_err(fail)?));
+    let mut load = Load {
+        args,
+        server,
+        settings: args.common.settings(),
+        random: &random,
+        size,
+        poll,
+        clock: Clock::start(),
+        recv_buf: RecvBuf::new(),
+        clients: Vec::new(),
+        deadlines: BTreeSet::new(),
+        active: 0,
+    };
+    load.start()?;
+    while load.active > 0 && stop.count() == 0 {
+        load.turn().map_err(fail)?;
+    }
+    if stop.count() > 0 {
+        load.stop();
+        complain("stopped");
+        return Ok(INTERRUPTED.into());
+    }
+    load.report()
+}
+
+/// What a client sends, and expects to come back.
+struct Excerpt<'r> {
+    content: &'r [u8],
+    /// How much has come back.
+    compared: u64,
+}
+
+impl Excerpt<'_> {
+    fn from(&self, offset: u64) -> &[u8] {
+        usize::try_from(offset).ok().and_then(|offset| self.content.get(offset..)).unwrap_or_default()
+    }
+}
+
+impl Storage for Excerpt<'_> {
+    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer> {
+        match request {
+            Request::Create { .. } => Ok(Answer::Created),
+            Request::Read { offset, len } => {
+                let (content, slot) = (self.from(offset), link.send_slot().unwrap_or_default());
+                let len = len.min(slot.len()).min(content.len());
+                slot[..len].copy_from_slice(&content[..len]);
+                link.commit(len).map_err(io::Error::other)?;
+                Ok(Answer::Read(len))
+            }
+            Request::Write { offset, len } => {
+                let came = link.recv_chunk();
+                let len = len.min(came.len());
+                if self.from(offset).get(..len) != Some(&came[..len]) {
+                    return Err(io::Error::other(format!("other bytes than were sent, near byte {offset}")));
+                }
+                self.compared += len as u64;
+                Ok(Answer::Written(len))
+            }
+            Request::Commit if self.compared == self.content.len() as u64 => Ok(Answer::Committed),
+            Request::Commit => Err(io::Error::other(format!("only {} bytes", self.compared))),
+            Request::Discard => Ok(Answer::Discarded),
+            // Nobody fetches from here.
+            _ => Ok(Answer::Failed(StorageError::Failed)),
+        }
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// One client.
+enum Member<'r> {
+    Active(Box<Active<'r>>),
+    /// It has sent and fetched all of it, in this time.
+    Equal(Duration),
+    Failed,
+}
+
+struct Active<'r> {
+    port: Port,
+    call: Call<Excerpt<'r>>,
+    deadline: Option<Instant>,
+    /// How long the upload took, once it is done.
+    uploaded: Option<Duration>,
+}
+
+struct Load<'r> {
+    args: &'r LoadArgs,
+    server: SocketAddr,
+    settings: Settings,
+    random: &'r [u8],
+    size: usize,
+    poll: Poll,
+    clock: Clock,
+    recv_buf: RecvBuf,
+    clients: Vec<Member<'r>>,
+    /// When to look after which client.
+    deadlines: BTreeSet<(Instant, usize)>,
+    active: usize,
+}
+
+impl<'r> Load<'r> {
+    fn start(&mut self) -> Result<(), String> {
+        for index in 0..self.args.clients {
+            let active = self.call(index, None).map_err(|error| {
+                let limit = error.raw_os_error().is_some();
+                let advice = if limit { " (each client takes a socket: see `ulimit -n`)" } else { "" };
+                format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, plain(&error))
+            })?;
+            self.clients.push(Member::Active(Box::new(active)));
+            // All at once: this is their first deadline.
+            self.deadlines.insert((Instant::ZERO, index));
+        }
+        self.active = self.clients.len();
+        Ok(())
+    }
+
+    /// A connection for a client: to send, or to fetch once that is done.
+    fn call(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
+        let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
+        let content = &self.random[index..index + self.size];
+        let client = match uploaded {
+            None => Client::upload(ClientConfig::default(), name.as_name(), self.size as u64),
+            Some(_) => Client::download(ClientConfig::default(), name.as_name()),
+        };
+        let exchange = Exchange::new(client, Excerpt { content, compared: 0 });
+        // Other losses for each connection.
+        let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
+        let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
+        let socket = socket::bind(any_address_for(self.server), false)?;
+        let port = Port::new(self.poll.registry(), Token(index), socket, bytes, loss)?;
+        let progress = Progress::new(name.as_name().as_str(), true);
+        let call = Call::new(self.clock.now(), self.server, self.settings, exchange, progress, false)?;
+        Ok(Active { port, call, deadline: Some(Instant::ZERO), uploaded })
+    }
+
+    /// Waits until something happens, and looks after those whom it concerns.
+    fn turn(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1_024);
+        let due = self.deadlines.first().map(|&(at, _)| at.saturating_since(self.clock.now()).into());
+        match self.poll.poll(&mut events, due) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        }
+        for event in &events {
+            if let Some(Member::Active(active)) = self.clients.get_mut(event.token().0)
+                && event.is_writable()
+            {
+                active.port.on_writable(self.poll.registry())?;
+            }
+            self.look_after(event.token().0)?;
+        }
+        let now = self.clock.now();
+        while let Some(&(_, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
+            self.look_after(index)?;
+        }
+        Ok(())
+    }
+
+    /// Receives, tells the time, sends.
+    fn look_after(&mut self, index: usize) -> io::Result<()> {
+        let Some(Member::Active(active)) = self.clients.get_mut(index) else { return Ok(()) };
+        let Active { port, call, deadline, .. } = &mut **active;
+        let now = self.clock.now();
+        // The time is told after what has come until then, or an answer in time might count as late.
+        for _ in 0..BATCHES {
+            port.receive(now, &mut self.recv_buf, call)?;
+            if port.is_drained() {
+                break;
+            }
+        }
+        if port.is_drained() && call.poll_timeout().is_some_and(|due| due <= now) {
+            call.handle_timeout(now);
+        }
+        port.transmit(self.poll.registry(), &self.clock, call)?;
+        let next = match call.poll_timeout() {
+            // The poller tells when there is room.
+            _ if port.is_blocked() => None,
+            _ if !port.is_drained() => Some(now + Duration::from_micros(1)),
+            due => due,
+        };
+        if *deadline != next {
+            deadline.map(|old| self.deadlines.remove(&(old, index)));
+            self.deadlines.extend(next.map(|next| (next, index)));
+            *deadline = next;
+        }
+        if call.is_finished() && !port.is_blocked() {
+            deadline.map(|old| self.deadlines.remove(&(old, index)));
+            self.go_on(index)?;
+        }
+        Ok(())
+    }
+
+    /// A connection is over: the next one of this client, or its result.
+    fn go_on(&mut self, index: usize) -> io::Result<()> {
+        let Member::Active(active) = &self.clients[index] else { return Ok(()) };
+        let result = active.call.result().filter(|_| active.call.complaint(active.port.network_error()).is_none());
+        self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {
+            (Some((Outcome::Stored, took)), None) => {
+                self.deadlines.insert((Instant::ZERO, index));
+                Member::Active(Box::new(self.call(index, Some(took))?))
+            }
+            (Some((Outcome::Received, took)), Some(uploaded)) => Member::Equal(took.saturating_add(uploaded)),
+            _ => {
+                let complaint = active.call.complaint(active.port.network_error()).unwrap_or_default();
+                complain(format_args!("client {}: {complaint}", index + 1));
+                Member::Failed
+            }
+        };
+        if !matches!(self.clients[index], Member::Active(_)) {
+            self.active -= 1;
+        }
+        Ok(())
+    }
+
+    /// The server hears that they leave, as far as one datagram can say it.
+    fn stop(&mut self) {
+        let now = self.clock.now();
+        for client in &mut self.clients {
+            if let Member::Active(active) = client {
+                active.call.handle_stop(now);
+                let _ = active.port.transmit(self.poll.registry(), &self.clock, &mut active.call);
+            }
+        }
+    }
+
+    fn report(&self) -> Result<ExitCode, String> {
+        let took = self.clock.now().saturating_since(Instant::ZERO);
+        let times = self.clients.iter().filter_map(|client| match client {
+            Member::Equal(took) => Some(*took),
+            Member::Active(_) | Member::Failed => None,
+        });
+        let mut times: Vec<_> = times.collect();
+        times.sort_unstable();
+        let (equal, all) = (times.len(), self.clients.len());
+        let bytes = 2 * equal as u64 * self.size as u64;
+        tell(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
+        if let (Some(least), Some(most)) = (times.first(), times.last()) {
+            let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
+            let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
+            tell(format_args!(
+                "seconds of each up and down: least {}, median {}, 99 of 100 {}, most {}, {}.{:02} of the median",
+                seconds(*least),
+                seconds(median),
+                seconds(late),
+                seconds(*most),
+                hundredths / 100,
+                hundredths % 100,
+            ));
+        }
+        if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} clients failed", all - equal)) }
+    }
+}
