@@ -182,6 +182,23 @@ fn before_the_handshake_is_over_no_address_is_examined() {
     door.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
 }
 
+/// A busy network may lose INFO 0 for longer than the handshake limit. A client that had got CONNACK then repeated it to
+/// nobody, up to its idle limit.
+#[test]
+fn a_client_whose_address_is_proven_may_confirm_as_long_as_it_tries() {
+    let mut door = Door::new(config(Retry::Always));
+    let cookie = door.retries(HERE, tag(1));
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    let client = door.accepts(HERE);
+    door.elapse(29_000);
+    door.confirms(&client);
+    let cookie = door.retries(At(2, 1), tag(2));
+    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
+    let client = door.accepts(At(2, 1));
+    door.elapse(30_000);
+    door.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
+}
+
 mod fixed {
     use super::*;
     use rdt_proto::connection::Storage;

@@ -74,3 +74,22 @@ fn limits_that_make_no_sense_are_told() {
         assert!(said.contains(options[0]) && said.contains(options[1]), "{said}");
     }
 }
+
+#[test]
+fn a_load_gets_back_what_it_sent() {
+    let place = Place::new();
+    let server = place.serve(&["--loss", "2"]);
+    let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
+    load.expect_end(0, "20 of 20 clients got back what they had sent");
+}
+
+#[test]
+fn a_load_tells_which_clients_failed() {
+    let place = Place::new();
+    let server = place.serve(&["--per-host", "1"]);
+    let load = run(&["load", &server.address, "--clients", "2", "--size", "1K", "--timeout", "1"]);
+    let (code, said) = load.end();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("1 of 2 clients got back") && said.contains("1 clients failed"), "{said}");
+    assert!(said.contains("client 1: no answer") || said.contains("client 2: no answer"), "{said}");
+}

@@ -12,8 +12,11 @@ use cap_std::fs::{Dir, Metadata};
 use cap_tempfile::TempFile;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// How much is read or written at once.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// A folder. Nothing outside of it is opened, whatever links are in it.
 pub(crate) struct Folder(Dir);
@@ -39,6 +42,7 @@ impl Folder {
         if let Some(old) = old {
             keep_permissions(&old, &file)?;
         }
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         Ok(Target { folder: &self.0, file, name: name.into(), replace, position: 0, unsynced: 0 })
     }
 }
@@ -79,7 +83,8 @@ fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
 
 /// A file that is read.
 pub(crate) struct Source {
-    file: File,
+    /// A session asks for a packet at a time: the system is asked for many.
+    file: BufReader<File>,
     length: u64,
     position: u64,
 }
@@ -90,7 +95,7 @@ impl Source {
         if !metadata.is_file() {
             return Err(ErrorKind::NotFound.into());
         }
-        Ok(Self { file, length: metadata.len(), position: 0 })
+        Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, file), length: metadata.len(), position: 0 })
     }
 
     /// Opens what a user named, with an error that says what is wrong.
@@ -131,7 +136,8 @@ impl Source {
 /// A file that is being stored. Dropped before [`commit`](Self::commit) it was never there.
 pub(crate) struct Target<'d> {
     folder: &'d Dir,
-    file: TempFile<'d>,
+    /// A session hands over a packet at a time: the system gets many.
+    file: BufWriter<TempFile<'d>>,
     name: Box<OsStr>,
     replace: bool,
     position: u64,
@@ -152,7 +158,8 @@ impl Target<'_> {
         self.unsynced += bytes.len();
         if self.unsynced >= Self::SYNC_INTERVAL {
             self.unsynced = 0;
-            self.file.as_file().sync_data()?;
+            self.file.flush()?;
+            self.file.get_ref().as_file().sync_data()?;
         }
         Ok(())
     }
@@ -160,6 +167,7 @@ impl Target<'_> {
     /// On the disk, then under its name, and that on the disk as well.
     pub(crate) fn commit(self) -> io::Result<()> {
         let Self { folder, file, name, replace, .. } = self;
+        let file = file.into_inner().map_err(IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         if replace {
             // It may have come meanwhile.

@@ -51,7 +51,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let Some(waiting) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
             return Err(AcceptError::Gone);
         };
-        let config = self.config.connection;
+        let mut config = self.config.connection;
+        if waiting.proven {
+            // From CONNACK on the client takes itself for connected, and repeats INFO 0 for so long.
+            config.handshake_limit = config.handshake_limit.max(config.idle_limit);
+        }
         let tag = self.free_tag(&mut entropy, &waiting.hello);
         // The place is taken before anything is asked for.
         let place = Peer {

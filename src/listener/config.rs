@@ -19,7 +19,9 @@ pub struct ListenerConfig {
     pub peers: usize,
     /// How many handshakes may be open. It bounds those who wait to be accepted, and also those whose address is not proven,
     /// accepted ones included. Further ones are ignored, and their clients repeat their CONNECT. Nobody waits longer than the
-    /// [handshake limit](Config::handshake_limit). Fixed [memory](super::Fixed) may hold fewer. Default: 128.
+    /// [handshake limit](Config::handshake_limit); once accepted, a client whose address is proven by a cookie has the
+    /// [idle limit](Config::idle_limit) to confirm, where that is longer. Fixed [memory](super::Fixed) may hold fewer.
+    /// Default: 128.
     pub backlog: usize,
     /// How many connections and handshakes one [host](super::Address::host) may have. Default: 256.
     pub per_host: usize,
