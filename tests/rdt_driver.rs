@@ -3,17 +3,22 @@
 #![allow(dead_code, reason = "these modules belong to the program")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+#[path = "../examples/rdt/clock.rs"]
+mod clock;
 #[path = "../examples/rdt/driver.rs"]
 mod driver;
 #[path = "../examples/rdt/loss.rs"]
 mod loss;
+#[path = "../examples/rdt/port.rs"]
+mod port;
 #[path = "../examples/rdt/socket.rs"]
 mod socket;
 #[path = "../examples/rdt/stop.rs"]
 mod stop;
 
-use driver::{Address, Driver, Endpoint};
+use driver::Driver;
 use loss::Loss;
+use port::{Address, Endpoint};
 use rdt_proto::connection::Transmit;
 use rdt_proto::{BufferTooSmall, Instant};
 use std::net::{SocketAddr, UdpSocket};

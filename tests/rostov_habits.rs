@@ -112,7 +112,7 @@ fn connack_is_repeated_when_nothing_comes() {
         server.expect(CONNACK);
         server.sleep(1_000, 1_063);
         server.expect(CONNACK);
-        server.sleep(2_000, 2_125);
+        server.sleep(1_250, 1_329);
         server.expect(CONNACK);
         server.peer_sends(info(0, b""));
         server.expect(ack(0));
@@ -265,7 +265,7 @@ fn an_info_0_that_is_acknowledged_five_seconds_late_ends_nothing() {
     for config in BOTH {
         let mut client = Trace::client(config());
         client.expect(CONNECT);
-        assert_eq!(repetitions(&mut client, 5_000, || CONNECT), 2);
+        assert_eq!(repetitions(&mut client, 5_000, || CONNECT), 4);
         client.peer_sends(CONNACK);
         client.expect(info(0, b""));
         assert_eq!(repetitions(&mut client, 5_000, || info(0, b"")), 2);

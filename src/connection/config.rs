@@ -20,7 +20,8 @@ pub struct Config {
     /// [times out](super::Reason::TimedOut). 0 counts as 1.
     pub segment: u16,
     /// How long opening may take: for a client until CONNACK, for a server from `accept` until INFO 0. Then the connection
-    /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
+    /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). What opens it is sent eight times in it, or more
+    /// often. Default: 10 s.
     ///
     /// A peer that is silent for the whole [`idle_limit`](Self::idle_limit) ends it earlier, with the same reason: whoever
     /// wants to wait longer than that raises both.
