@@ -1,6 +1,7 @@
 //! Measures reliable-transfer stacks side by side. See README.md.
 
 mod alloc;
+mod footprint;
 mod grid;
 mod memory;
 mod pattern;
@@ -35,7 +36,7 @@ impl Args {
 
 const USAGE: &str =
     "usage: rdt-proto-peers COMMAND [--only NAME[,NAME]] [--reps N] [--mib N] [--filter TEXT] [--seed N]
-commands: memory simulate share grid stop-and-wait stacks";
+commands: memory simulate share grid stop-and-wait footprint stacks";
 
 fn args() -> Option<Args> {
     let mut words = std::env::args().skip(1);
@@ -67,6 +68,7 @@ fn main() {
         "grid" => grid::run(&args),
         "stop-and-wait" => stop_and_wait::run(&args),
         "share" => share::run(&stacks, &args),
+        "footprint" => footprint::run(&stacks, &args),
         "stacks" => {
             for s in &stacks {
                 for control in [stack::Control::Default, stack::Control::Tolerant] {

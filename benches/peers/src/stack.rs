@@ -70,6 +70,8 @@ pub trait Endpoint {
     fn deadline(&mut self, now: Nanos) -> Option<Nanos>;
     /// Runs timers.
     fn tick(&mut self, now: Nanos);
+    /// Drops what only this harness needs, before memory is counted.
+    fn trim(&mut self) {}
 }
 
 /// A reliable-transfer implementation.
@@ -98,6 +100,18 @@ pub trait Stack: Send + Sync {
     /// Other settings worth trying in `simulate`, which keeps the best.
     fn variants(&self, _control: Control) -> u8 {
         1
+    }
+    /// Whether `footprint` measures it: it keeps what a connection needs, and nothing else.
+    fn has_footprint(&self) -> bool {
+        true
+    }
+    /// How large the type of a connection is, where that says something.
+    fn connection_bytes(&self) -> Option<usize> {
+        None
+    }
+    /// The buffers that a caller lends to it for these settings, whether they are used or not.
+    fn lent_bytes(&self, _settings: &Settings) -> usize {
+        0
     }
     /// Whether `simulate` runs it.
     fn is_simulated(&self) -> bool {

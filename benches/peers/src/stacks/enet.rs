@@ -194,4 +194,9 @@ impl Endpoint for End {
     fn tick(&mut self, now: Nanos) {
         self.service(now);
     }
+
+    fn trim(&mut self) {
+        self.host.socket_mut().spare = Vec::new();
+        self.arrived = VecDeque::new();
+    }
 }

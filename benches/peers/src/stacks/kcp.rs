@@ -76,6 +76,10 @@ impl Stack for KcpStack {
         control == Control::Tolerant
     }
 
+    fn connection_bytes(&self) -> Option<usize> {
+        Some(size_of::<Kcp<Out>>())
+    }
+
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let end = || -> Option<Box<dyn Endpoint>> {
             let queue = Rc::new(RefCell::new(Queue::default()));
@@ -169,5 +173,11 @@ impl Endpoint for End {
 
     fn tick(&mut self, now: Nanos) {
         let _ = self.kcp.update((now / MILLI) as u32);
+    }
+
+    fn trim(&mut self) {
+        *self.queue.borrow_mut() = Queue::default();
+        self.rest = VecDeque::new();
+        self.segment = Vec::new();
     }
 }

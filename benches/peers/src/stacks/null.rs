@@ -31,6 +31,10 @@ impl Stack for Null {
         false
     }
 
+    fn has_footprint(&self) -> bool {
+        false
+    }
+
     fn window_limited(&self, _: Control) -> bool {
         false
     }

@@ -124,6 +124,10 @@ impl Stack for Quinn {
         512 * 1024
     }
 
+    fn connection_bytes(&self) -> Option<usize> {
+        Some(size_of::<Connection>())
+    }
+
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let base = Instant::now();
         let tls = tls();
@@ -288,6 +292,11 @@ impl Endpoint for End {
             c.handle_timeout(at);
         }
         self.service(now);
+    }
+
+    fn trim(&mut self) {
+        self.extra = VecDeque::new();
+        self.scratch = Vec::new();
     }
 }
 

@@ -4,8 +4,9 @@ use rdt_proto::Duration;
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
 use rdt_proto::connection::Config;
+use rdt_proto::store::{SendSlots, slot_bytes};
 
-use super::rdt_ends::{ends, extended_header_len, stores};
+use super::rdt_ends::{Machine, ends, extended_header_len, stores};
 use crate::stack::{Control, Endpoint, Settings, Stack};
 
 /// Which congestion controller.
@@ -68,6 +69,15 @@ impl Stack for Rdt {
 
     fn is_simulated(&self) -> bool {
         self.0 != Kind::Fixed
+    }
+
+    fn connection_bytes(&self) -> Option<usize> {
+        Some(size_of::<Machine<SendSlots<Vec<u8>>, Selective>>())
+    }
+
+    fn lent_bytes(&self, s: &Settings) -> usize {
+        2 * s.window.div_ceil(s.datagram - extended_header_len())
+            * slot_bytes((s.datagram - extended_header_len()) as u16)
     }
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {

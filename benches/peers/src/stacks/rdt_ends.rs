@@ -10,7 +10,7 @@ use crate::stack::{Endpoint, MICRO, Nanos, Output, Take};
 
 /// What a connection is made with.
 pub type Stores<S, A> = Storage<S, RecvSlots<Vec<u8>>, A>;
-type Machine<S, A> = Connection<S, RecvSlots<Vec<u8>>, A>;
+pub type Machine<S, A> = Connection<S, RecvSlots<Vec<u8>>, A>;
 
 /// Bytes before a body in extended mode.
 pub fn extended_header_len() -> usize {

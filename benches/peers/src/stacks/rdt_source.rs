@@ -31,6 +31,10 @@ impl Stack for RdtSource {
         false
     }
 
+    fn has_footprint(&self) -> bool {
+        false
+    }
+
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
         let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };

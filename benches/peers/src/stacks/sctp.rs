@@ -223,4 +223,10 @@ impl Endpoint for End {
         }
         self.events();
     }
+
+    fn trim(&mut self) {
+        self.rest = VecDeque::new();
+        self.message = Vec::new();
+        self.pending = VecDeque::new();
+    }
 }

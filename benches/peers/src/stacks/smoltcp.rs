@@ -139,6 +139,14 @@ impl Stack for Smoltcp {
         control == Control::Tolerant
     }
 
+    fn connection_bytes(&self) -> Option<usize> {
+        Some(size_of::<Socket<'static>>())
+    }
+
+    fn lent_bytes(&self, s: &Settings) -> usize {
+        2 * s.window
+    }
+
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let mut a = self.end(s, 1);
         let mut b = self.end(s, 2);
