@@ -53,6 +53,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod address;
 pub mod arq;
 pub mod congestion;
 pub mod connection;
@@ -63,9 +64,11 @@ mod seq;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod store;
+mod tables;
 mod time;
 pub mod wire;
 
+pub use address::Address;
 pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};

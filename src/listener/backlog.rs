@@ -2,13 +2,13 @@
 
 use super::Address;
 use super::hosts::Hosts;
-use super::index::Index;
-use super::key::HashKey;
-use super::memory::Memory;
-use super::queue::Queue;
-use super::slab::Slab;
 use crate::Instant;
 use crate::connection::Hello;
+use crate::tables::HashKey;
+use crate::tables::Index;
+use crate::tables::Memory;
+use crate::tables::Queue;
+use crate::tables::Slab;
 use crate::wire::Tag;
 
 /// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or

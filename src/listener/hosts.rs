@@ -1,8 +1,8 @@
 //! How many entries each host has.
 
-use super::index::Index;
-use super::memory::Memory;
-use super::slab::Slab;
+use crate::tables::Index;
+use crate::tables::Memory;
+use crate::tables::Slab;
 
 /// A count for each host that has an entry.
 pub(super) struct Hosts<H, M: Memory> {
@@ -62,8 +62,8 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::Fixed;
     use super::*;
+    use crate::tables::Fixed;
 
     #[test]
     fn counts_each_host_by_itself_and_forgets_those_that_left() {

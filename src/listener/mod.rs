@@ -114,7 +114,6 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
-mod address;
 mod application;
 mod backlog;
 mod config;
@@ -124,57 +123,33 @@ mod examine;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hosts;
-mod index;
 mod input;
-mod key;
-mod memory;
 mod output;
 mod path;
 mod peers;
-mod queue;
 mod replies;
-mod slab;
 mod stats;
-mod timers;
 
-pub use address::Address;
+pub use crate::Address;
+#[cfg(feature = "alloc")]
+pub use crate::tables::Growable;
+pub use crate::tables::{Fixed, List, Memory, PeerId};
 pub use application::AcceptError;
 pub use backlog::Incoming;
 pub use config::{LISTENER_ENTROPY_BYTES, ListenerConfig, Retry};
-#[cfg(feature = "alloc")]
-pub use memory::Growable;
-pub use memory::{Fixed, List, Memory};
 pub use stats::{ListenerStats, Routed, Unrouted};
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
 use crate::connection::Connection;
 use crate::store::{RecvStore, SendStore};
+use crate::tables::{HashKey, Slab};
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
-use key::HashKey;
 use path::Path;
 use peers::Peers;
 use replies::Replies;
-use slab::Slab;
-
-/// What names a connection of a listener. It is never used again for another one, but for 2^32 that came and went in its
-/// place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PeerId {
-    index: u32,
-    generation: u32,
-}
-
-impl PeerId {
-    /// Which place it has: below the largest number of connections that there ever were at once, and no other connection has
-    /// it at the same time. For tables that the application keeps beside the listener.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.index as usize
-    }
-}
 
 /// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
 /// of kind `M`.

@@ -2,13 +2,13 @@
 
 use super::Address;
 use super::hosts::Hosts;
-use super::index::Index;
-use super::key::HashKey;
-use super::memory::Memory;
-use super::queue::Queue;
-use super::slab::Slab;
-use super::timers::Timers;
 use crate::Instant;
+use crate::tables::HashKey;
+use crate::tables::Index;
+use crate::tables::Memory;
+use crate::tables::Queue;
+use crate::tables::Slab;
+use crate::tables::Timers;
 use crate::wire::Tag;
 
 /// No examination of an address is under way.

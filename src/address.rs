@@ -1,4 +1,4 @@
-//! What a listener must know of an address.
+//! What machines that know addresses must know of one.
 
 use core::hash::Hash;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// Implemented for [`SocketAddr`] and for unsigned integers (the number of a node, of a radio, of a serial line).
 ///
 /// ```
-/// use rdt_proto::listener::Address;
+/// use rdt_proto::Address;
 /// use std::net::{IpAddr, SocketAddr};
 ///
 /// #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,8 @@ pub trait Address: Copy + Eq + Hash {
     /// What one party holds many addresses of.
     type Host: Copy + Eq + Hash;
 
-    /// Whose address it is, as far as [`per_host`](super::ListenerConfig::per_host) goes.
+    /// Whose address it is: of one host there may be only so many
+    /// ([`per_host`](crate::listener::ListenerConfig::per_host)).
     fn host(&self) -> Self::Host;
 }
 

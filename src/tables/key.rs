@@ -6,11 +6,11 @@ use siphasher::sip::SipHasher13;
 /// The key of the hashes of one listener (SipHash-1-3): nobody who does not know it can choose addresses that fall into one
 /// chain.
 #[derive(Clone, Copy)]
-pub(super) struct HashKey(pub(super) [u8; 16]);
+pub(crate) struct HashKey(pub(crate) [u8; 16]);
 
 impl HashKey {
     #[inline]
-    pub(super) fn hash<T: Hash>(&self, value: &T) -> u64 {
+    pub(crate) fn hash<T: Hash>(&self, value: &T) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);
         value.hash(&mut hasher);
         hasher.finish()

@@ -1,12 +1,12 @@
 //! First in, first out, each item at most once.
 
-use super::memory::{List, Memory};
+use super::{List, Memory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
 
 /// Numbers of items, linked in a list beside them.
-pub(super) struct Queue<M: Memory> {
+pub(crate) struct Queue<M: Memory> {
     links: M::List<Link>,
     first: u32,
     last: u32,
@@ -20,33 +20,33 @@ struct Link {
 }
 
 impl<M: Memory> Queue<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { links: M::List::default(), first: END, last: END }
     }
 
-    pub(super) fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         Self { links: self.links.duplicate(), ..*self }
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first().is_none()
     }
 
     #[inline]
-    pub(super) const fn first(&self) -> Option<u32> {
+    pub(crate) const fn first(&self) -> Option<u32> {
         if self.first == END { None } else { Some(self.first) }
     }
 
     /// The one behind `item`, which is in the queue.
-    pub(super) fn after(&self, item: u32) -> Option<u32> {
+    pub(crate) fn after(&self, item: u32) -> Option<u32> {
         let after = self.links.as_ref().get(item as usize)?.after;
         (after != END).then_some(after)
     }
 
     /// Adds an item at the end, unless it is in already. False where there is no room.
     #[inline]
-    pub(super) fn push(&mut self, item: u32) -> bool {
+    pub(crate) fn push(&mut self, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
             if self.links.push(Link { before: END, after: END, queued: false }).is_err() {
                 return false;
@@ -67,14 +67,14 @@ impl<M: Memory> Queue<M> {
     }
 
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<u32> {
+    pub(crate) fn pop(&mut self) -> Option<u32> {
         let first = self.first()?;
         self.remove(first);
         Some(first)
     }
 
     #[inline]
-    pub(super) fn remove(&mut self, item: u32) {
+    pub(crate) fn remove(&mut self, item: u32) {
         let Some(link) = self.link(item).filter(|link| link.queued) else { return };
         let Link { before, after, .. } = *link;
         link.queued = false;
@@ -96,7 +96,7 @@ impl<M: Memory> Queue<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::{Fixed, Growable};
+    use super::super::{Fixed, Growable};
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;

@@ -1,13 +1,13 @@
 //! Items that are found by number, and a number that is used again.
 
-use super::memory::{List, Memory};
+use super::{List, Memory};
 
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
 /// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
 /// of an earlier one is recognised.
-pub(super) struct Slab<T, M: Memory> {
+pub(crate) struct Slab<T, M: Memory> {
     places: M::List<Place<T>>,
     vacant: u32,
     used: u32,
@@ -26,23 +26,23 @@ enum Item<T> {
 }
 
 impl<T, M: Memory> Slab<T, M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { places: M::List::default(), vacant: END, used: 0 }
     }
 
-    pub(super) fn duplicate(&self) -> Self
+    pub(crate) fn duplicate(&self) -> Self
     where
         T: Clone,
     {
         Self { places: self.places.duplicate(), ..*self }
     }
 
-    pub(super) const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.used
     }
 
     /// Where it was put; the item again where there is no room.
-    pub(super) fn insert(&mut self, item: T) -> Result<u32, T> {
+    pub(crate) fn insert(&mut self, item: T) -> Result<u32, T> {
         let index = self.vacant;
         if let Some(place) = self.place_mut(index) {
             let Item::Vacant { next } = place.item else { return Err(item) };
@@ -64,7 +64,7 @@ impl<T, M: Memory> Slab<T, M> {
         }
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Option<T> {
+    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
         let vacant = self.vacant;
         let place = self.place_mut(index)?;
         if matches!(place.item, Item::Vacant { .. }) {
@@ -78,7 +78,7 @@ impl<T, M: Memory> Slab<T, M> {
     }
 
     #[inline]
-    pub(super) fn item(&self, index: u32) -> Option<&T> {
+    pub(crate) fn item(&self, index: u32) -> Option<&T> {
         match &self.places.as_ref().get(index as usize)?.item {
             Item::Held(item) => Some(item),
             Item::Vacant { .. } => None,
@@ -86,7 +86,7 @@ impl<T, M: Memory> Slab<T, M> {
     }
 
     #[inline]
-    pub(super) fn item_mut(&mut self, index: u32) -> Option<&mut T> {
+    pub(crate) fn item_mut(&mut self, index: u32) -> Option<&mut T> {
         match &mut self.place_mut(index)?.item {
             Item::Held(item) => Some(item),
             Item::Vacant { .. } => None,
@@ -95,11 +95,11 @@ impl<T, M: Memory> Slab<T, M> {
 
     /// How many items the place has held before.
     #[inline]
-    pub(super) fn generation(&self, index: u32) -> Option<u32> {
+    pub(crate) fn generation(&self, index: u32) -> Option<u32> {
         self.places.as_ref().get(index as usize).map(|place| place.generation)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
         (0..END).zip(self.places.as_ref()).filter_map(|(index, place)| match &place.item {
             Item::Held(item) => Some((index, item)),
             Item::Vacant { .. } => None,
@@ -113,7 +113,7 @@ impl<T, M: Memory> Slab<T, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::Fixed;
+    use super::super::Fixed;
     use super::*;
 
     #[test]

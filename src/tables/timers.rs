@@ -1,6 +1,6 @@
 //! One deadline for each item, and which is next: an indexed heap.
 
-use super::memory::{List, Memory};
+use super::{List, Memory};
 use crate::Instant;
 
 /// How many children a node has: with four, a heap of 100,000 is nine levels deep, and siblings share a cache line.
@@ -9,7 +9,7 @@ const ARITY: usize = 4;
 const NOWHERE: u32 = u32::MAX;
 
 /// Setting, moving and clearing a deadline is O(log n), and O(1) where it stays the same.
-pub(super) struct Timers<M: Memory> {
+pub(crate) struct Timers<M: Memory> {
     /// The first `len` are the heap: none is due after its children.
     heap: M::List<Timer>,
     len: usize,
@@ -24,23 +24,23 @@ struct Timer {
 }
 
 impl<M: Memory> Timers<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { heap: M::List::default(), len: 0, places: M::List::default() }
     }
 
-    pub(super) fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         Self { heap: self.heap.duplicate(), len: self.len, places: self.places.duplicate() }
     }
 
     /// The item that is due first, and when.
     #[inline]
-    pub(super) fn first(&self) -> Option<(Instant, u32)> {
+    pub(crate) fn first(&self) -> Option<(Instant, u32)> {
         self.timer(0).map(|timer| (timer.at, timer.item))
     }
 
     /// Sets the deadline of an item, or moves it. False where there is no room.
     #[inline]
-    pub(super) fn set(&mut self, item: u32, at: Instant) -> bool {
+    pub(crate) fn set(&mut self, item: u32, at: Instant) -> bool {
         let timer = Timer { at, item };
         match self.place_of(item).and_then(|place| Some((place, self.timer(place)?.at))) {
             Some((_, old)) if old == at => {}
@@ -57,7 +57,7 @@ impl<M: Memory> Timers<M> {
         true
     }
 
-    pub(super) fn clear(&mut self, item: u32) {
+    pub(crate) fn clear(&mut self, item: u32) {
         let Some(place) = self.place_of(item) else { return };
         let (Some(&cleared), Some(&last)) = (self.timer(place), self.timer(self.len - 1)) else { return };
         self.len -= 1;
@@ -137,7 +137,7 @@ impl<M: Memory> Timers<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::{Fixed, Growable};
+    use super::super::{Fixed, Growable};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;

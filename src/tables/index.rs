@@ -1,6 +1,6 @@
 //! Which items have this hash: a chained table of numbers, whatever the items are and wherever they are kept.
 
-use super::memory::{List, Memory};
+use super::{List, Memory};
 
 /// The end of a chain.
 const END: u32 = u32::MAX;
@@ -8,7 +8,7 @@ const END: u32 = u32::MAX;
 /// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
 ///
 /// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
-pub(super) struct Index<M: Memory> {
+pub(crate) struct Index<M: Memory> {
     /// The first item of each bucket.
     heads: M::List<u32>,
     /// The links of each item, by its number.
@@ -24,17 +24,17 @@ struct Link {
 }
 
 impl<M: Memory> Index<M> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { heads: M::List::default(), links: M::List::default(), used: 0 }
     }
 
-    pub(super) fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         Self { heads: self.heads.duplicate(), links: self.links.duplicate(), used: self.used }
     }
 
     /// The first item of this hash for which `is` holds.
     #[inline]
-    pub(super) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let hash = upper(hash);
         let mut item = *self.heads.as_ref().get(self.bucket(hash))?;
         while let Some(link) = self.links.as_ref().get(item as usize) {
@@ -47,7 +47,7 @@ impl<M: Memory> Index<M> {
     }
 
     /// Adds an item that is not in yet. False where there is no room.
-    pub(super) fn insert(&mut self, hash: u64, item: u32) -> bool {
+    pub(crate) fn insert(&mut self, hash: u64, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
             if self.links.push(Link { hash: 0, next: END }).is_err() {
                 return false;
@@ -60,7 +60,7 @@ impl<M: Memory> Index<M> {
         self.link(upper(hash), item)
     }
 
-    pub(super) fn remove(&mut self, hash: u64, item: u32) {
+    pub(crate) fn remove(&mut self, hash: u64, item: u32) {
         let hash = upper(hash);
         let Some(&Link { next, .. }) = self.links.as_ref().get(item as usize) else { return };
         let bucket = self.bucket(hash);
@@ -136,7 +136,7 @@ const fn upper(hash: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::memory::{Fixed, Growable};
+    use super::super::{Fixed, Growable};
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;

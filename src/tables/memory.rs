@@ -1,4 +1,4 @@
-//! Where a listener keeps its tables: a fixed room, or the heap.
+//! Where tables are kept: in a fixed room, or on the heap.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
         T: Clone;
 }
 
-/// The kind of memory that a [`Listener`](super::Listener) keeps its tables in: [`Fixed`] or [`Growable`].
+/// The kind of memory that a listener keeps its tables in: [`Fixed`] or [`Growable`].
 pub trait Memory {
     /// A table.
     type List<T>: List<T>;
@@ -51,7 +51,7 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
     }
 }
 
-/// Tables that grow on the heap, as far as the [limits](super::ListenerConfig) of the listener allow. They do not shrink.
+/// Tables that grow on the heap, as far as the limits of the listener allow. They do not shrink.
 /// Feature `alloc`.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
