@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`listener`] | many peers on one socket: routing by tag and address, backlog, cookies, limits |
 //! | [`ftp`] | the file session, upload and download, over any byte stream |
+//! | [`socket_tcp`] | another protocol, whole: messages in text segments, stop-and-wait |
 //! | [`connection`] | one connection: handshake, data in both directions, close. **Start here** |
 //! | [`arq`] | which number to send now, what is acknowledged, when to wake: numbers and time only |
 //! | [`congestion`] | how much may be in flight, and how fast it may leave: four controllers and a pacer |
@@ -63,6 +64,7 @@ pub mod listener;
 mod seq;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod socket_tcp;
 pub mod store;
 mod tables;
 mod time;

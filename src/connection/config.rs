@@ -138,7 +138,7 @@ const LONGEST_CONTROL_PACKET: usize = 155;
 const LONGEST_LINGER: Duration = Duration::from_secs(240);
 
 /// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
-const LONGEST_RTO: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_RTO: Duration = Duration::from_secs(60);
 
 /// How a peer repeats what was lost. It is a setting of that peer: [`Config::rostov`] says what a wrong one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

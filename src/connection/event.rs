@@ -1,6 +1,7 @@
 //! What a connection tells its application.
 
 use crate::wire::DecodeError;
+use bitflags::bitflags;
 use thiserror::Error;
 
 /// Something happened that the application may want to act on.
@@ -18,6 +19,33 @@ pub enum Event {
     PeerClosed,
     /// The end, and the last event. What was received before may still be unread.
     Closed(Reason),
+}
+
+bitflags! {
+    /// The events that the application has not seen, derived from what happened: none is there twice.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct Events: u8 {
+        const CONNECTED = 1;
+        const READABLE = 1 << 1;
+        const WRITABLE = 1 << 2;
+        const PEER_CLOSED = 1 << 3;
+        const CLOSED = 1 << 4;
+    }
+}
+
+impl Events {
+    /// The first one, which is not told again. `ended`: why the connection has ended, if it has.
+    pub(crate) fn take_first(&mut self, ended: Option<Reason>) -> Option<Event> {
+        let first = self.iter().next()?;
+        self.remove(first);
+        Some(match first {
+            Self::CONNECTED => Event::Connected,
+            Self::READABLE => Event::Readable,
+            Self::WRITABLE => Event::Writable,
+            Self::PEER_CLOSED => Event::PeerClosed,
+            _ => Event::Closed(ended?),
+        })
+    }
 }
 
 /// Why a connection ended.
@@ -67,6 +95,12 @@ pub enum Reason {
     /// connection ends before anything is sent. Lend larger slots, or speak base mode.
     #[error("the receive store holds no body of 64 bytes, the least in extended mode")]
     StoreTooSmall,
+    /// The peer closed in the middle of a message ([`socket_tcp`](crate::socket_tcp) only, which has messages).
+    #[error("the peer closed in the middle of a message")]
+    CutShort,
+    /// What is to be sent would need a number above 2^63 ([`socket_tcp`](crate::socket_tcp) only).
+    #[error("the numbers are used up")]
+    NumbersExhausted,
 }
 
 /// What became of a datagram.

@@ -68,10 +68,13 @@ mod stage;
 mod stats;
 mod timers;
 
+pub(crate) use config::LONGEST_RTO;
 pub use config::{Config, Method, Peer};
 pub use dialect::{Hello, Mode};
+pub(crate) use event::Events;
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
+pub(crate) use repeat::Repeat;
 pub(crate) use routing::accepted_tag;
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
@@ -80,7 +83,6 @@ use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{MIN_SEGMENT, Tag};
 use crate::{Instant, Seq};
-use bitflags::bitflags;
 use close::Close;
 use dialect::Dialect;
 use handshake::Handshake;
@@ -142,18 +144,6 @@ struct Lent {
     number: Seq,
     /// How many bytes.
     len: u16,
-}
-
-bitflags! {
-    /// The events that the application has not seen, derived from what happened: none is there twice.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    struct Events: u8 {
-        const CONNECTED = 1;
-        const READABLE = 1 << 1;
-        const WRITABLE = 1 << 2;
-        const PEER_CLOSED = 1 << 3;
-        const CLOSED = 1 << 4;
-    }
 }
 
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
@@ -300,15 +290,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     ///
     /// Events are hints: calls that read or write may be tried at any time.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let first = self.events.iter().next()?;
-        self.events.remove(first);
-        Some(match first {
-            Events::CONNECTED => Event::Connected,
-            Events::READABLE => Event::Readable,
-            Events::WRITABLE => Event::Writable,
-            Events::PEER_CLOSED => Event::PeerClosed,
-            _ => Event::Closed(self.ended()?),
-        })
+        let reason = self.ended();
+        self.events.take_first(reason)
     }
 
     /// Whether both sides have agreed on extended mode.

@@ -1,0 +1,69 @@
+//! A queue of bytes, in memory that it holds.
+
+use core::hash::{Hash, Hasher};
+use heapless::Deque;
+
+/// At most `N` bytes, first in first out.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(super) struct Bytes<const N: usize>(Deque<u8, N>);
+
+impl<const N: usize> Bytes<N> {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn room(&self) -> usize {
+        N - self.0.len()
+    }
+
+    /// Adds as many of these bytes as there is room for, and returns how many.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> usize {
+        let len = bytes.len().min(self.room());
+        self.0.extend(bytes.iter().take(len));
+        len
+    }
+
+    /// Copies the first bytes into `buf`, as many as there are and it holds, and returns how many.
+    pub(super) fn peek(&self, buf: &mut [u8]) -> usize {
+        buf.iter_mut().zip(&self.0).map(|(to, &byte)| *to = byte).count()
+    }
+
+    /// Takes the first `len` bytes away.
+    pub(super) fn consume(&mut self, len: usize) {
+        for _ in 0..len {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// By what is in it, wherever that begins.
+impl<const N: usize> Hash for Bytes<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len().hash(state);
+        for byte in &self.0 {
+            byte.hash(state);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_it_has_room_for_and_gives_it_in_order() {
+        let mut bytes = Bytes::<4>::default();
+        assert_eq!((bytes.push(b"abc"), bytes.push(b"def")), (3, 1));
+        bytes.consume(3);
+        assert_eq!((bytes.push(b"gh"), bytes.room()), (2, 1));
+        let mut buf = [0; 8];
+        assert_eq!((bytes.peek(&mut buf[..2]), bytes.peek(&mut buf)), (2, 3));
+        assert_eq!(&buf[..3], b"dgh");
+        bytes.consume(9);
+        assert_eq!(bytes.len(), 0);
+    }
+}

@@ -1,0 +1,289 @@
+//! What must hold for any input: the bodies of the fuzz target `socket_tcp`, which property tests call too.
+
+use super::segment::{Kind, MAX_SEGMENT, Segment};
+use super::{AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Peer, SendError, Timeouts};
+use crate::connection::Event;
+use crate::{Address, Duration, Instant};
+use arbitrary::{Arbitrary, Unstructured};
+use std::vec::Vec;
+
+/// Reads any datagram.
+///
+/// # Panics
+///
+/// One is accepted that is not written again byte for byte.
+pub fn parse(datagram: &[u8]) {
+    let Ok(segment) = Segment::decode(datagram) else { return };
+    let mut buf = [0; MAX_SEGMENT];
+    let encoded = segment.encode(&mut buf).map(|len| buf.get(..len));
+    assert_eq!(encoded, Ok(Some(datagram)), "{segment:?}");
+}
+
+/// An address: two ports of each host.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Near(u8);
+
+impl Address for Near {
+    type Host = u8;
+
+    fn host(&self) -> u8 {
+        self.0 / 2
+    }
+}
+
+type Machine = Connection<Near, 40, 20>;
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Start {
+    /// The number of the SYN that a server is made with; a client without.
+    syn: Option<u64>,
+    peer: Peer,
+    /// In milliseconds, for SYN and for others; measured without.
+    timeouts: Option<(u16, u16)>,
+    answer_from: AnswerFrom,
+    /// In milliseconds; lifted without.
+    handshake_limit: Option<u16>,
+    idle_limit: Option<u16>,
+    quiet_limit: Option<u16>,
+    entropy: [u8; ENTROPY_BYTES],
+}
+
+impl Start {
+    fn machine(&self) -> Option<Machine> {
+        let limit = |millis: Option<u16>| millis.map_or(Duration::MAX, |millis| Duration::from_millis(millis.into()));
+        let config = Config {
+            peer: self.peer,
+            timeouts: self.timeouts.map_or(Timeouts::Measured, |(syn, segment)| Timeouts::Fixed {
+                syn: Duration::from_millis(syn.into()),
+                segment: Duration::from_millis(segment.into()),
+            }),
+            answer_from: self.answer_from,
+            handshake_limit: limit(self.handshake_limit),
+            idle_limit: limit(self.idle_limit),
+            quiet_limit: limit(self.quiet_limit),
+        };
+        match self.syn {
+            None => Some(Machine::connect(Instant::ZERO, config, self.entropy, PEER)),
+            Some(number) => {
+                let syn = Segment::bare(Kind::Syn, number);
+                Machine::accept(Instant::ZERO, config, self.entropy, PEER, &syn).ok()
+            }
+        }
+    }
+}
+
+const PEER: Near = Near(0);
+
+/// One call.
+#[derive(Arbitrary, Debug)]
+enum Call<'a> {
+    Datagram { from: Near, datagram: &'a [u8] },
+    Segment { from: AnyFrom, kind: AnyKind, ahead: i8, body: &'a [u8] },
+    Jump { kind: AnyKind, number: u64 },
+    Later { micros: u32 },
+    TimeoutWhenDue,
+    Earlier { micros: u16 },
+    Transmit { room: u8 },
+    Drain,
+    Event,
+    Send(&'a [u8]),
+    Begin(u64),
+    Write(&'a [u8]),
+    Recv(u8),
+    RecvMessage(u8),
+    Close,
+    Abort,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum AnyFrom {
+    Peer,
+    Other(Near),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum AnyKind {
+    Syn,
+    SynAck,
+    Ack,
+    Data,
+    Fin,
+    FinAck,
+}
+
+impl From<AnyKind> for Kind {
+    fn from(kind: AnyKind) -> Self {
+        match kind {
+            AnyKind::Syn => Self::Syn,
+            AnyKind::SynAck => Self::SynAck,
+            AnyKind::Ack => Self::Ack,
+            AnyKind::Data => Self::Data,
+            AnyKind::Fin => Self::Fin,
+            AnyKind::FinAck => Self::FinAck,
+        }
+    }
+}
+
+/// Makes the calls that `bytes` describe on a connection, and checks after each what a connection promises.
+///
+/// # Panics
+///
+/// A promise is broken.
+pub fn any_order(bytes: &[u8]) {
+    let mut input = Unstructured::new(bytes);
+    let Some(machine) = Start::arbitrary(&mut input).ok().and_then(|start| start.machine()) else { return };
+    let mut run = Run { machine, now: Instant::ZERO, closed: false, kept: Vec::new() };
+    while let Ok(call) = Call::arbitrary(&mut input) {
+        run.make(&call);
+        run.check();
+        if input.is_empty() {
+            break;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Run {
+    machine: Machine,
+    now: Instant,
+    closed: bool,
+    /// What was acknowledged and not read, of the current message.
+    kept: Vec<u8>,
+}
+
+impl Run {
+    fn make(&mut self, call: &Call<'_>) {
+        match *call {
+            Call::Datagram { from, datagram } => drop(self.receive(from, datagram)),
+            Call::Segment { from, kind, ahead, body } => {
+                let number = self.machine.number.saturating_add_signed(ahead.into());
+                self.segment(from, kind, number, body);
+            }
+            Call::Jump { kind, number } => self.segment(AnyFrom::Peer, kind, number, &[]),
+            Call::Later { micros } => {
+                self.now = self.now + Duration::from_micros(micros.into());
+                self.machine.handle_timeout(self.now);
+            }
+            Call::TimeoutWhenDue => {
+                self.now = self.machine.poll_timeout().map_or(self.now, |due| due.max(self.now));
+                self.machine.handle_timeout(self.now);
+            }
+            Call::Earlier { micros } => {
+                self.machine.handle_timeout(self.now - Duration::from_micros(micros.into()));
+            }
+            Call::Transmit { room } => {
+                let mut buf = [0; 255];
+                let room = buf.get_mut(..room.into()).unwrap_or_default();
+                let _ = self.machine.poll_transmit(self.now, room);
+            }
+            Call::Drain => self.drain(),
+            Call::Event => self.event(),
+            Call::Send(message) => drop(self.machine.send(message)),
+            Call::Begin(length) => drop(self.machine.begin(length)),
+            Call::Write(content) => self.write(content),
+            Call::Recv(room) => self.recv(room.into()),
+            Call::RecvMessage(room) => self.recv_message(room.into()),
+            Call::Close => self.machine.close(),
+            Call::Abort => self.machine.abort(),
+        }
+    }
+
+    fn segment(&mut self, from: AnyFrom, kind: AnyKind, number: u64, body: &[u8]) {
+        let from = match from {
+            AnyFrom::Peer => self.machine.peer(),
+            AnyFrom::Other(from) => from,
+        };
+        let mut buf = [0; MAX_SEGMENT + 1];
+        let len = Segment { kind: kind.into(), number, body }.encode(&mut buf).unwrap_or(0);
+        let _ = self.receive(from, buf.get(..len).unwrap_or_default());
+    }
+
+    /// What arrives of a message is the next bytes of it.
+    fn receive(&mut self, from: Near, datagram: &[u8]) -> Handled {
+        let arrived = |machine: &Machine| machine.message().map_or(0, |message| message.arrived);
+        let (had, number) = (self.machine.message(), self.machine.number);
+        let before = arrived(&self.machine);
+        let handled = self.machine.handle_datagram(self.now, from, datagram);
+        let now = arrived(&self.machine);
+        if let Handled::Ignored(_) = handled {
+            assert_eq!(had, self.machine.message(), "something was taken of a datagram that was ignored");
+        }
+        if had.is_some() && now > before {
+            let body = Segment::decode(datagram).map(|segment| segment.body).unwrap_or_default();
+            assert_eq!(now - before, body.len() as u64);
+            self.kept.extend(body);
+        }
+        assert!(self.machine.number >= number || self.machine.number == self.machine.initial, "the counter went back");
+        handled
+    }
+
+    fn write(&mut self, content: &[u8]) {
+        let allowed = match self.machine.write(content) {
+            Ok(taken) => taken <= content.len(),
+            Err(error) => matches!(error, SendError::NotAnnounced | SendError::Closing | SendError::Closed),
+        };
+        assert!(allowed);
+    }
+
+    fn recv(&mut self, room: usize) {
+        let mut buf = [0; 255];
+        let message = self.machine.message();
+        let Some(received) = self.machine.recv(buf.get_mut(..room).unwrap_or_default()) else { return };
+        self.compare(buf.get(..received.len).unwrap_or_default());
+        let read = message.map(|message| message.read + received.len as u64);
+        assert_eq!(received.is_end, read == message.map(|message| message.length));
+        assert_eq!(received.is_end, self.machine.message().is_none());
+    }
+
+    fn recv_message(&mut self, room: usize) {
+        let mut buf = [0; 255];
+        if let Ok(Some(len)) = self.machine.recv_message(buf.get_mut(..room).unwrap_or_default()) {
+            self.compare(buf.get(..len).unwrap_or_default());
+            assert_eq!(self.machine.message(), None);
+        }
+    }
+
+    /// What is read is what was kept.
+    fn compare(&mut self, read: &[u8]) {
+        let kept: Vec<u8> = self.kept.drain(..read.len().min(self.kept.len())).collect();
+        assert_eq!(kept, read);
+    }
+
+    fn event(&mut self) {
+        let event = self.machine.poll_event();
+        assert!(!self.closed || event.is_none(), "{event:?} after the last event");
+        self.closed |= matches!(event, Some(Event::Closed(_)));
+        if self.closed {
+            assert!(self.machine.ended().is_some());
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut buf = [0; MAX_SEGMENT];
+        let mut count = 0;
+        while self.machine.poll_transmit(self.now, &mut buf).is_ok_and(|sent| sent.is_some()) {
+            count += 1;
+            assert!(count <= 8, "a hot loop");
+        }
+    }
+
+    fn check(&mut self) {
+        let due = self.machine.poll_timeout();
+        let mut other = self.clone();
+        let sent = other.machine.poll_transmit(self.now, &mut [0; MAX_SEGMENT]);
+        assert!(sent.is_ok(), "a segment that does not fit");
+        if let Ok(Some(_)) = sent {
+            assert!(due.is_some_and(|due| due <= self.now), "{sent:?} was hidden, due at {due:?}");
+        } else {
+            assert!(self.machine == other.machine, "a poll without output changed something");
+        }
+        assert!(self.machine.incoming.message().is_none_or(|message| message.arrived <= message.length));
+        other.machine.handle_timeout(self.now);
+        other.drain();
+        let due = other.machine.poll_timeout();
+        assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);
+        if other.machine.is_drained() {
+            assert_eq!(due, None);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! Many clients on one socket.
+
+use super::config::Config;
+use super::connection::{Connection, ENTROPY_BYTES, opens};
+use super::event::{Handled, increment};
+use super::segment::{Kind, Segment, SegmentError};
+use crate::connection::{Event, Transmit};
+use crate::tables::{HashKey, Index, Memory, PeerId, Queue, Slab, Timers};
+use crate::{Address, BufferTooSmall, Instant};
+use core::fmt;
+use thiserror::Error;
+
+/// The limits of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerConfig {
+    /// What every accepted connection is made with.
+    pub connection: Config,
+    /// How many connections there may be at once, until they are [released](Listener::release). Fixed
+    /// [memory](Memory) may hold fewer. Default: 1,024.
+    pub peers: usize,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self { connection: Config::default(), peers: 1_024 }
+    }
+}
+
+/// Somebody wants to connect. Nothing is kept of it: give it to [`Listener::accept`], or drop it, and its client repeats its
+/// SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "somebody who is not accepted waits in vain"]
+pub struct Incoming<A> {
+    address: A,
+    number: u64,
+}
+
+impl<A: Copy> Incoming<A> {
+    /// Who it is.
+    #[must_use]
+    pub fn address(&self) -> A {
+        self.address
+    }
+}
+
+/// Where a datagram went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "somebody may want to connect"]
+pub enum Routed<A> {
+    /// To this connection.
+    Peer(PeerId, Handled),
+    /// It asks for a connection.
+    Incoming(Incoming<A>),
+    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
+    Ignored(Unrouted),
+}
+
+/// Why a datagram went nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Unrouted {
+    /// It is no segment.
+    #[error("no segment: {0}")]
+    Malformed(#[from] SegmentError),
+    /// It is no SYN that a connection can begin with, and its address has no connection.
+    #[error("no connection with this address")]
+    UnknownPeer,
+}
+
+/// Why somebody was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum AcceptError {
+    /// Its address has a connection by now.
+    #[error("the address has a connection")]
+    Connected,
+    /// There are as many connections as may be at once, or as there is memory for.
+    #[error("there is no room for another connection")]
+    Full,
+}
+
+/// Counters of a listener. They saturate. Those of a connection are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct ListenerStats {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// SYNs of those who have no connection.
+    pub incoming: u64,
+    /// Ignored: [`Unrouted::Malformed`].
+    pub malformed: u64,
+    /// Ignored: [`Unrouted::UnknownPeer`].
+    pub unknown_peer: u64,
+}
+
+/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room. Connections
+/// are found by the address of their client, which must stay what it is.
+///
+/// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody confirms
+/// ends by the handshake limit.
+pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
+    config: ListenerConfig,
+    now: Instant,
+    key: HashKey,
+    peers: Slab<Peer<A, SEND, RECV>, M>,
+    by_address: Index<M>,
+    /// When each is to be woken; those that are `ready` are looked at before.
+    timers: Timers<M>,
+    /// Something was done with them: they may have something to send, or another deadline.
+    ready: Queue<M>,
+    /// They may have an event to tell.
+    telling: Queue<M>,
+    stats: ListenerStats,
+}
+
+struct Peer<A, const SEND: usize, const RECV: usize> {
+    connection: Connection<A, SEND, RECV>,
+    /// The application does not need it any more.
+    released: bool,
+}
+
+impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
+    /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
+    /// a stranger cannot guess.
+    #[must_use]
+    pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16]) -> Self {
+        Self {
+            config,
+            now,
+            key: HashKey(key),
+            peers: Slab::new(),
+            by_address: Index::new(),
+            timers: Timers::new(),
+            ready: Queue::new(),
+            telling: Queue::new(),
+            stats: ListenerStats::default(),
+        }
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn stats(&self) -> &ListenerStats {
+        &self.stats
+    }
+
+    /// How many connections there are, those included that were released and still have to say their last word.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.peers.len() as usize
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a datagram that came from this address. Afterwards [`poll_transmit`](Self::poll_transmit) and
+    /// [`poll_event`](Self::poll_event) may have something.
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed<A> {
+        self.now = self.now.max(now);
+        let now = self.now;
+        if let Some(index) = self.find(from)
+            && let Some(peer) = self.peers.item_mut(index)
+        {
+            let handled = peer.connection.handle_datagram(now, from, datagram);
+            self.ready.push(index);
+            self.telling.push(index);
+            let generation = self.peers.generation(index).unwrap_or_default();
+            return Routed::Peer(PeerId { index, generation }, handled);
+        }
+        let why = match Segment::decode(datagram) {
+            Ok(Segment { kind: Kind::Syn, number, .. }) if opens(number) => {
+                increment(&mut self.stats.incoming);
+                return Routed::Incoming(Incoming { address: from, number });
+            }
+            Ok(_) => Unrouted::UnknownPeer,
+            Err(error) => Unrouted::Malformed(error),
+        };
+        increment(match why {
+            Unrouted::Malformed(_) => &mut self.stats.malformed,
+            Unrouted::UnknownPeer => &mut self.stats.unknown_peer,
+        });
+        Routed::Ignored(why)
+    }
+
+    /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`Connection`].
+    ///
+    /// # Errors
+    ///
+    /// If its address has a connection by now, or there is no room for one: its client repeats its SYN.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        incoming: Incoming<A>,
+        entropy: [u8; ENTROPY_BYTES],
+    ) -> Result<PeerId, AcceptError> {
+        self.now = self.now.max(now);
+        if self.find(incoming.address).is_some() {
+            return Err(AcceptError::Connected);
+        }
+        if self.len() >= self.config.peers {
+            return Err(AcceptError::Full);
+        }
+        let syn = Segment::bare(Kind::Syn, incoming.number);
+        let accepted = Connection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
+        let index = accepted.ok().and_then(|connection| self.insert(connection)).ok_or(AcceptError::Full)?;
+        increment(&mut self.stats.accepted);
+        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
+    }
+
+    /// Where it was put; `None` where there is no room.
+    fn insert(&mut self, connection: Connection<A, SEND, RECV>) -> Option<u32> {
+        let hash = self.key.hash(&connection.peer());
+        let index = self.peers.insert(Peer { connection, released: false }).ok()?;
+        // Whatever may be needed later has its place now.
+        let placed = self.by_address.insert(hash, index)
+            && self.timers.set(index, self.now)
+            && self.telling.push(index)
+            && self.ready.push(index);
+        if !placed {
+            self.remove(index);
+        }
+        placed.then_some(index)
+    }
+
+    fn remove(&mut self, index: u32) {
+        let Some(peer) = self.peers.remove(index) else { return };
+        self.by_address.remove(self.key.hash(&peer.connection.peer()), index);
+        self.timers.clear(index);
+        self.ready.remove(index);
+        self.telling.remove(index);
+    }
+
+    fn find(&self, address: A) -> Option<u32> {
+        let is = |index| self.peers.item(index).is_some_and(|peer| peer.connection.peer() == address);
+        self.by_address.find(self.key.hash(&address), is)
+    }
+
+    fn held(&self, id: PeerId) -> Option<&Peer<A, SEND, RECV>> {
+        let peer = self.peers.item(id.index).filter(|peer| !peer.released)?;
+        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
+    }
+
+    /// The connection with this name; `None` once it was released.
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<&Connection<A, SEND, RECV>> {
+        self.held(id).map(|peer| &peer.connection)
+    }
+
+    /// The connection with this name, to send, receive and close; `None` once it was released. Call
+    /// [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
+        self.held(id)?;
+        // Nobody says what will be done with it: it is looked at when its turn comes.
+        self.ready.push(id.index);
+        self.telling.push(id.index);
+        self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
+    }
+
+    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is aborted.
+    pub fn release(&mut self, now: Instant, id: PeerId) {
+        self.now = self.now.max(now);
+        if self.held(id).is_none() {
+            return;
+        }
+        let Some(peer) = self.peers.item_mut(id.index) else { return };
+        peer.released = true;
+        peer.connection.abort();
+        self.ready.push(id.index);
+    }
+
+    /// The connections that were accepted and not released, in no order. This looks at all of them.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
+        let held = self.peers.iter().filter(|(_, peer)| !peer.released);
+        held.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+    }
+
+    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        // Those that something was done with have deadlines that no timer knows yet.
+        let mut next = self.ready.first();
+        while let Some(index) = next {
+            next = self.ready.after(index);
+            self.wake(index);
+        }
+        while let Some((_, index)) = self.timers.first().filter(|&(at, _)| at <= self.now) {
+            self.timers.clear(index);
+            self.wake(index);
+        }
+    }
+
+    fn wake(&mut self, index: u32) {
+        if let Some(peer) = self.peers.item_mut(index) {
+            peer.connection.handle_timeout(self.now);
+            self.ready.push(index);
+            self.telling.push(index);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
+    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
+    /// changed something, until `poll_transmit` has returned `None`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.ready.is_empty() { Some(self.now) } else { self.timers.first().map(|(at, _)| at) }
+    }
+
+    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
+    /// connections take turns, a datagram each.
+    ///
+    /// # Errors
+    ///
+    /// If the datagram does not fit into `buf`: nothing has changed.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        self.now = self.now.max(now);
+        while let Some(index) = self.ready.first() {
+            let Some(peer) = self.peers.item_mut(index) else { break };
+            let sent = peer.connection.poll_transmit(self.now, buf)?;
+            self.ready.pop();
+            if sent.is_some() {
+                // Its next turn comes after that of all others.
+                self.ready.push(index);
+                return Ok(sent);
+            }
+            self.settle(index);
+        }
+        Ok(None)
+    }
+
+    /// It has nothing to send now: when to look after it again, or whether it is gone.
+    fn settle(&mut self, index: u32) {
+        let Some(peer) = self.peers.item(index) else { return };
+        if peer.released && peer.connection.is_drained() {
+            self.remove(index);
+            return;
+        }
+        match peer.connection.poll_timeout() {
+            Some(at) => drop(self.timers.set(index, at)),
+            None => self.timers.clear(index),
+        }
+    }
+
+    /// What to tell the application next, and of which connection. The connections take turns.
+    pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
+        while let Some(index) = self.telling.pop() {
+            let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
+            let Some(event) = peer.connection.poll_event() else { continue };
+            // It may have more to tell, after all others.
+            self.telling.push(index);
+            let generation = self.peers.generation(index)?;
+            return Some((PeerId { index, generation }, event));
+        }
+        None
+    }
+}
+
+/// The counts: what it holds may be much.
+impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Listener");
+        shown.field("peers", &self.len()).field("stats", &self.stats).finish_non_exhaustive()
+    }
+}

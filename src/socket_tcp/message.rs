@@ -1,0 +1,244 @@
+//! Messages: a length, and so many bytes.
+
+use super::bytes::Bytes;
+use super::event::Ignored;
+use super::segment::{MAX_BODY, decimal};
+use core::fmt::Write;
+use heapless::Vec;
+
+/// The longest message: its length has to fit into the body of one segment.
+pub const MAX_MESSAGE: u64 = 10_u64.pow(16) - 1;
+
+/// The body of a segment.
+pub(super) type Body = Vec<u8, MAX_BODY, u8>;
+
+/// The message that is being sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Outgoing<const N: usize> {
+    /// Until all of it is acknowledged.
+    message: Option<Announced>,
+    /// What was written and is not acknowledged.
+    content: Bytes<N>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Announced {
+    length: u64,
+    /// What the application has not written yet.
+    unwritten: u64,
+    /// The length itself was acknowledged.
+    acknowledged: bool,
+}
+
+impl<const N: usize> Outgoing<N> {
+    /// A message of this length follows.
+    pub(super) fn announce(&mut self, length: u64) {
+        self.message = Some(Announced { length, unwritten: length, acknowledged: false });
+    }
+
+    /// Takes the next bytes of the message, as far as there is room and it is as long. `None` without a message.
+    pub(super) fn write(&mut self, data: &[u8]) -> Option<usize> {
+        let message = self.message.as_mut()?;
+        let most = usize::try_from(message.unwritten).unwrap_or(usize::MAX).min(data.len());
+        let taken = self.content.push(data.get(..most)?);
+        message.unwritten -= taken as u64;
+        Some(taken)
+    }
+
+    /// How much of the message the application has not written yet; `None` without a message.
+    pub(super) fn unwritten(&self) -> Option<u64> {
+        self.message.as_ref().map(|message| message.unwritten)
+    }
+
+    /// Whether all of every message is acknowledged.
+    pub(super) const fn is_done(&self) -> bool {
+        self.message.is_none()
+    }
+
+    /// Whether the peer does not know of the message yet, as far as we know.
+    pub(super) fn is_unannounced(&self) -> bool {
+        self.message.as_ref().is_some_and(|message| !message.acknowledged)
+    }
+
+    /// The body of the segment that is next, or outstanding: the length, then full pieces of content and the last one. While a
+    /// piece is not written whole, nothing (as Nagle has it, RFC 1122 §4.2.3.4); `cut` says that no more will be written.
+    pub(super) fn body(&self, cut: bool) -> Option<Body> {
+        let message = self.message.as_ref()?;
+        let mut body = Body::new();
+        if !message.acknowledged {
+            write!(body, "{}", message.length).ok()?;
+            return Some(body);
+        }
+        let rest = self.content.len() as u64 + message.unwritten;
+        let piece = usize::try_from(rest).unwrap_or(MAX_BODY).min(MAX_BODY);
+        let len = self.content.len().min(piece);
+        if len == 0 || (len < piece && !cut) {
+            return None;
+        }
+        body.resize_default(len).ok()?;
+        self.content.peek(&mut body);
+        Some(body)
+    }
+
+    /// That segment was acknowledged.
+    pub(super) fn advance(&mut self, cut: bool) {
+        let len = self.body(cut).map_or(0, |body| body.len());
+        let Some(message) = &mut self.message else { return };
+        if message.acknowledged {
+            self.content.consume(len);
+        }
+        message.acknowledged = true;
+        if self.content.len() == 0 && message.unwritten == 0 {
+            self.message = None;
+        }
+    }
+
+    /// Nothing more will be sent.
+    pub(super) fn clear(&mut self) {
+        self.message = None;
+        self.content.clear();
+    }
+}
+
+/// A message that is arriving, or has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Message {
+    /// How many bytes it has, as its sender announced. Nothing is reserved for them.
+    pub length: u64,
+    /// How many of them have arrived.
+    pub arrived: u64,
+    /// How many of those the application has read.
+    pub read: u64,
+}
+
+/// The message that is being received, or read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Incoming<const N: usize> {
+    /// Until all of it was read.
+    message: Option<Message>,
+    /// What has arrived and is not read.
+    content: Bytes<N>,
+}
+
+impl<const N: usize> Incoming<N> {
+    pub(super) const fn message(&self) -> Option<Message> {
+        self.message
+    }
+
+    /// Whether more of a message must come.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.message.is_some_and(|message| message.arrived < message.length)
+    }
+
+    /// Takes the body of the next segment: a length, a piece of content, or nothing.
+    pub(super) fn take(&mut self, body: &[u8]) -> Result<(), Ignored> {
+        match &mut self.message {
+            _ if body.is_empty() => Ok(()),
+            Some(message) if message.arrived < message.length => {
+                let arrived = message.arrived.saturating_add(body.len() as u64);
+                if arrived > message.length {
+                    return Err(Ignored::Length);
+                }
+                if self.content.room() < body.len() {
+                    return Err(Ignored::NoRoom);
+                }
+                self.content.push(body);
+                message.arrived = arrived;
+                Ok(())
+            }
+            // One message at a time.
+            Some(_) => Err(Ignored::NoRoom),
+            None => {
+                let length = decimal(body).ok_or(Ignored::Length)?;
+                self.message = Some(Message { length, arrived: 0, read: 0 });
+                Ok(())
+            }
+        }
+    }
+
+    /// Copies what has arrived into `buf`: how much that was, and whether it was the end of the message. `None` if there is
+    /// nothing to tell.
+    pub(super) fn read(&mut self, buf: &mut [u8]) -> Option<Received> {
+        let message = self.message.as_mut()?;
+        let len = self.content.peek(buf);
+        self.content.consume(len);
+        message.read += len as u64;
+        let is_end = message.read == message.length;
+        if is_end {
+            self.message = None;
+        }
+        (len > 0 || is_end).then_some(Received { len, is_end })
+    }
+}
+
+/// What was read of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Received {
+    /// How many bytes were written into the buffer. 0 only for an empty message.
+    pub len: usize,
+    /// Whether they were the last ones of their message.
+    pub is_end: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body<const N: usize>(outgoing: &Outgoing<N>) -> Option<std::vec::Vec<u8>> {
+        outgoing.body(false).map(|body| body.to_vec())
+    }
+
+    #[test]
+    fn a_message_is_its_length_then_full_pieces_and_the_rest() {
+        let mut outgoing = Outgoing::<32>::default();
+        outgoing.announce(37);
+        assert_eq!(outgoing.write(b"0123456789abcde"), Some(15));
+        assert_eq!(body(&outgoing).unwrap(), b"37");
+        outgoing.advance(false);
+        assert_eq!(body(&outgoing), None, "not a full piece yet");
+        assert_eq!(outgoing.body(true).unwrap().len(), 15);
+        assert_eq!(outgoing.write(b"f0123456789abcdef01234, and more"), Some(17));
+        assert_eq!(body(&outgoing).unwrap(), b"0123456789abcdef");
+        outgoing.advance(false);
+        assert_eq!(outgoing.write(b"01234, and more"), Some(5));
+        outgoing.advance(false);
+        assert_eq!((body(&outgoing).unwrap().as_slice(), outgoing.is_done()), (&b"01234"[..], false));
+        outgoing.advance(false);
+        assert_eq!((body(&outgoing), outgoing.is_done()), (None, true));
+    }
+
+    #[test]
+    fn a_length_is_a_decimal_number_and_content_is_no_longer_than_it() {
+        let mut incoming = Incoming::<32>::default();
+        for text in [&b"x"[..], b"03", b"-1", b"1 ", b"99999999999999999999"] {
+            assert_eq!(incoming.take(text), Err(Ignored::Length));
+        }
+        assert_eq!(
+            (incoming.take(b""), incoming.take(b"3"), incoming.take(b"abcd")),
+            (Ok(()), Ok(()), Err(Ignored::Length))
+        );
+        assert_eq!((incoming.take(b"abc"), incoming.take(b"1")), (Ok(()), Err(Ignored::NoRoom)));
+        let mut buf = [0; 2];
+        assert_eq!(incoming.read(&mut buf), Some(Received { len: 2, is_end: false }));
+        assert_eq!(incoming.read(&mut []), None);
+        assert_eq!(incoming.read(&mut buf), Some(Received { len: 1, is_end: true }));
+        assert_eq!((incoming.read(&mut buf), incoming.take(b"1")), (None, Ok(())));
+    }
+
+    #[test]
+    fn content_that_there_is_no_room_for_is_not_taken() {
+        let mut incoming = Incoming::<20>::default();
+        assert_eq!((incoming.take(b"40"), incoming.take(b"0123456789abcdef")), (Ok(()), Ok(())));
+        assert_eq!(incoming.take(b"0123456789abcdef"), Err(Ignored::NoRoom));
+        assert_eq!(incoming.read(&mut [0; 16]), Some(Received { len: 16, is_end: false }));
+        assert_eq!(incoming.take(b"0123456789abcdef"), Ok(()));
+    }
+
+    #[test]
+    fn an_empty_message_is_told_once() {
+        let mut incoming = Incoming::<16>::default();
+        assert_eq!(incoming.take(b"0"), Ok(()));
+        assert_eq!(incoming.read(&mut []), Some(Received { len: 0, is_end: true }));
+        assert_eq!(incoming.read(&mut []), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand seeds.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod socket_tcp_support;
+
+use rdt_proto::connection::Reason;
+use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
+use rdt_proto::socket_tcp::Config;
+use rdt_proto::{Duration, Instant};
+use socket_tcp_support::speaker::{Script, Speaker};
+
+const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
+const SEEDS: u64 = 1_000;
+
+fn lifted() -> Config {
+    let never = Duration::MAX;
+    Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() }
+}
+
+/// A client and a server, and a link between them.
+fn conversation(
+    seed: u64,
+    config: Config,
+    link: &mut dyn FnMut(&mut Rng) -> LinkConfig,
+    up: Vec<usize>,
+    down: Vec<usize>,
+) -> Simulation<Speaker> {
+    let mut rng = Rng::new(seed);
+    let mut sim = Simulation::new(seed);
+    let (client, server) = (NodeId(0), NodeId(1));
+    let (up, down) = (Script::new(seed, up), Script::new(!seed, down));
+    sim.add(Speaker::client(config, rng.fork(), server.port(0), up.clone(), down.clone()));
+    sim.add(Speaker::new(config, rng.fork(), client.port(0), down, up));
+    let (there, back) = (link(&mut rng), link(&mut rng));
+    sim.connect_with(client, server, there, back);
+    sim
+}
+
+/// Every length up to `most` in each direction, with this loss each way.
+fn every_length(loss: f64, most: usize) {
+    let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(5)).with_loss(loss);
+    for length in LENGTHS.into_iter().chain([10_000]).filter(|&length| length <= most) {
+        for (up, down) in [(vec![length], vec![]), (vec![], vec![length]), (vec![length; 2], vec![length])] {
+            let seed = length as u64;
+            let mut sim = conversation(seed, lifted(), &mut link, up, down);
+            sim.set_spin_limit(u64::MAX);
+            sim.run_until_done(Duration::MAX);
+            for speaker in sim.nodes() {
+                assert!(speaker.is_complete(), "{length} bytes at {loss}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_length_without_loss() {
+    every_length(0.0, 1_000_000);
+}
+
+#[test]
+fn every_length_at_20_percent_each_way() {
+    every_length(0.2, 1_000_000);
+}
+
+#[test]
+fn every_length_to_10_000_bytes_at_40_percent_each_way() {
+    every_length(0.4, 10_000);
+}
+
+/// Up to 30 % lost, duplicates, late ones, and a delay of up to 100 ms.
+fn bad_link(rng: &mut Rng) -> LinkConfig {
+    let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
+    LinkConfig::ideal()
+        .with_delay(rng.up_to(Duration::from_millis(100)))
+        .with_jitter(rng.up_to(Duration::from_millis(20)))
+        .with_loss(share(rng, 30))
+        .with_duplication(share(rng, 20))
+        .with_reordering(share(rng, 20), Duration::from_millis(300))
+}
+
+/// Some messages each way.
+fn chatter(seed: u64, config: Config) -> Simulation<Speaker> {
+    let mut rng = Rng::new(!seed);
+    let mut lengths = || {
+        let count = rng.below(6);
+        (0..count).map(|_| if rng.chance(0.2) { 0 } else { rng.index(120) }).collect()
+    };
+    let (up, down) = (lengths(), lengths());
+    conversation(seed, config, &mut bad_link, up, down)
+}
+
+#[test]
+fn every_conversation_is_heard_with_limits_lifted() {
+    for seed in 1..=SEEDS {
+        let mut sim = chatter(seed, lifted());
+        sim.run_until_done(Duration::from_secs(100_000));
+        for speaker in sim.nodes() {
+            assert!(speaker.is_complete(), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn with_the_default_limits_everything_is_heard_or_its_end_is_told() {
+    let mut complete = 0;
+    for seed in 1..=SEEDS {
+        let mut sim = chatter(seed, Config::default());
+        sim.run_until_done(Duration::from_secs(3_600));
+        // Both sides come to an end.
+        sim.run_for(Duration::from_secs(600));
+        let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
+        // Acknowledged is kept: what one side took for heard, the other has.
+        assert!(client.sent <= server.heard && server.sent <= client.heard, "seed {seed}");
+        for speaker in [client, server] {
+            match speaker.ended() {
+                Some(Reason::Finished | Reason::Quiet | Reason::HandshakeTimedOut | Reason::TimedOut) => {}
+                None => assert!(speaker.machine.is_none(), "seed {seed}"),
+                Some(reason) => panic!("seed {seed}: {reason}"),
+            }
+        }
+        complete += u64::from(client.is_complete() && server.is_complete());
+    }
+    println!("{complete} of {SEEDS} complete");
+    assert!(complete * 100 > SEEDS * 95, "only {complete} of {SEEDS} complete");
+}
+
+#[test]
+fn damage_breaks_no_promise_of_the_machine() {
+    // What arrives may be wrong, so a side only says, and nobody need come to an end.
+    for seed in 1..=SEEDS {
+        let mut link = |rng: &mut Rng| bad_link(rng).with_corruption(0.1).with_truncation(0.05);
+        let mut sim = conversation(seed, Config::default(), &mut link, vec![], vec![]);
+        for id in [NodeId(0), NodeId(1)] {
+            sim.node_mut(id).babble();
+        }
+        sim.run_for(Duration::from_secs(600));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_conversation() {
+    let run = |seed| {
+        let mut sim = chatter(seed, lifted());
+        sim.run_until_done(Duration::from_secs(100_000));
+        sim.fingerprint()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
+
+#[test]
+fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
+    let (start, end) = (Instant::from_millis(1_000), Instant::from_millis(21_000));
+    let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(20)).with_blackout(start, end);
+    let mut sim = conversation(3, Config::default(), &mut link, vec![2_000], vec![2_000]);
+    sim.run_until_done(Duration::from_secs(100));
+    assert!(sim.nodes().all(Speaker::is_complete));
+    assert!(sim.now() > end);
+}

@@ -1,0 +1,264 @@
+//! What the report's own code does beside the rules, and how ours bears it: as traces, with `Config::report`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod socket_tcp_support;
+
+use rdt_proto::connection::{Event, Reason};
+use rdt_proto::socket_tcp::{Config, Ignored};
+use socket_tcp_support::*;
+
+fn client() -> Trace {
+    Trace::established_client(Config::report())
+}
+
+fn server() -> Trace {
+    Trace::established_server(Config::report())
+}
+
+#[test]
+fn its_server_answers_from_the_port_above_the_client_s() {
+    let mut client = Trace::client(Config::report(), 10);
+    client.machine.send(b"12345").unwrap();
+    client.expect("1|||0|||0|||10|||");
+    client.peer = At(SERVER.0, CLIENT.1 + 1);
+    client.peer_sends("1|||1|||0|||11|||");
+    client.expect_to(SERVER, &ack(12));
+    client.expect(&data(12, "5"));
+    // It takes nothing before the ACK of the handshake, which was lost.
+    client.sleep(4_000, 4_000);
+    client.expect_to(SERVER, &ack(12));
+    client.expect(&data(12, "5"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "12345"));
+    client.sleep(4_000, 4_000);
+    client.expect(&data(14, "12345"));
+}
+
+#[test]
+fn its_server_is_deaf_for_16_s_after_a_syn() {
+    let mut client = Trace::client(Config::report(), 10);
+    for _ in 0..3 {
+        client.expect("1|||0|||0|||10|||");
+        client.sleep(16_000, 16_000);
+    }
+    client.expect("1|||0|||0|||10|||");
+    client.sleep(12_000, 12_000);
+    client.ends(Reason::HandshakeTimedOut);
+}
+
+#[test]
+fn its_receiver_takes_every_length_for_two_bytes() {
+    for (message, length) in [("", "0"), ("12345", "5"), ("0123456789", "10"), (&"x".repeat(64), "64")] {
+        let mut client = client();
+        client.machine.send(message.as_bytes()).unwrap();
+        client.expect(&data(12, length));
+        client.peer_sends(&ack(14));
+        let mut number = 14;
+        for piece in message.as_bytes().chunks(16) {
+            client.expect(&data(number, std::str::from_utf8(piece).unwrap()));
+            number += piece.len() as u64;
+            client.peer_sends(&ack(number));
+        }
+        assert!(client.machine.is_all_acknowledged());
+        client.machine.close();
+        client.expect(&fin(number));
+    }
+    // Of three digits it takes one less than there are.
+    let mut client = client();
+    client.machine.begin(100).unwrap();
+    client.machine.write(&[b'x'; 16]).unwrap();
+    client.expect(&data(12, "100"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "xxxxxxxxxxxxxxxx"));
+}
+
+#[test]
+fn its_receiver_takes_a_repeated_piece_twice_and_its_numbers_run_ahead() {
+    let mut client = client();
+    client.machine.send(b"0123456789abcdefghi").unwrap();
+    client.expect(&data(12, "19"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "0123456789abcdef"));
+    // Its ACK of 30 is lost.
+    client.sleep(4_000, 4_000);
+    client.expect(&data(14, "0123456789abcdef"));
+    client.peer_sends(&ack(46));
+    client.expect(&data(46, "ghi"));
+    client.peer_sends(&ack(49));
+    assert!(client.machine.is_all_acknowledged());
+    client.machine.send(b"").unwrap();
+    client.expect(&data(49, "0"));
+}
+
+#[test]
+fn its_late_ack_of_what_it_took_twice_is_heard_after_the_message() {
+    let mut client = client();
+    client.machine.send(b"x").unwrap();
+    client.expect(&data(12, "1"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "x"));
+    client.sleep(4_000, 4_000);
+    client.expect(&data(14, "x"));
+    client.peer_sends(&ack(15));
+    assert!(client.machine.is_all_acknowledged());
+    client.peer_sends(&ack(16));
+    // Whatever is sent next has the number that it expects.
+    client.machine.send(b"y").unwrap();
+    client.expect(&data(16, "1"));
+}
+
+#[test]
+fn its_message_may_begin_ahead_of_what_it_acknowledged() {
+    let mut client = client();
+    client.machine.send(b"x").unwrap();
+    client.expect(&data(12, "1"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "x"));
+    client.peer_sends(&ack(15));
+    client.peer_sends(&data(16, "2"));
+    client.expect(&ack(17));
+    client.peer_sends(&data(17, "hi"));
+    client.expect(&ack(19));
+    client.reads(b"hi", true);
+}
+
+#[test]
+fn its_empty_message_is_followed_by_an_empty_piece() {
+    let mut server = server();
+    server.peer_sends(&data(12, "0"));
+    server.expect(&ack(13));
+    server.expect_event(Event::Readable);
+    server.reads(b"", true);
+    server.peer_sends(&data(13, ""));
+    server.expect(&ack(13));
+    server.expect_no_event();
+    assert_eq!(server.machine.recv(&mut [0; 1]), None);
+    server.peer_sends(&data(13, "1"));
+    server.expect(&ack(14));
+}
+
+#[test]
+fn its_farewell_has_the_flag_fin_and_comes_three_times() {
+    let mut server = server();
+    server.peer_sends(&fin(12));
+    server.expect(&fin_ack(13));
+    server.peer_sends(&fin(14));
+    server.ignores(&fin(14), Ignored::Closed);
+    server.ignores(&fin(14), Ignored::Closed);
+    server.ends(Reason::Finished);
+}
+
+#[test]
+fn its_server_answers_our_farewell_as_if_it_were_a_fin() {
+    let mut client = client();
+    client.machine.close();
+    client.expect(&fin(12));
+    client.peer_sends(&fin_ack(13));
+    client.expect(&fin(14));
+    client.ignores(&fin_ack(15), Ignored::Closed);
+    client.expect(&fin(14));
+    client.expect(&fin(14));
+    client.ends(Reason::Finished);
+}
+
+#[test]
+fn it_never_gives_way_so_ours_does() {
+    let mut client = client();
+    client.machine.send(b"hi").unwrap();
+    client.expect(&data(12, "2"));
+    client.peer_sends(&data(12, "3"));
+    client.expect(&ack(13));
+    client.expect_nothing();
+    client.peer_sends(&data(13, "you"));
+    client.expect(&ack(16));
+    client.expect(&data(16, "2"));
+    client.reads(b"you", true);
+    client.peer_sends(&ack(18));
+    client.expect(&data(18, "hi"));
+}
+
+#[test]
+fn it_never_takes_its_fin_back_so_ours_answers() {
+    let mut client = client();
+    client.machine.send(b"hi").unwrap();
+    client.expect(&data(12, "2"));
+    client.peer_sends(&fin(12));
+    client.expect(&fin_ack(13));
+    client.peer_sends(&fin(14));
+    client.ends(Reason::PeerLeft);
+}
+
+#[test]
+fn a_stray_repetition_after_each_stage_does_no_harm() {
+    let mut server = Trace::server(Config::report(), "1|||0|||0|||10|||");
+    server.expect("1|||1|||0|||11|||");
+    server.peer_sends("1|||0|||0|||10|||");
+    server.expect("1|||1|||0|||11|||");
+    server.peer_sends(&ack(12));
+    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
+    server.ignores(&ack(12), Ignored::OldAck);
+    server.peer_sends(&data(12, "2"));
+    server.expect(&ack(13));
+    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
+    server.peer_sends(&data(12, "2"));
+    server.expect(&ack(13));
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.peer_sends(&data(13, "hi"));
+    server.peer_sends(&data(12, "2"));
+    server.expect(&ack(15));
+    server.ignores(&ack(12), Ignored::OldAck);
+    server.reads(b"hi", true);
+    server.machine.send(b"yo").unwrap();
+    server.expect(&data(15, "2"));
+    server.peer_sends(&ack(17));
+    server.expect(&data(17, "yo"));
+    server.ignores(&ack(17), Ignored::OldAck);
+    server.peer_sends(&ack(19));
+    server.ignores(&ack(19), Ignored::OldAck);
+    server.peer_sends(&fin(19));
+    server.expect(&fin_ack(20));
+    server.ignores(&data(13, "hi"), Ignored::Number);
+    server.peer_sends(&fin(19));
+    server.expect(&fin_ack(20));
+    server.peer_sends(&fin(21));
+    server.ends(Reason::Finished);
+
+    let mut client = client();
+    client.peer_sends("1|||1|||0|||11|||");
+    client.expect(&ack(12));
+    client.machine.send(b"x").unwrap();
+    client.expect(&data(12, "1"));
+    client.peer_sends(&ack(14));
+    client.peer_sends("1|||1|||0|||11|||");
+    client.expect(&ack(12));
+    client.expect(&data(14, "x"));
+    client.ignores(&ack(14), Ignored::OldAck);
+    client.peer_sends(&ack(15));
+    client.machine.close();
+    client.expect(&fin(15));
+    client.ignores(&ack(15), Ignored::OldAck);
+    client.peer_sends(&fin_ack(16));
+    client.ignores("1|||1|||0|||11|||", Ignored::Closed);
+}
+
+#[test]
+fn several_messages_each_way_on_one_connection() {
+    let mut client = client();
+    let mut number = 12;
+    for round in 0..3 {
+        client.machine.send(b"ping").unwrap();
+        client.expect(&data(number, "4"));
+        client.peer_sends(&ack(number + 2));
+        client.expect(&data(number + 2, "ping"));
+        client.peer_sends(&ack(number + 6));
+        // It goes on from what it counted.
+        client.peer_sends(&data(number + 6, "11"));
+        client.expect(&ack(number + 8));
+        client.peer_sends(&data(number + 8, "pong pong 0"));
+        client.expect(&ack(number + 19));
+        client.reads(b"pong pong 0", true);
+        number += 19;
+        assert_eq!(client.machine.stats().segments_repeated, 0, "round {round}");
+    }
+}
