@@ -33,6 +33,63 @@ pub(crate) enum Command {
     /// Many clients at once: each sends content of its own to a server, fetches it again and compares. The server keeps it
     /// under the names load-0, load-1 and so on
     Load(LoadArgs),
+    /// The other protocol, SocketTCP: messages in segments of text, 16 bytes each
+    #[command(subcommand)]
+    SocketTcp(SocketTcpCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SocketTcpCommand {
+    /// Print each message that is received, of as many clients as there are
+    Listen(ListenArgs),
+    /// Send standard input as one message
+    Send {
+        /// Who listens: host or host:port
+        #[arg(value_name = "ADDR")]
+        server: String,
+        /// Who closes: this side once the message has arrived (active), or the server (passive)
+        #[arg(long, value_enum, default_value_t = CloseRole::Active)]
+        close: CloseRole,
+        #[command(flatten)]
+        common: SocketTcpArgs,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct ListenArgs {
+    /// Where to listen: host, host:port, or port 0 for any that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    pub(crate) bind: String,
+    /// The largest message to take, in bytes (or with K, M, G for powers of 1024)
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_size)]
+    pub(crate) max_size: u64,
+    /// Who closes: this side after each message (active), or the client (passive)
+    #[arg(long, value_enum, default_value_t = CloseRole::Passive)]
+    pub(crate) close: CloseRole,
+    #[command(flatten)]
+    pub(crate) common: SocketTcpArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct SocketTcpArgs {
+    /// The other end is the report's own code: its timeouts, and it goes first where both send at once
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Lose so much of what is sent, in percent, to see how it is repaired
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
+    pub(crate) loss: f64,
+    /// With --loss: which datagrams are lost
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// Which side of the close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CloseRole {
+    /// Closes
+    Active,
+    /// Waits for the other side to close
+    Passive,
 }
 
 #[derive(Args)]

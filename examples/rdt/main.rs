@@ -3,6 +3,7 @@
 //! ```text
 //! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
 //! rdt demo                   rdt load HOST[:PORT] --clients 1000
+//! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
 //!
 //! | module | what |
@@ -14,6 +15,7 @@
 //! | `link` | configuration, memory and entropy of a connection |
 //! | `demo` | both sides at once |
 //! | `load` | many clients at once |
+//! | `socket_tcp` | the other protocol: messages sent and received |
 //! | `socket`, `threads` | the sockets of a server, and its threads |
 //! | `args`, `words`, `progress`, `stop`, `loss` | the command line, what is said, Ctrl-C, loss on purpose |
 //!
@@ -33,6 +35,7 @@ mod port;
 mod progress;
 mod serve;
 mod socket;
+mod socket_tcp;
 mod stop;
 mod threads;
 mod words;
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
                 Command::Get(args) => get(args, stop),
                 Command::Demo(args) => demo::run(args, &stop),
                 Command::Load(args) => load::run(args, &stop),
+                Command::SocketTcp(command) => socket_tcp::run(command, stop),
             }
         });
     match done {

@@ -55,12 +55,17 @@ pub(crate) struct Running {
 
 impl Running {
     fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::start_as_it_is(command)
+    }
+
+    /// With the input and the output that it has; what it complains of is read.
+    fn start_as_it_is(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let (sender, lines) = channel();
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
+        let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
+        let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
+        for stream in stdout.into_iter().chain(stderr) {
             let sender = sender.clone();
             thread::spawn(move || {
                 for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -207,6 +212,20 @@ pub(crate) fn run(arguments: &[&str]) -> Running {
     let mut command = program();
     command.args(arguments);
     Running::start(command)
+}
+
+/// With this file as its input.
+pub(crate) fn run_with_input(arguments: &[&str], input: &Path) -> Running {
+    let mut command = program();
+    command.args(arguments).stdin(File::open(input).unwrap()).stdout(Stdio::piped());
+    Running::start_as_it_is(command)
+}
+
+/// With this file for what it prints, but for its complaints.
+pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
+    let mut command = program();
+    command.args(arguments).stdin(Stdio::null()).stdout(File::create(output).unwrap());
+    Running::start_as_it_is(command)
 }
 
 pub(crate) struct Server {

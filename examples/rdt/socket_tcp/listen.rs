@@ -1,0 +1,135 @@
+//! The side that prints what it receives, of many at once.
+
+use crate::args::{CloseRole, ListenArgs};
+use crate::link;
+use crate::port::{Address, Endpoint};
+use crate::words::{complain, lost};
+use rdt_proto::connection::{Event, Reason, Transmit};
+use rdt_proto::socket_tcp::{Config, Growable, Listener, ListenerConfig, PeerId, Routed};
+use rdt_proto::{BufferTooSmall, Instant};
+use std::io::{self, Write};
+
+pub(super) struct Listen {
+    listener: Listener<Address, Growable>,
+    close: CloseRole,
+    max_size: u64,
+    /// What has arrived of the message of each, by the index of its peer.
+    messages: Vec<Vec<u8>>,
+    stopping: bool,
+}
+
+impl Listen {
+    pub(super) fn new(now: Instant, connection: Config, args: &ListenArgs) -> io::Result<Self> {
+        let config = ListenerConfig { connection, ..ListenerConfig::default() };
+        let listener = Listener::new(now, config, link::entropy()?);
+        let (close, max_size) = (args.close, args.max_size);
+        Ok(Self { listener, close, max_size, messages: Vec::new(), stopping: false })
+    }
+
+    fn pump(&mut self, now: Instant) {
+        while let Some((id, event)) = self.listener.poll_event() {
+            self.read(now, id);
+            if let Event::Closed(reason) = event {
+                self.on_closed(now, id, reason);
+            }
+        }
+    }
+
+    fn message(&mut self, id: PeerId) -> &mut Vec<u8> {
+        if self.messages.len() <= id.index() {
+            self.messages.resize_with(id.index() + 1, Vec::new);
+        }
+        &mut self.messages[id.index()]
+    }
+
+    fn read(&mut self, now: Instant, id: PeerId) {
+        let mut buf = [0; 512];
+        while let Some(peer) = self.listener.peer_mut(id) {
+            if let Some(message) = peer.message().filter(|message| message.length > self.max_size) {
+                let client = self.client(id);
+                complain(format_args!("{client} sends {} bytes, more than --max-size: refused", message.length));
+                self.release(now, id);
+                return;
+            }
+            let Some(received) = peer.recv(&mut buf) else { return };
+            if received.is_end && self.close == CloseRole::Active {
+                peer.close();
+            }
+            self.message(id).extend_from_slice(&buf[..received.len]);
+            if received.is_end {
+                let message = std::mem::take(self.message(id));
+                complain(format_args!("{} sent {} bytes:", self.client(id), message.len()));
+                print(&message);
+            }
+        }
+    }
+
+    fn on_closed(&mut self, now: Instant, id: PeerId, reason: Reason) {
+        let arrived = self.message(id).len();
+        if arrived > 0 || !matches!(reason, Reason::Finished | Reason::HandshakeTimedOut) {
+            let client = self.client(id);
+            complain(format_args!("{client}: {}; {arrived} bytes of a message are not printed", lost(Some(reason))));
+        }
+        self.release(now, id);
+    }
+
+    fn release(&mut self, now: Instant, id: PeerId) {
+        self.message(id).clear();
+        self.listener.release(now, id);
+    }
+
+    fn client(&self, id: PeerId) -> String {
+        self.listener.peer(id).map_or(String::new(), |peer| peer.peer().peer.to_string())
+    }
+}
+
+/// The message, and the end of a line. Where nobody reads it any more, the work goes on.
+fn print(message: &[u8]) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(message).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+}
+
+impl Endpoint for Listen {
+    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
+        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
+            && !self.stopping
+        {
+            // Who is not accepted asks again.
+            if let Ok(entropy) = link::entropy() {
+                let _ = self.listener.accept(now, incoming, entropy);
+            }
+        }
+        self.pump(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.listener.handle_timeout(now);
+        self.pump(now);
+    }
+
+    /// Whoever is connected is told once.
+    fn handle_stop(&mut self, now: Instant) {
+        self.stopping = true;
+        let peers: Vec<_> = self.listener.peers().collect();
+        for id in peers {
+            self.listener.release(now, id);
+        }
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        _max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        self.listener.poll_transmit(now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.listener.poll_timeout()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.stopping && self.listener.is_empty()
+    }
+}

@@ -1,0 +1,70 @@
+//! SocketTCP on the command line: one side sends its standard input as a message, the other prints what it receives.
+
+mod listen;
+mod send;
+
+use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand, resolve, resolve_peer};
+use crate::call::any_address_for;
+use crate::driver::Driver;
+use crate::files::plain;
+use crate::loss::Loss;
+use crate::stop::{INTERRUPTED, Stop};
+use crate::words::{complain, tell};
+use listen::Listen;
+use rdt_proto::socket_tcp::{Config, MAX_SEGMENT};
+use send::Send;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+pub(crate) fn run(command: &SocketTcpCommand, stop: Stop) -> Result<ExitCode, String> {
+    match command {
+        SocketTcpCommand::Listen(args) => listen(args, stop),
+        SocketTcpCommand::Send { server, close, common } => send(server, *close, common, stop),
+    }
+}
+
+/// Who is at the other end.
+fn config(args: &SocketTcpArgs) -> Config {
+    if args.report { Config::report() } else { Config::default() }
+}
+
+fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
+    let bound = Driver::bind(address, MAX_SEGMENT, Loss::new(args.loss, args.seed), stop);
+    bound.map_err(|error| format!("cannot use the address {address}: {}", plain(&error)))
+}
+
+fn failed(error: io::Error) -> String {
+    format!("the network failed: {}", plain(&error))
+}
+
+fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
+    let mut driver = bind(resolve(&args.bind)?, &args.common, stop)?;
+    let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
+    complain(format_args!("listening on {}", driver.local_address().map_err(failed)?));
+    driver.run(&mut listen).map_err(failed)?;
+    Ok(INTERRUPTED.into())
+}
+
+fn send(server: &str, close: CloseRole, args: &SocketTcpArgs, stop: Stop) -> Result<ExitCode, String> {
+    let server = resolve_peer(server)?;
+    let mut message = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut message)
+        .map_err(|error| format!("cannot read the message: {}", plain(&error)))?;
+    let mut driver = bind(any_address_for(server), args, stop)?;
+    let mut send = Send::new(driver.now(), config(args), server, message, close).map_err(failed)?;
+    driver.run(&mut send).map_err(failed)?;
+    match send.result() {
+        Ok(line) => {
+            tell(line);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(complaint) if send.was_stopped() => {
+            complain(complaint);
+            Ok(INTERRUPTED.into())
+        }
+        Err(complaint) => Err(complaint),
+    }
+}

@@ -1,0 +1,121 @@
+//! The side that sends one message.
+
+use crate::args::CloseRole;
+use crate::link;
+use crate::port::{Address, Endpoint};
+use crate::words::{amount, complain, lost};
+use rdt_proto::connection::{Reason, Transmit};
+use rdt_proto::socket_tcp::{Config, Connection, SendError};
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::io;
+use std::net::SocketAddr;
+
+pub(super) struct Send {
+    server: SocketAddr,
+    connection: Connection<SocketAddr>,
+    message: Vec<u8>,
+    written: usize,
+    close: CloseRole,
+    started: Instant,
+    /// How long it took until all was acknowledged.
+    took: Option<Duration>,
+    stopped: bool,
+}
+
+impl Send {
+    pub(super) fn new(
+        now: Instant,
+        config: Config,
+        server: SocketAddr,
+        message: Vec<u8>,
+        close: CloseRole,
+    ) -> io::Result<Self> {
+        let mut connection = Connection::connect(now, config, link::entropy()?, server);
+        connection.begin(message.len() as u64).map_err(io::Error::other)?;
+        let mut send =
+            Self { server, connection, message, written: 0, close, started: now, took: None, stopped: false };
+        send.pump(now);
+        Ok(send)
+    }
+
+    fn pump(&mut self, now: Instant) {
+        while self.connection.poll_event().is_some() {}
+        if self.took.is_some() || self.connection.ended().is_some() {
+            return;
+        }
+        while self.written < self.message.len() {
+            match self.connection.write(&self.message[self.written..]) {
+                Ok(0) | Err(SendError::Closed | SendError::Closing) => return,
+                Ok(taken) => self.written += taken,
+                Err(error) => return complain(error),
+            }
+        }
+        if self.connection.is_all_acknowledged() {
+            self.took = Some(now.saturating_since(self.started));
+            if self.close == CloseRole::Active {
+                self.connection.close();
+            }
+        }
+    }
+
+    pub(super) fn was_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// How it went: what to tell, or what went wrong and what can be done.
+    pub(super) fn result(&self) -> Result<String, String> {
+        let (server, reason) = (self.server, self.connection.ended());
+        match (self.took, reason) {
+            (Some(took), _) => {
+                if reason != Some(Reason::Finished) {
+                    complain(format_args!("{server} has the message, but did not close: {}", lost(reason)));
+                }
+                Ok(format!("sent to {server}: {}", amount(self.message.len() as u64, took)))
+            }
+            (None, _) if self.stopped => Err("stopped: the message was not sent".into()),
+            (None, Some(Reason::HandshakeTimedOut)) => {
+                Err(format!("no answer from {server}: does `rdt socket-tcp listen` run there, on this port?"))
+            }
+            (None, _) => {
+                Err(format!("lost {server} ({}): it may have a part of the message; send it again", lost(reason)))
+            }
+        }
+    }
+}
+
+impl Endpoint for Send {
+    fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
+        // Without the parts of an IPv6 address that only this host knows.
+        let from = SocketAddr::new(from.peer.ip(), from.peer.port());
+        let _ = self.connection.handle_datagram(now, from, datagram);
+        self.pump(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+        self.pump(now);
+    }
+
+    fn handle_stop(&mut self, _now: Instant) {
+        self.stopped = self.took.is_none();
+        self.connection.abort();
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        _max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        let sent = self.connection.poll_transmit(now, buf)?;
+        Ok(sent.map(|(peer, transmit)| (Address { peer, local: None }, transmit)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.connection.is_drained()
+    }
+}

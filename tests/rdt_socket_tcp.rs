@@ -1,0 +1,121 @@
+//! The program `rdt socket-tcp`: messages between processes, over real sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod rdt_support;
+
+use rdt_support::{Place, Running, content, run, run_with_input, run_with_output};
+use std::path::Path;
+
+/// Prints into a file what it receives.
+fn listen(output: &Path, options: &[&str]) -> (Running, String) {
+    let arguments = [&["socket-tcp", "listen", "--bind", "127.0.0.1:0"], options].concat();
+    let mut running = run_with_output(&arguments, output);
+    let line = running.expect("listening on ");
+    (running, line.rsplit(' ').next().unwrap().to_owned())
+}
+
+fn send(place: &Place, message: &[u8], server: &str, options: &[&str]) -> Running {
+    let file = place.client("message");
+    std::fs::write(&file, message).unwrap();
+    run_with_input(&[&["socket-tcp", "send", server], options].concat(), &file)
+}
+
+/// Messages of every length, one after another, arrive as they were sent.
+fn every_length(loss: &str) {
+    let place = Place::new();
+    let printed = place.server("printed");
+    let (mut listener, server) = listen(&printed, &["--loss", loss]);
+    let mut expected = Vec::new();
+    for length in [0, 1, 9, 10, 16, 17, 99, 100, 1_000] {
+        let message = content(length);
+        send(&place, &message, &server, &["--loss", loss]).expect_end(0, "sent to 127.0.0.1");
+        listener.expect(&format!("sent {length} bytes"));
+        expected.extend(message);
+        expected.push(b'\n');
+    }
+    // The last line is written once it has been announced: asked for again, it is there.
+    send(&place, b"", &server, &[]).expect_end(0, "sent to");
+    listener.expect("sent 0 bytes");
+    let printed = std::fs::read(printed).unwrap();
+    assert_eq!(printed.get(..expected.len()), Some(&expected[..]));
+}
+
+#[test]
+fn messages_of_every_length() {
+    every_length("0");
+}
+
+#[test]
+fn messages_of_every_length_while_a_fifth_is_lost_each_way() {
+    every_length("20");
+}
+
+#[test]
+fn many_clients_at_once() {
+    let place = Place::new();
+    let printed = place.server("printed");
+    let (mut listener, server) = listen(&printed, &[]);
+    // Each has begun before the first ends: at such a loss a message takes some time.
+    let message = "0123456789".repeat(20);
+    let file = place.client("message");
+    std::fs::write(&file, &message).unwrap();
+    let clients: Vec<_> = (0..10)
+        .map(|seed| {
+            let seed = format!("{seed}");
+            run_with_input(&["socket-tcp", "send", &server, "--loss", "30", "--seed", &seed], &file)
+        })
+        .collect();
+    for client in clients {
+        client.expect_end(0, "sent to");
+    }
+    for _ in 0..10 {
+        listener.expect("sent 200 bytes");
+    }
+    send(&place, b"last", &server, &[]).expect_end(0, "sent to");
+    listener.expect("sent 4 bytes");
+    let printed = std::fs::read_to_string(printed).unwrap();
+    assert_eq!(printed.lines().filter(|line| *line == message).count(), 10);
+}
+
+#[test]
+fn either_side_closes() {
+    let place = Place::new();
+    let (mut listener, server) = listen(&place.server("printed"), &["--close", "active"]);
+    send(&place, b"hello", &server, &["--close", "passive"]).expect_end(0, "sent to");
+    listener.expect("sent 5 bytes");
+    // Both at once.
+    send(&place, b"hello", &server, &["--close", "active"]).expect_end(0, "sent to");
+    listener.expect("sent 5 bytes");
+}
+
+#[test]
+fn what_goes_wrong_is_said_in_a_line() {
+    let place = Place::new();
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap().to_string();
+    send(&place, b"hello", &address, &[]).expect_end(1, "no answer from 127.0.0.1");
+    run(&["socket-tcp", "listen", "--bind", &address]).expect_end(1, "cannot use the address");
+    run(&["socket-tcp", "send", "0.0.0.0"]).expect_end(1, "it names no host");
+    run(&["socket-tcp", "send", &address, "--loss", "101"]).expect_end(2, "not a number from 0 to 100");
+
+    let (mut listener, server) = listen(&place.server("printed"), &["--max-size", "4"]);
+    send(&place, b"hello", &server, &[]).expect_end(1, "send it again");
+    listener.expect("more than --max-size: refused");
+    send(&place, b"four", &server, &[]).expect_end(0, "sent to");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_both_sides() {
+    let place = Place::new();
+    let (mut listener, server) = listen(&place.server("printed"), &[]);
+    // All of its own is lost: it never gets through.
+    let client = send(&place, b"hello", &server, &["--loss", "100"]);
+    client.interrupt();
+    client.expect_end(130, "stopped");
+    send(&place, b"hello", &server, &[]).expect_end(0, "sent to");
+    listener.expect("sent 5 bytes");
+    listener.interrupt();
+    listener.expect_end(130, "");
+}
