@@ -7,6 +7,7 @@ use common::storage;
 use rdt_proto::connection::{Config, Connection, Reason};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
 use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
+use rdt_proto::socket_tcp;
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 
@@ -106,6 +107,33 @@ fn a_session_allocates_nothing() {
         assert!(session.poll_output() == Some(Output::Close) && session.outcome().is_some());
     });
     assert_eq!(allocations.count_total, 0);
+}
+
+#[test]
+fn a_message_of_socket_tcp_allocates_nothing() {
+    let (now, mut buf, mut message, mut got) = (Instant::ZERO, [0; 64], [7; 500], false);
+    let mut server = socket_tcp::Listener::<u8, Fixed<2>>::new(now, socket_tcp::ListenerConfig::default(), [1; 16]);
+    let allocations = allocation_counter::measure(|| {
+        let mut client = socket_tcp::Connection::<u8>::connect(now, socket_tcp::Config::default(), [2; 16], 0);
+        client.send(&message).unwrap();
+        client.close();
+        while !client.is_drained() {
+            while let Some((_, transmit)) = client.poll_transmit(now, &mut buf).unwrap() {
+                if let socket_tcp::Routed::Incoming(incoming) =
+                    server.handle_datagram(now, ADDRESS, &buf[..transmit.len])
+                {
+                    server.accept(now, incoming, [3; 16]).unwrap();
+                }
+            }
+            while let Some((id, _)) = server.poll_event() {
+                got |= server.peer_mut(id).unwrap().recv_message(&mut message) == Ok(Some(500));
+            }
+            while let Some((_, transmit)) = server.poll_transmit(now, &mut buf).unwrap() {
+                let _ = client.handle_datagram(now, 0, &buf[..transmit.len]);
+            }
+        }
+    });
+    assert_eq!((allocations.count_total, got), (0, true));
 }
 
 /// The counter counts: an allocation is found where there is one.

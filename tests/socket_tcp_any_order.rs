@@ -12,6 +12,11 @@ proptest! {
     }
 
     #[test]
+    fn a_listener_keeps_its_promises(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
+        fuzzing::crowd(&bytes);
+    }
+
+    #[test]
     fn a_datagram_that_is_read_is_written_again_byte_for_byte(
         flags in "[01]\\|\\|\\|[01]\\|\\|\\|[01]\\|\\|\\|", number in "[0-9]{0,20}", body in prop::collection::vec(any::<u8>(), 0..20),
     ) {

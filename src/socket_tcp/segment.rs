@@ -37,6 +37,7 @@ pub struct Segment<'d> {
 
 /// What the flags of a segment say that it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Kind {
     /// SYN: opens a connection.
     Syn,

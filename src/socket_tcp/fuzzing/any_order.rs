@@ -1,35 +1,13 @@
-//! What must hold for any input: the bodies of the fuzz target `socket_tcp`, which property tests call too.
+//! Any calls in any order on one connection.
 
-use super::segment::{Kind, MAX_SEGMENT, Segment};
-use super::{AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Peer, SendError, Timeouts};
+use super::Near;
 use crate::connection::Event;
-use crate::{Address, Duration, Instant};
+use crate::socket_tcp::{
+    AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Kind, MAX_SEGMENT, Peer, Segment, SendError, Timeouts,
+};
+use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
-
-/// Reads any datagram.
-///
-/// # Panics
-///
-/// One is accepted that is not written again byte for byte.
-pub fn parse(datagram: &[u8]) {
-    let Ok(segment) = Segment::decode(datagram) else { return };
-    let mut buf = [0; MAX_SEGMENT];
-    let encoded = segment.encode(&mut buf).map(|len| buf.get(..len));
-    assert_eq!(encoded, Ok(Some(datagram)), "{segment:?}");
-}
-
-/// An address: two ports of each host.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Near(u8);
-
-impl Address for Near {
-    type Host = u8;
-
-    fn host(&self) -> u8 {
-        self.0 / 2
-    }
-}
 
 type Machine = Connection<Near, 40, 20>;
 
@@ -78,8 +56,8 @@ const PEER: Near = Near(0);
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram { from: Near, datagram: &'a [u8] },
-    Segment { from: AnyFrom, kind: AnyKind, ahead: i8, body: &'a [u8] },
-    Jump { kind: AnyKind, number: u64 },
+    Segment { from: AnyFrom, kind: Kind, ahead: i8, body: &'a [u8] },
+    Jump { kind: Kind, number: u64 },
     Later { micros: u32 },
     TimeoutWhenDue,
     Earlier { micros: u16 },
@@ -99,29 +77,6 @@ enum Call<'a> {
 enum AnyFrom {
     Peer,
     Other(Near),
-}
-
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum AnyKind {
-    Syn,
-    SynAck,
-    Ack,
-    Data,
-    Fin,
-    FinAck,
-}
-
-impl From<AnyKind> for Kind {
-    fn from(kind: AnyKind) -> Self {
-        match kind {
-            AnyKind::Syn => Self::Syn,
-            AnyKind::SynAck => Self::SynAck,
-            AnyKind::Ack => Self::Ack,
-            AnyKind::Data => Self::Data,
-            AnyKind::Fin => Self::Fin,
-            AnyKind::FinAck => Self::FinAck,
-        }
-    }
 }
 
 /// Makes the calls that `bytes` describe on a connection, and checks after each what a connection promises.
@@ -188,13 +143,13 @@ impl Run {
         }
     }
 
-    fn segment(&mut self, from: AnyFrom, kind: AnyKind, number: u64, body: &[u8]) {
+    fn segment(&mut self, from: AnyFrom, kind: Kind, number: u64, body: &[u8]) {
         let from = match from {
             AnyFrom::Peer => self.machine.peer(),
             AnyFrom::Other(from) => from,
         };
         let mut buf = [0; MAX_SEGMENT + 1];
-        let len = Segment { kind: kind.into(), number, body }.encode(&mut buf).unwrap_or(0);
+        let len = Segment { kind, number, body }.encode(&mut buf).unwrap_or(0);
         let _ = self.receive(from, buf.get(..len).unwrap_or_default());
     }
 

@@ -1,0 +1,192 @@
+//! Any calls in any order on a listener.
+
+use super::Near;
+use crate::connection::Event;
+use crate::socket_tcp::{
+    Config, Fixed, Growable, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, Memory, PeerId, Routed, Segment,
+};
+use crate::{Duration, Instant};
+use arbitrary::{Arbitrary, Unstructured};
+use std::vec::Vec;
+
+/// One call. Addresses and names are few, so that they meet.
+#[derive(Arbitrary, Debug)]
+enum Call<'a> {
+    Datagram { from: u8, datagram: &'a [u8] },
+    Segment { from: u8, kind: Kind, number: u8, body: &'a [u8] },
+    Accept(u8),
+    Later { micros: u32 },
+    TimeoutWhenDue,
+    Transmit { room: u8 },
+    Drain,
+    Event,
+    Send(u8, &'a [u8]),
+    Recv(u8),
+    Close(u8),
+    Abort(u8),
+    Release(u8),
+}
+
+const ADDRESSES: u8 = 4;
+
+/// Makes the calls that `bytes` describe on a listener, and checks after each what it promises; at last that it becomes empty
+/// once everything was released.
+///
+/// # Panics
+///
+/// A promise is broken.
+pub fn crowd(bytes: &[u8]) {
+    let mut input = Unstructured::new(bytes);
+    match bool::arbitrary(&mut input) {
+        Ok(true) => run::<Fixed<2>>(&mut input),
+        Ok(false) => run::<Growable>(&mut input),
+        Err(_) => {}
+    }
+}
+
+fn run<M: Memory>(input: &mut Unstructured<'_>) {
+    let Ok(peers) = u8::arbitrary(input) else { return };
+    let config = ListenerConfig { connection: Config::default(), peers: usize::from(peers % 5) };
+    let listener = Listener::<Near, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
+    let most = config.peers.min(M::CAPACITY);
+    let mut run = Run { listener, most, now: Instant::ZERO, incoming: Vec::new(), ids: Vec::new(), ended: Vec::new() };
+    while let Ok(call) = Call::arbitrary(input) {
+        run.make(&call);
+        run.check();
+        if input.is_empty() {
+            break;
+        }
+    }
+    run.end();
+}
+
+struct Run<M: Memory> {
+    listener: Listener<Near, M, 20, 20>,
+    /// How many connections there may be.
+    most: usize,
+    now: Instant,
+    incoming: Vec<Incoming<Near>>,
+    ids: Vec<PeerId>,
+    /// Whose end was told.
+    ended: Vec<PeerId>,
+}
+
+impl<M: Memory> Run<M> {
+    fn make(&mut self, call: &Call<'_>) {
+        match *call {
+            Call::Datagram { from, datagram } => self.receive(from, datagram),
+            Call::Segment { from, kind, number, body } => {
+                let mut buf = [0; MAX_SEGMENT];
+                let len = Segment { kind, number: number.into(), body }.encode(&mut buf).unwrap_or(0);
+                self.receive(from, buf.get(..len).unwrap_or_default());
+            }
+            Call::Accept(which) => self.accept(which),
+            Call::Later { micros } => {
+                self.now = self.now + Duration::from_micros(micros.into());
+                self.listener.handle_timeout(self.now);
+            }
+            Call::TimeoutWhenDue => {
+                self.now = self.listener.poll_timeout().map_or(self.now, |due| due.max(self.now));
+                self.listener.handle_timeout(self.now);
+            }
+            Call::Transmit { room } => {
+                let mut buf = [0; 255];
+                let _ = self.listener.poll_transmit(self.now, buf.get_mut(..room.into()).unwrap_or_default());
+            }
+            Call::Drain => self.drain(),
+            Call::Event => self.event(),
+            Call::Send(which, message) => {
+                if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
+                    let _ = peer.send(message);
+                }
+            }
+            Call::Recv(which) => {
+                if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
+                    let _ = peer.recv(&mut [0; 7]);
+                }
+            }
+            Call::Close(which) => {
+                if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
+                    peer.close();
+                }
+            }
+            Call::Abort(which) => {
+                if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
+                    peer.abort();
+                }
+            }
+            Call::Release(which) => {
+                if let Some(id) = self.id(which) {
+                    self.listener.release(self.now, id);
+                    assert!(self.listener.peer(id).is_none(), "a name that was released");
+                }
+            }
+        }
+    }
+
+    fn id(&self, which: u8) -> Option<PeerId> {
+        self.ids.get(usize::from(which) % self.ids.len().max(1)).copied()
+    }
+
+    fn receive(&mut self, from: u8, datagram: &[u8]) {
+        let from = Near(from % ADDRESSES);
+        match self.listener.handle_datagram(self.now, from, datagram) {
+            Routed::Incoming(incoming) => {
+                assert_eq!(incoming.address(), from);
+                self.incoming.push(incoming);
+            }
+            Routed::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
+            Routed::Ignored(_) => {}
+        }
+    }
+
+    fn accept(&mut self, which: u8) {
+        let Some(&incoming) = self.incoming.get(usize::from(which) % self.incoming.len().max(1)) else { return };
+        if let Ok(id) = self.listener.accept(self.now, incoming, [2; 16]) {
+            assert!(!self.ids.contains(&id), "a name that is used again");
+            self.ids.push(id);
+        }
+    }
+
+    fn event(&mut self) {
+        let Some((id, event)) = self.listener.poll_event() else { return };
+        assert!(self.listener.peer(id).is_some() && !self.ended.contains(&id), "{event:?} of one that is gone");
+        if let Event::Closed(_) = event {
+            self.ended.push(id);
+        }
+    }
+
+    fn drain(&mut self) {
+        self.listener.handle_timeout(self.now);
+        let mut count = 0;
+        while self.listener.poll_transmit(self.now, &mut [0; MAX_SEGMENT]).is_ok_and(|sent| sent.is_some()) {
+            count += 1;
+            assert!(count <= 64, "a hot loop");
+        }
+        let due = self.listener.poll_timeout();
+        assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);
+    }
+
+    fn check(&mut self) {
+        assert!(self.listener.len() <= self.most, "more connections than there may be");
+        let mut addresses: Vec<Near> =
+            self.listener.peers().filter_map(|id| Some(self.listener.peer(id)?.peer())).collect();
+        let count = addresses.len();
+        addresses.sort_by_key(|near| near.0);
+        addresses.dedup();
+        assert_eq!(addresses.len(), count, "two connections of one address");
+        let due = self.listener.poll_timeout().is_some_and(|due| due <= self.now);
+        let owes =
+            |id| self.listener.peer(id).is_some_and(|peer| peer.poll_timeout().is_some_and(|due| due <= self.now));
+        assert!(due || !self.ids.iter().copied().any(owes), "a deadline that is not told");
+    }
+
+    fn end(&mut self) {
+        for index in 0..self.ids.len() {
+            self.ids.get(index).copied().into_iter().for_each(|id| self.listener.release(self.now, id));
+        }
+        self.drain();
+        assert!(self.listener.is_empty(), "somebody stays");
+        assert_eq!(self.listener.poll_timeout(), None);
+    }
+}
