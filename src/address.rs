@@ -27,11 +27,12 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// }
 /// ```
 pub trait Address: Copy + Eq + Hash {
-    /// What one party holds many addresses of.
+    /// What one party holds many addresses of: the host without its ports.
     type Host: Copy + Eq + Hash;
 
-    /// Whose address it is: of one host there may be only so many
-    /// ([`per_host`](crate::listener::ListenerConfig::per_host)).
+    /// Whose address it is: a listener bounds how many connections one host has
+    /// ([`per_host`](crate::listener::ListenerConfig::per_host)), and a client of [`socket_tcp`](crate::socket_tcp) takes the answer
+    /// to its SYN from the host that it called.
     fn host(&self) -> Self::Host;
 }
 
@@ -63,16 +64,6 @@ macro_rules! numbers_are_addresses {
 }
 
 numbers_are_addresses!(u8, u16, u32, u64, usize);
-
-/// The host is the node.
-#[cfg(feature = "sim")]
-impl Address for crate::sim::Address {
-    type Host = crate::sim::NodeId;
-
-    fn host(&self) -> crate::sim::NodeId {
-        self.node
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use rdt_proto::connection::Reason;
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::socket_tcp::Config;
 use rdt_proto::{Duration, Instant};
-use socket_tcp_support::speaker::{Script, Speaker};
+use socket_tcp_support::speaker::{Manners, Script, Speaker};
 
 const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
 const SEEDS: u64 = 1_000;
@@ -122,6 +122,68 @@ fn with_the_default_limits_everything_is_heard_or_its_end_is_told() {
     }
     println!("{complete} of {SEEDS} complete");
     assert!(complete * 100 > SEEDS * 95, "only {complete} of {SEEDS} complete");
+}
+
+/// How a conversation is interrupted.
+#[derive(Clone, Copy, PartialEq)]
+enum Ends {
+    Abort,
+    /// With slow readers, or not.
+    Close {
+        slow: bool,
+    },
+}
+
+/// Some messages each way, between sides of which one or both close or abort at any moment.
+fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: Ends) -> Simulation<Speaker> {
+    let mut rng = Rng::new(seed ^ 0xabcd);
+    let lengths =
+        |rng: &mut Rng| (0..rng.below(4)).map(|_| if rng.chance(0.25) { 0 } else { rng.index(100) }).collect();
+    let (up, down) = (lengths(&mut rng), lengths(&mut rng));
+    let mut sim = conversation(seed, Config::default(), link, up, down);
+    let only = rng.below(3);
+    for id in [NodeId(0), NodeId(1)] {
+        let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
+        let reads_every = rng.up_to(slowest);
+        let at = Instant::ZERO + rng.up_to(Duration::from_millis(1_500));
+        // One of them, or both.
+        let at = Some(at).filter(|_| only == 2 || only == u64::from(id.0));
+        let (closes_at, aborts_at) = if ends == Ends::Abort { (None, at) } else { (at, None) };
+        sim.node_mut(id).behave(Manners { closes_at, aborts_at, reads_every });
+    }
+    sim
+}
+
+#[test]
+fn whoever_closes_at_any_moment_both_sides_hear_of_it_at_once() {
+    for seed in 1..=2 * SEEDS {
+        // Nothing is lost, but much is late, and comes twice.
+        let mut link = |rng: &mut Rng| if seed % 2 == 0 { bad_link(rng).with_loss(0.0) } else { LinkConfig::ideal() };
+        let mut sim = interrupted(seed, &mut link, Ends::Close { slow: false });
+        sim.run_until_done(Duration::from_secs(1_000));
+        for speaker in sim.nodes() {
+            let reason = speaker.ended();
+            assert!(
+                matches!(reason, Some(Reason::Finished | Reason::PeerLeft | Reason::CutShort)),
+                "seed {seed}: {reason:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn whoever_closes_or_aborts_at_any_moment_both_sides_come_to_an_end() {
+    for seed in 1..=3 * SEEDS {
+        let ends = if seed % 3 == 0 { Ends::Abort } else { Ends::Close { slow: seed % 3 == 1 } };
+        let mut sim = interrupted(seed, &mut bad_link, ends);
+        sim.run_for(Duration::from_secs(600));
+        let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
+        // What was acknowledged is kept: read, or there to be read.
+        assert!(client.sent <= server.kept() && server.sent <= client.kept(), "seed {seed}");
+        for speaker in [client, server] {
+            assert!(speaker.ended().is_some() || speaker.machine.is_none(), "seed {seed}");
+        }
+    }
 }
 
 #[test]

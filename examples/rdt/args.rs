@@ -72,7 +72,8 @@ pub(crate) struct ListenArgs {
 
 #[derive(Args)]
 pub(crate) struct SocketTcpArgs {
-    /// The other end is the report's own code: its timeouts, and it goes first where both send at once
+    /// The other end is the report's own code: its timeouts, and it goes first where both send at once. Not between two of
+    /// this program
     #[arg(long)]
     pub(crate) report: bool,
     /// Lose so much of what is sent, in percent, to see how it is repaired

@@ -10,8 +10,8 @@ use thiserror::Error;
 pub enum Event {
     /// The connection is established. For a server: the client has confirmed.
     Connected,
-    /// Something has arrived to be read. Read until [`recv`](super::Connection::recv) returns 0: of what is left unread no
-    /// other event tells before more arrives.
+    /// Something has arrived to be read. Read until there is no more ([`recv`](super::Connection::recv) returns 0): of what is
+    /// left unread no other event tells before more arrives.
     Readable,
     /// There is room to write after a call that could not write everything.
     Writable,

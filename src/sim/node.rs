@@ -38,6 +38,15 @@ impl Address {
     }
 }
 
+/// The host is the node.
+impl crate::Address for Address {
+    type Host = NodeId;
+
+    fn host(&self) -> NodeId {
+        self.node
+    }
+}
+
 impl From<NodeId> for Address {
     /// Port 0.
     fn from(node: NodeId) -> Self {

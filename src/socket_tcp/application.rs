@@ -35,7 +35,6 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             return Err(SendError::TooLarge { length, limit: MAX_MESSAGE });
         }
         if !self.outgoing.is_done() {
-            self.blocked = true;
             return Err(SendError::Busy);
         }
         self.outgoing.announce(length);
@@ -61,7 +60,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         Ok(taken)
     }
 
-    /// Whether every message that was sent has been acknowledged whole: the peer's connection keeps it for its application.
+    /// Whether every message that was sent has been acknowledged whole, and so is kept by the peer's connection for its
+    /// application. [`Writable`](crate::connection::Event::Writable) tells when it turns true.
     #[must_use]
     pub fn is_all_acknowledged(&self) -> bool {
         self.outgoing.is_done()
@@ -85,8 +85,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     ///
     /// # Errors
     ///
-    /// If what is left is longer than `buf`, or than `RECV`, and so never lies here as a whole: nothing was read, and
-    /// [`recv`](Self::recv) reads it in pieces.
+    /// If what is left is longer than `buf`, or than `RECV`, and so never lies here as a whole, or if it never comes because
+    /// the connection has ended. Nothing was read, and [`recv`](Self::recv) reads in pieces what there is.
     pub fn recv_message(&mut self, buf: &mut [u8]) -> Result<Option<usize>, RecvError> {
         let Some(message) = self.message() else { return Ok(None) };
         let length = message.length - message.read;
@@ -97,7 +97,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             return Err(BufferTooSmall { needed: usize::try_from(length).unwrap_or(usize::MAX) }.into());
         }
         if message.arrived < message.length {
-            return Ok(None);
+            return if self.ended().is_some() { Err(RecvError::CutShort) } else { Ok(None) };
         }
         Ok(self.recv(buf).map(|received| received.len))
     }
@@ -114,11 +114,16 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     }
 
     /// Ends at once. What is not acknowledged is lost; what was received may still be read. The peer is told once, by FIN,
-    /// which may be lost: it then ends by a limit.
+    /// which may be lost, or cross a message of its own, that goes first: it then ends by a limit.
     pub fn abort(&mut self) {
         let established = self.is_established();
         if matches!(self.stage, Stage::Ended { .. }) {
             return;
+        }
+        if self.is_outstanding() && !self.outgoing.is_unannounced() {
+            // It may have arrived, and a number before it would be an old one. (Of a length the peer knows which number that has;
+            // one above it would acknowledge a message of the peer that crosses it.)
+            self.number += self.outgoing.body(self.closes).map_or(0, |body| body.len() as u64);
         }
         self.end(Reason::Aborted, 0);
         self.answers.set(Answers::FIN, established);

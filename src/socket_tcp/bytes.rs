@@ -34,10 +34,6 @@ impl<const N: usize> Bytes<N> {
             self.0.pop_front();
         }
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// By what is in it, wherever that begins.

@@ -17,7 +17,8 @@ pub struct Config {
     pub handshake_limit: Duration,
     /// How long the peer may be silent while a segment of ours waits for its acknowledgement. Then the connection is
     /// [`Closed(TimedOut)`](crate::connection::Reason::TimedOut). A quarter of it is also the longest interval between two
-    /// repetitions. A peer whose application does not read is as silent as one that is gone. Default: 30 s.
+    /// repetitions. What does nothing here is no sign of life ([`Ignored`](super::Ignored)), and a peer whose application does not
+    /// read is as silent as one that is gone. Default: 30 s.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
     /// [`Closed(Quiet)`](crate::connection::Reason::Quiet): there is no other way to notice that a peer is gone. Default: 60 s.
@@ -64,8 +65,8 @@ impl Default for Config {
 pub enum Peer {
     /// This library, or whatever keeps to the rules of [this module](super).
     RdtProto,
-    /// The report's own code, which never gives way when both send at once, and never takes its FIN back: so this side
-    /// always gives way.
+    /// The report's own code, which never gives way when both send at once, and never takes its FIN back: so this side always
+    /// gives way. It must not be said on both sides: if both give way, both wait, until the quiet limit.
     Report,
 }
 
@@ -87,7 +88,8 @@ pub enum Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AnswerFrom {
-    /// From the host that was called, from whatever port: the report's server answers from another one.
+    /// From the [host](crate::Address::host) that was called, from whatever port: the report's server answers from another one.
+    /// Of IPv6 that is its network of 64 bits.
     SameHost,
     /// From any host. Whoever guesses one of 101 numbers may then answer in the place of the server.
     AnyHost,

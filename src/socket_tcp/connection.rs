@@ -57,7 +57,7 @@ pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) unconfirmed: bool,
     /// The application has closed.
     pub(super) closes: bool,
-    /// The application wanted to send while a message was on its way, or had no room.
+    /// The application wanted to write more of a message than there was room for.
     pub(super) blocked: bool,
     pub(super) answers: Answers,
     pub(super) outgoing: Outgoing<SEND>,
@@ -292,7 +292,6 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         self.stage = Stage::Ended { reason, farewells };
         self.repeat.stop();
         self.answers = Answers::empty();
-        self.outgoing.clear();
         self.blocked = false;
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE);

@@ -10,8 +10,8 @@ use thiserror::Error;
 pub enum Handled {
     /// It was understood and did its work.
     Accepted,
-    /// It did nothing, for this reason, which is counted in [`Stats`]. If it came from the peer it is a sign of life all the
-    /// same.
+    /// It did nothing, for this reason, which is counted in [`Stats`]. It is no sign of life either: the limits on silence go
+    /// on.
     Ignored(Ignored),
 }
 
@@ -163,4 +163,7 @@ pub enum RecvError {
         /// What fits.
         limit: u64,
     },
+    /// The connection has ended, and the rest of the message never comes: read what there is in pieces.
+    #[error("the connection ended before the message was whole")]
+    CutShort,
 }

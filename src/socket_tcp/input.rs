@@ -34,8 +34,10 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         if from != self.peer {
             return Err(Ignored::Address);
         }
-        self.silent_since = self.now;
         let handled = self.on_segment(segment);
+        if handled.is_ok() {
+            self.silent_since = self.now;
+        }
         self.settle();
         handled
     }
@@ -162,8 +164,8 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         self.unconfirmed = false;
         self.repeat = Repeat::default();
         self.outgoing.advance(self.closes);
-        // Who has written all of a message waits until it can begin another.
-        if self.blocked && self.outgoing.unwritten() != Some(0) {
+        let has_room = self.blocked && self.outgoing.unwritten() != Some(0);
+        if (self.outgoing.is_done() || has_room) && !self.closes {
             self.blocked = false;
             self.events.insert(Events::WRITABLE);
         }
@@ -204,18 +206,20 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
     }
 
     fn on_fin(&mut self, number: u64) -> Result<(), Ignored> {
-        if number < self.number || number > MAX_NUMBER - 2 {
+        let aborted = self.incoming.begun_at(self.number) == Some(number);
+        if (number < self.number && !aborted) || number > MAX_NUMBER - 2 {
             return Err(Ignored::Number);
         }
         if self.is_outstanding() && number >= self.awaited() {
             self.on_acknowledged(number);
         }
-        if self.outgoing.is_unannounced() && self.config.peer == Peer::RdtProto {
+        let ours_follows = self.outgoing.is_unannounced() && !self.incoming.is_receiving();
+        if ours_follows && self.config.peer == Peer::RdtProto {
             // It was sent before the peer knew of our message, which it takes first.
             return Err(Ignored::Crossing);
         }
         self.unconfirmed = false;
-        self.number = number;
+        self.number = self.number.max(number);
         self.stage = Stage::LastAck;
         self.repeat = Repeat::default();
         self.repeat.request();

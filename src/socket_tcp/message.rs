@@ -92,12 +92,6 @@ impl<const N: usize> Outgoing<N> {
             self.message = None;
         }
     }
-
-    /// Nothing more will be sent.
-    pub(super) fn clear(&mut self) {
-        self.message = None;
-        self.content.clear();
-    }
 }
 
 /// A message that is arriving, or has arrived.
@@ -128,6 +122,13 @@ impl<const N: usize> Incoming<N> {
     /// Whether more of a message must come.
     pub(super) fn is_receiving(&self) -> bool {
         self.message.is_some_and(|message| message.arrived < message.length)
+    }
+
+    /// The number of the length of a message of which nothing else has arrived, where `number` is the next one. Who aborts says
+    /// FIN with that number while the length is on its way.
+    pub(super) fn begun_at(&self, number: u64) -> Option<u64> {
+        let message = self.message.filter(|message| message.arrived == 0 && message.length > 0)?;
+        number.checked_sub(u64::from(message.length.ilog10()) + 1)
     }
 
     /// Takes the body of the next segment: a length, a piece of content, or nothing.

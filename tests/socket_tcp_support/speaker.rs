@@ -1,9 +1,9 @@
 //! One side of a conversation in the simulator: it sends its messages one after another, and compares those that come.
 
-use rdt_proto::Instant;
 use rdt_proto::connection::Reason;
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Segment, SendError};
+use rdt_proto::{Duration, Instant};
 
 type Machine = Connection<Address, 256, 256>;
 
@@ -26,6 +26,16 @@ impl Script {
     }
 }
 
+/// How a side behaves that does not only say all and hear all.
+#[derive(Clone, Copy, Default)]
+pub struct Manners {
+    /// It closes at this time, whatever is on its way.
+    pub closes_at: Option<Instant>,
+    pub aborts_at: Option<Instant>,
+    /// It reads only so often.
+    pub reads_every: Duration,
+}
+
 pub struct Speaker {
     config: Config,
     entropy: [u8; ENTROPY_BYTES],
@@ -46,29 +56,31 @@ pub struct Speaker {
     piece: usize,
     /// It says one thing after another, and does not compare what it hears.
     babbles: bool,
+    manners: Option<Manners>,
+    /// With manners: when it reads again.
+    reads_at: Instant,
 }
 
 impl Speaker {
     pub fn new(config: Config, mut rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
         let mut entropy = [0; ENTROPY_BYTES];
         rng.fill(&mut entropy);
-        let expected = hears.message(0).map(|message| (message, 0));
-        let (closes, piece) = (rng.chance(0.5), 1 + rng.index(40));
-        let (machine, message) = (None, None);
         Self {
             config,
             entropy,
             peer,
-            machine,
+            machine: None,
             says,
+            expected: hears.message(0).map(|message| (message, 0)),
             hears,
-            message,
+            message: None,
             sent: 0,
-            expected,
             heard: 0,
-            closes,
-            piece,
+            closes: rng.chance(0.5),
+            piece: 1 + rng.index(40),
             babbles: false,
+            manners: None,
+            reads_at: Instant::ZERO,
         }
     }
 
@@ -84,6 +96,12 @@ impl Speaker {
         (self.sent, self.heard) == (self.says.lengths.len(), self.hears.lengths.len())
     }
 
+    /// How many messages were heard, or lie there whole.
+    pub fn kept(&self) -> usize {
+        let message = self.machine.as_ref().and_then(Machine::message);
+        self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
+    }
+
     pub fn ended(&self) -> Option<Reason> {
         self.machine.as_ref()?.ended()
     }
@@ -91,6 +109,38 @@ impl Speaker {
     /// From now on it says something whenever it may, whatever comes, which it does not compare.
     pub fn babble(&mut self) {
         self.babbles = true;
+    }
+
+    /// From now on it closes and reads when it is told to, and is done when the connection has ended.
+    pub fn behave(&mut self, manners: Manners) {
+        self.manners = Some(manners);
+        self.closes = false;
+    }
+
+    /// What is due by its manners.
+    fn due(&self) -> Option<Instant> {
+        let manners = self.manners.filter(|_| self.ended().is_none())?;
+        let message = self.machine.as_ref().and_then(Machine::message);
+        let unread = message.is_some_and(|message| message.arrived > message.read || message.length == 0);
+        [manners.closes_at, manners.aborts_at, unread.then_some(self.reads_at)].into_iter().flatten().min()
+    }
+
+    fn keep_manners(&mut self, now: Instant) -> bool {
+        let Some(manners) = &mut self.manners else { return self.say() | self.hear() };
+        let Some(machine) = &mut self.machine else { return false };
+        if manners.closes_at.take_if(|at| *at <= now).is_some() {
+            machine.close();
+            return true;
+        }
+        if manners.aborts_at.take_if(|at| *at <= now).is_some() {
+            machine.abort();
+            return true;
+        }
+        let reads = self.reads_at <= now;
+        if reads {
+            self.reads_at = now + manners.reads_every;
+        }
+        self.say() | (reads && self.hear())
     }
 
     fn babbling(&mut self) -> bool {
@@ -160,14 +210,15 @@ impl Node for Speaker {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.machine.as_ref()?.poll_timeout()
+        let machine = self.machine.as_ref()?;
+        [machine.poll_timeout(), self.due()].into_iter().flatten().min()
     }
 
-    fn poll_app(&mut self, _: Instant) -> bool {
+    fn poll_app(&mut self, now: Instant) -> bool {
         if self.babbles {
             return self.babbling();
         }
-        let did = self.say() | self.hear();
+        let did = self.keep_manners(now);
         if self.is_complete()
             && self.closes
             && let Some(machine) = &mut self.machine
@@ -181,6 +232,9 @@ impl Node for Speaker {
 
     /// The other side may not have heard yet.
     fn is_done(&self) -> bool {
-        self.babbles || self.is_complete() || self.ended().is_some()
+        let undisturbed = self.is_complete() && self.manners.is_none();
+        // Who was never called has no end.
+        let uncalled = self.machine.is_none() && self.manners.is_some();
+        self.babbles || undisturbed || uncalled || self.ended().is_some()
     }
 }

@@ -76,6 +76,9 @@ impl Send {
             (None, Some(Reason::HandshakeTimedOut)) => {
                 Err(format!("no answer from {server}: does `rdt socket-tcp listen` run there, on this port?"))
             }
+            (None, Some(Reason::PeerLeft)) => Err(format!(
+                "{server} closed before it had all of the message: does it take one so long? Otherwise send it again"
+            )),
             (None, _) => {
                 Err(format!("lost {server} ({}): it may have a part of the message; send it again", lost(reason)))
             }
@@ -85,9 +88,7 @@ impl Send {
 
 impl Endpoint for Send {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        // Without the parts of an IPv6 address that only this host knows.
-        let from = SocketAddr::new(from.peer.ip(), from.peer.port());
-        let _ = self.connection.handle_datagram(now, from, datagram);
+        let _ = self.connection.handle_datagram(now, from.peer, datagram);
         self.pump(now);
     }
 

@@ -1,0 +1,348 @@
+//! SocketTCP as traces: how a connection closes, with each loss, and what crosses.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod socket_tcp_support;
+
+use rdt_proto::Duration;
+use rdt_proto::connection::{Event, Reason};
+use rdt_proto::socket_tcp::{Config, Ignored, RecvError, SendError};
+use socket_tcp_support::*;
+
+fn config() -> Config {
+    Config::default()
+}
+
+#[test]
+fn the_side_that_closes_says_farewell_three_times() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"x").unwrap();
+    client.machine.close();
+    client.expect(&data(12, "1"));
+    client.peer_sends(&ack(13));
+    client.expect(&data(13, "x"));
+    client.expect_nothing();
+    client.peer_sends(&ack(14));
+    client.expect(&fin(14));
+    client.peer_sends(&fin_ack(15));
+    for _ in 0..3 {
+        client.expect(&fin(16));
+    }
+    client.ignores(&fin_ack(15), Ignored::Closed);
+    client.ends(Reason::Finished);
+}
+
+#[test]
+fn the_side_that_is_closed_waits_for_the_farewell_however_it_is_flagged() {
+    for farewell in [fin(14), ack(14), data(14, "")] {
+        let mut server = Trace::established_server(config());
+        server.peer_sends(&fin(12));
+        server.expect_event(Event::PeerClosed);
+        assert_eq!(server.machine.send(b"x"), Err(SendError::Closed));
+        server.expect(&fin_ack(13));
+        server.ignores(&ack(13), Ignored::Number);
+        server.peer_sends(&farewell);
+        server.ignores(&farewell, Ignored::Closed);
+        server.ends(Reason::Finished);
+    }
+}
+
+#[test]
+fn a_fin_without_answer_is_sent_three_times() {
+    let mut client = Trace::established_client(config());
+    client.machine.close();
+    for timeout in [200, 200, 200] {
+        let _ = client.machine.stats();
+        while let Some((_, segment)) = client.poll() {
+            assert!([ack(12), fin(12)].contains(&segment), "{segment}");
+        }
+        client.sleep(timeout, 1_300);
+    }
+    client.ends(Reason::Finished);
+}
+
+#[test]
+fn an_answer_to_fin_without_farewell_is_sent_three_times_and_for_each_fin() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&fin(12));
+    server.expect(&fin_ack(13));
+    server.peer_sends(&fin(12));
+    server.expect(&fin_ack(13));
+    server.sleep(200, 430);
+    server.expect(&fin_ack(13));
+    server.sleep(200, 900);
+    server.ends(Reason::Finished);
+}
+
+#[test]
+fn crossing_fins_are_each_answered_and_both_are_done() {
+    let mut client = Trace::established_client(config());
+    client.machine.close();
+    client.expect(&fin(12));
+    client.peer_sends(&fin(12));
+    client.expect(&fin_ack(13));
+    client.ignores(&fin_ack(13), Ignored::Closed);
+    client.ends(Reason::Finished);
+}
+
+#[test]
+fn a_fin_acknowledges_the_last_piece() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"x").unwrap();
+    client.expect(&data(12, "1"));
+    client.peer_sends(&ack(13));
+    client.expect(&data(13, "x"));
+    client.peer_sends(&fin(14));
+    assert!(client.machine.is_all_acknowledged());
+    client.expect(&fin_ack(15));
+    client.peer_sends(&fin(16));
+    client.ends(Reason::Finished);
+}
+
+#[test]
+fn a_message_that_crosses_a_fin_goes_first() {
+    // The side that closes takes its FIN back.
+    let mut server = Trace::established_server(config());
+    server.machine.close();
+    server.expect(&fin(12));
+    server.peer_sends(&data(12, "2"));
+    server.expect(&ack(13));
+    server.expect_nothing();
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.expect(&fin(15));
+    server.reads(b"hi", true);
+
+    // The side that sends does not answer it, sent or not.
+    for sent in [true, false] {
+        let mut client = Trace::established_client(config());
+        client.machine.send(b"hi").unwrap();
+        if sent {
+            client.expect(&data(12, "2"));
+        }
+        client.ignores(&fin(12), Ignored::Crossing);
+        if !sent {
+            client.expect(&data(12, "2"));
+        }
+        client.expect_nothing();
+        client.peer_sends(&ack(13));
+        client.expect(&data(13, "hi"));
+    }
+}
+
+#[test]
+fn close_waits_for_the_message_that_is_coming_in() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "2"));
+    server.machine.close();
+    server.expect(&ack(13));
+    server.expect_nothing();
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.expect(&fin(15));
+}
+
+#[test]
+fn a_message_that_is_cut_short_is_told_on_both_sides() {
+    let mut client = Trace::established_client(config());
+    client.machine.begin(20).unwrap();
+    assert_eq!(client.machine.write(b"012"), Ok(3));
+    client.expect(&data(12, "20"));
+    client.peer_sends(&ack(14));
+    client.expect_nothing();
+    client.machine.close();
+    client.expect(&data(14, "012"));
+    client.peer_sends(&ack(17));
+    client.expect(&fin(17));
+
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "20"));
+    server.peer_sends(&data(14, "012"));
+    server.expect(&ack(17));
+    server.peer_sends(&fin(17));
+    server.expect(&fin_ack(18));
+    server.peer_sends(&fin(19));
+    server.ends(Reason::CutShort);
+    assert_eq!(server.machine.recv_message(&mut [0; 64]), Err(RecvError::CutShort));
+    server.reads(b"012", false);
+}
+
+#[test]
+fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"0123456789abcdefg").unwrap();
+    client.expect(&data(12, "17"));
+    client.peer_sends(&ack(14));
+    client.expect(&data(14, "0123456789abcdef"));
+    client.peer_sends(&fin(14));
+    client.expect(&fin_ack(15));
+    client.peer_sends(&fin(16));
+    client.ends(Reason::PeerLeft);
+}
+
+#[test]
+fn a_lost_fin_that_crosses_another_is_not_missed() {
+    // Its own is lost, but that of the other side comes: it answers, and is done. The other side has its answer.
+    let mut client = Trace::established_client(config());
+    client.machine.close();
+    client.expect(&fin(12));
+    client.peer_sends(&fin(12));
+    client.expect(&fin_ack(13));
+    client.ends(Reason::Finished);
+    let mut server = Trace::established_server(config());
+    server.machine.close();
+    server.expect(&fin(12));
+    server.peer_sends(&fin_ack(13));
+    for _ in 0..3 {
+        server.expect(&fin(14));
+    }
+    server.ends(Reason::Finished);
+}
+
+#[test]
+fn a_lost_answer_to_a_fin_that_crosses_is_given_up_after_three_tries() {
+    let mut server = Trace::established_server(config());
+    server.machine.close();
+    for _ in 0..3 {
+        server.expect(&fin(12));
+        server.sleep(200, 900);
+    }
+    server.ends(Reason::Finished);
+}
+
+#[test]
+fn a_lost_message_that_crosses_a_fin_comes_again() {
+    let mut server = Trace::established_server(config());
+    server.machine.close();
+    server.expect(&fin(12));
+    server.sleep(200, 430);
+    server.expect(&fin(12));
+    server.peer_sends(&data(12, "0"));
+    server.expect(&ack(13));
+    // All tries begin anew.
+    for _ in 0..3 {
+        server.expect(&fin(13));
+        server.sleep(200, 900);
+    }
+    server.ends(Reason::Finished);
+}
+
+#[test]
+fn a_fin_that_cuts_a_message_short_is_answered_though_a_message_of_ours_waits() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "20"));
+    server.machine.send(b"reply").unwrap();
+    server.peer_sends(&data(14, "012"));
+    server.expect(&ack(17));
+    server.peer_sends(&fin(17));
+    server.expect(&fin_ack(18));
+    server.peer_sends(&fin(19));
+    server.ends(Reason::PeerLeft);
+    assert!(!server.machine.is_all_acknowledged());
+}
+
+#[test]
+fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
+    for arrived in [true, false] {
+        let mut client = Trace::established_client(config());
+        client.machine.send(b"0123456789abcdefg").unwrap();
+        client.expect(&data(12, "17"));
+        client.peer_sends(&ack(14));
+        client.expect(&data(14, "0123456789abcdef"));
+        client.machine.abort();
+        client.expect(&fin(30));
+        client.ends(Reason::Aborted);
+
+        let mut server = Trace::established_server(config());
+        server.peer_sends(&data(12, "17"));
+        if arrived {
+            server.peer_sends(&data(14, "0123456789abcdef"));
+        }
+        server.peer_sends(&fin(30));
+        server.expect_event(Event::Readable);
+        server.expect_event(Event::PeerClosed);
+        assert!(server.poll().is_some() && server.machine.ended().is_none());
+    }
+}
+
+#[test]
+fn abort_is_heard_whether_the_length_has_arrived_or_not() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"0123456789abcdefg").unwrap();
+    client.expect(&data(12, "17"));
+    client.machine.abort();
+    client.expect(&fin(12));
+    client.ends(Reason::Aborted);
+    for arrived in [true, false] {
+        let mut server = Trace::established_server(config());
+        let number = if arrived { 14 } else { 12 };
+        if arrived {
+            server.peer_sends(&data(12, "17"));
+            server.expect(&ack(14));
+            server.ignores(&fin(13), Ignored::Number);
+        }
+        server.peer_sends(&fin(12));
+        server.expect(&fin_ack(number + 1));
+        server.peer_sends(&fin(number + 2));
+        server.ends(if arrived { Reason::CutShort } else { Reason::Finished });
+    }
+}
+
+#[test]
+fn an_abort_acknowledges_no_message_that_crosses_it() {
+    let mut server = Trace::established_server(config());
+    server.machine.send(b"hello").unwrap();
+    server.expect(&data(12, "5"));
+    server.machine.abort();
+    server.expect(&fin(12));
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"").unwrap();
+    client.expect(&data(12, "0"));
+    client.ignores(&fin(12), Ignored::Crossing);
+    assert!(!client.machine.is_all_acknowledged());
+}
+
+#[test]
+fn what_was_lost_is_not_called_acknowledged() {
+    for end in ["abort", "time", "fin"] {
+        let mut client = Trace::established_client(config());
+        client.machine.send(b"x").unwrap();
+        client.expect(&data(12, "1"));
+        match end {
+            "abort" => client.machine.abort(),
+            "time" => client.machine.handle_timeout(client.now + Duration::from_secs(40)),
+            _ => {
+                client.peer_sends(&ack(13));
+                client.expect(&data(13, "x"));
+                client.peer_sends(&fin(13));
+                client.expect(&fin_ack(14));
+                client.peer_sends(&fin(15));
+            }
+        }
+        assert!(client.machine.ended().is_some() && !client.machine.is_all_acknowledged(), "{end}");
+    }
+}
+
+#[test]
+fn abort_says_fin_once() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"x").unwrap();
+    client.expect(&data(12, "1"));
+    client.machine.abort();
+    client.expect(&fin(12));
+    client.ends(Reason::Aborted);
+    let mut early = Trace::client(config(), 1);
+    early.expect("1|||0|||0|||1|||");
+    early.machine.abort();
+    early.ends(Reason::Aborted);
+}
+
+#[test]
+fn what_was_received_is_read_after_the_end() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "2"));
+    server.peer_sends(&data(13, "hi"));
+    server.peer_sends(&fin(15));
+    server.peer_sends(&fin(17));
+    assert_eq!(server.machine.ended(), Some(Reason::Finished));
+    server.reads(b"hi", true);
+}

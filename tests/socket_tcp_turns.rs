@@ -1,0 +1,97 @@
+//! SocketTCP as traces: one counter for both directions, and who goes first.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod socket_tcp_support;
+
+use rdt_proto::socket_tcp::{Config, Ignored};
+use socket_tcp_support::*;
+
+fn config() -> Config {
+    Config::default()
+}
+
+#[test]
+fn whoever_sends_goes_on_from_where_the_last_message_ended() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "2"));
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.machine.send(b"you").unwrap();
+    server.expect(&data(15, "3"));
+    server.peer_sends(&ack(16));
+    server.expect(&data(16, "you"));
+    server.peer_sends(&ack(19));
+    server.reads(b"hi", true);
+    server.peer_sends(&data(19, "1"));
+    server.expect(&ack(20));
+}
+
+#[test]
+fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "2"));
+    server.machine.send(b"you").unwrap();
+    server.expect(&ack(13));
+    server.expect_nothing();
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.expect(&data(15, "3"));
+}
+
+#[test]
+fn where_both_send_at_once_the_server_gives_way() {
+    let mut server = Trace::established_server(config());
+    server.machine.send(b"you").unwrap();
+    server.expect(&data(12, "3"));
+    server.peer_sends(&data(12, "2"));
+    server.expect(&ack(13));
+    server.expect_nothing();
+    // What the client says of the segment that was withdrawn means nothing.
+    server.ignores(&ack(13), Ignored::OldAck);
+    server.ignores(&ack(99), Ignored::OldAck);
+    server.peer_sends(&data(13, "hi"));
+    server.expect(&ack(15));
+    server.expect(&data(15, "3"));
+    server.peer_sends(&ack(16));
+    server.expect(&data(16, "you"));
+}
+
+#[test]
+fn where_both_send_at_once_the_client_goes_first() {
+    let mut client = Trace::established_client(config());
+    client.machine.send(b"hi").unwrap();
+    client.expect(&data(12, "2"));
+    client.ignores(&data(12, "3"), Ignored::Crossing);
+    client.peer_sends(&ack(13));
+    client.expect(&data(13, "hi"));
+    // The server's ACK was lost; its own message acknowledges as well.
+    client.peer_sends(&data(15, "3"));
+    assert!(client.machine.is_all_acknowledged());
+    client.expect(&ack(16));
+}
+
+#[test]
+fn a_server_whose_memory_is_full_does_not_give_way() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "1"));
+    server.peer_sends(&data(13, "x"));
+    server.machine.send(b"you").unwrap();
+    server.expect(&ack(14));
+    server.expect(&data(14, "3"));
+    server.ignores(&data(14, "1"), Ignored::NoRoom);
+    server.sleep(1, 300);
+    server.expect(&data(14, "3"));
+}
+
+#[test]
+fn a_side_that_sends_answers_old_segments_with_its_own_number() {
+    let mut server = Trace::established_server(config());
+    server.peer_sends(&data(12, "1"));
+    server.peer_sends(&data(13, "x"));
+    server.expect(&ack(14));
+    server.machine.send(b"you").unwrap();
+    server.expect(&data(14, "3"));
+    server.peer_sends(&data(13, "x"));
+    server.expect(&ack(14));
+    server.expect_nothing();
+}
