@@ -96,6 +96,55 @@ pub struct ListenerStats {
 ///
 /// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody confirms
 /// ends by the handshake limit.
+///
+/// A server that sends back each message, for any link:
+///
+/// ```
+/// use rdt_proto::Instant;
+/// use rdt_proto::socket_tcp::{Config, Connection, Event, Fixed, Listener, ListenerConfig, Routed};
+///
+/// type Address = u16; // whatever it takes to answer
+/// type Server = Listener<Address, Fixed<4>>;
+///
+/// /// To be called with each datagram, and with the time when `poll_timeout` is due; before `poll_transmit`.
+/// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
+///     if let Routed::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
+///         // From the system's generator, in earnest. Who finds no room calls again.
+///         let _ = server.accept(now, incoming, [7; 16]);
+///     }
+///     while let Some((id, event)) = server.poll_event() {
+///         let Some(peer) = server.peer_mut(id) else { continue };
+///         let mut message = [0; 512];
+///         if let Ok(Some(len)) = peer.recv_message(&mut message) {
+///             // It waits for its turn; while one is on its way there is no other.
+///             let _ = peer.send(&message[..len]);
+///         }
+///         if let Event::Closed(_) = event {
+///             server.release(now, id);
+///         }
+///     }
+/// }
+///
+/// let now = Instant::ZERO;
+/// let mut server = Server::new(now, ListenerConfig::default(), [7; 16]);
+/// let mut client = Connection::<Address>::connect(now, Config::default(), [7; 16], 1);
+/// client.send(b"hello")?;
+///
+/// let (mut buf, mut answer) = ([0; 64], [0; 64]);
+/// let len = loop {
+///     while let Some((_to, transmit)) = client.poll_transmit(now, &mut buf)? {
+///         serve(now, &mut server, 2, &buf[..transmit.len]);
+///     }
+///     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
+///         let _ = client.handle_datagram(now, 1, &buf[..transmit.len]);
+///     }
+///     if let Some(len) = client.recv_message(&mut answer)? {
+///         break len;
+///     }
+/// };
+/// assert_eq!(&answer[..len], b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
     config: ListenerConfig,
     now: Instant,
@@ -133,6 +182,12 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             telling: Queue::new(),
             stats: ListenerStats::default(),
         }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn config(&self) -> &ListenerConfig {
+        &self.config
     }
 
     /// What it counted.

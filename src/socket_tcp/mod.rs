@@ -113,6 +113,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A server has a [`Listener`], which finds the connection of each client.
+//!
+//! | [`Event`] | when |
+//! |---|---|
+//! | `Connected` | the handshake is complete |
+//! | `Readable` | something of a message has arrived, its length at least: read until [`recv`](Connection::recv) returns `None` |
+//! | `Writable` | a message is acknowledged whole, or there is room for more of one of which not all could be written |
+//! | `PeerClosed` | the peer has closed, and nothing can be sent any more |
+//! | `Closed` | the end, for one of the reasons below; what has arrived can still be read |
+//!
+//! | [`Reason`] | what happened |
+//! |---|---|
+//! | `Finished` | one side closed, everything had been said, and the other heard of it or was asked three times |
+//! | `PeerLeft` | the peer closed before it had taken a message of ours |
+//! | `CutShort` | the peer closed in the middle of its own message |
+//! | `Aborted` | this side called [`abort`](Connection::abort) |
+//! | `HandshakeTimedOut`, `TimedOut`, `Quiet` | a [limit](Config) on silence |
+//! | `NumbersExhausted` | the next number would be above 2^63 |
+//!
 //! # The report's own code
 //!
 //! [`Config::report`] is for it: its timeouts, and it always goes first. What it cannot do, and how ours behaves towards it:
@@ -155,6 +174,7 @@ mod message;
 mod output;
 mod segment;
 
+pub use crate::connection::{Event, Reason, Role, Transmit};
 #[cfg(feature = "alloc")]
 pub use crate::tables::Growable;
 pub use crate::tables::{Fixed, List, Memory, PeerId};
