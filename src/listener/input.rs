@@ -1,7 +1,7 @@
 //! What a datagram does: to whom it goes, and who may wait to be accepted.
 
 use super::backlog::Waiting;
-use super::peers::{NO_PATH, State};
+use super::peers::{NO_PATH, Peer, State};
 use super::replies::{Answer, Reply};
 use super::stats::increment;
 use super::{Address, Listener, Memory, PeerId, Retry, Routed, Unrouted};
@@ -46,8 +46,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A CONNECT, or anything of base mode.
     fn handle_untagged(&mut self, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
         let framing = self.config.connection.framing;
-        let base = if self.config.connection.allows_base() { self.find_base(from) } else { None };
-        if let Some(index) = base.filter(|_| !framing.is_connect(datagram)) {
+        let connects = framing.is_connect(datagram);
+        let base = if self.config.connection.allows_base() { self.find_base(from, connects) } else { None };
+        if let Some(index) = base.filter(|_| !connects) {
             return self.deliver_base(index, from, datagram, take);
         }
         match framing.decode(datagram).map_err(Unrouted::Malformed)? {
@@ -78,10 +79,26 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     }
 
     /// The connection in base mode with this address, or its quarantine, unless that is over.
-    fn find_base(&mut self, from: A) -> Option<u32> {
+    fn find_base(&mut self, from: A, connects: bool) -> Option<u32> {
+        let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
-        self.wake(index);
+        let Peer { released, state, .. } = self.peers.peer_mut(index)?;
+        // What is over does not stand in the way of a datagram that comes before `handle_timeout`. No timer of a connection
+        // that lives runs here: the datagram may be the sign of life that its peer gave in time.
+        match state {
+            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            State::Quarantined { .. } => {}
+            State::Live(connection) if *released && connection.ended().is_some() => {
+                if connects {
+                    // It only lingers, and a client that opens another one does not repeat its FIN.
+                    connection.handle_timeout(now);
+                }
+                if connection.is_drained() {
+                    drop(self.retire(index));
+                }
+            }
+            State::Live(_) => {}
+        }
         self.peers.peer(index).map(|_| index)
     }
 
@@ -156,7 +173,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if datagram.len() < MIN_CONNECT {
             return Err(Unrouted::TooShort);
         }
-        let same = |peer: &super::peers::Peer<A, _>| {
+        let same = |peer: &Peer<A, _>| {
             peer.connection().is_some_and(|connection: &super::Connection<S, R, Q>| connection.peer_tag() == Some(tag))
         };
         if let Some(index) = self.peers.find_at(from, |_, peer| same(peer)) {
