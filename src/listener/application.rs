@@ -63,7 +63,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             tag,
             ticket: waiting.ticket,
             path: NO_PATH,
-            unproven: !waiting.proven,
+            proven: waiting.proven,
+            half_open: !waiting.proven,
             released: false,
             state: State::Quarantined { until: self.now },
         };
@@ -173,7 +174,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if self.held(id).is_none() {
             return;
         }
-        self.on_proven(id.index);
+        self.on_handshake_over(id.index);
         let Some(peer) = self.peers.peer_mut(id.index) else { return };
         peer.released = true;
         if let Some(connection) = peer.connection_mut() {

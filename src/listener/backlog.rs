@@ -1,7 +1,7 @@
 //! Those who want to connect: a few bytes each, no connection.
 
 use super::Address;
-use super::hosts::Hosts;
+use super::hosts::{Entries, Hosts};
 use super::index::Index;
 use super::key::HashKey;
 use super::memory::Memory;
@@ -126,8 +126,8 @@ impl<A: Address, M: Memory> Backlog<A, M> {
     }
 
     /// How many handshakes this host has.
-    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
-        self.hosts.of(self.key.hash(&host), host) as usize
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.hosts.of(self.key.hash(&host), host)
     }
 
     pub(super) fn entry(&self, index: u32) -> Option<&Waiting<A>> {
@@ -137,11 +137,11 @@ impl<A: Address, M: Memory> Backlog<A, M> {
     /// False where there is no room.
     pub(super) fn insert(&mut self, waiting: Waiting<A>) -> bool {
         let (address, host, proven) = (waiting.address, waiting.address.host(), waiting.proven);
-        if !self.hosts.add(self.key.hash(&host), host) {
+        if !self.hosts.add(self.key.hash(&host), host, proven) {
             return false;
         }
         let Ok(index) = self.entries.insert(waiting) else {
-            self.hosts.subtract(self.key.hash(&host), host);
+            self.hosts.subtract(self.key.hash(&host), host, proven);
             return false;
         };
         self.unproven += usize::from(!proven);
@@ -158,6 +158,8 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         if let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) {
             waiting.proven = true;
             self.unproven -= 1;
+            let host = waiting.address.host();
+            self.hosts.prove(self.key.hash(&host), host);
         }
     }
 
@@ -165,7 +167,7 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         let waiting = self.entries.remove(index)?;
         let host = waiting.address.host();
         self.index.remove(self.key.hash(&waiting.address), index);
-        self.hosts.subtract(self.key.hash(&host), host);
+        self.hosts.subtract(self.key.hash(&host), host, waiting.proven);
         self.order.remove(index);
         self.untold.remove(index);
         self.unproven -= usize::from(!waiting.proven);

@@ -23,7 +23,12 @@ pub struct ListenerConfig {
     /// [idle limit](Config::idle_limit) to confirm, where that is longer. Fixed [memory](super::Fixed) may hold fewer.
     /// Default: 128.
     pub backlog: usize,
-    /// How many connections and handshakes one [host](super::Address::host) may have. Default: 256.
+    /// How many connections and handshakes one [host](super::Address::host) may have. Above that a client has to prove its
+    /// address by a cookie, unless [`retry`](Self::retry) is [`Retry::Never`]: then it is ignored, as it is in base mode. Those
+    /// who gave proof, by a cookie or by their first INFO, are counted apart, and only as many of them keep another one out. So
+    /// nobody keeps a host out by forging its address. A handshake that is not proven ends as
+    /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are. In base mode, which
+    /// proves nothing, all count as those who gave none. Default: 256.
     pub per_host: usize,
     /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
     /// new connection beside the old one. Above that, a client whose address is proven displaces the oldest one that is not.

@@ -1,13 +1,13 @@
 //! What a datagram does: to whom it goes, and who may wait to be accepted.
 
-use super::backlog::Waiting;
+use super::admission::Refusal;
 use super::peers::{NO_PATH, Peer, State};
 use super::replies::{Answer, Reply};
 use super::stats::increment;
-use super::{Address, Listener, Memory, PeerId, Retry, Routed, Unrouted};
+use super::{Address, Listener, Memory, PeerId, Routed, Unrouted};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::connection::{Handled, Hello, after};
+use crate::connection::{Handled, Hello};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
 
@@ -144,10 +144,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// INFO 0 has come: whatever began earlier at this address is of a client that has restarted since.
     fn on_confirmed(&mut self, index: u32) {
-        self.on_proven(index);
+        self.on_handshake_over(index);
         let Some(peer) = self.peers.peer(index) else { return };
         // Base mode proves nothing.
         let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
+        if !peer.proven {
+            if !self.has_room_for_proven(address.host()) {
+                // Others of its host have shown more, and sooner.
+                self.supersede(index);
+                return;
+            }
+            self.peers.prove(index);
+        }
         while let Some(older) = self.peers.find_at(address, |other, peer| {
             other != index
                 && peer.ticket < ticket
@@ -185,7 +193,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             increment(&mut self.stats.bad_cookie);
         }
         if let Some(index) = self.backlog.find(from, Some(tag)) {
-            if proven {
+            // Where its host has as many as may be, it stays one of those who pretend.
+            if proven && self.has_room_for_proven(from.host()) {
                 self.backlog.prove(index);
             }
             return Ok(Routed::Queued);
@@ -225,75 +234,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// Puts a new handshake into the backlog, if the limits allow it.
-    fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
-        let host = from.host();
-        if self.peers.count_of_host(host) + self.backlog.count_of_host(host) >= self.config.per_host {
-            return Err(Refusal::Limit(Unrouted::HostLimit));
-        }
-        // Half of the places that there are, not of those that were asked for.
-        let backlog = self.config.backlog.min(M::CAPACITY);
-        let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
-        let asks = match self.config.retry {
-            Retry::Always => true,
-            // Nor may they take more than half of the connections.
-            Retry::Auto => unproven >= backlog.min(self.config.peers) / 2,
-            Retry::Never => false,
-        };
-        let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
-        if may_prove && !proven && (asks || crowded) {
-            return Err(Refusal::Unproven);
-        }
-        if crowded && !(proven && self.displace(from)) {
-            return Err(Refusal::Limit(Unrouted::AddressLimit));
-        }
-        if self.backlog.len() >= backlog || (!proven && unproven >= backlog) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
-        }
-        let until = after(self.now, self.config.connection.handshake_limit);
-        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
-        if !self.backlog.insert(waiting) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
-        }
-        self.ticket += 1;
-        Ok(())
-    }
-
-    /// Makes room at an address for somebody who receives there: whoever has not proven as much goes. Returns whether
-    /// somebody did.
-    fn displace(&mut self, address: A) -> bool {
-        if let Some(index) = self.backlog.find_at(address, |waiting| !waiting.proven) {
-            self.backlog.remove(index);
-            increment(&mut self.stats.superseded);
-            return true;
-        }
-        let Some(index) = self.peers.find_at(address, |_, peer| peer.unproven) else { return false };
-        self.on_proven(index);
-        self.supersede(index);
-        true
-    }
-
-    fn supersede(&mut self, index: u32) {
-        let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return };
-        if let Some(connection) = peer.connection_mut() {
-            connection.supersede(now);
-            increment(&mut self.stats.superseded);
-        }
-        self.peers.ready.push(index);
-        self.peers.telling.push(index);
-    }
-
     pub(super) fn reply(&mut self, to: A, tag: Tag, answer: Answer) {
         if !self.replies.push(Reply { to, tag, answer }) {
             increment(&mut self.stats.replies_dropped);
         }
     }
-}
-
-/// Why somebody may not wait.
-enum Refusal {
-    /// It has to prove its address first.
-    Unproven,
-    Limit(Unrouted),
 }

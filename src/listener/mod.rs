@@ -115,6 +115,7 @@
 //! ```
 
 mod address;
+mod admission;
 mod application;
 mod backlog;
 mod config;
@@ -153,6 +154,7 @@ use crate::store::{RecvStore, SendStore};
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
+use hosts::Entries;
 use key::HashKey;
 use path::Path;
 use peers::Peers;
@@ -264,10 +266,20 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         self.backlog.unproven() + self.half_open
     }
 
-    /// Whether its address is proven does not matter any more: it is, or the handshake is over.
-    fn on_proven(&mut self, index: u32) {
-        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.unproven) {
-            peer.unproven = false;
+    /// How many entries this host has, connections and handshakes.
+    fn of_host(&self, host: A::Host) -> Entries {
+        self.peers.of_host(host).and(self.backlog.of_host(host))
+    }
+
+    /// Whether one more entry of this host may be of an address that is proven.
+    fn has_room_for_proven(&self, host: A::Host) -> bool {
+        (self.of_host(host).proven as usize) < self.config.per_host
+    }
+
+    /// The handshake is over, in one way or another: it does not hold the backlog any more.
+    fn on_handshake_over(&mut self, index: u32) {
+        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.half_open) {
+            peer.half_open = false;
             self.half_open -= 1;
         }
     }

@@ -157,7 +157,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                     self.peers.telling.push(index);
                 }
                 if ended {
-                    self.on_proven(index);
+                    self.on_handshake_over(index);
                     self.stop_examining(index);
                     due
                 } else {
@@ -177,7 +177,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
     pub(super) fn retire(&mut self, index: u32) -> Option<Connection<S, R, Q>> {
         let now = self.now;
-        self.on_proven(index);
+        self.on_handshake_over(index);
         self.stop_examining(index);
         let peer = self.peers.peer_mut(index)?;
         let connection = peer.connection()?;

@@ -1,7 +1,7 @@
 //! The connections by number, by address and by tag, and when each is to be woken.
 
 use super::Address;
-use super::hosts::Hosts;
+use super::hosts::{Entries, Hosts};
 use super::index::Index;
 use super::key::HashKey;
 use super::memory::Memory;
@@ -24,8 +24,10 @@ pub(super) struct Peer<A, C> {
     pub(super) ticket: u64,
     /// The examination of another address.
     pub(super) path: u32,
-    /// Its address is not proven: it counts among those who hold the backlog.
-    pub(super) unproven: bool,
+    /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
+    pub(super) proven: bool,
+    /// Its handshake is open, and its address not proven: it counts among those who hold the backlog.
+    pub(super) half_open: bool,
     /// The application does not need it any more.
     pub(super) released: bool,
     pub(super) state: State<C>,
@@ -158,18 +160,27 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     }
 
     /// How many of this host there are.
-    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
-        self.hosts.of(self.key.hash(&host), host) as usize
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.hosts.of(self.key.hash(&host), host)
+    }
+
+    /// It has shown that it receives at its address.
+    pub(super) fn prove(&mut self, index: u32) {
+        if let Some(peer) = self.slab.item_mut(index).filter(|peer| !peer.proven) {
+            peer.proven = true;
+            let host = peer.address.host();
+            self.hosts.prove(self.key.hash(&host), host);
+        }
     }
 
     /// Where it was put; `None` where there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
-        let (address, host, tag) = (peer.address, peer.address.host(), peer.tag);
-        if !self.hosts.add(self.key.hash(&host), host) {
+        let (address, host, tag, proven) = (peer.address, peer.address.host(), peer.tag, peer.proven);
+        if !self.hosts.add(self.key.hash(&host), host, proven) {
             return None;
         }
         let Ok(index) = self.slab.insert(peer) else {
-            self.hosts.subtract(self.key.hash(&host), host);
+            self.hosts.subtract(self.key.hash(&host), host, proven);
             return None;
         };
         // Whatever may be needed later has its place now.
@@ -191,7 +202,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         let peer = self.slab.remove(index)?;
         let host = peer.address.host();
         self.by_address.remove(self.key.hash(&peer.address), index);
-        self.hosts.subtract(self.key.hash(&host), host);
+        self.hosts.subtract(self.key.hash(&host), host, peer.proven);
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
@@ -204,11 +215,11 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     /// The peer has moved to `address`. Returns the one that it had.
     pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
         let peer = self.slab.item_mut(index)?;
-        let old = core::mem::replace(&mut peer.address, address);
+        let (old, proven) = (core::mem::replace(&mut peer.address, address), peer.proven);
         self.by_address.remove(self.key.hash(&old), index);
         self.by_address.insert(self.key.hash(&address), index);
-        self.hosts.subtract(self.key.hash(&old.host()), old.host());
-        self.hosts.add(self.key.hash(&address.host()), address.host());
+        self.hosts.subtract(self.key.hash(&old.host()), old.host(), proven);
+        self.hosts.add(self.key.hash(&address.host()), address.host(), proven);
         Some(old)
     }
 }
