@@ -132,6 +132,28 @@ fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
     assert_eq!((door.machine.backlog_len(), door.machine.stats().bad_cookie), (8, 0));
 }
 
+/// Whoever has to make way for a newcomer once ended before it was known that there was room for that.
+#[test]
+fn nobody_is_displaced_for_a_newcomer_that_does_not_fit() {
+    let mut door = Door::new(ListenerConfig { per_address: 1, backlog: 4, ..config(Retry::Auto) });
+    door.queues(HERE, tag(1));
+    let honest = door.accepts(HERE);
+    door.queues(At(2, 1), tag(1));
+    for host in 3..6 {
+        let cookie = door.retries(At(host, 1), tag(1));
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+    }
+    let cookie = door.retries(HERE, tag(2));
+    let routed = door.connect(HERE, tag(2), Some(&cookie));
+    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!((door.peer(&honest).ended(), door.machine.stats().superseded), (None, 0));
+    // One that waits gives its own place, also in a full backlog.
+    let cookie = door.retries(At(2, 1), tag(2));
+    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().superseded), (4, 1));
+    door.confirms(&honest);
+}
+
 /// A late copy of the first CONNECT may be queued before that with the cookie comes.
 #[test]
 fn a_cookie_proves_the_address_of_a_client_that_waits_already() {

@@ -14,6 +14,12 @@ pub(super) enum Refusal {
     Limit(Unrouted),
 }
 
+/// Who makes way.
+enum Displaced {
+    Waiting(u32),
+    Peer(u32),
+}
+
 impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
     /// Puts a new handshake into the backlog, if the limits allow it.
     pub(super) fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
@@ -40,11 +46,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if !proven && host_full {
             return Err(Refusal::Limit(Unrouted::HostLimit));
         }
-        if crowded && !(proven && self.displace(from)) {
+        let displaced = if crowded && proven { self.find_displaced(from) } else { None };
+        if crowded && displaced.is_none() {
             return Err(Refusal::Limit(Unrouted::AddressLimit));
         }
-        if self.backlog.len() >= backlog || (!proven && unproven >= backlog) {
+        // Nobody goes before it is clear that the newcomer fits.
+        let waiting = self.backlog.len() - usize::from(matches!(displaced, Some(Displaced::Waiting(_))));
+        if waiting >= backlog || (!proven && unproven >= backlog) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
+        }
+        if let Some(Displaced::Waiting(index)) = displaced {
+            self.backlog.remove(index);
+            increment(&mut self.stats.superseded);
         }
         let until = after(self.now, self.config.connection.handshake_limit);
         let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
@@ -52,21 +65,17 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
         self.ticket += 1;
+        if let Some(Displaced::Peer(index)) = displaced {
+            self.on_handshake_over(index);
+            self.supersede(index);
+        }
         Ok(())
     }
 
-    /// Makes room at an address for somebody who receives there: whoever has not proven as much goes. Returns whether
-    /// somebody did.
-    fn displace(&mut self, address: A) -> bool {
-        if let Some(index) = self.backlog.find_at(address, |waiting| !waiting.proven) {
-            self.backlog.remove(index);
-            increment(&mut self.stats.superseded);
-            return true;
-        }
-        let Some(index) = self.peers.find_at(address, |_, peer| peer.half_open) else { return false };
-        self.on_handshake_over(index);
-        self.supersede(index);
-        true
+    /// Who makes way at an address for somebody who receives there: one that has not proven as much.
+    fn find_displaced(&self, address: A) -> Option<Displaced> {
+        let waiting = self.backlog.find_at(address, |waiting| !waiting.proven).map(Displaced::Waiting);
+        waiting.or_else(|| self.peers.find_at(address, |_, peer| peer.half_open).map(Displaced::Peer))
     }
 
     pub(super) fn supersede(&mut self, index: u32) {
