@@ -169,6 +169,8 @@ fn hosts_are_counted_where_their_peers_are() {
     let client = door.established(OLD, tag(1));
     let (_, nonce) = moves(&mut door, &client, 1);
     door.takes_from(NEW, &client, echo(nonce));
+    // It does not return.
+    door.elapse(4_000);
     door.queues(At(1, 9), tag(2));
     door.ignores(At(2, 9), tag(2), rdt_proto::listener::Unrouted::HostLimit);
 }

@@ -15,7 +15,7 @@ pub(super) enum Refusal {
 }
 
 /// Who makes way.
-enum Displaced {
+pub(super) enum Displaced {
     Waiting(u32),
     Peer(u32),
 }
@@ -39,7 +39,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         };
         // Those who pretend to be of a host keep out others who do, and nobody who is.
         let host_full = host.all() as usize >= may_be;
-        let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
+        let crowded = !self.has_room_at(from);
         if may_prove && !proven && (asks || host_full || crowded) {
             return Err(Refusal::Unproven);
         }
@@ -55,27 +55,43 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if waiting >= backlog || (!proven && unproven >= backlog) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
-        if let Some(Displaced::Waiting(index)) = displaced {
-            self.backlog.remove(index);
-            increment(&mut self.stats.superseded);
-        }
+        // Its place is needed.
+        let displaced = match displaced {
+            Some(waiting @ Displaced::Waiting(_)) => {
+                self.displace(waiting);
+                None
+            }
+            peer => peer,
+        };
         let until = after(self.now, self.config.connection.handshake_limit);
         let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
         if !self.backlog.insert(waiting) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
         self.ticket += 1;
-        if let Some(Displaced::Peer(index)) = displaced {
-            self.on_handshake_over(index);
-            self.supersede(index);
+        if let Some(peer) = displaced {
+            self.displace(peer);
         }
         Ok(())
     }
 
     /// Who makes way at an address for somebody who receives there: one that has not proven as much.
-    fn find_displaced(&self, address: A) -> Option<Displaced> {
+    pub(super) fn find_displaced(&self, address: A) -> Option<Displaced> {
         let waiting = self.backlog.find_at(address, |waiting| !waiting.proven).map(Displaced::Waiting);
         waiting.or_else(|| self.peers.find_at(address, |_, peer| peer.half_open).map(Displaced::Peer))
+    }
+
+    pub(super) fn displace(&mut self, displaced: Displaced) {
+        match displaced {
+            Displaced::Waiting(index) => {
+                self.backlog.remove(index);
+                increment(&mut self.stats.superseded);
+            }
+            Displaced::Peer(index) => {
+                self.on_handshake_over(index);
+                self.supersede(index);
+            }
+        }
     }
 
     pub(super) fn supersede(&mut self, index: u32) {

@@ -115,6 +115,12 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         self.index.find(self.key.hash(&address), found)
     }
 
+    /// The next of this address behind `index`, which has it.
+    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
+        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address);
+        self.index.find_after(self.key.hash(&address), index, found)
+    }
+
     /// How many handshakes this address has.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;

@@ -31,8 +31,9 @@ pub struct ListenerConfig {
     /// proves nothing, all count as those who gave none. Default: 256.
     pub per_host: usize,
     /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
-    /// new connection beside the old one. Above that, a client whose address is proven displaces the oldest one that is not.
-    /// Default: 4.
+    /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. A connection
+    /// whose peer has [another address](super) does not move to one that has so many, nor to one of another host that has as
+    /// many proven ones as [`per_host`](Self::per_host) says. Default: 4.
     pub per_address: usize,
     /// When a client has to prove its address before anything is kept of it. Default: [`Retry::Auto`].
     pub retry: Retry,

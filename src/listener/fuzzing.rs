@@ -308,6 +308,31 @@ impl Run {
         assert!(self.machine.backlog_len() <= config.backlog);
         assert!(self.machine.unproven() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
+        (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
+    }
+
+    /// Neither an address nor its host has more than it may.
+    fn check_limits_at(&self, address: Nearby) {
+        let ListenerConfig { per_host, per_address, .. } = self.machine.config;
+        let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
+        // One that was displaced stays until it is released, in nobody's place.
+        let displaced = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
+            !peer.proven && peer.connection().is_some_and(|connection| connection.ended().is_some())
+        };
+        let here = peers.iter().filter(|(_, peer)| peer.address == address && !displaced(peer)).count();
+        assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");
+        assert!(peers.count(address) + backlog.count(address) <= 2 * per_address);
+
+        let host = address.host();
+        let of_host = |proven| {
+            let theirs = peers.iter().filter(|(_, peer)| peer.address.host() == host && peer.proven == proven);
+            u32::try_from(theirs.count()).unwrap_or(u32::MAX)
+        };
+        let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
+        // A place may be kept for one that has moved away and may return.
+        assert!(of_host(true) <= counted.proven && of_host(false) == counted.unproven);
+        assert!((counted.proven + waiting.proven) as usize <= per_host, "proven ones of host {host}");
+        assert!((counted.unproven + waiting.unproven) as usize <= per_host, "others of host {host}");
     }
 
     fn drain(&mut self) {

@@ -156,16 +156,23 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             }
             self.peers.prove(index);
         }
-        while let Some(older) = self.peers.find_at(address, |other, peer| {
-            other != index
-                && peer.ticket < ticket
-                && peer.connection().is_some_and(|connection| connection.ended().is_none())
-        }) {
-            self.supersede(older);
+        let mut next = self.peers.find_at(address, |_, _| true);
+        while let Some(other) = next {
+            next = self.peers.next_at(address, other);
+            let is_older = self.peers.peer(other).is_some_and(|peer| {
+                peer.ticket < ticket && peer.connection().is_some_and(|connection| connection.ended().is_none())
+            });
+            if is_older {
+                self.supersede(other);
+            }
         }
-        while let Some(older) = self.backlog.find_at(address, |waiting| waiting.ticket < ticket) {
-            self.backlog.remove(older);
-            increment(&mut self.stats.superseded);
+        let mut next = self.backlog.find_at(address, |_| true);
+        while let Some(other) = next {
+            next = self.backlog.next_at(address, other);
+            if self.backlog.entry(other).is_some_and(|waiting| waiting.ticket < ticket) {
+                self.backlog.remove(other);
+                increment(&mut self.stats.superseded);
+            }
         }
     }
 

@@ -37,8 +37,8 @@
 //!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
 //!   by forging a CONNECT.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
-//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked. What is sent
-//!   goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
+//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless there
+//!   are as many connections of the new one as [may be](ListenerConfig::per_host). What is sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
 //!   [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
@@ -274,6 +274,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// Whether one more entry of this host may be of an address that is proven.
     fn has_room_for_proven(&self, host: A::Host) -> bool {
         (self.of_host(host).proven as usize) < self.config.per_host
+    }
+
+    /// Whether one more entry may be of this address.
+    fn has_room_at(&self, address: A) -> bool {
+        self.peers.count(address) + self.backlog.count(address) < self.config.per_address
     }
 
     /// The handshake is over, in one way or another: it does not hold the backlog any more.

@@ -149,6 +149,12 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         self.by_address.find(self.key.hash(&address), found)
     }
 
+    /// The next of this address behind `index`, which has it.
+    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
+        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address);
+        self.by_address.find_after(self.key.hash(&address), index, found)
+    }
+
     /// How many of this address there are.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;
@@ -212,14 +218,22 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         Some(peer)
     }
 
-    /// The peer has moved to `address`. Returns the one that it had.
+    /// The peer has moved to `address`. Returns the one that it had. For which hosts it counts is told apart.
     pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
         let peer = self.slab.item_mut(index)?;
-        let (old, proven) = (core::mem::replace(&mut peer.address, address), peer.proven);
+        let old = core::mem::replace(&mut peer.address, address);
         self.by_address.remove(self.key.hash(&old), index);
         self.by_address.insert(self.key.hash(&address), index);
-        self.hosts.subtract(self.key.hash(&old.host()), old.host(), proven);
-        self.hosts.add(self.key.hash(&address.host()), address.host(), proven);
         Some(old)
+    }
+
+    /// A peer that is proven counts for this host, too. False where there is no room to count it.
+    pub(super) fn enter(&mut self, host: A::Host) -> bool {
+        self.hosts.add(self.key.hash(&host), host, true)
+    }
+
+    /// It counts for this host no more.
+    pub(super) fn leave(&mut self, host: A::Host) {
+        self.hosts.subtract(self.key.hash(&host), host, true);
     }
 }
