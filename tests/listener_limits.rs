@@ -64,20 +64,40 @@ fn no_answer_to_a_connect_is_larger_than_it() {
 }
 
 #[test]
-fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
+fn above_the_limit_of_connections_clients_wait_and_are_not_told_of() {
     let mut door = Door::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     let client = door.established(HERE, tag(1));
     door.queues(At(2, 1), tag(2));
-    let incoming = door.incoming(At(2, 1));
-    let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
-    assert_eq!(full, Err(AcceptError::Full));
-    door.queues(At(2, 1), tag(2));
+    assert!(!door.machine.has_incoming() && door.machine.poll_incoming().is_none());
     assert_eq!((door.machine.len(), door.machine.backlog_len()), (1, 1));
     door.peer(&client).abort(0);
     door.drain();
     door.machine.release(door.now, client.id);
+    assert!(door.machine.has_incoming());
     let client = door.accepts(At(2, 1));
     door.confirms(&client);
+}
+
+/// A loop that accepts whoever it is told of once never ended where there was no room: each was told of again behind the
+/// others, so that they lost their order as well.
+#[test]
+fn who_finds_no_room_is_told_of_again_in_the_order_of_all() {
+    let mut door = Door::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
+    for host in 1..=4 {
+        door.queues(At(host, 1), tag(1));
+    }
+    let told = [1, 2, 3].map(|host| door.incoming(At(host, 1)));
+    let [first, second, third] = told;
+    let id = door.accept(second);
+    door.drain();
+    for incoming in [first, third] {
+        let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
+        assert_eq!((full, door.machine.poll_incoming()), (Err(AcceptError::Full), None));
+    }
+    door.machine.release(door.now, id);
+    door.drain();
+    let order: Vec<At> = std::iter::from_fn(|| door.machine.poll_incoming()).map(|who| who.address()).collect();
+    assert_eq!(order, [At(1, 1), At(3, 1), At(4, 1)]);
 }
 
 /// Without RETRY a flood holds all places until the handshake limit.

@@ -17,21 +17,28 @@ pub enum AcceptError {
     #[error("the client waits no longer")]
     Gone,
     /// There are as many connections as may be at once, or as there is memory for. The client goes on waiting, and
-    /// [`Listener::poll_incoming`] tells of it again.
+    /// [`Listener::poll_incoming`] tells of it again once there is room.
     #[error("there is no room for another connection")]
     Full,
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Who wants to connect: each is told once, the oldest first.
+    /// Who wants to connect: each is told once, the oldest first. `None` also while there is no room for another connection:
+    /// ask again after each call that may have made some, [`poll_transmit`](Self::poll_transmit) included, with which the last
+    /// word of a connection leaves.
     pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
-        self.backlog.tell()
+        if self.has_room() { self.backlog.tell() } else { None }
     }
 
     /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
-        self.backlog.has_untold()
+        self.has_room() && self.backlog.has_untold()
+    }
+
+    /// Whether there may be one more connection.
+    fn has_room(&self) -> bool {
+        self.peers.len() < self.config.peers.min(M::CAPACITY)
     }
 
     /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
@@ -68,7 +75,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             released: false,
             state: State::Quarantined { until: self.now },
         };
-        let placed = if self.peers.len() < self.config.peers { self.peers.insert(place) } else { None };
+        let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
             self.backlog.untell(incoming.index);
             return Err(AcceptError::Full);

@@ -191,9 +191,15 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, proven })
     }
 
-    /// The application is to be told again.
+    /// The application is to be told again, the oldest first as ever: only those who are to be told again, too, may be older.
     pub(super) fn untell(&mut self, index: u32) {
-        self.untold.push(index);
+        let Some(ticket) = self.entries.item(index).map(|waiting| waiting.ticket) else { return };
+        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|waiting| waiting.ticket < ticket);
+        let mut next = self.untold.first();
+        while let Some(older) = next.filter(is_older) {
+            next = self.untold.after(older);
+        }
+        self.untold.insert(index, next);
     }
 
     /// Whether it still waits.

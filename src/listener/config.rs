@@ -15,7 +15,7 @@ pub struct ListenerConfig {
     /// fills its backlog.
     pub connection: Config,
     /// How many connections there may be at once, from `accept` until what was released has lingered. Whoever comes above that
-    /// waits in the backlog. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
+    /// waits in the backlog, and the application is not told of it. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
     pub peers: usize,
     /// How many handshakes may be open. It bounds those who wait to be accepted, and also those whose address is not proven,
     /// accepted ones included. Further ones are ignored, and their clients repeat their CONNECT. Nobody waits longer than the

@@ -166,8 +166,10 @@ impl Run {
             Call::Event => drop(self.machine.poll_event()),
             Call::Incoming => {
                 let told = self.machine.has_incoming();
-                self.waiting.extend(self.machine.poll_incoming());
-                assert!(!told || !self.waiting.is_empty());
+                let incoming = self.machine.poll_incoming();
+                assert_eq!(incoming.is_some(), told);
+                assert!(!told || self.machine.len() < self.machine.config.peers, "there is no room");
+                self.waiting.extend(incoming);
             }
             Call::Accept(which) => self.accept(which),
             Call::Refuse(which, code) => {

@@ -71,7 +71,10 @@
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
 //!         let bodies = bodies()?;
-//!         server.accept(now, incoming, [7; 32], || bodies)?; // from the system's generator, in earnest
+//!         let entropy = [7; 32]; // from the system's generator, in earnest
+//!         if server.accept(now, incoming, entropy, || bodies).is_err() {
+//!             break; // no room, as an exception: otherwise nobody is told of meanwhile
+//!         }
 //!     }
 //!     let mut buf = [0; 1_200];
 //!     while let Some((id, event)) = server.poll_event() {

@@ -66,6 +66,26 @@ impl<M: Memory> Queue<M> {
         true
     }
 
+    /// Adds an item before `after`, which is in, or at the end; unless it is in already.
+    pub(super) fn insert(&mut self, item: u32, after: Option<u32>) {
+        let Some(after) = after else {
+            self.push(item);
+            return;
+        };
+        let Some(before) = self.link(after).map(|link| link.before) else { return };
+        match self.link(item) {
+            Some(link) if !link.queued => *link = Link { before, after, queued: true },
+            Some(_) | None => return,
+        }
+        match self.link(before) {
+            Some(link) => link.after = item,
+            None => self.first = item,
+        }
+        if let Some(link) = self.link(after) {
+            link.before = item;
+        }
+    }
+
     #[inline]
     pub(super) fn pop(&mut self) -> Option<u32> {
         let first = self.first()?;
@@ -105,7 +125,16 @@ mod tests {
         let (mut queue, mut model) = (Queue::<M>::new(), VecDeque::new());
         for &(step, item) in steps {
             let item = item % 8;
-            match step % 4 {
+            match step % 5 {
+                4 => {
+                    // Before the one in the middle, or at the end.
+                    assert!(queue.push(item));
+                    queue.remove(item);
+                    model.retain(|&held| held != item);
+                    let middle = model.len() / 2;
+                    queue.insert(item, model.get(middle).copied());
+                    model.insert(middle, item);
+                }
                 0 | 1 => {
                     assert!(queue.push(item));
                     if !model.contains(&item) {
