@@ -71,13 +71,17 @@ impl<'d> Serve<'d> {
         folder: &'d Folder,
         quiet: bool,
     ) -> io::Result<Self> {
+        let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
             // Those that linger after their end are not served any more.
             peers: limits.clients.saturating_mul(2),
+            // Addresses that are not proven hold half of the backlog at most: so they hold no more than half of the places
+            // where clients are served.
+            backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
-            ..ListenerConfig::default()
+            ..default
         };
         Ok(Self {
             settings,
