@@ -16,7 +16,6 @@
 //! So nobody takes a connection over who cannot receive at the new address, nor who only passes on what the peer sends while
 //! that still receives at the old one.
 
-use super::replies::write;
 use crate::wire::{Framing, Packet};
 use crate::{BufferTooSmall, Duration, Instant};
 
@@ -126,7 +125,7 @@ impl<A: Copy + Eq> Path<A> {
             return Ok(None);
         }
         let (question, to) = if to_new { (&mut self.new, new) } else { (&mut self.current, old) };
-        let len = write(&Packet::Probe { nonce: question.nonce, padding: &[] }, framing, buf)?;
+        let len = Packet::Probe { nonce: question.nonce, padding: &[] }.write(framing, buf)?;
         question.on_sent();
         if to_new {
             self.allowance -= PROBE_BYTES;
