@@ -110,7 +110,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as
     /// [`Refused`](crate::connection::Reason::Refused). In base mode nobody can tell it: it queues again if it repeats its
-    /// CONNECT, and otherwise ends by its handshake limit.
+    /// CONNECT, and otherwise ends by its handshake limit. Nor is it told where 16 answers wait for
+    /// [`poll_transmit`](Self::poll_transmit) already ([`replies_dropped`](super::ListenerStats::replies_dropped)).
     pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
         if !self.backlog.has(&incoming) {
             return;
@@ -129,7 +130,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`.
+    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`. No more
+    /// than 16 of them are told before [`poll_transmit`](Self::poll_transmit) is called, the others when they repeat their
+    /// CONNECT.
     /// Connections go on: [`peers`](Self::peers) says whose are left. Drive the listener until it [is empty](Self::is_empty),
     /// or for as long as you can wait.
     pub fn stop_accepting(&mut self, code: u8) {

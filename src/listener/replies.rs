@@ -5,7 +5,8 @@ use crate::BufferTooSmall;
 use crate::wire::{Framing, Packet, Tag};
 use heapless::Deque;
 
-/// How many answers wait for `poll_transmit` at most: as many as CONNECTs that a driver takes in between two calls.
+/// How many answers wait for `poll_transmit` at most. A driver may take in more CONNECTs between two calls, where the kernel
+/// joins datagrams (GRO): whose answer was dropped repeats its CONNECT, and a flood gets no more memory than this.
 const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag that it named. It is smaller than every CONNECT that is answered.

@@ -65,7 +65,8 @@ pub struct ListenerStats {
     pub proven: u64,
     /// CONNECTs whose cookie was forged, too old or for another address. They count as such without a cookie.
     pub bad_cookie: u64,
-    /// Answers without a connection (RETRY, RESET) for which there was no room: `poll_transmit` was not called for too long.
+    /// Answers without a connection (RETRY, RESET) for which there was no room: 16 waited for `poll_transmit` already. Whoever
+    /// misses one repeats its CONNECT.
     pub replies_dropped: u64,
     /// Handshakes that waited in the backlog for longer than the handshake limit.
     pub expired: u64,
