@@ -187,8 +187,37 @@ fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
     door.queues(HERE, tag(2));
     let _ = door.retries(At(9, 1), tag(1));
     assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(door.machine.backlog_len(), 4);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().proven), (4, 1));
     door.queues(At(9, 1), tag(1));
+    // Once.
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.machine.stats().proven, 1);
+}
+
+/// Those that waited and those that the application ignored once were counted nowhere.
+#[test]
+fn the_counters_say_what_became_of_every_connect() {
+    let mut door = Door::new(ListenerConfig { backlog: 6, ..config(Retry::Never) });
+    for host in 1..=6 {
+        door.queues(At(host, 1), tag(1));
+        door.queues(At(host, 1), tag(1));
+    }
+    door.ignores(At(7, 1), tag(1), Unrouted::BacklogFull);
+    door.accepts(At(1, 1));
+    let (refused, dismissed) = (door.incoming(At(2, 1)), door.incoming(At(3, 1)));
+    door.machine.refuse(refused, 1);
+    door.machine.ignore(dismissed);
+    door.queues(At(4, 1), tag(2));
+    let [_, _, dismissed] = [4, 5, 6].map(|host| door.incoming(At(host, 1)));
+    door.machine.ignore(dismissed);
+    door.drain();
+    let newer = door.accepts(At(4, 1));
+    door.confirms(&newer);
+    door.elapse(10_000);
+    let stats = *door.machine.stats();
+    assert_eq!((stats.queued, stats.repeated, stats.ignored()), (7, 6, 1));
+    assert_eq!((stats.accepted, stats.refused, stats.dismissed), (2, 1, 2));
+    assert_eq!((stats.superseded_waiting, stats.expired, door.machine.backlog_len()), (1, 1, 0));
 }
 
 /// No more answers wait than 16: the others are told when they ask again.

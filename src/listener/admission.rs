@@ -69,6 +69,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
         self.ticket += 1;
+        increment(&mut self.stats.queued);
+        self.stats.proven = self.stats.proven.saturating_add(proven.into());
         if let Some(peer) = displaced {
             self.displace(peer);
         }
@@ -83,15 +85,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     pub(super) fn displace(&mut self, displaced: Displaced) {
         match displaced {
-            Displaced::Waiting(index) => {
-                self.backlog.remove(index);
-                increment(&mut self.stats.superseded);
-            }
+            Displaced::Waiting(index) => self.supersede_waiting(index),
             Displaced::Peer(index) => {
                 self.on_handshake_over(index);
                 self.supersede(index);
             }
         }
+    }
+
+    pub(super) fn supersede_waiting(&mut self, index: u32) {
+        self.backlog.remove(index);
+        increment(&mut self.stats.superseded);
+        increment(&mut self.stats.superseded_waiting);
     }
 
     pub(super) fn supersede(&mut self, index: u32) {

@@ -127,6 +127,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub fn ignore(&mut self, incoming: Incoming<A>) {
         if self.backlog.has(&incoming) {
             self.backlog.remove(incoming.index);
+            increment(&mut self.stats.dismissed);
         }
     }
 

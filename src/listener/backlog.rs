@@ -159,14 +159,14 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         placed
     }
 
-    /// It has shown a cookie.
-    pub(super) fn prove(&mut self, index: u32) {
-        if let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) {
-            waiting.proven = true;
-            self.unproven -= 1;
-            let host = waiting.address.host();
-            self.hosts.prove(self.key.hash(&host), host);
-        }
+    /// It has shown a cookie. Returns whether that is new.
+    pub(super) fn prove(&mut self, index: u32) -> bool {
+        let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) else { return false };
+        waiting.proven = true;
+        self.unproven -= 1;
+        let host = waiting.address.host();
+        self.hosts.prove(self.key.hash(&host), host);
+        true
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Waiting<A>> {

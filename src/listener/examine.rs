@@ -1,7 +1,7 @@
 //! Datagrams with the tag of a connection from another address than its peer's.
 
 use super::path::{ECHO_BYTES, Path, Verdict};
-use super::peers::NO_PATH;
+use super::peers::{NO_PATH, Peer};
 use super::stats::increment;
 use super::{Address, Listener, Memory};
 use crate::arq::Arq;
@@ -55,8 +55,15 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
         let Ok(Packet::Echo { nonce }) = Framing::tagged(tag).decode(datagram) else { return false };
         let (other, present) = (path.other, peer.address);
-        match path.on_echo(nonce, from == other) {
-            Verdict::None => return false,
+        let verdict = path.on_echo(nonce, from == other);
+        if verdict == Verdict::None {
+            return false;
+        }
+        if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
+            connection.on_answer(now, datagram.len());
+        }
+        match verdict {
+            Verdict::None => {}
             Verdict::Stay => self.stop_examining(index),
             Verdict::Swap => self.move_to(index, present, other),
             Verdict::Back => self.move_back(index, other),

@@ -127,6 +127,9 @@ struct Run {
     cookies: Vec<Vec<u8>>,
     nonces: Vec<u64>,
     ledger: [Account; ADDRESSES as usize],
+    /// How many datagrams came, and how many of them went to a connection.
+    datagrams: u64,
+    delivered: u64,
 }
 
 /// What went to an address, and came from it, until somebody has shown to receive there.
@@ -141,7 +144,19 @@ impl Run {
     fn new(start: Start, machine: Machine) -> Self {
         let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
         let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
-        Self { start, machine, now: Instant::ZERO, waiting, ids, tags, cookies, nonces, ledger }
+        Self {
+            start,
+            machine,
+            now: Instant::ZERO,
+            waiting,
+            ids,
+            tags,
+            cookies,
+            nonces,
+            ledger,
+            datagrams: 0,
+            delivered: 0,
+        }
     }
 
     fn make(&mut self, call: &Call<'_>) {
@@ -218,7 +233,10 @@ impl Run {
         let Some(account) = self.ledger.get_mut(usize::from(from.0)) else { return };
         account.received += datagram.len();
         let before = self.machine.stats().proven;
-        if let Routed::Peer(id, Handled::Accepted) = self.machine.handle_datagram(self.now, from, datagram) {
+        self.datagrams += 1;
+        let routed = self.machine.handle_datagram(self.now, from, datagram);
+        self.delivered += u64::from(matches!(routed, Routed::Peer(..)));
+        if let Routed::Peer(id, Handled::Accepted) = routed {
             let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
             account.proven |= tagged && self.machine.address(id) == Some(from);
         }
@@ -310,7 +328,17 @@ impl Run {
         assert!(self.machine.backlog_len() <= config.backlog);
         assert!(self.machine.unproven() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
+        self.check_stats();
         (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
+    }
+
+    /// The counters explain everything.
+    fn check_stats(&self) {
+        let stats = self.machine.stats();
+        let (ignored, waiting) = (stats.ignored(), self.machine.backlog_len() as u64);
+        assert_eq!(self.datagrams, self.delivered + stats.queued + stats.repeated + stats.retried + ignored);
+        let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.superseded_waiting;
+        assert_eq!(stats.queued, left + waiting);
     }
 
     /// Neither an address nor its host has more than it may.

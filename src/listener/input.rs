@@ -170,8 +170,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         while let Some(other) = next {
             next = self.backlog.next_at(address, other);
             if self.backlog.entry(other).is_some_and(|waiting| waiting.ticket < ticket) {
-                self.backlog.remove(other);
-                increment(&mut self.stats.superseded);
+                self.supersede_waiting(other);
             }
         }
     }
@@ -201,9 +200,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
         if let Some(index) = self.backlog.find(from, Some(tag)) {
             // Where its host has as many as may be, it stays one of those who pretend.
-            if proven && self.has_room_for_proven(from.host()) {
-                self.backlog.prove(index);
+            if proven && self.has_room_for_proven(from.host()) && self.backlog.prove(index) {
+                increment(&mut self.stats.proven);
             }
+            increment(&mut self.stats.repeated);
             return Ok(Routed::Queued);
         }
         if let Some(code) = self.stopped {
@@ -211,10 +211,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return Err(Unrouted::Stopped);
         }
         match self.admit(from, hello, proven) {
-            Ok(()) => {
-                self.stats.proven = self.stats.proven.saturating_add(proven.into());
-                Ok(Routed::Queued)
-            }
+            Ok(()) => Ok(Routed::Queued),
             // Not even the place is kept.
             Err(Refusal::Unproven) => {
                 let cookie = self.cookies.make(self.now, &from, tag);
@@ -229,6 +226,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A CONNECT of base mode, from an address that has no connection of base mode.
     fn handle_base_connect(&mut self, from: A, hello: Hello) -> Result<Routed, Unrouted> {
         if self.backlog.find(from, None).is_some() {
+            increment(&mut self.stats.repeated);
             return Ok(Routed::Queued);
         }
         if self.stopped.is_some() {
