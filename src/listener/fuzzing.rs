@@ -1,7 +1,7 @@
 //! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
 //! calls too.
 
-use super::{AcceptError, Address, Growable, Incoming, Listener, ListenerConfig, PeerId, Retry, Routed};
+use super::{AcceptError, Address, Fixed, Growable, Incoming, Listener, ListenerConfig, Memory, PeerId, Retry, Routed};
 use crate::connection::fuzzing::{AnyHello, Mechanism, ROOM, Start};
 use crate::connection::{Connection, Handled, Mode, Peer};
 use crate::store::{RecvSlots, SendSlots};
@@ -68,7 +68,9 @@ struct Limits {
 
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Machine = Listener<Nearby, Send, Recv, Growable, Mechanism>;
+type Machine<M> = Listener<Nearby, Send, Recv, M, Mechanism>;
+/// Less than the limits ask for at most.
+type Tight = Fixed<4>;
 
 /// An address: two of each host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,8 +105,15 @@ pub fn any_order(bytes: &[u8]) {
         per_address: usize::from(limits.per_address % 6),
         retry: limits.retry,
     };
-    let machine = Listener::new(Instant::ZERO, config, [1; 48]);
-    let mut run = Run::new(start, machine);
+    if limits.peers < 128 {
+        run::<Growable>(start, config, input);
+    } else {
+        run::<Tight>(start, config, input);
+    }
+}
+
+fn run<M: Memory>(start: Start, config: ListenerConfig, mut input: Unstructured<'_>) {
+    let mut run = Run::<M>::new(start, Listener::new(Instant::ZERO, config, [1; 48]));
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -115,9 +124,9 @@ pub fn any_order(bytes: &[u8]) {
     run.end();
 }
 
-struct Run {
+struct Run<M: Memory> {
     start: Start,
-    machine: Machine,
+    machine: Machine<M>,
     now: Instant,
     waiting: Vec<Incoming<Nearby>>,
     /// Those that were accepted and not given back.
@@ -140,8 +149,8 @@ struct Account {
     proven: bool,
 }
 
-impl Run {
-    fn new(start: Start, machine: Machine) -> Self {
+impl<M: Memory> Run<M> {
+    fn new(start: Start, machine: Machine<M>) -> Self {
         let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
         let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
         Self {
@@ -183,7 +192,7 @@ impl Run {
                 let told = self.machine.has_incoming();
                 let incoming = self.machine.poll_incoming();
                 assert_eq!(incoming.is_some(), told);
-                assert!(!told || self.machine.len() < self.machine.config.peers, "there is no room");
+                assert!(!told || self.machine.len() < self.most(), "there is no room");
                 self.waiting.extend(incoming);
             }
             Call::Accept(which) => self.accept(which),
@@ -276,7 +285,7 @@ impl Run {
                 assert!(self.ids.iter().all(|held| held.index() != id.index()), "a place is given twice");
                 self.ids.push(id);
             }
-            Err(AcceptError::Full) => assert!(self.machine.len() >= self.machine.config.peers),
+            Err(AcceptError::Full) => assert!(self.machine.len() >= self.most()),
             Err(AcceptError::Gone) => {}
         }
     }
@@ -324,12 +333,17 @@ impl Run {
         let due = copy.machine.poll_timeout();
         assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} after everything was done at {:?}", copy.now);
         let config = &self.machine.config;
-        assert!(self.machine.len() <= config.peers && self.ids.len() <= self.machine.len());
-        assert!(self.machine.backlog_len() <= config.backlog);
+        assert!(self.machine.len() <= self.most() && self.ids.len() <= self.machine.len());
+        assert!(self.machine.backlog_len() <= config.backlog.min(M::CAPACITY));
         assert!(self.machine.unproven() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
         self.check_stats();
         (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
+    }
+
+    /// How many connections there may be.
+    fn most(&self) -> usize {
+        self.machine.config.peers.min(M::CAPACITY)
     }
 
     /// The counters explain everything.
