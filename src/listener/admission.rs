@@ -106,7 +106,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             connection.supersede(now);
             increment(&mut self.stats.superseded);
         }
-        self.peers.ready.push(index);
+        self.peers.touch(index);
         self.peers.telling.push(index);
     }
 }

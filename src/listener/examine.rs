@@ -68,7 +68,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             Verdict::Swap => self.move_to(index, present, other),
             Verdict::Back => self.move_back(index, other),
         }
-        self.peers.ready.push(index);
+        self.peers.touch(index);
         true
     }
 

@@ -127,7 +127,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
         let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
         let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
-        self.peers.ready.push(index);
+        self.peers.touch(index);
         if tells {
             self.peers.telling.push(index);
         }

@@ -138,6 +138,7 @@ mod peers;
 mod queue;
 mod replies;
 mod slab;
+mod stack;
 mod stats;
 mod timers;
 

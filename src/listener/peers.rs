@@ -7,6 +7,7 @@ use super::key::HashKey;
 use super::memory::Memory;
 use super::queue::Queue;
 use super::slab::Slab;
+use super::stack::Stack;
 use super::timers::Timers;
 use crate::Instant;
 use crate::wire::Tag;
@@ -65,10 +66,12 @@ pub(super) struct Peers<A: Address, C, M: Memory> {
     by_address: Index<M>,
     by_tag: Index<M>,
     hosts: Hosts<A::Host, M>,
-    /// When each is to be woken; those that are `ready` are looked at before.
+    /// When each is to be woken; those that are `touched` are looked at before.
     pub(super) timers: Timers<M>,
-    /// Something was done with them: they may have something to send, or another deadline.
+    /// They may have something to send.
     pub(super) ready: Queue<M>,
+    /// Something was done with them since the last timeout: while they are `ready`, too, no timer knows their deadline.
+    pub(super) touched: Stack<M>,
     /// They may have an event to tell.
     pub(super) telling: Queue<M>,
 }
@@ -83,6 +86,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             hosts: Hosts::new(),
             timers: Timers::new(),
             ready: Queue::new(),
+            touched: Stack::new(),
             telling: Queue::new(),
         }
     }
@@ -99,6 +103,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             hosts: self.hosts.duplicate(),
             timers: self.timers.duplicate(),
             ready: self.ready.duplicate(),
+            touched: self.touched.duplicate(),
             telling: self.telling.duplicate(),
         }
     }
@@ -155,6 +160,13 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         self.by_address.find_after(self.key.hash(&address), index, found)
     }
 
+    /// Something was done with this one: it may have something to send, and another deadline.
+    #[inline]
+    pub(super) fn touch(&mut self, index: u32) {
+        self.ready.push(index);
+        self.touched.push(index);
+    }
+
     /// How many of this address there are.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;
@@ -194,6 +206,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
             && self.timers.set(index, Instant::ZERO)
             && self.ready.push(index)
+            && self.touched.push(index)
             && self.telling.push(index);
         if !placed {
             self.remove(index);

@@ -4,6 +4,8 @@ use super::memory::{List, Memory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
+/// Instead of what stands before an item that is not in.
+const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
 pub(super) struct Queue<M: Memory> {
@@ -16,7 +18,14 @@ pub(super) struct Queue<M: Memory> {
 struct Link {
     before: u32,
     after: u32,
-    queued: bool,
+}
+
+impl Link {
+    const NONE: Self = Self { before: ABSENT, after: END };
+
+    const fn is_queued(self) -> bool {
+        self.before != ABSENT
+    }
 }
 
 impl<M: Memory> Queue<M> {
@@ -44,17 +53,21 @@ impl<M: Memory> Queue<M> {
         (after != END).then_some(after)
     }
 
+    pub(super) fn has(&self, item: u32) -> bool {
+        self.links.as_ref().get(item as usize).is_some_and(|link| link.is_queued())
+    }
+
     /// Adds an item at the end, unless it is in already. False where there is no room.
     #[inline]
     pub(super) fn push(&mut self, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
-            if self.links.push(Link { before: END, after: END, queued: false }).is_err() {
+            if item >= ABSENT || self.links.push(Link::NONE).is_err() {
                 return false;
             }
         }
         let before = self.last;
         match self.link(item) {
-            Some(link) if !link.queued => *link = Link { before, after: END, queued: true },
+            Some(link) if !link.is_queued() => *link = Link { before, after: END },
             Some(_) => return true,
             None => return false,
         }
@@ -74,7 +87,7 @@ impl<M: Memory> Queue<M> {
         };
         let Some(before) = self.link(after).map(|link| link.before) else { return };
         match self.link(item) {
-            Some(link) if !link.queued => *link = Link { before, after, queued: true },
+            Some(link) if !link.is_queued() => *link = Link { before, after },
             Some(_) | None => return,
         }
         match self.link(before) {
@@ -95,9 +108,8 @@ impl<M: Memory> Queue<M> {
 
     #[inline]
     pub(super) fn remove(&mut self, item: u32) {
-        let Some(link) = self.link(item).filter(|link| link.queued) else { return };
-        let Link { before, after, .. } = *link;
-        link.queued = false;
+        let Some(link) = self.link(item).filter(|link| link.is_queued()) else { return };
+        let Link { before, after } = core::mem::replace(link, Link::NONE);
         match self.link(before) {
             Some(link) => link.after = after,
             None => self.first = after,
