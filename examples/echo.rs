@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn accept(now: Instant, server: &mut Server, peers: &mut [Option<PeerId>; CLIENTS]) -> Result<(), Box<dyn Error>> {
     while let Some(incoming) = server.poll_incoming() {
         let storage = Storage::stop_and_wait(Send::with_slots(2, 1_200)?, Recv::with_slots(2, 1_200)?);
-        // Above the limit it waits: it is told of again.
+        // There is room, or nobody would have been told of; but memory may have run out, and then it waits.
         let Ok(id) = server.accept(now, incoming, entropy()?, || storage) else { break };
         peers[id.index()] = Some(id);
     }

@@ -64,20 +64,40 @@ fn no_answer_to_a_connect_is_larger_than_it() {
 }
 
 #[test]
-fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
+fn above_the_limit_of_connections_clients_wait_and_are_not_told_of() {
     let mut door = Door::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     let client = door.established(HERE, tag(1));
     door.queues(At(2, 1), tag(2));
-    let incoming = door.incoming(At(2, 1));
-    let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
-    assert_eq!(full, Err(AcceptError::Full));
-    door.queues(At(2, 1), tag(2));
+    assert!(!door.machine.has_incoming() && door.machine.poll_incoming().is_none());
     assert_eq!((door.machine.len(), door.machine.backlog_len()), (1, 1));
     door.peer(&client).abort(0);
     door.drain();
     door.machine.release(door.now, client.id);
+    assert!(door.machine.has_incoming());
     let client = door.accepts(At(2, 1));
     door.confirms(&client);
+}
+
+/// A loop that accepts whoever it is told of once never ended where there was no room: each was told of again behind the
+/// others, so that they lost their order as well.
+#[test]
+fn who_finds_no_room_is_told_of_again_in_the_order_of_all() {
+    let mut door = Door::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
+    for host in 1..=4 {
+        door.queues(At(host, 1), tag(1));
+    }
+    let told = [1, 2, 3].map(|host| door.incoming(At(host, 1)));
+    let [first, second, third] = told;
+    let id = door.accept(second);
+    door.drain();
+    for incoming in [first, third] {
+        let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
+        assert_eq!((full, door.machine.poll_incoming()), (Err(AcceptError::Full), None));
+    }
+    door.machine.release(door.now, id);
+    door.drain();
+    let order: Vec<At> = std::iter::from_fn(|| door.machine.poll_incoming()).map(|who| who.address()).collect();
+    assert_eq!(order, [At(1, 1), At(3, 1), At(4, 1)]);
 }
 
 /// Without RETRY a flood holds all places until the handshake limit.
@@ -132,6 +152,28 @@ fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
     assert_eq!((door.machine.backlog_len(), door.machine.stats().bad_cookie), (8, 0));
 }
 
+/// Whoever has to make way for a newcomer once ended before it was known that there was room for that.
+#[test]
+fn nobody_is_displaced_for_a_newcomer_that_does_not_fit() {
+    let mut door = Door::new(ListenerConfig { per_address: 1, backlog: 4, ..config(Retry::Auto) });
+    door.queues(HERE, tag(1));
+    let honest = door.accepts(HERE);
+    door.queues(At(2, 1), tag(1));
+    for host in 3..6 {
+        let cookie = door.retries(At(host, 1), tag(1));
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+    }
+    let cookie = door.retries(HERE, tag(2));
+    let routed = door.connect(HERE, tag(2), Some(&cookie));
+    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!((door.peer(&honest).ended(), door.machine.stats().superseded), (None, 0));
+    // One that waits gives its own place, also in a full backlog.
+    let cookie = door.retries(At(2, 1), tag(2));
+    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().superseded), (4, 1));
+    door.confirms(&honest);
+}
+
 /// A late copy of the first CONNECT may be queued before that with the cookie comes.
 #[test]
 fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
@@ -145,8 +187,37 @@ fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
     door.queues(HERE, tag(2));
     let _ = door.retries(At(9, 1), tag(1));
     assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(door.machine.backlog_len(), 4);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().proven), (4, 1));
     door.queues(At(9, 1), tag(1));
+    // Once.
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.machine.stats().proven, 1);
+}
+
+/// Those that waited and those that the application ignored once were counted nowhere.
+#[test]
+fn the_counters_say_what_became_of_every_connect() {
+    let mut door = Door::new(ListenerConfig { backlog: 6, ..config(Retry::Never) });
+    for host in 1..=6 {
+        door.queues(At(host, 1), tag(1));
+        door.queues(At(host, 1), tag(1));
+    }
+    door.ignores(At(7, 1), tag(1), Unrouted::BacklogFull);
+    door.accepts(At(1, 1));
+    let (refused, dismissed) = (door.incoming(At(2, 1)), door.incoming(At(3, 1)));
+    door.machine.refuse(refused, 1);
+    door.machine.ignore(dismissed);
+    door.queues(At(4, 1), tag(2));
+    let [_, _, dismissed] = [4, 5, 6].map(|host| door.incoming(At(host, 1)));
+    door.machine.ignore(dismissed);
+    door.drain();
+    let newer = door.accepts(At(4, 1));
+    door.confirms(&newer);
+    door.elapse(10_000);
+    let stats = *door.machine.stats();
+    assert_eq!((stats.queued, stats.repeated, stats.ignored()), (7, 6, 1));
+    assert_eq!((stats.accepted, stats.refused, stats.dismissed), (2, 1, 2));
+    assert_eq!((stats.superseded_waiting, stats.expired, door.machine.backlog_len()), (1, 1, 0));
 }
 
 /// No more answers wait than 16: the others are told when they ask again.

@@ -169,6 +169,8 @@ fn hosts_are_counted_where_their_peers_are() {
     let client = door.established(OLD, tag(1));
     let (_, nonce) = moves(&mut door, &client, 1);
     door.takes_from(NEW, &client, echo(nonce));
+    // It does not return.
+    door.elapse(4_000);
     door.queues(At(1, 9), tag(2));
     door.ignores(At(2, 9), tag(2), rdt_proto::listener::Unrouted::HostLimit);
 }
@@ -185,6 +187,26 @@ fn a_connection_that_moved_is_superseded_at_its_new_address() {
     door.established(NEW, tag(3));
     door.expect_event(&client, Event::Closed(rdt_proto::connection::Reason::Superseded));
     assert!(door.peer(&other).is_established());
+}
+
+/// An ECHO that answers the listener once was no sign of life for its connection.
+#[test]
+fn an_answer_to_the_listener_is_heard() {
+    let (mut door, client) = connected();
+    door.peer(&client).send(b"waits for an answer").unwrap();
+    door.drain();
+    let before = door.peer(&client).stats().clone();
+    let (_, nonce) = moves(&mut door, &client, 1);
+    door.elapse(1_000);
+    door.takes_from(NEW, &client, echo(nonce));
+    let stats = door.peer(&client).stats().clone();
+    assert_eq!(stats.datagrams_received - before.datagrams_received, 2);
+    assert_eq!(stats.bytes_received - before.bytes_received, 15 + 14 + 17);
+    // Silence counts from there on.
+    door.elapse(29_999);
+    assert_eq!(door.peer(&client).ended(), None);
+    door.elapse(1);
+    assert_eq!(door.peer(&client).ended(), Some(rdt_proto::connection::Reason::TimedOut));
 }
 
 /// The end of a connection ends the examination, too.

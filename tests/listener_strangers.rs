@@ -283,6 +283,32 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     door.confirms(&client);
 }
 
+/// An application that serves fewer than there may be connections, since some linger, bounds the backlog by these: forged
+/// handshakes once took the place of all whom it serves.
+#[test]
+fn forged_handshakes_take_no_more_than_half_of_those_who_are_served() {
+    let served = 8;
+    let mut door = Door::new(ListenerConfig { peers: 2 * served, backlog: served, ..config(Retry::Auto) });
+    let mut accepted = 0;
+    for host in 1..=100 {
+        let _ = door.connect(At(host, 66), tag(66), None);
+        while accepted < served
+            && let Some(incoming) = door.machine.poll_incoming()
+        {
+            door.accept(incoming);
+            accepted += 1;
+        }
+        door.drain();
+    }
+    assert_eq!(accepted, served / 2);
+    for host in 101..=104 {
+        let cookie = door.retries(At(host, 1), tag(1));
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        let client = door.accepts(At(host, 1));
+        door.confirms(&client);
+    }
+}
+
 /// Forged handshakes at the address of an honest client do not keep it out.
 #[test]
 fn whoever_proves_an_address_displaces_those_who_did_not() {

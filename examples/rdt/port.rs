@@ -45,7 +45,7 @@ pub(crate) trait Endpoint {
 }
 
 /// How many datagrams one system call may receive, and how large they may be. The kernel may join several of one sender up
-/// to that size (GRO).
+/// to that size (GRO): so hundreds may be handed over between two calls of [`Endpoint::poll_transmit`].
 const BATCH: usize = 8;
 const RECV_BYTES: usize = 1 << 16;
 /// What the kernel takes to cut apart has at most the size of a datagram.

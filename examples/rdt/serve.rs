@@ -71,13 +71,17 @@ impl<'d> Serve<'d> {
         folder: &'d Folder,
         quiet: bool,
     ) -> io::Result<Self> {
+        let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
             // Those that linger after their end are not served any more.
             peers: limits.clients.saturating_mul(2),
+            // Addresses that are not proven hold half of the backlog at most: so they hold no more than half of the places
+            // where clients are served.
+            backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
-            ..ListenerConfig::default()
+            ..default
         };
         Ok(Self {
             settings,
@@ -96,7 +100,7 @@ impl<'d> Serve<'d> {
         })
     }
 
-    /// Accepts those who wait, as far as there is room.
+    /// Accepts those who wait, as far as there is room. Of others nothing is heard, and no memory is made for them.
     fn accept(&mut self, now: Instant) {
         while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
@@ -276,6 +280,10 @@ impl Endpoint for Serve<'_> {
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
         self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
+        if polled.is_none() && self.peers.has_incoming() {
+            // The last word of somebody has left, which made room.
+            self.accept(now);
+        }
         Ok(polled)
     }
 

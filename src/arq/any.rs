@@ -69,6 +69,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.poll_timeout(end))
     }
 
+    fn next_timer(&self) -> Option<Instant> {
+        either!(self, arq => arq.next_timer())
+    }
+
     fn next(&self) -> Seq {
         either!(self, arq => arq.next())
     }

@@ -129,6 +129,10 @@ pub trait Arq {
     /// be sent already.
     fn poll_timeout(&self, end: Seq) -> Option<Instant>;
 
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever may leave before. After it has been called
+    /// that lies in the future.
+    fn next_timer(&self) -> Option<Instant>;
+
     /// The lowest number not yet received from the peer.
     fn next(&self) -> Seq;
 

@@ -192,6 +192,10 @@ impl Arq for StopAndWait {
     }
 
     fn poll_timeout(&self, _end: Seq) -> Option<Instant> {
+        self.next_timer()
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
         self.flight.and_then(|flight| flight.deadline)
     }
 

@@ -82,8 +82,9 @@ pub enum Reason {
         /// What the peer's application meant by it.
         code: u8,
     },
-    /// The peer has restarted: a newer connection of its address was confirmed (extended mode), or needed the place of this
-    /// one, which was not confirmed yet. Only a [`Listener`](crate::listener::Listener) knows.
+    /// The peer has restarted: a newer connection of its address was confirmed (extended mode). Or others of its address or
+    /// host, who had shown to be there, needed the place of this one, which was not confirmed yet. Only a
+    /// [`Listener`](crate::listener::Listener) knows.
     #[error("the peer opened a newer connection")]
     Superseded,
     /// The peer takes only bodies smaller than one that was written before it said so (extended mode), or a

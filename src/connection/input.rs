@@ -37,8 +37,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         mut take: impl FnMut(&[u8]) -> usize,
     ) -> Handled {
         self.advance(now);
-        self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
-        self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
+        self.count_received(datagram.len());
         let outcome = match self.dialect.decode_info(datagram) {
             Some((number, body)) if self.is_established() => {
                 // Nothing but a probe is settled by hearing of the peer.
@@ -57,6 +56,12 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.settle();
         }
         self.conclude(outcome)
+    }
+
+    #[inline]
+    pub(super) fn count_received(&mut self, len: usize) {
+        self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
+        self.stats.bytes_received = self.stats.bytes_received.saturating_add(len as u64);
     }
 
     fn conclude(&mut self, outcome: Outcome) -> Handled {
@@ -202,7 +207,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// A sign of life.
-    fn on_heard(&mut self) {
+    pub(super) fn on_heard(&mut self) {
         self.silence.on_heard(self.now);
         if let Some(probe) = self.stage.probe_mut() {
             probe.on_heard();

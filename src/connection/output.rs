@@ -7,7 +7,7 @@ use super::stage::Stage;
 use super::{Connection, Transmit};
 use crate::arq::{Arq, Sending};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{EncodeError, Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
+use crate::wire::{Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
 
 /// The datagram that is due.
@@ -210,7 +210,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
-        write(&packet, framing, buf)
+        packet.write(framing, buf)
     }
 
     /// By itself, so that only a CONNECT or CONNACK fills memory with zeros for its options.
@@ -224,14 +224,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let mut options = [0; OPTIONS_BYTES];
         let options = self.options(least, framing, &mut options);
         let packet = if connects { Packet::Connect(options) } else { Packet::ConnAck(options) };
-        write(&packet, framing, buf)
+        packet.write(framing, buf)
     }
 
     /// The same for a SACK and its bitmap.
     fn encode_sack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut bitmap = [0; MAX_BITMAP];
         let sack = self.storage.arq.sack(self.now, self.storage.recv.limit(), &mut bitmap);
-        write(&Packet::Sack(sack), framing, buf)
+        Packet::Sack(sack).write(framing, buf)
     }
 
     /// What this side says of itself, in a packet of at least `least` bytes.
@@ -269,14 +269,4 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             ended.at = now;
         }
     }
-}
-
-fn write(packet: &Packet<'_>, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-    packet.encode(framing, buf).map_err(|error| match error {
-        EncodeError::BufferTooSmall(error) => error,
-        // Base mode exists in every framing, and no body is written that is too large for it.
-        EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
-            BufferTooSmall { needed: packet.encoded_len(framing) }
-        }
-    })
 }

@@ -42,6 +42,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         !self.events.is_empty()
     }
 
+    /// The peer has answered, in a datagram of `len` bytes, what the listener asked it: a sign of life like any other.
+    pub(crate) fn on_answer(&mut self, now: Instant, len: usize) {
+        self.advance(now);
+        self.count_received(len);
+        self.on_heard();
+        self.settle();
+    }
+
     /// The peer has restarted and opened another connection: this one ends, and nobody is told.
     pub(crate) fn supersede(&mut self, now: Instant) {
         self.advance(now);

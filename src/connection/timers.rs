@@ -148,6 +148,20 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
     }
 
+    /// When [`handle_timeout`](Self::handle_timeout), which has just been called, has something to do again: that does not
+    /// depend on when what is to be sent leaves.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        let repeat = match &self.stage {
+            Stage::Ended { ended, .. } => return ended.linger,
+            Stage::Established { close, probe } => {
+                let info = self.storage.arq.next_timer();
+                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
+            }
+            Stage::Opening(handshake) => handshake.poll_timeout(),
+        };
+        [repeat, self.silence_end()].into_iter().flatten().min()
+    }
+
     /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
     /// is on and nothing else waits for an answer.
     pub(super) fn settle_probe(&mut self) {

@@ -17,21 +17,28 @@ pub enum AcceptError {
     #[error("the client waits no longer")]
     Gone,
     /// There are as many connections as may be at once, or as there is memory for. The client goes on waiting, and
-    /// [`Listener::poll_incoming`] tells of it again.
+    /// [`Listener::poll_incoming`] tells of it again once there is room.
     #[error("there is no room for another connection")]
     Full,
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Who wants to connect: each is told once, the oldest first.
+    /// Who wants to connect: each is told once, the oldest first. `None` also while there is no room for another connection:
+    /// ask again after each call that may have made some, [`poll_transmit`](Self::poll_transmit) included, with which the last
+    /// word of a connection leaves.
     pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
-        self.backlog.tell()
+        if self.has_room() { self.backlog.tell() } else { None }
     }
 
     /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
-        self.backlog.has_untold()
+        self.has_room() && self.backlog.has_untold()
+    }
+
+    /// Whether there may be one more connection.
+    fn has_room(&self) -> bool {
+        self.peers.len() < self.config.peers.min(M::CAPACITY)
     }
 
     /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
@@ -63,11 +70,12 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             tag,
             ticket: waiting.ticket,
             path: NO_PATH,
-            unproven: !waiting.proven,
+            proven: waiting.proven,
+            half_open: !waiting.proven,
             released: false,
             state: State::Quarantined { until: self.now },
         };
-        let placed = if self.peers.len() < self.config.peers { self.peers.insert(place) } else { None };
+        let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
             self.backlog.untell(incoming.index);
             return Err(AcceptError::Full);
@@ -77,7 +85,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if let Some(peer) = self.peers.peer_mut(index) {
             peer.state = State::Live(Connection::accept(self.now, config, entropy, waiting.hello, storage()));
         }
-        self.peers.ready.push(index);
+        self.peers.touch(index);
         increment(&mut self.stats.accepted);
         Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
     }
@@ -102,7 +110,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as
     /// [`Refused`](crate::connection::Reason::Refused). In base mode nobody can tell it: it queues again if it repeats its
-    /// CONNECT, and otherwise ends by its handshake limit.
+    /// CONNECT, and otherwise ends by its handshake limit. Nor is it told where 16 answers wait for
+    /// [`poll_transmit`](Self::poll_transmit) already ([`replies_dropped`](super::ListenerStats::replies_dropped)).
     pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
         if !self.backlog.has(&incoming) {
             return;
@@ -118,10 +127,13 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub fn ignore(&mut self, incoming: Incoming<A>) {
         if self.backlog.has(&incoming) {
             self.backlog.remove(incoming.index);
+            increment(&mut self.stats.dismissed);
         }
     }
 
-    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`.
+    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`. No more
+    /// than 16 of them are told before [`poll_transmit`](Self::poll_transmit) is called, the others when they repeat their
+    /// CONNECT.
     /// Connections go on: [`peers`](Self::peers) says whose are left. Drive the listener until it [is empty](Self::is_empty),
     /// or for as long as you can wait.
     pub fn stop_accepting(&mut self, code: u8) {
@@ -148,7 +160,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.peers.ready.push(id.index);
+        self.peers.touch(id.index);
         self.peers.telling.push(id.index);
         self.peers.peer_mut(id.index)?.connection_mut()
     }
@@ -173,7 +185,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if self.held(id).is_none() {
             return;
         }
-        self.on_proven(id.index);
+        self.on_handshake_over(id.index);
         let Some(peer) = self.peers.peer_mut(id.index) else { return };
         peer.released = true;
         if let Some(connection) = peer.connection_mut() {
@@ -182,7 +194,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             if connection.is_drained() {
                 self.retire(id.index);
             } else {
-                self.peers.ready.push(id.index);
+                self.peers.touch(id.index);
             }
         }
     }

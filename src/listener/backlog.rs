@@ -1,14 +1,10 @@
 //! Those who want to connect: a few bytes each, no connection.
 
 use super::Address;
-use super::hosts::Hosts;
+use super::hosts::{Entries, Hosts};
 use crate::Instant;
 use crate::connection::Hello;
-use crate::tables::HashKey;
-use crate::tables::Index;
-use crate::tables::Memory;
-use crate::tables::Queue;
-use crate::tables::Slab;
+use crate::tables::{HashKey, Index, Memory, Queue, Slab};
 use crate::wire::Tag;
 
 /// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
@@ -115,6 +111,12 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         self.index.find(self.key.hash(&address), found)
     }
 
+    /// The next of this address behind `index`, which has it.
+    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
+        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address);
+        self.index.find_after(self.key.hash(&address), index, found)
+    }
+
     /// How many handshakes this address has.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;
@@ -126,8 +128,8 @@ impl<A: Address, M: Memory> Backlog<A, M> {
     }
 
     /// How many handshakes this host has.
-    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
-        self.hosts.of(self.key.hash(&host), host) as usize
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.hosts.of(self.key.hash(&host), host)
     }
 
     pub(super) fn entry(&self, index: u32) -> Option<&Waiting<A>> {
@@ -137,11 +139,11 @@ impl<A: Address, M: Memory> Backlog<A, M> {
     /// False where there is no room.
     pub(super) fn insert(&mut self, waiting: Waiting<A>) -> bool {
         let (address, host, proven) = (waiting.address, waiting.address.host(), waiting.proven);
-        if !self.hosts.add(self.key.hash(&host), host) {
+        if !self.hosts.add(self.key.hash(&host), host, proven) {
             return false;
         }
         let Ok(index) = self.entries.insert(waiting) else {
-            self.hosts.subtract(self.key.hash(&host), host);
+            self.hosts.subtract(self.key.hash(&host), host, proven);
             return false;
         };
         self.unproven += usize::from(!proven);
@@ -153,19 +155,21 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         placed
     }
 
-    /// It has shown a cookie.
-    pub(super) fn prove(&mut self, index: u32) {
-        if let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) {
-            waiting.proven = true;
-            self.unproven -= 1;
-        }
+    /// It has shown a cookie. Returns whether that is new.
+    pub(super) fn prove(&mut self, index: u32) -> bool {
+        let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) else { return false };
+        waiting.proven = true;
+        self.unproven -= 1;
+        let host = waiting.address.host();
+        self.hosts.prove(self.key.hash(&host), host);
+        true
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Waiting<A>> {
         let waiting = self.entries.remove(index)?;
         let host = waiting.address.host();
         self.index.remove(self.key.hash(&waiting.address), index);
-        self.hosts.subtract(self.key.hash(&host), host);
+        self.hosts.subtract(self.key.hash(&host), host, waiting.proven);
         self.order.remove(index);
         self.untold.remove(index);
         self.unproven -= usize::from(!waiting.proven);
@@ -183,9 +187,15 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, proven })
     }
 
-    /// The application is to be told again.
+    /// The application is to be told again, the oldest first as ever: only those who are to be told again, too, may be older.
     pub(super) fn untell(&mut self, index: u32) {
-        self.untold.push(index);
+        let Some(ticket) = self.entries.item(index).map(|waiting| waiting.ticket) else { return };
+        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|waiting| waiting.ticket < ticket);
+        let mut next = self.untold.first();
+        while let Some(older) = next.filter(is_older) {
+            next = self.untold.after(older);
+        }
+        self.untold.insert(index, next);
     }
 
     /// Whether it still waits.

@@ -15,7 +15,7 @@ pub struct ListenerConfig {
     /// fills its backlog.
     pub connection: Config,
     /// How many connections there may be at once, from `accept` until what was released has lingered. Whoever comes above that
-    /// waits in the backlog. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
+    /// waits in the backlog, and the application is not told of it. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
     pub peers: usize,
     /// How many handshakes may be open. It bounds those who wait to be accepted, and also those whose address is not proven,
     /// accepted ones included. Further ones are ignored, and their clients repeat their CONNECT. Nobody waits longer than the
@@ -23,11 +23,17 @@ pub struct ListenerConfig {
     /// [idle limit](Config::idle_limit) to confirm, where that is longer. Fixed [memory](super::Fixed) may hold fewer.
     /// Default: 128.
     pub backlog: usize,
-    /// How many connections and handshakes one [host](super::Address::host) may have. Default: 256.
+    /// How many connections and handshakes one [host](super::Address::host) may have. Above that a client has to prove its
+    /// address by a cookie, unless [`retry`](Self::retry) is [`Retry::Never`]: then it is ignored, as it is in base mode. Those
+    /// who gave proof, by a cookie or by their first INFO, are counted apart, and only as many of them keep another one out. So
+    /// nobody keeps a host out by forging its address. A handshake that is not proven ends as
+    /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are. In base mode, which
+    /// proves nothing, all count as those who gave none. Default: 256.
     pub per_host: usize,
     /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
-    /// new connection beside the old one. Above that, a client whose address is proven displaces the oldest one that is not.
-    /// Default: 4.
+    /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. A connection
+    /// whose peer has [another address](super) does not move to one that has so many, nor to one of another host that has as
+    /// many proven ones as [`per_host`](Self::per_host) says. Default: 4.
     pub per_address: usize,
     /// When a client has to prove its address before anything is kept of it. Default: [`Retry::Auto`].
     pub retry: Retry,

@@ -1,7 +1,7 @@
 //! Datagrams with the tag of a connection from another address than its peer's.
 
 use super::path::{ECHO_BYTES, Path, Verdict};
-use super::peers::NO_PATH;
+use super::peers::{NO_PATH, Peer};
 use super::stats::increment;
 use super::{Address, Listener, Memory};
 use crate::arq::Arq;
@@ -25,6 +25,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return;
         }
         let rto = connection.rto();
+        if !self.may_move(peer.address, from) {
+            increment(&mut self.stats.other_address);
+            return;
+        }
         let nonces = [self.nonce(), self.nonce()];
         match self.paths.insert(Path::new(self.now, from, rto, nonces, received)) {
             Ok(path) => {
@@ -50,28 +54,74 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return false;
         }
         let Ok(Packet::Echo { nonce }) = Framing::tagged(tag).decode(datagram) else { return false };
-        let other = path.other;
-        match path.on_echo(nonce, from == other) {
-            Verdict::None => return false,
-            Verdict::Stay => self.stop_examining(index),
-            Verdict::Swap => {
-                if let Some(old) = self.peers.set_address(index, other) {
-                    path.other = old;
-                    increment(&mut self.stats.moved);
-                }
-            }
-            Verdict::Back => {
-                self.stop_examining(index);
-                self.peers.set_address(index, other);
-            }
+        let (other, present) = (path.other, peer.address);
+        let verdict = path.on_echo(nonce, from == other);
+        if verdict == Verdict::None {
+            return false;
         }
-        self.peers.ready.push(index);
+        if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
+            connection.on_answer(now, datagram.len());
+        }
+        match verdict {
+            Verdict::None => {}
+            Verdict::Stay => self.stop_examining(index),
+            Verdict::Swap => self.move_to(index, present, other),
+            Verdict::Back => self.move_back(index, other),
+        }
+        self.peers.touch(index);
         true
     }
 
+    /// Whether there may be one more connection at an address, which comes from another one.
+    fn may_move(&self, from: A, to: A) -> bool {
+        (from.host() == to.host() || self.has_room_for_proven(to.host())) && self.has_room_at(to)
+    }
+
+    /// The new address has answered.
+    fn move_to(&mut self, index: u32, old: A, new: A) {
+        let other_host = old.host() != new.host();
+        // Others may have come there since it was asked.
+        if !self.may_move(old, new) || (other_host && !self.peers.enter(new.host())) {
+            increment(&mut self.stats.other_address);
+            self.stop_examining(index);
+            return;
+        }
+        self.swap(index, new);
+        if let Some(path) = self.peers.peer(index).and_then(|peer| self.paths.item_mut(peer.path)) {
+            path.counts_twice = other_host;
+        }
+        increment(&mut self.stats.moved);
+    }
+
+    /// The old address has answered as well. Its host has kept the place.
+    fn move_back(&mut self, index: u32, old: A) {
+        if !self.has_room_at(old) {
+            let Some(displaced) = self.find_displaced(old) else {
+                // Whoever receives there has opened as many others since. To leave it at the new address would give it to
+                // somebody who only passes on what the peer sends.
+                self.stop_examining(index);
+                self.supersede(index);
+                return;
+            };
+            self.displace(displaced);
+        }
+        self.swap(index, old);
+        self.stop_examining(index);
+    }
+
+    /// The address that the peer has, and the other one, change places.
+    fn swap(&mut self, index: u32, other: A) {
+        let Some(before) = self.peers.set_address(index, other) else { return };
+        if let Some(path) = self.peers.peer(index).and_then(|peer| self.paths.item_mut(peer.path)) {
+            path.other = before;
+        }
+    }
+
     pub(super) fn stop_examining(&mut self, index: u32) {
-        if let Some(peer) = self.peers.peer_mut(index) {
-            self.paths.remove(core::mem::replace(&mut peer.path, NO_PATH));
+        let Some(peer) = self.peers.peer_mut(index) else { return };
+        let path = self.paths.remove(core::mem::replace(&mut peer.path, NO_PATH));
+        if let Some(path) = path.filter(|path| path.counts_twice) {
+            self.peers.leave(path.other.host());
         }
     }
 

@@ -1,7 +1,7 @@
 //! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
 //! calls too.
 
-use super::{AcceptError, Address, Growable, Incoming, Listener, ListenerConfig, PeerId, Retry, Routed};
+use super::{AcceptError, Address, Fixed, Growable, Incoming, Listener, ListenerConfig, Memory, PeerId, Retry, Routed};
 use crate::connection::fuzzing::{AnyHello, Mechanism, ROOM, Start};
 use crate::connection::{Connection, Handled, Mode, Peer};
 use crate::store::{RecvSlots, SendSlots};
@@ -68,7 +68,9 @@ struct Limits {
 
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Machine = Listener<Nearby, Send, Recv, Growable, Mechanism>;
+type Machine<M> = Listener<Nearby, Send, Recv, M, Mechanism>;
+/// Less than the limits ask for at most.
+type Tight = Fixed<4>;
 
 /// An address: two of each host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,8 +105,15 @@ pub fn any_order(bytes: &[u8]) {
         per_address: usize::from(limits.per_address % 6),
         retry: limits.retry,
     };
-    let machine = Listener::new(Instant::ZERO, config, [1; 48]);
-    let mut run = Run::new(start, machine);
+    if limits.peers < 128 {
+        run::<Growable>(start, config, input);
+    } else {
+        run::<Tight>(start, config, input);
+    }
+}
+
+fn run<M: Memory>(start: Start, config: ListenerConfig, mut input: Unstructured<'_>) {
+    let mut run = Run::<M>::new(start, Listener::new(Instant::ZERO, config, [1; 48]));
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -115,9 +124,9 @@ pub fn any_order(bytes: &[u8]) {
     run.end();
 }
 
-struct Run {
+struct Run<M: Memory> {
     start: Start,
-    machine: Machine,
+    machine: Machine<M>,
     now: Instant,
     waiting: Vec<Incoming<Nearby>>,
     /// Those that were accepted and not given back.
@@ -127,6 +136,9 @@ struct Run {
     cookies: Vec<Vec<u8>>,
     nonces: Vec<u64>,
     ledger: [Account; ADDRESSES as usize],
+    /// How many datagrams came, and how many of them went to a connection.
+    datagrams: u64,
+    delivered: u64,
 }
 
 /// What went to an address, and came from it, until somebody has shown to receive there.
@@ -137,11 +149,23 @@ struct Account {
     proven: bool,
 }
 
-impl Run {
-    fn new(start: Start, machine: Machine) -> Self {
+impl<M: Memory> Run<M> {
+    fn new(start: Start, machine: Machine<M>) -> Self {
         let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
         let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
-        Self { start, machine, now: Instant::ZERO, waiting, ids, tags, cookies, nonces, ledger }
+        Self {
+            start,
+            machine,
+            now: Instant::ZERO,
+            waiting,
+            ids,
+            tags,
+            cookies,
+            nonces,
+            ledger,
+            datagrams: 0,
+            delivered: 0,
+        }
     }
 
     fn make(&mut self, call: &Call<'_>) {
@@ -166,8 +190,10 @@ impl Run {
             Call::Event => drop(self.machine.poll_event()),
             Call::Incoming => {
                 let told = self.machine.has_incoming();
-                self.waiting.extend(self.machine.poll_incoming());
-                assert!(!told || !self.waiting.is_empty());
+                let incoming = self.machine.poll_incoming();
+                assert_eq!(incoming.is_some(), told);
+                assert!(!told || self.machine.len() < self.most(), "there is no room");
+                self.waiting.extend(incoming);
             }
             Call::Accept(which) => self.accept(which),
             Call::Refuse(which, code) => {
@@ -216,7 +242,10 @@ impl Run {
         let Some(account) = self.ledger.get_mut(usize::from(from.0)) else { return };
         account.received += datagram.len();
         let before = self.machine.stats().proven;
-        if let Routed::Peer(id, Handled::Accepted) = self.machine.handle_datagram(self.now, from, datagram) {
+        self.datagrams += 1;
+        let routed = self.machine.handle_datagram(self.now, from, datagram);
+        self.delivered += u64::from(matches!(routed, Routed::Peer(..)));
+        if let Routed::Peer(id, Handled::Accepted) = routed {
             let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
             account.proven |= tagged && self.machine.address(id) == Some(from);
         }
@@ -256,7 +285,7 @@ impl Run {
                 assert!(self.ids.iter().all(|held| held.index() != id.index()), "a place is given twice");
                 self.ids.push(id);
             }
-            Err(AcceptError::Full) => assert!(self.machine.len() >= self.machine.config.peers),
+            Err(AcceptError::Full) => assert!(self.machine.len() >= self.most()),
             Err(AcceptError::Gone) => {}
         }
     }
@@ -304,10 +333,50 @@ impl Run {
         let due = copy.machine.poll_timeout();
         assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} after everything was done at {:?}", copy.now);
         let config = &self.machine.config;
-        assert!(self.machine.len() <= config.peers && self.ids.len() <= self.machine.len());
-        assert!(self.machine.backlog_len() <= config.backlog);
+        assert!(self.machine.len() <= self.most() && self.ids.len() <= self.machine.len());
+        assert!(self.machine.backlog_len() <= config.backlog.min(M::CAPACITY));
         assert!(self.machine.unproven() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
+        self.check_stats();
+        (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
+    }
+
+    /// How many connections there may be.
+    fn most(&self) -> usize {
+        self.machine.config.peers.min(M::CAPACITY)
+    }
+
+    /// The counters explain everything.
+    fn check_stats(&self) {
+        let stats = self.machine.stats();
+        let (ignored, waiting) = (stats.ignored(), self.machine.backlog_len() as u64);
+        assert_eq!(self.datagrams, self.delivered + stats.queued + stats.repeated + stats.retried + ignored);
+        let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.superseded_waiting;
+        assert_eq!(stats.queued, left + waiting);
+    }
+
+    /// Neither an address nor its host has more than it may.
+    fn check_limits_at(&self, address: Nearby) {
+        let ListenerConfig { per_host, per_address, .. } = self.machine.config;
+        let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
+        // One that was displaced stays until it is released, in nobody's place.
+        let displaced = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
+            !peer.proven && peer.connection().is_some_and(|connection| connection.ended().is_some())
+        };
+        let here = peers.iter().filter(|(_, peer)| peer.address == address && !displaced(peer)).count();
+        assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");
+        assert!(peers.count(address) + backlog.count(address) <= 2 * per_address);
+
+        let host = address.host();
+        let of_host = |proven| {
+            let theirs = peers.iter().filter(|(_, peer)| peer.address.host() == host && peer.proven == proven);
+            u32::try_from(theirs.count()).unwrap_or(u32::MAX)
+        };
+        let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
+        // A place may be kept for one that has moved away and may return.
+        assert!(of_host(true) <= counted.proven && of_host(false) == counted.unproven);
+        assert!((counted.proven + waiting.proven) as usize <= per_host, "proven ones of host {host}");
+        assert!((counted.unproven + waiting.unproven) as usize <= per_host, "others of host {host}");
     }
 
     fn drain(&mut self) {

@@ -1,10 +1,30 @@
 //! How many entries each host has.
 
-use crate::tables::Index;
-use crate::tables::Memory;
-use crate::tables::Slab;
+use crate::tables::{Index, Memory, Slab};
 
-/// A count for each host that has an entry.
+/// How many entries a host has, by whether the address of each is proven: others may have been forged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) struct Entries {
+    pub(super) proven: u32,
+    pub(super) unproven: u32,
+}
+
+impl Entries {
+    pub(super) const fn all(self) -> u32 {
+        self.proven.saturating_add(self.unproven)
+    }
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        let proven = self.proven.saturating_add(other.proven);
+        Self { proven, unproven: self.unproven.saturating_add(other.unproven) }
+    }
+
+    const fn of(&mut self, proven: bool) -> &mut u32 {
+        if proven { &mut self.proven } else { &mut self.unproven }
+    }
+}
+
+/// The counts of each host that has an entry.
 pub(super) struct Hosts<H, M: Memory> {
     counts: Slab<Count<H>, M>,
     index: Index<M>,
@@ -13,7 +33,7 @@ pub(super) struct Hosts<H, M: Memory> {
 #[derive(Clone)]
 struct Count<H> {
     host: H,
-    entries: u32,
+    entries: Entries,
 }
 
 impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
@@ -30,17 +50,21 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
     }
 
     /// How many entries this host has.
-    pub(super) fn of(&self, hash: u64, host: H) -> u32 {
-        self.find(hash, host).and_then(|index| self.counts.item(index)).map_or(0, |count| count.entries)
+    pub(super) fn of(&self, hash: u64, host: H) -> Entries {
+        self.find(hash, host)
+            .and_then(|index| self.counts.item(index))
+            .map_or_else(Entries::default, |count| count.entries)
     }
 
     /// One more. False where there is no room to count it.
-    pub(super) fn add(&mut self, hash: u64, host: H) -> bool {
+    pub(super) fn add(&mut self, hash: u64, host: H, proven: bool) -> bool {
         if let Some(count) = self.find(hash, host).and_then(|index| self.counts.item_mut(index)) {
-            count.entries += 1;
+            *count.entries.of(proven) += 1;
             return true;
         }
-        let Ok(index) = self.counts.insert(Count { host, entries: 1 }) else { return false };
+        let mut entries = Entries::default();
+        *entries.of(proven) += 1;
+        let Ok(index) = self.counts.insert(Count { host, entries }) else { return false };
         let added = self.index.insert(hash, index);
         if !added {
             self.counts.remove(index);
@@ -49,13 +73,21 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
     }
 
     /// One less.
-    pub(super) fn subtract(&mut self, hash: u64, host: H) {
+    pub(super) fn subtract(&mut self, hash: u64, host: H, proven: bool) {
         let Some(index) = self.find(hash, host) else { return };
         let Some(count) = self.counts.item_mut(index) else { return };
-        count.entries -= 1;
-        if count.entries == 0 {
+        *count.entries.of(proven) -= 1;
+        if count.entries.all() == 0 {
             self.index.remove(hash, index);
             self.counts.remove(index);
+        }
+    }
+
+    /// One that was not proven is.
+    pub(super) fn prove(&mut self, hash: u64, host: H) {
+        if let Some(count) = self.find(hash, host).and_then(|index| self.counts.item_mut(index)) {
+            count.entries.unproven -= 1;
+            count.entries.proven += 1;
         }
     }
 }
@@ -68,13 +100,20 @@ mod tests {
     #[test]
     fn counts_each_host_by_itself_and_forgets_those_that_left() {
         let mut hosts: Hosts<u8, Fixed<2>> = Hosts::new();
+        let of = |hosts: &Hosts<u8, Fixed<2>>, hash, host| {
+            let Entries { proven, unproven } = hosts.of(hash, host);
+            (proven, unproven)
+        };
         // Both fall into one chain.
-        assert!(hosts.add(7, 1) && hosts.add(7, 1) && hosts.add(7, 2));
-        assert!(!hosts.add(8, 3), "no room");
-        assert_eq!((hosts.of(7, 1), hosts.of(7, 2), hosts.of(8, 3)), (2, 1, 0));
-        hosts.subtract(7, 2);
-        hosts.subtract(7, 2);
-        assert!(hosts.add(8, 3));
-        assert_eq!((hosts.of(7, 1), hosts.of(7, 2), hosts.of(8, 3)), (2, 0, 1));
+        assert!(hosts.add(7, 1, false) && hosts.add(7, 1, true) && hosts.add(7, 2, false));
+        assert!(!hosts.add(8, 3, true), "no room");
+        assert_eq!((of(&hosts, 7, 1), of(&hosts, 7, 2), of(&hosts, 8, 3)), ((1, 1), (0, 1), (0, 0)));
+        hosts.prove(7, 1);
+        hosts.subtract(7, 2, false);
+        hosts.subtract(7, 2, false);
+        assert!(hosts.add(8, 3, true));
+        assert_eq!((of(&hosts, 7, 1), of(&hosts, 7, 2), of(&hosts, 8, 3)), ((2, 0), (0, 0), (1, 0)));
+        hosts.subtract(7, 1, true);
+        assert_eq!(hosts.of(7, 1).all(), 1);
     }
 }

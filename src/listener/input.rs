@@ -1,13 +1,13 @@
 //! What a datagram does: to whom it goes, and who may wait to be accepted.
 
-use super::backlog::Waiting;
-use super::peers::{NO_PATH, State};
+use super::admission::Refusal;
+use super::peers::{NO_PATH, Peer, State};
 use super::replies::{Answer, Reply};
 use super::stats::increment;
-use super::{Address, Listener, Memory, PeerId, Retry, Routed, Unrouted};
+use super::{Address, Listener, Memory, PeerId, Routed, Unrouted};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::connection::{Handled, Hello, after};
+use crate::connection::{Handled, Hello};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
 
@@ -46,8 +46,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A CONNECT, or anything of base mode.
     fn handle_untagged(&mut self, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
         let framing = self.config.connection.framing;
-        let base = if self.config.connection.allows_base() { self.find_base(from) } else { None };
-        if let Some(index) = base.filter(|_| !framing.is_connect(datagram)) {
+        let connects = framing.is_connect(datagram);
+        let base = if self.config.connection.allows_base() { self.find_base(from, connects) } else { None };
+        if let Some(index) = base.filter(|_| !connects) {
             return self.deliver_base(index, from, datagram, take);
         }
         match framing.decode(datagram).map_err(Unrouted::Malformed)? {
@@ -78,10 +79,26 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     }
 
     /// The connection in base mode with this address, or its quarantine, unless that is over.
-    fn find_base(&mut self, from: A) -> Option<u32> {
+    fn find_base(&mut self, from: A, connects: bool) -> Option<u32> {
+        let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        // What has run out does not stand in the way of a datagram that comes before `handle_timeout`.
-        self.wake(index);
+        let Peer { released, state, .. } = self.peers.peer_mut(index)?;
+        // What is over does not stand in the way of a datagram that comes before `handle_timeout`. No timer of a connection
+        // that lives runs here: the datagram may be the sign of life that its peer gave in time.
+        match state {
+            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            State::Quarantined { .. } => {}
+            State::Live(connection) if *released && connection.ended().is_some() => {
+                if connects {
+                    // It only lingers, and a client that opens another one does not repeat its FIN.
+                    connection.handle_timeout(now);
+                }
+                if connection.is_drained() {
+                    drop(self.retire(index));
+                }
+            }
+            State::Live(_) => {}
+        }
         self.peers.peer(index).map(|_| index)
     }
 
@@ -110,7 +127,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
         let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
         let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
-        self.peers.ready.push(index);
+        self.peers.touch(index);
         if tells {
             self.peers.telling.push(index);
         }
@@ -127,20 +144,34 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// INFO 0 has come: whatever began earlier at this address is of a client that has restarted since.
     fn on_confirmed(&mut self, index: u32) {
-        self.on_proven(index);
+        self.on_handshake_over(index);
         let Some(peer) = self.peers.peer(index) else { return };
         // Base mode proves nothing.
         let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
-        while let Some(older) = self.peers.find_at(address, |other, peer| {
-            other != index
-                && peer.ticket < ticket
-                && peer.connection().is_some_and(|connection| connection.ended().is_none())
-        }) {
-            self.supersede(older);
+        if !peer.proven {
+            if !self.has_room_for_proven(address.host()) {
+                // Others of its host have shown more, and sooner.
+                self.supersede(index);
+                return;
+            }
+            self.peers.prove(index);
         }
-        while let Some(older) = self.backlog.find_at(address, |waiting| waiting.ticket < ticket) {
-            self.backlog.remove(older);
-            increment(&mut self.stats.superseded);
+        let mut next = self.peers.find_at(address, |_, _| true);
+        while let Some(other) = next {
+            next = self.peers.next_at(address, other);
+            let is_older = self.peers.peer(other).is_some_and(|peer| {
+                peer.ticket < ticket && peer.connection().is_some_and(|connection| connection.ended().is_none())
+            });
+            if is_older {
+                self.supersede(other);
+            }
+        }
+        let mut next = self.backlog.find_at(address, |_| true);
+        while let Some(other) = next {
+            next = self.backlog.next_at(address, other);
+            if self.backlog.entry(other).is_some_and(|waiting| waiting.ticket < ticket) {
+                self.supersede_waiting(other);
+            }
         }
     }
 
@@ -156,7 +187,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if datagram.len() < MIN_CONNECT {
             return Err(Unrouted::TooShort);
         }
-        let same = |peer: &super::peers::Peer<A, _>| {
+        let same = |peer: &Peer<A, _>| {
             peer.connection().is_some_and(|connection: &super::Connection<S, R, Q>| connection.peer_tag() == Some(tag))
         };
         if let Some(index) = self.peers.find_at(from, |_, peer| same(peer)) {
@@ -168,9 +199,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             increment(&mut self.stats.bad_cookie);
         }
         if let Some(index) = self.backlog.find(from, Some(tag)) {
-            if proven {
-                self.backlog.prove(index);
+            // Where its host has as many as may be, it stays one of those who pretend.
+            if proven && self.has_room_for_proven(from.host()) && self.backlog.prove(index) {
+                increment(&mut self.stats.proven);
             }
+            increment(&mut self.stats.repeated);
             return Ok(Routed::Queued);
         }
         if let Some(code) = self.stopped {
@@ -178,10 +211,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             return Err(Unrouted::Stopped);
         }
         match self.admit(from, hello, proven) {
-            Ok(()) => {
-                self.stats.proven = self.stats.proven.saturating_add(proven.into());
-                Ok(Routed::Queued)
-            }
+            Ok(()) => Ok(Routed::Queued),
             // Not even the place is kept.
             Err(Refusal::Unproven) => {
                 let cookie = self.cookies.make(self.now, &from, tag);
@@ -196,6 +226,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A CONNECT of base mode, from an address that has no connection of base mode.
     fn handle_base_connect(&mut self, from: A, hello: Hello) -> Result<Routed, Unrouted> {
         if self.backlog.find(from, None).is_some() {
+            increment(&mut self.stats.repeated);
             return Ok(Routed::Queued);
         }
         if self.stopped.is_some() {
@@ -208,75 +239,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// Puts a new handshake into the backlog, if the limits allow it.
-    fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
-        let host = from.host();
-        if self.peers.count_of_host(host) + self.backlog.count_of_host(host) >= self.config.per_host {
-            return Err(Refusal::Limit(Unrouted::HostLimit));
-        }
-        // Half of the places that there are, not of those that were asked for.
-        let backlog = self.config.backlog.min(M::CAPACITY);
-        let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
-        let asks = match self.config.retry {
-            Retry::Always => true,
-            // Nor may they take more than half of the connections.
-            Retry::Auto => unproven >= backlog.min(self.config.peers) / 2,
-            Retry::Never => false,
-        };
-        let crowded = self.peers.count(from) + self.backlog.count(from) >= self.config.per_address;
-        if may_prove && !proven && (asks || crowded) {
-            return Err(Refusal::Unproven);
-        }
-        if crowded && !(proven && self.displace(from)) {
-            return Err(Refusal::Limit(Unrouted::AddressLimit));
-        }
-        if self.backlog.len() >= backlog || (!proven && unproven >= backlog) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
-        }
-        let until = after(self.now, self.config.connection.handshake_limit);
-        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
-        if !self.backlog.insert(waiting) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
-        }
-        self.ticket += 1;
-        Ok(())
-    }
-
-    /// Makes room at an address for somebody who receives there: whoever has not proven as much goes. Returns whether
-    /// somebody did.
-    fn displace(&mut self, address: A) -> bool {
-        if let Some(index) = self.backlog.find_at(address, |waiting| !waiting.proven) {
-            self.backlog.remove(index);
-            increment(&mut self.stats.superseded);
-            return true;
-        }
-        let Some(index) = self.peers.find_at(address, |_, peer| peer.unproven) else { return false };
-        self.on_proven(index);
-        self.supersede(index);
-        true
-    }
-
-    fn supersede(&mut self, index: u32) {
-        let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return };
-        if let Some(connection) = peer.connection_mut() {
-            connection.supersede(now);
-            increment(&mut self.stats.superseded);
-        }
-        self.peers.ready.push(index);
-        self.peers.telling.push(index);
-    }
-
     pub(super) fn reply(&mut self, to: A, tag: Tag, answer: Answer) {
         if !self.replies.push(Reply { to, tag, answer }) {
             increment(&mut self.stats.replies_dropped);
         }
     }
-}
-
-/// Why somebody may not wait.
-enum Refusal {
-    /// It has to prove its address first.
-    Unproven,
-    Limit(Unrouted),
 }

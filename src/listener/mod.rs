@@ -37,8 +37,8 @@
 //!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
 //!   by forging a CONNECT.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
-//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked. What is sent
-//!   goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
+//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless there
+//!   are as many connections of the new one as [may be](ListenerConfig::per_host). What is sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
 //!   [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
@@ -71,7 +71,10 @@
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
 //!         let bodies = bodies()?;
-//!         server.accept(now, incoming, [7; 32], || bodies)?; // from the system's generator, in earnest
+//!         let entropy = [7; 32]; // from the system's generator, in earnest
+//!         if server.accept(now, incoming, entropy, || bodies).is_err() {
+//!             break; // no room, as an exception: otherwise nobody is told of meanwhile
+//!         }
 //!     }
 //!     let mut buf = [0; 1_200];
 //!     while let Some((id, event)) = server.poll_event() {
@@ -114,6 +117,7 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
+mod admission;
 mod application;
 mod backlog;
 mod config;
@@ -147,6 +151,7 @@ use crate::tables::{HashKey, Slab};
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
+use hosts::Entries;
 use path::Path;
 use peers::Peers;
 use replies::Replies;
@@ -239,10 +244,25 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         self.backlog.unproven() + self.half_open
     }
 
-    /// Whether its address is proven does not matter any more: it is, or the handshake is over.
-    fn on_proven(&mut self, index: u32) {
-        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.unproven) {
-            peer.unproven = false;
+    /// How many entries this host has, connections and handshakes.
+    fn of_host(&self, host: A::Host) -> Entries {
+        self.peers.of_host(host).and(self.backlog.of_host(host))
+    }
+
+    /// Whether one more entry of this host may be of an address that is proven.
+    fn has_room_for_proven(&self, host: A::Host) -> bool {
+        (self.of_host(host).proven as usize) < self.config.per_host
+    }
+
+    /// Whether one more entry may be of this address.
+    fn has_room_at(&self, address: A) -> bool {
+        self.peers.count(address) + self.backlog.count(address) < self.config.per_address
+    }
+
+    /// The handshake is over, in one way or another: it does not hold the backlog any more.
+    fn on_handshake_over(&mut self, index: u32) {
+        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.half_open) {
+            peer.half_open = false;
             self.half_open -= 1;
         }
     }

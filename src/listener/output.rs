@@ -1,5 +1,6 @@
 //! What is to be sent, when to wake, and what to tell. Nothing here looks at a connection that nothing has happened to.
 
+use super::path::Path;
 use super::peers::State;
 use super::stats::increment;
 use super::{Address, Listener, Memory, PeerId};
@@ -9,7 +10,8 @@ use crate::store::{RecvStore, SendStore};
 use crate::{BufferTooSmall, Instant};
 
 impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
+    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come: nobody else is looked at,
+    /// however many wait for a socket that takes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
@@ -19,11 +21,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
         }
-        // Those that something was done with have deadlines that no timer knows yet. All of them are looked at next.
-        let mut next = self.peers.ready.first();
-        while let Some(index) = next {
-            next = self.peers.ready.after(index);
-            self.wake(index);
+        // Those that something was done with, and to which something may have to be sent, have deadlines that no timer knows.
+        while let Some(index) = self.peers.touched.pop() {
+            if self.peers.ready.has(index) {
+                self.wake(index);
+            }
         }
         while let Some((_, index)) = self.peers.timers.first().filter(|&(at, _)| at <= now) {
             self.peers.timers.clear(index);
@@ -31,19 +33,20 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// Tells one peer the time.
-    pub(super) fn wake(&mut self, index: u32) {
+    /// Tells one peer the time. It may have something to send then; when to wake it again does not depend on that.
+    fn wake(&mut self, index: u32) {
         let now = self.now;
         let Some(peer) = self.peers.peer_mut(index) else { return };
-        match &mut peer.state {
-            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
-            State::Quarantined { .. } => {
-                self.peers.ready.push(index);
+        let due = match &mut peer.state {
+            State::Quarantined { until } if *until <= now => {
+                self.peers.remove(index);
+                return;
             }
+            State::Quarantined { until } => Some(*until),
             State::Live(connection) => {
                 connection.handle_timeout(now);
                 let (tells, gone) = (connection.has_event(), peer.released && connection.is_drained());
-                let path = peer.path;
+                let (path, due) = (peer.path, connection.next_timer());
                 if gone {
                     drop(self.retire(index));
                     return;
@@ -55,7 +58,13 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                 if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
                     self.stop_examining(index);
                 }
+                [due, self.paths.item(path).map(Path::poll_timeout)].into_iter().flatten().min()
             }
+        };
+        // One that is too early does no harm, and is right again when nothing is left to be sent.
+        let known = self.peers.timers.of(index);
+        if let Some(at) = due.filter(|&at| at > now && known.is_none_or(|known| at < known)) {
+            self.peers.timers.set(index, at);
         }
     }
 
@@ -111,7 +120,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.peers.ready.pop();
             if sent.is_some() {
                 // Its next turn comes after that of all others.
-                self.peers.ready.push(index);
+                self.peers.touch(index);
                 return Ok(sent);
             }
             self.settle(index);
@@ -157,7 +166,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                     self.peers.telling.push(index);
                 }
                 if ended {
-                    self.on_proven(index);
+                    self.on_handshake_over(index);
                     self.stop_examining(index);
                     due
                 } else {
@@ -177,7 +186,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
     pub(super) fn retire(&mut self, index: u32) -> Option<Connection<S, R, Q>> {
         let now = self.now;
-        self.on_proven(index);
+        self.on_handshake_over(index);
         self.stop_examining(index);
         let peer = self.peers.peer_mut(index)?;
         let connection = peer.connection()?;

@@ -11,10 +11,11 @@
 //!            --nothing within the 3 RTO--------------------------------------------> the new one it is
 //! ```
 //!
+//! An address that has as many connections as it may, or whose host has, is not examined, nor moved to.
+//!
 //! So nobody takes a connection over who cannot receive at the new address, nor who only passes on what the peer sends while
 //! that still receives at the old one.
 
-use super::replies::write;
 use crate::wire::{Framing, Packet};
 use crate::{BufferTooSmall, Duration, Instant};
 
@@ -27,6 +28,9 @@ pub(super) struct Path<A> {
     /// That the peer does not have: the new one, or once that has answered the old one.
     pub(super) other: A,
     moved: bool,
+    /// The connection counts for the hosts of both addresses: its place at the old one is kept until it is clear that it does
+    /// not return.
+    pub(super) counts_twice: bool,
     /// What each was asked.
     current: Question,
     new: Question,
@@ -78,7 +82,8 @@ impl<A: Copy + Eq> Path<A> {
     pub(super) fn new(now: Instant, new: A, rto: Duration, nonces: [u64; 2], received: usize) -> Self {
         let [current, other] = nonces.map(Question::new);
         let until = now + rto.saturating_mul(TIMEOUTS.into());
-        Self { other: new, moved: false, current, new: other, allowance: received, rto, again: now + rto, until }
+        let (moved, counts_twice, again) = (false, false, now + rto);
+        Self { other: new, moved, counts_twice, current, new: other, allowance: received, rto, again, until }
     }
 
     /// A datagram has come from an address that is not the peer's.
@@ -120,7 +125,7 @@ impl<A: Copy + Eq> Path<A> {
             return Ok(None);
         }
         let (question, to) = if to_new { (&mut self.new, new) } else { (&mut self.current, old) };
-        let len = write(&Packet::Probe { nonce: question.nonce, padding: &[] }, framing, buf)?;
+        let len = Packet::Probe { nonce: question.nonce, padding: &[] }.write(framing, buf)?;
         question.on_sent();
         if to_new {
             self.allowance -= PROBE_BYTES;

@@ -1,14 +1,9 @@
 //! The connections by number, by address and by tag, and when each is to be woken.
 
 use super::Address;
-use super::hosts::Hosts;
+use super::hosts::{Entries, Hosts};
 use crate::Instant;
-use crate::tables::HashKey;
-use crate::tables::Index;
-use crate::tables::Memory;
-use crate::tables::Queue;
-use crate::tables::Slab;
-use crate::tables::Timers;
+use crate::tables::{HashKey, Index, Memory, Queue, Slab, Stack, Timers};
 use crate::wire::Tag;
 
 /// No examination of an address is under way.
@@ -24,8 +19,10 @@ pub(super) struct Peer<A, C> {
     pub(super) ticket: u64,
     /// The examination of another address.
     pub(super) path: u32,
-    /// Its address is not proven: it counts among those who hold the backlog.
-    pub(super) unproven: bool,
+    /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
+    pub(super) proven: bool,
+    /// Its handshake is open, and its address not proven: it counts among those who hold the backlog.
+    pub(super) half_open: bool,
     /// The application does not need it any more.
     pub(super) released: bool,
     pub(super) state: State<C>,
@@ -63,10 +60,12 @@ pub(super) struct Peers<A: Address, C, M: Memory> {
     by_address: Index<M>,
     by_tag: Index<M>,
     hosts: Hosts<A::Host, M>,
-    /// When each is to be woken; those that are `ready` are looked at before.
+    /// When each is to be woken; those that are `touched` are looked at before.
     pub(super) timers: Timers<M>,
-    /// Something was done with them: they may have something to send, or another deadline.
+    /// They may have something to send.
     pub(super) ready: Queue<M>,
+    /// Something was done with them since the last timeout: while they are `ready`, too, no timer knows their deadline.
+    pub(super) touched: Stack<M>,
     /// They may have an event to tell.
     pub(super) telling: Queue<M>,
 }
@@ -81,6 +80,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             hosts: Hosts::new(),
             timers: Timers::new(),
             ready: Queue::new(),
+            touched: Stack::new(),
             telling: Queue::new(),
         }
     }
@@ -97,6 +97,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             hosts: self.hosts.duplicate(),
             timers: self.timers.duplicate(),
             ready: self.ready.duplicate(),
+            touched: self.touched.duplicate(),
             telling: self.telling.duplicate(),
         }
     }
@@ -147,6 +148,19 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         self.by_address.find(self.key.hash(&address), found)
     }
 
+    /// The next of this address behind `index`, which has it.
+    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
+        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address);
+        self.by_address.find_after(self.key.hash(&address), index, found)
+    }
+
+    /// Something was done with this one: it may have something to send, and another deadline.
+    #[inline]
+    pub(super) fn touch(&mut self, index: u32) {
+        self.ready.push(index);
+        self.touched.push(index);
+    }
+
     /// How many of this address there are.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;
@@ -158,18 +172,27 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     }
 
     /// How many of this host there are.
-    pub(super) fn count_of_host(&self, host: A::Host) -> usize {
-        self.hosts.of(self.key.hash(&host), host) as usize
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.hosts.of(self.key.hash(&host), host)
+    }
+
+    /// It has shown that it receives at its address.
+    pub(super) fn prove(&mut self, index: u32) {
+        if let Some(peer) = self.slab.item_mut(index).filter(|peer| !peer.proven) {
+            peer.proven = true;
+            let host = peer.address.host();
+            self.hosts.prove(self.key.hash(&host), host);
+        }
     }
 
     /// Where it was put; `None` where there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
-        let (address, host, tag) = (peer.address, peer.address.host(), peer.tag);
-        if !self.hosts.add(self.key.hash(&host), host) {
+        let (address, host, tag, proven) = (peer.address, peer.address.host(), peer.tag, peer.proven);
+        if !self.hosts.add(self.key.hash(&host), host, proven) {
             return None;
         }
         let Ok(index) = self.slab.insert(peer) else {
-            self.hosts.subtract(self.key.hash(&host), host);
+            self.hosts.subtract(self.key.hash(&host), host, proven);
             return None;
         };
         // Whatever may be needed later has its place now.
@@ -177,6 +200,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
             && self.timers.set(index, Instant::ZERO)
             && self.ready.push(index)
+            && self.touched.push(index)
             && self.telling.push(index);
         if !placed {
             self.remove(index);
@@ -191,7 +215,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         let peer = self.slab.remove(index)?;
         let host = peer.address.host();
         self.by_address.remove(self.key.hash(&peer.address), index);
-        self.hosts.subtract(self.key.hash(&host), host);
+        self.hosts.subtract(self.key.hash(&host), host, peer.proven);
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
@@ -201,14 +225,22 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         Some(peer)
     }
 
-    /// The peer has moved to `address`. Returns the one that it had.
+    /// The peer has moved to `address`. Returns the one that it had. For which hosts it counts is told apart.
     pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
         let peer = self.slab.item_mut(index)?;
         let old = core::mem::replace(&mut peer.address, address);
         self.by_address.remove(self.key.hash(&old), index);
         self.by_address.insert(self.key.hash(&address), index);
-        self.hosts.subtract(self.key.hash(&old.host()), old.host());
-        self.hosts.add(self.key.hash(&address.host()), address.host());
         Some(old)
+    }
+
+    /// A peer that is proven counts for this host, too. False where there is no room to count it.
+    pub(super) fn enter(&mut self, host: A::Host) -> bool {
+        self.hosts.add(self.key.hash(&host), host, true)
+    }
+
+    /// It counts for this host no more.
+    pub(super) fn leave(&mut self, host: A::Host) {
+        self.hosts.subtract(self.key.hash(&host), host, true);
     }
 }

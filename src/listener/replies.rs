@@ -2,10 +2,11 @@
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
-use crate::wire::{EncodeError, Framing, Packet, Tag};
+use crate::wire::{Framing, Packet, Tag};
 use heapless::Deque;
 
-/// How many answers wait for `poll_transmit` at most: as many as CONNECTs that a driver takes in between two calls.
+/// How many answers wait for `poll_transmit` at most. A driver may take in more CONNECTs between two calls, where the kernel
+/// joins datagrams (GRO): whose answer was dropped repeats its CONNECT, and a flood gets no more memory than this.
 const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag that it named. It is smaller than every CONNECT that is answered.
@@ -48,18 +49,8 @@ impl<A: Copy> Replies<A> {
             Answer::Retry(cookie) => Packet::Retry { cookie },
             Answer::Reset(code) => Packet::Reset { code: *code },
         };
-        let (to, written) = (reply.to, write(&packet, &framing, buf)?);
+        let (to, written) = (reply.to, packet.write(&framing, buf)?);
         self.0.pop_front();
         Ok(Some((to, written)))
     }
-}
-
-/// Writes a packet that exists under every tag.
-pub(super) fn write(packet: &Packet<'_>, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-    packet.encode(framing, buf).map_err(|error| match error {
-        EncodeError::BufferTooSmall(error) => error,
-        EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
-            BufferTooSmall { needed: packet.encoded_len(framing) }
-        }
-    })
 }

@@ -53,24 +53,37 @@ pub enum Unrouted {
 }
 
 /// Counters of a listener. They saturate. Those of a connection are its own.
+///
+/// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or [ignored](Self::ignored). Each of
+/// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `superseded_waiting`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
+    /// Handshakes that were put into the backlog.
+    pub queued: u64,
+    /// CONNECTs that repeat a handshake in the backlog.
+    pub repeated: u64,
     /// Connections accepted.
     pub accepted: u64,
     /// Handshakes that the application refused.
     pub refused: u64,
+    /// Handshakes that the application [ignored](super::Listener::ignore).
+    pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,
-    /// CONNECTs whose cookie proved their address.
+    /// Handshakes whose address was proven by a cookie, also those that waited in the backlog already.
     pub proven: u64,
     /// CONNECTs whose cookie was forged, too old or for another address. They count as such without a cookie.
     pub bad_cookie: u64,
-    /// Answers without a connection (RETRY, RESET) for which there was no room: `poll_transmit` was not called for too long.
+    /// Answers without a connection (RETRY, RESET) for which there was no room: 16 waited for `poll_transmit` already. Whoever
+    /// misses one repeats its CONNECT.
     pub replies_dropped: u64,
     /// Handshakes that waited in the backlog for longer than the handshake limit.
     pub expired: u64,
-    /// Connections and handshakes that ended because a new one of the same address was confirmed, or displaced them.
+    /// Connections and handshakes that ended because a new one of the same address was confirmed, or displaced them, or
+    /// because their host had as many as it may whose address is proven.
     pub superseded: u64,
+    /// Those of them that waited in the backlog.
+    pub superseded_waiting: u64,
     /// Connections that moved to a new address of their peer.
     pub moved: u64,
     /// Datagrams with the tag of a connection from an address that is not its peer's, nor was examined.

@@ -36,7 +36,18 @@ impl<M: Memory> Index<M> {
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let hash = upper(hash);
-        let mut item = *self.heads.as_ref().get(self.bucket(hash))?;
+        let first = *self.heads.as_ref().get(self.bucket(hash))?;
+        self.find_from(first, hash, &mut is)
+    }
+
+    /// The same, behind `item`, which is in and has this hash.
+    pub(crate) fn find_after(&self, hash: u64, item: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        let next = self.links.as_ref().get(item as usize)?.next;
+        self.find_from(next, upper(hash), &mut is)
+    }
+
+    #[inline]
+    fn find_from(&self, mut item: u32, hash: u32, is: &mut impl FnMut(u32) -> bool) -> Option<u32> {
         while let Some(link) = self.links.as_ref().get(item as usize) {
             if link.hash == hash && is(item) {
                 return Some(item);
@@ -162,6 +173,9 @@ mod tests {
             for item in 0..items {
                 let key = hash(item.to_ne_bytes()[0]);
                 assert_eq!(index.find(key, |found| found == item), model.get(&item).map(|_| item));
+                let first = index.find(key, |_| true);
+                let walked = core::iter::successors(first, |&item| index.find_after(key, item, |_| true)).count();
+                assert_eq!(walked, model.values().filter(|&&of| of == key).count());
             }
         }
     }

@@ -8,6 +8,7 @@ mod memory;
 mod peer_id;
 mod queue;
 mod slab;
+mod stack;
 mod timers;
 
 pub(crate) use index::Index;
@@ -18,4 +19,5 @@ pub use memory::{Fixed, List, Memory};
 pub use peer_id::PeerId;
 pub(crate) use queue::Queue;
 pub(crate) use slab::Slab;
+pub(crate) use stack::Stack;
 pub(crate) use timers::Timers;

@@ -4,6 +4,8 @@ use super::{List, Memory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
+/// Instead of what stands before an item that is not in.
+const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
 pub(crate) struct Queue<M: Memory> {
@@ -16,7 +18,14 @@ pub(crate) struct Queue<M: Memory> {
 struct Link {
     before: u32,
     after: u32,
-    queued: bool,
+}
+
+impl Link {
+    const NONE: Self = Self { before: ABSENT, after: END };
+
+    const fn is_queued(self) -> bool {
+        self.before != ABSENT
+    }
 }
 
 impl<M: Memory> Queue<M> {
@@ -44,17 +53,21 @@ impl<M: Memory> Queue<M> {
         (after != END).then_some(after)
     }
 
+    pub(crate) fn has(&self, item: u32) -> bool {
+        self.links.as_ref().get(item as usize).is_some_and(|link| link.is_queued())
+    }
+
     /// Adds an item at the end, unless it is in already. False where there is no room.
     #[inline]
     pub(crate) fn push(&mut self, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
-            if self.links.push(Link { before: END, after: END, queued: false }).is_err() {
+            if item >= ABSENT || self.links.push(Link::NONE).is_err() {
                 return false;
             }
         }
         let before = self.last;
         match self.link(item) {
-            Some(link) if !link.queued => *link = Link { before, after: END, queued: true },
+            Some(link) if !link.is_queued() => *link = Link { before, after: END },
             Some(_) => return true,
             None => return false,
         }
@@ -66,6 +79,26 @@ impl<M: Memory> Queue<M> {
         true
     }
 
+    /// Adds an item before `after`, which is in, or at the end; unless it is in already.
+    pub(crate) fn insert(&mut self, item: u32, after: Option<u32>) {
+        let Some(after) = after else {
+            self.push(item);
+            return;
+        };
+        let Some(before) = self.link(after).map(|link| link.before) else { return };
+        match self.link(item) {
+            Some(link) if !link.is_queued() => *link = Link { before, after },
+            Some(_) | None => return,
+        }
+        match self.link(before) {
+            Some(link) => link.after = item,
+            None => self.first = item,
+        }
+        if let Some(link) = self.link(after) {
+            link.before = item;
+        }
+    }
+
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<u32> {
         let first = self.first()?;
@@ -75,9 +108,8 @@ impl<M: Memory> Queue<M> {
 
     #[inline]
     pub(crate) fn remove(&mut self, item: u32) {
-        let Some(link) = self.link(item).filter(|link| link.queued) else { return };
-        let Link { before, after, .. } = *link;
-        link.queued = false;
+        let Some(link) = self.link(item).filter(|link| link.is_queued()) else { return };
+        let Link { before, after } = core::mem::replace(link, Link::NONE);
         match self.link(before) {
             Some(link) => link.after = after,
             None => self.first = after,
@@ -105,7 +137,16 @@ mod tests {
         let (mut queue, mut model) = (Queue::<M>::new(), VecDeque::new());
         for &(step, item) in steps {
             let item = item % 8;
-            match step % 4 {
+            match step % 5 {
+                4 => {
+                    // Before the one in the middle, or at the end.
+                    assert!(queue.push(item));
+                    queue.remove(item);
+                    model.retain(|&held| held != item);
+                    let middle = model.len() / 2;
+                    queue.insert(item, model.get(middle).copied());
+                    model.insert(middle, item);
+                }
                 0 | 1 => {
                     assert!(queue.push(item));
                     if !model.contains(&item) {

@@ -57,6 +57,12 @@ impl<M: Memory> Timers<M> {
         true
     }
 
+    /// The deadline of an item.
+    #[inline]
+    pub(crate) fn of(&self, item: u32) -> Option<Instant> {
+        Some(self.timer(self.place_of(item)?)?.at)
+    }
+
     pub(crate) fn clear(&mut self, item: u32) {
         let Some(place) = self.place_of(item) else { return };
         let (Some(&cleared), Some(&last)) = (self.timer(place), self.timer(self.len - 1)) else { return };
@@ -154,6 +160,7 @@ mod tests {
                 model.insert(item, at);
             }
             assert_eq!(timers.first().map(|(at, _)| at), model.values().min().copied());
+            assert!((0..30).all(|item| timers.of(item) == model.get(&item).copied()));
             if let Some((at, item)) = timers.first() {
                 assert_eq!(model.get(&item), Some(&at));
             }

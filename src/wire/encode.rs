@@ -59,6 +59,16 @@ impl Packet<'_> {
         Ok(needed)
     }
 
+    /// As [`encode`](Self::encode), for a machine: what it sends exists in its framing, and is never too long.
+    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        self.encode(framing, buf).map_err(|error| match error {
+            EncodeError::BufferTooSmall(error) => error,
+            EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
+                BufferTooSmall { needed: self.encoded_len(framing) }
+            }
+        })
+    }
+
     /// Whether the packet has a form in `framing`, but for its length.
     fn check(&self, framing: &Framing) -> Result<(), EncodeError> {
         if !framing.has(self.packet_type()) {

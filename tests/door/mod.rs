@@ -3,12 +3,15 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+#[path = "../account/mod.rs"]
+mod account;
+
+use account::Accounts;
 use rdt_proto::connection::{Connection, Event, Handled, Storage};
 use rdt_proto::listener::{Address, Growable, Incoming, Listener, ListenerConfig, PeerId, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
-use std::collections::HashMap;
 
 /// A host and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,18 +50,11 @@ pub struct Client {
     pub id: PeerId,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    received: usize,
-    sent: usize,
-    proven: bool,
-}
-
 /// One listener, and the time of the trace.
 pub struct Door {
     pub machine: Machine,
     pub now: Instant,
-    accounts: HashMap<At, Account>,
+    accounts: Accounts<At>,
     events: Vec<(PeerId, Event)>,
     accepted: u8,
 }
@@ -69,7 +65,7 @@ impl Door {
         Self {
             machine: Listener::new(now, config, [7; 48]),
             now,
-            accounts: HashMap::new(),
+            accounts: Accounts::new(),
             events: Vec::new(),
             accepted: 0,
         }
@@ -77,16 +73,7 @@ impl Door {
 
     /// A datagram arrives.
     pub fn receive(&mut self, from: At, datagram: &[u8]) -> Routed {
-        let account = self.accounts.entry(from).or_default();
-        account.received += datagram.len();
-        let before = self.machine.stats().proven;
-        let routed = self.machine.handle_datagram(self.now, from, datagram);
-        if let Routed::Peer(id, Handled::Accepted) = routed {
-            // Whoever knows our tag has received it at the address of the connection.
-            account.proven |= !datagram.starts_with(Framing::NOTE.prefix()) && self.machine.address(id) == Some(from);
-        }
-        account.proven |= self.machine.stats().proven > before;
-        routed
+        self.accounts.receive(&mut self.machine, self.now, from, datagram)
     }
 
     /// A packet under a tag arrives.
@@ -188,12 +175,7 @@ impl Door {
     /// The next datagram, and its address.
     pub fn transmit(&mut self) -> Option<(At, Vec<u8>)> {
         let mut datagram = vec![0; 2_048];
-        let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
-        let (to, transmit) = self.machine.poll_transmit(self.now, &mut datagram).unwrap()?;
-        assert!(due, "poll_timeout did not tell that something was to be sent");
-        let account = self.accounts.entry(to).or_default();
-        account.sent += transmit.len;
-        assert!(account.proven || account.sent <= account.received, "{to:?}: {account:?}");
+        let (to, transmit) = self.accounts.transmit(&mut self.machine, self.now, &mut datagram)?;
         datagram.truncate(transmit.len);
         Some((to, datagram))
     }

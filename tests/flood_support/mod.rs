@@ -2,6 +2,8 @@
 #![allow(unreachable_pub, reason = "a test file includes it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+#[path = "../account/mod.rs"]
+mod account;
 mod crowd;
 mod flooder;
 mod server;

@@ -1,19 +1,18 @@
 //! A server that accepts everybody at once, reads, and closes after the client. It keeps an account of what goes to whom.
 
+use super::account::Accounts;
 use super::{Mechanism, Recv, Send, VICTIM, storage};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
 use rdt_proto::listener::{Growable, Listener, ListenerConfig, ListenerStats, Routed};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
-use std::collections::HashMap;
 
 const PACKETS: usize = 1_024;
 
 pub struct Server {
     listener: Listener<Address, Send, Recv, Growable, Mechanism>,
     rng: Rng,
-    /// What came from a forged address less what went there.
-    accounts: HashMap<Address, usize>,
+    accounts: Accounts<Address>,
     /// What became of forged datagrams.
     pub queued: u64,
     pub retried: u64,
@@ -26,7 +25,7 @@ pub struct Server {
 impl Server {
     pub fn new(config: ListenerConfig) -> Self {
         let listener = Listener::new(Instant::ZERO, config, [5; 48]);
-        let (rng, accounts) = (Rng::new(55), HashMap::new());
+        let (rng, accounts) = (Rng::new(55), Accounts::new());
         Self { listener, rng, accounts, queued: 0, retried: 0, ignored: 0, most: (0, 0), received: 0 }
     }
 
@@ -41,9 +40,8 @@ impl Server {
 
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, datagram: &[u8]) {
-        let routed = self.listener.handle_datagram(now, from, datagram);
+        let routed = self.accounts.receive(&mut self.listener, now, from, datagram);
         if from.node == VICTIM {
-            *self.accounts.entry(from).or_default() += datagram.len();
             match routed {
                 Routed::Queued => self.queued += 1,
                 Routed::Retried => self.retried += 1,
@@ -60,11 +58,7 @@ impl Node for Server {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (to, sent) = self.listener.poll_transmit(now, buf).unwrap()?;
-        if to.node == VICTIM {
-            let left = self.accounts.get_mut(&to).unwrap();
-            *left = left.checked_sub(sent.len).expect("more went to a forged address than came from it");
-        }
+        let (to, sent) = self.accounts.transmit(&mut self.listener, now, buf)?;
         Some(Outgoing::new(to, sent.len))
     }
 

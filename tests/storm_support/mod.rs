@@ -8,6 +8,8 @@
     reason = "a test that cannot go on must fail"
 )]
 
+#[path = "../account/mod.rs"]
+mod account;
 mod client;
 mod ledger;
 mod plan;

@@ -1,5 +1,6 @@
 //! The server: a listener that accepts everybody, and may be dropped and made anew without memory.
 
+use super::account::Accounts;
 use super::ledger::{Ledger, Side};
 use super::plan::{End, Mechanism, Plan, Recv, Send};
 use super::session::Session;
@@ -19,6 +20,7 @@ pub struct Server {
     ledger: Rc<RefCell<Ledger>>,
     /// `None` while it is away.
     listener: Option<Door>,
+    accounts: Accounts<Address>,
     sessions: Vec<(PeerId, Session)>,
     back_at: Option<Instant>,
 }
@@ -27,7 +29,8 @@ impl Server {
     pub fn new(plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0x5E27);
         let end = plan.server.clone();
-        let mut server = Self { end, rng, ledger, listener: None, sessions: Vec::new(), back_at: None };
+        let mut server =
+            Self { end, rng, ledger, listener: None, accounts: Accounts::new(), sessions: Vec::new(), back_at: None };
         server.open(Instant::ZERO);
         server
     }
@@ -37,6 +40,8 @@ impl Server {
         self.rng.fill(&mut key);
         let config = ListenerConfig { connection: self.end.config, ..ListenerConfig::default() };
         self.listener = Some(Listener::new(now, config, key));
+        // What its predecessor knew it does not.
+        self.accounts = Accounts::new();
     }
 
     fn accept(&mut self, now: Instant) {
@@ -64,7 +69,7 @@ impl Server {
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, frame: &[u8]) {
         if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
-            let _ = listener.handle_datagram(now, from, datagram);
+            let _ = self.accounts.receive(listener, now, from, datagram);
         }
     }
 
@@ -86,7 +91,7 @@ impl Node for Server {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (to, transmit) = self.listener.as_mut()?.poll_transmit(now, buf).unwrap()?;
+        let (to, transmit) = self.accounts.transmit(self.listener.as_mut()?, now, buf)?;
         assert!(transmit.len <= self.end.config.max_datagram_len());
         let sum = checksum(&buf[..transmit.len]);
         buf[transmit.len..][..sum.len()].copy_from_slice(&sum);

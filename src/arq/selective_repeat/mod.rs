@@ -113,6 +113,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.poll_timeout(&self.window, end)
     }
 
+    fn next_timer(&self) -> Option<Instant> {
+        self.sender.next_timer()
+    }
+
     fn next(&self) -> Seq {
         self.receiver.next()
     }

@@ -322,8 +322,12 @@ impl<C: Congestion> Sender<C> {
     {
         let candidate = self.candidate(window, Instant::ZERO, end);
         let paced = candidate.map(|(_, at)| at.max(self.pacer.ready_at(LEAST_CREDIT)));
+        [paced, self.next_timer()].into_iter().flatten().min()
+    }
+
+    pub(super) fn next_timer(&self) -> Option<Instant> {
         let Timers { reordering, probe, retransmission, .. } = self.timers;
-        [paced, reordering, probe, retransmission].into_iter().flatten().min()
+        [reordering, probe, retransmission].into_iter().flatten().min()
     }
 }
 

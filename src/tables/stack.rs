@@ -1,0 +1,98 @@
+//! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from the
+//! middle.
+
+use super::{List, Memory};
+
+/// The end of the stack.
+const END: u32 = u32::MAX;
+/// Instead of what stands below an item that is not in.
+const ABSENT: u32 = u32::MAX - 1;
+
+/// Numbers of items, linked in a list beside them.
+pub(crate) struct Stack<M: Memory> {
+    below: M::List<u32>,
+    top: u32,
+}
+
+impl<M: Memory> Stack<M> {
+    pub(crate) fn new() -> Self {
+        Self { below: M::List::default(), top: END }
+    }
+
+    pub(crate) fn duplicate(&self) -> Self {
+        Self { below: self.below.duplicate(), top: self.top }
+    }
+
+    /// Adds an item, unless it is in already. False where there is no room.
+    #[inline]
+    pub(crate) fn push(&mut self, item: u32) -> bool {
+        let top = self.top;
+        match self.below.as_mut().get_mut(item as usize) {
+            Some(below) if *below == ABSENT => *below = top,
+            Some(_) => return true,
+            None => return self.push_first(item),
+        }
+        self.top = item;
+        true
+    }
+
+    /// Adds an item that has had no place yet.
+    #[cold]
+    fn push_first(&mut self, item: u32) -> bool {
+        while self.below.as_ref().len() <= item as usize {
+            if item >= ABSENT || self.below.push(ABSENT).is_err() {
+                return false;
+            }
+        }
+        self.push(item)
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<u32> {
+        let top = self.top;
+        let below = self.below.as_mut().get_mut(top as usize)?;
+        self.top = core::mem::replace(below, ABSENT);
+        Some(top)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Fixed, Growable};
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn agrees_with_a_list<M: Memory>(steps: &[(bool, u32)]) {
+        let (mut stack, mut model) = (Stack::<M>::new(), Vec::new());
+        for &(pushes, item) in steps {
+            let item = item % 8;
+            if !pushes {
+                assert_eq!(stack.pop(), model.pop());
+                continue;
+            }
+            assert!(stack.push(item));
+            if !model.contains(&item) {
+                model.push(item);
+            }
+        }
+        let popped: Vec<_> = core::iter::from_fn(|| stack.pop()).collect();
+        model.reverse();
+        assert_eq!(popped, model);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_simple_list(steps in prop::collection::vec(any::<(bool, u32)>(), 0..100)) {
+            agrees_with_a_list::<Fixed<8>>(&steps);
+            agrees_with_a_list::<Growable>(&steps);
+        }
+    }
+
+    #[test]
+    fn an_item_beyond_the_memory_is_not_taken() {
+        let mut stack = Stack::<Fixed<1>>::new();
+        assert!(stack.push(0) && !stack.push(1));
+        assert_eq!((stack.pop(), stack.pop()), (Some(0), None));
+    }
+}
