@@ -106,7 +106,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             connection.supersede(now);
             increment(&mut self.stats.superseded);
         }
-        self.peers.touch(index);
-        self.peers.telling.push(index);
+        self.peers.turns.touch(index);
+        self.peers.turns.tell(index);
     }
 }

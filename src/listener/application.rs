@@ -85,7 +85,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if let Some(peer) = self.peers.peer_mut(index) {
             peer.state = State::Live(Connection::accept(self.now, config, entropy, waiting.hello, storage()));
         }
-        self.peers.touch(index);
+        self.peers.turns.touch(index);
         increment(&mut self.stats.accepted);
         Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
     }
@@ -160,8 +160,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.peers.touch(id.index);
-        self.peers.telling.push(id.index);
+        self.peers.turns.touch(id.index);
+        self.peers.turns.tell(id.index);
         self.peers.peer_mut(id.index)?.connection_mut()
     }
 
@@ -194,7 +194,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             if connection.is_drained() {
                 self.retire(id.index);
             } else {
-                self.peers.touch(id.index);
+                self.peers.turns.touch(id.index);
             }
         }
     }

@@ -68,7 +68,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             Verdict::Swap => self.move_to(index, present, other),
             Verdict::Back => self.move_back(index, other),
         }
-        self.peers.touch(index);
+        self.peers.turns.touch(index);
         true
     }
 

@@ -127,9 +127,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
         let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
         let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
-        self.peers.touch(index);
+        self.peers.turns.touch(index);
         if tells {
-            self.peers.telling.push(index);
+            self.peers.turns.tell(index);
         }
         if is_confirmed && !was_confirmed {
             self.on_confirmed(index);

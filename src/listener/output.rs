@@ -21,14 +21,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
         }
-        // Those that something was done with, and to which something may have to be sent, have deadlines that no timer knows.
-        while let Some(index) = self.peers.touched.pop() {
-            if self.peers.ready.has(index) {
-                self.wake(index);
-            }
-        }
-        while let Some((_, index)) = self.peers.timers.first().filter(|&(at, _)| at <= now) {
-            self.peers.timers.clear(index);
+        while let Some(index) = self.peers.turns.next_to_wake(now) {
             self.wake(index);
         }
     }
@@ -37,12 +30,12 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     fn wake(&mut self, index: u32) {
         let now = self.now;
         let Some(peer) = self.peers.peer_mut(index) else { return };
-        let due = match &mut peer.state {
-            State::Quarantined { until } if *until <= now => {
-                self.peers.remove(index);
-                return;
+        match &mut peer.state {
+            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            State::Quarantined { until } => {
+                let until = *until;
+                self.peers.turns.woken(index, now, false, Some(until));
             }
-            State::Quarantined { until } => Some(*until),
             State::Live(connection) => {
                 connection.handle_timeout(now);
                 let (tells, gone) = (connection.has_event(), peer.released && connection.is_drained());
@@ -51,20 +44,15 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                     drop(self.retire(index));
                     return;
                 }
-                self.peers.ready.push(index);
                 if tells {
-                    self.peers.telling.push(index);
+                    self.peers.turns.tell(index);
                 }
                 if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
                     self.stop_examining(index);
                 }
-                [due, self.paths.item(path).map(Path::poll_timeout)].into_iter().flatten().min()
+                let due = [due, self.paths.item(path).map(Path::poll_timeout)].into_iter().flatten().min();
+                self.peers.turns.woken(index, now, true, due);
             }
-        };
-        // One that is too early does no harm, and is right again when nothing is left to be sent.
-        let known = self.peers.timers.of(index);
-        if let Some(at) = due.filter(|&at| at > now && known.is_none_or(|known| at < known)) {
-            self.peers.timers.set(index, at);
         }
     }
 
@@ -73,11 +61,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if !self.peers.ready.is_empty() || !self.replies.is_empty() {
+        if !self.replies.is_empty() {
             return Some(self.now);
         }
-        let peers = self.peers.timers.first().map(|(at, _)| at);
-        [peers, self.backlog.poll_timeout()].into_iter().flatten().min()
+        [self.peers.turns.poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
@@ -115,12 +102,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if let Some((to, len)) = self.replies.poll_transmit(buf)? {
             return Ok(Some((to, Transmit { len, segment_size: len })));
         }
-        while let Some(index) = self.peers.ready.first() {
+        while let Some(index) = self.peers.turns.next_to_send() {
             let sent = self.transmit(index, buf, &mut transmit)?;
-            self.peers.ready.pop();
             if sent.is_some() {
-                // Its next turn comes after that of all others.
-                self.peers.touch(index);
+                self.peers.turns.sent(index);
                 return Ok(sent);
             }
             self.settle(index);
@@ -149,7 +134,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// Nothing is to be sent to this peer now: what follows.
     fn settle(&mut self, index: u32) {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return };
+        let Some(peer) = self.peers.peer_mut(index) else { return self.peers.turns.leave(index) };
         let (path, released) = (peer.path, peer.released);
         let due = match &mut peer.state {
             State::Live(connection) => {
@@ -163,7 +148,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                 }
                 let due = connection.poll_timeout();
                 if tells {
-                    self.peers.telling.push(index);
+                    self.peers.turns.tell(index);
                 }
                 if ended {
                     self.on_handshake_over(index);
@@ -177,10 +162,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             }
             State::Quarantined { until } => Some(*until),
         };
-        match due {
-            Some(at) => drop(self.peers.timers.set(index, at)),
-            None => self.peers.timers.clear(index),
-        }
+        self.peers.turns.rest(index, due);
     }
 
     /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
@@ -194,8 +176,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let left = match until {
             Some(until) => {
                 let left = core::mem::replace(&mut peer.state, State::Quarantined { until });
-                self.peers.telling.remove(index);
-                self.peers.timers.set(index, until);
+                self.peers.turns.hush(index);
+                self.peers.turns.rest(index, Some(until));
                 left
             }
             None => self.peers.remove(index)?.state,
@@ -208,11 +190,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// What to tell the application next, and of which connection. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.peers.telling.pop() {
+        while let Some(index) = self.peers.turns.next_to_tell() {
             let Some(peer) = self.peers.peer_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection_mut().and_then(Connection::poll_event) else { continue };
             // It may have more to tell, after all others.
-            self.peers.telling.push(index);
+            self.peers.turns.tell(index);
             let generation = self.peers.generation(index)?;
             return Some((PeerId { index, generation }, event));
         }

@@ -3,7 +3,7 @@
 use super::Address;
 use super::hosts::{Entries, Hosts};
 use crate::Instant;
-use crate::tables::{HashKey, Index, Memory, Queue, Slab, Stack, Timers};
+use crate::tables::{HashKey, Index, Memory, Slab, Turns};
 use crate::wire::Tag;
 
 /// No examination of an address is under way.
@@ -60,14 +60,7 @@ pub(super) struct Peers<A: Address, C, M: Memory> {
     by_address: Index<M>,
     by_tag: Index<M>,
     hosts: Hosts<A::Host, M>,
-    /// When each is to be woken; those that are `touched` are looked at before.
-    pub(super) timers: Timers<M>,
-    /// They may have something to send.
-    pub(super) ready: Queue<M>,
-    /// Something was done with them since the last timeout: while they are `ready`, too, no timer knows their deadline.
-    pub(super) touched: Stack<M>,
-    /// They may have an event to tell.
-    pub(super) telling: Queue<M>,
+    pub(super) turns: Turns<M>,
 }
 
 impl<A: Address, C, M: Memory> Peers<A, C, M> {
@@ -78,10 +71,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             by_address: Index::new(),
             by_tag: Index::new(),
             hosts: Hosts::new(),
-            timers: Timers::new(),
-            ready: Queue::new(),
-            touched: Stack::new(),
-            telling: Queue::new(),
+            turns: Turns::new(),
         }
     }
 
@@ -95,10 +85,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             by_address: self.by_address.duplicate(),
             by_tag: self.by_tag.duplicate(),
             hosts: self.hosts.duplicate(),
-            timers: self.timers.duplicate(),
-            ready: self.ready.duplicate(),
-            touched: self.touched.duplicate(),
-            telling: self.telling.duplicate(),
+            turns: self.turns.duplicate(),
         }
     }
 
@@ -154,13 +141,6 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         self.by_address.find_after(self.key.hash(&address), index, found)
     }
 
-    /// Something was done with this one: it may have something to send, and another deadline.
-    #[inline]
-    pub(super) fn touch(&mut self, index: u32) {
-        self.ready.push(index);
-        self.touched.push(index);
-    }
-
     /// How many of this address there are.
     pub(super) fn count(&self, address: A) -> usize {
         let mut count = 0;
@@ -198,17 +178,11 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         // Whatever may be needed later has its place now.
         let placed = self.by_address.insert(self.key.hash(&address), index)
             && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
-            && self.timers.set(index, Instant::ZERO)
-            && self.ready.push(index)
-            && self.touched.push(index)
-            && self.telling.push(index);
+            && self.turns.enter(index);
         if !placed {
             self.remove(index);
-            return None;
         }
-        self.timers.clear(index);
-        self.telling.remove(index);
-        Some(index)
+        placed.then_some(index)
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
@@ -219,9 +193,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
-        self.timers.clear(index);
-        self.ready.remove(index);
-        self.telling.remove(index);
+        self.turns.leave(index);
         Some(peer)
     }
 

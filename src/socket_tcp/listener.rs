@@ -5,7 +5,7 @@ use super::connection::{Connection, ENTROPY_BYTES, opens};
 use super::event::{Handled, increment};
 use super::segment::{Kind, Segment, SegmentError};
 use crate::connection::{Event, Transmit};
-use crate::tables::{HashKey, Index, Memory, PeerId, Queue, Slab, Timers};
+use crate::tables::{HashKey, Index, Memory, PeerId, Slab, Turns};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;
 use thiserror::Error;
@@ -151,12 +151,7 @@ pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: 
     key: HashKey,
     peers: Slab<Peer<A, SEND, RECV>, M>,
     by_address: Index<M>,
-    /// When each is to be woken; those that are `ready` are looked at before.
-    timers: Timers<M>,
-    /// Something was done with them: they may have something to send, or another deadline.
-    ready: Queue<M>,
-    /// They may have an event to tell.
-    telling: Queue<M>,
+    turns: Turns<M>,
     stats: ListenerStats,
 }
 
@@ -177,9 +172,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             key: HashKey(key),
             peers: Slab::new(),
             by_address: Index::new(),
-            timers: Timers::new(),
-            ready: Queue::new(),
-            telling: Queue::new(),
+            turns: Turns::new(),
             stats: ListenerStats::default(),
         }
     }
@@ -217,8 +210,8 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             && let Some(peer) = self.peers.item_mut(index)
         {
             let handled = peer.connection.handle_datagram(now, from, datagram);
-            self.ready.push(index);
-            self.telling.push(index);
+            self.turns.touch(index);
+            self.turns.tell(index);
             let generation = self.peers.generation(index).unwrap_or_default();
             return Routed::Peer(PeerId { index, generation }, handled);
         }
@@ -267,10 +260,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         let hash = self.key.hash(&connection.peer());
         let index = self.peers.insert(Peer { connection, released: false }).ok()?;
         // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(hash, index)
-            && self.timers.set(index, self.now)
-            && self.telling.push(index)
-            && self.ready.push(index);
+        let placed = self.by_address.insert(hash, index) && self.turns.enter(index);
         if !placed {
             self.remove(index);
         }
@@ -280,9 +270,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     fn remove(&mut self, index: u32) {
         let Some(peer) = self.peers.remove(index) else { return };
         self.by_address.remove(self.key.hash(&peer.connection.peer()), index);
-        self.timers.clear(index);
-        self.ready.remove(index);
-        self.telling.remove(index);
+        self.turns.leave(index);
     }
 
     fn find(&self, address: A) -> Option<u32> {
@@ -306,8 +294,8 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.ready.push(id.index);
-        self.telling.push(id.index);
+        self.turns.touch(id.index);
+        self.turns.tell(id.index);
         self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
     }
 
@@ -320,7 +308,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         let Some(peer) = self.peers.item_mut(id.index) else { return };
         peer.released = true;
         peer.connection.abort();
-        self.ready.push(id.index);
+        self.turns.touch(id.index);
     }
 
     /// The connections that were accepted and not released, in no order. This looks at all of them.
@@ -332,23 +320,11 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        // Those that something was done with have deadlines that no timer knows yet.
-        let mut next = self.ready.first();
-        while let Some(index) = next {
-            next = self.ready.after(index);
-            self.wake(index);
-        }
-        while let Some((_, index)) = self.timers.first().filter(|&(at, _)| at <= self.now) {
-            self.timers.clear(index);
-            self.wake(index);
-        }
-    }
-
-    fn wake(&mut self, index: u32) {
-        if let Some(peer) = self.peers.item_mut(index) {
+        while let Some(index) = self.turns.next_to_wake(self.now) {
+            let Some(peer) = self.peers.item_mut(index) else { continue };
             peer.connection.handle_timeout(self.now);
-            self.ready.push(index);
-            self.telling.push(index);
+            self.turns.woken(index, self.now, true, peer.connection.next_timer());
+            self.turns.tell(index);
         }
     }
 
@@ -357,7 +333,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     /// changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if !self.ready.is_empty() { Some(self.now) } else { self.timers.first().map(|(at, _)| at) }
+        self.turns.poll_timeout(self.now)
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
@@ -368,40 +344,31 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     /// If the datagram does not fit into `buf`: nothing has changed.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.now = self.now.max(now);
-        while let Some(index) = self.ready.first() {
-            let Some(peer) = self.peers.item_mut(index) else { break };
+        while let Some(index) = self.turns.next_to_send() {
+            let Some(peer) = self.peers.item_mut(index) else {
+                self.turns.leave(index);
+                continue;
+            };
             let sent = peer.connection.poll_transmit(self.now, buf)?;
-            self.ready.pop();
             if sent.is_some() {
-                // Its next turn comes after that of all others.
-                self.ready.push(index);
+                self.turns.sent(index);
                 return Ok(sent);
             }
-            self.settle(index);
+            self.turns.rest(index, peer.connection.poll_timeout());
+            if peer.released && peer.connection.is_drained() {
+                self.remove(index);
+            }
         }
         Ok(None)
     }
 
-    /// It has nothing to send now: when to look after it again, or whether it is gone.
-    fn settle(&mut self, index: u32) {
-        let Some(peer) = self.peers.item(index) else { return };
-        if peer.released && peer.connection.is_drained() {
-            self.remove(index);
-            return;
-        }
-        match peer.connection.poll_timeout() {
-            Some(at) => drop(self.timers.set(index, at)),
-            None => self.timers.clear(index),
-        }
-    }
-
     /// What to tell the application next, and of which connection. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.telling.pop() {
+        while let Some(index) = self.turns.next_to_tell() {
             let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
             // It may have more to tell, after all others.
-            self.telling.push(index);
+            self.turns.tell(index);
             let generation = self.peers.generation(index)?;
             return Some((PeerId { index, generation }, event));
         }

@@ -128,6 +128,11 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         if self.next_output().is_some() {
             return Some(self.now);
         }
+        self.next_timer()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before.
+    pub(super) fn next_timer(&self) -> Option<Instant> {
         [self.repeat.poll_timeout(), self.limit().map(|(end, _)| end)].into_iter().flatten().min()
     }
 

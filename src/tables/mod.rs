@@ -10,6 +10,7 @@ mod queue;
 mod slab;
 mod stack;
 mod timers;
+mod turns;
 
 pub(crate) use index::Index;
 pub(crate) use key::HashKey;
@@ -19,5 +20,6 @@ pub use memory::{Fixed, List, Memory};
 pub use peer_id::PeerId;
 pub(crate) use queue::Queue;
 pub(crate) use slab::Slab;
-pub(crate) use stack::Stack;
-pub(crate) use timers::Timers;
+use stack::Stack;
+use timers::Timers;
+pub(crate) use turns::Turns;
