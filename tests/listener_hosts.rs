@@ -45,6 +45,8 @@ fn the_first_info_of_a_host_that_has_as_many_proven_ones_as_it_may_ends_its_hand
     door.expect_event(&late, Event::Connected);
     door.expect_event(&late, Event::Readable);
     door.expect_event(&late, Event::Closed(Reason::Superseded));
+    // Its client takes itself for connected.
+    door.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     door.confirms(&sooner);
     assert_eq!(door.machine.stats().superseded, 1);
     // It is no entry of the proven ones, however long it stays.

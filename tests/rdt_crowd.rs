@@ -91,5 +91,7 @@ fn a_load_tells_which_clients_failed() {
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("1 of 2 clients got back") && said.contains("1 clients failed"), "{said}");
-    assert!(said.contains("client 1: no answer") || said.contains("client 2: no answer"), "{said}");
+    // The other one proved its address sooner than this one, or than its first packet came.
+    let why = ["client 1: no answer", "client 2: no answer", "ended the transfer"];
+    assert!(why.iter().any(|why| said.contains(why)), "{said}");
 }

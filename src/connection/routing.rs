@@ -57,4 +57,17 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.give_up(Reason::Superseded);
         }
     }
+
+    /// It was not confirmed in time: others have its place. It ends, and the peer, which takes itself for connected, is told by
+    /// RESET.
+    pub(crate) fn lose_place(&mut self, now: Instant) {
+        self.advance(now);
+        if self.stage.ended().is_some() {
+            return;
+        }
+        self.give_up(Reason::Superseded);
+        if let Stage::Ended { ended, .. } = &mut self.stage {
+            ended.reset = self.dialect.is_extended().then_some(0);
+        }
+    }
 }

@@ -27,8 +27,8 @@ pub struct ListenerConfig {
     /// address by a cookie, unless [`retry`](Self::retry) is [`Retry::Never`]: then it is ignored, as it is in base mode. Those
     /// who gave proof, by a cookie or by their first INFO, are counted apart, and only as many of them keep another one out. So
     /// nobody keeps a host out by forging its address. A handshake that is not proven ends as
-    /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are. In base mode, which
-    /// proves nothing, all count as those who gave none. Default: 256.
+    /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are; its client is told by
+    /// RESET. In base mode, which proves nothing, all count as those who gave none. Default: 256.
     pub per_host: usize,
     /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
     /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. A connection

@@ -359,9 +359,9 @@ impl<M: Memory> Run<M> {
     fn check_limits_at(&self, address: Nearby) {
         let ListenerConfig { per_host, per_address, .. } = self.machine.config;
         let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
-        // One that was displaced stays until it is released, in nobody's place.
+        // One that was displaced stays until it is released, and its address rests, in nobody's place.
         let displaced = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
-            !peer.proven && peer.connection().is_some_and(|connection| connection.ended().is_some())
+            !peer.proven && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };
         let here = peers.iter().filter(|(_, peer)| peer.address == address && !displaced(peer)).count();
         assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");

@@ -150,7 +150,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
         if !peer.proven {
             if !self.has_room_for_proven(address.host()) {
-                // Others of its host have shown more, and sooner.
+                // Others of its host have shown as much sooner.
+                if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
+                    connection.lose_place(self.now);
+                }
                 self.supersede(index);
                 return;
             }
