@@ -31,8 +31,8 @@ pub trait Address: Copy + Eq + Hash {
     type Host: Copy + Eq + Hash;
 
     /// Whose address it is: a listener bounds how many connections one host has
-    /// ([`per_host`](crate::listener::ListenerConfig::per_host)), and a client of [`socket_tcp`](crate::socket_tcp) takes the answer
-    /// to its SYN from the host that it called.
+    /// ([`per_host`](crate::listener::ListenerConfig::per_host)), and a client of [`socket_tcp`](crate::socket_tcp) takes the
+    /// answer to its SYN from the host that it called.
     fn host(&self) -> Self::Host;
 }
 

@@ -4,6 +4,7 @@
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
 use rdt_proto::connection::Connection;
+use rdt_proto::socket_tcp;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
 /// A machine that borrows its memory for bodies.
@@ -24,4 +25,10 @@ fn a_selective_repeat_connection_takes_what_the_readme_says() {
     assert_eq!((size_of::<Window64<'_, Fixed>>(), size_of::<Window64<'_, NewReno>>()), (1_872, 1_896));
     assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_032, 2_048));
     assert_eq!(size_of::<Window64<'_, Controller>>(), 2_048);
+}
+
+#[test]
+fn a_connection_of_socket_tcp_takes_what_the_readme_says() {
+    let sizes = (size_of::<socket_tcp::Connection<u16, 16, 16>>(), size_of::<socket_tcp::Connection<u16>>());
+    assert_eq!(sizes, (440, 1_432));
 }

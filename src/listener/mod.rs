@@ -37,8 +37,9 @@
 //!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
 //!   by forging a CONNECT.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
-//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless there
-//!   are as many connections of the new one as [may be](ListenerConfig::per_host). What is sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should have
+//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless the
+//!   new one has as many connections as [it may](ListenerConfig::per_host). What is sent goes to the old one meanwhile. It is
+//!   noticed when the peer sends something; one that may only listen for long should have
 //!   [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
