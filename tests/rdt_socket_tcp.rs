@@ -5,6 +5,7 @@
 mod rdt_support;
 
 use rdt_support::{Place, Running, content, run, run_with_input, run_with_output};
+use std::net::UdpSocket;
 use std::path::Path;
 
 /// Prints into a file what it receives.
@@ -92,7 +93,7 @@ fn either_side_closes() {
 #[test]
 fn what_goes_wrong_is_said_in_a_line() {
     let place = Place::new();
-    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = nobody.local_addr().unwrap().to_string();
     send(&place, b"hello", &address, &[]).expect_end(1, "no answer from 127.0.0.1");
     run(&["socket-tcp", "listen", "--bind", &address]).expect_end(1, "cannot use the address");
@@ -110,8 +111,10 @@ fn what_goes_wrong_is_said_in_a_line() {
 fn ctrl_c_ends_both_sides() {
     let place = Place::new();
     let (mut listener, server) = listen(&place.server("printed"), &[]);
-    // All of its own is lost: it never gets through.
-    let client = send(&place, b"hello", &server, &["--loss", "100"]);
+    // It calls somebody who never answers.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let client = send(&place, b"hello", &silent.local_addr().unwrap().to_string(), &[]);
+    silent.recv(&mut [0; 64]).unwrap();
     client.interrupt();
     client.expect_end(130, "stopped");
     send(&place, b"hello", &server, &[]).expect_end(0, "sent to");
