@@ -40,6 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         while let Some((to, transmit)) = server.poll_transmit(now(), &mut buf)? {
             socket.send_to(&buf[..transmit.len], to).ok(); // what cannot be sent is lost, and repeated
         }
+        if server.has_incoming() {
+            continue; // somebody's last word has left, which made room
+        }
         let wait = server.poll_timeout().map(|due| due.saturating_since(now()).max(Duration::from_millis(1)));
         socket.set_read_timeout(wait.map(Into::into))?;
         match socket.recv_from(&mut buf) {

@@ -5,7 +5,7 @@ mod door;
 
 use door::*;
 use rdt_proto::connection::{Config, Event, Handled, Mode, Reason};
-use rdt_proto::listener::{ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::listener::{Fixed, ListenerConfig, Memory, Retry, Routed, Unrouted};
 use rdt_proto::wire::{Framing, Options, Packet};
 
 /// Where peers move to.
@@ -53,8 +53,99 @@ fn the_first_info_of_a_host_that_has_as_many_proven_ones_as_it_may_ends_its_hand
     door.peer(&sooner).abort(0);
     door.drain();
     door.machine.release(door.now, sooner.id);
-    let cookie = door.retries(At(1, 3), tag(3));
-    assert_eq!(door.connect(At(1, 3), tag(3), Some(&cookie)), Routed::Queued);
+    door.queues(At(1, 3), tag(3));
+}
+
+/// It was examined although it had ended, and could still move: the counts of both hosts were wrong afterwards.
+#[test]
+fn a_handshake_that_lost_its_place_by_an_info_from_elsewhere_moves_nowhere() {
+    let mut door = Door::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
+    door.queues(At(1, 1), tag(1));
+    let late = door.accepts(At(1, 1));
+    let cookie = door.retries(At(1, 2), tag(2));
+    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
+    door.accepts(At(1, 2));
+    door.takes_from(NEW, &late, info(0, b"late, and longer than a PROBE is"));
+    door.expect(At(1, 1), &late, Packet::Reset { code: 0 });
+    assert_eq!(door.drain(), []);
+    door.machine.release(door.now, late.id);
+    door.ignores(At(1, 3), tag(3), Unrouted::HostLimit);
+    door.queues(NEW, tag(4));
+}
+
+/// A client that restarts takes the place of its old connection, whoever else its host has.
+#[test]
+fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
+    let mut door = Door::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
+    let old = door.established(At(1, 1), tag(1));
+    door.elapse(3_600_000);
+    door.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    let cookie = door.retries(At(1, 1), tag(2));
+    assert_eq!(door.connect(At(1, 1), tag(2), Some(&cookie)), Routed::Queued);
+    let newer = door.accepts(At(1, 1));
+    assert_eq!(door.peer(&old).ended(), None);
+    door.confirms(&newer);
+    assert_eq!(door.peer(&old).ended(), Some(Reason::Superseded));
+    // There is one proven entry, as before.
+    door.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    door.machine.release(door.now, old.id);
+    door.machine.release(door.now, newer.id);
+    door.drain();
+    door.elapse(10_000);
+    door.queues(At(1, 2), tag(9));
+}
+
+/// The same where it waited before its host was full.
+#[test]
+fn a_client_that_restarts_finds_its_own_place_in_a_host_that_has_filled_meanwhile() {
+    let mut door = Door::new(ListenerConfig { per_host: 2, ..config(Retry::Auto) });
+    let old = door.established(At(1, 1), tag(1));
+    door.queues(At(1, 1), tag(2));
+    let newer = door.accepts(At(1, 1));
+    let cookie = door.retries(At(1, 2), tag(3));
+    assert_eq!(door.connect(At(1, 2), tag(3), Some(&cookie)), Routed::Queued);
+    let third = door.accepts(At(1, 2));
+    door.takes(&newer, info(0, b""));
+    assert_eq!((door.peer(&newer).ended(), door.peer(&old).ended()), (None, Some(Reason::Superseded)));
+    door.confirms(&third);
+}
+
+/// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
+#[test]
+fn who_cannot_be_counted_is_not_told_of() {
+    let mut door = Door::<Fixed<2>>::with_memory(config(Retry::Auto));
+    let client = door.established(At(1, 1), tag(1));
+    door.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
+    let nonce = probe_to(&mut door, &client, NEW).expect("it is asked");
+    door.takes_from(NEW, &client, Packet::Echo { nonce });
+    door.drain();
+    door.queues(At(2, 1), tag(2));
+    assert!(!door.machine.has_incoming() && door.machine.poll_incoming().is_none());
+    // Once the examination is over there is room.
+    door.elapse(3_000);
+    assert!(door.machine.has_incoming());
+}
+
+/// Four forged handshakes at the address to which a client had moved once cut it off.
+#[test]
+fn forged_connects_at_its_new_address_do_not_keep_a_client_from_moving() {
+    let mut door = Door::new(config(Retry::Auto));
+    let client = door.established(At(1, 1), tag(1));
+    for forged in 60..64 {
+        door.queues(NEW, tag(forged));
+    }
+    door.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
+    let nonce = probe_to(&mut door, &client, NEW).expect("it is asked");
+    door.takes_from(NEW, &client, Packet::Echo { nonce });
+    assert_eq!((door.machine.address(client.id), door.machine.stats().superseded_waiting), (Some(NEW), 1));
+}
+
+/// The nonce of the PROBE that leaves to this address.
+fn probe_to<M: Memory>(door: &mut Door<M>, client: &Client, to: At) -> Option<u64> {
+    door.drain().into_iter().find_map(|(address, sent)| match Framing::tagged(client.tag).decode(&sent) {
+        Ok(Packet::Probe { nonce, .. }) if address == to => Some(nonce),
+        _ => None,
+    })
 }
 
 /// Nor is a cookie worth more for one that waits already.

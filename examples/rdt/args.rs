@@ -113,7 +113,7 @@ pub(crate) struct ServeArgs {
     /// How many clients are served at once, by each thread. Others wait for their turn
     #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
     pub(crate) max_peers: usize,
-    /// How many connections one host may have at once, with each thread
+    /// How many connections one host may have at once, with each thread. One counts until about a second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
     /// When a client must show that it receives at its address before anything is kept of it: while many have not, always,

@@ -25,7 +25,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub(super) fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
         let host = self.of_host(from.host());
         let may_be = self.config.per_host;
-        if host.proven as usize >= may_be {
+        // A client that has restarted takes the place of its old connection.
+        let proven_full = host.proven as usize >= may_be;
+        if proven_full && self.find_predecessor(from, self.ticket).is_none() {
             return Err(Refusal::Limit(Unrouted::HostLimit));
         }
         // Half of the places that there are, not of those that were asked for.
@@ -64,7 +66,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             peer => peer,
         };
         let until = after(self.now, self.config.connection.handshake_limit);
-        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven };
+        // Until it is confirmed, that place is taken.
+        let counts = proven && !proven_full;
+        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven: counts };
         if !self.backlog.insert(waiting) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
@@ -75,6 +79,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.displace(peer);
         }
         Ok(())
+    }
+
+    /// A connection of this address that is one of the proven entries of its host, and began before this ticket: its place goes
+    /// to the one with the ticket when that is confirmed.
+    pub(super) fn find_predecessor(&self, address: A, ticket: u64) -> Option<u32> {
+        self.peers.find_at(address, |_, peer| peer.proven && peer.counted && peer.ticket < ticket)
+    }
+
+    /// This one is no entry of any host any more.
+    pub(super) fn give_way(&mut self, index: u32) {
+        self.stop_examining(index);
+        self.peers.discount(index);
     }
 
     /// Who makes way at an address for somebody who receives there: one that has not proven as much.
@@ -101,6 +117,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     pub(super) fn supersede(&mut self, index: u32) {
         let now = self.now;
+        self.give_way(index);
         let Some(peer) = self.peers.peer_mut(index) else { return };
         if let Some(connection) = peer.connection_mut() {
             connection.supersede(now);

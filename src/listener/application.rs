@@ -38,7 +38,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// Whether there may be one more connection.
     fn has_room(&self) -> bool {
-        self.peers.len() < self.config.peers.min(M::CAPACITY)
+        self.peers.len() < self.config.peers.min(M::CAPACITY) && self.peers.has_room_for_host()
     }
 
     /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
@@ -71,6 +71,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             ticket: waiting.ticket,
             path: NO_PATH,
             proven: waiting.proven,
+            counted: true,
             half_open: !waiting.proven,
             released: false,
             state: State::Quarantined { until: self.now },

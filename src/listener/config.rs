@@ -28,12 +28,13 @@ pub struct ListenerConfig {
     /// who gave proof, by a cookie or by their first INFO, are counted apart, and only as many of them keep another one out. So
     /// nobody keeps a host out by forging its address. A handshake that is not proven ends as
     /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are; its client is told by
-    /// RESET. In base mode, which proves nothing, all count as those who gave none. Default: 256.
+    /// RESET. A client that restarts takes the place of its old connection. One that lingers counts until that is over. In base
+    /// mode, which proves nothing, all count as those who gave none. Default: 256.
     pub per_host: usize,
     /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
-    /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. A connection
-    /// whose peer has [another address](super) does not move to one that has so many, nor to one of another host that has as
-    /// many proven ones as [`per_host`](Self::per_host) says. Default: 4.
+    /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. So does a
+    /// connection whose peer has [another address](super); it does not move to one where nobody makes way, nor to one of another
+    /// host that has as many proven ones as [`per_host`](Self::per_host) says. Default: 4.
     pub per_address: usize,
     /// When a client has to prove its address before anything is kept of it. Default: [`Retry::Auto`].
     pub retry: Retry,

@@ -14,7 +14,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// `received` bytes of the connection have come from an address that is not its peer's.
     pub(super) fn examine(&mut self, index: u32, from: A, received: usize) {
         let Some(peer) = self.peers.peer(index) else { return };
-        let Some(connection) = peer.connection() else { return };
+        let Some(connection) = peer.connection().filter(|connection| connection.ended().is_none()) else { return };
         if let Some(path) = self.paths.item_mut(peer.path) {
             // One change at a time.
             if path.other == from {
@@ -74,7 +74,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
 
     /// Whether there may be one more connection at an address, which comes from another one.
     fn may_move(&self, from: A, to: A) -> bool {
-        (from.host() == to.host() || self.has_room_for_proven(to.host())) && self.has_room_at(to)
+        (from.host() == to.host() || self.has_room_for_proven(to.host()))
+            && (self.has_room_at(to) || self.find_displaced(to).is_some())
     }
 
     /// The new address has answered.
@@ -85,6 +86,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             increment(&mut self.stats.other_address);
             self.stop_examining(index);
             return;
+        }
+        if !self.has_room_at(new)
+            && let Some(displaced) = self.find_displaced(new)
+        {
+            self.displace(displaced);
         }
         self.swap(index, new);
         if let Some(path) = self.peers.peer(index).and_then(|peer| self.paths.item_mut(peer.path)) {

@@ -86,7 +86,7 @@ impl Address for Nearby {
 
 /// All connections have the same, so that nothing may depend on it.
 const ENTROPY: [u8; 32] = [3; 32];
-const ADDRESSES: u8 = 6;
+const ADDRESSES: u8 = 12;
 
 /// Makes the calls that `bytes` describe on a listener, and checks after each what a listener promises; at last that it
 /// becomes empty once everything was released.
@@ -361,7 +361,7 @@ impl<M: Memory> Run<M> {
         let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
         // One that was displaced stays until it is released, and its address rests, in nobody's place.
         let displaced = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
-            !peer.proven && peer.connection().is_none_or(|connection| connection.ended().is_some())
+            !(peer.proven && peer.counted) && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };
         let here = peers.iter().filter(|(_, peer)| peer.address == address && !displaced(peer)).count();
         assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");
@@ -369,12 +369,15 @@ impl<M: Memory> Run<M> {
 
         let host = address.host();
         let of_host = |proven| {
-            let theirs = peers.iter().filter(|(_, peer)| peer.address.host() == host && peer.proven == proven);
+            let theirs =
+                peers.iter().filter(|(_, peer)| peer.counted && peer.address.host() == host && peer.proven == proven);
             u32::try_from(theirs.count()).unwrap_or(u32::MAX)
         };
+        // A place is kept for one that has moved away and may return.
+        let paths = self.machine.paths.iter().filter(|(_, path)| path.counts_twice && path.other.host() == host);
+        let moved = u32::try_from(paths.count()).unwrap_or(u32::MAX);
         let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
-        // A place may be kept for one that has moved away and may return.
-        assert!(of_host(true) <= counted.proven && of_host(false) == counted.unproven);
+        assert_eq!((of_host(true) + moved, of_host(false)), (counted.proven, counted.unproven), "host {host}");
         assert!((counted.proven + waiting.proven) as usize <= per_host, "proven ones of host {host}");
         assert!((counted.unproven + waiting.unproven) as usize <= per_host, "others of host {host}");
     }
@@ -401,6 +404,9 @@ impl<M: Memory> Run<M> {
             assert!(steps < 1_000, "never ends");
         }
         assert!(self.machine.is_empty(), "{:?} stays without a deadline", self.machine);
+        for host in 0..ADDRESSES {
+            assert_eq!(self.machine.of_host(host).all(), 0, "host {host}");
+        }
         assert_eq!(self.machine.unproven(), 0);
     }
 }

@@ -56,6 +56,11 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
             .map_or_else(Entries::default, |count| count.entries)
     }
 
+    /// Whether one more host can be counted.
+    pub(super) fn has_room(&self) -> bool {
+        (self.counts.len() as usize) < M::CAPACITY
+    }
+
     /// One more. False where there is no room to count it.
     pub(super) fn add(&mut self, hash: u64, host: H, proven: bool) -> bool {
         if let Some(count) = self.find(hash, host).and_then(|index| self.counts.item_mut(index)) {

@@ -148,16 +148,16 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         let Some(peer) = self.peers.peer(index) else { return };
         // Base mode proves nothing.
         let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
-        if !peer.proven {
-            if !self.has_room_for_proven(address.host()) {
+        if !peer.proven && !self.has_room_for_proven(address.host()) {
+            let Some(predecessor) = self.find_predecessor(address, ticket) else {
                 // Others of its host have shown as much sooner.
                 if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
                     connection.lose_place(self.now);
                 }
                 self.supersede(index);
                 return;
-            }
-            self.peers.prove(index);
+            };
+            self.give_way(predecessor);
         }
         let mut next = self.peers.find_at(address, |_, _| true);
         while let Some(other) = next {
@@ -176,6 +176,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                 self.supersede_waiting(other);
             }
         }
+        self.peers.prove(index);
     }
 
     /// A CONNECT of extended mode.

@@ -38,9 +38,9 @@
 //!   by forging a CONNECT.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
 //!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless the
-//!   new one has as many connections as [it may](ListenerConfig::per_host). What is sent goes to the old one meanwhile. It is
-//!   noticed when the peer sends something; one that may only listen for long should have
-//!   [`keep_alive`](crate::connection::Config::keep_alive) on.
+//!   new one has as many connections as [it](ListenerConfig::per_address) or [its host](ListenerConfig::per_host) may. What is
+//!   sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should
+//!   have [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
 //! connections, injects data into them, ends them, and makes the listener send to a victim more than he sent himself; a
@@ -68,7 +68,8 @@
 //!     Ok(Storage::stop_and_wait(SendSlots::new(memory(), 1_200)?, RecvSlots::new(memory(), 1_200)?))
 //! }
 //!
-//! /// To be called after each datagram and each timeout, before `poll_transmit`.
+//! /// To be called after each datagram and each timeout, before `poll_transmit`; and again where that has made room, by the last
+//! /// word of somebody: `has_incoming` tells.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
 //!         let bodies = bodies()?;

@@ -44,8 +44,12 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                     drop(self.retire(index));
                     return;
                 }
+                let ended = connection.ended().is_some();
                 if tells {
                     self.peers.turns.tell(index);
+                }
+                if ended {
+                    self.on_handshake_over(index);
                 }
                 if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
                     self.stop_examining(index);

@@ -11,7 +11,8 @@
 //!            --nothing within the 3 RTO--------------------------------------------> the new one it is
 //! ```
 //!
-//! An address that has as many connections as it may, or whose host has, is not examined, nor moved to.
+//! An address that has as many connections as it may, of which none makes way, or whose host has as many, is not examined, nor
+//! moved to.
 //!
 //! So nobody takes a connection over who cannot receive at the new address, nor who only passes on what the peer sends while
 //! that still receives at the old one.

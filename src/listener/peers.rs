@@ -21,6 +21,8 @@ pub(super) struct Peer<A, C> {
     pub(super) path: u32,
     /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
     pub(super) proven: bool,
+    /// It is an entry of its host. One that was displaced is not, however long the application keeps it.
+    pub(super) counted: bool,
     /// Its handshake is open, and its address not proven: it counts among those who hold the backlog.
     pub(super) half_open: bool,
     /// The application does not need it any more.
@@ -158,14 +160,23 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
 
     /// It has shown that it receives at its address.
     pub(super) fn prove(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| !peer.proven) {
+        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted && !peer.proven) {
             peer.proven = true;
             let host = peer.address.host();
             self.hosts.prove(self.key.hash(&host), host);
         }
     }
 
-    /// Where it was put; `None` where there is no room.
+    /// It is no entry of its host any more.
+    pub(super) fn discount(&mut self, index: u32) {
+        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted) {
+            peer.counted = false;
+            let (host, proven) = (peer.address.host(), peer.proven);
+            self.hosts.subtract(self.key.hash(&host), host, proven);
+        }
+    }
+
+    /// Where it was put, as an entry of its host; `None` where there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
         let (address, host, tag, proven) = (peer.address, peer.address.host(), peer.tag, peer.proven);
         if !self.hosts.add(self.key.hash(&host), host, proven) {
@@ -186,10 +197,9 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
+        self.discount(index);
         let peer = self.slab.remove(index)?;
-        let host = peer.address.host();
         self.by_address.remove(self.key.hash(&peer.address), index);
-        self.hosts.subtract(self.key.hash(&host), host, peer.proven);
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
@@ -209,6 +219,11 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     /// A peer that is proven counts for this host, too. False where there is no room to count it.
     pub(super) fn enter(&mut self, host: A::Host) -> bool {
         self.hosts.add(self.key.hash(&host), host, true)
+    }
+
+    /// Whether one more host can be counted.
+    pub(super) fn has_room_for_host(&self) -> bool {
+        self.hosts.has_room()
     }
 
     /// It counts for this host no more.

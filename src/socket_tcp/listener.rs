@@ -308,7 +308,11 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         let Some(peer) = self.peers.item_mut(id.index) else { return };
         peer.released = true;
         peer.connection.abort();
-        self.turns.touch(id.index);
+        if peer.connection.is_drained() {
+            self.remove(id.index);
+        } else {
+            self.turns.touch(id.index);
+        }
     }
 
     /// The connections that were accepted and not released, in no order. This looks at all of them.

@@ -8,7 +8,7 @@ mod account;
 
 use account::Accounts;
 use rdt_proto::connection::{Connection, Event, Handled, Storage};
-use rdt_proto::listener::{Address, Growable, Incoming, Listener, ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::listener::{Address, Growable, Incoming, Listener, ListenerConfig, Memory, PeerId, Routed, Unrouted};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
@@ -26,7 +26,7 @@ impl Address for At {
 }
 
 pub type Stream = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>;
-type Machine = Listener<At, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Growable>;
+type Machine<M> = Listener<At, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, M>;
 
 /// INFO `number` with this body.
 pub const fn info(number: u32, body: &[u8]) -> Packet<'_> {
@@ -51,8 +51,8 @@ pub struct Client {
 }
 
 /// One listener, and the time of the trace.
-pub struct Door {
-    pub machine: Machine,
+pub struct Door<M: Memory = Growable> {
+    pub machine: Machine<M>,
     pub now: Instant,
     accounts: Accounts<At>,
     events: Vec<(PeerId, Event)>,
@@ -61,6 +61,12 @@ pub struct Door {
 
 impl Door {
     pub fn new(config: ListenerConfig) -> Self {
+        Self::with_memory(config)
+    }
+}
+
+impl<M: Memory> Door<M> {
+    pub fn with_memory(config: ListenerConfig) -> Self {
         let now = Instant::from_millis(1_000);
         Self {
             machine: Listener::new(now, config, [7; 48]),
