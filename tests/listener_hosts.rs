@@ -326,3 +326,18 @@ fn a_confirmed_client_supersedes_all_that_began_before_at_its_address() {
     door.confirms(&last);
     assert_eq!(door.machine.stats().superseded, 6);
 }
+
+/// Restarts in a full host are open handshakes like others, and no more of them than the backlog holds.
+#[test]
+fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
+    let mut door = Door::new(ListenerConfig { per_host: 3, backlog: 2, ..config(Retry::Auto) });
+    let clients = [1, 2, 3].map(|port| door.established(At(1, port.into()), tag(port)));
+    for (port, restarted) in [(1, 11), (2, 12)] {
+        let cookie = door.retries(At(1, port), tag(restarted));
+        assert_eq!(door.connect(At(1, port), tag(restarted), Some(&cookie)), Routed::Queued);
+        door.accepts(At(1, port));
+    }
+    let cookie = door.retries(At(1, 3), tag(13));
+    assert_eq!(door.connect(At(1, 3), tag(13), Some(&cookie)), Routed::Ignored(Unrouted::BacklogFull));
+    assert!(clients.iter().all(|client| door.peer(client).ended().is_none()));
+}

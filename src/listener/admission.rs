@@ -52,9 +52,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if crowded && displaced.is_none() {
             return Err(Refusal::Limit(Unrouted::AddressLimit));
         }
+        // Who has restarted in a full host counts as proven once it is confirmed: until then its old connection has that place.
+        let counts = proven && !proven_full;
         // Nobody goes before it is clear that the newcomer fits.
         let waiting = self.backlog.len() - usize::from(matches!(displaced, Some(Displaced::Waiting(_))));
-        if waiting >= backlog || (!proven && unproven >= backlog) {
+        if waiting >= backlog || (!counts && unproven >= backlog) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
         }
         // Its place is needed.
@@ -66,8 +68,6 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             peer => peer,
         };
         let until = after(self.now, self.config.connection.handshake_limit);
-        // Until it is confirmed, that place is taken.
-        let counts = proven && !proven_full;
         let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven: counts };
         if !self.backlog.insert(waiting) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
