@@ -1,10 +1,6 @@
 //! The program `rdt` moves files between real sockets, whole or not at all.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, SEED, SLOW, content, run, write_large};
+use crate::support::{Place, SEED, SLOW, content, run, write_large};
 use std::thread;
 
 /// No packet of content, one, one that is full, many.

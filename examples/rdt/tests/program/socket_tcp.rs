@@ -1,10 +1,6 @@
 //! The program `rdt socket-tcp`: messages between processes, over real sockets.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, Running, content, run, run_with_input, run_with_output};
+use crate::support::{Place, Running, content, run, run_with_input, run_with_output};
 use std::net::UdpSocket;
 use std::path::Path;
 

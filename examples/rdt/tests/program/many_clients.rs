@@ -1,13 +1,9 @@
 //! The server of the program `rdt` with many clients, within its limits, and with several threads.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, content, run};
+use crate::support::{Place, content, run};
 
 /// All put and get a file at once; returns what the server was told to be, still running.
-fn crowd(clients: usize, options: &[&str]) -> rdt_support::Running {
+fn crowd(clients: usize, options: &[&str]) -> crate::support::Running {
     let place = Place::new();
     let server = place.serve(options);
     let (sent, bytes) = (place.client("sent"), content(100 << 10));
@@ -56,8 +52,8 @@ fn a_host_has_no_more_connections_than_it_may() {
     let place = Place::new();
     let server = place.serve(&["--per-host", "1", "--timeout", "60"]);
     // The first one holds the place of its host: the other is not answered.
-    rdt_support::write_large(&place.client("large"));
-    let mut first = place.put(&place.client("large"), &server.address, &rdt_support::SLOW);
+    crate::support::write_large(&place.client("large"));
+    let mut first = place.put(&place.client("large"), &server.address, &crate::support::SLOW);
     first.expect_progress();
     std::fs::write(place.client("small"), b"small").unwrap();
     place.put(&place.client("small"), &server.address, &["--timeout", "2"]).expect_end(1, "no answer");

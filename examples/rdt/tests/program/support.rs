@@ -1,8 +1,5 @@
 //! Runs the program `rdt`. Nothing here measures time: a limit only keeps a test that hangs from hanging for ever.
 
-#![allow(dead_code, reason = "each test file includes it, and uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -29,13 +26,8 @@ pub(crate) fn write_large(path: &Path) {
     File::create(path).unwrap().set_len(length).unwrap();
 }
 
-/// Where cargo puts examples: beside the folder of this test.
 fn program() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let path = test.parent().and_then(Path::parent).unwrap().join("examples/rdt");
-    let path = path.with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(path.exists(), "{} is missing: run `cargo build --example rdt`", path.display());
-    Command::new(path)
+    Command::new(env!("CARGO_BIN_EXE_rdt"))
 }
 
 /// It cannot write files of more than 100 blocks, as if the disk were full.

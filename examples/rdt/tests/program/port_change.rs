@@ -1,11 +1,6 @@
 //! A client behind a NAT that forgets it: its port changes in the middle of a transfer, over real sockets.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, Server, content};
+use crate::support::{Place, Server, content};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,6 @@
 //! The program `rdt` when something goes wrong: what both sides say, what is left on the disk, and that a server goes on.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, Running, SLOW, Server, run, write_large};
+use crate::support::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
 
 /// Who is gone is missed soon.

@@ -1,11 +1,6 @@
 //! What the program `rdt` replaces when it stores a file, and what it leaves alone.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
-
-mod rdt_support;
-
-use rdt_support::{Place, Server};
+use crate::support::{Place, Server};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;

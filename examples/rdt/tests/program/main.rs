@@ -1,0 +1,13 @@
+//! The program `rdt` as its users see it: processes, real sockets, files, exit codes and what is printed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod failures;
+mod many_clients;
+#[cfg(unix)]
+mod port_change;
+#[cfg(unix)]
+mod replaced_files;
+mod socket_tcp;
+mod support;
+mod transfers;
