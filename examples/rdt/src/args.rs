@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::link::{self, Congestion, PeerMethod, Profile, Repeat, Settings};
+use crate::settings::{self, Congestion, PeerMethod, Profile, Repeat, Settings};
 use clap::{Args, Parser, Subcommand};
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
@@ -223,7 +223,7 @@ pub(crate) struct Common {
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,
     /// How many packets are kept each way until they are acknowledged, or read
-    #[arg(long, value_name = "PACKETS", default_value_t = link::WINDOW, value_parser = parse_window)]
+    #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
     window: usize,
     /// The largest body of a packet, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
@@ -241,7 +241,7 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn settings(&self) -> Settings {
-        let config = link::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
+        let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
         let config = Config { segment: self.segment, ..config };
         Settings { config, arq: self.arq, congestion: self.congestion, window: self.window }
     }

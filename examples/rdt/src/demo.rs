@@ -1,16 +1,16 @@
 //! Server and client in one process, in two threads, over two real sockets: a file goes up and comes down through loss.
 
 use crate::args::DemoArgs;
-use crate::call::{Call, any_address_for};
+use crate::client::{FileClient, any_address_for};
 use crate::driver::Driver;
 use crate::exchange::{Exchange, Files};
-use crate::files::{Folder, Source, plain};
-use crate::link::Settings;
+use crate::files::{Folder, Source};
 use crate::loss::Loss;
+use crate::messages::{self, error_text};
 use crate::progress::Progress;
-use crate::serve::{Limits, Serve};
+use crate::server::{FileServer, Limits};
+use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
-use crate::words;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ struct Demo<'a> {
 }
 
 pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
-    let fail = |error: io::Error| format!("the demo cannot run: {}", plain(&error));
+    let fail = |error: io::Error| format!("the demo cannot run: {}", error_text(&error));
     let folder = tempfile::tempdir().map_err(fail)?;
     let (up, down) = (folder.path().join("server"), folder.path().join("client"));
     std::fs::create_dir(&up).and_then(|()| std::fs::create_dir(&down)).map_err(fail)?;
@@ -47,10 +47,10 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
     let server_folder = Folder::open(&up).map_err(fail)?;
     let mut serve =
-        Serve::new(driver.now(), settings, Limits::default(), ServerConfig::default(), &server_folder, true)
+        FileServer::new(driver.now(), settings, Limits::default(), ServerConfig::default(), &server_folder, true)
             .map_err(fail)?;
     let demo = Demo { args, settings, server: driver.local_address().map_err(fail)?, stop };
-    words::tell(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
+    messages::to_stdout(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
 
     let result = thread::scope(|scope| {
         let server = scope.spawn(|| driver.run(&mut serve));
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
         }
     });
     if stop.count() > 0 {
-        words::complain("stopped");
+        messages::to_stderr("stopped");
         return Ok(INTERRUPTED.into());
     }
     result?;
@@ -73,7 +73,9 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
             return Err(format!("the file {which} is NOT equal to the original"));
         }
     }
-    words::tell("verified: the file at the server and the file that came back are equal to the original, byte by byte");
+    messages::to_stdout(
+        "verified: the file at the server and the file that came back are equal to the original, byte by byte",
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,28 +83,28 @@ impl Demo<'_> {
     fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
         let source = Source::open(original)?;
         let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        self.call("up", Exchange::new(client, Files::one(source)))?;
-        let folder = Folder::open(down).map_err(|error| plain(&error))?;
+        self.transfer("up", Exchange::new(client, Files::one(source)))?;
+        let folder = Folder::open(down).map_err(|error| error_text(&error))?;
         let client = Client::download(ClientConfig::default(), name.as_name());
-        self.call("down", Exchange::new(client, Files::named(&folder, name.as_name().as_str().into())))
+        self.transfer("down", Exchange::new(client, Files::named(&folder, name.as_name().as_str().into())))
     }
 
-    fn call(&self, title: &str, exchange: Exchange<Client, Files<'_>>) -> Result<(), String> {
-        let fail = |error: io::Error| format!("{title}: the network failed: {}", plain(&error));
+    fn transfer(&self, title: &str, exchange: Exchange<Client, Files<'_>>) -> Result<(), String> {
+        let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.config.max_datagram_len();
         let mut driver = Driver::bind(any_address_for(self.server), bytes, loss, self.stop.clone()).map_err(fail)?;
         let progress = Progress::new(title, false);
-        let call = Call::new(driver.now(), self.server, self.settings, exchange, progress, false);
-        let mut call = call.map_err(fail)?;
-        driver.run(&mut call).map_err(fail)?;
-        if let Some(complaint) = call.complaint(driver.network_error()) {
-            return Err(format!("{title}: {complaint}"));
+        let client = FileClient::new(driver.now(), self.server, self.settings, exchange, progress, false);
+        let mut client = client.map_err(fail)?;
+        driver.run(&mut client).map_err(fail)?;
+        if let Some(failure) = client.failure(driver.network_error()) {
+            return Err(format!("{title}: {failure}"));
         }
-        if let Some(result) = call.result() {
-            let (stats, dropped) = (call.stats(), driver.dropped());
-            let amount = words::amount(result.bytes, result.took);
-            words::tell(format_args!(
+        if let Some(result) = client.result() {
+            let (stats, dropped) = (client.stats(), driver.dropped());
+            let amount = messages::amount(result.bytes, result.took);
+            messages::to_stdout(format_args!(
                 "{title}: {amount}; the client sent {} datagrams, {dropped} of them were lost",
                 stats.datagrams_sent
             ));

@@ -15,9 +15,10 @@
 //! exception is a flood, which must not hold the timers up: they run after [`TIMERS_AFTER`] batches even so.
 
 use crate::clock::Clock;
+use crate::endpoint::Endpoint;
 use crate::loss::Loss;
-use crate::port::{Endpoint, Port, RecvBuf};
 use crate::socket;
+use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
 use rdt_proto::Instant;
@@ -38,7 +39,7 @@ const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) struct Driver {
     poll: Poll,
-    port: Port,
+    socket: Socket,
     clock: Clock,
     stop: Stop,
     recv_buf: RecvBuf,
@@ -53,13 +54,13 @@ impl Driver {
     /// On a socket that does not block.
     pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let port = Port::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
-        stop.wakes(Arc::new(Waker::new(poll.registry(), STOP)?));
-        Ok(Self { poll, port, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
+        let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
+        stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP)?));
+        Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.port.local_address()
+        self.socket.local_address()
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -68,11 +69,11 @@ impl Driver {
 
     /// How many datagrams were dropped on purpose.
     pub(crate) fn dropped(&self) -> u64 {
-        self.port.dropped()
+        self.socket.dropped()
     }
 
     pub(crate) fn network_error(&self) -> Option<&io::Error> {
-        self.port.network_error()
+        self.socket.network_error()
     }
 
     /// Runs until the endpoint is finished.
@@ -80,15 +81,15 @@ impl Driver {
         let mut events = Events::with_capacity(8);
         let (mut stops, mut batches) = (0, 0);
         loop {
-            self.port.transmit(self.poll.registry(), &self.clock, endpoint)?;
-            if endpoint.is_finished() && !self.port.is_blocked() {
+            self.socket.transmit(self.poll.registry(), &self.clock, endpoint)?;
+            if endpoint.is_finished() && !self.socket.is_blocked() {
                 return Ok(());
             }
             self.sleep(endpoint.poll_timeout(), &mut events)?;
             let now = self.now();
-            self.port.receive(now, &mut self.recv_buf, endpoint)?;
+            self.socket.receive(now, &mut self.recv_buf, endpoint)?;
             batches += 1;
-            if self.port.is_drained() || batches >= TIMERS_AFTER {
+            if self.socket.is_drained() || batches >= TIMERS_AFTER {
                 batches = 0;
                 if endpoint.poll_timeout().is_some_and(|due| due <= now) {
                     endpoint.handle_timeout(now);
@@ -104,10 +105,10 @@ impl Driver {
     /// Sleeps until there is something to do. The poller rounds up to what it can measure (epoll: 1 ms), so that nothing
     /// is too early and we do not spin.
     fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
-        if !self.port.is_drained() {
+        if !self.socket.is_drained() {
             return Ok(());
         }
-        let timeout = if self.port.is_blocked() {
+        let timeout = if self.socket.is_blocked() {
             Some(BLOCKED_INTERVAL)
         } else {
             due.map(|due| due.saturating_since(self.now()).into())
@@ -118,7 +119,7 @@ impl Driver {
             result => result?,
         }
         if events.iter().any(|event| event.token() == SOCKET && event.is_writable()) {
-            self.port.on_writable(self.poll.registry())?;
+            self.socket.on_writable(self.poll.registry())?;
         }
         Ok(())
     }
@@ -127,8 +128,8 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::Driver;
+    use crate::endpoint::{Address, Endpoint};
     use crate::loss::Loss;
-    use crate::port::{Address, Endpoint};
     use crate::stop::Stop;
     use rdt_proto::connection::Transmit;
     use rdt_proto::{BufferTooSmall, Instant};

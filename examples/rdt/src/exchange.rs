@@ -4,8 +4,9 @@
 //! is written from there into the file. Files are read and written at once, so while the disk works nobody else is served; a
 //! server on slow disks would hand requests to a thread, and the answer to the session when it comes.
 
-use crate::files::{Folder, Source, Target, plain};
-use crate::link::Link;
+use crate::files::{Folder, Source, Target};
+use crate::messages::error_text;
+use crate::settings::Connection;
 use rdt_proto::Instant;
 use rdt_proto::connection::Reason;
 use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
@@ -15,7 +16,7 @@ use std::io;
 /// Where the content of a request comes from, or goes to.
 pub(crate) trait Storage {
     /// Does what a session asks for: what is read goes into the connection's own memory, what is written is in it.
-    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer>;
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer>;
 
     /// The request is over.
     fn finish(&mut self);
@@ -73,13 +74,13 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     /// Moves everything on as far as it goes now. To be called whenever something happened to the connection or the session:
     /// a datagram, a timeout, a call.
-    pub(crate) fn pump(&mut self, now: Instant, link: &mut Link) -> Option<Outcome> {
+    pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection) -> Option<Outcome> {
         loop {
-            let read = self.session.handle_input(now, link.recv_chunk());
-            link.consume(read);
-            self.tell_end(link);
-            let answered = self.serve_storage(now, link);
-            let written = self.write(link);
+            let read = self.session.handle_input(now, connection.recv_chunk());
+            connection.consume(read);
+            self.handle_end(connection);
+            let answered = self.serve_storage(now, connection);
+            let written = self.write(connection);
             if read == 0 && !answered && !written {
                 break;
             }
@@ -92,11 +93,11 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     }
 
     /// Once everything was read: how the peer's side of the stream ended, if it has.
-    fn tell_end(&mut self, link: &Link) {
-        if !link.is_finished_reading() {
+    fn handle_end(&mut self, connection: &Connection) {
+        if !connection.is_finished_reading() {
             return;
         }
-        match link.ended() {
+        match connection.ended() {
             None | Some(Reason::Finished | Reason::PeerLeft) => self.session.handle_peer_closed(),
             Some(Reason::Reset { code } | Reason::Refused { code }) => self.session.handle_aborted(code.into()),
             Some(_) => self.session.handle_lost(),
@@ -104,13 +105,13 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     }
 
     /// Does what the session asks of storage. Returns whether it asked.
-    fn serve_storage(&mut self, now: Instant, link: &mut Link) -> bool {
-        let room = link.send_slot().map_or(0, |slot| slot.len());
+    fn serve_storage(&mut self, now: Instant, connection: &mut Connection) -> bool {
+        let room = connection.send_slot().map_or(0, |slot| slot.len());
         let Some(request) = self.session.poll_request(room) else { return false };
-        let answer = match self.storage.perform(request, link) {
+        let answer = match self.storage.perform(request, connection) {
             Ok(answer) => answer,
             Err(error) => {
-                self.error = Some(plain(&error));
+                self.error = Some(error_text(&error));
                 Answer::Failed(StorageError::from(error.kind()))
             }
         };
@@ -119,19 +120,19 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     }
 
     /// Hands the session's outputs to the connection. Returns whether there was one.
-    fn write(&mut self, link: &mut Link) -> bool {
+    fn write(&mut self, connection: &mut Connection) -> bool {
         match self.session.poll_output() {
             None => false,
             Some(Output::Header(header)) => {
                 let len = header.len();
-                link.send_segment(header).is_ok() && self.session.header_sent(len).is_ok()
+                connection.send_segment(header).is_ok() && self.session.header_sent(len).is_ok()
             }
             Some(Output::Close) => {
-                link.close();
+                connection.close();
                 true
             }
             Some(Output::Abort(code)) => {
-                link.abort(code.value());
+                connection.abort(code.value());
                 true
             }
         }
@@ -139,7 +140,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 }
 
 impl Storage for Files<'_> {
-    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer> {
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer> {
         let open = &mut self.open;
         match (request, &mut *open, self.folder) {
             (Request::Open { name }, _, Some(folder)) => {
@@ -154,14 +155,14 @@ impl Storage for Files<'_> {
                 Ok(Answer::Created)
             }
             (Request::Read { offset, len }, Open::Reading(source), _) => {
-                let slot = link.send_slot().unwrap_or_default();
+                let slot = connection.send_slot().unwrap_or_default();
                 let len = len.min(slot.len());
                 let count = source.read_at(offset, &mut slot[..len])?;
-                link.commit(count).map_err(io::Error::other)?;
+                connection.commit(count).map_err(io::Error::other)?;
                 Ok(Answer::Read(count))
             }
             (Request::Write { offset, len }, Open::Writing(target), _) => {
-                let unread = link.recv_chunk();
+                let unread = connection.recv_chunk();
                 let len = len.min(unread.len());
                 target.write_at(offset, &unread[..len])?;
                 Ok(Answer::Written(len))

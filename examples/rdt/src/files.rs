@@ -7,6 +7,7 @@
 //! replaced itself, as by `mv`: what it leads to stays as it is, wherever that is. Pipes, sockets and devices are never
 //! replaced, nor are links to them.
 
+use crate::messages::error_text;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use cap_tempfile::TempFile;
@@ -100,7 +101,7 @@ impl Source {
 
     /// Opens what a user named, with an error that says what is wrong.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), plain(&error));
+        let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), error_text(&error));
         let metadata = std::fs::metadata(path).map_err(explain)?;
         if metadata.is_dir() {
             return Err(format!("{} is a directory: only files can be sent", path.display()));
@@ -175,7 +176,7 @@ impl Target<'_> {
             file.replace(&name)?;
         } else {
             // Renaming would replace what has come meanwhile, a link does not.
-            let hidden = format!(".{:032x}.part", u128::from_ne_bytes(crate::link::entropy()?));
+            let hidden = format!(".{:032x}.part", u128::from_ne_bytes(crate::entropy::random_bytes()?));
             file.replace(&hidden)?;
             let linked = folder.hard_link(&hidden, folder, &*name);
             // If it stays, it is under a name that nobody can guess.
@@ -196,13 +197,4 @@ fn sync_folder(folder: &Dir) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Dir) -> io::Result<()> {
     Ok(())
-}
-
-/// An error without its number.
-pub(crate) fn plain(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_lowercase(),
-        None => text,
-    }
 }

@@ -4,17 +4,17 @@
 //! sends, fetches it again and compares each byte. Nothing is kept on this side.
 
 use crate::args::LoadArgs;
-use crate::call::{Call, any_address_for};
+use crate::client::{FileClient, any_address_for};
 use crate::clock::Clock;
+use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Storage};
-use crate::files::plain;
-use crate::link::{Link, Settings};
 use crate::loss::Loss;
-use crate::port::{Endpoint, Port, RecvBuf};
+use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
 use crate::progress::Progress;
+use crate::settings::{Connection, Settings};
 use crate::socket;
+use crate::socket::{RecvBuf, Socket};
 use crate::stop::{INTERRUPTED, Stop};
-use crate::words::{amount, complain, seconds, tell};
 use mio::{Events, Poll, Token, Waker};
 use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, Request, StorageError};
 use rdt_proto::{Duration, Instant};
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     // The content of a client is an excerpt, one byte further on than that of the client before.
     let mut random = vec![0; size + args.clients];
     getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
-    let fail = |error: io::Error| format!("the network failed: {}", plain(&error));
+    let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
     let poll = Poll::new().map_err(fail)?;
-    stop.wakes(Arc::new(Waker::new(poll.registry(), STOP).map_err(fail)?));
+    stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP).map_err(fail)?));
     let mut load = Load {
         args,
         server,
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     }
     if stop.count() > 0 {
         load.stop();
-        complain("stopped");
+        to_stderr("stopped");
         return Ok(INTERRUPTED.into());
     }
     load.report()
@@ -76,18 +76,18 @@ impl Excerpt<'_> {
 }
 
 impl Storage for Excerpt<'_> {
-    fn perform(&mut self, request: Request<'_>, link: &mut Link) -> io::Result<Answer> {
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer> {
         match request {
             Request::Create { .. } => Ok(Answer::Created),
             Request::Read { offset, len } => {
-                let (content, slot) = (self.from(offset), link.send_slot().unwrap_or_default());
+                let (content, slot) = (self.from(offset), connection.send_slot().unwrap_or_default());
                 let len = len.min(slot.len()).min(content.len());
                 slot[..len].copy_from_slice(&content[..len]);
-                link.commit(len).map_err(io::Error::other)?;
+                connection.commit(len).map_err(io::Error::other)?;
                 Ok(Answer::Read(len))
             }
             Request::Write { offset, len } => {
-                let came = link.recv_chunk();
+                let came = connection.recv_chunk();
                 let len = len.min(came.len());
                 if self.from(offset).get(..len) != Some(&came[..len]) {
                     return Err(io::Error::other(format!("other bytes than were sent, near byte {offset}")));
@@ -115,8 +115,8 @@ enum Member<'r> {
 }
 
 struct Active<'r> {
-    port: Port,
-    call: Call<Excerpt<'r>>,
+    socket: Socket,
+    client: FileClient<Excerpt<'r>>,
     deadline: Option<Instant>,
     /// How long the upload took, once it is done.
     uploaded: Option<Duration>,
@@ -140,10 +140,10 @@ struct Load<'r> {
 impl<'r> Load<'r> {
     fn start(&mut self) -> Result<(), String> {
         for index in 0..self.args.clients {
-            let active = self.call(index, None).map_err(|error| {
+            let active = self.connect(index, None).map_err(|error| {
                 let limit = error.raw_os_error().is_some();
                 let advice = if limit { " (each client takes a socket: see `ulimit -n`)" } else { "" };
-                format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, plain(&error))
+                format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, error_text(&error))
             })?;
             self.clients.push(Member::Active(Box::new(active)));
             // All at once: this is their first deadline.
@@ -154,22 +154,22 @@ impl<'r> Load<'r> {
     }
 
     /// A connection for a client: to send, or to fetch once that is done.
-    fn call(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
+    fn connect(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
         let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
         let content = &self.random[index..index + self.size];
-        let client = match uploaded {
+        let session = match uploaded {
             None => Client::upload(ClientConfig::default(), name.as_name(), self.size as u64),
             Some(_) => Client::download(ClientConfig::default(), name.as_name()),
         };
-        let exchange = Exchange::new(client, Excerpt { content, compared: 0 });
+        let exchange = Exchange::new(session, Excerpt { content, compared: 0 });
         // Other losses for each connection.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let socket = socket::bind(any_address_for(self.server), false)?;
-        let port = Port::new(self.poll.registry(), Token(index), socket, bytes, loss)?;
+        let bound = socket::bind(any_address_for(self.server), false)?;
+        let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         let progress = Progress::new(name.as_name().as_str(), true);
-        let call = Call::new(self.clock.now(), self.server, self.settings, exchange, progress, false)?;
-        Ok(Active { port, call, deadline: Some(Instant::ZERO), uploaded })
+        let client = FileClient::new(self.clock.now(), self.server, self.settings, exchange, progress, false)?;
+        Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
     /// Waits until something happens, and looks after those whom it concerns.
@@ -184,7 +184,7 @@ impl<'r> Load<'r> {
             if let Some(Member::Active(active)) = self.clients.get_mut(event.token().0)
                 && event.is_writable()
             {
-                active.port.on_writable(self.poll.registry())?;
+                active.socket.on_writable(self.poll.registry())?;
             }
             self.look_after(event.token().0)?;
         }
@@ -198,23 +198,23 @@ impl<'r> Load<'r> {
     /// Receives, tells the time, sends.
     fn look_after(&mut self, index: usize) -> io::Result<()> {
         let Some(Member::Active(active)) = self.clients.get_mut(index) else { return Ok(()) };
-        let Active { port, call, deadline, .. } = &mut **active;
+        let Active { socket, client, deadline, .. } = &mut **active;
         let now = self.clock.now();
         // The time is told after what has come until then, or an answer in time might count as late.
         for _ in 0..BATCHES {
-            port.receive(now, &mut self.recv_buf, call)?;
-            if port.is_drained() {
+            socket.receive(now, &mut self.recv_buf, client)?;
+            if socket.is_drained() {
                 break;
             }
         }
-        if port.is_drained() && call.poll_timeout().is_some_and(|due| due <= now) {
-            call.handle_timeout(now);
+        if socket.is_drained() && client.poll_timeout().is_some_and(|due| due <= now) {
+            client.handle_timeout(now);
         }
-        port.transmit(self.poll.registry(), &self.clock, call)?;
-        let next = match call.poll_timeout() {
+        socket.transmit(self.poll.registry(), &self.clock, client)?;
+        let next = match client.poll_timeout() {
             // The poller tells when there is room.
-            _ if port.is_blocked() => None,
-            _ if !port.is_drained() => Some(now + Duration::from_micros(1)),
+            _ if socket.is_blocked() => None,
+            _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
             due => due,
         };
         if *deadline != next {
@@ -222,7 +222,7 @@ impl<'r> Load<'r> {
             self.deadlines.extend(next.map(|next| (next, index)));
             *deadline = next;
         }
-        if call.is_finished() && !port.is_blocked() {
+        if client.is_finished() && !socket.is_blocked() {
             deadline.map(|old| self.deadlines.remove(&(old, index)));
             self.go_on(index)?;
         }
@@ -232,16 +232,16 @@ impl<'r> Load<'r> {
     /// A connection is over: the next one of this client, or its result.
     fn go_on(&mut self, index: usize) -> io::Result<()> {
         let Member::Active(active) = &self.clients[index] else { return Ok(()) };
-        let result = active.call.result().filter(|_| active.call.complaint(active.port.network_error()).is_none());
+        let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
         self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {
             (Some((Outcome::Stored, took)), None) => {
                 self.deadlines.insert((Instant::ZERO, index));
-                Member::Active(Box::new(self.call(index, Some(took))?))
+                Member::Active(Box::new(self.connect(index, Some(took))?))
             }
             (Some((Outcome::Received, took)), Some(uploaded)) => Member::Equal(took.saturating_add(uploaded)),
             _ => {
-                let complaint = active.call.complaint(active.port.network_error()).unwrap_or_default();
-                complain(format_args!("client {}: {complaint}", index + 1));
+                let failure = active.client.failure(active.socket.network_error()).unwrap_or_default();
+                to_stderr(format_args!("client {}: {failure}", index + 1));
                 Member::Failed
             }
         };
@@ -256,8 +256,8 @@ impl<'r> Load<'r> {
         let now = self.clock.now();
         for client in &mut self.clients {
             if let Member::Active(active) = client {
-                active.call.handle_stop(now);
-                let _ = active.port.transmit(self.poll.registry(), &self.clock, &mut active.call);
+                active.client.handle_stop(now);
+                let _ = active.socket.transmit(self.poll.registry(), &self.clock, &mut active.client);
             }
         }
     }
@@ -272,11 +272,11 @@ impl<'r> Load<'r> {
         times.sort_unstable();
         let (equal, all) = (times.len(), self.clients.len());
         let bytes = 2 * equal as u64 * self.size as u64;
-        tell(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
+        to_stdout(format_args!("{equal} of {all} clients got back what they had sent; in all {}", amount(bytes, took)));
         if let (Some(least), Some(most)) = (times.first(), times.last()) {
             let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
             let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
-            tell(format_args!(
+            to_stdout(format_args!(
                 "seconds of each up and down: least {}, median {}, 99 of 100 {}, most {}, {}.{:02} of the median",
                 seconds(*least),
                 seconds(median),

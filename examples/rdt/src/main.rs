@@ -8,48 +8,51 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `driver`, `port` | the event loop and its socket. The ones to copy |
+//! | `driver`, `endpoint`, `socket` | the event loop, what it drives, its UDP socket. The ones to copy |
+//! | `client`, `server` | what the loop drives: one connection; many behind a listener |
 //! | `exchange` | joins a connection, a file session and files: for client and server |
-//! | `call`, `serve` | what the loop drives: one connection; many behind a listener |
 //! | `files` | files beneath a folder, stored whole or not at all |
-//! | `link` | configuration, memory and entropy of a connection |
-//! | `demo` | both sides at once |
+//! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
+//! | `demo` | client and server in one process |
 //! | `load` | many clients at once |
 //! | `socket_tcp` | the other protocol: messages sent and received |
-//! | `socket`, `threads` | the sockets of a server, and its threads |
-//! | `args`, `words`, `progress`, `stop`, `loss` | the command line, what is said, Ctrl-C, loss on purpose |
+//! | `threads` | the threads of a server |
+//! | `args`, `messages`, `progress` | the command line, and what is printed |
+//! | `clock`, `stop`, `loss` | the time, Ctrl-C, loss on purpose |
 //!
 //! Exit codes: 0 it went well, 1 it did not, 2 the command line was wrong, 130 it was interrupted.
 
 mod args;
-mod call;
+mod client;
 mod clock;
 mod demo;
 mod driver;
+mod endpoint;
+mod entropy;
 mod exchange;
 mod files;
-mod link;
 mod load;
 mod loss;
-mod port;
+mod messages;
 mod progress;
-mod serve;
+mod server;
+mod settings;
 mod socket;
 mod socket_tcp;
 mod stop;
 mod threads;
-mod words;
 
 use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
-use call::Call;
 use clap::Parser;
+use client::FileClient;
 use driver::Driver;
 use exchange::{Exchange, Files};
-use files::{Folder, Source, plain};
+use files::{Folder, Source};
 use loss::Loss;
+use messages::error_text;
 use progress::Progress;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
-use serve::{Limits, Serve};
+use server::{FileServer, Limits};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::{INTERRUPTED, Stop};
@@ -69,8 +72,8 @@ fn main() -> ExitCode {
         });
     match done {
         Ok(code) => code,
-        Err(complaint) => {
-            words::complain(complaint);
+        Err(failure) => {
+            messages::to_stderr(failure);
             ExitCode::FAILURE
         }
     }
@@ -92,7 +95,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
     };
     let limits = Limits { clients: args.max_peers, per_host: args.per_host, retry: args.retry.into() };
     let settings = args.common.settings();
-    let serve = |now| Serve::new(now, settings, limits, session_config, &folder, args.common.quiet);
+    let serve = |now| FileServer::new(now, settings, limits, session_config, &folder, args.common.quiet);
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();
     threads::run(
@@ -101,7 +104,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         &stop,
         serve,
         |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
-        |bound| words::tell(format_args!("serving {} on {bound}", args.root.display())),
+        |bound| messages::to_stdout(format_args!("serving {} on {bound}", args.root.display())),
     )?;
     Ok(INTERRUPTED.into())
 }
@@ -144,24 +147,25 @@ fn request(
     let server = args::resolve_peer(server)?;
     let settings = common.settings();
     let loss = Loss::new(common.loss, common.seed);
-    let fail = |error: std::io::Error| format!("the network failed: {}", plain(&error));
+    let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
     let mut driver =
-        Driver::bind(call::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
+        Driver::bind(client::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
     let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
-    let mut call = Call::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
-    driver.run(&mut call).map_err(fail)?;
-    match call.complaint(driver.network_error()) {
+    let mut client =
+        FileClient::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
+    driver.run(&mut client).map_err(fail)?;
+    match client.failure(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),
-        Some(complaint) if call.was_stopped() => {
-            words::complain(complaint);
+        Some(failure) if client.was_stopped() => {
+            messages::to_stderr(failure);
             Ok(INTERRUPTED.into())
         }
-        Some(complaint) => Err(complaint),
+        Some(failure) => Err(failure),
     }
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {
-    Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), plain(&error)))
+    Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), error_text(&error)))
 }
 
 /// The name to store a file under.

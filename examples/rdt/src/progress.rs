@@ -1,7 +1,7 @@
 //! How far a transfer is: a bar on a terminal, else a line when content begins to arrive, one now and then, and one at the
 //! end. "100 %" is said only of what has come to a good end.
 
-use crate::words::complain;
+use crate::messages::to_stderr;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -44,7 +44,7 @@ impl Progress {
                 let is_time = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
                 if (1..total).contains(&done) && is_time {
                     *last = Some(Instant::now());
-                    tell_percent(title, u128::from(done) * 100 / u128::from(total), total);
+                    print_percent(title, u128::from(done) * 100 / u128::from(total), total);
                 }
             }
         }
@@ -54,12 +54,12 @@ impl Progress {
     pub(crate) fn finish(&mut self, total: Option<u64>) {
         match (self, total) {
             (Self::Bar(bar), _) => bar.finish_and_clear(),
-            (Self::Lines { title, .. }, Some(total)) => tell_percent(title, 100, total),
+            (Self::Lines { title, .. }, Some(total)) => print_percent(title, 100, total),
             (Self::Lines { .. }, None) | (Self::Quiet, _) => {}
         }
     }
 }
 
-fn tell_percent(title: &str, percent: u128, total: u64) {
-    complain(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
+fn print_percent(title: &str, percent: u128, total: u64) {
+    to_stderr(format_args!("{title}: {percent} % of {}", HumanBytes(total)));
 }

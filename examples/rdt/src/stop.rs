@@ -42,7 +42,7 @@ impl Stop {
     }
 
     /// Wakes this one as well.
-    pub(crate) fn wakes(&self, waker: Arc<Waker>) {
+    pub(crate) fn add_waker(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }
 }

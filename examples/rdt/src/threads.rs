@@ -1,8 +1,8 @@
 //! Several threads, each with a socket on the same port, a listener and files of its own to serve: they share nothing.
 
 use crate::driver::Driver;
-use crate::files::plain;
-use crate::serve::Serve;
+use crate::messages::error_text;
+use crate::server::FileServer;
 use crate::socket;
 use crate::stop::Stop;
 use rdt_proto::Instant;
@@ -14,11 +14,11 @@ pub(crate) fn run<'d>(
     address: SocketAddr,
     threads: u8,
     stop: &Stop,
-    serve: impl Fn(Instant) -> io::Result<Serve<'d>> + Sync,
+    serve: impl Fn(Instant) -> io::Result<FileServer<'d>> + Sync,
     drive: impl Fn(UdpSocket, u64) -> io::Result<Driver> + Sync,
     bound: impl Fn(SocketAddr),
 ) -> Result<(), String> {
-    let fail = |error: io::Error| format!("cannot listen on {address}: {}", plain(&error));
+    let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let first = socket::bind(address, threads > 1).map_err(fail)?;
     // Where the port was left to the system, the first socket has it.
     let address = first.local_addr().map_err(fail)?;
@@ -30,10 +30,10 @@ pub(crate) fn run<'d>(
     let one = |socket, thread| {
         // A thread that panics ends the others, too.
         let _guard = StopAtEnd(stop);
-        let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", plain(&error)))?;
-        let mut serve = serve(driver.now()).map_err(|error| format!("cannot start: {}", plain(&error)))?;
-        driver.run(&mut serve).map_err(|error| format!("the network failed: {}", plain(&error)))?;
-        serve.tell_totals((threads > 1).then_some(thread));
+        let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+        let mut server = serve(driver.now()).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+        driver.run(&mut server).map_err(|error| format!("the network failed: {}", error_text(&error)))?;
+        server.print_totals((threads > 1).then_some(thread));
         Ok(())
     };
     std::thread::scope(|scope| {

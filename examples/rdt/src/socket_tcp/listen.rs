@@ -1,9 +1,9 @@
 //! The side that prints what it receives, of many at once.
 
 use crate::args::{CloseRole, ListenArgs};
-use crate::link;
-use crate::port::{Address, Endpoint};
-use crate::words::{complain, lost};
+use crate::endpoint::{Address, Endpoint};
+use crate::entropy;
+use crate::messages::{end_reason, to_stderr};
 use rdt_proto::connection::{Event, Reason, Transmit};
 use rdt_proto::socket_tcp::{Config, Growable, Listener, ListenerConfig, PeerId, Routed};
 use rdt_proto::{BufferTooSmall, Instant};
@@ -21,7 +21,7 @@ pub(super) struct Listen {
 impl Listen {
     pub(super) fn new(now: Instant, connection: Config, args: &ListenArgs) -> io::Result<Self> {
         let config = ListenerConfig { connection, ..ListenerConfig::default() };
-        let listener = Listener::new(now, config, link::entropy()?);
+        let listener = Listener::new(now, config, entropy::random_bytes()?);
         let (close, max_size) = (args.close, args.max_size);
         Ok(Self { listener, close, max_size, messages: Vec::new(), stopping: false })
     }
@@ -47,7 +47,7 @@ impl Listen {
         while let Some(peer) = self.listener.peer_mut(id) {
             if let Some(message) = peer.message().filter(|message| message.length > self.max_size) {
                 let client = self.client(id);
-                complain(format_args!("{client} sends {} bytes, more than --max-size: refused", message.length));
+                to_stderr(format_args!("{client} sends {} bytes, more than --max-size: refused", message.length));
                 self.release(now, id);
                 return;
             }
@@ -58,7 +58,7 @@ impl Listen {
             self.message(id).extend_from_slice(&buf[..received.len]);
             if received.is_end {
                 let message = std::mem::take(self.message(id));
-                complain(format_args!("{} sent {} bytes:", self.client(id), message.len()));
+                to_stderr(format_args!("{} sent {} bytes:", self.client(id), message.len()));
                 print(&message);
             }
         }
@@ -68,7 +68,10 @@ impl Listen {
         let arrived = self.message(id).len();
         if arrived > 0 || !matches!(reason, Reason::Finished | Reason::HandshakeTimedOut) {
             let client = self.client(id);
-            complain(format_args!("{client}: {}; {arrived} bytes of a message are not printed", lost(Some(reason))));
+            to_stderr(format_args!(
+                "{client}: {}; {arrived} bytes of a message are not printed",
+                end_reason(Some(reason))
+            ));
         }
         self.release(now, id);
     }
@@ -95,7 +98,7 @@ impl Endpoint for Listen {
             && !self.stopping
         {
             // Who is not accepted asks again.
-            if let Ok(entropy) = link::entropy() {
+            if let Ok(entropy) = entropy::random_bytes() {
                 let _ = self.listener.accept(now, incoming, entropy);
             }
         }

@@ -4,12 +4,11 @@ mod listen;
 mod send;
 
 use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand, resolve, resolve_peer};
-use crate::call::any_address_for;
+use crate::client::any_address_for;
 use crate::driver::Driver;
-use crate::files::plain;
 use crate::loss::Loss;
+use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::stop::{INTERRUPTED, Stop};
-use crate::words::{complain, tell};
 use listen::Listen;
 use rdt_proto::socket_tcp::{Config, MAX_SEGMENT};
 use send::Send;
@@ -31,17 +30,17 @@ fn config(args: &SocketTcpArgs) -> Config {
 
 fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
     let bound = Driver::bind(address, MAX_SEGMENT, Loss::new(args.loss, args.seed), stop);
-    bound.map_err(|error| format!("cannot use the address {address}: {}", plain(&error)))
+    bound.map_err(|error| format!("cannot use the address {address}: {}", error_text(&error)))
 }
 
 fn failed(error: io::Error) -> String {
-    format!("the network failed: {}", plain(&error))
+    format!("the network failed: {}", error_text(&error))
 }
 
 fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     let mut driver = bind(resolve(&args.bind)?, &args.common, stop)?;
     let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
-    complain(format_args!("listening on {}", driver.local_address().map_err(failed)?));
+    to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
     driver.run(&mut listen).map_err(failed)?;
     Ok(INTERRUPTED.into())
 }
@@ -52,19 +51,19 @@ fn send(server: &str, close: CloseRole, args: &SocketTcpArgs, stop: Stop) -> Res
     io::stdin()
         .lock()
         .read_to_end(&mut message)
-        .map_err(|error| format!("cannot read the message: {}", plain(&error)))?;
+        .map_err(|error| format!("cannot read the message: {}", error_text(&error)))?;
     let mut driver = bind(any_address_for(server), args, stop)?;
     let mut send = Send::new(driver.now(), config(args), server, message, close).map_err(failed)?;
     driver.run(&mut send).map_err(failed)?;
     match send.result() {
         Ok(line) => {
-            tell(line);
+            to_stdout(line);
             Ok(ExitCode::SUCCESS)
         }
-        Err(complaint) if send.was_stopped() => {
-            complain(complaint);
+        Err(failure) if send.was_stopped() => {
+            to_stderr(failure);
             Ok(INTERRUPTED.into())
         }
-        Err(complaint) => Err(complaint),
+        Err(failure) => Err(failure),
     }
 }

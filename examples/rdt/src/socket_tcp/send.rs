@@ -1,9 +1,9 @@
 //! The side that sends one message.
 
 use crate::args::CloseRole;
-use crate::link;
-use crate::port::{Address, Endpoint};
-use crate::words::{amount, complain, lost};
+use crate::endpoint::{Address, Endpoint};
+use crate::entropy;
+use crate::messages::{amount, end_reason, to_stderr};
 use rdt_proto::connection::{Reason, Transmit};
 use rdt_proto::socket_tcp::{Config, Connection, SendError};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -30,7 +30,7 @@ impl Send {
         message: Vec<u8>,
         close: CloseRole,
     ) -> io::Result<Self> {
-        let mut connection = Connection::connect(now, config, link::entropy()?, server);
+        let mut connection = Connection::connect(now, config, entropy::random_bytes()?, server);
         connection.begin(message.len() as u64).map_err(io::Error::other)?;
         let mut send =
             Self { server, connection, message, written: 0, close, started: now, took: None, stopped: false };
@@ -47,7 +47,7 @@ impl Send {
             match self.connection.write(&self.message[self.written..]) {
                 Ok(0) | Err(SendError::Closed | SendError::Closing) => return,
                 Ok(taken) => self.written += taken,
-                Err(error) => return complain(error),
+                Err(error) => return to_stderr(error),
             }
         }
         if self.connection.is_all_acknowledged() {
@@ -62,13 +62,13 @@ impl Send {
         self.stopped
     }
 
-    /// How it went: what to tell, or what went wrong and what can be done.
+    /// The line to print, or what went wrong and what can be done.
     pub(super) fn result(&self) -> Result<String, String> {
         let (server, reason) = (self.server, self.connection.ended());
         match (self.took, reason) {
             (Some(took), _) => {
                 if reason != Some(Reason::Finished) {
-                    complain(format_args!("{server} has the message, but did not close: {}", lost(reason)));
+                    to_stderr(format_args!("{server} has the message, but did not close: {}", end_reason(reason)));
                 }
                 Ok(format!("sent to {server}: {}", amount(self.message.len() as u64, took)))
             }
@@ -80,7 +80,7 @@ impl Send {
                 "{server} closed before it had all of the message: does it take one so long? Otherwise send it again"
             )),
             (None, _) => {
-                Err(format!("lost {server} ({}): it may have a part of the message; send it again", lost(reason)))
+                Err(format!("lost {server} ({}): it may have a part of the message; send it again", end_reason(reason)))
             }
         }
     }

@@ -1,10 +1,11 @@
 //! A server: many connections, each with a request, in one folder.
 
+use crate::endpoint::{Address, Endpoint};
+use crate::entropy;
 use crate::exchange::{Exchange, Files};
 use crate::files::Folder;
-use crate::link::{self, Arq, Recv, Send, Settings};
-use crate::port::{Address, Endpoint};
-use crate::words::{amount, complain, served, tell};
+use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::settings::{self, Arq, Recv, Send, Settings};
 use indicatif::HumanBytes;
 use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
@@ -35,7 +36,7 @@ impl Default for Limits {
     }
 }
 
-pub(crate) struct Serve<'d> {
+pub(crate) struct FileServer<'d> {
     settings: Settings,
     limits: Limits,
     session_config: ServerConfig,
@@ -59,10 +60,10 @@ struct Served<'d> {
     exchange: Exchange<Server, Files<'d>>,
     started: Instant,
     deadline: Option<Instant>,
-    told: bool,
+    reported: bool,
 }
 
-impl<'d> Serve<'d> {
+impl<'d> FileServer<'d> {
     pub(crate) fn new(
         now: Instant,
         settings: Settings,
@@ -89,7 +90,7 @@ impl<'d> Serve<'d> {
             session_config,
             folder,
             quiet,
-            peers: Listener::new(now, config, link::entropy()?),
+            peers: Listener::new(now, config, entropy::random_bytes()?),
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
             active: 0,
@@ -105,8 +106,8 @@ impl<'d> Serve<'d> {
         while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
         {
-            let (Ok(entropy), Ok(storage)) = (link::entropy(), link::storage(&self.settings)) else {
-                complain("no entropy or no memory for a connection: the client is not accepted");
+            let (Ok(entropy), Ok(storage)) = (entropy::random_bytes(), settings::storage(&self.settings)) else {
+                to_stderr("no entropy or no memory for a connection: the client is not accepted");
                 self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
@@ -115,7 +116,8 @@ impl<'d> Serve<'d> {
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
-            self.exchanges[peer.index()] = Some(Served { peer, exchange, started: now, deadline: None, told: false });
+            self.exchanges[peer.index()] =
+                Some(Served { peer, exchange, started: now, deadline: None, reported: false });
             self.active += 1;
         }
     }
@@ -123,9 +125,9 @@ impl<'d> Serve<'d> {
     /// Moves the exchange with this index on, and lets go what is over.
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
-        let Some(link) = self.peers.peer_mut(served.peer) else { return };
-        let outcome = served.exchange.pump(now, link);
-        let ended = link.ended();
+        let Some(connection) = self.peers.peer_mut(served.peer) else { return };
+        let outcome = served.exchange.pump(now, connection);
+        let ended = connection.ended();
         let deadline = served.exchange.session.poll_timeout();
         if deadline != served.deadline {
             served.deadline.map(|old| self.deadlines.remove(&(old, index)));
@@ -134,12 +136,12 @@ impl<'d> Serve<'d> {
         }
         let Some(outcome) = outcome else { return };
         // Whether all of a file has arrived shows at the end of the connection.
-        if !served.told && (ended.is_some() || outcome != Outcome::Sent) {
-            served.told = true;
+        if !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
+            served.reported = true;
             self.report.served += 1;
             if !self.quiet {
                 let address = self.peers.address(served.peer);
-                tell_request(now, address, served, &served.outcome_words(outcome, ended));
+                print_request(now, address, served, &served.outcome_text(outcome, ended));
             }
         }
         if ended.is_some() {
@@ -152,17 +154,17 @@ impl<'d> Serve<'d> {
     }
 
     /// Moves on whoever has something to tell.
-    fn pump_told(&mut self, now: Instant) {
+    fn pump_events(&mut self, now: Instant) {
         while let Some((peer, _)) = self.peers.poll_event() {
             self.pump(now, peer.index());
         }
     }
 
     /// What was done in all; of which thread, where there are several.
-    pub(crate) fn tell_totals(&self, thread: Option<u64>) {
+    pub(crate) fn print_totals(&self, thread: Option<u64>) {
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
-            complain(format_args!("{of}{}", self.report.line(self.active, &self.peers)));
+            to_stderr(format_args!("{of}{}", self.report.line(self.active, &self.peers)));
         }
     }
 }
@@ -175,13 +177,13 @@ struct Report {
     bytes_in: u64,
     bytes_out: u64,
     /// What the last line said of the bytes.
-    told: (u64, u64),
+    reported: (u64, u64),
 }
 
 impl Report {
     fn new(now: Instant, shown: bool) -> Self {
         let next = shown.then(|| now + REPORT_INTERVAL);
-        Self { next, served: 0, bytes_in: 0, bytes_out: 0, told: (0, 0) }
+        Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
     }
 
     fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) -> String {
@@ -202,20 +204,20 @@ impl Report {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
             let bytes = (self.bytes_in, self.bytes_out);
-            if std::mem::replace(&mut self.told, bytes) != bytes {
-                complain(self.line(active, peers));
+            if std::mem::replace(&mut self.reported, bytes) != bytes {
+                to_stderr(self.line(active, peers));
             }
         }
     }
 }
 
 impl Served<'_> {
-    fn outcome_words(&self, outcome: Outcome, ended: Option<rdt_proto::connection::Reason>) -> String {
-        served(outcome, ended, self.exchange.error())
+    fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::Reason>) -> String {
+        request_outcome(outcome, ended, self.exchange.error())
     }
 }
 
-fn tell_request(now: Instant, address: Option<Address>, served: &Served<'_>, words: &str) {
+fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, words: &str) {
     let session = &served.exchange.session;
     let client = address.map_or(String::new(), |address| address.peer.to_string());
     let request = match (session.transfer(), session.name()) {
@@ -224,15 +226,15 @@ fn tell_request(now: Instant, address: Option<Address>, served: &Served<'_>, wor
         _ => "request".into(),
     };
     match session.bytes_done() {
-        0 => tell(format_args!("{client} {request}: {words}")),
+        0 => to_stdout(format_args!("{client} {request}: {words}")),
         bytes => {
             let amount = amount(bytes, now.saturating_since(served.started));
-            tell(format_args!("{client} {request}: {words}; {amount}"));
+            to_stdout(format_args!("{client} {request}: {words}; {amount}"));
         }
     }
 }
 
-impl Endpoint for Serve<'_> {
+impl Endpoint for FileServer<'_> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
@@ -240,7 +242,7 @@ impl Endpoint for Serve<'_> {
             Routed::Queued => self.accept(now),
             Routed::Retried | Routed::Ignored(_) => {}
         }
-        self.pump_told(now);
+        self.pump_events(now);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -253,7 +255,7 @@ impl Endpoint for Serve<'_> {
             }
             self.pump(now, index);
         }
-        self.pump_told(now);
+        self.pump_events(now);
         self.accept(now);
         self.report.handle_timeout(now, self.active, &self.peers);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);

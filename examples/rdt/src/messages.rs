@@ -1,4 +1,4 @@
-//! What is said to people.
+//! What the program prints, and its wording.
 
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
@@ -7,14 +7,14 @@ use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
 use std::fmt::Display;
 use std::io::Write;
 
-/// A line for whoever asked for the result. Where nobody reads it any more, the work goes on.
-pub(crate) fn tell(line: impl Display) {
+/// Prints a line of the result. Where nothing reads it any more, the work goes on.
+pub(crate) fn to_stdout(line: impl Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// A line about what went wrong.
-pub(crate) fn complain(line: impl Display) {
+/// Prints a line beside the result: progress, or what went wrong.
+pub(crate) fn to_stderr(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "rdt: {line}");
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn seconds(took: Duration) -> String {
 }
 
 /// Why a connection ended before its time.
-pub(crate) fn lost(reason: Option<Reason>) -> &'static str {
+pub(crate) fn end_reason(reason: Option<Reason>) -> &'static str {
     match reason {
         Some(Reason::HandshakeTimedOut) => "nobody answered",
         Some(Reason::TimedOut) => "it stopped answering",
@@ -45,20 +45,20 @@ pub(crate) fn lost(reason: Option<Reason>) -> &'static str {
 }
 
 /// How a server's side of a request ended; `detail` is what its own system said.
-pub(crate) fn served(outcome: Outcome, reason: Option<Reason>, detail: Option<&str>) -> String {
+pub(crate) fn request_outcome(outcome: Outcome, reason: Option<Reason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
     let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists);
     match outcome {
         Outcome::Stored => "stored".into(),
         Outcome::Sent => match reason {
             Some(Reason::Finished) => "sent".into(),
-            other => format!("sent, but perhaps not all of it arrived: {}", lost(other)),
+            other => format!("sent, but perhaps not all of it arrived: {}", end_reason(other)),
         },
         Outcome::Refused(code) if says_all(code) => format!("refused: {code}"),
         Outcome::Refused(code) => format!("refused: {code}{detail}"),
         Outcome::Cancelled => "cancelled by the client".into(),
         Outcome::Aborted(code) => format!("ended by the client: {code}"),
-        Outcome::Lost => format!("the client is gone: {}", lost(reason)),
+        Outcome::Lost => format!("the client is gone: {}", end_reason(reason)),
         Outcome::StorageFailed(error) => format!("failed here: {error}{detail}"),
         Outcome::Shrunk => "failed: the file became shorter meanwhile".into(),
         Outcome::NoRequest => "it left without a request".into(),
@@ -67,12 +67,12 @@ pub(crate) fn served(outcome: Outcome, reason: Option<Reason>, detail: Option<&s
 }
 
 /// Why a client's storage failed.
-pub(crate) fn storage(error: StorageError, detail: Option<&str>) -> String {
+pub(crate) fn storage_error(error: StorageError, detail: Option<&str>) -> String {
     detail.map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// What an error code of the other side means for whoever asked, and what can be done.
-pub(crate) fn explain(code: ErrorCode) -> &'static str {
+/// What an error code of the other side means, and what can be done.
+pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
         ErrorCode::NoSuchFile => "it has no such file",
@@ -86,5 +86,14 @@ pub(crate) fn explain(code: ErrorCode) -> &'static str {
         ErrorCode::NotPermitted => "it does not permit that",
         ErrorCode::Cancelled => "it was stopped there",
         ErrorCode::Other(_) => "for a reason that this version does not know",
+    }
+}
+
+/// An error without its number.
+pub(crate) fn error_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
     }
 }

@@ -1,11 +1,12 @@
 //! A client: one connection, one request.
 
+use crate::endpoint::{Address, Endpoint};
+use crate::entropy;
 use crate::exchange::{Exchange, Storage};
-use crate::link::{self, Link, Settings};
-use crate::port::{Address, Endpoint};
+use crate::messages;
 use crate::progress::Progress;
-use crate::words;
-use rdt_proto::connection::{Connection, Stats, Transmit};
+use crate::settings::{self, Connection, Settings};
+use rdt_proto::connection::{Stats, Transmit};
 use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -14,16 +15,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// How long to stay after Ctrl-C, so that the server hears of it.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
-pub(crate) struct Call<F> {
+pub(crate) struct FileClient<F> {
     server: SocketAddr,
     settings: Settings,
-    link: Link,
+    connection: Connection,
     exchange: Exchange<Client, F>,
     progress: Progress,
     /// Whether to tell that it went well.
     announce: bool,
     started: Instant,
-    result: Option<CallResult>,
+    result: Option<TransferResult>,
     stopped: bool,
     /// When to leave, whether the connection is drained or not.
     leave_at: Option<Instant>,
@@ -32,7 +33,7 @@ pub(crate) struct Call<F> {
 
 /// How it went.
 #[derive(Clone, Copy)]
-pub(crate) struct CallResult {
+pub(crate) struct TransferResult {
     pub(crate) outcome: Outcome,
     pub(crate) bytes: u64,
     pub(crate) took: Duration,
@@ -44,7 +45,7 @@ pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
     SocketAddr::new(any, 0)
 }
 
-impl<F: Storage> Call<F> {
+impl<F: Storage> FileClient<F> {
     pub(crate) fn new(
         now: Instant,
         server: SocketAddr,
@@ -53,12 +54,12 @@ impl<F: Storage> Call<F> {
         progress: Progress,
         announce: bool,
     ) -> io::Result<Self> {
-        let storage = link::storage(&settings).map_err(io::Error::other)?;
-        let link = Connection::connect(now, settings.config, link::entropy()?, storage);
-        let mut call = Self {
+        let storage = settings::storage(&settings).map_err(io::Error::other)?;
+        let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
+        let mut client = Self {
             server,
             settings,
-            link,
+            connection,
             exchange,
             progress,
             announce,
@@ -68,12 +69,12 @@ impl<F: Storage> Call<F> {
             leave_at: None,
             expired: false,
         };
-        call.pump(now);
-        Ok(call)
+        client.pump(now);
+        Ok(client)
     }
 
     /// How it went; `None` if it never came to an end.
-    pub(crate) fn result(&self) -> Option<CallResult> {
+    pub(crate) fn result(&self) -> Option<TransferResult> {
         self.result
     }
 
@@ -82,11 +83,11 @@ impl<F: Storage> Call<F> {
     }
 
     pub(crate) fn stats(&self) -> &Stats {
-        self.link.stats()
+        self.connection.stats()
     }
 
     fn pump(&mut self, now: Instant) {
-        let outcome = self.exchange.pump(now, &mut self.link);
+        let outcome = self.exchange.pump(now, &mut self.connection);
         if self.result.is_some() {
             return;
         }
@@ -95,26 +96,28 @@ impl<F: Storage> Call<F> {
         if let Some(outcome) = outcome {
             self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
-            self.result = Some(CallResult { outcome, bytes, took });
+            self.result = Some(TransferResult { outcome, bytes, took });
             // The result is there. What follows is a matter between the machines.
             if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
-                let (name, done) = (self.exchange.session.name(), words::amount(bytes, took));
+                let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
                 match outcome {
-                    Outcome::Stored => words::tell(format_args!("stored \"{name}\" on {}: {done}", self.server)),
-                    _ => words::tell(format_args!("received \"{name}\" from {}: {done}", self.server)),
+                    Outcome::Stored => {
+                        messages::to_stdout(format_args!("stored \"{name}\" on {}: {done}", self.server));
+                    }
+                    _ => messages::to_stdout(format_args!("received \"{name}\" from {}: {done}", self.server)),
                 }
             }
-            self.leave_by(now + link::farewell(&self.settings.config));
+            self.leave_by(now + settings::farewell(&self.settings.config));
         }
     }
 
     /// How many of the bytes that are done have surely crossed the network: of an upload, those that the connection cannot
     /// hold any more.
     fn arrived(&self, done: u64) -> u64 {
-        if self.exchange.session.transfer() == Transfer::Download || self.link.is_all_acknowledged() {
+        if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
             return done;
         }
-        done.saturating_sub(link::unacknowledged_limit(&self.settings))
+        done.saturating_sub(settings::unacknowledged_limit(&self.settings))
     }
 
     fn leave_by(&mut self, limit: Instant) {
@@ -122,21 +125,24 @@ impl<F: Storage> Call<F> {
     }
 
     /// What went wrong, and what can be done; `None` if it went well.
-    pub(crate) fn complaint(&self, network_error: Option<&io::Error>) -> Option<String> {
+    pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let server = self.server;
         let name = self.exchange.session.name();
         let upload = self.exchange.session.transfer() == Transfer::Upload;
-        let reason = self.link.ended();
+        let reason = self.connection.ended();
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
         let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
-            Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", words::explain(code)),
+            Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
             Some(Outcome::Lost) if !self.has_met() => {
                 format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
             }
             Some(Outcome::Lost) => {
-                format!("lost {server} while transferring \"{name}\" ({}{network}): {again}", words::lost(reason))
+                format!(
+                    "lost {server} while transferring \"{name}\" ({}{network}): {again}",
+                    messages::end_reason(reason)
+                )
             }
             Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
@@ -149,7 +155,7 @@ impl<F: Storage> Call<F> {
             }
             Some(Outcome::StorageFailed(error)) => {
                 let what = if upload { "cannot read HERE" } else { "cannot write HERE" };
-                format!("{what}: \"{name}\": {}", words::storage(error, self.exchange.error()))
+                format!("{what}: \"{name}\": {}", messages::storage_error(error, self.exchange.error()))
             }
             Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),
@@ -158,21 +164,21 @@ impl<F: Storage> Call<F> {
 
     /// Whether the server ever answered.
     fn has_met(&self) -> bool {
-        self.link.ended() != Some(rdt_proto::connection::Reason::HandshakeTimedOut)
+        self.connection.ended() != Some(rdt_proto::connection::Reason::HandshakeTimedOut)
     }
 }
 
-impl<F: Storage> Endpoint for Call<F> {
+impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         // The socket takes datagrams from anyone.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
-            let _ = self.link.handle_datagram(now, datagram);
+            let _ = self.connection.handle_datagram(now, datagram);
             self.pump(now);
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.link.handle_timeout(now);
+        self.connection.handle_timeout(now);
         self.exchange.session.handle_timeout(now);
         self.pump(now);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
@@ -186,7 +192,7 @@ impl<F: Storage> Endpoint for Call<F> {
             self.pump(now);
         }
         // Where nobody has answered nobody has to hear of it.
-        self.leave_by(if self.link.is_established() { now + STOP_LIMIT } else { now });
+        self.leave_by(if self.connection.is_established() { now + STOP_LIMIT } else { now });
     }
 
     fn poll_transmit(
@@ -196,15 +202,15 @@ impl<F: Storage> Endpoint for Call<F> {
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
         let to = Address { peer: self.server, local: None };
-        Ok(self.link.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
+        Ok(self.connection.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.exchange.session.poll_timeout();
-        [self.link.poll_timeout(), session, self.leave_at].into_iter().flatten().min()
+        [self.connection.poll_timeout(), session, self.leave_at].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {
-        self.expired || (self.result.is_some() && self.link.is_drained())
+        self.expired || (self.result.is_some() && self.connection.is_drained())
     }
 }

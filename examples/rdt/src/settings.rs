@@ -3,13 +3,13 @@
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, Connection, Method, Storage};
+use rdt_proto::connection::{Config, Method, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
 pub(crate) type Send = SendSlots<Vec<u8>>;
 pub(crate) type Recv = RecvSlots<Vec<u8>>;
 pub(crate) type Arq = AnyArq<Vec<Block>, Controller>;
-pub(crate) type Link = Connection<Send, Recv, Arq>;
+pub(crate) type Connection = rdt_proto::connection::Connection<Send, Recv, Arq>;
 
 /// The public implementation sends bodies as large as a datagram: few are enough, and many would be much memory.
 const ROSTOV_RECV_SLOTS: usize = 8;
@@ -137,11 +137,4 @@ pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
 /// The public implementation needs more: its linger (5 s), and a FIN that is sent five times, a second apart.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
-}
-
-/// What a connection, or a table, needs so that strangers cannot guess it.
-pub(crate) fn entropy<const N: usize>() -> std::io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    Ok(bytes)
 }

@@ -1,0 +1,8 @@
+//! Random bytes from the system.
+
+/// What a connection, or a table, needs so that strangers cannot guess it.
+pub(crate) fn random_bytes<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes)
+}
