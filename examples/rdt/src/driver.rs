@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_read_before_a_timer_that_is_long_due() {
+    fn waiting_datagrams_are_read_before_an_overdue_timer() {
         let (mut driver, _socket, _) = driver_with_waiting(Stop::default());
         let mut endpoint = Overdue { seen: Vec::new(), flood: None };
         driver.run(&mut endpoint).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_hold_the_timers_up() {
+    fn a_flood_does_not_delay_timers() {
         let (mut driver, socket, to) = driver_with_waiting(Stop::default());
         let mut endpoint = Overdue { seen: Vec::new(), flood: Some((socket, to)) };
         driver.run(&mut endpoint).unwrap();
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_hold_a_stop_up() {
+    fn a_flood_does_not_delay_a_stop() {
         let stop = Stop::default();
         let (mut driver, socket, to) = driver_with_waiting(stop.clone());
         stop.request();

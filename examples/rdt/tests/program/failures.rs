@@ -1,6 +1,6 @@
 //! The program `rdt` when something goes wrong: what both sides say, what is left on the disk, and that a server goes on.
 
-use crate::support::{Place, Running, SLOW, Server, run, write_large};
+use crate::runner::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
 
 /// Who is gone is missed soon.
@@ -44,7 +44,7 @@ fn expect_old_at_client(place: &Place) {
 }
 
 #[test]
-fn requests_that_a_server_refuses() {
+fn a_refused_request_changes_no_file() {
     let place = Place::new();
     let mut server = place.serve(&["--max-size", "1K", "--no-replace"]);
     std::fs::write(place.client("small"), "small").unwrap();
@@ -94,7 +94,7 @@ fn a_server_whose_disk_is_full_refuses_and_goes_on() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_whose_disk_is_full_says_that_it_is_its_own() {
+fn a_client_with_a_full_disk_reports_its_own_disk() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     write_large(&place.server("a"));
@@ -116,7 +116,7 @@ fn a_link_out_of_the_folder_is_not_followed() {
 }
 
 #[test]
-fn what_a_client_finds_wrong_by_itself() {
+fn a_request_that_cannot_start_tells_why() {
     let place = Place::new();
     let nowhere = "127.0.0.1:1";
     std::fs::write(place.client("a"), "a").unwrap();
@@ -135,7 +135,7 @@ fn what_a_client_finds_wrong_by_itself() {
 
 #[cfg(unix)]
 #[test]
-fn a_source_that_may_not_be_read() {
+fn a_source_without_permission_is_reported() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     let file = place.client("a");
@@ -148,7 +148,7 @@ fn a_source_that_may_not_be_read() {
 }
 
 #[test]
-fn nobody_answers() {
+fn a_server_that_never_answers_is_reported() {
     let place = Place::new();
     std::fs::write(place.client("a"), "a").unwrap();
     let put = place.put(&place.client("a"), "127.0.0.1:1", &IMPATIENT);
@@ -161,7 +161,7 @@ fn nobody_answers() {
 }
 
 #[test]
-fn the_server_dies_during_an_upload() {
+fn a_server_killed_in_an_upload_keeps_the_old_file() {
     let place = Place::new();
     let server = place.serve(&[]);
     let client = put_large(&place, &server, &IMPATIENT);
@@ -171,7 +171,7 @@ fn the_server_dies_during_an_upload() {
 }
 
 #[test]
-fn the_server_dies_during_a_download() {
+fn a_server_killed_in_a_download_keeps_the_old_copy() {
     let place = Place::new();
     let server = place.serve(&[]);
     let client = get_large(&place, &server, &IMPATIENT);
@@ -181,7 +181,7 @@ fn the_server_dies_during_a_download() {
 }
 
 #[test]
-fn the_client_dies_during_an_upload() {
+fn a_server_outlives_a_client_killed_in_an_upload() {
     let place = Place::new();
     let mut server = place.serve(&IMPATIENT);
     put_large(&place, &server, &[]).kill();
@@ -191,7 +191,7 @@ fn the_client_dies_during_an_upload() {
 }
 
 #[test]
-fn the_client_dies_during_a_download() {
+fn a_server_outlives_a_client_killed_in_a_download() {
     let place = Place::new();
     let mut server = place.serve(&IMPATIENT);
     get_large(&place, &server, &[]).kill();
@@ -202,7 +202,7 @@ fn the_client_dies_during_a_download() {
 
 #[cfg(unix)]
 #[test]
-fn the_user_interrupts_an_upload() {
+fn ctrl_c_cancels_an_upload_at_the_server() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     let client = put_large(&place, &server, &[]);
@@ -214,7 +214,7 @@ fn the_user_interrupts_an_upload() {
 
 #[cfg(unix)]
 #[test]
-fn the_user_interrupts_a_download() {
+fn ctrl_c_cancels_a_download_at_the_server() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     let client = get_large(&place, &server, &[]);
@@ -226,7 +226,7 @@ fn the_user_interrupts_a_download() {
 
 #[cfg(unix)]
 #[test]
-fn the_server_is_interrupted() {
+fn ctrl_c_at_a_server_tells_its_clients() {
     let place = Place::new();
     let server = place.serve(&[]);
     let client = put_large(&place, &server, &[]);

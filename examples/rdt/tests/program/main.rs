@@ -8,6 +8,6 @@ mod many_clients;
 mod port_change;
 #[cfg(unix)]
 mod replaced_files;
+mod runner;
 mod socket_tcp;
-mod support;
 mod transfers;

@@ -1,9 +1,9 @@
 //! The server of the program `rdt` with many clients, within its limits, and with several threads.
 
-use crate::support::{Place, content, run};
+use crate::runner::{Place, Running, SLOW, content, run, write_large};
 
 /// All put and get a file at once; returns what the server was told to be, still running.
-fn crowd(clients: usize, options: &[&str]) -> crate::support::Running {
+fn crowd(clients: usize, options: &[&str]) -> Running {
     let place = Place::new();
     let server = place.serve(options);
     let (sent, bytes) = (place.client("sent"), content(100 << 10));
@@ -20,13 +20,13 @@ fn crowd(clients: usize, options: &[&str]) -> crate::support::Running {
 }
 
 #[test]
-fn above_the_limit_clients_wait_for_their_turn() {
+fn clients_above_the_limit_wait_for_their_turn() {
     crowd(6, &["--max-peers", "2"]);
 }
 
 #[test]
 #[cfg(unix)]
-fn clients_that_have_to_prove_their_address_get_through_and_are_counted() {
+fn clients_with_a_validated_address_are_served_and_counted() {
     let server = crowd(3, &["--retry", "always"]);
     server.interrupt();
     server.expect_end(130, "6 requests served");
@@ -48,12 +48,12 @@ fn several_threads_serve_on_one_port() {
 }
 
 #[test]
-fn a_host_has_no_more_connections_than_it_may() {
+fn a_host_has_no_more_connections_than_its_limit() {
     let place = Place::new();
     let server = place.serve(&["--per-host", "1", "--timeout", "60"]);
     // The first one holds the place of its host: the other is not answered.
-    crate::support::write_large(&place.client("large"));
-    let mut first = place.put(&place.client("large"), &server.address, &crate::support::SLOW);
+    write_large(&place.client("large"));
+    let mut first = place.put(&place.client("large"), &server.address, &SLOW);
     first.expect_progress();
     std::fs::write(place.client("small"), b"small").unwrap();
     place.put(&place.client("small"), &server.address, &["--timeout", "2"]).expect_end(1, "no answer");
@@ -61,7 +61,7 @@ fn a_host_has_no_more_connections_than_it_may() {
 }
 
 #[test]
-fn limits_that_make_no_sense_are_told() {
+fn a_limit_out_of_range_is_reported_with_its_option() {
     for options in
         [["--max-peers", "0"], ["--per-host", "many"], ["--retry", "perhaps"], ["--threads", "0"], ["--threads", "65"]]
     {
@@ -80,7 +80,7 @@ fn a_load_gets_back_what_it_sent() {
 }
 
 #[test]
-fn a_load_tells_which_clients_failed() {
+fn a_load_reports_which_clients_failed() {
     let place = Place::new();
     let server = place.serve(&["--per-host", "1"]);
     let load = run(&["load", &server.address, "--clients", "2", "--size", "1K", "--timeout", "1"]);

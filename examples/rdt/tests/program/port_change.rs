@@ -1,6 +1,6 @@
 //! A client behind a NAT that forgets it: its port changes in the middle of a transfer, over real sockets.
 
-use crate::support::{Place, Server, content};
+use crate::runner::{Place, Server, content};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

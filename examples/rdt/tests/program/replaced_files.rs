@@ -1,6 +1,6 @@
 //! What the program `rdt` replaces when it stores a file, and what it leaves alone.
 
-use crate::support::{Place, Server};
+use crate::runner::{Place, Server};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
@@ -36,7 +36,7 @@ fn with_file() -> (Place, Server) {
 }
 
 #[test]
-fn a_client_does_not_replace_what_is_no_file() {
+fn a_client_replaces_regular_files_only() {
     let place = Place::new();
     make_pipe(&place.client("pipe"));
     symlink("pipe", place.client("to-pipe")).unwrap();
@@ -49,7 +49,7 @@ fn a_client_does_not_replace_what_is_no_file() {
 }
 
 #[test]
-fn a_server_does_not_replace_what_is_no_file() {
+fn a_server_replaces_regular_files_only() {
     let (place, server) = with_file();
     make_pipe(&place.server("pipe"));
     symlink("pipe", place.server("to-pipe")).unwrap();
@@ -61,7 +61,7 @@ fn a_server_does_not_replace_what_is_no_file() {
 }
 
 #[test]
-fn a_link_is_replaced_itself() {
+fn a_symbolic_link_is_replaced_not_its_target() {
     let (place, server) = with_file();
     for name in ["there", "nowhere"] {
         fs::write(place.server(name), "new").unwrap();
@@ -79,7 +79,7 @@ fn a_link_is_replaced_itself() {
 }
 
 #[test]
-fn a_link_out_of_the_folder_of_a_server_is_replaced_itself() {
+fn a_link_out_of_the_server_folder_is_replaced_not_followed() {
     let (place, server) = with_file();
     fs::write(place.client("outside"), "old").unwrap();
     symlink(place.client("outside"), place.server("link")).unwrap();
@@ -89,7 +89,7 @@ fn a_link_out_of_the_folder_of_a_server_is_replaced_itself() {
 }
 
 #[test]
-fn the_permissions_of_an_old_file_stay() {
+fn a_replaced_file_keeps_its_permissions() {
     let (place, server) = with_file();
     for (old, kept) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o444), (0o4755, 0o755)] {
         write_with_mode(&place.client("file"), "old", old);

@@ -1,6 +1,6 @@
 //! The program `rdt socket-tcp`: messages between processes, over real sockets.
 
-use crate::support::{Place, Running, content, run, run_with_input, run_with_output};
+use crate::runner::{Place, Running, content, run, run_with_input, run_with_output};
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -39,17 +39,17 @@ fn every_length(loss: &str) {
 }
 
 #[test]
-fn messages_of_every_length() {
+fn messages_of_every_length_arrive() {
     every_length("0");
 }
 
 #[test]
-fn messages_of_every_length_while_a_fifth_is_lost_each_way() {
+fn messages_of_every_length_arrive_through_20_percent_loss() {
     every_length("20");
 }
 
 #[test]
-fn many_clients_at_once() {
+fn a_listener_serves_many_clients_at_once() {
     let place = Place::new();
     let printed = place.server("printed");
     let (mut listener, server) = listen(&printed, &[]);
@@ -76,7 +76,7 @@ fn many_clients_at_once() {
 }
 
 #[test]
-fn either_side_closes() {
+fn either_side_may_close_first() {
     let place = Place::new();
     let (mut listener, server) = listen(&place.server("printed"), &["--close", "active"]);
     send(&place, b"hello", &server, &["--close", "passive"]).expect_end(0, "sent to");
@@ -87,7 +87,7 @@ fn either_side_closes() {
 }
 
 #[test]
-fn what_goes_wrong_is_said_in_a_line() {
+fn each_failure_is_reported_in_one_line() {
     let place = Place::new();
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = nobody.local_addr().unwrap().to_string();

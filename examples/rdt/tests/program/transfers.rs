@@ -1,6 +1,6 @@
 //! The program `rdt` moves files between real sockets, whole or not at all.
 
-use crate::support::{Place, SEED, SLOW, content, run, write_large};
+use crate::runner::{Place, SEED, SLOW, content, run, write_large};
 use std::thread;
 
 /// No packet of content, one, one that is full, many.
@@ -95,7 +95,7 @@ fn a_file_replaces_an_older_one() {
 }
 
 #[test]
-fn a_server_on_a_wildcard_address_answers_from_the_one_that_was_called() {
+fn a_wildcard_server_answers_from_the_address_called() {
     let place = Place::new();
     let server = place.serve(&["--bind", "0.0.0.0:0"]);
     std::fs::write(place.server("a"), "content").unwrap();
@@ -106,7 +106,7 @@ fn a_server_on_a_wildcard_address_answers_from_the_one_that_was_called() {
 }
 
 #[test]
-fn the_framing_of_the_public_implementation_carries_files_as_well() {
+fn the_rostov_profile_carries_files_both_ways() {
     let transfer = |method| {
         let place = Place::new();
         let options = ["--profile", "rostov", "--peer-method", method];
@@ -126,7 +126,7 @@ fn the_framing_of_the_public_implementation_carries_files_as_well() {
 }
 
 #[test]
-fn the_demo_verifies_what_it_did() {
+fn the_demo_verifies_both_copies() {
     let [generated, given] = [run(&["demo"]), run(&["demo", "--loss", "0", "Cargo.toml"])];
     for demo in [generated, given] {
         let (code, seen) = demo.end();
@@ -136,7 +136,7 @@ fn the_demo_verifies_what_it_did() {
 }
 
 #[test]
-fn quiet_means_no_word() {
+fn quiet_prints_failures_only() {
     let place = Place::new();
     let server = place.serve(&["--quiet"]);
     std::fs::write(place.client("a"), "content").unwrap();
