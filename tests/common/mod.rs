@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 pub mod server;
-pub mod states;
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};

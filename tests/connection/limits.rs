@@ -1,15 +1,13 @@
 //! The limits on silence: idle, quiet, and what does and does not count as a sign of life.
 
-mod common;
-
-use common::*;
+use harness::base::*;
 use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
 /// Repeats this packet whenever it is due until the connection ends. Returns after how many milliseconds it did.
 #[track_caller]
-fn repeat_until_the_end(side: &mut Trace, packet: Packet<'_>) -> u64 {
+fn repeat_until_the_end(side: &mut BaseTrace, packet: Packet<'_>) -> u64 {
     let start = side.now;
     while repeat(side, packet) {}
     side.now.saturating_since(start).as_millis()
@@ -17,7 +15,7 @@ fn repeat_until_the_end(side: &mut Trace, packet: Packet<'_>) -> u64 {
 
 /// Repeats this packet once. Returns whether the connection goes on.
 #[track_caller]
-fn repeat(side: &mut Trace, packet: Packet<'_>) -> bool {
+fn repeat(side: &mut BaseTrace, packet: Packet<'_>) -> bool {
     side.sleep(1, 70_000);
     if side.machine.ended().is_none() {
         side.expect(packet);
@@ -26,8 +24,8 @@ fn repeat(side: &mut Trace, packet: Packet<'_>) -> bool {
 }
 
 #[test]
-fn silence_while_data_waits_for_its_answer_ends_at_the_idle_limit() {
-    let mut client = Trace::established_client(Config::base());
+fn silence_with_unanswered_data_ends_at_the_idle_limit() {
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
@@ -41,8 +39,8 @@ fn silence_while_data_waits_for_its_answer_ends_at_the_idle_limit() {
 }
 
 #[test]
-fn the_idle_limit_is_what_the_config_says_and_shortens_the_timeout() {
-    let mut client = Trace::established_client(Config { idle_limit: Duration::from_secs(4), ..Config::base() });
+fn the_idle_limit_follows_the_config_and_bounds_the_timeout() {
+    let mut client = BaseTrace::established_client(Config { idle_limit: Duration::from_secs(4), ..Config::base() });
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     for _ in 0..6 {
@@ -57,7 +55,7 @@ fn the_idle_limit_is_what_the_config_says_and_shortens_the_timeout() {
 #[test]
 fn each_sign_of_life_starts_the_idle_limit_anew() {
     for sign in [info(0, b"x"), info(5, b"beyond the window"), ack(0), CONNACK, FIN, FINACK] {
-        let mut client = Trace::established_client(Config::base());
+        let mut client = BaseTrace::established_client(Config::base());
         assert_eq!(client.machine.send(b"x"), Ok(1));
         client.expect(info(1, b"x"));
         let start = client.now;
@@ -77,7 +75,7 @@ fn each_sign_of_life_starts_the_idle_limit_anew() {
 
 #[test]
 fn noise_is_no_sign_of_life() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     let start = server.now;
     assert_eq!(server.machine.send(b"x"), Ok(1));
     server.expect(info(0, b"x"));
@@ -96,7 +94,7 @@ fn noise_is_no_sign_of_life() {
 
 #[test]
 fn a_restarted_client_does_not_keep_a_quiet_connection_alive() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     for _ in 0..7 {
         server.elapse(8_000);
         server.ignores(CONNECT, Ignored::LateConnect);
@@ -106,8 +104,8 @@ fn a_restarted_client_does_not_keep_a_quiet_connection_alive() {
 }
 
 #[test]
-fn a_quiet_connection_lives_beyond_the_idle_limit_until_the_quiet_limit() {
-    for mut side in [Trace::established_client(Config::base()), Trace::established_server(Config::base())] {
+fn a_quiet_connection_lives_until_the_quiet_limit() {
+    for mut side in [BaseTrace::established_client(Config::base()), BaseTrace::established_server(Config::base())] {
         side.elapse(59_999);
         assert!(side.machine.is_established());
         side.sleep(1, 1);
@@ -120,7 +118,7 @@ fn a_quiet_connection_lives_beyond_the_idle_limit_until_the_quiet_limit() {
 
 #[test]
 fn the_quiet_limit_starts_anew_with_each_packet_of_the_peer() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     for number in 1..5 {
         server.elapse(59_000);
         server.peer_sends(info(number, b"x"));
@@ -133,14 +131,14 @@ fn the_quiet_limit_starts_anew_with_each_packet_of_the_peer() {
 
 #[test]
 fn a_quiet_connection_that_sends_gets_a_full_idle_limit() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.elapse(29_000);
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
     client.expect_event(Event::Closed(Reason::TimedOut));
 
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.elapse(59_000);
     client.machine.close();
     client.expect(FIN);
@@ -150,14 +148,14 @@ fn a_quiet_connection_that_sends_gets_a_full_idle_limit() {
 
 #[test]
 fn the_answer_turns_the_idle_limit_back_into_the_quiet_limit() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     client.peer_sends(ack(1));
     client.sleep(60_000, 60_000);
     client.expect_event(Event::Closed(Reason::Quiet));
 
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
@@ -168,7 +166,7 @@ fn the_answer_turns_the_idle_limit_back_into_the_quiet_limit() {
 #[test]
 fn without_a_quiet_limit_a_quiet_connection_has_no_deadline() {
     let config = Config { quiet_limit: Duration::MAX, ..Config::base() };
-    for mut side in [Trace::established_client(config), Trace::established_server(config)] {
+    for mut side in [BaseTrace::established_client(config), BaseTrace::established_server(config)] {
         assert_eq!(side.machine.poll_timeout(), None);
         side.elapse(1_000_000_000);
         assert!(side.machine.is_established());
@@ -181,8 +179,8 @@ fn without_a_quiet_limit_a_quiet_connection_has_no_deadline() {
 }
 
 #[test]
-fn without_an_idle_limit_data_is_repeated_for_ever_at_a_minute_each() {
-    let mut client = Trace::established_client(Config { idle_limit: Duration::MAX, ..Config::base() });
+fn without_an_idle_limit_data_repeats_each_minute_for_ever() {
+    let mut client = BaseTrace::established_client(Config { idle_limit: Duration::MAX, ..Config::base() });
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     for _ in 0..11 {
@@ -203,7 +201,7 @@ fn without_an_idle_limit_data_is_repeated_for_ever_at_a_minute_each() {
 
 #[test]
 fn a_deadline_that_was_missed_by_far_counts_once() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     client.now = client.now + Duration::from_secs(29);
@@ -221,7 +219,7 @@ fn a_deadline_that_was_missed_by_far_counts_once() {
 /// What had just been sent was once overdue in the same instant, so that the deadline did not lie in the future.
 #[test]
 fn an_idle_limit_of_zero_ends_after_a_tick() {
-    let mut client = Trace::client(Config { idle_limit: Duration::ZERO, ..Config::base() });
+    let mut client = BaseTrace::client(Config { idle_limit: Duration::ZERO, ..Config::base() });
     client.expect(CONNECT);
     client.sleep(1, 1);
     client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
@@ -231,7 +229,7 @@ fn an_idle_limit_of_zero_ends_after_a_tick() {
 #[test]
 fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
     let config = Config { handshake_limit: Duration::from_secs(300), ..Config::base() };
-    let mut client = Trace::client(config);
+    let mut client = BaseTrace::client(config);
     client.expect(CONNECT);
     assert_eq!(repeat_until_the_end(&mut client, CONNECT), 30_000);
     client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
@@ -240,7 +238,7 @@ fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
 /// Nothing ended a linger of `Duration::MAX`.
 #[test]
 fn a_linger_without_bound_ends_after_four_minutes() {
-    let mut client = Trace::established_client(Config { linger: Duration::MAX, ..Config::base() });
+    let mut client = BaseTrace::established_client(Config { linger: Duration::MAX, ..Config::base() });
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);

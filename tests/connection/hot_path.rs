@@ -1,20 +1,17 @@
 //! What saves copies and calls: bodies lent straight out of a datagram, and several datagrams from one call.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-mod tagged;
-
+use harness::extended::*;
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{Controller, Cubic, Fixed, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Reason, Storage, Transmit};
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
-use tagged::*;
 
 /// The peer sends `packet`, and the application takes up to `most` bytes of what is lent. Returns what it took.
-fn lends(trace: &mut Trace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> {
+fn lends(trace: &mut ExtendedTrace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> {
     let mut datagram = [0; 2_048];
-    let len = packet.encode(&Framing::tagged(trace.tag.unwrap()), &mut datagram).unwrap();
+    let len = packet.encode(&Framing::tagged(trace.peer.tag.unwrap()), &mut datagram).unwrap();
     let mut lent = None;
     let handled = trace.machine.handle_datagram_into(trace.now, &datagram[..len], |bytes| {
         assert_eq!(lent, None, "called twice");
@@ -31,7 +28,7 @@ fn selective(blocks: usize, in_flight: u64) -> Selective {
     SelectiveRepeat::new(vec![Block::EMPTY; blocks], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap()
 }
 
-fn reads(trace: &mut Trace) -> Vec<u8> {
+fn reads(trace: &mut ExtendedTrace) -> Vec<u8> {
     let mut buf = [0; 4_096];
     let count = trace.machine.recv(&mut buf);
     buf[..count].to_vec()
@@ -39,7 +36,7 @@ fn reads(trace: &mut Trace) -> Vec<u8> {
 
 #[test]
 fn what_is_in_order_is_lent_and_counts_as_read() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
     assert_eq!(lends(&mut client, info(1, b"two"), 9).as_deref(), Some(&b"two"[..]));
     client.expect_sack(2, &[]);
@@ -48,8 +45,8 @@ fn what_is_in_order_is_lent_and_counts_as_read() {
 }
 
 #[test]
-fn what_is_not_taken_is_kept_and_all_that_follows_is_read_after_it() {
-    let mut client = Trace::established(Config::default());
+fn what_is_not_taken_is_kept_and_read_before_what_follows() {
+    let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(0, b"abcdef"), 2).as_deref(), Some(&b"ab"[..]));
     client.expect_event(Event::Readable);
     assert_eq!(lends(&mut client, info(1, b"ghi"), 9), None, "something older is unread");
@@ -63,7 +60,7 @@ fn what_is_not_taken_is_kept_and_all_that_follows_is_read_after_it() {
 
 #[test]
 fn what_a_gap_held_back_is_read_after_what_is_lent() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "not in order");
     assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
     client.expect_event(Event::Readable);
@@ -74,7 +71,7 @@ fn what_a_gap_held_back_is_read_after_what_is_lent() {
 
 #[test]
 fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
-    let mut client = Trace::established_with(Config::default(), storage(1, 32));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(1, 32));
     for number in 0..5 {
         assert_eq!(lends(&mut client, info(number, b"x"), 9).as_deref(), Some(&b"x"[..]));
     }
@@ -82,7 +79,7 @@ fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
 }
 
 #[test]
-fn a_source_is_sent_from_where_it_lies_with_all_of_it_on_its_way_at_once() {
+fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
     let image: Vec<u8> = (0..100_u8).flat_map(|byte| [byte; 1_000]).collect();
     let (client, server) = (storage(1, 200), storage(128, 200));
     let send = SendSource::new(&image[..], 1_200).unwrap();
@@ -118,7 +115,7 @@ fn a_source_is_sent_from_where_it_lies_with_all_of_it_on_its_way_at_once() {
 }
 
 #[test]
-fn a_source_whose_bodies_nobody_takes_ends_the_connection_instead_of_hanging() {
+fn a_source_with_bodies_too_large_for_the_peer_ends_at_once() {
     let now = Instant::from_millis(1_000);
     let with = |segment| {
         let send = SendSource::new(&[7; 5_000][..], segment).unwrap();
@@ -132,7 +129,7 @@ fn a_source_whose_bodies_nobody_takes_ends_the_connection_instead_of_hanging() {
 }
 
 /// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.
-fn batch(trace: &mut Trace, len: usize) -> Vec<usize> {
+fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
     let mut buf = vec![0; len];
     let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, 64, &mut buf).unwrap()
     else {
@@ -151,7 +148,7 @@ const HEADER: usize = 15;
 
 #[test]
 fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     for (body, len) in [(1, 700), (2, 700), (3, 700), (4, 300), (5, 700), (6, 800), (7, 700)] {
         client.machine.send_segment(&[body; 1_200][..len]).unwrap();
     }
@@ -163,7 +160,7 @@ fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
 
 #[test]
 fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     for body in 0..5 {
         client.machine.send_segment(&[body; 100]).unwrap();
     }
@@ -176,7 +173,7 @@ fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
 
 #[test]
 fn a_batch_has_as_many_datagrams_as_the_caller_can_send_at_once() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     for body in 0..6 {
         client.machine.send_segment(&[body; 100]).unwrap();
     }
@@ -190,7 +187,7 @@ fn a_batch_has_as_many_datagrams_as_the_caller_can_send_at_once() {
 
 #[test]
 fn an_acknowledgement_goes_by_itself_before_a_batch() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(1, b"early"));
     client.machine.send_segment(b"a").unwrap();
     client.machine.send_segment(b"b").unwrap();
@@ -201,7 +198,7 @@ fn an_acknowledgement_goes_by_itself_before_a_batch() {
 
 #[test]
 fn the_congestion_window_ends_a_batch() {
-    let mut client = Trace::established_with(Config::default(), storage(32, 2));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(32, 2));
     for body in 0..4 {
         client.machine.send_segment(&[body; 1_200]).unwrap();
     }
@@ -211,7 +208,7 @@ fn the_congestion_window_ends_a_batch() {
 
 /// Whatever was written, acknowledged and lost before, and however the pacer holds back.
 #[test]
-fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
+fn a_batch_sends_what_single_calls_send_and_leaves_the_same() {
     for seed in 0..300 {
         let mut random = oorandom::Rand32::new(seed);
         let congestion = match seed % 3 {
@@ -221,7 +218,7 @@ fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
         };
         let pacer = Pacer::new(Duration::from_millis(1), 1_215);
         let arq = SelectiveRepeat::new(vec![Block::EMPTY], congestion, pacer).unwrap();
-        let mut client = Trace::established_with(Config::default(), Storage { arq, ..storage(50, 1) });
+        let mut client = ExtendedTrace::established_with(Config::default(), Storage { arq, ..storage(50, 1) });
         let (mut next, mut buf, mut single_buf) = (1, [0; 20_000], [0; 2_048]);
         for step in 0..60 {
             client.now = client.now + Duration::from_micros(random.rand_range(0..3_000).into());
@@ -233,7 +230,7 @@ fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
                     let stats = client.machine.stats();
                     let sent = u32::try_from(stats.infos_sent).unwrap() - stats.infos_repeated;
                     next = random.rand_range(next..sent + 1);
-                    let framing = Framing::tagged(client.tag.unwrap());
+                    let framing = Framing::tagged(client.peer.tag.unwrap());
                     let _ = client.receive_under(&framing, sack(next, next - 1, next, &[]));
                 }
             }

@@ -1,14 +1,12 @@
 //! How data flows: INFO and ACK both ways, what is lost and repeated, and what the application sees.
 
-mod common;
-
-use common::*;
+use harness::base::*;
 use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A client with this many slots of 4 bytes each way, whose empty INFO 0 was acknowledged.
-fn small_client(slots: usize) -> Trace {
-    let mut client = Trace::client_with(Config::base(), storage(slots, 4));
+fn small_client(slots: usize) -> BaseTrace {
+    let mut client = BaseTrace::client_with(Config::base(), storage(slots, 4));
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -22,7 +20,7 @@ fn small_client(slots: usize) -> Trace {
 /// filled in: old bytes went out.
 #[test]
 fn what_send_slot_lent_is_void_once_its_packet_has_left() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"ab"), Ok(2));
     client.machine.send_slot().unwrap()[..2].copy_from_slice(b"cd");
     client.expect(info(1, b"ab"));
@@ -37,7 +35,7 @@ fn what_send_slot_lent_is_void_once_its_packet_has_left() {
 /// The sending of another packet once took it back as well.
 #[test]
 fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send_segment(b"header"), Ok(()));
     client.machine.send_slot().unwrap()[..4].copy_from_slice(b"data");
     client.expect(info(1, b"header"));
@@ -49,7 +47,7 @@ fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
 /// The same with a CONNACK, for which the connection sends an INFO 0 of its own.
 #[test]
 fn what_send_slot_lent_is_void_once_its_number_is_used() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.machine.send_slot().unwrap()[..2].copy_from_slice(b"ab");
     client.peer_sends(CONNACK);
@@ -80,8 +78,8 @@ fn one_info_at_a_time_with_numbers_in_order() {
 }
 
 #[test]
-fn what_is_written_meanwhile_fills_the_next_info_and_what_was_sent_stays_as_it_was() {
-    let mut client = Trace::established_client(Config::base());
+fn what_is_written_meanwhile_fills_the_next_info_only() {
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"a"), Ok(1));
     client.expect(info(1, b"a"));
     assert_eq!(client.machine.send(b"b"), Ok(1));
@@ -94,8 +92,8 @@ fn what_is_written_meanwhile_fills_the_next_info_and_what_was_sent_stays_as_it_w
 }
 
 #[test]
-fn a_lost_info_is_repeated_with_doubled_intervals_which_start_anew_with_new_data() {
-    let mut client = Trace::established_client(Config::base());
+fn info_repeats_at_doubled_intervals_that_new_data_resets() {
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"one"), Ok(3));
     // The round trip was 10 ms: the timeout is 10 + 4 x 5 ms.
     client.expect(info(1, b"one"));
@@ -113,7 +111,7 @@ fn a_lost_info_is_repeated_with_doubled_intervals_which_start_anew_with_new_data
 
 #[test]
 fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(info(1, b"a"));
     server.expect(ack(1));
     server.peer_sends(info(1, b"a"));
@@ -132,7 +130,7 @@ fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
 
 #[test]
 fn numbers_that_cannot_be_taken_are_not_acknowledged() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     for number in [2, 3, 1_000, 1 << 31, u32::MAX] {
         server.ignores(info(number, b"x"), Ignored::BeyondWindow);
     }
@@ -142,7 +140,7 @@ fn numbers_that_cannot_be_taken_are_not_acknowledged() {
 
 #[test]
 fn other_acks_are_ignored() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.ignores(ack(1), Ignored::NeverSent);
     assert_eq!(client.machine.send(b"a"), Ok(1));
     // It has a body, but it has not left.
@@ -157,7 +155,7 @@ fn other_acks_are_ignored() {
 
 #[test]
 fn both_directions_at_once() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"question"), Ok(8));
     client.peer_sends(info(0, b"hello"));
     client.expect(ack(0));
@@ -219,7 +217,7 @@ fn readable_is_told_again_while_something_is_unread() {
 
 #[test]
 fn readable_is_told_when_something_has_arrived() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b""));
     client.expect_no_event();
     client.peer_sends(info(1, b"a"));
@@ -301,7 +299,7 @@ fn a_slot_is_filled_in_place() {
 
 #[test]
 fn a_segment_of_the_config_cuts_sooner_than_the_store() {
-    let mut client = Trace::established_client(Config { segment: 2, ..Config::base() });
+    let mut client = BaseTrace::established_client(Config { segment: 2, ..Config::base() });
     assert_eq!(client.machine.send(b"abc"), Ok(3));
     assert_eq!(client.machine.send_segment(b"abc"), Err(SendError::TooLarge { length: 3, limit: 2 }));
     client.expect(info(1, b"ab"));
@@ -311,7 +309,7 @@ fn a_segment_of_the_config_cuts_sooner_than_the_store() {
 
 #[test]
 fn a_buffer_too_small_is_told_and_changes_nothing() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b"hello"));
     assert_eq!(client.machine.send(b"abc"), Ok(3));
     for (needed, packet) in [(4 + 1 + 4, ack(0)), (4 + 1 + 6 + 3, info(1, b"abc"))] {
@@ -328,7 +326,7 @@ fn a_buffer_too_small_is_told_and_changes_nothing() {
 
 #[test]
 fn what_was_acknowledged_can_be_read_after_the_end() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b"kept"));
     client.expect(ack(0));
     client.machine.abort(0);
@@ -342,7 +340,7 @@ fn what_was_acknowledged_can_be_read_after_the_end() {
 
 #[test]
 fn a_clock_that_goes_back_is_held_still() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     let late = client.now;
     client.now = late - Duration::from_millis(500);
     assert_eq!(client.machine.send(b"a"), Ok(1));
@@ -360,7 +358,7 @@ fn a_clock_that_goes_back_is_held_still() {
 /// A second acknowledgement tells that the timeout was too short; otherwise every INFO would be sent twice for ever.
 #[test]
 fn a_path_that_has_become_slower_is_measured() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     let mut sent = 0;
     for number in 1..=8 {
         assert_eq!(client.machine.send(b"x"), Ok(1));
@@ -387,7 +385,7 @@ fn the_largest_datagram_is_what_the_config_says() {
     for (segment, len) in [(1_200, 1_211), (0, 155), (200, 211), (u16::MAX, 65_507)] {
         let config = Config { segment, ..Config::base() };
         assert_eq!(config.max_datagram_len(), len);
-        let mut client = Trace::client_with(config, storage(1, u16::MAX));
+        let mut client = BaseTrace::client_with(config, storage(1, u16::MAX));
         client.expect(CONNECT);
         client.machine.send(&[1; 70_000]).unwrap();
         client.peer_sends(CONNACK);

@@ -1,8 +1,6 @@
 //! How a connection opens: CONNECT, CONNACK, INFO 0, and what happens when each of them is lost.
 
-mod common;
-
-use common::*;
+use harness::base::*;
 use rdt_proto::Seq;
 use rdt_proto::connection::{Config, Event, Ignored, Reason, Role, SendError};
 use rdt_proto::wire::{Options, Packet, Sack, SackDelay};
@@ -16,7 +14,7 @@ fn unlimited() -> Config {
 
 #[test]
 fn a_client_connects_and_confirms_at_once() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.expect_nothing();
     client.peer_sends(CONNACK);
@@ -28,8 +26,8 @@ fn a_client_connects_and_confirms_at_once() {
 }
 
 #[test]
-fn a_lost_connect_is_repeated_at_least_seven_times_until_the_handshake_limit() {
-    let mut client = Trace::client(Config::base());
+fn connect_repeats_at_least_seven_times_until_the_limit() {
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
@@ -47,7 +45,7 @@ fn a_lost_connect_is_repeated_at_least_seven_times_until_the_handshake_limit() {
 
 #[test]
 fn what_was_written_before_the_answer_goes_with_info_0() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     assert_eq!(client.machine.send(b"hello"), Ok(5));
     client.expect(CONNECT);
     client.expect_nothing();
@@ -56,8 +54,8 @@ fn what_was_written_before_the_answer_goes_with_info_0() {
 }
 
 #[test]
-fn a_server_repeats_connack_on_a_timer_until_the_handshake_limit() {
-    let mut server = Trace::server(Config::base());
+fn a_server_repeats_connack_until_the_handshake_limit() {
+    let mut server = BaseTrace::server(Config::base());
     server.expect(CONNACK);
     server.sleep(1_000, 1_063);
     server.expect(CONNACK);
@@ -77,7 +75,7 @@ fn a_server_repeats_connack_on_a_timer_until_the_handshake_limit() {
 
 #[test]
 fn a_server_answers_each_connect_until_info_0_comes() {
-    let mut server = Trace::server(Config::base());
+    let mut server = BaseTrace::server(Config::base());
     server.expect(CONNACK);
     for _ in 0..3 {
         server.peer_sends(CONNECT);
@@ -92,8 +90,8 @@ fn a_server_answers_each_connect_until_info_0_comes() {
 }
 
 #[test]
-fn a_client_that_never_hears_a_connack_gets_it_again_with_its_next_connect() {
-    let mut client = Trace::client(Config::base());
+fn a_lost_connack_is_sent_again_for_the_next_connect() {
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
@@ -105,7 +103,7 @@ fn a_client_that_never_hears_a_connack_gets_it_again_with_its_next_connect() {
 
 #[test]
 fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -117,7 +115,7 @@ fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
     client.peer_sends(ack(0));
     client.expect_nothing();
 
-    let mut server = Trace::server(Config::base());
+    let mut server = BaseTrace::server(Config::base());
     assert_eq!(server.machine.send(b"early"), Ok(5));
     server.expect(CONNACK);
     server.expect_nothing();
@@ -135,7 +133,7 @@ fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
 
 #[test]
 fn a_second_connack_changes_nothing() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -147,8 +145,8 @@ fn a_second_connack_changes_nothing() {
 }
 
 #[test]
-fn a_connack_before_connect_has_left_is_a_stray_of_an_earlier_connection() {
-    let mut client = Trace::client(Config::base());
+fn a_connack_before_connect_has_left_is_ignored_as_a_stray() {
+    let mut client = BaseTrace::client(Config::base());
     client.ignores(CONNACK, Ignored::Stage);
     client.expect(CONNECT);
     client.expect_nothing();
@@ -156,7 +154,7 @@ fn a_connack_before_connect_has_left_is_a_stray_of_an_earlier_connection() {
 
 #[test]
 fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.ignores(info(0, b"early"), Ignored::Stage);
     client.ignores(ack(0), Ignored::Stage);
@@ -173,20 +171,20 @@ fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
 
 #[test]
 fn each_role_ignores_the_packets_of_its_own() {
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.ignores(CONNECT, Ignored::Role);
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.ignores(CONNECT, Ignored::Role);
-    let mut server = Trace::server(Config::base());
+    let mut server = BaseTrace::server(Config::base());
     server.ignores(CONNACK, Ignored::Role);
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     server.ignores(CONNACK, Ignored::Role);
     server.expect_nothing();
 }
 
 #[test]
-fn a_late_connect_is_ignored_while_established_and_after_the_end() {
-    let mut server = Trace::established_server(Config::base());
+fn a_late_connect_is_ignored_once_established_and_at_the_end() {
+    let mut server = BaseTrace::established_server(Config::base());
     server.ignores(CONNECT, Ignored::LateConnect);
     server.expect_nothing();
     server.peer_sends(FIN);
@@ -203,8 +201,8 @@ fn a_late_connect_is_ignored_while_established_and_after_the_end() {
 }
 
 #[test]
-fn a_client_that_closes_before_the_answer_still_delivers_what_it_wrote() {
-    let mut client = Trace::client(Config::base());
+fn a_client_that_closes_early_delivers_what_it_wrote() {
+    let mut client = BaseTrace::client(Config::base());
     assert_eq!(client.machine.send(b"last words"), Ok(10));
     client.machine.close();
     assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
@@ -218,8 +216,8 @@ fn a_client_that_closes_before_the_answer_still_delivers_what_it_wrote() {
 }
 
 #[test]
-fn a_client_that_closes_before_the_answer_with_nothing_written_confirms_first() {
-    let mut client = Trace::client(Config::base());
+fn a_client_that_closes_early_without_data_confirms_first() {
+    let mut client = BaseTrace::client(Config::base());
     client.machine.close();
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
@@ -230,8 +228,8 @@ fn a_client_that_closes_before_the_answer_with_nothing_written_confirms_first() 
 }
 
 #[test]
-fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
-    let mut server = Trace::server(Config::base());
+fn a_server_that_closes_before_info_0_delivers_what_it_wrote() {
+    let mut server = BaseTrace::server(Config::base());
     assert_eq!(server.machine.send(b"no, thanks"), Ok(10));
     server.machine.close();
     server.expect(CONNACK);
@@ -247,7 +245,7 @@ fn a_server_that_closes_before_info_0_still_delivers_what_it_wrote() {
 
 #[test]
 fn abort_during_the_handshake_ends_without_a_word() {
-    for mut side in [Trace::client(Config::base()), Trace::server(Config::base())] {
+    for mut side in [BaseTrace::client(Config::base()), BaseTrace::server(Config::base())] {
         side.machine.abort(0);
         side.expect_nothing();
         side.expect_event(Event::Closed(Reason::Aborted));
@@ -263,7 +261,7 @@ fn abort_during_the_handshake_ends_without_a_word() {
 #[test]
 fn the_idle_limit_ends_a_handshake_too() {
     let config = Config { idle_limit: Duration::from_secs(2), ..Config::base() };
-    for mut side in [Trace::client(config), Trace::server(config)] {
+    for mut side in [BaseTrace::client(config), BaseTrace::server(config)] {
         let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
         side.expect(opening);
         // The timeout is at most a quarter of the idle limit.
@@ -280,7 +278,7 @@ fn the_idle_limit_ends_a_handshake_too() {
 #[test]
 fn a_repeated_connect_is_a_sign_of_life() {
     let config = Config { handshake_limit: Duration::MAX, ..Config::base() };
-    let mut server = Trace::server(config);
+    let mut server = BaseTrace::server(config);
     server.expect(CONNACK);
     for _ in 0..10 {
         server.sleep(1_000, 8_000);
@@ -294,7 +292,7 @@ fn a_repeated_connect_is_a_sign_of_life() {
 
 #[test]
 fn without_limits_a_handshake_goes_on_for_ever_at_a_minute_each() {
-    for mut side in [Trace::client(unlimited()), Trace::server(unlimited())] {
+    for mut side in [BaseTrace::client(unlimited()), BaseTrace::server(unlimited())] {
         let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
         side.expect(opening);
         for doubled in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000] {
@@ -320,11 +318,11 @@ fn packets_of_extended_mode_are_ignored() {
         Packet::Probe { nonce: 7, padding: b"" },
         Packet::Echo { nonce: 7 },
     ];
-    let mut opening = Trace::client(Config::base());
+    let mut opening = BaseTrace::client(Config::base());
     opening.expect(CONNECT);
-    let mut confirming = Trace::server(Config::base());
+    let mut confirming = BaseTrace::server(Config::base());
     confirming.expect(CONNACK);
-    let established = [Trace::established_client(Config::base()), Trace::established_server(Config::base())];
+    let established = [BaseTrace::established_client(Config::base()), BaseTrace::established_server(Config::base())];
     for mut side in [opening, confirming].into_iter().chain(established) {
         for packet in extended {
             side.ignores(packet, Ignored::Mode);
@@ -337,11 +335,11 @@ fn packets_of_extended_mode_are_ignored() {
 #[test]
 fn options_without_a_tag_do_not_matter() {
     let padding = Options::parse(b"\x06\x02ab").unwrap();
-    let mut server = Trace::server(Config::base());
+    let mut server = BaseTrace::server(Config::base());
     server.expect(CONNACK);
     server.peer_sends(Packet::Connect(padding));
     server.expect(CONNACK);
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(Packet::ConnAck(padding));
     client.expect_event(Event::Connected);
@@ -350,11 +348,11 @@ fn options_without_a_tag_do_not_matter() {
 #[test]
 fn in_base_mode_options_are_skipped() {
     let options = Options::parse(TAG_OPTION).unwrap();
-    let mut client = Trace::client(Config::base());
+    let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.peer_sends(Packet::ConnAck(options));
     client.expect(info(0, b""));
-    let mut server = Trace::server(Config::base());
+    let mut server = BaseTrace::server(Config::base());
     server.expect(CONNACK);
     server.peer_sends(Packet::Connect(options));
     server.expect(CONNACK);

@@ -1,9 +1,7 @@
 //! How a connection closes: FIN and FINACK each way, what is lost, lingering, abort.
 
-mod common;
-
-use common::states::states;
-use common::*;
+use crate::states::states;
+use harness::base::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, SendError};
 use rdt_proto::wire::Packet;
@@ -11,7 +9,7 @@ use rdt_proto::wire::Packet;
 /// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
 #[test]
 fn a_finack_before_our_fin_answers_nothing() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.ignores(FINACK, Ignored::Stage);
     client.expect(FIN);
@@ -22,8 +20,8 @@ fn a_finack_before_our_fin_answers_nothing() {
 /// A side that only received has measured no round trip. It once repeated its FIN after a whole second, when a peer with
 /// a short round trip had just stopped lingering.
 #[test]
-fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_trip() {
-    let mut server = Trace::established_server(Config::base());
+fn unmeasured_fin_repeats_three_times_in_the_default_linger() {
+    let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect(FINACK);
     server.machine.close();
@@ -36,8 +34,8 @@ fn a_fin_is_repeated_three_times_in_the_default_linger_without_a_measured_round_
 
 /// `abort` is told no time. The quarantine was once counted from the last call before it, and could be over already.
 #[test]
-fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
-    let mut client = Trace::established_client(Config::base());
+fn quarantine_after_abort_begins_when_the_fin_has_left() {
+    let mut client = BaseTrace::established_client(Config::base());
     client.now = client.now + Duration::from_secs(20);
     client.machine.abort(0);
     client.expect(FIN);
@@ -46,7 +44,7 @@ fn the_quarantine_of_an_aborted_connection_begins_when_its_fin_has_left() {
 
 #[test]
 fn the_side_that_closes_first() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"bye"), Ok(3));
     client.machine.close();
     assert_eq!(client.machine.send(b"!"), Err(SendError::Closing));
@@ -71,8 +69,8 @@ fn the_side_that_closes_first() {
 }
 
 #[test]
-fn the_side_that_closes_second_after_the_linger_of_the_first_fin_does_not_stay() {
-    let mut server = Trace::established_server(Config::base());
+fn closing_second_after_the_linger_of_the_first_does_not_stay() {
+    let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect_event(Event::PeerClosed);
     server.expect(FINACK);
@@ -89,7 +87,7 @@ fn the_side_that_closes_second_after_the_linger_of_the_first_fin_does_not_stay()
 
 #[test]
 fn one_direction_closes_while_data_flows_the_other_way() {
-    let mut server = Trace::established_server(Config::base());
+    let mut server = BaseTrace::established_server(Config::base());
     server.machine.close();
     server.expect(FIN);
     server.peer_sends(FINACK);
@@ -102,7 +100,7 @@ fn one_direction_closes_while_data_flows_the_other_way() {
     server.peer_sends(FIN);
     server.expect(FINACK);
 
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(FIN);
     client.expect(FINACK);
     assert_eq!(client.machine.send(b"still"), Ok(5));
@@ -115,7 +113,7 @@ fn one_direction_closes_while_data_flows_the_other_way() {
 
 #[test]
 fn both_sides_close_at_once() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FIN);
@@ -129,8 +127,8 @@ fn both_sides_close_at_once() {
 }
 
 #[test]
-fn the_finack_that_is_due_when_the_connection_ends_is_still_sent() {
-    let mut client = Trace::established_client(Config::base());
+fn a_finack_that_is_due_when_the_connection_ends_is_sent() {
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FIN);
@@ -143,7 +141,7 @@ fn the_finack_that_is_due_when_the_connection_ends_is_still_sent() {
 
 #[test]
 fn a_lost_fin_is_repeated_until_it_is_answered() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     for doubled in [30, 60, 120, 240, 333, 333, 333] {
@@ -156,8 +154,8 @@ fn a_lost_fin_is_repeated_until_it_is_answered() {
 }
 
 #[test]
-fn a_repeated_fin_is_answered_again_while_the_connection_lingers_which_it_prolongs() {
-    let mut client = Trace::established_client(Config::base());
+fn a_repeated_fin_is_answered_and_prolongs_the_linger() {
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
@@ -182,8 +180,8 @@ fn a_repeated_fin_is_answered_again_while_the_connection_lingers_which_it_prolon
 }
 
 #[test]
-fn the_linger_is_three_timeouts_where_these_are_longer_and_follows_the_config() {
-    let mut server = Trace::established_server(Config::base());
+fn linger_follows_the_config_and_is_at_least_three_timeouts() {
+    let mut server = BaseTrace::established_server(Config::base());
     server.machine.close();
     server.expect(FIN);
     server.peer_sends(FINACK);
@@ -192,7 +190,7 @@ fn the_linger_is_three_timeouts_where_these_are_longer_and_follows_the_config() 
     server.sleep(3_000, 3_000);
     assert!(server.machine.is_drained());
 
-    let mut client = Trace::established_client(Config { linger: Duration::from_secs(20), ..Config::base() });
+    let mut client = BaseTrace::established_client(Config { linger: Duration::from_secs(20), ..Config::base() });
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
@@ -203,7 +201,7 @@ fn the_linger_is_three_timeouts_where_these_are_longer_and_follows_the_config() 
 }
 
 /// Runs until the connection ends, repeating its FIN. Returns after how many milliseconds.
-fn repeat_fin_until_the_end(side: &mut Trace) -> u64 {
+fn repeat_fin_until_the_end(side: &mut BaseTrace) -> u64 {
     let start = side.now;
     side.expect(FIN);
     loop {
@@ -217,7 +215,7 @@ fn repeat_fin_until_the_end(side: &mut Trace) -> u64 {
 
 #[test]
 fn a_fin_without_answer_times_out() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     assert_eq!(repeat_fin_until_the_end(&mut client), 30_000);
     client.expect_event(Event::Closed(Reason::TimedOut));
@@ -226,8 +224,8 @@ fn a_fin_without_answer_times_out() {
 }
 
 #[test]
-fn a_fin_without_answer_is_a_normal_close_if_the_peers_was_answered() {
-    let mut server = Trace::established_server(Config::base());
+fn an_unanswered_fin_ends_normally_if_the_peers_was_answered() {
+    let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect(FINACK);
     server.expect_event(Event::PeerClosed);
@@ -238,8 +236,8 @@ fn a_fin_without_answer_is_a_normal_close_if_the_peers_was_answered() {
 }
 
 #[test]
-fn data_without_answer_is_no_normal_close_even_if_the_peer_closed() {
-    let mut client = Trace::established_client(Config::base());
+fn unanswered_data_is_no_normal_close_even_if_the_peer_closed() {
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(FIN);
     client.expect(FINACK);
     assert_eq!(client.machine.send(b"x"), Ok(1));
@@ -257,7 +255,7 @@ fn data_without_answer_is_no_normal_close_even_if_the_peer_closed() {
 
 #[test]
 fn abort_sends_one_fin_and_nothing_else_ever() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"lost"), Ok(4));
     client.machine.abort(0);
     client.expect_event(Event::Closed(Reason::Aborted));
@@ -278,8 +276,8 @@ fn abort_sends_one_fin_and_nothing_else_ever() {
 }
 
 #[test]
-fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
-    let mut client = Trace::established_client(Config::base());
+fn abort_after_close_sends_a_fin_again_unless_it_was_answered() {
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.machine.abort(0);
@@ -287,7 +285,7 @@ fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
     client.expect_nothing();
     assert_eq!(client.machine.poll_timeout(), None);
 
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
@@ -298,7 +296,7 @@ fn abort_after_close_sends_one_more_fin_unless_the_first_was_answered() {
 
 #[test]
 fn closing_twice_closes_once() {
-    let mut client = Trace::established_client(Config::base());
+    let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.machine.close();
     client.expect(FIN);
@@ -347,14 +345,14 @@ fn every_packet_in_every_state() {
             assert_eq!(state, name);
             let done = match side.receive(packet) {
                 Handled::Ignored(reason) => format!("{reason:?}"),
-                Handled::Accepted => side.drain().iter().fold("+".to_owned(), |all, sent| all + sent),
+                Handled::Accepted => side.drain_names().iter().fold("+".to_owned(), |all, sent| all + sent),
             };
             assert_eq!(done, expected, "{packet:?} while {name}");
             side.expect_nothing();
             // Whatever comes now, nothing panics and nothing is left over.
             let _ = side.receive(packet);
             side.machine.abort(0);
-            side.drain();
+            side.drain_names();
             side.machine.handle_timeout(side.now);
             side.elapse(5_000);
             assert!(side.machine.is_drained(), "{packet:?} while {name}");

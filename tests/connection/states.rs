@@ -1,13 +1,13 @@
 //! A connection in each of its states.
 
-use super::{CONNACK, CONNECT, FIN, FINACK, Trace, ack, info};
+use harness::base::{BaseTrace, CONNACK, CONNECT, FIN, FINACK, ack, info};
 use rdt_proto::connection::{Config, Event};
 
 /// Every state by name. Where a connection is established, one INFO was acknowledged in each direction.
-pub fn states() -> Vec<(&'static str, Trace)> {
-    let mut connecting = Trace::client(Config::base());
+pub(crate) fn states() -> Vec<(&'static str, BaseTrace)> {
+    let mut connecting = BaseTrace::client(Config::base());
     connecting.expect(CONNECT);
-    let mut confirming = Trace::server(Config::base());
+    let mut confirming = BaseTrace::server(Config::base());
     confirming.expect(CONNACK);
     let mut outstanding = established_client();
     outstanding.machine.send(b"x").unwrap();
@@ -38,42 +38,42 @@ pub fn states() -> Vec<(&'static str, Trace)> {
     ]
 }
 
-fn established_client() -> Trace {
-    let mut client = Trace::established_client(Config::base());
+fn established_client() -> BaseTrace {
+    let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b""));
     client.expect(ack(0));
     client
 }
 
-fn established_server() -> Trace {
-    let mut server = Trace::established_server(Config::base());
+fn established_server() -> BaseTrace {
+    let mut server = BaseTrace::established_server(Config::base());
     server.machine.send(b"x").unwrap();
     server.expect(info(0, b"x"));
     server.peer_sends(ack(0));
     server
 }
 
-fn fin_sent() -> Trace {
+fn fin_sent() -> BaseTrace {
     let mut client = established_client();
     client.machine.close();
     client.expect(FIN);
     client
 }
 
-fn fin_answered() -> Trace {
+fn fin_answered() -> BaseTrace {
     let mut client = fin_sent();
     client.peer_sends(FINACK);
     client
 }
 
-fn lingering() -> Trace {
+fn lingering() -> BaseTrace {
     let mut client = fin_answered();
     client.peer_sends(FIN);
     client.expect(FINACK);
     client
 }
 
-fn peer_closed() -> Trace {
+fn peer_closed() -> BaseTrace {
     let mut server = established_server();
     server.peer_sends(FIN);
     server.expect(FINACK);
@@ -81,7 +81,7 @@ fn peer_closed() -> Trace {
     server
 }
 
-fn last_fin() -> Trace {
+fn last_fin() -> BaseTrace {
     let mut server = peer_closed();
     server.machine.close();
     server.expect(FIN);

@@ -1,16 +1,14 @@
 //! Extended mode: tags, options, SACK, PROBE and ECHO, RESET.
 
-mod tagged;
-
+use harness::extended::*;
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason, SendError};
 use rdt_proto::store::RecvSlots;
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
-use tagged::*;
 
 #[test]
-fn connect_says_what_the_client_takes_and_is_repeated_byte_for_byte() {
-    let mut client = Trace::client(Config::default());
+fn connect_says_what_the_client_takes_and_repeats_exactly() {
+    let mut client = ExtendedTrace::client(Config::default());
     let first = client.learns_tag();
     assert!(first.len() >= MIN_CONNECT);
     let Packet::Connect(options) = Framing::NOTE.decode(&first).unwrap() else { panic!("{first:?}") };
@@ -18,12 +16,12 @@ fn connect_says_what_the_client_takes_and_is_repeated_byte_for_byte() {
     assert_eq!((hello.segment, hello.window), (1_200, 32));
     assert_eq!(hello.idle_limit, Some(Duration::from_secs(30)));
     client.sleep(1_000, 1_063);
-    assert_eq!(client.transmit(), Some(first));
+    assert_eq!(client.next_datagram(), Some(first));
 }
 
 #[test]
-fn connack_under_the_clients_tag_agrees_and_everything_follows_under_the_servers() {
-    let mut client = Trace::client(Config::default());
+fn connack_uses_the_clients_tag_and_the_rest_the_servers() {
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(HELLO);
     client.expect_event(Event::Connected);
@@ -33,7 +31,7 @@ fn connack_under_the_clients_tag_agrees_and_everything_follows_under_the_servers
 
 #[test]
 fn who_does_not_know_the_tag_changes_nothing() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     let stranger = Framing::tagged(Tag::new(*b"stranger"));
     for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {
         let before = client.machine.poll_timeout();
@@ -49,14 +47,14 @@ fn who_does_not_know_the_tag_changes_nothing() {
 
 #[test]
 fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
-    let mut server = Trace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), HELLO);
     let connack = server.learns_tag();
     assert!(connack.len() < MIN_CONNECT, "no answer is larger than its question");
     server.elapse(5_000);
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
-    assert_eq!(server.transmit(), Some(connack));
+    assert_eq!(server.next_datagram(), Some(connack));
     server.peer_sends(info(0, b""));
     server.expect_event(Event::Connected);
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Ignored(Ignored::LateConnect));
@@ -64,7 +62,7 @@ fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
 
 #[test]
 fn a_connect_with_another_tag_is_not_for_this_connection() {
-    let mut server = Trace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), HELLO);
     server.learns_tag();
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
@@ -73,22 +71,22 @@ fn a_connect_with_another_tag_is_not_for_this_connection() {
 }
 
 #[test]
-fn a_client_of_both_modes_falls_back_when_no_better_answer_comes_within_an_rto() {
+fn a_client_of_both_modes_falls_back_after_an_rto() {
     let config = Config { mode: Mode::Both, ..Config::default() };
-    let mut client = Trace::client(config);
+    let mut client = ExtendedTrace::client(config);
     client.learns_tag();
     assert_eq!(client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE)), Handled::Accepted);
     client.sleep(1_000, 1_000);
     client.expect_event(Event::Connected);
     assert!(!client.machine.is_extended());
-    let sent = client.transmit().unwrap();
+    let sent = client.next_datagram().unwrap();
     assert_eq!(Framing::NOTE.decode(&sent), Ok(info(0, b"")));
 }
 
 #[test]
 fn a_better_answer_within_an_rto_counts() {
     let config = Config { mode: Mode::Both, ..Config::default() };
-    let mut client = Trace::client(config);
+    let mut client = ExtendedTrace::client(config);
     client.learns_tag();
     assert_eq!(client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE)), Handled::Accepted);
     client.elapse(900);
@@ -99,7 +97,7 @@ fn a_better_answer_within_an_rto_counts() {
 
 #[test]
 fn an_extended_client_takes_no_answer_in_base_mode() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     let handled = client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE));
     assert_eq!(handled, Handled::Ignored(Ignored::Mode));
@@ -107,7 +105,7 @@ fn an_extended_client_takes_no_answer_in_base_mode() {
 
 #[test]
 fn bodies_are_no_larger_than_the_peer_takes() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(Hello { segment: 100, ..HELLO });
     client.expect(info(0, b""));
@@ -119,8 +117,8 @@ fn bodies_are_no_larger_than_the_peer_takes() {
 
 /// The memory stayed lent once: 250 bytes committed to it made a body that such a peer never takes.
 #[test]
-fn what_was_lent_before_the_peer_said_how_little_it_takes_is_not_lent_any_more() {
-    let mut client = Trace::client(Config::default());
+fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
+    let mut client = ExtendedTrace::client(Config::default());
     client.machine.send_segment(&[7; 10]).unwrap();
     client.machine.send_slot().unwrap()[..250].fill(8);
     client.learns_tag();
@@ -132,8 +130,8 @@ fn what_was_lent_before_the_peer_said_how_little_it_takes_is_not_lent_any_more()
 }
 
 #[test]
-fn what_was_written_before_and_is_too_large_for_the_peer_ends_the_connection() {
-    let mut client = Trace::client(Config::default());
+fn early_data_too_large_for_the_peer_ends_the_connection() {
+    let mut client = ExtendedTrace::client(Config::default());
     client.machine.send(&[7; 250]).unwrap();
     client.learns_tag();
     client.peer_sends_connack(Hello { segment: 100, ..HELLO });
@@ -143,13 +141,13 @@ fn what_was_written_before_and_is_too_large_for_the_peer_ends_the_connection() {
 
 #[test]
 fn the_smaller_idle_limit_holds() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(Hello { idle_limit: Some(Duration::from_secs(3)), ..HELLO });
     client.expect_event(Event::Connected);
     let asked = client.now;
     while client.machine.ended().is_none() {
-        while client.transmit().is_some() {}
+        while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
@@ -159,7 +157,7 @@ fn the_smaller_idle_limit_holds() {
 
 #[test]
 fn a_sack_waits_for_a_second_info_at_most_five_milliseconds() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(0, b"a"));
     client.sleep(5, 5);
     client.expect_sack(1, &[]);
@@ -170,8 +168,8 @@ fn a_sack_waits_for_a_second_info_at_most_five_milliseconds() {
 }
 
 #[test]
-fn what_is_out_of_order_or_repeated_or_fills_a_gap_is_answered_at_once() {
-    let mut client = Trace::established(Config::default());
+fn reordered_repeated_and_gap_filling_infos_get_a_sack_at_once() {
+    let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(1, b"b"));
     client.expect_sack(0, &[1]);
     client.peer_sends(info(3, b"d"));
@@ -193,8 +191,8 @@ fn closed(next: u32) -> Packet<'static> {
 }
 
 #[test]
-fn a_window_of_zero_stops_the_sender_which_asks_and_backs_off_until_it_opens() {
-    let mut client = Trace::established(Config::default());
+fn a_zero_window_is_probed_with_backoff_until_it_opens() {
+    let mut client = ExtendedTrace::established(Config::default());
     // The right edge is at 65: go there, have all acknowledged, and nothing opened.
     client.sends(1, 32);
     client.peer_sends(closed(33));
@@ -204,19 +202,19 @@ fn a_window_of_zero_stops_the_sender_which_asks_and_backs_off_until_it_opens() {
     // An RTO and then twice that; RTO = SRTT + 4 RTTVAR + 5 ms.
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
-    let probe = client.transmit().unwrap();
+    let probe = client.next_datagram().unwrap();
     assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
     client.sleep(80, 400);
-    assert!(client.transmit().is_some());
+    assert!(client.next_datagram().is_some());
     client.sleep(160, 800);
-    assert!(client.transmit().is_some());
+    assert!(client.next_datagram().is_some());
     client.peer_sends(sack(65, 64, 65, &[]));
     client.expect(info(65, b"waits"));
 }
 
 #[test]
 fn a_probe_is_echoed_and_answered_with_a_sack() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, padding: &[0; 40] });
     client.expect_sack(0, &[]);
     client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF });
@@ -225,22 +223,22 @@ fn a_probe_is_echoed_and_answered_with_a_sack() {
 
 #[test]
 fn an_echo_that_answers_nothing_is_ignored() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.ignores(Packet::Echo { nonce: 1 }, Ignored::NeverSent);
 }
 
 #[test]
-fn keep_alive_asks_after_a_silence_and_a_peer_that_is_gone_is_noticed() {
+fn keep_alive_asks_after_a_silence_and_notices_a_peer_gone() {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
-    let mut client = Trace::established(config);
+    let mut client = ExtendedTrace::established(config);
     client.sleep(9_900, 10_000);
-    let probe = client.transmit().unwrap();
+    let probe = client.next_datagram().unwrap();
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce });
     client.sleep(9_900, 10_000);
     let asked = client.now;
     while client.machine.ended().is_none() {
-        while client.transmit().is_some() {}
+        while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
@@ -250,9 +248,9 @@ fn keep_alive_asks_after_a_silence_and_a_peer_that_is_gone_is_noticed() {
 
 /// The keep-alive, which was waiting already, delayed the first question to a closed window.
 #[test]
-fn a_closed_window_is_asked_after_an_rto_whenever_keep_alive_would_have_asked() {
+fn a_closed_window_is_probed_after_an_rto_despite_keep_alive() {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
-    let mut client = Trace::established(config);
+    let mut client = ExtendedTrace::established(config);
     client.sends(1, 32);
     client.peer_sends(closed(33));
     client.sends(33, 32);
@@ -261,13 +259,13 @@ fn a_closed_window_is_asked_after_an_rto_whenever_keep_alive_would_have_asked() 
     assert_eq!(client.machine.send(b"more"), Ok(4));
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
-    let probe = client.transmit().unwrap();
+    let probe = client.next_datagram().unwrap();
     assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
 }
 
 #[test]
 fn without_keep_alive_a_quiet_connection_lives() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.expect_nothing();
     assert_eq!(client.machine.poll_timeout(), None);
     client.now = Instant::from_millis(3_600_000);
@@ -277,13 +275,13 @@ fn without_keep_alive_a_quiet_connection_lives() {
 
 #[test]
 fn abort_sends_one_reset_and_a_reset_ends_at_once() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.machine.abort(42);
     client.expect_event(Event::Closed(Reason::Aborted));
     client.expect(Packet::Reset { code: 42 });
     client.expect_nothing();
     assert!(client.machine.is_drained());
-    let mut other = Trace::established(Config::default());
+    let mut other = ExtendedTrace::established(Config::default());
     other.sends(1, 3);
     other.peer_sends(Packet::Reset { code: 42 });
     other.expect_event(Event::Closed(Reason::Reset { code: 42 }));
@@ -292,7 +290,7 @@ fn abort_sends_one_reset_and_a_reset_ends_at_once() {
 
 #[test]
 fn a_reset_instead_of_connack_refuses() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends(Packet::Reset { code: 7 });
     client.expect_event(Event::Closed(Reason::Refused { code: 7 }));
@@ -301,7 +299,7 @@ fn a_reset_instead_of_connack_refuses() {
 
 #[test]
 fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
-    let mut client = Trace::established(Config::default());
+    let mut client = ExtendedTrace::established(Config::default());
     client.sends(1, 3);
     client.ignores(sack(9, 8, 9, &[]), Ignored::NeverSent);
     client.ignores(sack(2, 1, 2, &[0b1000]), Ignored::NeverSent);
@@ -311,8 +309,8 @@ fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
 }
 
 #[test]
-fn a_server_keeps_what_overtakes_info_0_and_says_what_is_missing() {
-    let mut server = Trace::server(Config::default(), HELLO);
+fn a_server_keeps_what_overtakes_info_0_and_says_what_lacks() {
+    let mut server = ExtendedTrace::server(Config::default(), HELLO);
     server.learns_tag();
     server.peer_sends(info(1, b"b"));
     assert!(!server.machine.is_established());
@@ -327,8 +325,8 @@ fn a_server_keeps_what_overtakes_info_0_and_says_what_is_missing() {
 }
 
 #[test]
-fn a_lost_info_0_is_repeated_after_a_timeout_that_the_handshake_measured() {
-    let mut client = Trace::client(Config::default());
+fn info_0_is_repeated_after_the_timeout_of_the_handshake() {
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.elapse(100);
     client.peer_sends_connack(HELLO);
@@ -339,10 +337,10 @@ fn a_lost_info_0_is_repeated_after_a_timeout_that_the_handshake_measured() {
 
 #[test]
 fn a_repeated_connect_measures_nothing() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.sleep(1_000, 1_063);
-    client.transmit().unwrap();
+    client.next_datagram().unwrap();
     client.elapse(100);
     client.peer_sends_connack(HELLO);
     client.expect(info(0, b""));
@@ -351,7 +349,7 @@ fn a_repeated_connect_measures_nothing() {
 }
 
 #[test]
-fn a_receive_store_that_extended_mode_cannot_name_ends_the_connection_before_it_begins() {
+fn a_receive_store_too_small_for_extended_mode_ends_at_once() {
     let now = Instant::from_millis(1_000);
     let small = || Stores { recv: RecvSlots::with_slots(4, 63).unwrap(), ..storage(4, 4) };
     let client = Connection::connect(now, Config::default(), [7; 32], small());

@@ -1,0 +1,15 @@
+//! The addresses of traces.
+
+use rdt_proto::Address;
+
+/// A host, and one of its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct At(pub u8, pub u16);
+
+impl Address for At {
+    type Host = u8;
+
+    fn host(&self) -> u8 {
+        self.0
+    }
+}

@@ -1,0 +1,115 @@
+//! A listener that faces scripted clients of base mode, at small addresses.
+
+use crate::base::{Stream, storage};
+use crate::byte_account::AccountedListener;
+use crate::packets::{CONNACK, CONNECT, ack, datagram, describe, info};
+use crate::trace::{Peer, Trace};
+use rdt_proto::Instant;
+use rdt_proto::arq::StopAndWait;
+use rdt_proto::connection::{Event, Handled};
+use rdt_proto::listener::{Growable, Incoming, ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::wire::{Framing, Packet};
+
+/// A listener, and clients of base mode that send what the test says.
+pub type BaseListenerTrace = Trace<Machine, BaseClients>;
+
+type Machine = AccountedListener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Growable, StopAndWait>;
+
+/// Clients of base mode, which all use one framing.
+pub struct BaseClients;
+
+impl Peer for BaseClients {
+    fn describe(&self, datagram: &[u8]) -> String {
+        describe(&Framing::NOTE, datagram)
+    }
+}
+
+impl BaseListenerTrace {
+    /// A listener for this many connections.
+    #[must_use]
+    pub fn new(config: ListenerConfig, peers: usize) -> Self {
+        let now = Instant::from_millis(1_000);
+        let machine = AccountedListener::new(now, ListenerConfig { peers, ..config }, [7; 48]);
+        Self { machine, now, peer: BaseClients }
+    }
+
+    /// This packet arrives from this address.
+    pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Routed {
+        self.receive_datagram(from, &datagram(&Framing::NOTE, packet))
+    }
+
+    /// This packet arrives, and goes into the backlog.
+    #[track_caller]
+    pub fn queues(&mut self, from: u8, packet: Packet<'_>) {
+        assert_eq!(self.receive(from, packet), Routed::Queued, "{packet:?} of {from}");
+    }
+
+    /// This packet arrives, and the connection of its address takes it.
+    #[track_caller]
+    pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
+        let routed = self.receive(from, packet);
+        assert!(matches!(routed, Routed::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
+    }
+
+    /// This packet arrives, and goes nowhere.
+    #[track_caller]
+    pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: Unrouted) {
+        assert_eq!(self.receive(from, packet), Routed::Ignored(reason), "{packet:?} of {from}");
+    }
+
+    /// The next that the application hears of is this address.
+    #[track_caller]
+    pub fn incoming(&mut self, address: u8) -> Incoming<u8> {
+        let incoming = self.machine.poll_incoming().unwrap();
+        assert_eq!(incoming.address(), address);
+        incoming
+    }
+
+    /// The same; it is accepted.
+    #[track_caller]
+    pub fn accept(&mut self, address: u8) -> PeerId {
+        let incoming = self.incoming(address);
+        let id = self.machine.accept(self.now, incoming, [1; 32], || storage(2, 1_200)).unwrap();
+        assert_eq!(self.machine.address(id), Some(address));
+        id
+    }
+
+    /// An established connection with this address.
+    #[track_caller]
+    pub fn connected(&mut self, address: u8) -> PeerId {
+        self.queues(address, CONNECT);
+        let id = self.accept(address);
+        self.expect(address, CONNACK);
+        self.takes(address, info(0, b""));
+        self.expect(address, ack(0));
+        self.expect_event(id, Event::Connected);
+        id
+    }
+
+    /// The connection with this name, which exists.
+    #[track_caller]
+    pub fn peer(&mut self, id: PeerId) -> &mut Stream {
+        self.machine.peer_mut(id).unwrap()
+    }
+
+    /// The application is done with this connection.
+    pub fn release(&mut self, id: PeerId) {
+        self.machine.release(self.now, id);
+    }
+
+    /// The next datagram is this one to this address.
+    #[track_caller]
+    pub fn expect(&mut self, to: u8, expected: Packet<'_>) {
+        let Some((address, sent)) = self.transmit() else {
+            panic!("expected {expected:?} to {to}, nothing was sent");
+        };
+        assert_eq!((address, Framing::NOTE.decode(&sent).unwrap()), (to, expected));
+    }
+
+    /// The next event is this one.
+    #[track_caller]
+    pub fn expect_event(&mut self, id: PeerId, event: Event) {
+        assert_eq!(self.machine.poll_event(), Some((id, event)));
+    }
+}

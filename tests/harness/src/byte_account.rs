@@ -1,0 +1,104 @@
+//! Never an amplifier: until a peer has shown that it receives at an address, a listener in extended mode sends no more bytes
+//! there than came from there. Every listener of a test or a simulation is held to it here.
+
+use crate::machine::Machine;
+use rdt_proto::arq::Arq;
+use rdt_proto::connection::{Event, Handled, Mode};
+use rdt_proto::listener::{Address, Listener, ListenerConfig, Memory, PeerId, Routed};
+use rdt_proto::store::{RecvStore, SendStore};
+use rdt_proto::{Instant, connection::Transmit};
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::ops::{Deref, DerefMut};
+
+/// A listener that counts the bytes from and to each address.
+pub struct AccountedListener<A: Address, S, R, M: Memory, Q> {
+    listener: Listener<A, S, R, M, Q>,
+    accounts: HashMap<A, Account>,
+}
+
+/// What came from one address, and went there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    received: usize,
+    sent: usize,
+    validated: bool,
+}
+
+impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> AccountedListener<A, S, R, M, Q> {
+    /// A listener that knows no address yet.
+    #[must_use]
+    pub fn new(now: Instant, config: ListenerConfig, key: [u8; 48]) -> Self {
+        Self { listener: Listener::new(now, config, key), accounts: HashMap::new() }
+    }
+
+    /// A datagram arrives.
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+        let account = self.accounts.entry(from).or_default();
+        account.received += datagram.len();
+        let before = self.listener.stats().proven;
+        let routed = self.listener.handle_datagram(now, from, datagram);
+        if let Routed::Peer(id, Handled::Accepted) = routed {
+            // A peer that knows our tag has received it at the address of the connection: INFO 0 is the first that tells.
+            let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
+            account.validated |= tagged && self.listener.address(id) == Some(from);
+        }
+        // A cookie of ours.
+        account.validated |= self.listener.stats().proven > before;
+        routed
+    }
+
+    /// The next datagram, and where it goes. It was due.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(A, Transmit)> {
+        let due = self.listener.poll_timeout().is_some_and(|due| due <= now);
+        let (to, transmit) = self.listener.poll_transmit(now, buf).unwrap()?;
+        assert!(due, "poll_timeout did not tell that something was to be sent");
+        let account = self.accounts.entry(to).or_default();
+        account.sent += transmit.len;
+        // Base mode cannot validate an address, and repeats CONNACK.
+        let bound = self.listener.config().connection.mode == Mode::Extended;
+        assert!(!bound || account.validated || account.sent <= account.received, "{to:?}: {account:?}");
+        Some((to, transmit))
+    }
+}
+
+impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Machine for AccountedListener<A, S, R, M, Q> {
+    type Address = A;
+    type Handled = Routed;
+    type Event = (PeerId, Event);
+
+    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+        self.handle_datagram(now, from, datagram)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.listener.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.listener.poll_timeout()
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(A, usize)> {
+        self.poll_transmit(now, buf).map(|(to, transmit)| (to, transmit.len))
+    }
+
+    fn poll_event(&mut self) -> Option<(PeerId, Event)> {
+        self.listener.poll_event()
+    }
+}
+
+/// All other calls go to the listener itself.
+impl<A: Address, S, R, M: Memory, Q> Deref for AccountedListener<A, S, R, M, Q> {
+    type Target = Listener<A, S, R, M, Q>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.listener
+    }
+}
+
+impl<A: Address, S, R, M: Memory, Q> DerefMut for AccountedListener<A, S, R, M, Q> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.listener
+    }
+}

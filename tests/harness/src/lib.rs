@@ -1,0 +1,37 @@
+//! What several test programs of `rdt-proto` need: traces in virtual time, and peers that do what a test says.
+//!
+//! A [`Trace`](trace::Trace) holds a machine under test, its peer and the time. A test tells the peer what to send, says which
+//! datagrams it expects, and lets time pass:
+//!
+//! ```text
+//! let mut client = BaseTrace::established_client(Config::base());
+//! client.machine.send(b"hello").unwrap();
+//! client.expect(info(1, b"hello"));
+//! client.sleep(20, 40);                   // the retransmit timer
+//! client.expect(info(1, b"hello"));
+//! client.peer_sends(ack(1));
+//! client.expect_nothing();
+//! ```
+//!
+//! | module | machine under test | its peers |
+//! |---|---|---|
+//! | [`base`] | a connection, stop-and-wait | one of base mode |
+//! | [`extended`] | a connection, selective repeat | one of extended mode |
+//! | [`base_listener`] | a listener | clients of base mode |
+//! | [`listener`] | a listener | clients of extended mode |
+//! | [`socket_tcp`] | a connection or a listener of SocketTCP | segments of text |
+//!
+//! Every datagram that a machine sends must have been due by its `poll_timeout`. A listener must send no more bytes to an
+//! address than came from there until that is validated: [`byte_account`] holds every one of them to it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+pub mod address;
+pub mod base;
+pub mod base_listener;
+pub mod byte_account;
+pub mod extended;
+pub mod listener;
+pub mod machine;
+pub mod packets;
+pub mod socket_tcp;
+pub mod trace;

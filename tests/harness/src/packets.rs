@@ -1,0 +1,45 @@
+//! Packets as traces write them, and the names of those that a machine sent.
+
+use rdt_proto::Seq;
+use rdt_proto::wire::{Framing, Options, Packet};
+
+/// CONNECT without options.
+pub const CONNECT: Packet<'static> = Packet::Connect(Options::NONE);
+/// CONNACK without options.
+pub const CONNACK: Packet<'static> = Packet::ConnAck(Options::NONE);
+/// The option that asks for extended mode.
+pub const TAG_OPTION: &[u8] = b"\x01\x08entropy!";
+/// FIN.
+pub const FIN: Packet<'static> = Packet::Fin;
+/// FINACK.
+pub const FINACK: Packet<'static> = Packet::FinAck;
+
+/// INFO `number` with this body.
+#[must_use]
+pub const fn info(number: u32, body: &[u8]) -> Packet<'_> {
+    Packet::Info { number: Seq::new(number), body }
+}
+
+/// ACK of `number`.
+#[must_use]
+pub const fn ack(number: u32) -> Packet<'static> {
+    Packet::Ack { number: Seq::new(number) }
+}
+
+/// The datagram of a packet in this framing.
+#[must_use]
+pub fn datagram(framing: &Framing, packet: Packet<'_>) -> Vec<u8> {
+    let mut datagram = vec![0; 66_000];
+    let len = packet.encode(framing, &mut datagram).unwrap();
+    datagram.truncate(len);
+    datagram
+}
+
+/// What a datagram in this framing says.
+#[must_use]
+pub fn describe(framing: &Framing, datagram: &[u8]) -> String {
+    match framing.decode(datagram) {
+        Ok(packet) => format!("{packet:?}"),
+        Err(error) => format!("{error}: {datagram:?}"),
+    }
+}
