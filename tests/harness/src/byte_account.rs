@@ -3,10 +3,10 @@
 
 use crate::machine::Machine;
 use rdt_proto::arq::Arq;
-use rdt_proto::connection::{Event, Handled, Mode};
+use rdt_proto::connection::{Event, Handled, Mode, Transmit};
 use rdt_proto::listener::{Address, Listener, ListenerConfig, Memory, PeerId, Routed};
 use rdt_proto::store::{RecvStore, SendStore};
-use rdt_proto::{Instant, connection::Transmit};
+use rdt_proto::{BufferTooSmall, Instant};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::ops::{Deref, DerefMut};
@@ -49,16 +49,20 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Accounte
     }
 
     /// The next datagram, and where it goes. It was due.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(A, Transmit)> {
+    ///
+    /// # Errors
+    ///
+    /// `buf` is too small for it.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         let due = self.listener.poll_timeout().is_some_and(|due| due <= now);
-        let (to, transmit) = self.listener.poll_transmit(now, buf).unwrap()?;
+        let Some((to, transmit)) = self.listener.poll_transmit(now, buf)? else { return Ok(None) };
         assert!(due, "poll_timeout did not tell that something was to be sent");
         let account = self.accounts.entry(to).or_default();
         account.sent += transmit.len;
         // Base mode cannot validate an address, and repeats CONNACK.
         let bound = self.listener.config().connection.mode == Mode::Extended;
         assert!(!bound || account.validated || account.sent <= account.received, "{to:?}: {account:?}");
-        Some((to, transmit))
+        Ok(Some((to, transmit)))
     }
 }
 
@@ -80,7 +84,7 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Machine 
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(A, usize)> {
-        self.poll_transmit(now, buf).map(|(to, transmit)| (to, transmit.len))
+        self.poll_transmit(now, buf).unwrap().map(|(to, transmit)| (to, transmit.len))
     }
 
     fn poll_event(&mut self) -> Option<(PeerId, Event)> {

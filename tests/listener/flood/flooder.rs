@@ -7,14 +7,14 @@ use rdt_proto::{Duration, Instant};
 
 /// What is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flood {
+pub(crate) enum Flood {
     /// Good CONNECTs with a tag and an address of their own each.
     Connect,
     /// As many bytes that mean nothing.
     Noise,
 }
 
-pub struct Flooder {
+pub(crate) struct Flooder {
     flood: Flood,
     left: u64,
     apart: Duration,
@@ -23,7 +23,7 @@ pub struct Flooder {
 }
 
 impl Flooder {
-    pub fn new(flood: Flood, count: u64, apart: Duration) -> Self {
+    pub(crate) fn new(flood: Flood, count: u64, apart: Duration) -> Self {
         Self { flood, left: count, apart, next: Instant::ZERO, rng: Rng::new(99) }
     }
 }

@@ -7,7 +7,7 @@ use rdt_proto::{Duration, Instant};
 
 const PACKETS: usize = 1_024;
 
-pub struct Crowd {
+pub(crate) struct Crowd {
     clients: Vec<Client>,
     rng: Rng,
     turn: usize,
@@ -23,7 +23,7 @@ struct Client {
 
 impl Crowd {
     /// One client each `apart`, with so many bytes.
-    pub fn new(clients: usize, apart: Duration, bytes: u64) -> Self {
+    pub(crate) fn new(clients: usize, apart: Duration, bytes: u64) -> Self {
         let client = |index: u64| {
             let calls_at = Instant::ZERO + apart.saturating_mul(index);
             Client { calls_at, stream: None, unsent: bytes, took: None }
@@ -32,7 +32,7 @@ impl Crowd {
     }
 
     /// How long each took, in the order of their calls.
-    pub fn times(&self) -> Vec<Duration> {
+    pub(crate) fn times(&self) -> Vec<Duration> {
         self.clients.iter().map(|client| client.took.unwrap()).collect()
     }
 }

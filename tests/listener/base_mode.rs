@@ -1,23 +1,20 @@
-//! Many peers on one socket: routing, backlog, release, quarantine, turns.
+//! A listener in base mode: routing, backlog, turns.
 
-mod common;
-
-use common::server::Server;
-use common::*;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
+use harness::base::*;
+use harness::base_listener::BaseListenerTrace;
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
 use rdt_proto::listener::{AcceptError, ListenerConfig, PeerId, Routed, Unrouted};
-use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A listener with 4 slots of which 2 may wait.
-fn server() -> Server {
-    Server::new(ListenerConfig { backlog: 2, ..base() }, 4)
+pub(crate) fn server() -> BaseListenerTrace {
+    BaseListenerTrace::new(ListenerConfig { backlog: 2, ..base() }, 4)
 }
 
 /// Both sides of the connection with this address close, the peer first. It lingers.
 #[track_caller]
-fn finish(server: &mut Server, address: u8, id: PeerId) {
+pub(crate) fn finish(server: &mut BaseListenerTrace, address: u8, id: PeerId) {
     server.takes(address, FIN);
     server.expect(address, FINACK);
     server.expect_event(id, Event::PeerClosed);
@@ -28,46 +25,13 @@ fn finish(server: &mut Server, address: u8, id: PeerId) {
 }
 
 /// A listener for base mode.
-fn base() -> ListenerConfig {
+pub(crate) fn base() -> ListenerConfig {
     ListenerConfig { connection: Config::base(), ..ListenerConfig::default() }
-}
-
-/// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
-#[test]
-fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
-    let mut server = Server::new(base(), 1);
-    let gone = server.connected(1);
-    finish(&mut server, 1, gone);
-    server.release(gone);
-    server.elapse(4_000);
-    assert!(server.machine.is_empty());
-
-    let id = server.connected(2);
-    assert_eq!(id.index(), gone.index());
-    server.release(gone);
-    server.takes(2, info(1, b"hello"));
-    server.expect(2, ack(1));
-    server.expect_event(id, Event::Readable);
-    assert!(server.peer(id).is_established());
-}
-
-/// A datagram that came after the end of the quarantine, and before `handle_timeout`, was once ignored.
-#[test]
-fn a_connect_after_quarantine_queues_even_before_the_timeout_was_handled() {
-    let mut server = server();
-    let id = server.connected(1);
-    finish(&mut server, 1, id);
-    server.release(id);
-    server.now = server.now + Duration::from_millis(2_900);
-    let routed = server.receive(1, CONNECT);
-    assert!(matches!(routed, Routed::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
-    server.now = server.now + Duration::from_millis(200);
-    server.queues(1, CONNECT);
 }
 
 /// A process that was stalled for longer than the idle limit once declared a peer dead whose answer waited in the socket.
 #[test]
-fn an_answer_that_comes_after_a_stall_is_heard_before_any_timer_runs() {
+fn an_answer_after_a_stall_is_heard_before_any_timer_runs() {
     let mut server = server();
     let id = server.connected(1);
     server.peer(id).send(b"hello").unwrap();
@@ -80,24 +44,12 @@ fn an_answer_that_comes_after_a_stall_is_heard_before_any_timer_runs() {
     server.expect_event(id, Event::Readable);
 }
 
-/// The same of a connection that lingers: whoever repeats its FIN has not got the answer.
-#[test]
-fn a_fin_that_comes_after_a_stall_is_answered() {
-    let mut server = server();
-    let id = server.connected(1);
-    finish(&mut server, 1, id);
-    server.release(id);
-    server.now = server.now + Duration::from_secs(31);
-    server.takes(1, FIN);
-    server.expect(1, FINACK);
-}
-
 #[test]
 fn a_listener_for_one_mode_queues_nobody_of_the_other() {
     let mut list = [0; MIN_CONNECT];
     let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
-    let mut extended = Server::new(ListenerConfig::default(), 4);
+    let mut extended = BaseListenerTrace::new(ListenerConfig::default(), 4);
     extended.ignores(1, CONNECT, Unrouted::Mode);
     extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), Unrouted::TooShort);
     extended.queues(1, Packet::Connect(options));
@@ -110,10 +62,10 @@ fn a_listener_for_one_mode_queues_nobody_of_the_other() {
 
 /// Without a handshake limit its deadline was once the end of time instead of none.
 #[test]
-fn without_a_handshake_limit_a_queued_peer_waits_for_ever_and_there_is_no_deadline() {
+fn no_handshake_limit_means_waiting_for_ever_without_deadline() {
     let mut config = base();
     config.connection.handshake_limit = Duration::MAX;
-    let mut server = Server::new(config, 1);
+    let mut server = BaseListenerTrace::new(config, 1);
     server.queues(1, CONNECT);
     assert_eq!(server.machine.poll_timeout(), None);
     server.elapse(100_000_000);
@@ -152,7 +104,7 @@ fn from_a_stranger_only_connect_means_anything() {
 }
 
 #[test]
-fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
+fn the_longest_waiting_is_accepted_first_despite_repeats() {
     let mut server = server();
     assert_eq!(server.machine.poll_incoming(), None);
     server.queues(2, CONNECT);
@@ -214,8 +166,8 @@ fn nobody_waits_longer_than_the_handshake_limit() {
 }
 
 #[test]
-fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
-    let mut server = Server::new(base(), 1);
+fn at_the_connection_limit_clients_wait_and_are_told_of_again() {
+    let mut server = BaseListenerTrace::new(base(), 1);
     let id = server.connected(1);
     server.queues(2, CONNECT);
     assert!(!server.machine.has_incoming() && server.machine.poll_incoming().is_none());
@@ -223,85 +175,6 @@ fn above_the_limit_of_connections_clients_wait_and_are_told_of_again() {
     server.expect(1, FIN);
     server.elapse(3_000);
     server.accept(2);
-}
-
-#[test]
-fn a_restarted_client_waits_until_the_old_connection_and_its_quarantine_are_over() {
-    let mut server = server();
-    let old = server.connected(1);
-    for _ in 0..6 {
-        let routed = server.receive(1, CONNECT);
-        assert_eq!(routed, Routed::Peer(old, Handled::Ignored(Ignored::LateConnect)));
-        server.elapse(10_000);
-    }
-    server.expect_event(old, Event::Closed(Reason::Quiet));
-    assert_eq!(server.receive(1, CONNECT), Routed::Peer(old, Handled::Ignored(Ignored::Closed)));
-    server.release(old);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
-    server.ignores(1, info(0, b"stale"), Unrouted::Quarantined);
-    assert_eq!(server.machine.stats().quarantined, 2);
-    server.elapse(2_999);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
-    server.elapse(1);
-    let new = server.connected(1);
-    assert_ne!(new, old);
-}
-
-#[test]
-fn a_released_connection_goes_on_lingering() {
-    let mut server = server();
-    let id = server.connected(1);
-    finish(&mut server, 1, id);
-    server.release(id);
-    assert!(server.machine.peer(id).is_none());
-    server.elapse(2_000);
-    server.takes(1, FIN);
-    server.expect(1, FINACK);
-    server.elapse(2_999);
-    assert_eq!(server.machine.len(), 1);
-    server.elapse(1);
-    assert!(server.machine.is_empty());
-    assert_eq!(server.machine.poll_timeout(), None);
-}
-
-#[test]
-fn what_is_unread_stays_until_release() {
-    let mut server = server();
-    let id = server.connected(1);
-    server.takes(1, info(1, b"kept"));
-    server.expect(1, ack(1));
-    server.expect_event(id, Event::Readable);
-    finish(&mut server, 1, id);
-    server.elapse(1_000_000);
-    let mut data = [0; 8];
-    assert_eq!(server.peer(id).recv(&mut data), 4);
-    assert_eq!(&data[..4], b"kept");
-    server.release(id);
-    assert!(server.machine.is_empty(), "linger and quarantine were over long ago");
-}
-
-#[test]
-fn releasing_a_live_connection_aborts_it_and_its_id_means_nothing_any_more() {
-    let mut server = server();
-    let id = server.connected(1);
-    server.peer(id).send(b"lost").unwrap();
-    server.release(id);
-    assert!(server.machine.peer(id).is_none() && server.machine.peer_mut(id).is_none());
-    assert_eq!(server.machine.address(id), None);
-    assert_eq!(server.machine.poll_event(), None);
-    server.expect(1, FIN);
-    server.ignores(1, FINACK, Unrouted::Quarantined);
-    server.release(id);
-    server.expect_nothing();
-    server.elapse(3_000);
-    assert!(server.machine.is_empty());
-
-    // Before INFO 0 there is nothing to be told.
-    server.queues(2, CONNECT);
-    let id = server.accept(2);
-    server.release(id);
-    server.expect_nothing();
-    server.ignores(2, CONNECT, Unrouted::Quarantined);
 }
 
 #[test]
@@ -375,46 +248,4 @@ fn the_next_deadline_is_that_of_whoever_is_first() {
     server.peer(quiet).send(b"x").unwrap();
     assert_eq!(server.machine.poll_timeout().unwrap().max(server.now), server.now);
     server.expect(1, info(0, b"x"));
-}
-
-/// A pool of borrowed memory: one connection after the other uses it, from different addresses.
-#[test]
-fn the_storage_of_a_peer_that_left_serves_the_next_one() {
-    let mut server = server();
-    let id = server.connected(1);
-    server.takes(1, info(1, b"unread"));
-    server.expect(1, ack(1));
-    assert!(server.machine.reclaim(server.now, id).is_none(), "it is alive");
-    server.expect_event(id, Event::Readable);
-    finish(&mut server, 1, id);
-    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
-    server.elapse(3_000);
-    let Some(Storage { send, recv, .. }) = server.machine.reclaim(server.now, id) else { panic!("it is drained") };
-    assert!(server.machine.reclaim(server.now, id).is_none(), "once");
-    assert!(server.machine.peer(id).is_none() && server.machine.is_empty());
-
-    let (send, recv) = (SendSlots::new(send.into_memory(), 1_200), RecvSlots::new(recv.into_memory(), 1_200));
-    server.queues(2, CONNECT);
-    let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
-    let incoming = server.incoming(2);
-    let next = server.machine.accept(server.now, incoming, [1; 32], storage).unwrap();
-    server.expect(2, CONNACK);
-    server.takes(2, info(0, b"new"));
-    assert_eq!(server.peer(next).recv_chunk(), b"new");
-    assert_eq!(server.peer(next).send(b"hello"), Ok(5));
-    server.expect(2, ack(0));
-    server.expect(2, info(0, b"hello"));
-}
-
-#[test]
-fn the_storage_of_an_aborted_peer_comes_back_when_its_fin_has_left_and_the_address_rests() {
-    let mut server = server();
-    let id = server.connected(1);
-    server.peer(id).abort(0);
-    assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
-    server.expect(1, FIN);
-    assert!(server.machine.reclaim(server.now, id).is_some());
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
-    server.elapse(3_000);
-    server.queues(1, CONNECT);
 }

@@ -1,46 +1,45 @@
-//! A server that accepts everybody at once, reads, and closes after the client. It keeps an account of what goes to whom.
+//! A server that accepts every client at once, reads, and closes after the client.
 
-use super::account::Accounts;
 use super::{Mechanism, Recv, Send, VICTIM, storage};
+use harness::byte_account::AccountedListener;
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, ListenerStats, Routed};
+use rdt_proto::listener::{Growable, ListenerConfig, ListenerStats, Routed};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 
 const PACKETS: usize = 1_024;
 
-pub struct Server {
-    listener: Listener<Address, Send, Recv, Growable, Mechanism>,
+pub(crate) struct Server {
+    listener: AccountedListener<Address, Send, Recv, Growable, Mechanism>,
     rng: Rng,
-    accounts: Accounts<Address>,
     /// What became of forged datagrams.
-    pub queued: u64,
-    pub retried: u64,
-    pub ignored: u64,
+    pub(crate) queued: u64,
+    pub(crate) retried: u64,
+    pub(crate) ignored: u64,
     /// The most connections, and the most who waited.
-    pub most: (usize, usize),
-    pub received: u64,
+    pub(crate) most: (usize, usize),
+    pub(crate) received: u64,
 }
 
 impl Server {
-    pub fn new(config: ListenerConfig) -> Self {
-        let listener = Listener::new(Instant::ZERO, config, [5; 48]);
-        let (rng, accounts) = (Rng::new(55), Accounts::new());
-        Self { listener, rng, accounts, queued: 0, retried: 0, ignored: 0, most: (0, 0), received: 0 }
+    pub(crate) fn new(config: ListenerConfig) -> Self {
+        let listener = AccountedListener::new(Instant::ZERO, config, [5; 48]);
+        let rng = Rng::new(55);
+        Self { listener, rng, queued: 0, retried: 0, ignored: 0, most: (0, 0), received: 0 }
     }
 
-    pub fn stats(&self) -> &ListenerStats {
+    pub(crate) fn stats(&self) -> &ListenerStats {
         self.listener.stats()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.listener.is_empty()
     }
 }
 
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, datagram: &[u8]) {
-        let routed = self.accounts.receive(&mut self.listener, now, from, datagram);
+        let routed = self.listener.handle_datagram(now, from, datagram);
         if from.node == VICTIM {
             match routed {
                 Routed::Queued => self.queued += 1,
@@ -58,7 +57,7 @@ impl Node for Server {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (to, sent) = self.accounts.transmit(&mut self.listener, now, buf)?;
+        let (to, sent) = self.listener.poll_transmit(now, buf).unwrap()?;
         Some(Outgoing::new(to, sent.len))
     }
 

@@ -1,5 +1,4 @@
 //! A socket that takes nothing: what waits to be sent costs nothing until it does, and no deadline is missed.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use rdt_proto::connection::{Config, Event, Handled, Reason, Storage};
 use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Routed};
@@ -69,34 +68,34 @@ impl SendStore for Watched {
 const PEERS: u16 = 200;
 
 /// A listener in base mode, whose connections are watched as one.
-struct House {
+struct WatchedListener {
     machine: Listener<u16, Watched, RecvSlots<Vec<u8>>, Growable>,
     now: Instant,
     looks: Rc<Cell<u32>>,
     ids: Vec<PeerId>,
 }
 
-impl House {
+impl WatchedListener {
     /// Everybody is connected, and the application has written something to each.
     fn new() -> Self {
         let config = ListenerConfig { connection: Config::base(), ..ListenerConfig::default() };
         let now = Instant::from_millis(1_000);
         let machine = Listener::new(now, config, [7; 48]);
-        let mut house = Self { machine, now, looks: Rc::default(), ids: Vec::new() };
+        let mut listener = Self { machine, now, looks: Rc::default(), ids: Vec::new() };
         for address in 0..PEERS {
-            assert_eq!(house.receive(address, Packet::Connect(Options::NONE)), Routed::Queued);
-            let (slots, looks) = (SendSlots::with_slots(2, 64).unwrap(), Rc::clone(&house.looks));
+            assert_eq!(listener.receive(address, Packet::Connect(Options::NONE)), Routed::Queued);
+            let (slots, looks) = (SendSlots::with_slots(2, 64).unwrap(), Rc::clone(&listener.looks));
             let (send, recv) = (Watched { slots, looks }, RecvSlots::with_slots(2, 64).unwrap());
-            let incoming = house.machine.poll_incoming().unwrap();
-            let id = house.machine.accept(now, incoming, [1; 32], || Storage::stop_and_wait(send, recv)).unwrap();
-            house.ids.push(id);
-            house.takes(address, Packet::Info { number: Seq::ZERO, body: b"" });
+            let incoming = listener.machine.poll_incoming().unwrap();
+            let id = listener.machine.accept(now, incoming, [1; 32], || Storage::stop_and_wait(send, recv)).unwrap();
+            listener.ids.push(id);
+            listener.takes(address, Packet::Info { number: Seq::ZERO, body: b"" });
         }
-        while house.transmit().is_some() {}
-        for id in &house.ids {
-            house.machine.peer_mut(*id).unwrap().send(b"hello").unwrap();
+        while listener.transmit().is_some() {}
+        for id in &listener.ids {
+            listener.machine.peer_mut(*id).unwrap().send(b"hello").unwrap();
         }
-        house
+        listener
     }
 
     fn receive(&mut self, from: u16, packet: Packet<'_>) -> Routed {
@@ -127,38 +126,38 @@ impl House {
 /// Each call once looked at all that had something to send.
 #[test]
 fn a_timeout_looks_at_nobody_to_whom_nothing_has_happened() {
-    let mut house = House::new();
-    let all = house.looks_of_a_timeout();
+    let mut listener = WatchedListener::new();
+    let all = listener.looks_of_a_timeout();
     assert!(all >= u32::from(PEERS));
-    assert_eq!(house.looks_of_a_timeout(), 0);
-    house.takes(7, Packet::Info { number: Seq::new(1), body: b"x" });
-    let one = house.looks_of_a_timeout();
+    assert_eq!(listener.looks_of_a_timeout(), 0);
+    listener.takes(7, Packet::Info { number: Seq::new(1), body: b"x" });
+    let one = listener.looks_of_a_timeout();
     assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} looks for one, {all} for all");
-    assert_eq!(house.looks_of_a_timeout(), 0);
+    assert_eq!(listener.looks_of_a_timeout(), 0);
     // One that sends waits for its answer from then on.
-    assert!(house.transmit().is_some());
-    assert!((1..=one).contains(&house.looks_of_a_timeout()));
-    house.now = house.now + Duration::from_millis(10);
-    assert_eq!(house.looks_of_a_timeout(), 0);
+    assert!(listener.transmit().is_some());
+    assert!((1..=one).contains(&listener.looks_of_a_timeout()));
+    listener.now = listener.now + Duration::from_millis(10);
+    assert_eq!(listener.looks_of_a_timeout(), 0);
 }
 
 /// What waits to be sent holds no deadline up.
 #[test]
 fn deadlines_are_kept_while_the_socket_takes_nothing() {
-    let mut house = House::new();
-    let first = house.transmit().unwrap();
-    let _ = house.looks_of_a_timeout();
+    let mut listener = WatchedListener::new();
+    let first = listener.transmit().unwrap();
+    let _ = listener.looks_of_a_timeout();
     // The retransmission timer of the one that has sent.
-    house.now = house.now + Duration::from_millis(1_100);
-    let looks = house.looks_of_a_timeout();
+    listener.now = listener.now + Duration::from_millis(1_100);
+    let looks = listener.looks_of_a_timeout();
     assert!((1..u32::from(PEERS)).contains(&looks), "{looks} looks");
-    let id = house.ids[usize::from(first)];
-    assert_eq!(house.machine.peer(id).unwrap().stats().timeouts, 1);
+    let id = listener.ids[usize::from(first)];
+    assert_eq!(listener.machine.peer(id).unwrap().stats().timeouts, 1);
     // Its idle limit, and the quiet limits of all others.
     for (millis, count, reason) in [(28_900, 1, Reason::TimedOut), (30_000, PEERS - 1, Reason::Quiet)] {
-        house.now = house.now + Duration::from_millis(millis);
-        house.machine.handle_timeout(house.now);
-        let told = std::iter::from_fn(|| house.machine.poll_event());
+        listener.now = listener.now + Duration::from_millis(millis);
+        listener.machine.handle_timeout(listener.now);
+        let told = std::iter::from_fn(|| listener.machine.poll_event());
         let ended = told.filter(|(_, event)| *event == Event::Closed(reason)).count();
         assert_eq!(ended, usize::from(count), "{reason:?}");
     }
@@ -167,16 +166,16 @@ fn deadlines_are_kept_while_the_socket_takes_nothing() {
 /// The turns stay fair: who has waited longest sends first, whatever happens to it meanwhile.
 #[test]
 fn a_peer_that_is_heard_keeps_its_turn() {
-    let mut house = House::new();
-    let order: Vec<u16> = std::iter::from_fn(|| house.transmit()).collect();
-    let mut house = House::new();
+    let mut listener = WatchedListener::new();
+    let order: Vec<u16> = std::iter::from_fn(|| listener.transmit()).collect();
+    let mut listener = WatchedListener::new();
     let mut heard = Vec::new();
     for (turn, &expected) in order.iter().enumerate() {
-        let _ = house.looks_of_a_timeout();
+        let _ = listener.looks_of_a_timeout();
         // The last one in the order hears from its peer all the time.
         let last = order[order.len() - 1];
-        house.takes(last, Packet::Info { number: Seq::new(1 + u32::try_from(turn % 2).unwrap()), body: b"" });
-        heard.push(house.transmit().unwrap());
+        listener.takes(last, Packet::Info { number: Seq::new(1 + u32::try_from(turn % 2).unwrap()), body: b"" });
+        heard.push(listener.transmit().unwrap());
         assert!(heard[turn] == expected || turn >= usize::from(PEERS), "{heard:?}");
     }
 }

@@ -1,0 +1,175 @@
+//! A listener in base mode after connections have ended: release, quarantine, storage that comes back.
+
+use super::base_mode::{base, finish, server};
+use harness::base::*;
+use harness::base_listener::BaseListenerTrace;
+use rdt_proto::Duration;
+use rdt_proto::connection::{Event, Handled, Ignored, Reason, Storage};
+use rdt_proto::listener::{Routed, Unrouted};
+use rdt_proto::store::{RecvSlots, SendSlots};
+
+/// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
+#[test]
+fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
+    let mut server = BaseListenerTrace::new(base(), 1);
+    let gone = server.connected(1);
+    finish(&mut server, 1, gone);
+    server.release(gone);
+    server.elapse(4_000);
+    assert!(server.machine.is_empty());
+
+    let id = server.connected(2);
+    assert_eq!(id.index(), gone.index());
+    server.release(gone);
+    server.takes(2, info(1, b"hello"));
+    server.expect(2, ack(1));
+    server.expect_event(id, Event::Readable);
+    assert!(server.peer(id).is_established());
+}
+
+/// A datagram that came after the end of the quarantine, and before `handle_timeout`, was once ignored.
+#[test]
+fn connect_after_quarantine_queues_before_handle_timeout() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.release(id);
+    server.now = server.now + Duration::from_millis(2_900);
+    let routed = server.receive(1, CONNECT);
+    assert!(matches!(routed, Routed::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
+    server.now = server.now + Duration::from_millis(200);
+    server.queues(1, CONNECT);
+}
+
+/// The same of a connection that lingers: whoever repeats its FIN has not got the answer.
+#[test]
+fn a_fin_that_comes_after_a_stall_is_answered() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.release(id);
+    server.now = server.now + Duration::from_secs(31);
+    server.takes(1, FIN);
+    server.expect(1, FINACK);
+}
+
+#[test]
+fn a_restarted_client_waits_until_the_old_quarantine_is_over() {
+    let mut server = server();
+    let old = server.connected(1);
+    for _ in 0..6 {
+        let routed = server.receive(1, CONNECT);
+        assert_eq!(routed, Routed::Peer(old, Handled::Ignored(Ignored::LateConnect)));
+        server.elapse(10_000);
+    }
+    server.expect_event(old, Event::Closed(Reason::Quiet));
+    assert_eq!(server.receive(1, CONNECT), Routed::Peer(old, Handled::Ignored(Ignored::Closed)));
+    server.release(old);
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, info(0, b"stale"), Unrouted::Quarantined);
+    assert_eq!(server.machine.stats().quarantined, 2);
+    server.elapse(2_999);
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.elapse(1);
+    let new = server.connected(1);
+    assert_ne!(new, old);
+}
+
+#[test]
+fn a_released_connection_goes_on_lingering() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.release(id);
+    assert!(server.machine.peer(id).is_none());
+    server.elapse(2_000);
+    server.takes(1, FIN);
+    server.expect(1, FINACK);
+    server.elapse(2_999);
+    assert_eq!(server.machine.len(), 1);
+    server.elapse(1);
+    assert!(server.machine.is_empty());
+    assert_eq!(server.machine.poll_timeout(), None);
+}
+
+#[test]
+fn what_is_unread_stays_until_release() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.takes(1, info(1, b"kept"));
+    server.expect(1, ack(1));
+    server.expect_event(id, Event::Readable);
+    finish(&mut server, 1, id);
+    server.elapse(1_000_000);
+    let mut data = [0; 8];
+    assert_eq!(server.peer(id).recv(&mut data), 4);
+    assert_eq!(&data[..4], b"kept");
+    server.release(id);
+    assert!(server.machine.is_empty(), "linger and quarantine were over long ago");
+}
+
+#[test]
+fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.peer(id).send(b"lost").unwrap();
+    server.release(id);
+    assert!(server.machine.peer(id).is_none() && server.machine.peer_mut(id).is_none());
+    assert_eq!(server.machine.address(id), None);
+    assert_eq!(server.machine.poll_event(), None);
+    server.expect(1, FIN);
+    server.ignores(1, FINACK, Unrouted::Quarantined);
+    server.release(id);
+    server.expect_nothing();
+    server.elapse(3_000);
+    assert!(server.machine.is_empty());
+
+    // Before INFO 0 there is nothing to be told.
+    server.queues(2, CONNECT);
+    let id = server.accept(2);
+    server.release(id);
+    server.expect_nothing();
+    server.ignores(2, CONNECT, Unrouted::Quarantined);
+}
+
+/// A pool of borrowed memory: one connection after the other uses it, from different addresses.
+#[test]
+fn the_storage_of_a_peer_that_left_serves_the_next_one() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.takes(1, info(1, b"unread"));
+    server.expect(1, ack(1));
+    assert!(server.machine.reclaim(server.now, id).is_none(), "it is alive");
+    server.expect_event(id, Event::Readable);
+    finish(&mut server, 1, id);
+    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
+    server.elapse(3_000);
+    let Some(Storage { send, recv, .. }) = server.machine.reclaim(server.now, id) else { panic!("it is drained") };
+    assert!(server.machine.reclaim(server.now, id).is_none(), "once");
+    assert!(server.machine.peer(id).is_none() && server.machine.is_empty());
+
+    let (send, recv) = (SendSlots::new(send.into_memory(), 1_200), RecvSlots::new(recv.into_memory(), 1_200));
+    server.queues(2, CONNECT);
+    let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
+    let incoming = server.incoming(2);
+    let next = server.machine.accept(server.now, incoming, [1; 32], storage).unwrap();
+    server.expect(2, CONNACK);
+    server.takes(2, info(0, b"new"));
+    assert_eq!(server.peer(next).recv_chunk(), b"new");
+    assert_eq!(server.peer(next).send(b"hello"), Ok(5));
+    server.expect(2, ack(0));
+    server.expect(2, info(0, b"hello"));
+}
+
+#[test]
+fn storage_of_an_aborted_peer_returns_once_its_fin_has_left() {
+    let mut server = server();
+    let id = server.connected(1);
+    server.peer(id).abort(0);
+    assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
+    server.expect(1, FIN);
+    assert!(server.machine.reclaim(server.now, id).is_some());
+    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.elapse(3_000);
+    server.queues(1, CONNECT);
+}

@@ -1,0 +1,393 @@
+//! A listener among unknown senders: forged datagrams, floods of handshakes, restarted clients, cookies, limits.
+
+use harness::listener::*;
+use rdt_proto::connection::{Config, Event, Handled, Ignored, Mode, Reason};
+use rdt_proto::listener::{ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
+
+const HERE: At = At(1, 1);
+const NEVER: ListenerConfig = config(Retry::Never);
+
+const fn config(retry: Retry) -> ListenerConfig {
+    ListenerConfig { connection: DEFAULT, peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
+}
+
+/// `Config::default()`, as a constant.
+const DEFAULT: Config = {
+    use rdt_proto::Duration;
+    Config {
+        framing: Framing::NOTE,
+        mode: Mode::Extended,
+        peer: rdt_proto::connection::Peer::RdtProto,
+        segment: 1_200,
+        handshake_limit: Duration::from_secs(10),
+        idle_limit: Duration::from_secs(30),
+        quiet_limit: Duration::from_secs(60),
+        keep_alive: Duration::MAX,
+        linger: Duration::from_secs(1),
+    }
+};
+
+/// Off the path, with the right address and one of 2^64 tags.
+#[test]
+fn a_million_forged_packets_change_nothing_but_a_counter() {
+    let mut listener = ListenerTrace::new(NEVER);
+    let client = listener.established(HERE, tag(1));
+    listener.peer(&client).send(b"unacknowledged").unwrap();
+    listener.drain();
+    let before = listener.machine.peer(client.id).unwrap().clone();
+    let (mut forged, mut random) = (0_u64, oorandom::Rand64::new(7));
+    let packets = [
+        info(1, b"forged"),
+        Packet::Ack { number: rdt_proto::Seq::ZERO },
+        sack(1),
+        Packet::Fin,
+        Packet::FinAck,
+        Packet::Reset { code: 1 },
+        Packet::Probe { nonce: 1, padding: &[] },
+        Packet::Echo { nonce: 1 },
+    ];
+    let mut datagrams = packets.map(|packet| {
+        let mut datagram = vec![0; 64];
+        let len = packet.encode(&Framing::tagged(tag(0)), &mut datagram).unwrap();
+        datagram.truncate(len);
+        datagram
+    });
+    for _ in 0..125_000 {
+        for datagram in &mut datagrams {
+            datagram[..8].copy_from_slice(&random.rand_u64().to_ne_bytes());
+            let routed = listener.machine.handle_datagram(listener.now, HERE, datagram);
+            assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+            forged += 1;
+        }
+    }
+    assert_eq!(
+        (forged, listener.machine.stats().malformed, listener.machine.stats().ignored()),
+        (1_000_000, forged, forged)
+    );
+    assert!(listener.machine.peer(client.id) == Some(&before));
+    listener.expect_nothing();
+    assert_eq!(listener.machine.poll_event(), None);
+    listener.takes(&client, sack(1));
+}
+
+/// The connection ends when the new one is confirmed, and not before: a CONNECT can be forged.
+#[test]
+fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
+    let mut listener = ListenerTrace::new(NEVER);
+    let old = listener.established(HERE, tag(1));
+    listener.queues(HERE, tag(2));
+    let new = listener.accepts(HERE);
+    listener.takes(&old, info(1, b"still heard"));
+    listener.expect_event(&old, Event::Readable);
+    listener.confirms(&new);
+    listener.expect_event(&old, Event::Closed(Reason::Superseded));
+    let late = listener.receive_under(HERE, old.theirs, info(2, b"late"));
+    assert_eq!(late, Routed::Peer(old.id, Handled::Ignored(Ignored::Closed)));
+    listener.expect_nothing();
+    assert_eq!(listener.machine.stats().superseded, 1);
+    // What it had received may still be read.
+    assert_eq!(listener.peer(&old).recv_chunk(), b"still heard");
+    listener.machine.release(listener.now, old.id);
+    assert_eq!(listener.machine.len(), 1);
+    listener.takes(&new, info(1, b"of the new one"));
+}
+
+#[test]
+fn a_forged_connect_ends_nothing_but_its_own_handshake() {
+    let mut listener = ListenerTrace::new(NEVER);
+    let client = listener.established(HERE, tag(1));
+    listener.queues(HERE, tag(66));
+    let forged = listener.accepts(HERE);
+    listener.takes(&client, info(1, b"goes on"));
+    listener.elapse_with_loss(10_000);
+    listener.expect_event(&client, Event::Readable);
+    listener.expect_event(&forged, Event::Closed(Reason::HandshakeTimedOut));
+    assert!(listener.peer(&client).is_established());
+}
+
+/// Two handshakes of a client that restarts quickly: the late INFO 0 of the first does not end the second.
+#[test]
+fn what_began_later_is_not_superseded() {
+    let mut listener = ListenerTrace::new(NEVER);
+    listener.queues(HERE, tag(1));
+    let first = listener.accepts(HERE);
+    listener.queues(HERE, tag(2));
+    let second = listener.accepts(HERE);
+    listener.confirms(&first);
+    listener.confirms(&second);
+    listener.expect_event(&first, Event::Closed(Reason::Superseded));
+    assert!(listener.peer(&second).is_established());
+    // One that only waits goes, too.
+    listener.queues(HERE, tag(3));
+    let waiting = listener.incoming(HERE);
+    listener.queues(HERE, tag(4));
+    let third = listener.accepts(HERE);
+    listener.confirms(&third);
+    assert_eq!(listener.machine.backlog_len(), 0);
+    listener.machine.refuse(waiting, 1);
+    listener.expect_nothing();
+}
+
+#[test]
+fn base_mode_never_evicts_a_connection_of_extended_mode() {
+    let both = Config { mode: Mode::Both, ..DEFAULT };
+    let mut listener = ListenerTrace::new(ListenerConfig { connection: both, ..NEVER });
+    let extended = listener.established(HERE, tag(1));
+    let mut say = |packet: Packet<'_>| {
+        let mut datagram = [0; 64];
+        let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
+        listener.receive_datagram(HERE, &datagram[..len])
+    };
+    for packet in [info(1, b"forged"), Packet::Fin, Packet::FinAck] {
+        assert_eq!(say(packet), Routed::Ignored(Unrouted::UnknownPeer));
+    }
+    assert_eq!(say(Packet::Connect(Options::NONE)), Routed::Queued);
+    let incoming = listener.incoming(HERE);
+    assert_eq!(incoming.hello().tag, None);
+    let base = listener.accept(incoming);
+    let mut say = |packet: Packet<'_>| {
+        let mut datagram = [0; 64];
+        let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
+        listener.receive_datagram(HERE, &datagram[..len])
+    };
+    for packet in [info(0, b""), info(1, b"beside"), Packet::Fin] {
+        assert_eq!(say(packet), Routed::Peer(base, Handled::Accepted));
+    }
+    assert!(listener.peer(&extended).is_established());
+    listener.takes(&extended, info(1, b"goes on"));
+    // The other way round, what base mode began ends when a connection of extended mode is confirmed.
+    listener.drain();
+    let new = listener.established(HERE, tag(2));
+    assert_eq!(listener.machine.peer(base).unwrap().ended(), Some(Reason::Superseded));
+    assert_eq!(listener.peer(&extended).ended(), Some(Reason::Superseded));
+    assert!(listener.peer(&new).is_established());
+}
+
+#[test]
+fn the_same_handshake_is_one_in_every_stage() {
+    let mut listener = ListenerTrace::new(NEVER);
+    for _ in 0..3 {
+        listener.queues(HERE, tag(1));
+    }
+    assert_eq!(listener.machine.backlog_len(), 1);
+    let client = listener.accepts(HERE);
+    for _ in 0..3 {
+        assert_eq!(listener.connect(HERE, tag(1), None), Routed::Peer(client.id, Handled::Accepted));
+        let sent = listener.drain();
+        assert!(sent.len() == 1 && sent[0].1.len() < MIN_CONNECT, "one CONNACK for each CONNECT");
+    }
+    listener.confirms(&client);
+    let late = listener.connect(HERE, tag(1), None);
+    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::LateConnect)));
+    listener.expect_nothing();
+}
+
+#[test]
+fn a_connect_that_is_too_short_is_not_answered() {
+    let mut listener = ListenerTrace::new(config(Retry::Always));
+    let connect = connect(tag(1), None);
+    assert_eq!(connect.len(), MIN_CONNECT);
+    let mut list = [0; MIN_CONNECT];
+    let options = rdt_proto::wire::OptionsWriter::new(&mut list).tag(tag(1)).unwrap();
+    let options = options.pad_to(MIN_CONNECT - 1 - Framing::NOTE.header_len()).unwrap().finish();
+    let mut datagram = [0; 128];
+    let len = Packet::Connect(options).encode(&Framing::NOTE, &mut datagram).unwrap();
+    assert_eq!(len, MIN_CONNECT - 1);
+    assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Routed::Ignored(Unrouted::TooShort));
+    listener.expect_nothing();
+}
+
+#[test]
+fn each_limit_has_its_counter() {
+    let limits = ListenerConfig { backlog: 3, per_host: 2, per_address: 1, ..NEVER };
+    let mut listener = ListenerTrace::new(limits);
+    listener.queues(At(1, 1), tag(1));
+    listener.ignores(At(1, 1), tag(2), Unrouted::AddressLimit);
+    listener.queues(At(1, 2), tag(1));
+    listener.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    listener.queues(At(2, 1), tag(1));
+    listener.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
+    let stats = *listener.machine.stats();
+    assert_eq!((stats.address_limit, stats.host_limit, stats.backlog_full, stats.ignored()), (1, 1, 1, 3));
+    // Accepted ones count, too, until they are gone.
+    let clients = [listener.accepts(At(1, 1)), listener.accepts(At(1, 2)), listener.accepts(At(2, 1))];
+    listener.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
+    for client in &clients {
+        listener.confirms(client);
+    }
+    listener.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    listener.peer(&clients[0]).abort(0);
+    listener.drain();
+    listener.machine.release(listener.now, clients[0].id);
+    listener.queues(At(1, 3), tag(1));
+}
+
+#[test]
+fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
+    let mut listener = ListenerTrace::new(config(Retry::Always));
+    let cookie = listener.retries(HERE, tag(1));
+    assert!(listener.machine.is_empty(), "nothing is kept");
+    assert_eq!(listener.connect(At(1, 2), tag(1), Some(&cookie)), Routed::Retried);
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Retried);
+    assert_eq!(listener.machine.stats().bad_cookie, 2);
+    listener.drain();
+    listener.machine.rotate_cookie_key([1; 16]);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    let incoming = listener.incoming(HERE);
+    assert!(incoming.is_proven());
+    listener.machine.ignore(incoming);
+    listener.elapse_with_loss(15_000);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    let incoming = listener.incoming(HERE);
+    listener.machine.ignore(incoming);
+    listener.elapse_with_loss(1_000);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+    listener.drain();
+    let cookie = listener.retries(HERE, tag(1));
+    listener.machine.rotate_cookie_key([2; 16]);
+    listener.machine.rotate_cookie_key([3; 16]);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+}
+
+/// Half of the backlog is for those who prove their address, however many others come.
+#[test]
+fn from_half_of_the_backlog_on_addresses_must_be_validated() {
+    let mut listener = ListenerTrace::new(config(Retry::Auto));
+    for port in 0..4 {
+        listener.queues(At(1, port), tag(1));
+    }
+    for host in 2..200 {
+        let _ = listener.retries(At(host, 1), tag(1));
+    }
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().retried), (4, 198));
+    // Accepted ones that have not confirmed hold their part.
+    let first = listener.accepts(At(1, 0));
+    let cookie = listener.retries(At(9, 9), tag(1));
+    assert_eq!(listener.connect(At(9, 9), tag(1), Some(&cookie)), Routed::Queued);
+    listener.confirms(&first);
+    listener.queues(At(10, 1), tag(1));
+}
+
+/// With more room in the backlog than for connections, forged handshakes once took all of these.
+#[test]
+fn forged_handshakes_take_no_more_than_half_of_the_connections() {
+    let mut listener = ListenerTrace::new(ListenerConfig { peers: 4, backlog: 128, ..config(Retry::Auto) });
+    for host in 1..=2 {
+        listener.queues(At(host, 1), tag(66));
+        listener.accepts(At(host, 1));
+    }
+    let cookie = listener.retries(HERE, tag(1));
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    let client = listener.accepts(HERE);
+    listener.confirms(&client);
+}
+
+/// An application that serves fewer than there may be connections, since some linger, bounds the backlog by these: forged
+/// handshakes once took the place of all whom it serves.
+#[test]
+fn forged_handshakes_take_at_most_half_of_what_is_served() {
+    let served = 8;
+    let mut listener = ListenerTrace::new(ListenerConfig { peers: 2 * served, backlog: served, ..config(Retry::Auto) });
+    let mut accepted = 0;
+    for host in 1..=100 {
+        let _ = listener.connect(At(host, 66), tag(66), None);
+        while accepted < served
+            && let Some(incoming) = listener.machine.poll_incoming()
+        {
+            listener.accept(incoming);
+            accepted += 1;
+        }
+        listener.drain();
+    }
+    assert_eq!(accepted, served / 2);
+    for host in 101..=104 {
+        let cookie = listener.retries(At(host, 1), tag(1));
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        let client = listener.accepts(At(host, 1));
+        listener.confirms(&client);
+    }
+}
+
+/// Forged handshakes at the address of an honest client do not keep it out.
+#[test]
+fn whoever_proves_an_address_displaces_those_who_did_not() {
+    let limits = ListenerConfig { per_address: 2, ..config(Retry::Auto) };
+    let mut listener = ListenerTrace::new(limits);
+    listener.queues(HERE, tag(66));
+    let forged = listener.accepts(HERE);
+    listener.queues(HERE, tag(67));
+    let cookie = listener.retries(HERE, tag(1));
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().superseded), (1, 1));
+    let cookie = listener.retries(HERE, tag(2));
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
+    listener.expect_event(&forged, Event::Closed(Reason::Superseded));
+    // The proven ones stay.
+    listener.machine.release(listener.now, forged.id);
+    let cookie = listener.retries(HERE, tag(3));
+    assert_eq!(listener.connect(HERE, tag(3), Some(&cookie)), Routed::Ignored(Unrouted::AddressLimit));
+}
+
+#[test]
+fn answers_that_nobody_fetches_are_dropped_and_counted() {
+    let mut listener = ListenerTrace::new(config(Retry::Always));
+    for port in 0..20 {
+        assert_eq!(listener.connect(At(1, port), tag(1), None), Routed::Retried);
+    }
+    assert_eq!((listener.drain().len(), listener.machine.stats().replies_dropped), (16, 4));
+    listener.expect_nothing();
+}
+
+#[test]
+fn who_is_refused_is_told_and_who_is_ignored_may_come_again() {
+    let mut listener = ListenerTrace::new(NEVER);
+    listener.queues(HERE, tag(1));
+    let incoming = listener.incoming(HERE);
+    listener.machine.refuse(incoming, 9);
+    let (to, reset) = listener.transmit().unwrap();
+    assert_eq!((to, Framing::tagged(tag(1)).decode(&reset)), (HERE, Ok(Packet::Reset { code: 9 })));
+    listener.queues(HERE, tag(1));
+    let incoming = listener.incoming(HERE);
+    listener.machine.ignore(incoming);
+    listener.expect_nothing();
+    listener.queues(HERE, tag(1));
+    // Nobody decides: it waits for the handshake limit.
+    drop(listener.incoming(HERE));
+    listener.elapse_with_loss(10_000);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().expired), (0, 1));
+}
+
+#[test]
+fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
+    let mut listener = ListenerTrace::new(NEVER);
+    let client = listener.established(HERE, tag(1));
+    listener.queues(At(2, 1), tag(1));
+    listener.machine.stop_accepting(3);
+    assert_eq!(listener.connect(At(3, 1), tag(1), None), Routed::Ignored(Unrouted::Stopped));
+    let told: Vec<_> = listener.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
+    assert_eq!(told, [(At(2, 1), 3), (At(3, 1), 3)]);
+    assert_eq!(listener.machine.peers().collect::<Vec<_>>(), [client.id]);
+    listener.takes(&client, Packet::Fin);
+    listener.peer(&client).close();
+    listener.elapse_with_loss(1);
+    listener.takes(&client, Packet::FinAck);
+    listener.elapse_with_loss(4_000);
+    listener.machine.release(listener.now, client.id);
+    assert!(listener.machine.is_empty() && listener.machine.poll_timeout().is_none());
+}
+
+/// A caller's entropy that repeats would make two connections of one tag.
+#[test]
+fn no_two_connections_have_one_tag() {
+    let mut listener = ListenerTrace::new(NEVER);
+    let mut tags: Vec<Tag> = Vec::new();
+    for port in 0..4 {
+        listener.queues(At(1, port), tag(1));
+        listener.repeat_entropy();
+        tags.push(listener.accepts(At(1, port)).theirs);
+    }
+    tags.sort_by_key(|tag| *tag.as_bytes());
+    tags.dedup();
+    assert_eq!(tags.len(), 4);
+}
