@@ -98,6 +98,12 @@ impl SegmentTrace {
         trace
     }
 
+    /// The next segment of the machine, and where it goes.
+    #[track_caller]
+    pub fn next_segment(&mut self) -> Option<(At, String)> {
+        self.transmit().map(|(to, segment)| (to, String::from_utf8(segment).unwrap()))
+    }
+
     /// What can be read of the current message is this, and its end or not.
     #[track_caller]
     pub fn reads(&mut self, content: &[u8], is_end: bool) {

@@ -3,21 +3,18 @@
 //! The other side's datagrams are fed in the recorded order, and what ours sends must be the recorded bytes at the recorded
 //! place. In the session of 5 bytes four numbers differ, and cannot but differ: the report's receiver takes the length of a
 //! message for two bytes whatever it has, and its sender counts the bytes that it has.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::Reason;
 use rdt_proto::socket_tcp::Config;
-use socket_tcp_support::*;
 
-const BYTES_19: &str = include_str!("vectors/socket_tcp_19_bytes.txt");
-const BYTES_5: &str = include_str!("vectors/socket_tcp_5_bytes.txt");
+const BYTES_19: &str = include_str!("../vectors/socket_tcp_19_bytes.txt");
+const BYTES_5: &str = include_str!("../vectors/socket_tcp_5_bytes.txt");
 
 /// Feeds what the other side sent, and compares what ours sends. `ours`: `C>S` or `S>C`. `differs`: what ours sends instead of
 /// what was recorded.
-fn replay(mut trace: Trace, recording: &str, ours: &str, differs: &[(&str, &str)]) -> Trace {
+fn replay(mut trace: SegmentTrace, recording: &str, ours: &str, differs: &[(&str, &str)]) -> SegmentTrace {
     let mut differs = differs.iter();
     let mut next = differs.next();
     for line in recording.lines() {
@@ -35,7 +32,7 @@ fn replay(mut trace: Trace, recording: &str, ours: &str, differs: &[(&str, &str)
             trace.expect(expected);
         } else {
             trace.expect_nothing();
-            let _ = trace.receive(trace.peer, segment.as_bytes());
+            let _ = trace.receive(segment);
         }
     }
     assert_eq!(next, None, "not recorded");
@@ -49,17 +46,17 @@ fn until_closed(recording: &str) -> String {
 }
 
 /// A client that sends a message and closes. It answers SYN+ACK with the number of its recording.
-fn client(number: u8, message: &str) -> Trace {
-    let mut trace = Trace::client(Config::report(), number);
+fn client(number: u8, message: &str) -> SegmentTrace {
+    let mut trace = SegmentTrace::client(Config::report(), number);
     trace.machine.send(message.as_bytes()).unwrap();
     trace.machine.close();
     trace
 }
 
 /// A server to which the first segment of the recording has come.
-fn server(recording: &str) -> (Trace, String) {
+fn server(recording: &str) -> (SegmentTrace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
-    (Trace::server(Config::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
+    (SegmentTrace::server(Config::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! SocketTCP as traces: messages, with each loss, and what is written and read.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
 use rdt_proto::connection::Event;
 use rdt_proto::socket_tcp::{Config, Handled, Ignored, MAX_MESSAGE, Message, RecvError, SegmentError, SendError};
-use socket_tcp_support::*;
 
 fn config() -> Config {
     Config::default()
@@ -14,7 +11,7 @@ fn config() -> Config {
 
 #[test]
 fn a_message_is_its_length_and_then_pieces_each_acknowledged() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"Mensaje de largo 19").unwrap();
     client.expect(&data(12, "19"));
     client.expect_nothing();
@@ -31,8 +28,8 @@ fn a_message_is_its_length_and_then_pieces_each_acknowledged() {
 }
 
 #[test]
-fn a_lost_segment_or_a_lost_ack_is_repeated_with_doubled_timeouts() {
-    let mut client = Trace::established_client(config());
+fn a_lost_segment_or_ack_repeats_with_doubled_timeouts() {
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"hello").unwrap();
     client.expect(&data(12, "5"));
     client.elapse(10);
@@ -50,7 +47,7 @@ fn a_lost_segment_or_a_lost_ack_is_repeated_with_doubled_timeouts() {
 
 #[test]
 fn a_repeated_segment_is_acknowledged_again_and_delivered_once() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "3"));
     server.expect(&ack(13));
     server.peer_sends(&data(12, "3"));
@@ -68,7 +65,7 @@ fn a_repeated_segment_is_acknowledged_again_and_delivered_once() {
 
 #[test]
 fn an_empty_message_is_a_length_alone() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"").unwrap();
     client.expect(&data(12, "0"));
     client.peer_sends(&ack(13));
@@ -84,18 +81,18 @@ fn an_empty_message_is_a_length_alone() {
 #[test]
 fn any_byte_and_any_separator_may_be_in_a_message() {
     let body = b"|||\0\xff\xfe||||x|||";
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "14"));
     server.expect(&ack(14));
     let datagram = [b"0|||0|||0|||14|||".as_slice(), body].concat();
-    assert_eq!(server.receive(CLIENT, &datagram), Handled::Accepted);
+    assert_eq!(server.receive_datagram(CLIENT, &datagram), Handled::Accepted);
     server.expect(&ack(28));
     server.reads(body, true);
 }
 
 #[test]
 fn what_arrives_is_read_in_pieces_of_any_size_or_whole() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "20"));
     server.peer_sends(&data(14, "0123456789abcdef"));
     assert_eq!(server.machine.message(), Some(Message { length: 20, arrived: 16, read: 0 }));
@@ -112,7 +109,7 @@ fn what_arrives_is_read_in_pieces_of_any_size_or_whole() {
 
 #[test]
 fn a_message_longer_than_the_memory_is_read_in_pieces_only() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "65"));
     let too_large = Err(RecvError::TooLarge { length: 65, limit: 64 });
     assert_eq!(server.machine.recv_message(&mut [0; 99]), too_large);
@@ -122,8 +119,8 @@ fn a_message_longer_than_the_memory_is_read_in_pieces_only() {
 }
 
 #[test]
-fn a_segment_without_room_is_not_acknowledged_until_it_is_repeated() {
-    let mut server = Trace::established_server(config());
+fn a_segment_without_room_is_acknowledged_when_repeated() {
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "70"));
     for piece in 0..4 {
         server.peer_sends(&data(14 + 16 * piece, "0123456789abcdef"));
@@ -138,7 +135,7 @@ fn a_segment_without_room_is_not_acknowledged_until_it_is_repeated() {
 
 #[test]
 fn the_next_message_is_only_taken_once_the_one_before_is_read() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "a"));
     server.expect(&ack(14));
@@ -149,8 +146,8 @@ fn the_next_message_is_only_taken_once_the_one_before_is_read() {
 }
 
 #[test]
-fn content_is_written_as_there_is_room_and_leaves_in_full_pieces() {
-    let mut client = Trace::established_client(config());
+fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
+    let mut client = SegmentTrace::established_client(config());
     client.machine.begin(100).unwrap();
     client.expect(&data(12, "100"));
     assert_eq!(client.machine.write(b"0123456789"), Ok(10));
@@ -182,7 +179,7 @@ fn content_is_written_as_there_is_room_and_leaves_in_full_pieces() {
 
 #[test]
 fn what_cannot_be_sent_is_an_error_of_that_call() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     let too_large = |length, limit| Err(SendError::TooLarge { length, limit });
     assert_eq!(client.machine.send(&[0; 65]), too_large(65, 64));
     assert_eq!(client.machine.begin(MAX_MESSAGE + 1), too_large(MAX_MESSAGE + 1, MAX_MESSAGE));
@@ -197,7 +194,7 @@ fn what_cannot_be_sent_is_an_error_of_that_call() {
 
 #[test]
 fn what_is_no_segment_of_a_message_is_ignored() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.ignores(&data(12, "five"), Ignored::Length);
     server.ignores("hello", Ignored::Malformed(SegmentError::Separators));
     server.ignores(&fin_ack(13), Ignored::Stage);
@@ -206,6 +203,6 @@ fn what_is_no_segment_of_a_message_is_ignored() {
     server.ignores(&data(13, "abcd"), Ignored::Length);
     server.ignores(&data(14, "bc"), Ignored::Ahead);
     server.expect(&ack(13));
-    assert_eq!(server.receive(At(3, 3), data(13, "abc").as_bytes()), Handled::Ignored(Ignored::Address));
+    assert_eq!(server.receive_datagram(At(3, 3), data(13, "abc").as_bytes()), Handled::Ignored(Ignored::Address));
     server.peer_sends(&data(13, "abc"));
 }

@@ -1,13 +1,10 @@
 //! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand seeds.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use crate::speaker::{Manners, Script, Speaker};
 use rdt_proto::connection::Reason;
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::socket_tcp::Config;
 use rdt_proto::{Duration, Instant};
-use socket_tcp_support::speaker::{Manners, Script, Speaker};
 
 const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
 const SEEDS: u64 = 1_000;
@@ -30,7 +27,7 @@ fn conversation(
     let (client, server) = (NodeId(0), NodeId(1));
     let (up, down) = (Script::new(seed, up), Script::new(!seed, down));
     sim.add(Speaker::client(config, rng.fork(), server.port(0), up.clone(), down.clone()));
-    sim.add(Speaker::new(config, rng.fork(), client.port(0), down, up));
+    sim.add(Speaker::new(config, rng.fork(), down, up));
     let (there, back) = (link(&mut rng), link(&mut rng));
     sim.connect_with(client, server, there, back);
     sim
@@ -101,7 +98,7 @@ fn every_conversation_is_heard_with_limits_lifted() {
 }
 
 #[test]
-fn with_the_default_limits_everything_is_heard_or_its_end_is_told() {
+fn the_default_limits_deliver_all_or_tell_the_end() {
     let mut complete = 0;
     for seed in 1..=SEEDS {
         let mut sim = chatter(seed, Config::default());
@@ -172,7 +169,7 @@ fn whoever_closes_at_any_moment_both_sides_hear_of_it_at_once() {
 }
 
 #[test]
-fn whoever_closes_or_aborts_at_any_moment_both_sides_come_to_an_end() {
+fn close_or_abort_at_any_moment_ends_both_sides() {
     for seed in 1..=3 * SEEDS {
         let ends = if seed % 3 == 0 { Ends::Abort } else { Ends::Close { slow: seed % 3 == 1 } };
         let mut sim = interrupted(seed, &mut bad_link, ends);

@@ -1,124 +1,72 @@
 //! SocketTCP: many clients on one socket.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::{At, SegmentListenerTrace, ack, data, fin, fin_ack, starting_with};
 use rdt_proto::connection::{Event, Reason};
 use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
 use rdt_proto::socket_tcp::{
-    AcceptError, Config, Connection, Fixed, Growable, Handled, Ignored, Listener, ListenerConfig, PeerId, Routed,
-    SegmentError, Unrouted,
+    AcceptError, Config, Connection, Growable, Handled, Ignored, Listener, ListenerConfig, Routed, SegmentError,
+    Unrouted,
 };
 use rdt_proto::{Duration, Instant};
-use socket_tcp_support::{At, ack, data, fin, fin_ack, starting_with};
-
-/// A listener with room for two, and a script for its clients.
-struct Door {
-    listener: Listener<At, Fixed<2>, 64, 64>,
-    now: Instant,
-}
 
 const ANNA: At = At(1, 1_000);
 const BERTA: At = At(2, 2_000);
 const CLARA: At = At(3, 3_000);
 
-impl Door {
-    fn new() -> Self {
-        Self { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [5; 16]), now: Instant::ZERO }
-    }
-
-    fn receive(&mut self, from: At, segment: &str) -> Routed<At> {
-        self.listener.handle_datagram(self.now, from, segment.as_bytes())
-    }
-
-    /// Somebody calls, and is accepted.
-    #[track_caller]
-    fn accepts(&mut self, from: At) -> PeerId {
-        let Routed::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else { panic!("not incoming") };
-        assert_eq!(incoming.address(), from);
-        let id = self.listener.accept(self.now, incoming, starting_with(0)).unwrap();
-        self.expect(from, "1|||1|||0|||11|||");
-        self.takes(id, from, &ack(12));
-        assert_eq!(self.listener.poll_event(), Some((id, Event::Connected)));
-        id
-    }
-
-    #[track_caller]
-    fn takes(&mut self, id: PeerId, from: At, segment: &str) {
-        assert_eq!(self.receive(from, segment), Routed::Peer(id, Handled::Accepted), "{segment}");
-    }
-
-    #[track_caller]
-    fn expect(&mut self, to: At, segment: &str) {
-        let mut buf = [0; 64];
-        assert!(self.listener.poll_timeout().is_some_and(|due| due <= self.now));
-        let Some((address, transmit)) = self.listener.poll_transmit(self.now, &mut buf).unwrap() else {
-            panic!("expected {segment}, nothing was sent");
-        };
-        assert_eq!((address, str::from_utf8(&buf[..transmit.len]).unwrap()), (to, segment));
-    }
-
-    #[track_caller]
-    fn expect_nothing(&mut self) {
-        assert_eq!(self.listener.poll_transmit(self.now, &mut [0; 64]), Ok(None));
-        assert!(self.listener.poll_timeout().is_none_or(|due| due > self.now));
-    }
-}
-
 #[test]
 fn each_client_has_its_connection() {
-    let mut door = Door::new();
-    let (anna, berta) = (door.accepts(ANNA), door.accepts(BERTA));
+    let mut listener = SegmentListenerTrace::new();
+    let (anna, berta) = (listener.accepts(ANNA), listener.accepts(BERTA));
     assert_ne!(anna, berta);
-    door.takes(anna, ANNA, &data(12, "2"));
-    door.takes(berta, BERTA, &data(12, "3"));
+    listener.takes(anna, ANNA, &data(12, "2"));
+    listener.takes(berta, BERTA, &data(12, "3"));
     // Whose turn it is: her last datagram left first.
-    door.expect(BERTA, &ack(13));
-    door.expect(ANNA, &ack(13));
-    door.takes(berta, BERTA, &data(13, "abc"));
-    door.takes(anna, ANNA, &data(13, "xy"));
+    listener.expect(BERTA, &ack(13));
+    listener.expect(ANNA, &ack(13));
+    listener.takes(berta, BERTA, &data(13, "abc"));
+    listener.takes(anna, ANNA, &data(13, "xy"));
     let mut read = vec![];
-    while let Some((id, event)) = door.listener.poll_event() {
+    while let Some((id, event)) = listener.machine.poll_event() {
         assert_eq!(event, Event::Readable);
         let mut buf = [0; 64];
-        let len = door.listener.peer_mut(id).unwrap().recv_message(&mut buf).unwrap().unwrap();
+        let len = listener.machine.peer_mut(id).unwrap().recv_message(&mut buf).unwrap().unwrap();
         read.push((id, buf[..len].to_vec()));
     }
     assert_eq!(read, [(berta, b"abc".to_vec()), (anna, b"xy".to_vec())]);
-    assert_eq!(door.listener.peers().count(), 2);
+    assert_eq!(listener.machine.peers().count(), 2);
 }
 
 #[test]
 fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
-    let mut door = Door::new();
+    let mut listener = SegmentListenerTrace::new();
     for _ in 0..3 {
-        assert!(matches!(door.receive(ANNA, "1|||0|||0|||10|||"), Routed::Incoming(_)));
+        assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), Routed::Incoming(_)));
     }
-    assert!(door.listener.is_empty());
-    door.expect_nothing();
-    door.accepts(ANNA);
-    assert_eq!((door.listener.stats().incoming, door.listener.stats().accepted), (4, 1));
+    assert!(listener.machine.is_empty());
+    listener.expect_nothing();
+    listener.accepts(ANNA);
+    assert_eq!((listener.machine.stats().incoming, listener.machine.stats().accepted), (4, 1));
 }
 
 #[test]
 fn a_client_has_one_connection_and_there_is_room_for_two() {
-    let mut door = Door::new();
-    let Routed::Incoming(first) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let Routed::Incoming(again) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let anna = door.listener.accept(door.now, first, starting_with(0)).unwrap();
-    assert_eq!(door.listener.accept(door.now, again, starting_with(0)), Err(AcceptError::Connected));
-    door.expect(ANNA, "1|||1|||0|||11|||");
-    door.accepts(BERTA);
-    let Routed::Incoming(third) = door.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
-    assert_eq!(door.listener.accept(door.now, third, starting_with(0)), Err(AcceptError::Full));
+    let mut listener = SegmentListenerTrace::new();
+    let Routed::Incoming(first) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let Routed::Incoming(again) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let anna = listener.machine.accept(listener.now, first, starting_with(0)).unwrap();
+    assert_eq!(listener.machine.accept(listener.now, again, starting_with(0)), Err(AcceptError::Connected));
+    listener.expect(ANNA, "1|||1|||0|||11|||");
+    listener.accepts(BERTA);
+    let Routed::Incoming(third) = listener.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
+    assert_eq!(listener.machine.accept(listener.now, third, starting_with(0)), Err(AcceptError::Full));
     // The one that leaves makes room, once its last word is said.
-    door.takes(anna, ANNA, &ack(12));
-    door.listener.release(door.now, anna);
-    assert!(door.listener.peer(anna).is_none());
-    door.expect(ANNA, &fin(12));
-    door.expect_nothing();
-    let clara = door.accepts(CLARA);
-    assert!(door.listener.peer(anna).is_none() && door.listener.peer(clara).is_some());
+    listener.takes(anna, ANNA, &ack(12));
+    listener.machine.release(listener.now, anna);
+    assert!(listener.machine.peer(anna).is_none());
+    listener.expect(ANNA, &fin(12));
+    listener.expect_nothing();
+    let clara = listener.accepts(CLARA);
+    assert!(listener.machine.peer(anna).is_none() && listener.machine.peer(clara).is_some());
 }
 
 #[test]
@@ -137,49 +85,49 @@ fn a_limit_holds_where_memory_grows() {
 
 #[test]
 fn from_a_stranger_only_a_syn_means_anything() {
-    let mut door = Door::new();
+    let mut listener = SegmentListenerTrace::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(door.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(listener.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));
     }
-    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Routed::Ignored(Unrouted::UnknownPeer));
+    assert_eq!(listener.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Routed::Ignored(Unrouted::UnknownPeer));
     let malformed = Unrouted::Malformed(SegmentError::Separators);
-    assert_eq!(door.receive(ANNA, "hello"), Routed::Ignored(malformed));
-    assert_eq!((door.listener.stats().unknown_peer, door.listener.stats().malformed), (6, 1));
+    assert_eq!(listener.receive(ANNA, "hello"), Routed::Ignored(malformed));
+    assert_eq!((listener.machine.stats().unknown_peer, listener.machine.stats().malformed), (6, 1));
 }
 
 #[test]
 fn a_connection_that_was_closed_stays_until_it_is_released() {
-    let mut door = Door::new();
-    let anna = door.accepts(ANNA);
-    door.takes(anna, ANNA, &data(12, "1"));
-    door.takes(anna, ANNA, &data(13, "x"));
-    door.takes(anna, ANNA, &fin(14));
-    door.expect(ANNA, &ack(14));
-    door.expect(ANNA, &fin_ack(15));
-    door.takes(anna, ANNA, &fin(16));
-    assert_eq!(door.receive(ANNA, &fin(16)), Routed::Peer(anna, Handled::Ignored(Ignored::Closed)));
-    let events: Vec<_> = std::iter::from_fn(|| door.listener.poll_event()).map(|(_, event)| event).collect();
+    let mut listener = SegmentListenerTrace::new();
+    let anna = listener.accepts(ANNA);
+    listener.takes(anna, ANNA, &data(12, "1"));
+    listener.takes(anna, ANNA, &data(13, "x"));
+    listener.takes(anna, ANNA, &fin(14));
+    listener.expect(ANNA, &ack(14));
+    listener.expect(ANNA, &fin_ack(15));
+    listener.takes(anna, ANNA, &fin(16));
+    assert_eq!(listener.receive(ANNA, &fin(16)), Routed::Peer(anna, Handled::Ignored(Ignored::Closed)));
+    let events: Vec<_> = std::iter::from_fn(|| listener.machine.poll_event()).map(|(_, event)| event).collect();
     assert_eq!(events, [Event::Readable, Event::PeerClosed, Event::Closed(Reason::Finished)]);
-    assert_eq!(door.listener.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
-    door.listener.release(door.now, anna);
-    door.expect_nothing();
-    assert!(door.listener.is_empty());
+    assert_eq!(listener.machine.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
+    listener.machine.release(listener.now, anna);
+    listener.expect_nothing();
+    assert!(listener.machine.is_empty());
     // It may call again at once.
-    door.accepts(ANNA);
+    listener.accepts(ANNA);
 }
 
 #[test]
 fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
-    let mut door = Door::new();
-    let Routed::Incoming(incoming) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let anna = door.listener.accept(door.now, incoming, starting_with(0)).unwrap();
-    while let Some(due) = door.listener.poll_timeout() {
-        door.now = due.max(door.now);
-        door.listener.handle_timeout(door.now);
-        while door.listener.poll_transmit(door.now, &mut [0; 64]).unwrap().is_some() {}
+    let mut listener = SegmentListenerTrace::new();
+    let Routed::Incoming(incoming) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let anna = listener.machine.accept(listener.now, incoming, starting_with(0)).unwrap();
+    while let Some(due) = listener.machine.poll_timeout() {
+        listener.now = due.max(listener.now);
+        listener.machine.handle_timeout(listener.now);
+        while listener.machine.poll_transmit(listener.now, &mut [0; 64]).unwrap().is_some() {}
     }
-    assert_eq!(door.listener.poll_event(), Some((anna, Event::Closed(Reason::HandshakeTimedOut))));
-    assert_eq!(door.now, Instant::from_millis(10_000));
+    assert_eq!(listener.machine.poll_event(), Some((anna, Event::Closed(Reason::HandshakeTimedOut))));
+    assert_eq!(listener.now, Instant::from_millis(10_000));
 }
 
 /// A server that sends back each message.
@@ -279,7 +227,7 @@ impl Node for Clients {
 }
 
 #[test]
-fn a_hundred_clients_at_once_over_a_bad_link_each_get_their_echo() {
+fn a_hundred_clients_over_a_bad_link_each_get_their_echo() {
     let server = Echo { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [1; 16]), echoed: 0 };
     let clients = (0..100).map(|index| {
         let mut machine = Connection::connect(Instant::ZERO, Config::default(), starting_with(index), SERVER.port(0));

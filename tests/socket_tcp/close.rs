@@ -1,12 +1,9 @@
 //! SocketTCP as traces: how a connection closes, with each loss, and what crosses.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{Config, Ignored, RecvError, SendError};
-use socket_tcp_support::*;
 
 fn config() -> Config {
     Config::default()
@@ -14,7 +11,7 @@ fn config() -> Config {
 
 #[test]
 fn the_side_that_closes_says_farewell_three_times() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.machine.close();
     client.expect(&data(12, "1"));
@@ -32,9 +29,9 @@ fn the_side_that_closes_says_farewell_three_times() {
 }
 
 #[test]
-fn the_side_that_is_closed_waits_for_the_farewell_however_it_is_flagged() {
+fn the_closed_side_waits_for_a_farewell_with_any_flags() {
     for farewell in [fin(14), ack(14), data(14, "")] {
-        let mut server = Trace::established_server(config());
+        let mut server = SegmentTrace::established_server(config());
         server.peer_sends(&fin(12));
         server.expect_event(Event::PeerClosed);
         assert_eq!(server.machine.send(b"x"), Err(SendError::Closed));
@@ -48,11 +45,11 @@ fn the_side_that_is_closed_waits_for_the_farewell_however_it_is_flagged() {
 
 #[test]
 fn a_fin_without_answer_is_sent_three_times() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     for timeout in [200, 200, 200] {
         let _ = client.machine.stats();
-        while let Some((_, segment)) = client.poll() {
+        while let Some((_, segment)) = client.next_segment() {
             assert!([ack(12), fin(12)].contains(&segment), "{segment}");
         }
         client.sleep(timeout, 1_300);
@@ -61,8 +58,8 @@ fn a_fin_without_answer_is_sent_three_times() {
 }
 
 #[test]
-fn an_answer_to_fin_without_farewell_is_sent_three_times_and_for_each_fin() {
-    let mut server = Trace::established_server(config());
+fn fin_ack_without_farewell_repeats_three_times_and_per_fin() {
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&fin(12));
     server.expect(&fin_ack(13));
     server.peer_sends(&fin(12));
@@ -75,7 +72,7 @@ fn an_answer_to_fin_without_farewell_is_sent_three_times_and_for_each_fin() {
 
 #[test]
 fn crossing_fins_are_each_answered_and_both_are_done() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
@@ -86,7 +83,7 @@ fn crossing_fins_are_each_answered_and_both_are_done() {
 
 #[test]
 fn a_fin_acknowledges_the_last_piece() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
     client.peer_sends(&ack(13));
@@ -101,7 +98,7 @@ fn a_fin_acknowledges_the_last_piece() {
 #[test]
 fn a_message_that_crosses_a_fin_goes_first() {
     // The side that closes takes its FIN back.
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
     server.peer_sends(&data(12, "2"));
@@ -114,7 +111,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
 
     // The side that sends does not answer it, sent or not.
     for sent in [true, false] {
-        let mut client = Trace::established_client(config());
+        let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"hi").unwrap();
         if sent {
             client.expect(&data(12, "2"));
@@ -131,7 +128,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
 
 #[test]
 fn close_waits_for_the_message_that_is_coming_in() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.machine.close();
     server.expect(&ack(13));
@@ -143,7 +140,7 @@ fn close_waits_for_the_message_that_is_coming_in() {
 
 #[test]
 fn a_message_that_is_cut_short_is_told_on_both_sides() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.begin(20).unwrap();
     assert_eq!(client.machine.write(b"012"), Ok(3));
     client.expect(&data(12, "20"));
@@ -154,7 +151,7 @@ fn a_message_that_is_cut_short_is_told_on_both_sides() {
     client.peer_sends(&ack(17));
     client.expect(&fin(17));
 
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "20"));
     server.peer_sends(&data(14, "012"));
     server.expect(&ack(17));
@@ -168,7 +165,7 @@ fn a_message_that_is_cut_short_is_told_on_both_sides() {
 
 #[test]
 fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));
     client.peer_sends(&ack(14));
@@ -182,13 +179,13 @@ fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
 #[test]
 fn a_lost_fin_that_crosses_another_is_not_missed() {
     // Its own is lost, but that of the other side comes: it answers, and is done. The other side has its answer.
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
     client.ends(Reason::Finished);
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
     server.peer_sends(&fin_ack(13));
@@ -199,8 +196,8 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
 }
 
 #[test]
-fn a_lost_answer_to_a_fin_that_crosses_is_given_up_after_three_tries() {
-    let mut server = Trace::established_server(config());
+fn a_lost_answer_to_a_crossing_fin_is_tried_three_times() {
+    let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     for _ in 0..3 {
         server.expect(&fin(12));
@@ -211,7 +208,7 @@ fn a_lost_answer_to_a_fin_that_crosses_is_given_up_after_three_tries() {
 
 #[test]
 fn a_lost_message_that_crosses_a_fin_comes_again() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
     server.sleep(200, 430);
@@ -227,8 +224,8 @@ fn a_lost_message_that_crosses_a_fin_comes_again() {
 }
 
 #[test]
-fn a_fin_that_cuts_a_message_short_is_answered_though_a_message_of_ours_waits() {
-    let mut server = Trace::established_server(config());
+fn a_fin_within_a_message_is_answered_while_ours_waits() {
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "20"));
     server.machine.send(b"reply").unwrap();
     server.peer_sends(&data(14, "012"));
@@ -241,9 +238,9 @@ fn a_fin_that_cuts_a_message_short_is_answered_though_a_message_of_ours_waits() 
 }
 
 #[test]
-fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
+fn abort_is_heard_with_or_without_the_outstanding_segment() {
     for arrived in [true, false] {
-        let mut client = Trace::established_client(config());
+        let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"0123456789abcdefg").unwrap();
         client.expect(&data(12, "17"));
         client.peer_sends(&ack(14));
@@ -252,7 +249,7 @@ fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
         client.expect(&fin(30));
         client.ends(Reason::Aborted);
 
-        let mut server = Trace::established_server(config());
+        let mut server = SegmentTrace::established_server(config());
         server.peer_sends(&data(12, "17"));
         if arrived {
             server.peer_sends(&data(14, "0123456789abcdef"));
@@ -260,20 +257,20 @@ fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
         server.peer_sends(&fin(30));
         server.expect_event(Event::Readable);
         server.expect_event(Event::PeerClosed);
-        assert!(server.poll().is_some() && server.machine.ended().is_none());
+        assert!(server.next_segment().is_some() && server.machine.ended().is_none());
     }
 }
 
 #[test]
 fn abort_is_heard_whether_the_length_has_arrived_or_not() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));
     client.machine.abort();
     client.expect(&fin(12));
     client.ends(Reason::Aborted);
     for arrived in [true, false] {
-        let mut server = Trace::established_server(config());
+        let mut server = SegmentTrace::established_server(config());
         let number = if arrived { 14 } else { 12 };
         if arrived {
             server.peer_sends(&data(12, "17"));
@@ -289,12 +286,12 @@ fn abort_is_heard_whether_the_length_has_arrived_or_not() {
 
 #[test]
 fn an_abort_acknowledges_no_message_that_crosses_it() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.machine.send(b"hello").unwrap();
     server.expect(&data(12, "5"));
     server.machine.abort();
     server.expect(&fin(12));
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"").unwrap();
     client.expect(&data(12, "0"));
     client.ignores(&fin(12), Ignored::Crossing);
@@ -304,7 +301,7 @@ fn an_abort_acknowledges_no_message_that_crosses_it() {
 #[test]
 fn what_was_lost_is_not_called_acknowledged() {
     for end in ["abort", "time", "fin"] {
-        let mut client = Trace::established_client(config());
+        let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"x").unwrap();
         client.expect(&data(12, "1"));
         match end {
@@ -324,13 +321,13 @@ fn what_was_lost_is_not_called_acknowledged() {
 
 #[test]
 fn abort_says_fin_once() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
     client.machine.abort();
     client.expect(&fin(12));
     client.ends(Reason::Aborted);
-    let mut early = Trace::client(config(), 1);
+    let mut early = SegmentTrace::client(config(), 1);
     early.expect("1|||0|||0|||1|||");
     early.machine.abort();
     early.ends(Reason::Aborted);
@@ -338,7 +335,7 @@ fn abort_says_fin_once() {
 
 #[test]
 fn what_was_received_is_read_after_the_end() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.peer_sends(&data(13, "hi"));
     server.peer_sends(&fin(15));

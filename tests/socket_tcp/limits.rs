@@ -1,25 +1,22 @@
 //! SocketTCP as traces: limits on silence and on numbers.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
 use rdt_proto::connection::Reason;
 use rdt_proto::socket_tcp::{Config, Connection, Ignored};
-use socket_tcp_support::*;
 
 fn config() -> Config {
     Config::default()
 }
 
 #[test]
-fn a_silent_peer_that_owes_an_answer_ends_it_after_the_idle_limit() {
-    let mut client = Trace::established_client(config());
+fn a_silent_peer_that_owes_an_answer_ends_at_the_idle_limit() {
+    let mut client = SegmentTrace::established_client(config());
     client.elapse(5_000);
     client.machine.send(b"x").unwrap();
     let start = client.now;
     while client.machine.ended().is_none() {
-        while client.poll().is_some() {}
+        while client.next_segment().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
@@ -29,14 +26,14 @@ fn a_silent_peer_that_owes_an_answer_ends_it_after_the_idle_limit() {
 
 #[test]
 fn a_quiet_peer_ends_it_after_the_quiet_limit() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.sleep(60_000, 60_000);
     server.ends(Reason::Quiet);
 }
 
 #[test]
-fn a_client_that_calls_again_does_not_keep_its_old_connection_alive() {
-    let mut server = Trace::established_server(config());
+fn a_new_syn_does_not_keep_the_old_connection_alive() {
+    let mut server = SegmentTrace::established_server(config());
     for _ in 0..6 {
         server.elapse(9_000);
         server.ignores("1|||0|||0|||70|||", Ignored::Stage);
@@ -46,9 +43,9 @@ fn a_client_that_calls_again_does_not_keep_its_old_connection_alive() {
 }
 
 #[test]
-fn two_sides_that_do_not_read_and_both_send_end_by_the_idle_limit() {
+fn two_sides_that_send_and_never_read_end_by_the_idle_limit() {
     // Each repeats what the other cannot take.
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));
     server.expect(&ack(14));
@@ -56,7 +53,7 @@ fn two_sides_that_do_not_read_and_both_send_end_by_the_idle_limit() {
     server.expect(&data(14, "1"));
     let start = server.now;
     while server.machine.ended().is_none() {
-        while server.poll().is_some() {}
+        while server.next_segment().is_some() {}
         server.now = server.machine.poll_timeout().unwrap();
         server.machine.handle_timeout(server.now);
         if server.machine.ended().is_none() {
@@ -69,7 +66,7 @@ fn two_sides_that_do_not_read_and_both_send_end_by_the_idle_limit() {
 
 #[test]
 fn numbers_end_instead_of_wrapping() {
-    let mut server = Trace::server(config(), "1|||0|||0|||9223372036854775800|||");
+    let mut server = SegmentTrace::server(config(), "1|||0|||0|||9223372036854775800|||");
     server.expect("1|||1|||0|||9223372036854775801|||");
     server.peer_sends(&ack(9_223_372_036_854_775_802));
     server.ignores(&data(9_223_372_036_854_775_807, "12"), Ignored::Number);
@@ -86,7 +83,7 @@ fn numbers_end_instead_of_wrapping() {
 
 #[test]
 fn a_buffer_too_small_changes_nothing() {
-    let mut client = Trace::client(config(), 10);
+    let mut client = SegmentTrace::client(config(), 10);
     let mut buf = [0; 64];
     assert_eq!(client.machine.poll_transmit(client.now, &mut buf[..16]), Err(BufferTooSmall { needed: 17 }));
     client.expect("1|||0|||0|||10|||");

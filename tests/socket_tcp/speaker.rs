@@ -9,13 +9,13 @@ type Machine = Connection<Address, 256, 256>;
 
 /// The messages that one side sends: their lengths, and a seed for their bytes.
 #[derive(Clone)]
-pub struct Script {
+pub(crate) struct Script {
     seed: u64,
     lengths: Vec<usize>,
 }
 
 impl Script {
-    pub fn new(seed: u64, lengths: Vec<usize>) -> Self {
+    pub(crate) fn new(seed: u64, lengths: Vec<usize>) -> Self {
         Self { seed, lengths }
     }
 
@@ -28,28 +28,27 @@ impl Script {
 
 /// How a side behaves that does not only say all and hear all.
 #[derive(Clone, Copy, Default)]
-pub struct Manners {
+pub(crate) struct Manners {
     /// It closes at this time, whatever is on its way.
-    pub closes_at: Option<Instant>,
-    pub aborts_at: Option<Instant>,
+    pub(crate) closes_at: Option<Instant>,
+    pub(crate) aborts_at: Option<Instant>,
     /// It reads only so often.
-    pub reads_every: Duration,
+    pub(crate) reads_every: Duration,
 }
 
-pub struct Speaker {
+pub(crate) struct Speaker {
     config: Config,
     entropy: [u8; ENTROPY_BYTES],
-    peer: Address,
     /// A server has none before a SYN has come.
-    pub machine: Option<Machine>,
+    pub(crate) machine: Option<Machine>,
     says: Script,
     hears: Script,
     /// The message that is being written, how much of it was, and how many were acknowledged before.
     message: Option<(Vec<u8>, usize)>,
-    pub sent: usize,
+    pub(crate) sent: usize,
     /// The message that is expected, how much of it came, and how many came whole before.
     expected: Option<(Vec<u8>, usize)>,
-    pub heard: usize,
+    pub(crate) heard: usize,
     /// It closes once all is said and heard.
     closes: bool,
     /// How much it reads at once.
@@ -62,13 +61,12 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    pub fn new(config: Config, mut rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
+    pub(crate) fn new(config: Config, mut rng: Rng, says: Script, hears: Script) -> Self {
         let mut entropy = [0; ENTROPY_BYTES];
         rng.fill(&mut entropy);
         Self {
             config,
             entropy,
-            peer,
             machine: None,
             says,
             expected: hears.message(0).map(|message| (message, 0)),
@@ -85,34 +83,34 @@ impl Speaker {
     }
 
     /// The side that opens the connection.
-    pub fn client(config: Config, rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
-        let mut speaker = Self::new(config, rng, peer, says, hears);
+    pub(crate) fn client(config: Config, rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
+        let mut speaker = Self::new(config, rng, says, hears);
         speaker.machine = Some(Machine::connect(Instant::ZERO, config, speaker.entropy, peer));
         speaker
     }
 
     /// Everything was said and acknowledged, and everything heard.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         (self.sent, self.heard) == (self.says.lengths.len(), self.hears.lengths.len())
     }
 
     /// How many messages were heard, or lie there whole.
-    pub fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         let message = self.machine.as_ref().and_then(Machine::message);
         self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
     }
 
-    pub fn ended(&self) -> Option<Reason> {
+    pub(crate) fn ended(&self) -> Option<Reason> {
         self.machine.as_ref()?.ended()
     }
 
     /// From now on it says something whenever it may, whatever comes, which it does not compare.
-    pub fn babble(&mut self) {
+    pub(crate) fn babble(&mut self) {
         self.babbles = true;
     }
 
     /// From now on it closes and reads when it is told to, and is done when the connection has ended.
-    pub fn behave(&mut self, manners: Manners) {
+    pub(crate) fn behave(&mut self, manners: Manners) {
         self.manners = Some(manners);
         self.closes = false;
     }

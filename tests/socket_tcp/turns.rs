@@ -1,10 +1,7 @@
 //! SocketTCP as traces: one counter for both directions, and who goes first.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::socket_tcp::{Config, Ignored};
-use socket_tcp_support::*;
 
 fn config() -> Config {
     Config::default()
@@ -12,7 +9,7 @@ fn config() -> Config {
 
 #[test]
 fn whoever_sends_goes_on_from_where_the_last_message_ended() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.peer_sends(&data(13, "hi"));
     server.expect(&ack(15));
@@ -28,7 +25,7 @@ fn whoever_sends_goes_on_from_where_the_last_message_ended() {
 
 #[test]
 fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.machine.send(b"you").unwrap();
     server.expect(&ack(13));
@@ -40,7 +37,7 @@ fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
 
 #[test]
 fn where_both_send_at_once_the_server_gives_way() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.machine.send(b"you").unwrap();
     server.expect(&data(12, "3"));
     server.peer_sends(&data(12, "2"));
@@ -58,7 +55,7 @@ fn where_both_send_at_once_the_server_gives_way() {
 
 #[test]
 fn where_both_send_at_once_the_client_goes_first() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
     client.ignores(&data(12, "3"), Ignored::Crossing);
@@ -72,7 +69,7 @@ fn where_both_send_at_once_the_client_goes_first() {
 
 #[test]
 fn a_server_whose_memory_is_full_does_not_give_way() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));
     server.machine.send(b"you").unwrap();
@@ -85,7 +82,7 @@ fn a_server_whose_memory_is_full_does_not_give_way() {
 
 #[test]
 fn a_side_that_sends_answers_old_segments_with_its_own_number() {
-    let mut server = Trace::established_server(config());
+    let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));
     server.expect(&ack(14));

@@ -1,11 +1,8 @@
 //! SocketTCP as traces: how a connection opens, with each loss.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{AnswerFrom, Config, Handled, Ignored, Segment};
-use socket_tcp_support::*;
 
 fn config() -> Config {
     Config::default()
@@ -13,7 +10,7 @@ fn config() -> Config {
 
 #[test]
 fn a_lost_syn_is_repeated_until_the_handshake_limit() {
-    let mut client = Trace::client(config(), 7);
+    let mut client = SegmentTrace::client(config(), 7);
     client.expect("1|||0|||0|||7|||");
     client.sleep(1_000, 1_063);
     for _ in 2..=8 {
@@ -25,7 +22,7 @@ fn a_lost_syn_is_repeated_until_the_handshake_limit() {
 
 #[test]
 fn a_lost_syn_ack_is_repeated_by_a_timer_and_for_each_syn() {
-    let mut server = Trace::server(config(), "1|||0|||0|||10|||");
+    let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
@@ -39,7 +36,7 @@ fn a_lost_syn_ack_is_repeated_by_a_timer_and_for_each_syn() {
 
 #[test]
 fn a_lost_ack_of_the_handshake_is_sent_again_for_each_syn_ack() {
-    let mut client = Trace::established_client(config());
+    let mut client = SegmentTrace::established_client(config());
     client.elapse(1_000);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect(&ack(12));
@@ -50,7 +47,7 @@ fn a_lost_ack_of_the_handshake_is_sent_again_for_each_syn_ack() {
 #[test]
 fn the_first_segment_stands_for_a_lost_ack_of_the_handshake() {
     for close in [false, true] {
-        let mut server = Trace::server(config(), "1|||0|||0|||10|||");
+        let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
         server.expect("1|||1|||0|||11|||");
         server.ignores(&data(11, "5"), Ignored::Number);
         server.peer_sends(&if close { fin(12) } else { data(12, "5") });
@@ -60,8 +57,8 @@ fn the_first_segment_stands_for_a_lost_ack_of_the_handshake() {
 }
 
 #[test]
-fn until_it_is_heard_the_ack_of_the_handshake_goes_with_each_repetition_of_the_first_segment() {
-    let mut client = Trace::established_client(config());
+fn the_handshake_ack_repeats_with_the_first_segment() {
+    let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"hello").unwrap();
     client.expect(&data(12, "5"));
     client.sleep(200, 213);
@@ -75,8 +72,8 @@ fn until_it_is_heard_the_ack_of_the_handshake_goes_with_each_repetition_of_the_f
 }
 
 #[test]
-fn a_client_that_only_closes_repeats_the_ack_of_the_handshake_with_its_fin() {
-    let mut client = Trace::established_client(config());
+fn a_client_that_only_closes_repeats_the_ack_with_its_fin() {
+    let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
     client.sleep(200, 213);
@@ -86,7 +83,7 @@ fn a_client_that_only_closes_repeats_the_ack_of_the_handshake_with_its_fin() {
 
 #[test]
 fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
-    let mut server = Trace::server(config(), "1|||0|||0|||10|||");
+    let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||60|||");
     server.expect("1|||1|||0|||61|||");
@@ -97,10 +94,10 @@ fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
 
 #[test]
 fn a_server_that_nobody_confirms_gives_up() {
-    let mut server = Trace::server(config(), "1|||0|||0|||10|||");
+    let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     let mut sent = 0;
     while server.machine.ended().is_none() {
-        while let Some((to, segment)) = server.poll() {
+        while let Some((to, segment)) = server.next_segment() {
             assert_eq!((to, segment.as_str()), (CLIENT, "1|||1|||0|||11|||"));
             sent += 1;
         }
@@ -112,20 +109,20 @@ fn a_server_that_nobody_confirms_gives_up() {
 }
 
 #[test]
-fn a_client_takes_the_port_that_answers_and_everything_but_the_handshake_goes_there() {
-    let mut client = Trace::client(config(), 10);
+fn after_the_handshake_all_goes_to_the_port_that_answered() {
+    let mut client = SegmentTrace::client(config(), 10);
     client.machine.send(b"x").unwrap();
     client.expect("1|||0|||0|||10|||");
     let answer = "1|||1|||0|||11|||";
-    assert_eq!(client.receive(At(9, 8_000), answer.as_bytes()), Handled::Ignored(Ignored::Address));
+    assert_eq!(client.receive_datagram(At(9, 8_000), answer.as_bytes()), Handled::Ignored(Ignored::Address));
     let other = At(SERVER.0, 5_001);
-    assert_eq!(client.receive(other, answer.as_bytes()), Handled::Accepted);
+    assert_eq!(client.receive_datagram(other, answer.as_bytes()), Handled::Accepted);
     assert_eq!(client.machine.peer(), other);
     client.expect_to(SERVER, &ack(12));
     client.expect_to(other, &data(12, "1"));
     // The port that was called is nobody now.
     client.ignores(&ack(13), Ignored::Address);
-    client.peer = other;
+    client.peer.at = other;
     client.peer_sends(answer);
     client.expect_to(SERVER, &ack(12));
     client.peer_sends(&ack(13));
@@ -134,9 +131,9 @@ fn a_client_takes_the_port_that_answers_and_everything_but_the_handshake_goes_th
 
 #[test]
 fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
-    let mut client = Trace::client(Config { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
+    let mut client = SegmentTrace::client(Config { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
     client.expect("1|||0|||0|||10|||");
-    client.peer = At(9, 1);
+    client.peer.at = At(9, 1);
     client.ignores("1|||1|||0|||10|||", Ignored::Number);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
@@ -144,7 +141,7 @@ fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
 
 #[test]
 fn an_answer_before_syn_has_left_is_a_stray() {
-    let mut client = Trace::client(config(), 10);
+    let mut client = SegmentTrace::client(config(), 10);
     client.ignores("1|||1|||0|||11|||", Ignored::Stage);
     client.ignores(&ack(12), Ignored::Stage);
 }
@@ -165,8 +162,8 @@ fn only_a_syn_with_numbers_to_come_is_accepted() {
 #[test]
 fn a_client_begins_with_a_number_up_to_100() {
     for seed in 0..=255 {
-        let mut client = Trace::client(config(), seed);
-        let (_, syn) = client.poll().unwrap();
+        let mut client = SegmentTrace::client(config(), seed);
+        let (_, syn) = client.next_segment().unwrap();
         assert!(Segment::decode(syn.as_bytes()).unwrap().number <= 100);
     }
 }

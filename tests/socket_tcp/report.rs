@@ -1,26 +1,23 @@
 //! What the report's own code does beside the rules, and how ours bears it: as traces, with `Config::report`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod socket_tcp_support;
-
+use harness::socket_tcp::*;
 use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{Config, Ignored};
-use socket_tcp_support::*;
 
-fn client() -> Trace {
-    Trace::established_client(Config::report())
+fn client() -> SegmentTrace {
+    SegmentTrace::established_client(Config::report())
 }
 
-fn server() -> Trace {
-    Trace::established_server(Config::report())
+fn server() -> SegmentTrace {
+    SegmentTrace::established_server(Config::report())
 }
 
 #[test]
 fn its_server_answers_from_the_port_above_the_client_s() {
-    let mut client = Trace::client(Config::report(), 10);
+    let mut client = SegmentTrace::client(Config::report(), 10);
     client.machine.send(b"12345").unwrap();
     client.expect("1|||0|||0|||10|||");
-    client.peer = At(SERVER.0, CLIENT.1 + 1);
+    client.peer.at = At(SERVER.0, CLIENT.1 + 1);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
     client.expect(&data(12, "5"));
@@ -36,7 +33,7 @@ fn its_server_answers_from_the_port_above_the_client_s() {
 
 #[test]
 fn its_server_is_deaf_for_16_s_after_a_syn() {
-    let mut client = Trace::client(Config::report(), 10);
+    let mut client = SegmentTrace::client(Config::report(), 10);
     for _ in 0..3 {
         client.expect("1|||0|||0|||10|||");
         client.sleep(16_000, 16_000);
@@ -73,7 +70,7 @@ fn its_receiver_takes_every_length_for_two_bytes() {
 }
 
 #[test]
-fn its_receiver_takes_a_repeated_piece_twice_and_its_numbers_run_ahead() {
+fn its_receiver_takes_a_piece_twice_and_its_numbers_run_ahead() {
     let mut client = client();
     client.machine.send(b"0123456789abcdefghi").unwrap();
     client.expect(&data(12, "19"));
@@ -91,7 +88,7 @@ fn its_receiver_takes_a_repeated_piece_twice_and_its_numbers_run_ahead() {
 }
 
 #[test]
-fn its_late_ack_of_what_it_took_twice_is_heard_after_the_message() {
+fn its_late_ack_of_a_piece_taken_twice_is_heard() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -190,7 +187,7 @@ fn it_never_takes_its_fin_back_so_ours_answers() {
 
 #[test]
 fn a_stray_repetition_after_each_stage_does_no_harm() {
-    let mut server = Trace::server(Config::report(), "1|||0|||0|||10|||");
+    let mut server = SegmentTrace::server(Config::report(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");

@@ -1,0 +1,13 @@
+//! SocketTCP: as traces of segments, over simulated networks, and beside what the report's own code does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod close;
+mod limits;
+mod listener;
+mod messages;
+mod network;
+mod open;
+mod recordings;
+mod report;
+mod speaker;
+mod turns;
