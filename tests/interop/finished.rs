@@ -3,17 +3,12 @@
 //!
 //! The path keeps the order, repeats nothing, and is faster than the peer repeats its FIN. On a path that does not, no rule
 //! could hold: its FIN and our FINACK would cross.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod common;
-#[path = "common/rostov_peer.rs"]
-mod rostov_peer;
-
-use common::*;
+use crate::reference_peer::{Habits, Peer};
+use harness::base::*;
 use proptest::prelude::*;
 use rdt_proto::connection::{Config, Method, Reason, Role};
 use rdt_proto::{Duration, Instant};
-use rostov_peer::{Habits, Peer};
 use std::collections::VecDeque;
 
 const TICK: Duration = Duration::from_millis(50);
@@ -80,7 +75,7 @@ fn run(method: Method, scenario: &Scenario) {
     let config = Config::rostov(method);
     let role = if scenario.machine_is_client { Role::Server } else { Role::Client };
     let mut peer = Peer::new(method, role, scenario.habits.clone());
-    let mut machine = scenario.machine_is_client.then(|| Trace::client(config).machine);
+    let mut machine = scenario.machine_is_client.then(|| BaseTrace::client(config).machine);
     let mut unwritten = scenario.bodies;
     for tick in 0..6_000 {
         let now = at(tick);
@@ -99,7 +94,7 @@ fn run(method: Method, scenario: &Scenario) {
         }
         while let Some(datagram) = to_machine.arrived(now) {
             // As a listener would: the first CONNECT is accepted.
-            let machine = machine.get_or_insert_with(|| Trace::server(config).machine);
+            let machine = machine.get_or_insert_with(|| BaseTrace::server(config).machine);
             let _ = machine.handle_datagram(now, &datagram);
         }
         let Some(machine) = &mut machine else { continue };
@@ -123,7 +118,7 @@ fn run(method: Method, scenario: &Scenario) {
             }
         }
     }
-    let machine = machine.unwrap_or_else(|| Trace::client(config).machine);
+    let machine = machine.unwrap_or_else(|| BaseTrace::client(config).machine);
     if scenario.lost.contains(&true) || scenario.aborts_at.is_some() {
         return;
     }

@@ -1,9 +1,7 @@
 //! A model of the public implementation, as far as its handshake and its close go: what it sends and when, when it has
 //! finished, and what it cannot bear.
-#![allow(dead_code, unreachable_pub, reason = "each test file includes it, and uses its part")]
-#![allow(clippy::panic, reason = "a test that cannot go on must fail")]
 
-use super::common::*;
+use harness::base::*;
 use rdt_proto::connection::{Method, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
@@ -18,16 +16,16 @@ const STAY: Duration = Duration::from_secs(5);
 
 /// What its application does.
 #[derive(Clone, Debug)]
-pub struct Habits {
+pub(crate) struct Habits {
     /// How many INFO packets it sends, one after another.
-    pub infos: u32,
+    pub(crate) infos: u32,
     /// When it closes, at the earliest.
-    pub closes_at: Instant,
+    pub(crate) closes_at: Instant,
     /// Selective repeat: whether a FIN makes it send its own before it answers.
-    pub fin_on_fin: bool,
+    pub(crate) fin_on_fin: bool,
 }
 
-pub struct Peer {
+pub(crate) struct Peer {
     method: Method,
     role: Role,
     habits: Habits,
@@ -42,14 +40,14 @@ pub struct Peer {
     fin_sent: bool,
     fin_answered: bool,
     got_fin: Option<Instant>,
-    pub finished: bool,
+    pub(crate) finished: bool,
     /// Everything was lost, or a whole direction, for more than a minute.
-    pub gave_up: bool,
+    pub(crate) gave_up: bool,
     outbox: Vec<Vec<u8>>,
 }
 
 impl Peer {
-    pub fn new(method: Method, role: Role, habits: Habits) -> Self {
+    pub(crate) fn new(method: Method, role: Role, habits: Habits) -> Self {
         Self {
             method,
             role,
@@ -70,7 +68,7 @@ impl Peer {
     }
 
     /// What it has sent since the last call.
-    pub fn take_sent(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn take_sent(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.outbox)
     }
 
@@ -81,7 +79,7 @@ impl Peer {
         self.outbox.push(datagram);
     }
 
-    pub fn receives(&mut self, now: Instant, datagram: &[u8]) {
+    pub(crate) fn receives(&mut self, now: Instant, datagram: &[u8]) {
         let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("dies of {error}: {datagram:?}"));
         assert!(!self.finished, "dies of {packet:?} after it has finished");
         assert!(self.opened || packet == CONNECT, "dies of {packet:?} from a stranger");
@@ -157,7 +155,7 @@ impl Peer {
     }
 
     /// Time passes.
-    pub fn acts(&mut self, now: Instant) {
+    pub(crate) fn acts(&mut self, now: Instant) {
         if self.finished || !self.opened {
             return;
         }

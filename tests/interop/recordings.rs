@@ -7,11 +7,8 @@
 //!   after that ACK was fed. Nothing else may leave meanwhile.
 //! - *After the peer's FIN* (selective repeat) ours sends no FIN of its own: it answers the peer's, and that is all. In the
 //!   recorded upload both sides sent one.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod common;
-
-use common::*;
+use harness::base::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Method, Reason, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Seq};
@@ -36,28 +33,28 @@ struct Session {
 }
 
 const SR_UPLOAD: Session = Session {
-    recording: include_str!("vectors/note_sr_upload.txt"),
+    recording: include_str!("../vectors/note_sr_upload.txt"),
     method: Method::SelectiveRepeat,
     client: Script { header: b"\x00\x1b\0\0\0\0\0\0\0\x09\0hello.txt", content: FILE },
     server: Script { header: b"\x03", content: b"" },
     client_closes: true,
 };
 const SR_DOWNLOAD: Session = Session {
-    recording: include_str!("vectors/note_sr_download.txt"),
+    recording: include_str!("../vectors/note_sr_download.txt"),
     method: Method::SelectiveRepeat,
     client: Script { header: b"\x01\x09\0hello.txt", content: b"" },
     server: Script { header: b"\x02\x1b\0\0\0\0\0\0\0", content: FILE },
     client_closes: false,
 };
 const SR_MISSING_FILE: Session = Session {
-    recording: include_str!("vectors/note_sr_missing_file.txt"),
+    recording: include_str!("../vectors/note_sr_missing_file.txt"),
     method: Method::SelectiveRepeat,
     client: Script { header: b"\x01\x0b\0nothere.txt", content: b"" },
     server: Script { header: b"\x04\x01", content: b"" },
     client_closes: false,
 };
 const SAW_DOWNLOAD: Session = Session {
-    recording: include_str!("vectors/note_saw_download.txt"),
+    recording: include_str!("../vectors/note_saw_download.txt"),
     method: Method::StopAndWait,
     client: Script { header: b"\x01\x09\0hello.txt", content: b"" },
     server: Script { header: b"\x02\x1b\0\0\0\0\0\0\0", content: FILE },
@@ -131,7 +128,7 @@ fn stop_and_wait_download_our_client() {
 
 /// A recording in which the machine of the trace takes one side.
 struct Replay {
-    trace: Trace,
+    trace: BaseTrace,
     role: Role,
     session: Session,
     written: bool,
@@ -145,8 +142,8 @@ impl Replay {
     fn new(session: Session, role: Role) -> Self {
         let config = Config::rostov(session.method);
         let trace = match role {
-            Role::Client => Trace::client(config),
-            Role::Server => Trace::server(config),
+            Role::Client => BaseTrace::client(config),
+            Role::Server => BaseTrace::server(config),
         };
         Self { trace, role, session, written: false, received: vec![], held_back: VecDeque::new(), peer_closed: false }
     }
@@ -177,8 +174,7 @@ impl Replay {
 
     /// The recorded side sent this.
     fn sends(&mut self, datagram: Vec<u8>, line: &str) {
-        let peer = self.trace.config.peer;
-        let no_fin = peer == Config::rostov(Method::SelectiveRepeat).peer && self.peer_closed;
+        let no_fin = self.session.method == Method::SelectiveRepeat && self.peer_closed;
         if no_fin && packet(&datagram) == Packet::Fin {
             return;
         }
@@ -194,7 +190,7 @@ impl Replay {
 
     /// The other side sent this.
     fn receives(&mut self, datagram: &[u8], line: &str) {
-        self.trace.elapse_quietly(1);
+        self.trace.now = self.trace.now + Duration::from_millis(1);
         let handled = self.trace.machine.handle_datagram(self.trace.now, datagram);
         assert!(matches!(handled, Handled::Accepted | Handled::Ignored(Ignored::Closed)), "{handled:?}: {line}");
         self.peer_closed |= packet(datagram) == Packet::Fin;
@@ -238,13 +234,6 @@ impl Replay {
         }
         self.trace.elapse(120_000);
         assert!(self.trace.machine.is_drained());
-    }
-}
-
-impl Trace {
-    /// A little time passes, in which no deadline lies.
-    fn elapse_quietly(&mut self, millis: u64) {
-        self.now = self.now + Duration::from_millis(millis);
     }
 }
 

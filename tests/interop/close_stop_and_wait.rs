@@ -1,13 +1,9 @@
 //! How a connection with the public implementation closes when that runs with stop-and-wait: a FIN each way, each answered
 //! by one FINACK. It takes an unasked FINACK for the answer to its own FIN.
 
-mod common;
-#[path = "common/rostov.rs"]
-mod rostov;
-
-use common::*;
+use crate::methods::*;
+use harness::base::*;
 use rdt_proto::connection::{Event, Ignored, Reason};
-use rostov::*;
 
 #[test]
 fn a_fin_each_way_each_answered_by_one_finack() {
@@ -67,7 +63,7 @@ fn crossing_fins_are_two_closes() {
 }
 
 #[test]
-fn a_fin_that_is_repeated_every_two_seconds_is_answered_each_time() {
+fn a_fin_repeated_every_two_seconds_is_answered_each_time() {
     for mut trace in established(stop_and_wait()) {
         for _ in 0..20 {
             trace.peer_sends(FIN);

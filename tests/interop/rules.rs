@@ -2,11 +2,8 @@
 //! implementation's close hold, as an observer of the datagrams can tell. Nothing is ever sent to a peer that has finished.
 //!
 //! The peer here is arbitrary, not faithful: the rules speak of what arrived and what left, nothing else.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod common;
-
-use common::*;
+use harness::base::*;
 use proptest::prelude::*;
 use rdt_proto::connection::{Handled, Method, Reason, Role};
 use rdt_proto::wire::{Framing, Packet};
@@ -154,14 +151,14 @@ impl Observer {
 }
 
 struct World {
-    trace: Trace,
+    trace: BaseTrace,
     observer: Observer,
 }
 
 impl World {
     fn new(method: Method, role: Role) -> Self {
         let config = rdt_proto::connection::Config::rostov(method);
-        let trace = if role == Role::Client { Trace::client(config) } else { Trace::server(config) };
+        let trace = if role == Role::Client { BaseTrace::client(config) } else { BaseTrace::server(config) };
         Self { trace, observer: Observer::new(method) }
     }
 

@@ -1,22 +1,17 @@
 //! The habits of the public implementation while a connection with it opens and runs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod common;
-#[path = "common/rostov.rs"]
-mod rostov;
-
-use common::*;
+use crate::methods::*;
+use harness::base::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Handled, Ignored, Reason};
 use rdt_proto::wire::{Framing, Packet};
-use rostov::*;
 
 const BOTH: [fn() -> Config; 2] = [selective_repeat, stop_and_wait];
 
 #[test]
 fn info_0_is_empty_whatever_was_written_before_connack() {
     for config in BOTH {
-        let mut client = Trace::client(config());
+        let mut client = BaseTrace::client(config());
         client.machine.send_segment(b"header").unwrap();
         client.expect(CONNECT);
         assert_eq!(client.machine.send(b"content"), Ok(7));
@@ -32,9 +27,9 @@ fn info_0_is_empty_whatever_was_written_before_connack() {
 }
 
 #[test]
-fn info_0_is_empty_even_if_the_application_closes_before_connack() {
+fn info_0_is_empty_even_after_close_before_connack() {
     for config in BOTH {
-        let mut client = Trace::client(config());
+        let mut client = BaseTrace::client(config());
         assert_eq!(client.machine.send(b"x"), Ok(1));
         client.machine.close();
         client.expect(CONNECT);
@@ -50,7 +45,8 @@ fn info_0_is_empty_even_if_the_application_closes_before_connack() {
 #[test]
 fn connect_and_connack_are_seven_bytes_each_time() {
     for config in BOTH {
-        for (mut trace, bytes) in [(Trace::client(config()), b"ROSTOV0"), (Trace::server(config()), b"ROSTOV1")] {
+        for (mut trace, bytes) in [(BaseTrace::client(config()), b"ROSTOV0"), (BaseTrace::server(config()), b"ROSTOV1")]
+        {
             for _ in 0..3 {
                 let mut buf = [0; 100];
                 let transmit = trace.machine.poll_transmit(trace.now, &mut buf).unwrap().unwrap();
@@ -63,7 +59,7 @@ fn connect_and_connack_are_seven_bytes_each_time() {
 
 #[test]
 fn a_connack_with_bytes_behind_it_is_no_packet() {
-    let mut client = Trace::client(selective_repeat());
+    let mut client = BaseTrace::client(selective_repeat());
     client.expect(CONNECT);
     let handled = client.machine.handle_datagram(client.now, b"ROSTOV1\x03\x04\0\0\0\x01");
     assert!(matches!(handled, Handled::Ignored(_)));
@@ -73,7 +69,7 @@ fn a_connack_with_bytes_behind_it_is_no_packet() {
 #[test]
 fn connect_is_never_sent_after_connack() {
     for config in BOTH {
-        let mut client = Trace::client(config());
+        let mut client = BaseTrace::client(config());
         client.expect(CONNECT);
         // Its timer has expired, but the repetition has not left.
         client.now = client.machine.poll_timeout().unwrap();
@@ -96,7 +92,7 @@ fn connect_is_never_sent_after_connack() {
 fn a_connack_before_connect_has_left_is_a_stray() {
     // An INFO would reach a server that does not know us.
     for config in BOTH {
-        let mut client = Trace::client(config());
+        let mut client = BaseTrace::client(config());
         client.ignores(CONNACK, Ignored::Stage);
         client.expect(CONNECT);
         client.expect_nothing();
@@ -108,7 +104,7 @@ fn a_connack_before_connect_has_left_is_a_stray() {
 #[test]
 fn connack_is_repeated_when_nothing_comes() {
     for config in BOTH {
-        let mut server = Trace::server(config());
+        let mut server = BaseTrace::server(config());
         server.expect(CONNACK);
         server.sleep(1_000, 1_063);
         server.expect(CONNACK);
@@ -123,7 +119,7 @@ fn connack_is_repeated_when_nothing_comes() {
 #[test]
 fn a_repeated_connect_is_answered_until_info_0() {
     for config in BOTH {
-        let mut server = Trace::server(config());
+        let mut server = BaseTrace::server(config());
         server.expect(CONNACK);
         for _ in 0..3 {
             server.elapse(300);
@@ -144,7 +140,7 @@ fn a_repeated_connect_is_answered_until_info_0() {
 #[test]
 fn one_info_in_flight_however_much_is_written() {
     for config in BOTH {
-        let mut client = Trace::established_client(config());
+        let mut client = BaseTrace::established_client(config());
         for body in [b"a", b"b", b"c"] {
             client.machine.send_segment(body).unwrap();
         }
@@ -164,7 +160,7 @@ fn one_info_in_flight_however_much_is_written() {
 fn bodies_of_up_to_a_whole_datagram_are_received() {
     for config in BOTH {
         for segment in [62_000, 65_494] {
-            let mut server = Trace::server_with(config(), storage(4, segment));
+            let mut server = BaseTrace::server_with(config(), storage(4, segment));
             server.expect(CONNACK);
             server.peer_sends(info(0, b""));
             server.expect(ack(0));
@@ -183,7 +179,7 @@ fn bodies_of_up_to_a_whole_datagram_are_received() {
 
 #[test]
 fn a_body_larger_than_the_slots_is_not_acknowledged() {
-    let mut server = Trace::established_server(selective_repeat());
+    let mut server = BaseTrace::established_server(selective_repeat());
     server.ignores(info(1, &[0; SEGMENT as usize + 1]), Ignored::BodyTooLarge);
     server.expect_nothing();
     server.peer_sends(info(1, &[0; SEGMENT as usize]));
@@ -194,8 +190,8 @@ fn a_body_larger_than_the_slots_is_not_acknowledged() {
 const MANY: u32 = (1 << 16) + 3;
 
 #[test]
-fn stop_and_wait_numbers_wrap_from_65535_to_0_in_both_directions() {
-    let mut server = Trace::established_server(stop_and_wait());
+fn stop_and_wait_numbers_wrap_from_65535_to_0_both_ways() {
+    let mut server = BaseTrace::established_server(stop_and_wait());
     let mut pipe = Pipe::default();
     for count in 1..MANY {
         // The peer's INFO: its own count goes over 16 bits as well.
@@ -224,7 +220,7 @@ fn stop_and_wait_numbers_wrap_from_65535_to_0_in_both_directions() {
 
 #[test]
 fn selective_repeat_numbers_do_not_wrap_at_16_bits() {
-    let mut server = Trace::established_server(selective_repeat());
+    let mut server = BaseTrace::established_server(selective_repeat());
     let mut pipe = Pipe::default();
     for number in 1..MANY {
         pipe.gives(&mut server, &Packet16::Info(number).bytes());
@@ -236,7 +232,7 @@ fn selective_repeat_numbers_do_not_wrap_at_16_bits() {
 #[test]
 fn an_ack_that_is_five_seconds_late_ends_nothing() {
     for config in BOTH {
-        let mut client = Trace::established_client(config());
+        let mut client = BaseTrace::established_client(config());
         for number in 1..=40 {
             client.machine.send_segment(b"x").unwrap();
             client.expect(info(number, b"x"));
@@ -261,9 +257,9 @@ fn an_ack_that_is_five_seconds_late_ends_nothing() {
 }
 
 #[test]
-fn an_info_0_that_is_acknowledged_five_seconds_late_ends_nothing() {
+fn an_info_0_acknowledged_five_seconds_late_ends_nothing() {
     for config in BOTH {
-        let mut client = Trace::client(config());
+        let mut client = BaseTrace::client(config());
         client.expect(CONNECT);
         assert_eq!(repetitions(&mut client, 5_000, || CONNECT), 4);
         client.peer_sends(CONNACK);
@@ -278,7 +274,7 @@ fn an_info_0_that_is_acknowledged_five_seconds_late_ends_nothing() {
 
 /// The peer is silent for so long: how often the machine sends this packet meanwhile. It must send nothing else.
 #[track_caller]
-fn repetitions<'a>(trace: &mut Trace, millis: u64, packet: impl Fn() -> Packet<'a>) -> usize {
+fn repetitions<'a>(trace: &mut BaseTrace, millis: u64, packet: impl Fn() -> Packet<'a>) -> usize {
     let end = trace.now + Duration::from_millis(millis);
     let mut count = 0;
     while let Some(due) = trace.machine.poll_timeout().filter(|&due| due <= end) {
@@ -316,13 +312,13 @@ struct Pipe {
 
 impl Pipe {
     #[track_caller]
-    fn gives(&mut self, trace: &mut Trace, datagram: &[u8]) {
+    fn gives(&mut self, trace: &mut BaseTrace, datagram: &[u8]) {
         let handled = trace.machine.handle_datagram(trace.now, datagram);
         assert_eq!(handled, Handled::Accepted, "{datagram:?}");
     }
 
     #[track_caller]
-    fn expects(&mut self, trace: &mut Trace, datagram: &[u8]) {
+    fn expects(&mut self, trace: &mut BaseTrace, datagram: &[u8]) {
         let transmit = trace.machine.poll_transmit(trace.now, &mut self.buf).unwrap().unwrap();
         assert_eq!(&self.buf[..transmit.len], datagram);
     }

@@ -1,20 +1,15 @@
 //! How a connection with the public implementation closes, rule by rule: its server dies for everybody when anything but
 //! CONNECT comes from somebody that it has forgotten, so nothing may be sent to it once it has finished.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
-mod common;
-#[path = "common/rostov.rs"]
-mod rostov;
-
-use common::*;
+use crate::methods::*;
+use harness::base::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, Event, Ignored, Reason};
-use rostov::*;
 
 // Both methods.
 
 #[test]
-fn a_fin_is_sent_five_times_one_second_apart_and_then_counts_as_answered() {
+fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
     for mut trace in closing(selective_repeat()) {
         for _ in 0..4 {
             trace.sleep(1_000, 1_000);
@@ -46,7 +41,7 @@ fn a_fin_is_sent_five_times_one_second_apart_and_then_counts_as_answered() {
 fn the_end_lingers_for_five_seconds_after_the_last_fin() {
     for config in [selective_repeat(), stop_and_wait()] {
         for linger in [Duration::ZERO, Duration::from_secs(2)] {
-            let mut trace = Trace::established_server(Config { linger, ..config });
+            let mut trace = BaseTrace::established_server(Config { linger, ..config });
             trace.machine.close();
             trace.peer_sends(FIN);
             while trace.machine.poll_transmit(trace.now, &mut [0; 99]).unwrap().is_some() {}
@@ -101,13 +96,13 @@ fn a_finack_before_our_fin_has_left_is_a_stray() {
 #[test]
 fn a_fin_before_the_handshake_is_done_is_not_answered() {
     for config in [selective_repeat(), stop_and_wait()] {
-        let mut client = Trace::client(config);
+        let mut client = BaseTrace::client(config);
         client.expect(CONNECT);
         client.ignores(FIN, Ignored::Stage);
         client.expect_nothing();
         client.machine.abort(0);
         is_silent_for_ever(&mut client);
-        let mut server = Trace::server(config);
+        let mut server = BaseTrace::server(config);
         server.expect(CONNACK);
         server.ignores(FIN, Ignored::Stage);
         server.expect_nothing();
@@ -163,7 +158,7 @@ fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
 }
 
 #[test]
-fn sr_the_peers_fin_stops_the_repetition_of_ours_and_of_what_is_in_flight() {
+fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
     for mut trace in closing(selective_repeat()) {
         trace.elapse(300);
         trace.peer_sends(FIN);
@@ -225,7 +220,7 @@ fn sr_once_a_finack_has_come_no_fin_is_answered() {
 }
 
 #[test]
-fn sr_a_repeated_fin_that_waits_for_its_answer_is_forgotten_when_the_finack_comes() {
+fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
     // The first FINACK was on its way when the peer repeated its FIN; it arrived, and the peer has finished.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
@@ -239,7 +234,7 @@ fn sr_a_repeated_fin_that_waits_for_its_answer_is_forgotten_when_the_finack_come
 }
 
 #[test]
-fn sr_a_repeated_fin_is_forgotten_even_if_its_answer_has_outwaited_the_linger() {
+fn sr_a_finack_cancels_an_answer_that_outwaited_the_linger() {
     // Nothing left for a while: the driver was busy, or the socket was full.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
@@ -255,7 +250,7 @@ fn sr_a_repeated_fin_is_forgotten_even_if_its_answer_has_outwaited_the_linger() 
 }
 
 #[test]
-fn sr_crossing_fins_the_finack_of_the_peer_does_not_take_back_ours() {
+fn sr_crossing_fins_the_peers_finack_does_not_cancel_ours() {
     // As recorded in an upload: the peer's FIN and FINACK arrive together. It still waits for our FINACK.
     for mut trace in closing(selective_repeat()) {
         trace.peer_sends(FIN);

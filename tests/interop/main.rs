@@ -1,0 +1,11 @@
+//! A connection and the public implementation of the protocol: its recorded sessions, its habits, and the rules of its close.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod close;
+mod close_stop_and_wait;
+mod finished;
+mod habits;
+mod methods;
+mod recordings;
+mod reference_peer;
+mod rules;
