@@ -1,18 +1,16 @@
 //! Loss recovery of selective repeat, rule by rule (RFC 8985, RFC 6298).
 
-mod tagged;
-
+use harness::extended::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
-use tagged::*;
 
 /// A client with a round-trip time of 100 ms.
-fn client() -> Trace {
-    Trace::established(Config::default())
+fn client() -> ExtendedTrace {
+    ExtendedTrace::established(Config::default())
 }
 
 #[test]
-fn rfc8985_6_2_a_packet_is_lost_once_three_later_ones_are_acknowledged() {
+fn rfc8985_6_2_three_later_acknowledgements_mark_a_packet_lost() {
     let mut client = client();
     client.sends(1, 5);
     client.elapse(100);
@@ -26,7 +24,7 @@ fn rfc8985_6_2_a_packet_is_lost_once_three_later_ones_are_acknowledged() {
 }
 
 #[test]
-fn rfc8985_6_2_with_fewer_it_is_lost_after_a_quarter_of_the_least_round_trip() {
+fn rfc8985_6_2_fewer_mark_it_lost_after_a_quarter_of_min_rtt() {
     let mut client = client();
     client.sends(1, 2);
     client.elapse(100);
@@ -36,7 +34,7 @@ fn rfc8985_6_2_with_fewer_it_is_lost_after_a_quarter_of_the_least_round_trip() {
 }
 
 #[test]
-fn rfc8985_6_2_step_3_once_the_path_reorders_the_reordering_window_counts() {
+fn rfc8985_6_2_step_3_a_path_that_reorders_gets_its_window() {
     let mut client = client();
     client.sends(1, 4);
     client.elapse(100);
@@ -69,7 +67,7 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
 }
 
 #[test]
-fn rfc8985_7_3_a_probe_repeats_the_last_packet_when_the_tail_is_silent() {
+fn rfc8985_7_3_a_probe_repeats_the_last_packet_of_a_silent_tail() {
     let mut client = client();
     client.sends(1, 3);
     // Two round trips: what is in flight is more than one, so nobody waits for a delayed acknowledgement.
@@ -83,7 +81,7 @@ fn rfc8985_7_3_a_probe_repeats_the_last_packet_when_the_tail_is_silent() {
 }
 
 #[test]
-fn rfc8985_7_2_a_probe_for_a_single_packet_waits_for_the_delayed_acknowledgement() {
+fn rfc8985_7_2_a_probe_for_one_packet_waits_for_a_delayed_ack() {
     let mut client = client();
     client.sends(1, 1);
     client.sleep(205, 205);
@@ -93,7 +91,7 @@ fn rfc8985_7_2_a_probe_for_a_single_packet_waits_for_the_delayed_acknowledgement
 /// With a round trip of 0, on a loopback under a coarse clock, the probe was due at the instant of sending.
 #[test]
 fn rfc8985_7_2_a_probe_is_never_due_at_once() {
-    let mut client = Trace::client(Config::default());
+    let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(HELLO);
     client.expect(info(0, b""));
@@ -106,7 +104,7 @@ fn rfc8985_7_2_a_probe_is_never_due_at_once() {
 
 #[test]
 fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
-    let mut client = Trace::established_with(Config::default(), storage(32, 1));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(32, 1));
     client.machine.send(&[7; 2_400]).unwrap();
     client.expect(info(1, &[7; 1_200]));
     // The congestion window is full, which the probe does not mind.
@@ -116,7 +114,7 @@ fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
 }
 
 #[test]
-fn rfc6298_5_4_the_timeout_is_the_last_resort_and_base_goes_first() {
+fn rfc6298_5_4_timeout_is_the_last_resort_and_base_goes_first() {
     let mut client = client();
     client.sends(1, 3);
     client.sleep(200, 200);
@@ -190,7 +188,7 @@ fn a_sack_that_comes_late_moves_nothing_back() {
 }
 
 /// A client with credit that has just seen four of eight lost. Its next number is 105.
-fn client_on_a_lossy_path() -> Trace {
+fn client_on_a_lossy_path() -> ExtendedTrace {
     let mut client = client_after(3);
     client.sends(97, 8);
     client.elapse(100);
@@ -217,7 +215,7 @@ fn where_much_is_lost_what_leaves_last_is_sent_twice() {
 }
 
 #[test]
-fn where_much_is_lost_what_only_copies_came_after_is_repeated_before_a_probe() {
+fn at_high_loss_what_only_copies_followed_repeats_before_probes() {
     let mut client = client_on_a_lossy_path();
     for number in 105..112 {
         client.sends(number, 1);
@@ -241,12 +239,12 @@ fn where_much_is_lost_what_only_copies_came_after_is_repeated_before_a_probe() {
 }
 
 /// A client that has sent enough to have credit for some datagrams in advance. Its next number is 65.
-fn client_with_credit() -> Trace {
+fn client_with_credit() -> ExtendedTrace {
     client_after(2)
 }
 
 /// A client that has sent so many times 32 datagrams. Its credit is an eighth of them.
-fn client_after(rounds: u32) -> Trace {
+fn client_after(rounds: u32) -> ExtendedTrace {
     let mut client = client();
     for first in (0..rounds).map(|round| round * 32 + 1) {
         client.sends(first, 32);
@@ -257,7 +255,7 @@ fn client_after(rounds: u32) -> Trace {
 }
 
 #[test]
-fn while_there_is_nothing_else_to_send_what_was_lost_is_sent_again_after_half_of_a_round_trip() {
+fn an_idle_sender_repeats_a_loss_again_after_half_a_round_trip() {
     let mut client = client_with_credit();
     client.sends(65, 4);
     client.elapse(100);

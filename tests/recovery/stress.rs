@@ -1,22 +1,27 @@
 //! Everything at once, from a seed: any network, mode, mechanism, controller, window and size, blackouts, and ends that
 //! restart.
 //!
-//! A few hundred seeds by default. `STORM_SEEDS=1-10000 cargo test --release --test storm` runs them all, `STORM_SEEDS=17`
-//! one alone, with the last datagrams before a failure.
-#![allow(clippy::expect_used, reason = "a test that cannot go on must fail")]
+//! A few hundred seeds by default. `STRESS_SEEDS=1-10000 cargo test --release --test recovery stress` runs them all,
+//! `STRESS_SEEDS=17` one alone, with the last datagrams before a failure.
 
-mod parties;
-mod storm_support;
+mod client;
+mod ledger;
+mod plan;
+mod server;
+mod session;
 
+use client::Client;
+use ledger::{Ledger, Side};
+use plan::Plan;
 use rdt_proto::Duration;
 use rdt_proto::connection::Reason;
 use rdt_proto::sim::{Node, NodeId, Simulation};
+use server::Server;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
-use storm_support::{Client, Ledger, Plan, Server, Side};
 
-const SEEDS: &str = "STORM_SEEDS";
+const SEEDS: &str = "STRESS_SEEDS";
 
 fn seeds() -> RangeInclusive<u64> {
     let Ok(range) = std::env::var(SEEDS) else { return 1..=300 };
@@ -31,7 +36,7 @@ struct Repeat(&'static str, u64);
 impl Drop for Repeat {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("repeat with {SEEDS}={} cargo test --test storm {}", self.1, self.0);
+            eprintln!("repeat with {SEEDS}={} cargo test --test recovery stress::{}", self.1, self.0);
         }
     }
 }

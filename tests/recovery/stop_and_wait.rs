@@ -1,8 +1,6 @@
 //! Stop-and-wait in base mode over networks that lose, repeat, reorder and damage.
 
-mod parties;
-
-use parties::Runs;
+use crate::endpoints::Runs;
 use rdt_proto::arq::StopAndWait;
 use rdt_proto::connection::Config;
 
@@ -21,7 +19,7 @@ fn delivers_or_ends_honestly_with_the_default_limits() {
 }
 
 #[test]
-fn damage_that_no_checksum_finds_breaks_no_promise_of_the_machine() {
+fn undetected_damage_breaks_no_promise_of_the_machine() {
     runs().bear_damage::<StopAndWait>();
 }
 

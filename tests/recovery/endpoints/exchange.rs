@@ -1,4 +1,4 @@
-//! The application of a party: bytes out, bytes in and compared.
+//! The application of an endpoint: bytes out, bytes in and compared.
 
 use super::Stream;
 use rdt_proto::arq::Arq;
@@ -6,7 +6,7 @@ use rdt_proto::connection::{Event, SendError};
 use rdt_proto::sim::Rng;
 
 /// What one side sends and expects.
-pub struct Exchange {
+pub(crate) struct Exchange {
     sends: Pattern,
     to_send: u64,
     sent: u64,
@@ -19,28 +19,28 @@ pub struct Exchange {
 
 impl Exchange {
     /// Sends `to_send` bytes of pattern `sends` and expects `to_receive` of pattern `expects`.
-    pub fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
+    pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
         let (sends, expects) = (Pattern(sends), Pattern(expects));
         Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }
     }
 
     /// What comes may be anything.
-    pub fn ignore_content(&mut self) {
+    pub(crate) fn ignore_content(&mut self) {
         self.compare = false;
     }
 
     /// Whether everything that was expected has come.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.received == self.to_receive
     }
 
-    pub fn on_event(&mut self, event: Event) {
+    pub(crate) fn on_event(&mut self, event: Event) {
         assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after the last event");
         self.events.push(event);
     }
 
     /// Reads and writes what can be, in pieces of any size and by any of the calls. Returns whether anything was done.
-    pub fn turn<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
+    pub(crate) fn turn<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
         let read = self.read(stream, rng);
         let written = stream.ended().is_none() && self.write(stream, rng);
         read || written

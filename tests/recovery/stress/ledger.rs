@@ -4,36 +4,36 @@ use super::session::Session;
 use rdt_proto::connection::Reason;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub(crate) enum Side {
     Client,
     Server,
 }
 
 /// All incarnations of both sides.
 #[derive(Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     names: u64,
     entries: Vec<(Side, Session)>,
 }
 
 impl Ledger {
     /// A name that no other incarnation has.
-    pub fn next_id(&mut self, side: Side) -> u64 {
+    pub(crate) fn next_id(&mut self, side: Side) -> u64 {
         self.names += 1;
         u64::from(side == Side::Server) << 63 | self.names << 32 | 0xA5A5_A5A5
     }
 
     /// It has ended, or was dropped, which is the end that nobody was told.
-    pub fn note(&mut self, side: Side, session: Session) {
+    pub(crate) fn note(&mut self, side: Side, session: Session) {
         self.entries.push((side, session));
     }
 
-    pub fn of(&self, side: Side) -> impl Iterator<Item = &Session> {
+    pub(crate) fn of(&self, side: Side) -> impl Iterator<Item = &Session> {
         self.entries.iter().filter(move |(of, _)| *of == side).map(|(_, session)| session)
     }
 
     /// Whether everything is as it should be.
-    pub fn judge(&self) {
+    pub(crate) fn judge(&self) {
         for (side, other) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
             for session in self.of(side) {
                 let peer = self.writer(session, other);

@@ -1,36 +1,34 @@
 //! The server: a listener that accepts everybody, and may be dropped and made anew without memory.
 
-use super::account::Accounts;
 use super::ledger::{Ledger, Side};
 use super::plan::{End, Mechanism, Plan, Recv, Send};
 use super::session::Session;
-use crate::parties::{checksum, undamaged};
+use crate::endpoints::{checksum, undamaged};
+use harness::byte_account::AccountedListener;
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
+use rdt_proto::listener::{Growable, ListenerConfig, PeerId};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-type Door = Listener<Address, Send, Recv, Growable, Mechanism>;
+type Machine = AccountedListener<Address, Send, Recv, Growable, Mechanism>;
 
-pub struct Server {
+pub(crate) struct Server {
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
     /// `None` while it is away.
-    listener: Option<Door>,
-    accounts: Accounts<Address>,
+    listener: Option<Machine>,
     sessions: Vec<(PeerId, Session)>,
     back_at: Option<Instant>,
 }
 
 impl Server {
-    pub fn new(plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub(crate) fn new(plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0x5E27);
         let end = plan.server.clone();
-        let mut server =
-            Self { end, rng, ledger, listener: None, accounts: Accounts::new(), sessions: Vec::new(), back_at: None };
+        let mut server = Self { end, rng, ledger, listener: None, sessions: Vec::new(), back_at: None };
         server.open(Instant::ZERO);
         server
     }
@@ -39,9 +37,7 @@ impl Server {
         let mut key = [0; 48];
         self.rng.fill(&mut key);
         let config = ListenerConfig { connection: self.end.config, ..ListenerConfig::default() };
-        self.listener = Some(Listener::new(now, config, key));
-        // What its predecessor knew it does not.
-        self.accounts = Accounts::new();
+        self.listener = Some(AccountedListener::new(now, config, key));
     }
 
     fn accept(&mut self, now: Instant) {
@@ -69,7 +65,7 @@ impl Server {
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, frame: &[u8]) {
         if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
-            let _ = self.accounts.receive(listener, now, from, datagram);
+            let _ = listener.handle_datagram(now, from, datagram);
         }
     }
 
@@ -91,7 +87,7 @@ impl Node for Server {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (to, transmit) = self.accounts.transmit(self.listener.as_mut()?, now, buf)?;
+        let (to, transmit) = self.listener.as_mut()?.poll_transmit(now, buf).unwrap()?;
         assert!(transmit.len <= self.end.config.max_datagram_len());
         let sum = checksum(&buf[..transmit.len]);
         buf[transmit.len..][..sum.len()].copy_from_slice(&sum);
@@ -99,7 +95,7 @@ impl Node for Server {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let listener = self.listener.as_ref().and_then(Listener::poll_timeout);
+        let listener = self.listener.as_ref().and_then(|listener| listener.poll_timeout());
         [listener, self.restart_at(), self.back_at].into_iter().flatten().min()
     }
 

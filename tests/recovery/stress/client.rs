@@ -3,7 +3,7 @@
 use super::ledger::{Ledger, Side};
 use super::plan::{End, Plan};
 use super::session::{Session, Stream};
-use crate::parties::{checksum, undamaged};
+use crate::endpoints::{checksum, undamaged};
 use rdt_proto::connection::{Connection, Reason};
 use rdt_proto::sim::{Address, Node, NodeId, Outgoing, Rng};
 use rdt_proto::{Duration, Instant};
@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// So often it calls again when nobody answers: the server may still hold its earlier incarnation.
 const CALLS: u32 = 12;
 
-pub struct Client {
+pub(crate) struct Client {
     server: Address,
     end: End,
     rng: Rng,
@@ -26,7 +26,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(server: Address, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub(crate) fn new(server: Address, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0xC11E);
         let end = plan.client.clone();
         let mut client = Self { server, end, rng, ledger, running: None, back_at: None, calls: 0, port: 0 };

@@ -1,8 +1,6 @@
 //! Selective repeat, with every controller and in both modes, over networks that lose, repeat, reorder and damage.
 
-mod parties;
-
-use parties::{Runs, Selective};
+use crate::endpoints::{Runs, Selective};
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 
@@ -29,7 +27,7 @@ fn delivers_or_ends_honestly_with_the_default_limits() {
 }
 
 #[test]
-fn damage_that_no_checksum_finds_breaks_no_promise_of_the_machine() {
+fn undetected_damage_breaks_no_promise_of_the_machine() {
     extended().bear_damage::<Selective>();
     base().bear_damage::<Selective>();
 }

@@ -1,18 +1,10 @@
-//! Parties of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is done.
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file includes it, and uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on must fail"
-)]
+//! Endpoints of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is done.
 
 mod exchange;
 mod runs;
 
-pub use exchange::Exchange;
-pub use runs::Runs;
+pub(crate) use exchange::Exchange;
+pub(crate) use runs::Runs;
 
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
@@ -24,27 +16,27 @@ use rdt_proto::{Duration, Instant};
 use std::hash::{DefaultHasher, Hasher};
 
 /// A connection with its stores on the heap.
-pub type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
+pub(crate) type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
 
 /// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no checksum of
 /// its own.
 const CHECKSUM_BYTES: usize = 8;
 
 /// The checksum of a datagram.
-pub fn checksum(datagram: &[u8]) -> [u8; CHECKSUM_BYTES] {
+pub(crate) fn checksum(datagram: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = DefaultHasher::new();
     hasher.write(datagram);
     hasher.finish().to_be_bytes()
 }
 
 /// The datagram without its checksum, if that is right.
-pub fn undamaged(frame: &[u8]) -> Option<&[u8]> {
+pub(crate) fn undamaged(frame: &[u8]) -> Option<&[u8]> {
     let (datagram, sum) = frame.split_last_chunk()?;
     (*sum == checksum(datagram)).then_some(datagram)
 }
 
-/// How a party repeats what was lost.
-pub trait Mechanism: Arq {
+/// How an endpoint repeats what was lost.
+pub(crate) trait Mechanism: Arq {
     /// Storage for it, in each direction of the size that the generator gives.
     fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self>
     where
@@ -60,7 +52,7 @@ impl Mechanism for StopAndWait {
 }
 
 /// Selective repeat with any controller.
-pub type Selective = SelectiveRepeat<Vec<Block>, Controller>;
+pub(crate) type Selective = SelectiveRepeat<Vec<Block>, Controller>;
 
 impl Mechanism for Selective {
     fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self> {
@@ -80,20 +72,20 @@ impl Mechanism for Selective {
 }
 
 /// One end of the link, with its application.
-pub struct Party<A> {
+pub(crate) struct Endpoint<A> {
     peer: Address,
     config: Config,
     rng: Rng,
     /// `None` for a server that nobody has called yet.
-    pub stream: Option<Stream<A>>,
-    pub exchange: Exchange,
+    pub(crate) stream: Option<Stream<A>>,
+    pub(crate) exchange: Exchange,
     /// Whether damaged datagrams are thrown away before they reach the machine.
-    pub checked: bool,
+    pub(crate) checked: bool,
 }
 
-impl<A: Mechanism> Party<A> {
+impl<A: Mechanism> Endpoint<A> {
     /// A client that calls at once.
-    pub fn client(peer: Address, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
+    pub(crate) fn client(peer: Address, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
         let mut entropy = [0; 32];
         rng.fill(&mut entropy);
         let stream = Connection::connect(Instant::ZERO, config, entropy, A::storage(&mut rng));
@@ -101,17 +93,17 @@ impl<A: Mechanism> Party<A> {
     }
 
     /// A server that accepts the first call.
-    pub fn server(peer: Address, config: Config, rng: Rng, exchange: Exchange) -> Self {
+    pub(crate) fn server(peer: Address, config: Config, rng: Rng, exchange: Exchange) -> Self {
         Self { peer, config, rng, stream: None, exchange, checked: true }
     }
 
     /// The reason why the connection ended.
-    pub fn ended(&self) -> Option<rdt_proto::connection::Reason> {
+    pub(crate) fn ended(&self) -> Option<rdt_proto::connection::Reason> {
         self.stream.as_ref()?.ended()
     }
 }
 
-impl<A: Mechanism> Node for Party<A> {
+impl<A: Mechanism> Node for Endpoint<A> {
     fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, frame: &[u8]) {
         let datagram = if self.checked { undamaged(frame) } else { frame.get(..frame.len().saturating_sub(8)) };
         let Some(datagram) = datagram else { return };

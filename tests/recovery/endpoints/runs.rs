@@ -1,18 +1,18 @@
-//! Runs of two parties over a bad network, each from a seed that a failure prints; the same for every mechanism.
+//! Runs of two endpoints over a bad network, each from a seed that a failure prints; the same for every mechanism.
 
-use super::{Exchange, Mechanism, Party};
+use super::{Endpoint, Exchange, Mechanism};
 use rdt_proto::connection::{Config, Reason};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::{Duration, Instant};
 
 /// What differs between the mechanisms.
 #[derive(Clone, Copy)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// How many seeds, from 1 on.
-    pub seeds: u64,
+    pub(crate) seeds: u64,
     /// The most bytes that a side sends.
-    pub most: u64,
-    pub config: Config,
+    pub(crate) most: u64,
+    pub(crate) config: Config,
 }
 
 impl Runs {
@@ -23,48 +23,48 @@ impl Runs {
     }
 
     /// A client and a server with something to send each, and a bad link between them.
-    fn pair<A: Mechanism>(self, seed: u64) -> Simulation<Party<A>> {
+    fn pair<A: Mechanism>(self, seed: u64) -> Simulation<Endpoint<A>> {
         let mut rng = Rng::new(seed);
         let mut sim = Simulation::new(seed);
         let (client, server) = (NodeId(0), NodeId(1));
         let size = |rng: &mut Rng| if rng.chance(0.1) { 0 } else { rng.below(self.most) };
         let (up, down) = ((seed, size(&mut rng)), (!seed, size(&mut rng)));
-        sim.add(Party::client(server.port(0), self.config, rng.fork(), Exchange::new(up, down)));
-        sim.add(Party::server(client.port(0), self.config, rng.fork(), Exchange::new(down, up)));
+        sim.add(Endpoint::client(server.port(0), self.config, rng.fork(), Exchange::new(up, down)));
+        sim.add(Endpoint::server(client.port(0), self.config, rng.fork(), Exchange::new(down, up)));
         let (there, back) = (bad_link(&mut rng), bad_link(&mut rng));
         sim.connect_with(client, server, there, back);
         sim
     }
 
     /// With time limits lifted every run delivers byte-exact.
-    pub fn deliver_with_limits_lifted<A: Mechanism>(self) {
+    pub(crate) fn deliver_with_limits_lifted<A: Mechanism>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.lifted().pair::<A>(seed);
             sim.run_until_done(Duration::from_secs(100_000));
-            for party in sim.nodes() {
-                assert!(party.exchange.is_complete(), "seed {seed}");
-                assert_eq!(party.ended(), Some(Reason::Finished), "seed {seed}");
+            for endpoint in sim.nodes() {
+                assert!(endpoint.exchange.is_complete(), "seed {seed}");
+                assert_eq!(endpoint.ended(), Some(Reason::Finished), "seed {seed}");
             }
         }
     }
 
     /// With limits every run delivers, or ends with an honest reason and an exact prefix.
-    pub fn deliver_or_end_honestly<A: Mechanism>(self) {
+    pub(crate) fn deliver_or_end_honestly<A: Mechanism>(self) {
         let mut complete = 0;
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<A>(seed);
             // Who never hears again ends by a limit: nobody stays for ever.
             sim.run_until_done(Duration::from_secs(3_600));
-            let parties: Vec<_> = sim.nodes().collect();
+            let endpoints: Vec<_> = sim.nodes().collect();
             // What was received is an exact prefix: each byte was compared as it came. If either side says that both have
             // finished, then everything arrived, both ways.
-            let finished = parties.iter().any(|party| party.ended() == Some(Reason::Finished));
-            let all = parties.iter().all(|party| party.exchange.is_complete());
+            let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(Reason::Finished));
+            let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
             assert!(all || !finished, "seed {seed}: finished without everything");
-            for party in parties {
-                match party.ended() {
+            for endpoint in endpoints {
+                match endpoint.ended() {
                     Some(Reason::Finished | Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) => {}
-                    None => assert!(party.stream.is_none(), "seed {seed}"),
+                    None => assert!(endpoint.stream.is_none(), "seed {seed}"),
                     Some(reason) => panic!("seed {seed}: {reason}"),
                 }
             }
@@ -76,20 +76,20 @@ impl Runs {
     /// Damage that no checksum finds breaks no promise of the machine to its driver, which the simulation asserts. What
     /// arrives may be wrong, so nothing is compared, and nobody need come to an end: an acknowledgement that was never given
     /// leaves a gap for ever.
-    pub fn bear_damage<A: Mechanism>(self) {
+    pub(crate) fn bear_damage<A: Mechanism>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<A>(seed);
             for id in [NodeId(0), NodeId(1)] {
-                let party = sim.node_mut(id);
-                party.checked = false;
-                party.exchange.ignore_content();
+                let endpoint = sim.node_mut(id);
+                endpoint.checked = false;
+                endpoint.exchange.ignore_content();
             }
             sim.run_for(Duration::from_secs(600));
         }
     }
 
     /// The same seed gives the same run, and another one another.
-    pub fn repeat_from_their_seed<A: Mechanism>(self) {
+    pub(crate) fn repeat_from_their_seed<A: Mechanism>(self) {
         let run = |seed| {
             let mut sim = self.lifted().pair::<A>(seed);
             sim.run_until_done(Duration::from_secs(100_000));
@@ -100,17 +100,19 @@ impl Runs {
     }
 
     /// A blackout in the middle is survived within the idle limit. `bytes` take more than a second without it.
-    pub fn survive_a_blackout<A: Mechanism>(self, bytes: u64) {
+    pub(crate) fn survive_a_blackout<A: Mechanism>(self, bytes: u64) {
         let (client, server) = (NodeId(0), NodeId(1));
-        let mut sim = Simulation::<Party<A>>::new(5);
+        let mut sim = Simulation::<Endpoint<A>>::new(5);
         let (up, down) = ((1, bytes), (2, 0));
-        sim.add(Party::client(server.port(0), self.config, Rng::new(1), Exchange::new(up, down)));
-        sim.add(Party::server(client.port(0), self.config, Rng::new(2), Exchange::new(down, up)));
+        sim.add(Endpoint::client(server.port(0), self.config, Rng::new(1), Exchange::new(up, down)));
+        sim.add(Endpoint::server(client.port(0), self.config, Rng::new(2), Exchange::new(down, up)));
         let link = LinkConfig::ideal().with_delay(Duration::from_millis(20));
         sim.connect(client, server, link.with_blackout(Instant::from_millis(1_000), Instant::from_millis(15_000)));
         let end = sim.run_until_done(Duration::from_secs(60));
         assert!(end > Instant::from_millis(15_000));
-        assert!(sim.nodes().all(|party| party.exchange.is_complete() && party.ended() == Some(Reason::Finished)));
+        assert!(
+            sim.nodes().all(|endpoint| endpoint.exchange.is_complete() && endpoint.ended() == Some(Reason::Finished))
+        );
     }
 }
 

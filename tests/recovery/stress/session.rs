@@ -4,24 +4,24 @@ use super::plan::{Mechanism, Recv, Send};
 use rdt_proto::connection::{Connection, Event, Reason};
 use rdt_proto::sim::Rng;
 
-pub type Stream = Connection<Send, Recv, Mechanism>;
+pub(crate) type Stream = Connection<Send, Recv, Mechanism>;
 
 /// One incarnation.
 #[derive(Clone, Debug)]
-pub struct Session {
-    pub id: u64,
+pub(crate) struct Session {
+    pub(crate) id: u64,
     /// What it has to write: begins with the name, and follows from it.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// How much of it the connection has taken.
-    pub sent: usize,
-    pub received: Vec<u8>,
-    pub extended: bool,
+    pub(crate) sent: usize,
+    pub(crate) received: Vec<u8>,
+    pub(crate) extended: bool,
     /// The reason that it was told.
-    pub end: Option<Reason>,
+    pub(crate) end: Option<Reason>,
 }
 
 impl Session {
-    pub fn new(id: u64, size: usize) -> Self {
+    pub(crate) fn new(id: u64, size: usize) -> Self {
         let words = (0..size.div_ceil(8) as u64).map(|index| id ^ index.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let mut data: Vec<u8> = words.flat_map(u64::to_be_bytes).collect();
         data.truncate(size);
@@ -29,11 +29,11 @@ impl Session {
     }
 
     /// What the connection has taken.
-    pub fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         &self.data[..self.sent]
     }
 
-    pub fn on_event(&mut self, event: Event) {
+    pub(crate) fn on_event(&mut self, event: Event) {
         assert_eq!(self.end, None, "{event:?} after the last event");
         if let Event::Closed(reason) = event {
             self.end = Some(reason);
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// Reads and writes what can be. Returns whether anything was done.
-    pub fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+    pub(crate) fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
         self.extended |= stream.is_extended();
         let before = (self.received.len(), self.sent);
         while !stream.recv_chunk().is_empty() {

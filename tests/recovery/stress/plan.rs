@@ -7,32 +7,32 @@ use rdt_proto::sim::{LinkConfig, Rng};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 
-pub type Mechanism = AnyArq<Vec<Block>, Controller>;
-pub type Send = SendSlots<Vec<u8>>;
-pub type Recv = RecvSlots<Vec<u8>>;
+pub(crate) type Mechanism = AnyArq<Vec<Block>, Controller>;
+pub(crate) type Send = SendSlots<Vec<u8>>;
+pub(crate) type Recv = RecvSlots<Vec<u8>>;
 
 /// A run.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    pub seed: u64,
-    pub client: End,
-    pub server: End,
-    pub there: LinkConfig,
-    pub back: LinkConfig,
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) client: End,
+    pub(crate) server: End,
+    pub(crate) there: LinkConfig,
+    pub(crate) back: LinkConfig,
     /// How late timers are.
-    pub granularity: Duration,
+    pub(crate) granularity: Duration,
 }
 
 /// One side, in all its incarnations.
 #[derive(Clone, Debug)]
-pub struct End {
-    pub config: Config,
+pub(crate) struct End {
+    pub(crate) config: Config,
     /// How many bytes an incarnation writes.
-    pub size: usize,
+    pub(crate) size: usize,
     /// When it is dropped, and how much later it comes back.
-    pub restarts: Vec<(Instant, Duration)>,
+    pub(crate) restarts: Vec<(Instant, Duration)>,
     /// Whether a client comes back from the same port.
-    pub same_port: bool,
+    pub(crate) same_port: bool,
     choice: Choice,
     send_segment: u16,
     recv_segment: u16,
@@ -54,7 +54,7 @@ const LONGEST_LIFE: Duration = Duration::from_millis(1_000);
 
 impl Plan {
     /// The run of this seed: without restarts, and with the limits of the defaults.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let (client_mode, server_mode) = match rng.index(8) {
             0 | 1 => (Mode::Base, Mode::Base),
@@ -81,7 +81,7 @@ impl Plan {
     }
 
     /// No limit ends anything.
-    pub fn lifted(mut self) -> Self {
+    pub(crate) fn lifted(mut self) -> Self {
         for end in [&mut self.client, &mut self.server] {
             let never = Duration::MAX;
             end.config = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..end.config };
@@ -90,7 +90,7 @@ impl Plan {
     }
 
     /// One end, or both, are dropped once or twice and come back.
-    pub fn restarts(mut self) -> Self {
+    pub(crate) fn restarts(mut self) -> Self {
         let mut rng = Rng::new(!self.seed);
         let extended = [&self.client, &self.server].iter().all(|end| end.config.mode == Mode::Extended);
         let least = if extended { Duration::ZERO } else { LONGEST_LIFE };
@@ -130,7 +130,7 @@ impl End {
     }
 
     /// Memory for one incarnation.
-    pub fn storage(&self) -> Storage<Send, Recv, Mechanism> {
+    pub(crate) fn storage(&self) -> Storage<Send, Recv, Mechanism> {
         let (send, recv) = self.choice.slots;
         Storage {
             send: SendSlots::with_slots(send, self.send_segment).unwrap(),
