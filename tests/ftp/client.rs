@@ -1,8 +1,6 @@
 //! One request as the client sees it.
 
-mod ftp_support;
-
-use ftp_support::{Ended, Host, download, downloading, file, name, upload, uploading};
+use crate::host::{Ended, Host, download, downloading, file, name, upload, uploading};
 use rdt_proto::ftp::{Client, ClientConfig, ErrorCode, Event, Outcome, Session, StorageError, TooLate};
 
 #[test]

@@ -1,11 +1,7 @@
 //! Client against server over an in-memory stream that is cut anywhere, with storage that answers at any time; and
 //! against the recorded bytes of another implementation.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod ftp_support;
-
-use ftp_support::{Ended, Host, downloading, serving, uploading};
+use crate::host::{Ended, Host, downloading, serving, uploading};
 use proptest::prelude::*;
 use rdt_proto::ftp::{Answer, ErrorCode, Outcome, Session, StorageError};
 

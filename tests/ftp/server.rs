@@ -1,8 +1,6 @@
 //! One request as the server sees it.
 
-mod ftp_support;
-
-use ftp_support::{Ended, download, file, server, serving, upload};
+use crate::host::{Ended, download, file, server, serving, upload};
 use rdt_proto::ftp::{
     Answer, ErrorCode, Event, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
 };
@@ -217,7 +215,7 @@ fn closing_behind_the_whole_content_cancels_nothing() {
 }
 
 #[test]
-fn a_close_that_is_told_before_the_content_is_taken_cancels_nothing() {
+fn a_close_before_the_content_is_taken_cancels_nothing() {
     let mut host = server(ServerConfig::default());
     host.hold = true;
     host.hears(&[&upload("a", 5)[..], b"hello"].concat());

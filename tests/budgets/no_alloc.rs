@@ -1,9 +1,6 @@
 //! No call allocates, with all features on: everything between set-up and the last word, over a network that loses.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-mod common;
-
-use common::storage;
+use harness::base::{Stream, storage};
 use rdt_proto::connection::{Config, Connection, Reason};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
 use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
@@ -17,7 +14,7 @@ const ADDRESS: u8 = 1;
 
 /// Each side of a transfer of `goal` bytes, and what has been sent and received of it.
 struct Run {
-    client: common::Stream,
+    client: Stream,
     server: Server,
     now: Instant,
     goal: usize,

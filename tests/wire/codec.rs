@@ -1,5 +1,4 @@
 //! The two laws of the codec, and the datagrams of an implementation that is not ours.
-#![allow(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use proptest::collection::vec;
 use proptest::prelude::*;

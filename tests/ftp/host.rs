@@ -1,7 +1,4 @@
 //! A host for a session: streams and storage in memory, answers at once or later.
-#![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 
 use rdt_proto::Instant;

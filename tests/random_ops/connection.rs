@@ -1,4 +1,4 @@
-//! Any calls in any order, from random bytes: what the fuzz target of the same name explores for longer.
+//! Any calls in any order, from random bytes: what the fuzz target `any_order` explores for longer.
 
 use proptest::prelude::*;
 use rdt_proto::connection::fuzzing;

@@ -268,7 +268,7 @@ fn a_node_panics() {
 #[test]
 fn any_panic_prints_the_seed() {
     let mut this = Command::new(std::env::current_exe().unwrap());
-    let child = this.args(["--exact", "a_node_panics", "--nocapture"]).env(PANIC, "").output().unwrap();
+    let child = this.args(["--exact", "promises::a_node_panics", "--nocapture"]).env(PANIC, "").output().unwrap();
     let printed = String::from_utf8_lossy(&child.stderr);
     assert!(!child.status.success());
     assert!(printed.contains("seed 4711 at t=1.500000s: replay with Simulation::new(4711)"), "{printed}");

@@ -77,7 +77,7 @@ fn rfc9002_7_3_3_one_segment_for_each_window() {
 }
 
 #[test]
-fn rfc9002_7_6_2_persistent_congestion_and_rfc5681_3_1_its_threshold() {
+fn rfc9002_7_6_2_persistent_congestion_rfc5681_3_1_threshold() {
     let mut reno = NewReno::new(SEGMENT);
     reno.on_acknowledged(&ack(100, 10));
     reno.on_timeout(at(1_000));
@@ -188,7 +188,7 @@ fn rfc9438_4_9_a_spurious_loss_is_undone() {
 
 /// RFC 9438 §4.9: an event of congestion is spurious when all that was judged lost in it was only late.
 #[test]
-fn rfc9438_4_9_one_late_packet_among_dropped_ones_undoes_nothing() {
+fn rfc9438_4_9_one_late_packet_among_lost_ones_undoes_nothing() {
     let mut cubic = reduced();
     cubic.on_lost(&loss(1_010, 100));
     cubic.on_spurious_loss(at(1_050), SEGMENT.into());

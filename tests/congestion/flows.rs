@@ -1,9 +1,7 @@
 //! Each controller over a simulated bottleneck: how much of the link it fills, at what cost, and what it leaves to others.
-//! `cargo test --release --test congestion_flows -- --nocapture --include-ignored` prints the whole table.
+//! `cargo test --release --test congestion flows -- --nocapture --include-ignored` prints the whole table.
 
-mod congestion_support;
-
-use congestion_support::{Network, Path, SEGMENT, WIRE};
+use crate::network::{Network, Path, SEGMENT, WIRE};
 use rdt_proto::Instant;
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
 

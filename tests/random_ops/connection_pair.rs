@@ -1,4 +1,4 @@
-//! Two connections over a network that random bytes describe: what the fuzz target of the same name explores for longer.
+//! Two connections over a network that random bytes describe: what the fuzz target `pair` explores for longer.
 
 use proptest::prelude::*;
 use rdt_proto::connection::fuzzing;

@@ -1,0 +1,6 @@
+//! The congestion controllers: their rules, and what they do with simulated bottlenecks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
+
+mod flows;
+mod network;
+mod rules;
