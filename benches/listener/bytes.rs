@@ -1,7 +1,7 @@
 //! What a connection costs in bytes, payload slots apart.
 
 use super::PEERS;
-use super::house::{House, Memory};
+use super::population::{Memory, Population};
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::BandwidthDelay;
 use rdt_proto::connection::Connection;
@@ -20,11 +20,11 @@ pub(crate) fn print() {
     println!("  selective repeat, 64 numbers, BandwidthDelay {:>6}", size_of::<Selective>());
     println!("bytes on the heap for each connection of a listener, stop-and-wait, payload slots apart");
     for peers in PEERS {
-        let mut house = None;
-        let measured = allocation_counter::measure(|| house = Some(House::new(peers)));
-        drop(house);
+        let mut population = None;
+        let measured = allocation_counter::measure(|| population = Some(Population::new(peers)));
+        drop(population);
         // What the bench itself keeps of its clients is not the listener's.
-        let others = 2 * size_of::<Memory>() + House::CLIENT_BYTES;
+        let others = 2 * size_of::<Memory>() + Population::CLIENT_BYTES;
         let each = usize::try_from(measured.bytes_current).unwrap() / peers - others;
         println!("  {peers:>7} connections {each:>26}");
     }

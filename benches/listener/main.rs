@@ -19,27 +19,27 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
 
 mod bytes;
-mod house;
-mod strangers;
+mod population;
+mod unknown_senders;
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
-use house::{House, Order};
+use population::{Order, Population};
 use std::time::Duration;
 
 const PEERS: [usize; 4] = [10, 1_000, 10_000, 100_000];
 
 fn datagrams(criterion: &mut Criterion) {
     for peers in PEERS {
-        let mut house = House::new(peers);
+        let mut population = Population::new(peers);
         for order in [Order::One, Order::Ten, Order::All] {
             let mut group = criterion.benchmark_group(format!("receive, {}", order.name()));
             group.bench_function(BenchmarkId::from_parameter(peers), |bencher| {
-                bencher.iter_custom(|count| house.receive(order, count));
+                bencher.iter_custom(|count| population.receive(order, count));
             });
             group.finish();
             let mut group = criterion.benchmark_group(format!("send, {}", order.name()));
             group.bench_function(BenchmarkId::from_parameter(peers), |bencher| {
-                bencher.iter_custom(|count| house.send(order, count));
+                bencher.iter_custom(|count| population.send(order, count));
             });
         }
     }
@@ -51,7 +51,7 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(1_500));
-    targets = datagrams, strangers::rejected
+    targets = datagrams, unknown_senders::rejected
 }
 
 fn main() {

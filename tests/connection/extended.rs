@@ -30,7 +30,7 @@ fn connack_uses_the_clients_tag_and_the_rest_the_servers() {
 }
 
 #[test]
-fn who_does_not_know_the_tag_changes_nothing() {
+fn a_packet_under_a_wrong_tag_changes_nothing() {
     let mut client = ExtendedTrace::established(Config::default());
     let stranger = Framing::tagged(Tag::new(*b"stranger"));
     for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {

@@ -233,7 +233,7 @@ fn recorded_missing_file() {
 }
 
 #[test]
-fn answers_that_nobody_asked_for_change_nothing() {
+fn unasked_answers_change_nothing() {
     let answers = [
         Answer::Opened { length: 1 },
         Answer::Created,

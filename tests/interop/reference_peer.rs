@@ -82,7 +82,7 @@ impl Peer {
     pub(crate) fn receives(&mut self, now: Instant, datagram: &[u8]) {
         let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("dies of {error}: {datagram:?}"));
         assert!(!self.finished, "dies of {packet:?} after it has finished");
-        assert!(self.opened || packet == CONNECT, "dies of {packet:?} from a stranger");
+        assert!(self.opened || packet == CONNECT, "dies of {packet:?} from an unknown sender");
         match packet {
             Packet::Connect(_) => self.on_connect(),
             Packet::ConnAck(_) => self.on_connack(),

@@ -45,7 +45,7 @@ fn an_answer_after_a_stall_is_heard_before_any_timer_runs() {
 }
 
 #[test]
-fn a_listener_for_one_mode_queues_nobody_of_the_other() {
+fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     let mut list = [0; MIN_CONNECT];
     let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
@@ -86,7 +86,7 @@ fn datagrams_go_to_the_connection_of_their_address() {
 }
 
 #[test]
-fn from_a_stranger_only_connect_means_anything() {
+fn from_an_unknown_sender_only_connect_counts() {
     let mut server = server();
     for packet in [CONNACK, info(0, b""), ack(0), FIN, FINACK, Packet::Reset { code: 1 }] {
         server.ignores(1, packet, Unrouted::UnknownPeer);
@@ -96,7 +96,7 @@ fn from_a_stranger_only_connect_means_anything() {
     assert!(server.machine.is_empty());
     assert_eq!(server.machine.stats().unknown_peer, 6);
     assert_eq!(server.machine.stats().malformed, 1);
-    // Those who only wait are strangers still.
+    // A sender that only waits is unknown still.
     server.queues(1, CONNECT);
     server.ignores(1, info(0, b""), Unrouted::UnknownPeer);
     server.expect_nothing();
@@ -130,7 +130,7 @@ fn the_longest_waiting_is_accepted_first_despite_repeats() {
 }
 
 #[test]
-fn who_is_refused_may_queue_again() {
+fn a_refused_client_may_queue_again() {
     let mut server = server();
     server.queues(1, CONNECT);
     server.queues(2, CONNECT);
@@ -145,7 +145,7 @@ fn who_is_refused_may_queue_again() {
 }
 
 #[test]
-fn nobody_waits_longer_than_the_handshake_limit() {
+fn no_client_waits_longer_than_the_handshake_limit() {
     let mut server = server();
     server.queues(1, CONNECT);
     server.elapse(6_000);
@@ -228,7 +228,7 @@ fn a_buffer_too_small_is_told_and_the_datagram_waits() {
 }
 
 #[test]
-fn the_next_deadline_is_that_of_whoever_is_first() {
+fn the_next_deadline_is_the_first_of_all_connections() {
     let mut server = server();
     let quiet = server.connected(1);
     server.expect_nothing();

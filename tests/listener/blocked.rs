@@ -125,7 +125,7 @@ impl WatchedListener {
 
 /// Each call once looked at all that had something to send.
 #[test]
-fn a_timeout_looks_at_nobody_to_whom_nothing_has_happened() {
+fn a_timeout_looks_at_no_connection_without_news() {
     let mut listener = WatchedListener::new();
     let all = listener.looks_of_a_timeout();
     assert!(all >= u32::from(PEERS));

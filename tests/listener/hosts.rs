@@ -109,7 +109,7 @@ fn a_restarted_client_takes_its_own_place_in_a_full_host() {
 
 /// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
 #[test]
-fn who_cannot_be_counted_is_not_told_of() {
+fn a_client_that_cannot_be_counted_is_not_told_of() {
     let mut listener = ListenerTrace::<Fixed<2>>::with_memory(config(Retry::Auto));
     let client = listener.established(At(1, 1), tag(1));
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
@@ -278,7 +278,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
 
 /// Forged handshakes at the old address do not keep its owner from returning.
 #[test]
-fn whoever_returns_displaces_those_who_proved_nothing() {
+fn a_returning_client_evicts_unvalidated_handshakes() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
     let client = listener.established(At(1, 1), tag(1));
     let to_old = moves(&mut listener, &client);

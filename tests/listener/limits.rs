@@ -78,7 +78,7 @@ fn at_the_connection_limit_clients_wait_and_are_not_told_of() {
 /// A loop that accepts whoever it is told of once never ended where there was no room: each was told of again behind the
 /// others, so that they lost their order as well.
 #[test]
-fn who_finds_no_room_is_told_of_again_in_the_order_of_all() {
+fn a_client_without_room_is_told_of_again_in_its_order() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -118,7 +118,7 @@ fn without_retry_the_backlog_is_full_when_it_is_full() {
 
 /// Clients are asked for as long as half of the places are held by those who proved nothing.
 #[test]
-fn when_forged_handshakes_have_run_out_nobody_is_asked_any_more() {
+fn once_forged_handshakes_end_no_validation_is_asked_for() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -133,7 +133,7 @@ fn when_forged_handshakes_have_run_out_nobody_is_asked_any_more() {
 }
 
 #[test]
-fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
+fn validated_addresses_fill_the_rest_of_the_backlog() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -151,7 +151,7 @@ fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
 
 /// Whoever has to make way for a newcomer once ended before it was known that there was room for that.
 #[test]
-fn nobody_is_displaced_for_a_newcomer_that_does_not_fit() {
+fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, backlog: 4, ..config(Retry::Auto) });
     listener.queues(HERE, tag(1));
     let honest = listener.accepts(HERE);
@@ -219,7 +219,7 @@ fn the_counters_say_what_became_of_every_connect() {
 
 /// No more answers wait than 16: the others are told when they ask again.
 #[test]
-fn everybody_is_told_that_nobody_is_accepted_any_more() {
+fn all_clients_are_told_when_accepting_stops() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 32, ..config(Retry::Never) });
     for host in 1..=20 {
         listener.queues(At(host, 1), tag(1));

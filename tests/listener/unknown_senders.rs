@@ -311,7 +311,7 @@ fn forged_handshakes_take_at_most_half_of_what_is_served() {
 
 /// Forged handshakes at the address of an honest client do not keep it out.
 #[test]
-fn whoever_proves_an_address_displaces_those_who_did_not() {
+fn a_validated_address_evicts_unvalidated_handshakes() {
     let limits = ListenerConfig { per_address: 2, ..config(Retry::Auto) };
     let mut listener = ListenerTrace::new(limits);
     listener.queues(HERE, tag(66));
@@ -330,7 +330,7 @@ fn whoever_proves_an_address_displaces_those_who_did_not() {
 }
 
 #[test]
-fn answers_that_nobody_fetches_are_dropped_and_counted() {
+fn answers_that_are_not_fetched_are_dropped_and_counted() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     for port in 0..20 {
         assert_eq!(listener.connect(At(1, port), tag(1), None), Routed::Retried);
@@ -340,7 +340,7 @@ fn answers_that_nobody_fetches_are_dropped_and_counted() {
 }
 
 #[test]
-fn who_is_refused_is_told_and_who_is_ignored_may_come_again() {
+fn a_refused_client_is_told_and_an_ignored_one_may_retry() {
     let mut listener = ListenerTrace::new(NEVER);
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);

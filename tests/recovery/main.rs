@@ -1,6 +1,5 @@
 //! Recovery from loss: its rules as traces, and whole connections over simulated networks that lose, repeat, reorder and damage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
-#![allow(clippy::indexing_slicing, reason = "a test that cannot go on must fail")]
 
 mod endpoints;
 mod rules;

@@ -84,7 +84,7 @@ fn a_limit_holds_where_memory_grows() {
 }
 
 #[test]
-fn from_a_stranger_only_a_syn_means_anything() {
+fn from_an_unknown_sender_only_a_syn_counts() {
     let mut listener = SegmentListenerTrace::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
         assert_eq!(listener.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));

@@ -152,7 +152,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
 }
 
 #[test]
-fn whoever_closes_at_any_moment_both_sides_hear_of_it_at_once() {
+fn close_at_any_moment_reaches_both_sides_at_once() {
     for seed in 1..=2 * SEEDS {
         // Nothing is lost, but much is late, and comes twice.
         let mut link = |rng: &mut Rng| if seed % 2 == 0 { bad_link(rng).with_loss(0.0) } else { LinkConfig::ideal() };

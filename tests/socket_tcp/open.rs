@@ -93,7 +93,7 @@ fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
 }
 
 #[test]
-fn a_server_that_nobody_confirms_gives_up() {
+fn an_unconfirmed_server_gives_up() {
     let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     let mut sent = 0;
     while server.machine.ended().is_none() {

@@ -8,7 +8,7 @@ fn config() -> Config {
 }
 
 #[test]
-fn whoever_sends_goes_on_from_where_the_last_message_ended() {
+fn each_sender_continues_after_the_last_message() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.peer_sends(&data(13, "hi"));

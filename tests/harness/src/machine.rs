@@ -119,7 +119,7 @@ impl<A: Address + Debug, const SEND: usize, const RECV: usize> SinglePeer for so
 
     /// Its counters do not tell the reasons apart.
     fn ignored_count(&self, _reason: socket_tcp::Ignored) -> u64 {
-        self.stats().ignored().into()
+        self.stats().ignored()
     }
 }
 

@@ -39,7 +39,7 @@ impl Node for Flooder {
         }
         self.left -= 1;
         self.next = self.next + self.apart;
-        // Below 2^31 for the addresses of strangers: no port is used twice but by chance.
+        // Below 2^31, for a port of its own each: none is used twice but by chance.
         let port = u32::try_from(self.rng.below(1 << 31)).unwrap();
         let tag = Tag::new(self.rng.next_u64().to_ne_bytes());
         match self.flood {

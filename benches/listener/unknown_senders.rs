@@ -1,6 +1,6 @@
-//! What it costs to turn somebody away.
+//! What it costs to turn a datagram away.
 
-use super::house::{Server, connect, tag};
+use super::population::{Server, connect, tag};
 use criterion::{BatchSize, Criterion};
 use rdt_proto::Instant;
 use rdt_proto::listener::{ListenerConfig, Retry, Routed};

@@ -42,14 +42,14 @@ struct Client {
     id: rdt_proto::listener::PeerId,
 }
 
-pub(crate) struct House {
+pub(crate) struct Population {
     pub(crate) server: Server,
     clients: Vec<Client>,
     now: Instant,
     random: Rand32,
 }
 
-impl House {
+impl Population {
     /// What the bench keeps of each client.
     pub(crate) const CLIENT_BYTES: usize = size_of::<Client>();
 
@@ -59,11 +59,11 @@ impl House {
         let config = ListenerConfig { connection, peers, retry: Retry::Never, ..ListenerConfig::default() };
         let now = Instant::ZERO;
         let server = Server::new(now, config, [7; 48]);
-        let mut house = Self { server, clients: Vec::with_capacity(peers), now, random: Rand32::new(1) };
+        let mut population = Self { server, clients: Vec::with_capacity(peers), now, random: Rand32::new(1) };
         for address in 0..u32::try_from(peers).unwrap() {
-            house.connect(address);
+            population.connect(address);
         }
-        house
+        population
     }
 
     fn connect(&mut self, address: u32) {
@@ -132,12 +132,12 @@ impl House {
 
     /// The time that `count` datagrams take which arrive.
     pub(crate) fn receive(&mut self, order: Order, count: u64) -> std::time::Duration {
-        self.measure(count, |house, batch| {
-            let datagrams = house.prepare(order, batch, Self::info);
+        self.measure(count, |population, batch| {
+            let datagrams = population.prepare(order, batch, Self::info);
             let start = std::time::Instant::now();
             for (client, datagram) in &datagrams {
-                house.now = house.now + Duration::from_micros(1);
-                assert_eq!(house.take(*client, datagram), 1);
+                population.now = population.now + Duration::from_micros(1);
+                assert_eq!(population.take(*client, datagram), 1);
             }
             start.elapsed()
         })
@@ -145,13 +145,13 @@ impl House {
 
     /// The time that `count` bodies take which leave and are acknowledged.
     pub(crate) fn send(&mut self, order: Order, count: u64) -> std::time::Duration {
-        self.measure(count, |house, batch| {
-            let datagrams = house.prepare(order, batch, Self::sack);
+        self.measure(count, |population, batch| {
+            let datagrams = population.prepare(order, batch, Self::sack);
             let start = std::time::Instant::now();
             for (client, datagram) in &datagrams {
-                house.now = house.now + Duration::from_micros(1);
-                house.write(*client);
-                assert_eq!(house.take(*client, datagram), 0);
+                population.now = population.now + Duration::from_micros(1);
+                population.write(*client);
+                assert_eq!(population.take(*client, datagram), 0);
             }
             start.elapsed()
         })
@@ -186,9 +186,9 @@ impl House {
         count: usize,
         write: impl Fn(&mut Self, usize, &mut [u8]) -> usize,
     ) -> Vec<(u32, Vec<u8>)> {
-        let datagram = |house: &mut Self| {
-            let (client, mut buf) = (house.pick(order), vec![0; 128]);
-            let len = write(house, client, &mut buf);
+        let datagram = |population: &mut Self| {
+            let (client, mut buf) = (population.pick(order), vec![0; 128]);
+            let len = write(population, client, &mut buf);
             buf.truncate(len);
             (u32::try_from(client).unwrap(), buf)
         };
