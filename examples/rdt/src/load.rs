@@ -132,7 +132,7 @@ struct Load<'r> {
     clock: Clock,
     recv_buf: RecvBuf,
     clients: Vec<Member<'r>>,
-    /// When to look after which client.
+    /// When to drive which client.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
 }
@@ -172,7 +172,7 @@ impl<'r> Load<'r> {
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
-    /// Waits until something happens, and looks after those whom it concerns.
+    /// Waits until something happens, and drives the clients that it concerns.
     fn turn(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         let due = self.deadlines.first().map(|&(at, _)| at.saturating_since(self.clock.now()).into());
@@ -186,17 +186,17 @@ impl<'r> Load<'r> {
             {
                 active.socket.on_writable(self.poll.registry())?;
             }
-            self.look_after(event.token().0)?;
+            self.drive(event.token().0)?;
         }
         let now = self.clock.now();
         while let Some(&(_, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
-            self.look_after(index)?;
+            self.drive(index)?;
         }
         Ok(())
     }
 
     /// Receives, tells the time, sends.
-    fn look_after(&mut self, index: usize) -> io::Result<()> {
+    fn drive(&mut self, index: usize) -> io::Result<()> {
         let Some(Member::Active(active)) = self.clients.get_mut(index) else { return Ok(()) };
         let Active { socket, client, deadline, .. } = &mut **active;
         let now = self.clock.now();
@@ -224,13 +224,13 @@ impl<'r> Load<'r> {
         }
         if client.is_finished() && !socket.is_blocked() {
             deadline.map(|old| self.deadlines.remove(&(old, index)));
-            self.go_on(index)?;
+            self.start_next(index)?;
         }
         Ok(())
     }
 
     /// A connection is over: the next one of this client, or its result.
-    fn go_on(&mut self, index: usize) -> io::Result<()> {
+    fn start_next(&mut self, index: usize) -> io::Result<()> {
         let Member::Active(active) = &self.clients[index] else { return Ok(()) };
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
         self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {

@@ -217,7 +217,7 @@ impl Served<'_> {
     }
 }
 
-fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, words: &str) {
+fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, text: &str) {
     let session = &served.exchange.session;
     let client = address.map_or(String::new(), |address| address.peer.to_string());
     let request = match (session.transfer(), session.name()) {
@@ -226,10 +226,10 @@ fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, wo
         _ => "request".into(),
     };
     match session.bytes_done() {
-        0 => to_stdout(format_args!("{client} {request}: {words}")),
+        0 => to_stdout(format_args!("{client} {request}: {text}")),
         bytes => {
             let amount = amount(bytes, now.saturating_since(served.started));
-            to_stdout(format_args!("{client} {request}: {words}; {amount}"));
+            to_stdout(format_args!("{client} {request}: {text}; {amount}"));
         }
     }
 }
