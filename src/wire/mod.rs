@@ -92,6 +92,7 @@
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod decode;
+mod display;
 mod encode;
 mod error;
 mod framing;

@@ -1,0 +1,123 @@
+//! A packet on one line, as `tcpdump` prints one.
+
+use super::{Options, Packet, Sack};
+use core::fmt;
+
+/// One line without the body: `INFO 7, length 1200`, `SACK 12, window 52, latest 15, delay 300us, received 14-15`.
+impl fmt::Display for Packet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(options) => write!(f, "CONNECT{options}"),
+            Self::ConnAck(options) => write!(f, "CONNACK{options}"),
+            Self::Info { number, body } => write!(f, "INFO {}, length {}", number.value(), body.len()),
+            Self::Ack { number } => write!(f, "ACK {}", number.value()),
+            Self::Fin => f.write_str("FIN"),
+            Self::FinAck => f.write_str("FINACK"),
+            Self::Sack(sack) => write!(f, "SACK {sack}"),
+            Self::Retry { cookie } => write!(f, "RETRY, cookie of {} bytes", cookie.len()),
+            Self::Reset { code } => write!(f, "RESET, code {code}"),
+            Self::Probe { nonce, padding } => {
+                write!(f, "PROBE {nonce:016x}")?;
+                if padding.is_empty() { Ok(()) } else { write!(f, ", padding {}", padding.len()) }
+            }
+            Self::Echo { nonce } => write!(f, "ECHO {nonce:016x}"),
+        }
+    }
+}
+
+/// Each option that is known, behind a comma: `, tag 0102030405060708, segment 1200, window 64`.
+impl fmt::Display for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(tag) = self.tag() {
+            write!(f, ", tag {:016x}", u64::from_be_bytes(*tag.as_bytes()))?;
+        }
+        if let Some(segment) = self.segment() {
+            write!(f, ", segment {segment}")?;
+        }
+        if let Some(window) = self.window() {
+            write!(f, ", window {window}")?;
+        }
+        if let Some(idle_ms) = self.idle_ms() {
+            write!(f, ", idle {idle_ms}ms")?;
+        }
+        match self.cookie() {
+            Some(cookie) => write!(f, ", cookie of {} bytes", cookie.len()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The cumulative number, the window, and the ranges that the bitmap adds.
+impl fmt::Display for Sack<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, window {}, latest {}", self.next.value(), self.window, self.latest.value())?;
+        if let Some(delay) = self.delay.duration() {
+            write!(f, ", delay {}us", delay.as_micros())?;
+        }
+        let mut numbers = self.numbers().peekable();
+        let mut separator = ", received ";
+        while let Some(first) = numbers.next() {
+            let mut last = first;
+            while let Some(next) = numbers.next_if(|&number| number == last.next()) {
+                last = next;
+            }
+            write!(f, "{separator}{}", first.value())?;
+            if last != first {
+                write!(f, "-{}", last.value())?;
+            }
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Seq;
+    use crate::wire::{OptionsWriter, SackDelay, Tag};
+    use std::string::ToString;
+
+    fn sack(bitmap: &[u8], delay: u16) -> Sack<'_> {
+        let (next, base, latest) = (Seq::new(12), Seq::new(14), Seq::new(15));
+        Sack { next, window: 52, latest, delay: SackDelay::new(delay), base, bitmap }
+    }
+
+    #[test]
+    fn each_packet_is_one_line() {
+        let number = Seq::new(7);
+        for (packet, line) in [
+            (Packet::Connect(Options::NONE), "CONNECT"),
+            (Packet::Info { number, body: b"abc" }, "INFO 7, length 3"),
+            (Packet::Ack { number }, "ACK 7"),
+            (Packet::Fin, "FIN"),
+            (Packet::FinAck, "FINACK"),
+            (Packet::Retry { cookie: &[1; 24] }, "RETRY, cookie of 24 bytes"),
+            (Packet::Reset { code: 3 }, "RESET, code 3"),
+            (Packet::Probe { nonce: 0xab, padding: &[] }, "PROBE 00000000000000ab"),
+            (Packet::Probe { nonce: 1, padding: &[0; 5] }, "PROBE 0000000000000001, padding 5"),
+            (Packet::Echo { nonce: 0xab }, "ECHO 00000000000000ab"),
+        ] {
+            assert_eq!(packet.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn options_follow_their_packet() {
+        let mut buf = [0; 128];
+        let options = OptionsWriter::new(&mut buf).tag(Tag::new([1, 2, 3, 4, 5, 6, 7, 8])).unwrap();
+        let options = options.segment(1_200).unwrap().window(64).unwrap().idle_ms(30_000).unwrap();
+        let packet = Packet::ConnAck(options.cookie(&[9; 24]).unwrap().finish());
+        let line = "CONNACK, tag 0102030405060708, segment 1200, window 64, idle 30000ms, cookie of 24 bytes";
+        assert_eq!(packet.to_string(), line);
+    }
+
+    #[test]
+    fn a_sack_lists_ranges() {
+        let start = "SACK 12, window 52, latest 15";
+        assert_eq!(Packet::Sack(sack(&[], u16::MAX)).to_string(), start);
+        let delay = sack(&[0b0010_1011], 0).delay.duration().unwrap().as_micros();
+        let line = std::format!("{start}, delay {delay}us, received 14-15 17 19");
+        assert_eq!(Packet::Sack(sack(&[0b0010_1011], 0)).to_string(), line);
+    }
+}
