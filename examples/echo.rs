@@ -1,7 +1,7 @@
 //! A server on a blocking socket that sends back what it gets, to up to 16 clients at once: `echo [ADDR]`.
 
 use rdt_proto::connection::{Event, Storage};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
+use rdt_proto::listener::{HeapTables, Listener, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
-type Server = Listener<SocketAddr, Send, Recv, Growable>;
+type Server = Listener<SocketAddr, Send, Recv, HeapTables>;
 
 const CLIENTS: usize = 16;
 

@@ -114,7 +114,7 @@ fn honest_transfers_take_no_longer_than_beside_noise() {
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
     assert_eq!((stats.ignored(), stats.replies_dropped), (server.ignored, 0));
     assert_eq!((stats.queued, stats.repeated), (stats.accepted, 0));
-    assert!(server.queued <= stats.accepted && stats.proven <= honest);
+    assert!(server.queued <= stats.accepted && stats.validated <= honest);
     // A flood holds no more than half of the backlog.
     assert!(server.most.0 <= transfers + 32 + 1 && server.most.1 <= 32, "{:?}", server.most);
 }

@@ -5,7 +5,7 @@ mod common;
 use common::server::Server;
 use common::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
-use rdt_proto::listener::{AcceptError, ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Duration};
@@ -60,7 +60,7 @@ fn a_connect_after_quarantine_queues_even_before_the_timeout_was_handled() {
     server.release(id);
     server.now = server.now + Duration::from_millis(2_900);
     let routed = server.receive(1, CONNECT);
-    assert!(matches!(routed, Routed::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
+    assert!(matches!(routed, Dispatch::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
     server.now = server.now + Duration::from_millis(200);
     server.queues(1, CONNECT);
 }
@@ -98,10 +98,10 @@ fn a_listener_for_one_mode_queues_nobody_of_the_other() {
     let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
     let mut extended = Server::new(ListenerConfig::default(), 4);
-    extended.ignores(1, CONNECT, Unrouted::Mode);
-    extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), Unrouted::TooShort);
+    extended.ignores(1, CONNECT, DropReason::Mode);
+    extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), DropReason::TooShort);
     extended.queues(1, Packet::Connect(options));
-    extended.ignores(1, CONNECT, Unrouted::Mode);
+    extended.ignores(1, CONNECT, DropReason::Mode);
     assert_eq!((extended.machine.stats().mode, extended.machine.stats().too_short), (2, 1));
     // In base mode options are skipped: who asks for more may still be content with it.
     let mut base = server();
@@ -130,23 +130,23 @@ fn datagrams_go_to_the_connection_of_their_address() {
     assert_eq!(server.peer(one).recv_chunk(), b"from 1");
     assert_eq!(server.peer(two).recv_chunk(), b"from 2");
     let routed = server.receive(2, info(9, b"far"));
-    assert_eq!(routed, Routed::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
+    assert_eq!(routed, Dispatch::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
 }
 
 #[test]
 fn from_a_stranger_only_connect_means_anything() {
     let mut server = server();
     for packet in [CONNACK, info(0, b""), ack(0), FIN, FINACK, Packet::Reset { code: 1 }] {
-        server.ignores(1, packet, Unrouted::UnknownPeer);
+        server.ignores(1, packet, DropReason::UnknownPeer);
     }
     let routed = server.machine.handle_datagram(server.now, 1, b"nonsense");
-    assert!(matches!(routed, Routed::Ignored(Unrouted::Malformed(_))), "{routed:?}");
+    assert!(matches!(routed, Dispatch::Ignored(DropReason::Malformed(_))), "{routed:?}");
     assert!(server.machine.is_empty());
     assert_eq!(server.machine.stats().unknown_peer, 6);
     assert_eq!(server.machine.stats().malformed, 1);
     // Those who only wait are strangers still.
     server.queues(1, CONNECT);
-    server.ignores(1, info(0, b""), Unrouted::UnknownPeer);
+    server.ignores(1, info(0, b""), DropReason::UnknownPeer);
     server.expect_nothing();
     assert_eq!(server.machine.poll_event(), None);
 }
@@ -160,10 +160,10 @@ fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
     server.queues(1, CONNECT);
     server.queues(2, CONNECT);
     assert_eq!((server.machine.backlog_len(), server.machine.len()), (2, 0));
-    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.ignores(3, CONNECT, DropReason::BacklogFull);
     // Who is accepted and has not confirmed still holds its place: an address that pretends fills no more than that.
     server.accept(2);
-    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.ignores(3, CONNECT, DropReason::BacklogFull);
     server.expect(2, CONNACK);
     server.takes(2, info(0, b""));
     server.expect(2, ack(0));
@@ -231,17 +231,17 @@ fn a_restarted_client_waits_until_the_old_connection_and_its_quarantine_are_over
     let old = server.connected(1);
     for _ in 0..6 {
         let routed = server.receive(1, CONNECT);
-        assert_eq!(routed, Routed::Peer(old, Handled::Ignored(Ignored::LateConnect)));
+        assert_eq!(routed, Dispatch::Peer(old, Handled::Ignored(Ignored::LateConnect)));
         server.elapse(10_000);
     }
     server.expect_event(old, Event::Closed(Reason::Quiet));
-    assert_eq!(server.receive(1, CONNECT), Routed::Peer(old, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(server.receive(1, CONNECT), Dispatch::Peer(old, Handled::Ignored(Ignored::Closed)));
     server.release(old);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
-    server.ignores(1, info(0, b"stale"), Unrouted::Quarantined);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
+    server.ignores(1, info(0, b"stale"), DropReason::Quarantined);
     assert_eq!(server.machine.stats().quarantined, 2);
     server.elapse(2_999);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(1);
     let new = server.connected(1);
     assert_ne!(new, old);
@@ -290,7 +290,7 @@ fn releasing_a_live_connection_aborts_it_and_its_id_means_nothing_any_more() {
     assert_eq!(server.machine.address(id), None);
     assert_eq!(server.machine.poll_event(), None);
     server.expect(1, FIN);
-    server.ignores(1, FINACK, Unrouted::Quarantined);
+    server.ignores(1, FINACK, DropReason::Quarantined);
     server.release(id);
     server.expect_nothing();
     server.elapse(3_000);
@@ -301,7 +301,7 @@ fn releasing_a_live_connection_aborts_it_and_its_id_means_nothing_any_more() {
     let id = server.accept(2);
     server.release(id);
     server.expect_nothing();
-    server.ignores(2, CONNECT, Unrouted::Quarantined);
+    server.ignores(2, CONNECT, DropReason::Quarantined);
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn the_storage_of_an_aborted_peer_comes_back_when_its_fin_has_left_and_the_addre
     assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
     server.expect(1, FIN);
     assert!(server.machine.reclaim(server.now, id).is_some());
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(3_000);
     server.queues(1, CONNECT);
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use rdt_proto::connection::{Config, Event, Handled, Reason, Storage};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Routed};
+use rdt_proto::listener::{Dispatch, HeapTables, Listener, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots, SendStore};
 use rdt_proto::wire::{Framing, Options, Packet};
 use rdt_proto::{Duration, Instant, Seq};
@@ -70,7 +70,7 @@ const PEERS: u16 = 200;
 
 /// A listener in base mode, whose connections are watched as one.
 struct House {
-    machine: Listener<u16, Watched, RecvSlots<Vec<u8>>, Growable>,
+    machine: Listener<u16, Watched, RecvSlots<Vec<u8>>, HeapTables>,
     now: Instant,
     looks: Rc<Cell<u32>>,
     ids: Vec<PeerId>,
@@ -84,7 +84,7 @@ impl House {
         let machine = Listener::new(now, config, [7; 48]);
         let mut house = Self { machine, now, looks: Rc::default(), ids: Vec::new() };
         for address in 0..PEERS {
-            assert_eq!(house.receive(address, Packet::Connect(Options::NONE)), Routed::Queued);
+            assert_eq!(house.receive(address, Packet::Connect(Options::NONE)), Dispatch::Queued);
             let (slots, looks) = (SendSlots::with_slots(2, 64).unwrap(), Rc::clone(&house.looks));
             let (send, recv) = (Watched { slots, looks }, RecvSlots::with_slots(2, 64).unwrap());
             let incoming = house.machine.poll_incoming().unwrap();
@@ -99,7 +99,7 @@ impl House {
         house
     }
 
-    fn receive(&mut self, from: u16, packet: Packet<'_>) -> Routed {
+    fn receive(&mut self, from: u16, packet: Packet<'_>) -> Dispatch {
         let mut datagram = [0; 128];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, from, &datagram[..len])
@@ -108,7 +108,7 @@ impl House {
     #[track_caller]
     fn takes(&mut self, from: u16, packet: Packet<'_>) {
         let routed = self.receive(from, packet);
-        assert_eq!(routed, Routed::Peer(self.ids[usize::from(from)], Handled::Accepted));
+        assert_eq!(routed, Dispatch::Peer(self.ids[usize::from(from)], Handled::Accepted));
     }
 
     fn transmit(&mut self) -> Option<u16> {

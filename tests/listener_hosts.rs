@@ -5,7 +5,7 @@ mod door;
 
 use door::*;
 use rdt_proto::connection::{Config, Event, Handled, Mode, Reason};
-use rdt_proto::listener::{Fixed, ListenerConfig, Memory, Retry, Routed, Unrouted};
+use rdt_proto::listener::{Dispatch, DropReason, FixedTables, ListenerConfig, Retry, TableMemory};
 use rdt_proto::wire::{Framing, Options, Packet};
 
 /// Where peers move to.
@@ -24,10 +24,10 @@ fn forged_connects_of_a_host_do_not_keep_out_who_proves_its_address() {
     door.queues(At(1, 67), tag(67));
     for port in 1..=2 {
         let cookie = door.retries(At(1, port), tag(1));
-        assert_eq!(door.connect(At(1, port), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(door.connect(At(1, port), tag(1), Some(&cookie)), Dispatch::Queued);
     }
     // Only those who are there keep others out, and for them no proof is asked in vain.
-    door.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    door.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     assert_eq!((door.machine.stats().host_limit, door.machine.stats().retried), (1, 2));
     door.queues(At(2, 1), tag(1));
 }
@@ -39,16 +39,16 @@ fn the_first_info_of_a_host_that_has_as_many_proven_ones_as_it_may_ends_its_hand
     door.queues(At(1, 1), tag(1));
     let late = door.accepts(At(1, 1));
     let cookie = door.retries(At(1, 2), tag(2));
-    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
     let sooner = door.accepts(At(1, 2));
     door.takes(&late, info(0, b"late"));
     door.expect_event(&late, Event::Connected);
     door.expect_event(&late, Event::Readable);
-    door.expect_event(&late, Event::Closed(Reason::Superseded));
+    door.expect_event(&late, Event::Closed(Reason::Evicted));
     // Its client takes itself for connected.
     door.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     door.confirms(&sooner);
-    assert_eq!(door.machine.stats().superseded, 1);
+    assert_eq!(door.machine.stats().evicted, 1);
     // It is no entry of the proven ones, however long it stays.
     door.peer(&sooner).abort(0);
     door.drain();
@@ -63,13 +63,13 @@ fn a_handshake_that_lost_its_place_by_an_info_from_elsewhere_moves_nowhere() {
     door.queues(At(1, 1), tag(1));
     let late = door.accepts(At(1, 1));
     let cookie = door.retries(At(1, 2), tag(2));
-    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
     door.accepts(At(1, 2));
     door.takes_from(NEW, &late, info(0, b"late, and longer than a PROBE is"));
     door.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     assert_eq!(door.drain(), []);
     door.machine.release(door.now, late.id);
-    door.ignores(At(1, 3), tag(3), Unrouted::HostLimit);
+    door.ignores(At(1, 3), tag(3), DropReason::HostLimit);
     door.queues(NEW, tag(4));
 }
 
@@ -79,15 +79,15 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     let mut door = Door::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let old = door.established(At(1, 1), tag(1));
     door.elapse(3_600_000);
-    door.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    door.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     let cookie = door.retries(At(1, 1), tag(2));
-    assert_eq!(door.connect(At(1, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(1, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     let newer = door.accepts(At(1, 1));
     assert_eq!(door.peer(&old).ended(), None);
     door.confirms(&newer);
-    assert_eq!(door.peer(&old).ended(), Some(Reason::Superseded));
+    assert_eq!(door.peer(&old).ended(), Some(Reason::Evicted));
     // There is one proven entry, as before.
-    door.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    door.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     door.machine.release(door.now, old.id);
     door.machine.release(door.now, newer.id);
     door.drain();
@@ -103,17 +103,17 @@ fn a_client_that_restarts_finds_its_own_place_in_a_host_that_has_filled_meanwhil
     door.queues(At(1, 1), tag(2));
     let newer = door.accepts(At(1, 1));
     let cookie = door.retries(At(1, 2), tag(3));
-    assert_eq!(door.connect(At(1, 2), tag(3), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(1, 2), tag(3), Some(&cookie)), Dispatch::Queued);
     let third = door.accepts(At(1, 2));
     door.takes(&newer, info(0, b""));
-    assert_eq!((door.peer(&newer).ended(), door.peer(&old).ended()), (None, Some(Reason::Superseded)));
+    assert_eq!((door.peer(&newer).ended(), door.peer(&old).ended()), (None, Some(Reason::Evicted)));
     door.confirms(&third);
 }
 
 /// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
 #[test]
 fn who_cannot_be_counted_is_not_told_of() {
-    let mut door = Door::<Fixed<2>>::with_memory(config(Retry::Auto));
+    let mut door = Door::<FixedTables<2>>::with_memory(config(Retry::Auto));
     let client = door.established(At(1, 1), tag(1));
     door.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut door, &client, NEW).expect("it is asked");
@@ -137,11 +137,11 @@ fn forged_connects_at_its_new_address_do_not_keep_a_client_from_moving() {
     door.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut door, &client, NEW).expect("it is asked");
     door.takes_from(NEW, &client, Packet::Echo { nonce });
-    assert_eq!((door.machine.address(client.id), door.machine.stats().superseded_waiting), (Some(NEW), 1));
+    assert_eq!((door.machine.address(client.id), door.machine.stats().evicted_pending), (Some(NEW), 1));
 }
 
 /// The nonce of the PROBE that leaves to this address.
-fn probe_to<M: Memory>(door: &mut Door<M>, client: &Client, to: At) -> Option<u64> {
+fn probe_to<M: TableMemory>(door: &mut Door<M>, client: &Client, to: At) -> Option<u64> {
     door.drain().into_iter().find_map(|(address, sent)| match Framing::tagged(client.tag).decode(&sent) {
         Ok(Packet::Probe { nonce, .. }) if address == to => Some(nonce),
         _ => None,
@@ -158,11 +158,11 @@ fn one_that_waits_is_proven_only_while_its_host_may_have_more() {
     };
     door.queues(At(1, 1), tag(1));
     let cookie = door.retries(At(1, 2), tag(2));
-    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(door.connect(At(1, 1), tag(1), Some(&made_before)), Routed::Queued);
+    assert_eq!(door.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!(door.connect(At(1, 1), tag(1), Some(&made_before)), Dispatch::Queued);
     assert_eq!(door.machine.stats().bad_cookie, 0);
-    assert!(!door.incoming(At(1, 1)).is_proven());
-    assert!(door.incoming(At(1, 2)).is_proven());
+    assert!(!door.incoming(At(1, 1)).is_validated());
+    assert!(door.incoming(At(1, 2)).is_validated());
 }
 
 /// Base mode proves nothing: it keeps nobody of extended mode out of his host.
@@ -175,15 +175,15 @@ fn connections_of_base_mode_keep_out_only_those_who_prove_nothing() {
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         door.receive(from, &datagram[..len])
     };
-    assert_eq!(base(&mut door, At(1, 1), Packet::Connect(Options::NONE)), Routed::Queued);
+    assert_eq!(base(&mut door, At(1, 1), Packet::Connect(Options::NONE)), Dispatch::Queued);
     let incoming = door.incoming(At(1, 1));
     let id = door.accept(incoming);
-    assert_eq!(base(&mut door, At(1, 1), info(0, b"")), Routed::Peer(id, Handled::Accepted));
+    assert_eq!(base(&mut door, At(1, 1), info(0, b"")), Dispatch::Peer(id, Handled::Accepted));
     let second = base(&mut door, At(1, 2), Packet::Connect(Options::NONE));
-    assert_eq!(second, Routed::Ignored(Unrouted::HostLimit));
+    assert_eq!(second, Dispatch::Ignored(DropReason::HostLimit));
     door.machine.peer_mut(id).unwrap().abort(0);
     let cookie = door.connect(At(1, 3), tag(1), None);
-    assert_eq!(cookie, Routed::Retried);
+    assert_eq!(cookie, Dispatch::Retried);
 }
 
 /// The nonces that the old address and the new one are asked for, after a datagram from the new one.
@@ -254,7 +254,7 @@ fn another_port_of_the_same_host_is_no_further_entry_of_it() {
     let client = door.established(At(9, 2), tag(1));
     moves(&mut door, &client);
     door.elapse(4_000);
-    door.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    door.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
 /// Until it is clear that the old address does not answer: who only passes on what a peer sends must not win by opening
@@ -264,11 +264,11 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     let mut door = Door::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = door.established(At(1, 1), tag(1));
     let to_old = moves(&mut door, &client);
-    door.ignores(At(1, 2), tag(2), Unrouted::HostLimit);
-    door.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    door.ignores(At(1, 2), tag(2), DropReason::HostLimit);
+    door.ignores(At(9, 2), tag(2), DropReason::HostLimit);
     door.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
     assert_eq!(door.machine.address(client.id), Some(At(1, 1)));
-    door.ignores(At(1, 2), tag(2), Unrouted::HostLimit);
+    door.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     door.established(At(9, 2), tag(2));
     // One that does not return leaves it.
     let mut door = Door::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -276,7 +276,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     moves(&mut door, &client);
     door.elapse(4_000);
     door.established(At(1, 2), tag(2));
-    door.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    door.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
 /// Forged handshakes at the old address do not keep its owner from returning.
@@ -289,7 +289,7 @@ fn whoever_returns_displaces_those_who_proved_nothing() {
     let forged = door.accepts(At(1, 1));
     door.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
     assert_eq!(door.machine.address(client.id), Some(At(1, 1)));
-    door.expect_event(&forged, Event::Closed(Reason::Superseded));
+    door.expect_event(&forged, Event::Closed(Reason::Evicted));
 }
 
 /// One who receives at the old address has opened others there.
@@ -300,7 +300,7 @@ fn a_peer_that_returns_to_an_address_that_is_full_is_superseded_and_not_left_els
     let to_old = moves(&mut door, &client);
     let newer = door.established(At(1, 1), tag(2));
     door.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
-    assert_eq!(door.peer(&client).ended(), Some(Reason::Superseded));
+    assert_eq!(door.peer(&client).ended(), Some(Reason::Evicted));
     assert!(door.peer(&newer).is_established());
     door.expect_nothing();
 }
@@ -318,13 +318,13 @@ fn a_confirmed_client_supersedes_all_that_began_before_at_its_address() {
     }
     door.confirms(&accepted[2]);
     let ended = accepted.map(|client| door.peer(&client).ended());
-    let superseded = Some(Reason::Superseded);
+    let superseded = Some(Reason::Evicted);
     assert_eq!((ended, door.machine.backlog_len()), ([superseded, superseded, None, None], 3));
     door.accepts(NEW);
     door.accepts(NEW);
     let last = door.accepts(NEW);
     door.confirms(&last);
-    assert_eq!(door.machine.stats().superseded, 6);
+    assert_eq!(door.machine.stats().evicted, 6);
 }
 
 /// Restarts in a full host are open handshakes like others, and no more of them than the backlog holds.
@@ -334,10 +334,10 @@ fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
     let clients = [1, 2, 3].map(|port| door.established(At(1, port.into()), tag(port)));
     for (port, restarted) in [(1, 11), (2, 12)] {
         let cookie = door.retries(At(1, port), tag(restarted));
-        assert_eq!(door.connect(At(1, port), tag(restarted), Some(&cookie)), Routed::Queued);
+        assert_eq!(door.connect(At(1, port), tag(restarted), Some(&cookie)), Dispatch::Queued);
         door.accepts(At(1, port));
     }
     let cookie = door.retries(At(1, 3), tag(13));
-    assert_eq!(door.connect(At(1, 3), tag(13), Some(&cookie)), Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!(door.connect(At(1, 3), tag(13), Some(&cookie)), Dispatch::Ignored(DropReason::BacklogFull));
     assert!(clients.iter().all(|client| door.peer(client).ended().is_none()));
 }

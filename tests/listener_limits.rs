@@ -5,7 +5,7 @@ mod door;
 
 use door::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
-use rdt_proto::listener::{AcceptError, ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, Retry};
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet, Tag};
 
 const HERE: At = At(1, 1);
@@ -25,17 +25,17 @@ fn a_tag_that_is_nearly_right_is_wrong() {
     assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(10));
     for bit in 0..64 {
         reset[..8].copy_from_slice(&(right ^ 1 << bit).to_be_bytes());
-        assert_eq!(door.receive(HERE, &reset), Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+        assert_eq!(door.receive(HERE, &reset), Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
     }
     for len in 0..8 {
         let routed = door.receive(HERE, &client.theirs.as_bytes()[..len]);
-        assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+        assert_eq!(routed, Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
     }
     assert_eq!(door.machine.stats().malformed, 72);
     for packet in [info(1, b"x"), Packet::Fin, Packet::FinAck, Packet::Ack { number: rdt_proto::Seq::ZERO }] {
         let mut datagram = [0; 64];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
-        assert_eq!(door.receive(HERE, &datagram[..len]), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Ignored(DropReason::UnknownPeer));
     }
     assert!(door.machine.peer(client.id) == Some(&before));
     door.expect_nothing();
@@ -45,7 +45,7 @@ fn a_tag_that_is_nearly_right_is_wrong() {
 fn no_answer_to_a_connect_is_larger_than_it() {
     let sizes = |door: &mut Door| door.drain().iter().map(|(_, sent)| sent.len()).collect::<Vec<_>>();
     let mut door = Door::new(config(Retry::Always));
-    assert_eq!(door.connect(HERE, tag(1), None), Routed::Retried);
+    assert_eq!(door.connect(HERE, tag(1), None), Dispatch::Retried);
     let [retry] = sizes(&mut door)[..] else { panic!("one RETRY") };
     let mut door = Door::new(config(Retry::Never));
     door.queues(HERE, tag(1));
@@ -112,7 +112,7 @@ fn without_retry_the_backlog_is_full_when_it_is_full() {
         door.accept(incoming);
     }
     door.drain();
-    door.ignores(At(9, 1), tag(1), Unrouted::BacklogFull);
+    door.ignores(At(9, 1), tag(1), DropReason::BacklogFull);
     door.expect_nothing();
     assert_eq!((door.machine.stats().backlog_full, door.machine.stats().retried), (1, 0));
     door.elapse(10_000);
@@ -143,12 +143,12 @@ fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
     }
     for host in 5..=8 {
         let cookie = door.retries(At(host, 1), tag(1));
-        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
-        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued, "a repeat");
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued, "a repeat");
     }
     let cookie = door.retries(At(9, 1), tag(1));
     let routed = door.connect(At(9, 1), tag(1), Some(&cookie));
-    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!(routed, Dispatch::Ignored(DropReason::BacklogFull));
     assert_eq!((door.machine.backlog_len(), door.machine.stats().bad_cookie), (8, 0));
 }
 
@@ -161,16 +161,16 @@ fn nobody_is_displaced_for_a_newcomer_that_does_not_fit() {
     door.queues(At(2, 1), tag(1));
     for host in 3..6 {
         let cookie = door.retries(At(host, 1), tag(1));
-        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
     }
     let cookie = door.retries(HERE, tag(2));
     let routed = door.connect(HERE, tag(2), Some(&cookie));
-    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
-    assert_eq!((door.peer(&honest).ended(), door.machine.stats().superseded), (None, 0));
+    assert_eq!(routed, Dispatch::Ignored(DropReason::BacklogFull));
+    assert_eq!((door.peer(&honest).ended(), door.machine.stats().evicted), (None, 0));
     // One that waits gives its own place, also in a full backlog.
     let cookie = door.retries(At(2, 1), tag(2));
-    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!((door.machine.backlog_len(), door.machine.stats().superseded), (4, 1));
+    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().evicted), (4, 1));
     door.confirms(&honest);
 }
 
@@ -186,12 +186,12 @@ fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
     door.machine.ignore(first);
     door.queues(HERE, tag(2));
     let _ = door.retries(At(9, 1), tag(1));
-    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!((door.machine.backlog_len(), door.machine.stats().proven), (4, 1));
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().validated), (4, 1));
     door.queues(At(9, 1), tag(1));
     // Once.
-    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(door.machine.stats().proven, 1);
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!(door.machine.stats().validated, 1);
 }
 
 /// Those that waited and those that the application ignored once were counted nowhere.
@@ -202,7 +202,7 @@ fn the_counters_say_what_became_of_every_connect() {
         door.queues(At(host, 1), tag(1));
         door.queues(At(host, 1), tag(1));
     }
-    door.ignores(At(7, 1), tag(1), Unrouted::BacklogFull);
+    door.ignores(At(7, 1), tag(1), DropReason::BacklogFull);
     door.accepts(At(1, 1));
     let (refused, dismissed) = (door.incoming(At(2, 1)), door.incoming(At(3, 1)));
     door.machine.refuse(refused, 1);
@@ -217,7 +217,7 @@ fn the_counters_say_what_became_of_every_connect() {
     let stats = *door.machine.stats();
     assert_eq!((stats.queued, stats.repeated, stats.ignored()), (7, 6, 1));
     assert_eq!((stats.accepted, stats.refused, stats.dismissed), (2, 1, 2));
-    assert_eq!((stats.superseded_waiting, stats.expired, door.machine.backlog_len()), (1, 1, 0));
+    assert_eq!((stats.evicted_pending, stats.expired, door.machine.backlog_len()), (1, 1, 0));
 }
 
 /// No more answers wait than 16: the others are told when they ask again.
@@ -232,7 +232,7 @@ fn everybody_is_told_that_nobody_is_accepted_any_more() {
     let told: Vec<At> = door.drain().into_iter().map(|(to, _)| to).collect();
     assert_eq!((told.len(), door.machine.stats().replies_dropped), (16, 4));
     for host in (1..=20).filter(|&host| !told.contains(&At(host, 1))) {
-        door.ignores(At(host, 1), tag(1), Unrouted::Stopped);
+        door.ignores(At(host, 1), tag(1), DropReason::Stopped);
         let (to, reset) = door.transmit().expect("no RESET");
         assert_eq!((to, Framing::tagged(tag(1)).decode(&reset)), (At(host, 1), Ok(Packet::Reset { code: 4 })));
     }
@@ -246,7 +246,7 @@ fn before_the_handshake_is_over_no_address_is_examined() {
     door.queues(HERE, tag(1));
     let client = door.accepts(HERE);
     let early = door.receive_under(At(2, 1), client.theirs, info(1, b"early"));
-    assert_eq!(early, Routed::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
+    assert_eq!(early, Dispatch::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
     assert!(door.drain().iter().all(|(to, _)| *to == HERE));
     assert_eq!(door.machine.stats().other_address, 1);
     door.elapse(10_000);
@@ -259,12 +259,12 @@ fn before_the_handshake_is_over_no_address_is_examined() {
 fn a_client_whose_address_is_proven_may_confirm_as_long_as_it_tries() {
     let mut door = Door::new(config(Retry::Always));
     let cookie = door.retries(HERE, tag(1));
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let client = door.accepts(HERE);
     door.elapse(29_000);
     door.confirms(&client);
     let cookie = door.retries(At(2, 1), tag(2));
-    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     let client = door.accepts(At(2, 1));
     door.elapse(30_000);
     door.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
@@ -273,7 +273,7 @@ fn a_client_whose_address_is_proven_may_confirm_as_long_as_it_tries() {
 mod fixed {
     use super::*;
     use rdt_proto::connection::Storage;
-    use rdt_proto::listener::{Fixed, Listener};
+    use rdt_proto::listener::{FixedTables, Listener};
     use rdt_proto::store::{RecvSlots, SendSlots};
     use rdt_proto::{Duration, Instant};
 
@@ -285,7 +285,7 @@ mod fixed {
     #[test]
     fn a_flood_does_not_fill_a_listener_of_fixed_memory() {
         let mut now = Instant::ZERO;
-        let mut machine: Listener<u16, _, _, Fixed<4>> = Listener::new(now, ListenerConfig::default(), [7; 48]);
+        let mut machine: Listener<u16, _, _, FixedTables<4>> = Listener::new(now, ListenerConfig::default(), [7; 48]);
         let mut buf = [0; 2_048];
         let mut entropy = 0;
         for address in 0..200 {
@@ -300,18 +300,18 @@ mod fixed {
             }
             while machine.poll_transmit(now, &mut buf).unwrap().is_some() {}
         }
-        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), None)), Routed::Retried);
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), None)), Dispatch::Retried);
         let (to, retry) = machine.poll_transmit(now, &mut buf).unwrap().unwrap();
         let Ok(Packet::Retry { cookie }) = Framing::tagged(tag(1)).decode(&buf[..retry.len]) else {
             panic!("no RETRY")
         };
         assert_eq!(to, 1_000);
         let cookie = cookie.to_vec();
-        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Routed::Queued);
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Dispatch::Queued);
         let incoming = machine.poll_incoming().unwrap();
         assert_eq!(incoming.address(), 1_000);
         let id = machine.accept(now, incoming, [255; 32], storage).unwrap();
         let routed = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
-        assert_eq!(routed, Routed::Peer(id, Handled::Accepted));
+        assert_eq!(routed, Dispatch::Peer(id, Handled::Accepted));
     }
 }

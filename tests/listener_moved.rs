@@ -5,7 +5,7 @@ mod door;
 
 use door::*;
 use rdt_proto::connection::{Event, Handled, Ignored};
-use rdt_proto::listener::{ListenerConfig, Routed};
+use rdt_proto::listener::{Dispatch, ListenerConfig};
 use rdt_proto::wire::{Framing, Packet};
 
 const OLD: At = At(1, 1);
@@ -68,7 +68,7 @@ fn the_old_address_answers_first_and_the_connection_stays() {
     door.takes(&client, echo(to_old));
     expect_at(&mut door, &client, OLD);
     let late = door.receive_under(NEW, client.theirs, echo(to_new));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     expect_at(&mut door, &client, OLD);
 }
 
@@ -91,7 +91,7 @@ fn without_an_answer_the_connection_stays_and_a_later_datagram_asks_anew() {
     door.elapse(4_000);
     expect_at(&mut door, &client, OLD);
     let late = door.receive_under(NEW, client.theirs, echo(first.1));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     let second = moves(&mut door, &client, 2);
     assert_ne!(first, second);
     door.takes_from(NEW, &client, echo(second.1));
@@ -128,7 +128,7 @@ fn who_cannot_answer_does_not_take_the_connection_over_nor_get_more_than_he_sent
         door.peer(&client).consume(1);
         for guess in 0..20 {
             let guessed = door.receive_under(NEW, client.theirs, echo(guess));
-            assert_eq!(guessed, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+            assert_eq!(guessed, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
         }
         door.elapse(700);
         expect_at(&mut door, &client, OLD);
@@ -143,7 +143,7 @@ fn an_answer_from_the_wrong_address_decides_nothing() {
     let (to_old, to_new) = moves(&mut door, &client, 1);
     for (from, nonce) in [(NEW, to_old), (OLD, to_new), (THIRD, to_new), (THIRD, to_old)] {
         let wrong = door.receive_under(from, client.theirs, echo(nonce));
-        assert_eq!(wrong, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+        assert_eq!(wrong, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     }
     expect_at(&mut door, &client, OLD);
     door.takes_from(NEW, &client, echo(to_new));
@@ -172,7 +172,7 @@ fn hosts_are_counted_where_their_peers_are() {
     // It does not return.
     door.elapse(4_000);
     door.queues(At(1, 9), tag(2));
-    door.ignores(At(2, 9), tag(2), rdt_proto::listener::Unrouted::HostLimit);
+    door.ignores(At(2, 9), tag(2), rdt_proto::listener::DropReason::HostLimit);
 }
 
 /// A client that restarts at its address after it had moved there.
@@ -185,7 +185,7 @@ fn a_connection_that_moved_is_superseded_at_its_new_address() {
     let other = door.established(OLD, tag(2));
     assert!(door.peer(&client).is_established());
     door.established(NEW, tag(3));
-    door.expect_event(&client, Event::Closed(rdt_proto::connection::Reason::Superseded));
+    door.expect_event(&client, Event::Closed(rdt_proto::connection::Reason::Evicted));
     assert!(door.peer(&other).is_established());
 }
 
@@ -321,7 +321,7 @@ fn an_answer_after_three_timeouts_decides_nothing_even_before_the_timeout_was_ha
     let (_, to_new) = moves(&mut door, &client, 1);
     door.now = door.now + rdt_proto::Duration::from_millis(4_000);
     let late = door.receive_under(NEW, client.theirs, echo(to_new));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     expect_at(&mut door, &client, OLD);
 }
 

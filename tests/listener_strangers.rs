@@ -5,7 +5,7 @@ mod door;
 
 use door::*;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Mode, Reason};
-use rdt_proto::listener::{ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::listener::{Dispatch, DropReason, ListenerConfig, Retry};
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
 
 const HERE: At = At(1, 1);
@@ -60,7 +60,7 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
         for datagram in &mut datagrams {
             datagram[..8].copy_from_slice(&random.rand_u64().to_ne_bytes());
             let routed = door.machine.handle_datagram(door.now, HERE, datagram);
-            assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+            assert_eq!(routed, Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
             forged += 1;
         }
     }
@@ -81,11 +81,11 @@ fn a_restarted_client_supersedes_its_old_connection_once_it_is_confirmed() {
     door.takes(&old, info(1, b"still heard"));
     door.expect_event(&old, Event::Readable);
     door.confirms(&new);
-    door.expect_event(&old, Event::Closed(Reason::Superseded));
+    door.expect_event(&old, Event::Closed(Reason::Evicted));
     let late = door.receive_under(HERE, old.theirs, info(2, b"late"));
-    assert_eq!(late, Routed::Peer(old.id, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(late, Dispatch::Peer(old.id, Handled::Ignored(Ignored::Closed)));
     door.expect_nothing();
-    assert_eq!(door.machine.stats().superseded, 1);
+    assert_eq!(door.machine.stats().evicted, 1);
     // What it had received may still be read.
     assert_eq!(door.peer(&old).recv_chunk(), b"still heard");
     door.machine.release(door.now, old.id);
@@ -116,7 +116,7 @@ fn what_began_later_is_not_superseded() {
     let second = door.accepts(HERE);
     door.confirms(&first);
     door.confirms(&second);
-    door.expect_event(&first, Event::Closed(Reason::Superseded));
+    door.expect_event(&first, Event::Closed(Reason::Evicted));
     assert!(door.peer(&second).is_established());
     // One that only waits goes, too.
     door.queues(HERE, tag(3));
@@ -140,9 +140,9 @@ fn base_mode_neither_supersedes_nor_ends_a_connection_of_extended_mode() {
         door.receive(HERE, &datagram[..len])
     };
     for packet in [info(1, b"forged"), Packet::Fin, Packet::FinAck] {
-        assert_eq!(say(packet), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(say(packet), Dispatch::Ignored(DropReason::UnknownPeer));
     }
-    assert_eq!(say(Packet::Connect(Options::NONE)), Routed::Queued);
+    assert_eq!(say(Packet::Connect(Options::NONE)), Dispatch::Queued);
     let incoming = door.incoming(HERE);
     assert_eq!(incoming.hello().tag, None);
     let base = door.accept(incoming);
@@ -152,15 +152,15 @@ fn base_mode_neither_supersedes_nor_ends_a_connection_of_extended_mode() {
         door.receive(HERE, &datagram[..len])
     };
     for packet in [info(0, b""), info(1, b"beside"), Packet::Fin] {
-        assert_eq!(say(packet), Routed::Peer(base, Handled::Accepted));
+        assert_eq!(say(packet), Dispatch::Peer(base, Handled::Accepted));
     }
     assert!(door.peer(&extended).is_established());
     door.takes(&extended, info(1, b"goes on"));
     // The other way round, what base mode began ends when a connection of extended mode is confirmed.
     door.drain();
     let new = door.established(HERE, tag(2));
-    assert_eq!(door.machine.peer(base).unwrap().ended(), Some(Reason::Superseded));
-    assert_eq!(door.peer(&extended).ended(), Some(Reason::Superseded));
+    assert_eq!(door.machine.peer(base).unwrap().ended(), Some(Reason::Evicted));
+    assert_eq!(door.peer(&extended).ended(), Some(Reason::Evicted));
     assert!(door.peer(&new).is_established());
 }
 
@@ -173,13 +173,13 @@ fn the_same_handshake_is_one_in_every_stage() {
     assert_eq!(door.machine.backlog_len(), 1);
     let client = door.accepts(HERE);
     for _ in 0..3 {
-        assert_eq!(door.connect(HERE, tag(1), None), Routed::Peer(client.id, Handled::Accepted));
+        assert_eq!(door.connect(HERE, tag(1), None), Dispatch::Peer(client.id, Handled::Accepted));
         let sent = door.drain();
         assert!(sent.len() == 1 && sent[0].1.len() < MIN_CONNECT, "one CONNACK for each CONNECT");
     }
     door.confirms(&client);
     let late = door.connect(HERE, tag(1), None);
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::LateConnect)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::LateConnect)));
     door.expect_nothing();
 }
 
@@ -194,7 +194,7 @@ fn a_connect_that_is_too_short_is_not_answered() {
     let mut datagram = [0; 128];
     let len = Packet::Connect(options).encode(&Framing::NOTE, &mut datagram).unwrap();
     assert_eq!(len, MIN_CONNECT - 1);
-    assert_eq!(door.receive(HERE, &datagram[..len]), Routed::Ignored(Unrouted::TooShort));
+    assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Ignored(DropReason::TooShort));
     door.expect_nothing();
 }
 
@@ -203,20 +203,20 @@ fn each_limit_has_its_counter() {
     let limits = ListenerConfig { backlog: 3, per_host: 2, per_address: 1, ..NEVER };
     let mut door = Door::new(limits);
     door.queues(At(1, 1), tag(1));
-    door.ignores(At(1, 1), tag(2), Unrouted::AddressLimit);
+    door.ignores(At(1, 1), tag(2), DropReason::AddressLimit);
     door.queues(At(1, 2), tag(1));
-    door.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    door.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     door.queues(At(2, 1), tag(1));
-    door.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
+    door.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
     let stats = *door.machine.stats();
     assert_eq!((stats.address_limit, stats.host_limit, stats.backlog_full, stats.ignored()), (1, 1, 1, 3));
     // Accepted ones count, too, until they are gone.
     let clients = [door.accepts(At(1, 1)), door.accepts(At(1, 2)), door.accepts(At(2, 1))];
-    door.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
+    door.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
     for client in &clients {
         door.confirms(client);
     }
-    door.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    door.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     door.peer(&clients[0]).abort(0);
     door.drain();
     door.machine.release(door.now, clients[0].id);
@@ -228,26 +228,26 @@ fn a_cookie_is_good_for_its_address_and_tag_for_fifteen_seconds_and_one_change_o
     let mut door = Door::new(config(Retry::Always));
     let cookie = door.retries(HERE, tag(1));
     assert!(door.machine.is_empty(), "nothing is kept");
-    assert_eq!(door.connect(At(1, 2), tag(1), Some(&cookie)), Routed::Retried);
-    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Retried);
+    assert_eq!(door.connect(At(1, 2), tag(1), Some(&cookie)), Dispatch::Retried);
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Dispatch::Retried);
     assert_eq!(door.machine.stats().bad_cookie, 2);
     door.drain();
     door.machine.rotate_cookie_key([1; 16]);
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let incoming = door.incoming(HERE);
-    assert!(incoming.is_proven());
+    assert!(incoming.is_validated());
     door.machine.ignore(incoming);
     door.elapse(15_000);
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let incoming = door.incoming(HERE);
     door.machine.ignore(incoming);
     door.elapse(1_000);
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
     door.drain();
     let cookie = door.retries(HERE, tag(1));
     door.machine.rotate_cookie_key([2; 16]);
     door.machine.rotate_cookie_key([3; 16]);
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
 }
 
 /// Half of the backlog is for those who prove their address, however many others come.
@@ -264,7 +264,7 @@ fn from_half_of_the_backlog_on_clients_have_to_prove_their_address() {
     // Accepted ones that have not confirmed hold their part.
     let first = door.accepts(At(1, 0));
     let cookie = door.retries(At(9, 9), tag(1));
-    assert_eq!(door.connect(At(9, 9), tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(At(9, 9), tag(1), Some(&cookie)), Dispatch::Queued);
     door.confirms(&first);
     door.queues(At(10, 1), tag(1));
 }
@@ -278,7 +278,7 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
         door.accepts(At(host, 1));
     }
     let cookie = door.retries(HERE, tag(1));
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let client = door.accepts(HERE);
     door.confirms(&client);
 }
@@ -303,7 +303,7 @@ fn forged_handshakes_take_no_more_than_half_of_those_who_are_served() {
     assert_eq!(accepted, served / 2);
     for host in 101..=104 {
         let cookie = door.retries(At(host, 1), tag(1));
-        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(door.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
         let client = door.accepts(At(host, 1));
         door.confirms(&client);
     }
@@ -318,22 +318,22 @@ fn whoever_proves_an_address_displaces_those_who_did_not() {
     let forged = door.accepts(HERE);
     door.queues(HERE, tag(67));
     let cookie = door.retries(HERE, tag(1));
-    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
-    assert_eq!((door.machine.backlog_len(), door.machine.stats().superseded), (1, 1));
+    assert_eq!(door.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((door.machine.backlog_len(), door.machine.stats().evicted), (1, 1));
     let cookie = door.retries(HERE, tag(2));
-    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    door.expect_event(&forged, Event::Closed(Reason::Superseded));
+    assert_eq!(door.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    door.expect_event(&forged, Event::Closed(Reason::Evicted));
     // The proven ones stay.
     door.machine.release(door.now, forged.id);
     let cookie = door.retries(HERE, tag(3));
-    assert_eq!(door.connect(HERE, tag(3), Some(&cookie)), Routed::Ignored(Unrouted::AddressLimit));
+    assert_eq!(door.connect(HERE, tag(3), Some(&cookie)), Dispatch::Ignored(DropReason::AddressLimit));
 }
 
 #[test]
 fn answers_that_nobody_fetches_are_dropped_and_counted() {
     let mut door = Door::new(config(Retry::Always));
     for port in 0..20 {
-        assert_eq!(door.connect(At(1, port), tag(1), None), Routed::Retried);
+        assert_eq!(door.connect(At(1, port), tag(1), None), Dispatch::Retried);
     }
     assert_eq!((door.drain().len(), door.machine.stats().replies_dropped), (16, 4));
     door.expect_nothing();
@@ -364,7 +364,7 @@ fn a_listener_that_stops_refuses_newcomers_and_lets_the_others_finish() {
     let client = door.established(HERE, tag(1));
     door.queues(At(2, 1), tag(1));
     door.machine.stop_accepting(3);
-    assert_eq!(door.connect(At(3, 1), tag(1), None), Routed::Ignored(Unrouted::Stopped));
+    assert_eq!(door.connect(At(3, 1), tag(1), None), Dispatch::Ignored(DropReason::Stopped));
     let told: Vec<_> = door.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
     assert_eq!(told, [(At(2, 1), 3), (At(3, 1), 3)]);
     assert_eq!(door.machine.peers().collect::<Vec<_>>(), [client.id]);

@@ -5,7 +5,7 @@
 mod tagged;
 
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
-use rdt_proto::listener::{Fixed, Listener, ListenerConfig, Retry, Routed};
+use rdt_proto::listener::{Dispatch, FixedTables, Listener, ListenerConfig, Retry};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Tag};
 use rdt_proto::{Instant, connection::Connection};
@@ -142,7 +142,7 @@ fn the_connect_with_the_cookie_measures_the_path() {
     client.sleep(0, 960);
 }
 
-type Door = Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Fixed<2>, Selective>;
+type Door = Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, FixedTables<2>, Selective>;
 
 /// A listener that always asks, and a client: a round trip more, and everything arrives.
 #[test]
@@ -158,7 +158,7 @@ fn a_client_gets_through_to_a_listener_that_always_asks() {
             routes.push(server.handle_datagram(now, 1, &buf[..sent.len]));
         }
         if let Some(incoming) = server.poll_incoming() {
-            assert!(incoming.is_proven());
+            assert!(incoming.is_validated());
             let Storage { send, recv, arq } = stores();
             let storage = || Storage { send, recv, arq };
             accepted = Some(server.accept(now, incoming, [5; 32], storage).unwrap());
@@ -167,7 +167,7 @@ fn a_client_gets_through_to_a_listener_that_always_asks() {
             let _ = client.handle_datagram(now, &buf[..sent.len]);
         }
     }
-    assert_eq!(routes[..2], [Routed::Retried, Routed::Queued]);
+    assert_eq!(routes[..2], [Dispatch::Retried, Dispatch::Queued]);
     assert_eq!(server.peer(accepted.unwrap()).unwrap().recv_chunk(), b"hello");
-    assert_eq!((server.stats().retried, server.stats().proven, server.stats().bad_cookie), (1, 1, 0));
+    assert_eq!((server.stats().retried, server.stats().validated, server.stats().bad_cookie), (1, 1, 0));
 }

@@ -6,15 +6,15 @@ mod socket_tcp_support;
 use rdt_proto::connection::{Event, Reason};
 use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
 use rdt_proto::socket_tcp::{
-    AcceptError, Config, Connection, Fixed, Growable, Handled, Ignored, Listener, ListenerConfig, PeerId, Routed,
-    SegmentError, Unrouted,
+    AcceptError, Config, Connection, Dispatch, DropReason, FixedTables, Handled, HeapTables, Ignored, Listener,
+    ListenerConfig, PeerId, SegmentError,
 };
 use rdt_proto::{Duration, Instant};
 use socket_tcp_support::{At, ack, data, fin, fin_ack, starting_with};
 
 /// A listener with room for two, and a script for its clients.
 struct Door {
-    listener: Listener<At, Fixed<2>, 64, 64>,
+    listener: Listener<At, FixedTables<2>, 64, 64>,
     now: Instant,
 }
 
@@ -27,14 +27,14 @@ impl Door {
         Self { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [5; 16]), now: Instant::ZERO }
     }
 
-    fn receive(&mut self, from: At, segment: &str) -> Routed<At> {
+    fn receive(&mut self, from: At, segment: &str) -> Dispatch<At> {
         self.listener.handle_datagram(self.now, from, segment.as_bytes())
     }
 
     /// Somebody calls, and is accepted.
     #[track_caller]
     fn accepts(&mut self, from: At) -> PeerId {
-        let Routed::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else { panic!("not incoming") };
+        let Dispatch::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else { panic!("not incoming") };
         assert_eq!(incoming.address(), from);
         let id = self.listener.accept(self.now, incoming, starting_with(0)).unwrap();
         self.expect(from, "1|||1|||0|||11|||");
@@ -45,7 +45,7 @@ impl Door {
 
     #[track_caller]
     fn takes(&mut self, id: PeerId, from: At, segment: &str) {
-        assert_eq!(self.receive(from, segment), Routed::Peer(id, Handled::Accepted), "{segment}");
+        assert_eq!(self.receive(from, segment), Dispatch::Peer(id, Handled::Accepted), "{segment}");
     }
 
     #[track_caller]
@@ -92,7 +92,7 @@ fn each_client_has_its_connection() {
 fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
     let mut door = Door::new();
     for _ in 0..3 {
-        assert!(matches!(door.receive(ANNA, "1|||0|||0|||10|||"), Routed::Incoming(_)));
+        assert!(matches!(door.receive(ANNA, "1|||0|||0|||10|||"), Dispatch::Incoming(_)));
     }
     assert!(door.listener.is_empty());
     door.expect_nothing();
@@ -103,13 +103,13 @@ fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
 #[test]
 fn a_client_has_one_connection_and_there_is_room_for_two() {
     let mut door = Door::new();
-    let Routed::Incoming(first) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let Routed::Incoming(again) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let Dispatch::Incoming(first) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let Dispatch::Incoming(again) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = door.listener.accept(door.now, first, starting_with(0)).unwrap();
     assert_eq!(door.listener.accept(door.now, again, starting_with(0)), Err(AcceptError::Connected));
     door.expect(ANNA, "1|||1|||0|||11|||");
     door.accepts(BERTA);
-    let Routed::Incoming(third) = door.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
+    let Dispatch::Incoming(third) = door.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
     assert_eq!(door.listener.accept(door.now, third, starting_with(0)), Err(AcceptError::Full));
     // The one that leaves makes room, once its last word is said.
     door.takes(anna, ANNA, &ack(12));
@@ -124,9 +124,9 @@ fn a_client_has_one_connection_and_there_is_room_for_two() {
 #[test]
 fn a_limit_holds_where_memory_grows() {
     let config = ListenerConfig { peers: 1, ..ListenerConfig::default() };
-    let mut listener = Listener::<At, Growable>::new(Instant::ZERO, config, [5; 16]);
+    let mut listener = Listener::<At, HeapTables>::new(Instant::ZERO, config, [5; 16]);
     let mut accept = |from| {
-        let Routed::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||") else {
+        let Dispatch::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||") else {
             panic!()
         };
         listener.accept(Instant::ZERO, incoming, starting_with(0))
@@ -139,11 +139,11 @@ fn a_limit_holds_where_memory_grows() {
 fn from_a_stranger_only_a_syn_means_anything() {
     let mut door = Door::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(door.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(door.receive(ANNA, &stray), Dispatch::Ignored(DropReason::UnknownPeer));
     }
-    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Routed::Ignored(Unrouted::UnknownPeer));
-    let malformed = Unrouted::Malformed(SegmentError::Separators);
-    assert_eq!(door.receive(ANNA, "hello"), Routed::Ignored(malformed));
+    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Dispatch::Ignored(DropReason::UnknownPeer));
+    let malformed = DropReason::Malformed(SegmentError::Separators);
+    assert_eq!(door.receive(ANNA, "hello"), Dispatch::Ignored(malformed));
     assert_eq!((door.listener.stats().unknown_peer, door.listener.stats().malformed), (6, 1));
 }
 
@@ -157,7 +157,7 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
     door.expect(ANNA, &ack(14));
     door.expect(ANNA, &fin_ack(15));
     door.takes(anna, ANNA, &fin(16));
-    assert_eq!(door.receive(ANNA, &fin(16)), Routed::Peer(anna, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(door.receive(ANNA, &fin(16)), Dispatch::Peer(anna, Handled::Ignored(Ignored::Closed)));
     let events: Vec<_> = std::iter::from_fn(|| door.listener.poll_event()).map(|(_, event)| event).collect();
     assert_eq!(events, [Event::Readable, Event::PeerClosed, Event::Closed(Reason::Finished)]);
     assert_eq!(door.listener.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
@@ -171,7 +171,7 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
 #[test]
 fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
     let mut door = Door::new();
-    let Routed::Incoming(incoming) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let Dispatch::Incoming(incoming) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = door.listener.accept(door.now, incoming, starting_with(0)).unwrap();
     while let Some(due) = door.listener.poll_timeout() {
         door.now = due.max(door.now);
@@ -184,13 +184,13 @@ fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
 
 /// A server that sends back each message.
 struct Echo {
-    listener: Listener<Address, Growable, 64, 64>,
+    listener: Listener<Address, HeapTables, 64, 64>,
     echoed: usize,
 }
 
 impl Node for Echo {
     fn handle_datagram(&mut self, now: Instant, from: Address, _: Address, datagram: &[u8]) {
-        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
+        if let Dispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
             self.listener.accept(now, incoming, starting_with(7)).unwrap();
         }
     }

@@ -2,14 +2,14 @@
 
 use oorandom::Rand32;
 use rdt_proto::connection::{Config, Event, Handled, Storage};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, Retry, Routed};
+use rdt_proto::listener::{Dispatch, HeapTables, Listener, ListenerConfig, Retry};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
 
 const BODY: u16 = 64;
 pub(crate) type Memory = [u8; slot_bytes(BODY)];
-pub(crate) type Server = Listener<u32, SendSlots<Memory>, RecvSlots<Memory>, Growable>;
+pub(crate) type Server = Listener<u32, SendSlots<Memory>, RecvSlots<Memory>, HeapTables>;
 
 /// How many datagrams are prepared at a time.
 const BATCH: usize = 256;
@@ -68,7 +68,7 @@ impl House {
 
     fn connect(&mut self, address: u32) {
         let (now, mut buf) = (self.now, [0; 128]);
-        assert_eq!(self.server.handle_datagram(now, address, &connect(tag(address), None)), Routed::Queued);
+        assert_eq!(self.server.handle_datagram(now, address, &connect(tag(address), None)), Dispatch::Queued);
         let incoming = self.server.poll_incoming().unwrap();
         let mut entropy = [0; 32];
         entropy.fill_with(|| (self.random.rand_u32() >> 24) as u8);
@@ -116,7 +116,7 @@ impl House {
     fn take(&mut self, from: u32, datagram: &[u8]) -> usize {
         let (now, mut buf, mut sent) = (self.now, [0; 256], 0);
         let routed = self.server.handle_datagram(now, from, datagram);
-        assert!(matches!(routed, Routed::Peer(_, Handled::Accepted)));
+        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)));
         while let Some((id, event)) = self.server.poll_event() {
             if event == Event::Readable {
                 let _ = self.server.peer_mut(id).unwrap().recv(&mut buf);

@@ -8,7 +8,7 @@ use crate::words::{amount, complain, served, tell};
 use indicatif::HumanBytes;
 use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Retry, Routed};
+use rdt_proto::listener::{Dispatch, HeapTables, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -41,7 +41,7 @@ pub(crate) struct Serve<'d> {
     session_config: ServerConfig,
     folder: &'d Folder,
     quiet: bool,
-    peers: Listener<Address, Send, Recv, Growable, Arq>,
+    peers: Listener<Address, Send, Recv, HeapTables, Arq>,
     /// By the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     /// The deadlines of their sessions.
@@ -184,7 +184,7 @@ impl Report {
         Self { next, served: 0, bytes_in: 0, bytes_out: 0, told: (0, 0) }
     }
 
-    fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) -> String {
+    fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, HeapTables, Arq>) -> String {
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
             "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
@@ -198,7 +198,7 @@ impl Report {
     }
 
     /// A line each few seconds, while anything happens.
-    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) {
+    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<Address, Send, Recv, HeapTables, Arq>) {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
             let bytes = (self.bytes_in, self.bytes_out);
@@ -236,9 +236,9 @@ impl Endpoint for Serve<'_> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
-            Routed::Peer(peer, _) => self.pump(now, peer.index()),
-            Routed::Queued => self.accept(now),
-            Routed::Retried | Routed::Ignored(_) => {}
+            Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
+            Dispatch::Queued => self.accept(now),
+            Dispatch::Retried | Dispatch::Ignored(_) => {}
         }
         self.pump_told(now);
     }

@@ -86,7 +86,7 @@ pub enum Reason {
     /// host, who had shown to be there, needed the place of this one, which was not confirmed yet. Only a
     /// [`Listener`](crate::listener::Listener) knows.
     #[error("a newer connection of the peer, or of others at its address or host, took its place")]
-    Superseded,
+    Evicted,
     /// The peer takes only bodies smaller than one that was written before it said so (extended mode), or a
     /// [source](crate::store::SendSource) has bodies larger than [`Config::segment`](super::Config::segment): set that to what
     /// such a peer takes.

@@ -43,7 +43,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// The peer has answered, in a datagram of `len` bytes, what the listener asked it: a sign of life like any other.
-    pub(crate) fn on_answer(&mut self, now: Instant, len: usize) {
+    pub(crate) fn on_path_response(&mut self, now: Instant, len: usize) {
         self.advance(now);
         self.count_received(len);
         self.on_heard();
@@ -51,21 +51,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// The peer has restarted and opened another connection: this one ends, and nobody is told.
-    pub(crate) fn supersede(&mut self, now: Instant) {
+    pub(crate) fn evict(&mut self, now: Instant) {
         self.advance(now);
         if self.stage.ended().is_none() {
-            self.give_up(Reason::Superseded);
+            self.give_up(Reason::Evicted);
         }
     }
 
     /// It was not confirmed in time: others have its place. It ends, and the peer, which takes itself for connected, is told by
     /// RESET.
-    pub(crate) fn lose_place(&mut self, now: Instant) {
+    pub(crate) fn evict_with_reset(&mut self, now: Instant) {
         self.advance(now);
         if self.stage.ended().is_some() {
             return;
         }
-        self.give_up(Reason::Superseded);
+        self.give_up(Reason::Evicted);
         if let Stage::Ended { ended, .. } = &mut self.stage {
             ended.reset = self.dialect.is_extended().then_some(0);
         }

@@ -3,7 +3,7 @@
 use super::peers::{NO_PATH, Peer, State};
 use super::replies::Answer;
 use super::stats::increment;
-use super::{Address, Incoming, Listener, Memory, PeerId};
+use super::{Address, Incoming, Listener, PeerId, TableMemory};
 use crate::Instant;
 use crate::arq::Arq;
 use crate::connection::{Connection, ENTROPY_BYTES, Storage, accepted_tag};
@@ -22,18 +22,18 @@ pub enum AcceptError {
     Full,
 }
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
     /// Who wants to connect: each is told once, the oldest first. `None` also while there is no room for another connection:
     /// ask again after each call that may have made some, [`poll_transmit`](Self::poll_transmit) included, with which the last
     /// word of a connection leaves.
     pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
-        if self.has_room() { self.backlog.tell() } else { None }
+        if self.has_room() { self.backlog.next_incoming() } else { None }
     }
 
     /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
-        self.has_room() && self.backlog.has_untold()
+        self.has_room() && self.backlog.has_pending()
     }
 
     /// Whether there may be one more connection.
@@ -55,38 +55,38 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         storage: impl FnOnce() -> Storage<S, R, Q>,
     ) -> Result<PeerId, AcceptError> {
         self.advance(now);
-        let Some(waiting) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
+        let Some(pending) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
             return Err(AcceptError::Gone);
         };
         let mut config = self.config.connection;
-        if waiting.proven {
+        if pending.validated {
             // From CONNACK on the client takes itself for connected, and repeats INFO 0 for so long.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
-        let tag = self.free_tag(&mut entropy, &waiting.hello);
+        let tag = self.free_tag(&mut entropy, &pending.hello);
         // The place is taken before anything is asked for.
         let place = Peer {
-            address: waiting.address,
+            address: pending.address,
             tag,
-            ticket: waiting.ticket,
+            ticket: pending.ticket,
             path: NO_PATH,
-            proven: waiting.proven,
+            validated: pending.validated,
             counted: true,
-            half_open: !waiting.proven,
+            half_open: !pending.validated,
             released: false,
             state: State::Quarantined { until: self.now },
         };
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
-            self.backlog.untell(incoming.index);
+            self.backlog.report_again(incoming.index);
             return Err(AcceptError::Full);
         };
         self.backlog.remove(incoming.index);
-        self.half_open += usize::from(!waiting.proven);
+        self.half_open += usize::from(!pending.validated);
         if let Some(peer) = self.peers.peer_mut(index) {
-            peer.state = State::Live(Connection::accept(self.now, config, entropy, waiting.hello, storage()));
+            peer.state = State::Live(Connection::accept(self.now, config, entropy, pending.hello, storage()));
         }
-        self.peers.turns.touch(index);
+        self.peers.scheduler.mark_changed(index);
         increment(&mut self.stats.accepted);
         Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
     }
@@ -161,8 +161,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.peers.turns.touch(id.index);
-        self.peers.turns.tell(id.index);
+        self.peers.scheduler.mark_changed(id.index);
+        self.peers.scheduler.mark_event(id.index);
         self.peers.peer_mut(id.index)?.connection_mut()
     }
 
@@ -195,7 +195,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             if connection.is_drained() {
                 self.retire(id.index);
             } else {
-                self.peers.turns.touch(id.index);
+                self.peers.scheduler.mark_changed(id.index);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::Address;
 use super::hosts::{Entries, Hosts};
 use crate::Instant;
 use crate::connection::Hello;
-use crate::tables::{HashKey, Index, Memory, Queue, Slab};
+use crate::tables::{HashKey, Index, Queue, Slab, TableMemory};
 use crate::wire::Tag;
 
 /// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
@@ -16,7 +16,7 @@ pub struct Incoming<A> {
     pub(super) generation: u32,
     pub(super) address: A,
     pub(super) hello: Hello,
-    pub(super) proven: bool,
+    pub(super) validated: bool,
 }
 
 impl<A: Copy> Incoming<A> {
@@ -31,37 +31,37 @@ impl<A: Copy> Incoming<A> {
     }
 
     /// Whether it has shown, by a cookie, that it receives at its address. Others may only pretend to be there.
-    pub fn is_proven(&self) -> bool {
-        self.proven
+    pub fn is_validated(&self) -> bool {
+        self.validated
     }
 }
 
 /// A CONNECT that was understood.
 #[derive(Clone)]
-pub(super) struct Waiting<A> {
+pub(super) struct Pending<A> {
     pub(super) address: A,
     pub(super) hello: Hello,
     /// The order in which handshakes began.
     pub(super) ticket: u64,
     pub(super) until: Option<Instant>,
-    pub(super) proven: bool,
+    pub(super) validated: bool,
 }
 
 /// All who wait.
-pub(super) struct Backlog<A: Address, M: Memory> {
+pub(super) struct Backlog<A: Address, M: TableMemory> {
     key: HashKey,
-    entries: Slab<Waiting<A>, M>,
+    entries: Slab<Pending<A>, M>,
     /// By address.
     index: Index<M>,
     hosts: Hosts<A::Host, M>,
     /// By age, which also is the order of their limits.
     order: Queue<M>,
     /// Those of whom the application was not told.
-    untold: Queue<M>,
-    unproven: usize,
+    unreported: Queue<M>,
+    unvalidated: usize,
 }
 
-impl<A: Address, M: Memory> Backlog<A, M> {
+impl<A: Address, M: TableMemory> Backlog<A, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
             key,
@@ -69,8 +69,8 @@ impl<A: Address, M: Memory> Backlog<A, M> {
             index: Index::new(),
             hosts: Hosts::new(),
             order: Queue::new(),
-            untold: Queue::new(),
-            unproven: 0,
+            unreported: Queue::new(),
+            unvalidated: 0,
         }
     }
 
@@ -81,8 +81,8 @@ impl<A: Address, M: Memory> Backlog<A, M> {
             index: self.index.duplicate(),
             hosts: self.hosts.duplicate(),
             order: self.order.duplicate(),
-            untold: self.untold.duplicate(),
-            unproven: self.unproven,
+            unreported: self.unreported.duplicate(),
+            unvalidated: self.unvalidated,
         }
     }
 
@@ -90,30 +90,30 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         self.entries.len() as usize
     }
 
-    /// How many have not proven their address.
-    pub(super) const fn unproven(&self) -> usize {
-        self.unproven
+    /// How many have not validated their address.
+    pub(super) const fn unvalidated(&self) -> usize {
+        self.unvalidated
     }
 
     /// Whether the application has yet to be told of somebody.
-    pub(super) fn has_untold(&self) -> bool {
-        !self.untold.is_empty()
+    pub(super) fn has_pending(&self) -> bool {
+        !self.unreported.is_empty()
     }
 
     /// The same handshake: that of the same address and tag.
     pub(super) fn find(&self, address: A, tag: Option<Tag>) -> Option<u32> {
-        self.find_at(address, |waiting| waiting.hello.tag == tag)
+        self.find_at(address, |pending| pending.hello.tag == tag)
     }
 
     /// The first handshake of this address for which `is` holds.
-    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Waiting<A>) -> bool) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address && is(waiting));
+    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Pending<A>) -> bool) -> Option<u32> {
+        let found = |index| self.entries.item(index).is_some_and(|pending| pending.address == address && is(pending));
         self.index.find(self.key.hash(&address), found)
     }
 
     /// The next of this address behind `index`, which has it.
     pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address);
+        let found = |index| self.entries.item(index).is_some_and(|pending| pending.address == address);
         self.index.find_after(self.key.hash(&address), index, found)
     }
 
@@ -132,23 +132,23 @@ impl<A: Address, M: Memory> Backlog<A, M> {
         self.hosts.of(self.key.hash(&host), host)
     }
 
-    pub(super) fn entry(&self, index: u32) -> Option<&Waiting<A>> {
+    pub(super) fn entry(&self, index: u32) -> Option<&Pending<A>> {
         self.entries.item(index)
     }
 
     /// False where there is no room.
-    pub(super) fn insert(&mut self, waiting: Waiting<A>) -> bool {
-        let (address, host, proven) = (waiting.address, waiting.address.host(), waiting.proven);
-        if !self.hosts.add(self.key.hash(&host), host, proven) {
+    pub(super) fn insert(&mut self, pending: Pending<A>) -> bool {
+        let (address, host, validated) = (pending.address, pending.address.host(), pending.validated);
+        if !self.hosts.add(self.key.hash(&host), host, validated) {
             return false;
         }
-        let Ok(index) = self.entries.insert(waiting) else {
-            self.hosts.subtract(self.key.hash(&host), host, proven);
+        let Ok(index) = self.entries.insert(pending) else {
+            self.hosts.subtract(self.key.hash(&host), host, validated);
             return false;
         };
-        self.unproven += usize::from(!proven);
+        self.unvalidated += usize::from(!validated);
         let placed =
-            self.index.insert(self.key.hash(&address), index) && self.order.push(index) && self.untold.push(index);
+            self.index.insert(self.key.hash(&address), index) && self.order.push(index) && self.unreported.push(index);
         if !placed {
             self.remove(index);
         }
@@ -156,46 +156,46 @@ impl<A: Address, M: Memory> Backlog<A, M> {
     }
 
     /// It has shown a cookie. Returns whether that is new.
-    pub(super) fn prove(&mut self, index: u32) -> bool {
-        let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) else { return false };
-        waiting.proven = true;
-        self.unproven -= 1;
-        let host = waiting.address.host();
-        self.hosts.prove(self.key.hash(&host), host);
+    pub(super) fn validate(&mut self, index: u32) -> bool {
+        let Some(pending) = self.entries.item_mut(index).filter(|pending| !pending.validated) else { return false };
+        pending.validated = true;
+        self.unvalidated -= 1;
+        let host = pending.address.host();
+        self.hosts.validate(self.key.hash(&host), host);
         true
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Option<Waiting<A>> {
-        let waiting = self.entries.remove(index)?;
-        let host = waiting.address.host();
-        self.index.remove(self.key.hash(&waiting.address), index);
-        self.hosts.subtract(self.key.hash(&host), host, waiting.proven);
+    pub(super) fn remove(&mut self, index: u32) -> Option<Pending<A>> {
+        let pending = self.entries.remove(index)?;
+        let host = pending.address.host();
+        self.index.remove(self.key.hash(&pending.address), index);
+        self.hosts.subtract(self.key.hash(&host), host, pending.validated);
         self.order.remove(index);
-        self.untold.remove(index);
-        self.unproven -= usize::from(!waiting.proven);
-        Some(waiting)
+        self.unreported.remove(index);
+        self.unvalidated -= usize::from(!pending.validated);
+        Some(pending)
     }
 
     /// The oldest of those of whom the application was not told.
-    pub(super) fn tell(&mut self) -> Option<Incoming<A>> {
-        let index = self.untold.pop()?;
+    pub(super) fn next_incoming(&mut self) -> Option<Incoming<A>> {
+        let index = self.unreported.pop()?;
         self.incoming(index)
     }
 
     pub(super) fn incoming(&self, index: u32) -> Option<Incoming<A>> {
-        let Waiting { address, hello, proven, .. } = *self.entries.item(index)?;
-        Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, proven })
+        let Pending { address, hello, validated, .. } = *self.entries.item(index)?;
+        Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, validated })
     }
 
     /// The application is to be told again, the oldest first as ever: only those who are to be told again, too, may be older.
-    pub(super) fn untell(&mut self, index: u32) {
-        let Some(ticket) = self.entries.item(index).map(|waiting| waiting.ticket) else { return };
-        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|waiting| waiting.ticket < ticket);
-        let mut next = self.untold.first();
+    pub(super) fn report_again(&mut self, index: u32) {
+        let Some(ticket) = self.entries.item(index).map(|pending| pending.ticket) else { return };
+        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|pending| pending.ticket < ticket);
+        let mut next = self.unreported.first();
         while let Some(older) = next.filter(is_older) {
-            next = self.untold.after(older);
+            next = self.unreported.after(older);
         }
-        self.untold.insert(index, next);
+        self.unreported.insert(index, next);
     }
 
     /// Whether it still waits.

@@ -1,7 +1,10 @@
 //! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
 //! calls too.
 
-use super::{AcceptError, Address, Fixed, Growable, Incoming, Listener, ListenerConfig, Memory, PeerId, Retry, Routed};
+use super::{
+    AcceptError, Address, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId, Retry,
+    TableMemory,
+};
 use crate::connection::fuzzing::{AnyHello, Mechanism, ROOM, Start};
 use crate::connection::{Connection, Handled, Mode, Peer};
 use crate::store::{RecvSlots, SendSlots};
@@ -70,7 +73,7 @@ type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
 type Machine<M> = Listener<Nearby, Send, Recv, M, Mechanism>;
 /// Less than the limits ask for at most.
-type Tight = Fixed<4>;
+type Tight = FixedTables<4>;
 
 /// An address: two of each host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,13 +109,13 @@ pub fn any_order(bytes: &[u8]) {
         retry: limits.retry,
     };
     if limits.peers < 128 {
-        run::<Growable>(start, config, input);
+        run::<HeapTables>(start, config, input);
     } else {
         run::<Tight>(start, config, input);
     }
 }
 
-fn run<M: Memory>(start: Start, config: ListenerConfig, mut input: Unstructured<'_>) {
+fn run<M: TableMemory>(start: Start, config: ListenerConfig, mut input: Unstructured<'_>) {
     let mut run = Run::<M>::new(start, Listener::new(Instant::ZERO, config, [1; 48]));
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
@@ -124,7 +127,7 @@ fn run<M: Memory>(start: Start, config: ListenerConfig, mut input: Unstructured<
     run.end();
 }
 
-struct Run<M: Memory> {
+struct Run<M: TableMemory> {
     start: Start,
     machine: Machine<M>,
     now: Instant,
@@ -146,10 +149,10 @@ struct Run<M: Memory> {
 struct Account {
     received: usize,
     sent: usize,
-    proven: bool,
+    validated: bool,
 }
 
-impl<M: Memory> Run<M> {
+impl<M: TableMemory> Run<M> {
     fn new(start: Start, machine: Machine<M>) -> Self {
         let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
         let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
@@ -241,15 +244,15 @@ impl<M: Memory> Run<M> {
         let from = Nearby(from % ADDRESSES);
         let Some(account) = self.ledger.get_mut(usize::from(from.0)) else { return };
         account.received += datagram.len();
-        let before = self.machine.stats().proven;
+        let before = self.machine.stats().validated;
         self.datagrams += 1;
         let routed = self.machine.handle_datagram(self.now, from, datagram);
-        self.delivered += u64::from(matches!(routed, Routed::Peer(..)));
-        if let Routed::Peer(id, Handled::Accepted) = routed {
+        self.delivered += u64::from(matches!(routed, Dispatch::Peer(..)));
+        if let Dispatch::Peer(id, Handled::Accepted) = routed {
             let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
-            account.proven |= tagged && self.machine.address(id) == Some(from);
+            account.validated |= tagged && self.machine.address(id) == Some(from);
         }
-        account.proven |= self.machine.stats().proven > before;
+        account.validated |= self.machine.stats().validated > before;
     }
 
     fn receive_packet(&mut self, from: u8, tag: Option<Tag>, packet: Packet<'_>) {
@@ -308,9 +311,9 @@ impl<M: Memory> Run<M> {
         self.learn(datagram);
         if let Some(account) = self.ledger.get_mut(usize::from(to.0)) {
             account.sent += len;
-            let Account { received, sent, proven } = *account;
+            let Account { received, sent, validated } = *account;
             let bound = self.start.mode == Mode::Extended && self.start.peer == Peer::RdtProto;
-            assert!(proven || !bound || sent <= received, "{sent} bytes to {to:?}, of which {received} came");
+            assert!(validated || !bound || sent <= received, "{sent} bytes to {to:?}, of which {received} came");
         }
         true
     }
@@ -335,7 +338,7 @@ impl<M: Memory> Run<M> {
         let config = &self.machine.config;
         assert!(self.machine.len() <= self.most() && self.ids.len() <= self.machine.len());
         assert!(self.machine.backlog_len() <= config.backlog.min(M::CAPACITY));
-        assert!(self.machine.unproven() <= config.backlog);
+        assert!(self.machine.unvalidated() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
         self.check_stats();
         (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
@@ -351,7 +354,7 @@ impl<M: Memory> Run<M> {
         let stats = self.machine.stats();
         let (ignored, waiting) = (stats.ignored(), self.machine.backlog_len() as u64);
         assert_eq!(self.datagrams, self.delivered + stats.queued + stats.repeated + stats.retried + ignored);
-        let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.superseded_waiting;
+        let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.evicted_pending;
         assert_eq!(stats.queued, left + waiting);
     }
 
@@ -359,27 +362,28 @@ impl<M: Memory> Run<M> {
     fn check_limits_at(&self, address: Nearby) {
         let ListenerConfig { per_host, per_address, .. } = self.machine.config;
         let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
-        // One that was displaced stays until it is released, and its address rests, in nobody's place.
-        let displaced = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
-            !(peer.proven && peer.counted) && peer.connection().is_none_or(|connection| connection.ended().is_some())
+        // One that was victim stays until it is released, and its address rests, in nobody's place.
+        let victim = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
+            !(peer.validated && peer.counted) && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };
-        let here = peers.iter().filter(|(_, peer)| peer.address == address && !displaced(peer)).count();
+        let here = peers.iter().filter(|(_, peer)| peer.address == address && !victim(peer)).count();
         assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");
         assert!(peers.count(address) + backlog.count(address) <= 2 * per_address);
 
         let host = address.host();
-        let of_host = |proven| {
-            let theirs =
-                peers.iter().filter(|(_, peer)| peer.counted && peer.address.host() == host && peer.proven == proven);
+        let of_host = |validated| {
+            let theirs = peers
+                .iter()
+                .filter(|(_, peer)| peer.counted && peer.address.host() == host && peer.validated == validated);
             u32::try_from(theirs.count()).unwrap_or(u32::MAX)
         };
         // A place is kept for one that has moved away and may return.
         let paths = self.machine.paths.iter().filter(|(_, path)| path.counts_twice && path.other.host() == host);
         let moved = u32::try_from(paths.count()).unwrap_or(u32::MAX);
         let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
-        assert_eq!((of_host(true) + moved, of_host(false)), (counted.proven, counted.unproven), "host {host}");
-        assert!((counted.proven + waiting.proven) as usize <= per_host, "proven ones of host {host}");
-        assert!((counted.unproven + waiting.unproven) as usize <= per_host, "others of host {host}");
+        assert_eq!((of_host(true) + moved, of_host(false)), (counted.validated, counted.unvalidated), "host {host}");
+        assert!((counted.validated + waiting.validated) as usize <= per_host, "validated ones of host {host}");
+        assert!((counted.unvalidated + waiting.unvalidated) as usize <= per_host, "others of host {host}");
     }
 
     fn drain(&mut self) {
@@ -407,7 +411,7 @@ impl<M: Memory> Run<M> {
         for host in 0..ADDRESSES {
             assert_eq!(self.machine.of_host(host).all(), 0, "host {host}");
         }
-        assert_eq!(self.machine.unproven(), 0);
+        assert_eq!(self.machine.unvalidated(), 0);
     }
 }
 

@@ -1,31 +1,31 @@
 //! How many entries each host has.
 
-use crate::tables::{Index, Memory, Slab};
+use crate::tables::{Index, Slab, TableMemory};
 
-/// How many entries a host has, by whether the address of each is proven: others may have been forged.
+/// How many entries a host has, by whether the address of each is validated: others may have been forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Entries {
-    pub(super) proven: u32,
-    pub(super) unproven: u32,
+    pub(super) validated: u32,
+    pub(super) unvalidated: u32,
 }
 
 impl Entries {
     pub(super) const fn all(self) -> u32 {
-        self.proven.saturating_add(self.unproven)
+        self.validated.saturating_add(self.unvalidated)
     }
 
     pub(super) const fn and(self, other: Self) -> Self {
-        let proven = self.proven.saturating_add(other.proven);
-        Self { proven, unproven: self.unproven.saturating_add(other.unproven) }
+        let validated = self.validated.saturating_add(other.validated);
+        Self { validated, unvalidated: self.unvalidated.saturating_add(other.unvalidated) }
     }
 
-    const fn of(&mut self, proven: bool) -> &mut u32 {
-        if proven { &mut self.proven } else { &mut self.unproven }
+    const fn of(&mut self, validated: bool) -> &mut u32 {
+        if validated { &mut self.validated } else { &mut self.unvalidated }
     }
 }
 
 /// The counts of each host that has an entry.
-pub(super) struct Hosts<H, M: Memory> {
+pub(super) struct Hosts<H, M: TableMemory> {
     counts: Slab<Count<H>, M>,
     index: Index<M>,
 }
@@ -36,7 +36,7 @@ struct Count<H> {
     entries: Entries,
 }
 
-impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
+impl<H: Copy + Eq, M: TableMemory> Hosts<H, M> {
     pub(super) fn new() -> Self {
         Self { counts: Slab::new(), index: Index::new() }
     }
@@ -62,13 +62,13 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
     }
 
     /// One more. False where there is no room to count it.
-    pub(super) fn add(&mut self, hash: u64, host: H, proven: bool) -> bool {
+    pub(super) fn add(&mut self, hash: u64, host: H, validated: bool) -> bool {
         if let Some(count) = self.find(hash, host).and_then(|index| self.counts.item_mut(index)) {
-            *count.entries.of(proven) += 1;
+            *count.entries.of(validated) += 1;
             return true;
         }
         let mut entries = Entries::default();
-        *entries.of(proven) += 1;
+        *entries.of(validated) += 1;
         let Ok(index) = self.counts.insert(Count { host, entries }) else { return false };
         let added = self.index.insert(hash, index);
         if !added {
@@ -78,21 +78,21 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
     }
 
     /// One less.
-    pub(super) fn subtract(&mut self, hash: u64, host: H, proven: bool) {
+    pub(super) fn subtract(&mut self, hash: u64, host: H, validated: bool) {
         let Some(index) = self.find(hash, host) else { return };
         let Some(count) = self.counts.item_mut(index) else { return };
-        *count.entries.of(proven) -= 1;
+        *count.entries.of(validated) -= 1;
         if count.entries.all() == 0 {
             self.index.remove(hash, index);
             self.counts.remove(index);
         }
     }
 
-    /// One that was not proven is.
-    pub(super) fn prove(&mut self, hash: u64, host: H) {
+    /// One that was not validated is.
+    pub(super) fn validate(&mut self, hash: u64, host: H) {
         if let Some(count) = self.find(hash, host).and_then(|index| self.counts.item_mut(index)) {
-            count.entries.unproven -= 1;
-            count.entries.proven += 1;
+            count.entries.unvalidated -= 1;
+            count.entries.validated += 1;
         }
     }
 }
@@ -100,20 +100,20 @@ impl<H: Copy + Eq, M: Memory> Hosts<H, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Fixed;
+    use crate::tables::FixedTables;
 
     #[test]
     fn counts_each_host_by_itself_and_forgets_those_that_left() {
-        let mut hosts: Hosts<u8, Fixed<2>> = Hosts::new();
-        let of = |hosts: &Hosts<u8, Fixed<2>>, hash, host| {
-            let Entries { proven, unproven } = hosts.of(hash, host);
-            (proven, unproven)
+        let mut hosts: Hosts<u8, FixedTables<2>> = Hosts::new();
+        let of = |hosts: &Hosts<u8, FixedTables<2>>, hash, host| {
+            let Entries { validated, unvalidated } = hosts.of(hash, host);
+            (validated, unvalidated)
         };
         // Both fall into one chain.
         assert!(hosts.add(7, 1, false) && hosts.add(7, 1, true) && hosts.add(7, 2, false));
         assert!(!hosts.add(8, 3, true), "no room");
         assert_eq!((of(&hosts, 7, 1), of(&hosts, 7, 2), of(&hosts, 8, 3)), ((1, 1), (0, 1), (0, 0)));
-        hosts.prove(7, 1);
+        hosts.validate(7, 1);
         hosts.subtract(7, 2, false);
         hosts.subtract(7, 2, false);
         assert!(hosts.add(8, 3, true));

@@ -21,7 +21,7 @@
 //! turns in sending and in telling events, so none can starve another. Somebody who waits in the [backlog](Incoming) costs
 //! some hundred bytes and no connection; somebody who was answered with RETRY costs nothing at all.
 //!
-//! The tables are of one kind of [`Memory`]: [`Fixed`] within the listener, without an allocator, or [`Growable`] on the heap
+//! The tables are of one kind of [`TableMemory`]: [`FixedTables`] within the listener, without an allocator, or [`HeapTables`] on the heap
 //! up to the [limits](ListenerConfig).
 //!
 //! # Strangers
@@ -30,11 +30,11 @@
 //!
 //! - No more bytes go to an address than came from it, until somebody has shown to receive there: by a cookie, or by the first
 //!   INFO, which nobody can send who has not seen the CONNACK.
-//! - Once half of the backlog is held by addresses that are not proven, further clients are answered with RETRY, and prove
+//! - Once half of the backlog is held by addresses that are not validated, further clients are answered with RETRY, and prove
 //!   theirs first ([`Retry`]). Nothing is kept of them. So forged CONNECTs, however many, keep nobody out.
 //! - Who does not see the datagrams of a connection has 64 bits of its tag to guess before anything that he sends is heard.
 //! - A client that restarts at its address opens a new connection beside the old one, which ends
-//!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
+//!   ([`Evicted`](crate::connection::Reason::Evicted)) only once the new one is confirmed. So nobody ends a connection
 //!   by forging a CONNECT.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
 //!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless the
@@ -44,7 +44,7 @@
 //!
 //! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
 //! connections, injects data into them, ends them, and makes the listener send to a victim more than he sent himself; a
-//! restarted client is not heard until its old connection has ended; a changed address is a stranger. It never supersedes or
+//! restarted client is not heard until its old connection has ended; a changed address is a stranger. It never evicts or
 //! closes a connection of extended mode.
 //!
 //! # Example
@@ -54,14 +54,14 @@
 //! ```
 //! use rdt_proto::Instant;
 //! use rdt_proto::connection::{Config, Connection, Event, Storage};
-//! use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
+//! use rdt_proto::listener::{FixedTables, Listener, ListenerConfig};
 //! use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
 //! use std::error::Error;
 //!
 //! type Memory = [u8; slot_bytes(1_200)];
 //! type Bodies = Storage<SendSlots<Memory>, RecvSlots<Memory>>;
 //! type Address = u16; // whatever it takes to answer
-//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, Fixed<4>>;
+//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, FixedTables<4>>;
 //!
 //! fn bodies() -> Result<Bodies, StoreError> {
 //!     let memory = || [0; slot_bytes(1_200)];
@@ -138,12 +138,12 @@ mod stats;
 
 pub use crate::Address;
 #[cfg(feature = "alloc")]
-pub use crate::tables::Growable;
-pub use crate::tables::{Fixed, List, Memory, PeerId};
+pub use crate::tables::HeapTables;
+pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use application::AcceptError;
 pub use backlog::Incoming;
 pub use config::{LISTENER_ENTROPY_BYTES, ListenerConfig, Retry};
-pub use stats::{ListenerStats, Routed, Unrouted};
+pub use stats::{Dispatch, DropReason, ListenerStats};
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
@@ -154,25 +154,25 @@ use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
 use hosts::Entries;
-use path::Path;
+use path::PathValidation;
 use peers::Peers;
 use replies::Replies;
 
 /// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
 /// of kind `M`.
-pub struct Listener<A: Address, S, R, M: Memory, Q = StopAndWait> {
+pub struct Listener<A: Address, S, R, M: TableMemory, Q = StopAndWait> {
     config: ListenerConfig,
     now: Instant,
     key: HashKey,
     peers: Peers<A, Connection<S, R, Q>, M>,
     backlog: Backlog<A, M>,
-    /// How many of the accepted have not proven their address.
+    /// How many of the accepted have not validated their address.
     half_open: usize,
     /// The ticket of the next handshake.
     ticket: u64,
     cookies: Cookies,
     replies: Replies<A>,
-    paths: Slab<Path<A>, M>,
+    paths: Slab<PathValidation<A>, M>,
     /// Behind the nonces that examine an address, and how many there were.
     secret: [u8; 16],
     nonces: u64,
@@ -181,7 +181,7 @@ pub struct Listener<A: Address, S, R, M: Memory, Q = StopAndWait> {
     stats: ListenerStats,
 }
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
     /// A listener without peers. See [`LISTENER_ENTROPY_BYTES`] for `entropy`.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, entropy: [u8; LISTENER_ENTROPY_BYTES]) -> Self {
@@ -241,9 +241,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         self.cookies.rotate(key);
     }
 
-    /// How many handshakes are open with addresses that are not proven.
-    fn unproven(&self) -> usize {
-        self.backlog.unproven() + self.half_open
+    /// How many handshakes are open with addresses that are not validated.
+    fn unvalidated(&self) -> usize {
+        self.backlog.unvalidated() + self.half_open
     }
 
     /// How many entries this host has, connections and handshakes.
@@ -251,9 +251,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         self.peers.of_host(host).and(self.backlog.of_host(host))
     }
 
-    /// Whether one more entry of this host may be of an address that is proven.
-    fn has_room_for_proven(&self, host: A::Host) -> bool {
-        (self.of_host(host).proven as usize) < self.config.per_host
+    /// Whether one more entry of this host may be of an address that is validated.
+    fn has_room_for_validated(&self, host: A::Host) -> bool {
+        (self.of_host(host).validated as usize) < self.config.per_host
     }
 
     /// Whether one more entry may be of this address.
@@ -274,7 +274,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     }
 }
 
-impl<A: Address, S: Clone, R: Clone, M: Memory, Q: Clone> Clone for Listener<A, S, R, M, Q> {
+impl<A: Address, S: Clone, R: Clone, M: TableMemory, Q: Clone> Clone for Listener<A, S, R, M, Q> {
     fn clone(&self) -> Self {
         Self {
             peers: self.peers.duplicate(),
@@ -288,7 +288,7 @@ impl<A: Address, S: Clone, R: Clone, M: Memory, Q: Clone> Clone for Listener<A, 
 }
 
 /// The counts: what it holds may be much.
-impl<A: Address, S, R, M: Memory, Q> fmt::Debug for Listener<A, S, R, M, Q> {
+impl<A: Address, S, R, M: TableMemory, Q> fmt::Debug for Listener<A, S, R, M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");
         shown.field("peers", &self.peers.len()).field("backlog", &self.backlog.len()).field("stats", &self.stats);

@@ -1,15 +1,15 @@
 //! What is to be sent, when to wake, and what to tell. Nothing here looks at a connection that nothing has happened to.
 
-use super::path::Path;
+use super::path::PathValidation;
 use super::peers::State;
 use super::stats::increment;
-use super::{Address, Listener, Memory, PeerId};
+use super::{Address, Listener, PeerId, TableMemory};
 use crate::arq::Arq;
 use crate::connection::{Connection, Event, Transmit};
 use crate::store::{RecvStore, SendStore};
 use crate::{BufferTooSmall, Instant};
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
+impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
     /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come: nobody else is looked at,
     /// however many wait for a socket that takes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -21,7 +21,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
         }
-        while let Some(index) = self.peers.turns.next_to_wake(now) {
+        while let Some(index) = self.peers.scheduler.next_to_wake(now) {
             self.wake(index);
         }
     }
@@ -34,7 +34,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
             State::Quarantined { until } => {
                 let until = *until;
-                self.peers.turns.woken(index, now, false, Some(until));
+                self.peers.scheduler.on_woken(index, now, false, Some(until));
             }
             State::Live(connection) => {
                 connection.handle_timeout(now);
@@ -46,16 +46,16 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                 }
                 let ended = connection.ended().is_some();
                 if tells {
-                    self.peers.turns.tell(index);
+                    self.peers.scheduler.mark_event(index);
                 }
                 if ended {
                     self.on_handshake_over(index);
                 }
                 if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
-                    self.stop_examining(index);
+                    self.end_validation(index);
                 }
-                let due = [due, self.paths.item(path).map(Path::poll_timeout)].into_iter().flatten().min();
-                self.peers.turns.woken(index, now, true, due);
+                let due = [due, self.paths.item(path).map(PathValidation::poll_timeout)].into_iter().flatten().min();
+                self.peers.scheduler.on_woken(index, now, true, due);
             }
         }
     }
@@ -68,11 +68,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if !self.replies.is_empty() {
             return Some(self.now);
         }
-        [self.peers.turns.poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
+        [self.peers.scheduler.poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
+    /// connections take scheduler, a datagram each.
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     }
 
     /// As [`poll_transmit`](Self::poll_transmit), but several datagrams to one address at once: as
-    /// [`Connection::poll_transmit_batch`]. The connections take turns, a batch each.
+    /// [`Connection::poll_transmit_batch`]. The connections take scheduler, a batch each.
     ///
     /// # Errors
     ///
@@ -106,10 +106,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         if let Some((to, len)) = self.replies.poll_transmit(buf)? {
             return Ok(Some((to, Transmit { len, segment_size: len })));
         }
-        while let Some(index) = self.peers.turns.next_to_send() {
+        while let Some(index) = self.peers.scheduler.next_to_send() {
             let sent = self.transmit(index, buf, &mut transmit)?;
             if sent.is_some() {
-                self.peers.turns.sent(index);
+                self.peers.scheduler.on_sent(index);
                 return Ok(sent);
             }
             self.settle(index);
@@ -138,7 +138,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     /// Nothing is to be sent to this peer now: what follows.
     fn settle(&mut self, index: u32) {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return self.peers.turns.leave(index) };
+        let Some(peer) = self.peers.peer_mut(index) else { return self.peers.scheduler.remove(index) };
         let (path, released) = (peer.path, peer.released);
         let due = match &mut peer.state {
             State::Live(connection) => {
@@ -152,11 +152,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
                 }
                 let due = connection.poll_timeout();
                 if tells {
-                    self.peers.turns.tell(index);
+                    self.peers.scheduler.mark_event(index);
                 }
                 if ended {
                     self.on_handshake_over(index);
-                    self.stop_examining(index);
+                    self.end_validation(index);
                     due
                 } else {
                     self.paths
@@ -166,22 +166,22 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             }
             State::Quarantined { until } => Some(*until),
         };
-        self.peers.turns.rest(index, due);
+        self.peers.scheduler.park(index, due);
     }
 
     /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
     pub(super) fn retire(&mut self, index: u32) -> Option<Connection<S, R, Q>> {
         let now = self.now;
         self.on_handshake_over(index);
-        self.stop_examining(index);
+        self.end_validation(index);
         let peer = self.peers.peer_mut(index)?;
         let connection = peer.connection()?;
         let until = connection.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
         let left = match until {
             Some(until) => {
                 let left = core::mem::replace(&mut peer.state, State::Quarantined { until });
-                self.peers.turns.hush(index);
-                self.peers.turns.rest(index, Some(until));
+                self.peers.scheduler.clear_event(index);
+                self.peers.scheduler.park(index, Some(until));
                 left
             }
             None => self.peers.remove(index)?.state,
@@ -192,13 +192,13 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// What to tell the application next, and of which connection. The connections take turns.
+    /// What to tell the application next, and of which connection. The connections take scheduler.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.peers.turns.next_to_tell() {
+        while let Some(index) = self.peers.scheduler.next_with_event() {
             let Some(peer) = self.peers.peer_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection_mut().and_then(Connection::poll_event) else { continue };
             // It may have more to tell, after all others.
-            self.peers.turns.tell(index);
+            self.peers.scheduler.mark_event(index);
             let generation = self.peers.generation(index)?;
             return Some((PeerId { index, generation }, event));
         }

@@ -25,7 +25,7 @@ const TIMEOUTS: u8 = 3;
 
 /// The examination of one change of address.
 #[derive(Clone)]
-pub(super) struct Path<A> {
+pub(super) struct PathValidation<A> {
     /// That the peer does not have: the new one, or once that has answered the old one.
     pub(super) other: A,
     moved: bool,
@@ -33,9 +33,9 @@ pub(super) struct Path<A> {
     /// not return.
     pub(super) counts_twice: bool,
     /// What each was asked.
-    current: Question,
-    new: Question,
-    /// How many bytes may yet be sent to the new address: as many as came from there. It is not proven.
+    current: Challenge,
+    new: Challenge,
+    /// How many bytes may yet be sent to the new address: as many as came from there. It is not validated.
     allowance: usize,
     rto: Duration,
     /// When to ask again.
@@ -44,13 +44,13 @@ pub(super) struct Path<A> {
 }
 
 #[derive(Clone, Copy)]
-struct Question {
+struct Challenge {
     nonce: u64,
     due: bool,
     sent: u8,
 }
 
-impl Question {
+impl Challenge {
     fn new(nonce: u64) -> Self {
         Self { nonce, due: true, sent: 0 }
     }
@@ -60,28 +60,28 @@ impl Question {
         self.sent += 1;
     }
 
-    fn ask_again(&mut self) {
+    fn repeat(&mut self) {
         self.due = self.sent < TIMEOUTS;
     }
 }
 
 /// What an ECHO decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Outcome {
     /// It answers nothing that was asked.
-    None,
-    /// The addresses change places: [`Path::other`] is the peer's.
-    Swap,
+    Ignored,
+    /// The addresses change places: [`PathValidation::other`] is the peer's.
+    Migrate,
     /// The examination is over, and so it stays.
-    Stay,
-    /// It is over, and [`Path::other`] is the peer's again.
-    Back,
+    Keep,
+    /// It is over, and [`PathValidation::other`] is the peer's again.
+    Revert,
 }
 
-impl<A: Copy + Eq> Path<A> {
+impl<A: Copy + Eq> PathValidation<A> {
     /// A datagram of `received` bytes has come from `new`.
     pub(super) fn new(now: Instant, new: A, rto: Duration, nonces: [u64; 2], received: usize) -> Self {
-        let [current, other] = nonces.map(Question::new);
+        let [current, other] = nonces.map(Challenge::new);
         let until = now + rto.saturating_mul(TIMEOUTS.into());
         let (moved, counts_twice, again) = (false, false, now + rto);
         Self { other: new, moved, counts_twice, current, new: other, allowance: received, rto, again, until }
@@ -94,19 +94,19 @@ impl<A: Copy + Eq> Path<A> {
         }
     }
 
-    /// An ECHO has come; `from_other`: from [`Path::other`].
-    pub(super) fn on_echo(&mut self, nonce: u64, from_other: bool) -> Verdict {
+    /// An ECHO has come; `from_other`: from [`PathValidation::other`].
+    pub(super) fn on_echo(&mut self, nonce: u64, from_other: bool) -> Outcome {
         // After the move the old address is the other one.
         let (from_new, from_old) = (from_other != self.moved, from_other == self.moved);
         if from_old && nonce == self.current.nonce && self.current.sent > 0 {
-            return if self.moved { Verdict::Back } else { Verdict::Stay };
+            return if self.moved { Outcome::Revert } else { Outcome::Keep };
         }
         if from_new && nonce == self.new.nonce && self.new.sent > 0 && !self.moved {
             self.moved = true;
             self.new.due = false;
-            return Verdict::Swap;
+            return Outcome::Migrate;
         }
-        Verdict::None
+        Outcome::Ignored
     }
 
     fn is_new_due(&self) -> bool {
@@ -125,9 +125,9 @@ impl<A: Copy + Eq> Path<A> {
         if !to_new && !self.current.due {
             return Ok(None);
         }
-        let (question, to) = if to_new { (&mut self.new, new) } else { (&mut self.current, old) };
-        let len = Packet::Probe { nonce: question.nonce, padding: &[] }.write(framing, buf)?;
-        question.on_sent();
+        let (challenge, to) = if to_new { (&mut self.new, new) } else { (&mut self.current, old) };
+        let len = Packet::Probe { nonce: challenge.nonce, padding: &[] }.write(framing, buf)?;
+        challenge.on_sent();
         if to_new {
             self.allowance -= PROBE_BYTES;
         }
@@ -138,9 +138,9 @@ impl<A: Copy + Eq> Path<A> {
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         if self.again <= now {
             self.again = now + self.rto;
-            self.current.ask_again();
+            self.current.repeat();
             if !self.moved {
-                self.new.ask_again();
+                self.new.repeat();
             }
         }
         self.is_over(now)

@@ -3,7 +3,7 @@
 use super::Address;
 use super::hosts::{Entries, Hosts};
 use crate::Instant;
-use crate::tables::{HashKey, Index, Memory, Slab, Turns};
+use crate::tables::{HashKey, Index, Scheduler, Slab, TableMemory};
 use crate::wire::Tag;
 
 /// No examination of an address is under way.
@@ -20,10 +20,10 @@ pub(super) struct Peer<A, C> {
     /// The examination of another address.
     pub(super) path: u32,
     /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
-    pub(super) proven: bool,
-    /// It is an entry of its host. One that was displaced is not, however long the application keeps it.
+    pub(super) validated: bool,
+    /// It is an entry of its host. One that was victim is not, however long the application keeps it.
     pub(super) counted: bool,
-    /// Its handshake is open, and its address not proven: it counts among those who hold the backlog.
+    /// Its handshake is open, and its address not validated: it counts among those who hold the backlog.
     pub(super) half_open: bool,
     /// The application does not need it any more.
     pub(super) released: bool,
@@ -56,16 +56,16 @@ impl<A, C> Peer<A, C> {
 }
 
 /// All of them.
-pub(super) struct Peers<A: Address, C, M: Memory> {
+pub(super) struct Peers<A: Address, C, M: TableMemory> {
     key: HashKey,
     slab: Slab<Peer<A, C>, M>,
     by_address: Index<M>,
     by_tag: Index<M>,
     hosts: Hosts<A::Host, M>,
-    pub(super) turns: Turns<M>,
+    pub(super) scheduler: Scheduler<M>,
 }
 
-impl<A: Address, C, M: Memory> Peers<A, C, M> {
+impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
             key,
@@ -73,7 +73,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             by_address: Index::new(),
             by_tag: Index::new(),
             hosts: Hosts::new(),
-            turns: Turns::new(),
+            scheduler: Scheduler::new(),
         }
     }
 
@@ -87,7 +87,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
             by_address: self.by_address.duplicate(),
             by_tag: self.by_tag.duplicate(),
             hosts: self.hosts.duplicate(),
-            turns: self.turns.duplicate(),
+            scheduler: self.scheduler.duplicate(),
         }
     }
 
@@ -159,11 +159,11 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     }
 
     /// It has shown that it receives at its address.
-    pub(super) fn prove(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted && !peer.proven) {
-            peer.proven = true;
+    pub(super) fn validate(&mut self, index: u32) {
+        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted && !peer.validated) {
+            peer.validated = true;
             let host = peer.address.host();
-            self.hosts.prove(self.key.hash(&host), host);
+            self.hosts.validate(self.key.hash(&host), host);
         }
     }
 
@@ -171,25 +171,25 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
     pub(super) fn discount(&mut self, index: u32) {
         if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted) {
             peer.counted = false;
-            let (host, proven) = (peer.address.host(), peer.proven);
-            self.hosts.subtract(self.key.hash(&host), host, proven);
+            let (host, validated) = (peer.address.host(), peer.validated);
+            self.hosts.subtract(self.key.hash(&host), host, validated);
         }
     }
 
     /// Where it was put, as an entry of its host; `None` where there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
-        let (address, host, tag, proven) = (peer.address, peer.address.host(), peer.tag, peer.proven);
-        if !self.hosts.add(self.key.hash(&host), host, proven) {
+        let (address, host, tag, validated) = (peer.address, peer.address.host(), peer.tag, peer.validated);
+        if !self.hosts.add(self.key.hash(&host), host, validated) {
             return None;
         }
         let Ok(index) = self.slab.insert(peer) else {
-            self.hosts.subtract(self.key.hash(&host), host, proven);
+            self.hosts.subtract(self.key.hash(&host), host, validated);
             return None;
         };
         // Whatever may be needed later has its place now.
         let placed = self.by_address.insert(self.key.hash(&address), index)
             && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
-            && self.turns.enter(index);
+            && self.scheduler.add(index);
         if !placed {
             self.remove(index);
         }
@@ -203,7 +203,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
-        self.turns.leave(index);
+        self.scheduler.remove(index);
         Some(peer)
     }
 
@@ -216,7 +216,7 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
         Some(old)
     }
 
-    /// A peer that is proven counts for this host, too. False where there is no room to count it.
+    /// A peer that is validated counts for this host, too. False where there is no room to count it.
     pub(super) fn enter(&mut self, host: A::Host) -> bool {
         self.hosts.add(self.key.hash(&host), host, true)
     }

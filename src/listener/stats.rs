@@ -8,7 +8,7 @@ use thiserror::Error;
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
-pub enum Routed {
+pub enum Dispatch {
     /// To this connection.
     Peer(PeerId, Handled),
     /// Into the backlog, or it repeats what is there: see [`Listener::poll_incoming`](super::Listener::poll_incoming).
@@ -16,13 +16,13 @@ pub enum Routed {
     /// It is answered with RETRY: the client has to prove its address. Nothing is kept of it.
     Retried,
     /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
+    Ignored(DropReason),
 }
 
 /// Why a datagram went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Unrouted {
+pub enum DropReason {
     /// It is no packet, and has no tag of ours.
     #[error("no packet: {0}")]
     Malformed(DecodeError),
@@ -55,7 +55,7 @@ pub enum Unrouted {
 /// Counters of a listener. They saturate. Those of a connection are its own.
 ///
 /// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or [ignored](Self::ignored). Each of
-/// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `superseded_waiting`.
+/// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `evicted_pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
     /// Handshakes that were put into the backlog.
@@ -70,8 +70,8 @@ pub struct ListenerStats {
     pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,
-    /// Handshakes whose address was proven by a cookie, also those that waited in the backlog already.
-    pub proven: u64,
+    /// Handshakes whose address was validated by a cookie, also those that waited in the backlog already.
+    pub validated: u64,
     /// CONNECTs whose cookie was forged, too old or for another address. They count as such without a cookie.
     pub bad_cookie: u64,
     /// Answers without a connection (RETRY, RESET) for which there was no room: 16 waited for `poll_transmit` already. Whoever
@@ -79,11 +79,11 @@ pub struct ListenerStats {
     pub replies_dropped: u64,
     /// Handshakes that waited in the backlog for longer than the handshake limit.
     pub expired: u64,
-    /// Connections and handshakes that ended because a new one of the same address was confirmed, or displaced them, or
-    /// because their host had as many as it may whose address is proven.
-    pub superseded: u64,
+    /// Connections and handshakes that ended because a new one of the same address was confirmed, or victim them, or
+    /// because their host had as many as it may whose address is validated.
+    pub evicted: u64,
     /// Those of them that waited in the backlog.
-    pub superseded_waiting: u64,
+    pub evicted_pending: u64,
     /// Connections that moved to a new address of their peer.
     pub moved: u64,
     /// Datagrams with the tag of a connection from an address that is not its peer's, nor was examined.
@@ -109,17 +109,17 @@ pub struct ListenerStats {
 }
 
 impl ListenerStats {
-    pub(super) fn count(&mut self, reason: Unrouted) {
+    pub(super) fn count(&mut self, reason: DropReason) {
         increment(match reason {
-            Unrouted::Malformed(_) => &mut self.malformed,
-            Unrouted::UnknownPeer => &mut self.unknown_peer,
-            Unrouted::Mode => &mut self.mode,
-            Unrouted::TooShort => &mut self.too_short,
-            Unrouted::BacklogFull => &mut self.backlog_full,
-            Unrouted::HostLimit => &mut self.host_limit,
-            Unrouted::AddressLimit => &mut self.address_limit,
-            Unrouted::Quarantined => &mut self.quarantined,
-            Unrouted::Stopped => &mut self.stopped,
+            DropReason::Malformed(_) => &mut self.malformed,
+            DropReason::UnknownPeer => &mut self.unknown_peer,
+            DropReason::Mode => &mut self.mode,
+            DropReason::TooShort => &mut self.too_short,
+            DropReason::BacklogFull => &mut self.backlog_full,
+            DropReason::HostLimit => &mut self.host_limit,
+            DropReason::AddressLimit => &mut self.address_limit,
+            DropReason::Quarantined => &mut self.quarantined,
+            DropReason::Stopped => &mut self.stopped,
         });
     }
 

@@ -5,7 +5,7 @@ use super::connection::{Connection, ENTROPY_BYTES, opens};
 use super::event::{Handled, increment};
 use super::segment::{Kind, Segment, SegmentError};
 use crate::connection::{Event, Transmit};
-use crate::tables::{HashKey, Index, Memory, PeerId, Slab, Turns};
+use crate::tables::{HashKey, Index, PeerId, Scheduler, Slab, TableMemory};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;
 use thiserror::Error;
@@ -16,7 +16,7 @@ pub struct ListenerConfig {
     /// What every accepted connection is made with.
     pub connection: Config,
     /// How many connections there may be at once, until they are [released](Listener::release). Fixed
-    /// [memory](Memory) may hold fewer. Default: 1,024.
+    /// [memory](TableMemory) may hold fewer. Default: 1,024.
     pub peers: usize,
 }
 
@@ -46,19 +46,19 @@ impl<A: Copy> Incoming<A> {
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "somebody may want to connect"]
-pub enum Routed<A> {
+pub enum Dispatch<A> {
     /// To this connection.
     Peer(PeerId, Handled),
     /// It asks for a connection.
     Incoming(Incoming<A>),
     /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
+    Ignored(DropReason),
 }
 
 /// Why a datagram went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Unrouted {
+pub enum DropReason {
     /// It is no segment.
     #[error("no segment: {0}")]
     Malformed(#[from] SegmentError),
@@ -85,9 +85,9 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// SYNs of those who have no connection.
     pub incoming: u64,
-    /// Ignored: [`Unrouted::Malformed`].
+    /// Ignored: [`DropReason::Malformed`].
     pub malformed: u64,
-    /// Ignored: [`Unrouted::UnknownPeer`].
+    /// Ignored: [`DropReason::UnknownPeer`].
     pub unknown_peer: u64,
 }
 
@@ -101,14 +101,14 @@ pub struct ListenerStats {
 ///
 /// ```
 /// use rdt_proto::Instant;
-/// use rdt_proto::socket_tcp::{Config, Connection, Event, Fixed, Listener, ListenerConfig, Routed};
+/// use rdt_proto::socket_tcp::{Config, Connection, Event, FixedTables, Listener, ListenerConfig, Dispatch};
 ///
 /// type Address = u16; // whatever it takes to answer
-/// type Server = Listener<Address, Fixed<4>>;
+/// type Server = Listener<Address, FixedTables<4>>;
 ///
 /// /// To be called with each datagram, and with the time when `poll_timeout` is due; before `poll_transmit`.
 /// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
-///     if let Routed::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
+///     if let Dispatch::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
 ///         // From the system's generator, in earnest. Who finds no room calls again.
 ///         let _ = server.accept(now, incoming, [7; 16]);
 ///     }
@@ -145,13 +145,13 @@ pub struct ListenerStats {
 /// assert_eq!(&answer[..len], b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
+pub struct Listener<A: Address, M: TableMemory, const SEND: usize = 512, const RECV: usize = 512> {
     config: ListenerConfig,
     now: Instant,
     key: HashKey,
     peers: Slab<Peer<A, SEND, RECV>, M>,
     by_address: Index<M>,
-    turns: Turns<M>,
+    scheduler: Scheduler<M>,
     stats: ListenerStats,
 }
 
@@ -161,7 +161,7 @@ struct Peer<A, const SEND: usize, const RECV: usize> {
     released: bool,
 }
 
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
+impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
     /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
     /// a stranger cannot guess.
     #[must_use]
@@ -172,7 +172,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             key: HashKey(key),
             peers: Slab::new(),
             by_address: Index::new(),
-            turns: Turns::new(),
+            scheduler: Scheduler::new(),
             stats: ListenerStats::default(),
         }
     }
@@ -203,31 +203,31 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
 
     /// Takes a datagram that came from this address. Afterwards [`poll_transmit`](Self::poll_transmit) and
     /// [`poll_event`](Self::poll_event) may have something.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed<A> {
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Dispatch<A> {
         self.now = self.now.max(now);
         let now = self.now;
         if let Some(index) = self.find(from)
             && let Some(peer) = self.peers.item_mut(index)
         {
             let handled = peer.connection.handle_datagram(now, from, datagram);
-            self.turns.touch(index);
-            self.turns.tell(index);
+            self.scheduler.mark_changed(index);
+            self.scheduler.mark_event(index);
             let generation = self.peers.generation(index).unwrap_or_default();
-            return Routed::Peer(PeerId { index, generation }, handled);
+            return Dispatch::Peer(PeerId { index, generation }, handled);
         }
         let why = match Segment::decode(datagram) {
             Ok(Segment { kind: Kind::Syn, number, .. }) if opens(number) => {
                 increment(&mut self.stats.incoming);
-                return Routed::Incoming(Incoming { address: from, number });
+                return Dispatch::Incoming(Incoming { address: from, number });
             }
-            Ok(_) => Unrouted::UnknownPeer,
-            Err(error) => Unrouted::Malformed(error),
+            Ok(_) => DropReason::UnknownPeer,
+            Err(error) => DropReason::Malformed(error),
         };
         increment(match why {
-            Unrouted::Malformed(_) => &mut self.stats.malformed,
-            Unrouted::UnknownPeer => &mut self.stats.unknown_peer,
+            DropReason::Malformed(_) => &mut self.stats.malformed,
+            DropReason::UnknownPeer => &mut self.stats.unknown_peer,
         });
-        Routed::Ignored(why)
+        Dispatch::Ignored(why)
     }
 
     /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`Connection`].
@@ -260,7 +260,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         let hash = self.key.hash(&connection.peer());
         let index = self.peers.insert(Peer { connection, released: false }).ok()?;
         // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(hash, index) && self.turns.enter(index);
+        let placed = self.by_address.insert(hash, index) && self.scheduler.add(index);
         if !placed {
             self.remove(index);
         }
@@ -270,7 +270,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     fn remove(&mut self, index: u32) {
         let Some(peer) = self.peers.remove(index) else { return };
         self.by_address.remove(self.key.hash(&peer.connection.peer()), index);
-        self.turns.leave(index);
+        self.scheduler.remove(index);
     }
 
     fn find(&self, address: A) -> Option<u32> {
@@ -294,8 +294,8 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.turns.touch(id.index);
-        self.turns.tell(id.index);
+        self.scheduler.mark_changed(id.index);
+        self.scheduler.mark_event(id.index);
         self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
     }
 
@@ -311,7 +311,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         if peer.connection.is_drained() {
             self.remove(id.index);
         } else {
-            self.turns.touch(id.index);
+            self.scheduler.mark_changed(id.index);
         }
     }
 
@@ -324,11 +324,11 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while let Some(index) = self.turns.next_to_wake(self.now) {
+        while let Some(index) = self.scheduler.next_to_wake(self.now) {
             let Some(peer) = self.peers.item_mut(index) else { continue };
             peer.connection.handle_timeout(self.now);
-            self.turns.woken(index, self.now, true, peer.connection.next_timer());
-            self.turns.tell(index);
+            self.scheduler.on_woken(index, self.now, true, peer.connection.next_timer());
+            self.scheduler.mark_event(index);
         }
     }
 
@@ -337,28 +337,28 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     /// changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.turns.poll_timeout(self.now)
+        self.scheduler.poll_timeout(self.now)
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
+    /// connections take scheduler, a datagram each.
     ///
     /// # Errors
     ///
     /// If the datagram does not fit into `buf`: nothing has changed.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.now = self.now.max(now);
-        while let Some(index) = self.turns.next_to_send() {
+        while let Some(index) = self.scheduler.next_to_send() {
             let Some(peer) = self.peers.item_mut(index) else {
-                self.turns.leave(index);
+                self.scheduler.remove(index);
                 continue;
             };
             let sent = peer.connection.poll_transmit(self.now, buf)?;
             if sent.is_some() {
-                self.turns.sent(index);
+                self.scheduler.on_sent(index);
                 return Ok(sent);
             }
-            self.turns.rest(index, peer.connection.poll_timeout());
+            self.scheduler.park(index, peer.connection.poll_timeout());
             if peer.released && peer.connection.is_drained() {
                 self.remove(index);
             }
@@ -366,13 +366,13 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         Ok(None)
     }
 
-    /// What to tell the application next, and of which connection. The connections take turns.
+    /// What to tell the application next, and of which connection. The connections take scheduler.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.turns.next_to_tell() {
+        while let Some(index) = self.scheduler.next_with_event() {
             let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
             // It may have more to tell, after all others.
-            self.turns.tell(index);
+            self.scheduler.mark_event(index);
             let generation = self.peers.generation(index)?;
             return Some((PeerId { index, generation }, event));
         }
@@ -381,7 +381,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
 }
 
 /// The counts: what it holds may be much.
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
+impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");
         shown.field("peers", &self.len()).field("stats", &self.stats).finish_non_exhaustive()

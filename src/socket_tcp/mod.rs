@@ -176,11 +176,11 @@ mod segment;
 
 pub use crate::connection::{Event, Reason, Role, Transmit};
 #[cfg(feature = "alloc")]
-pub use crate::tables::Growable;
-pub use crate::tables::{Fixed, List, Memory, PeerId};
+pub use crate::tables::HeapTables;
+pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use config::{AnswerFrom, Config, Peer, Timeouts};
 pub use connection::{Connection, ENTROPY_BYTES};
 pub use event::{Handled, Ignored, RecvError, SendError, Stats};
-pub use listener::{AcceptError, Incoming, Listener, ListenerConfig, ListenerStats, Routed, Unrouted};
+pub use listener::{AcceptError, Dispatch, DropReason, Incoming, Listener, ListenerConfig, ListenerStats};
 pub use message::{MAX_MESSAGE, Message, Received};
 pub use segment::{Kind, MAX_BODY, MAX_NUMBER, MAX_SEGMENT, Segment, SegmentError};

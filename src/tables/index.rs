@@ -1,6 +1,6 @@
 //! Which items have this hash: a chained table of numbers, whatever the items are and wherever they are kept.
 
-use super::{List, Memory};
+use super::{List, TableMemory};
 
 /// The end of a chain.
 const END: u32 = u32::MAX;
@@ -8,7 +8,7 @@ const END: u32 = u32::MAX;
 /// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
 ///
 /// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
-pub(crate) struct Index<M: Memory> {
+pub(crate) struct Index<M: TableMemory> {
     /// The first item of each bucket.
     heads: M::List<u32>,
     /// The links of each item, by its number.
@@ -23,7 +23,7 @@ struct Link {
     next: u32,
 }
 
-impl<M: Memory> Index<M> {
+impl<M: TableMemory> Index<M> {
     pub(crate) fn new() -> Self {
         Self { heads: M::List::default(), links: M::List::default(), used: 0 }
     }
@@ -147,7 +147,7 @@ const fn upper(hash: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -157,7 +157,7 @@ mod tests {
         u64::from(of % 7).wrapping_mul(0x2492_4924_9249_2492)
     }
 
-    fn agrees_with_a_map<M: Memory>(items: u32, steps: &[(bool, u32)]) {
+    fn agrees_with_a_map<M: TableMemory>(items: u32, steps: &[(bool, u32)]) {
         let (mut index, mut model) = (Index::<M>::new(), HashMap::new());
         for &(insert, item) in steps {
             let item = item % items;
@@ -183,14 +183,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_hash_map(steps in prop::collection::vec((any::<bool>(), any::<u32>()), 0..200)) {
-            agrees_with_a_map::<Fixed<11>>(11, &steps);
-            agrees_with_a_map::<Growable>(40, &steps);
+            agrees_with_a_map::<FixedTables<11>>(11, &steps);
+            agrees_with_a_map::<HeapTables>(40, &steps);
         }
     }
 
     #[test]
     fn without_memory_there_is_nothing() {
-        let mut index = Index::<Fixed<0>>::new();
+        let mut index = Index::<FixedTables<0>>::new();
         assert!(!index.insert(1, 0));
         assert_eq!(index.find(1, |_| true), None);
         index.remove(1, 0);

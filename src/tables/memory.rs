@@ -3,7 +3,7 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-/// A growing list in one kind of [`Memory`].
+/// A growing list in one kind of [`TableMemory`].
 pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
     /// Adds `item` at the end.
     ///
@@ -19,8 +19,8 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
         T: Clone;
 }
 
-/// The kind of memory that a listener keeps its tables in: [`Fixed`] or [`Growable`].
-pub trait Memory {
+/// The kind of memory that a listener keeps its tables in: [`FixedTables`] or [`HeapTables`].
+pub trait TableMemory {
     /// A table.
     type List<T>: List<T>;
 
@@ -30,9 +30,9 @@ pub trait Memory {
 
 /// Room for `N` connections, and for as many who wait, within the listener: no allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Fixed<const N: usize>;
+pub struct FixedTables<const N: usize>;
 
-impl<const N: usize> Memory for Fixed<N> {
+impl<const N: usize> TableMemory for FixedTables<N> {
     type List<T> = heapless::Vec<T, N>;
 
     const CAPACITY: usize = N;
@@ -55,10 +55,10 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
 /// Feature `alloc`.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Growable;
+pub struct HeapTables;
 
 #[cfg(feature = "alloc")]
-impl Memory for Growable {
+impl TableMemory for HeapTables {
     type List<T> = Vec<T>;
 
     const CAPACITY: usize = usize::MAX;
@@ -87,7 +87,7 @@ impl<T> List<T> for Vec<T> {
 mod tests {
     use super::*;
 
-    fn fill<M: Memory>(count: u32) -> M::List<u32> {
+    fn fill<M: TableMemory>(count: u32) -> M::List<u32> {
         let mut list = M::List::default();
         for item in 0..count {
             assert_eq!(list.push(item), Ok(()));
@@ -97,13 +97,13 @@ mod tests {
 
     #[test]
     fn fixed_memory_takes_so_many_and_gives_the_next_one_back() {
-        let mut list = fill::<Fixed<4>>(4);
+        let mut list = fill::<FixedTables<4>>(4);
         assert_eq!(List::push(&mut list, 9), Err(9));
         assert_eq!(list.duplicate(), list);
     }
 
     #[test]
     fn growable_memory_grows() {
-        assert_eq!(fill::<Growable>(1_000).len(), 1_000);
+        assert_eq!(fill::<HeapTables>(1_000).len(), 1_000);
     }
 }

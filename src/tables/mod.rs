@@ -7,19 +7,19 @@ mod key;
 mod memory;
 mod peer_id;
 mod queue;
+mod scheduler;
 mod slab;
 mod stack;
 mod timers;
-mod turns;
 
 pub(crate) use index::Index;
 pub(crate) use key::HashKey;
 #[cfg(feature = "alloc")]
-pub use memory::Growable;
-pub use memory::{Fixed, List, Memory};
+pub use memory::HeapTables;
+pub use memory::{FixedTables, List, TableMemory};
 pub use peer_id::PeerId;
 pub(crate) use queue::Queue;
+pub(crate) use scheduler::Scheduler;
 pub(crate) use slab::Slab;
 use stack::Stack;
 use timers::Timers;
-pub(crate) use turns::Turns;

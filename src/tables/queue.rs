@@ -1,6 +1,6 @@
 //! First in, first out, each item at most once.
 
-use super::{List, Memory};
+use super::{List, TableMemory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
@@ -8,7 +8,7 @@ const END: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
-pub(crate) struct Queue<M: Memory> {
+pub(crate) struct Queue<M: TableMemory> {
     links: M::List<Link>,
     first: u32,
     last: u32,
@@ -28,7 +28,7 @@ impl Link {
     }
 }
 
-impl<M: Memory> Queue<M> {
+impl<M: TableMemory> Queue<M> {
     pub(crate) fn new() -> Self {
         Self { links: M::List::default(), first: END, last: END }
     }
@@ -128,12 +128,12 @@ impl<M: Memory> Queue<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    fn agrees_with_a_deque<M: Memory>(steps: &[(u8, u32)]) {
+    fn agrees_with_a_deque<M: TableMemory>(steps: &[(u8, u32)]) {
         let (mut queue, mut model) = (Queue::<M>::new(), VecDeque::new());
         for &(step, item) in steps {
             let item = item % 8;
@@ -169,14 +169,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_double_ended_queue(steps in prop::collection::vec(any::<(u8, u32)>(), 0..100)) {
-            agrees_with_a_deque::<Fixed<8>>(&steps);
-            agrees_with_a_deque::<Growable>(&steps);
+            agrees_with_a_deque::<FixedTables<8>>(&steps);
+            agrees_with_a_deque::<HeapTables>(&steps);
         }
     }
 
     #[test]
     fn an_item_beyond_the_memory_is_not_taken() {
-        let mut queue = Queue::<Fixed<1>>::new();
+        let mut queue = Queue::<FixedTables<1>>::new();
         assert!(queue.push(0) && !queue.push(1));
         queue.remove(1);
         assert_eq!((queue.pop(), queue.pop()), (Some(0), None));

@@ -1,13 +1,13 @@
 //! Items that are found by number, and a number that is used again.
 
-use super::{List, Memory};
+use super::{List, TableMemory};
 
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
 /// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
 /// of an earlier one is recognised.
-pub(crate) struct Slab<T, M: Memory> {
+pub(crate) struct Slab<T, M: TableMemory> {
     places: M::List<Place<T>>,
     vacant: u32,
     used: u32,
@@ -25,7 +25,7 @@ enum Item<T> {
     Held(T),
 }
 
-impl<T, M: Memory> Slab<T, M> {
+impl<T, M: TableMemory> Slab<T, M> {
     pub(crate) fn new() -> Self {
         Self { places: M::List::default(), vacant: END, used: 0 }
     }
@@ -113,12 +113,12 @@ impl<T, M: Memory> Slab<T, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Fixed;
+    use super::super::FixedTables;
     use super::*;
 
     #[test]
     fn a_full_slab_gives_the_item_back_and_a_vacated_place_is_used_again() {
-        let mut slab: Slab<&str, Fixed<2>> = Slab::new();
+        let mut slab: Slab<&str, FixedTables<2>> = Slab::new();
         assert_eq!((slab.insert("a"), slab.insert("b"), slab.insert("c")), (Ok(0), Ok(1), Err("c")));
         let generation = slab.generation(0);
         assert_eq!((slab.remove(0), slab.remove(0), slab.remove(7)), (Some("a"), None, None));

@@ -1,7 +1,7 @@
 //! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from the
 //! middle.
 
-use super::{List, Memory};
+use super::{List, TableMemory};
 
 /// The end of the stack.
 const END: u32 = u32::MAX;
@@ -9,12 +9,12 @@ const END: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
-pub(crate) struct Stack<M: Memory> {
+pub(crate) struct Stack<M: TableMemory> {
     below: M::List<u32>,
     top: u32,
 }
 
-impl<M: Memory> Stack<M> {
+impl<M: TableMemory> Stack<M> {
     pub(crate) fn new() -> Self {
         Self { below: M::List::default(), top: END }
     }
@@ -58,12 +58,12 @@ impl<M: Memory> Stack<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    fn agrees_with_a_list<M: Memory>(steps: &[(bool, u32)]) {
+    fn agrees_with_a_list<M: TableMemory>(steps: &[(bool, u32)]) {
         let (mut stack, mut model) = (Stack::<M>::new(), Vec::new());
         for &(pushes, item) in steps {
             let item = item % 8;
@@ -84,14 +84,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_simple_list(steps in prop::collection::vec(any::<(bool, u32)>(), 0..100)) {
-            agrees_with_a_list::<Fixed<8>>(&steps);
-            agrees_with_a_list::<Growable>(&steps);
+            agrees_with_a_list::<FixedTables<8>>(&steps);
+            agrees_with_a_list::<HeapTables>(&steps);
         }
     }
 
     #[test]
     fn an_item_beyond_the_memory_is_not_taken() {
-        let mut stack = Stack::<Fixed<1>>::new();
+        let mut stack = Stack::<FixedTables<1>>::new();
         assert!(stack.push(0) && !stack.push(1));
         assert_eq!((stack.pop(), stack.pop()), (Some(0), None));
     }

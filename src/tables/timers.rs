@@ -1,6 +1,6 @@
 //! One deadline for each item, and which is next: an indexed heap.
 
-use super::{List, Memory};
+use super::{List, TableMemory};
 use crate::Instant;
 
 /// How many children a node has: with four, a heap of 100,000 is nine levels deep, and siblings share a cache line.
@@ -9,7 +9,7 @@ const ARITY: usize = 4;
 const NOWHERE: u32 = u32::MAX;
 
 /// Setting, moving and clearing a deadline is O(log n), and O(1) where it stays the same.
-pub(crate) struct Timers<M: Memory> {
+pub(crate) struct Timers<M: TableMemory> {
     /// The first `len` are the heap: none is due after its children.
     heap: M::List<Timer>,
     len: usize,
@@ -23,7 +23,7 @@ struct Timer {
     item: u32,
 }
 
-impl<M: Memory> Timers<M> {
+impl<M: TableMemory> Timers<M> {
     pub(crate) fn new() -> Self {
         Self { heap: M::List::default(), len: 0, places: M::List::default() }
     }
@@ -143,12 +143,12 @@ impl<M: Memory> Timers<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn agrees_with_a_map<M: Memory>(steps: &[(u8, u64)]) {
+    fn agrees_with_a_map<M: TableMemory>(steps: &[(u8, u64)]) {
         let (mut timers, mut model) = (Timers::<M>::new(), BTreeMap::new());
         for &(item, at) in steps {
             let (item, at) = (u32::from(item % 30), Instant::from_micros(at % 16));
@@ -179,14 +179,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_sorted_map(steps in prop::collection::vec(any::<(u8, u64)>(), 0..200)) {
-            agrees_with_a_map::<Fixed<30>>(&steps);
-            agrees_with_a_map::<Growable>(&steps);
+            agrees_with_a_map::<FixedTables<30>>(&steps);
+            agrees_with_a_map::<HeapTables>(&steps);
         }
     }
 
     #[test]
     fn an_item_beyond_the_memory_is_not_taken() {
-        let mut timers = Timers::<Fixed<1>>::new();
+        let mut timers = Timers::<FixedTables<1>>::new();
         assert!(timers.set(0, Instant::ZERO) && !timers.set(1, Instant::ZERO));
         timers.clear(1);
         assert_eq!(timers.first(), Some((Instant::ZERO, 0)));

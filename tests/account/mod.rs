@@ -6,7 +6,7 @@
 use rdt_proto::Instant;
 use rdt_proto::arq::Arq;
 use rdt_proto::connection::{Handled, Mode, Transmit};
-use rdt_proto::listener::{Address, Listener, Memory, Routed};
+use rdt_proto::listener::{Address, Dispatch, Listener, TableMemory};
 use rdt_proto::store::{RecvStore, SendStore};
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -27,29 +27,29 @@ impl<A: Address + Debug> Accounts<A> {
     }
 
     /// A datagram arrives.
-    pub fn receive<S: SendStore, R: RecvStore, M: Memory, Q: Arq>(
+    pub fn receive<S: SendStore, R: RecvStore, M: TableMemory, Q: Arq>(
         &mut self,
         listener: &mut Listener<A, S, R, M, Q>,
         now: Instant,
         from: A,
         datagram: &[u8],
-    ) -> Routed {
+    ) -> Dispatch {
         let account = self.0.entry(from).or_default();
         account.received += datagram.len();
-        let before = listener.stats().proven;
+        let before = listener.stats().validated;
         let routed = listener.handle_datagram(now, from, datagram);
-        if let Routed::Peer(id, Handled::Accepted) = routed {
+        if let Dispatch::Peer(id, Handled::Accepted) = routed {
             // Whoever knows our tag has received it at the address of the connection: INFO 0 is the first that tells.
             let tagged = !datagram.starts_with(listener.config().connection.framing.prefix());
             account.proven |= tagged && listener.address(id) == Some(from);
         }
         // A cookie of ours.
-        account.proven |= listener.stats().proven > before;
+        account.proven |= listener.stats().validated > before;
         routed
     }
 
     /// The next datagram, and where it goes. It was due.
-    pub fn transmit<S: SendStore, R: RecvStore, M: Memory, Q: Arq>(
+    pub fn transmit<S: SendStore, R: RecvStore, M: TableMemory, Q: Arq>(
         &mut self,
         listener: &mut Listener<A, S, R, M, Q>,
         now: Instant,

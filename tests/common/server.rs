@@ -2,7 +2,7 @@
 
 use super::{CONNACK, CONNECT, Stream, ack, info, storage};
 use rdt_proto::connection::{Event, Handled};
-use rdt_proto::listener::{Growable, Incoming, Listener, ListenerConfig, PeerId, Routed, Unrouted};
+use rdt_proto::listener::{Dispatch, DropReason, HeapTables, Incoming, Listener, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
@@ -10,7 +10,7 @@ use rdt_proto::{Duration, Instant};
 /// One listener, and the time of the trace.
 pub struct Server {
     /// The machine under test.
-    pub machine: Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Growable>,
+    pub machine: Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, HeapTables>,
     /// The time of the trace.
     pub now: Instant,
 }
@@ -23,7 +23,7 @@ impl Server {
     }
 
     /// This packet arrives from this address.
-    pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Routed {
+    pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Dispatch {
         let mut datagram = vec![0; 66_000];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, from, &datagram[..len])
@@ -32,20 +32,20 @@ impl Server {
     /// This packet arrives, and goes into the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: u8, packet: Packet<'_>) {
-        assert_eq!(self.receive(from, packet), Routed::Queued, "{packet:?} of {from}");
+        assert_eq!(self.receive(from, packet), Dispatch::Queued, "{packet:?} of {from}");
     }
 
     /// This packet arrives, and the connection of its address takes it.
     #[track_caller]
     pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
         let routed = self.receive(from, packet);
-        assert!(matches!(routed, Routed::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
+        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
     }
 
     /// This packet arrives, and goes nowhere.
     #[track_caller]
-    pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: Unrouted) {
-        assert_eq!(self.receive(from, packet), Routed::Ignored(reason), "{packet:?} of {from}");
+    pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: DropReason) {
+        assert_eq!(self.receive(from, packet), Dispatch::Ignored(reason), "{packet:?} of {from}");
     }
 
     /// The next that the application hears of is this address.

@@ -8,7 +8,9 @@ mod account;
 
 use account::Accounts;
 use rdt_proto::connection::{Connection, Event, Handled, Storage};
-use rdt_proto::listener::{Address, Growable, Incoming, Listener, ListenerConfig, Memory, PeerId, Routed, Unrouted};
+use rdt_proto::listener::{
+    Address, Dispatch, DropReason, HeapTables, Incoming, Listener, ListenerConfig, PeerId, TableMemory,
+};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
@@ -51,7 +53,7 @@ pub struct Client {
 }
 
 /// One listener, and the time of the trace.
-pub struct Door<M: Memory = Growable> {
+pub struct Door<M: TableMemory = HeapTables> {
     pub machine: Machine<M>,
     pub now: Instant,
     accounts: Accounts<At>,
@@ -65,7 +67,7 @@ impl Door {
     }
 }
 
-impl<M: Memory> Door<M> {
+impl<M: TableMemory> Door<M> {
     pub fn with_memory(config: ListenerConfig) -> Self {
         let now = Instant::from_millis(1_000);
         Self {
@@ -78,36 +80,36 @@ impl<M: Memory> Door<M> {
     }
 
     /// A datagram arrives.
-    pub fn receive(&mut self, from: At, datagram: &[u8]) -> Routed {
+    pub fn receive(&mut self, from: At, datagram: &[u8]) -> Dispatch {
         self.accounts.receive(&mut self.machine, self.now, from, datagram)
     }
 
     /// A packet under a tag arrives.
-    pub fn receive_under(&mut self, from: At, tag: Tag, packet: Packet<'_>) -> Routed {
+    pub fn receive_under(&mut self, from: At, tag: Tag, packet: Packet<'_>) -> Dispatch {
         let mut datagram = [0; 2_048];
         let len = packet.encode(&Framing::tagged(tag), &mut datagram).unwrap();
         self.receive(from, &datagram[..len])
     }
 
     /// A CONNECT arrives.
-    pub fn connect(&mut self, from: At, tag: Tag, cookie: Option<&[u8]>) -> Routed {
+    pub fn connect(&mut self, from: At, tag: Tag, cookie: Option<&[u8]>) -> Dispatch {
         self.receive(from, &connect(tag, cookie))
     }
 
     #[track_caller]
     pub fn queues(&mut self, from: At, tag: Tag) {
-        assert_eq!(self.connect(from, tag, None), Routed::Queued);
+        assert_eq!(self.connect(from, tag, None), Dispatch::Queued);
     }
 
     #[track_caller]
-    pub fn ignores(&mut self, from: At, tag: Tag, reason: Unrouted) {
-        assert_eq!(self.connect(from, tag, None), Routed::Ignored(reason));
+    pub fn ignores(&mut self, from: At, tag: Tag, reason: DropReason) {
+        assert_eq!(self.connect(from, tag, None), Dispatch::Ignored(reason));
     }
 
     /// A CONNECT is answered with RETRY, whose cookie this is.
     #[track_caller]
     pub fn retries(&mut self, from: At, tag: Tag) -> Vec<u8> {
-        assert_eq!(self.connect(from, tag, None), Routed::Retried);
+        assert_eq!(self.connect(from, tag, None), Dispatch::Retried);
         let (to, sent) = self.transmit().expect("no RETRY");
         let Packet::Retry { cookie } = Framing::tagged(tag).decode(&sent).unwrap() else { panic!("{sent:?}") };
         assert_eq!(to, from);
@@ -171,7 +173,7 @@ impl<M: Memory> Door<M> {
     /// The same from another address.
     #[track_caller]
     pub fn takes_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
-        assert_eq!(self.receive_under(from, client.theirs, packet), Routed::Peer(client.id, Handled::Accepted));
+        assert_eq!(self.receive_under(from, client.theirs, packet), Dispatch::Peer(client.id, Handled::Accepted));
     }
 
     pub fn peer(&mut self, client: &Client) -> &mut Stream {

@@ -4,13 +4,13 @@ use super::account::Accounts;
 use super::{Mechanism, Recv, Send, VICTIM, storage};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, ListenerStats, Routed};
+use rdt_proto::listener::{Dispatch, HeapTables, Listener, ListenerConfig, ListenerStats};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 
 const PACKETS: usize = 1_024;
 
 pub struct Server {
-    listener: Listener<Address, Send, Recv, Growable, Mechanism>,
+    listener: Listener<Address, Send, Recv, HeapTables, Mechanism>,
     rng: Rng,
     accounts: Accounts<Address>,
     /// What became of forged datagrams.
@@ -43,10 +43,10 @@ impl Node for Server {
         let routed = self.accounts.receive(&mut self.listener, now, from, datagram);
         if from.node == VICTIM {
             match routed {
-                Routed::Queued => self.queued += 1,
-                Routed::Retried => self.retried += 1,
-                Routed::Ignored(_) => self.ignored += 1,
-                Routed::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
+                Dispatch::Queued => self.queued += 1,
+                Dispatch::Retried => self.retried += 1,
+                Dispatch::Ignored(_) => self.ignored += 1,
+                Dispatch::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
             }
         }
         let (peers, waiting) = self.most;

@@ -88,14 +88,14 @@ impl Ledger {
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
 /// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
 /// | the same while nothing waits, in base mode | `Quiet` |
-/// | its client was dropped and has opened a newer connection, in extended mode | `Superseded`, at the server |
+/// | its client was dropped and has opened a newer connection, in extended mode | `Evicted`, at the server |
 /// | it was dropped itself | nothing |
 fn is_allowed(side: Side, session: &Session) -> bool {
     match session.end {
         Some(Reason::Finished | Reason::TimedOut) | None => true,
         Some(Reason::HandshakeTimedOut) => session.received.is_empty(),
         Some(Reason::Quiet) => !session.extended,
-        Some(Reason::Superseded) => session.extended && side == Side::Server,
+        Some(Reason::Evicted) => session.extended && side == Side::Server,
         Some(_) => false,
     }
 }

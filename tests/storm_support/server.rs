@@ -7,12 +7,12 @@ use super::session::Session;
 use crate::parties::{checksum, undamaged};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
+use rdt_proto::listener::{HeapTables, Listener, ListenerConfig, PeerId};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-type Door = Listener<Address, Send, Recv, Growable, Mechanism>;
+type Door = Listener<Address, Send, Recv, HeapTables, Mechanism>;
 
 pub struct Server {
     end: End,

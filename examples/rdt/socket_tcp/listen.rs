@@ -5,12 +5,12 @@ use crate::link;
 use crate::port::{Address, Endpoint};
 use crate::words::{complain, lost};
 use rdt_proto::connection::{Event, Reason, Transmit};
-use rdt_proto::socket_tcp::{Config, Growable, Listener, ListenerConfig, PeerId, Routed};
+use rdt_proto::socket_tcp::{Config, Dispatch, HeapTables, Listener, ListenerConfig, PeerId};
 use rdt_proto::{BufferTooSmall, Instant};
 use std::io::{self, Write};
 
 pub(super) struct Listen {
-    listener: Listener<Address, Growable>,
+    listener: Listener<Address, HeapTables>,
     close: CloseRole,
     max_size: u64,
     /// What has arrived of the message of each, by the index of its peer.
@@ -91,7 +91,7 @@ fn print(message: &[u8]) {
 
 impl Endpoint for Listen {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
+        if let Dispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
             && !self.stopping
         {
             // Who is not accepted asks again.

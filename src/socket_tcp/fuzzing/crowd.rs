@@ -3,7 +3,8 @@
 use super::Near;
 use crate::connection::Event;
 use crate::socket_tcp::{
-    Config, Fixed, Growable, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, Memory, PeerId, Routed, Segment,
+    Config, Dispatch, FixedTables, HeapTables, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, PeerId, Segment,
+    TableMemory,
 };
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
@@ -38,13 +39,13 @@ const ADDRESSES: u8 = 4;
 pub fn crowd(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     match bool::arbitrary(&mut input) {
-        Ok(true) => run::<Fixed<2>>(&mut input),
-        Ok(false) => run::<Growable>(&mut input),
+        Ok(true) => run::<FixedTables<2>>(&mut input),
+        Ok(false) => run::<HeapTables>(&mut input),
         Err(_) => {}
     }
 }
 
-fn run<M: Memory>(input: &mut Unstructured<'_>) {
+fn run<M: TableMemory>(input: &mut Unstructured<'_>) {
     let Ok(peers) = u8::arbitrary(input) else { return };
     let config = ListenerConfig { connection: Config::default(), peers: usize::from(peers % 5) };
     let listener = Listener::<Near, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
@@ -60,7 +61,7 @@ fn run<M: Memory>(input: &mut Unstructured<'_>) {
     run.end();
 }
 
-struct Run<M: Memory> {
+struct Run<M: TableMemory> {
     listener: Listener<Near, M, 20, 20>,
     /// How many connections there may be.
     most: usize,
@@ -71,7 +72,7 @@ struct Run<M: Memory> {
     ended: Vec<PeerId>,
 }
 
-impl<M: Memory> Run<M> {
+impl<M: TableMemory> Run<M> {
     fn make(&mut self, call: &Call<'_>) {
         match *call {
             Call::Datagram { from, datagram } => self.receive(from, datagram),
@@ -131,12 +132,12 @@ impl<M: Memory> Run<M> {
     fn receive(&mut self, from: u8, datagram: &[u8]) {
         let from = Near(from % ADDRESSES);
         match self.listener.handle_datagram(self.now, from, datagram) {
-            Routed::Incoming(incoming) => {
+            Dispatch::Incoming(incoming) => {
                 assert_eq!(incoming.address(), from);
                 self.incoming.push(incoming);
             }
-            Routed::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
-            Routed::Ignored(_) => {}
+            Dispatch::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
+            Dispatch::Ignored(_) => {}
         }
     }
 

@@ -1,74 +1,74 @@
 //! Whose turn it is: to be woken, to send, to tell.
 
-use super::{Memory, Queue, Stack, Timers};
+use super::{Queue, Stack, TableMemory, Timers};
 use crate::Instant;
 
-/// Items take turns. One that nothing has happened to, and whose deadline has not come, is never looked at.
-pub(crate) struct Turns<M: Memory> {
-    /// When each is to be woken; those that were touched are looked at before.
+/// Items take scheduler. One that nothing has happened to, and whose deadline has not come, is never looked at.
+pub(crate) struct Scheduler<M: TableMemory> {
+    /// When each is to be woken; those that were changed are looked at before.
     timers: Timers<M>,
     /// They may have something to send.
     ready: Queue<M>,
     /// Something was done with them since the last timeout: while they are `ready`, too, no timer knows their deadline.
-    touched: Stack<M>,
+    changed: Stack<M>,
     /// They may have an event to tell.
-    telling: Queue<M>,
+    pending: Queue<M>,
 }
 
-impl<M: Memory> Turns<M> {
+impl<M: TableMemory> Scheduler<M> {
     pub(crate) fn new() -> Self {
-        Self { timers: Timers::new(), ready: Queue::new(), touched: Stack::new(), telling: Queue::new() }
+        Self { timers: Timers::new(), ready: Queue::new(), changed: Stack::new(), pending: Queue::new() }
     }
 
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             timers: self.timers.duplicate(),
             ready: self.ready.duplicate(),
-            touched: self.touched.duplicate(),
-            telling: self.telling.duplicate(),
+            changed: self.changed.duplicate(),
+            pending: self.pending.duplicate(),
         }
     }
 
     /// A new item, which may have something to send. Whatever may be needed for it later has its place then; false where there
     /// is no room.
-    pub(crate) fn enter(&mut self, item: u32) -> bool {
+    pub(crate) fn add(&mut self, item: u32) -> bool {
         let placed = self.timers.set(item, Instant::ZERO)
             && self.ready.push(item)
-            && self.touched.push(item)
-            && self.telling.push(item);
+            && self.changed.push(item)
+            && self.pending.push(item);
         self.timers.clear(item);
-        self.telling.remove(item);
+        self.pending.remove(item);
         placed
     }
 
-    pub(crate) fn leave(&mut self, item: u32) {
+    pub(crate) fn remove(&mut self, item: u32) {
         self.timers.clear(item);
         self.ready.remove(item);
-        self.telling.remove(item);
+        self.pending.remove(item);
     }
 
     /// Something was done with this one: it may have something to send, and another deadline.
     #[inline]
-    pub(crate) fn touch(&mut self, item: u32) {
+    pub(crate) fn mark_changed(&mut self, item: u32) {
         self.ready.push(item);
-        self.touched.push(item);
+        self.changed.push(item);
     }
 
     /// It may have an event to tell.
     #[inline]
-    pub(crate) fn tell(&mut self, item: u32) {
-        self.telling.push(item);
+    pub(crate) fn mark_event(&mut self, item: u32) {
+        self.pending.push(item);
     }
 
     /// It has nothing to tell.
-    pub(crate) fn hush(&mut self, item: u32) {
-        self.telling.remove(item);
+    pub(crate) fn clear_event(&mut self, item: u32) {
+        self.pending.remove(item);
     }
 
     /// Who is to be told the time: those that something was done with, whose deadlines no timer knows, and those whose deadline
-    /// has come. Each is to be given to [`woken`](Self::woken), or to [`leave`](Self::leave).
+    /// has come. Each is to be given to [`on_woken`](Self::on_woken), or to [`remove`](Self::remove).
     pub(crate) fn next_to_wake(&mut self, now: Instant) -> Option<u32> {
-        while let Some(item) = self.touched.pop() {
+        while let Some(item) = self.changed.pop() {
             if self.ready.has(item) {
                 return Some(item);
             }
@@ -80,7 +80,7 @@ impl<M: Memory> Turns<M> {
 
     /// It was told the time, and may have something to send if it `sends`. `due`: when it has something to do again, whatever it
     /// may send before.
-    pub(crate) fn woken(&mut self, item: u32, now: Instant, sends: bool, due: Option<Instant>) {
+    pub(crate) fn on_woken(&mut self, item: u32, now: Instant, sends: bool, due: Option<Instant>) {
         if sends {
             self.ready.push(item);
         }
@@ -97,7 +97,7 @@ impl<M: Memory> Turns<M> {
         if self.ready.is_empty() { self.timers.first().map(|(at, _)| at) } else { Some(now) }
     }
 
-    /// Whose turn it is to send. Then it has either [`sent`](Self::sent) something, or [`rests`](Self::rest).
+    /// Whose turn it is to send. Then it has either [`on_sent`](Self::on_sent) something, or [`park`](Self::park).
     #[inline]
     pub(crate) const fn next_to_send(&self) -> Option<u32> {
         self.ready.first()
@@ -105,14 +105,14 @@ impl<M: Memory> Turns<M> {
 
     /// Its next turn comes after that of all others.
     #[inline]
-    pub(crate) fn sent(&mut self, item: u32) {
+    pub(crate) fn on_sent(&mut self, item: u32) {
         self.ready.remove(item);
-        self.touch(item);
+        self.mark_changed(item);
     }
 
     /// It has nothing to send until then.
     #[inline]
-    pub(crate) fn rest(&mut self, item: u32, due: Option<Instant>) {
+    pub(crate) fn park(&mut self, item: u32, due: Option<Instant>) {
         self.ready.remove(item);
         match due {
             Some(at) => drop(self.timers.set(item, at)),
@@ -120,8 +120,8 @@ impl<M: Memory> Turns<M> {
         }
     }
 
-    /// Whose turn it is to tell an event. If it has told one it may have more, after all others: [`tell`](Self::tell).
-    pub(crate) fn next_to_tell(&mut self) -> Option<u32> {
-        self.telling.pop()
+    /// Whose turn it is to tell an event. If it has told one it may have more, after all others: [`mark_event`](Self::mark_event).
+    pub(crate) fn next_with_event(&mut self) -> Option<u32> {
+        self.pending.pop()
     }
 }
