@@ -75,7 +75,7 @@ pub(crate) use event::Events;
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
 pub(crate) use repeat::Repeat;
-pub(crate) use routing::accepted_tag;
+pub(crate) use routing::{Changes, Turn, accepted_tag};
 pub use stats::{IgnoredCounts, Stats};
 pub(crate) use timers::after;
 

@@ -1,13 +1,14 @@
 //! What the application does: it accepts, refuses, uses and releases connections.
 
-use super::peers::{NO_PATH, Peer, State};
+use super::peers::{Lifecycle, Peer};
 use super::replies::Answer;
 use super::stats::increment;
 use super::{Address, Incoming, Listener, PeerId, TableMemory};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::connection::{Connection, ENTROPY_BYTES, Storage, accepted_tag};
+use crate::connection::{Changes, Connection, ENTROPY_BYTES, Hello, Storage, accepted_tag};
 use crate::store::{RecvStore, SendStore};
+use crate::wire::Tag;
 use thiserror::Error;
 
 /// Why somebody was not accepted.
@@ -33,7 +34,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
-        self.has_room() && self.backlog.has_pending()
+        self.has_room() && self.backlog.has_unreported()
     }
 
     /// Whether there may be one more connection.
@@ -55,54 +56,39 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         storage: impl FnOnce() -> Storage<S, R, Q>,
     ) -> Result<PeerId, AcceptError> {
         self.advance(now);
-        let Some(pending) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
-            return Err(AcceptError::Gone);
-        };
+        let Some(pending) = self.backlog.find(incoming.slot).cloned() else { return Err(AcceptError::Gone) };
+        let state = pending.state();
         let mut config = self.config.connection;
-        if pending.validated {
-            // From CONNACK on the client takes itself for connected, and repeats INFO 0 for so long.
+        if state.is_validated() {
+            // For the client the handshake is complete with CONNACK: it repeats INFO 0 for so long.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
         let tag = self.free_tag(&mut entropy, &pending.hello);
         // The place is taken before anything is asked for.
-        let place = Peer {
-            address: pending.address,
-            tag,
-            ticket: pending.ticket,
-            path: NO_PATH,
-            validated: pending.validated,
-            counted: true,
-            half_open: !pending.validated,
-            released: false,
-            state: State::Quarantined { until: self.now },
-        };
+        let place = Peer::reserved(pending.address, tag, pending.ticket, state, self.now);
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
-            self.backlog.report_again(incoming.index);
+            self.backlog.report_again(incoming.slot.index);
             return Err(AcceptError::Full);
         };
-        self.backlog.remove(incoming.index);
-        self.half_open += usize::from(!pending.validated);
-        if let Some(peer) = self.peers.peer_mut(index) {
-            peer.state = State::Live(Connection::accept(self.now, config, entropy, pending.hello, storage()));
+        self.backlog.remove(incoming.slot.index);
+        if let Some(peer) = self.peers.get_mut(index) {
+            let connection = Connection::accept(self.now, config, entropy, pending.hello, storage());
+            peer.lifecycle = Lifecycle::Live { connection, is_held: true };
         }
-        self.peers.scheduler.mark_changed(index);
+        self.peers.scheduler_mut().mark_changed(index);
         increment(&mut self.stats.accepted);
-        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
+        Ok(self.peers.id(index))
     }
 
     /// The tag that the connection will have: one that no other has, whatever entropy the caller has.
-    fn free_tag(
-        &self,
-        entropy: &mut [u8; ENTROPY_BYTES],
-        hello: &crate::connection::Hello,
-    ) -> Option<crate::wire::Tag> {
+    fn free_tag(&self, entropy: &mut [u8; ENTROPY_BYTES], hello: &Hello) -> Option<Tag> {
         loop {
             let tag = accepted_tag(&self.config.connection, entropy, hello)?;
             if self.peers.find_tag(tag).is_none() {
                 return Some(tag);
             }
-            let other = self.key.hash(&(tag, self.ticket)).to_ne_bytes();
+            let other = self.peers.key().hash(&(tag, self.ticket)).to_ne_bytes();
             if let Some(place) = entropy.get_mut(8..16) {
                 place.copy_from_slice(&other);
             }
@@ -114,10 +100,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     /// CONNECT, and otherwise ends by its handshake limit. Nor is it told where 16 answers wait for
     /// [`poll_transmit`](Self::poll_transmit) already ([`replies_dropped`](super::ListenerStats::replies_dropped)).
     pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
-        if !self.backlog.has(&incoming) {
+        if self.backlog.find(incoming.slot).is_none() {
             return;
         }
-        self.backlog.remove(incoming.index);
+        self.backlog.remove(incoming.slot.index);
         increment(&mut self.stats.refused);
         if let Some(tag) = incoming.hello.tag {
             self.reply(incoming.address, tag, Answer::Reset(code));
@@ -126,8 +112,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
 
     /// Forgets a client without an answer. It queues again if it repeats its CONNECT.
     pub fn ignore(&mut self, incoming: Incoming<A>) {
-        if self.backlog.has(&incoming) {
-            self.backlog.remove(incoming.index);
+        if self.backlog.find(incoming.slot).is_some() {
+            self.backlog.remove(incoming.slot.index);
             increment(&mut self.stats.dismissed);
         }
     }
@@ -146,35 +132,29 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
 
     /// The connections that were accepted and not released, in no order. This looks at all of them.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
-        let theirs = self.peers.iter().filter(|(_, peer)| !peer.released && peer.connection().is_some());
-        theirs.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+        self.peers.iter().filter(|(_, peer)| peer.held().is_some()).map(|(index, _)| self.peers.id(index))
     }
 
     /// The connection with this name; `None` once it was released.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<&Connection<S, R, Q>> {
-        self.held(id)?.connection()
+        self.peers.find(id)?.held()
     }
 
     /// The connection with this name, to write, read and close; `None` once it was released. Call
     /// [`poll_transmit`](Self::poll_transmit) afterwards.
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
-        self.held(id)?;
-        // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.peers.scheduler.mark_changed(id.index);
-        self.peers.scheduler.mark_event(id.index);
-        self.peers.peer_mut(id.index)?.connection_mut()
+        self.peer(id)?;
+        // What the caller does with it is not known: the listener looks when its turn comes.
+        self.peers.scheduler_mut().mark_changed(id.index);
+        self.peers.scheduler_mut().mark_event(id.index);
+        self.peers.get_mut(id.index)?.held_mut()
     }
 
     /// The address of this connection, which may [change](super); `None` once it was released.
     #[must_use]
     pub fn address(&self, id: PeerId) -> Option<A> {
-        self.held(id).map(|peer| peer.address)
-    }
-
-    fn held(&self, id: PeerId) -> Option<&Peer<A, Connection<S, R, Q>>> {
-        let peer = self.peers.peer(id.index).filter(|peer| !peer.released && peer.connection().is_some())?;
-        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
+        self.peers.find(id).filter(|peer| peer.held().is_some()).map(|peer| peer.address)
     }
 
     /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
@@ -183,20 +163,17 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
         let now = self.now;
-        if self.held(id).is_none() {
+        if self.peer(id).is_none() {
             return;
         }
-        self.on_handshake_over(id.index);
-        let Some(peer) = self.peers.peer_mut(id.index) else { return };
-        peer.released = true;
-        if let Some(connection) = peer.connection_mut() {
-            connection.handle_timeout(now);
-            connection.abort(0);
-            if connection.is_drained() {
-                self.retire(id.index);
-            } else {
-                self.peers.scheduler.mark_changed(id.index);
-            }
+        self.peers.on_handshake_over(id.index);
+        let Some(peer) = self.peers.get_mut(id.index) else { return };
+        let Lifecycle::Live { connection, is_held } = &mut peer.lifecycle else { return };
+        *is_held = false;
+        if connection.route_release(now).contains(Changes::DRAINED) {
+            self.retire(id.index);
+        } else {
+            self.peers.scheduler_mut().mark_changed(id.index);
         }
     }
 
@@ -211,8 +188,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.advance(now);
         let now = self.now;
         let connection = self.peer_mut(id)?;
-        connection.handle_timeout(now);
-        if !connection.is_drained() {
+        let (changes, _) = connection.route_timeout(now);
+        if !changes.contains(Changes::DRAINED) {
             return None;
         }
         self.retire(id.index).map(Connection::into_storage)

@@ -1,26 +1,27 @@
-//! Those who want to connect: a few bytes each, no connection.
+//! Pending handshakes: a few bytes each, and no connection.
 
 use super::Address;
-use super::hosts::{Entries, Hosts};
+use super::address_state::{AddressState, Transition};
+use super::quotas::{Entries, QuotaCounts};
 use crate::Instant;
 use crate::connection::Hello;
-use crate::tables::{HashKey, Index, Queue, Slab, TableMemory};
+use crate::tables::{AddressTable, Addressed, HashKey, PeerId, Queue, TableMemory};
 use crate::wire::Tag;
+use core::ops::Deref;
 
-/// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
-/// [`ignore`](super::Listener::ignore). One that is dropped keeps its place in the backlog until the handshake limit.
+/// A pending handshake: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
+/// [`ignore`](super::Listener::ignore). A dropped one keeps its place in the backlog until the handshake limit.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "accept, refuse or ignore it: otherwise it holds its place in the backlog"]
 pub struct Incoming<A> {
-    pub(super) index: u32,
-    pub(super) generation: u32,
+    pub(super) slot: PeerId,
     pub(super) address: A,
     pub(super) hello: Hello,
     pub(super) validated: bool,
 }
 
 impl<A: Copy> Incoming<A> {
-    /// Where its CONNECT came from.
+    /// The address that its CONNECT came from.
     pub fn address(&self) -> A {
         self.address
     }
@@ -30,13 +31,13 @@ impl<A: Copy> Incoming<A> {
         self.hello
     }
 
-    /// Whether it has shown, by a cookie, that it receives at its address. Others may only pretend to be there.
+    /// Whether the client has shown, by a cookie, that it receives at its address. Any other address may be forged.
     pub fn is_validated(&self) -> bool {
         self.validated
     }
 }
 
-/// A CONNECT that was understood.
+/// A CONNECT that was understood, and is not accepted yet.
 #[derive(Clone)]
 pub(super) struct Pending<A> {
     pub(super) address: A,
@@ -44,153 +45,131 @@ pub(super) struct Pending<A> {
     /// The order in which handshakes began.
     pub(super) ticket: u64,
     pub(super) until: Option<Instant>,
-    pub(super) validated: bool,
+    state: AddressState,
 }
 
-/// All who wait.
+impl<A> Pending<A> {
+    pub(super) const fn new(
+        address: A,
+        hello: Hello,
+        ticket: u64,
+        until: Option<Instant>,
+        state: AddressState,
+    ) -> Self {
+        Self { address, hello, ticket, until, state }
+    }
+
+    /// What is known of its address.
+    pub(super) const fn state(&self) -> AddressState {
+        self.state
+    }
+}
+
+impl<A: Address> Addressed for Pending<A> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.address
+    }
+}
+
+/// All pending handshakes. They read as an [`AddressTable`].
+#[derive(Clone)]
 pub(super) struct Backlog<A: Address, M: TableMemory> {
-    key: HashKey,
-    entries: Slab<Pending<A>, M>,
-    /// By address.
-    index: Index<M>,
-    hosts: Hosts<A::Host, M>,
+    table: AddressTable<Pending<A>, M>,
+    quotas: QuotaCounts<A::Host, M>,
     /// By age, which also is the order of their limits.
     order: Queue<M>,
-    /// Those of whom the application was not told.
+    /// Those that `poll_incoming` has not returned yet.
     unreported: Queue<M>,
-    unvalidated: usize,
 }
 
 impl<A: Address, M: TableMemory> Backlog<A, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
-            key,
-            entries: Slab::new(),
-            index: Index::new(),
-            hosts: Hosts::new(),
+            table: AddressTable::new(key),
+            quotas: QuotaCounts::new(key),
             order: Queue::new(),
             unreported: Queue::new(),
-            unvalidated: 0,
         }
     }
 
-    pub(super) fn duplicate(&self) -> Self {
-        Self {
-            key: self.key,
-            entries: self.entries.duplicate(),
-            index: self.index.duplicate(),
-            hosts: self.hosts.duplicate(),
-            order: self.order.duplicate(),
-            unreported: self.unreported.duplicate(),
-            unvalidated: self.unvalidated,
-        }
+    /// How many have an unvalidated address.
+    pub(super) const fn half_open(&self) -> usize {
+        self.quotas.half_open()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len() as usize
-    }
-
-    /// How many have not validated their address.
-    pub(super) const fn unvalidated(&self) -> usize {
-        self.unvalidated
-    }
-
-    /// Whether the application has yet to be told of somebody.
-    pub(super) fn has_pending(&self) -> bool {
-        !self.unreported.is_empty()
+    /// How many handshakes this host has.
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.quotas.of(host)
     }
 
     /// The same handshake: that of the same address and tag.
-    pub(super) fn find(&self, address: A, tag: Option<Tag>) -> Option<u32> {
+    pub(super) fn find_same(&self, address: A, tag: Option<Tag>) -> Option<u32> {
         self.find_at(address, |pending| pending.hello.tag == tag)
     }
 
     /// The first handshake of this address for which `is` holds.
     pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Pending<A>) -> bool) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|pending| pending.address == address && is(pending));
-        self.index.find(self.key.hash(&address), found)
-    }
-
-    /// The next of this address behind `index`, which has it.
-    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|pending| pending.address == address);
-        self.index.find_after(self.key.hash(&address), index, found)
-    }
-
-    /// How many handshakes this address has.
-    pub(super) fn count(&self, address: A) -> usize {
-        let mut count = 0;
-        self.find_at(address, |_| {
-            count += 1;
-            false
-        });
-        count
-    }
-
-    /// How many handshakes this host has.
-    pub(super) fn of_host(&self, host: A::Host) -> Entries {
-        self.hosts.of(self.key.hash(&host), host)
-    }
-
-    pub(super) fn entry(&self, index: u32) -> Option<&Pending<A>> {
-        self.entries.item(index)
+        self.table.find_at(address, |_, pending| is(pending))
     }
 
     /// False where there is no room.
     pub(super) fn insert(&mut self, pending: Pending<A>) -> bool {
-        let (address, host, validated) = (pending.address, pending.address.host(), pending.validated);
-        if !self.hosts.add(self.key.hash(&host), host, validated) {
+        let (host, quotas) = (pending.address.host(), pending.state.quotas());
+        if !self.quotas.enter(host, quotas) {
             return false;
         }
-        let Ok(index) = self.entries.insert(pending) else {
-            self.hosts.subtract(self.key.hash(&host), host, validated);
+        let Some(index) = self.table.insert(pending) else {
+            self.quotas.leave(host, quotas);
             return false;
         };
-        self.unvalidated += usize::from(!validated);
-        let placed =
-            self.index.insert(self.key.hash(&address), index) && self.order.push(index) && self.unreported.push(index);
+        let placed = self.order.push(index) && self.unreported.push(index);
         if !placed {
             self.remove(index);
         }
         placed
     }
 
-    /// It has shown a cookie. Returns whether that is new.
-    pub(super) fn validate(&mut self, index: u32) -> bool {
-        let Some(pending) = self.entries.item_mut(index).filter(|pending| !pending.validated) else { return false };
-        pending.validated = true;
-        self.unvalidated -= 1;
-        let host = pending.address.host();
-        self.hosts.validate(self.key.hash(&host), host);
-        true
-    }
-
     pub(super) fn remove(&mut self, index: u32) -> Option<Pending<A>> {
-        let pending = self.entries.remove(index)?;
-        let host = pending.address.host();
-        self.index.remove(self.key.hash(&pending.address), index);
-        self.hosts.subtract(self.key.hash(&host), host, pending.validated);
+        let pending = self.table.remove(index)?;
+        self.quotas.leave(pending.address.host(), pending.state.quotas());
         self.order.remove(index);
         self.unreported.remove(index);
-        self.unvalidated -= usize::from(!pending.validated);
         Some(pending)
     }
 
-    /// The oldest of those of whom the application was not told.
+    /// The client has shown a cookie. Returns whether that is new.
+    pub(super) fn on_validated(&mut self, index: u32) -> bool {
+        let Some(pending) = self.table.get_mut(index) else { return false };
+        let before = pending.state;
+        pending.state.apply(Transition::Validated);
+        let after = pending.state;
+        self.quotas.change(pending.address.host(), before.quotas(), after.quotas());
+        before != after
+    }
+
+    /// Whether `next_incoming` has one.
+    pub(super) fn has_unreported(&self) -> bool {
+        !self.unreported.is_empty()
+    }
+
+    /// The oldest of those that were not returned yet.
     pub(super) fn next_incoming(&mut self) -> Option<Incoming<A>> {
         let index = self.unreported.pop()?;
         self.incoming(index)
     }
 
     pub(super) fn incoming(&self, index: u32) -> Option<Incoming<A>> {
-        let Pending { address, hello, validated, .. } = *self.entries.item(index)?;
-        Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, validated })
+        let pending = self.get(index)?;
+        let (address, hello, validated) = (pending.address, pending.hello, pending.state.is_validated());
+        Some(Incoming { slot: self.id(index), address, hello, validated })
     }
 
-    /// The application is to be told again, the oldest first as ever: only those who are to be told again, too, may be older.
+    /// `next_incoming` is to return it again, the oldest first as ever. Only handshakes that were put back, too, may be older.
     pub(super) fn report_again(&mut self, index: u32) {
-        let Some(ticket) = self.entries.item(index).map(|pending| pending.ticket) else { return };
-        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|pending| pending.ticket < ticket);
+        let Some(ticket) = self.get(index).map(|pending| pending.ticket) else { return };
+        let is_older = |other: &u32| self.get(*other).is_some_and(|pending| pending.ticket < ticket);
         let mut next = self.unreported.first();
         while let Some(older) = next.filter(is_older) {
             next = self.unreported.after(older);
@@ -198,18 +177,21 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         self.unreported.insert(index, next);
     }
 
-    /// Whether it still waits.
-    pub(super) fn has(&self, incoming: &Incoming<A>) -> bool {
-        self.entries.generation(incoming.index) == Some(incoming.generation)
-    }
-
-    /// The one that has waited longest.
+    /// The oldest handshake.
     pub(super) fn oldest(&self) -> Option<u32> {
         self.order.first()
     }
 
-    /// When the next one has waited too long.
+    /// When the limit of the oldest handshake passes.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.entries.item(self.oldest()?)?.until
+        self.get(self.oldest()?)?.until
+    }
+}
+
+impl<A: Address, M: TableMemory> Deref for Backlog<A, M> {
+    type Target = AddressTable<Pending<A>, M>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.table
     }
 }

@@ -1,6 +1,7 @@
 //! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
 //! calls too.
 
+use super::address_state::HostQuota;
 use super::{
     AcceptError, Address, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId, Retry,
     TableMemory,
@@ -338,7 +339,7 @@ impl<M: TableMemory> Run<M> {
         let config = &self.machine.config;
         assert!(self.machine.len() <= self.most() && self.ids.len() <= self.machine.len());
         assert!(self.machine.backlog_len() <= config.backlog.min(M::CAPACITY));
-        assert!(self.machine.unvalidated() <= config.backlog);
+        assert!(self.machine.half_open() <= config.backlog);
         assert_eq!(self.machine.peers().count(), self.ids.len());
         self.check_stats();
         (0..ADDRESSES).for_each(|address| self.check_limits_at(Nearby(address)));
@@ -362,26 +363,26 @@ impl<M: TableMemory> Run<M> {
     fn check_limits_at(&self, address: Nearby) {
         let ListenerConfig { per_host, per_address, .. } = self.machine.config;
         let (peers, backlog) = (&self.machine.peers, &self.machine.backlog);
-        // One that was victim stays until it is released, and its address rests, in nobody's place.
-        let victim = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
-            !(peer.validated && peer.counted) && peer.connection().is_none_or(|connection| connection.ended().is_some())
+        // One that was evicted stays until it is released, and its address in quarantine, in the place of no other.
+        let evicted = |peer: &super::peers::Peer<_, Connection<_, _, _>>| {
+            !peer.state().is_validated() && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };
-        let here = peers.iter().filter(|(_, peer)| peer.address == address && !victim(peer)).count();
-        assert!(here + backlog.count(address) <= per_address, "{here} connections at {address:?}");
-        assert!(peers.count(address) + backlog.count(address) <= 2 * per_address);
+        let here = peers.iter().filter(|(_, peer)| peer.address == address && !evicted(peer)).count();
+        assert!(here + backlog.count_at(address) <= per_address, "{here} connections at {address:?}");
+        assert!(peers.count_at(address) + backlog.count_at(address) <= 2 * per_address);
 
         let host = address.host();
-        let of_host = |validated| {
-            let theirs = peers
-                .iter()
-                .filter(|(_, peer)| peer.counted && peer.address.host() == host && peer.validated == validated);
-            u32::try_from(theirs.count()).unwrap_or(u32::MAX)
+        let of_host = |quota| {
+            let theirs = peers.iter().filter(|(_, peer)| peer.address.host() == host);
+            let count = theirs.filter(|(_, peer)| peer.state().quotas().host == Some(quota)).count();
+            u32::try_from(count).unwrap_or(u32::MAX)
         };
         // A place is kept for one that has moved away and may return.
-        let paths = self.machine.paths.iter().filter(|(_, path)| path.counts_twice && path.other.host() == host);
-        let moved = u32::try_from(paths.count()).unwrap_or(u32::MAX);
+        let reserved = peers.validations().filter_map(super::path_validation::PathValidation::reserved);
+        let moved = u32::try_from(reserved.filter(|address| address.host() == host).count()).unwrap_or(u32::MAX);
         let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
-        assert_eq!((of_host(true) + moved, of_host(false)), (counted.validated, counted.unvalidated), "host {host}");
+        let (validated, unvalidated) = (of_host(HostQuota::Validated), of_host(HostQuota::Unvalidated));
+        assert_eq!((validated + moved, unvalidated), (counted.validated, counted.unvalidated), "host {host}");
         assert!((counted.validated + waiting.validated) as usize <= per_host, "validated ones of host {host}");
         assert!((counted.unvalidated + waiting.unvalidated) as usize <= per_host, "others of host {host}");
     }
@@ -411,7 +412,7 @@ impl<M: TableMemory> Run<M> {
         for host in 0..ADDRESSES {
             assert_eq!(self.machine.of_host(host).all(), 0, "host {host}");
         }
-        assert_eq!(self.machine.unvalidated(), 0);
+        assert_eq!(self.machine.half_open(), 0);
     }
 }
 

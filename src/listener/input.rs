@@ -1,13 +1,13 @@
-//! What a datagram does: to whom it goes, and who may wait to be accepted.
+//! What a datagram does: which connection gets it, and whether a CONNECT may wait to be accepted.
 
-use super::admission::Refusal;
-use super::peers::{NO_PATH, Peer, State};
+use super::admission::Admission;
+use super::peers::Lifecycle;
 use super::replies::{Answer, Reply};
 use super::stats::increment;
 use super::{Address, Dispatch, DropReason, Listener, PeerId, TableMemory};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::connection::{Handled, Hello};
+use crate::connection::{Changes, Handled, Hello, Ignored};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
 
@@ -82,13 +82,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     fn find_base(&mut self, from: A, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        let Peer { released, state, .. } = self.peers.peer_mut(index)?;
-        // What is over does not stand in the way of a datagram that comes before `handle_timeout`. No timer of a connection
-        // that lives runs here: the datagram may be the sign of life that its peer gave in time.
-        match state {
-            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
-            State::Quarantined { .. } => {}
-            State::Live(connection) if *released && connection.ended().is_some() => {
+        // A datagram may come before `handle_timeout`: what is over is removed here, too. The timers of a connection that has
+        // not ended do not run here: the datagram may be the sign of life that its peer gave in time.
+        match &mut self.peers.get_mut(index)?.lifecycle {
+            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
                     // It only lingers, and a client that opens another one does not repeat its FIN.
                     connection.handle_timeout(now);
@@ -97,9 +95,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
                     drop(self.retire(index));
                 }
             }
-            State::Live(_) => {}
+            Lifecycle::Quarantined { .. } | Lifecycle::Live { .. } => {}
         }
-        self.peers.peer(index).map(|_| index)
+        self.peers.get(index).map(|_| index)
     }
 
     fn deliver_base(
@@ -109,80 +107,41 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         datagram: &[u8],
         take: &mut Take<'_>,
     ) -> Result<Dispatch, DropReason> {
-        match self.peers.peer(index).map(|peer| &peer.state) {
-            Some(State::Live(_)) => Ok(self.deliver(index, from, datagram, take)),
-            Some(State::Quarantined { .. }) | None => Err(DropReason::Quarantined),
+        match self.peers.get(index).map(|peer| &peer.lifecycle) {
+            Some(Lifecycle::Live { .. }) => Ok(self.deliver(index, from, datagram, take)),
+            Some(Lifecycle::Quarantined { .. }) | None => Err(DropReason::Quarantined),
         }
     }
 
     /// Gives a datagram to its connection.
     fn deliver(&mut self, index: u32, from: A, datagram: &[u8], take: &mut Take<'_>) -> Dispatch {
-        let now = self.now;
-        let generation = self.peers.generation(index).unwrap_or_default();
-        let id = PeerId { index, generation };
-        let ignored = Dispatch::Peer(id, Handled::Ignored(crate::connection::Ignored::Closed));
-        let Some(peer) = self.peers.peer(index) else { return ignored };
+        let (now, id) = (self.now, self.peers.id(index));
+        let ignored = Dispatch::Peer(id, Handled::Ignored(Ignored::Closed));
+        let Some(peer) = self.peers.get(index) else { return ignored };
         let elsewhere = peer.address != from;
-        if (elsewhere || peer.path != NO_PATH) && self.handle_echo(index, from, datagram) {
+        if (elsewhere || peer.is_validating()) && self.handle_echo(index, from, datagram) {
             return Dispatch::Peer(id, Handled::Accepted);
         }
-        let Some(connection) = self.peers.peer_mut(index).and_then(|peer| peer.connection_mut()) else {
+        let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) else {
             return ignored;
         };
-        let was_confirmed = connection.is_confirmed();
-        let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
-        let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
-        let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
-        self.peers.scheduler.mark_changed(index);
-        if tells {
-            self.peers.scheduler.mark_event(index);
+        let (handled, changes) = connection.route_datagram(now, datagram, |bytes| take(id, bytes));
+        self.peers.scheduler_mut().mark_changed(index);
+        if changes.contains(Changes::EVENT) {
+            self.peers.scheduler_mut().mark_event(index);
         }
-        if is_confirmed && !was_confirmed {
+        if changes.contains(Changes::CONFIRMED) {
             self.on_confirmed(index);
         }
-        if may_have_moved {
-            self.validate_path(index, from, datagram.len());
-        } else if elsewhere {
-            increment(&mut self.stats.other_address);
+        if elsewhere {
+            // Only what an established connection accepts can come from its peer.
+            if handled == Handled::Accepted && changes.contains(Changes::ESTABLISHED) {
+                self.challenge(index, from, datagram.len());
+            } else {
+                increment(&mut self.stats.other_address);
+            }
         }
         Dispatch::Peer(id, handled)
-    }
-
-    /// INFO 0 has come: whatever began earlier at this address is of a client that has restarted since.
-    fn on_confirmed(&mut self, index: u32) {
-        self.on_handshake_over(index);
-        let Some(peer) = self.peers.peer(index) else { return };
-        // Base mode proves nothing.
-        let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
-        if !peer.validated && !self.has_room_for_validated(address.host()) {
-            let Some(predecessor) = self.find_predecessor(address, ticket) else {
-                // Others of its host have shown as much sooner.
-                if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
-                    connection.evict_with_reset(self.now);
-                }
-                self.evict(index);
-                return;
-            };
-            self.drop_quota(predecessor);
-        }
-        let mut next = self.peers.find_at(address, |_, _| true);
-        while let Some(other) = next {
-            next = self.peers.next_at(address, other);
-            let is_older = self.peers.peer(other).is_some_and(|peer| {
-                peer.ticket < ticket && peer.connection().is_some_and(|connection| connection.ended().is_none())
-            });
-            if is_older {
-                self.evict(other);
-            }
-        }
-        let mut next = self.backlog.find_at(address, |_| true);
-        while let Some(other) = next {
-            next = self.backlog.next_at(address, other);
-            if self.backlog.entry(other).is_some_and(|pending| pending.ticket < ticket) {
-                self.evict_pending(other);
-            }
-        }
-        self.peers.validate(index);
     }
 
     /// A CONNECT of extended mode.
@@ -197,20 +156,20 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         if datagram.len() < MIN_CONNECT {
             return Err(DropReason::TooShort);
         }
-        let same = |peer: &Peer<A, _>| {
-            peer.connection().is_some_and(|connection: &super::Connection<S, R, Q>| connection.peer_tag() == Some(tag))
-        };
-        if let Some(index) = self.peers.find_at(from, |_, peer| same(peer)) {
+        let repeated = self
+            .peers
+            .find_at(from, |_, peer| peer.connection().is_some_and(|connection| connection.peer_tag() == Some(tag)));
+        if let Some(index) = repeated {
             return Ok(self.deliver(index, from, datagram, take));
         }
         let cookie = options.cookie().map(|cookie| self.cookies.is_valid(self.now, &from, tag, cookie));
-        let validated = cookie == Some(true);
+        let has_cookie = cookie == Some(true);
         if cookie == Some(false) {
             increment(&mut self.stats.bad_cookie);
         }
-        if let Some(index) = self.backlog.find(from, Some(tag)) {
-            // Where its host has as many as may be, it stays one of those who pretend.
-            if validated && self.has_room_for_validated(from.host()) && self.backlog.validate(index) {
+        if let Some(index) = self.backlog.find_same(from, Some(tag)) {
+            // While the validated quota of its host is full, it counts as unvalidated.
+            if has_cookie && self.has_room_for_validated(from.host()) && self.backlog.on_validated(index) {
                 increment(&mut self.stats.validated);
             }
             increment(&mut self.stats.repeated);
@@ -220,22 +179,22 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             self.reply(from, tag, Answer::Reset(code));
             return Err(DropReason::Stopped);
         }
-        match self.admit(from, hello, validated) {
-            Ok(()) => Ok(Dispatch::Queued),
+        match self.admit(from, hello, has_cookie) {
+            Admission::Queue | Admission::QueueEvicting(_) => Ok(Dispatch::Queued),
             // Not even the place is kept.
-            Err(Refusal::Unvalidated) => {
+            Admission::Retry => {
                 let cookie = self.cookies.make(self.now, &from, tag);
                 self.reply(from, tag, Answer::Retry(cookie));
                 increment(&mut self.stats.retried);
                 Ok(Dispatch::Retried)
             }
-            Err(Refusal::Limit(reason)) => Err(reason),
+            Admission::Drop(reason) => Err(reason),
         }
     }
 
     /// A CONNECT of base mode, from an address that has no connection of base mode.
     fn handle_base_connect(&mut self, from: A, hello: Hello) -> Result<Dispatch, DropReason> {
-        if self.backlog.find(from, None).is_some() {
+        if self.backlog.find_same(from, None).is_some() {
             increment(&mut self.stats.repeated);
             return Ok(Dispatch::Queued);
         }
@@ -243,9 +202,10 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             return Err(DropReason::Stopped);
         }
         match self.admit(from, hello, false) {
-            Ok(()) => Ok(Dispatch::Queued),
-            Err(Refusal::Limit(reason)) => Err(reason),
-            Err(Refusal::Unvalidated) => Err(DropReason::BacklogFull),
+            Admission::Queue | Admission::QueueEvicting(_) => Ok(Dispatch::Queued),
+            Admission::Drop(reason) => Err(reason),
+            // There is no RETRY in base mode.
+            Admission::Retry => Err(DropReason::BacklogFull),
         }
     }
 

@@ -119,20 +119,21 @@
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
+mod address_state;
 mod admission;
 mod application;
 mod backlog;
 mod config;
 mod cookie;
-mod examine;
+mod eviction;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hosts;
 mod input;
 mod output;
-mod path;
+mod path_validation;
 mod peers;
+mod quotas;
 mod replies;
 mod stats;
 
@@ -149,30 +150,26 @@ use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
 use crate::connection::Connection;
 use crate::store::{RecvStore, SendStore};
-use crate::tables::{HashKey, Slab};
+use crate::tables::HashKey;
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
-use hosts::Entries;
-use path::PathValidation;
 use peers::Peers;
+use quotas::Entries;
 use replies::Replies;
 
 /// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
 /// of kind `M`.
+#[derive(Clone)]
 pub struct Listener<A: Address, S, R, M: TableMemory, Q = StopAndWait> {
     config: ListenerConfig,
     now: Instant,
-    key: HashKey,
     peers: Peers<A, Connection<S, R, Q>, M>,
     backlog: Backlog<A, M>,
-    /// How many of the accepted have not validated their address.
-    half_open: usize,
     /// The ticket of the next handshake.
     ticket: u64,
     cookies: Cookies,
     replies: Replies<A>,
-    paths: Slab<PathValidation<A>, M>,
     /// Behind the nonces that examine an address, and how many there were.
     secret: [u8; 16],
     nonces: u64,
@@ -190,14 +187,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         Self {
             config,
             now,
-            key,
             peers: Peers::new(key),
             backlog: Backlog::new(key),
-            half_open: 0,
             ticket: 0,
             cookies: Cookies::new(part(16)),
             replies: Replies::new(),
-            paths: Slab::new(),
             secret: part(32),
             nonces: 0,
             stopped: None,
@@ -241,9 +235,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.cookies.rotate(key);
     }
 
-    /// How many handshakes are open with addresses that are not validated.
-    fn unvalidated(&self) -> usize {
-        self.backlog.unvalidated() + self.half_open
+    /// How many handshakes with unvalidated addresses are open.
+    fn half_open(&self) -> usize {
+        self.backlog.half_open() + self.peers.half_open()
     }
 
     /// How many entries this host has, connections and handshakes.
@@ -251,39 +245,23 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.peers.of_host(host).and(self.backlog.of_host(host))
     }
 
-    /// Whether one more entry of this host may be of an address that is validated.
+    /// Whether this host may have one more entry with a validated address.
     fn has_room_for_validated(&self, host: A::Host) -> bool {
         (self.of_host(host).validated as usize) < self.config.per_host
     }
 
-    /// Whether one more entry may be of this address.
-    fn has_room_at(&self, address: A) -> bool {
-        self.peers.count(address) + self.backlog.count(address) < self.config.per_address
+    /// How many entries this address has, connections and handshakes.
+    fn count_at(&self, address: A) -> usize {
+        self.peers.count_at(address) + self.backlog.count_at(address)
     }
 
-    /// The handshake is over, in one way or another: it does not hold the backlog any more.
-    fn on_handshake_over(&mut self, index: u32) {
-        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.half_open) {
-            peer.half_open = false;
-            self.half_open -= 1;
-        }
+    /// Whether this address may have one more entry.
+    fn has_room_at(&self, address: A) -> bool {
+        self.count_at(address) < self.config.per_address
     }
 
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
-    }
-}
-
-impl<A: Address, S: Clone, R: Clone, M: TableMemory, Q: Clone> Clone for Listener<A, S, R, M, Q> {
-    fn clone(&self) -> Self {
-        Self {
-            peers: self.peers.duplicate(),
-            backlog: self.backlog.duplicate(),
-            cookies: self.cookies.clone(),
-            replies: self.replies.clone(),
-            paths: self.paths.duplicate(),
-            ..*self
-        }
     }
 }
 

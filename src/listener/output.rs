@@ -1,13 +1,29 @@
-//! What is to be sent, when to wake, and what to tell. Nothing here looks at a connection that nothing has happened to.
+//! What is to be sent, when to wake, and which events are pending. Nothing here looks at a connection that nothing has happened to.
 
-use super::path::PathValidation;
-use super::peers::State;
+use super::path_validation::PathValidation;
+use super::peers::Lifecycle;
 use super::stats::increment;
 use super::{Address, Listener, PeerId, TableMemory};
 use crate::arq::Arq;
-use crate::connection::{Connection, Event, Transmit};
+use crate::connection::{Changes, Connection, Event, Transmit, Turn};
 use crate::store::{RecvStore, SendStore};
 use crate::{BufferTooSmall, Instant};
+
+/// What came of the turn of one peer.
+enum PeerTurn<A> {
+    Sent(A, Transmit),
+    /// The connection has nothing to send before `due`.
+    Idle {
+        changes: Changes,
+        due: Option<Instant>,
+    },
+    /// The address is in quarantine.
+    Quarantined {
+        until: Instant,
+    },
+    /// The peer was removed.
+    Gone,
+}
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
     /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come: nobody else is looked at,
@@ -21,42 +37,45 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
         }
-        while let Some(index) = self.peers.scheduler.next_to_wake(now) {
+        while let Some(index) = self.peers.scheduler_mut().next_to_wake(now) {
             self.wake(index);
         }
     }
 
-    /// Tells one peer the time. It may have something to send then; when to wake it again does not depend on that.
+    /// Tells one peer the time. Its next deadline does not depend on what it may have to send then.
     fn wake(&mut self, index: u32) {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return };
-        match &mut peer.state {
-            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
-            State::Quarantined { until } => {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        match &mut peer.lifecycle {
+            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Quarantined { until } => {
                 let until = *until;
-                self.peers.scheduler.on_woken(index, now, false, Some(until));
+                self.peers.scheduler_mut().on_woken(index, now, false, Some(until));
             }
-            State::Live(connection) => {
-                connection.handle_timeout(now);
-                let (tells, gone) = (connection.has_event(), peer.released && connection.is_drained());
-                let (path, due) = (peer.path, connection.next_timer());
-                if gone {
+            Lifecycle::Live { connection, is_held } => {
+                let (changes, due) = connection.route_timeout(now);
+                if !*is_held && changes.contains(Changes::DRAINED) {
                     drop(self.retire(index));
                     return;
                 }
-                let ended = connection.ended().is_some();
-                if tells {
-                    self.peers.scheduler.mark_event(index);
+                if self.peers.validating_mut(index).is_some_and(|(_, validation)| validation.handle_timeout(now)) {
+                    self.peers.end_validation(index);
                 }
-                if ended {
-                    self.on_handshake_over(index);
-                }
-                if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
-                    self.end_validation(index);
-                }
-                let due = [due, self.paths.item(path).map(PathValidation::poll_timeout)].into_iter().flatten().min();
-                self.peers.scheduler.on_woken(index, now, true, due);
+                let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+                self.on_changes(index, changes);
+                let due = [due, validation].into_iter().flatten().min();
+                self.peers.scheduler_mut().on_woken(index, now, true, due);
             }
+        }
+    }
+
+    /// What follows from what a timeout or a turn has changed.
+    fn on_changes(&mut self, index: u32, changes: Changes) {
+        if changes.contains(Changes::EVENT) {
+            self.peers.scheduler_mut().mark_event(index);
+        }
+        if changes.contains(Changes::ENDED) {
+            self.peers.on_handshake_over(index);
         }
     }
 
@@ -68,7 +87,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         if !self.replies.is_empty() {
             return Some(self.now);
         }
-        [self.peers.scheduler.poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
+        [self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
@@ -106,101 +125,94 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         if let Some((to, len)) = self.replies.poll_transmit(buf)? {
             return Ok(Some((to, Transmit { len, segment_size: len })));
         }
-        while let Some(index) = self.peers.scheduler.next_to_send() {
-            let sent = self.transmit(index, buf, &mut transmit)?;
-            if sent.is_some() {
-                self.peers.scheduler.on_sent(index);
-                return Ok(sent);
+        while let Some(index) = self.peers.scheduler().next_to_send() {
+            match self.take_turn(index, buf, &mut transmit)? {
+                PeerTurn::Sent(to, transmit) => {
+                    self.peers.scheduler_mut().on_sent(index);
+                    return Ok(Some((to, transmit)));
+                }
+                PeerTurn::Idle { changes, due } => self.on_idle(index, changes, due),
+                PeerTurn::Quarantined { until } => self.peers.scheduler_mut().park(index, Some(until)),
+                PeerTurn::Gone => self.peers.scheduler_mut().remove(index),
             }
-            self.settle(index);
         }
         Ok(None)
     }
 
-    /// The next datagram of one peer.
-    fn transmit(
+    /// The next datagrams of one peer.
+    fn take_turn(
         &mut self,
         index: u32,
         buf: &mut [u8],
         transmit: &mut impl FnMut(&mut Connection<S, R, Q>, Instant, &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall>,
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+    ) -> Result<PeerTurn<A>, BufferTooSmall> {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return Ok(None) };
-        let State::Live(connection) = &mut peer.state else { return Ok(None) };
-        if let Some(path) = self.paths.item_mut(peer.path)
-            && let Some((to, len)) = path.poll_transmit(peer.address, &connection.outgoing(), buf)?
+        if let Some((peer, validation)) = self.peers.validating_mut(index)
+            && let Some(framing) = peer.connection().map(Connection::outgoing)
+            && let Some((to, len)) = validation.poll_transmit(peer.address, &framing, buf)?
         {
-            return Ok(Some((to, Transmit { len, segment_size: len })));
+            return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }));
         }
-        Ok(transmit(connection, now, buf)?.map(|transmit| (peer.address, transmit)))
+        let Some(peer) = self.peers.get_mut(index) else { return Ok(PeerTurn::Gone) };
+        match &mut peer.lifecycle {
+            Lifecycle::Live { connection, is_held } => match connection.route_transmit(now, buf, transmit)? {
+                Turn::Sent(transmit) => Ok(PeerTurn::Sent(peer.address, transmit)),
+                Turn::Idle { changes, due } if *is_held => Ok(PeerTurn::Idle { changes, due }),
+                // Its linger may be over.
+                Turn::Idle { .. } => {
+                    let (changes, due) = connection.route_timeout(now);
+                    Ok(PeerTurn::Idle { changes, due })
+                }
+            },
+            Lifecycle::Quarantined { until } => Ok(PeerTurn::Quarantined { until: *until }),
+        }
     }
 
-    /// Nothing is to be sent to this peer now: what follows.
-    fn settle(&mut self, index: u32) {
-        let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return self.peers.scheduler.remove(index) };
-        let (path, released) = (peer.path, peer.released);
-        let due = match &mut peer.state {
-            State::Live(connection) => {
-                if released {
-                    connection.handle_timeout(now);
-                }
-                let (ended, tells) = (connection.ended().is_some(), connection.has_event());
-                if released && connection.is_drained() {
-                    drop(self.retire(index));
-                    return;
-                }
-                let due = connection.poll_timeout();
-                if tells {
-                    self.peers.scheduler.mark_event(index);
-                }
-                if ended {
-                    self.on_handshake_over(index);
-                    self.end_validation(index);
-                    due
-                } else {
-                    self.paths
-                        .item(path)
-                        .map_or(due, |path| Some(due.map_or(path.poll_timeout(), |due| due.min(path.poll_timeout()))))
-                }
-            }
-            State::Quarantined { until } => Some(*until),
-        };
-        self.peers.scheduler.park(index, due);
+    /// Nothing is to be sent to this peer before `due`.
+    fn on_idle(&mut self, index: u32, changes: Changes, due: Option<Instant>) {
+        let is_held = self.peers.get(index).is_some_and(|peer| peer.held().is_some());
+        if !is_held && changes.contains(Changes::DRAINED) {
+            drop(self.retire(index));
+            return;
+        }
+        self.on_changes(index, changes);
+        if changes.contains(Changes::ENDED) {
+            self.peers.end_validation(index);
+        }
+        let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+        self.peers.scheduler_mut().park(index, [due, validation].into_iter().flatten().min());
     }
 
-    /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
+    /// Removes a connection that is needed no more. In base mode its address stays in quarantine.
     pub(super) fn retire(&mut self, index: u32) -> Option<Connection<S, R, Q>> {
         let now = self.now;
-        self.on_handshake_over(index);
-        self.end_validation(index);
-        let peer = self.peers.peer_mut(index)?;
-        let connection = peer.connection()?;
-        let until = connection.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
+        self.peers.on_handshake_over(index);
+        self.peers.end_validation(index);
+        let peer = self.peers.get_mut(index)?;
+        let until = peer.connection()?.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
         let left = match until {
             Some(until) => {
-                let left = core::mem::replace(&mut peer.state, State::Quarantined { until });
-                self.peers.scheduler.clear_event(index);
-                self.peers.scheduler.park(index, Some(until));
+                let left = core::mem::replace(&mut peer.lifecycle, Lifecycle::Quarantined { until });
+                self.peers.scheduler_mut().clear_event(index);
+                self.peers.scheduler_mut().park(index, Some(until));
                 left
             }
-            None => self.peers.remove(index)?.state,
+            None => self.peers.remove(index)?.lifecycle,
         };
         match left {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
     }
 
-    /// What to tell the application next, and of which connection. The connections take scheduler.
+    /// The next event, and the connection that it happened to. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.peers.scheduler.next_with_event() {
-            let Some(peer) = self.peers.peer_mut(index).filter(|peer| !peer.released) else { continue };
-            let Some(event) = peer.connection_mut().and_then(Connection::poll_event) else { continue };
-            // It may have more to tell, after all others.
-            self.peers.scheduler.mark_event(index);
-            let generation = self.peers.generation(index)?;
-            return Some((PeerId { index, generation }, event));
+        while let Some(index) = self.peers.scheduler_mut().next_with_event() {
+            let held = self.peers.get_mut(index).and_then(|peer| peer.held_mut());
+            let Some(event) = held.and_then(Connection::poll_event) else { continue };
+            // It may have more, after all others.
+            self.peers.scheduler_mut().mark_event(index);
+            return Some((self.peers.id(index), event));
         }
         None
     }

@@ -1,120 +1,141 @@
-//! The connections by number, by address and by tag, and when each is to be woken.
+//! The connections by number, name, address and tag, with the quotas that they count for and the paths that they validate.
 
 use super::Address;
-use super::hosts::{Entries, Hosts};
+use super::address_state::{AddressState, HostQuota, Transition};
+use super::path_validation::PathValidation;
+use super::quotas::{Entries, QuotaCounts};
 use crate::Instant;
-use crate::tables::{HashKey, Index, Scheduler, Slab, TableMemory};
+use crate::tables::{AddressTable, Addressed, HashKey, Index, PeerTable, Scheduler, Slab, TableMemory};
 use crate::wire::Tag;
+use core::num::NonZeroU32;
+use core::ops::Deref;
 
-/// No examination of an address is under way.
-pub(super) const NO_PATH: u32 = u32::MAX;
-
-/// A connection with its address, or an address that rests.
+/// A connection with its address, or an address in quarantine.
 #[derive(Clone)]
 pub(super) struct Peer<A, C> {
     pub(super) address: A,
-    /// What comes from it begins with this, in extended mode.
+    /// What the datagrams of the peer begin with, in extended mode.
     pub(super) tag: Option<Tag>,
     /// The order in which handshakes began.
     pub(super) ticket: u64,
-    /// The examination of another address.
-    pub(super) path: u32,
-    /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
-    pub(super) validated: bool,
-    /// It is an entry of its host. One that was victim is not, however long the application keeps it.
-    pub(super) counted: bool,
-    /// Its handshake is open, and its address not validated: it counts among those who hold the backlog.
-    pub(super) half_open: bool,
-    /// The application does not need it any more.
-    pub(super) released: bool,
-    pub(super) state: State<C>,
+    state: AddressState,
+    validation: Option<ValidationId>,
+    pub(super) lifecycle: Lifecycle<C>,
 }
 
+/// What is left of a peer.
 #[derive(Clone)]
-pub(super) enum State<C> {
-    Live(C),
-    /// Base mode: late packets of the connection that ended must not fall into a new one.
-    Quarantined {
-        until: Instant,
-    },
+pub(super) enum Lifecycle<C> {
+    /// A connection. It is held until the application releases it.
+    Live { connection: C, is_held: bool },
+    /// Base mode: late packets of the connection that ended must not reach a new one.
+    Quarantined { until: Instant },
+}
+
+/// The place of a path validation, plus one.
+#[derive(Clone, Copy)]
+struct ValidationId(NonZeroU32);
+
+impl ValidationId {
+    fn new(index: u32) -> Option<Self> {
+        NonZeroU32::new(index.wrapping_add(1)).map(Self)
+    }
+
+    const fn index(self) -> u32 {
+        self.0.get() - 1
+    }
 }
 
 impl<A, C> Peer<A, C> {
+    /// A place for a connection that is about to be made.
+    pub(super) const fn reserved(address: A, tag: Option<Tag>, ticket: u64, state: AddressState, now: Instant) -> Self {
+        Self { address, tag, ticket, state, validation: None, lifecycle: Lifecycle::Quarantined { until: now } }
+    }
+
     pub(super) const fn connection(&self) -> Option<&C> {
-        match &self.state {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+        match &self.lifecycle {
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
     }
 
     pub(super) const fn connection_mut(&mut self) -> Option<&mut C> {
-        match &mut self.state {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+        match &mut self.lifecycle {
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
+    }
+
+    /// The connection, unless the application has released it.
+    pub(super) const fn held(&self) -> Option<&C> {
+        match &self.lifecycle {
+            Lifecycle::Live { connection, is_held: true } => Some(connection),
+            Lifecycle::Live { is_held: false, .. } | Lifecycle::Quarantined { .. } => None,
+        }
+    }
+
+    /// The connection, unless the application has released it.
+    pub(super) const fn held_mut(&mut self) -> Option<&mut C> {
+        match &mut self.lifecycle {
+            Lifecycle::Live { connection, is_held: true } => Some(connection),
+            Lifecycle::Live { is_held: false, .. } | Lifecycle::Quarantined { .. } => None,
+        }
+    }
+
+    /// What is known of its address.
+    pub(super) const fn state(&self) -> AddressState {
+        self.state
+    }
+
+    /// Whether another address of the peer is being validated.
+    pub(super) const fn is_validating(&self) -> bool {
+        self.validation.is_some()
     }
 }
 
-/// All of them.
+impl<A: Address, C> Addressed for Peer<A, C> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.address
+    }
+}
+
+/// All peers. They read as an [`AddressTable`].
+#[derive(Clone)]
 pub(super) struct Peers<A: Address, C, M: TableMemory> {
-    key: HashKey,
-    slab: Slab<Peer<A, C>, M>,
-    by_address: Index<M>,
+    table: PeerTable<Peer<A, C>, M>,
     by_tag: Index<M>,
-    hosts: Hosts<A::Host, M>,
-    pub(super) scheduler: Scheduler<M>,
+    quotas: QuotaCounts<A::Host, M>,
+    validations: Slab<PathValidation<A>, M>,
 }
 
 impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
-            key,
-            slab: Slab::new(),
-            by_address: Index::new(),
+            table: PeerTable::new(key),
             by_tag: Index::new(),
-            hosts: Hosts::new(),
-            scheduler: Scheduler::new(),
+            quotas: QuotaCounts::new(key),
+            validations: Slab::new(),
         }
     }
 
-    pub(super) fn duplicate(&self) -> Self
-    where
-        C: Clone,
-    {
-        Self {
-            key: self.key,
-            slab: self.slab.duplicate(),
-            by_address: self.by_address.duplicate(),
-            by_tag: self.by_tag.duplicate(),
-            hosts: self.hosts.duplicate(),
-            scheduler: self.scheduler.duplicate(),
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slab.len() as usize
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
+        self.table.get_mut(index)
     }
 
     #[inline]
-    pub(super) fn peer(&self, index: u32) -> Option<&Peer<A, C>> {
-        self.slab.item(index)
+    pub(super) const fn scheduler(&self) -> &Scheduler<M> {
+        &self.table.scheduler
     }
 
     #[inline]
-    pub(super) fn peer_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
-        self.slab.item_mut(index)
+    pub(super) const fn scheduler_mut(&mut self) -> &mut Scheduler<M> {
+        &mut self.table.scheduler
     }
 
-    #[inline]
-    pub(super) fn generation(&self, index: u32) -> Option<u32> {
-        self.slab.generation(index)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Peer<A, C>)> + '_ {
-        self.slab.iter()
-    }
-
-    /// Whose tag `datagram` begins with.
+    /// The peer whose tag `datagram` begins with.
     #[inline]
     pub(super) fn find_tagged(&self, datagram: &[u8]) -> Option<u32> {
         self.find_tag(Tag::new(*datagram.first_chunk()?))
@@ -122,112 +143,145 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
 
     #[inline]
     pub(super) fn find_tag(&self, tag: Tag) -> Option<u32> {
-        let is = |index| self.slab.item(index).is_some_and(|peer| peer.tag == Some(tag));
+        let is = |index| self.table.get(index).is_some_and(|peer| peer.tag == Some(tag));
         self.by_tag.find(self.hash_of(tag), is)
     }
 
     fn hash_of(&self, tag: Tag) -> u64 {
-        self.key.hash(&u64::from_ne_bytes(*tag.as_bytes()))
+        self.table.key().hash(&u64::from_ne_bytes(*tag.as_bytes()))
     }
 
-    /// The first of this address for which `is` holds.
-    #[inline]
-    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(u32, &Peer<A, C>) -> bool) -> Option<u32> {
-        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address && is(index, peer));
-        self.by_address.find(self.key.hash(&address), found)
-    }
-
-    /// The next of this address behind `index`, which has it.
-    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
-        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address);
-        self.by_address.find_after(self.key.hash(&address), index, found)
-    }
-
-    /// How many of this address there are.
-    pub(super) fn count(&self, address: A) -> usize {
-        let mut count = 0;
-        self.find_at(address, |_, _| {
-            count += 1;
-            false
-        });
-        count
-    }
-
-    /// How many of this host there are.
-    pub(super) fn of_host(&self, host: A::Host) -> Entries {
-        self.hosts.of(self.key.hash(&host), host)
-    }
-
-    /// It has shown that it receives at its address.
-    pub(super) fn validate(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted && !peer.validated) {
-            peer.validated = true;
-            let host = peer.address.host();
-            self.hosts.validate(self.key.hash(&host), host);
-        }
-    }
-
-    /// It is no entry of its host any more.
-    pub(super) fn discount(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted) {
-            peer.counted = false;
-            let (host, validated) = (peer.address.host(), peer.validated);
-            self.hosts.subtract(self.key.hash(&host), host, validated);
-        }
-    }
-
-    /// Where it was put, as an entry of its host; `None` where there is no room.
+    /// The place of the new peer, which counts for its quotas; `None` where there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
-        let (address, host, tag, validated) = (peer.address, peer.address.host(), peer.tag, peer.validated);
-        if !self.hosts.add(self.key.hash(&host), host, validated) {
+        let (host, tag, quotas) = (peer.address.host(), peer.tag, peer.state.quotas());
+        if !self.quotas.enter(host, quotas) {
             return None;
         }
-        let Ok(index) = self.slab.insert(peer) else {
-            self.hosts.subtract(self.key.hash(&host), host, validated);
+        let Some(index) = self.table.insert(peer) else {
+            self.quotas.leave(host, quotas);
             return None;
         };
-        // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(self.key.hash(&address), index)
-            && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
-            && self.scheduler.add(index);
-        if !placed {
-            self.remove(index);
+        if tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index)) {
+            return Some(index);
         }
-        placed.then_some(index)
+        self.remove(index);
+        None
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
-        self.discount(index);
-        let peer = self.slab.remove(index)?;
-        self.by_address.remove(self.key.hash(&peer.address), index);
+        self.evict(index);
+        let peer = self.table.remove(index)?;
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
-        self.scheduler.remove(index);
         Some(peer)
     }
 
-    /// The peer has moved to `address`. Returns the one that it had. For which hosts it counts is told apart.
-    pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
-        let peer = self.slab.item_mut(index)?;
-        let old = core::mem::replace(&mut peer.address, address);
-        self.by_address.remove(self.key.hash(&old), index);
-        self.by_address.insert(self.key.hash(&address), index);
-        Some(old)
-    }
-
-    /// A peer that is validated counts for this host, too. False where there is no room to count it.
-    pub(super) fn enter(&mut self, host: A::Host) -> bool {
-        self.hosts.add(self.key.hash(&host), host, true)
+    /// How many peers this host has.
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.quotas.of(host)
     }
 
     /// Whether one more host can be counted.
     pub(super) fn has_room_for_host(&self) -> bool {
-        self.hosts.has_room()
+        self.quotas.has_room()
     }
 
-    /// It counts for this host no more.
-    pub(super) fn leave(&mut self, host: A::Host) {
-        self.hosts.subtract(self.key.hash(&host), host, true);
+    /// How many peers hold the backlog.
+    pub(super) const fn half_open(&self) -> usize {
+        self.quotas.half_open()
+    }
+
+    /// The handshake is over, in one way or another: the peer does not hold the backlog any more.
+    pub(super) fn on_handshake_over(&mut self, index: u32) {
+        self.apply(index, Transition::HandshakeOver);
+    }
+
+    /// The peer has shown that it receives at its address.
+    pub(super) fn on_validated(&mut self, index: u32) {
+        self.apply(index, Transition::Validated);
+    }
+
+    /// The peer counts for no quota any more, nor moves to another address.
+    pub(super) fn evict(&mut self, index: u32) {
+        self.end_validation(index);
+        self.apply(index, Transition::Evicted);
+    }
+
+    fn apply(&mut self, index: u32, transition: Transition) {
+        let Some(peer) = self.table.get_mut(index) else { return };
+        let before = peer.state.quotas();
+        peer.state.apply(transition);
+        let (host, after) = (peer.address.host(), peer.state.quotas());
+        self.quotas.change(host, before, after);
+    }
+
+    /// The validation of another address of this peer.
+    pub(super) fn validation(&self, index: u32) -> Option<&PathValidation<A>> {
+        self.validations.item(self.table.get(index)?.validation?.index())
+    }
+
+    /// A peer that validates another address, and that validation.
+    pub(super) fn validating_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut PathValidation<A>)> {
+        let peer = self.table.get_mut(index)?;
+        let validation = self.validations.item_mut(peer.validation?.index())?;
+        Some((peer, validation))
+    }
+
+    /// Begins to validate another address. False where there is no room.
+    pub(super) fn start_validation(&mut self, index: u32, validation: PathValidation<A>) -> bool {
+        let Some(peer) = self.table.get_mut(index) else { return false };
+        let Ok(place) = self.validations.insert(validation) else { return false };
+        peer.validation = ValidationId::new(place);
+        true
+    }
+
+    /// Ends the validation, and gives up the quota at the address that the peer does not have.
+    pub(super) fn end_validation(&mut self, index: u32) {
+        let Some(peer) = self.table.get_mut(index) else { return };
+        let Some(id) = peer.validation.take() else { return };
+        if let Some(address) = self.validations.remove(id.index()).and_then(|validation| validation.reserved()) {
+            self.quotas.leave_host(address.host(), HostQuota::Validated);
+        }
+    }
+
+    /// The peer moves to the address that it validates. It keeps its quota at the host that it leaves, if that is another one.
+    /// False where there is no room to count the new host: nothing has changed then.
+    pub(super) fn migrate(&mut self, index: u32) -> bool {
+        let Some((peer, validation)) = self.validating_mut(index) else { return false };
+        let (old, new) = (peer.address, validation.other());
+        let other_host = old.host() != new.host();
+        if other_host && !self.quotas.enter_host(new.host(), HostQuota::Validated) {
+            return false;
+        }
+        self.table.rekey(index, |peer| peer.address = new);
+        if let Some((_, validation)) = self.validating_mut(index) {
+            validation.on_migrated(old, other_host);
+        }
+        true
+    }
+
+    /// The peer moves back to the address that it had, whose host has kept the quota. The validation is over.
+    pub(super) fn revert(&mut self, index: u32) {
+        let Some((peer, validation)) = self.validating_mut(index) else { return };
+        let (old, new) = (validation.other(), peer.address);
+        validation.on_reverted(new);
+        self.table.rekey(index, |peer| peer.address = old);
+        self.end_validation(index);
+    }
+
+    /// The validations under way, in no order.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn validations(&self) -> impl Iterator<Item = &PathValidation<A>> + '_ {
+        self.validations.iter().map(|(_, validation)| validation)
+    }
+}
+
+impl<A: Address, C, M: TableMemory> Deref for Peers<A, C, M> {
+    type Target = AddressTable<Peer<A, C>, M>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.table
     }
 }

@@ -5,7 +5,7 @@ use super::connection::{Connection, ENTROPY_BYTES, opens};
 use super::event::{Handled, increment};
 use super::segment::{Kind, Segment, SegmentError};
 use crate::connection::{Event, Transmit};
-use crate::tables::{HashKey, Index, PeerId, Scheduler, Slab, TableMemory};
+use crate::tables::{Addressed, HashKey, PeerId, PeerTable, TableMemory};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;
 use thiserror::Error;
@@ -148,10 +148,7 @@ pub struct ListenerStats {
 pub struct Listener<A: Address, M: TableMemory, const SEND: usize = 512, const RECV: usize = 512> {
     config: ListenerConfig,
     now: Instant,
-    key: HashKey,
-    peers: Slab<Peer<A, SEND, RECV>, M>,
-    by_address: Index<M>,
-    scheduler: Scheduler<M>,
+    peers: PeerTable<Peer<A, SEND, RECV>, M>,
     stats: ListenerStats,
 }
 
@@ -161,20 +158,20 @@ struct Peer<A, const SEND: usize, const RECV: usize> {
     released: bool,
 }
 
+impl<A: Address, const SEND: usize, const RECV: usize> Addressed for Peer<A, SEND, RECV> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.connection.peer()
+    }
+}
+
 impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
     /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
     /// a stranger cannot guess.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16]) -> Self {
-        Self {
-            config,
-            now,
-            key: HashKey(key),
-            peers: Slab::new(),
-            by_address: Index::new(),
-            scheduler: Scheduler::new(),
-            stats: ListenerStats::default(),
-        }
+        Self { config, now, peers: PeerTable::new(HashKey(key)), stats: ListenerStats::default() }
     }
 
     /// What it was made with.
@@ -192,7 +189,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     /// How many connections there are, those included that were released and still have to say their last word.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.peers.len() as usize
+        self.peers.len()
     }
 
     /// Whether there are none.
@@ -207,13 +204,12 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
         self.now = self.now.max(now);
         let now = self.now;
         if let Some(index) = self.find(from)
-            && let Some(peer) = self.peers.item_mut(index)
+            && let Some(peer) = self.peers.get_mut(index)
         {
             let handled = peer.connection.handle_datagram(now, from, datagram);
-            self.scheduler.mark_changed(index);
-            self.scheduler.mark_event(index);
-            let generation = self.peers.generation(index).unwrap_or_default();
-            return Dispatch::Peer(PeerId { index, generation }, handled);
+            self.peers.scheduler.mark_changed(index);
+            self.peers.scheduler.mark_event(index);
+            return Dispatch::Peer(self.peers.id(index), handled);
         }
         let why = match Segment::decode(datagram) {
             Ok(Segment { kind: Kind::Syn, number, .. }) if opens(number) => {
@@ -250,37 +246,18 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
         }
         let syn = Segment::bare(Kind::Syn, incoming.number);
         let accepted = Connection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
-        let index = accepted.ok().and_then(|connection| self.insert(connection)).ok_or(AcceptError::Full)?;
+        let peer = accepted.ok().map(|connection| Peer { connection, released: false });
+        let index = peer.and_then(|peer| self.peers.insert(peer)).ok_or(AcceptError::Full)?;
         increment(&mut self.stats.accepted);
-        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
-    }
-
-    /// Where it was put; `None` where there is no room.
-    fn insert(&mut self, connection: Connection<A, SEND, RECV>) -> Option<u32> {
-        let hash = self.key.hash(&connection.peer());
-        let index = self.peers.insert(Peer { connection, released: false }).ok()?;
-        // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(hash, index) && self.scheduler.add(index);
-        if !placed {
-            self.remove(index);
-        }
-        placed.then_some(index)
-    }
-
-    fn remove(&mut self, index: u32) {
-        let Some(peer) = self.peers.remove(index) else { return };
-        self.by_address.remove(self.key.hash(&peer.connection.peer()), index);
-        self.scheduler.remove(index);
+        Ok(self.peers.id(index))
     }
 
     fn find(&self, address: A) -> Option<u32> {
-        let is = |index| self.peers.item(index).is_some_and(|peer| peer.connection.peer() == address);
-        self.by_address.find(self.key.hash(&address), is)
+        self.peers.find_at(address, |_, _| true)
     }
 
     fn held(&self, id: PeerId) -> Option<&Peer<A, SEND, RECV>> {
-        let peer = self.peers.item(id.index).filter(|peer| !peer.released)?;
-        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
+        self.peers.find(id).filter(|peer| !peer.released)
     }
 
     /// The connection with this name; `None` once it was released.
@@ -294,9 +271,9 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.scheduler.mark_changed(id.index);
-        self.scheduler.mark_event(id.index);
-        self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
+        self.peers.scheduler.mark_changed(id.index);
+        self.peers.scheduler.mark_event(id.index);
+        self.peers.get_mut(id.index).map(|peer| &mut peer.connection)
     }
 
     /// The application does not need this connection any more: it has read what it wanted. One that has not ended is aborted.
@@ -305,30 +282,31 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
         if self.held(id).is_none() {
             return;
         }
-        let Some(peer) = self.peers.item_mut(id.index) else { return };
+        let Some(peer) = self.peers.get_mut(id.index) else { return };
         peer.released = true;
         peer.connection.abort();
         if peer.connection.is_drained() {
-            self.remove(id.index);
+            self.peers.remove(id.index);
         } else {
-            self.scheduler.mark_changed(id.index);
+            self.peers.scheduler.mark_changed(id.index);
         }
     }
 
     /// The connections that were accepted and not released, in no order. This looks at all of them.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
         let held = self.peers.iter().filter(|(_, peer)| !peer.released);
-        held.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+        held.map(|(index, _)| self.peers.id(index))
     }
 
     /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while let Some(index) = self.scheduler.next_to_wake(self.now) {
-            let Some(peer) = self.peers.item_mut(index) else { continue };
+        while let Some(index) = self.peers.scheduler.next_to_wake(self.now) {
+            let Some(peer) = self.peers.get_mut(index) else { continue };
             peer.connection.handle_timeout(self.now);
-            self.scheduler.on_woken(index, self.now, true, peer.connection.next_timer());
-            self.scheduler.mark_event(index);
+            let due = peer.connection.next_timer();
+            self.peers.scheduler.on_woken(index, self.now, true, due);
+            self.peers.scheduler.mark_event(index);
         }
     }
 
@@ -337,7 +315,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     /// changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.scheduler.poll_timeout(self.now)
+        self.peers.scheduler.poll_timeout(self.now)
     }
 
     /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
@@ -348,19 +326,20 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     /// If the datagram does not fit into `buf`: nothing has changed.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.now = self.now.max(now);
-        while let Some(index) = self.scheduler.next_to_send() {
-            let Some(peer) = self.peers.item_mut(index) else {
-                self.scheduler.remove(index);
+        while let Some(index) = self.peers.scheduler.next_to_send() {
+            let Some(peer) = self.peers.get_mut(index) else {
+                self.peers.scheduler.remove(index);
                 continue;
             };
             let sent = peer.connection.poll_transmit(self.now, buf)?;
             if sent.is_some() {
-                self.scheduler.on_sent(index);
+                self.peers.scheduler.on_sent(index);
                 return Ok(sent);
             }
-            self.scheduler.park(index, peer.connection.poll_timeout());
-            if peer.released && peer.connection.is_drained() {
-                self.remove(index);
+            let (due, gone) = (peer.connection.poll_timeout(), peer.released && peer.connection.is_drained());
+            self.peers.scheduler.park(index, due);
+            if gone {
+                self.peers.remove(index);
             }
         }
         Ok(None)
@@ -368,13 +347,12 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
 
     /// What to tell the application next, and of which connection. The connections take scheduler.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.scheduler.next_with_event() {
-            let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
+        while let Some(index) = self.peers.scheduler.next_with_event() {
+            let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
             // It may have more to tell, after all others.
-            self.scheduler.mark_event(index);
-            let generation = self.peers.generation(index)?;
-            return Some((PeerId { index, generation }, event));
+            self.peers.scheduler.mark_event(index);
+            return Some((self.peers.id(index), event));
         }
         None
     }

@@ -1,6 +1,6 @@
 //! Which items have this hash: a chained table of numbers, whatever the items are and wherever they are kept.
 
-use super::{List, TableMemory};
+use super::{Table, TableMemory};
 
 /// The end of a chain.
 const END: u32 = u32::MAX;
@@ -8,11 +8,12 @@ const END: u32 = u32::MAX;
 /// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
 ///
 /// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
+#[derive(Clone)]
 pub(crate) struct Index<M: TableMemory> {
     /// The first item of each bucket.
-    heads: M::List<u32>,
+    heads: Table<u32, M>,
     /// The links of each item, by its number.
-    links: M::List<Link>,
+    links: Table<Link, M>,
     used: usize,
 }
 
@@ -25,11 +26,7 @@ struct Link {
 
 impl<M: TableMemory> Index<M> {
     pub(crate) fn new() -> Self {
-        Self { heads: M::List::default(), links: M::List::default(), used: 0 }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { heads: self.heads.duplicate(), links: self.links.duplicate(), used: self.used }
+        Self { heads: Table::default(), links: Table::default(), used: 0 }
     }
 
     /// The first item of this hash for which `is` holds.

@@ -12,7 +12,7 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
     /// Where there is no room: the item comes back.
     fn push(&mut self, item: T) -> Result<(), T>;
 
-    /// A copy. (A method, since a list whose items borrow memory cannot be `Clone`.)
+    /// A copy. (A method, since a list is not `Clone` for all items.)
     #[must_use]
     fn duplicate(&self) -> Self
     where
@@ -20,7 +20,7 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
 }
 
 /// The kind of memory that a listener keeps its tables in: [`FixedTables`] or [`HeapTables`].
-pub trait TableMemory {
+pub trait TableMemory: Clone {
     /// A table.
     type List<T>: List<T>;
 

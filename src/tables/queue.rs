@@ -1,6 +1,6 @@
 //! First in, first out, each item at most once.
 
-use super::{List, TableMemory};
+use super::{Table, TableMemory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
@@ -8,8 +8,9 @@ const END: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
+#[derive(Clone)]
 pub(crate) struct Queue<M: TableMemory> {
-    links: M::List<Link>,
+    links: Table<Link, M>,
     first: u32,
     last: u32,
 }
@@ -30,11 +31,7 @@ impl Link {
 
 impl<M: TableMemory> Queue<M> {
     pub(crate) fn new() -> Self {
-        Self { links: M::List::default(), first: END, last: END }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { links: self.links.duplicate(), ..*self }
+        Self { links: Table::default(), first: END, last: END }
     }
 
     #[inline]

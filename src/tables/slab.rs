@@ -1,14 +1,15 @@
 //! Items that are found by number, and a number that is used again.
 
-use super::{List, TableMemory};
+use super::{Table, TableMemory};
 
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
 /// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
 /// of an earlier one is recognised.
+#[derive(Clone)]
 pub(crate) struct Slab<T, M: TableMemory> {
-    places: M::List<Place<T>>,
+    places: Table<Place<T>, M>,
     vacant: u32,
     used: u32,
 }
@@ -27,14 +28,7 @@ enum Item<T> {
 
 impl<T, M: TableMemory> Slab<T, M> {
     pub(crate) fn new() -> Self {
-        Self { places: M::List::default(), vacant: END, used: 0 }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self
-    where
-        T: Clone,
-    {
-        Self { places: self.places.duplicate(), ..*self }
+        Self { places: Table::default(), vacant: END, used: 0 }
     }
 
     pub(crate) const fn len(&self) -> u32 {

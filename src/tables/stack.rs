@@ -1,7 +1,7 @@
 //! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from the
 //! middle.
 
-use super::{List, TableMemory};
+use super::{Table, TableMemory};
 
 /// The end of the stack.
 const END: u32 = u32::MAX;
@@ -9,18 +9,15 @@ const END: u32 = u32::MAX;
 const ABSENT: u32 = u32::MAX - 1;
 
 /// Numbers of items, linked in a list beside them.
+#[derive(Clone)]
 pub(crate) struct Stack<M: TableMemory> {
-    below: M::List<u32>,
+    below: Table<u32, M>,
     top: u32,
 }
 
 impl<M: TableMemory> Stack<M> {
     pub(crate) fn new() -> Self {
-        Self { below: M::List::default(), top: END }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { below: self.below.duplicate(), top: self.top }
+        Self { below: Table::default(), top: END }
     }
 
     /// Adds an item, unless it is in already. False where there is no room.

@@ -1,6 +1,6 @@
 //! One deadline for each item, and which is next: an indexed heap.
 
-use super::{List, TableMemory};
+use super::{Table, TableMemory};
 use crate::Instant;
 
 /// How many children a node has: with four, a heap of 100,000 is nine levels deep, and siblings share a cache line.
@@ -9,12 +9,13 @@ const ARITY: usize = 4;
 const NOWHERE: u32 = u32::MAX;
 
 /// Setting, moving and clearing a deadline is O(log n), and O(1) where it stays the same.
+#[derive(Clone)]
 pub(crate) struct Timers<M: TableMemory> {
     /// The first `len` are the heap: none is due after its children.
-    heap: M::List<Timer>,
+    heap: Table<Timer, M>,
     len: usize,
     /// Where each item stands in the heap.
-    places: M::List<u32>,
+    places: Table<u32, M>,
 }
 
 #[derive(Clone, Copy)]
@@ -25,11 +26,7 @@ struct Timer {
 
 impl<M: TableMemory> Timers<M> {
     pub(crate) fn new() -> Self {
-        Self { heap: M::List::default(), len: 0, places: M::List::default() }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { heap: self.heap.duplicate(), len: self.len, places: self.places.duplicate() }
+        Self { heap: Table::default(), len: 0, places: Table::default() }
     }
 
     /// The item that is due first, and when.
