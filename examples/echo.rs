@@ -2,7 +2,7 @@
 
 use rdt_proto::connection::{Event, Storage};
 use rdt_proto::listener::{HeapTables, Listener, ListenerConfig, PeerId};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 use rdt_proto::{Duration, Instant};
 use std::error::Error;
 use std::io::ErrorKind;
@@ -59,9 +59,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Accepts whoever waits.
 fn accept(now: Instant, server: &mut Server, peers: &mut [Option<PeerId>; CLIENTS]) -> Result<(), Box<dyn Error>> {
     while let Some(incoming) = server.poll_incoming() {
-        let storage = Storage::stop_and_wait(Send::with_slots(2, 1_200)?, Recv::with_slots(2, 1_200)?);
-        // There is room, or nobody would have been told of; but memory may have run out, and then it waits.
-        let Ok(id) = server.accept(now, incoming, entropy()?, || storage) else { break };
+        let storage = || -> Result<_, StoreError> {
+            Ok(Storage::stop_and_wait(Send::with_slots(2, 1_200)?, Recv::with_slots(2, 1_200)?))
+        };
+        // Without memory for another connection the client tries again later.
+        let Ok(id) = server.accept(now, incoming, entropy()?, storage) else { break };
         peers[id.index()] = Some(id);
     }
     Ok(())

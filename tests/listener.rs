@@ -203,7 +203,9 @@ fn nobody_waits_longer_than_the_handshake_limit() {
     assert_eq!(server.machine.backlog_len(), 2);
     server.elapse(1);
     assert_eq!(server.machine.backlog_len(), 1);
-    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("nobody waits"));
+    let gone = server
+        .machine
+        .accept(server.now, late, [0; 32], || -> Result<_, std::convert::Infallible> { panic!("nobody waits") });
     assert_eq!(gone, Err(AcceptError::Gone));
     let _ = server.incoming(2);
     server.elapse(6_000);
@@ -397,7 +399,8 @@ fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     server.queues(2, CONNECT);
     let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
     let incoming = server.incoming(2);
-    let next = server.machine.accept(server.now, incoming, [1; 32], storage).unwrap();
+    let next =
+        server.machine.accept(server.now, incoming, [1; 32], || Ok::<_, std::convert::Infallible>(storage())).unwrap();
     server.expect(2, CONNACK);
     server.takes(2, info(0, b"new"));
     assert_eq!(server.peer(next).recv_chunk(), b"new");

@@ -88,7 +88,12 @@ impl House {
             let (slots, looks) = (SendSlots::with_slots(2, 64).unwrap(), Rc::clone(&house.looks));
             let (send, recv) = (Watched { slots, looks }, RecvSlots::with_slots(2, 64).unwrap());
             let incoming = house.machine.poll_incoming().unwrap();
-            let id = house.machine.accept(now, incoming, [1; 32], || Storage::stop_and_wait(send, recv)).unwrap();
+            let id = house
+                .machine
+                .accept(now, incoming, [1; 32], || {
+                    Ok::<_, std::convert::Infallible>(Storage::stop_and_wait(send, recv))
+                })
+                .unwrap();
             house.ids.push(id);
             house.takes(address, Packet::Info { number: Seq::ZERO, body: b"" });
         }

@@ -91,7 +91,9 @@ fn who_finds_no_room_is_told_of_again_in_the_order_of_all() {
     let id = door.accept(second);
     door.drain();
     for incoming in [first, third] {
-        let full = door.machine.accept(door.now, incoming, [9; 32], || panic!("there is no room"));
+        let full = door.machine.accept(door.now, incoming, [9; 32], || -> Result<_, std::convert::Infallible> {
+            panic!("there is no room")
+        });
         assert_eq!((full, door.machine.poll_incoming()), (Err(AcceptError::Full), None));
     }
     door.machine.release(door.now, id);
@@ -293,7 +295,8 @@ mod fixed {
             let _ = machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
             while let Some(incoming) = machine.poll_incoming() {
                 entropy += 1;
-                let accepted = machine.accept(now, incoming, [entropy; 32], storage);
+                let accepted =
+                    machine.accept(now, incoming, [entropy; 32], || Ok::<_, std::convert::Infallible>(storage()));
                 if accepted.is_err() {
                     break;
                 }
@@ -310,8 +313,22 @@ mod fixed {
         assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Dispatch::Queued);
         let incoming = machine.poll_incoming().unwrap();
         assert_eq!(incoming.address(), 1_000);
-        let id = machine.accept(now, incoming, [255; 32], storage).unwrap();
+        let id = machine.accept(now, incoming, [255; 32], || Ok::<_, std::convert::Infallible>(storage())).unwrap();
         let routed = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
         assert_eq!(routed, Dispatch::Peer(id, Handled::Accepted));
     }
+}
+
+/// The client then holds nothing, and its next CONNECT queues again.
+#[test]
+fn a_client_without_storage_is_forgotten_and_may_queue_again() {
+    let mut door = Door::new(config(Retry::Never));
+    door.queues(HERE, tag(1));
+    let incoming = door.incoming(HERE);
+    let failed = door.machine.accept(door.now, incoming, [1; 32], || Err("no memory"));
+    assert_eq!(failed, Err(AcceptError::Storage("no memory")));
+    assert!(door.machine.is_empty() && door.machine.poll_incoming().is_none());
+    assert_eq!((door.machine.stats().accepted, door.machine.stats().dismissed), (0, 1));
+    door.queues(HERE, tag(1));
+    door.accepts(HERE);
 }

@@ -160,7 +160,7 @@ fn a_client_gets_through_to_a_listener_that_always_asks() {
         if let Some(incoming) = server.poll_incoming() {
             assert!(incoming.is_validated());
             let Storage { send, recv, arq } = stores();
-            let storage = || Storage { send, recv, arq };
+            let storage = || Ok::<_, std::convert::Infallible>(Storage { send, recv, arq });
             accepted = Some(server.accept(now, incoming, [5; 32], storage).unwrap());
         }
         while let Some((1, sent)) = server.poll_transmit(now, &mut buf).unwrap() {

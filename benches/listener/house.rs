@@ -72,7 +72,7 @@ impl House {
         let incoming = self.server.poll_incoming().unwrap();
         let mut entropy = [0; 32];
         entropy.fill_with(|| (self.random.rand_u32() >> 24) as u8);
-        let id = self.server.accept(now, incoming, entropy, storage).unwrap();
+        let id = self.server.accept(now, incoming, entropy, || Ok::<_, std::convert::Infallible>(storage())).unwrap();
         let (_, connack) = self.server.poll_transmit(now, &mut buf).unwrap().unwrap();
         let Ok(Packet::ConnAck(options)) = Framing::tagged(tag(address)).decode(&buf[..connack.len]) else {
             panic!("no CONNACK");

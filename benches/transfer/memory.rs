@@ -3,7 +3,7 @@
 use super::Stream;
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{Fixed, Pacer};
-use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
+use rdt_proto::connection::{Config, Entropy, Hello, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Instant};
@@ -55,13 +55,13 @@ impl<A: Arq> Pair<A> {
     fn new(config: Config, storage: impl Fn() -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>) -> Self {
         let now = Instant::ZERO;
         let mut datagram = vec![0; config.max_datagram_len()];
-        let mut client = Stream::connect(now, config, [1; ENTROPY_BYTES], storage());
+        let mut client = Stream::connect(now, config, [1; Entropy::BYTES], storage());
         let call = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client calls at once");
         let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..call.len]) else {
             panic!("the first datagram is CONNECT");
         };
         let hello = Hello::from_options(&options);
-        let server = Stream::accept(now, config, [2; ENTROPY_BYTES], hello, storage());
+        let server = Stream::accept(now, config, [2; Entropy::BYTES], hello, storage());
         let data: Vec<u8> = (0..65_536_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let mut pair = Self { client, server, now, datagram, read: vec![0; data.len()], data };
         pair.check();

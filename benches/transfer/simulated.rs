@@ -6,7 +6,7 @@ use std::time;
 use super::Stream;
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
+use rdt_proto::connection::{Config, Entropy, Hello, Storage};
 use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::Packet;
@@ -117,7 +117,7 @@ fn config() -> Config {
 
 impl End {
     fn client(peer: Address, controller: MakeController, bytes: u64) -> Self {
-        let stream = Stream::connect(Instant::ZERO, config(), [1; ENTROPY_BYTES], storage(controller));
+        let stream = Stream::connect(Instant::ZERO, config(), [1; Entropy::BYTES], storage(controller));
         Self { peer, controller, stream: Some(stream), established: None, unsent: bytes, missing: 0, read: Vec::new() }
     }
 
@@ -143,7 +143,7 @@ impl Node for End {
         } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {
             let hello = Hello::from_options(&options);
             let storage = storage(self.controller);
-            self.stream = Some(Stream::accept(now, config(), [2; ENTROPY_BYTES], hello, storage));
+            self.stream = Some(Stream::accept(now, config(), [2; Entropy::BYTES], hello, storage));
         }
     }
 

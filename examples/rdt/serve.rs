@@ -11,6 +11,7 @@ use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer
 use rdt_proto::listener::{Dispatch, HeapTables, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 
 /// How long to stay after Ctrl-C, so that the clients hear of it.
@@ -110,7 +111,7 @@ impl<'d> Serve<'d> {
                 self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
-            let Ok(peer) = self.peers.accept(now, incoming, entropy, || storage) else { return };
+            let Ok(peer) = self.peers.accept(now, incoming, entropy, || Ok::<_, Infallible>(storage)) else { return };
             let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);

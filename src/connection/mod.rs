@@ -53,6 +53,7 @@ mod application;
 mod close;
 mod config;
 mod dialect;
+mod entropy;
 mod event;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
@@ -71,6 +72,7 @@ mod timers;
 pub(crate) use config::LONGEST_RTO;
 pub use config::{Config, Method, Peer};
 pub use dialect::{Hello, Mode};
+pub use entropy::Entropy;
 pub(crate) use event::Events;
 pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
 pub use handshake::Role;
@@ -81,7 +83,7 @@ pub(crate) use timers::after;
 
 use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{MIN_SEGMENT, Tag};
+use crate::wire::MIN_SEGMENT;
 use crate::{Instant, Seq};
 use close::Close;
 use dialect::Dialect;
@@ -89,11 +91,6 @@ use handshake::Handshake;
 use probe::Nonces;
 use stage::{Ended, Stage};
 use timers::{Limit, Limits, Silence};
-
-/// How many bytes of entropy a connection takes. It has no randomness of its own: give it bytes that a stranger cannot
-/// guess, different ones for each connection. Base mode only derives the jitter of its timers from them; in extended mode
-/// they are what keeps strangers out.
-pub const ENTROPY_BYTES: usize = 32;
 
 /// What the caller lends to a connection: memory for bodies, and the mechanism that repeats them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -148,9 +145,10 @@ struct Lent {
 
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Opens a connection as a client: CONNECT is due at once. What is [sent](Self::send) before the answer waits for it.
-    pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], storage: Storage<S, R, A>) -> Self {
-        let dialect = Dialect::client(config.framing, config.mode, tag_of(&entropy));
-        let mut connection = Self::new(now, Role::Client, config, entropy, dialect, storage);
+    pub fn connect(now: Instant, config: Config, entropy: impl Into<Entropy>, storage: Storage<S, R, A>) -> Self {
+        let entropy = entropy.into();
+        let dialect = Dialect::client(config.framing, config.mode, entropy.tag());
+        let mut connection = Self::new(now, Role::Client, config, &entropy, dialect, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
         }
@@ -165,12 +163,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     pub fn accept(
         now: Instant,
         config: Config,
-        entropy: [u8; ENTROPY_BYTES],
+        entropy: impl Into<Entropy>,
         hello: Hello,
         storage: Storage<S, R, A>,
     ) -> Self {
-        let dialect = Dialect::server(config.framing, config.mode, tag_of(&entropy), &hello);
-        let mut connection = Self::new(now, Role::Server, config, entropy, dialect, storage);
+        let entropy = entropy.into();
+        let dialect = Dialect::server(config.framing, config.mode, entropy.tag(), &hello);
+        let mut connection = Self::new(now, Role::Server, config, &entropy, dialect, storage);
         if connection.dialect.is_extended() {
             connection.on_hello(&hello);
         }
@@ -191,21 +190,19 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         now: Instant,
         role: Role,
         config: Config,
-        entropy: [u8; ENTROPY_BYTES],
+        entropy: &Entropy,
         dialect: Dialect,
         storage: Storage<S, R, A>,
     ) -> Self {
-        let secret = entropy.last_chunk().copied().unwrap_or_default();
-        let seed = entropy.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Self {
             role,
             peer: config.peer,
             limits: Limits::new(&config),
             now,
-            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
+            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(entropy.jitter_seed())),
             silence: Silence::new(now),
             dialect,
-            nonces: Nonces::new(secret),
+            nonces: Nonces::new(entropy.nonce_secret()),
             stage: Stage::Opening(Handshake::new(now, config.handshake_limit)),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
@@ -377,10 +374,4 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.events.remove(Events::WRITABLE);
         self.blocked = false;
     }
-}
-
-/// The part of the entropy that the tag takes; jitter takes what is before it, probes take what is after it.
-fn tag_of(entropy: &[u8; ENTROPY_BYTES]) -> Tag {
-    let bytes = entropy.get(8..).and_then(|rest| rest.first_chunk());
-    Tag::new(bytes.copied().unwrap_or_default())
 }

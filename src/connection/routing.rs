@@ -4,7 +4,7 @@
 //! schedules the connection.
 
 use super::stage::Stage;
-use super::{Config, Connection, Dialect, ENTROPY_BYTES, Handled, Hello, Reason, Transmit, tag_of};
+use super::{Config, Connection, Dialect, Entropy, Handled, Hello, Reason, Transmit};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Framing, Tag};
@@ -12,8 +12,8 @@ use crate::{BufferTooSmall, Duration, Instant};
 use bitflags::bitflags;
 
 /// The tag that a connection accepted with these would ask its peer to use; `None` in base mode.
-pub(crate) fn accepted_tag(config: &Config, entropy: &[u8; ENTROPY_BYTES], hello: &Hello) -> Option<Tag> {
-    Dialect::server(config.framing, config.mode, tag_of(entropy), hello).tag()
+pub(crate) fn accepted_tag(config: &Config, entropy: &Entropy, hello: &Hello) -> Option<Tag> {
+    Dialect::server(config.framing, config.mode, entropy.tag(), hello).tag()
 }
 
 bitflags! {

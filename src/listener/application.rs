@@ -6,21 +6,25 @@ use super::stats::increment;
 use super::{Address, Incoming, Listener, PeerId, TableMemory};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::connection::{Changes, Connection, ENTROPY_BYTES, Hello, Storage, accepted_tag};
+use crate::connection::{Changes, Connection, Entropy, Hello, Storage, accepted_tag};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::Tag;
 use thiserror::Error;
 
-/// Why somebody was not accepted.
+/// Why a client was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum AcceptError {
-    /// It waits no longer: its handshake limit has passed, or it has restarted.
-    #[error("the client waits no longer")]
+pub enum AcceptError<E> {
+    /// The client is not pending any more: its handshake limit has passed, or it has restarted.
+    #[error("the client is not pending any more")]
     Gone,
-    /// There are as many connections as may be at once, or as there is memory for. The client goes on waiting, and
-    /// [`Listener::poll_incoming`] tells of it again once there is room.
+    /// There are as many connections as may be at once, or as there is memory for. The client stays pending, and
+    /// [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
+    /// There is no storage for the connection. The listener has forgotten the client, which queues again when it repeats its
+    /// CONNECT: so a loop over [`Listener::poll_incoming`] ends.
+    #[error("there is no storage for the connection")]
+    Storage(#[source] E),
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
@@ -42,19 +46,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.peers.len() < self.config.peers.min(M::CAPACITY) && self.peers.has_room_for_host()
     }
 
-    /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
-    /// [`Connection`].
+    /// Accepts a client: CONNACK is due at once. `storage` is called only if there is room for the connection.
     ///
     /// # Errors
     ///
-    /// If the client waits no longer, or there is no room for a connection.
-    pub fn accept(
+    /// If the client is not pending any more, there is no room for a connection, or `storage` fails.
+    pub fn accept<E>(
         &mut self,
         now: Instant,
         incoming: Incoming<A>,
-        mut entropy: [u8; ENTROPY_BYTES],
-        storage: impl FnOnce() -> Storage<S, R, Q>,
-    ) -> Result<PeerId, AcceptError> {
+        entropy: impl Into<Entropy>,
+        storage: impl FnOnce() -> Result<Storage<S, R, Q>, E>,
+    ) -> Result<PeerId, AcceptError<E>> {
         self.advance(now);
         let Some(pending) = self.backlog.find(incoming.slot).cloned() else { return Err(AcceptError::Gone) };
         let state = pending.state();
@@ -63,7 +66,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             // For the client the handshake is complete with CONNACK: it repeats INFO 0 for so long.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
-        let tag = self.free_tag(&mut entropy, &pending.hello);
+        let entropy = self.with_free_tag(entropy.into(), &pending.hello);
+        let tag = accepted_tag(&config, &entropy, &pending.hello);
         // The place is taken before anything is asked for.
         let place = Peer::reserved(pending.address, tag, pending.ticket, state, self.now);
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
@@ -71,9 +75,18 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             self.backlog.report_again(incoming.slot.index);
             return Err(AcceptError::Full);
         };
+        let storage = storage();
         self.backlog.remove(incoming.slot.index);
+        let storage = match storage {
+            Ok(storage) => storage,
+            Err(error) => {
+                self.peers.remove(index);
+                increment(&mut self.stats.dismissed);
+                return Err(AcceptError::Storage(error));
+            }
+        };
         if let Some(peer) = self.peers.get_mut(index) {
-            let connection = Connection::accept(self.now, config, entropy, pending.hello, storage());
+            let connection = Connection::accept(self.now, config, entropy, pending.hello, storage);
             peer.lifecycle = Lifecycle::Live { connection, is_held: true };
         }
         self.peers.scheduler_mut().mark_changed(index);
@@ -81,18 +94,15 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         Ok(self.peers.id(index))
     }
 
-    /// The tag that the connection will have: one that no other has, whatever entropy the caller has.
-    fn free_tag(&self, entropy: &mut [u8; ENTROPY_BYTES], hello: &Hello) -> Option<Tag> {
-        loop {
-            let tag = accepted_tag(&self.config.connection, entropy, hello)?;
-            if self.peers.find_tag(tag).is_none() {
-                return Some(tag);
-            }
+    /// The entropy with a tag that no other connection has, whatever entropy the caller gives.
+    fn with_free_tag(&self, mut entropy: Entropy, hello: &Hello) -> Entropy {
+        while let Some(tag) = accepted_tag(&self.config.connection, &entropy, hello)
+            && self.peers.find_tag(tag).is_some()
+        {
             let other = self.peers.key().hash(&(tag, self.ticket)).to_ne_bytes();
-            if let Some(place) = entropy.get_mut(8..16) {
-                place.copy_from_slice(&other);
-            }
+            entropy = entropy.with_tag(Tag::new(other));
         }
+        entropy
     }
 
     /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as

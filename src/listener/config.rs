@@ -2,10 +2,6 @@
 
 use crate::connection::Config;
 
-/// How many bytes of entropy a listener takes. It has no randomness of its own: give it bytes that a stranger cannot guess.
-/// With them, they could choose addresses that make finding a connection slow, forge cookies, and take connections over.
-pub const LISTENER_ENTROPY_BYTES: usize = 48;
-
 /// The limits of a listener, with their defaults. What is over a limit is ignored and counted by the limit, in
 /// [`ListenerStats`](super::ListenerStats).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

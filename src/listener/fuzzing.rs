@@ -282,15 +282,15 @@ impl<M: TableMemory> Run<M> {
 
     fn accept(&mut self, which: u8) {
         let Some(incoming) = take(&mut self.waiting, which) else { return };
-        let (Some(storage), address) = (self.start.storage(), incoming.address()) else { return };
-        match self.machine.accept(self.now, incoming, ENTROPY, || storage) {
+        let (storage, address) = (self.start.storage(), incoming.address());
+        match self.machine.accept(self.now, incoming, ENTROPY, || storage.ok_or(())) {
             Ok(id) => {
                 assert_eq!(self.machine.address(id), Some(address));
                 assert!(self.ids.iter().all(|held| held.index() != id.index()), "a place is given twice");
                 self.ids.push(id);
             }
             Err(AcceptError::Full) => assert!(self.machine.len() >= self.most()),
-            Err(AcceptError::Gone) => {}
+            Err(AcceptError::Gone | AcceptError::Storage(())) => {}
         }
     }
 

@@ -68,15 +68,12 @@
 //!     Ok(Storage::stop_and_wait(SendSlots::new(memory(), 1_200)?, RecvSlots::new(memory(), 1_200)?))
 //! }
 //!
-//! /// To be called after each datagram and each timeout, before `poll_transmit`; and again where that has made room, by the last
-//! /// word of somebody: `has_incoming` tells.
+//! /// To be called after each datagram and each timeout, before `poll_transmit`; and again where `has_incoming` says that the
+//! /// last packet of a connection has made room.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
-//!         let bodies = bodies()?;
-//!         let entropy = [7; 32]; // from the system's generator, in earnest
-//!         if server.accept(now, incoming, entropy, || bodies).is_err() {
-//!             break; // no room, as an exception: otherwise nobody is told of meanwhile
-//!         }
+//!         let entropy = [7; 32]; // from the generator of the system
+//!         let _ = server.accept(now, incoming, entropy, bodies)?;
 //!     }
 //!     let mut buf = [0; 1_200];
 //!     while let Some((id, event)) = server.poll_event() {
@@ -125,6 +122,7 @@ mod application;
 mod backlog;
 mod config;
 mod cookie;
+mod entropy;
 mod eviction;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
@@ -143,14 +141,14 @@ pub use crate::tables::HeapTables;
 pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use application::AcceptError;
 pub use backlog::Incoming;
-pub use config::{LISTENER_ENTROPY_BYTES, ListenerConfig, Retry};
+pub use config::{ListenerConfig, Retry};
+pub use entropy::ListenerEntropy;
 pub use stats::{Dispatch, DropReason, ListenerStats};
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};
 use crate::connection::Connection;
 use crate::store::{RecvStore, SendStore};
-use crate::tables::HashKey;
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
@@ -170,8 +168,8 @@ pub struct Listener<A: Address, S, R, M: TableMemory, Q = StopAndWait> {
     ticket: u64,
     cookies: Cookies,
     replies: Replies<A>,
-    /// Behind the nonces that examine an address, and how many there were.
-    secret: [u8; 16],
+    /// The key of the nonces in challenges, and how many there were.
+    nonce_secret: [u8; 16],
     nonces: u64,
     /// Nobody is accepted any more, but refused with this code.
     stopped: Option<u8>,
@@ -179,20 +177,19 @@ pub struct Listener<A: Address, S, R, M: TableMemory, Q = StopAndWait> {
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// A listener without peers. See [`LISTENER_ENTROPY_BYTES`] for `entropy`.
+    /// A listener without peers.
     #[must_use]
-    pub fn new(now: Instant, config: ListenerConfig, entropy: [u8; LISTENER_ENTROPY_BYTES]) -> Self {
-        let part = |at: usize| entropy.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-        let key = HashKey(part(0));
+    pub fn new(now: Instant, config: ListenerConfig, entropy: impl Into<ListenerEntropy>) -> Self {
+        let ListenerEntropy { hash_key, cookie_key, nonce_secret } = entropy.into();
         Self {
             config,
             now,
-            peers: Peers::new(key),
-            backlog: Backlog::new(key),
+            peers: Peers::new(hash_key),
+            backlog: Backlog::new(hash_key),
             ticket: 0,
-            cookies: Cookies::new(part(16)),
+            cookies: Cookies::new(cookie_key),
             replies: Replies::new(),
-            secret: part(32),
+            nonce_secret,
             nonces: 0,
             stopped: None,
             stats: ListenerStats::default(),

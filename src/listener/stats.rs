@@ -66,7 +66,7 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// Handshakes that the application refused.
     pub refused: u64,
-    /// Handshakes that the application [ignored](super::Listener::ignore).
+    /// Handshakes that the application [ignored](super::Listener::ignore), or had no [storage](super::AcceptError::Storage) for.
     pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,

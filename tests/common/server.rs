@@ -60,7 +60,10 @@ impl Server {
     #[track_caller]
     pub fn accept(&mut self, address: u8) -> PeerId {
         let incoming = self.incoming(address);
-        let id = self.machine.accept(self.now, incoming, [1; 32], || storage(2, 1_200)).unwrap();
+        let id = self
+            .machine
+            .accept(self.now, incoming, [1; 32], || Ok::<_, std::convert::Infallible>(storage(2, 1_200)))
+            .unwrap();
         assert_eq!(self.machine.address(id), Some(address));
         id
     }

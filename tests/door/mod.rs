@@ -138,7 +138,9 @@ impl<M: TableMemory> Door<M> {
     pub fn accept(&mut self, incoming: Incoming<At>) -> PeerId {
         self.accepted += 1;
         let storage = || Storage::stop_and_wait(SendSlots::with_slots(2, 1_200).unwrap(), recv_slots());
-        self.machine.accept(self.now, incoming, [self.accepted; 32], storage).unwrap()
+        self.machine
+            .accept(self.now, incoming, [self.accepted; 32], || Ok::<_, std::convert::Infallible>(storage()))
+            .unwrap()
     }
 
     /// The next connection gets the entropy of the first.

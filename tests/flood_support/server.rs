@@ -70,7 +70,9 @@ impl Node for Server {
         while let Some(incoming) = self.listener.poll_incoming() {
             let mut entropy = [0; 32];
             self.rng.fill(&mut entropy);
-            self.listener.accept(now, incoming, entropy, || storage(1, PACKETS)).unwrap();
+            self.listener
+                .accept(now, incoming, entropy, || Ok::<_, std::convert::Infallible>(storage(1, PACKETS)))
+                .unwrap();
         }
         let mut acted = false;
         while let Some((id, event)) = self.listener.poll_event() {

@@ -49,7 +49,9 @@ impl Server {
         while let Some(incoming) = listener.poll_incoming() {
             let mut entropy = [0; 32];
             self.rng.fill(&mut entropy);
-            let id = listener.accept(now, incoming, entropy, || self.end.storage()).unwrap();
+            let id = listener
+                .accept(now, incoming, entropy, || Ok::<_, std::convert::Infallible>(self.end.storage()))
+                .unwrap();
             let name = self.ledger.borrow_mut().next_id(Side::Server);
             self.sessions.push((id, Session::new(name, self.end.size)));
         }

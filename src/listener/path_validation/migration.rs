@@ -105,7 +105,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
 
     /// What a PROBE asks for: only an endpoint that received it can echo it.
     fn nonce(&mut self) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        let mut hasher = SipHasher24::new_with_key(&self.nonce_secret);
         hasher.write_u64(self.nonces);
         self.nonces += 1;
         hasher.finish()

@@ -2,7 +2,7 @@
 
 use rdt_proto::Instant;
 use rdt_proto::arq::Arq;
-use rdt_proto::connection::{Config, Connection, ENTROPY_BYTES, Hello, Storage};
+use rdt_proto::connection::{Config, Connection, Entropy, Hello, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, SendStore};
 use rdt_proto::wire::{Framing, Packet, Tag};
 
@@ -31,7 +31,7 @@ pub fn ends<S: SendStore + 'static, A: Arq + 'static>(
     config: Config,
     stores: impl Fn() -> Stores<S, A>,
 ) -> [Box<dyn Endpoint>; 2] {
-    let client = Machine::connect(Instant::ZERO, config, [1; ENTROPY_BYTES], stores());
+    let client = Machine::connect(Instant::ZERO, config, [1; Entropy::BYTES], stores());
     [
         Box::new(End { config, state: State::Open(Box::new(client)) }),
         Box::new(End { config, state: State::Waiting(stores()) }),
@@ -75,7 +75,7 @@ impl<S: SendStore, A: Arq> End<S, A> {
         let hello = Hello::from_options(&options);
         self.state = match std::mem::replace(&mut self.state, State::Changing) {
             State::Waiting(stores) => {
-                State::Open(Box::new(Machine::accept(at(now), self.config, [2; ENTROPY_BYTES], hello, stores)))
+                State::Open(Box::new(Machine::accept(at(now), self.config, [2; Entropy::BYTES], hello, stores)))
             }
             other => other,
         };
