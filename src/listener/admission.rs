@@ -93,6 +93,7 @@ impl Request {
         self.has_cookie && (self.host.validated as usize) < limits.per_host
     }
 
+    #[inline]
     fn decide(&self, limits: &Limits) -> Admission {
         let host_full = self.host.all() as usize >= limits.per_host;
         let address_full = self.at_address >= limits.per_address;

@@ -66,8 +66,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             // For the client the handshake is complete with CONNACK: it repeats INFO 0 for so long.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
-        let entropy = self.with_free_tag(entropy.into(), &pending.hello);
-        let tag = accepted_tag(&config, &entropy, &pending.hello);
+        let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.hello);
         // The place is taken before anything is asked for.
         let place = Peer::reserved(pending.address, tag, pending.ticket, state, self.now);
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
@@ -94,15 +93,14 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         Ok(self.peers.id(index))
     }
 
-    /// The entropy with a tag that no other connection has, whatever entropy the caller gives.
-    fn with_free_tag(&self, mut entropy: Entropy, hello: &Hello) -> Entropy {
-        while let Some(tag) = accepted_tag(&self.config.connection, &entropy, hello)
-            && self.peers.find_tag(tag).is_some()
-        {
-            let other = self.peers.key().hash(&(tag, self.ticket)).to_ne_bytes();
+    /// The entropy with a tag that no other connection has, whatever entropy the caller gives; and that tag, in extended mode.
+    fn with_free_tag(&self, mut entropy: Entropy, hello: &Hello) -> (Entropy, Option<Tag>) {
+        loop {
+            let tag = accepted_tag(&self.config.connection, &entropy, hello);
+            let Some(taken) = tag.filter(|&tag| self.peers.find_tag(tag).is_some()) else { return (entropy, tag) };
+            let other = self.peers.key().hash(&(taken, self.ticket)).to_ne_bytes();
             entropy = entropy.with_tag(Tag::new(other));
         }
-        entropy
     }
 
     /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as

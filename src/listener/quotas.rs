@@ -56,6 +56,7 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
     }
 
     /// How many entries this host has.
+    #[inline]
     pub(super) fn of(&self, host: H) -> Entries {
         self.find(self.key.hash(&host), host)
             .and_then(|index| self.counts.item(index))
@@ -88,12 +89,20 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
 
     /// Counts an entry, whose state has changed, for other quotas.
     pub(super) fn change(&mut self, host: H, from: Quotas, to: Quotas) {
-        if from == to {
+        self.half_open = self.half_open + usize::from(to.backlog) - usize::from(from.backlog);
+        if from.host == to.host {
             return;
         }
-        // First in, then out: the count of the host stays in its place, so this cannot fail.
-        self.enter(host, to);
-        self.leave(host, from);
+        let hash = self.key.hash(&host);
+        let Some(index) = self.find(hash, host) else { return };
+        let Some(count) = self.counts.item_mut(index) else { return };
+        if let Some(quota) = to.host {
+            *count.entries.of(quota) += 1;
+        }
+        if let Some(quota) = from.host {
+            *count.entries.of(quota) -= 1;
+        }
+        self.forget_if_empty(hash, index);
     }
 
     /// Counts one more entry for a host. False where there is no room for another host.
@@ -117,9 +126,14 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
     pub(super) fn leave_host(&mut self, host: H, quota: HostQuota) {
         let hash = self.key.hash(&host);
         let Some(index) = self.find(hash, host) else { return };
-        let Some(count) = self.counts.item_mut(index) else { return };
-        *count.entries.of(quota) -= 1;
-        if count.entries.all() == 0 {
+        if let Some(count) = self.counts.item_mut(index) {
+            *count.entries.of(quota) -= 1;
+            self.forget_if_empty(hash, index);
+        }
+    }
+
+    fn forget_if_empty(&mut self, hash: u64, index: u32) {
+        if self.counts.item(index).is_some_and(|count| count.entries.all() == 0) {
             self.index.remove(hash, index);
             self.counts.remove(index);
         }
