@@ -58,6 +58,7 @@ mod address;
 pub mod arq;
 pub mod congestion;
 pub mod connection;
+mod counts;
 mod error;
 pub mod ftp;
 pub mod listener;
@@ -71,6 +72,7 @@ mod time;
 pub mod wire;
 
 pub use address::Address;
+pub use counts::{Countable, Counter, Counts};
 pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};

@@ -4,7 +4,7 @@ mod tagged;
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason, SendError};
 use rdt_proto::store::RecvSlots;
-use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
 use tagged::*;
 
@@ -37,7 +37,7 @@ fn who_does_not_know_the_tag_changes_nothing() {
     let stranger = Framing::tagged(Tag::new(*b"stranger"));
     for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {
         let before = client.machine.poll_timeout();
-        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Prefix));
+        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
         assert_eq!(client.machine.poll_timeout(), before);
         client.expect_nothing();
     }

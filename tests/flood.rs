@@ -112,7 +112,7 @@ fn honest_transfers_take_no_longer_than_beside_noise() {
     let honest = stats.accepted - server.queued;
     assert_eq!(honest, transfers as u64);
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
-    assert_eq!((stats.ignored(), stats.replies_dropped), (server.ignored, 0));
+    assert_eq!((stats.dropped.total(), stats.replies_dropped), (server.ignored, 0));
     assert_eq!((stats.queued, stats.repeated), (stats.accepted, 0));
     assert!(server.queued <= stats.accepted && stats.validated <= honest);
     // A flood holds no more than half of the backlog.

@@ -102,7 +102,13 @@ fn a_listener_for_one_mode_queues_nobody_of_the_other() {
     extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), DropReason::TooShort);
     extended.queues(1, Packet::Connect(options));
     extended.ignores(1, CONNECT, DropReason::Mode);
-    assert_eq!((extended.machine.stats().mode, extended.machine.stats().too_short), (2, 1));
+    assert_eq!(
+        (
+            extended.machine.stats().dropped.of(DropReason::Mode),
+            extended.machine.stats().dropped.of(DropReason::TooShort)
+        ),
+        (2, 1)
+    );
     // In base mode options are skipped: who asks for more may still be content with it.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
@@ -140,10 +146,10 @@ fn from_a_stranger_only_connect_means_anything() {
         server.ignores(1, packet, DropReason::UnknownPeer);
     }
     let routed = server.machine.handle_datagram(server.now, 1, b"nonsense");
-    assert!(matches!(routed, Dispatch::Ignored(DropReason::Malformed(_))), "{routed:?}");
+    assert!(matches!(routed, Dispatch::Dropped(DropReason::Malformed(_))), "{routed:?}");
     assert!(server.machine.is_empty());
-    assert_eq!(server.machine.stats().unknown_peer, 6);
-    assert_eq!(server.machine.stats().malformed, 1);
+    assert_eq!(server.machine.stats().dropped.of(DropReason::UnknownPeer), 6);
+    assert_eq!(server.machine.stats().dropped.total_of(|reason| matches!(reason, DropReason::Malformed(_))), 1);
     // Those who only wait are strangers still.
     server.queues(1, CONNECT);
     server.ignores(1, info(0, b""), DropReason::UnknownPeer);
@@ -171,7 +177,7 @@ fn who_waits_longest_is_accepted_first_and_repeats_change_nothing() {
     server.accept(1);
     server.accept(3);
     assert_eq!(server.machine.poll_incoming(), None);
-    assert_eq!((server.machine.stats().accepted, server.machine.stats().backlog_full), (3, 2));
+    assert_eq!((server.machine.stats().accepted, server.machine.stats().dropped.of(DropReason::BacklogFull)), (3, 2));
     for address in [1, 3] {
         server.takes(address, CONNECT);
     }
@@ -241,7 +247,7 @@ fn a_restarted_client_waits_until_the_old_connection_and_its_quarantine_are_over
     server.release(old);
     server.ignores(1, CONNECT, DropReason::Quarantined);
     server.ignores(1, info(0, b"stale"), DropReason::Quarantined);
-    assert_eq!(server.machine.stats().quarantined, 2);
+    assert_eq!(server.machine.stats().dropped.of(DropReason::Quarantined), 2);
     server.elapse(2_999);
     server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(1);

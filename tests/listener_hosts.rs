@@ -28,7 +28,7 @@ fn forged_connects_of_a_host_do_not_keep_out_who_proves_its_address() {
     }
     // Only those who are there keep others out, and for them no proof is asked in vain.
     door.ignores(At(1, 3), tag(1), DropReason::HostLimit);
-    assert_eq!((door.machine.stats().host_limit, door.machine.stats().retried), (1, 2));
+    assert_eq!((door.machine.stats().dropped.of(DropReason::HostLimit), door.machine.stats().retried), (1, 2));
     door.queues(At(2, 1), tag(1));
 }
 
@@ -180,7 +180,7 @@ fn connections_of_base_mode_keep_out_only_those_who_prove_nothing() {
     let id = door.accept(incoming);
     assert_eq!(base(&mut door, At(1, 1), info(0, b"")), Dispatch::Peer(id, Handled::Accepted));
     let second = base(&mut door, At(1, 2), Packet::Connect(Options::NONE));
-    assert_eq!(second, Dispatch::Ignored(DropReason::HostLimit));
+    assert_eq!(second, Dispatch::Dropped(DropReason::HostLimit));
     door.machine.peer_mut(id).unwrap().abort(0);
     let cookie = door.connect(At(1, 3), tag(1), None);
     assert_eq!(cookie, Dispatch::Retried);
@@ -338,6 +338,6 @@ fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
         door.accepts(At(1, port));
     }
     let cookie = door.retries(At(1, 3), tag(13));
-    assert_eq!(door.connect(At(1, 3), tag(13), Some(&cookie)), Dispatch::Ignored(DropReason::BacklogFull));
+    assert_eq!(door.connect(At(1, 3), tag(13), Some(&cookie)), Dispatch::Dropped(DropReason::BacklogFull));
     assert!(clients.iter().all(|client| door.peer(client).ended().is_none()));
 }

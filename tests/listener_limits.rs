@@ -25,17 +25,17 @@ fn a_tag_that_is_nearly_right_is_wrong() {
     assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(10));
     for bit in 0..64 {
         reset[..8].copy_from_slice(&(right ^ 1 << bit).to_be_bytes());
-        assert_eq!(door.receive(HERE, &reset), Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
+        assert_eq!(door.receive(HERE, &reset), Dispatch::Dropped(DropReason::Malformed(DecodeError::Prefix)));
     }
     for len in 0..8 {
         let routed = door.receive(HERE, &client.theirs.as_bytes()[..len]);
-        assert_eq!(routed, Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
+        assert_eq!(routed, Dispatch::Dropped(DropReason::Malformed(DecodeError::Prefix)));
     }
-    assert_eq!(door.machine.stats().malformed, 72);
+    assert_eq!(door.machine.stats().dropped.of(DropReason::Malformed(DecodeError::Prefix)), 72);
     for packet in [info(1, b"x"), Packet::Fin, Packet::FinAck, Packet::Ack { number: rdt_proto::Seq::ZERO }] {
         let mut datagram = [0; 64];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
-        assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Ignored(DropReason::UnknownPeer));
+        assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Dropped(DropReason::UnknownPeer));
     }
     assert!(door.machine.peer(client.id) == Some(&before));
     door.expect_nothing();
@@ -116,7 +116,7 @@ fn without_retry_the_backlog_is_full_when_it_is_full() {
     door.drain();
     door.ignores(At(9, 1), tag(1), DropReason::BacklogFull);
     door.expect_nothing();
-    assert_eq!((door.machine.stats().backlog_full, door.machine.stats().retried), (1, 0));
+    assert_eq!((door.machine.stats().dropped.of(DropReason::BacklogFull), door.machine.stats().retried), (1, 0));
     door.elapse(10_000);
     door.queues(At(9, 1), tag(1));
 }
@@ -150,7 +150,7 @@ fn those_who_proved_their_address_fill_the_rest_of_the_backlog() {
     }
     let cookie = door.retries(At(9, 1), tag(1));
     let routed = door.connect(At(9, 1), tag(1), Some(&cookie));
-    assert_eq!(routed, Dispatch::Ignored(DropReason::BacklogFull));
+    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((door.machine.backlog_len(), door.machine.stats().bad_cookie), (8, 0));
 }
 
@@ -167,7 +167,7 @@ fn nobody_is_displaced_for_a_newcomer_that_does_not_fit() {
     }
     let cookie = door.retries(HERE, tag(2));
     let routed = door.connect(HERE, tag(2), Some(&cookie));
-    assert_eq!(routed, Dispatch::Ignored(DropReason::BacklogFull));
+    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((door.peer(&honest).ended(), door.machine.stats().evicted), (None, 0));
     // One that waits gives its own place, also in a full backlog.
     let cookie = door.retries(At(2, 1), tag(2));
@@ -217,7 +217,7 @@ fn the_counters_say_what_became_of_every_connect() {
     door.confirms(&newer);
     door.elapse(10_000);
     let stats = *door.machine.stats();
-    assert_eq!((stats.queued, stats.repeated, stats.ignored()), (7, 6, 1));
+    assert_eq!((stats.queued, stats.repeated, stats.dropped.total()), (7, 6, 1));
     assert_eq!((stats.accepted, stats.refused, stats.dismissed), (2, 1, 2));
     assert_eq!((stats.evicted_pending, stats.expired, door.machine.backlog_len()), (1, 1, 0));
 }

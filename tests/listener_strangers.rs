@@ -60,11 +60,18 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
         for datagram in &mut datagrams {
             datagram[..8].copy_from_slice(&random.rand_u64().to_ne_bytes());
             let routed = door.machine.handle_datagram(door.now, HERE, datagram);
-            assert_eq!(routed, Dispatch::Ignored(DropReason::Malformed(DecodeError::Prefix)));
+            assert_eq!(routed, Dispatch::Dropped(DropReason::Malformed(DecodeError::Prefix)));
             forged += 1;
         }
     }
-    assert_eq!((forged, door.machine.stats().malformed, door.machine.stats().ignored()), (1_000_000, forged, forged));
+    assert_eq!(
+        (
+            forged,
+            door.machine.stats().dropped.of(DropReason::Malformed(DecodeError::Prefix)),
+            door.machine.stats().dropped.total()
+        ),
+        (1_000_000, forged, forged)
+    );
     assert!(door.machine.peer(client.id) == Some(&before));
     door.expect_nothing();
     assert_eq!(door.machine.poll_event(), None);
@@ -140,7 +147,7 @@ fn base_mode_neither_supersedes_nor_ends_a_connection_of_extended_mode() {
         door.receive(HERE, &datagram[..len])
     };
     for packet in [info(1, b"forged"), Packet::Fin, Packet::FinAck] {
-        assert_eq!(say(packet), Dispatch::Ignored(DropReason::UnknownPeer));
+        assert_eq!(say(packet), Dispatch::Dropped(DropReason::UnknownPeer));
     }
     assert_eq!(say(Packet::Connect(Options::NONE)), Dispatch::Queued);
     let incoming = door.incoming(HERE);
@@ -194,7 +201,7 @@ fn a_connect_that_is_too_short_is_not_answered() {
     let mut datagram = [0; 128];
     let len = Packet::Connect(options).encode(&Framing::NOTE, &mut datagram).unwrap();
     assert_eq!(len, MIN_CONNECT - 1);
-    assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Ignored(DropReason::TooShort));
+    assert_eq!(door.receive(HERE, &datagram[..len]), Dispatch::Dropped(DropReason::TooShort));
     door.expect_nothing();
 }
 
@@ -209,7 +216,15 @@ fn each_limit_has_its_counter() {
     door.queues(At(2, 1), tag(1));
     door.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
     let stats = *door.machine.stats();
-    assert_eq!((stats.address_limit, stats.host_limit, stats.backlog_full, stats.ignored()), (1, 1, 1, 3));
+    assert_eq!(
+        (
+            stats.dropped.of(DropReason::AddressLimit),
+            stats.dropped.of(DropReason::HostLimit),
+            stats.dropped.of(DropReason::BacklogFull),
+            stats.dropped.total()
+        ),
+        (1, 1, 1, 3)
+    );
     // Accepted ones count, too, until they are gone.
     let clients = [door.accepts(At(1, 1)), door.accepts(At(1, 2)), door.accepts(At(2, 1))];
     door.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
@@ -326,7 +341,7 @@ fn whoever_proves_an_address_displaces_those_who_did_not() {
     // The proven ones stay.
     door.machine.release(door.now, forged.id);
     let cookie = door.retries(HERE, tag(3));
-    assert_eq!(door.connect(HERE, tag(3), Some(&cookie)), Dispatch::Ignored(DropReason::AddressLimit));
+    assert_eq!(door.connect(HERE, tag(3), Some(&cookie)), Dispatch::Dropped(DropReason::AddressLimit));
 }
 
 #[test]
@@ -364,7 +379,7 @@ fn a_listener_that_stops_refuses_newcomers_and_lets_the_others_finish() {
     let client = door.established(HERE, tag(1));
     door.queues(At(2, 1), tag(1));
     door.machine.stop_accepting(3);
-    assert_eq!(door.connect(At(3, 1), tag(1), None), Dispatch::Ignored(DropReason::Stopped));
+    assert_eq!(door.connect(At(3, 1), tag(1), None), Dispatch::Dropped(DropReason::Stopped));
     let told: Vec<_> = door.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
     assert_eq!(told, [(At(2, 1), 3), (At(3, 1), 3)]);
     assert_eq!(door.machine.peers().collect::<Vec<_>>(), [client.id]);

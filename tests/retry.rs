@@ -7,7 +7,7 @@ mod tagged;
 use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
 use rdt_proto::listener::{Dispatch, FixedTables, Listener, ListenerConfig, Retry};
 use rdt_proto::store::{RecvSlots, SendSlots};
-use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
 use rdt_proto::{Instant, connection::Connection};
 use tagged::*;
 
@@ -108,7 +108,7 @@ fn a_retry_that_answers_nothing_is_ignored() {
     let mut client = Trace::client(Config::default());
     client.learns_tag();
     let forged = client.receive_under(&Framing::tagged(Tag::new(*b"stranger")), Packet::Retry { cookie: b"c" });
-    assert_eq!(forged, Handled::Ignored(Ignored::Prefix));
+    assert_eq!(forged, Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
     client.expect_nothing();
     // After the answer.
     let mut client = Trace::established(Config::default());

@@ -139,12 +139,18 @@ fn a_limit_holds_where_memory_grows() {
 fn from_a_stranger_only_a_syn_means_anything() {
     let mut door = Door::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(door.receive(ANNA, &stray), Dispatch::Ignored(DropReason::UnknownPeer));
+        assert_eq!(door.receive(ANNA, &stray), Dispatch::Dropped(DropReason::UnknownPeer));
     }
-    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Dispatch::Ignored(DropReason::UnknownPeer));
+    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Dispatch::Dropped(DropReason::UnknownPeer));
     let malformed = DropReason::Malformed(SegmentError::Separators);
-    assert_eq!(door.receive(ANNA, "hello"), Dispatch::Ignored(malformed));
-    assert_eq!((door.listener.stats().unknown_peer, door.listener.stats().malformed), (6, 1));
+    assert_eq!(door.receive(ANNA, "hello"), Dispatch::Dropped(malformed));
+    assert_eq!(
+        (
+            door.listener.stats().dropped.of(DropReason::UnknownPeer),
+            door.listener.stats().dropped.total_of(|reason| matches!(reason, DropReason::Malformed(_)))
+        ),
+        (6, 1)
+    );
 }
 
 #[test]

@@ -39,13 +39,13 @@ pub(crate) fn rejected(criterion: &mut Criterion) {
     for client in 0..8 {
         assert_eq!(full.handle_datagram(NOW, client, &connect(tag(client), None)), Dispatch::Queued);
     }
-    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Dispatch::Ignored(_)));
+    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Dispatch::Dropped(_)));
     let mut always = server(Retry::Always);
     row("CONNECT, answered with RETRY", &mut always, &connects, |routed| routed == Dispatch::Retried);
     row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |routed| {
         routed == Dispatch::Retried
     });
-    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Dispatch::Ignored(_)));
+    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Dispatch::Dropped(_)));
     let malformed: Vec<_> = connects.iter().map(|datagram| datagram[..40].to_vec()).collect();
-    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Dispatch::Ignored(_)));
+    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Dispatch::Dropped(_)));
 }

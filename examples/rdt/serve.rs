@@ -192,7 +192,7 @@ impl Report {
             self.served,
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),
-            stats.ignored(),
+            stats.dropped.total(),
             stats.retried,
             stats.moved
         )
@@ -239,7 +239,7 @@ impl Endpoint for Serve<'_> {
         match self.peers.handle_datagram(now, from, datagram) {
             Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
             Dispatch::Queued => self.accept(now),
-            Dispatch::Retried | Dispatch::Ignored(_) => {}
+            Dispatch::Retried | Dispatch::Dropped(_) => {}
         }
         self.pump_told(now);
     }

@@ -1,5 +1,6 @@
 //! What a connection tells its application.
 
+use crate::counts::countable;
 use crate::wire::DecodeError;
 use bitflags::bitflags;
 use thiserror::Error;
@@ -115,41 +116,12 @@ pub enum Handled {
     Ignored(Ignored),
 }
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])+ $name:ident,)+) => {
-        /// Why a datagram was ignored. None of these is an error: a network delivers anything.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Ignored {
-            $($(#[$doc])+ $name,)+
-        }
-
-        impl Ignored {
-            /// Every reason.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-        }
-    };
-}
-
-reasons! {
-    /// It does not begin with the prefix in use.
-    Prefix,
-    /// Its type does not exist in the framing in use.
-    Type,
-    /// It ends before its fields do.
-    Truncated,
-    /// The length of an INFO is not that of its body.
-    Length,
-    /// There are bytes behind its last field.
-    Trailing,
-    /// Its options are malformed.
-    Options,
-    /// Its SACK is malformed.
-    Sack,
-    /// Its cookie is malformed.
-    Cookie,
-    /// It is longer than a UDP datagram can be.
-    TooLong,
+/// Why a datagram was ignored. None of these is an error: a network delivers anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// It is no packet of the framing in use, or its options lack what its type needs.
+    Malformed(DecodeError),
     /// A packet of extended mode on a connection in base mode.
     Mode,
     /// A packet that the peer of a client, or of a server, does not send.
@@ -172,19 +144,14 @@ reasons! {
     Closed,
 }
 
+countable! {
+    Ignored: [Malformed(DecodeError)]
+    Mode, Role, Stage, LateConnect, OldAck, NeverSent, BodyTooLarge, NoRoom, BeyondWindow, Closed,
+}
+
 impl From<DecodeError> for Ignored {
     fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::Prefix => Self::Prefix,
-            DecodeError::Type => Self::Type,
-            DecodeError::Truncated => Self::Truncated,
-            DecodeError::Length => Self::Length,
-            DecodeError::Trailing => Self::Trailing,
-            DecodeError::Options => Self::Options,
-            DecodeError::Sack => Self::Sack,
-            DecodeError::Cookie => Self::Cookie,
-            DecodeError::TooLong => Self::TooLong,
-        }
+        Self::Malformed(error)
     }
 }
 

@@ -7,7 +7,7 @@ use super::stage::Stage;
 use super::{Connection, Events, Handled, Hello, Ignored, Reason};
 use crate::arq::{Acknowledged, Arq, Arrival, Offer};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Packet, Sack};
+use crate::wire::{DecodeError, Packet, Sack};
 use crate::{Instant, Seq};
 
 /// Understood, or the reason why not.
@@ -161,7 +161,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                     return Ok(());
                 }
             }
-            (true, None) => return Err(Ignored::Options),
+            (true, None) => return Err(Ignored::Malformed(DecodeError::Options)),
             // An extended answer may still be on its way.
             (false, _) if self.dialect.tag().is_some() => {
                 if let Some(handshake) = self.stage.handshake_mut() {

@@ -353,7 +353,7 @@ impl<M: TableMemory> Run<M> {
     /// The counters explain everything.
     fn check_stats(&self) {
         let stats = self.machine.stats();
-        let (ignored, waiting) = (stats.ignored(), self.machine.backlog_len() as u64);
+        let (ignored, waiting) = (stats.dropped.total(), self.machine.backlog_len() as u64);
         assert_eq!(self.datagrams, self.delivered + stats.queued + stats.repeated + stats.retried + ignored);
         let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.evicted_pending;
         assert_eq!(stats.queued, left + waiting);

@@ -38,8 +38,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
             found.map(|index| self.deliver(index, from, datagram, &mut take))
         };
         routed.unwrap_or_else(|reason| {
-            self.stats.count(reason);
-            Dispatch::Ignored(reason)
+            self.stats.dropped.count(reason);
+            Dispatch::Dropped(reason)
         })
     }
 

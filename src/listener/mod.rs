@@ -143,7 +143,7 @@ pub use application::AcceptError;
 pub use backlog::Incoming;
 pub use config::{ListenerConfig, Retry};
 pub use entropy::ListenerEntropy;
-pub use stats::{Dispatch, DropReason, ListenerStats};
+pub use stats::{Dispatch, DropCounts, DropReason, ListenerStats};
 
 use crate::Instant;
 use crate::arq::{Arq, StopAndWait};

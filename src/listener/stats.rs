@@ -2,6 +2,7 @@
 
 use super::PeerId;
 use crate::connection::Handled;
+use crate::counts::{Countable, Counts, countable};
 use crate::wire::DecodeError;
 use thiserror::Error;
 
@@ -15,11 +16,11 @@ pub enum Dispatch {
     Queued,
     /// It is answered with RETRY: the client has to prove its address. Nothing is kept of it.
     Retried,
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(DropReason),
+    /// It is dropped, for this reason, which is counted in [`ListenerStats::dropped`].
+    Dropped(DropReason),
 }
 
-/// Why a datagram went nowhere.
+/// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -52,9 +53,14 @@ pub enum DropReason {
     Stopped,
 }
 
+countable! {
+    DropReason: [Malformed(DecodeError)]
+    UnknownPeer, Mode, TooShort, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
+}
+
 /// Counters of a listener. They saturate. Those of a connection are its own.
 ///
-/// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or [ignored](Self::ignored). Each of
+/// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or `dropped`. Each of
 /// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `evicted_pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
@@ -88,51 +94,12 @@ pub struct ListenerStats {
     pub moved: u64,
     /// Datagrams with the tag of a connection from an address that is not its peer's, nor was examined.
     pub other_address: u64,
-    /// Ignored: no packet, or the tag of no connection.
-    pub malformed: u64,
-    /// Ignored: no CONNECT, and no connection with its address.
-    pub unknown_peer: u64,
-    /// Ignored: a CONNECT for base mode, which is not allowed.
-    pub mode: u64,
-    /// Ignored: a CONNECT that is too short.
-    pub too_short: u64,
-    /// Ignored: the backlog was full.
-    pub backlog_full: u64,
-    /// Ignored: the host had too many connections.
-    pub host_limit: u64,
-    /// Ignored: the address had too many connections.
-    pub address_limit: u64,
-    /// Ignored: the address was in quarantine.
-    pub quarantined: u64,
-    /// Ignored, or answered with RESET: no more connections were accepted.
-    pub stopped: u64,
+    /// Datagrams that were dropped, by reason.
+    pub dropped: DropCounts,
 }
 
-impl ListenerStats {
-    pub(super) fn count(&mut self, reason: DropReason) {
-        increment(match reason {
-            DropReason::Malformed(_) => &mut self.malformed,
-            DropReason::UnknownPeer => &mut self.unknown_peer,
-            DropReason::Mode => &mut self.mode,
-            DropReason::TooShort => &mut self.too_short,
-            DropReason::BacklogFull => &mut self.backlog_full,
-            DropReason::HostLimit => &mut self.host_limit,
-            DropReason::AddressLimit => &mut self.address_limit,
-            DropReason::Quarantined => &mut self.quarantined,
-            DropReason::Stopped => &mut self.stopped,
-        });
-    }
-
-    /// All datagrams that were ignored.
-    #[must_use]
-    pub fn ignored(&self) -> u64 {
-        let Self { malformed, unknown_peer, mode, too_short, .. } = *self;
-        let Self { backlog_full, host_limit, address_limit, quarantined, stopped, .. } = *self;
-        [malformed, unknown_peer, mode, too_short, backlog_full, host_limit, address_limit, quarantined, stopped]
-            .into_iter()
-            .fold(0, u64::saturating_add)
-    }
-}
+/// How many datagrams were dropped for each reason.
+pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 
 pub(super) fn increment(counter: &mut u64) {
     *counter = counter.saturating_add(1);

@@ -5,6 +5,7 @@ use super::connection::{Connection, ENTROPY_BYTES, opens};
 use super::event::{Handled, increment};
 use super::segment::{Kind, Segment, SegmentError};
 use crate::connection::{Event, Transmit};
+use crate::counts::{Countable, Counts, countable};
 use crate::tables::{Addressed, HashKey, PeerId, PeerTable, TableMemory};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;
@@ -51,11 +52,11 @@ pub enum Dispatch<A> {
     Peer(PeerId, Handled),
     /// It asks for a connection.
     Incoming(Incoming<A>),
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(DropReason),
+    /// It is dropped, for this reason, which is counted in [`ListenerStats::dropped`].
+    Dropped(DropReason),
 }
 
-/// Why a datagram went nowhere.
+/// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -85,11 +86,15 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// SYNs of those who have no connection.
     pub incoming: u64,
-    /// Ignored: [`DropReason::Malformed`].
-    pub malformed: u64,
-    /// Ignored: [`DropReason::UnknownPeer`].
-    pub unknown_peer: u64,
+    /// Datagrams that were dropped, by reason.
+    pub dropped: DropCounts,
 }
+
+/// How many datagrams were dropped for each reason.
+pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
+
+countable!(SegmentError: Separators, Flags, Number, Body);
+countable!(DropReason: [Malformed(SegmentError)] UnknownPeer);
 
 /// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room. Connections
 /// are found by the address of their client, which must stay what it is.
@@ -219,11 +224,8 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
             Ok(_) => DropReason::UnknownPeer,
             Err(error) => DropReason::Malformed(error),
         };
-        increment(match why {
-            DropReason::Malformed(_) => &mut self.stats.malformed,
-            DropReason::UnknownPeer => &mut self.stats.unknown_peer,
-        });
-        Dispatch::Ignored(why)
+        self.stats.dropped.count(why);
+        Dispatch::Dropped(why)
     }
 
     /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`Connection`].

@@ -181,6 +181,6 @@ pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use config::{AnswerFrom, Config, Peer, Timeouts};
 pub use connection::{Connection, ENTROPY_BYTES};
 pub use event::{Handled, Ignored, RecvError, SendError, Stats};
-pub use listener::{AcceptError, Dispatch, DropReason, Incoming, Listener, ListenerConfig, ListenerStats};
+pub use listener::{AcceptError, Dispatch, DropCounts, DropReason, Incoming, Listener, ListenerConfig, ListenerStats};
 pub use message::{MAX_MESSAGE, Message, Received};
 pub use segment::{Kind, MAX_BODY, MAX_NUMBER, MAX_SEGMENT, Segment, SegmentError};

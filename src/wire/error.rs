@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::BufferTooSmall;
+use crate::counts::countable;
 
 /// Why a datagram is not a packet. It is to be ignored and counted; the reasons are told apart for the counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -36,6 +37,8 @@ pub enum DecodeError {
     #[error("the datagram is too long")]
     TooLong,
 }
+
+countable!(DecodeError: Prefix, Type, Truncated, Length, Trailing, Options, Sack, Cookie, TooLong);
 
 /// Why a packet cannot be written. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]

@@ -45,7 +45,7 @@ impl Server {
     /// This packet arrives, and goes nowhere.
     #[track_caller]
     pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: DropReason) {
-        assert_eq!(self.receive(from, packet), Dispatch::Ignored(reason), "{packet:?} of {from}");
+        assert_eq!(self.receive(from, packet), Dispatch::Dropped(reason), "{packet:?} of {from}");
     }
 
     /// The next that the application hears of is this address.

@@ -103,7 +103,7 @@ impl<M: TableMemory> Door<M> {
 
     #[track_caller]
     pub fn ignores(&mut self, from: At, tag: Tag, reason: DropReason) {
-        assert_eq!(self.connect(from, tag, None), Dispatch::Ignored(reason));
+        assert_eq!(self.connect(from, tag, None), Dispatch::Dropped(reason));
     }
 
     /// A CONNECT is answered with RETRY, whose cookie this is.

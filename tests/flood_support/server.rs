@@ -45,7 +45,7 @@ impl Node for Server {
             match routed {
                 Dispatch::Queued => self.queued += 1,
                 Dispatch::Retried => self.retried += 1,
-                Dispatch::Ignored(_) => self.ignored += 1,
+                Dispatch::Dropped(_) => self.ignored += 1,
                 Dispatch::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
             }
         }

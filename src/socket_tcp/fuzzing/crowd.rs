@@ -137,7 +137,7 @@ impl<M: TableMemory> Run<M> {
                 self.incoming.push(incoming);
             }
             Dispatch::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
-            Dispatch::Ignored(_) => {}
+            Dispatch::Dropped(_) => {}
         }
     }
 
