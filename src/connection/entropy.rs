@@ -5,8 +5,8 @@ use core::fmt;
 
 /// Unpredictable bytes for one connection, which has no randomness of its own.
 ///
-/// Give each connection different bytes that a stranger cannot guess, from the generator of the system. Base mode only derives
-/// the jitter of its timers from them. In extended mode a stranger that knows them can inject data.
+/// Give each connection different bytes that a stranger cannot guess, from the generator of the system. Base mode only
+/// derives the jitter of its timers from them. In extended mode a stranger that knows them can inject data.
 ///
 /// ```
 /// use rdt_proto::connection::Entropy;

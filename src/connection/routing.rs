@@ -58,8 +58,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         (handled, changes)
     }
 
-    /// As [`handle_timeout`](Self::handle_timeout). Returns when the connection has something to do again, too, which does not
-    /// depend on when it sends what is due now.
+    /// As [`handle_timeout`](Self::handle_timeout). Returns when the connection has something to do again, too, which
+    /// does not depend on when it sends what is due now.
     pub(crate) fn route_timeout(&mut self, now: Instant) -> (Changes, Option<Instant>) {
         self.handle_timeout(now);
         (self.changes(), self.next_timer())
@@ -94,7 +94,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.settle();
     }
 
-    /// Another connection takes its place. It ends, and its peer is not told.
+    /// Another connection takes its place. It ends without a packet to its peer.
     pub(crate) fn evict(&mut self, now: Instant) {
         self.advance(now);
         if self.stage.ended().is_none() {
@@ -102,8 +102,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Other connections have its place, since it was confirmed too late. It ends, and the peer, for which the handshake was
-    /// complete, is told by RESET.
+    /// Other connections have its place, since it was confirmed too late. It ends, and RESET informs the peer, for
+    /// which the handshake was complete.
     pub(crate) fn evict_with_reset(&mut self, now: Instant) {
         self.advance(now);
         if self.stage.ended().is_some() {

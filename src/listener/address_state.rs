@@ -10,8 +10,8 @@
 //!                +-----> UNVALIDATED -> EVICTED
 //! ```
 //!
-//! INFO 0 validates an address in extended mode only: a client can send it once it has received CONNACK. Base mode has no such
-//! secret.
+//! INFO 0 validates an address in extended mode only: a client can send it once it has received CONNACK. Base mode has
+//! no such secret.
 //!
 //! | state | quota of its host | quota of the backlog | handshake over | validated | evicted |
 //! |---|---|---|---|---|---|
@@ -45,7 +45,8 @@ pub(super) enum Transition {
     Evicted,
 }
 
-/// The quota of a host that an entry counts for. Unvalidated addresses may be forged, so they never use up the other quota.
+/// The quota of a host that an entry counts for. Unvalidated addresses may be forged, so they never use up the other
+/// quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostQuota {
     Validated,

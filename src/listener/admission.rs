@@ -1,6 +1,7 @@
 //! Whether a new handshake may enter the backlog.
 //!
-//! The first rule that applies decides. *Full* means that a quota is used up; a validated CONNECT is one with a valid cookie.
+//! The first rule that applies decides. *Full* means that a quota is used up; a validated CONNECT is one with a valid
+//! cookie.
 //!
 //! | # | CONNECT | condition | decision |
 //! |---|---|---|---|
@@ -13,10 +14,11 @@
 //! | 7 | any | its address is full | queue, and evict the victim |
 //! | 8 | any | | queue |
 //!
-//! - A *predecessor* is a validated connection of the same address: the client has restarted, and takes the quota of its old
-//!   connection once it is confirmed. Until then the handshake is not counted as validated.
+//! - A *predecessor* is a validated connection of the same address: the client has restarted, and takes the quota of
+//!   its old connection once it is confirmed. Until then the handshake is not counted as validated.
 //! - A *victim* is a half-open entry of the same address. A client that receives there may evict it.
-//! - Unvalidated addresses may be forged: they count for the quota of a host and of the backlog, but keep only each other out.
+//! - Unvalidated addresses may be forged: they count for the quota of a host and of the backlog, but keep only each
+//!   other out.
 
 use super::address_state::AddressState;
 use super::backlog::Pending;

@@ -21,21 +21,22 @@ pub enum AcceptError<E> {
     /// [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
-    /// There is no storage for the connection. The listener has forgotten the client, which queues again when it repeats its
-    /// CONNECT: so a loop over [`Listener::poll_incoming`] ends.
+    /// There is no storage for the connection. The listener has forgotten the client, which queues again when it
+    /// repeats its CONNECT: so a loop over [`Listener::poll_incoming`] ends.
     #[error("there is no storage for the connection")]
     Storage(#[source] E),
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Who wants to connect: each is told once, the oldest first. `None` also while there is no room for another connection:
-    /// ask again after each call that may have made some, [`poll_transmit`](Self::poll_transmit) included, with which the last
-    /// word of a connection leaves.
+    /// The next pending handshake, the oldest first. Each is returned once.
+    ///
+    /// `None` also while there is no room for another connection: call it again after each call that may have made
+    /// some. That includes [`poll_transmit`](Self::poll_transmit), with which the last packet of a connection leaves.
     pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
         if self.has_room() { self.backlog.next_incoming() } else { None }
     }
 
-    /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
+    /// Whether [`poll_incoming`](Self::poll_incoming) would return a handshake.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
         self.has_room() && self.backlog.has_unreported()
@@ -93,7 +94,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         Ok(self.peers.id(index))
     }
 
-    /// The entropy with a tag that no other connection has, whatever entropy the caller gives; and that tag, in extended mode.
+    /// The entropy with a tag that no other connection has, whatever entropy the caller gives; and that tag, in
+    /// extended mode.
     fn with_free_tag(&self, mut entropy: Entropy, hello: &Hello) -> (Entropy, Option<Tag>) {
         loop {
             let tag = accepted_tag(&self.config.connection, &entropy, hello);
@@ -103,10 +105,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         }
     }
 
-    /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as
-    /// [`Refused`](crate::connection::Reason::Refused). In base mode nobody can tell it: it queues again if it repeats its
-    /// CONNECT, and otherwise ends by its handshake limit. Nor is it told where 16 answers wait for
-    /// [`poll_transmit`](Self::poll_transmit) already ([`replies_dropped`](super::ListenerStats::replies_dropped)).
+    /// Refuses a client by RESET with `code`: its connection ends as [`Refused`](crate::connection::Reason::Refused).
+    ///
+    /// Base mode has no RESET: the client queues again if it repeats its CONNECT, and otherwise ends by its handshake
+    /// limit. The same happens while 16 answers wait for [`poll_transmit`](Self::poll_transmit)
+    /// ([`replies_dropped`](super::ListenerStats::replies_dropped)).
     pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
         if self.backlog.find(incoming.slot).is_none() {
             return;
@@ -126,11 +129,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         }
     }
 
-    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`. No more
-    /// than 16 of them are told before [`poll_transmit`](Self::poll_transmit) is called, the others when they repeat their
-    /// CONNECT.
-    /// Connections go on: [`peers`](Self::peers) says whose are left. Drive the listener until it [is empty](Self::is_empty),
-    /// or for as long as you can wait.
+    /// Accepts no client any more, for good: pending and new ones are [refused](Self::refuse) with `code`.
+    ///
+    /// At most 16 of them get RESET before [`poll_transmit`](Self::poll_transmit) is called, the others when they
+    /// repeat their CONNECT. Connections go on: [`peers`](Self::peers) lists them. Drive the listener until it [is
+    /// empty](Self::is_empty), or for as long as the program can wait.
     pub fn stop_accepting(&mut self, code: u8) {
         self.stopped = Some(code);
         while let Some(incoming) = self.backlog.oldest().and_then(|index| self.backlog.incoming(index)) {
@@ -165,9 +168,11 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.peers.find(id).filter(|peer| peer.held().is_some()).map(|peer| peer.address)
     }
 
-    /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
-    /// aborted; one that lingers goes on doing so. It makes room for another when the linger, and in base mode the quarantine
-    /// of its address, are over, and its storage is dropped: [`reclaim`](Self::reclaim) gives it back.
+    /// Gives a connection back that the application does not need any more.
+    ///
+    /// A connection that has not ended is aborted, and a lingering one goes on to linger. Its place is free once the
+    /// linger is over, and in base mode the quarantine of its address. Its storage is dropped:
+    /// [`reclaim`](Self::reclaim) returns it.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
         let now = self.now;
@@ -185,13 +190,15 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         }
     }
 
-    /// Instead of [`release`](Self::release), where storage is to be used again: takes that of a connection that
-    /// [is drained](Connection::is_drained), which the application then does not have any more. `None` while it is not
-    /// drained (ask again after the next [`handle_timeout`](Self::handle_timeout)), and where there is no such connection.
-    /// What is unread is lost.
+    /// Takes the storage of a connection that [is drained](Connection::is_drained), instead of
+    /// [`release`](Self::release).
     ///
-    /// In base mode the address rests until its quarantine is over; the storage may serve another connection at once. Make new
-    /// slots of its memory for that ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
+    /// The application does not have the connection any more then, and what is unread is lost. `None` while it is not
+    /// drained (call it again after the next [`handle_timeout`](Self::handle_timeout)), and if there is no such
+    /// connection.
+    ///
+    /// In base mode the address stays in quarantine. The storage may serve another connection at once: make new slots
+    /// of its memory ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
     pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<Storage<S, R, Q>> {
         self.advance(now);
         let now = self.now;

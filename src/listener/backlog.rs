@@ -166,7 +166,8 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         Some(Incoming { slot: self.id(index), address, hello, validated })
     }
 
-    /// `next_incoming` is to return it again, the oldest first as ever. Only handshakes that were put back, too, may be older.
+    /// `next_incoming` is to return it again, the oldest first as ever. Only handshakes that were put back, too, may be
+    /// older.
     pub(super) fn report_again(&mut self, index: u32) {
         let Some(ticket) = self.get(index).map(|pending| pending.ticket) else { return };
         let is_older = |other: &u32| self.get(*other).is_some_and(|pending| pending.ticket < ticket);

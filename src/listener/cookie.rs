@@ -1,10 +1,10 @@
-//! Cookies: what RETRY gives to an address, and only somebody who receives there can hand back.
+//! Cookies: RETRY sends one to an address, and only an endpoint that receives there can return it.
 //!
 //! ```text
 //! cookie := time u32 (s)   SipHash-2-4 under a key of ours ( address, the client's tag, time ) u64
 //! ```
 //!
-//! Nothing is kept of the address meanwhile. A cookie is valid for 15 s, and for the address and the tag that it was made for.
+//! No state is kept of the address. A cookie is valid for 15 s, for one address and one tag.
 
 use crate::wire::Tag;
 use crate::{Duration, Instant};

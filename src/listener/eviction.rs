@@ -15,8 +15,8 @@ pub(super) enum Victim {
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// A validated connection of this address that began before this ticket: its quota goes to the connection with the ticket,
-    /// which is that of a restarted client, once that is confirmed.
+    /// A validated connection of this address that began before this ticket: its quota goes to the connection with the
+    /// ticket, which is that of a restarted client, once that is confirmed.
     pub(super) fn find_predecessor(&self, address: A, ticket: u64) -> Option<u32> {
         self.peers.find_at(address, |_, peer| peer.state().is_validated() && peer.ticket < ticket)
     }
@@ -53,8 +53,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.peers.scheduler_mut().mark_event(index);
     }
 
-    /// INFO 0 has come. In extended mode it validates the address, and shows that the client has restarted since any older
-    /// entry of this address began.
+    /// INFO 0 has come. In extended mode it validates the address, and shows that the client has restarted since any
+    /// older entry of this address began.
     pub(super) fn on_confirmed(&mut self, index: u32) {
         self.peers.on_handshake_over(index);
         let Some(peer) = self.peers.get(index) else { return };

@@ -1,5 +1,5 @@
-//! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property test
-//! calls too.
+//! What must hold for any calls on a listener in any order: the body of the fuzz target `listener`, which a property
+//! test calls too.
 
 use super::address_state::HostQuota;
 use super::{
@@ -329,7 +329,8 @@ impl<M: TableMemory> Run<M> {
         }
     }
 
-    /// After a timeout and a drain the next deadline lies in the future: on a copy, so that the calls stay as described.
+    /// After a timeout and a drain the next deadline lies in the future: on a copy, so that the calls stay as
+    /// described.
     fn check(&self) {
         let mut copy = Self { ledger: self.ledger, now: self.now, ..Self::new(self.start, self.machine.clone()) };
         copy.pass(copy.now);

@@ -20,8 +20,9 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         self.handle_datagram_into(now, from, datagram, |_, _| 0)
     }
 
-    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the datagram: as
-    /// [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into). `take` is told whose it is.
+    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the
+    /// datagram: as [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into). `take`
+    /// also gets the peer.
     pub fn handle_datagram_into(
         &mut self,
         now: Instant,
@@ -33,7 +34,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         let routed = if datagram.starts_with(self.config.connection.framing.prefix()) {
             self.handle_untagged(from, datagram, &mut take)
         } else {
-            // A tag begins like no prefix in use. Whoever does not know ours says nothing to us.
+            // No tag begins like a prefix in use. A datagram without a prefix or a tag of ours is none of ours.
             let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
             found.map(|index| self.deliver(index, from, datagram, &mut take))
         };
@@ -82,8 +83,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     fn find_base(&mut self, from: A, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        // A datagram may come before `handle_timeout`: what is over is removed here, too. The timers of a connection that has
-        // not ended do not run here: the datagram may be the sign of life that its peer gave in time.
+        // A datagram may come before `handle_timeout`: what is over is removed here, too. The timers of a connection
+        // that has not ended do not run here: the datagram may be the sign of life that its peer gave in time.
         match &mut self.peers.get_mut(index)?.lifecycle {
             Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
             Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {

@@ -1,51 +1,53 @@
-//! Many peers on one socket: routing by address and by tag, a backlog of those who want to connect, limits that hold against
-//! strangers.
+//! Many peers on one socket: dispatch by tag and by address, a backlog, and limits that withstand forged addresses.
 //!
 //! ```text
-//!  CONNECT                        accept                  release, and drained
-//! ---------> (limits) -> BACKLOG ---------> a Connection ----------------------> gone; base mode: QUARANTINED for a linger
-//!                |          | refuse: RESET       | a newer one of its address is confirmed
-//!                | RETRY    | ignore, too long    v
-//!                v          v                 Closed(Superseded)
-//!          (nothing is kept)
+//!  CONNECT                           accept                release, and drained
+//! ---------> (admission) -> BACKLOG --------> Connection ----------------------> gone; base mode: QUARANTINED
+//!                |             | refuse: RESET     | evicted by a newer connection of its address
+//!                | RETRY       | ignore, expired   v
+//!                v             v              Closed(Evicted)
+//!          (no state is kept)
 //! ```
 //!
-//! A datagram of extended mode begins with the tag of its connection, and goes there whatever address it comes from; one of
-//! base mode belongs to the connection of its address. From anybody else only CONNECT means anything. The type of an address
-//! is the caller's: see [`Address`].
+//! A datagram of extended mode begins with the tag of its connection, and reaches it from any address. A datagram of
+//! base mode belongs to the connection of its address. From any other address only CONNECT has a meaning. The caller
+//! chooses the type of an address: see [`Address`].
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A datagram, a timeout and a datagram to be sent cost the same with ten connections as with a hundred thousand, but for the
-//! processor's caches and a heap of deadlines, which is O(log n); connections that nothing happens to cost nothing. They take
-//! turns in sending and in telling events, so none can starve another. Somebody who waits in the [backlog](Incoming) costs
-//! some hundred bytes and no connection; somebody who was answered with RETRY costs nothing at all.
+//! To handle a datagram or a timeout, or to write a datagram, costs the same with ten connections as with a hundred
+//! thousand, apart from the processor's caches and from a heap of deadlines, which is O(log n). An idle connection
+//! costs nothing. Connections take turns in sending and in reporting events, so none starves another. A pending
+//! handshake in the [backlog](Incoming) takes some hundred bytes and no connection. A client that was answered with
+//! RETRY takes no memory.
 //!
-//! The tables are of one kind of [`TableMemory`]: [`FixedTables`] within the listener, without an allocator, or [`HeapTables`] on the heap
-//! up to the [limits](ListenerConfig).
+//! All tables lie in one kind of [`TableMemory`]: [`FixedTables`] inside the listener, without an allocator, or
+//! [`HeapTables`], which grow up to the [limits](ListenerConfig).
 //!
-//! # Strangers
+//! # Security
 //!
-//! In extended mode, which is all that is allowed by default:
+//! In extended mode, the only one that is allowed by default:
 //!
-//! - No more bytes go to an address than came from it, until somebody has shown to receive there: by a cookie, or by the first
-//!   INFO, which nobody can send who has not seen the CONNACK.
-//! - Once half of the backlog is held by addresses that are not validated, further clients are answered with RETRY, and prove
-//!   theirs first ([`Retry`]). Nothing is kept of them. So forged CONNECTs, however many, keep nobody out.
-//! - Who does not see the datagrams of a connection has 64 bits of its tag to guess before anything that he sends is heard.
-//! - A client that restarts at its address opens a new connection beside the old one, which ends
-//!   ([`Evicted`](crate::connection::Reason::Evicted)) only once the new one is confirmed. So nobody ends a connection
-//!   by forging a CONNECT.
-//! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
-//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless the
-//!   new one has as many connections as [it](ListenerConfig::per_address) or [its host](ListenerConfig::per_host) may. What is
-//!   sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should
-//!   have [`keep_alive`](crate::connection::Config::keep_alive) on.
+//! - The listener sends no more bytes to an address than came from it, until the address is validated: by a cookie, or
+//!   by the first INFO, which a client can send only after it has received CONNACK.
+//! - Once unvalidated addresses hold half of the backlog, the listener answers further clients with RETRY and keeps no
+//!   state of them: they validate their address first ([`Retry`]). So forged CONNECTs, however many, keep no other
+//!   client out.
+//! - An attacker that does not see the datagrams of a connection has to guess the 64 bits of its tag.
+//! - A client that restarts at its address opens a new connection beside the old one. The old one ends as
+//!   [`Evicted`](crate::connection::Reason::Evicted) only once the new one is confirmed, so a forged CONNECT ends no
+//!   connection.
+//! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
+//!   connection. The listener challenges the old and the new address by PROBE, and the connection moves if the new
+//!   address answers and the old one does not. Until then everything goes to the old address. An address that has as
+//!   many connections as [it](ListenerConfig::per_address) or [its host](ListenerConfig::per_host) may have gets no
+//!   challenge. The listener notices a new address when the peer sends something: turn
+//!   [`keep_alive`](crate::connection::Config::keep_alive) on for peers that may be silent for long.
 //!
-//! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
-//! connections, injects data into them, ends them, and makes the listener send to a victim more than he sent himself; a
-//! restarted client is not heard until its old connection has ended; a changed address is a stranger. It never evicts or
-//! closes a connection of extended mode.
+//! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
+//! source addresses opens connections, injects data into them, ends them, and makes the listener send more to a victim
+//! than the attacker has sent. A restarted client is not heard until its old connection has ended, and a changed
+//! address is an unknown peer. Base mode never evicts or closes a connection of extended mode.
 //!
 //! # Example
 //!
@@ -60,7 +62,7 @@
 //!
 //! type Memory = [u8; slot_bytes(1_200)];
 //! type Bodies = Storage<SendSlots<Memory>, RecvSlots<Memory>>;
-//! type Address = u16; // whatever it takes to answer
+//! type Address = u16; // what the driver needs to send an answer
 //! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, FixedTables<4>>;
 //!
 //! fn bodies() -> Result<Bodies, StoreError> {
@@ -79,7 +81,7 @@
 //!     while let Some((id, event)) = server.poll_event() {
 //!         let Some(peer) = server.peer_mut(id) else { continue };
 //!         loop {
-//!             // What there is no room for stays unread, until `Writable` tells.
+//!             // The rest stays unread until there is room to write: `Writable`.
 //!             let room = peer.send_slot().map_or(0, |slot| slot.len());
 //!             let len = peer.recv(&mut buf[..room]);
 //!             if len == 0 {
@@ -156,22 +158,23 @@ use peers::Peers;
 use quotas::Entries;
 use replies::Replies;
 
-/// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
-/// of kind `M`.
+/// The server side of one socket.
+///
+/// It has addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory of kind `M`.
 #[derive(Clone)]
 pub struct Listener<A: Address, S, R, M: TableMemory, Q = StopAndWait> {
     config: ListenerConfig,
     now: Instant,
     peers: Peers<A, Connection<S, R, Q>, M>,
     backlog: Backlog<A, M>,
-    /// The ticket of the next handshake.
+    /// The ticket of the next handshake: their order.
     ticket: u64,
     cookies: Cookies,
     replies: Replies<A>,
     /// The key of the nonces in challenges, and how many there were.
     nonce_secret: [u8; 16],
     nonces: u64,
-    /// Nobody is accepted any more, but refused with this code.
+    /// All clients are refused with this code.
     stopped: Option<u8>,
     stats: ListenerStats,
 }
@@ -196,38 +199,40 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         }
     }
 
-    /// What it was made with.
+    /// The limits that it was made with.
     #[must_use]
     pub fn config(&self) -> &ListenerConfig {
         &self.config
     }
 
-    /// What it counted.
+    /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> &ListenerStats {
         &self.stats
     }
 
-    /// How many connections there are, those that linger and addresses that rest included.
+    /// How many connections there are. Lingering ones and addresses in quarantine count.
     #[must_use]
     pub fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// Whether there are none, and nobody waits.
+    /// Whether there is no connection and no pending handshake.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.backlog_len() == 0
     }
 
-    /// How many wait to be accepted.
+    /// How many handshakes are pending.
     #[must_use]
     pub fn backlog_len(&self) -> usize {
         self.backlog.len()
     }
 
-    /// Makes cookies with `key` from now on, which a stranger cannot guess. Those made with the last one stay valid until
-    /// they are 15 s old, or the key changes again. A server that runs for long may do so every hour or every day.
+    /// Makes cookies with `key` from now on: bytes that a stranger cannot guess.
+    ///
+    /// Cookies of the last key stay valid until they are 15 s old, or the key changes again. A server that runs for
+    /// long may change it every hour or every day.
     pub fn rotate_cookie_key(&mut self, key: [u8; 16]) {
         self.cookies.rotate(key);
     }
@@ -262,7 +267,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     }
 }
 
-/// The counts: what it holds may be much.
+/// Only counts: its connections may be many.
 impl<A: Address, S, R, M: TableMemory, Q> fmt::Debug for Listener<A, S, R, M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");

@@ -1,4 +1,4 @@
-//! What is to be sent, when to wake, and which events are pending. Nothing here looks at a connection that nothing has happened to.
+//! Output, deadlines and events. Nothing here looks at a connection that nothing has happened to.
 
 use super::path_validation::PathValidation;
 use super::peers::Lifecycle;
@@ -26,8 +26,9 @@ enum PeerTurn<A> {
 }
 
 impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come: nobody else is looked at,
-    /// however many wait for a socket that takes nothing.
+    /// Time has passed: as [`Connection::handle_timeout`] for each connection whose deadline may have come.
+    ///
+    /// It looks at no other connection, however many wait for a socket that is blocked.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
@@ -42,7 +43,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         }
     }
 
-    /// Tells one peer the time. Its next deadline does not depend on what it may have to send then.
+    /// Wakes one peer. Its next deadline does not depend on what it may have to send then.
     fn wake(&mut self, index: u32) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(index) else { return };
@@ -80,8 +81,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
-    /// changed something, until `poll_transmit` has returned `None`.
+    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may
+    /// have changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.replies.is_empty() {

@@ -1,4 +1,5 @@
-//! The connections by number, name, address and tag, with the quotas that they count for and the paths that they validate.
+//! The connections by number, name, address and tag, with the quotas that they count for and the paths that they
+//! validate.
 
 use super::Address;
 use super::address_state::{AddressState, HostQuota, Transition};
@@ -245,8 +246,8 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         }
     }
 
-    /// The peer moves to the address that it validates. It keeps its quota at the host that it leaves, if that is another one.
-    /// False where there is no room to count the new host: nothing has changed then.
+    /// The peer moves to the address that it validates. It keeps its quota at the host that it leaves, if that is
+    /// another one. False where there is no room to count the new host: nothing has changed then.
     pub(super) fn migrate(&mut self, index: u32) -> bool {
         let Some((peer, validation)) = self.validating_mut(index) else { return false };
         let (old, new) = (peer.address, validation.other());

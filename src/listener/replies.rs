@@ -1,12 +1,13 @@
-//! Answers to those of whom nothing is kept.
+//! Answers to clients of which no state is kept.
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
 use crate::wire::{Framing, Packet, Tag};
 use heapless::Deque;
 
-/// How many answers wait for `poll_transmit` at most. A driver may take in more CONNECTs between two calls, where the kernel
-/// joins datagrams (GRO): whose answer was dropped repeats its CONNECT, and a flood gets no more memory than this.
+/// How many answers wait for `poll_transmit` at most. A driver may take in more CONNECTs between two calls, where the
+/// kernel joins datagrams (GRO): a client whose answer was dropped repeats its CONNECT, and a flood gets no more memory
+/// than this.
 const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag that it named. It is smaller than every CONNECT that is answered.
@@ -41,7 +42,7 @@ impl<A: Copy> Replies<A> {
         self.0.is_empty()
     }
 
-    /// Writes the next one into `buf`, and says to whom.
+    /// Writes the next one into `buf`, and returns its address and its length.
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
         let Some(reply) = self.0.front() else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);

@@ -8,13 +8,13 @@ use thiserror::Error;
 
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
+#[must_use = "a driver may act on it, or discard it with `let _ =`"]
 pub enum Dispatch {
     /// To this connection.
     Peer(PeerId, Handled),
     /// Into the backlog, or it repeats what is there: see [`Listener::poll_incoming`](super::Listener::poll_incoming).
     Queued,
-    /// It is answered with RETRY: the client has to prove its address. Nothing is kept of it.
+    /// RETRY answers it: the client has to validate its address. No state is kept of it.
     Retried,
     /// It is dropped, for this reason, which is counted in [`ListenerStats::dropped`].
     Dropped(DropReason),
@@ -36,16 +36,16 @@ pub enum DropReason {
     /// A CONNECT of extended mode below the least size: an answer might be larger than it.
     #[error("a CONNECT that is too short to be answered")]
     TooShort,
-    /// A CONNECT, while as many handshakes are open as may.
+    /// A CONNECT, while as many handshakes are open as [`backlog`](super::ListenerConfig::backlog) allows.
     #[error("the backlog is full")]
     BacklogFull,
-    /// A CONNECT, while its host has as many connections and handshakes as it may.
+    /// A CONNECT, while its host has as many entries as [`per_host`](super::ListenerConfig::per_host) allows.
     #[error("the host has too many connections")]
     HostLimit,
-    /// A CONNECT, while its address has as many connections and handshakes as it may.
+    /// A CONNECT, while its address has as many entries as [`per_address`](super::ListenerConfig::per_address) allows.
     #[error("the address has too many connections")]
     AddressLimit,
-    /// A CONNECT in base mode: the connection with this address has ended only just now.
+    /// A datagram of base mode from an address whose last connection ended less than a linger ago.
     #[error("the address is in quarantine")]
     Quarantined,
     /// A CONNECT after [`stop_accepting`](super::Listener::stop_accepting). In extended mode it is answered with RESET.
@@ -58,10 +58,10 @@ countable! {
     UnknownPeer, Mode, TooShort, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
 }
 
-/// Counters of a listener. They saturate. Those of a connection are its own.
+/// Counters of a listener. They saturate. Each connection has counters of its own.
 ///
-/// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or `dropped`. Each of
-/// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `evicted_pending`.
+/// Each datagram reached a connection, or is one of `queued`, `repeated`, `retried` or `dropped`. Each of `queued` is
+/// still pending, or is one of `accepted`, `refused`, `dismissed`, `expired` or `evicted_pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
     /// Handshakes that were put into the backlog.
@@ -72,27 +72,29 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// Handshakes that the application refused.
     pub refused: u64,
-    /// Handshakes that the application [ignored](super::Listener::ignore), or had no [storage](super::AcceptError::Storage) for.
+    /// Handshakes that the application [ignored](super::Listener::ignore), or had no
+    /// [storage](super::AcceptError::Storage) for.
     pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,
-    /// Handshakes whose address was validated by a cookie, also those that waited in the backlog already.
+    /// Handshakes whose address was validated by a cookie, those that were already pending included.
     pub validated: u64,
-    /// CONNECTs whose cookie was forged, too old or for another address. They count as such without a cookie.
+    /// CONNECTs whose cookie was forged, too old or for another address. They are handled as if they had none.
     pub bad_cookie: u64,
-    /// Answers without a connection (RETRY, RESET) for which there was no room: 16 waited for `poll_transmit` already. Whoever
-    /// misses one repeats its CONNECT.
+    /// Answers without a connection (RETRY, RESET) that were dropped, since 16 waited for `poll_transmit` already. The
+    /// client repeats its CONNECT.
     pub replies_dropped: u64,
-    /// Handshakes that waited in the backlog for longer than the handshake limit.
+    /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,
-    /// Connections and handshakes that ended because a new one of the same address was confirmed, or victim them, or
-    /// because their host had as many as it may whose address is validated.
+    /// Connections and handshakes that were evicted: a newer one of the same address was confirmed or needed their
+    /// place, or the validated quota of their host was full.
     pub evicted: u64,
-    /// Those of them that waited in the backlog.
+    /// The evicted handshakes that were pending.
     pub evicted_pending: u64,
     /// Connections that moved to a new address of their peer.
     pub moved: u64,
-    /// Datagrams with the tag of a connection from an address that is not its peer's, nor was examined.
+    /// Datagrams with the tag of a connection from another address than its peer's, which started or continued no path
+    /// validation.
     pub other_address: u64,
     /// Datagrams that were dropped, by reason.
     pub dropped: DropCounts,

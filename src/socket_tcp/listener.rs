@@ -27,17 +27,18 @@ impl Default for ListenerConfig {
     }
 }
 
-/// Somebody wants to connect. Nothing is kept of it: give it to [`Listener::accept`], or drop it, and its client repeats its
-/// SYN.
+/// A client that asks for a connection. The listener keeps no state of it.
+///
+/// Give it to [`Listener::accept`], or drop it: its client repeats its SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "somebody who is not accepted waits in vain"]
+#[must_use = "a client that is not accepted waits until its handshake limit"]
 pub struct Incoming<A> {
     address: A,
     number: u64,
 }
 
 impl<A: Copy> Incoming<A> {
-    /// Who it is.
+    /// The address of the client.
     #[must_use]
     pub fn address(&self) -> A {
         self.address
@@ -46,7 +47,7 @@ impl<A: Copy> Incoming<A> {
 
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "somebody may want to connect"]
+#[must_use = "a client may ask for a connection"]
 pub enum Dispatch<A> {
     /// To this connection.
     Peer(PeerId, Handled),
@@ -68,7 +69,7 @@ pub enum DropReason {
     UnknownPeer,
 }
 
-/// Why somebody was not accepted.
+/// Why a client was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum AcceptError {
     /// Its address has a connection by now.
@@ -79,12 +80,12 @@ pub enum AcceptError {
     Full,
 }
 
-/// Counters of a listener. They saturate. Those of a connection are its own.
+/// Counters of a listener. They saturate. Each connection has counters of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
     /// Connections accepted.
     pub accepted: u64,
-    /// SYNs of those who have no connection.
+    /// SYNs of clients without a connection.
     pub incoming: u64,
     /// Datagrams that were dropped, by reason.
     pub dropped: DropCounts,
@@ -96,11 +97,11 @@ pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 countable!(SegmentError: Separators, Flags, Number, Body);
 countable!(DropReason: [Malformed(SegmentError)] UnknownPeer);
 
-/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room. Connections
-/// are found by the address of their client, which must stay what it is.
+/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room.
+/// Connections are found by the address of their client, which must stay what it is.
 ///
-/// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody confirms
-/// ends by the handshake limit.
+/// SocketTCP cannot validate an address: an attacker can make it [accept](Self::accept) as many connections as it may
+/// have. A connection that is not confirmed ends by the handshake limit.
 ///
 /// A server that sends back each message, for any link:
 ///
@@ -114,7 +115,7 @@ countable!(DropReason: [Malformed(SegmentError)] UnknownPeer);
 /// /// To be called with each datagram, and with the time when `poll_timeout` is due; before `poll_transmit`.
 /// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
 ///     if let Dispatch::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
-///         // From the system's generator, in earnest. Who finds no room calls again.
+///         // The entropy comes from the system's generator. A client that finds no room repeats its SYN.
 ///         let _ = server.accept(now, incoming, [7; 16]);
 ///     }
 ///     while let Some((id, event)) = server.poll_event() {
@@ -172,26 +173,28 @@ impl<A: Address, const SEND: usize, const RECV: usize> Addressed for Peer<A, SEN
 }
 
 impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
-    /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
-    /// a stranger cannot guess.
+    /// A listener without connections.
+    ///
+    /// An attacker that knows `key` can choose addresses that make finding a connection slow: give it bytes from the
+    /// system's generator.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16]) -> Self {
         Self { config, now, peers: PeerTable::new(HashKey(key)), stats: ListenerStats::default() }
     }
 
-    /// What it was made with.
+    /// The limits that it was made with.
     #[must_use]
     pub fn config(&self) -> &ListenerConfig {
         &self.config
     }
 
-    /// What it counted.
+    /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> &ListenerStats {
         &self.stats
     }
 
-    /// How many connections there are, those included that were released and still have to say their last word.
+    /// How many connections there are, those included that were released and still have something to send.
     #[must_use]
     pub fn len(&self) -> usize {
         self.peers.len()
@@ -272,13 +275,14 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     /// [`poll_transmit`](Self::poll_transmit) afterwards.
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
         self.held(id)?;
-        // Nobody says what will be done with it: it is looked at when its turn comes.
+        // What the caller does with it is not known: the listener looks when its turn comes.
         self.peers.scheduler.mark_changed(id.index);
         self.peers.scheduler.mark_event(id.index);
         self.peers.get_mut(id.index).map(|peer| &mut peer.connection)
     }
 
-    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is aborted.
+    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is
+    /// aborted.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.now = self.now.max(now);
         if self.held(id).is_none() {
@@ -300,7 +304,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
         held.map(|(index, _)| self.peers.id(index))
     }
 
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
+    /// Time has passed: as [`Connection::handle_timeout`] for each connection whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(index) = self.peers.scheduler.next_to_wake(self.now) {
@@ -313,8 +317,8 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
-    /// changed something, until `poll_transmit` has returned `None`.
+    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may
+    /// have changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.peers.scheduler.poll_timeout(self.now)
@@ -347,12 +351,12 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
         Ok(None)
     }
 
-    /// What to tell the application next, and of which connection. The connections take scheduler.
+    /// The next event, and the connection that it happened to. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
         while let Some(index) = self.peers.scheduler.next_with_event() {
             let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
-            // It may have more to tell, after all others.
+            // It may have more, after all others.
             self.peers.scheduler.mark_event(index);
             return Some((self.peers.id(index), event));
         }
@@ -360,7 +364,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> Listener<
     }
 }
 
-/// The counts: what it holds may be much.
+/// Only counts: its connections may be many.
 impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");

@@ -5,9 +5,10 @@ use super::{Table, TableMemory};
 /// The end of a chain.
 const END: u32 = u32::MAX;
 
-/// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
+/// Item numbers by keyed hash. Several items may have one key: the caller distinguishes them.
 ///
-/// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
+/// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1)
+/// amortised.
 #[derive(Clone)]
 pub(crate) struct Index<M: TableMemory> {
     /// The first item of each bucket.
@@ -19,7 +20,8 @@ pub(crate) struct Index<M: TableMemory> {
 
 #[derive(Clone, Copy)]
 struct Link {
-    /// The upper half of the hash: most of a chain is passed without a look at the items, and buckets can be filled anew.
+    /// The upper half of the hash: most of a chain is passed without a look at the items, and buckets can be filled
+    /// anew.
     hash: u32,
     next: u32,
 }

@@ -28,7 +28,7 @@ pub trait TableMemory: Clone {
     const CAPACITY: usize;
 }
 
-/// Room for `N` connections, and for as many who wait, within the listener: no allocator.
+/// Room for `N` connections and `N` pending handshakes inside the listener, without an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct FixedTables<const N: usize>;
 

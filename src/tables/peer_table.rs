@@ -21,8 +21,8 @@ impl<T: Addressed, M: TableMemory> PeerTable<T, M> {
         self.peers.get_mut(index)
     }
 
-    /// The place of the new peer, which may have something to send; `None` where there is no room. A peer that has a place has
-    /// room for whatever the scheduler may need for it later.
+    /// The place of the new peer, which may have something to send; `None` where there is no room. A peer that has a
+    /// place has room for whatever the scheduler may need for it later.
     pub(crate) fn insert(&mut self, peer: T) -> Option<u32> {
         let index = self.peers.insert(peer)?;
         if self.scheduler.add(index) {

@@ -29,8 +29,8 @@ impl<M: TableMemory> Scheduler<M> {
         Self { timers: Timers::new(), ready: Queue::new(), changed: Stack::new(), pending: Queue::new() }
     }
 
-    /// Adds an item, which may have something to send. False where there is no room. All lists get room for the item now: no
-    /// later call can fail.
+    /// Adds an item, which may have something to send. False where there is no room. All lists get room for the item
+    /// now: no later call can fail.
     pub(crate) fn add(&mut self, item: u32) -> bool {
         let placed = self.timers.set(item, Instant::ZERO)
             && self.ready.push(item)
@@ -65,8 +65,8 @@ impl<M: TableMemory> Scheduler<M> {
         self.pending.remove(item);
     }
 
-    /// The next item to wake: first the changed ones, whose deadlines no timer knows, then those whose deadline has come. The
-    /// caller reports each by [`on_woken`](Self::on_woken), or [removes](Self::remove) it.
+    /// The next item to wake: first the changed ones, whose deadlines no timer knows, then those whose deadline has
+    /// come. The caller reports each by [`on_woken`](Self::on_woken), or [removes](Self::remove) it.
     pub(crate) fn next_to_wake(&mut self, now: Instant) -> Option<u32> {
         while let Some(item) = self.changed.pop() {
             if self.ready.has(item) {
@@ -78,7 +78,8 @@ impl<M: TableMemory> Scheduler<M> {
         Some(item)
     }
 
-    /// The item was woken. It may have something to send if it `sends`; `due` is its next deadline, whatever it sends before.
+    /// The item was woken. It may have something to send if it `sends`; `due` is its next deadline, whatever it sends
+    /// before.
     pub(crate) fn on_woken(&mut self, item: u32, now: Instant, sends: bool, due: Option<Instant>) {
         if sends {
             self.ready.push(item);
@@ -119,7 +120,8 @@ impl<M: TableMemory> Scheduler<M> {
         }
     }
 
-    /// The next item that may have an event. One that had may have more, after all others: [`mark_event`](Self::mark_event).
+    /// The next item that may have an event. One that had may have more, after all others:
+    /// [`mark_event`](Self::mark_event).
     pub(crate) fn next_with_event(&mut self) -> Option<u32> {
         self.pending.pop()
     }

@@ -5,8 +5,8 @@ use super::{Table, TableMemory};
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
-/// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
-/// of an earlier one is recognised.
+/// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a
+/// name of an earlier one is recognised.
 #[derive(Clone)]
 pub(crate) struct Slab<T, M: TableMemory> {
     places: Table<Place<T>, M>,

@@ -1,5 +1,5 @@
-//! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from the
-//! middle.
+//! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from
+//! the middle.
 
 use super::{Table, TableMemory};
 

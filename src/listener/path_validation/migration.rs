@@ -93,8 +93,8 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         let Some(old) = self.peers.validation(index).map(PathValidation::other) else { return };
         if !self.has_room_at(old) {
             let Some(victim) = self.find_victim(old) else {
-                // An endpoint there has opened as many others since. To leave the connection at the new address would give it
-                // to an attacker that only forwards what the peer sends.
+                // An endpoint there has opened as many others since. To leave the connection at the new address would
+                // give it to an attacker that only forwards what the peer sends.
                 self.evict(index);
                 return;
             };

@@ -1,7 +1,9 @@
-//! Validation of a new address of a peer (RFC 9000 §9.3), or of an attacker that pretends to be the peer.
+//! Validation of a new address, of a peer or of an attacker that forges one (RFC 9000 §9.3).
 //!
 //! ```text
-//! datagram with our tag from another address: its content counts; both addresses get a challenge (PROBE); data goes to the old one
+//! datagram with our tag from another address: its content counts, both addresses get a challenge (PROBE),
+//!      |       and all else goes to the old one
+//!      v
 //!
 //!  CHALLENGED --ECHO from the old address----------------------> keep: nothing has changed
 //!      |      --neither within 3 RTO---------------------------> keep: nothing has changed
@@ -11,11 +13,11 @@
 //!             --none within the 3 RTO--------------------------> the new address stays
 //! ```
 //!
-//! An address is neither challenged nor moved to if it has as many connections as it may, none of which can be evicted, or if
-//! its host has as many as it may.
+//! An address is neither challenged nor moved to if it has as many connections as it may, none of which can be evicted,
+//! or if its host has as many as it may.
 //!
-//! An attacker that cannot receive at the new address does not get the connection. Nor does one that only forwards what the
-//! peer sends, while the peer still receives at the old address.
+//! An attacker that cannot receive at the new address does not get the connection. Nor does one that only forwards what
+//! the peer sends, while the peer still receives at the old address.
 
 mod migration;
 
@@ -54,7 +56,8 @@ enum State {
     },
     /// The peer has the new address.
     Migrated {
-        /// The connection counts for the hosts of both addresses: its place at the old one is kept until the validation ends.
+        /// The connection counts for the hosts of both addresses: its place at the old one is kept until the validation
+        /// ends.
         reserves_old: bool,
     },
 }
@@ -115,7 +118,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         self.other
     }
 
-    /// The address at whose host the connection has another place.
+    /// The address whose host counts the connection a second time.
     pub(super) fn reserved(&self) -> Option<A> {
         match self.state {
             State::Migrated { reserves_old: true } => Some(self.other),
