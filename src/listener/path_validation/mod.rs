@@ -4,7 +4,6 @@
 //! datagram with our tag from another address: its content counts, both addresses get a challenge (PROBE),
 //!      |       and all else goes to the old one
 //!      v
-//!
 //!  CHALLENGED --ECHO from the old address----------------------> keep: nothing has changed
 //!      |      --neither within 3 RTO---------------------------> keep: nothing has changed
 //!      | ECHO from the new address: migrate
