@@ -132,7 +132,7 @@ struct Run<M: TableMemory> {
     start: Start,
     machine: Machine<M>,
     now: Instant,
-    waiting: Vec<Incoming<Nearby>>,
+    pending: Vec<Incoming<Nearby>>,
     /// Those that were accepted and not given back.
     ids: Vec<PeerId>,
     /// What was learnt from what the listener sent: tags, cookies, nonces.
@@ -155,13 +155,13 @@ struct Account {
 
 impl<M: TableMemory> Run<M> {
     fn new(start: Start, machine: Machine<M>) -> Self {
-        let (waiting, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
+        let (pending, ids, ledger) = (Vec::new(), Vec::new(), Default::default());
         let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             start,
             machine,
             now: Instant::ZERO,
-            waiting,
+            pending,
             ids,
             tags,
             cookies,
@@ -193,20 +193,20 @@ impl<M: TableMemory> Run<M> {
             Call::TransmitBatch { most } => drop(self.transmit(4 * ROOM, usize::from(most % 8))),
             Call::Event => drop(self.machine.poll_event()),
             Call::Incoming => {
-                let told = self.machine.has_incoming();
+                let expected = self.machine.has_incoming();
                 let incoming = self.machine.poll_incoming();
-                assert_eq!(incoming.is_some(), told);
-                assert!(!told || self.machine.len() < self.most(), "there is no room");
-                self.waiting.extend(incoming);
+                assert_eq!(incoming.is_some(), expected);
+                assert!(!expected || self.machine.len() < self.most(), "there is no room");
+                self.pending.extend(incoming);
             }
             Call::Accept(which) => self.accept(which),
             Call::Refuse(which, code) => {
-                if let Some(incoming) = take(&mut self.waiting, which) {
+                if let Some(incoming) = take(&mut self.pending, which) {
                     self.machine.refuse(incoming, code);
                 }
             }
             Call::Ignore(which) => {
-                if let Some(incoming) = take(&mut self.waiting, which) {
+                if let Some(incoming) = take(&mut self.pending, which) {
                     self.machine.ignore(incoming);
                 }
             }
@@ -247,9 +247,9 @@ impl<M: TableMemory> Run<M> {
         account.received += datagram.len();
         let before = self.machine.stats().validated;
         self.datagrams += 1;
-        let routed = self.machine.handle_datagram(self.now, from, datagram);
-        self.delivered += u64::from(matches!(routed, Dispatch::Peer(..)));
-        if let Dispatch::Peer(id, Handled::Accepted) = routed {
+        let dispatch = self.machine.handle_datagram(self.now, from, datagram);
+        self.delivered += u64::from(matches!(dispatch, Dispatch::Peer(..)));
+        if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
             let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
             account.validated |= tagged && self.machine.address(id) == Some(from);
         }
@@ -281,7 +281,7 @@ impl<M: TableMemory> Run<M> {
     }
 
     fn accept(&mut self, which: u8) {
-        let Some(incoming) = take(&mut self.waiting, which) else { return };
+        let Some(incoming) = take(&mut self.pending, which) else { return };
         let (storage, address) = (self.start.storage(), incoming.address());
         match self.machine.accept(self.now, incoming, ENTROPY, || storage.ok_or(())) {
             Ok(id) => {
@@ -354,10 +354,10 @@ impl<M: TableMemory> Run<M> {
     /// The counters explain everything.
     fn check_stats(&self) {
         let stats = self.machine.stats();
-        let (ignored, waiting) = (stats.dropped.total(), self.machine.backlog_len() as u64);
+        let (ignored, pending) = (stats.dropped.total(), self.machine.backlog_len() as u64);
         assert_eq!(self.datagrams, self.delivered + stats.queued + stats.repeated + stats.retried + ignored);
         let left = stats.accepted + stats.refused + stats.dismissed + stats.expired + stats.evicted_pending;
-        assert_eq!(stats.queued, left + waiting);
+        assert_eq!(stats.queued, left + pending);
     }
 
     /// Neither an address nor its host has more than it may.
@@ -381,11 +381,11 @@ impl<M: TableMemory> Run<M> {
         // A place is kept for one that has moved away and may return.
         let reserved = peers.validations().filter_map(super::path_validation::PathValidation::reserved);
         let moved = u32::try_from(reserved.filter(|address| address.host() == host).count()).unwrap_or(u32::MAX);
-        let (counted, waiting) = (peers.of_host(host), backlog.of_host(host));
+        let (counted, pending) = (peers.of_host(host), backlog.of_host(host));
         let (validated, unvalidated) = (of_host(HostQuota::Validated), of_host(HostQuota::Unvalidated));
         assert_eq!((validated + moved, unvalidated), (counted.validated, counted.unvalidated), "host {host}");
-        assert!((counted.validated + waiting.validated) as usize <= per_host, "validated ones of host {host}");
-        assert!((counted.unvalidated + waiting.unvalidated) as usize <= per_host, "others of host {host}");
+        assert!((counted.validated + pending.validated) as usize <= per_host, "validated ones of host {host}");
+        assert!((counted.unvalidated + pending.unvalidated) as usize <= per_host, "others of host {host}");
     }
 
     fn drain(&mut self) {

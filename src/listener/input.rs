@@ -31,14 +31,14 @@ impl<A: Address, S: SendStore, R: RecvStore, M: TableMemory, Q: Arq> Listener<A,
         mut take: impl FnMut(PeerId, &[u8]) -> usize,
     ) -> Dispatch {
         self.advance(now);
-        let routed = if datagram.starts_with(self.config.connection.framing.prefix()) {
+        let dispatch = if datagram.starts_with(self.config.connection.framing.prefix()) {
             self.handle_untagged(from, datagram, &mut take)
         } else {
             // No tag begins like a prefix in use. A datagram without a prefix or a tag of ours is none of ours.
             let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
             found.map(|index| self.deliver(index, from, datagram, &mut take))
         };
-        routed.unwrap_or_else(|reason| {
+        dispatch.unwrap_or_else(|reason| {
             self.stats.dropped.count(reason);
             Dispatch::Dropped(reason)
         })
