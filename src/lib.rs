@@ -59,6 +59,7 @@ pub mod arq;
 pub mod congestion;
 pub mod connection;
 mod error;
+mod event;
 pub mod ftp;
 pub mod listener;
 mod seq;
@@ -68,6 +69,7 @@ pub mod socket_tcp;
 pub mod store;
 mod tables;
 mod time;
+mod timing;
 pub mod wire;
 
 pub use address::Address;

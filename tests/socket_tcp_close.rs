@@ -4,8 +4,8 @@
 mod socket_tcp_support;
 
 use rdt_proto::Duration;
-use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{Config, Ignored, RecvError, SendError};
+use rdt_proto::socket_tcp::{Event, Reason};
 use socket_tcp_support::*;
 
 fn config() -> Config {

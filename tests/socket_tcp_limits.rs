@@ -4,7 +4,7 @@
 mod socket_tcp_support;
 
 use rdt_proto::BufferTooSmall;
-use rdt_proto::connection::Reason;
+use rdt_proto::socket_tcp::Reason;
 use rdt_proto::socket_tcp::{Config, Connection, Ignored};
 use socket_tcp_support::*;
 

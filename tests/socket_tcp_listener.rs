@@ -3,12 +3,12 @@
 
 mod socket_tcp_support;
 
-use rdt_proto::connection::{Event, Reason};
 use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
 use rdt_proto::socket_tcp::{
     AcceptError, Config, Connection, Fixed, Growable, Handled, Ignored, Listener, ListenerConfig, PeerId, Routed,
     SegmentError, Unrouted,
 };
+use rdt_proto::socket_tcp::{Event, Reason};
 use rdt_proto::{Duration, Instant};
 use socket_tcp_support::{At, ack, data, fin, fin_ack, starting_with};
 

@@ -4,7 +4,7 @@
 mod socket_tcp_support;
 
 use rdt_proto::BufferTooSmall;
-use rdt_proto::connection::Event;
+use rdt_proto::socket_tcp::Event;
 use rdt_proto::socket_tcp::{Config, Handled, Ignored, MAX_MESSAGE, Message, RecvError, SegmentError, SendError};
 use socket_tcp_support::*;
 

@@ -3,9 +3,9 @@
 
 mod socket_tcp_support;
 
-use rdt_proto::connection::Reason;
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::socket_tcp::Config;
+use rdt_proto::socket_tcp::Reason;
 use rdt_proto::{Duration, Instant};
 use socket_tcp_support::speaker::{Manners, Script, Speaker};
 

@@ -3,8 +3,8 @@
 
 mod socket_tcp_support;
 
-use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{AnswerFrom, Config, Handled, Ignored, Segment};
+use rdt_proto::socket_tcp::{Event, Reason};
 use socket_tcp_support::*;
 
 fn config() -> Config {

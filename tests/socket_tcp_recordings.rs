@@ -8,8 +8,8 @@
 mod socket_tcp_support;
 
 use rdt_proto::Duration;
-use rdt_proto::connection::Reason;
 use rdt_proto::socket_tcp::Config;
+use rdt_proto::socket_tcp::Reason;
 use socket_tcp_support::*;
 
 const BYTES_19: &str = include_str!("vectors/socket_tcp_19_bytes.txt");

@@ -37,7 +37,7 @@ pub(crate) fn lost(reason: Option<Reason>) -> &'static str {
         Some(Reason::HandshakeTimedOut) => "nobody answered",
         Some(Reason::TimedOut) => "it stopped answering",
         Some(Reason::Quiet) => "nothing more came from it",
-        Some(Reason::PeerLeft | Reason::CutShort) => "it left in the middle",
+        Some(Reason::PeerLeft) => "it left in the middle",
         Some(Reason::Finished) => "it closed",
         Some(Reason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",

@@ -10,18 +10,16 @@
 //! is simply due still.
 
 mod any;
-mod jitter;
 mod pending_acks;
-mod rtt;
 mod selective_repeat;
 mod stop_and_wait;
 
 pub use any::AnyArq;
-pub use jitter::Jitter;
 pub use pending_acks::PendingAcks;
-pub use rtt::Rtt;
 pub use selective_repeat::{Block, SelectiveRepeat};
 pub use stop_and_wait::StopAndWait;
+
+pub use crate::timing::{Jitter, Rtt};
 
 use crate::wire::{MAX_BITMAP, Sack};
 use crate::{Duration, Instant, Seq};

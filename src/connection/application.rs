@@ -2,7 +2,9 @@
 
 use super::stage::Stage;
 use super::{Connection, Lent, Reason, SendError};
+use crate::Instant;
 use crate::arq::Arq;
+use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
 
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
@@ -137,7 +139,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Stage::Established { close, .. } => close.close(),
             Stage::Ended { .. } => return,
         }
-        self.events.remove(super::Events::WRITABLE);
+        self.events.remove(Events::WRITABLE);
         self.settle();
     }
 
@@ -158,6 +160,15 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
         if let Stage::Ended { ended, .. } = &mut self.stage {
             ended.reset = self.dialect.is_extended().then_some(code);
+        }
+    }
+
+    /// Ends at once because the place of this connection is needed, and tells the peer nothing: for a program that routes the
+    /// datagrams of many connections, as a [`Listener`](crate::listener::Listener) does. What was received may still be read.
+    pub fn evict(&mut self, now: Instant) {
+        self.advance(now);
+        if self.stage.ended().is_none() {
+            self.give_up(Reason::Superseded);
         }
     }
 

@@ -12,8 +12,7 @@
 //! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Its own FINACK is its last word: it waits for ours if none has left yet, and otherwise is gone; no later FIN is answered |
 
 use super::config::{DEFAULT_LINGER, Peer};
-use super::repeat::Repeat;
-use crate::arq::Rtt;
+use crate::timing::{RetransmitTimer, Rtt};
 use crate::{Duration, Instant};
 
 /// Our direction.
@@ -33,7 +32,7 @@ enum Outgoing {
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,
-    fin: Repeat,
+    fin: RetransmitTimer,
     incoming_closed: bool,
     finack_due: bool,
     finack_sent: bool,
@@ -49,7 +48,7 @@ impl Close {
         Self {
             peer,
             outgoing: if closes { Outgoing::Closing } else { Outgoing::Open },
-            fin: Repeat::default(),
+            fin: RetransmitTimer::default(),
             incoming_closed: false,
             finack_due: false,
             finack_sent: false,

@@ -121,11 +121,6 @@ impl Config {
     pub(super) fn least_linger(&self) -> Duration {
         self.linger.min(LONGEST_LINGER).max(self.peer.linger_floor())
     }
-
-    /// However often it is doubled, no retransmission timeout is longer.
-    pub(crate) fn rto_ceiling(&self) -> Duration {
-        Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
-    }
 }
 
 /// The default of [`Config::linger`], which a peer may count on.
@@ -136,9 +131,6 @@ const LONGEST_CONTROL_PACKET: usize = 155;
 
 /// However much is asked for, a connection ends.
 const LONGEST_LINGER: Duration = Duration::from_secs(240);
-
-/// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
-pub(crate) const LONGEST_RTO: Duration = Duration::from_secs(60);
 
 /// How a peer repeats what was lost. It is a setting of that peer: [`Config::rostov`] says what a wrong one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -1,7 +1,7 @@
 //! What a connection tells its application.
 
+use crate::event::EventKind;
 use crate::wire::DecodeError;
-use bitflags::bitflags;
 use thiserror::Error;
 
 /// Something happened that the application may want to act on.
@@ -21,29 +21,15 @@ pub enum Event {
     Closed(Reason),
 }
 
-bitflags! {
-    /// The events that the application has not seen, derived from what happened: none is there twice.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(crate) struct Events: u8 {
-        const CONNECTED = 1;
-        const READABLE = 1 << 1;
-        const WRITABLE = 1 << 2;
-        const PEER_CLOSED = 1 << 3;
-        const CLOSED = 1 << 4;
-    }
-}
-
-impl Events {
-    /// The first one, which is not told again. `ended`: why the connection has ended, if it has.
-    pub(crate) fn take_first(&mut self, ended: Option<Reason>) -> Option<Event> {
-        let first = self.iter().next()?;
-        self.remove(first);
-        Some(match first {
-            Self::CONNECTED => Event::Connected,
-            Self::READABLE => Event::Readable,
-            Self::WRITABLE => Event::Writable,
-            Self::PEER_CLOSED => Event::PeerClosed,
-            _ => Event::Closed(ended?),
+impl Event {
+    /// The public form of a pending event. `ended`: why the connection has ended, if it has.
+    pub(super) fn new(kind: EventKind, ended: Option<Reason>) -> Option<Self> {
+        Some(match kind {
+            EventKind::Connected => Self::Connected,
+            EventKind::Readable => Self::Readable,
+            EventKind::Writable => Self::Writable,
+            EventKind::PeerClosed => Self::PeerClosed,
+            EventKind::Closed => Self::Closed(ended?),
         })
     }
 }
@@ -82,10 +68,10 @@ pub enum Reason {
         /// What the peer's application meant by it.
         code: u8,
     },
-    /// The peer has restarted: a newer connection of its address was confirmed (extended mode). Or others of its address or
-    /// host, who had shown to be there, needed the place of this one, which was not confirmed yet. Only a
-    /// [`Listener`](crate::listener::Listener) knows.
-    #[error("a newer connection of the peer, or of others at its address or host, took its place")]
+    /// This side [evicted](super::Connection::evict) the connection. A [`Listener`](crate::listener::Listener) does so when the
+    /// peer has restarted and confirmed a newer connection (extended mode), and when validated connections of the same address
+    /// or host need the place of one that is not confirmed.
+    #[error("evicted, for a newer connection of the peer or others at its address or host")]
     Superseded,
     /// The peer takes only bodies smaller than one that was written before it said so (extended mode), or a
     /// [source](crate::store::SendSource) has bodies larger than [`Config::segment`](super::Config::segment): set that to what
@@ -96,12 +82,6 @@ pub enum Reason {
     /// connection ends before anything is sent. Lend larger slots, or speak base mode.
     #[error("the receive store holds no body of 64 bytes, the least in extended mode")]
     StoreTooSmall,
-    /// The peer closed in the middle of a message ([`socket_tcp`](crate::socket_tcp) only, which has messages).
-    #[error("the peer closed in the middle of a message")]
-    CutShort,
-    /// What is to be sent would need a number above 2^63 ([`socket_tcp`](crate::socket_tcp) only).
-    #[error("the numbers are used up")]
-    NumbersExhausted,
 }
 
 /// What became of a datagram.
@@ -212,14 +192,4 @@ pub enum SendError {
     /// There is no room for a piece that must not be cut. [`Event::Writable`] tells when there is.
     #[error("no room now")]
     Full,
-}
-
-/// `len` bytes of datagrams were written into the caller's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "what poll_transmit wrote counts as sent"]
-pub struct Transmit {
-    /// How many bytes were written.
-    pub len: usize,
-    /// The size of each datagram in it but the last, which may be shorter: what segmentation offload (GSO) takes.
-    pub segment_size: usize,
 }

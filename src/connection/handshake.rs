@@ -12,10 +12,8 @@
 //! A server may answer CONNECT with RETRY and forget it. The client then sends CONNECT with the cookie of the RETRY, which
 //! shows that it receives at its address.
 
-use super::repeat::Repeat;
-use super::timers::after;
-use crate::arq::Rtt;
 use crate::time::ShortDuration;
+use crate::timing::{RetransmitTimer, Rtt, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
 use crate::{Duration, Instant};
 use heapless::Vec;
@@ -23,24 +21,11 @@ use heapless::Vec;
 /// How many RETRY packets a client follows in one handshake. A server needs one; its key may change meanwhile.
 const MAX_RETRIES: u8 = 2;
 
-/// How often CONNECT leaves before the handshake limit, at least: the backoff goes no further than that allows. Where a fifth is
-/// lost each way, four tries in vain are one handshake in sixty, eight are one in three thousand.
-const LEAST_TRIES: u64 = 8;
-
-/// Who opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// This side: it sends CONNECT.
-    Client,
-    /// The peer: this side sends CONNACK.
-    Server,
-}
-
 /// The opening of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
     /// CONNECT of a client, CONNACK of a server.
-    repeat: Repeat,
+    repeat: RetransmitTimer,
     /// The longest interval between two of them.
     longest: ShortDuration,
     limit: Option<Instant>,
@@ -56,12 +41,12 @@ pub(crate) struct Handshake {
 impl Handshake {
     /// CONNECTING or CONFIRMING, with its packet due, for so long.
     pub(crate) fn new(now: Instant, limit: Duration) -> Self {
-        let mut repeat = Repeat::default();
+        let mut repeat = RetransmitTimer::default();
         repeat.request();
         Self {
             repeat,
-            longest: ShortDuration::new(Duration::from_micros(limit.as_micros() / LEAST_TRIES)),
-            limit: after(now, limit),
+            longest: ShortDuration::new(longest_opening_interval(limit)),
+            limit: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
             retries: 0,
@@ -92,7 +77,7 @@ impl Handshake {
         }
         self.cookie = cookie;
         self.retries += 1;
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.repeat.request();
         // Whatever answered in base mode, the server speaks extended mode.
         self.fall_back = None;

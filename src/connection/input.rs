@@ -1,11 +1,12 @@
 //! What a datagram does.
 
 use super::close::Close;
-use super::handshake::{Handshake, Role};
+use super::handshake::Handshake;
 use super::probe::Probe;
 use super::stage::Stage;
-use super::{Connection, Events, Handled, Hello, Ignored, Reason};
+use super::{Connection, Handled, Hello, Ignored, Reason};
 use crate::arq::{Acknowledged, Arq, Arrival, Offer};
+use crate::event::{Events, Role};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Packet, Sack};
 use crate::{Instant, Seq};
@@ -146,7 +147,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if handshake.sent() == 0 {
             return Err(Ignored::Stage);
         }
-        let asked = self.silence.since().filter(|_| handshake.sent() == 1);
+        let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
         self.on_heard();
         match (tagged, hello.tag) {
             (true, Some(theirs)) => {
@@ -208,7 +209,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// A sign of life.
     pub(super) fn on_heard(&mut self) {
-        self.silence.on_heard(self.now);
+        self.idle.on_heard(self.now);
         if let Some(probe) = self.stage.probe_mut() {
             probe.on_heard();
         }
@@ -262,7 +263,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     fn on_established(&mut self) {
         let closes = self.stage.handshake().is_some_and(Handshake::closes);
         self.stage = Stage::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
-        self.silence.on_answered();
+        self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
     }
 

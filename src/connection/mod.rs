@@ -58,37 +58,38 @@ mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
+mod idle;
 mod input;
+mod limits;
 mod numbers;
 mod output;
 mod probe;
-mod repeat;
 mod routing;
 mod stage;
 mod stats;
 mod timers;
 
-pub(crate) use config::LONGEST_RTO;
 pub use config::{Config, Method, Peer};
 pub use dialect::{Hello, Mode};
-pub(crate) use event::Events;
-pub use event::{Event, Handled, Ignored, Reason, SendError, Transmit};
-pub use handshake::Role;
-pub(crate) use repeat::Repeat;
+pub use event::{Event, Handled, Ignored, Reason, SendError};
 pub(crate) use routing::accepted_tag;
 pub use stats::{IgnoredCounts, Stats};
-pub(crate) use timers::after;
 
-use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
+pub use crate::event::{Role, Transmit};
+
+use crate::arq::{Arq, MAX_ACK_DELAY, StopAndWait};
+use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
+use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::wire::{MIN_SEGMENT, Tag};
 use crate::{Instant, Seq};
 use close::Close;
 use dialect::Dialect;
 use handshake::Handshake;
+use idle::IdleTimer;
+use limits::Limits;
 use probe::Nonces;
 use stage::{Ended, Stage};
-use timers::{Limit, Limits, Silence};
 
 /// How many bytes of entropy a connection takes. It has no randomness of its own: give it bytes that a stranger cannot
 /// guess, different ones for each connection. Base mode only derives the jitter of its timers from them; in extended mode
@@ -122,7 +123,7 @@ pub struct Connection<S, R, A = StopAndWait> {
     /// The latest time that any call named.
     now: Instant,
     rtt: Rtt,
-    silence: Silence,
+    idle: IdleTimer,
     dialect: Dialect,
     nonces: Nonces,
     stage: Stage,
@@ -202,8 +203,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             peer: config.peer,
             limits: Limits::new(&config),
             now,
-            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(seed)),
-            silence: Silence::new(now),
+            rtt: Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(seed)),
+            idle: IdleTimer::new(now),
             dialect,
             nonces: Nonces::new(secret),
             stage: Stage::Opening(Handshake::new(now, config.handshake_limit)),
@@ -290,8 +291,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     ///
     /// Events are hints: calls that read or write may be tried at any time.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let reason = self.ended();
-        self.events.take_first(reason)
+        Event::new(self.events.take_first()?, self.ended())
     }
 
     /// Whether both sides have agreed on extended mode.
@@ -357,7 +357,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return;
         }
         if !close.is_outstanding() && !unacknowledged && !probe.is_outstanding() {
-            self.silence.on_answered();
+            self.idle.on_answered();
         }
         self.settle_probe();
     }

@@ -1,11 +1,12 @@
 //! What is to be sent: derived from state each time, so that nothing is queued twice or goes stale.
 
+use super::Connection;
 use super::close::Close;
 use super::dialect::OPTIONS_BYTES;
-use super::handshake::{Handshake, Role};
+use super::handshake::Handshake;
 use super::stage::Stage;
-use super::{Connection, Transmit};
 use crate::arq::{Arq, Sending};
+use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
@@ -107,7 +108,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
         self.storage.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
         self.stats.infos_sent = self.stats.infos_sent.saturating_add(count.into());
-        self.silence.on_asked(now);
+        self.idle.on_asked(now);
         let len = size * count as usize;
         self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(count.into());
         self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
@@ -184,7 +185,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
         self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
-        self.silence.on_asked(now);
+        self.idle.on_asked(now);
         self.count_sent(len);
         Ok(len)
     }
@@ -262,7 +263,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             (_, Stage::Opening(_) | Stage::Established { .. } | Stage::Ended { .. }) => {}
         }
         if matches!(control, Control::Connect | Control::ConnAck | Control::Probe | Control::Fin) {
-            self.silence.on_asked(now);
+            self.idle.on_asked(now);
         }
         if let Stage::Ended { ended, .. } = &mut self.stage {
             // `abort` knows no time: the address is to rest from when its FIN really left.

@@ -4,8 +4,8 @@
 //! a silence where keep-alive is on. It carries a nonce that only somebody who saw it can echo: SipHash-2-4 of a counter under
 //! a secret from the caller's entropy. The peer answers with ECHO and a SACK.
 
-use super::repeat::Repeat;
 use crate::Instant;
+use crate::timing::RetransmitTimer;
 use core::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
@@ -32,7 +32,7 @@ impl Nonces {
 pub(super) struct Probe {
     counter: u32,
     /// While the window is closed, or the peer has been silent for the keep-alive.
-    repeat: Repeat,
+    repeat: RetransmitTimer,
     /// It is for the closed window, not for the keep-alive.
     persists: bool,
     /// A probe has left and nothing was heard since.
@@ -85,7 +85,7 @@ impl Probe {
     }
 
     fn wait(&mut self, at: Instant) {
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.repeat.wait(at);
     }
 
@@ -97,7 +97,7 @@ impl Probe {
 
     /// No probe is needed.
     pub(super) fn stop(&mut self) {
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.persists = false;
         self.unanswered = false;
     }

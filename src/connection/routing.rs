@@ -50,14 +50,6 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.settle();
     }
 
-    /// The peer has restarted and opened another connection: this one ends, and nobody is told.
-    pub(crate) fn supersede(&mut self, now: Instant) {
-        self.advance(now);
-        if self.stage.ended().is_none() {
-            self.give_up(Reason::Superseded);
-        }
-    }
-
     /// It was not confirmed in time: others have its place. It ends, and the peer, which takes itself for connected, is told by
     /// RESET.
     pub(crate) fn lose_place(&mut self, now: Instant) {

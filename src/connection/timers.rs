@@ -1,96 +1,15 @@
 //! Deadlines of a connection: retransmission, and the limits on silence.
 
 use super::stage::Stage;
-use super::{Config, Connection, Reason, close};
+use super::{Connection, Reason, close};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
-use crate::time::ShortDuration;
+use crate::timing::expiry;
 use crate::{Duration, Instant};
 
 /// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
 /// default this is the idle limit.
 const LINGERS_OF_A_LAST_FIN: u64 = 30;
-
-/// A limit of 0 would be over at the instant at which it begins, and no deadline could ever lie in the future.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
-
-/// When a limit that begins `now` is over; `None` if it is lifted.
-pub(crate) fn after(now: Instant, limit: Duration) -> Option<Instant> {
-    (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
-}
-
-/// The limits that hold as long as a connection lasts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Limits {
-    pub(super) idle: Limit,
-    quiet: Limit,
-    keep_alive: Limit,
-    linger: ShortDuration,
-}
-
-impl Limits {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            idle: Limit::new(config.idle_limit),
-            quiet: Limit::new(config.quiet_limit),
-            keep_alive: Limit::new(config.keep_alive),
-            linger: ShortDuration::new(config.least_linger()),
-        }
-    }
-}
-
-/// A limit in 32 bits: whole milliseconds, rounded up, of 49 days at most. What is longer is as good as lifted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Limit {
-    millis: u32,
-}
-
-impl Limit {
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { millis: u32::try_from(limit.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX) }
-    }
-
-    pub(super) const fn get(self) -> Duration {
-        if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
-    }
-}
-
-/// Since when the peer has been silent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Silence {
-    heard: Instant,
-    /// Since when the peer owes us an answer, or since it was last heard if that is later.
-    waiting: Option<Instant>,
-}
-
-impl Silence {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, waiting: None }
-    }
-
-    /// The peer has given a sign of life.
-    pub(super) fn on_heard(&mut self, now: Instant) {
-        self.heard = now;
-        if self.waiting.is_some() {
-            self.waiting = Some(now);
-        }
-    }
-
-    /// Since when the peer owes us an answer.
-    pub(super) const fn since(&self) -> Option<Instant> {
-        self.waiting
-    }
-
-    /// Something that the peer has to answer has left.
-    pub(super) fn on_asked(&mut self, now: Instant) {
-        self.waiting.get_or_insert(now);
-    }
-
-    /// The peer owes us nothing.
-    pub(super) fn on_answered(&mut self) {
-        self.waiting = None;
-    }
-}
 
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does
@@ -177,7 +96,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         } else if unacknowledged || close.is_outstanding() {
             probe.stop();
         } else if !probe.is_outstanding() && !probe.is_due() {
-            match after(self.silence.heard, self.limits.keep_alive.get()) {
+            match self.limits.keep_alive.expiry(self.idle.heard()) {
                 Some(at) => probe.keep_alive(at.max(self.now)),
                 None => probe.stop(),
             }
@@ -198,14 +117,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// When the silence of the peer has lasted too long.
     fn silence_end(&self) -> Option<Instant> {
-        match self.silence.waiting {
+        match self.idle.waiting_since() {
             Some(since) if self.is_only_fin_unanswered() => {
                 let longest = self.linger().saturating_mul(LINGERS_OF_A_LAST_FIN);
-                after(since, self.limits.idle.get().min(longest))
+                expiry(since, self.limits.idle.get().min(longest))
             }
-            Some(since) => after(since, self.limits.idle.get()),
+            Some(since) => self.limits.idle.expiry(since),
             None if self.stage.is_established() && !self.dialect.is_extended() => {
-                after(self.silence.heard, self.limits.quiet.get())
+                self.limits.quiet.expiry(self.idle.heard())
             }
             None => None,
         }
@@ -224,7 +143,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             return (silent || handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
         }
         silent.then(|| {
-            if self.silence.waiting.is_none() {
+            if self.idle.waiting_since().is_none() {
                 Reason::Quiet
             } else if self.is_only_fin_unanswered() {
                 Reason::Finished

@@ -4,8 +4,9 @@ use super::backlog::Waiting;
 use super::stats::increment;
 use super::{Address, Listener, Memory, Retry, Unrouted};
 use crate::arq::Arq;
-use crate::connection::{Hello, after};
+use crate::connection::Hello;
 use crate::store::{RecvStore, SendStore};
+use crate::timing::expiry;
 
 /// Why somebody may not wait.
 pub(super) enum Refusal {
@@ -67,7 +68,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             }
             peer => peer,
         };
-        let until = after(self.now, self.config.connection.handshake_limit);
+        let until = expiry(self.now, self.config.connection.handshake_limit);
         let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven: counts };
         if !self.backlog.insert(waiting) {
             return Err(Refusal::Limit(Unrouted::BacklogFull));
@@ -120,7 +121,7 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         self.give_way(index);
         let Some(peer) = self.peers.peer_mut(index) else { return };
         if let Some(connection) = peer.connection_mut() {
-            connection.supersede(now);
+            connection.evict(now);
             increment(&mut self.stats.superseded);
         }
         self.peers.turns.touch(index);

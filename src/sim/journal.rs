@@ -4,7 +4,7 @@ use core::fmt;
 use std::eprintln;
 use std::vec::Vec;
 
-use super::network::LinkId;
+use super::link::LinkId;
 use super::node::Address;
 use crate::{Duration, Instant};
 

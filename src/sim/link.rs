@@ -4,6 +4,10 @@ use std::vec::Vec;
 
 use crate::{Duration, Instant};
 
+/// One direction of a link in a simulation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LinkId(pub(super) usize);
+
 /// One direction of a link: a queue, then a line with a rate, then a delay, with faults on the line.
 ///
 /// Shares run from 0.0 (never) to 1.0 (always). At most one of the faults befalls a datagram; they are tried in the order

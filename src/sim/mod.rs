@@ -54,8 +54,7 @@ mod rng;
 mod simulation;
 
 pub use journal::{Fate, Record, Trace};
-pub use link::{LinkConfig, LinkStats, Outage};
-pub use network::LinkId;
+pub use link::{LinkConfig, LinkId, LinkStats, Outage};
 pub use node::{Address, Node, NodeId, Outgoing};
 pub use rng::Rng;
 pub use simulation::Simulation;

@@ -7,14 +7,10 @@ use std::vec::Vec;
 
 use super::channel::Channel;
 use super::journal::{Fate, Journal, Record};
-use super::link::LinkConfig;
+use super::link::{LinkConfig, LinkId};
 use super::node::{Address, NodeId};
 use super::rng::Rng;
 use crate::Instant;
-
-/// One direction of a link in a simulation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LinkId(usize);
 
 pub(super) struct Network {
     channels: Vec<Channel>,

@@ -6,8 +6,8 @@ use std::vec::Vec;
 
 use super::deadlines::Deadlines;
 use super::journal::{Fate, Journal, Record, Trace};
-use super::link::{LinkConfig, LinkStats};
-use super::network::{LinkId, Network};
+use super::link::{LinkConfig, LinkId, LinkStats};
+use super::network::Network;
 use super::node::{Node, NodeId};
 use crate::{Duration, Instant};
 

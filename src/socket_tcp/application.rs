@@ -1,10 +1,10 @@
 //! What an application does: it sends and receives messages, and closes.
 
 use super::connection::{Answers, Connection, Stage};
-use super::event::{RecvError, SendError};
+use super::event::{Reason, RecvError, SendError};
 use super::message::{MAX_MESSAGE, Message, Received};
 use crate::BufferTooSmall;
-use crate::connection::{Events, Reason};
+use crate::event::Events;
 
 impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
     /// Sends a whole message. For one that is longer than there is room for, or not in memory, see [`begin`](Self::begin).
@@ -43,7 +43,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     }
 
     /// Writes the next bytes of the message that was begun: as many as there is room for, and as it is long. Returns how many;
-    /// [`Writable`](crate::connection::Event::Writable) tells when there is room for more. They leave in pieces of
+    /// [`Writable`](super::Event::Writable) tells when there is room for more. They leave in pieces of
     /// [`MAX_BODY`](super::MAX_BODY) bytes.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     }
 
     /// Whether every message that was sent has been acknowledged whole, and so is kept by the peer's connection for its
-    /// application. [`Writable`](crate::connection::Event::Writable) tells when it turns true.
+    /// application. [`Writable`](super::Event::Writable) tells when it turns true.
     #[must_use]
     pub fn is_all_acknowledged(&self) -> bool {
         self.outgoing.is_done()

@@ -1,7 +1,6 @@
 //! The limits of a connection, and whose code is at the other end.
 
 use crate::Duration;
-use crate::connection::LONGEST_RTO;
 
 /// How a connection behaves, and its limits. A limit of [`Duration::MAX`] is lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,15 +12,15 @@ pub struct Config {
     /// From where a client takes the answer to its SYN. Default: [`AnswerFrom::SameHost`].
     pub answer_from: AnswerFrom,
     /// How long opening may take: for a client until SYN+ACK, for a server until anything shows that this has arrived. Then
-    /// the connection is [`Closed(HandshakeTimedOut)`](crate::connection::Reason::HandshakeTimedOut). Default: 10 s.
+    /// the connection is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
     pub handshake_limit: Duration,
     /// How long the peer may be silent while a segment of ours waits for its acknowledgement. Then the connection is
-    /// [`Closed(TimedOut)`](crate::connection::Reason::TimedOut). A quarter of it is also the longest interval between two
+    /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two
     /// repetitions. What does nothing here is no sign of life ([`Ignored`](super::Ignored)), and a peer whose application does not
     /// read is as silent as one that is gone. Default: 30 s.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
-    /// [`Closed(Quiet)`](crate::connection::Reason::Quiet): there is no other way to notice that a peer is gone. Default: 60 s.
+    /// [`Closed(Quiet)`](super::Reason::Quiet): there is no other way to notice that a peer is gone. Default: 60 s.
     pub quiet_limit: Duration,
 }
 
@@ -38,11 +37,6 @@ impl Config {
             idle_limit: Duration::from_secs(60),
             quiet_limit: Duration::from_secs(120),
         }
-    }
-
-    /// However often it is doubled, no retransmission timeout is longer.
-    pub(super) fn rto_ceiling(&self) -> Duration {
-        Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
     }
 }
 

@@ -1,11 +1,11 @@
 //! One connection: what it holds, how it begins and how it ends.
 
 use super::config::{Config, Peer, Timeouts};
-use super::event::{Ignored, Stats};
+use super::event::{Event, Ignored, Reason, Stats};
 use super::message::{Incoming, Outgoing};
 use super::segment::{Kind, MAX_BODY, MAX_NUMBER, Segment};
-use crate::arq::{Jitter, Rtt};
-use crate::connection::{Event, Events, Reason, Repeat, Role, after};
+use crate::event::{Events, Role};
+use crate::timing::{Jitter, RetransmitTimer, Rtt, expiry, longest_opening_interval, rto_ceiling};
 use crate::{Duration, Instant};
 use bitflags::bitflags;
 
@@ -15,9 +15,6 @@ pub const ENTROPY_BYTES: usize = 16;
 
 /// How often FIN, or the answer to it, is sent before the connection counts as closed.
 pub(super) const CLOSE_TRIES: u8 = 3;
-
-/// How often what opens a connection is sent before the handshake limit, at least.
-const LEAST_OPENING_TRIES: u64 = 8;
 
 /// However fast the path is, three tries must outlast a peer whose process waits for its turn.
 const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
@@ -46,7 +43,7 @@ pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) number: u64,
     pub(super) stage: Stage,
     /// What is repeated until it is answered: SYN, SYN+ACK, a segment of a message, FIN, FIN+ACK.
-    pub(super) repeat: Repeat,
+    pub(super) repeat: RetransmitTimer,
     /// When that was sent for the first time.
     pub(super) sent_at: Instant,
     /// When the peer was last heard, or began to owe an answer, whichever is later.
@@ -143,13 +140,13 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
 
     fn new(now: Instant, role: Role, config: Config, entropy: &[u8; ENTROPY_BYTES], peer: A, initial: u64) -> Self {
         const { assert!(SEND >= MAX_BODY && RECV >= MAX_BODY, "there must be room for one body each way") };
-        let mut repeat = Repeat::default();
+        let mut repeat = RetransmitTimer::default();
         repeat.request();
         Self {
             role,
             config,
             now,
-            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(u64_at(entropy, 8))),
+            rtt: Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(u64_at(entropy, 8))),
             called: peer,
             peer,
             initial,
@@ -158,7 +155,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             repeat,
             sent_at: now,
             silent_since: now,
-            handshake_end: after(now, config.handshake_limit),
+            handshake_end: expiry(now, config.handshake_limit),
             unconfirmed: role == Role::Client,
             closes: false,
             blocked: false,
@@ -219,8 +216,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     /// What to tell the application next; `None` when there is nothing new. Each kind is told once however often it happened,
     /// in the order in which [`Event`] lists them. Events are hints: calls that read or write may be tried at any time.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let reason = self.ended();
-        self.events.take_first(reason)
+        Event::new(self.events.take_first()?, self.ended())
     }
 
     /// Time never goes back (a clock that does is held still).
@@ -266,9 +262,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             Timeouts::Fixed { syn, .. } if self.stage == Stage::SynSent => self.now + at_least_1_ms(syn),
             Timeouts::Fixed { segment, .. } => self.now + at_least_1_ms(segment),
             Timeouts::Measured => {
-                let limit =
-                    if opening { self.config.handshake_limit.as_micros() / LEAST_OPENING_TRIES } else { u64::MAX };
-                let at = self.rtt.deadline(self.now, self.repeat.sent(), Duration::from_micros(limit));
+                let longest =
+                    if opening { longest_opening_interval(self.config.handshake_limit) } else { Duration::MAX };
+                let at = self.rtt.deadline(self.now, self.repeat.sent(), longest);
                 if closing { at.max(self.now + LEAST_CLOSE_TIMEOUT) } else { at }
             }
         }

@@ -2,7 +2,67 @@
 
 use super::segment::SegmentError;
 use crate::BufferTooSmall;
+use crate::event::EventKind;
 use thiserror::Error;
+
+/// Something happened that the application may want to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is complete.
+    Connected,
+    /// Something of a message has arrived, its length at least. Read until [`recv`](super::Connection::recv) returns `None`.
+    Readable,
+    /// A message is acknowledged whole, or there is room for more of one of which not all could be written.
+    Writable,
+    /// The peer has closed, and nothing can be sent any more.
+    PeerClosed,
+    /// The end, and the last event. What was received before may still be unread.
+    Closed(Reason),
+}
+
+impl Event {
+    /// The public form of a pending event. `ended`: why the connection has ended, if it has.
+    pub(super) fn new(kind: EventKind, ended: Option<Reason>) -> Option<Self> {
+        Some(match kind {
+            EventKind::Connected => Self::Connected,
+            EventKind::Readable => Self::Readable,
+            EventKind::Writable => Self::Writable,
+            EventKind::PeerClosed => Self::PeerClosed,
+            EventKind::Closed => Self::Closed(ended?),
+        })
+    }
+}
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// One side closed after all messages had arrived, and the peer heard of it or was asked three times.
+    #[error("closed, with everything acknowledged")]
+    Finished,
+    /// The peer did not answer within the [handshake limit](super::Config::handshake_limit).
+    #[error("no answer within the handshake limit")]
+    HandshakeTimedOut,
+    /// The peer was silent for the [idle limit](super::Config::idle_limit) while it had something to answer.
+    #[error("no answer within the idle limit")]
+    TimedOut,
+    /// The peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
+    #[error("nothing heard within the quiet limit")]
+    Quiet,
+    /// The peer closed before it had taken a whole message of this side.
+    #[error("the peer closed before it had taken a whole message")]
+    PeerLeft,
+    /// The peer closed in the middle of a message of its own.
+    #[error("the peer closed in the middle of a message")]
+    CutShort,
+    /// This side called [`abort`](super::Connection::abort).
+    #[error("aborted")]
+    Aborted,
+    /// The next number would be above 2^63.
+    #[error("the numbers are used up")]
+    NumbersExhausted,
+}
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +193,7 @@ pub enum SendError {
     /// The connection has ended, or the peer is closing it.
     #[error("the connection has ended")]
     Closed,
-    /// The message before is not acknowledged yet. [`Writable`](crate::connection::Event::Writable) tells when it is.
+    /// The message before is not acknowledged yet. [`Writable`](Event::Writable) tells when it is.
     #[error("the message before is not acknowledged yet")]
     Busy,
     /// No message was announced, or all of it was written.

@@ -4,7 +4,8 @@ use super::config::{AnswerFrom, Peer};
 use super::connection::{Answers, CLOSE_TRIES, Connection, Stage, opens};
 use super::event::{Handled, Ignored, increment};
 use super::segment::{Kind, MAX_NUMBER, Segment};
-use crate::connection::{Events, Repeat, Role};
+use crate::event::{Events, Role};
+use crate::timing::RetransmitTimer;
 use crate::{Address, Instant};
 
 impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
@@ -105,7 +106,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         }
         if number != self.initial {
             (self.initial, self.number) = (number, number);
-            self.repeat = Repeat::default();
+            self.repeat = RetransmitTimer::default();
         }
         self.repeat.request();
         Ok(())
@@ -126,7 +127,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         }
         self.stage = Stage::Established;
         self.number = self.initial + 2;
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.silent_since = self.now;
         self.events.insert(Events::CONNECTED);
     }
@@ -162,7 +163,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         }
         self.number = number;
         self.unconfirmed = false;
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.outgoing.advance(self.closes);
         let has_room = self.blocked && self.outgoing.unwritten() != Some(0);
         if (self.outgoing.is_done() || has_room) && !self.closes {
@@ -196,7 +197,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         self.incoming.take(segment.body)?;
         // Who has sent at the same time gives way: the segment, or FIN, follows the other's message.
         self.number = end;
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.stage = Stage::Established;
         self.answers.insert(Answers::ACK);
         if !segment.body.is_empty() {
@@ -221,7 +222,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         self.unconfirmed = false;
         self.number = self.number.max(number);
         self.stage = Stage::LastAck;
-        self.repeat = Repeat::default();
+        self.repeat = RetransmitTimer::default();
         self.repeat.request();
         self.blocked = false;
         self.events.remove(Events::WRITABLE);

@@ -2,9 +2,9 @@
 
 use super::config::Config;
 use super::connection::{Connection, ENTROPY_BYTES, opens};
-use super::event::{Handled, increment};
+use super::event::{Event, Handled, increment};
 use super::segment::{Kind, Segment, SegmentError};
-use crate::connection::{Event, Transmit};
+use crate::event::Transmit;
 use crate::tables::{HashKey, Index, Memory, PeerId, Slab, Turns};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;

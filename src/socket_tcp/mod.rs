@@ -148,7 +148,7 @@
 //!   a message and after it; and where its own message begins ahead of what it acknowledged, ours takes it.
 //! - After the length of an empty message it sends an empty segment. Ours acknowledges it.
 //! - It never gives way where both send at once, and never takes a FIN back: ours does the one, and answers the other. A
-//!   message of ours that crosses its FIN is lost, and that is [told](crate::connection::Reason::PeerLeft).
+//!   message of ours that crosses its FIN is lost, and that is [told](Reason::PeerLeft).
 //! - It takes a last FIN for a new one, and answers it. Ours has ended by then.
 //! - It counts the characters of decoded UTF-8, and splits a segment at its last separators: towards it only ASCII without `|`
 //!   is safe. Ours takes and sends any byte.
@@ -174,13 +174,14 @@ mod message;
 mod output;
 mod segment;
 
-pub use crate::connection::{Event, Reason, Role, Transmit};
+#[doc(no_inline)]
+pub use crate::event::{Role, Transmit};
 #[cfg(feature = "alloc")]
 pub use crate::tables::Growable;
 pub use crate::tables::{Fixed, List, Memory, PeerId};
 pub use config::{AnswerFrom, Config, Peer, Timeouts};
 pub use connection::{Connection, ENTROPY_BYTES};
-pub use event::{Handled, Ignored, RecvError, SendError, Stats};
+pub use event::{Event, Handled, Ignored, Reason, RecvError, SendError, Stats};
 pub use listener::{AcceptError, Incoming, Listener, ListenerConfig, ListenerStats, Routed, Unrouted};
 pub use message::{MAX_MESSAGE, Message, Received};
 pub use segment::{Kind, MAX_BODY, MAX_NUMBER, MAX_SEGMENT, Segment, SegmentError};

@@ -1,9 +1,10 @@
 //! What is to be sent, and when to wake.
 
 use super::connection::{Answers, CLOSE_TRIES, Connection, Stage};
-use super::event::increment;
+use super::event::{Reason, increment};
 use super::segment::{Kind, Segment};
-use crate::connection::{Reason, Transmit, after};
+use crate::event::Transmit;
+use crate::timing::expiry;
 use crate::{BufferTooSmall, Instant};
 
 /// The next datagram.
@@ -141,9 +142,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         let (end, reason) = match self.stage {
             Stage::SynSent | Stage::SynReceived => (self.handshake_end, Reason::HandshakeTimedOut),
             Stage::Established if self.is_outstanding() => {
-                (after(self.silent_since, self.config.idle_limit), Reason::TimedOut)
+                (expiry(self.silent_since, self.config.idle_limit), Reason::TimedOut)
             }
-            Stage::Established => (after(self.silent_since, self.config.quiet_limit), Reason::Quiet),
+            Stage::Established => (expiry(self.silent_since, self.config.quiet_limit), Reason::Quiet),
             // Bounded by their tries.
             Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => (None, Reason::Finished),
         };

@@ -4,8 +4,8 @@
 
 pub mod speaker;
 
-use rdt_proto::connection::{Event, Reason};
 use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Handled, Ignored, Segment};
+use rdt_proto::socket_tcp::{Event, Reason};
 use rdt_proto::{Address, Duration, Instant};
 
 /// An address: a host, and one of its ports.

@@ -1,7 +1,7 @@
 //! One side of a conversation in the simulator: it sends its messages one after another, and compares those that come.
 
-use rdt_proto::connection::Reason;
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::socket_tcp::Reason;
 use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Segment, SendError};
 use rdt_proto::{Duration, Instant};
 

@@ -1,11 +1,11 @@
 //! The side that prints what it receives, of many at once.
 
+use super::lost;
 use crate::args::{CloseRole, ListenArgs};
 use crate::link;
 use crate::port::{Address, Endpoint};
-use crate::words::{complain, lost};
-use rdt_proto::connection::{Event, Reason, Transmit};
-use rdt_proto::socket_tcp::{Config, Growable, Listener, ListenerConfig, PeerId, Routed};
+use crate::words::complain;
+use rdt_proto::socket_tcp::{Config, Event, Growable, Listener, ListenerConfig, PeerId, Reason, Routed, Transmit};
 use rdt_proto::{BufferTooSmall, Instant};
 use std::io::{self, Write};
 

@@ -11,7 +11,7 @@ use crate::loss::Loss;
 use crate::stop::{INTERRUPTED, Stop};
 use crate::words::{complain, tell};
 use listen::Listen;
-use rdt_proto::socket_tcp::{Config, MAX_SEGMENT};
+use rdt_proto::socket_tcp::{Config, MAX_SEGMENT, Reason};
 use send::Send;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -32,6 +32,19 @@ fn config(args: &SocketTcpArgs) -> Config {
 fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
     let bound = Driver::bind(address, MAX_SEGMENT, Loss::new(args.loss, args.seed), stop);
     bound.map_err(|error| format!("cannot use the address {address}: {}", plain(&error)))
+}
+
+/// Why a connection ended early.
+fn lost(reason: Option<Reason>) -> &'static str {
+    match reason {
+        Some(Reason::HandshakeTimedOut) => "nobody answered",
+        Some(Reason::TimedOut) => "it stopped answering",
+        Some(Reason::Quiet) => "nothing more came from it",
+        Some(Reason::PeerLeft | Reason::CutShort) => "it left in the middle",
+        Some(Reason::Finished) => "it closed",
+        Some(Reason::Aborted) => "stopped here",
+        Some(_) | None => "the connection broke",
+    }
 }
 
 fn failed(error: io::Error) -> String {

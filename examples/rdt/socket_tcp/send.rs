@@ -1,11 +1,11 @@
 //! The side that sends one message.
 
+use super::lost;
 use crate::args::CloseRole;
 use crate::link;
 use crate::port::{Address, Endpoint};
-use crate::words::{amount, complain, lost};
-use rdt_proto::connection::{Reason, Transmit};
-use rdt_proto::socket_tcp::{Config, Connection, SendError};
+use crate::words::{amount, complain};
+use rdt_proto::socket_tcp::{Config, Connection, Reason, SendError, Transmit};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! Any calls in any order on one connection.
 
-use super::Near;
-use crate::connection::Event;
+use super::near::Near;
+use crate::socket_tcp::Event;
 use crate::socket_tcp::{
     AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Kind, MAX_SEGMENT, Peer, Segment, SendError, Timeouts,
 };

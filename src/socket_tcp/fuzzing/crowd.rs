@@ -1,7 +1,7 @@
 //! Any calls in any order on a listener.
 
-use super::Near;
-use crate::connection::Event;
+use super::near::Near;
+use crate::socket_tcp::Event;
 use crate::socket_tcp::{
     Config, Fixed, Growable, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, Memory, PeerId, Routed, Segment,
 };

@@ -2,13 +2,12 @@
 
 mod any_order;
 mod crowd;
+mod near;
 
 pub use any_order::any_order;
 pub use crowd::crowd;
 
 use super::{MAX_SEGMENT, Segment};
-use crate::Address;
-use arbitrary::Arbitrary;
 
 /// Reads any datagram.
 ///
@@ -20,16 +19,4 @@ pub fn parse(datagram: &[u8]) {
     let mut buf = [0; MAX_SEGMENT];
     let encoded = segment.encode(&mut buf).map(|len| buf.get(..len));
     assert_eq!(encoded, Ok(Some(datagram)), "{segment:?}");
-}
-
-/// An address: two ports of each host.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Near(u8);
-
-impl Address for Near {
-    type Host = u8;
-
-    fn host(&self) -> u8 {
-        self.0 / 2
-    }
 }

@@ -1,6 +1,7 @@
 //! Round-trip time and retransmission timeout (RFC 6298).
 
-use super::Jitter;
+use super::backoff::backed_off;
+use super::jitter::Jitter;
 use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 
@@ -113,8 +114,7 @@ impl Rtt {
     /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
     /// (RFC 6298 §5.5), at most the ceiling and `limit`, at least 1 ms, and a jitter on top.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
-        let factor = 1_u64.checked_shl(attempt.into()).unwrap_or(u64::MAX);
-        let interval = self.rto().saturating_mul(factor).min(self.ceiling.get()).min(limit).max(GRANULARITY);
+        let interval = backed_off(self.rto(), attempt).min(self.ceiling.get()).min(limit).max(GRANULARITY);
         let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
         now + interval.saturating_add(Duration::from_micros(jitter))
     }

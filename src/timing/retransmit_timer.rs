@@ -1,17 +1,17 @@
-//! A control packet that is repeated until something answers it.
+//! The timer of a packet that is repeated until something answers it.
 
 use crate::Instant;
 
-/// When to send CONNECT, CONNACK or FIN: now, at a deadline, or not at all.
+/// When to send a packet: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Repeat {
+pub(crate) struct RetransmitTimer {
     /// When it becomes due, unless it is already.
     deadline: Option<Instant>,
     due: bool,
     sent: u8,
 }
 
-impl Repeat {
+impl RetransmitTimer {
     /// To be sent now.
     pub(crate) fn request(&mut self) {
         self.due = true;

@@ -1,0 +1,49 @@
+//! Limits on how long something may take.
+
+use crate::{Duration, Instant};
+
+/// The shortest limit. One of 0 would pass at the instant at which it begins, and no deadline could lie in the future.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
+
+/// When a limit that begins at `start` passes; `None` if it is lifted.
+pub(crate) fn expiry(start: Instant, limit: Duration) -> Option<Instant> {
+    (limit != Duration::MAX).then(|| start + limit.max(SHORTEST_LIMIT))
+}
+
+/// A limit in 32 bits: whole milliseconds, rounded up, of 49 days at most. A longer one is lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Limit {
+    millis: u32,
+}
+
+impl Limit {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { millis: u32::try_from(limit.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX) }
+    }
+
+    pub(crate) const fn get(self) -> Duration {
+        if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
+    }
+
+    /// When this limit, which begins at `start`, passes; `None` if it is lifted.
+    pub(crate) fn expiry(self, start: Instant) -> Option<Instant> {
+        expiry(start, self.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_kept_in_whole_milliseconds_rounded_up() {
+        assert_eq!(Limit::new(Duration::from_micros(1_001)).get(), Duration::from_millis(2));
+        assert_eq!(Limit::new(Duration::from_secs(50 * 24 * 3_600)).get(), Duration::MAX);
+    }
+
+    #[test]
+    fn a_lifted_limit_never_passes_and_a_limit_of_0_takes_a_millisecond() {
+        assert_eq!(Limit::new(Duration::MAX).expiry(Instant::ZERO), None);
+        assert_eq!(expiry(Instant::ZERO, Duration::ZERO), Some(Instant::from_millis(1)));
+    }
+}
