@@ -1,6 +1,6 @@
 //! Either mechanism, chosen at run time.
 
-use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait};
+use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait, Timer};
 use crate::congestion::Congestion;
 use crate::wire::{MAX_BITMAP, Sack};
 use crate::{Instant, Seq};
@@ -65,12 +65,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.handle_timeout(now, rtt))
     }
 
-    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        either!(self, arq => arq.poll_timeout(end))
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
-        either!(self, arq => arq.next_timer())
+    fn deadline(&self, timer: Timer, end: Seq) -> Option<Instant> {
+        either!(self, arq => arq.deadline(timer, end))
     }
 
     fn next(&self) -> Seq {

@@ -19,6 +19,8 @@ pub use pending_acks::PendingAcks;
 pub use selective_repeat::{Block, SelectiveRepeat};
 pub use stop_and_wait::StopAndWait;
 
+#[doc(no_inline)]
+pub use crate::timing::Timer;
 pub use crate::timing::{Jitter, Rtt};
 
 use crate::wire::{MAX_BITMAP, Sack};
@@ -123,13 +125,14 @@ pub trait Arq {
     /// Time has passed. Returns whether a retransmission or probe timer expired.
     fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool;
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), or when pacing lets something leave, apart from what is due to
-    /// be sent already.
-    fn poll_timeout(&self, end: Seq) -> Option<Instant>;
+    /// When `timer` expires, where every number before `end` has a body; `None` while it does not run.
+    fn deadline(&self, timer: Timer, end: Seq) -> Option<Instant>;
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever may leave before. After it has been called
-    /// that lies in the future.
-    fn next_timer(&self) -> Option<Instant>;
+    /// When to call [`handle_timeout`](Self::handle_timeout), or when pacing lets something leave, apart from what is due to
+    /// be sent already: the earliest deadline.
+    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
+        Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end)).min()
+    }
 
     /// The lowest number not yet received from the peer.
     fn next(&self) -> Seq;

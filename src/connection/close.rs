@@ -183,20 +183,15 @@ impl Close {
         expired
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.fin.poll_timeout()
+    /// When FIN is repeated.
+    pub(crate) const fn fin_deadline(&self) -> Option<Instant> {
+        self.fin.deadline()
     }
 
     /// How long to stay after the end, to answer a repeated FIN.
     pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
         self.last_fin.map(|fin| fin + linger)
     }
-}
-
-/// How long a FIN is answered after the last one: three timeouts, and `least`. The peer computes its own from its own
-/// measurements; on one path they are alike.
-pub(crate) fn linger(least: Duration, rtt: &Rtt) -> Duration {
-    rtt.rto().saturating_mul(3).max(least)
 }
 
 /// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its

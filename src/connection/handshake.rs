@@ -13,7 +13,7 @@
 //! shows that it receives at its address.
 
 use crate::time::ShortDuration;
-use crate::timing::{RetransmitTimer, Rtt, expiry, longest_opening_interval};
+use crate::timing::{RetransmitTimer, Rtt, Timer, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
 use crate::{Duration, Instant};
 use heapless::Vec;
@@ -126,7 +126,11 @@ impl Handshake {
         self.repeat.handle_timeout(now)
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.repeat.poll_timeout(), self.limit, self.fall_back].into_iter().flatten().min()
+    /// Shows `visit` each deadline.
+    pub(crate) fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        let limit = self.limit.map(|at| (Timer::Handshake, at));
+        let repeat = self.repeat.deadline().map(|at| (Timer::RetransmitHandshake, at));
+        let fall_back = self.fall_back.map(|at| (Timer::FallBack, at));
+        [limit, repeat, fall_back].into_iter().flatten().for_each(|(timer, at)| visit(timer, at));
     }
 }

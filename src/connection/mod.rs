@@ -76,6 +76,7 @@ pub(crate) use routing::accepted_tag;
 pub use stats::{IgnoredCounts, Stats};
 
 pub use crate::event::{Role, Transmit};
+pub use crate::timing::Timer;
 
 use crate::arq::{Arq, MAX_ACK_DELAY, StopAndWait};
 use crate::event::Events;

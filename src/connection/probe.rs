@@ -5,7 +5,7 @@
 //! a secret from the caller's entropy. The peer answers with ECHO and a SACK.
 
 use crate::Instant;
-use crate::timing::RetransmitTimer;
+use crate::timing::{RetransmitTimer, Timer};
 use core::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
@@ -117,8 +117,10 @@ impl Probe {
         self.repeat.handle_timeout(now)
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.repeat.poll_timeout()
+    /// When the next probe is due, and what for.
+    pub(super) fn deadline(&self) -> Option<(Timer, Instant)> {
+        let timer = if self.persists { Timer::Persist } else { Timer::KeepAlive };
+        self.repeat.deadline().map(|at| (timer, at))
     }
 
     /// A PROBE has come.

@@ -1,15 +1,12 @@
-//! Deadlines of a connection: retransmission, and the limits on silence.
+//! The deadlines of a connection, and what happens when they pass.
 
+use super::idle::IdleTimer;
 use super::stage::Stage;
-use super::{Connection, Reason, close};
+use super::{Connection, Reason};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
-use crate::timing::expiry;
+use crate::timing::{Earliest, Timer, expiry};
 use crate::{Duration, Instant};
-
-/// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
-/// default this is the idle limit.
-const LINGERS_OF_A_LAST_FIN: u64 = 30;
 
 impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does
@@ -51,34 +48,60 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// `handle_timeout` was called. `None` says that nothing will happen any more without a datagram or a call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() {
-            return Some(self.now);
-        }
-        let repeat = match &self.stage {
-            Stage::Ended { ended, .. } => return ended.linger,
-            // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
-            Stage::Established { probe, .. } if self.is_stopped() && !probe.is_persisting() => return Some(self.now),
-            Stage::Established { close, probe } => {
-                let info = self.storage.arq.poll_timeout(self.storage.send.end());
-                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
-            }
-            Stage::Opening(handshake) => handshake.poll_timeout(),
-        };
-        [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
+        if self.next_output().is_some() { Some(self.now) } else { self.earliest(|_| true) }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout), which has just been called, has something to do again: that does not
-    /// depend on when what is to be sent leaves.
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever may leave before.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        let repeat = match &self.stage {
-            Stage::Ended { ended, .. } => return ended.linger,
-            Stage::Established { close, probe } => {
-                let info = self.storage.arq.next_timer();
-                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
+        self.earliest(Timer::is_handled)
+    }
+
+    fn earliest(&self, counts: impl Fn(Timer) -> bool) -> Option<Instant> {
+        let mut earliest = Earliest::default();
+        self.for_each_deadline(|timer, at| {
+            if counts(timer) {
+                earliest.see(at);
             }
-            Stage::Opening(handshake) => handshake.poll_timeout(),
-        };
-        [repeat, self.silence_end()].into_iter().flatten().min()
+        });
+        earliest.get()
+    }
+
+    /// Shows `visit` each timer that runs, with its deadline, in no order: everything that this connection waits for, apart
+    /// from what is to be sent already. A deadline that has passed waits for [`handle_timeout`](Self::handle_timeout).
+    pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        match &self.stage {
+            Stage::Opening(handshake) => handshake.for_each_deadline(&mut visit),
+            Stage::Established { close, probe } => {
+                let end = self.storage.send.end();
+                for timer in Timer::OF_ARQ {
+                    if let Some(at) = self.storage.arq.deadline(timer, end) {
+                        visit(timer, at);
+                    }
+                }
+                if let Some(at) = close.fin_deadline() {
+                    visit(Timer::RetransmitFin, at);
+                }
+                if let Some((timer, at)) = probe.deadline() {
+                    visit(timer, at);
+                }
+                // The application may have written while the window is closed: `handle_timeout` starts the timer.
+                if self.is_stopped() && !probe.is_persisting() {
+                    visit(Timer::Persist, self.now);
+                }
+            }
+            Stage::Ended { ended, .. } => {
+                if let Some(at) = ended.linger {
+                    visit(Timer::Linger, at);
+                }
+                return;
+            }
+        }
+        if let Some(at) = self.sack_at() {
+            visit(Timer::AckDelay, at);
+        }
+        if let Some((timer, at)) = self.silence() {
+            visit(timer, at);
+        }
     }
 
     /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
@@ -112,22 +135,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// How long to answer a repeated FIN after the end.
     pub(super) fn linger(&self) -> Duration {
-        close::linger(self.limits.linger.get(), &self.rtt)
+        self.limits.linger(&self.rtt)
     }
 
-    /// When the silence of the peer has lasted too long.
-    fn silence_end(&self) -> Option<Instant> {
-        match self.idle.waiting_since() {
-            Some(since) if self.is_only_fin_unanswered() => {
-                let longest = self.linger().saturating_mul(LINGERS_OF_A_LAST_FIN);
-                expiry(since, self.limits.idle.get().min(longest))
+    /// The limit on the peer's silence that runs, and when it passes.
+    fn silence(&self) -> Option<(Timer, Instant)> {
+        let is_last_fin = self.is_only_fin_unanswered();
+        let (timer, start, limit) = match self.idle {
+            IdleTimer::Waiting { since, .. } if is_last_fin => (Timer::Idle, since, self.limits.last_fin(&self.rtt)),
+            IdleTimer::Waiting { since, .. } => (Timer::Idle, since, self.limits.idle.get()),
+            IdleTimer::Answered { heard } if self.stage.is_established() && !self.dialect.is_extended() => {
+                (Timer::Quiet, heard, self.limits.quiet.get())
             }
-            Some(since) => self.limits.idle.expiry(since),
-            None if self.stage.is_established() && !self.dialect.is_extended() => {
-                self.limits.quiet.expiry(self.idle.heard())
-            }
-            None => None,
-        }
+            IdleTimer::Answered { .. } => return None,
+        };
+        Some((timer, expiry(start, limit)?))
     }
 
     /// Everything was acknowledged both ways, and the peer has closed: if it did not stay to answer our FIN, that is a normal
@@ -136,20 +158,19 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.stage.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }
 
-    /// The limit that has passed.
+    /// Why the connection ends now, if a limit has passed.
     fn overdue(&self) -> Option<Reason> {
-        let silent = self.silence_end().is_some_and(|end| end <= self.now);
+        let silence = self.silence().filter(|&(_, end)| end <= self.now);
         if let Stage::Opening(handshake) = &self.stage {
-            return (silent || handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
+            return (silence.is_some() || handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
         }
-        silent.then(|| {
-            if self.idle.waiting_since().is_none() {
-                Reason::Quiet
-            } else if self.is_only_fin_unanswered() {
-                Reason::Finished
-            } else {
-                Reason::TimedOut
-            }
+        let (timer, _) = silence?;
+        Some(if timer == Timer::Quiet {
+            Reason::Quiet
+        } else if self.is_only_fin_unanswered() {
+            Reason::Finished
+        } else {
+            Reason::TimedOut
         })
     }
 }

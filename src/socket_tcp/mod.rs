@@ -179,6 +179,8 @@ pub use crate::event::{Role, Transmit};
 #[cfg(feature = "alloc")]
 pub use crate::tables::Growable;
 pub use crate::tables::{Fixed, List, Memory, PeerId};
+#[doc(no_inline)]
+pub use crate::timing::{Rtt, Timer};
 pub use config::{AnswerFrom, Config, Peer, Timeouts};
 pub use connection::{Connection, ENTROPY_BYTES};
 pub use event::{Event, Handled, Ignored, Reason, RecvError, SendError, Stats};

@@ -4,7 +4,7 @@ use super::connection::{Answers, CLOSE_TRIES, Connection, Stage};
 use super::event::{Reason, increment};
 use super::segment::{Kind, Segment};
 use crate::event::Transmit;
-use crate::timing::expiry;
+use crate::timing::{Earliest, Timer, expiry};
 use crate::{BufferTooSmall, Instant};
 
 /// The next datagram.
@@ -100,9 +100,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     /// harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have something.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
-        if let Some((end, reason)) = self.limit()
-            && end <= self.now
-        {
+        if let Some(reason) = self.overdue() {
             self.end(reason, 0);
             return;
         }
@@ -126,28 +124,55 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     /// `handle_timeout` was called. `None` says that nothing will happen any more without a datagram or a call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() {
-            return Some(self.now);
-        }
-        self.next_timer()
+        if self.next_output().is_some() { Some(self.now) } else { self.next_timer() }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before.
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before: no timer only releases output.
     pub(super) fn next_timer(&self) -> Option<Instant> {
-        [self.repeat.poll_timeout(), self.limit().map(|(end, _)| end)].into_iter().flatten().min()
+        let mut earliest = Earliest::default();
+        self.for_each_deadline(|_, at| earliest.see(at));
+        earliest.get()
     }
 
-    /// The limit that holds now: when it is over, and what that means.
-    fn limit(&self) -> Option<(Instant, Reason)> {
-        let (end, reason) = match self.stage {
-            Stage::SynSent | Stage::SynReceived => (self.handshake_end, Reason::HandshakeTimedOut),
-            Stage::Established if self.is_outstanding() => {
-                (expiry(self.silent_since, self.config.idle_limit), Reason::TimedOut)
-            }
-            Stage::Established => (expiry(self.silent_since, self.config.quiet_limit), Reason::Quiet),
-            // Bounded by their tries.
-            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => (None, Reason::Finished),
+    /// Shows `visit` each timer that runs, with its deadline, in no order: everything that this connection waits for, apart
+    /// from what is to be sent already. A deadline that has passed waits for [`handle_timeout`](Self::handle_timeout).
+    pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        let repeats = match self.stage {
+            Stage::SynSent | Stage::SynReceived => Timer::RetransmitHandshake,
+            Stage::Established => Timer::Retransmission,
+            // After the end nothing is repeated.
+            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => Timer::RetransmitFin,
         };
-        end.map(|end| (end, reason))
+        if let Some(at) = self.repeat.deadline() {
+            visit(repeats, at);
+        }
+        if let Some((timer, at)) = self.limit() {
+            visit(timer, at);
+        }
+    }
+
+    /// The limit that runs, and when it passes.
+    fn limit(&self) -> Option<(Timer, Instant)> {
+        let (timer, end) = match self.stage {
+            Stage::SynSent | Stage::SynReceived => (Timer::Handshake, self.handshake_end),
+            Stage::Established if self.is_outstanding() => {
+                (Timer::Idle, expiry(self.silent_since, self.config.idle_limit))
+            }
+            Stage::Established => (Timer::Quiet, expiry(self.silent_since, self.config.quiet_limit)),
+            // Bounded by their tries.
+            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => return None,
+        };
+        Some((timer, end?))
+    }
+
+    /// Why the connection ends now, if its limit has passed.
+    fn overdue(&self) -> Option<Reason> {
+        self.limit().filter(|&(_, end)| end <= self.now)?;
+        match self.stage {
+            Stage::SynSent | Stage::SynReceived => Some(Reason::HandshakeTimedOut),
+            Stage::Established if self.is_outstanding() => Some(Reason::TimedOut),
+            Stage::Established => Some(Reason::Quiet),
+            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => None,
+        }
     }
 }

@@ -65,7 +65,7 @@ impl RetransmitTimer {
         expired
     }
 
-    pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 }

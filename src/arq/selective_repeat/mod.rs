@@ -23,7 +23,7 @@ mod window;
 
 pub use block::Block;
 
-use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending};
+use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Pacer};
 use crate::wire::{MAX_BITMAP, Sack};
 use crate::{Instant, Seq};
@@ -109,12 +109,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.handle_timeout(&mut self.window, now, rtt)
     }
 
-    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        self.sender.poll_timeout(&self.window, end)
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
-        self.sender.next_timer()
+    fn deadline(&self, timer: Timer, end: Seq) -> Option<Instant> {
+        self.sender.deadline(timer, &self.window, end)
     }
 
     fn next(&self) -> Seq {

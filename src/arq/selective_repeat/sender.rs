@@ -19,7 +19,7 @@ use super::advance::Advance;
 use super::block::{Block, Sent, State};
 use super::rack::{Rack, Transmission};
 use super::window::{List, Window};
-use crate::arq::{Rtt, Sending};
+use crate::arq::{Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
 use crate::{Duration, Instant, Seq};
 
@@ -315,19 +315,30 @@ impl<C: Congestion> Sender<C> {
         *window.sent_mut(number) = Sent { before, state: State::Lost, ..sent };
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), or to send what pacing holds back.
-    pub(super) fn poll_timeout<M>(&self, window: &Window<M>, end: Seq) -> Option<Instant>
+    /// When a timer of this mechanism expires.
+    pub(super) fn deadline<M>(&self, timer: Timer, window: &Window<M>, end: Seq) -> Option<Instant>
     where
         M: AsRef<[Block]> + AsMut<[Block]>,
     {
-        let candidate = self.candidate(window, Instant::ZERO, end);
-        let paced = candidate.map(|(_, at)| at.max(self.pacer.ready_at(LEAST_CREDIT)));
-        [paced, self.next_timer()].into_iter().flatten().min()
-    }
-
-    pub(super) fn next_timer(&self) -> Option<Instant> {
-        let Timers { reordering, probe, retransmission, .. } = self.timers;
-        [reordering, probe, retransmission].into_iter().flatten().min()
+        match timer {
+            Timer::Reordering => self.timers.reordering,
+            Timer::TailLossProbe => self.timers.probe,
+            Timer::Retransmission => self.timers.retransmission,
+            Timer::Pacing => {
+                let candidate = self.candidate(window, Instant::ZERO, end);
+                candidate.map(|(_, at)| at.max(self.pacer.ready_at(LEAST_CREDIT)))
+            }
+            Timer::Handshake
+            | Timer::RetransmitHandshake
+            | Timer::FallBack
+            | Timer::Persist
+            | Timer::KeepAlive
+            | Timer::RetransmitFin
+            | Timer::Idle
+            | Timer::Quiet
+            | Timer::Linger
+            | Timer::AckDelay => None,
+        }
     }
 }
 
