@@ -33,8 +33,8 @@ impl Node for Sink {
     fn handle_datagram(
         &mut self,
         _: rdt_proto::Instant,
-        _: rdt_proto::sim::Address,
-        _: rdt_proto::sim::Address,
+        _: rdt_proto::sim::SimAddress,
+        _: rdt_proto::sim::SimAddress,
         _: &[u8],
     ) {
     }

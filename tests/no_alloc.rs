@@ -112,14 +112,16 @@ fn a_session_allocates_nothing() {
 #[test]
 fn a_message_of_socket_tcp_allocates_nothing() {
     let (now, mut buf, mut message, mut got) = (Instant::ZERO, [0; 64], [7; 500], false);
-    let mut server = socket_tcp::Listener::<u8, Fixed<2>>::new(now, socket_tcp::ListenerConfig::default(), [1; 16]);
+    let mut server =
+        socket_tcp::SocketListener::<u8, Fixed<2>>::new(now, socket_tcp::SocketListenerConfig::default(), [1; 16]);
     let allocations = allocation_counter::measure(|| {
-        let mut client = socket_tcp::Connection::<u8>::connect(now, socket_tcp::Config::default(), [2; 16], 0);
+        let mut client =
+            socket_tcp::SocketConnection::<u8>::connect(now, socket_tcp::SocketConfig::default(), [2; 16], 0);
         client.send(&message).unwrap();
         client.close();
         while !client.is_drained() {
             while let Some((_, transmit)) = client.poll_transmit(now, &mut buf).unwrap() {
-                if let socket_tcp::Routed::Incoming(incoming) =
+                if let socket_tcp::SocketDispatch::Incoming(incoming) =
                     server.handle_datagram(now, ADDRESS, &buf[..transmit.len])
                 {
                     server.accept(now, incoming, [3; 16]).unwrap();

@@ -29,6 +29,7 @@ fn a_selective_repeat_connection_takes_what_the_readme_says() {
 
 #[test]
 fn a_connection_of_socket_tcp_takes_what_the_readme_says() {
-    let sizes = (size_of::<socket_tcp::Connection<u16, 16, 16>>(), size_of::<socket_tcp::Connection<u16>>());
+    let sizes =
+        (size_of::<socket_tcp::SocketConnection<u16, 16, 16>>(), size_of::<socket_tcp::SocketConnection<u16>>());
     assert_eq!(sizes, (440, 1_432));
 }

@@ -4,12 +4,12 @@
 mod socket_tcp_support;
 
 use rdt_proto::Duration;
-use rdt_proto::socket_tcp::{Config, Ignored, RecvError, SendError};
-use rdt_proto::socket_tcp::{Event, Reason};
+use rdt_proto::socket_tcp::{RecvError, SocketConfig, SocketIgnored, SocketSendError};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketEvent};
 use socket_tcp_support::*;
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -27,8 +27,8 @@ fn the_side_that_closes_says_farewell_three_times() {
     for _ in 0..3 {
         client.expect(&fin(16));
     }
-    client.ignores(&fin_ack(15), Ignored::Closed);
-    client.ends(Reason::Finished);
+    client.ignores(&fin_ack(15), SocketIgnored::Closed);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -36,13 +36,13 @@ fn the_side_that_is_closed_waits_for_the_farewell_however_it_is_flagged() {
     for farewell in [fin(14), ack(14), data(14, "")] {
         let mut server = Trace::established_server(config());
         server.peer_sends(&fin(12));
-        server.expect_event(Event::PeerClosed);
-        assert_eq!(server.machine.send(b"x"), Err(SendError::Closed));
+        server.expect_event(SocketEvent::PeerClosed);
+        assert_eq!(server.machine.send(b"x"), Err(SocketSendError::Closed));
         server.expect(&fin_ack(13));
-        server.ignores(&ack(13), Ignored::Number);
+        server.ignores(&ack(13), SocketIgnored::Number);
         server.peer_sends(&farewell);
-        server.ignores(&farewell, Ignored::Closed);
-        server.ends(Reason::Finished);
+        server.ignores(&farewell, SocketIgnored::Closed);
+        server.ends(SocketCloseReason::Finished);
     }
 }
 
@@ -57,7 +57,7 @@ fn a_fin_without_answer_is_sent_three_times() {
         }
         client.sleep(timeout, 1_300);
     }
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn an_answer_to_fin_without_farewell_is_sent_three_times_and_for_each_fin() {
     server.sleep(200, 430);
     server.expect(&fin_ack(13));
     server.sleep(200, 900);
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -80,8 +80,8 @@ fn crossing_fins_are_each_answered_and_both_are_done() {
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
-    client.ignores(&fin_ack(13), Ignored::Closed);
-    client.ends(Reason::Finished);
+    client.ignores(&fin_ack(13), SocketIgnored::Closed);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_fin_acknowledges_the_last_piece() {
     assert!(client.machine.is_all_acknowledged());
     client.expect(&fin_ack(15));
     client.peer_sends(&fin(16));
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
         if sent {
             client.expect(&data(12, "2"));
         }
-        client.ignores(&fin(12), Ignored::Crossing);
+        client.ignores(&fin(12), SocketIgnored::Crossing);
         if !sent {
             client.expect(&data(12, "2"));
         }
@@ -161,7 +161,7 @@ fn a_message_that_is_cut_short_is_told_on_both_sides() {
     server.peer_sends(&fin(17));
     server.expect(&fin_ack(18));
     server.peer_sends(&fin(19));
-    server.ends(Reason::CutShort);
+    server.ends(SocketCloseReason::CutShort);
     assert_eq!(server.machine.recv_message(&mut [0; 64]), Err(RecvError::CutShort));
     server.reads(b"012", false);
 }
@@ -176,7 +176,7 @@ fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
     client.peer_sends(&fin(14));
     client.expect(&fin_ack(15));
     client.peer_sends(&fin(16));
-    client.ends(Reason::PeerLeft);
+    client.ends(SocketCloseReason::PeerLeft);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
     let mut server = Trace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -195,7 +195,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
     for _ in 0..3 {
         server.expect(&fin(14));
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_lost_answer_to_a_fin_that_crosses_is_given_up_after_three_tries() {
         server.expect(&fin(12));
         server.sleep(200, 900);
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn a_lost_message_that_crosses_a_fin_comes_again() {
         server.expect(&fin(13));
         server.sleep(200, 900);
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_fin_that_cuts_a_message_short_is_answered_though_a_message_of_ours_waits() 
     server.peer_sends(&fin(17));
     server.expect(&fin_ack(18));
     server.peer_sends(&fin(19));
-    server.ends(Reason::PeerLeft);
+    server.ends(SocketCloseReason::PeerLeft);
     assert!(!server.machine.is_all_acknowledged());
 }
 
@@ -250,7 +250,7 @@ fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
         client.expect(&data(14, "0123456789abcdef"));
         client.machine.abort();
         client.expect(&fin(30));
-        client.ends(Reason::Aborted);
+        client.ends(SocketCloseReason::Aborted);
 
         let mut server = Trace::established_server(config());
         server.peer_sends(&data(12, "17"));
@@ -258,8 +258,8 @@ fn abort_is_heard_whether_the_outstanding_segment_has_arrived_or_not() {
             server.peer_sends(&data(14, "0123456789abcdef"));
         }
         server.peer_sends(&fin(30));
-        server.expect_event(Event::Readable);
-        server.expect_event(Event::PeerClosed);
+        server.expect_event(SocketEvent::Readable);
+        server.expect_event(SocketEvent::PeerClosed);
         assert!(server.poll().is_some() && server.machine.ended().is_none());
     }
 }
@@ -271,19 +271,19 @@ fn abort_is_heard_whether_the_length_has_arrived_or_not() {
     client.expect(&data(12, "17"));
     client.machine.abort();
     client.expect(&fin(12));
-    client.ends(Reason::Aborted);
+    client.ends(SocketCloseReason::Aborted);
     for arrived in [true, false] {
         let mut server = Trace::established_server(config());
         let number = if arrived { 14 } else { 12 };
         if arrived {
             server.peer_sends(&data(12, "17"));
             server.expect(&ack(14));
-            server.ignores(&fin(13), Ignored::Number);
+            server.ignores(&fin(13), SocketIgnored::Number);
         }
         server.peer_sends(&fin(12));
         server.expect(&fin_ack(number + 1));
         server.peer_sends(&fin(number + 2));
-        server.ends(if arrived { Reason::CutShort } else { Reason::Finished });
+        server.ends(if arrived { SocketCloseReason::CutShort } else { SocketCloseReason::Finished });
     }
 }
 
@@ -297,7 +297,7 @@ fn an_abort_acknowledges_no_message_that_crosses_it() {
     let mut client = Trace::established_client(config());
     client.machine.send(b"").unwrap();
     client.expect(&data(12, "0"));
-    client.ignores(&fin(12), Ignored::Crossing);
+    client.ignores(&fin(12), SocketIgnored::Crossing);
     assert!(!client.machine.is_all_acknowledged());
 }
 
@@ -329,11 +329,11 @@ fn abort_says_fin_once() {
     client.expect(&data(12, "1"));
     client.machine.abort();
     client.expect(&fin(12));
-    client.ends(Reason::Aborted);
+    client.ends(SocketCloseReason::Aborted);
     let mut early = Trace::client(config(), 1);
     early.expect("1|||0|||0|||1|||");
     early.machine.abort();
-    early.ends(Reason::Aborted);
+    early.ends(SocketCloseReason::Aborted);
 }
 
 #[test]
@@ -343,6 +343,6 @@ fn what_was_received_is_read_after_the_end() {
     server.peer_sends(&data(13, "hi"));
     server.peer_sends(&fin(15));
     server.peer_sends(&fin(17));
-    assert_eq!(server.machine.ended(), Some(Reason::Finished));
+    assert_eq!(server.machine.ended(), Some(SocketCloseReason::Finished));
     server.reads(b"hi", true);
 }

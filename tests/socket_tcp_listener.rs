@@ -3,18 +3,18 @@
 
 mod socket_tcp_support;
 
-use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
+use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
 use rdt_proto::socket_tcp::{
-    AcceptError, Config, Connection, Fixed, Growable, Handled, Ignored, Listener, ListenerConfig, PeerId, Routed,
-    SegmentError, Unrouted,
+    Fixed, Growable, PeerId, SegmentError, SocketAcceptError, SocketConfig, SocketConnection, SocketDispatch,
+    SocketDropReason, SocketHandled, SocketIgnored, SocketListener, SocketListenerConfig,
 };
-use rdt_proto::socket_tcp::{Event, Reason};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketEvent};
 use rdt_proto::{Duration, Instant};
 use socket_tcp_support::{At, ack, data, fin, fin_ack, starting_with};
 
 /// A listener with room for two, and a script for its clients.
 struct Door {
-    listener: Listener<At, Fixed<2>, 64, 64>,
+    listener: SocketListener<At, Fixed<2>, 64, 64>,
     now: Instant,
 }
 
@@ -24,28 +24,33 @@ const CLARA: At = At(3, 3_000);
 
 impl Door {
     fn new() -> Self {
-        Self { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [5; 16]), now: Instant::ZERO }
+        Self {
+            listener: SocketListener::new(Instant::ZERO, SocketListenerConfig::default(), [5; 16]),
+            now: Instant::ZERO,
+        }
     }
 
-    fn receive(&mut self, from: At, segment: &str) -> Routed<At> {
+    fn receive(&mut self, from: At, segment: &str) -> SocketDispatch<At> {
         self.listener.handle_datagram(self.now, from, segment.as_bytes())
     }
 
     /// Somebody calls, and is accepted.
     #[track_caller]
     fn accepts(&mut self, from: At) -> PeerId {
-        let Routed::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else { panic!("not incoming") };
+        let SocketDispatch::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else {
+            panic!("not incoming")
+        };
         assert_eq!(incoming.address(), from);
         let id = self.listener.accept(self.now, incoming, starting_with(0)).unwrap();
         self.expect(from, "1|||1|||0|||11|||");
         self.takes(id, from, &ack(12));
-        assert_eq!(self.listener.poll_event(), Some((id, Event::Connected)));
+        assert_eq!(self.listener.poll_event(), Some((id, SocketEvent::Connected)));
         id
     }
 
     #[track_caller]
     fn takes(&mut self, id: PeerId, from: At, segment: &str) {
-        assert_eq!(self.receive(from, segment), Routed::Peer(id, Handled::Accepted), "{segment}");
+        assert_eq!(self.receive(from, segment), SocketDispatch::Peer(id, SocketHandled::Accepted), "{segment}");
     }
 
     #[track_caller]
@@ -79,7 +84,7 @@ fn each_client_has_its_connection() {
     door.takes(anna, ANNA, &data(13, "xy"));
     let mut read = vec![];
     while let Some((id, event)) = door.listener.poll_event() {
-        assert_eq!(event, Event::Readable);
+        assert_eq!(event, SocketEvent::Readable);
         let mut buf = [0; 64];
         let len = door.listener.peer_mut(id).unwrap().recv_message(&mut buf).unwrap().unwrap();
         read.push((id, buf[..len].to_vec()));
@@ -92,7 +97,7 @@ fn each_client_has_its_connection() {
 fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
     let mut door = Door::new();
     for _ in 0..3 {
-        assert!(matches!(door.receive(ANNA, "1|||0|||0|||10|||"), Routed::Incoming(_)));
+        assert!(matches!(door.receive(ANNA, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
     }
     assert!(door.listener.is_empty());
     door.expect_nothing();
@@ -103,14 +108,14 @@ fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
 #[test]
 fn a_client_has_one_connection_and_there_is_room_for_two() {
     let mut door = Door::new();
-    let Routed::Incoming(first) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let Routed::Incoming(again) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(first) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(again) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = door.listener.accept(door.now, first, starting_with(0)).unwrap();
-    assert_eq!(door.listener.accept(door.now, again, starting_with(0)), Err(AcceptError::Connected));
+    assert_eq!(door.listener.accept(door.now, again, starting_with(0)), Err(SocketAcceptError::Connected));
     door.expect(ANNA, "1|||1|||0|||11|||");
     door.accepts(BERTA);
-    let Routed::Incoming(third) = door.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
-    assert_eq!(door.listener.accept(door.now, third, starting_with(0)), Err(AcceptError::Full));
+    let SocketDispatch::Incoming(third) = door.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
+    assert_eq!(door.listener.accept(door.now, third, starting_with(0)), Err(SocketAcceptError::Full));
     // The one that leaves makes room, once its last word is said.
     door.takes(anna, ANNA, &ack(12));
     door.listener.release(door.now, anna);
@@ -123,27 +128,31 @@ fn a_client_has_one_connection_and_there_is_room_for_two() {
 
 #[test]
 fn a_limit_holds_where_memory_grows() {
-    let config = ListenerConfig { peers: 1, ..ListenerConfig::default() };
-    let mut listener = Listener::<At, Growable>::new(Instant::ZERO, config, [5; 16]);
+    let config = SocketListenerConfig { peers: 1, ..SocketListenerConfig::default() };
+    let mut listener = SocketListener::<At, Growable>::new(Instant::ZERO, config, [5; 16]);
     let mut accept = |from| {
-        let Routed::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||") else {
+        let SocketDispatch::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||")
+        else {
             panic!()
         };
         listener.accept(Instant::ZERO, incoming, starting_with(0))
     };
     assert!(accept(ANNA).is_ok());
-    assert_eq!(accept(BERTA), Err(AcceptError::Full));
+    assert_eq!(accept(BERTA), Err(SocketAcceptError::Full));
 }
 
 #[test]
 fn from_a_stranger_only_a_syn_means_anything() {
     let mut door = Door::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(door.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(door.receive(ANNA, &stray), SocketDispatch::Ignored(SocketDropReason::UnknownPeer));
     }
-    assert_eq!(door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Routed::Ignored(Unrouted::UnknownPeer));
-    let malformed = Unrouted::Malformed(SegmentError::Separators);
-    assert_eq!(door.receive(ANNA, "hello"), Routed::Ignored(malformed));
+    assert_eq!(
+        door.receive(ANNA, "1|||0|||0|||9223372036854775808|||"),
+        SocketDispatch::Ignored(SocketDropReason::UnknownPeer)
+    );
+    let malformed = SocketDropReason::Malformed(SegmentError::Separators);
+    assert_eq!(door.receive(ANNA, "hello"), SocketDispatch::Ignored(malformed));
     assert_eq!((door.listener.stats().unknown_peer, door.listener.stats().malformed), (6, 1));
 }
 
@@ -157,9 +166,12 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
     door.expect(ANNA, &ack(14));
     door.expect(ANNA, &fin_ack(15));
     door.takes(anna, ANNA, &fin(16));
-    assert_eq!(door.receive(ANNA, &fin(16)), Routed::Peer(anna, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(door.receive(ANNA, &fin(16)), SocketDispatch::Peer(anna, SocketHandled::Ignored(SocketIgnored::Closed)));
     let events: Vec<_> = std::iter::from_fn(|| door.listener.poll_event()).map(|(_, event)| event).collect();
-    assert_eq!(events, [Event::Readable, Event::PeerClosed, Event::Closed(Reason::Finished)]);
+    assert_eq!(
+        events,
+        [SocketEvent::Readable, SocketEvent::PeerClosed, SocketEvent::Closed(SocketCloseReason::Finished)]
+    );
     assert_eq!(door.listener.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
     door.listener.release(door.now, anna);
     door.expect_nothing();
@@ -171,26 +183,26 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
 #[test]
 fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
     let mut door = Door::new();
-    let Routed::Incoming(incoming) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(incoming) = door.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = door.listener.accept(door.now, incoming, starting_with(0)).unwrap();
     while let Some(due) = door.listener.poll_timeout() {
         door.now = due.max(door.now);
         door.listener.handle_timeout(door.now);
         while door.listener.poll_transmit(door.now, &mut [0; 64]).unwrap().is_some() {}
     }
-    assert_eq!(door.listener.poll_event(), Some((anna, Event::Closed(Reason::HandshakeTimedOut))));
+    assert_eq!(door.listener.poll_event(), Some((anna, SocketEvent::Closed(SocketCloseReason::HandshakeTimedOut))));
     assert_eq!(door.now, Instant::from_millis(10_000));
 }
 
 /// A server that sends back each message.
 struct Echo {
-    listener: Listener<Address, Growable, 64, 64>,
+    listener: SocketListener<SimAddress, Growable, 64, 64>,
     echoed: usize,
 }
 
 impl Node for Echo {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _: Address, datagram: &[u8]) {
-        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _: SimAddress, datagram: &[u8]) {
+        if let SocketDispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
             self.listener.accept(now, incoming, starting_with(7)).unwrap();
         }
     }
@@ -216,7 +228,7 @@ impl Node for Echo {
             peer.send(&buf[..len]).unwrap();
             self.echoed += 1;
         }
-        if let Event::Closed(_) = event {
+        if let SocketEvent::Closed(_) = event {
             self.listener.release(now, id);
         }
         true
@@ -231,7 +243,7 @@ impl Node for Echo {
 struct Clients(Vec<Client>);
 
 struct Client {
-    machine: Connection<Address, 64, 64>,
+    machine: SocketConnection<SimAddress, 64, 64>,
     message: Vec<u8>,
     heard: bool,
 }
@@ -240,7 +252,7 @@ const SERVER: NodeId = NodeId(0);
 const CLIENTS: NodeId = NodeId(1);
 
 impl Node for Clients {
-    fn handle_datagram(&mut self, now: Instant, from: Address, to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
         let _ = self.0[usize::try_from(to.port).unwrap()].machine.handle_datagram(now, from, datagram);
     }
 
@@ -280,9 +292,11 @@ impl Node for Clients {
 
 #[test]
 fn a_hundred_clients_at_once_over_a_bad_link_each_get_their_echo() {
-    let server = Echo { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [1; 16]), echoed: 0 };
+    let server =
+        Echo { listener: SocketListener::new(Instant::ZERO, SocketListenerConfig::default(), [1; 16]), echoed: 0 };
     let clients = (0..100).map(|index| {
-        let mut machine = Connection::connect(Instant::ZERO, Config::default(), starting_with(index), SERVER.port(0));
+        let mut machine =
+            SocketConnection::connect(Instant::ZERO, SocketConfig::default(), starting_with(index), SERVER.port(0));
         let message = vec![index; usize::from(index % 65)];
         machine.send(&message).unwrap();
         Client { machine, message, heard: false }

@@ -1,26 +1,27 @@
-//! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand seeds.
+//! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand
+//! seeds.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod socket_tcp_support;
 
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
-use rdt_proto::socket_tcp::Config;
-use rdt_proto::socket_tcp::Reason;
+use rdt_proto::socket_tcp::SocketCloseReason;
+use rdt_proto::socket_tcp::SocketConfig;
 use rdt_proto::{Duration, Instant};
 use socket_tcp_support::speaker::{Manners, Script, Speaker};
 
 const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
 const SEEDS: u64 = 1_000;
 
-fn lifted() -> Config {
+fn lifted() -> SocketConfig {
     let never = Duration::MAX;
-    Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() }
+    SocketConfig { handshake_limit: never, idle_limit: never, quiet_limit: never, ..SocketConfig::default() }
 }
 
 /// A client and a server, and a link between them.
 fn conversation(
     seed: u64,
-    config: Config,
+    config: SocketConfig,
     link: &mut dyn FnMut(&mut Rng) -> LinkConfig,
     up: Vec<usize>,
     down: Vec<usize>,
@@ -79,7 +80,7 @@ fn bad_link(rng: &mut Rng) -> LinkConfig {
 }
 
 /// Some messages each way.
-fn chatter(seed: u64, config: Config) -> Simulation<Speaker> {
+fn chatter(seed: u64, config: SocketConfig) -> Simulation<Speaker> {
     let mut rng = Rng::new(!seed);
     let mut lengths = || {
         let count = rng.below(6);
@@ -104,7 +105,7 @@ fn every_conversation_is_heard_with_limits_lifted() {
 fn with_the_default_limits_everything_is_heard_or_its_end_is_told() {
     let mut complete = 0;
     for seed in 1..=SEEDS {
-        let mut sim = chatter(seed, Config::default());
+        let mut sim = chatter(seed, SocketConfig::default());
         sim.run_until_done(Duration::from_secs(3_600));
         // Both sides come to an end.
         sim.run_for(Duration::from_secs(600));
@@ -113,7 +114,12 @@ fn with_the_default_limits_everything_is_heard_or_its_end_is_told() {
         assert!(client.sent <= server.heard && server.sent <= client.heard, "seed {seed}");
         for speaker in [client, server] {
             match speaker.ended() {
-                Some(Reason::Finished | Reason::Quiet | Reason::HandshakeTimedOut | Reason::TimedOut) => {}
+                Some(
+                    SocketCloseReason::Finished
+                    | SocketCloseReason::Quiet
+                    | SocketCloseReason::HandshakeTimedOut
+                    | SocketCloseReason::TimedOut,
+                ) => {}
                 None => assert!(speaker.machine.is_none(), "seed {seed}"),
                 Some(reason) => panic!("seed {seed}: {reason}"),
             }
@@ -140,7 +146,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
     let lengths =
         |rng: &mut Rng| (0..rng.below(4)).map(|_| if rng.chance(0.25) { 0 } else { rng.index(100) }).collect();
     let (up, down) = (lengths(&mut rng), lengths(&mut rng));
-    let mut sim = conversation(seed, Config::default(), link, up, down);
+    let mut sim = conversation(seed, SocketConfig::default(), link, up, down);
     let only = rng.below(3);
     for id in [NodeId(0), NodeId(1)] {
         let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
@@ -164,7 +170,10 @@ fn whoever_closes_at_any_moment_both_sides_hear_of_it_at_once() {
         for speaker in sim.nodes() {
             let reason = speaker.ended();
             assert!(
-                matches!(reason, Some(Reason::Finished | Reason::PeerLeft | Reason::CutShort)),
+                matches!(
+                    reason,
+                    Some(SocketCloseReason::Finished | SocketCloseReason::PeerLeft | SocketCloseReason::CutShort)
+                ),
                 "seed {seed}: {reason:?}"
             );
         }
@@ -191,7 +200,7 @@ fn damage_breaks_no_promise_of_the_machine() {
     // What arrives may be wrong, so a side only says, and nobody need come to an end.
     for seed in 1..=SEEDS {
         let mut link = |rng: &mut Rng| bad_link(rng).with_corruption(0.1).with_truncation(0.05);
-        let mut sim = conversation(seed, Config::default(), &mut link, vec![], vec![]);
+        let mut sim = conversation(seed, SocketConfig::default(), &mut link, vec![], vec![]);
         for id in [NodeId(0), NodeId(1)] {
             sim.node_mut(id).babble();
         }
@@ -214,7 +223,7 @@ fn the_same_seed_gives_the_same_conversation() {
 fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
     let (start, end) = (Instant::from_millis(1_000), Instant::from_millis(21_000));
     let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(20)).with_blackout(start, end);
-    let mut sim = conversation(3, Config::default(), &mut link, vec![2_000], vec![2_000]);
+    let mut sim = conversation(3, SocketConfig::default(), &mut link, vec![2_000], vec![2_000]);
     sim.run_until_done(Duration::from_secs(100));
     assert!(sim.nodes().all(Speaker::is_complete));
     assert!(sim.now() > end);

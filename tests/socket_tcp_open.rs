@@ -3,12 +3,12 @@
 
 mod socket_tcp_support;
 
-use rdt_proto::socket_tcp::{AnswerFrom, Config, Handled, Ignored, Segment};
-use rdt_proto::socket_tcp::{Event, Reason};
+use rdt_proto::socket_tcp::{AnswerFrom, Segment, SocketConfig, SocketHandled, SocketIgnored};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketEvent};
 use socket_tcp_support::*;
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn a_lost_syn_is_repeated_until_the_handshake_limit() {
         client.expect("1|||0|||0|||7|||");
         client.sleep(1, 1_329);
     }
-    client.ends(Reason::HandshakeTimedOut);
+    client.ends(SocketCloseReason::HandshakeTimedOut);
 }
 
 #[test]
@@ -33,8 +33,8 @@ fn a_lost_syn_ack_is_repeated_by_a_timer_and_for_each_syn() {
     server.expect("1|||1|||0|||11|||");
     server.expect_no_event();
     server.peer_sends(&ack(12));
-    server.expect_event(Event::Connected);
-    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
+    server.expect_event(SocketEvent::Connected);
+    server.ignores("1|||0|||0|||10|||", SocketIgnored::Stage);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_lost_ack_of_the_handshake_is_sent_again_for_each_syn_ack() {
     client.elapse(1_000);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect(&ack(12));
-    client.ignores("1|||1|||0|||13|||", Ignored::Number);
+    client.ignores("1|||1|||0|||13|||", SocketIgnored::Number);
     client.expect_nothing();
 }
 
@@ -52,9 +52,9 @@ fn the_first_segment_stands_for_a_lost_ack_of_the_handshake() {
     for close in [false, true] {
         let mut server = Trace::server(config(), "1|||0|||0|||10|||");
         server.expect("1|||1|||0|||11|||");
-        server.ignores(&data(11, "5"), Ignored::Number);
+        server.ignores(&data(11, "5"), SocketIgnored::Number);
         server.peer_sends(&if close { fin(12) } else { data(12, "5") });
-        server.expect_event(Event::Connected);
+        server.expect_event(SocketEvent::Connected);
         server.expect(&if close { fin_ack(13) } else { ack(13) });
     }
 }
@@ -90,9 +90,9 @@ fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||60|||");
     server.expect("1|||1|||0|||61|||");
-    server.ignores(&ack(12), Ignored::Number);
+    server.ignores(&ack(12), SocketIgnored::Number);
     server.peer_sends(&ack(62));
-    server.expect_event(Event::Connected);
+    server.expect_event(SocketEvent::Connected);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_server_that_nobody_confirms_gives_up() {
         server.machine.handle_timeout(server.now);
     }
     assert!((8..=9).contains(&sent), "{sent}");
-    server.ends(Reason::HandshakeTimedOut);
+    server.ends(SocketCloseReason::HandshakeTimedOut);
 }
 
 #[test]
@@ -117,14 +117,14 @@ fn a_client_takes_the_port_that_answers_and_everything_but_the_handshake_goes_th
     client.machine.send(b"x").unwrap();
     client.expect("1|||0|||0|||10|||");
     let answer = "1|||1|||0|||11|||";
-    assert_eq!(client.receive(At(9, 8_000), answer.as_bytes()), Handled::Ignored(Ignored::Address));
+    assert_eq!(client.receive(At(9, 8_000), answer.as_bytes()), SocketHandled::Ignored(SocketIgnored::Address));
     let other = At(SERVER.0, 5_001);
-    assert_eq!(client.receive(other, answer.as_bytes()), Handled::Accepted);
+    assert_eq!(client.receive(other, answer.as_bytes()), SocketHandled::Accepted);
     assert_eq!(client.machine.peer(), other);
     client.expect_to(SERVER, &ack(12));
     client.expect_to(other, &data(12, "1"));
     // The port that was called is nobody now.
-    client.ignores(&ack(13), Ignored::Address);
+    client.ignores(&ack(13), SocketIgnored::Address);
     client.peer = other;
     client.peer_sends(answer);
     client.expect_to(SERVER, &ack(12));
@@ -134,10 +134,10 @@ fn a_client_takes_the_port_that_answers_and_everything_but_the_handshake_goes_th
 
 #[test]
 fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
-    let mut client = Trace::client(Config { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
+    let mut client = Trace::client(SocketConfig { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
     client.expect("1|||0|||0|||10|||");
     client.peer = At(9, 1);
-    client.ignores("1|||1|||0|||10|||", Ignored::Number);
+    client.ignores("1|||1|||0|||10|||", SocketIgnored::Number);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
 }
@@ -145,8 +145,8 @@ fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
 #[test]
 fn an_answer_before_syn_has_left_is_a_stray() {
     let mut client = Trace::client(config(), 10);
-    client.ignores("1|||1|||0|||11|||", Ignored::Stage);
-    client.ignores(&ack(12), Ignored::Stage);
+    client.ignores("1|||1|||0|||11|||", SocketIgnored::Stage);
+    client.ignores(&ack(12), SocketIgnored::Stage);
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn only_a_syn_with_numbers_to_come_is_accepted() {
         Machine::accept(rdt_proto::Instant::ZERO, config(), starting_with(0), CLIENT, &segment).map(drop)
     };
     assert_eq!(accept("1|||0|||0|||9223372036854775806|||"), Ok(()));
-    assert_eq!(accept("1|||0|||0|||9223372036854775807|||"), Err(Ignored::Number));
+    assert_eq!(accept("1|||0|||0|||9223372036854775807|||"), Err(SocketIgnored::Number));
     for stray in ["0|||1|||0|||12|||", "0|||0|||0|||12|||5", "0|||0|||1|||12|||", "1|||1|||0|||12|||"] {
-        assert_eq!(accept(stray), Err(Ignored::Stage));
+        assert_eq!(accept(stray), Err(SocketIgnored::Stage));
     }
 }
 

@@ -1,22 +1,22 @@
 //! The recorded sessions of the report's code (`tests/vectors`), with ours in the place of one side.
 //!
-//! The other side's datagrams are fed in the recorded order, and what ours sends must be the recorded bytes at the recorded
-//! place. In the session of 5 bytes four numbers differ, and cannot but differ: the report's receiver takes the length of a
-//! message for two bytes whatever it has, and its sender counts the bytes that it has.
+//! The other side's datagrams are fed in the recorded order, and what ours sends must be the recorded bytes at the
+//! recorded place. In the session of 5 bytes four numbers differ, and cannot but differ: the report's receiver takes
+//! the length of a message for two bytes whatever it has, and its sender counts the bytes that it has.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod socket_tcp_support;
 
 use rdt_proto::Duration;
-use rdt_proto::socket_tcp::Config;
-use rdt_proto::socket_tcp::Reason;
+use rdt_proto::socket_tcp::SocketCloseReason;
+use rdt_proto::socket_tcp::SocketConfig;
 use socket_tcp_support::*;
 
 const BYTES_19: &str = include_str!("vectors/socket_tcp_19_bytes.txt");
 const BYTES_5: &str = include_str!("vectors/socket_tcp_5_bytes.txt");
 
-/// Feeds what the other side sent, and compares what ours sends. `ours`: `C>S` or `S>C`. `differs`: what ours sends instead of
-/// what was recorded.
+/// Feeds what the other side sent, and compares what ours sends. `ours`: `C>S` or `S>C`. `differs`: what ours sends
+/// instead of what was recorded.
 fn replay(mut trace: Trace, recording: &str, ours: &str, differs: &[(&str, &str)]) -> Trace {
     let mut differs = differs.iter();
     let mut next = differs.next();
@@ -50,7 +50,7 @@ fn until_closed(recording: &str) -> String {
 
 /// A client that sends a message and closes. It answers SYN+ACK with the number of its recording.
 fn client(number: u8, message: &str) -> Trace {
-    let mut trace = Trace::client(Config::report(), number);
+    let mut trace = Trace::client(SocketConfig::report(), number);
     trace.machine.send(message.as_bytes()).unwrap();
     trace.machine.close();
     trace
@@ -59,13 +59,13 @@ fn client(number: u8, message: &str) -> Trace {
 /// A server to which the first segment of the recording has come.
 fn server(recording: &str) -> (Trace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
-    (Trace::server(Config::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
+    (Trace::server(SocketConfig::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
 }
 
 #[test]
 fn our_client_sends_what_the_report_s_sent() {
     let mut trace = replay(client(10, "Mensaje de largo 19"), BYTES_19, "C>S", &[]);
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -75,13 +75,13 @@ fn our_server_sends_what_the_report_s_sent() {
     let mut buf = [0; 64];
     assert_eq!(trace.machine.recv_message(&mut buf), Ok(Some(19)));
     assert_eq!(&buf[..19], b"Mensaje de largo 19");
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }
 
 #[test]
 fn a_length_of_one_digit_with_our_client() {
-    // The report's server acknowledged the length with 84, two more than 82. Ours goes on from there, which the report's
-    // receiver expects; the report's client went on from 83, which is what it counted itself.
+    // The report's server acknowledged the length with 84, two more than 82. Ours goes on from there, which the
+    // report's receiver expects; the report's client went on from 83, which is what it counted itself.
     let recording = until_closed(BYTES_5);
     let differs = [(data(83, "12345"), data(84, "12345")), (fin(88), fin(89))];
     let differs = differs.each_ref().map(|(recorded, sent)| (recorded.as_str(), sent.as_str()));
@@ -100,5 +100,5 @@ fn a_length_of_one_digit_with_our_server() {
     // The recording has 89 here as well, and goes on in its own way; ours ends.
     trace.expect(&fin_ack(89));
     trace.peer_sends(&fin(90));
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }

@@ -7,7 +7,7 @@ use super::Stream;
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
 use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
-use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
+use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
@@ -46,7 +46,8 @@ impl Results {
         Self { bytes, seconds: BTreeMap::new() }
     }
 
-    /// Virtual time from the end of the handshake, which takes seconds where its packets are lost, to the last byte read.
+    /// Virtual time from the end of the handshake, which takes seconds where its packets are lost, to the last byte
+    /// read.
     pub(crate) fn transfer(
         &mut self,
         name: &'static str,
@@ -101,7 +102,7 @@ type Selective = SelectiveRepeat<Vec<Block>, Controller>;
 
 /// The client sends, the server receives.
 struct End {
-    peer: Address,
+    peer: SimAddress,
     controller: MakeController,
     stream: Option<Stream<Selective>>,
     established: Option<Instant>,
@@ -116,12 +117,12 @@ fn config() -> Config {
 }
 
 impl End {
-    fn client(peer: Address, controller: MakeController, bytes: u64) -> Self {
+    fn client(peer: SimAddress, controller: MakeController, bytes: u64) -> Self {
         let stream = Stream::connect(Instant::ZERO, config(), [1; ENTROPY_BYTES], storage(controller));
         Self { peer, controller, stream: Some(stream), established: None, unsent: bytes, missing: 0, read: Vec::new() }
     }
 
-    fn server(peer: Address, controller: MakeController, bytes: u64) -> Self {
+    fn server(peer: SimAddress, controller: MakeController, bytes: u64) -> Self {
         Self { peer, controller, stream: None, established: None, unsent: 0, missing: bytes, read: vec![0; 65_536] }
     }
 }
@@ -137,7 +138,7 @@ fn storage(controller: MakeController) -> Storage<SendSlots<Vec<u8>>, RecvSlots<
 }
 
 impl Node for End {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.stream {
             let _ = stream.handle_datagram(now, datagram);
         } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {

@@ -9,9 +9,9 @@
 //! ```
 
 use super::code::{ErrorCode, StorageError};
-use super::message::{Header, Message};
+use super::message::{FileMessage, Header};
 use super::name::{Name, NameBuf};
-use super::session::{Answer, End, Event, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
+use super::session::{Answer, End, FileEvent, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
 use super::storage::{Incoming, Outgoing, Storage, Update, Want};
 use crate::time::Instant;
 
@@ -19,7 +19,8 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientConfig {
     /// The longest file to download, in bytes. Of a longer one the client wants nothing: it closes, storage is not
-    /// touched, and the session ends as [`Outcome::StorageFailed`] with [`StorageError::TooLarge`]. Default: 2^40 (1 TiB).
+    /// touched, and the session ends as [`Outcome::StorageFailed`] with [`StorageError::TooLarge`]. Default: 2^40 (1
+    /// TiB).
     pub max_download_length: u64,
     /// Whether a download may replace a file of the same name: handed on in [`Request::Create`]. Default: yes.
     pub allow_replace: bool,
@@ -55,16 +56,22 @@ impl Client {
     #[must_use]
     pub fn upload(config: ClientConfig, name: Name<'_>, length: u64) -> Self {
         let storage = Storage::Outgoing(Outgoing::opened(length));
-        Self::start(config, Transfer::Upload, name, Message::Upload { length, name }, storage)
+        Self::start(config, Transfer::Upload, name, FileMessage::Upload { length, name }, storage)
     }
 
     /// Downloads a file. Storage is asked to create one when the server has told the length.
     #[must_use]
     pub fn download(config: ClientConfig, name: Name<'_>) -> Self {
-        Self::start(config, Transfer::Download, name, Message::Download { name }, Storage::Untouched)
+        Self::start(config, Transfer::Download, name, FileMessage::Download { name }, Storage::Untouched)
     }
 
-    fn start(config: ClientConfig, transfer: Transfer, name: Name<'_>, message: Message<'_>, storage: Storage) -> Self {
+    fn start(
+        config: ClientConfig,
+        transfer: Transfer,
+        name: Name<'_>,
+        message: FileMessage<'_>,
+        storage: Storage,
+    ) -> Self {
         Self {
             config,
             transfer,
@@ -116,20 +123,20 @@ impl Client {
     fn examine_answer(&mut self) {
         match (self.transfer, self.answer.message()) {
             (_, Ok(None)) => {}
-            (_, Ok(Some(Message::Error { code }))) => self.close(Outcome::Refused(code)),
-            (Transfer::Upload, Ok(Some(Message::Confirm))) if self.storage.may_be_all_sent() => {
+            (_, Ok(Some(FileMessage::Error { code }))) => self.close(Outcome::Refused(code)),
+            (Transfer::Upload, Ok(Some(FileMessage::Confirm))) if self.storage.may_be_all_sent() => {
                 self.close(Outcome::Stored);
             }
-            (Transfer::Download, Ok(Some(Message::File { length }))) => {
+            (Transfer::Download, Ok(Some(FileMessage::File { length }))) => {
                 if length > self.config.max_download_length {
                     self.close(Outcome::StorageFailed(StorageError::TooLarge));
                 } else {
                     self.storage = Storage::Incoming(Incoming::new(length));
                 }
             }
-            (Transfer::Upload, Ok(Some(Message::Confirm | Message::File { .. })))
-            | (Transfer::Download, Ok(Some(Message::Confirm)))
-            | (_, Ok(Some(Message::Upload { .. } | Message::Download { .. })) | Err(_)) => {
+            (Transfer::Upload, Ok(Some(FileMessage::Confirm | FileMessage::File { .. })))
+            | (Transfer::Download, Ok(Some(FileMessage::Confirm)))
+            | (_, Ok(Some(FileMessage::Upload { .. } | FileMessage::Download { .. })) | Err(_)) => {
                 self.end.abort(ErrorCode::Malformed);
                 self.close(Outcome::Violation);
             }
@@ -242,14 +249,14 @@ impl Session for Client {
         })
     }
 
-    fn poll_event(&mut self) -> Option<Event> {
+    fn poll_event(&mut self) -> Option<FileEvent> {
         if let Some(length) = self.storage.length()
             && self.told.first(Told::STARTED)
         {
-            return Some(Event::Started { length });
+            return Some(FileEvent::Started { length });
         }
         let outcome = self.outcome()?;
-        self.told.first(Told::DONE).then_some(Event::Done(outcome))
+        self.told.first(Told::DONE).then_some(FileEvent::Done(outcome))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

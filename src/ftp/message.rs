@@ -19,7 +19,7 @@ const ERROR: u8 = 4;
 
 /// A header. The content of UPLOAD and FILE follows it and is no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Message<'a> {
+pub enum FileMessage<'a> {
     /// Client: "store what follows under this name".
     Upload {
         /// How many bytes of content follow.
@@ -49,7 +49,7 @@ pub enum Message<'a> {
 /// Why bytes are not a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum DecodeError {
+pub enum FileDecodeError {
     /// No message has this type. Types from 5 on are reserved.
     #[error("no message has type {0}")]
     UnknownType(u8),
@@ -58,12 +58,13 @@ pub enum DecodeError {
     Name(NameError),
 }
 
-/// The bytes of one header: encoded from a [`Message`], or collected piece by piece from a stream that is cut anywhere.
+/// The bytes of one header: encoded from a [`FileMessage`], or collected piece by piece from a stream that is cut
+/// anywhere.
 ///
 /// ```
-/// use rdt_proto::ftp::{Header, Message, Name};
+/// use rdt_proto::ftp::{Header, FileMessage, Name};
 ///
-/// let message = Message::Download { name: Name::new("a.txt")? };
+/// let message = FileMessage::Download { name: Name::new("a.txt")? };
 /// let sent = Header::encode(message);
 /// let mut received = Header::new();
 /// for byte in sent.as_bytes() {
@@ -88,24 +89,24 @@ impl Header {
 
     /// The bytes of `message`.
     #[must_use]
-    pub fn encode(message: Message<'_>) -> Self {
+    pub fn encode(message: FileMessage<'_>) -> Self {
         let mut header = Self::new();
         match message {
-            Message::Upload { length, name } => {
+            FileMessage::Upload { length, name } => {
                 header.append(&[UPLOAD]);
                 header.append(&length.to_le_bytes());
                 header.append_name(name);
             }
-            Message::Download { name } => {
+            FileMessage::Download { name } => {
                 header.append(&[DOWNLOAD]);
                 header.append_name(name);
             }
-            Message::File { length } => {
+            FileMessage::File { length } => {
                 header.append(&[FILE]);
                 header.append(&length.to_le_bytes());
             }
-            Message::Confirm => header.append(&[CONFIRM]),
-            Message::Error { code } => header.append(&[ERROR, code.value()]),
+            FileMessage::Confirm => header.append(&[CONFIRM]),
+            FileMessage::Error { code } => header.append(&[ERROR, code.value()]),
         }
         header
     }
@@ -129,19 +130,19 @@ impl Header {
     /// The message, or `None` while bytes are missing.
     ///
     /// # Errors
-    /// [`DecodeError`]. It shows as early as possible: of a name that is too long no byte is taken.
-    pub fn message(&self) -> Result<Option<Message<'_>>, DecodeError> {
+    /// [`FileDecodeError`]. It shows as early as possible: of a name that is too long no byte is taken.
+    pub fn message(&self) -> Result<Option<FileMessage<'_>>, FileDecodeError> {
         let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
         let message = match message_type {
             UPLOAD => {
                 let Some((length, rest)) = fields.split_first_chunk() else { return Ok(None) };
-                name_in(rest)?.map(|name| Message::Upload { length: u64::from_le_bytes(*length), name })
+                name_in(rest)?.map(|name| FileMessage::Upload { length: u64::from_le_bytes(*length), name })
             }
-            DOWNLOAD => name_in(fields)?.map(|name| Message::Download { name }),
-            FILE => fields.first_chunk().map(|length| Message::File { length: u64::from_le_bytes(*length) }),
-            CONFIRM => Some(Message::Confirm),
-            ERROR => fields.first().map(|&code| Message::Error { code: ErrorCode::from(code) }),
-            unknown => return Err(DecodeError::UnknownType(unknown)),
+            DOWNLOAD => name_in(fields)?.map(|name| FileMessage::Download { name }),
+            FILE => fields.first_chunk().map(|length| FileMessage::File { length: u64::from_le_bytes(*length) }),
+            CONFIRM => Some(FileMessage::Confirm),
+            ERROR => fields.first().map(|&code| FileMessage::Error { code: ErrorCode::from(code) }),
+            unknown => return Err(FileDecodeError::UnknownType(unknown)),
         };
         Ok(message)
     }
@@ -200,16 +201,16 @@ impl fmt::Debug for Header {
 }
 
 /// Reads `name length` and the name. A length that no name can have is an error before the name has come.
-fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, DecodeError> {
+fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, FileDecodeError> {
     let Some((length, rest)) = field.split_first_chunk() else { return Ok(None) };
     let length = usize::from(u16::from_le_bytes(*length));
     if length == 0 {
-        return Err(DecodeError::Name(NameError::Empty));
+        return Err(FileDecodeError::Name(NameError::Empty));
     }
     if length > MAX_NAME {
-        return Err(DecodeError::Name(NameError::TooLong));
+        return Err(FileDecodeError::Name(NameError::TooLong));
     }
-    rest.get(..length).map(Name::from_bytes).transpose().map_err(DecodeError::Name)
+    rest.get(..length).map(Name::from_bytes).transpose().map_err(FileDecodeError::Name)
 }
 
 #[cfg(test)]
@@ -223,12 +224,12 @@ mod tests {
     #[test]
     fn headers_byte_for_byte() {
         for (message, bytes) in [
-            (Message::Upload { length: 0x0102, name: name("ab") }, &b"\0\x02\x01\0\0\0\0\0\0\x02\0ab"[..]),
-            (Message::Download { name: name("ab") }, b"\x01\x02\0ab"),
-            (Message::File { length: u64::MAX - 1 }, b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff"),
-            (Message::Confirm, b"\x03"),
-            (Message::Error { code: ErrorCode::NoSuchFile }, b"\x04\x01"),
-            (Message::Error { code: ErrorCode::Other(200) }, b"\x04\xc8"),
+            (FileMessage::Upload { length: 0x0102, name: name("ab") }, &b"\0\x02\x01\0\0\0\0\0\0\x02\0ab"[..]),
+            (FileMessage::Download { name: name("ab") }, b"\x01\x02\0ab"),
+            (FileMessage::File { length: u64::MAX - 1 }, b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff"),
+            (FileMessage::Confirm, b"\x03"),
+            (FileMessage::Error { code: ErrorCode::NoSuchFile }, b"\x04\x01"),
+            (FileMessage::Error { code: ErrorCode::Other(200) }, b"\x04\xc8"),
         ] {
             assert_eq!(Header::encode(message).as_bytes(), bytes);
             for cut in 0..bytes.len() {
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn the_longest_header_fits() {
         let longest = std::string::String::from_utf8(std::vec![b'x'; MAX_NAME]).unwrap();
-        let message = Message::Upload { length: 7, name: name(&longest) };
+        let message = FileMessage::Upload { length: 7, name: name(&longest) };
         let header = Header::encode(message);
         assert_eq!(header.as_bytes().len(), MAX_HEADER);
         assert_eq!(header.message(), Ok(Some(message)));
@@ -259,23 +260,23 @@ mod tests {
         assert_eq!(header.upload_length(), None);
         header.push(b"\0");
         assert_eq!(header.upload_length(), Some(9));
-        assert_eq!(Header::encode(Message::File { length: 9 }).upload_length(), None);
+        assert_eq!(Header::encode(FileMessage::File { length: 9 }).upload_length(), None);
     }
 
     #[test]
     fn what_is_no_header_is_said_early() {
         let mut header = Header::new();
         assert_eq!(header.push(b"\x05more"), 1);
-        assert_eq!(header.message(), Err(DecodeError::UnknownType(5)));
+        assert_eq!(header.message(), Err(FileDecodeError::UnknownType(5)));
         assert_eq!(header.push(b"more"), 0);
         let mut header = Header::new();
         assert_eq!(header.push(b"\x01\0\x01more"), 3);
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::TooLong)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::TooLong)));
         let mut header = Header::new();
         assert_eq!(header.push(b"\x01\0\0more"), 3);
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::Empty)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::Empty)));
         let mut header = Header::new();
         header.push(b"\x01\x02\0..");
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::RelativeFolder)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::RelativeFolder)));
     }
 }

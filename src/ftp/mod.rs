@@ -1,7 +1,7 @@
 //! The file session: upload and download over any reliable byte stream.
 //!
-//! One request per connection. Integers are little-endian, names are UTF-8. A header is written as one piece, so that it
-//! starts a packet of its own where the stream is made of packets; a reader takes the stream cut anywhere.
+//! One request per connection. Integers are little-endian, names are UTF-8. A header is written as one piece, so that
+//! it starts a packet of its own where the stream is made of packets; a reader takes the stream cut anywhere.
 //!
 //! | type u8 | message | fields | who |
 //! |---|---|---|---|
@@ -42,8 +42,8 @@
 //! # The machines
 //!
 //! [`Client`] and [`Server`] are two state machines with the same methods, those of [`Session`]. They know no datagram,
-//! no socket, no disk and no clock, allocate nothing and copy no content: content stays in the caller's own buffers, and
-//! a [`Request`] names a range of it.
+//! no socket, no disk and no clock, allocate nothing and copy no content: content stays in the caller's own buffers,
+//! and a [`Request`] names a range of it.
 //!
 //! # Over a connection
 //!
@@ -60,16 +60,16 @@
 //! | `handle_lost()` | `is_finished_reading()`, and `ended()` is anything else |
 //! | `handle_aborted(code)` | never in base mode, where an abort looks like a close |
 //!
-//! Go round until nothing moves, after each datagram and each timeout; `examples/blocking_get.rs` is a whole client. Offsets
-//! are consecutive, so a file that can only be appended to will do. A session may be dropped once it has an
-//! [outcome](Session::outcome); the connection is then driven on until it is drained. Whoever drops one earlier has to throw
-//! away what storage created, since nobody asks for [`Request::Discard`] any more, and aborts the connection.
+//! Go round until nothing moves, after each datagram and each timeout; `examples/blocking_get.rs` is a whole client.
+//! Offsets are consecutive, so a file that can only be appended to will do. A session may be dropped once it has an
+//! [outcome](Session::outcome); the connection is then driven on until it is drained. Whoever drops one earlier has to
+//! throw away what storage created, since nobody asks for [`Request::Discard`] any more, and aborts the connection.
 //!
 //! A server in memory, in a few lines:
 //!
 //! ```
 //! use rdt_proto::Instant;
-//! use rdt_proto::ftp::{Answer, Event, Outcome, Output, Request, Server, ServerConfig, Session};
+//! use rdt_proto::ftp::{Answer, FileEvent, Outcome, Output, Request, Server, ServerConfig, Session};
 //!
 //! let now = Instant::ZERO;
 //! let mut server = Server::new(ServerConfig::default());
@@ -96,7 +96,7 @@
 //!         let len = header.len();
 //!         server.header_sent(len)?;
 //!     }
-//!     if let Some(Event::Done(outcome)) = server.poll_event() {
+//!     if let Some(FileEvent::Done(outcome)) = server.poll_event() {
 //!         break outcome;
 //!     }
 //! };
@@ -114,7 +114,7 @@ mod storage;
 
 pub use client::{Client, ClientConfig};
 pub use code::{ErrorCode, StorageError};
-pub use message::{DecodeError, Header, MAX_HEADER, Message};
+pub use message::{FileDecodeError, FileMessage, Header, MAX_HEADER};
 pub use name::{MAX_NAME, Name, NameBuf, NameError};
 pub use server::{Server, ServerConfig};
-pub use session::{Answer, Event, Outcome, Output, Request, Session, TooLate, Transfer, Unasked};
+pub use session::{Answer, FileEvent, Outcome, Output, Request, Session, TooLate, Transfer, Unasked};

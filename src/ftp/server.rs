@@ -12,17 +12,17 @@
 use heapless::Vec;
 
 use super::code::ErrorCode;
-use super::message::{DecodeError, Header, Message};
+use super::message::{FileDecodeError, FileMessage, Header};
 use super::name::Name;
-use super::session::{Answer, End, Event, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
+use super::session::{Answer, End, FileEvent, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
 use super::storage::{Incoming, Outgoing, Storage, Update, Want, in_file};
 use crate::time::{Duration, Instant};
 
 /// What a [`Server`] allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerConfig {
-    /// The longest file that may be uploaded, in bytes. A longer one is refused as [`ErrorCode::TooLarge`] as soon as its
-    /// length is known, and no byte of it is stored. Default: 2^40 (1 TiB).
+    /// The longest file that may be uploaded, in bytes. A longer one is refused as [`ErrorCode::TooLarge`] as soon as
+    /// its length is known, and no byte of it is stored. Default: 2^40 (1 TiB).
     pub max_upload_length: u64,
     /// Whether uploads are refused as [`ErrorCode::NotPermitted`]. Default: no.
     pub read_only: bool,
@@ -96,9 +96,11 @@ impl Server {
     #[must_use]
     pub fn transfer(&self) -> Option<Transfer> {
         match self.request.message() {
-            Ok(Some(Message::Upload { .. })) => Some(Transfer::Upload),
-            Ok(Some(Message::Download { .. })) => Some(Transfer::Download),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }) | None) | Err(_) => None,
+            Ok(Some(FileMessage::Upload { .. })) => Some(Transfer::Upload),
+            Ok(Some(FileMessage::Download { .. })) => Some(Transfer::Download),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }) | None) | Err(_) => {
+                None
+            }
         }
     }
 
@@ -106,13 +108,15 @@ impl Server {
     #[must_use]
     pub fn name(&self) -> Option<Name<'_>> {
         match self.request.message() {
-            Ok(Some(Message::Upload { name, .. } | Message::Download { name })) => Some(name),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }) | None) | Err(_) => None,
+            Ok(Some(FileMessage::Upload { name, .. } | FileMessage::Download { name })) => Some(name),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }) | None) | Err(_) => {
+                None
+            }
         }
     }
 
-    /// Says no for a reason of the caller's own: too busy, not this client, shutting down. The client is told by ERROR, or
-    /// by aborting once the content of a download may have begun. Possible even before the request has come.
+    /// Says no for a reason of the caller's own: too busy, not this client, shutting down. The client is told by ERROR,
+    /// or by aborting once the content of a download may have begun. Possible even before the request has come.
     ///
     /// # Errors
     /// [`TooLate`] if storage was already asked to commit, or the answer is given.
@@ -137,11 +141,11 @@ impl Server {
         }
         match self.request.message() {
             Ok(None) => {}
-            Ok(Some(Message::Upload { length, .. })) => self.storage = Storage::Incoming(Incoming::new(length)),
-            Ok(Some(Message::Download { .. })) => self.storage = Storage::Outgoing(Outgoing::unopened()),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }))
-            | Err(DecodeError::UnknownType(_)) => self.answer_no(ErrorCode::Malformed),
-            Err(DecodeError::Name(_)) => self.answer_no(ErrorCode::NameNotAllowed),
+            Ok(Some(FileMessage::Upload { length, .. })) => self.storage = Storage::Incoming(Incoming::new(length)),
+            Ok(Some(FileMessage::Download { .. })) => self.storage = Storage::Outgoing(Outgoing::unopened()),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }))
+            | Err(FileDecodeError::UnknownType(_)) => self.answer_no(ErrorCode::Malformed),
+            Err(FileDecodeError::Name(_)) => self.answer_no(ErrorCode::NameNotAllowed),
         }
     }
 
@@ -152,7 +156,7 @@ impl Server {
         }
         self.storage.stop();
         self.outcome = Some(Outcome::Refused(code));
-        self.answer(Message::Error { code });
+        self.answer(FileMessage::Error { code });
         let limit = self.config.drain_limit;
         self.drain = Some(Drain {
             left_bytes: self.config.drain_limit_bytes,
@@ -162,12 +166,15 @@ impl Server {
     }
 
     /// Answers with a header. Unless content follows it, the stream ends there.
-    fn answer(&mut self, message: Message<'_>) {
+    fn answer(&mut self, message: FileMessage<'_>) {
         // Every answer has at most 9 bytes: it fits.
         self.answer = Vec::from_slice(Header::encode(message).as_bytes()).unwrap_or_default();
         match message {
-            Message::File { .. } => {}
-            Message::Upload { .. } | Message::Download { .. } | Message::Confirm | Message::Error { .. } => {
+            FileMessage::File { .. } => {}
+            FileMessage::Upload { .. }
+            | FileMessage::Download { .. }
+            | FileMessage::Confirm
+            | FileMessage::Error { .. } => {
                 self.end.close();
             }
         }
@@ -281,9 +288,9 @@ impl Session for Server {
         match self.storage.answer(answer)? {
             Update::Committed => {
                 self.outcome = Some(Outcome::Stored);
-                self.answer(Message::Confirm);
+                self.answer(FileMessage::Confirm);
             }
-            Update::Opened { length } if self.outcome.is_none() => self.answer(Message::File { length }),
+            Update::Opened { length } if self.outcome.is_none() => self.answer(FileMessage::File { length }),
             Update::Shrunk if self.outcome.is_none() => self.abort(Outcome::Shrunk, ErrorCode::StorageFailed),
             Update::Failed(error) if self.outcome.is_none() => match self.storage.length() {
                 Some(_) if matches!(self.storage, Storage::Outgoing(_)) => {
@@ -327,20 +334,20 @@ impl Session for Server {
         })
     }
 
-    fn poll_event(&mut self) -> Option<Event> {
+    fn poll_event(&mut self) -> Option<FileEvent> {
         if !self.told.contains(Told::REQUESTED)
             && let Some(transfer) = self.transfer()
         {
             self.told.insert(Told::REQUESTED);
-            return Some(Event::Requested(transfer));
+            return Some(FileEvent::Requested(transfer));
         }
         if let Some(length) = self.storage.length()
             && self.told.first(Told::STARTED)
         {
-            return Some(Event::Started { length });
+            return Some(FileEvent::Started { length });
         }
         let outcome = self.outcome()?;
-        self.told.first(Told::DONE).then_some(Event::Done(outcome))
+        self.told.first(Told::DONE).then_some(FileEvent::Done(outcome))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

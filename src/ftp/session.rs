@@ -10,14 +10,14 @@ use crate::time::Instant;
 /// What a [`Client`](super::Client) and a [`Server`](super::Server) have in common, so that one driver runs both.
 ///
 /// Any call is legal at any time and in any order. A driver goes round: input, requests, outputs, events, until
-/// [`Event::Done`].
+/// [`FileEvent::Done`].
 pub trait Session {
     /// Looks at the bytes that came from the peer and were not taken yet, and takes some from the front: as many as it
     /// returns. The rest must be shown again, with or without more behind it, in a later call.
     ///
-    /// Content is not copied: while a [`Request::Write`] is unanswered its bytes are not taken, and after the answer the
-    /// *next* call takes them. So call this in every round, even when nothing has arrived. Once the exchange is decided
-    /// it takes and drops what still comes, so that the peer's data never blocks a connection that is closing.
+    /// Content is not copied: while a [`Request::Write`] is unanswered its bytes are not taken, and after the answer
+    /// the *next* call takes them. So call this in every round, even when nothing has arrived. Once the exchange is
+    /// decided it takes and drops what still comes, so that the peer's data never blocks a connection that is closing.
     fn handle_input(&mut self, now: Instant, unread: &[u8]) -> usize;
 
     /// The peer has closed its direction, and every byte before that was shown to [`handle_input`](Self::handle_input).
@@ -51,15 +51,15 @@ pub trait Session {
 
     /// What storage shall do next: one request at a time, given once, then none until it is answered.
     ///
-    /// `room` is how many bytes of content the outgoing stream could take now: [`Request::Read`] never asks for more, and
-    /// with 0 it does not come.
+    /// `room` is how many bytes of content the outgoing stream could take now: [`Request::Read`] never asks for more,
+    /// and with 0 it does not come.
     fn poll_request(&mut self, room: usize) -> Option<Request<'_>>;
 
     /// News. All of it is derived from the state: events that nobody polls cost nothing and block nothing.
-    fn poll_event(&mut self) -> Option<Event>;
+    fn poll_event(&mut self) -> Option<FileEvent>;
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called; `None` if nothing will happen by time alone. Outputs,
-    /// requests and events come from calls, so drain them after each call; none of them waits for a time.
+    /// When [`handle_timeout`](Self::handle_timeout) must be called; `None` if nothing will happen by time alone.
+    /// Outputs, requests and events come from calls, so drain them after each call; none of them waits for a time.
     fn poll_timeout(&self) -> Option<Instant>;
 
     /// How many bytes of content have been written to storage, or read from it into the stream.
@@ -68,8 +68,8 @@ pub trait Session {
     /// How many bytes the file has, once that is known.
     fn length(&self) -> Option<u64>;
 
-    /// How it ended, as in [`Event::Done`]: from then on the session asks for nothing and may be dropped. A session that is
-    /// dropped earlier asks for no [`Request::Discard`]: throw away what was created, and abort the connection.
+    /// How it ended, as in [`FileEvent::Done`]: from then on the session asks for nothing and may be dropped. A session
+    /// that is dropped earlier asks for no [`Request::Discard`]: throw away what was created, and abort the connection.
     fn outcome(&self) -> Option<Outcome>;
 }
 
@@ -96,8 +96,8 @@ pub enum Request<'a> {
         /// Whether a file of this name may be replaced. If not, answer [`StorageError::Exists`].
         replace: bool,
     },
-    /// Read up to `len` bytes (at least one) at `offset` and put them into the outgoing stream. The answer says how many
-    /// have gone into it; none means that the file ends there. → [`Answer::Read`]
+    /// Read up to `len` bytes (at least one) at `offset` and put them into the outgoing stream. The answer says how
+    /// many have gone into it; none means that the file ends there. → [`Answer::Read`]
     Read {
         /// Where in the file.
         offset: u64,
@@ -145,8 +145,8 @@ pub enum Answer {
 /// What is to be done with the outgoing stream, in the order in which it is given, content included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Output<'a> {
-    /// Send these bytes as one piece of their own, so that they start a packet and end it. A stream that takes a part of
-    /// them is fine as well: tell [`Session::header_sent`] how much, and the rest is given again.
+    /// Send these bytes as one piece of their own, so that they start a packet and end it. A stream that takes a part
+    /// of them is fine as well: tell [`Session::header_sent`] how much, and the rest is given again.
     Header(&'a [u8]),
     /// Close the outgoing direction once everything before has been sent.
     Close,
@@ -156,7 +156,7 @@ pub enum Output<'a> {
 
 /// News from a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub enum FileEvent {
     /// Server: a whole request is here, its name is allowed, storage was not touched yet. The moment to
     /// [`refuse`](super::Server::refuse) it for a reason of one's own.
     Requested(Transfer),
@@ -183,8 +183,8 @@ pub enum Transfer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Upload: the file is stored durably under its name. The client was told so by CONFIRM. The server stored it; if the
-    /// connection broke at that moment the client may not know.
+    /// Upload: the file is stored durably under its name. The client was told so by CONFIRM. The server stored it; if
+    /// the connection broke at that moment the client may not know.
     Stored,
     /// Upload, client: the peer closed without an answer. The file may be stored or not; nobody has promised it.
     Unconfirmed,
@@ -202,8 +202,8 @@ pub enum Outcome {
     Aborted(ErrorCode),
     /// The connection broke. A download was cut short; of an upload the client cannot know.
     Lost,
-    /// The storage of this side failed (the peer's says so in [`Refused`](Self::Refused)): on a client, or on a server in the middle of a download (otherwise a server answers ERROR
-    /// and ends as [`Refused`](Self::Refused)).
+    /// The storage of this side failed (the peer's says so in [`Refused`](Self::Refused)): on a client, or on a server
+    /// in the middle of a download (otherwise a server answers ERROR and ends as [`Refused`](Self::Refused)).
     StorageFailed(StorageError),
     /// The file became shorter while it was sent. It is never padded.
     Shrunk,

@@ -179,7 +179,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::Address;
+    use crate::sim::SimAddress;
 
     const NOW: Instant = Instant::from_millis(1);
 
@@ -205,7 +205,7 @@ mod tests {
 
     fn arrivals(config: LinkConfig) -> Vec<Instant> {
         let mut channel = Channel::new(config, Rng::new(1));
-        let (from, to) = (Address::new(0, 0), Address::new(1, 0));
+        let (from, to) = (SimAddress::new(0, 0), SimAddress::new(1, 0));
         (0..200)
             .filter_map(|micros| {
                 let sent = Instant::from_micros(100 * micros);

@@ -5,7 +5,7 @@ use std::eprintln;
 use std::vec::Vec;
 
 use super::link::LinkId;
-use super::node::Address;
+use super::node::SimAddress;
 use crate::{Duration, Instant};
 
 /// What became of a datagram.
@@ -41,9 +41,9 @@ pub struct Record<'a> {
     /// The link, unless there is none.
     pub link: Option<LinkId>,
     /// The source it claims.
-    pub from: Address,
+    pub from: SimAddress,
     /// The destination.
-    pub to: Address,
+    pub to: SimAddress,
     /// Its bytes, before any damage.
     pub data: &'a [u8],
     /// What became of it. To a filter: what will, unless the filter says otherwise.
@@ -70,8 +70,8 @@ pub struct Trace {
 struct Entry {
     sent: Instant,
     link: Option<LinkId>,
-    from: Address,
-    to: Address,
+    from: SimAddress,
+    to: SimAddress,
     fate: Fate,
     start: usize,
     len: usize,
@@ -137,7 +137,7 @@ impl Journal {
     }
 
     /// Notes a datagram that arrived, as it arrived.
-    pub(super) fn arrived(&mut self, from: Address, to: Address, data: &[u8]) {
+    pub(super) fn arrived(&mut self, from: SimAddress, to: SimAddress, data: &[u8]) {
         self.fingerprint.word(self.now.as_micros());
         self.fingerprint.address(from);
         self.fingerprint.address(to);
@@ -191,7 +191,7 @@ impl Fingerprint {
         self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::MULTIPLIER);
     }
 
-    fn address(&mut self, address: Address) {
+    fn address(&mut self, address: SimAddress) {
         self.word((u64::from(address.node.0) << 32) | u64::from(address.port));
     }
 

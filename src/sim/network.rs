@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::channel::Channel;
 use super::journal::{Fate, Journal, Record};
 use super::link::{LinkConfig, LinkId};
-use super::node::{Address, NodeId};
+use super::node::{NodeId, SimAddress};
 use super::rng::Rng;
 use crate::Instant;
 
@@ -26,8 +26,8 @@ pub(super) struct Network {
 
 /// A datagram on the way.
 pub(super) struct Carried {
-    pub(super) from: Address,
-    pub(super) to: Address,
+    pub(super) from: SimAddress,
+    pub(super) to: SimAddress,
     pub(super) data: Vec<u8>,
     link: LinkId,
     place: usize,
@@ -64,7 +64,7 @@ impl Network {
     }
 
     /// Sends a datagram of `node`.
-    pub(super) fn send(&mut self, journal: &mut Journal, node: NodeId, from: Address, to: Address, data: &[u8]) {
+    pub(super) fn send(&mut self, journal: &mut Journal, node: NodeId, from: SimAddress, to: SimAddress, data: &[u8]) {
         let link = self.routes.get(&(node, to.node)).copied();
         let mut record = Record { sent: journal.now, link, from, to, data, fate: Fate::Unroutable };
         if let Some(link) = link {

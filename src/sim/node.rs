@@ -7,30 +7,30 @@ use std::rc::Rc;
 
 use crate::Instant;
 
-/// A node of a simulation. Numbers are given in the order of adding, from 0, so a node can be told its peer's before the
-/// peer exists.
+/// A node of a simulation. Numbers are given in the order of adding, from 0, so a node can be told its peer's before
+/// the peer exists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
     /// The address of this node's `port`.
     #[must_use]
-    pub const fn port(self, port: u32) -> Address {
-        Address { node: self, port }
+    pub const fn port(self, port: u32) -> SimAddress {
+        SimAddress { node: self, port }
     }
 }
 
-/// Where a datagram comes from or goes to. The network routes by `node` and carries `port` unread, so one node can stand
-/// for as many peers as there are ports.
+/// Where a datagram comes from or goes to. The network routes by `node` and carries `port` unread, so one node can
+/// stand for as many peers as there are ports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Address {
+pub struct SimAddress {
     /// The node.
     pub node: NodeId,
     /// A number that only the nodes give a meaning.
     pub port: u32,
 }
 
-impl Address {
+impl SimAddress {
     /// The address of `port` of the node with number `node`.
     #[must_use]
     pub const fn new(node: u32, port: u32) -> Self {
@@ -39,7 +39,7 @@ impl Address {
 }
 
 /// The host is the node.
-impl crate::Address for Address {
+impl crate::Address for SimAddress {
     type Host = NodeId;
 
     fn host(&self) -> NodeId {
@@ -47,14 +47,14 @@ impl crate::Address for Address {
     }
 }
 
-impl From<NodeId> for Address {
+impl From<NodeId> for SimAddress {
     /// Port 0.
     fn from(node: NodeId) -> Self {
         node.port(0)
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for SimAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.node.0, self.port)
     }
@@ -63,11 +63,11 @@ impl fmt::Display for Address {
 /// What [`Node::poll_transmit`] wrote: one datagram, or several of equal size one after the other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outgoing {
-    /// The source that the receiver sees. `None` is port 0 of the sending node. Another node's address is a forgery: the
-    /// datagram still takes the link of the node that sent it.
-    pub from: Option<Address>,
+    /// The source that the receiver sees. `None` is port 0 of the sending node. Another node's address is a forgery:
+    /// the datagram still takes the link of the node that sent it.
+    pub from: Option<SimAddress>,
     /// The destination.
-    pub to: Address,
+    pub to: SimAddress,
     /// Bytes written to the buffer.
     pub len: usize,
     /// The size of each datagram; the last may be shorter. At least `len` (or 0) means one datagram.
@@ -77,7 +77,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// One datagram of `len` bytes.
     #[must_use]
-    pub const fn new(to: Address, len: usize) -> Self {
+    pub const fn new(to: SimAddress, len: usize) -> Self {
         Self { from: None, to, len, segment_size: len }
     }
 
@@ -90,24 +90,24 @@ impl Outgoing {
 
     /// Sent from this source.
     #[must_use]
-    pub const fn with_source(mut self, from: Address) -> Self {
+    pub const fn with_source(mut self, from: SimAddress) -> Self {
         self.from = Some(from);
         self
     }
 }
 
-/// A machine with its application, as a simulation drives it. After every input (a datagram, a timeout, a change through
-/// [`Simulation::node_mut`](super::Simulation::node_mut)) the node has its turn: `poll_app`, then `poll_transmit` until it
-/// returns `None`, and both again until neither does anything.
+/// A machine with its application, as a simulation drives it. After every input (a datagram, a timeout, a change
+/// through [`Simulation::node_mut`](super::Simulation::node_mut)) the node has its turn: `poll_app`, then
+/// `poll_transmit` until it returns `None`, and both again until neither does anything.
 ///
 /// Implemented for `&mut N`, `Box<N>` and `Rc<RefCell<N>>` too, so nodes of several types share a simulation as
 /// `&mut dyn Node` or `Box<dyn Node>`, and a test keeps a hand on them through `Rc`.
 pub trait Node {
     /// A datagram from `from` has arrived at `to`, an address of this node.
-    fn handle_datagram(&mut self, now: Instant, from: Address, to: Address, datagram: &[u8]);
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]);
 
-    /// The instant given by [`poll_timeout`](Self::poll_timeout) has come. An application with deadlines of its own serves
-    /// them here.
+    /// The instant given by [`poll_timeout`](Self::poll_timeout) has come. An application with deadlines of its own
+    /// serves them here.
     fn handle_timeout(&mut self, now: Instant);
 
     /// Writes what is to be sent now to `buf`; `None` if there is nothing.
@@ -128,7 +128,7 @@ pub trait Node {
 
 macro_rules! forward_to_the_inner_node {
     ($self:ident, $read:expr, $write:expr) => {
-        fn handle_datagram(&mut $self, now: Instant, from: Address, to: Address, datagram: &[u8]) {
+        fn handle_datagram(&mut $self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
             $write.handle_datagram(now, from, to, datagram);
         }
 

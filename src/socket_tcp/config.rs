@@ -4,33 +4,35 @@ use crate::Duration;
 
 /// How a connection behaves, and its limits. A limit of [`Duration::MAX`] is lifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Config {
-    /// Whose code is at the other end. Default: [`Peer::RdtProto`].
-    pub peer: Peer,
+pub struct SocketConfig {
+    /// Whose code is at the other end. Default: [`SocketPeer::RdtProto`].
+    pub peer: SocketPeer,
     /// When to repeat what was not answered. Default: [`Timeouts::Measured`].
     pub timeouts: Timeouts,
     /// From where a client takes the answer to its SYN. Default: [`AnswerFrom::SameHost`].
     pub answer_from: AnswerFrom,
-    /// How long opening may take: for a client until SYN+ACK, for a server until anything shows that this has arrived. Then
-    /// the connection is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). Default: 10 s.
+    /// How long opening may take: for a client until SYN+ACK, for a server until anything shows that this has arrived.
+    /// Then the connection is [`Closed(HandshakeTimedOut)`](super::SocketCloseReason::HandshakeTimedOut). Default: 10
+    /// s.
     pub handshake_limit: Duration,
     /// How long the peer may be silent while a segment of ours waits for its acknowledgement. Then the connection is
-    /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two
-    /// repetitions. What does nothing here is no sign of life ([`Ignored`](super::Ignored)), and a peer whose application does not
-    /// read is as silent as one that is gone. Default: 30 s.
+    /// [`Closed(TimedOut)`](super::SocketCloseReason::TimedOut). A quarter of it is also the longest interval between
+    /// two repetitions. What does nothing here is no sign of life ([`SocketIgnored`](super::SocketIgnored)), and a peer
+    /// whose application does not read is as silent as one that is gone. Default: 30 s.
     pub idle_limit: Duration,
     /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
-    /// [`Closed(Quiet)`](super::Reason::Quiet): there is no other way to notice that a peer is gone. Default: 60 s.
+    /// [`Closed(Quiet)`](super::SocketCloseReason::Quiet): there is no other way to notice that a peer is gone.
+    /// Default: 60 s.
     pub quiet_limit: Duration,
 }
 
-impl Config {
-    /// Towards the report's own code, on either side: its timeouts, with limits to match, and its side goes first when both
-    /// send at once.
+impl SocketConfig {
+    /// Towards the report's own code, on either side: its timeouts, with limits to match, and its side goes first when
+    /// both send at once.
     #[must_use]
     pub const fn report() -> Self {
         Self {
-            peer: Peer::Report,
+            peer: SocketPeer::Report,
             timeouts: Timeouts::Fixed { syn: Duration::from_secs(16), segment: Duration::from_secs(4) },
             answer_from: AnswerFrom::SameHost,
             handshake_limit: Duration::from_secs(60),
@@ -40,10 +42,10 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for SocketConfig {
     fn default() -> Self {
         Self {
-            peer: Peer::RdtProto,
+            peer: SocketPeer::RdtProto,
             timeouts: Timeouts::Measured,
             answer_from: AnswerFrom::SameHost,
             handshake_limit: Duration::from_secs(10),
@@ -56,11 +58,11 @@ impl Default for Config {
 /// Whose code is at the other end. It cannot be seen on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Peer {
+pub enum SocketPeer {
     /// This library, or whatever keeps to the rules of [this module](super).
     RdtProto,
-    /// The report's own code, which never gives way when both send at once, and never takes its FIN back: so this side always
-    /// gives way. It must not be said on both sides: if both give way, both wait, until the quiet limit.
+    /// The report's own code, which never gives way when both send at once, and never takes its FIN back: so this side
+    /// always gives way. It must not be said on both sides: if both give way, both wait, until the quiet limit.
     Report,
 }
 
@@ -82,8 +84,8 @@ pub enum Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AnswerFrom {
-    /// From the [host](crate::Address::host) that was called, from whatever port: the report's server answers from another one.
-    /// Of IPv6 that is its network of 64 bits.
+    /// From the [host](crate::Address::host) that was called, from whatever port: the report's server answers from
+    /// another one. Of IPv6 that is its network of 64 bits.
     SameHost,
     /// From any host. Whoever guesses one of 101 numbers may then answer in the place of the server.
     AnyHost,

@@ -1,7 +1,7 @@
 //! One connection: what it holds, how it begins and how it ends.
 
-use super::config::{Config, Peer, Timeouts};
-use super::event::{Event, Ignored, Reason, Stats};
+use super::config::{SocketConfig, SocketPeer, Timeouts};
+use super::event::{SocketCloseReason, SocketEvent, SocketIgnored, SocketStats};
 use super::message::{Incoming, Outgoing};
 use super::segment::{Kind, MAX_BODY, MAX_NUMBER, Segment};
 use crate::event::{Events, Role};
@@ -9,9 +9,9 @@ use crate::timing::{Jitter, RetransmitTimer, Rtt, expiry, longest_opening_interv
 use crate::{Duration, Instant};
 use bitflags::bitflags;
 
-/// How many bytes of entropy a connection takes: the first number of a client and the jitter of timers are derived from them.
-/// They keep nobody out: the protocol has no secret.
-pub const ENTROPY_BYTES: usize = 16;
+/// How many bytes of entropy a connection takes: the first number of a client and the jitter of timers are derived from
+/// them. They keep nobody out: the protocol has no secret.
+pub const SOCKET_ENTROPY_BYTES: usize = 16;
 
 /// How often FIN, or the answer to it, is sent before the connection counts as closed.
 pub(super) const CLOSE_TRIES: u8 = 3;
@@ -22,15 +22,15 @@ const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 /// One more than the largest number that a client begins with.
 const INITIAL_NUMBERS: u64 = 101;
 
-/// One side of a connection: messages in both directions, one after another, over datagrams that may be lost, repeated or
-/// reordered.
+/// One side of a connection: messages in both directions, one after another, over datagrams that may be lost, repeated
+/// or reordered.
 ///
-/// `A` is an address. `SEND` bytes of a message may wait to be acknowledged, `RECV` bytes to be read; each must be at least
-/// [`MAX_BODY`].
+/// `A` is an address. `SEND` bytes of a message may wait to be acknowledged, `RECV` bytes to be read; each must be at
+/// least [`MAX_BODY`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
+pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) role: Role,
-    pub(super) config: Config,
+    pub(super) config: SocketConfig,
     /// The latest time that any call named.
     pub(super) now: Instant,
     pub(super) rtt: Rtt,
@@ -60,7 +60,7 @@ pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) outgoing: Outgoing<SEND>,
     pub(super) incoming: Incoming<RECV>,
     pub(super) events: Events,
-    pub(super) stats: Stats,
+    pub(super) stats: SocketStats,
 }
 
 /// The states of RFC 9293 §3.3.2, as far as there are any here.
@@ -89,7 +89,7 @@ pub(super) enum Stage {
     LastAck,
     /// Why. This many segments still say to the peer that its answer has arrived.
     Ended {
-        reason: Reason,
+        reason: SocketCloseReason,
         farewells: u8,
     },
 }
@@ -109,36 +109,44 @@ bitflags! {
     }
 }
 
-impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
-    /// Opens a connection to `server` as a client: SYN is due at once. What is [sent](Self::send) before the answer waits for
-    /// it.
+impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
+    /// Opens a connection to `server` as a client: SYN is due at once. What is [sent](Self::send) before the answer
+    /// waits for it.
     #[must_use]
-    pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], server: A) -> Self {
+    pub fn connect(now: Instant, config: SocketConfig, entropy: [u8; SOCKET_ENTROPY_BYTES], server: A) -> Self {
         let initial = u64_at(&entropy, 0) % INITIAL_NUMBERS;
         Self::new(now, Role::Client, config, &entropy, server, initial)
     }
 
-    /// Accepts a connection as a server, after this SYN has arrived from `client`: SYN+ACK is due at once. It is established once
-    /// the client shows that this has arrived. A [`Listener`](super::Listener) does this for many clients.
+    /// Accepts a connection as a server, after this SYN has arrived from `client`: SYN+ACK is due at once. It is
+    /// established once the client shows that this has arrived. A [`SocketListener`](super::SocketListener) does this
+    /// for many clients.
     ///
     /// # Errors
     ///
     /// If the segment is no SYN, or its number is so large that no other can follow.
     pub fn accept(
         now: Instant,
-        config: Config,
-        entropy: [u8; ENTROPY_BYTES],
+        config: SocketConfig,
+        entropy: [u8; SOCKET_ENTROPY_BYTES],
         client: A,
         syn: &Segment<'_>,
-    ) -> Result<Self, Ignored> {
+    ) -> Result<Self, SocketIgnored> {
         match syn.kind {
             Kind::Syn if opens(syn.number) => Ok(Self::new(now, Role::Server, config, &entropy, client, syn.number)),
-            Kind::Syn => Err(Ignored::Number),
-            Kind::SynAck | Kind::Ack | Kind::Data | Kind::Fin | Kind::FinAck => Err(Ignored::Stage),
+            Kind::Syn => Err(SocketIgnored::Number),
+            Kind::SynAck | Kind::Ack | Kind::Data | Kind::Fin | Kind::FinAck => Err(SocketIgnored::Stage),
         }
     }
 
-    fn new(now: Instant, role: Role, config: Config, entropy: &[u8; ENTROPY_BYTES], peer: A, initial: u64) -> Self {
+    fn new(
+        now: Instant,
+        role: Role,
+        config: SocketConfig,
+        entropy: &[u8; SOCKET_ENTROPY_BYTES],
+        peer: A,
+        initial: u64,
+    ) -> Self {
         const { assert!(SEND >= MAX_BODY && RECV >= MAX_BODY, "there must be room for one body each way") };
         let mut repeat = RetransmitTimer::default();
         repeat.request();
@@ -163,7 +171,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
             events: Events::empty(),
-            stats: Stats::default(),
+            stats: SocketStats::default(),
         }
     }
 
@@ -187,15 +195,15 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
 
     /// Why it has ended, if it has. What was received may still be read.
     #[must_use]
-    pub fn ended(&self) -> Option<Reason> {
+    pub fn ended(&self) -> Option<SocketCloseReason> {
         match self.stage {
             Stage::Ended { reason, .. } => Some(reason),
             Stage::SynSent | Stage::SynReceived | Stage::Established | Stage::FinWait | Stage::LastAck => None,
         }
     }
 
-    /// Whether it has ended and nothing is left to be sent: the machine may be dropped once everything was read. Poll events
-    /// once more after it has turned true.
+    /// Whether it has ended and nothing is left to be sent: the machine may be dropped once everything was read. Poll
+    /// events once more after it has turned true.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.ended().is_some() && self.next_output().is_none()
@@ -203,7 +211,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
 
     /// Counters since the start.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &SocketStats {
         &self.stats
     }
 
@@ -213,10 +221,11 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         &self.rtt
     }
 
-    /// What to tell the application next; `None` when there is nothing new. Each kind is told once however often it happened,
-    /// in the order in which [`Event`] lists them. Events are hints: calls that read or write may be tried at any time.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        Event::new(self.events.take_first()?, self.ended())
+    /// What to tell the application next; `None` when there is nothing new. Each kind is told once however often it
+    /// happened, in the order in which [`SocketEvent`] lists them. Events are hints: calls that read or write may be
+    /// tried at any time.
+    pub fn poll_event(&mut self) -> Option<SocketEvent> {
+        SocketEvent::new(self.events.take_first()?, self.ended())
     }
 
     /// Time never goes back (a clock that does is held still).
@@ -231,7 +240,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
 
     /// Whether this side goes on where both send at once.
     pub(super) fn goes_first(&self) -> bool {
-        self.role == Role::Client && self.config.peer == Peer::RdtProto
+        self.role == Role::Client && self.config.peer == SocketPeer::RdtProto
     }
 
     /// After every change: what is to be sent next, if it is our turn.
@@ -245,7 +254,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         }
         // FIN has no body, but the number of the last word is two more than its own.
         if self.number + body.as_ref().map_or(2, |body| body.len() as u64) > MAX_NUMBER {
-            self.end(Reason::NumbersExhausted, 0);
+            self.end(SocketCloseReason::NumbersExhausted, 0);
             return;
         }
         if body.is_none() {
@@ -274,17 +283,17 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     pub(super) fn finish(&mut self, farewells: u8) {
         let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.closes);
         let reason = if cut {
-            Reason::PeerLeft
+            SocketCloseReason::PeerLeft
         } else if self.incoming.is_receiving() {
-            Reason::CutShort
+            SocketCloseReason::CutShort
         } else {
-            Reason::Finished
+            SocketCloseReason::Finished
         };
         self.end(reason, farewells);
     }
 
     /// The end. What was received may still be read.
-    pub(super) fn end(&mut self, reason: Reason, farewells: u8) {
+    pub(super) fn end(&mut self, reason: SocketCloseReason, farewells: u8) {
         self.stage = Stage::Ended { reason, farewells };
         self.repeat.stop();
         self.answers = Answers::empty();
@@ -303,6 +312,6 @@ fn at_least_1_ms(span: Duration) -> Duration {
     span.max(Duration::from_millis(1))
 }
 
-fn u64_at(entropy: &[u8; ENTROPY_BYTES], at: usize) -> u64 {
+fn u64_at(entropy: &[u8; SOCKET_ENTROPY_BYTES], at: usize) -> u64 {
     entropy.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

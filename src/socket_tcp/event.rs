@@ -8,22 +8,23 @@ use thiserror::Error;
 /// Something happened that the application may want to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Event {
+pub enum SocketEvent {
     /// The handshake is complete.
     Connected,
-    /// Something of a message has arrived, its length at least. Read until [`recv`](super::Connection::recv) returns `None`.
+    /// Something of a message has arrived, its length at least. Read until [`recv`](super::SocketConnection::recv)
+    /// returns `None`.
     Readable,
     /// A message is acknowledged whole, or there is room for more of one of which not all could be written.
     Writable,
     /// The peer has closed, and nothing can be sent any more.
     PeerClosed,
     /// The end, and the last event. What was received before may still be unread.
-    Closed(Reason),
+    Closed(SocketCloseReason),
 }
 
-impl Event {
+impl SocketEvent {
     /// The public form of a pending event. `ended`: why the connection has ended, if it has.
-    pub(super) fn new(kind: EventKind, ended: Option<Reason>) -> Option<Self> {
+    pub(super) fn new(kind: EventKind, ended: Option<SocketCloseReason>) -> Option<Self> {
         Some(match kind {
             EventKind::Connected => Self::Connected,
             EventKind::Readable => Self::Readable,
@@ -37,17 +38,17 @@ impl Event {
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum SocketCloseReason {
     /// One side closed after all messages had arrived, and the peer heard of it or was asked three times.
     #[error("closed, with everything acknowledged")]
     Finished,
-    /// The peer did not answer within the [handshake limit](super::Config::handshake_limit).
+    /// The peer did not answer within the [handshake limit](super::SocketConfig::handshake_limit).
     #[error("no answer within the handshake limit")]
     HandshakeTimedOut,
-    /// The peer was silent for the [idle limit](super::Config::idle_limit) while it had something to answer.
+    /// The peer was silent for the [idle limit](super::SocketConfig::idle_limit) while it had something to answer.
     #[error("no answer within the idle limit")]
     TimedOut,
-    /// The peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
+    /// The peer was silent for the [quiet limit](super::SocketConfig::quiet_limit) while it had nothing to answer.
     #[error("nothing heard within the quiet limit")]
     Quiet,
     /// The peer closed before it had taken a whole message of this side.
@@ -56,7 +57,7 @@ pub enum Reason {
     /// The peer closed in the middle of a message of its own.
     #[error("the peer closed in the middle of a message")]
     CutShort,
-    /// This side called [`abort`](super::Connection::abort).
+    /// This side called [`abort`](super::SocketConnection::abort).
     #[error("aborted")]
     Aborted,
     /// The next number would be above 2^63.
@@ -67,18 +68,18 @@ pub enum Reason {
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
-pub enum Handled {
+pub enum SocketHandled {
     /// It was understood and did its work.
     Accepted,
-    /// It did nothing, for this reason, which is counted in [`Stats`]. It is no sign of life either: the limits on silence go
-    /// on.
-    Ignored(Ignored),
+    /// It did nothing, for this reason, which is counted in [`SocketStats`]. It is no sign of life either: the limits
+    /// on silence go on.
+    Ignored(SocketIgnored),
 }
 
 /// Why a datagram was ignored. None of these is an error: a network delivers anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Ignored {
+pub enum SocketIgnored {
     /// It is no segment.
     #[error("no segment: {0}")]
     Malformed(#[from] SegmentError),
@@ -88,8 +89,8 @@ pub enum Ignored {
     /// A segment that has no meaning yet, or none any more.
     #[error("a segment without meaning at this stage")]
     Stage,
-    /// A SYN+ACK, a FIN or an answer to it whose number does not belong to what it would answer, or a number too close to the
-    /// end of numbers.
+    /// A SYN+ACK, a FIN or an answer to it whose number does not belong to what it would answer, or a number too close
+    /// to the end of numbers.
     #[error("a number that means nothing here")]
     Number,
     /// An acknowledgement of what had been acknowledged.
@@ -104,8 +105,8 @@ pub enum Ignored {
     /// Data where a length should be, or more than the length said.
     #[error("not a length, or more than it said")]
     Length,
-    /// The next bytes, with no room to keep them, or a message while the one before it is unread: the application reads too
-    /// slowly.
+    /// The next bytes, with no room to keep them, or a message while the one before it is unread: the application reads
+    /// too slowly.
     #[error("no room")]
     NoRoom,
     /// It came after the end.
@@ -115,7 +116,7 @@ pub enum Ignored {
 
 /// Counters of one connection. They saturate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Stats {
+pub struct SocketStats {
     /// Datagrams written by `poll_transmit`.
     pub datagrams_sent: u64,
     /// Bytes of these.
@@ -130,41 +131,41 @@ pub struct Stats {
     pub segments_duplicate: u64,
     /// Expired timers, those of opening and closing included.
     pub timeouts: u64,
-    /// Ignored: [`Ignored::Malformed`].
+    /// Ignored: [`SocketIgnored::Malformed`].
     pub malformed: u64,
-    /// Ignored: [`Ignored::Address`].
+    /// Ignored: [`SocketIgnored::Address`].
     pub address: u64,
-    /// Ignored: [`Ignored::Stage`].
+    /// Ignored: [`SocketIgnored::Stage`].
     pub stage: u64,
-    /// Ignored: [`Ignored::Number`].
+    /// Ignored: [`SocketIgnored::Number`].
     pub number: u64,
-    /// Ignored: [`Ignored::OldAck`].
+    /// Ignored: [`SocketIgnored::OldAck`].
     pub old_ack: u64,
-    /// Ignored: [`Ignored::Ahead`].
+    /// Ignored: [`SocketIgnored::Ahead`].
     pub ahead: u64,
-    /// Ignored: [`Ignored::Crossing`].
+    /// Ignored: [`SocketIgnored::Crossing`].
     pub crossing: u64,
-    /// Ignored: [`Ignored::Length`].
+    /// Ignored: [`SocketIgnored::Length`].
     pub length: u64,
-    /// Ignored: [`Ignored::NoRoom`].
+    /// Ignored: [`SocketIgnored::NoRoom`].
     pub no_room: u64,
-    /// Ignored: [`Ignored::Closed`].
+    /// Ignored: [`SocketIgnored::Closed`].
     pub closed: u64,
 }
 
-impl Stats {
-    pub(super) fn count(&mut self, reason: Ignored) {
+impl SocketStats {
+    pub(super) fn count(&mut self, reason: SocketIgnored) {
         increment(match reason {
-            Ignored::Malformed(_) => &mut self.malformed,
-            Ignored::Address => &mut self.address,
-            Ignored::Stage => &mut self.stage,
-            Ignored::Number => &mut self.number,
-            Ignored::OldAck => &mut self.old_ack,
-            Ignored::Ahead => &mut self.ahead,
-            Ignored::Crossing => &mut self.crossing,
-            Ignored::Length => &mut self.length,
-            Ignored::NoRoom => &mut self.no_room,
-            Ignored::Closed => &mut self.closed,
+            SocketIgnored::Malformed(_) => &mut self.malformed,
+            SocketIgnored::Address => &mut self.address,
+            SocketIgnored::Stage => &mut self.stage,
+            SocketIgnored::Number => &mut self.number,
+            SocketIgnored::OldAck => &mut self.old_ack,
+            SocketIgnored::Ahead => &mut self.ahead,
+            SocketIgnored::Crossing => &mut self.crossing,
+            SocketIgnored::Length => &mut self.length,
+            SocketIgnored::NoRoom => &mut self.no_room,
+            SocketIgnored::Closed => &mut self.closed,
         });
     }
 
@@ -186,14 +187,14 @@ pub(super) fn increment(counter: &mut u64) {
 /// Why an application's message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum SocketSendError {
     /// `close` was called.
     #[error("the connection was closed")]
     Closing,
     /// The connection has ended, or the peer is closing it.
     #[error("the connection has ended")]
     Closed,
-    /// The message before is not acknowledged yet. [`Writable`](Event::Writable) tells when it is.
+    /// The message before is not acknowledged yet. [`Writable`](SocketEvent::Writable) tells when it is.
     #[error("the message before is not acknowledged yet")]
     Busy,
     /// No message was announced, or all of it was written.

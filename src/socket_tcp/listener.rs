@@ -1,8 +1,8 @@
 //! Many clients on one socket.
 
-use super::config::Config;
-use super::connection::{Connection, ENTROPY_BYTES, opens};
-use super::event::{Event, Handled, increment};
+use super::config::SocketConfig;
+use super::connection::{SOCKET_ENTROPY_BYTES, SocketConnection, opens};
+use super::event::{SocketEvent, SocketHandled, increment};
 use super::segment::{Kind, Segment, SegmentError};
 use crate::event::Transmit;
 use crate::tables::{HashKey, Index, Memory, PeerId, Slab, Turns};
@@ -12,30 +12,30 @@ use thiserror::Error;
 
 /// The limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerConfig {
+pub struct SocketListenerConfig {
     /// What every accepted connection is made with.
-    pub connection: Config,
-    /// How many connections there may be at once, until they are [released](Listener::release). Fixed
+    pub connection: SocketConfig,
+    /// How many connections there may be at once, until they are [released](SocketListener::release). Fixed
     /// [memory](Memory) may hold fewer. Default: 1,024.
     pub peers: usize,
 }
 
-impl Default for ListenerConfig {
+impl Default for SocketListenerConfig {
     fn default() -> Self {
-        Self { connection: Config::default(), peers: 1_024 }
+        Self { connection: SocketConfig::default(), peers: 1_024 }
     }
 }
 
-/// Somebody wants to connect. Nothing is kept of it: give it to [`Listener::accept`], or drop it, and its client repeats its
-/// SYN.
+/// Somebody wants to connect. Nothing is kept of it: give it to [`SocketListener::accept`], or drop it, and its client
+/// repeats its SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "somebody who is not accepted waits in vain"]
-pub struct Incoming<A> {
+pub struct SocketIncoming<A> {
     address: A,
     number: u64,
 }
 
-impl<A: Copy> Incoming<A> {
+impl<A: Copy> SocketIncoming<A> {
     /// Who it is.
     #[must_use]
     pub fn address(&self) -> A {
@@ -46,19 +46,19 @@ impl<A: Copy> Incoming<A> {
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "somebody may want to connect"]
-pub enum Routed<A> {
+pub enum SocketDispatch<A> {
     /// To this connection.
-    Peer(PeerId, Handled),
+    Peer(PeerId, SocketHandled),
     /// It asks for a connection.
-    Incoming(Incoming<A>),
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
+    Incoming(SocketIncoming<A>),
+    /// Nowhere, for this reason, which is counted in [`SocketListenerStats`].
+    Ignored(SocketDropReason),
 }
 
 /// Why a datagram went nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Unrouted {
+pub enum SocketDropReason {
     /// It is no segment.
     #[error("no segment: {0}")]
     Malformed(#[from] SegmentError),
@@ -69,7 +69,7 @@ pub enum Unrouted {
 
 /// Why somebody was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum AcceptError {
+pub enum SocketAcceptError {
     /// Its address has a connection by now.
     #[error("the address has a connection")]
     Connected,
@@ -80,35 +80,36 @@ pub enum AcceptError {
 
 /// Counters of a listener. They saturate. Those of a connection are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct ListenerStats {
+pub struct SocketListenerStats {
     /// Connections accepted.
     pub accepted: u64,
     /// SYNs of those who have no connection.
     pub incoming: u64,
-    /// Ignored: [`Unrouted::Malformed`].
+    /// Ignored: [`SocketDropReason::Malformed`].
     pub malformed: u64,
-    /// Ignored: [`Unrouted::UnknownPeer`].
+    /// Ignored: [`SocketDropReason::UnknownPeer`].
     pub unknown_peer: u64,
 }
 
-/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room. Connections
-/// are found by the address of their client, which must stay what it is.
+/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room.
+/// Connections are found by the address of their client, which must stay what it is.
 ///
-/// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody confirms
-/// ends by the handshake limit.
+/// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody
+/// confirms ends by the handshake limit.
 ///
 /// A server that sends back each message, for any link:
 ///
 /// ```
 /// use rdt_proto::Instant;
-/// use rdt_proto::socket_tcp::{Config, Connection, Event, Fixed, Listener, ListenerConfig, Routed};
+/// use rdt_proto::socket_tcp::{Fixed, SocketConfig, SocketConnection, SocketDispatch, SocketEvent};
+/// use rdt_proto::socket_tcp::{SocketListener, SocketListenerConfig};
 ///
 /// type Address = u16; // whatever it takes to answer
-/// type Server = Listener<Address, Fixed<4>>;
+/// type Server = SocketListener<Address, Fixed<4>>;
 ///
 /// /// To be called with each datagram, and with the time when `poll_timeout` is due; before `poll_transmit`.
 /// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
-///     if let Routed::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
+///     if let SocketDispatch::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
 ///         // From the system's generator, in earnest. Who finds no room calls again.
 ///         let _ = server.accept(now, incoming, [7; 16]);
 ///     }
@@ -119,15 +120,15 @@ pub struct ListenerStats {
 ///             // It waits for its turn; while one is on its way there is no other.
 ///             let _ = peer.send(&message[..len]);
 ///         }
-///         if let Event::Closed(_) = event {
+///         if let SocketEvent::Closed(_) = event {
 ///             server.release(now, id);
 ///         }
 ///     }
 /// }
 ///
 /// let now = Instant::ZERO;
-/// let mut server = Server::new(now, ListenerConfig::default(), [7; 16]);
-/// let mut client = Connection::<Address>::connect(now, Config::default(), [7; 16], 1);
+/// let mut server = Server::new(now, SocketListenerConfig::default(), [7; 16]);
+/// let mut client = SocketConnection::<Address>::connect(now, SocketConfig::default(), [7; 16], 1);
 /// client.send(b"hello")?;
 ///
 /// let (mut buf, mut answer) = ([0; 64], [0; 64]);
@@ -145,27 +146,27 @@ pub struct ListenerStats {
 /// assert_eq!(&answer[..len], b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
-    config: ListenerConfig,
+pub struct SocketListener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
+    config: SocketListenerConfig,
     now: Instant,
     key: HashKey,
     peers: Slab<Peer<A, SEND, RECV>, M>,
     by_address: Index<M>,
     turns: Turns<M>,
-    stats: ListenerStats,
+    stats: SocketListenerStats,
 }
 
 struct Peer<A, const SEND: usize, const RECV: usize> {
-    connection: Connection<A, SEND, RECV>,
+    connection: SocketConnection<A, SEND, RECV>,
     /// The application does not need it any more.
     released: bool,
 }
 
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
-    /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
-    /// a stranger cannot guess.
+impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> SocketListener<A, M, SEND, RECV> {
+    /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give
+    /// it bytes that a stranger cannot guess.
     #[must_use]
-    pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16]) -> Self {
+    pub fn new(now: Instant, config: SocketListenerConfig, key: [u8; 16]) -> Self {
         Self {
             config,
             now,
@@ -173,19 +174,19 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             peers: Slab::new(),
             by_address: Index::new(),
             turns: Turns::new(),
-            stats: ListenerStats::default(),
+            stats: SocketListenerStats::default(),
         }
     }
 
     /// What it was made with.
     #[must_use]
-    pub fn config(&self) -> &ListenerConfig {
+    pub fn config(&self) -> &SocketListenerConfig {
         &self.config
     }
 
     /// What it counted.
     #[must_use]
-    pub fn stats(&self) -> &ListenerStats {
+    pub fn stats(&self) -> &SocketListenerStats {
         &self.stats
     }
 
@@ -203,7 +204,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
 
     /// Takes a datagram that came from this address. Afterwards [`poll_transmit`](Self::poll_transmit) and
     /// [`poll_event`](Self::poll_event) may have something.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed<A> {
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> SocketDispatch<A> {
         self.now = self.now.max(now);
         let now = self.now;
         if let Some(index) = self.find(from)
@@ -213,24 +214,24 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
             self.turns.touch(index);
             self.turns.tell(index);
             let generation = self.peers.generation(index).unwrap_or_default();
-            return Routed::Peer(PeerId { index, generation }, handled);
+            return SocketDispatch::Peer(PeerId { index, generation }, handled);
         }
         let why = match Segment::decode(datagram) {
             Ok(Segment { kind: Kind::Syn, number, .. }) if opens(number) => {
                 increment(&mut self.stats.incoming);
-                return Routed::Incoming(Incoming { address: from, number });
+                return SocketDispatch::Incoming(SocketIncoming { address: from, number });
             }
-            Ok(_) => Unrouted::UnknownPeer,
-            Err(error) => Unrouted::Malformed(error),
+            Ok(_) => SocketDropReason::UnknownPeer,
+            Err(error) => SocketDropReason::Malformed(error),
         };
         increment(match why {
-            Unrouted::Malformed(_) => &mut self.stats.malformed,
-            Unrouted::UnknownPeer => &mut self.stats.unknown_peer,
+            SocketDropReason::Malformed(_) => &mut self.stats.malformed,
+            SocketDropReason::UnknownPeer => &mut self.stats.unknown_peer,
         });
-        Routed::Ignored(why)
+        SocketDispatch::Ignored(why)
     }
 
-    /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`Connection`].
+    /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`SocketConnection`].
     ///
     /// # Errors
     ///
@@ -238,25 +239,25 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     pub fn accept(
         &mut self,
         now: Instant,
-        incoming: Incoming<A>,
-        entropy: [u8; ENTROPY_BYTES],
-    ) -> Result<PeerId, AcceptError> {
+        incoming: SocketIncoming<A>,
+        entropy: [u8; SOCKET_ENTROPY_BYTES],
+    ) -> Result<PeerId, SocketAcceptError> {
         self.now = self.now.max(now);
         if self.find(incoming.address).is_some() {
-            return Err(AcceptError::Connected);
+            return Err(SocketAcceptError::Connected);
         }
         if self.len() >= self.config.peers {
-            return Err(AcceptError::Full);
+            return Err(SocketAcceptError::Full);
         }
         let syn = Segment::bare(Kind::Syn, incoming.number);
-        let accepted = Connection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
-        let index = accepted.ok().and_then(|connection| self.insert(connection)).ok_or(AcceptError::Full)?;
+        let accepted = SocketConnection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
+        let index = accepted.ok().and_then(|connection| self.insert(connection)).ok_or(SocketAcceptError::Full)?;
         increment(&mut self.stats.accepted);
         Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
     }
 
     /// Where it was put; `None` where there is no room.
-    fn insert(&mut self, connection: Connection<A, SEND, RECV>) -> Option<u32> {
+    fn insert(&mut self, connection: SocketConnection<A, SEND, RECV>) -> Option<u32> {
         let hash = self.key.hash(&connection.peer());
         let index = self.peers.insert(Peer { connection, released: false }).ok()?;
         // Whatever may be needed later has its place now.
@@ -285,13 +286,13 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
 
     /// The connection with this name; `None` once it was released.
     #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<&Connection<A, SEND, RECV>> {
+    pub fn peer(&self, id: PeerId) -> Option<&SocketConnection<A, SEND, RECV>> {
         self.held(id).map(|peer| &peer.connection)
     }
 
     /// The connection with this name, to send, receive and close; `None` once it was released. Call
     /// [`poll_transmit`](Self::poll_transmit) afterwards.
-    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut SocketConnection<A, SEND, RECV>> {
         self.held(id)?;
         // Nobody says what will be done with it: it is looked at when its turn comes.
         self.turns.touch(id.index);
@@ -299,7 +300,8 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
     }
 
-    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is aborted.
+    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is
+    /// aborted.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.now = self.now.max(now);
         if self.held(id).is_none() {
@@ -321,7 +323,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
         held.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
     }
 
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
+    /// Time has passed: as [`SocketConnection::handle_timeout`], for those whose deadline may have come.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
         while let Some(index) = self.turns.next_to_wake(self.now) {
@@ -333,15 +335,15 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
-    /// changed something, until `poll_transmit` has returned `None`.
+    /// [`poll_transmit`](Self::poll_transmit): as [`SocketConnection::poll_timeout`]. It is due at once after whatever
+    /// may have changed something, until `poll_transmit` has returned `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.turns.poll_timeout(self.now)
     }
 
-    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
+    /// Writes the next datagram into `buf` and says to which address it goes: as [`SocketConnection::poll_transmit`].
+    /// The connections take turns, a datagram each.
     ///
     /// # Errors
     ///
@@ -367,7 +369,7 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
     }
 
     /// What to tell the application next, and of which connection. The connections take turns.
-    pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
+    pub fn poll_event(&mut self) -> Option<(PeerId, SocketEvent)> {
         while let Some(index) = self.turns.next_to_tell() {
             let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
@@ -381,9 +383,9 @@ impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M,
 }
 
 /// The counts: what it holds may be much.
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
+impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> fmt::Debug for SocketListener<A, M, SEND, RECV> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Listener");
+        let mut shown = f.debug_struct("SocketListener");
         shown.field("peers", &self.len()).field("stats", &self.stats).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Messages: a length, and so many bytes.
 
 use super::bytes::Bytes;
-use super::event::Ignored;
+use super::event::SocketIgnored;
 use super::segment::{MAX_BODY, decimal};
 use core::fmt::Write;
 use heapless::Vec;
@@ -60,8 +60,9 @@ impl<const N: usize> Outgoing<N> {
         self.message.as_ref().is_some_and(|message| !message.acknowledged)
     }
 
-    /// The body of the segment that is next, or outstanding: the length, then full pieces of content and the last one. While a
-    /// piece is not written whole, nothing (as Nagle has it, RFC 1122 §4.2.3.4); `cut` says that no more will be written.
+    /// The body of the segment that is next, or outstanding: the length, then full pieces of content and the last one.
+    /// While a piece is not written whole, nothing (as Nagle has it, RFC 1122 §4.2.3.4); `cut` says that no more will
+    /// be written.
     pub(super) fn body(&self, cut: bool) -> Option<Body> {
         let message = self.message.as_ref()?;
         let mut body = Body::new();
@@ -124,41 +125,41 @@ impl<const N: usize> Incoming<N> {
         self.message.is_some_and(|message| message.arrived < message.length)
     }
 
-    /// The number of the length of a message of which nothing else has arrived, where `number` is the next one. Who aborts says
-    /// FIN with that number while the length is on its way.
+    /// The number of the length of a message of which nothing else has arrived, where `number` is the next one. Who
+    /// aborts says FIN with that number while the length is on its way.
     pub(super) fn begun_at(&self, number: u64) -> Option<u64> {
         let message = self.message.filter(|message| message.arrived == 0 && message.length > 0)?;
         number.checked_sub(u64::from(message.length.ilog10()) + 1)
     }
 
     /// Takes the body of the next segment: a length, a piece of content, or nothing.
-    pub(super) fn take(&mut self, body: &[u8]) -> Result<(), Ignored> {
+    pub(super) fn take(&mut self, body: &[u8]) -> Result<(), SocketIgnored> {
         match &mut self.message {
             _ if body.is_empty() => Ok(()),
             Some(message) if message.arrived < message.length => {
                 let arrived = message.arrived.saturating_add(body.len() as u64);
                 if arrived > message.length {
-                    return Err(Ignored::Length);
+                    return Err(SocketIgnored::Length);
                 }
                 if self.content.room() < body.len() {
-                    return Err(Ignored::NoRoom);
+                    return Err(SocketIgnored::NoRoom);
                 }
                 self.content.push(body);
                 message.arrived = arrived;
                 Ok(())
             }
             // One message at a time.
-            Some(_) => Err(Ignored::NoRoom),
+            Some(_) => Err(SocketIgnored::NoRoom),
             None => {
-                let length = decimal(body).ok_or(Ignored::Length)?;
+                let length = decimal(body).ok_or(SocketIgnored::Length)?;
                 self.message = Some(Message { length, arrived: 0, read: 0 });
                 Ok(())
             }
         }
     }
 
-    /// Copies what has arrived into `buf`: how much that was, and whether it was the end of the message. `None` if there is
-    /// nothing to tell.
+    /// Copies what has arrived into `buf`: how much that was, and whether it was the end of the message. `None` if
+    /// there is nothing to tell.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Option<Received> {
         let message = self.message.as_mut()?;
         let len = self.content.peek(buf);
@@ -212,13 +213,13 @@ mod tests {
     fn a_length_is_a_decimal_number_and_content_is_no_longer_than_it() {
         let mut incoming = Incoming::<32>::default();
         for text in [&b"x"[..], b"03", b"-1", b"1 ", b"99999999999999999999"] {
-            assert_eq!(incoming.take(text), Err(Ignored::Length));
+            assert_eq!(incoming.take(text), Err(SocketIgnored::Length));
         }
         assert_eq!(
             (incoming.take(b""), incoming.take(b"3"), incoming.take(b"abcd")),
-            (Ok(()), Ok(()), Err(Ignored::Length))
+            (Ok(()), Ok(()), Err(SocketIgnored::Length))
         );
-        assert_eq!((incoming.take(b"abc"), incoming.take(b"1")), (Ok(()), Err(Ignored::NoRoom)));
+        assert_eq!((incoming.take(b"abc"), incoming.take(b"1")), (Ok(()), Err(SocketIgnored::NoRoom)));
         let mut buf = [0; 2];
         assert_eq!(incoming.read(&mut buf), Some(Received { len: 2, is_end: false }));
         assert_eq!(incoming.read(&mut []), None);
@@ -230,7 +231,7 @@ mod tests {
     fn content_that_there_is_no_room_for_is_not_taken() {
         let mut incoming = Incoming::<20>::default();
         assert_eq!((incoming.take(b"40"), incoming.take(b"0123456789abcdef")), (Ok(()), Ok(())));
-        assert_eq!(incoming.take(b"0123456789abcdef"), Err(Ignored::NoRoom));
+        assert_eq!(incoming.take(b"0123456789abcdef"), Err(SocketIgnored::NoRoom));
         assert_eq!(incoming.read(&mut [0; 16]), Some(Received { len: 16, is_end: false }));
         assert_eq!(incoming.take(b"0123456789abcdef"), Ok(()));
     }

@@ -1,7 +1,7 @@
 //! What is to be sent, and when to wake.
 
-use super::connection::{Answers, CLOSE_TRIES, Connection, Stage};
-use super::event::{Reason, increment};
+use super::connection::{Answers, CLOSE_TRIES, SocketConnection, Stage};
+use super::event::{SocketCloseReason, increment};
 use super::segment::{Kind, Segment};
 use crate::event::Transmit;
 use crate::timing::{Earliest, Timer, expiry};
@@ -21,9 +21,9 @@ pub(super) enum Output {
     Farewell,
 }
 
-impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
-    /// Writes the next datagram into `buf` and says to which address it goes; `None` if there is nothing to send now. What was
-    /// written counts as sent. No datagram has more than [`MAX_SEGMENT`](super::MAX_SEGMENT) bytes.
+impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
+    /// Writes the next datagram into `buf` and says to which address it goes; `None` if there is nothing to send now.
+    /// What was written counts as sent. No datagram has more than [`MAX_SEGMENT`](super::MAX_SEGMENT) bytes.
     ///
     /// # Errors
     ///
@@ -96,8 +96,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         }
     }
 
-    /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does no
-    /// harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have something.
+    /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often
+    /// does no harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have
+    /// something.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         if let Some(reason) = self.overdue() {
@@ -127,15 +128,17 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         if self.next_output().is_some() { Some(self.now) } else { self.next_timer() }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before: no timer only releases output.
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before: no timer only
+    /// releases output.
     pub(super) fn next_timer(&self) -> Option<Instant> {
         let mut earliest = Earliest::default();
         self.for_each_deadline(|_, at| earliest.see(at));
         earliest.get()
     }
 
-    /// Shows `visit` each timer that runs, with its deadline, in no order: everything that this connection waits for, apart
-    /// from what is to be sent already. A deadline that has passed waits for [`handle_timeout`](Self::handle_timeout).
+    /// Shows `visit` each timer that runs, with its deadline, in no order: everything that this connection waits for,
+    /// apart from what is to be sent already. A deadline that has passed waits for
+    /// [`handle_timeout`](Self::handle_timeout).
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         let repeats = match self.stage {
             Stage::SynSent | Stage::SynReceived => Timer::RetransmitHandshake,
@@ -166,12 +169,12 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
     }
 
     /// Why the connection ends now, if its limit has passed.
-    fn overdue(&self) -> Option<Reason> {
+    fn overdue(&self) -> Option<SocketCloseReason> {
         self.limit().filter(|&(_, end)| end <= self.now)?;
         match self.stage {
-            Stage::SynSent | Stage::SynReceived => Some(Reason::HandshakeTimedOut),
-            Stage::Established if self.is_outstanding() => Some(Reason::TimedOut),
-            Stage::Established => Some(Reason::Quiet),
+            Stage::SynSent | Stage::SynReceived => Some(SocketCloseReason::HandshakeTimedOut),
+            Stage::Established if self.is_outstanding() => Some(SocketCloseReason::TimedOut),
+            Stage::Established => Some(SocketCloseReason::Quiet),
             Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{SERVER, Stream, storage};
 use rdt_proto::connection::{Config, Connection, Reason};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 
 const PACKETS: usize = 1_024;
@@ -61,7 +61,7 @@ impl Client {
 }
 
 impl Node for Crowd {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.clients[to.port as usize].stream {
             let _ = stream.handle_datagram(now, datagram);
         }
@@ -86,7 +86,7 @@ impl Node for Crowd {
             let Some(stream) = &mut self.clients[index].stream else { continue };
             if let Some(sent) = stream.poll_transmit(now, buf).unwrap() {
                 self.turn = index + 1;
-                let from = Address::new(super::CROWD.0, u32::try_from(index).unwrap());
+                let from = SimAddress::new(super::CROWD.0, u32::try_from(index).unwrap());
                 return Some(Outgoing::new(SERVER.into(), sent.len).with_source(from));
             }
         }

@@ -1,18 +1,19 @@
-//! A server that accepts everybody at once, reads, and closes after the client. It keeps an account of what goes to whom.
+//! A server that accepts everybody at once, reads, and closes after the client. It keeps an account of what goes to
+//! whom.
 
 use super::account::Accounts;
 use super::{Mechanism, Recv, Send, VICTIM, storage};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
 use rdt_proto::listener::{Growable, Listener, ListenerConfig, ListenerStats, Routed};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 
 const PACKETS: usize = 1_024;
 
 pub struct Server {
-    listener: Listener<Address, Send, Recv, Growable, Mechanism>,
+    listener: Listener<SimAddress, Send, Recv, Growable, Mechanism>,
     rng: Rng,
-    accounts: Accounts<Address>,
+    accounts: Accounts<SimAddress>,
     /// What became of forged datagrams.
     pub queued: u64,
     pub retried: u64,
@@ -39,7 +40,7 @@ impl Server {
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         let routed = self.accounts.receive(&mut self.listener, now, from, datagram);
         if from.node == VICTIM {
             match routed {

@@ -1,4 +1,5 @@
-//! Parties of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is done.
+//! Parties of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is
+//! done.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file includes it, and uses its part")]
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +18,7 @@ pub use runs::Runs;
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
@@ -26,8 +27,8 @@ use std::hash::{DefaultHasher, Hasher};
 /// A connection with its stores on the heap.
 pub type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
 
-/// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no checksum of
-/// its own.
+/// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no
+/// checksum of its own.
 const CHECKSUM_BYTES: usize = 8;
 
 /// The checksum of a datagram.
@@ -81,7 +82,7 @@ impl Mechanism for Selective {
 
 /// One end of the link, with its application.
 pub struct Party<A> {
-    peer: Address,
+    peer: SimAddress,
     config: Config,
     rng: Rng,
     /// `None` for a server that nobody has called yet.
@@ -93,7 +94,7 @@ pub struct Party<A> {
 
 impl<A: Mechanism> Party<A> {
     /// A client that calls at once.
-    pub fn client(peer: Address, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
+    pub fn client(peer: SimAddress, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
         let mut entropy = [0; 32];
         rng.fill(&mut entropy);
         let stream = Connection::connect(Instant::ZERO, config, entropy, A::storage(&mut rng));
@@ -101,7 +102,7 @@ impl<A: Mechanism> Party<A> {
     }
 
     /// A server that accepts the first call.
-    pub fn server(peer: Address, config: Config, rng: Rng, exchange: Exchange) -> Self {
+    pub fn server(peer: SimAddress, config: Config, rng: Rng, exchange: Exchange) -> Self {
         Self { peer, config, rng, stream: None, exchange, checked: true }
     }
 
@@ -112,7 +113,7 @@ impl<A: Mechanism> Party<A> {
 }
 
 impl<A: Mechanism> Node for Party<A> {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, frame: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, frame: &[u8]) {
         let datagram = if self.checked { undamaged(frame) } else { frame.get(..frame.len().saturating_sub(8)) };
         let Some(datagram) = datagram else { return };
         match &mut self.stream {

@@ -1,11 +1,14 @@
-//! A machine of SocketTCP and a script for its peer, in virtual time. Segments are text, and are written as they are sent.
+//! A machine of SocketTCP and a script for its peer, in virtual time. Segments are text, and are written as they are
+//! sent.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 pub mod speaker;
 
-use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Handled, Ignored, Segment};
-use rdt_proto::socket_tcp::{Event, Reason};
+use rdt_proto::socket_tcp::{
+    SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketConnection, SocketHandled, SocketIgnored,
+};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketEvent};
 use rdt_proto::{Address, Duration, Instant};
 
 /// An address: a host, and one of its ports.
@@ -24,11 +27,11 @@ impl Address for At {
 pub const SERVER: At = At(1, 8_000);
 pub const CLIENT: At = At(2, 5_000);
 
-pub type Machine = Connection<At, 64, 64>;
+pub type Machine = SocketConnection<At, 64, 64>;
 
 /// Entropy that makes a client begin with this number.
-pub fn starting_with(number: u8) -> [u8; ENTROPY_BYTES] {
-    let mut entropy = [0; ENTROPY_BYTES];
+pub fn starting_with(number: u8) -> [u8; SOCKET_ENTROPY_BYTES] {
+    let mut entropy = [0; SOCKET_ENTROPY_BYTES];
     entropy[7] = number;
     entropy
 }
@@ -42,56 +45,56 @@ pub struct Trace {
 
 impl Trace {
     /// A client that begins with this number.
-    pub fn client(config: Config, number: u8) -> Self {
+    pub fn client(config: SocketConfig, number: u8) -> Self {
         let machine = Machine::connect(Instant::ZERO, config, starting_with(number), SERVER);
         Self { machine, now: Instant::ZERO, peer: SERVER }
     }
 
     /// A server to which this SYN has come.
-    pub fn server(config: Config, syn: &str) -> Self {
+    pub fn server(config: SocketConfig, syn: &str) -> Self {
         let syn = Segment::decode(syn.as_bytes()).unwrap();
         let machine = Machine::accept(Instant::ZERO, config, starting_with(0), CLIENT, &syn).unwrap();
         Self { machine, now: Instant::ZERO, peer: CLIENT }
     }
 
     /// A client whose next number is 12, and whose server it has not heard after its SYN+ACK.
-    pub fn established_client(config: Config) -> Self {
+    pub fn established_client(config: SocketConfig) -> Self {
         let mut trace = Self::client(config, 10);
         trace.expect("1|||0|||0|||10|||");
         trace.elapse(10);
         trace.peer_sends("1|||1|||0|||11|||");
-        trace.expect_event(Event::Connected);
+        trace.expect_event(SocketEvent::Connected);
         trace.expect("0|||1|||0|||12|||");
         trace.expect_nothing();
         trace
     }
 
     /// A server whose next number is 12.
-    pub fn established_server(config: Config) -> Self {
+    pub fn established_server(config: SocketConfig) -> Self {
         let mut trace = Self::server(config, "1|||0|||0|||10|||");
         trace.expect("1|||1|||0|||11|||");
         trace.elapse(10);
         trace.peer_sends("0|||1|||0|||12|||");
-        trace.expect_event(Event::Connected);
+        trace.expect_event(SocketEvent::Connected);
         trace.expect_nothing();
         trace
     }
 
-    pub fn receive(&mut self, from: At, datagram: &[u8]) -> Handled {
+    pub fn receive(&mut self, from: At, datagram: &[u8]) -> SocketHandled {
         self.machine.handle_datagram(self.now, from, datagram)
     }
 
     /// The peer sends a segment that the machine takes.
     #[track_caller]
     pub fn peer_sends(&mut self, segment: &str) {
-        assert_eq!(self.receive(self.peer, segment.as_bytes()), Handled::Accepted, "{segment}");
+        assert_eq!(self.receive(self.peer, segment.as_bytes()), SocketHandled::Accepted, "{segment}");
     }
 
     /// The peer sends a segment that the machine ignores.
     #[track_caller]
-    pub fn ignores(&mut self, segment: &str, reason: Ignored) {
+    pub fn ignores(&mut self, segment: &str, reason: SocketIgnored) {
         let before = self.machine.stats().ignored();
-        assert_eq!(self.receive(self.peer, segment.as_bytes()), Handled::Ignored(reason), "{segment}");
+        assert_eq!(self.receive(self.peer, segment.as_bytes()), SocketHandled::Ignored(reason), "{segment}");
         assert_eq!(self.machine.stats().ignored(), before + 1, "not counted");
     }
 
@@ -125,7 +128,7 @@ impl Trace {
     }
 
     #[track_caller]
-    pub fn expect_event(&mut self, event: Event) {
+    pub fn expect_event(&mut self, event: SocketEvent) {
         assert_eq!(self.machine.poll_event(), Some(event));
     }
 
@@ -134,8 +137,8 @@ impl Trace {
         assert_eq!(self.machine.poll_event(), None);
     }
 
-    /// The machine sends nothing until its next deadline, which is at least `from` and at most `to` ms away; time passes
-    /// until then.
+    /// The machine sends nothing until its next deadline, which is at least `from` and at most `to` ms away; time
+    /// passes until then.
     #[track_caller]
     pub fn sleep(&mut self, from: u64, to: u64) {
         self.expect_nothing();
@@ -168,14 +171,14 @@ impl Trace {
 
     /// It has ended for this reason, tells that once, and sends no more.
     #[track_caller]
-    pub fn ends(&mut self, reason: Reason) {
+    pub fn ends(&mut self, reason: SocketCloseReason) {
         self.expect_nothing();
         assert_eq!(self.machine.ended(), Some(reason));
         let mut last = None;
         while let Some(event) = self.machine.poll_event() {
             last = Some(event);
         }
-        assert_eq!(last, Some(Event::Closed(reason)));
+        assert_eq!(last, Some(SocketEvent::Closed(reason)));
         assert!(self.machine.is_drained());
         assert_eq!(self.machine.poll_timeout(), None);
     }

@@ -1,11 +1,11 @@
 //! One side of a conversation in the simulator: it sends its messages one after another, and compares those that come.
 
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
-use rdt_proto::socket_tcp::Reason;
-use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Segment, SendError};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
+use rdt_proto::socket_tcp::SocketCloseReason;
+use rdt_proto::socket_tcp::{SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketConnection, SocketSendError};
 use rdt_proto::{Duration, Instant};
 
-type Machine = Connection<Address, 256, 256>;
+type Machine = SocketConnection<SimAddress, 256, 256>;
 
 /// The messages that one side sends: their lengths, and a seed for their bytes.
 #[derive(Clone)]
@@ -37,9 +37,9 @@ pub struct Manners {
 }
 
 pub struct Speaker {
-    config: Config,
-    entropy: [u8; ENTROPY_BYTES],
-    peer: Address,
+    config: SocketConfig,
+    entropy: [u8; SOCKET_ENTROPY_BYTES],
+    peer: SimAddress,
     /// A server has none before a SYN has come.
     pub machine: Option<Machine>,
     says: Script,
@@ -62,8 +62,8 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    pub fn new(config: Config, mut rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
-        let mut entropy = [0; ENTROPY_BYTES];
+    pub fn new(config: SocketConfig, mut rng: Rng, peer: SimAddress, says: Script, hears: Script) -> Self {
+        let mut entropy = [0; SOCKET_ENTROPY_BYTES];
         rng.fill(&mut entropy);
         Self {
             config,
@@ -85,7 +85,7 @@ impl Speaker {
     }
 
     /// The side that opens the connection.
-    pub fn client(config: Config, rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
+    pub fn client(config: SocketConfig, rng: Rng, peer: SimAddress, says: Script, hears: Script) -> Self {
         let mut speaker = Self::new(config, rng, peer, says, hears);
         speaker.machine = Some(Machine::connect(Instant::ZERO, config, speaker.entropy, peer));
         speaker
@@ -102,7 +102,7 @@ impl Speaker {
         self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
     }
 
-    pub fn ended(&self) -> Option<Reason> {
+    pub fn ended(&self) -> Option<SocketCloseReason> {
         self.machine.as_ref()?.ended()
     }
 
@@ -166,7 +166,7 @@ impl Speaker {
         let Some(message) = self.says.message(self.sent) else { return false };
         match machine.begin(message.len() as u64) {
             Ok(()) => self.message = Some((message, 0)),
-            Err(SendError::Closed | SendError::Closing) => return false,
+            Err(SocketSendError::Closed | SocketSendError::Closing) => return false,
             Err(error) => panic!("{error}"),
         }
         true
@@ -190,7 +190,7 @@ impl Speaker {
 }
 
 impl Node for Speaker {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _: SimAddress, datagram: &[u8]) {
         if let Some(machine) = &mut self.machine {
             let _ = machine.handle_datagram(now, from, datagram);
         } else if let Ok(segment) = Segment::decode(datagram) {

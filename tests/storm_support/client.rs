@@ -5,7 +5,7 @@ use super::plan::{End, Plan};
 use super::session::{Session, Stream};
 use crate::parties::{checksum, undamaged};
 use rdt_proto::connection::{Connection, Reason};
-use rdt_proto::sim::{Address, Node, NodeId, Outgoing, Rng};
+use rdt_proto::sim::{Node, NodeId, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 const CALLS: u32 = 12;
 
 pub struct Client {
-    server: Address,
+    server: SimAddress,
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
@@ -26,7 +26,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(server: Address, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub fn new(server: SimAddress, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0xC11E);
         let end = plan.client.clone();
         let mut client = Self { server, end, rng, ledger, running: None, back_at: None, calls: 0, port: 0 };
@@ -56,7 +56,7 @@ impl Client {
 }
 
 impl Node for Client {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, frame: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, frame: &[u8]) {
         if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port)
             && let Some(datagram) = undamaged(frame)
         {

@@ -8,11 +8,11 @@ use crate::parties::{checksum, undamaged};
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
 use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-type Door = Listener<Address, Send, Recv, Growable, Mechanism>;
+type Door = Listener<SimAddress, Send, Recv, Growable, Mechanism>;
 
 pub struct Server {
     end: End,
@@ -20,7 +20,7 @@ pub struct Server {
     ledger: Rc<RefCell<Ledger>>,
     /// `None` while it is away.
     listener: Option<Door>,
-    accounts: Accounts<Address>,
+    accounts: Accounts<SimAddress>,
     sessions: Vec<(PeerId, Session)>,
     back_at: Option<Instant>,
 }
@@ -67,7 +67,7 @@ impl Server {
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, frame: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, frame: &[u8]) {
         if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
             let _ = self.accounts.receive(listener, now, from, datagram);
         }

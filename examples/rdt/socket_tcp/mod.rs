@@ -11,7 +11,7 @@ use crate::loss::Loss;
 use crate::stop::{INTERRUPTED, Stop};
 use crate::words::{complain, tell};
 use listen::Listen;
-use rdt_proto::socket_tcp::{Config, MAX_SEGMENT, Reason};
+use rdt_proto::socket_tcp::{MAX_SEGMENT, SocketCloseReason, SocketConfig};
 use send::Send;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -25,8 +25,8 @@ pub(crate) fn run(command: &SocketTcpCommand, stop: Stop) -> Result<ExitCode, St
 }
 
 /// Who is at the other end.
-fn config(args: &SocketTcpArgs) -> Config {
-    if args.report { Config::report() } else { Config::default() }
+fn config(args: &SocketTcpArgs) -> SocketConfig {
+    if args.report { SocketConfig::report() } else { SocketConfig::default() }
 }
 
 fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
@@ -35,14 +35,14 @@ fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver,
 }
 
 /// Why a connection ended early.
-fn lost(reason: Option<Reason>) -> &'static str {
+fn lost(reason: Option<SocketCloseReason>) -> &'static str {
     match reason {
-        Some(Reason::HandshakeTimedOut) => "nobody answered",
-        Some(Reason::TimedOut) => "it stopped answering",
-        Some(Reason::Quiet) => "nothing more came from it",
-        Some(Reason::PeerLeft | Reason::CutShort) => "it left in the middle",
-        Some(Reason::Finished) => "it closed",
-        Some(Reason::Aborted) => "stopped here",
+        Some(SocketCloseReason::HandshakeTimedOut) => "nobody answered",
+        Some(SocketCloseReason::TimedOut) => "it stopped answering",
+        Some(SocketCloseReason::Quiet) => "nothing more came from it",
+        Some(SocketCloseReason::PeerLeft | SocketCloseReason::CutShort) => "it left in the middle",
+        Some(SocketCloseReason::Finished) => "it closed",
+        Some(SocketCloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",
     }
 }

@@ -1,21 +1,22 @@
 //! Any calls in any order on one connection.
 
 use super::near::Near;
-use crate::socket_tcp::Event;
+use crate::socket_tcp::SocketEvent;
 use crate::socket_tcp::{
-    AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Kind, MAX_SEGMENT, Peer, Segment, SendError, Timeouts,
+    AnswerFrom, Kind, MAX_SEGMENT, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketConnection, SocketHandled,
+    SocketPeer, SocketSendError, Timeouts,
 };
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
 
-type Machine = Connection<Near, 40, 20>;
+type Machine = SocketConnection<Near, 40, 20>;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Start {
     /// The number of the SYN that a server is made with; a client without.
     syn: Option<u64>,
-    peer: Peer,
+    peer: SocketPeer,
     /// In milliseconds, for SYN and for others; measured without.
     timeouts: Option<(u16, u16)>,
     answer_from: AnswerFrom,
@@ -23,13 +24,13 @@ struct Start {
     handshake_limit: Option<u16>,
     idle_limit: Option<u16>,
     quiet_limit: Option<u16>,
-    entropy: [u8; ENTROPY_BYTES],
+    entropy: [u8; SOCKET_ENTROPY_BYTES],
 }
 
 impl Start {
     fn machine(&self) -> Option<Machine> {
         let limit = |millis: Option<u16>| millis.map_or(Duration::MAX, |millis| Duration::from_millis(millis.into()));
-        let config = Config {
+        let config = SocketConfig {
             peer: self.peer,
             timeouts: self.timeouts.map_or(Timeouts::Measured, |(syn, segment)| Timeouts::Fixed {
                 syn: Duration::from_millis(syn.into()),
@@ -63,7 +64,7 @@ enum Call<'a> {
     Earlier { micros: u16 },
     Transmit { room: u8 },
     Drain,
-    Event,
+    SocketEvent,
     Send(&'a [u8]),
     Begin(u64),
     Write(&'a [u8]),
@@ -132,7 +133,7 @@ impl Run {
                 let _ = self.machine.poll_transmit(self.now, room);
             }
             Call::Drain => self.drain(),
-            Call::Event => self.event(),
+            Call::SocketEvent => self.event(),
             Call::Send(message) => drop(self.machine.send(message)),
             Call::Begin(length) => drop(self.machine.begin(length)),
             Call::Write(content) => self.write(content),
@@ -154,13 +155,13 @@ impl Run {
     }
 
     /// What arrives of a message is the next bytes of it.
-    fn receive(&mut self, from: Near, datagram: &[u8]) -> Handled {
+    fn receive(&mut self, from: Near, datagram: &[u8]) -> SocketHandled {
         let arrived = |machine: &Machine| machine.message().map_or(0, |message| message.arrived);
         let (had, number) = (self.machine.message(), self.machine.number);
         let before = arrived(&self.machine);
         let handled = self.machine.handle_datagram(self.now, from, datagram);
         let now = arrived(&self.machine);
-        if let Handled::Ignored(_) = handled {
+        if let SocketHandled::Ignored(_) = handled {
             assert_eq!(had, self.machine.message(), "something was taken of a datagram that was ignored");
         }
         if had.is_some() && now > before {
@@ -175,7 +176,9 @@ impl Run {
     fn write(&mut self, content: &[u8]) {
         let allowed = match self.machine.write(content) {
             Ok(taken) => taken <= content.len(),
-            Err(error) => matches!(error, SendError::NotAnnounced | SendError::Closing | SendError::Closed),
+            Err(error) => {
+                matches!(error, SocketSendError::NotAnnounced | SocketSendError::Closing | SocketSendError::Closed)
+            }
         };
         assert!(allowed);
     }
@@ -207,7 +210,7 @@ impl Run {
     fn event(&mut self) {
         let event = self.machine.poll_event();
         assert!(!self.closed || event.is_none(), "{event:?} after the last event");
-        self.closed |= matches!(event, Some(Event::Closed(_)));
+        self.closed |= matches!(event, Some(SocketEvent::Closed(_)));
         if self.closed {
             assert!(self.machine.ended().is_some());
         }

@@ -1,9 +1,10 @@
 //! Any calls in any order on a listener.
 
 use super::near::Near;
-use crate::socket_tcp::Event;
+use crate::socket_tcp::SocketEvent;
 use crate::socket_tcp::{
-    Config, Fixed, Growable, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, Memory, PeerId, Routed, Segment,
+    Fixed, Growable, Kind, MAX_SEGMENT, Memory, PeerId, Segment, SocketConfig, SocketDispatch, SocketIncoming,
+    SocketListener, SocketListenerConfig,
 };
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
@@ -19,7 +20,7 @@ enum Call<'a> {
     TimeoutWhenDue,
     Transmit { room: u8 },
     Drain,
-    Event,
+    SocketEvent,
     Send(u8, &'a [u8]),
     Recv(u8),
     Close(u8),
@@ -29,8 +30,8 @@ enum Call<'a> {
 
 const ADDRESSES: u8 = 4;
 
-/// Makes the calls that `bytes` describe on a listener, and checks after each what it promises; at last that it becomes empty
-/// once everything was released.
+/// Makes the calls that `bytes` describe on a listener, and checks after each what it promises; at last that it becomes
+/// empty once everything was released.
 ///
 /// # Panics
 ///
@@ -46,8 +47,8 @@ pub fn crowd(bytes: &[u8]) {
 
 fn run<M: Memory>(input: &mut Unstructured<'_>) {
     let Ok(peers) = u8::arbitrary(input) else { return };
-    let config = ListenerConfig { connection: Config::default(), peers: usize::from(peers % 5) };
-    let listener = Listener::<Near, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
+    let config = SocketListenerConfig { connection: SocketConfig::default(), peers: usize::from(peers % 5) };
+    let listener = SocketListener::<Near, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
     let most = config.peers.min(M::CAPACITY);
     let mut run = Run { listener, most, now: Instant::ZERO, incoming: Vec::new(), ids: Vec::new(), ended: Vec::new() };
     while let Ok(call) = Call::arbitrary(input) {
@@ -61,11 +62,11 @@ fn run<M: Memory>(input: &mut Unstructured<'_>) {
 }
 
 struct Run<M: Memory> {
-    listener: Listener<Near, M, 20, 20>,
+    listener: SocketListener<Near, M, 20, 20>,
     /// How many connections there may be.
     most: usize,
     now: Instant,
-    incoming: Vec<Incoming<Near>>,
+    incoming: Vec<SocketIncoming<Near>>,
     ids: Vec<PeerId>,
     /// Whose end was told.
     ended: Vec<PeerId>,
@@ -94,7 +95,7 @@ impl<M: Memory> Run<M> {
                 let _ = self.listener.poll_transmit(self.now, buf.get_mut(..room.into()).unwrap_or_default());
             }
             Call::Drain => self.drain(),
-            Call::Event => self.event(),
+            Call::SocketEvent => self.event(),
             Call::Send(which, message) => {
                 if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
                     let _ = peer.send(message);
@@ -131,12 +132,12 @@ impl<M: Memory> Run<M> {
     fn receive(&mut self, from: u8, datagram: &[u8]) {
         let from = Near(from % ADDRESSES);
         match self.listener.handle_datagram(self.now, from, datagram) {
-            Routed::Incoming(incoming) => {
+            SocketDispatch::Incoming(incoming) => {
                 assert_eq!(incoming.address(), from);
                 self.incoming.push(incoming);
             }
-            Routed::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
-            Routed::Ignored(_) => {}
+            SocketDispatch::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
+            SocketDispatch::Ignored(_) => {}
         }
     }
 
@@ -151,7 +152,7 @@ impl<M: Memory> Run<M> {
     fn event(&mut self) {
         let Some((id, event)) = self.listener.poll_event() else { return };
         assert!(self.listener.peer(id).is_some() && !self.ended.contains(&id), "{event:?} of one that is gone");
-        if let Event::Closed(_) = event {
+        if let SocketEvent::Closed(_) = event {
             self.ended.push(id);
         }
     }
