@@ -58,6 +58,7 @@ mod address;
 pub mod arq;
 pub mod congestion;
 pub mod connection;
+mod copy;
 mod error;
 mod event;
 pub mod ftp;

@@ -12,7 +12,9 @@
 //! does not see the datagrams has to guess.
 
 use super::event::Ignored;
-use crate::wire::{Framing, MAX_COOKIE, MIN_CONNECT, Options, OptionsError, OptionsWriter, Packet, Tag};
+use crate::wire::{
+    Framing, MAX_COOKIE, MAX_WINDOW, MIN_CONNECT, MIN_SEGMENT, Options, OptionsWriter, Packet, Tag, option_kind,
+};
 use crate::{Duration, Seq};
 
 /// Which modes an endpoint speaks.
@@ -74,26 +76,27 @@ const DEFAULT_SEGMENT: u16 = 1_200;
 pub(crate) const OPTIONS_BYTES: usize = MIN_CONNECT + 2 + MAX_COOKIE;
 
 impl Hello {
-    /// As options in lent memory. A client's are padded so that its CONNECT has the least size, since no answer to it may be
-    /// larger. `cookie`: what RETRY gave.
+    /// As options in lent memory, which holds them with the longest cookie. A client's are padded so that its CONNECT has the
+    /// least size, since no answer to it may be larger. `cookie`: what RETRY gave.
     pub(crate) fn to_options<'b>(
         self,
         cookie: Option<&[u8]>,
         pad_to: usize,
         buf: &'b mut [u8; OPTIONS_BYTES],
-    ) -> Result<Options<'b>, OptionsError> {
-        let Some(tag) = self.tag else { return Ok(Options::NONE) };
-        let options = OptionsWriter::new(buf).tag(tag)?.segment(self.segment)?.window(self.window)?;
-        let options = match self.idle_limit.map(|limit| u32::try_from(limit.as_millis())) {
-            Some(Ok(limit_ms)) => options.idle_ms(limit_ms)?,
-            // Longer than the option can say: not said.
-            Some(Err(_)) | None => options,
-        };
-        let options = match cookie {
-            Some(cookie) => options.cookie(cookie)?,
-            None => options,
-        };
-        Ok(options.pad_to(pad_to)?.finish())
+    ) -> Options<'b> {
+        let Some(tag) = self.tag else { return Options::NONE };
+        let mut options = OptionsWriter::new(buf)
+            .known(option_kind::TAG, tag.as_bytes())
+            .known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes())
+            .known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        // A limit longer than the option can say is not said.
+        if let Some(Ok(limit_ms)) = self.idle_limit.map(|limit| u32::try_from(limit.as_millis())) {
+            options = options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
+        }
+        if let Some(cookie) = cookie {
+            options = options.known(option_kind::COOKIE, cookie);
+        }
+        options.known_pad_to(pad_to).finish()
     }
 }
 
@@ -192,24 +195,11 @@ impl Dialect {
             && datagram.starts_with(tag.as_bytes())
         {
             let packet = Framing::tagged(tag).decode(datagram)?;
-            return if matches!(packet, Packet::Connect(_) | Packet::Ack { .. }) {
-                Err(Ignored::Mode)
-            } else {
-                Ok((packet, true))
-            };
+            return if packet.packet_type().is_tagged() { Ok((packet, true)) } else { Err(Ignored::Mode) };
         }
         let packet = self.profile.decode(datagram)?;
-        match packet {
-            Packet::Connect(_) => Ok((packet, false)),
-            Packet::Sack(_)
-            | Packet::Retry { .. }
-            | Packet::Reset { .. }
-            | Packet::Probe { .. }
-            | Packet::Echo { .. } => Err(Ignored::Mode),
-            Packet::ConnAck(_) | Packet::Info { .. } | Packet::Ack { .. } | Packet::Fin | Packet::FinAck => {
-                if self.may_be_base && !self.is_extended() { Ok((packet, false)) } else { Err(Ignored::Mode) }
-            }
-        }
+        let may_be_base = self.may_be_base && !self.is_extended() && packet.packet_type().is_in_base_mode();
+        if may_be_base || packet.packet_type().comes_before_tags() { Ok((packet, false)) } else { Err(Ignored::Mode) }
     }
 }
 

@@ -79,6 +79,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if self.stage.ended().is_some() {
             return self.handle_after_end(packet);
         }
+        let packet_type = packet.packet_type();
+        let has_sender = match self.role {
+            Role::Client => packet_type.is_sent_by_server(),
+            Role::Server => packet_type.is_sent_by_client(),
+        };
+        if !has_sender {
+            return Err(Ignored::Role);
+        }
         match packet {
             Packet::Connect(options) => self.handle_connect(&Hello::from_options(&options)),
             Packet::ConnAck(options) => self.handle_connack(&Hello::from_options(&options), tagged),
@@ -123,22 +131,18 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.dialect.is_peer(hello.tag) {
             return Err(Ignored::Stage);
         }
-        match (self.role, &mut self.stage) {
-            (Role::Client, _) => Err(Ignored::Role),
-            (Role::Server, Stage::Opening(handshake)) => {
+        match &mut self.stage {
+            Stage::Opening(handshake) => {
                 handshake.on_connect();
                 self.on_heard();
                 Ok(())
             }
             // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
-            (Role::Server, Stage::Established { .. } | Stage::Ended { .. }) => Err(Ignored::LateConnect),
+            Stage::Established { .. } | Stage::Ended { .. } => Err(Ignored::LateConnect),
         }
     }
 
     fn handle_connack(&mut self, hello: &Hello, tagged: bool) -> Outcome {
-        if self.role == Role::Server {
-            return Err(Ignored::Role);
-        }
         let Some(handshake) = self.stage.handshake() else {
             self.on_heard();
             return Err(Ignored::Stage);
@@ -178,9 +182,6 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The server keeps nothing of us before we have shown that we receive what it sends here.
     fn handle_retry(&mut self, cookie: &[u8]) -> Outcome {
-        if self.role == Role::Server {
-            return Err(Ignored::Role);
-        }
         if !self.stage.handshake_mut().is_some_and(|handshake| handshake.on_retry(cookie)) {
             return Err(Ignored::Stage);
         }

@@ -237,10 +237,9 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// What this side says of itself, in a packet of at least `least` bytes.
     fn options<'b>(&self, least: usize, framing: &Framing, buf: &'b mut [u8; OPTIONS_BYTES]) -> Options<'b> {
-        // The list fits, with the longest cookie.
         let cookie = self.stage.handshake().and_then(Handshake::cookie);
         let pad_to = least.saturating_sub(framing.header_len());
-        self.hello().to_options(cookie, pad_to, buf).unwrap_or(Options::NONE)
+        self.hello().to_options(cookie, pad_to, buf)
     }
 
     fn on_control_sent(&mut self, control: Control) {

@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{MAX_BITMAP, MAX_COOKIE, Options, Packet, Sack};
 use crate::Seq;
 

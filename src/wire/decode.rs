@@ -1,6 +1,6 @@
 //! From a datagram to a packet.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
@@ -17,8 +17,7 @@ impl Framing {
         }
         let (&type_byte, fields) = after_prefix.split_first().ok_or(DecodeError::Truncated)?;
         let packet_type = self.packet_type(type_byte).ok_or(DecodeError::Type)?;
-        if self.is_base_only() && !fields.is_empty() && matches!(packet_type, PacketType::Connect | PacketType::ConnAck)
-        {
+        if self.is_base_only() && !fields.is_empty() && packet_type.has_options() {
             return Err(DecodeError::Trailing);
         }
         decode_fields(packet_type, fields)

@@ -1,7 +1,9 @@
 //! From a packet to a datagram.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
+use super::writer::Writer;
 use super::{EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
+use crate::copy::copy;
 use crate::{BufferTooSmall, Seq};
 
 impl Packet<'_> {
@@ -35,38 +37,39 @@ impl Packet<'_> {
         if needed > MAX_DATAGRAM {
             return Err(EncodeError::TooLong);
         }
+        self.write(framing, buf).map_err(EncodeError::from)
+    }
+
+    /// As [`encode`](Self::encode), for a machine: what it sends has a form in its framing, and is never too long.
+    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        debug_assert_eq!(self.check(framing), Ok(()), "a machine sends a packet that has no form");
         if let Self::Info { number, body } = self {
-            return framing.encode_info(*number, body, buf).map_err(EncodeError::from);
+            return framing.encode_info(*number, body, buf);
         }
+        let needed = self.encoded_len(framing);
         let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        let mut out = Writer::new(datagram, needed);
-        out.bytes(framing.prefix())?;
-        out.array([framing.type_byte(self.packet_type())])?;
-        match self {
-            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes())?,
-            Self::Ack { number } => out.array(number.value().to_be_bytes())?,
-            // INFO has returned above.
-            Self::Info { .. } | Self::Fin | Self::FinAck => (),
-            Self::Sack(sack) => sack.write(&mut out)?,
-            Self::Retry { cookie } => out.bytes(cookie)?,
-            Self::Reset { code } => out.array([*code])?,
-            Self::Probe { nonce, padding } => {
-                out.array(nonce.to_be_bytes())?;
-                out.bytes(padding)?;
-            }
-            Self::Echo { nonce } => out.array(nonce.to_be_bytes())?,
-        }
+        self.fill(framing, &mut Writer::new(datagram));
         Ok(needed)
     }
 
-    /// As [`encode`](Self::encode), for a machine: what it sends exists in its framing, and is never too long.
-    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        self.encode(framing, buf).map_err(|error| match error {
-            EncodeError::BufferTooSmall(error) => error,
-            EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
-                BufferTooSmall { needed: self.encoded_len(framing) }
+    /// Writes the packet, whose length was measured.
+    fn fill(&self, framing: &Framing, out: &mut Writer<'_>) {
+        out.bytes(framing.prefix());
+        out.array([framing.type_byte(self.packet_type())]);
+        match self {
+            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes()),
+            Self::Ack { number } => out.array(number.value().to_be_bytes()),
+            // INFO is written by itself.
+            Self::Info { .. } | Self::Fin | Self::FinAck => (),
+            Self::Sack(sack) => sack.write(out),
+            Self::Retry { cookie } => out.bytes(cookie),
+            Self::Reset { code } => out.array([*code]),
+            Self::Probe { nonce, padding } => {
+                out.array(nonce.to_be_bytes());
+                out.bytes(padding);
             }
-        })
+            Self::Echo { nonce } => out.array(nonce.to_be_bytes()),
+        }
     }
 
     /// Whether the packet has a form in `framing`, but for its length.
@@ -102,48 +105,21 @@ impl Framing {
     /// that the datagram is no longer than [`MAX_DATAGRAM`].
     pub(crate) fn encode_info(&self, number: Seq, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let needed = self.info_header_len().saturating_add(body.len());
-        let too_small = BufferTooSmall { needed };
-        let datagram = buf.get_mut(..needed).ok_or(too_small)?;
-        let (head, place) = datagram.split_at_mut_checked(self.info_header_len()).ok_or(too_small)?;
-        place.copy_from_slice(body);
+        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        // What was measured has these parts: where one is missing nothing is left to be written.
+        let Some((head, place)) = datagram.split_at_mut_checked(self.info_header_len()) else { return Ok(needed) };
+        copy(body, place);
         let [length_high, length_low] = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
         let [a, b, c, d] = number.value().to_be_bytes();
         // All eight bytes of the prefix, since that takes one store: the header has as many at least, and the fields cover
         // those that do not belong to it.
-        let (prefix, fields) =
-            (head.first_chunk_mut(), [self.type_byte(PacketType::Info), length_high, length_low, a, b, c, d]);
-        *prefix.ok_or(too_small)? = self.padded_prefix();
-        *head.last_chunk_mut().ok_or(too_small)? = fields;
+        if let Some(prefix) = head.first_chunk_mut() {
+            *prefix = self.padded_prefix();
+        }
+        if let Some(fields) = head.last_chunk_mut() {
+            *fields = [self.type_byte(PacketType::Info), length_high, length_low, a, b, c, d];
+        }
         Ok(needed)
-    }
-}
-
-/// Fills memory from the front.
-pub(super) struct Writer<'b> {
-    rest: &'b mut [u8],
-    /// What to ask for when the memory is not enough.
-    needed: usize,
-}
-
-impl<'b> Writer<'b> {
-    pub(super) const fn new(rest: &'b mut [u8], needed: usize) -> Self {
-        Self { rest, needed }
-    }
-
-    pub(super) fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), BufferTooSmall> {
-        let too_small = BufferTooSmall { needed: self.needed };
-        let (place, rest) = core::mem::take(&mut self.rest).split_first_chunk_mut().ok_or(too_small)?;
-        *place = bytes;
-        self.rest = rest;
-        Ok(())
-    }
-
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), BufferTooSmall> {
-        let too_small = BufferTooSmall { needed: self.needed };
-        let (place, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(bytes.len()).ok_or(too_small)?;
-        place.copy_from_slice(bytes);
-        self.rest = rest;
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What stands before the fields of every packet.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{FramingError, MAX_DATAGRAM, Tag};
 
 /// How the datagrams of *one direction* are framed: a prefix of 1 to 8 bytes, the value of the first type, and which packets
@@ -101,9 +101,26 @@ impl Framing {
     }
 }
 
+impl Tag {
+    /// Whether the tag begins with the prefix of `framing`. A socket that serves both could not tell their datagrams apart:
+    /// such a tag must not be used.
+    #[must_use]
+    pub fn starts_like(&self, framing: &Framing) -> bool {
+        self.as_bytes().starts_with(framing.prefix())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_that_begins_with_a_prefix_in_use_is_found() {
+        assert!(Tag::new(*b"RDT1\0\0\0\0").starts_like(&Framing::NOTE));
+        assert!(!Tag::new(*b"RDT2\0\0\0\0").starts_like(&Framing::NOTE));
+        assert!(Tag::new(*b"ROSTOV00").starts_like(&Framing::ROSTOV));
+        assert!(!Tag::new(*b"ROSTOW00").starts_like(&Framing::ROSTOV));
+    }
 
     #[test]
     fn the_profiles_have_their_prefix_and_header() {

@@ -101,8 +101,10 @@ pub mod fuzzing;
 mod options;
 mod options_writer;
 mod packet;
+mod packet_type;
 mod sack;
 mod tag;
+mod writer;
 
 pub use error::{DecodeError, EncodeError, FramingError, OptionsError};
 pub use framing::Framing;

@@ -1,9 +1,12 @@
 //! The options of CONNECT and CONNACK, written.
 
-use super::encode::Writer;
 use super::options::{KindSet, is_allowed};
+use super::writer::Writer;
 use super::{Options, OptionsError, Tag, option_kind};
 use crate::BufferTooSmall;
+
+/// The longest padding.
+const ZEROS: [u8; 255] = [0; 255];
 
 /// Builds a list of [`Options`] in memory that the caller lends. 92 bytes hold every kind that this crate knows at its longest,
 /// padding apart.
@@ -86,8 +89,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// `len` is above 255, the list has padding, or is full.
     pub fn padding(self, len: usize) -> Result<Self, OptionsError> {
-        let zeros = [0; 255];
-        let value = zeros.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
+        let value = ZEROS.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
         self.option(option_kind::PADDING, value)
     }
 
@@ -110,6 +112,25 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// The value is longer than 255 bytes, or not one that this kind may have; the list has this kind, or is full.
     pub fn option(mut self, kind: u8, value: &[u8]) -> Result<Self, OptionsError> {
+        self.add(kind, value)?;
+        Ok(self)
+    }
+
+    /// Adds an option of a machine, which knows that it is allowed, the first of its kind, and fits. What is not is left out.
+    pub(crate) fn known(mut self, kind: u8, value: &[u8]) -> Self {
+        let added = self.add(kind, value);
+        debug_assert_eq!(added, Ok(()), "a machine adds an option that cannot be added");
+        self
+    }
+
+    /// Pads the list of a machine: as [`pad_to`](Self::pad_to).
+    pub(crate) fn known_pad_to(self, len: usize) -> Self {
+        let missing = len.saturating_sub(self.len);
+        let padding = ZEROS.get(..missing.saturating_sub(2)).unwrap_or(&ZEROS);
+        if missing == 0 { self } else { self.known(option_kind::PADDING, padding) }
+    }
+
+    fn add(&mut self, kind: u8, value: &[u8]) -> Result<(), OptionsError> {
         let length = u8::try_from(value.len()).map_err(|_| OptionsError::Value(kind))?;
         if !is_allowed(kind, value) {
             return Err(OptionsError::Value(kind));
@@ -119,11 +140,11 @@ impl<'b> OptionsWriter<'b> {
         }
         let needed = self.len.saturating_add(2).saturating_add(value.len());
         let place = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
-        let mut out = Writer::new(place, needed);
-        out.array([kind, length])?;
-        out.bytes(value)?;
+        let mut out = Writer::new(place);
+        out.array([kind, length]);
+        out.bytes(value);
         self.len = needed;
-        Ok(self)
+        Ok(())
     }
 
     /// The list.

@@ -1,5 +1,6 @@
 //! The packets.
 
+use super::packet_type::PacketType;
 use super::{Options, Sack};
 use crate::Seq;
 
@@ -53,7 +54,7 @@ pub enum Packet<'a> {
 }
 
 impl Packet<'_> {
-    pub(super) const fn packet_type(&self) -> PacketType {
+    pub(crate) const fn packet_type(&self) -> PacketType {
         match self {
             Self::Connect(_) => PacketType::Connect,
             Self::ConnAck(_) => PacketType::ConnAck,
@@ -66,86 +67,6 @@ impl Packet<'_> {
             Self::Reset { .. } => PacketType::Reset,
             Self::Probe { .. } => PacketType::Probe,
             Self::Echo { .. } => PacketType::Echo,
-        }
-    }
-}
-
-/// The type of a packet, whatever byte stands for it in a framing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PacketType {
-    Connect,
-    ConnAck,
-    Info,
-    Ack,
-    Fin,
-    FinAck,
-    Sack,
-    Retry,
-    Reset,
-    Probe,
-    Echo,
-}
-
-impl PacketType {
-    /// Its distance from the first type.
-    pub(super) const fn code(self) -> u8 {
-        match self {
-            Self::Connect => 0,
-            Self::ConnAck => 1,
-            Self::Info => 2,
-            Self::Ack => 3,
-            Self::Fin => 4,
-            Self::FinAck => 5,
-            Self::Sack => 6,
-            Self::Retry => 7,
-            Self::Reset => 8,
-            Self::Probe => 9,
-            Self::Echo => 10,
-        }
-    }
-
-    pub(super) const fn from_code(code: u8) -> Option<Self> {
-        Some(match code {
-            0 => Self::Connect,
-            1 => Self::ConnAck,
-            2 => Self::Info,
-            3 => Self::Ack,
-            4 => Self::Fin,
-            5 => Self::FinAck,
-            6 => Self::Sack,
-            7 => Self::Retry,
-            8 => Self::Reset,
-            9 => Self::Probe,
-            10 => Self::Echo,
-            11.. => return None,
-        })
-    }
-
-    pub(super) const fn is_in_base_mode(self) -> bool {
-        match self {
-            Self::Connect | Self::ConnAck | Self::Info | Self::Ack | Self::Fin | Self::FinAck => true,
-            Self::Sack | Self::Retry | Self::Reset | Self::Probe | Self::Echo => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_and_types_are_one_to_one() {
-        for code in 0..=u8::MAX {
-            let packet_type = PacketType::from_code(code);
-            assert_eq!(packet_type.is_some(), code <= 10);
-            assert!(packet_type.is_none_or(|packet_type| packet_type.code() == code));
-        }
-    }
-
-    #[test]
-    fn base_mode_has_the_first_six() {
-        for code in 0..=10 {
-            assert_eq!(PacketType::from_code(code).unwrap().is_in_base_mode(), code < 6);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Selective acknowledgement: what has been received, and how much more would be taken.
 
-use super::encode::Writer;
+use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
-use crate::{BufferTooSmall, Duration, Seq};
+use crate::{Duration, Seq};
 
 /// The fields of a SACK.
 ///
@@ -93,13 +93,13 @@ impl<'a> Sack<'a> {
         })
     }
 
-    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), BufferTooSmall> {
-        out.array(self.next.value().to_be_bytes())?;
-        out.array(self.window.to_be_bytes())?;
-        out.array(self.latest.value().to_be_bytes())?;
-        out.array(self.delay.0.to_be_bytes())?;
-        out.array(self.base.value().to_be_bytes())?;
-        out.bytes(self.bitmap)
+    pub(super) fn write(&self, out: &mut Writer<'_>) {
+        out.array(self.next.value().to_be_bytes());
+        out.array(self.window.to_be_bytes());
+        out.array(self.latest.value().to_be_bytes());
+        out.array(self.delay.0.to_be_bytes());
+        out.array(self.base.value().to_be_bytes());
+        out.bytes(self.bitmap);
     }
 }
 

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use super::Framing;
-
 /// Eight unpredictable bytes that a side chooses in extended mode; what is sent to it starts with them, so that nobody who
 /// has not seen the handshake can speak to it, and a peer whose address changed can be recognised.
 ///
@@ -28,13 +26,6 @@ impl Tag {
     pub const fn as_bytes(&self) -> &[u8; 8] {
         &self.0
     }
-
-    /// Whether the tag begins with the prefix of `framing`. A socket that serves both could not tell their datagrams apart:
-    /// such a tag must not be used.
-    #[must_use]
-    pub fn starts_like(&self, framing: &Framing) -> bool {
-        self.0.starts_with(framing.prefix())
-    }
 }
 
 impl From<[u8; 8]> for Tag {
@@ -52,14 +43,6 @@ impl fmt::Debug for Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tag_that_begins_with_a_prefix_in_use_is_found() {
-        assert!(Tag::new(*b"RDT1\0\0\0\0").starts_like(&Framing::NOTE));
-        assert!(!Tag::new(*b"RDT2\0\0\0\0").starts_like(&Framing::NOTE));
-        assert!(Tag::new(*b"ROSTOV00").starts_like(&Framing::ROSTOV));
-        assert!(!Tag::new(*b"ROSTOW00").starts_like(&Framing::ROSTOV));
-    }
 
     #[test]
     fn bytes_come_back_and_debug_shows_them_in_order() {

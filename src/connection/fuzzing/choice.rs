@@ -130,7 +130,7 @@ impl AnyHello {
     pub(crate) fn say(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
         let hello = self.hello();
         let (segment, window) = (hello.segment.max(SEGMENT), hello.window.clamp(1, (1 << 31) - 1));
-        Hello { segment, window, ..hello }.to_options(None, 0, buf).unwrap_or(Options::NONE)
+        Hello { segment, window, ..hello }.to_options(None, 0, buf)
     }
 }
 
