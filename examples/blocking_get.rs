@@ -51,7 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let wait = due.map(|due| due.saturating_since(now()).max(Duration::from_millis(1)));
         socket.set_read_timeout(wait.map(Into::into))?;
         match socket.recv(&mut buf) {
-            Ok(len) => drop(download.connection.handle_datagram(now(), &buf[..len])),
+            Ok(len) => {
+                download.connection.handle_datagram(now(), &buf[..len]);
+            }
             Err(error) if is_nothing(&error) => {}
             Err(error) => return Err(error.into()),
         }

@@ -46,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let wait = server.poll_timeout().map(|due| due.saturating_since(now()).max(Duration::from_millis(1)));
         socket.set_read_timeout(wait.map(Into::into))?;
         match socket.recv_from(&mut buf) {
-            Ok((len, from)) => drop(server.handle_datagram(now(), from, &buf[..len])),
+            Ok((len, from)) => {
+                server.handle_datagram(now(), from, &buf[..len]);
+            }
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {} // a client that is gone: Windows tells
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

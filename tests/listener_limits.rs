@@ -290,7 +290,7 @@ mod fixed {
         let mut entropy = 0;
         for address in 0..200 {
             now = now + Duration::from_millis(1);
-            let _ = machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
+            machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
             while let Some(incoming) = machine.poll_incoming() {
                 entropy += 1;
                 let accepted = machine.accept(now, incoming, [entropy; 32], storage);

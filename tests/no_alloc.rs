@@ -46,7 +46,7 @@ impl Run {
         }
         while let Some(transmit) = self.client.poll_transmit(self.now, buf).unwrap() {
             if self.arrives() {
-                let _ = self.server.handle_datagram(self.now, ADDRESS, &buf[..transmit.len]);
+                self.server.handle_datagram(self.now, ADDRESS, &buf[..transmit.len]);
             }
         }
         while let Some((id, _)) = self.server.poll_event() {
@@ -58,7 +58,7 @@ impl Run {
         }
         while let Some((_, transmit)) = self.server.poll_transmit(self.now, buf).unwrap() {
             if self.arrives() {
-                let _ = self.client.handle_datagram(self.now, &buf[..transmit.len]);
+                self.client.handle_datagram(self.now, &buf[..transmit.len]);
             }
         }
         while self.client.poll_event().is_some() {}
@@ -131,7 +131,7 @@ fn a_message_of_socket_tcp_allocates_nothing() {
                 got |= server.peer_mut(id).unwrap().recv_message(&mut message) == Ok(Some(500));
             }
             while let Some((_, transmit)) = server.poll_transmit(now, &mut buf).unwrap() {
-                let _ = client.handle_datagram(now, 0, &buf[..transmit.len]);
+                client.handle_datagram(now, 0, &buf[..transmit.len]);
             }
         }
     });

@@ -94,7 +94,7 @@ fn retries_do_not_extend_the_handshake_limit() {
     client.learns_tag();
     let limit = client.now + Config::default().handshake_limit;
     while client.machine.ended().is_none() {
-        let _ = client.receive_under(&Framing::tagged(client.tag.unwrap()), Packet::Retry { cookie: b"c" });
+        client.receive_under(&Framing::tagged(client.tag.unwrap()), Packet::Retry { cookie: b"c" });
         while client.transmit().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
@@ -164,7 +164,7 @@ fn a_client_gets_through_to_a_listener_that_always_asks() {
             accepted = Some(server.accept(now, incoming, [5; 32], storage).unwrap());
         }
         while let Some((1, sent)) = server.poll_transmit(now, &mut buf).unwrap() {
-            let _ = client.handle_datagram(now, &buf[..sent.len]);
+            client.handle_datagram(now, &buf[..sent.len]);
         }
     }
     assert_eq!(routes[..2], [Routed::Retried, Routed::Queued]);

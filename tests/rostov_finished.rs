@@ -100,7 +100,7 @@ fn run(method: Method, scenario: &Scenario) {
         while let Some(datagram) = to_machine.arrived(now) {
             // As a listener would: the first CONNECT is accepted.
             let machine = machine.get_or_insert_with(|| Trace::server(config).machine);
-            let _ = machine.handle_datagram(now, &datagram);
+            machine.handle_datagram(now, &datagram);
         }
         let Some(machine) = &mut machine else { continue };
         if machine.poll_timeout().is_some_and(|due| due <= now) {

@@ -253,7 +253,7 @@ const CLIENTS: NodeId = NodeId(1);
 
 impl Node for Clients {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
-        let _ = self.0[usize::try_from(to.port).unwrap()].machine.handle_datagram(now, from, datagram);
+        self.0[usize::try_from(to.port).unwrap()].machine.handle_datagram(now, from, datagram);
     }
 
     fn handle_timeout(&mut self, now: Instant) {

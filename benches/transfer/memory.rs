@@ -140,7 +140,7 @@ impl<A: Arq> Pair<A> {
 fn carry<A: Arq>(now: Instant, from: &mut Stream<A>, to: &mut Stream<A>, datagram: &mut [u8]) -> bool {
     let transmit = from.poll_transmit(now, datagram).expect("the buffer is large enough");
     transmit.is_some_and(|transmit| {
-        let _ = to.handle_datagram(now, &datagram[..transmit.len]);
+        to.handle_datagram(now, &datagram[..transmit.len]);
         true
     })
 }

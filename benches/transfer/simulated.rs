@@ -140,7 +140,7 @@ fn storage(controller: MakeController) -> Storage<SendSlots<Vec<u8>>, RecvSlots<
 impl Node for End {
     fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.stream {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {
             let hello = Hello::from_options(&options);
             let storage = storage(self.controller);

@@ -166,7 +166,7 @@ impl<F: Storage> Endpoint for Call<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         // The socket takes datagrams from anyone.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
-            let _ = self.link.handle_datagram(now, datagram);
+            self.link.handle_datagram(now, datagram);
             self.pump(now);
         }
     }

@@ -86,7 +86,6 @@ pub enum Reason {
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
 pub enum Handled {
     /// It was understood and did its work.
     Accepted,

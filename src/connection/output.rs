@@ -265,7 +265,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.idle.on_asked(now);
         }
         if let Stage::Ended { ended, .. } = &mut self.stage {
-            // `abort` knows no time: the address is to rest from when its FIN really left.
+            // The address rests from when the last packet left, which may be later than the call that ended the connection.
             ended.at = now;
         }
     }

@@ -108,11 +108,11 @@
 //! let mut buf = [0; 2_048];
 //! while client.recv_chunk().is_empty() {
 //!     while let Some(transmit) = client.poll_transmit(now, &mut buf)? {
-//!         let _ = server.handle_datagram(now, 1, &buf[..transmit.len]);
+//!         server.handle_datagram(now, 1, &buf[..transmit.len]);
 //!         serve(now, &mut server)?;
 //!     }
 //!     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-//!         let _ = client.handle_datagram(now, &buf[..transmit.len]);
+//!         client.handle_datagram(now, &buf[..transmit.len]);
 //!     }
 //! }
 //! assert_eq!(client.recv_chunk(), b"hello");

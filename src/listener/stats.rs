@@ -7,7 +7,6 @@ use thiserror::Error;
 
 /// Where a datagram went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
 pub enum Routed {
     /// To this connection.
     Peer(PeerId, Handled),

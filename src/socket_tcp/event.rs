@@ -67,7 +67,6 @@ pub enum SocketCloseReason {
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
 pub enum SocketHandled {
     /// It was understood and did its work.
     Accepted,

@@ -137,7 +137,7 @@ pub struct SocketListenerStats {
 ///         serve(now, &mut server, 2, &buf[..transmit.len]);
 ///     }
 ///     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-///         let _ = client.handle_datagram(now, 1, &buf[..transmit.len]);
+///         client.handle_datagram(now, 1, &buf[..transmit.len]);
 ///     }
 ///     if let Some(len) = client.recv_message(&mut answer)? {
 ///         break len;

@@ -104,10 +104,10 @@
 //! let mut message = [0; 100];
 //! let len = loop {
 //!     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-//!         let _ = client.handle_datagram(now, server_address, &buf[..transmit.len]);
+//!         client.handle_datagram(now, server_address, &buf[..transmit.len]);
 //!     }
 //!     while let Some((_to, transmit)) = client.poll_transmit(now, &mut buf)? {
-//!         let _ = server.handle_datagram(now, client_address, &buf[..transmit.len]);
+//!         server.handle_datagram(now, client_address, &buf[..transmit.len]);
 //!     }
 //!     if let Some(len) = server.recv_message(&mut message)? {
 //!         break len;

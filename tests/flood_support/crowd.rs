@@ -63,7 +63,7 @@ impl Client {
 impl Node for Crowd {
     fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.clients[to.port as usize].stream {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         }
     }
 

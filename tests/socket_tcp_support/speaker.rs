@@ -192,7 +192,7 @@ impl Speaker {
 impl Node for Speaker {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, _: SimAddress, datagram: &[u8]) {
         if let Some(machine) = &mut self.machine {
-            let _ = machine.handle_datagram(now, from, datagram);
+            machine.handle_datagram(now, from, datagram);
         } else if let Ok(segment) = Segment::decode(datagram) {
             self.machine = Machine::accept(now, self.config, self.entropy, from, &segment).ok();
         }

@@ -60,7 +60,7 @@ impl Node for Client {
         if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port)
             && let Some(datagram) = undamaged(frame)
         {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         }
     }
 

@@ -69,7 +69,7 @@ impl Server {
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, frame: &[u8]) {
         if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
-            let _ = self.accounts.receive(listener, now, from, datagram);
+            self.accounts.receive(listener, now, from, datagram);
         }
     }
 

@@ -88,7 +88,7 @@ impl Send {
 
 impl Endpoint for Send {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        let _ = self.connection.handle_datagram(now, from.peer, datagram);
+        self.connection.handle_datagram(now, from.peer, datagram);
         self.pump(now);
     }
 

@@ -151,7 +151,7 @@ impl Run {
         };
         let mut buf = [0; MAX_SEGMENT + 1];
         let len = Segment { kind, number, body }.encode(&mut buf).unwrap_or(0);
-        let _ = self.receive(from, buf.get(..len).unwrap_or_default());
+        self.receive(from, buf.get(..len).unwrap_or_default());
     }
 
     /// What arrives of a message is the next bytes of it.

@@ -41,10 +41,10 @@ fn arrives(message: &[u8]) -> bool {
     server.close();
     while !(client.is_drained() && server.is_drained()) {
         while let Ok(Some(transmit)) = client.poll_transmit(now, &mut datagram) {
-            let _ = server.handle_datagram(now, &datagram[..transmit.len]);
+            server.handle_datagram(now, &datagram[..transmit.len]);
         }
         while let Ok(Some(transmit)) = server.poll_transmit(now, &mut datagram) {
-            let _ = client.handle_datagram(now, &datagram[..transmit.len]);
+            client.handle_datagram(now, &datagram[..transmit.len]);
         }
         now = now + Duration::from_millis(10);
         client.handle_timeout(now);

@@ -98,7 +98,7 @@ impl<S: SendStore, A: Arq> Endpoint for End<S, A> {
     fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>) {
         match self.machine() {
             Some(machine) => {
-                let _ = machine.handle_datagram_into(at(now), datagram, take);
+                machine.handle_datagram_into(at(now), datagram, take);
             }
             None => self.accept(now, datagram),
         }
