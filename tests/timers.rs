@@ -23,7 +23,7 @@ fn earliest(trace: &Trace) -> Option<Instant> {
 }
 
 #[test]
-fn a_client_that_opens_repeats_connect_until_the_handshake_limit() {
+fn connect_is_repeated_until_the_handshake_limit() {
     let mut client = Trace::client(Config::default());
     assert_eq!(running(&client), [Timer::Handshake]);
     client.learns_tag();
@@ -31,7 +31,7 @@ fn a_client_that_opens_repeats_connect_until_the_handshake_limit() {
 }
 
 #[test]
-fn data_in_flight_runs_a_tail_loss_probe_and_a_retransmission_timer() {
+fn data_in_flight_is_probed_and_then_sent_again() {
     let mut client = Trace::established(Config::default());
     assert_eq!(running(&client), []);
     client.machine.send(b"data").unwrap();

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_begins_with_the_first_question_and_anew_with_each_sign_of_life() {
+    fn each_sign_of_life_begins_the_waiting_anew() {
         let mut idle = IdleTimer::new(at(0));
         idle.on_asked(at(10));
         idle.on_asked(at(20));

@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifted_limit_never_passes_and_a_limit_of_0_takes_a_millisecond() {
+    fn a_lifted_limit_never_passes_and_one_of_0_takes_1_ms() {
         assert_eq!(Limit::new(Duration::MAX).expiry(Instant::ZERO), None);
         assert_eq!(expiry(Instant::ZERO, Duration::ZERO), Some(Instant::from_millis(1)));
     }
