@@ -1,6 +1,6 @@
 //! Either mechanism, chosen at run time.
 
-use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait};
+use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait, Timer};
 use crate::congestion::Congestion;
 use crate::wire::{MAX_BITMAP, Sack};
 use crate::{Instant, Seq};
@@ -63,6 +63,11 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
 
     fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
         either!(self, arq => arq.handle_timeout(now, rtt))
+    }
+
+    #[inline]
+    fn deadline(&self, timer: Timer, end: Seq) -> Option<Instant> {
+        either!(self, arq => arq.deadline(timer, end))
     }
 
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {

@@ -13,7 +13,7 @@
 //!
 //! The throughput is one body for each round trip; it needs room for one body in each direction.
 
-use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending};
+use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending, Timer};
 use crate::time::ShortDuration;
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{Duration, Instant, Seq};
@@ -191,12 +191,12 @@ impl Arq for StopAndWait {
         deadline.is_some_and(|deadline| deadline.take_if(|at| *at <= now).is_some())
     }
 
-    fn poll_timeout(&self, _end: Seq) -> Option<Instant> {
-        self.next_timer()
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
-        self.flight.and_then(|flight| flight.deadline)
+    #[inline]
+    fn deadline(&self, timer: Timer, _end: Seq) -> Option<Instant> {
+        match timer {
+            Timer::Retransmission => self.flight.and_then(|flight| flight.deadline),
+            Timer::Reordering | Timer::TailLossProbe | Timer::Pacing => None,
+        }
     }
 
     fn next(&self) -> Seq {

@@ -18,8 +18,7 @@ const PLACES: u64 = 128;
 fn machine(first: u64, in_flight: u64) -> Machine {
     let pacer = Pacer::new(Duration::ZERO, BYTES.into());
     let mut machine = Machine::new(std::vec![Block::EMPTY; 2], Fixed::new(in_flight), pacer).unwrap();
-    machine.sender.base = seq(first);
-    machine.sender.next = seq(first);
+    machine.sender.scoreboard.start_at(seq(first));
     machine.receiver.start_at(seq(first));
     machine
 }
@@ -139,9 +138,9 @@ proptest! {
             let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
             prop_assert_eq!(machine.base(), seq(base));
             let outstanding = (base..next).filter(|number| !acknowledged.contains(number)).count();
-            let listed = machine.sender.outstanding() + machine.sender.lost.len();
+            let listed = machine.sender.scoreboard.outstanding() + machine.sender.scoreboard.lost();
             prop_assert_eq!(listed as usize, outstanding);
-            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.outstanding()) * u64::from(BYTES));
+            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.scoreboard.outstanding()) * u64::from(BYTES));
             let waits = machine.next_info(now, seq(end)).is_some() || machine.poll_timeout(seq(end)).is_some();
             prop_assert!(waits || outstanding == 0, "nothing would ever be sent again");
         }

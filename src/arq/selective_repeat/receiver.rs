@@ -1,11 +1,13 @@
 //! The receiver: which numbers have arrived, and when to say so.
 
-use super::BITMAP_NUMBERS;
-use super::block::Block;
-use super::window::{Which, Window};
+use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Arrival, MAX_ACK_DELAY, Offer};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{Instant, Seq};
+
+/// How many numbers a bitmap can tell of.
+pub(super) const BITMAP_NUMBERS: u32 = 1_024;
+const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
 
 /// How many INFO packets are acknowledged by one SACK where nothing hurries.
 const INFOS_PER_SACK: u8 = 2;
@@ -58,10 +60,13 @@ impl Receiver {
     }
 
     #[inline(always)]
-    pub(super) fn handle_info<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    pub(super) fn handle_info<M: Memory>(
+        &mut self,
+        window: &mut Window<M>,
+        now: Instant,
+        number: Seq,
+        offer: Offer,
+    ) -> Arrival {
         if number == self.next && number == self.top && offer.fits && number != offer.limit {
             // In order, and nothing waits ahead: no bit has to be kept for it.
             self.next = number.next();
@@ -74,10 +79,7 @@ impl Receiver {
     }
 
     /// What is not simply the next one.
-    fn handle_other<M>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    fn handle_other<M: Memory>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival {
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
@@ -87,14 +89,14 @@ impl Receiver {
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
-        if window.bit(Which::Received, number) {
+        if window.has(Mark::RECEIVED, number) {
             self.on_arrival(now, number, Urgency::AtOnce);
             return Arrival::Old;
         }
         if !offer.fits {
             return Arrival::NoRoom;
         }
-        window.set(Which::Received, number);
+        window.set(Mark::RECEIVED, number);
         // In order: it continues the newest that has arrived, and fills no gap.
         let in_order = number == self.top;
         let urgency = if in_order { Urgency::Delayed } else { Urgency::AtOnce };
@@ -109,14 +111,11 @@ impl Receiver {
     }
 
     /// Moves `next` over what has been received without a gap.
-    fn advance<M>(&mut self, window: &mut Window<M>)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    fn advance<M: Memory>(&mut self, window: &mut Window<M>) {
         loop {
             let left = self.top.distance_from(self.next);
-            let count = window.bits(Which::Received, self.next).trailing_ones().min(left);
-            window.clear(Which::Received, self.next, count);
+            let count = window.bits(Mark::RECEIVED, self.next).trailing_ones().min(left);
+            window.clear(Mark::RECEIVED, self.next, count);
             self.next = self.next.add(count);
             self.received = self.received.saturating_add(count).min(HALF_CIRCLE);
             if count < u64::BITS {
@@ -137,17 +136,14 @@ impl Receiver {
     }
 
     /// Base mode: `number` is to be acknowledged.
-    pub(super) fn owe_ack<M>(&mut self, window: &mut Window<M>, number: Seq)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    pub(super) fn owe_ack<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
         let owed = including(self.owed, number);
         if owed.1.distance_from(owed.0) > window.places() {
             // Where two are that far apart one has to wait for its repetition.
             self.owed_old = Some(number);
             return;
         }
-        window.set(Which::Owed, number);
+        window.set(Mark::OWED, number);
         self.owed = owed;
     }
 
@@ -156,10 +152,7 @@ impl Receiver {
         self.owed_old.or((first != end).then_some(first))
     }
 
-    pub(super) fn on_ack_sent<M>(&mut self, window: &mut Window<M>, number: Seq)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    pub(super) fn on_ack_sent<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
         if self.owed_old == Some(number) {
             self.owed_old = None;
             return;
@@ -168,11 +161,11 @@ impl Receiver {
         if number != first || first == end {
             return;
         }
-        window.clear(Which::Owed, number, 1);
+        window.clear(Mark::OWED, number, 1);
         let mut next = first;
         self.owed = loop {
             let left = end.distance_from(next);
-            let skip = window.bits(Which::Owed, next).trailing_zeros();
+            let skip = window.bits(Mark::OWED, next).trailing_zeros();
             if skip < left.min(u64::BITS) {
                 break (next.add(skip), end);
             }
@@ -198,16 +191,13 @@ impl Receiver {
     }
 
     /// The SACK to send `now`, with the bits in lent memory. It counts once [`on_sack_sent`](Self::on_sack_sent) is told.
-    pub(super) fn sack<'b, M>(
+    pub(super) fn sack<'b, M: Memory>(
         &self,
         window: &Window<M>,
         now: Instant,
         limit: Seq,
         bitmap: &'b mut [u8; MAX_BITMAP],
-    ) -> Sack<'b>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    ) -> Sack<'b> {
         let base = self.sack_base();
         let numbers = self.top.distance_from(base).min(BITMAP_NUMBERS);
         let mut told = 0;
@@ -218,7 +208,7 @@ impl Receiver {
             }
             let here = left.min(u64::BITS);
             // Places beyond the newest are those of other numbers.
-            let word = window.bits(Which::Received, base.add(told)) & (u64::MAX >> (u64::BITS - here));
+            let word = window.bits(Mark::RECEIVED, base.add(told)) & (u64::MAX >> (u64::BITS - here));
             bytes.copy_from_slice(&word.to_le_bytes());
             told += here;
         }

@@ -1,48 +1,61 @@
-//! Sending again in advance: before it is known whether the last time was in vain.
+//! Proactive retransmission: before it is known whether the last transmission was in vain.
 //!
 //! A number that is lost again and again holds up everything behind it: at the end of what there is to send, and at the head
 //! of a window that is full of what came after it. Each further try costs a round trip. Three rules make long runs of losses
 //! rare, at a cost that is bounded by a credit:
 //!
-//! - what was sent three times in vain is sent twice from then on, a while apart, so that one burst does not take both;
+//! - what was sent three times in vain is duplicated from then on, a while after its retransmission, so that one burst does
+//!   not take both;
 //! - while there is nothing else to send, what was lost before is sent again each half of a round trip, and sooner the
 //!   longer it lasts;
-//! - where much is lost, what leaves last is sent twice, as nothing else is left to fill the path until its loss is known.
+//! - where much is lost, what leaves last is duplicated, as nothing else is left to fill the path until its loss is known.
 //!
 //! None holds while the peer is silent: after a probe or a timeout the next sign of life is waited for.
 //!
-//! On a path that loses little, what was never lost is never sent in advance: nothing is sent twice, and a short message is
+//! On a path that loses little, what was never lost is never sent proactively: nothing is sent twice, and a short message is
 //! no more than its own datagrams.
+//!
+//! This is a policy: it reads the scoreboard and never changes it. The sender tells it what happened.
 
-use super::block::{Block, Sent, State};
-use super::sender::Sender;
-use super::window::Window;
-use crate::congestion::Congestion;
+use super::scoreboard::{Flight, Memory, Record, Scoreboard, SentState};
 use crate::time::ShortDuration;
 use crate::{Duration, Instant, Seq};
 
-/// For eight bytes acknowledged one may be sent in advance. Even where a fifth is lost a long transfer uses less than a
+/// For eight bytes acknowledged one may be sent proactively. Even where a fifth is lost a long transfer uses less than a
 /// hundredth.
 const CREDIT_SHIFT: u32 = 3;
-/// From how many transmissions in vain on a number is sent twice: at 20 % loss one number in a hundred.
+/// From how many transmissions in vain on a number is duplicated: at 20 % loss one number in a hundred.
 const OFTEN: u8 = 3;
-/// How far apart, in parts of a round trip.
-const TWIN_SHARE: u64 = 8;
-/// How long the last transmission lies back at least, in parts of a round trip, of what is repeated for lack of anything else:
-/// of what was lost once. What was sent more often is repeated as soon as a twin would be: those are few.
-const IDLE_SHARE: u64 = 2;
+/// How far a duplicate follows its retransmission: an eighth of a round trip.
+const DUPLICATE_SHIFT: u32 = 3;
+/// How long the last transmission lies back at least of what is repeated for lack of anything else, and was lost once: half of
+/// a round trip. What was sent more often is repeated as soon as a duplicate would be: those are few.
+const IDLE_SHIFT: u32 = 1;
 /// For 32 bytes that arrive more than one is lost: a path that loses much.
 const LOSSY_SHIFT: u32 = 5;
 
-/// What is kept for it.
+/// A number that is to be sent, and from when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Due {
+    pub(super) number: Seq,
+    pub(super) at: Instant,
+}
+
+impl Due {
+    pub(super) const fn at_once(number: Seq) -> Self {
+        Self { number, at: Instant::ZERO }
+    }
+}
+
+/// What the policy remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub(super) struct Advance {
-    /// Bytes that may still be sent in advance: at most a congestion window, which is all that a stall can need.
+pub(super) struct Proactive {
+    /// Bytes that may still be sent proactively: at most a congestion window, which is all that a stall can need.
     credit: u64,
-    /// Bytes sent in advance in this round. They are in flight beside what counts as in flight.
+    /// Bytes sent proactively in this round. They are in flight beside what counts as in flight.
     round: u32,
-    /// What is to be sent a second time, and when.
-    twin: Option<(Seq, Instant)>,
+    /// What is to be sent a second time.
+    duplicate: Option<Due>,
     /// The round-trip time.
     srtt: Option<ShortDuration>,
     /// Bytes acknowledged, and bytes judged lost, both halved from time to time: what share is lost.
@@ -50,7 +63,7 @@ pub(super) struct Advance {
     lost: u64,
 }
 
-impl Advance {
+impl Proactive {
     /// `bytes` have been acknowledged for the first time.
     pub(super) fn on_acknowledged(&mut self, bytes: u64, window: u64) {
         self.credit = self.credit.saturating_add(bytes >> CREDIT_SHIFT).min(window);
@@ -67,41 +80,33 @@ impl Advance {
     }
 
     /// Whether the path loses much.
-    fn is_lossy(&self) -> bool {
+    pub(super) fn is_lossy(&self) -> bool {
         self.lost > self.arrived >> LOSSY_SHIFT
     }
 
-    /// `bytes` have left in advance.
-    pub(super) fn on_copy(&mut self, bytes: u16) {
+    /// `bytes` have left proactively.
+    pub(super) fn on_sent(&mut self, bytes: u16) {
         self.credit = self.credit.saturating_sub(bytes.into());
         self.round = self.round.saturating_add(bytes.into());
     }
 
-    /// `number` has left again after `transmissions` in vain.
-    pub(super) fn on_repeated(&mut self, now: Instant, number: Seq, transmissions: u8, bytes: u16) {
+    /// `number`, which was judged lost after so many `transmissions`, has left again.
+    pub(super) fn on_retransmitted(&mut self, now: Instant, number: Seq, transmissions: u8, bytes: u16) {
         if transmissions >= OFTEN && self.credit >= bytes.into() {
-            self.twin = Some((number, now + self.part_of_round_trip(TWIN_SHARE)));
+            self.duplicate = Some(Due { number, at: now + self.part_of_round_trip(DUPLICATE_SHIFT) });
         }
     }
 
     /// Whether nothing is to be sent a second time.
     pub(super) const fn is_idle(&self) -> bool {
-        self.twin.is_none()
+        self.duplicate.is_none()
     }
 
     /// `number` has been sent again, acknowledged, or judged lost.
     pub(super) fn cancel(&mut self, number: Seq) {
-        if self.twin.is_some_and(|(twin, _)| twin == number) {
-            self.twin = None;
+        if self.duplicate.is_some_and(|due| due.number == number) {
+            self.duplicate = None;
         }
-    }
-
-    fn srtt(&self) -> Duration {
-        self.srtt.map_or(Duration::ZERO, ShortDuration::get)
-    }
-
-    fn part_of_round_trip(&self, share: u64) -> Duration {
-        Duration::from_micros(self.srtt().as_micros() / share)
     }
 
     pub(super) fn on_round(&mut self) {
@@ -111,74 +116,71 @@ impl Advance {
     pub(super) fn update_srtt(&mut self, srtt: Option<Duration>) {
         self.srtt = srtt.map(ShortDuration::new);
     }
-}
 
-impl<C: Congestion> Sender<C> {
+    fn srtt(&self) -> Duration {
+        self.srtt.map_or(Duration::ZERO, ShortDuration::get)
+    }
+
+    fn part_of_round_trip(&self, shift: u32) -> Duration {
+        Duration::from_micros(self.srtt().as_micros() >> shift)
+    }
+
     /// The second of two that leave a while apart, and when it is due: at once if `lost`, which is to be sent now, needs the
     /// place to remember its own.
-    pub(super) fn twin<M>(&self, window: &Window<M>, lost: Option<Seq>) -> Option<(Seq, Instant)>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let (number, at) = self.advance.twin.filter(|_| self.timers.is_quiet())?;
-        let hurries = lost.is_some_and(|lost| window.sent(lost).transmissions >= OFTEN);
-        Some((number, if hurries { Instant::ZERO } else { at }))
+    pub(super) fn duplicate<M: Memory>(&self, scoreboard: &Scoreboard<M>, lost: Option<Seq>) -> Option<Due> {
+        let due = self.duplicate?;
+        let hurries = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= OFTEN);
+        Some(if hurries { Due::at_once(due.number) } else { due })
     }
 
-    /// What to repeat while nothing else can be sent before `end`, and when it is due.
-    pub(super) fn while_idle<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let allowed = self.timers.is_quiet()
-            && self.advance.srtt() > Duration::ZERO
-            && self.in_flight.saturating_add(self.advance.round.into()) < self.congestion.window();
-        if !allowed {
+    /// What to repeat while nothing else can be sent before `end`, and when it is due. `window`: bytes that may be in flight.
+    pub(super) fn while_idle<M: Memory>(&self, scoreboard: &Scoreboard<M>, window: u64, end: Seq) -> Option<Due> {
+        let has_room = scoreboard.in_flight().saturating_add(self.round.into()) < window;
+        if self.srtt() == Duration::ZERO || !has_room {
             return None;
         }
-        // What was only probed was never lost.
-        let repeats = self.again.first().filter(|&number| window.sent(number).state != State::Probed);
-        let repeats = repeats.map(|number| (number, self.repeated_at(window.sent(number))));
-        let due = [repeats, self.first_copy(window, end), self.overdue(window, end)];
-        let earliest = due.into_iter().flatten().min_by_key(|&(_, at)| at);
-        earliest.filter(|&(number, _)| self.advance.credit >= window.sent(number).bytes.into())
+        let repeated = self.repeated(scoreboard);
+        let earliest = if scoreboard.next() == end && self.is_lossy() {
+            let originals = [self.newest_original(scoreboard), self.overdue_original(scoreboard)];
+            repeated.into_iter().chain(originals.into_iter().flatten()).min_by_key(|due| due.at)
+        } else {
+            repeated
+        };
+        earliest.filter(|due| self.credit >= scoreboard.record(due.number).bytes.into())
     }
 
-    /// When to repeat what was sent again like this.
-    fn repeated_at(&self, sent: &Sent) -> Instant {
-        let share = if sent.transmissions > 2 { TWIN_SHARE } else { IDLE_SHARE };
-        self.sent_at(sent) + self.advance.part_of_round_trip(share)
+    /// The oldest of what was lost before. What was only probed was never lost.
+    fn repeated<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
+        let number = scoreboard.oldest(Flight::Retransmissions)?;
+        let Record { sent_at, transmissions, state, .. } = scoreboard.record(number);
+        let shift = if transmissions > 2 { DUPLICATE_SHIFT } else { IDLE_SHIFT };
+        (state != SentState::Probed).then(|| Due { number, at: sent_at + self.part_of_round_trip(shift) })
     }
 
-    /// Where much is lost: of what is on its way for the first time, the newest, of which it is known last whether it arrived.
-    /// Where half of the round trip is over the acknowledgement is nearer than a copy.
-    fn first_copy<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let number = self.flight.last().filter(|_| self.next == end && self.advance.is_lossy())?;
-        let at = self.sent_at(window.sent(number));
-        let newest = self.again.last().map_or(at, |number| self.sent_at(window.sent(number)));
-        let is_young = newest.saturating_since(at) < self.advance.part_of_round_trip(2);
-        is_young.then(|| (number, at + self.advance.part_of_round_trip(TWIN_SHARE)))
+    /// Where much is lost and all was sent: the newest original, of which it is known last whether it arrived. Where half of
+    /// the round trip is over the acknowledgement is nearer than a duplicate.
+    fn newest_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
+        let number = scoreboard.newest(Flight::Originals)?;
+        let sent_at = scoreboard.record(number).sent_at;
+        let newest = scoreboard.newest(Flight::Retransmissions).map(|number| scoreboard.record(number).sent_at);
+        let age = newest.map_or(Duration::ZERO, |newest| newest.saturating_since(sent_at));
+        let is_young = age < self.part_of_round_trip(1);
+        is_young.then(|| Due { number, at: sent_at + self.part_of_round_trip(DUPLICATE_SHIFT) })
     }
 
-    /// Where much is lost: the oldest of what is on its way for the first time, when only copies were sent after it, whose
+    /// Where much is lost and all was sent: the oldest original, when only duplicates were sent after it, whose
     /// acknowledgements do not tell that it is lost.
-    fn overdue<M>(&self, window: &Window<M>, end: Seq) -> Option<(Seq, Instant)>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let number = self.flight.first().filter(|_| self.next == end && self.advance.is_lossy())?;
-        let wait = self.advance.srtt().saturating_add(self.advance.part_of_round_trip(2));
-        Some((number, self.sent_at(window.sent(number)) + wait))
+    fn overdue_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
+        let number = scoreboard.oldest(Flight::Originals)?;
+        let wait = self.srtt().saturating_add(self.part_of_round_trip(1));
+        Some(Due { number, at: scoreboard.record(number).sent_at + wait })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::{Arq, Jitter, Rtt, SelectiveRepeat, Sending};
+    use crate::arq::{Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
     use crate::congestion::{Fixed, Pacer};
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
@@ -231,9 +233,9 @@ mod tests {
         let (next, latest) = (Seq::new(16), Seq::ZERO);
         let all = Sack { next, latest, base: next, bitmap: &[], ..all_but_0 };
         machine.handle_sack(Instant::from_millis(200), &all, &mut rtt_of_acks);
-        assert!(machine.sender.advance.is_lossy());
+        assert!(machine.sender.proactive.is_lossy());
         for minutes in [40, 80, 150, 240] {
-            let (ms, number) = (minutes * 60_000, machine.sender.next.value());
+            let (ms, number) = (minutes * 60_000, machine.sender.scoreboard.next().value());
             send(&mut machine, ms, number, number + 1);
             assert_eq!(machine.next_info(Instant::from_millis(ms), Seq::new(number + 1)), None, "{minutes} minutes");
             let next = Seq::new(number + 1);

@@ -1,9 +1,12 @@
 //! What is kept of each number: the memory that a caller lends.
 
+/// Numbers that a block holds.
+pub(super) const PER_BLOCK: u32 = u64::BITS;
+
 /// Memory for 64 consecutive numbers in each direction.
 ///
-/// The window of a [`SelectiveRepeat`](super::SelectiveRepeat) is 64 times as many numbers as it has blocks. A block takes
-/// 1,048 bytes.
+/// The window of a [`SelectiveRepeat`](crate::arq::SelectiveRepeat) is 64 times as many numbers as it has blocks. A block
+/// takes 1,048 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// A bit for each number of this side that the peer has acknowledged.
@@ -26,7 +29,7 @@ impl Default for Block {
     }
 }
 
-/// What is kept of a number that was sent. It is in one of three lists, by its state.
+/// What is kept of a number that was sent. Its state says which list it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sent {
     /// The neighbours in its list.
@@ -38,26 +41,27 @@ pub(super) struct Sent {
     pub(super) bytes: u16,
     /// How often it was sent.
     pub(super) transmissions: u8,
-    pub(super) state: State,
+    pub(super) state: SentState,
+}
+
+impl Sent {
+    pub(super) const UNSENT: Self =
+        Self { before: 0, after: 0, at: 0, bytes: 0, transmissions: 0, state: SentState::Settled };
 }
 
 /// Where a number stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum State {
+pub(in crate::arq::selective_repeat) enum SentState {
     /// Not sent yet, or acknowledged.
     Settled,
-    /// On its way for the first time, as far as is known: in the list by order of sending.
-    InFlight,
-    /// On its way again: in a list of its own, by order of sending.
-    Again,
-    /// The same, but only ever as a probe: it was never judged lost.
+    /// In flight for the first time.
+    Original,
+    /// In flight again, after it was judged lost.
+    Retransmitted,
+    /// In flight again, but only ever as a probe: it was never judged lost.
     Probed,
-    /// The same, sent last in advance: an acknowledgement may answer an earlier transmission.
-    InAdvance,
-    /// Judged lost: in the list of what is to be sent again.
+    /// In flight again, sent last as a proactive retransmission: an acknowledgement may answer an earlier transmission.
+    Proactive,
+    /// Judged lost: it waits for its retransmission.
     Lost,
-}
-
-impl Sent {
-    const UNSENT: Self = Self { before: 0, after: 0, at: 0, bytes: 0, transmissions: 0, state: State::Settled };
 }
