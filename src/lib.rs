@@ -56,6 +56,7 @@ extern crate std;
 
 mod address;
 pub mod arq;
+mod clock_shift;
 pub mod congestion;
 pub mod connection;
 mod error;
@@ -71,6 +72,7 @@ mod time;
 pub mod wire;
 
 pub use address::Address;
+pub use clock_shift::ClockShift;
 pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};

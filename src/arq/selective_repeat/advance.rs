@@ -19,7 +19,7 @@ use super::sender::Sender;
 use super::window::Window;
 use crate::congestion::Congestion;
 use crate::time::ShortDuration;
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// For eight bytes acknowledged one may be sent in advance. Even where a fifth is lost a long transfer uses less than a
 /// hundredth.
@@ -110,6 +110,10 @@ impl Advance {
 
     pub(super) fn update_srtt(&mut self, srtt: Option<Duration>) {
         self.srtt = srtt.map(ShortDuration::new);
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.twin = self.twin.map(|(number, at)| (number, shift.apply(at.max(shift.from()))));
     }
 }
 

@@ -59,5 +59,6 @@ pub(super) enum State {
 }
 
 impl Sent {
-    const UNSENT: Self = Self { before: 0, after: 0, at: 0, bytes: 0, transmissions: 0, state: State::Settled };
+    pub(super) const UNSENT: Self =
+        Self { before: 0, after: 0, at: 0, bytes: 0, transmissions: 0, state: State::Settled };
 }

@@ -16,6 +16,7 @@ mod block;
 #[cfg(test)]
 mod model;
 mod rack;
+mod rebase;
 mod receiver;
 mod run;
 mod sender;
@@ -26,7 +27,7 @@ pub use block::Block;
 use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending};
 use crate::congestion::{Congestion, Pacer};
 use crate::wire::{MAX_BITMAP, Sack};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
 use window::Window;
@@ -155,5 +156,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
 
     fn on_sack_sent(&mut self, limit: Seq) {
         self.receiver.on_sack_sent(limit);
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.sender.rebase(&mut self.window, shift);
+        self.receiver.rebase(shift);
     }
 }

@@ -5,7 +5,7 @@ use super::block::Block;
 use super::window::{Which, Window};
 use crate::arq::{Arrival, MAX_ACK_DELAY, Offer};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 
 /// How many INFO packets are acknowledged by one SACK where nothing hurries.
 const INFOS_PER_SACK: u8 = 2;
@@ -262,6 +262,11 @@ impl Receiver {
         let is_left = first != end && told.precedes(end);
         self.untold = if is_left { (told, end) } else { (end, end) };
         self.due = if is_left { AT_ONCE } else { None };
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.latest = self.latest.map(|(number, at)| (number, shift.aged(at, SackDelay::TOO_LONG)));
+        self.due = self.due.and_then(|at| if at <= shift.from() { AT_ONCE } else { Some(shift.apply(at)) });
     }
 }
 

@@ -21,7 +21,7 @@ use super::rack::{Rack, Transmission};
 use super::window::{List, Window};
 use crate::arq::{Rtt, Sending};
 use crate::congestion::{Congestion, Loss, Pacer};
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// The sending half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -364,6 +364,12 @@ impl Timers {
     pub(super) fn restart(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
         *self = Self { reordering: self.reordering, ..Self::default() };
         self.arm(now, in_flight, rtt);
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        for timer in [&mut self.reordering, &mut self.probe, &mut self.retransmission] {
+            *timer = shift.deadline(*timer);
+        }
     }
 }
 

@@ -46,6 +46,11 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>> Window<M> {
         &mut self.block_mut(number).sent[(number.value() % PER_BLOCK) as usize]
     }
 
+    /// What is kept of each number, in no order.
+    pub(super) fn all_sent(&mut self) -> impl Iterator<Item = &mut Sent> {
+        self.blocks.as_mut().iter_mut().flat_map(|block| &mut block.sent)
+    }
+
     /// Bits of the numbers from `first` on, 64 of them, whatever block each is in.
     pub(super) fn bits(&self, which: Which, first: Seq) -> u64 {
         let shift = first.value() % PER_BLOCK;
@@ -145,6 +150,16 @@ impl List {
         self.tail = number;
         self.len += 1;
         before.value()
+    }
+
+    /// Forgets the neighbours that its first and last number once had.
+    pub(super) fn forget_ends<M: AsRef<[Block]> + AsMut<[Block]>>(&mut self, window: &mut Window<M>) {
+        if self.len == 0 {
+            *self = Self::default();
+        } else {
+            window.sent_mut(self.head).before = 0;
+            window.sent_mut(self.tail).after = 0;
+        }
     }
 
     /// Takes out `number`, which is in the list, and of which `sent` is kept.
