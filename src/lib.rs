@@ -56,6 +56,7 @@ extern crate std;
 
 mod address;
 pub mod arq;
+mod clock_shift;
 pub mod congestion;
 pub mod connection;
 mod error;
@@ -68,9 +69,11 @@ pub mod socket_tcp;
 pub mod store;
 mod tables;
 mod time;
+mod uncompared;
 pub mod wire;
 
 pub use address::Address;
+pub use clock_shift::ClockShift;
 pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};

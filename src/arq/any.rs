@@ -3,7 +3,7 @@
 use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait, Timer};
 use crate::congestion::Congestion;
 use crate::wire::{MAX_BITMAP, Sack};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 
 /// Stop-and-wait or selective repeat: for a listener that offers both, or a program that lets its user choose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -116,5 +116,9 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
 
     fn on_sack_sent(&mut self, limit: Seq) {
         either!(self, arq => arq.on_sack_sent(limit));
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        either!(self, arq => arq.rebase(shift));
     }
 }

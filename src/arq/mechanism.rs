@@ -2,7 +2,7 @@
 
 use super::Rtt;
 use crate::wire::{MAX_BITMAP, Sack};
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// By how much a receiver in extended mode may delay an acknowledgement, so that one tells of several arrivals. In base mode
 /// each is acknowledged at once.
@@ -186,4 +186,7 @@ pub trait Arq {
 
     /// Extended mode: that SACK has left.
     fn on_sack_sent(&mut self, limit: Seq);
+
+    /// Moves every stored time to another clock.
+    fn rebase(&mut self, shift: ClockShift);
 }

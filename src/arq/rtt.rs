@@ -110,6 +110,11 @@ impl Rtt {
         rto.max(floor).min(self.ceiling.get())
     }
 
+    /// However often a timeout is doubled, it is no longer.
+    pub(crate) fn ceiling(&self) -> Duration {
+        self.ceiling.get()
+    }
+
     /// When to repeat what is sent `now` for the `attempt`-th time after the first: the timeout, doubled for each attempt
     /// (RFC 6298 §5.5), at most the ceiling and `limit`, at least 1 ms, and a jitter on top.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {

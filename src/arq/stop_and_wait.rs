@@ -16,7 +16,7 @@
 use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending, Timer};
 use crate::time::ShortDuration;
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// Stop-and-wait, both halves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -278,6 +278,16 @@ impl Arq for StopAndWait {
     fn on_sack_sent(&mut self, limit: Seq) {
         if let Some(sacks) = self.told.sacks() {
             (sacks.due, sacks.limit) = (false, limit);
+        }
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        if let Some(flight) = &mut self.flight {
+            flight.since = shift.apply(flight.since);
+            flight.deadline = shift.deadline(flight.deadline);
+        }
+        if let Some(sacks) = self.told.sacks() {
+            sacks.latest_at = sacks.latest_at.map(|at| shift.aged(at, SackDelay::TOO_LONG));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
 use super::{Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
 /// What gains count in: a gain of 1.
@@ -417,5 +417,12 @@ impl Congestion for BandwidthDelay {
 
     fn pacing_rate(&self) -> Option<u64> {
         self.rate.map(NonZero::get)
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        for at in [&mut self.min_rtt_at, &mut self.round.at, &mut self.round.sent_at, &mut self.train_at] {
+            *at = shift.apply(*at);
+        }
+        self.meter.rebase(shift);
     }
 }

@@ -1,7 +1,7 @@
 //! The choice of a controller at run time.
 
 use super::{Acknowledgement, BandwidthDelay, Congestion, Cubic, Fixed, Loss, NewReno};
-use crate::Instant;
+use crate::{ClockShift, Instant};
 
 /// One of the controllers, chosen at run time. Whoever knows the choice at compile time uses the controller itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,10 @@ impl Congestion for Controller {
 
     fn pacing_rate(&self) -> Option<u64> {
         dispatch!(self, it => it.pacing_rate())
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        dispatch!(self, it => it.rebase(shift));
     }
 }
 

@@ -5,7 +5,7 @@ use super::math::{cube_root, mul_div};
 use super::new_reno::paced;
 use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// Time from the start of the epoch counts up to this much, 17 minutes in ms: its cube fits.
 const LONGEST_EPOCH_MS: u64 = 1 << 20;
@@ -203,5 +203,13 @@ impl Congestion for Cubic {
 
     fn pacing_rate(&self) -> Option<u64> {
         paced(self.state.window, self.srtt, self.state.window < self.state.threshold)
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.last_ack = shift.apply(self.last_ack);
+        self.recovery.rebase(shift);
+        for state in core::iter::once(&mut self.state).chain(&mut self.undo) {
+            state.epoch = state.epoch.map(|epoch| shift.apply(epoch));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A constant window.
 
 use super::{Acknowledgement, Congestion, Loss};
-use crate::Instant;
+use crate::{ClockShift, Instant};
 
 /// A constant window, whatever happens: the ARQ of the textbook.
 ///
@@ -53,6 +53,8 @@ impl Congestion for Fixed {
     fn pacing_rate(&self) -> Option<u64> {
         self.rate
     }
+
+    fn rebase(&mut self, _: ClockShift) {}
 }
 
 #[cfg(test)]

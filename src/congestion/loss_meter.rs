@@ -1,7 +1,7 @@
 //! Which losses are congestion: those that come with speed.
 
 use super::math::mul_div;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// What shares of loss count in.
 const UNIT: u64 = 1_024;
@@ -101,6 +101,12 @@ impl LossMeter {
             self.yielding = self.yielding.plus(0, bytes);
         }
         self.judge(segment)
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.from = shift.sending(self.from);
+        self.until = self.until.map(|until| shift.sending(until));
+        self.round_at = self.round_at.map(|at| shift.sending(at));
     }
 
     fn sent_in(&mut self, sent_at: Instant) -> &mut Count {

@@ -32,7 +32,7 @@ pub use fixed::Fixed;
 pub use new_reno::NewReno;
 pub use pacer::Pacer;
 
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// Segments in the initial window of the loss-based controllers (RFC 6928 §2, RFC 9002 §7.2), which also counts at most
 /// [`INITIAL_WINDOW_BYTES`], but not fewer than two segments.
@@ -108,6 +108,9 @@ pub trait Congestion {
     /// Bytes per second that may leave; `None` for no pacing. The sender asks at the start, and after acknowledgements, losses
     /// and timeouts; not after each datagram that it sends.
     fn pacing_rate(&self) -> Option<u64>;
+
+    /// Moves every stored time to another clock.
+    fn rebase(&mut self, shift: ClockShift);
 }
 
 /// The initial window for this segment (RFC 9002 §7.2): `min(10 × segment, max(14720, 2 × segment))`.

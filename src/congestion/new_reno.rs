@@ -3,7 +3,7 @@
 use super::math::{SECOND, mul_div};
 use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// `NewReno` (RFC 9002 §7, RFC 6582): doubles the window each round trip until the first loss, then adds a segment per
 /// round trip and halves at a loss.
@@ -88,6 +88,10 @@ impl Congestion for NewReno {
 
     fn pacing_rate(&self) -> Option<u64> {
         paced(self.window, self.srtt, self.window < self.threshold)
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.recovery.rebase(shift);
     }
 }
 

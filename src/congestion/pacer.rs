@@ -2,7 +2,7 @@
 
 use super::math::SECOND;
 use crate::time::ShortDuration;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
 /// A token bucket (RFC 9002 §7.7).
@@ -112,6 +112,13 @@ impl Pacer {
         self.debt = self.debt.saturating_sub(earned);
         self.credit = self.credit.saturating_add(earned_anew).min(self.burst_credit());
         self.updated_at = self.updated_at.max(now);
+    }
+
+    pub(crate) fn rebase(&mut self, shift: ClockShift) {
+        // How long it takes until the bucket is full: nothing more is earned after that.
+        let missing = self.burst_credit().saturating_sub(self.credit).saturating_add(self.debt);
+        let longest = self.rate.map_or(0, |rate| missing.div_ceil(rate.get()));
+        self.updated_at = shift.aged(self.updated_at, Duration::from_micros(longest));
     }
 
     /// `rate × granularity`.

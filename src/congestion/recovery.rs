@@ -1,6 +1,6 @@
 //! The recovery period that RFC 9002 §7.3.2 (and RFC 6582) put around a reduction of the window.
 
-use crate::Instant;
+use crate::{ClockShift, Instant};
 
 /// Reduces at most once per round trip: what was sent before the reduction tells nothing about its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -26,5 +26,9 @@ impl RecoveryPeriod {
     /// Forgets the period.
     pub(super) fn leave(&mut self) {
         self.start = None;
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.start = self.start.map(|start| shift.sending(start));
     }
 }

@@ -14,7 +14,7 @@
 use super::config::{DEFAULT_LINGER, Peer};
 use super::repeat::Repeat;
 use crate::arq::Rtt;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// Our direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,12 +192,23 @@ impl Close {
     pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
         self.last_fin.map(|fin| fin + linger)
     }
+
+    /// `longest`: the longest linger that is still possible.
+    pub(crate) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
+        self.fin.rebase(shift);
+        self.last_fin = self.last_fin.map(|at| shift.aged(at, longest));
+    }
 }
 
 /// How long a FIN is answered after the last one: three timeouts, and `least`. The peer computes its own from its own
 /// measurements; on one path they are alike.
 pub(crate) fn linger(least: Duration, rtt: &Rtt) -> Duration {
     rtt.rto().saturating_mul(3).max(least)
+}
+
+/// The same, whatever will be measured yet.
+pub(crate) fn longest_linger(least: Duration, rtt: &Rtt) -> Duration {
+    rtt.ceiling().saturating_mul(3).max(least)
 }
 
 /// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its

@@ -17,7 +17,7 @@ use super::timers::after;
 use crate::arq::Rtt;
 use crate::time::ShortDuration;
 use crate::wire::MAX_COOKIE;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 use heapless::Vec;
 
 /// How many RETRY packets a client follows in one handshake. A server needs one; its key may change meanwhile.
@@ -143,5 +143,11 @@ impl Handshake {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         [self.repeat.poll_timeout(), self.limit, self.fall_back].into_iter().flatten().min()
+    }
+
+    pub(crate) fn rebase(&mut self, shift: ClockShift) {
+        self.repeat.rebase(shift);
+        self.limit = shift.deadline(self.limit);
+        self.fall_back = shift.deadline(self.fall_back);
     }
 }

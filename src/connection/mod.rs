@@ -62,6 +62,7 @@ mod input;
 mod numbers;
 mod output;
 mod probe;
+mod rebase;
 mod repeat;
 mod routing;
 mod stage;
@@ -81,6 +82,7 @@ pub(crate) use timers::after;
 
 use crate::arq::{Arq, Jitter, MAX_ACK_DELAY, Rtt, StopAndWait};
 use crate::store::{RecvStore, SendStore};
+use crate::uncompared::Uncompared;
 use crate::wire::{MIN_SEGMENT, Tag};
 use crate::{Instant, Seq};
 use close::Close;
@@ -133,7 +135,7 @@ pub struct Connection<S, R, A = StopAndWait> {
     blocked: bool,
     /// The memory that the application may fill in and commit.
     lent: Option<Lent>,
-    stats: Stats,
+    stats: Uncompared<Stats>,
     storage: Storage<S, R, A>,
 }
 
@@ -211,7 +213,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             events: Events::empty(),
             blocked: false,
             lent: None,
-            stats: Stats::default(),
+            stats: Uncompared::default(),
             storage,
         }
     }
@@ -276,7 +278,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The counters, which start again at zero.
     pub fn take_stats(&mut self) -> Stats {
-        core::mem::take(&mut self.stats)
+        core::mem::take(&mut *self.stats)
     }
 
     /// The estimate of the round-trip time.

@@ -5,7 +5,7 @@
 //! a secret from the caller's entropy. The peer answers with ECHO and a SACK.
 
 use super::repeat::Repeat;
-use crate::Instant;
+use crate::{ClockShift, Instant};
 use core::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
@@ -133,5 +133,9 @@ impl Probe {
 
     pub(super) fn on_echo_sent(&mut self) {
         self.owes_echo = false;
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.repeat.rebase(shift);
     }
 }

@@ -1,6 +1,6 @@
 //! A control packet that is repeated until something answers it.
 
-use crate::Instant;
+use crate::{ClockShift, Instant};
 
 /// When to send CONNECT, CONNACK or FIN: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -67,5 +67,9 @@ impl Repeat {
 
     pub(crate) const fn poll_timeout(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    pub(crate) fn rebase(&mut self, shift: ClockShift) {
+        self.deadline = shift.deadline(self.deadline);
     }
 }

@@ -5,7 +5,7 @@ use super::{Config, Connection, Reason, close};
 use crate::arq::Arq;
 use crate::store::{RecvStore, SendStore};
 use crate::time::ShortDuration;
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
 /// default this is the idle limit.
@@ -36,6 +36,14 @@ impl Limits {
             keep_alive: Limit::new(config.keep_alive),
             linger: ShortDuration::new(config.least_linger()),
         }
+    }
+
+    pub(super) fn quiet(&self) -> Duration {
+        self.quiet.get().max(SHORTEST_LIMIT)
+    }
+
+    pub(super) fn keep_alive(&self) -> Duration {
+        self.keep_alive.get().max(SHORTEST_LIMIT)
     }
 }
 
@@ -89,6 +97,12 @@ impl Silence {
     /// The peer owes us nothing.
     pub(super) fn on_answered(&mut self) {
         self.waiting = None;
+    }
+
+    /// `longest`: for how long it matters when the peer was last heard.
+    pub(super) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
+        self.heard = shift.aged(self.heard, longest);
+        self.waiting = self.waiting.map(|since| shift.apply(since));
     }
 }
 
@@ -194,6 +208,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     /// How long to answer a repeated FIN after the end.
     pub(super) fn linger(&self) -> Duration {
         close::linger(self.limits.linger.get(), &self.rtt)
+    }
+
+    /// The same, whatever will be measured yet.
+    pub(super) fn longest_linger(&self) -> Duration {
+        close::longest_linger(self.limits.linger.get(), &self.rtt)
     }
 
     /// When the silence of the peer has lasted too long.

@@ -127,6 +127,8 @@ impl SackDelay {
 
     /// How long a unit is.
     const UNIT_MICROS: u64 = 16;
+    /// The shortest delay that is too long for the field.
+    pub(crate) const TOO_LONG: Duration = Duration::from_micros(u16::MAX as u64 * Self::UNIT_MICROS);
 
     /// The field whose value on the wire is `value`.
     #[must_use]

@@ -25,7 +25,7 @@ pub use scoreboard::Block;
 use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Pacer};
 use crate::wire::{MAX_BITMAP, Sack};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
 
@@ -148,5 +148,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
 
     fn on_sack_sent(&mut self, limit: Seq) {
         self.receiver.on_sack_sent(limit);
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.sender.rebase(shift);
+        self.receiver.rebase(shift);
     }
 }

@@ -19,7 +19,7 @@
 
 use super::scoreboard::{Flight, Memory, Record, Scoreboard, SentState};
 use crate::time::ShortDuration;
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// For eight bytes acknowledged one may be sent proactively. Even where a fifth is lost a long transfer uses less than a
 /// hundredth.
@@ -115,6 +115,10 @@ impl Proactive {
 
     pub(super) fn update_srtt(&mut self, srtt: Option<Duration>) {
         self.srtt = srtt.map(ShortDuration::new);
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.duplicate = self.duplicate.map(|due| Due { at: shift.apply(due.at.max(shift.from())), ..due });
     }
 
     fn srtt(&self) -> Duration {

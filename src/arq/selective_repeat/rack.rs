@@ -3,7 +3,7 @@
 
 use crate::arq::Rtt;
 use crate::time::ShortDuration;
-use crate::{Duration, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// How many later packets must have been acknowledged before one counts as lost without waiting, as long as the path has
 /// not reordered anything (RFC 8985 §6.2 step 4, `DupThresh`).
@@ -135,6 +135,12 @@ impl Rack {
         let quarter = rtt.min().unwrap_or_default().as_micros() / 4;
         let window = Duration::from_micros(quarter).saturating_mul(u64::from(self.widened) + 1);
         window.min(rtt.srtt().unwrap_or_default())
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        if let Some((newest, _)) = &mut self.newest {
+            newest.at = shift.sending(newest.at);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Arrival, MAX_ACK_DELAY, Offer};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 
 /// How many numbers a bitmap can tell of.
 pub(super) const BITMAP_NUMBERS: u32 = 1_024;
@@ -252,6 +252,11 @@ impl Receiver {
         let is_left = first != end && told.precedes(end);
         self.untold = if is_left { (told, end) } else { (end, end) };
         self.due = if is_left { AT_ONCE } else { None };
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        self.latest = self.latest.map(|(number, at)| (number, shift.aged(at, SackDelay::TOO_LONG)));
+        self.due = self.due.and_then(|at| if at <= shift.from() { AT_ONCE } else { Some(shift.apply(at)) });
     }
 }
 

@@ -21,7 +21,7 @@ use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
 use super::timers::Timers;
 use crate::arq::{Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 
 /// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
 const LEAST_CREDIT: u32 = 1;
@@ -259,5 +259,16 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
                 Some(due.at.max(self.pacer.ready_at(LEAST_CREDIT)))
             }
         }
+    }
+
+    /// Every time is then one of the new clock.
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        let shift = self.scoreboard.rebase(shift);
+        self.rack.rebase(shift);
+        self.proactive.rebase(shift);
+        self.timers.rebase(shift);
+        self.round_start = shift.sending(self.round_start);
+        self.congestion.rebase(shift);
+        self.pacer.rebase(shift);
     }
 }

@@ -1,7 +1,7 @@
 //! The deadlines of the sender.
 
 use crate::arq::{Rtt, Timer};
-use crate::{Duration, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// The granularity of the probe timer.
 const SHORTEST_PROBE: Duration = Duration::from_millis(1);
@@ -112,5 +112,11 @@ impl Timers {
     /// Something in flight is to be judged `at` then, if not something else before.
     pub(super) fn judge_at(&mut self, at: Instant) {
         self.reordering = Some(self.reordering.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        for timer in [&mut self.reordering, &mut self.tail_loss_probe, &mut self.retransmission] {
+            *timer = shift.deadline(*timer);
+        }
     }
 }

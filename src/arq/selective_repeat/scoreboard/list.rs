@@ -39,6 +39,16 @@ impl List {
         before.value()
     }
 
+    /// Forgets the neighbours that its first and last number once had.
+    pub(super) fn forget_ends<M: Memory>(&mut self, window: &mut Window<M>) {
+        if self.len == 0 {
+            *self = Self::default();
+        } else {
+            window.update(self.head, |sent| sent.before = 0);
+            window.update(self.tail, |sent| sent.after = 0);
+        }
+    }
+
     /// Takes out `number`, which is in the list, and of which `sent` is kept.
     pub(super) fn remove<M: Memory>(&mut self, window: &mut Window<M>, number: Seq, sent: Sent) {
         let Sent { before, after, .. } = sent;

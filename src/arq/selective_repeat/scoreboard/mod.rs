@@ -23,7 +23,7 @@ pub use block::Block;
 pub(super) use block::SentState;
 pub(super) use window::{Mark, Memory, Window};
 
-use crate::{Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 use block::Sent;
 use list::List;
 
@@ -335,6 +335,27 @@ impl<M: Memory> Scoreboard<M> {
         self.in_flight -= u64::from(sent.bytes);
         let list = if sent.state == SentState::Original { &mut self.originals } else { &mut self.retransmissions };
         list.remove(&mut self.window, number, sent);
+    }
+
+    /// Moves every time to another clock, and forgets what is kept of numbers that are settled. Returns the shift with the
+    /// time at which the oldest outstanding number was sent.
+    pub(super) fn rebase(&mut self, shift: ClockShift) -> ClockShift {
+        let (mut oldest, last_sent) = (shift.from(), self.last_sent);
+        for sent in self.window.all_sent() {
+            if sent.state == SentState::Settled {
+                *sent = Sent::UNSENT;
+                continue;
+            }
+            let at = full_time(last_sent, sent.at);
+            oldest = oldest.min(at);
+            sent.at = low_bits(shift.apply(at));
+        }
+        for list in [&mut self.originals, &mut self.retransmissions, &mut self.lost] {
+            list.forget_ends(&mut self.window);
+        }
+        let shift = shift.with_oldest(oldest);
+        self.last_sent = shift.sending(last_sent);
+        shift
     }
 }
 

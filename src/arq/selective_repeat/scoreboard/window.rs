@@ -99,6 +99,11 @@ impl<M: Memory> Window<M> {
         before
     }
 
+    /// What is kept of each number, in no order.
+    pub(super) fn all_sent(&mut self) -> impl Iterator<Item = &mut Sent> {
+        self.memory.as_mut().iter_mut().flat_map(|block| &mut block.sent)
+    }
+
     /// The marks of the numbers from `first` on, 64 of them, whatever block each is in.
     pub(in crate::arq::selective_repeat) fn bits(&self, mark: Mark, first: Seq) -> u64 {
         let of = |number| self.block(number).map_or(0, |block| mark.of(block));
