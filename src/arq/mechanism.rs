@@ -32,6 +32,15 @@ pub struct Offer {
     pub fits: bool,
 }
 
+/// An acknowledgement, as the mode of the connection has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ack<'b> {
+    /// Base mode: of one number.
+    Single(Seq),
+    /// Extended mode: of many numbers, and the window.
+    Selective(Sack<'b>),
+}
+
 /// What an arriving acknowledgement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Acknowledged {
@@ -121,15 +130,13 @@ pub trait Arq {
         }
     }
 
-    /// Base mode: an acknowledgement of `number` has arrived.
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged;
+    /// An acknowledgement has arrived. A SACK also says which numbers the peer takes. One that names a number never sent is
+    /// ignored whole.
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged;
 
-    /// Extended mode: a SACK has arrived. One that names a number never sent is ignored whole.
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged;
-
-    /// Extended mode, which begins with it: the peer takes numbers before `limit`, as the handshake or a SACK says. It never
-    /// moves back.
-    fn on_peer_limit(&mut self, limit: Seq);
+    /// The handshake has agreed on extended mode, and the peer takes numbers before `peer_limit`, which never moves back.
+    /// Without this call it is base mode.
+    fn start_extended(&mut self, peer_limit: Seq);
 
     /// Whether only the peer's window, which is 0, holds back what there is to send: nothing is on its way whose
     /// acknowledgement could open it.
@@ -161,31 +168,23 @@ pub trait Arq {
     /// How many numbers from `next` on can be told apart.
     fn places(&self) -> u32;
 
-    /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body.
+    /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body. Unless it is to
+    /// be dropped, it will be acknowledged.
     fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
 
-    /// Base mode: INFO `number`, which has just been [handled](Self::handle_info) and not dropped, is to be acknowledged by
-    /// itself.
-    fn owe_ack(&mut self, number: Seq);
+    /// A PROBE asks for an acknowledgement at once. In base mode there is none.
+    fn request_ack(&mut self);
 
-    /// Base mode: the number to acknowledge now.
-    fn next_ack(&self) -> Option<Seq>;
+    /// When the next acknowledgement is due, where the store takes numbers before `limit`. Already past if at once.
+    fn ack_at(&self, limit: Seq) -> Option<Instant>;
 
-    /// Base mode: the acknowledgement of `number`, which [`next_ack`](Self::next_ack) named, has left.
-    fn on_ack_sent(&mut self, number: Seq);
+    /// The acknowledgement to send `now`, the bits of a SACK in lent memory. It counts once
+    /// [`on_ack_sent`](Self::on_ack_sent) is called. A SACK may be sent at any time; in base mode it is `None` while nothing
+    /// is to be acknowledged.
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>>;
 
-    /// Extended mode: a PROBE asks for a SACK at once.
-    fn request_sack(&mut self);
-
-    /// Extended mode: when the next SACK is due, where the store takes numbers before `limit`. Already past if at once.
-    fn sack_at(&self, limit: Seq) -> Option<Instant>;
-
-    /// Extended mode: the SACK to send `now`, its bits in lent memory. It counts once
-    /// [`on_sack_sent`](Self::on_sack_sent) is told.
-    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b>;
-
-    /// Extended mode: that SACK has left.
-    fn on_sack_sent(&mut self, limit: Seq);
+    /// The acknowledgement that [`ack`](Self::ack) returned has left.
+    fn on_ack_sent(&mut self, limit: Seq);
 
     /// Moves every stored time to another clock.
     fn rebase(&mut self, shift: ClockShift);

@@ -5,7 +5,7 @@
 //! the two are joined by [`connection`](crate::connection).
 //!
 //! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output is
-//! *derived from state*: [`Arq::next_info`], [`Arq::next_ack`] and [`Arq::sack`] look without changing anything, and the
+//! *derived from state*: [`Arq::next_info`] and [`Arq::ack`] look without changing anything, and the
 //! caller tells what it really sent. So a datagram that could not be written (a buffer too small, a socket that would block)
 //! is simply due still.
 
@@ -19,7 +19,7 @@ mod stop_and_wait;
 
 pub use any::AnyArq;
 pub use jitter::Jitter;
-pub use mechanism::{Acknowledged, Arq, Arrival, MAX_ACK_DELAY, Offer, Sending, Timer};
+pub use mechanism::{Ack, Acknowledged, Arq, Arrival, MAX_ACK_DELAY, Offer, Sending, Timer};
 pub use pending_acks::PendingAcks;
 pub use rtt::Rtt;
 pub use selective_repeat::{Block, SelectiveRepeat};

@@ -13,7 +13,7 @@
 //!
 //! The throughput is one body for each round trip; it needs room for one body in each direction.
 
-use super::{Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending, Timer};
+use super::{Ack, Acknowledged, Arq, Arrival, Offer, PendingAcks, Rtt, Sending, Timer};
 use crate::time::ShortDuration;
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{ClockShift, Duration, Instant, Seq};
@@ -49,7 +49,7 @@ struct Flight {
 enum Told {
     /// Base mode.
     Acks(PendingAcks),
-    /// Extended mode: from the peer's first limit on.
+    /// Extended mode.
     Sacks(Sacks),
 }
 
@@ -87,10 +87,20 @@ impl Told {
         }
     }
 
-    /// INFO `number` has arrived, not for nothing.
-    fn on_arrival(&mut self, now: Instant, number: Seq) {
-        if let Some(sacks) = self.sacks() {
-            (sacks.latest, sacks.latest_at, sacks.due) = (number, Some(now), true);
+    /// INFO `number`, which precedes `next`, has arrived, and is to be acknowledged.
+    fn on_arrival(&mut self, now: Instant, number: Seq, next: Seq) {
+        match self {
+            Self::Acks(acks) => acks.owe(number, next),
+            Self::Sacks(sacks) => (sacks.latest, sacks.latest_at, sacks.due) = (number, Some(now), true),
+        }
+    }
+}
+
+impl Sacks {
+    /// The peer takes numbers before `limit`, which never moves back.
+    fn on_peer_limit(&mut self, limit: Seq) {
+        if self.peer_limit.precedes(limit) {
+            self.peer_limit = limit;
         }
     }
 }
@@ -103,6 +113,47 @@ impl StopAndWait {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The peer has received INFO `number`.
+    fn on_acknowledged(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+        if number.precedes(self.base) {
+            // A second acknowledgement: both transmissions arrived, so the first was answered first, and the timeout had
+            // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
+            // the same by timestamps).
+            if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
+                rtt.sample(round_trip.get());
+            }
+            return Acknowledged::Old;
+        }
+        if number != self.base {
+            return Acknowledged::NeverSent;
+        }
+        let Some(Flight { since, retransmissions, .. }) = self.flight.take() else { return Acknowledged::NeverSent };
+        let round_trip = now.saturating_since(since);
+        self.unclear = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
+        if retransmissions == 0 {
+            rtt.sample(round_trip);
+        }
+        self.base = self.base.next();
+        Acknowledged::New
+    }
+
+    /// Its bitmap has nothing to tell: nothing is outstanding but `base`.
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        let sent = if self.flight.is_none() { self.base } else { self.base.next() };
+        let never_sent = |number: Seq| sent.precedes(number);
+        if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
+            return Acknowledged::NeverSent;
+        }
+        if let Some(sacks) = self.told.sacks() {
+            sacks.on_peer_limit(sack.next.add(sack.window));
+        }
+        if sack.next != self.base.next() {
+            return Acknowledged::Old;
+        }
+        // The sample comes without the time that the peer took.
+        self.on_acknowledged(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
     }
 }
 
@@ -132,53 +183,22 @@ impl Arq for StopAndWait {
         retransmissions > 0
     }
 
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
-        if number.precedes(self.base) {
-            // A second acknowledgement: both transmissions arrived, so the first was answered first, and the timeout had
-            // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
-            // the same by timestamps).
-            if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
-                rtt.sample(round_trip.get());
-            }
-            return Acknowledged::Old;
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        match ack {
+            Ack::Single(number) => self.on_acknowledged(now, *number, rtt),
+            Ack::Selective(sack) => self.handle_sack(now, sack, rtt),
         }
-        if number != self.base {
-            return Acknowledged::NeverSent;
-        }
-        let Some(Flight { since, retransmissions, .. }) = self.flight.take() else { return Acknowledged::NeverSent };
-        let round_trip = now.saturating_since(since);
-        self.unclear = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
-        if retransmissions == 0 {
-            rtt.sample(round_trip);
-        }
-        self.base = self.base.next();
-        Acknowledged::New
     }
 
-    /// The bitmap has nothing to tell: nothing is outstanding but `base`.
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        let sent = if self.flight.is_none() { self.base } else { self.base.next() };
-        let never_sent = |number: Seq| sent.precedes(number);
-        if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
-            return Acknowledged::NeverSent;
-        }
-        if sack.next != self.base.next() {
-            return Acknowledged::Old;
-        }
-        // The sample comes without the time that the peer took.
-        self.handle_ack(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
-    }
-
-    fn on_peer_limit(&mut self, limit: Seq) {
+    fn start_extended(&mut self, peer_limit: Seq) {
         match &mut self.told {
             Told::Acks(_) => {
                 // The handshake has told the peer that one number is taken.
-                let (peer_limit, limit) = (limit, self.next.next());
+                let limit = self.next.next();
                 let (latest, latest_at, due) = (self.next, None, false);
                 self.told = Told::Sacks(Sacks { peer_limit, latest, latest_at, due, limit });
             }
-            Told::Sacks(sacks) if sacks.peer_limit.precedes(limit) => sacks.peer_limit = limit,
-            Told::Sacks(_) => {}
+            Told::Sacks(sacks) => sacks.on_peer_limit(peer_limit),
         }
     }
 
@@ -215,8 +235,8 @@ impl Arq for StopAndWait {
             if let Told::Acks(acks) = &mut self.told {
                 acks.advance(self.next);
             }
-            self.told.on_arrival(now, number);
             self.next = self.next.next();
+            self.told.on_arrival(now, number, self.next);
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
             return Arrival::Next;
         }
@@ -224,60 +244,51 @@ impl Arq for StopAndWait {
             return Arrival::BeyondWindow;
         }
         // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
-        self.told.on_arrival(now, number);
+        self.told.on_arrival(now, number, self.next);
         Arrival::Old
     }
 
-    fn owe_ack(&mut self, number: Seq) {
-        if let Told::Acks(acks) = &mut self.told {
-            acks.owe(number, self.next);
-        }
-    }
-
-    fn next_ack(&self) -> Option<Seq> {
-        match &self.told {
-            Told::Acks(acks) => acks.first(self.next),
-            Told::Sacks(_) => None,
-        }
-    }
-
-    fn on_ack_sent(&mut self, number: Seq) {
-        if let Told::Acks(acks) = &mut self.told {
-            acks.clear(number, self.next);
-        }
-    }
-
-    fn request_sack(&mut self) {
+    fn request_ack(&mut self) {
         if let Some(sacks) = self.told.sacks() {
             sacks.due = true;
         }
     }
 
-    fn sack_at(&self, limit: Seq) -> Option<Instant> {
-        let Told::Sacks(sacks) = &self.told else { return None };
-        let opens = sacks.limit == self.next && limit != self.next;
-        (sacks.due || opens).then_some(Instant::ZERO)
+    #[inline]
+    fn ack_at(&self, limit: Seq) -> Option<Instant> {
+        let is_due = match &self.told {
+            Told::Acks(acks) => acks.first(self.next).is_some(),
+            // Where the window opens from 0 the peer waits to hear of it.
+            Told::Sacks(sacks) => sacks.due || (sacks.limit == self.next && limit != self.next),
+        };
+        is_due.then_some(Instant::ZERO)
     }
 
-    fn sack<'b>(&self, now: Instant, limit: Seq, _bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
-        let latest = match &self.told {
-            Told::Acks(_) => None,
-            Told::Sacks(sacks) => sacks.latest_at.map(|at| (sacks.latest, at)),
-        };
-        let since = |at| SackDelay::from_duration(now.saturating_since(at));
-        Sack {
-            next: self.next,
-            window: limit.distance_from(self.next).min(self.places()),
-            latest: latest.map_or(self.next, |(number, _)| number),
-            delay: latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| since(at)),
-            base: self.next,
-            bitmap: &[],
+    fn ack<'b>(&self, now: Instant, limit: Seq, _bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>> {
+        match &self.told {
+            Told::Acks(acks) => acks.first(self.next).map(Ack::Single),
+            Told::Sacks(sacks) => {
+                let since = |at| SackDelay::from_duration(now.saturating_since(at));
+                Some(Ack::Selective(Sack {
+                    next: self.next,
+                    window: limit.distance_from(self.next).min(self.places()),
+                    latest: sacks.latest_at.map_or(self.next, |_| sacks.latest),
+                    delay: sacks.latest_at.map_or(SackDelay::NO_SAMPLE, since),
+                    base: self.next,
+                    bitmap: &[],
+                }))
+            }
         }
     }
 
-    fn on_sack_sent(&mut self, limit: Seq) {
-        if let Some(sacks) = self.told.sacks() {
-            (sacks.due, sacks.limit) = (false, limit);
+    fn on_ack_sent(&mut self, limit: Seq) {
+        match &mut self.told {
+            Told::Acks(acks) => {
+                if let Some(number) = acks.first(self.next) {
+                    acks.clear(number, self.next);
+                }
+            }
+            Told::Sacks(sacks) => (sacks.due, sacks.limit) = (false, limit),
         }
     }
 
@@ -315,6 +326,13 @@ mod tests {
         Offer { limit: Seq::new(1_000_000), fits }
     }
 
+    fn next_ack(arq: &StopAndWait) -> Option<Seq> {
+        match arq.ack(at(0), Seq::new(1_000_000), &mut [0; MAX_BITMAP])? {
+            Ack::Single(number) => Some(number),
+            Ack::Selective(_) => None,
+        }
+    }
+
     #[test]
     fn one_info_outstanding_then_the_next() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
@@ -322,7 +340,7 @@ mod tests {
         assert_eq!(arq.next_info(at(0), ONE.next()), Some(Seq::ZERO));
         assert!(!arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt));
         assert_eq!(arq.next_info(at(0), ONE.next()), None);
-        assert_eq!(arq.handle_ack(at(40), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.handle_ack(at(40), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(40)));
         assert_eq!(arq.next_info(at(0), ONE.next()), Some(ONE));
     }
@@ -352,7 +370,7 @@ mod tests {
         let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
         arq.handle_timeout(deadline, &rtt);
         arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
-        assert_eq!(arq.handle_ack(deadline, Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.handle_ack(deadline, &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), None);
     }
 
@@ -364,11 +382,11 @@ mod tests {
         let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
         arq.handle_timeout(deadline, &rtt);
         arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
-        assert_eq!(arq.handle_ack(at(1_500), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
         assert_eq!(rtt.srtt(), None);
-        assert_eq!(arq.handle_ack(at(2_500), Seq::ZERO, &mut rtt), Acknowledged::Old);
+        assert_eq!(arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old);
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(1_500)));
-        assert_eq!(arq.handle_ack(at(9_000), Seq::ZERO, &mut rtt), Acknowledged::Old, "no second sample");
+        assert_eq!(arq.handle_ack(at(9_000), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old, "no second sample");
         assert_eq!(rtt.rto(), Duration::from_millis(1_500 + 3_000));
     }
 
@@ -377,20 +395,20 @@ mod tests {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
         arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
         arq.handle_timeout(arq.poll_timeout(Seq::ZERO).unwrap(), &rtt);
-        assert_eq!(arq.handle_ack(at(2_000), Seq::ZERO, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.handle_ack(at(2_000), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
         assert_eq!(arq.next_info(at(0), ONE), None);
     }
 
     #[test]
     fn other_acknowledgements_are_told_apart_and_change_nothing() {
         let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-        assert_eq!(arq.handle_ack(at(0), Seq::ZERO, &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(arq.handle_ack(at(0), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::NeverSent);
         arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
-        arq.handle_ack(at(1), Seq::ZERO, &mut rtt);
+        arq.handle_ack(at(1), &Ack::Single(Seq::ZERO), &mut rtt);
         arq.on_info_sent(info(at(1), ONE), &mut rtt);
         let before = arq.clone();
-        assert_eq!(arq.handle_ack(at(2), Seq::ZERO, &mut rtt), Acknowledged::Old);
-        assert_eq!(arq.handle_ack(at(2), Seq::new(2), &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(arq.handle_ack(at(2), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old);
+        assert_eq!(arq.handle_ack(at(2), &Ack::Single(Seq::new(2)), &mut rtt), Acknowledged::NeverSent);
         assert_eq!(arq, before);
     }
 
@@ -399,24 +417,21 @@ mod tests {
         let mut arq = StopAndWait::new();
         assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::NoRoom);
         assert_eq!(arq.handle_info(at(0), ONE, offer(true)), Arrival::BeyondWindow);
-        assert_eq!(arq.next_ack(), None);
+        assert_eq!(next_ack(&arq), None);
         assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(true)), Arrival::Next);
-        arq.owe_ack(Seq::ZERO);
-        assert_eq!(arq.next_ack(), Some(Seq::ZERO));
-        arq.on_ack_sent(Seq::ZERO);
+        assert_eq!(next_ack(&arq), Some(Seq::ZERO));
+        arq.on_ack_sent(Seq::new(1_000_000));
         assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::Old);
-        arq.owe_ack(Seq::ZERO);
-        assert_eq!(arq.next_ack(), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
+        assert_eq!(next_ack(&arq), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
     }
 
     #[test]
     fn a_number_before_the_first_was_never_received() {
         let mut arq = StopAndWait::new();
         arq.handle_info(at(0), Seq::ZERO, offer(true));
-        arq.owe_ack(Seq::ZERO);
-        arq.on_ack_sent(Seq::ZERO);
+        arq.on_ack_sent(Seq::new(1_000_000));
         assert_eq!(arq.handle_info(at(0), Seq::new(u32::MAX), offer(true)), Arrival::BeyondWindow);
-        assert_eq!(arq.next_ack(), None);
+        assert_eq!(next_ack(&arq), None);
     }
 
     #[test]
@@ -424,9 +439,9 @@ mod tests {
         let last = Seq::new(u32::MAX);
         let (mut arq, mut rtt) = (StopAndWait { base: last, next: last, received: 9, ..StopAndWait::new() }, rtt());
         arq.on_info_sent(info(at(0), last), &mut rtt);
-        assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::New);
+        assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::New);
         assert_eq!(arq.base(), Seq::ZERO);
-        assert_eq!(arq.handle_ack(at(1), last, &mut rtt), Acknowledged::Old);
+        assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::Old);
         assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Next);
         assert_eq!(arq.next(), Seq::ZERO);
         assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Old);

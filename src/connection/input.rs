@@ -5,7 +5,7 @@ use super::handshake::{Handshake, Role};
 use super::probe::Probe;
 use super::stage::Stage;
 use super::{Connection, Events, Handled, Hello, Ignored, Reason};
-use crate::arq::{Acknowledged, Arq, Arrival, Offer};
+use crate::arq::{Ack, Acknowledged, Arq, Arrival, Offer};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Packet, Sack};
 use crate::{Instant, Seq};
@@ -218,12 +218,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if !self.stage.is_established() {
             return Err(Ignored::Stage);
         }
-        let acknowledged = self.storage.arq.handle_sack(self.now, sack, &mut self.rtt);
+        let acknowledged = self.storage.arq.handle_ack(self.now, &Ack::Selective(*sack), &mut self.rtt);
         if acknowledged == Acknowledged::NeverSent {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
-        self.storage.arq.on_peer_limit(sack.next.add(sack.window));
         self.on_acknowledged();
         Ok(())
     }
@@ -238,7 +237,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let Some(probe) = self.stage.probe_mut() else { return Err(Ignored::Stage) };
         probe.on_probe(nonce);
         self.on_heard();
-        self.storage.arq.request_sack();
+        self.storage.arq.request_ack();
         Ok(())
     }
 
@@ -298,9 +297,6 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
             Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
         }
-        if !self.dialect.is_extended() {
-            self.storage.arq.owe_ack(number);
-        }
         Ok(())
     }
 
@@ -334,7 +330,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
         let base = self.storage.arq.base();
         let number = self.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
-        match self.storage.arq.handle_ack(self.now, number, &mut self.rtt) {
+        match self.storage.arq.handle_ack(self.now, &Ack::Single(number), &mut self.rtt) {
             Acknowledged::New => self.on_heard(),
             Acknowledged::Old => {
                 self.on_heard();

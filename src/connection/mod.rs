@@ -309,7 +309,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             // What was lent may be more than the peer takes.
             self.lent = None;
         }
-        self.storage.arq.on_peer_limit(Seq::new(hello.window));
+        self.storage.arq.start_extended(Seq::new(hello.window));
         if let Some(limit) = hello.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));
         }

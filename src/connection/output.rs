@@ -5,7 +5,7 @@ use super::dialect::OPTIONS_BYTES;
 use super::handshake::{Handshake, Role};
 use super::stage::Stage;
 use super::{Connection, Transmit};
-use crate::arq::{Arq, Sending};
+use crate::arq::{Ack, Arq, Sending};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
@@ -22,10 +22,9 @@ pub(super) enum Output {
 pub(super) enum Control {
     Connect,
     ConnAck,
-    Ack(Seq),
+    Ack,
     FinAck,
     Fin,
-    Sack,
     Probe,
     Echo(u64),
     Reset(u8),
@@ -143,18 +142,17 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
+    #[inline]
     fn next_acknowledgement(&self) -> Option<Control> {
-        if self.dialect.is_extended() {
-            self.sack_at().filter(|&at| at <= self.now).map(|_| Control::Sack)
-        } else {
-            self.storage.arq.next_ack().map(Control::Ack)
-        }
+        self.ack_at().filter(|&at| at <= self.now).map(|_| Control::Ack)
     }
 
-    /// Extended mode: when the next SACK is due.
-    pub(super) fn sack_at(&self) -> Option<Instant> {
-        let tells = self.dialect.is_extended() && !self.is_incoming_closed();
-        if tells { self.storage.arq.sack_at(self.storage.recv.limit()) } else { None }
+    /// When the next acknowledgement is due. In extended mode there is none once the peer has
+    /// closed: it has heard of all that it sent.
+    #[inline]
+    pub(super) fn ack_at(&self) -> Option<Instant> {
+        let is_over = self.dialect.is_extended() && self.is_incoming_closed();
+        if is_over { None } else { self.storage.arq.ack_at(self.storage.recv.limit()) }
     }
 
     /// Writes what is due into `buf`, which counts as sent.
@@ -199,14 +197,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         let packet = match control {
             Control::Connect => return self.encode_hello(MIN_CONNECT, true, framing, buf),
             Control::ConnAck => return self.encode_hello(0, false, framing, buf),
-            Control::Sack => return self.encode_sack(framing, buf),
+            Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe => {
                 let nonce = self.stage.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 Packet::Probe { nonce, padding: &[] }
             }
             Control::Echo(nonce) => Packet::Echo { nonce },
             Control::Reset(code) => Packet::Reset { code },
-            Control::Ack(number) => Packet::Ack { number: self.peer.to_wire(number) },
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
@@ -228,10 +225,14 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// The same for a SACK and its bitmap.
-    fn encode_sack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    fn encode_ack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut bitmap = [0; MAX_BITMAP];
-        let sack = self.storage.arq.sack(self.now, self.storage.recv.limit(), &mut bitmap);
-        Packet::Sack(sack).write(framing, buf)
+        match self.storage.arq.ack(self.now, self.storage.recv.limit(), &mut bitmap) {
+            Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, buf),
+            Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, buf),
+            // Only asked for while one is due.
+            None => Ok(0),
+        }
     }
 
     /// What this side says of itself, in a packet of at least `least` bytes.
@@ -247,8 +248,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         match (control, &mut self.stage) {
             (Control::ConnAck, Stage::Opening(handshake)) if self.dialect.is_extended() => handshake.on_sent_once(),
             (Control::Connect | Control::ConnAck, Stage::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
-            (Control::Ack(number), _) => self.storage.arq.on_ack_sent(number),
-            (Control::Sack, _) => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
+            (Control::Ack, _) => self.storage.arq.on_ack_sent(self.storage.recv.limit()),
             (Control::Echo(_), Stage::Established { probe, .. }) => probe.on_echo_sent(),
             (Control::Probe, Stage::Established { probe, .. }) => {
                 probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));

@@ -159,7 +159,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             }
             Stage::Opening(handshake) => handshake.poll_timeout(),
         };
-        [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
+        [repeat, self.ack_at(), self.silence_end()].into_iter().flatten().min()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout), which has just been called, has something to do again: that does not

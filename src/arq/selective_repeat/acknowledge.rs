@@ -1,7 +1,7 @@
 //! What an acknowledgement settles.
 
 use super::rack::Transmission;
-use super::receiver::BITMAP_NUMBERS;
+use super::report::BITMAP_NUMBERS;
 use super::scoreboard::{Memory, Record, SentState};
 use super::sender::Sender;
 use crate::arq::{Acknowledged, Rtt};
@@ -68,6 +68,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
                 }
             }
         }
+        self.on_limit(sack.next.add(sack.window));
         if settled.bytes == 0 {
             return Acknowledged::Old;
         }

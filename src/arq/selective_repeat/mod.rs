@@ -16,15 +16,16 @@ mod model;
 mod proactive;
 mod rack;
 mod receiver;
+mod report;
 mod scoreboard;
 mod sender;
 mod timers;
 
 pub use scoreboard::Block;
 
-use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending, Timer};
+use super::{Ack, Acknowledged, Arq, Arrival, Offer, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Pacer};
-use crate::wire::{MAX_BITMAP, Sack};
+use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
@@ -85,16 +86,16 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.on_run_sent(sending, count, rtt);
     }
 
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
-        self.sender.handle_ack(now, number, rtt)
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        match ack {
+            Ack::Single(number) => self.sender.handle_ack(now, *number, rtt),
+            Ack::Selective(sack) => self.sender.handle_sack(now, sack, rtt),
+        }
     }
 
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        self.sender.handle_sack(now, sack, rtt)
-    }
-
-    fn on_peer_limit(&mut self, limit: Seq) {
-        self.sender.on_limit(limit);
+    fn start_extended(&mut self, peer_limit: Seq) {
+        self.sender.start_extended(peer_limit);
+        self.receiver.start_extended();
     }
 
     fn is_stopped(&self, end: Seq) -> bool {
@@ -122,32 +123,21 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.handle_info(self.sender.scoreboard.window_mut(), now, number, offer)
     }
 
-    fn owe_ack(&mut self, number: Seq) {
-        self.receiver.owe_ack(self.sender.scoreboard.window_mut(), number);
+    fn request_ack(&mut self) {
+        self.receiver.request_ack();
     }
 
-    fn next_ack(&self) -> Option<Seq> {
-        self.receiver.next_ack()
+    #[inline]
+    fn ack_at(&self, limit: Seq) -> Option<Instant> {
+        self.receiver.ack_at(limit)
     }
 
-    fn on_ack_sent(&mut self, number: Seq) {
-        self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), number);
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>> {
+        self.receiver.ack(self.sender.scoreboard.window(), now, limit, bitmap)
     }
 
-    fn request_sack(&mut self) {
-        self.receiver.request_sack();
-    }
-
-    fn sack_at(&self, limit: Seq) -> Option<Instant> {
-        self.receiver.sack_at(limit)
-    }
-
-    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
-        self.receiver.sack(self.sender.scoreboard.window(), now, limit, bitmap)
-    }
-
-    fn on_sack_sent(&mut self, limit: Seq) {
-        self.receiver.on_sack_sent(limit);
+    fn on_ack_sent(&mut self, limit: Seq) {
+        self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), limit);
     }
 
     fn rebase(&mut self, shift: ClockShift) {

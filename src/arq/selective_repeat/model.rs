@@ -4,7 +4,7 @@ use super::*;
 use crate::Duration;
 use crate::arq::Jitter;
 use crate::congestion::Fixed;
-use crate::wire::SackDelay;
+use crate::wire::{Sack, SackDelay};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::vec::Vec;
@@ -39,6 +39,7 @@ proptest! {
         arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>()), 1..400),
     ) {
         let mut machine = machine(first, 0);
+        machine.start_extended(seq(first));
         let mut received = BTreeSet::new();
         // What the SACKs have told of, and the right edge that they promised.
         let (mut told, mut edge) = (BTreeSet::new(), first);
@@ -66,9 +67,9 @@ proptest! {
             }
             let next = (first..).find(|number| !received.contains(number)).unwrap();
             prop_assert_eq!(machine.next(), seq(next));
-            while polls && machine.sack_at(seq(edge)).is_some_and(|at| at <= now) {
+            while polls && machine.ack_at(seq(edge)).is_some_and(|at| at <= now) {
                 let mut bitmap = [0; MAX_BITMAP];
-                let sack = machine.sack(now, seq(edge), &mut bitmap);
+                let Some(Ack::Selective(sack)) = machine.ack(now, seq(edge), &mut bitmap) else { panic!("extended mode has SACKs") };
                 prop_assert_eq!(sack.next, seq(next));
                 prop_assert_eq!(u64::from(sack.window), (edge - next).min(PLACES));
                 for ahead in 0..PLACES {
@@ -78,7 +79,7 @@ proptest! {
                         told.insert(number);
                     }
                 }
-                machine.on_sack_sent(seq(edge));
+                machine.on_ack_sent(seq(edge));
                 prop_assert!(received.range(next..).all(|number| told.contains(number)), "not all was told");
             }
         }
@@ -121,7 +122,7 @@ proptest! {
                         bitmap: &bits.to_le_bytes(),
                     };
                     let valid = cumulative <= next && told.iter().all(|&number| number < next);
-                    let outcome = machine.handle_sack(now, &sack, &mut rtt);
+                    let outcome = machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
                     prop_assert_eq!(outcome == Acknowledged::NeverSent, !valid);
                     if valid {
                         let before = acknowledged.len();

@@ -184,7 +184,7 @@ impl Proactive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::{Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
+    use crate::arq::{Ack, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
     use crate::congestion::{Fixed, Pacer};
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
@@ -204,7 +204,7 @@ mod tests {
             let next = Seq::new(next);
             let delay = SackDelay::new(0);
             let sack = Sack { next, window: 64, latest: next.sub(1), delay, base: next, bitmap: &[] };
-            machine.handle_sack(Instant::from_millis(ms), &sack, rtt);
+            machine.handle_ack(Instant::from_millis(ms), &Ack::Selective(sack), rtt);
         };
         send(&mut machine, 0, 0, 1, &mut rtt);
         answer(&mut machine, 100, 1, &mut rtt);
@@ -232,11 +232,11 @@ mod tests {
         let all_but_0 =
             Sack { next: Seq::ZERO, window: 64, latest: Seq::new(15), delay, base: Seq::ZERO, bitmap: &[0xfe, 0xff] };
         let mut rtt_of_acks = Rtt::new(Duration::from_secs(60), Jitter::new(1));
-        machine.handle_sack(Instant::from_millis(100), &all_but_0, &mut rtt_of_acks);
+        machine.handle_ack(Instant::from_millis(100), &Ack::Selective(all_but_0), &mut rtt_of_acks);
         send(&mut machine, 100, 0, 16);
         let (next, latest) = (Seq::new(16), Seq::ZERO);
         let all = Sack { next, latest, base: next, bitmap: &[], ..all_but_0 };
-        machine.handle_sack(Instant::from_millis(200), &all, &mut rtt_of_acks);
+        machine.handle_ack(Instant::from_millis(200), &Ack::Selective(all), &mut rtt_of_acks);
         assert!(machine.sender.proactive.is_lossy());
         for minutes in [40, 80, 150, 240] {
             let (ms, number) = (minutes * 60_000, machine.sender.scoreboard.next().value());
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(machine.next_info(Instant::from_millis(ms), Seq::new(number + 1)), None, "{minutes} minutes");
             let next = Seq::new(number + 1);
             let answer = Sack { next, latest: Seq::new(number), base: next, bitmap: &[], ..all_but_0 };
-            machine.handle_sack(Instant::from_millis(ms + 100), &answer, &mut rtt_of_acks);
+            machine.handle_ack(Instant::from_millis(ms + 100), &Ack::Selective(answer), &mut rtt_of_acks);
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             if let Some(number) = arrived.filter(|&number| number != Seq::ZERO) {
                 let delay = SackDelay::new(0);
                 let sack = Sack { next: Seq::ZERO, window: 5_000, latest: number, delay, base: number, bitmap: &[1] };
-                machine.handle_sack(now, &sack, &mut rtt);
+                machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             }
             machine.handle_timeout(now, &rtt);
             let number = machine.next_info(now, end).unwrap();

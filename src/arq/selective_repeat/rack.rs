@@ -147,8 +147,7 @@ impl Rack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::selective_repeat::Block;
-    use crate::arq::{Arq, Jitter, SelectiveRepeat, Sending};
+    use crate::arq::{Ack, Arq, Block, Jitter, SelectiveRepeat, Sending};
     use crate::congestion::{Fixed, Pacer};
     use crate::wire::{Sack, SackDelay};
 
@@ -203,7 +202,7 @@ mod tests {
         {
             let (latest, base, delay) = (Seq::new(latest), Seq::new(base), SackDelay::new(0));
             let sack = Sack { next: Seq::ZERO, window: 2_000, latest, delay, base, bitmap };
-            machine.handle_sack(now, &sack, &mut rtt);
+            machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             assert_eq!(send(&mut machine, now, &mut rtt), resent);
             assert_eq!(send(&mut machine, now, &mut rtt), None);
         }

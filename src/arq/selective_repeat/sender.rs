@@ -16,7 +16,7 @@
 
 use super::proactive::{Due, Proactive};
 use super::rack::{Rack, Transmission};
-use super::receiver::BITMAP_NUMBERS;
+use super::report::BITMAP_NUMBERS;
 use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
 use super::timers::Timers;
 use crate::arq::{Rtt, Sending, Timer};
@@ -66,9 +66,14 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         })
     }
 
-    /// The peer takes numbers before `limit`; that never moves back.
+    /// Extended mode: the peer takes numbers before `limit`; that never moves back.
+    pub(super) fn start_extended(&mut self, limit: Seq) {
+        self.limit = Some(self.limit.filter(|known| !known.precedes(limit)).unwrap_or(limit));
+    }
+
+    /// A SACK says so.
     pub(super) fn on_limit(&mut self, limit: Seq) {
-        if self.limit.is_none_or(|known| known.precedes(limit)) {
+        if self.limit.is_some_and(|known| known.precedes(limit)) {
             self.limit = Some(limit);
         }
     }
