@@ -4,7 +4,7 @@
 mod tagged;
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Controller, Cubic, Fixed, Pacer};
+use rdt_proto::congestion::{Controller, Cubic, FixedWindow, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Reason, Storage, Transmit};
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
@@ -27,7 +27,7 @@ fn lends(trace: &mut Trace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> 
 }
 
 fn selective(blocks: usize, in_flight: u64) -> Selective {
-    let congestion = Controller::Fixed(Fixed::new(in_flight * 1_215));
+    let congestion = Controller::FixedWindow(FixedWindow::new(in_flight * 1_215));
     SelectiveRepeat::new(vec![Block::EMPTY; blocks], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap()
 }
 
@@ -215,7 +215,7 @@ fn a_batch_is_what_single_calls_would_have_sent_and_leaves_the_same_state() {
     for seed in 0..300 {
         let mut random = oorandom::Rand32::new(seed);
         let congestion = match seed % 3 {
-            0 => Controller::Fixed(Fixed::new(20_000)),
+            0 => Controller::FixedWindow(FixedWindow::new(20_000)),
             1 => Controller::new(1_215),
             _ => Controller::Cubic(Cubic::new(1_215)),
         };

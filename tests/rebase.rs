@@ -3,7 +3,7 @@
 
 use oorandom::Rand32;
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, Hello, Mode, Stats, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet};
@@ -104,8 +104,8 @@ fn mechanism(index: u64) -> Mechanism {
     let size = 80;
     let controller: Controller = match index % 6 {
         0 => return AnyArq::StopAndWait(StopAndWait::new()),
-        1 => Fixed::new(1_500).into(),
-        2 => Fixed::new(1_500).paced(20_000).into(),
+        1 => FixedWindow::new(1_500).into(),
+        2 => FixedWindow::new(1_500).paced(20_000).into(),
         3 => NewReno::new(size).into(),
         4 => Cubic::new(size).into(),
         _ => BandwidthDelay::new(size).into(),

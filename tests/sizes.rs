@@ -2,7 +2,7 @@
 #![cfg(target_pointer_width = "64")]
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno};
 use rdt_proto::connection::Connection;
 use rdt_proto::socket_tcp;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
@@ -16,15 +16,15 @@ type Window64<'m, C> = Connection<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8
 
 #[test]
 fn a_stop_and_wait_connection_takes_what_the_readme_says() {
-    assert_eq!((size_of::<Borrowing<'_>>(), size_of::<Holding>()), (512, 2_888));
+    assert_eq!((size_of::<Borrowing<'_>>(), size_of::<Holding>()), (528, 2_904));
 }
 
 #[test]
 fn a_selective_repeat_connection_takes_what_the_readme_says() {
     assert_eq!(size_of::<Block>(), 1_048);
-    assert_eq!((size_of::<Window64<'_, Fixed>>(), size_of::<Window64<'_, NewReno>>()), (1_872, 1_896));
-    assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_032, 2_048));
-    assert_eq!(size_of::<Window64<'_, Controller>>(), 2_048);
+    assert_eq!((size_of::<Window64<'_, FixedWindow>>(), size_of::<Window64<'_, NewReno>>()), (1_880, 1_904));
+    assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_040, 2_056));
+    assert_eq!(size_of::<Window64<'_, Controller>>(), 2_056);
 }
 
 #[test]

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::congestion::{FixedWindow, Pacer};
 
 /// How many operations are measured at a time, and how many packets are in flight in the first setting: as many as the
 /// smallest window has.
@@ -54,10 +54,10 @@ impl Load {
 }
 
 /// Selective repeat with a window of `numbers`, and nothing but the window to hold it back.
-fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, Fixed> {
+fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, FixedWindow> {
     let blocks = vec![Block::EMPTY; numbers.div_ceil(64) as usize];
     let pacer = Pacer::new(rdt_proto::Duration::from_millis(1), 1_200);
-    SelectiveRepeat::new(blocks, Fixed::new(u64::MAX), pacer).expect("there is a block")
+    SelectiveRepeat::new(blocks, FixedWindow::new(u64::MAX), pacer).expect("there is a block")
 }
 
 /// What a step did: how long, and how many operations.

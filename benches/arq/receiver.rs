@@ -4,13 +4,12 @@ use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
 use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, SelectiveRepeat};
-use rdt_proto::congestion::Fixed;
-use rdt_proto::wire::MAX_BITMAP;
+use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
 /// Works through one window of numbers after the other, a batch in each step.
 pub(crate) struct Rig {
-    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     now: Instant,
     window: u32,
     load: Load,
@@ -33,7 +32,7 @@ impl Rig {
         Self::warm(arq(window), window, load)
     }
 
-    fn warm(arq: SelectiveRepeat<Vec<Block>, Fixed>, window: u32, load: Load) -> Self {
+    fn warm(arq: SelectiveRepeat<Vec<Block>, FixedWindow>, window: u32, load: Load) -> Self {
         let now = Instant::from_millis(1_000);
         let mut rig = Self { arq, now, window, load, origin: Seq::ZERO, at: 0 };
         // Every number has been used once, and there are old ones.
@@ -143,14 +142,14 @@ impl Rig {
     }
 
     fn tell(&mut self) {
-        let mut bitmap = [0; MAX_BITMAP];
+        let mut bitmap = None;
         black_box(self.arq.ack(self.now, self.limit(), &mut bitmap));
         self.arq.on_ack_sent(self.limit());
     }
 
     fn acknowledge(&mut self, number: Seq) {
         assert!(self.arq.ack_at(self.limit()).is_some());
-        let mut bitmap = [0; MAX_BITMAP];
+        let mut bitmap = None;
         assert_eq!(self.arq.ack(self.now, self.limit(), &mut bitmap), Some(Ack::Single(number)));
         self.arq.on_ack_sent(self.limit());
     }

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
 use rdt_proto::arq::{Ack, Acknowledged, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
-use rdt_proto::congestion::Fixed;
+use rdt_proto::congestion::FixedWindow;
 use rdt_proto::wire::{Sack, SackDelay};
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -12,7 +12,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// Works through one window of numbers after the other, a batch in each step.
 pub(crate) struct Rig {
-    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     rtt: Rtt,
     now: Instant,
     window: u32,

@@ -2,7 +2,7 @@
 
 use super::Stream;
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::congestion::{FixedWindow, Pacer};
 use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet, Tag};
@@ -22,7 +22,7 @@ pub(crate) struct Pair<A> {
     read: Vec<u8>,
 }
 
-type Selective = SelectiveRepeat<Vec<Block>, Fixed>;
+type Selective = SelectiveRepeat<Vec<Block>, FixedWindow>;
 
 /// Extended mode, 64 datagrams in flight.
 pub(crate) fn selective_repeat() -> Pair<Selective> {
@@ -30,7 +30,7 @@ pub(crate) fn selective_repeat() -> Pair<Selective> {
     let config = Config { segment: segment(header), ..Config::default() };
     Pair::new(config, || {
         let (blocks, pacer) = (vec![Block::EMPTY; WINDOW.div_ceil(64)], Pacer::new(Duration::from_millis(1), 1_200));
-        let arq = SelectiveRepeat::new(blocks, Fixed::new((WINDOW * DATAGRAM) as u64), pacer);
+        let arq = SelectiveRepeat::new(blocks, FixedWindow::new((WINDOW * DATAGRAM) as u64), pacer);
         storage(WINDOW, config.segment, arq.expect("there is a block"))
     })
 }

@@ -5,7 +5,7 @@ use std::time;
 
 use super::Stream;
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
 use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
 use rdt_proto::store::{RecvSlots, SendSlots};
@@ -29,7 +29,7 @@ type MakeController = fn() -> Controller;
 
 /// What may be in flight is decided by each of these.
 pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
-    ("Fixed", || Controller::from(Fixed::new(PRODUCT.into()))),
+    ("Fixed", || Controller::from(FixedWindow::new(PRODUCT.into()))),
     ("NewReno", || Controller::from(NewReno::new(DATAGRAM))),
     ("Cubic", || Controller::from(Cubic::new(DATAGRAM))),
     ("BandwidthDelay", || Controller::from(BandwidthDelay::new(DATAGRAM))),

@@ -2,7 +2,7 @@
 
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, Method, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
@@ -116,7 +116,7 @@ pub(crate) fn storage(settings: &Settings) -> Result<Storage<Send, Recv, Arq>, S
         Congestion::BandwidthDelay => Controller::BandwidthDelay(BandwidthDelay::new(datagram)),
         Congestion::Cubic => Controller::Cubic(Cubic::new(datagram)),
         Congestion::NewReno => Controller::NewReno(NewReno::new(datagram)),
-        Congestion::Fixed => Controller::Fixed(Fixed::new(*window as u64 * u64::from(datagram))),
+        Congestion::Fixed => Controller::FixedWindow(FixedWindow::new(*window as u64 * u64::from(datagram))),
     };
     let blocks = vec![Block::EMPTY; window.div_ceil(BLOCK).next_power_of_two()];
     let arq = SelectiveRepeat::new(blocks, controller, Pacer::new(PACER_GRANULARITY, datagram));

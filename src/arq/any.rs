@@ -1,8 +1,11 @@
 //! Either mechanism, chosen at run time.
 
-use super::{Ack, Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait, Timer};
+use super::mechanism::sealed::Sealed;
+use super::{
+    Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait,
+    Timer,
+};
 use crate::congestion::Congestion;
-use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 
 /// Stop-and-wait or selective repeat: for a listener that offers both, or a program that lets its user choose.
@@ -23,6 +26,8 @@ macro_rules! either {
         }
     };
 }
+
+impl<M, C> Sealed for AnyArq<M, C> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
     fn base(&self) -> Seq {
@@ -95,12 +100,16 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.ack_at(limit))
     }
 
-    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>> {
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>> {
         either!(self, arq => arq.ack(now, limit, bitmap))
     }
 
     fn on_ack_sent(&mut self, limit: Seq) {
         either!(self, arq => arq.on_ack_sent(limit));
+    }
+
+    fn snapshot(&self) -> ArqSnapshot {
+        either!(self, arq => arq.snapshot())
     }
 
     fn rebase(&mut self, shift: ClockShift) {

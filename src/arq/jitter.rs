@@ -1,5 +1,7 @@
 //! A small generator for jitter.
 
+use core::num::NonZero;
+
 /// Pseudo-random numbers that keep timers of many peers apart: `SplitMix64` (Steele, Lea, Flood 2014).
 ///
 /// Good enough for jitter and for nothing else: its output tells its state. What must be unpredictable takes the caller's
@@ -22,7 +24,7 @@ impl Jitter {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
         // The modulo favours small numbers by less than limit / 2^64: nothing, for a jitter.
-        limit.checked_add(1).map_or(z, |count| z % count)
+        NonZero::new(limit.wrapping_add(1)).map_or(z, |count| z % count)
     }
 }
 

@@ -41,6 +41,9 @@ pub enum Ack<'b> {
     Selective(Sack<'b>),
 }
 
+/// Room for the bits of a SACK, which only a SACK that has bits fills: begin with `None`.
+pub type Bitmap = Option<[u8; MAX_BITMAP]>;
+
 /// What an arriving acknowledgement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Acknowledged {
@@ -100,10 +103,38 @@ impl Timer {
     }
 }
 
+/// What a mechanism knows of the path, and has counted since its start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ArqSnapshot {
+    /// Bytes sent, and neither acknowledged nor judged lost.
+    pub in_flight: u64,
+    /// Bytes that may be in flight; `None` for stop-and-wait: one datagram.
+    pub window: Option<u64>,
+    /// Bytes per second that may leave, if that is limited.
+    pub pacing_rate: Option<u64>,
+    /// Bytes acknowledged, counted once each.
+    pub delivered: u64,
+    /// How often an INFO was judged lost.
+    pub lost: u64,
+    /// How often an INFO was sent again, for whatever reason.
+    pub retransmitted: u64,
+    /// How often an INFO had been judged lost that was only late.
+    pub spurious: u64,
+    /// What the [congestion controller](crate::congestion::Congestion::phase) is doing.
+    pub phase: &'static str,
+}
+
+pub(super) mod sealed {
+    /// Keeps [`Arq`](super::Arq) to the mechanisms of this crate.
+    pub trait Sealed {}
+}
+
 /// Both halves of one side of a connection, in numbers and time.
 ///
+/// The mechanisms of this crate implement it, and no others can: a connection relies on more than the signatures say.
+///
 /// The round-trip estimate is lent by the connection, which also times its handshake and its close by it.
-pub trait Arq {
+pub trait Arq: sealed::Sealed {
     /// The lowest number not yet acknowledged by the peer.
     fn base(&self) -> Seq;
 
@@ -181,10 +212,13 @@ pub trait Arq {
     /// The acknowledgement to send `now`, the bits of a SACK in lent memory. It counts once
     /// [`on_ack_sent`](Self::on_ack_sent) is called. A SACK may be sent at any time; in base mode it is `None` while nothing
     /// is to be acknowledged.
-    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>>;
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>>;
 
     /// The acknowledgement that [`ack`](Self::ack) returned has left.
     fn on_ack_sent(&mut self, limit: Seq);
+
+    /// The state of the path.
+    fn snapshot(&self) -> ArqSnapshot;
 
     /// Moves every stored time to another clock.
     fn rebase(&mut self, shift: ClockShift);

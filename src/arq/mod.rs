@@ -12,15 +12,13 @@
 mod any;
 mod jitter;
 mod mechanism;
-mod pending_acks;
 mod rtt;
 mod selective_repeat;
 mod stop_and_wait;
 
 pub use any::AnyArq;
 pub use jitter::Jitter;
-pub use mechanism::{Ack, Acknowledged, Arq, Arrival, MAX_ACK_DELAY, Offer, Sending, Timer};
-pub use pending_acks::PendingAcks;
+pub use mechanism::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, MAX_ACK_DELAY, Offer, Sending, Timer};
 pub use rtt::Rtt;
 pub use selective_repeat::{Block, SelectiveRepeat};
-pub use stop_and_wait::StopAndWait;
+pub use stop_and_wait::{PendingAcks, StopAndWait};

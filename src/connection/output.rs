@@ -7,7 +7,7 @@ use super::stage::Stage;
 use super::{Connection, Transmit};
 use crate::arq::{Ack, Arq, Sending};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
+use crate::wire::{Framing, MIN_CONNECT, Options, Packet};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
 
 /// The datagram that is due.
@@ -226,7 +226,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
 
     /// The same for a SACK and its bitmap.
     fn encode_ack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let mut bitmap = [0; MAX_BITMAP];
+        let mut bitmap = None;
         match self.storage.arq.ack(self.now, self.storage.recv.limit(), &mut bitmap) {
             Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, buf),
             Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, buf),

@@ -15,7 +15,7 @@ pub use exchange::Exchange;
 pub use runs::Runs;
 
 use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage};
 use rdt_proto::sim::{Address, Node, Outgoing, Rng};
 use rdt_proto::store::{RecvSlots, SendSlots};
@@ -66,7 +66,7 @@ impl Mechanism for Selective {
     fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self> {
         let segment = 1_200 + 15;
         let congestion = match rng.index(4) {
-            0 => Controller::Fixed(Fixed::new(u64::from(segment) * (1 + rng.below(64)))),
+            0 => Controller::FixedWindow(FixedWindow::new(u64::from(segment) * (1 + rng.below(64)))),
             1 => Controller::NewReno(NewReno::new(segment)),
             2 => Controller::Cubic(Cubic::new(segment)),
             _ => Controller::BandwidthDelay(BandwidthDelay::new(segment)),

@@ -1,7 +1,7 @@
 //! What a seed decides.
 
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Mode, Storage};
 use rdt_proto::sim::{LinkConfig, Rng};
 use rdt_proto::store::{RecvSlots, SendSlots};
@@ -153,7 +153,7 @@ impl Choice {
             return AnyArq::StopAndWait(StopAndWait::new());
         }
         let congestion = match self.controller {
-            0 => Controller::Fixed(Fixed::new(u64::from(segment) * self.fixed_segments)),
+            0 => Controller::FixedWindow(FixedWindow::new(u64::from(segment) * self.fixed_segments)),
             1 => Controller::NewReno(NewReno::new(segment)),
             2 => Controller::Cubic(Cubic::new(segment)),
             _ => Controller::BandwidthDelay(BandwidthDelay::new(segment)),

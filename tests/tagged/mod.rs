@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Controller, Fixed, Pacer};
+use rdt_proto::congestion::{Controller, FixedWindow, Pacer};
 use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, Packet, Sack, SackDelay, Tag};
@@ -35,7 +35,7 @@ pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
 
 /// Storage with this many slots each way, and a constant window of as many segments in flight.
 pub fn storage(slots: usize, in_flight: u64) -> Stores {
-    let congestion = Controller::Fixed(Fixed::new(in_flight * 1_215));
+    let congestion = Controller::FixedWindow(FixedWindow::new(in_flight * 1_215));
     let arq = SelectiveRepeat::new(vec![Block::EMPTY], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap();
     let (send, recv) = (SendSlots::with_slots(slots, 1_200).unwrap(), RecvSlots::with_slots(slots, 1_200).unwrap());
     Storage { send, recv, arq }

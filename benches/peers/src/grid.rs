@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use rdt_proto::Duration;
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::congestion::{FixedWindow, Pacer};
 use rdt_proto::connection::Config;
 
 use crate::Args;
@@ -54,7 +54,7 @@ fn rdt() -> [Box<dyn Endpoint>; 2] {
     let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
     ends(config, || {
         // What is in flight is counted in datagrams with their headers.
-        let congestion = Fixed::new(u64::from(datagram) * IN_FLIGHT as u64);
+        let congestion = FixedWindow::new(u64::from(datagram) * IN_FLIGHT as u64);
         let blocks = vec![Block::EMPTY; SPAN.div_ceil(64).next_power_of_two()];
         let arq = SelectiveRepeat::new(blocks, congestion, Pacer::new(Duration::ZERO, datagram));
         stores(SPAN, segment, arq.expect("at least one block"))

@@ -139,7 +139,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             SentState::Lost => true,
         };
         if needless {
-            self.spurious = self.spurious.saturating_add(1);
+            self.counters.spurious = self.counters.spurious.saturating_add(1);
             // What lies further back than a bitmap reaches is told of once: it may be that SACK which was lost.
             if self.scoreboard.next().distance_from(number) <= BITMAP_NUMBERS {
                 self.rack.on_spurious(self.scoreboard.base(), self.scoreboard.next());
@@ -166,7 +166,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             rtt.sample(sample);
             self.proactive.update_srtt(rtt.srtt());
         }
-        self.delivered += settled.bytes;
+        self.counters.delivered = self.counters.delivered.saturating_add(settled.bytes);
         self.proactive.on_acknowledged(settled.bytes, self.congestion.window());
         let round_ended = settled.newest_sent_at >= self.round_start;
         self.congestion.on_acknowledged(&Acknowledgement {
@@ -176,7 +176,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             rtt: settled.rtt,
             srtt: rtt.srtt().unwrap_or_default(),
             in_flight: self.scoreboard.in_flight(),
-            delivered: self.delivered,
+            delivered: self.counters.delivered,
             round_ended,
             app_limited: self.app_limited,
         });

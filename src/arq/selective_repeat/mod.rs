@@ -23,9 +23,9 @@ mod timers;
 
 pub use scoreboard::Block;
 
-use super::{Ack, Acknowledged, Arq, Arrival, Offer, Rtt, Sending, Timer};
+use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
-use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
@@ -60,10 +60,12 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
     }
 
     /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
-    pub const fn spurious(&self) -> u32 {
-        self.sender.spurious
+    pub fn spurious(&self) -> u64 {
+        self.sender.counters.spurious
     }
 }
+
+impl<M, C> Sealed for SelectiveRepeat<M, C> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<M, C> {
     fn base(&self) -> Seq {
@@ -132,12 +134,16 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.ack_at(limit)
     }
 
-    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Option<Ack<'b>> {
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>> {
         self.receiver.ack(self.sender.scoreboard.window(), now, limit, bitmap)
     }
 
     fn on_ack_sent(&mut self, limit: Seq) {
         self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), limit);
+    }
+
+    fn snapshot(&self) -> ArqSnapshot {
+        self.sender.snapshot()
     }
 
     fn rebase(&mut self, shift: ClockShift) {

@@ -3,13 +3,13 @@
 use super::*;
 use crate::Duration;
 use crate::arq::Jitter;
-use crate::congestion::Fixed;
+use crate::congestion::FixedWindow;
 use crate::wire::{Sack, SackDelay};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
-type Machine = SelectiveRepeat<Vec<Block>, Fixed>;
+type Machine = SelectiveRepeat<Vec<Block>, FixedWindow>;
 
 const BYTES: u16 = 100;
 const PLACES: u64 = 128;
@@ -17,7 +17,7 @@ const PLACES: u64 = 128;
 /// A machine whose numbers begin at `first` in both directions.
 fn machine(first: u64, in_flight: u64) -> Machine {
     let pacer = Pacer::new(Duration::ZERO, BYTES.into());
-    let mut machine = Machine::new(std::vec![Block::EMPTY; 2], Fixed::new(in_flight), pacer).unwrap();
+    let mut machine = Machine::new(std::vec![Block::EMPTY; 2], FixedWindow::new(in_flight), pacer).unwrap();
     machine.sender.scoreboard.start_at(seq(first));
     machine.receiver.start_at(seq(first));
     machine
@@ -68,7 +68,7 @@ proptest! {
             let next = (first..).find(|number| !received.contains(number)).unwrap();
             prop_assert_eq!(machine.next(), seq(next));
             while polls && machine.ack_at(seq(edge)).is_some_and(|at| at <= now) {
-                let mut bitmap = [0; MAX_BITMAP];
+                let mut bitmap = None;
                 let Some(Ack::Selective(sack)) = machine.ack(now, seq(edge), &mut bitmap) else { panic!("extended mode has SACKs") };
                 prop_assert_eq!(sack.next, seq(next));
                 prop_assert_eq!(u64::from(sack.window), (edge - next).min(PLACES));

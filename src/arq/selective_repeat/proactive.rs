@@ -185,7 +185,7 @@ impl Proactive {
 mod tests {
     use super::*;
     use crate::arq::{Ack, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
-    use crate::congestion::{Fixed, Pacer};
+    use crate::congestion::{FixedWindow, Pacer};
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
 
@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn a_probe_of_what_was_only_slow_is_no_spurious_retransmission() {
         let mut machine =
-            SelectiveRepeat::new(std::vec![Block::EMPTY], Fixed::new(10_000), Pacer::new(Duration::ZERO, 100)).unwrap();
+            SelectiveRepeat::new(std::vec![Block::EMPTY], FixedWindow::new(10_000), Pacer::new(Duration::ZERO, 100))
+                .unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         let send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end, rtt: &mut Rtt| {
             let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
@@ -220,7 +221,8 @@ mod tests {
     #[test]
     fn after_a_long_silence_nothing_is_sent_twice_at_once() {
         let mut machine =
-            SelectiveRepeat::new(std::vec![Block::EMPTY], Fixed::new(10_000), Pacer::new(Duration::ZERO, 100)).unwrap();
+            SelectiveRepeat::new(std::vec![Block::EMPTY], FixedWindow::new(10_000), Pacer::new(Duration::ZERO, 100))
+                .unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         let mut send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end| {
             let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
@@ -252,7 +254,7 @@ mod tests {
     #[test]
     fn what_was_lost_three_times_is_sent_twice() {
         let pacer = Pacer::new(Duration::ZERO, 100);
-        let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 16], Fixed::new(100_000), pacer).unwrap();
+        let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(100_000), pacer).unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         let end = Seq::new(5_000);
         let mut sent = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::report::{Report, Urgency};
 use super::scoreboard::{Mark, Memory, Window};
-use crate::arq::{Ack, Arrival, Offer};
+use crate::arq::{Ack, Arrival, Bitmap, Offer};
 use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 
@@ -119,12 +119,12 @@ impl Receiver {
         window: &Window<M>,
         now: Instant,
         limit: Seq,
-        bitmap: &'b mut [u8; MAX_BITMAP],
+        bitmap: &'b mut Bitmap,
     ) -> Option<Ack<'b>> {
         match &self.report {
             Report::Acks(acks) => acks.first().map(Ack::Single),
             Report::Sacks(sacks) => {
-                let sack = sacks.sack(window, now, (self.next, self.top), limit, bitmap);
+                let sack = sacks.sack(window, now, (self.next, self.top), limit, bitmap.insert([0; MAX_BITMAP]));
                 Some(Ack::Selective(sack))
             }
         }

@@ -19,12 +19,14 @@ use super::rack::{Rack, Transmission};
 use super::report::BITMAP_NUMBERS;
 use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
 use super::timers::Timers;
-use crate::arq::{Rtt, Sending, Timer};
+use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
+use crate::uncompared::Uncompared;
 use crate::{ClockShift, Instant, Seq};
+use core::num::NonZero;
 
 /// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
-const LEAST_CREDIT: u32 = 1;
+const ONE_BYTE: u32 = 1;
 
 /// The sending half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,9 +44,18 @@ pub(super) struct Sender<M, C> {
     pub(super) app_limited: bool,
     pub(super) congestion: C,
     pub(super) pacer: Pacer,
+    pub(super) counters: Uncompared<Counters>,
+}
+
+/// What is counted since the start. They saturate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
     /// Bytes acknowledged.
     pub(super) delivered: u64,
-    pub(super) spurious: u32,
+    /// Numbers judged lost, sent again, and judged lost although they were only late.
+    lost: u64,
+    retransmitted: u64,
+    pub(super) spurious: u64,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
@@ -61,8 +72,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             app_limited: false,
             congestion,
             pacer,
-            delivered: 0,
-            spurious: 0,
+            counters: Uncompared::default(),
         })
     }
 
@@ -129,10 +139,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn next_info(&self, now: Instant, end: Seq) -> Option<Seq> {
         if self.is_undisturbed() && self.may_be_fresh(end) {
             let has_room = self.scoreboard.in_flight() < self.congestion.window();
-            return (has_room && self.pacer.allows(now, LEAST_CREDIT)).then_some(self.scoreboard.next());
+            return (has_room && self.pacer.allows(now, ONE_BYTE)).then_some(self.scoreboard.next());
         }
         let due = self.candidate(now, end)?;
-        let may_leave = self.timers.is_probe_due() || due.at <= now && self.pacer.allows(now, LEAST_CREDIT);
+        let may_leave = self.timers.is_probe_due() || due.at <= now && self.pacer.allows(now, ONE_BYTE);
         may_leave.then_some(due.number)
     }
 
@@ -158,7 +168,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.app_limited |=
             self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
-        transmitted != Transmitted::Original
+        let is_again = transmitted != Transmitted::Original;
+        self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
+        is_again
     }
 
     /// How many new numbers may leave now, each in `bytes`. The newest that has a body is not among them: only
@@ -172,8 +184,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let bodies = end.distance_from(next).saturating_sub(1);
         let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
         let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
-        let most = most.min(u32::try_from(room.div_ceil(u64::from(bytes).max(1))).unwrap_or(u32::MAX));
-        self.pacer.allows_run(now, bytes.into(), LEAST_CREDIT, most)
+        let most = most.min(u32::try_from(datagrams(room, bytes)).unwrap_or(u32::MAX));
+        self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
     }
 
     /// The first `count` of these have left.
@@ -252,6 +264,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     fn declare_lost(&mut self, number: Seq) {
         self.scoreboard.declare_lost(number);
         self.proactive.cancel(number);
+        self.counters.lost = self.counters.lost.saturating_add(1);
     }
 
     /// When `timer` expires. Pacing: when what there is to send before `end` may leave.
@@ -261,8 +274,22 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             Timer::Reordering | Timer::TailLossProbe | Timer::Retransmission => self.timers.deadline(timer),
             Timer::Pacing => {
                 let due = self.candidate(Instant::ZERO, end)?;
-                Some(due.at.max(self.pacer.ready_at(LEAST_CREDIT)))
+                Some(due.at.max(self.pacer.ready_at(ONE_BYTE)))
             }
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> ArqSnapshot {
+        let Counters { delivered, lost, retransmitted, spurious } = *self.counters;
+        ArqSnapshot {
+            in_flight: self.scoreboard.in_flight(),
+            window: Some(self.congestion.window()),
+            pacing_rate: self.congestion.pacing_rate(),
+            delivered,
+            lost,
+            retransmitted,
+            spurious,
+            phase: self.congestion.phase(),
         }
     }
 
@@ -276,4 +303,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.congestion.rebase(shift);
         self.pacer.rebase(shift);
     }
+}
+
+/// How many datagrams of `bytes` each begin within `room` bytes.
+fn datagrams(room: u64, bytes: u16) -> u64 {
+    let bytes = NonZero::new(u64::from(bytes)).unwrap_or(NonZero::<u64>::MIN);
+    room / bytes + u64::from(room % bytes != 0)
 }

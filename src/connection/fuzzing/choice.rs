@@ -2,7 +2,7 @@
 
 use super::OPTIONS_BYTES;
 use crate::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use crate::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use crate::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use crate::connection::{Config, Connection, Hello, Method, Mode, Peer, Storage};
 use crate::store::{RecvSlots, SendSlots, slot_bytes};
 use crate::wire::{Options, Tag};
@@ -47,8 +47,8 @@ impl Algorithm {
     fn controller(self) -> Controller {
         let segment = u32::from(SEGMENT) + 15;
         match self {
-            Self::Fixed { window, rate: None } => Fixed::new(window.into()).into(),
-            Self::Fixed { window, rate: Some(rate) } => Fixed::new(window.into()).paced(rate.into()).into(),
+            Self::Fixed { window, rate: None } => FixedWindow::new(window.into()).into(),
+            Self::Fixed { window, rate: Some(rate) } => FixedWindow::new(window.into()).paced(rate.into()).into(),
             Self::NewReno => NewReno::new(segment).into(),
             Self::Cubic => Cubic::new(segment).into(),
             Self::BandwidthDelay => BandwidthDelay::new(segment).into(),

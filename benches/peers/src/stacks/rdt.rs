@@ -2,7 +2,7 @@
 
 use rdt_proto::Duration;
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::Config;
 use rdt_proto::store::{SendSlots, slot_bytes};
 
@@ -32,7 +32,7 @@ impl Rdt {
             Kind::Default => Controller::from(BandwidthDelay::new(datagram)),
             Kind::Cubic => Controller::from(Cubic::new(datagram)),
             Kind::NewReno => Controller::from(NewReno::new(datagram)),
-            Kind::Fixed => Controller::from(Fixed::new(window)),
+            Kind::Fixed => Controller::from(FixedWindow::new(window)),
         }
     }
 

@@ -4,7 +4,7 @@
 use rdt_proto::Duration;
 use rdt_proto::Seq;
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::congestion::{FixedWindow, Pacer};
 use rdt_proto::connection::{Config, Storage};
 use rdt_proto::store::{RecvSlots, SendStore};
 
@@ -41,7 +41,7 @@ impl Stack for RdtSource {
         let slots = s.window.div_ceil(segment.into());
         let blocks = vec![Block::EMPTY; slots.div_ceil(64).next_power_of_two()];
         let pacer = Pacer::new(Duration::ZERO, u32::try_from(s.datagram).ok()?);
-        let arq = SelectiveRepeat::new(blocks, Fixed::new(s.window as u64), pacer)?;
+        let arq = SelectiveRepeat::new(blocks, FixedWindow::new(s.window as u64), pacer)?;
         let [client, server] = ends(config, || Storage {
             send: Source::new(slots, segment),
             recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),

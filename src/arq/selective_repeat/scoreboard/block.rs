@@ -51,7 +51,7 @@ impl Sent {
 
 /// Where a number stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::arq::selective_repeat) enum SentState {
+pub(crate) enum SentState {
     /// Not sent yet, or acknowledged.
     Settled,
     /// In flight for the first time.

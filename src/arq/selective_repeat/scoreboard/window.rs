@@ -4,10 +4,7 @@ use super::block::{Block, PER_BLOCK, Sent};
 use crate::Seq;
 
 /// Lent memory for the numbers of a window.
-pub(in crate::arq::selective_repeat) trait Memory:
-    AsRef<[Block]> + AsMut<[Block]>
-{
-}
+pub(crate) trait Memory: AsRef<[Block]> + AsMut<[Block]> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>> Memory for M {}
 
@@ -15,7 +12,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>> Memory for M {}
 ///
 /// What is kept of this side's numbers is the scoreboard's alone. Memory that shrinks after it was lent loses what it held; nothing panics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::arq::selective_repeat) struct Window<M> {
+pub(crate) struct Window<M> {
     memory: M,
     /// One less than the places, which are a power of two.
     mask: u32,
@@ -23,7 +20,7 @@ pub(in crate::arq::selective_repeat) struct Window<M> {
 
 /// A bit that is kept of each number. The receiver sees those of the peer's numbers only.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::arq::selective_repeat) struct Mark(Which);
+pub(crate) struct Mark(Which);
 
 #[derive(Clone, Copy, Debug)]
 enum Which {
@@ -36,9 +33,9 @@ impl Mark {
     /// Of this side's numbers: the peer has acknowledged it.
     pub(super) const ACKNOWLEDGED: Self = Self(Which::Acknowledged);
     /// Of the peer's numbers: it has been received.
-    pub(in crate::arq::selective_repeat) const RECEIVED: Self = Self(Which::Received);
+    pub(crate) const RECEIVED: Self = Self(Which::Received);
     /// Of the peer's numbers: it waits for its acknowledgement in base mode.
-    pub(in crate::arq::selective_repeat) const OWED: Self = Self(Which::Owed);
+    pub(crate) const OWED: Self = Self(Which::Owed);
 
     const fn of(self, block: &Block) -> u64 {
         match self.0 {
@@ -71,7 +68,7 @@ impl<M: Memory> Window<M> {
         self.memory
     }
 
-    pub(in crate::arq::selective_repeat) const fn places(&self) -> u32 {
+    pub(crate) const fn places(&self) -> u32 {
         self.mask + 1
     }
 
@@ -105,7 +102,7 @@ impl<M: Memory> Window<M> {
     }
 
     /// The marks of the numbers from `first` on, 64 of them, whatever block each is in.
-    pub(in crate::arq::selective_repeat) fn bits(&self, mark: Mark, first: Seq) -> u64 {
+    pub(crate) fn bits(&self, mark: Mark, first: Seq) -> u64 {
         let of = |number| self.block(number).map_or(0, |block| mark.of(block));
         let shift = first.value() % PER_BLOCK;
         // The upper part lies in the following block; for shift 0 there is none.
@@ -113,18 +110,18 @@ impl<M: Memory> Window<M> {
         of(first) >> shift | high
     }
 
-    pub(in crate::arq::selective_repeat) fn has(&self, mark: Mark, number: Seq) -> bool {
+    pub(crate) fn has(&self, mark: Mark, number: Seq) -> bool {
         self.block(number).is_some_and(|block| mark.of(block) >> (number.value() % PER_BLOCK) & 1 == 1)
     }
 
-    pub(in crate::arq::selective_repeat) fn set(&mut self, mark: Mark, number: Seq) {
+    pub(crate) fn set(&mut self, mark: Mark, number: Seq) {
         if let Some(block) = self.block_mut(number) {
             *mark.of_mut(block) |= 1 << (number.value() % PER_BLOCK);
         }
     }
 
     /// Clears the marks of `count` numbers from `first` on, a block at a time.
-    pub(in crate::arq::selective_repeat) fn clear(&mut self, mark: Mark, first: Seq, count: u32) {
+    pub(crate) fn clear(&mut self, mark: Mark, first: Seq, count: u32) {
         let (mut first, mut count) = (first, count);
         while count > 0 {
             let shift = first.value() % PER_BLOCK;

@@ -9,20 +9,20 @@ use crate::{ClockShift, Instant};
 /// Internet**: it does not yield to anyone.
 ///
 /// ```
-/// use rdt_proto::congestion::{Congestion, Fixed};
+/// use rdt_proto::congestion::{Congestion, FixedWindow};
 ///
 /// // 64 KiB in flight, at 115,200 baud with ten bits to the byte.
-/// let line = Fixed::new(64 * 1024).paced(11_520);
+/// let line = FixedWindow::new(64 * 1024).paced(11_520);
 /// assert_eq!(line.window(), 65_536);
 /// assert_eq!(line.pacing_rate(), Some(11_520));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fixed {
+pub struct FixedWindow {
     window: u64,
     rate: Option<u64>,
 }
 
-impl Fixed {
+impl FixedWindow {
     /// `window` bytes in flight, not paced. A window smaller than a datagram lets one datagram out at a time; 0 counts as 1,
     /// or nothing would ever leave.
     #[must_use]
@@ -37,7 +37,7 @@ impl Fixed {
     }
 }
 
-impl Congestion for Fixed {
+impl Congestion for FixedWindow {
     fn on_sent(&mut self, _: Instant, _: u32, _: u64) {}
 
     fn on_acknowledged(&mut self, _: &Acknowledgement) {}
@@ -63,15 +63,15 @@ mod tests {
 
     #[test]
     fn nothing_moves_it() {
-        let mut fixed = Fixed::new(10_000);
+        let mut fixed = FixedWindow::new(10_000);
         fixed.on_lost(&Loss { now: Instant::ZERO, bytes: 9_000, newest_sent_at: Instant::ZERO, in_flight: 1_000 });
         fixed.on_timeout(Instant::from_millis(1));
-        assert_eq!(fixed, Fixed::new(10_000));
+        assert_eq!(fixed, FixedWindow::new(10_000));
         assert_eq!(fixed.pacing_rate(), None);
     }
 
     #[test]
     fn a_window_of_nothing_still_lets_a_datagram_out() {
-        assert!(Fixed::new(0).window() > 0);
+        assert!(FixedWindow::new(0).window() > 0);
     }
 }
