@@ -17,7 +17,7 @@ const JITTER_SHIFT: u32 = 4;
 
 /// The estimate of the round-trip time, and the retransmission timeout (RTO) that follows from it, by RFC 6298.
 ///
-/// Backing off belongs to whoever retransmits: it counts its attempts and asks for the [`deadline`](Self::deadline) of the
+/// Backing off belongs to the machine that retransmits: it counts its attempts and asks for the [`deadline`](Self::deadline) of the
 /// next one. A new packet starts at attempt 0 again. RFC 6298 §5.5 would stay backed off until the next sample; on a path
 /// that loses a packet in three, stop-and-wait would then mostly wait.
 ///
@@ -61,8 +61,8 @@ impl Rtt {
         }
     }
 
-    /// Takes the round trip of a packet. By Karn's rule (RFC 6298 §3) only that of a packet sent once: otherwise nobody
-    /// knows which transmission was answered.
+    /// Takes the round trip of a packet. By Karn's rule (RFC 6298 §3) only that of a packet sent once: otherwise it is
+    /// unknown which transmission was answered.
     pub fn sample(&mut self, round_trip: Duration) {
         let r = round_trip.as_micros();
         match self.smoothed.filter(|_| self.min.is_some()) {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_handshake_does_not_promise_that_large_datagrams_are_as_fast() {
+    fn a_fast_handshake_leaves_a_floor_under_the_first_timeout() {
         let mut rtt = rtt();
         rtt.handshake_sample(ms(2));
         assert_eq!(rtt.rto(), ms(200));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc6298_2_3_a_steady_path_ends_at_srtt_plus_the_granularity() {
+    fn rfc6298_2_3_a_steady_path_ends_at_srtt_plus_granularity() {
         let mut rtt = rtt();
         for _ in 0..100 {
             rtt.sample(ms(80));

@@ -127,7 +127,7 @@ impl Cubic {
         let state = &mut self.state;
         self.undo = Some(*state);
         state.prior = state.window;
-        // §4.7, fast convergence: below the last maximum means someone else came; leave room: × (1+β)/2.
+        // §4.7, fast convergence: below the last maximum another flow has come; leave room: × (1+β)/2.
         state.w_max = if state.window < state.w_max { mul_div(state.window, 17, 20) } else { state.window };
         // §4.6: β = 0.7.
         state.threshold = mul_div(state.window, 7, 10).max(minimum_window(self.segment));
@@ -180,7 +180,7 @@ impl Congestion for Cubic {
         // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
         self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
         self.recovery.leave();
-        // All that was in flight counts as lost, and nobody says how much that was: it is not undone.
+        // All that was in flight counts as lost, and it is unknown how much that was: it is not undone.
         (self.undo, self.missing) = (None, 0);
     }
 

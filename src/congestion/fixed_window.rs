@@ -6,7 +6,7 @@ use crate::{ClockShift, Instant};
 /// A constant window, whatever happens: the ARQ of the textbook.
 ///
 /// For links of one's own whose capacity is known: a serial line, a radio, a tunnel with a reserved rate. **Not for the
-/// Internet**: it does not yield to anyone.
+/// Internet**: it never yields to another flow.
 ///
 /// ```
 /// use rdt_proto::congestion::{Congestion, FixedWindow};

@@ -16,7 +16,7 @@ struct Settled {
     newest_sent_at: Instant,
     rtt: Option<Duration>,
     /// Where the bitmap begins, which tells of each number that it reaches whether it has arrived.
-    told: Option<Seq>,
+    bitmap_base: Option<Seq>,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
@@ -52,7 +52,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if sack.highest().is_some_and(|highest| !highest.precedes(self.scoreboard.next())) {
             return Acknowledged::NeverSent;
         }
-        let mut settled = Settled { rtt: self.clean_sample(now, sack), told: Some(sack.base), ..Settled::default() };
+        let mut settled =
+            Settled { rtt: self.clean_sample(now, sack), bitmap_base: Some(sack.base), ..Settled::default() };
         if !is_old {
             self.settle_before(now, sack.next, rtt, &mut settled);
         }
@@ -186,7 +187,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.proactive.on_round();
         }
         self.timers.restart(now, self.scoreboard.outstanding(), rtt);
-        self.detect_losses(now, rtt, settled.told);
+        self.detect_losses(now, rtt, settled.bitmap_base);
         self.pacer.update_rate(now, self.congestion.pacing_rate());
     }
 }

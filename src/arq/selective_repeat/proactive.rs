@@ -191,7 +191,7 @@ mod tests {
 
     /// RFC 8985 §7.4 asks of a probe only whether it repaired a loss: one that met an answer which was merely late did not.
     #[test]
-    fn a_probe_of_what_was_only_slow_is_no_spurious_retransmission() {
+    fn a_probe_of_what_was_only_slow_is_not_spurious() {
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY], FixedWindow::new(10_000), Pacer::new(Duration::ZERO, 100))
                 .unwrap();

@@ -59,16 +59,16 @@ pub(super) struct Judge {
     newest: Transmission,
     /// How long after its sending something counts as lost: what the latest SACK told of, and what it did not reach.
     patience: Duration,
-    patience_untold: Duration,
+    patience_uncovered: Duration,
 }
 
 impl Judge {
     /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
-    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_told: bool) -> Option<Instant> {
+    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_covered: bool) -> Option<Instant> {
         // Of one instant, what is sent for the first time leaves in the order of the numbers (RFC 8985 §6.2,
         // `RACK_sent_after`), but what is sent again in any.
         let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
-        is_before.then(|| sent.at + if is_told { self.patience } else { self.patience_untold })
+        is_before.then(|| sent.at + if is_covered { self.patience } else { self.patience_uncovered })
     }
 }
 
@@ -139,7 +139,7 @@ impl Rack {
         let newest = self.newest?;
         let patience =
             |is_wide| newest.round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
-        Some(Judge { newest: newest.transmission(), patience: patience(false), patience_untold: patience(is_wide) })
+        Some(Judge { newest: newest.transmission(), patience: patience(false), patience_uncovered: patience(is_wide) })
     }
 
     /// RFC 8985 §6.2 step 4.
@@ -162,7 +162,7 @@ impl Rack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::{Ack, Arq, Block, Jitter, SelectiveRepeat, Sending};
+    use crate::arq::{Ack, Arq, ArqSnapshot, Block, Jitter, SelectiveRepeat, Sending};
     use crate::congestion::{FixedWindow, Pacer};
     use crate::wire::{Sack, SackDelay};
 
@@ -230,5 +230,27 @@ mod tests {
         let now = Instant::from_millis(125);
         machine.handle_timeout(now, &rtt);
         assert_eq!(send(&mut machine, now, &mut rtt), Some(1_024));
+    }
+
+    /// Numbers 0 and 1 are judged lost and sent again; 1 was only late.
+    #[test]
+    fn a_snapshot_counts_what_was_lost_sent_again_and_only_late() {
+        let pacer = Pacer::new(Duration::ZERO, 100);
+        let mut machine = SelectiveRepeat::new([Block::EMPTY], FixedWindow::new(1_000), pacer).unwrap();
+        let (mut rtt, end, delay) = (rtt(&[]), Seq::new(9), SackDelay::new(0));
+        let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
+            let number = machine.next_info(now, end).unwrap();
+            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+        };
+        (0..6).for_each(|_| send(&mut machine, Instant::ZERO, &mut rtt));
+        let sack =
+            Sack { next: Seq::ZERO, window: 64, latest: Seq::new(4), delay, base: Seq::ZERO, bitmap: &[0b11100] };
+        machine.handle_ack(Instant::from_millis(100), &Ack::Selective(sack), &mut rtt);
+        send(&mut machine, Instant::from_millis(100), &mut rtt);
+        let late = Sack { base: Seq::new(1), bitmap: &[1], latest: Seq::new(1), ..sack };
+        machine.handle_ack(Instant::from_millis(101), &Ack::Selective(late), &mut rtt);
+        let ArqSnapshot { in_flight, window, delivered, lost, retransmitted, spurious, .. } = machine.snapshot();
+        assert_eq!((in_flight, window), (200, Some(1_000)));
+        assert_eq!((delivered, lost, retransmitted, spurious), (400, 2, 1, 1));
     }
 }

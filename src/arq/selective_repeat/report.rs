@@ -37,14 +37,14 @@ pub(super) struct Acks {
 pub(super) struct Sacks {
     /// The number that arrived last, and when.
     latest: Option<(Seq, Instant)>,
-    /// The numbers that no SACK has told of lie from the first (included) to the second (excluded); none if both are the same.
-    untold: (Seq, Seq),
+    /// The numbers that no SACK has reported lie from the first (included) to the second (excluded); none if both are the same.
+    unreported: (Seq, Seq),
     /// INFO packets since the last SACK.
     count: u8,
     /// When the next SACK is due.
     due: Option<Instant>,
     /// What the last SACK said the window ends at.
-    told_limit: Option<Seq>,
+    reported_limit: Option<Seq>,
 }
 
 /// Whether the peer must hear of an arrival at once.
@@ -97,7 +97,7 @@ impl Report {
         match self {
             Self::Acks(acks) => acks.first().and(AT_ONCE),
             // The window opens from 0: the peer waits to hear of it.
-            Self::Sacks(sacks) if sacks.told_limit == Some(next) && limit != next => AT_ONCE,
+            Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
             Self::Sacks(sacks) => sacks.due,
         }
     }
@@ -155,7 +155,7 @@ impl Sacks {
     #[inline]
     fn on_arrival(&mut self, now: Instant, number: Seq, urgency: Urgency) {
         self.latest = Some((number, now));
-        self.untold = including(self.untold, number);
+        self.unreported = including(self.unreported, number);
         self.count = self.count.saturating_add(1);
         if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
             self.due = AT_ONCE;
@@ -176,17 +176,17 @@ impl Sacks {
     ) -> Sack<'b> {
         let base = self.bitmap_base((next, top));
         let numbers = top.distance_from(base).min(BITMAP_NUMBERS);
-        let mut told = 0;
+        let mut reported = 0;
         for bytes in bitmap.as_chunks_mut().0 {
-            let left = numbers - told;
+            let left = numbers - reported;
             if left == 0 {
                 break;
             }
             let here = left.min(u64::BITS);
             // Places beyond the newest are those of other numbers.
-            let word = window.bits(Mark::RECEIVED, base.add(told)) & (u64::MAX >> (u64::BITS - here));
+            let word = window.bits(Mark::RECEIVED, base.add(reported)) & (u64::MAX >> (u64::BITS - here));
             *bytes = word.to_le_bytes();
-            told += here;
+            reported += here;
         }
         let len = usize::try_from(numbers.div_ceil(u8::BITS)).unwrap_or(MAX_BITMAP);
         let delay = |at| SackDelay::from_duration(now.saturating_since(at));
@@ -200,10 +200,10 @@ impl Sacks {
         }
     }
 
-    /// Where the bitmap begins: so that it tells all that is untold, and as much as possible of what was told already, since
+    /// Where the bitmap begins: so that it reports all that is unreported, and as much as possible of what was reported already, since
     /// a SACK may have been lost.
     fn bitmap_base(&self, (next, top): (Seq, Seq)) -> Seq {
-        let (first, end) = match self.untold {
+        let (first, end) = match self.unreported {
             (first, end) if first != end && next.precedes(end) => {
                 (if first.precedes(next) { next } else { first }, end)
             }
@@ -220,12 +220,12 @@ impl Sacks {
 
     /// The SACK has left.
     pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
-        let told = self.bitmap_base(received).add(BITMAP_NUMBERS);
-        self.told_limit = Some(limit);
+        let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
+        self.reported_limit = Some(limit);
         self.count = 0;
-        let (first, end) = self.untold;
-        let is_left = first != end && told.precedes(end);
-        self.untold = if is_left { (told, end) } else { (end, end) };
+        let (first, end) = self.unreported;
+        let is_left = first != end && reported.precedes(end);
+        self.unreported = if is_left { (reported, end) } else { (end, end) };
         self.due = if is_left { AT_ONCE } else { None };
     }
 

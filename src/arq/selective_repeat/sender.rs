@@ -227,9 +227,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         probe
     }
 
-    /// RFC 8985 §6.2 step 5. What is lost is the oldest of what is in flight, in both lists. `told`: where the bitmap begins
-    /// that has just been heard.
-    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, told: Option<Seq>) {
+    /// RFC 8985 §6.2 step 5. What is lost is the oldest of what is in flight, in both lists. `bitmap_base`: where the bitmap begins
+    /// that has just arrived.
+    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
         self.timers.stop_reordering();
         let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
         // One bitmap does not reach over all that is in flight or missing: the next one may tell of the rest.
@@ -239,9 +239,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             while let Some(number) = self.scoreboard.oldest(flight) {
                 let record = self.scoreboard.record(number);
                 let transmission = Transmission { at: record.sent_at, number };
-                let is_told = told.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
+                let is_covered = bitmap_base.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
                 let lost_at =
-                    judge.and_then(|judge| judge.lost_at(transmission, flight == Flight::Retransmissions, is_told));
+                    judge.and_then(|judge| judge.lost_at(transmission, flight == Flight::Retransmissions, is_covered));
                 let Some(at) = lost_at else { break };
                 if at > now {
                     self.timers.judge_at(at);

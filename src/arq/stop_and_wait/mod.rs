@@ -34,7 +34,7 @@ pub struct StopAndWait {
     base: Seq,
     /// What is known of INFO `base`, if it was sent.
     flight: Option<Flight>,
-    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if nobody knows which transmission
+    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if it is unknown which transmission
     /// was answered.
     unclear: Option<ShortDuration>,
     next: Seq,

@@ -38,7 +38,7 @@ impl Report {
     pub(super) fn start_extended(&mut self, next: Seq, peer_limit: Seq) {
         match self {
             Self::Acks(_) => {
-                // The handshake has told the peer that one number is taken.
+                // The handshake has said that one number is taken.
                 let (latest, latest_at, due, limit) = (next, None, false, next.next());
                 *self = Self::Sacks(Sacks { peer_limit, latest, latest_at, due, limit });
             }

@@ -71,7 +71,7 @@ fn karn_no_sample_of_what_was_sent_twice() {
 
 /// A path slower than the timeout was once never measured: each INFO was sent twice, for ever.
 #[test]
-fn two_acknowledgements_of_one_info_tell_that_the_timeout_was_too_short() {
+fn a_second_acknowledgement_says_the_timeout_was_too_short() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
@@ -86,7 +86,7 @@ fn two_acknowledgements_of_one_info_tell_that_the_timeout_was_too_short() {
 }
 
 #[test]
-fn an_acknowledgement_counts_even_when_the_timer_has_just_expired() {
+fn an_acknowledgement_counts_after_the_timer_has_expired() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     arq.handle_timeout(arq.poll_timeout(Seq::ZERO).unwrap(), &rtt);
@@ -140,4 +140,19 @@ fn numbers_wrap() {
     assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Next);
     assert_eq!(arq.next(), Seq::ZERO);
     assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Old);
+}
+
+#[test]
+fn a_snapshot_counts_a_retransmission_that_was_spurious() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (100, 0));
+    let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+    arq.handle_timeout(deadline, &rtt);
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 1));
+    arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
+    arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt);
+    arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt);
+    let ArqSnapshot { in_flight, delivered, lost, retransmitted, spurious, .. } = arq.snapshot();
+    assert_eq!((in_flight, delivered, lost, retransmitted, spurious), (0, 100, 1, 1, 1));
 }

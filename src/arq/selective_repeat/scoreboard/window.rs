@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn bits_are_read_and_cleared_across_blocks_and_around_the_wrap() {
+    fn bits_are_read_and_cleared_across_blocks_and_the_wrap() {
         let mut window = window(2);
         for first in [0, 1, 63, 64, 100, u32::MAX - 40] {
             let first = Seq::new(first);
