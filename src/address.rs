@@ -1,12 +1,14 @@
-//! What machines that know addresses must know of one.
+//! The address of a peer, generic over the link.
 
 use core::hash::Hash;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// Where a datagram came from: whatever it takes to answer. A server on a wildcard address names both ends in it, its own and
-/// the peer's, so that it answers from the address that was called.
+/// The source of a datagram, with all that an answer needs.
 ///
-/// Implemented for [`SocketAddr`] and for unsigned integers (the number of a node, of a radio, of a serial line).
+/// Implemented for [`SocketAddr`] and for unsigned integers: the number of a node, a radio or a serial line.
+///
+/// A server on a wildcard address includes its own address, so that an answer leaves from the address that the peer
+/// knows:
 ///
 /// ```
 /// use rdt_proto::Address;
@@ -27,16 +29,20 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// }
 /// ```
 pub trait Address: Copy + Eq + Hash {
-    /// What one party holds many addresses of: the host without its ports.
+    /// The part that all addresses of one endpoint share, such as an IP address without its port.
     type Host: Copy + Eq + Hash;
 
-    /// Whose address it is: a listener bounds how many connections one host has
-    /// ([`per_host`](crate::listener::ListenerConfig::per_host)), and a client of [`socket_tcp`](crate::socket_tcp) takes the
-    /// answer to its SYN from the host that it called.
+    /// The host that the address belongs to.
+    ///
+    /// A listener limits the connections of each host ([`per_host`](crate::listener::ListenerConfig::per_host)). A
+    /// client of [`socket_tcp`](crate::socket_tcp) can require that the answer to its SYN comes from the host that it
+    /// called.
     fn host(&self) -> Self::Host;
 }
 
-/// The host is the IP address without the port. Of IPv6 its network of 64 bits: that is what one subscriber has (RFC 6177).
+/// The host is the IPv4 address, or the /64 network of the IPv6 address, without the port.
+///
+/// One subscriber has at least a /64 network (RFC 6177). An IPv4-mapped IPv6 address counts as its IPv4 address.
 impl Address for SocketAddr {
     type Host = IpAddr;
 
@@ -51,7 +57,7 @@ impl Address for SocketAddr {
 macro_rules! numbers_are_addresses {
     ($($number:ty),+) => {
         $(
-            /// Each is a host of its own.
+            /// Each number is a host of its own.
             impl Address for $number {
                 type Host = Self;
 

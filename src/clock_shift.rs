@@ -1,27 +1,29 @@
-//! The difference between two clocks.
+//! The offset between two clocks.
 
 use crate::{Duration, Instant};
 
-/// The difference between two clocks, by which every time that a machine stores is moved: see
-/// [`Connection::rebase`](crate::connection::Connection::rebase).
+/// The offset between two clocks, which a machine applies to every time that it stores.
 ///
-/// It also knows how far back the machine can still tell times apart, so that equal behaviour gives equal state.
+/// See [`Connection::rebase`](crate::connection::Connection::rebase). Past times that no longer affect the behaviour of
+/// a machine become equal, so that equal behaviour means equal state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClockShift {
     from: Instant,
     to: Instant,
-    /// On the old clock: when the oldest datagram was sent that can still be acknowledged or judged lost.
+    /// The send time, on the old clock, of the oldest datagram that can still be acknowledged or declared lost.
     oldest: Instant,
 }
 
 impl ClockShift {
-    /// The present is `from` on the old clock, and `to` on the new one. Nothing is in flight.
+    /// A shift for the present, which is `from` on the old clock and `to` on the new one.
+    ///
+    /// No datagram is in flight.
     #[must_use]
     pub const fn new(from: Instant, to: Instant) -> Self {
         Self { from, to, oldest: from }
     }
 
-    /// The same shift, where the oldest datagram in flight was sent at `oldest`, a time of the old clock.
+    /// The same shift, with a datagram in flight that was sent at `oldest` on the old clock.
     #[must_use]
     pub fn with_oldest(self, oldest: Instant) -> Self {
         Self { oldest: oldest.min(self.from), ..self }
@@ -33,26 +35,29 @@ impl ClockShift {
         self.from
     }
 
-    /// `at` on the new clock. What lies before the origin of the new clock becomes the origin.
+    /// `at` on the new clock; a time before its origin becomes the origin.
     #[must_use]
     pub fn apply(self, at: Instant) -> Instant {
         if at < self.from { self.to - self.from.saturating_since(at) } else { self.to + at.saturating_since(self.from) }
     }
 
-    /// A deadline on the new clock. One that has passed is due now.
+    /// A deadline on the new clock; one that has passed becomes due now.
     #[must_use]
     pub fn deadline(self, at: Option<Instant>) -> Option<Instant> {
         at.map(|at| self.apply(at.max(self.from)))
     }
 
-    /// A past time whose age counts up to `longest`. An older one becomes that old.
+    /// A past time on the new clock, at most `longest` ago.
+    ///
+    /// For times whose age has no further effect beyond `longest`.
     #[must_use]
     pub fn aged(self, at: Instant, longest: Duration) -> Instant {
         self.apply(at.max(self.from - longest))
     }
 
-    /// A past time that is only ever compared with when datagrams were sent. One before the oldest in flight moves right
-    /// before that.
+    /// A past time on the new clock, for comparison with the send times of datagrams.
+    ///
+    /// A time before the oldest datagram in flight moves to 1 µs before it.
     #[must_use]
     pub fn sending(self, at: Instant) -> Instant {
         self.apply(at.max(self.oldest - Duration::from_micros(1)))
@@ -80,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_either_end_saturates() {
+    fn times_beyond_either_end_of_the_clock_saturate() {
         let shift = ClockShift::new(ms(500), ms(20));
         assert_eq!(shift.apply(ms(400)), Instant::ZERO);
         assert_eq!(
@@ -90,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_past_that_cannot_matter_is_not_told_apart() {
+    fn past_times_without_effect_become_equal() {
         let shift = ClockShift::new(ms(500), ms(900)).with_oldest(ms(450));
         assert_eq!(shift.deadline(Some(ms(3))), Some(ms(900)));
         assert_eq!(shift.deadline(Some(ms(501))), Some(ms(901)));

@@ -1,12 +1,13 @@
-//! The error that every machine shares: the caller's buffer was too small.
+//! The error that all machines share: a buffer that is too small.
 
 use thiserror::Error;
 
-/// The memory lent for an output cannot hold it. Nothing was written and no state has changed: call again with at least
-/// `needed` bytes.
+/// The caller's buffer cannot hold the next output.
+///
+/// Nothing was written and no state has changed. Call again with a buffer of at least `needed` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the buffer is too small: {needed} bytes are needed")]
 pub struct BufferTooSmall {
-    /// How many bytes the output takes.
+    /// The size of the output in bytes.
     pub needed: usize,
 }

@@ -3,10 +3,10 @@
 use core::cmp::Ordering;
 use core::fmt;
 
-/// The number of an INFO packet: a counter modulo 2^32, compared by serial number arithmetic (RFC 1982).
+/// The sequence number of an INFO packet, modulo 2^32.
 ///
-/// `Seq` has no `Ord`, since "less than" on a circle is not transitive. Two numbers compare well while they are less than
-/// 2^31 apart, which every window guarantees.
+/// Numbers are compared by serial number arithmetic (RFC 1982). The order is not transitive, so `Seq` is not `Ord`.
+/// Comparisons are meaningful while two numbers are less than 2^31 apart, which every window guarantees.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Seq(u32);
@@ -27,7 +27,7 @@ impl Seq {
         self.0
     }
 
-    /// The number after this one; after 2^32 − 1 comes 0.
+    /// The number after this one; 0 follows 2^32 − 1.
     #[must_use]
     pub const fn next(self) -> Self {
         self.add(1)
@@ -45,20 +45,22 @@ impl Seq {
         Self(self.0.wrapping_sub(count))
     }
 
-    /// How many numbers lie from `earlier` (included) to `self` (excluded), going forward: `(self − earlier) mod 2^32`.
+    /// The forward distance from `earlier` to `self`: `(self − earlier) mod 2^32`.
     #[must_use]
     pub const fn distance_from(self, earlier: Self) -> u32 {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// Whether `self` comes before `other` (RFC 1982 §3.2): less than 2^31 numbers lie between them, going forward.
+    /// Whether `self` comes before `other`: the forward distance is 1 to 2^31 − 1 (RFC 1982 §3.2).
     #[must_use]
     pub const fn precedes(self, other: Self) -> bool {
         let ahead = other.distance_from(self);
         ahead != 0 && ahead < 1 << 31
     }
 
-    /// How `self` lies to `other` on the circle.
+    /// The order of `self` and `other` (RFC 1982 §3.2).
+    ///
+    /// Numbers that are exactly 2^31 apart have no order. They compare as `Greater` both ways.
     #[must_use]
     pub const fn compare(self, other: Self) -> Ordering {
         if self.0 == other.0 {

@@ -1,13 +1,15 @@
-//! Time as the machines see it: whole microseconds, handed in by the caller.
+//! Time in whole microseconds, which the caller supplies.
 
 use core::fmt;
 use core::num::NonZero;
 use core::ops::{Add, Sub};
 
-/// A point in time: microseconds since an origin that the caller chooses (the start of its process, of the device, of a
-/// simulation). One machine must always see the same origin.
+/// A point in time: microseconds since an origin that the caller chooses.
 ///
-/// Arithmetic saturates. 2^64 µs are 584,000 years, so in practice only [`Duration::MAX`] ("never") gets there.
+/// The origin may be the start of the process, of the device or of a simulation. All calls on one machine must use the
+/// same origin.
+///
+/// Arithmetic saturates. 2^64 µs are 584,000 years, so only [`Duration::MAX`] ("never") reaches the end in practice.
 ///
 /// ```
 /// use rdt_proto::{Duration, Instant};
@@ -17,7 +19,7 @@ use core::ops::{Add, Sub};
 /// assert!(now() < Instant::ZERO + Duration::from_secs(60));
 /// ```
 ///
-/// `Option<Instant>` takes no more room than `Instant`: machines hold many deadlines that may be off.
+/// `Option<Instant>` has the size of `Instant`, since machines hold many optional deadlines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(NonZero<u64>);
 
@@ -25,7 +27,7 @@ impl Instant {
     /// The origin.
     pub const ZERO: Self = Self(NonZero::<u64>::MIN);
 
-    /// The instant `micros` µs after the origin; 2^64 − 2 at most.
+    /// The instant `micros` µs after the origin, at most 2^64 − 2 µs.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(NonZero::<u64>::MIN.saturating_add(micros))
@@ -85,16 +87,17 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// A span of time in whole microseconds. Converts from and to [`core::time::Duration`], which is twice its size and slower
-/// to compute with.
+/// A span of time in whole microseconds.
+///
+/// Converts from and to [`core::time::Duration`], which is twice as large and slower to compute with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Duration(u64);
 
 impl Duration {
-    /// No time at all.
+    /// The empty span.
     pub const ZERO: Self = Self(0);
-    /// Longer than anything: as a limit it means "never".
+    /// The longest span. As a limit it means "never".
     pub const MAX: Self = Self(u64::MAX);
 
     /// A span of `micros` µs.
@@ -133,7 +136,7 @@ impl Duration {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The span `factor` times, at most [`Duration::MAX`].
+    /// The product, at most [`Duration::MAX`].
     #[must_use]
     pub const fn saturating_mul(self, factor: u64) -> Self {
         Self(self.0.saturating_mul(factor))
@@ -141,7 +144,7 @@ impl Duration {
 }
 
 impl From<core::time::Duration> for Duration {
-    /// Rounds down to whole microseconds; what does not fit becomes [`Duration::MAX`].
+    /// Rounds down to whole microseconds; a span that does not fit becomes [`Duration::MAX`].
     fn from(span: core::time::Duration) -> Self {
         Self(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
     }
@@ -165,14 +168,14 @@ impl fmt::Debug for Duration {
     }
 }
 
-/// A span in 32 bits, of 71 minutes at most: what a machine keeps of round trips, in half the room.
+/// A span of at most 71 minutes in 32 bits, for round-trip times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ShortDuration(NonZero<u32>);
 
 impl ShortDuration {
     pub(crate) const ZERO: Self = Self(NonZero::<u32>::MIN);
 
-    /// What is longer counts as 71 minutes.
+    /// Converts `span`; a longer one becomes 71 minutes.
     pub(crate) fn new(span: Duration) -> Self {
         Self(NonZero::<u32>::MIN.saturating_add(u32::try_from(span.0).unwrap_or(u32::MAX)))
     }
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_may_be_off_takes_no_more_room() {
+    fn an_optional_deadline_has_the_size_of_a_deadline() {
         assert_eq!(size_of::<Option<Instant>>(), size_of::<u64>());
     }
 

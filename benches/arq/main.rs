@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
+use rdt_proto::congestion::{FixedWindow, Pacer};
 
 /// How many operations are measured at a time, and how many packets are in flight in the first setting: as many as the
 /// smallest window has.
@@ -54,10 +54,10 @@ impl Load {
 }
 
 /// Selective repeat with a window of `numbers`, and nothing but the window to hold it back.
-fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, Fixed> {
+fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, FixedWindow> {
     let blocks = vec![Block::EMPTY; numbers.div_ceil(64) as usize];
     let pacer = Pacer::new(rdt_proto::Duration::from_millis(1), 1_200);
-    SelectiveRepeat::new(blocks, Fixed::new(u64::MAX), pacer).expect("there is a block")
+    SelectiveRepeat::new(blocks, FixedWindow::new(u64::MAX), pacer).expect("there is a block")
 }
 
 /// What a step did: how long, and how many operations.
@@ -123,12 +123,12 @@ fn receivers(c: &mut Criterion) {
             row("steady receiver, a number taken and told", Rig::steady);
             row("handle_info in order", Rig::info_in_order);
             row("sack in order", Rig::sack_in_order);
-            row("next_ack and on_ack_sent in order", Rig::acks_in_order);
         }
         row("handle_info out of order", Rig::info_early);
         // Its bitmap tells of what is held, as far as a datagram reaches: 1,024 numbers. So it takes longer up to there.
         row("sack with holes", Rig::sack_with_holes);
     }
+    rows(c, ("base mode, ack and on_ack_sent in order", Load::Batch), Rig::base, Rig::acks_in_order);
 }
 
 /// The most that one call can do: time for each number that it settles, which is to stay the same.
@@ -138,6 +138,7 @@ fn at_once(c: &mut Criterion) {
     row("the retransmission timeout, a number", sender::Rig::time_out);
     let mut row = |name, step: fn(&mut receiver::Rig) -> Step| rows(c, (name, Load::All), receiver::Rig::new, step);
     row("one handle_info fills the hole, a number", receiver::Rig::fill);
+    let mut row = |name, step: fn(&mut receiver::Rig) -> Step| rows(c, (name, Load::All), receiver::Rig::base, step);
     row("two acknowledgements a window apart", receiver::Rig::acks_far_apart);
 }
 

@@ -3,14 +3,13 @@
 use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
-use rdt_proto::arq::{Arq, Arrival, Block, Offer, SelectiveRepeat};
-use rdt_proto::congestion::Fixed;
-use rdt_proto::wire::MAX_BITMAP;
+use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, SelectiveRepeat};
+use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
 /// Works through one window of numbers after the other, a batch in each step.
 pub(crate) struct Rig {
-    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     now: Instant,
     window: u32,
     load: Load,
@@ -21,9 +20,21 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// In extended mode.
     pub(crate) fn new(window: u32, load: Load) -> Self {
+        let mut arq = arq(window);
+        arq.start_extended(Seq::ZERO);
+        Self::warm(arq, window, load)
+    }
+
+    /// In base mode.
+    pub(crate) fn base(window: u32, load: Load) -> Self {
+        Self::warm(arq(window), window, load)
+    }
+
+    fn warm(arq: SelectiveRepeat<Vec<Block>, FixedWindow>, window: u32, load: Load) -> Self {
         let now = Instant::from_millis(1_000);
-        let mut rig = Self { arq: arq(window), now, window, load, origin: Seq::ZERO, at: 0 };
+        let mut rig = Self { arq, now, window, load, origin: Seq::ZERO, at: 0 };
         // Every number has been used once, and there are old ones.
         while rig.origin.value() < 2 * rig.arq.places() {
             rig.info_in_order();
@@ -48,31 +59,24 @@ impl Rig {
 
     /// `handle_info`, nothing missing.
     pub(crate) fn info_in_order(&mut self) -> Step {
-        let time = timed(|| {
-            for _ in 0..BATCH {
-                self.take(self.origin, Arrival::Next);
-                self.origin = self.origin.next();
-            }
-        });
-        self.tell();
+        let time = timed(|| (0..BATCH).for_each(|_| self.take_next()));
+        while self.arq.ack_at(self.limit()).is_some() {
+            self.tell();
+        }
         (time, BATCH.into())
     }
 
-    /// `sack` and `on_sack_sent`, nothing missing.
+    /// `ack` and `on_ack_sent`, nothing missing.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         self.info_in_order();
         let time = timed(|| (0..BATCH).for_each(|_| self.tell()));
         (time, BATCH.into())
     }
 
-    /// Base mode: `next_ack` and `on_ack_sent` for each of several numbers.
+    /// Base mode: `ack` and `on_ack_sent` for each of several numbers.
     pub(crate) fn acks_in_order(&mut self) -> Step {
-        while let Some(number) = self.arq.next_ack() {
-            self.arq.on_ack_sent(number);
-        }
         let first = self.origin;
-        self.info_in_order();
-        (0..BATCH).for_each(|index| self.arq.owe_ack(first.add(index)));
+        (0..BATCH).for_each(|_| self.take_next());
         let time = timed(|| (0..BATCH).for_each(|index| self.acknowledge(first.add(index))));
         (time, BATCH.into())
     }
@@ -85,7 +89,7 @@ impl Rig {
         (time, (end - first).into())
     }
 
-    /// `sack` and `on_sack_sent` while the first number of the window is missing.
+    /// `ack` and `on_ack_sent` while the first number of the window is missing.
     pub(crate) fn sack_with_holes(&mut self) -> Step {
         for ahead in self.at.max(1)..self.at + BATCH {
             self.take(self.origin.add(ahead), Arrival::Early);
@@ -108,15 +112,11 @@ impl Rig {
 
     /// Base mode: an old number and the newest arrive again, and both are acknowledged.
     pub(crate) fn acks_far_apart(&mut self) -> Step {
-        while let Some(number) = self.arq.next_ack() {
-            self.arq.on_ack_sent(number);
-        }
         let (old, newest) = (self.origin.sub(self.arq.places()), self.origin.sub(1));
         let time = timed(|| {
             for _ in 0..BATCH {
                 for number in [newest, old] {
                     self.take(number, Arrival::Old);
-                    self.arq.owe_ack(number);
                 }
                 self.acknowledge(old);
                 self.acknowledge(newest);
@@ -136,15 +136,22 @@ impl Rig {
         assert_eq!(self.arq.handle_info(self.now, black_box(number), offer), expected);
     }
 
+    fn take_next(&mut self) {
+        self.take(self.origin, Arrival::Next);
+        self.origin = self.origin.next();
+    }
+
     fn tell(&mut self) {
-        let mut bitmap = [0; MAX_BITMAP];
-        black_box(self.arq.sack(self.now, self.limit(), &mut bitmap));
-        self.arq.on_sack_sent(self.limit());
+        let mut bitmap = None;
+        black_box(self.arq.ack(self.now, self.limit(), &mut bitmap));
+        self.arq.on_ack_sent(self.limit());
     }
 
     fn acknowledge(&mut self, number: Seq) {
-        assert_eq!(self.arq.next_ack(), Some(number));
-        self.arq.on_ack_sent(number);
+        assert!(self.arq.ack_at(self.limit()).is_some());
+        let mut bitmap = None;
+        assert_eq!(self.arq.ack(self.now, self.limit(), &mut bitmap), Some(Ack::Single(number)));
+        self.arq.on_ack_sent(self.limit());
     }
 
     /// After one batch, or all of the window, the missing number arrives.

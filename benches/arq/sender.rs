@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
-use rdt_proto::arq::{Acknowledged, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
-use rdt_proto::congestion::Fixed;
+use rdt_proto::arq::{Ack, Acknowledged, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending};
+use rdt_proto::congestion::FixedWindow;
 use rdt_proto::wire::{Sack, SackDelay};
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -12,7 +12,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// Works through one window of numbers after the other, a batch in each step.
 pub(crate) struct Rig {
-    arq: SelectiveRepeat<Vec<Block>, Fixed>,
+    arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     rtt: Rtt,
     now: Instant,
     window: u32,
@@ -37,7 +37,7 @@ impl Rig {
             at: 0,
             sent: Seq::ZERO,
         };
-        rig.arq.on_peer_limit(Seq::new(window));
+        rig.arq.start_extended(Seq::new(window));
         // Every number has been used once: no page of the memory is new to the machine.
         while rig.sent.value() < window {
             rig.send_up_to(rig.sent.add(BATCH));
@@ -78,7 +78,7 @@ impl Rig {
         (time, NUMBERS.into())
     }
 
-    /// `handle_sack` as it comes for each two numbers while nothing is lost.
+    /// `handle_ack` of a SACK as it comes for each two numbers while nothing is lost.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         let first = self.send_batch();
         let time = timed(|| {
@@ -91,7 +91,7 @@ impl Rig {
         (time, (BATCH / 2).into())
     }
 
-    /// `handle_ack` for each number while nothing is lost.
+    /// `handle_ack` of an ACK for each number while nothing is lost.
     pub(crate) fn ack_in_order(&mut self) -> Step {
         let first = self.send_batch();
         let time = timed(|| (0..BATCH).for_each(|index| self.ack(first.add(index))));
@@ -99,7 +99,7 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// `handle_sack` as it comes for each number while the first of the window is missing, which lies ever further back.
+    /// `handle_ack` of a SACK as it comes for each number while the first of the window is missing, which lies ever further back.
     pub(crate) fn sack_with_hole(&mut self) -> Step {
         let (batch, first) = self.batch_behind_hole();
         let time = timed(|| {
@@ -111,7 +111,7 @@ impl Rig {
         (time, (BATCH - first).into())
     }
 
-    /// `handle_ack` while the first number of the window is missing.
+    /// `handle_ack` of an ACK while the first number of the window is missing.
     pub(crate) fn ack_with_hole(&mut self) -> Step {
         let (batch, first) = self.batch_behind_hole();
         let time = timed(|| (first..BATCH).for_each(|index| self.ack(batch.add(index))));
@@ -187,13 +187,12 @@ impl Rig {
     /// What a connection does with a SACK. All of these tell of something new.
     fn sack(&mut self, next: Seq, latest: Seq, base: Seq, bitmap: &[u8]) {
         let sack = Sack { next, window: self.window, latest, delay: SackDelay::new(0), base, bitmap };
-        let acknowledged = self.arq.handle_sack(self.now, black_box(&sack), &mut self.rtt);
+        let acknowledged = self.arq.handle_ack(self.now, black_box(&Ack::Selective(sack)), &mut self.rtt);
         assert_eq!(acknowledged, Acknowledged::New);
-        self.arq.on_peer_limit(next.add(self.window));
     }
 
     fn ack(&mut self, number: Seq) {
-        assert_eq!(self.arq.handle_ack(self.now, black_box(number), &mut self.rtt), Acknowledged::New);
+        assert_eq!(self.arq.handle_ack(self.now, black_box(&Ack::Single(number)), &mut self.rtt), Acknowledged::New);
     }
 
     fn pass_round_trip(&mut self) {
@@ -224,7 +223,7 @@ impl Rig {
         if self.load == Load::Batch || self.at == self.window {
             (self.origin, self.at) = (next, 0);
             assert_eq!((self.arq.base(), self.arq.in_flight()), (next, 0));
-            self.arq.on_peer_limit(next.add(self.window));
+            self.arq.start_extended(next.add(self.window));
         }
     }
 

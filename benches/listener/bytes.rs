@@ -4,19 +4,20 @@ use super::PEERS;
 use super::population::{Memory, Population};
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::BandwidthDelay;
-use rdt_proto::connection::Connection;
+use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 
 type Borrowed = &'static mut [u8];
-type StopAndWait = Connection<SendSlots<Borrowed>, RecvSlots<Borrowed>>;
-type Selective = Connection<SendSlots<Borrowed>, RecvSlots<Borrowed>, SelectiveRepeat<[Block; 1], BandwidthDelay>>;
+/// It borrows its memory for bodies, but not that for its numbers.
+type Selective =
+    Connection<Storage<SendSlots<Borrowed>, RecvSlots<Borrowed>, SelectiveRepeat<[Block; 1], BandwidthDelay>>>;
 
 pub(crate) fn print() {
     if std::env::args().any(|arg| arg == "--test" || arg == "--list") {
         return;
     }
     println!("bytes of a connection, payload slots apart");
-    println!("  stop-and-wait                                {:>6}", size_of::<StopAndWait>());
+    println!("  stop-and-wait                                {:>6}", size_of::<Connection<LentStopAndWait<'static>>>());
     println!("  selective repeat, 64 numbers, BandwidthDelay {:>6}", size_of::<Selective>());
     println!("bytes on the heap for each connection of a listener, stop-and-wait, payload slots apart");
     for peers in PEERS {

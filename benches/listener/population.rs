@@ -2,14 +2,19 @@
 
 use oorandom::Rand32;
 use rdt_proto::connection::{Config, Event, Handled, Storage};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, Retry, Routed};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, Retry};
+use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
 
 const BODY: u16 = 64;
-pub(crate) type Memory = [u8; slot_bytes(BODY)];
-pub(crate) type Server = Listener<u32, SendSlots<Memory>, RecvSlots<Memory>, Growable>;
+/// Every connection has a deadline: in an hour, if nothing is heard.
+const CONFIG: Config =
+    Config { segment: BODY, recv_segment: BODY, keep_alive: Duration::from_secs(3_600), ..Config::new() };
+
+/// Room for one body.
+pub(crate) type Memory = [u8; CONFIG.send_bytes(1)];
+pub(crate) type Server = Listener<HeapPeers<u32, Storage<SendSlots<Memory>, RecvSlots<Memory>>>>;
 
 /// How many datagrams are prepared at a time.
 const BATCH: usize = 256;
@@ -54,9 +59,7 @@ impl Population {
     pub(crate) const CLIENT_BYTES: usize = size_of::<Client>();
 
     pub(crate) fn new(peers: usize) -> Self {
-        // Every connection has a deadline: in an hour, if nothing is heard.
-        let connection = Config { keep_alive: Duration::from_secs(3_600), ..Config::default() };
-        let config = ListenerConfig { connection, peers, retry: Retry::Never, ..ListenerConfig::default() };
+        let config = ListenerConfig { connection: CONFIG, peers, retry: Retry::Never, ..ListenerConfig::default() };
         let now = Instant::ZERO;
         let server = Server::new(now, config, [7; 48]);
         let mut population = Self { server, clients: Vec::with_capacity(peers), now, random: Rand32::new(1) };
@@ -68,10 +71,11 @@ impl Population {
 
     fn connect(&mut self, address: u32) {
         let (now, mut buf) = (self.now, [0; 128]);
-        assert_eq!(self.server.handle_datagram(now, address, &connect(tag(address), None)), Routed::Queued);
+        assert_eq!(self.server.handle_datagram(now, address, &connect(tag(address), None)), Dispatch::Queued);
         let incoming = self.server.poll_incoming().unwrap();
         let mut entropy = [0; 32];
         entropy.fill_with(|| (self.random.rand_u32() >> 24) as u8);
+        let storage = || Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)]);
         let id = self.server.accept(now, incoming, entropy, storage).unwrap();
         let (_, connack) = self.server.poll_transmit(now, &mut buf).unwrap().unwrap();
         let Ok(Packet::ConnAck(options)) = Framing::tagged(tag(address)).decode(&buf[..connack.len]) else {
@@ -116,7 +120,7 @@ impl Population {
     fn take(&mut self, from: u32, datagram: &[u8]) -> usize {
         let (now, mut buf, mut sent) = (self.now, [0; 256], 0);
         let routed = self.server.handle_datagram(now, from, datagram);
-        assert!(matches!(routed, Routed::Peer(_, Handled::Accepted)));
+        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)));
         while let Some((id, event)) = self.server.poll_event() {
             if event == Event::Readable {
                 let _ = self.server.peer_mut(id).unwrap().recv(&mut buf);
@@ -194,12 +198,6 @@ impl Population {
         };
         (0..count).map(|_| datagram(self)).collect()
     }
-}
-
-fn storage() -> Storage<SendSlots<Memory>, RecvSlots<Memory>> {
-    let memory = || [0; slot_bytes(BODY)];
-    let (send, recv) = (SendSlots::new(memory(), BODY), RecvSlots::new(memory(), BODY));
-    Storage::stop_and_wait(send.unwrap(), recv.unwrap())
 }
 
 /// The tag of a client.

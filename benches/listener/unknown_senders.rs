@@ -3,7 +3,7 @@
 use super::population::{Server, connect, tag};
 use criterion::{BatchSize, Criterion};
 use rdt_proto::Instant;
-use rdt_proto::listener::{ListenerConfig, Retry, Routed};
+use rdt_proto::listener::{Dispatch, ListenerConfig, Retry};
 use std::hint::black_box;
 
 const NOW: Instant = Instant::ZERO;
@@ -14,7 +14,7 @@ fn server(retry: Retry) -> Server {
 
 pub(crate) fn rejected(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reject");
-    let mut row = |name: &str, server: &mut Server, datagrams: &[Vec<u8>], expected: fn(Routed) -> bool| {
+    let mut row = |name: &str, server: &mut Server, datagrams: &[Vec<u8>], expected: fn(Dispatch) -> bool| {
         let mut next = 0;
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
@@ -37,13 +37,15 @@ pub(crate) fn rejected(criterion: &mut Criterion) {
 
     let mut full = server(Retry::Never);
     for client in 0..8 {
-        assert_eq!(full.handle_datagram(NOW, client, &connect(tag(client), None)), Routed::Queued);
+        assert_eq!(full.handle_datagram(NOW, client, &connect(tag(client), None)), Dispatch::Queued);
     }
-    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Routed::Ignored(_)));
+    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Dispatch::Dropped(_)));
     let mut always = server(Retry::Always);
-    row("CONNECT, answered with RETRY", &mut always, &connects, |routed| routed == Routed::Retried);
-    row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |routed| routed == Routed::Retried);
-    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Routed::Ignored(_)));
+    row("CONNECT, answered with RETRY", &mut always, &connects, |routed| routed == Dispatch::Retried);
+    row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |routed| {
+        routed == Dispatch::Retried
+    });
+    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Dispatch::Dropped(_)));
     let malformed: Vec<_> = connects.iter().map(|datagram| datagram[..40].to_vec()).collect();
-    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Routed::Ignored(_)));
+    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Dispatch::Dropped(_)));
 }

@@ -21,12 +21,7 @@ mod simulated;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group};
-use rdt_proto::connection::Connection;
-use rdt_proto::store::{RecvSlots, SendSlots};
 use simulated::{CONTROLLERS, LOSSES, Results};
-
-/// A connection with its stores on the heap.
-type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
 
 fn in_memory(c: &mut Criterion) {
     const BYTES: u64 = 4 << 20;

@@ -1,67 +1,61 @@
 //! Two connections in one process, each datagram handed from one to the other at once.
 
-use super::Stream;
-use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{Fixed, Pacer};
-use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{
+    Config, Connection, ConnectionTypes, Entropy, HandshakeParameters, HeapStopAndWait, HeapStorage,
+};
+use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
 /// Bytes of a datagram, and how many of them are in flight with selective repeat.
 const DATAGRAM: usize = 1_200;
-const WINDOW: usize = 64;
+const WINDOW: u32 = 64;
 
 /// Both ends. They stay, so that what is measured is the transfer of bytes and not the handshake.
-pub(crate) struct Pair<A> {
-    client: Stream<A>,
-    server: Stream<A>,
+pub(crate) struct Pair<T: ConnectionTypes> {
+    client: Connection<T>,
+    server: Connection<T>,
     now: Instant,
     datagram: Vec<u8>,
     data: Vec<u8>,
     read: Vec<u8>,
 }
 
-type Selective = SelectiveRepeat<Vec<Block>, Fixed>;
-
 /// Extended mode, 64 datagrams in flight.
-pub(crate) fn selective_repeat() -> Pair<Selective> {
-    let header = Framing::tagged(Tag::new([0; Tag::LEN])).info_header_len();
-    let config = Config { segment: segment(header), ..Config::default() };
-    Pair::new(config, || {
-        let (blocks, pacer) = (vec![Block::EMPTY; WINDOW.div_ceil(64)], Pacer::new(Duration::from_millis(1), 1_200));
-        let arq = SelectiveRepeat::new(blocks, Fixed::new((WINDOW * DATAGRAM) as u64), pacer);
-        storage(WINDOW, config.segment, arq.expect("there is a block"))
-    })
+pub(crate) fn selective_repeat() -> Pair<HeapStorage<FixedWindow>> {
+    let config = config(Config::default(), Framing::tagged(Tag::new([0; Tag::LEN])));
+    let controller = |datagram: u32| FixedWindow::new(u64::from(WINDOW * datagram));
+    Pair::new(config, || HeapStorage::on_heap_with(&config, WINDOW, controller))
 }
 
 /// Base mode, one datagram in flight and one that the application writes meanwhile.
-pub(crate) fn stop_and_wait() -> Pair<StopAndWait> {
-    let config = Config { segment: segment(Framing::NOTE.info_header_len()), ..Config::base() };
-    Pair::new(config, || storage(2, config.segment, StopAndWait::new()))
+pub(crate) fn stop_and_wait() -> Pair<HeapStopAndWait> {
+    let config = config(Config::base(), Framing::NOTE);
+    Pair::new(config, || HeapStopAndWait::stop_and_wait_on_heap(&config))
 }
 
-fn segment(header: usize) -> u16 {
-    u16::try_from(DATAGRAM - header).expect("a datagram is shorter than 64 KiB")
+/// With bodies that fill a datagram in this framing.
+fn config(config: Config, framing: Framing) -> Config {
+    let segment = u16::try_from(DATAGRAM - framing.info_header_len()).expect("a datagram is shorter than 64 KiB");
+    let pacing_granularity = Duration::from_millis(1);
+    Config { segment, recv_segment: segment, pacing_granularity, ..config }
 }
 
-fn storage<A>(slots: usize, segment: u16, arq: A) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A> {
-    let send = SendSlots::with_slots(slots, segment).expect("there is a slot");
-    let recv = RecvSlots::with_slots(slots, segment).expect("there is a slot");
-    Storage { send, recv, arq }
-}
-
-impl<A: Arq> Pair<A> {
-    fn new(config: Config, storage: impl Fn() -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>) -> Self {
+impl<T: ConnectionTypes> Pair<T> {
+    fn new(config: Config, storage: impl Fn() -> Result<T, StoreError>) -> Self {
         let now = Instant::ZERO;
         let mut datagram = vec![0; config.max_datagram_len()];
-        let mut client = Stream::connect(now, config, [1; ENTROPY_BYTES], storage());
+        let storage = || storage().expect("there is a slot");
+        let client = Connection::connect(now, config, [1; Entropy::BYTES], storage());
+        let mut client = client.expect("the storage was made for it");
         let call = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client calls at once");
         let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..call.len]) else {
             panic!("the first datagram is CONNECT");
         };
-        let hello = Hello::from_options(&options);
-        let server = Stream::accept(now, config, [2; ENTROPY_BYTES], hello, storage());
+        let parameters = HandshakeParameters::from_options(&options);
+        let server = Connection::accept(now, config, [2; Entropy::BYTES], parameters, storage());
+        let server = server.expect("the storage was made for it");
         let data: Vec<u8> = (0..65_536_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let mut pair = Self { client, server, now, datagram, read: vec![0; data.len()], data };
         pair.check();
@@ -137,10 +131,15 @@ impl<A: Arq> Pair<A> {
 }
 
 /// One datagram, if there is one.
-fn carry<A: Arq>(now: Instant, from: &mut Stream<A>, to: &mut Stream<A>, datagram: &mut [u8]) -> bool {
+fn carry<T: ConnectionTypes>(
+    now: Instant,
+    from: &mut Connection<T>,
+    to: &mut Connection<T>,
+    datagram: &mut [u8],
+) -> bool {
     let transmit = from.poll_transmit(now, datagram).expect("the buffer is large enough");
     transmit.is_some_and(|transmit| {
-        let _ = to.handle_datagram(now, &datagram[..transmit.len]);
+        to.handle_datagram(now, &datagram[..transmit.len]);
         true
     })
 }

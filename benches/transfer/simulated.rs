@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::time;
 
-use super::Stream;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, ENTROPY_BYTES, Hello, Storage};
-use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::connection::{Config, Connection, Entropy, HandshakeParameters, HeapStorage};
+use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
@@ -18,21 +15,21 @@ const ONE_WAY: Duration = Duration::from_millis(50);
 const PRODUCT: u32 = 1_250_000;
 /// Of body, in datagrams of 1,400 bytes.
 const SEGMENT: u16 = 1_385;
-const DATAGRAM: u32 = 1_400;
 /// Room for eight times the product: at 20 % a number may be lost several times in a row.
-const SLOTS: usize = 8 * PRODUCT as usize / SEGMENT as usize;
+const SLOTS: u32 = 8 * PRODUCT / SEGMENT as u32;
 
 /// The shares that are lost in each direction, in %.
 pub(crate) const LOSSES: [u32; 5] = [0, 1, 5, 10, 20];
 
-type MakeController = fn() -> Controller;
+/// Makes a controller for datagrams of so many bytes.
+type MakeController = fn(u32) -> Controller;
 
 /// What may be in flight is decided by each of these.
 pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
-    ("Fixed", || Controller::from(Fixed::new(PRODUCT.into()))),
-    ("NewReno", || Controller::from(NewReno::new(DATAGRAM))),
-    ("Cubic", || Controller::from(Cubic::new(DATAGRAM))),
-    ("BandwidthDelay", || Controller::from(BandwidthDelay::new(DATAGRAM))),
+    ("FixedWindow", |_| FixedWindow::new(PRODUCT.into()).into()),
+    ("NewReno", |datagram| Algorithm::NewReno.controller(datagram)),
+    ("Cubic", |datagram| Algorithm::Cubic.controller(datagram)),
+    ("BandwidthDelay", |datagram| Algorithm::BandwidthDelay.controller(datagram)),
 ];
 
 /// How long each transfer took, once it was run: with the same seed it would take as long again.
@@ -97,13 +94,11 @@ fn transfer(controller: MakeController, percent: u32, bytes: u64, seed: u64) -> 
     end.saturating_since(sim.node(client).established.expect("everything has arrived")).into()
 }
 
-type Selective = SelectiveRepeat<Vec<Block>, Controller>;
-
 /// The client sends, the server receives.
 struct End {
-    peer: Address,
+    peer: SimAddress,
     controller: MakeController,
-    stream: Option<Stream<Selective>>,
+    stream: Option<Connection<HeapStorage<Controller>>>,
     established: Option<Instant>,
     unsent: u64,
     missing: u64,
@@ -112,38 +107,41 @@ struct End {
 
 fn config() -> Config {
     let never = Duration::MAX;
-    Config { segment: SEGMENT, handshake_limit: never, idle_limit: never, ..Config::default() }
+    Config {
+        segment: SEGMENT,
+        recv_segment: SEGMENT,
+        handshake_limit: never,
+        idle_limit: never,
+        pacing_granularity: Duration::from_millis(1),
+        ..Config::default()
+    }
 }
 
 impl End {
-    fn client(peer: Address, controller: MakeController, bytes: u64) -> Self {
-        let stream = Stream::connect(Instant::ZERO, config(), [1; ENTROPY_BYTES], storage(controller));
-        Self { peer, controller, stream: Some(stream), established: None, unsent: bytes, missing: 0, read: Vec::new() }
+    fn client(peer: SimAddress, controller: MakeController, bytes: u64) -> Self {
+        let stream = Connection::connect(Instant::ZERO, config(), [1; Entropy::BYTES], storage(controller));
+        let stream = Some(stream.expect("the storage was made for it"));
+        Self { peer, controller, stream, established: None, unsent: bytes, missing: 0, read: Vec::new() }
     }
 
-    fn server(peer: Address, controller: MakeController, bytes: u64) -> Self {
+    fn server(peer: SimAddress, controller: MakeController, bytes: u64) -> Self {
         Self { peer, controller, stream: None, established: None, unsent: 0, missing: bytes, read: vec![0; 65_536] }
     }
 }
 
-fn storage(controller: MakeController) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Selective> {
-    let blocks = vec![Block::EMPTY; SLOTS.div_ceil(64).next_power_of_two()];
-    let pacer = Pacer::new(Duration::from_millis(1), DATAGRAM);
-    Storage {
-        send: SendSlots::with_slots(SLOTS, SEGMENT).expect("there is a slot"),
-        recv: RecvSlots::with_slots(SLOTS, SEGMENT).expect("there is a slot"),
-        arq: SelectiveRepeat::new(blocks, controller(), pacer).expect("there is a block"),
-    }
+fn storage(controller: MakeController) -> HeapStorage<Controller> {
+    HeapStorage::on_heap_with(&config(), SLOTS, controller).expect("there is a slot")
 }
 
 impl Node for End {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.stream {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {
-            let hello = Hello::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options);
             let storage = storage(self.controller);
-            self.stream = Some(Stream::accept(now, config(), [2; ENTROPY_BYTES], hello, storage));
+            let stream = Connection::accept(now, config(), [2; Entropy::BYTES], parameters, storage);
+            self.stream = Some(stream.expect("the storage was made for it"));
         }
     }
 

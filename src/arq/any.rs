@@ -1,8 +1,11 @@
 //! Either mechanism, chosen at run time.
 
-use super::{Acknowledged, Arq, Arrival, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait};
+use super::mechanism::sealed::Sealed;
+use super::{
+    Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait,
+    Timer,
+};
 use crate::congestion::Congestion;
-use crate::wire::{MAX_BITMAP, Sack};
 use crate::{ClockShift, Instant, Seq};
 
 /// Stop-and-wait or selective repeat: for a listener that offers both, or a program that lets its user choose.
@@ -24,13 +27,15 @@ macro_rules! either {
     };
 }
 
+impl<M, C> Sealed for AnyArq<M, C> {}
+
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
     fn base(&self) -> Seq {
         either!(self, arq => arq.base())
     }
 
-    fn next_info(&self, now: Instant, end: Seq) -> Option<Seq> {
-        either!(self, arq => arq.next_info(now, end))
+    fn next_ready_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
+        either!(self, arq => arq.next_ready_info(now, end, is_ready))
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
@@ -45,16 +50,12 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.on_run_sent(sending, count, rtt));
     }
 
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
-        either!(self, arq => arq.handle_ack(now, number, rtt))
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        either!(self, arq => arq.handle_ack(now, ack, rtt))
     }
 
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        either!(self, arq => arq.handle_sack(now, sack, rtt))
-    }
-
-    fn on_peer_limit(&mut self, limit: Seq) {
-        either!(self, arq => arq.on_peer_limit(limit));
+    fn start_extended(&mut self, peer_limit: Seq) {
+        either!(self, arq => arq.start_extended(peer_limit));
     }
 
     fn is_stopped(&self, end: Seq) -> bool {
@@ -65,12 +66,13 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.handle_timeout(now, rtt))
     }
 
-    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        either!(self, arq => arq.poll_timeout(end))
+    #[inline]
+    fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
+        either!(self, arq => arq.deadline(timer, end, is_ready))
     }
 
-    fn next_timer(&self) -> Option<Instant> {
-        either!(self, arq => arq.next_timer())
+    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
+        either!(self, arq => arq.poll_timeout(end))
     }
 
     fn next(&self) -> Seq {
@@ -85,32 +87,25 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.handle_info(now, number, offer))
     }
 
-    fn owe_ack(&mut self, number: Seq) {
-        either!(self, arq => arq.owe_ack(number));
+    fn request_ack(&mut self) {
+        either!(self, arq => arq.request_ack());
     }
 
-    fn next_ack(&self) -> Option<Seq> {
-        either!(self, arq => arq.next_ack())
+    #[inline]
+    fn ack_at(&self, limit: Seq) -> Option<Instant> {
+        either!(self, arq => arq.ack_at(limit))
     }
 
-    fn on_ack_sent(&mut self, number: Seq) {
-        either!(self, arq => arq.on_ack_sent(number));
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>> {
+        either!(self, arq => arq.ack(now, limit, bitmap))
     }
 
-    fn request_sack(&mut self) {
-        either!(self, arq => arq.request_sack());
+    fn on_ack_sent(&mut self, limit: Seq) {
+        either!(self, arq => arq.on_ack_sent(limit));
     }
 
-    fn sack_at(&self, limit: Seq) -> Option<Instant> {
-        either!(self, arq => arq.sack_at(limit))
-    }
-
-    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
-        either!(self, arq => arq.sack(now, limit, bitmap))
-    }
-
-    fn on_sack_sent(&mut self, limit: Seq) {
-        either!(self, arq => arq.on_sack_sent(limit));
+    fn snapshot(&self) -> ArqSnapshot {
+        either!(self, arq => arq.snapshot())
     }
 
     fn rebase(&mut self, shift: ClockShift) {

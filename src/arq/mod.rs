@@ -5,166 +5,20 @@
 //! the two are joined by [`connection`](crate::connection).
 //!
 //! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output is
-//! *derived from state*: [`Arq::next_info`], [`Arq::next_ack`] and [`Arq::sack`] look without changing anything, and the
+//! *derived from state*: [`Arq::next_info`] and [`Arq::ack`] look without changing anything, and the
 //! caller tells what it really sent. So a datagram that could not be written (a buffer too small, a socket that would block)
 //! is simply due still.
 
 mod any;
-mod jitter;
-mod pending_acks;
-mod rtt;
+mod mechanism;
 mod selective_repeat;
 mod stop_and_wait;
 
+#[doc(no_inline)]
+pub use crate::timing::Timer;
+pub use crate::timing::{Jitter, Rtt};
+
 pub use any::AnyArq;
-pub use jitter::Jitter;
-pub use pending_acks::PendingAcks;
-pub use rtt::Rtt;
+pub use mechanism::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, MAX_ACK_DELAY, Offer, Sending};
 pub use selective_repeat::{Block, SelectiveRepeat};
-pub use stop_and_wait::StopAndWait;
-
-use crate::wire::{MAX_BITMAP, Sack};
-use crate::{ClockShift, Duration, Instant, Seq};
-
-/// By how much a receiver in extended mode may delay an acknowledgement, so that one tells of several arrivals. In base mode
-/// each is acknowledged at once.
-pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
-
-/// What the number of an arriving INFO says (the receiver's whole decision).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arrival {
-    /// It is `next`: keep it, and deliver it with all that follows without a gap. It will be acknowledged.
-    Next,
-    /// It lies ahead of `next`: keep it for later. It will be acknowledged.
-    Early,
-    /// It came before: deliver nothing. It will be acknowledged again, since the peer may not have heard the first time.
-    Old,
-    /// It lies in the window, but there is no room for it: drop it, it will not be acknowledged and the peer repeats it.
-    NoRoom,
-    /// It lies beyond the window, or before anything ever received: drop it, it will not be acknowledged.
-    BeyondWindow,
-}
-
-/// What the receive store can take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Offer {
-    /// Bodies with numbers before this one have a place.
-    pub limit: Seq,
-    /// Whether the body that has arrived fits into it.
-    pub fits: bool,
-}
-
-/// What an arriving acknowledgement says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Acknowledged {
-    /// Something new: [`Arq::base`] may have moved.
-    New,
-    /// Nothing that was not known.
-    Old,
-    /// It names a number that was never sent.
-    NeverSent,
-}
-
-/// An INFO that has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sending {
-    /// When it left.
-    pub now: Instant,
-    /// Its number.
-    pub number: Seq,
-    /// How many bytes its datagram has.
-    pub bytes: u16,
-    /// Numbers before this one have bodies.
-    pub end: Seq,
-}
-
-/// Both halves of one side of a connection, in numbers and time.
-///
-/// The round-trip estimate is lent by the connection, which also times its handshake and its close by it.
-pub trait Arq {
-    /// The lowest number not yet acknowledged by the peer.
-    fn base(&self) -> Seq;
-
-    /// The number of the INFO to send now, where every number before `end` has a body. `None` while a window, pacing or a
-    /// timer holds it back.
-    fn next_info(&self, now: Instant, end: Seq) -> Option<Seq>;
-
-    /// An INFO that [`next_info`](Self::next_info) named has left. Returns whether it was a retransmission.
-    fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool;
-
-    /// How many INFO with datagrams of `bytes` each may leave `now` after each other, `most` at most, all for the first time,
-    /// from the one on that [`next_info`](Self::next_info) names, and before the newest that has a body: a shorter way to ask
-    /// for each. 0 says no more than that there is no shorter way.
-    fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
-        let _ = (now, end, bytes, most);
-        0
-    }
-
-    /// Of the INFO that [`next_run`](Self::next_run) counted the first `count` have left, `sending` being the first one. As
-    /// [`on_info_sent`](Self::on_info_sent) for each.
-    fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
-        for ahead in 0..count {
-            self.on_info_sent(Sending { number: sending.number.add(ahead), ..sending }, rtt);
-        }
-    }
-
-    /// Base mode: an acknowledgement of `number` has arrived.
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged;
-
-    /// Extended mode: a SACK has arrived. One that names a number never sent is ignored whole.
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged;
-
-    /// Extended mode, which begins with it: the peer takes numbers before `limit`, as the handshake or a SACK says. It never
-    /// moves back.
-    fn on_peer_limit(&mut self, limit: Seq);
-
-    /// Whether only the peer's window, which is 0, holds back what there is to send: nothing is on its way whose
-    /// acknowledgement could open it.
-    fn is_stopped(&self, end: Seq) -> bool;
-
-    /// Time has passed. Returns whether a retransmission or probe timer expired.
-    fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool;
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), or when pacing lets something leave, apart from what is due to
-    /// be sent already.
-    fn poll_timeout(&self, end: Seq) -> Option<Instant>;
-
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever may leave before. After it has been called
-    /// that lies in the future.
-    fn next_timer(&self) -> Option<Instant>;
-
-    /// The lowest number not yet received from the peer.
-    fn next(&self) -> Seq;
-
-    /// How many numbers from `next` on can be told apart.
-    fn places(&self) -> u32;
-
-    /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body.
-    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
-
-    /// Base mode: INFO `number`, which has just been [handled](Self::handle_info) and not dropped, is to be acknowledged by
-    /// itself.
-    fn owe_ack(&mut self, number: Seq);
-
-    /// Base mode: the number to acknowledge now.
-    fn next_ack(&self) -> Option<Seq>;
-
-    /// Base mode: the acknowledgement of `number`, which [`next_ack`](Self::next_ack) named, has left.
-    fn on_ack_sent(&mut self, number: Seq);
-
-    /// Extended mode: a PROBE asks for a SACK at once.
-    fn request_sack(&mut self);
-
-    /// Extended mode: when the next SACK is due, where the store takes numbers before `limit`. Already past if at once.
-    fn sack_at(&self, limit: Seq) -> Option<Instant>;
-
-    /// Extended mode: the SACK to send `now`, its bits in lent memory. It counts once
-    /// [`on_sack_sent`](Self::on_sack_sent) is told.
-    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b>;
-
-    /// Extended mode: that SACK has left.
-    fn on_sack_sent(&mut self, limit: Seq);
-
-    /// Moves every stored time to another clock.
-    fn rebase(&mut self, shift: ClockShift);
-}
+pub use stop_and_wait::{PendingAcks, StopAndWait};

@@ -1,26 +1,14 @@
-//! A model of the path: its bandwidth and its round-trip time without queues. The idea is BBR's.
-//!
-//! ```text
-//!                 queue builds, or
-//!                 no more growth             in flight <= BDP
-//!     Startup ----------------------> Drain -------------------+
-//!                                                              v
-//!        Up ---- a round, no growth ----> Down ---- a round -> Cruise
-//!         ^                                                    |  |
-//!         +------------------- some rounds --------------------+  | no new minimum for 10 s
-//!                                                        ^        v
-//!                                                        +---- ProbeRtt
-//! ```
+//! A model of the path: its bandwidth and its round-trip time without queues. The idea is BBR's. Its phases are in
+//! `phase`.
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
+use super::phase::{ONE, Phase};
 use super::{Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
-/// What gains count in: a gain of 1.
-const UNIT: u64 = 256;
 /// Cruise: rounds between two probes for bandwidth.
 const CRUISE_ROUNDS: u8 = 6;
 /// How long a minimum of the round-trip time counts.
@@ -39,16 +27,6 @@ const BATCHING: Duration = Duration::from_millis(2);
 const MICROSECOND: Duration = Duration::from_micros(1);
 /// Segments in a train from which the rate of the bottleneck can be read.
 const TRAIN_SEGMENTS: u64 = 8;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Startup,
-    Drain,
-    Up,
-    Down,
-    Cruise,
-    ProbeRtt,
-}
 
 /// The start of a round, and what was acknowledged by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -78,7 +56,7 @@ struct Mark {
 /// the minimum it lets the queue run empty for two rounds, to see whether the path has become longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
-    segment: u32,
+    segment: NonZero<u32>,
     phase: Phase,
     rounds: u8,
     stalled_rounds: u8,
@@ -111,17 +89,17 @@ pub struct BandwidthDelay {
 }
 
 impl BandwidthDelay {
-    /// Starts with the initial window for datagrams of `segment` bytes.
+    /// Starts with the initial window for datagrams of so many bytes.
     #[must_use]
-    pub fn new(segment: u32) -> Self {
-        let segment = segment.max(1);
+    pub fn new(datagram_bytes: u32) -> Self {
+        let segment = NonZero::new(datagram_bytes).unwrap_or(NonZero::<u32>::MIN);
         Self {
             segment,
             phase: Phase::Startup,
             rounds: 0,
             stalled_rounds: 0,
             inflated: 0,
-            window: u64::from(segment) * INITIAL_SEGMENTS,
+            window: u64::from(segment.get()) * INITIAL_SEGMENTS,
             rate: None,
             bandwidth: [0; 2],
             train_rate: 0,
@@ -151,7 +129,7 @@ impl BandwidthDelay {
     }
 
     fn segment(&self) -> u64 {
-        self.segment.into()
+        self.segment.get().into()
     }
 
     /// Longer than anything before the first round trip.
@@ -207,20 +185,20 @@ impl BandwidthDelay {
         self.rounds = self.rounds.saturating_add(1);
         self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
         self.round = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
-        let mut excess = self.meter.end_round(ack.now, self.segment()) || core::mem::take(&mut self.excess);
-        excess |= self.meter.is_overwhelmed(self.segment());
+        let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
+        excess |= self.meter.is_overwhelmed(self.segment.into());
         if !self.meter.is_measured() {
-            self.meter.end_cycle(self.segment());
+            self.meter.end_cycle(self.segment.into());
         }
         if excess {
-            self.give_way();
+            self.reduce_ceiling();
         }
         self.peak = ack.in_flight;
         self.next_phase(ack, sample >= before.saturating_add(before / 8), excess);
     }
 
     /// More is lost than the path loses by itself.
-    fn give_way(&mut self) {
+    fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
         // What is lost counts as in flight until it is found, a quarter of a round trip after its time and more where the
         // path reorders (RFC 8985 §6.2): with one product a lossy path would never be full, and the next estimate smaller.
@@ -309,7 +287,7 @@ impl BandwidthDelay {
         if self.bandwidth[0] > 0 {
             self.bandwidth = [0, self.bandwidth[0]];
         }
-        self.meter.end_cycle(self.segment());
+        self.meter.end_cycle(self.segment.into());
     }
 
     fn grow(&mut self, ack: &Acknowledgement) {
@@ -333,19 +311,10 @@ impl BandwidthDelay {
 
     fn steer(&mut self) {
         let capacity = self.capacity();
-        let (pace, most) = match self.phase {
-            Phase::Startup => return,
-            Phase::Drain => (UNIT / 2, UNIT * 2),
-            Phase::Up => (UNIT * 5 / 4, UNIT / 4 * 9),
-            Phase::Down => (UNIT * 3 / 4, UNIT * 2),
-            Phase::Cruise => (UNIT, UNIT * 2),
-            Phase::ProbeRtt => (UNIT, UNIT / 2),
-        };
+        let Some((pace, most)) = self.phase.gains() else { return };
         // Yielding must be slower than what arrives, or a share of loss once misjudged would confirm itself.
-        let pace = match self.phase {
-            Phase::Down => pace.min(mul_div(self.net(), UNIT * 9 / 10, capacity)),
-            Phase::Startup | Phase::Drain | Phase::Up | Phase::Cruise | Phase::ProbeRtt => pace,
-        };
+        let is_yielding = self.phase == Phase::Down;
+        let pace = if is_yielding { pace.min(mul_div(self.net(), ONE * 9 / 10, capacity)) } else { pace };
         // A segment each round trip passes anywhere; and what is small grows by some segments, or it would not show.
         let least = match self.phase {
             Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
@@ -353,9 +322,9 @@ impl BandwidthDelay {
                 rate(self.segment(), self.min_rtt())
             }
         };
-        self.rate = NonZero::new(mul_div(capacity, pace, UNIT).max(least).max(1));
+        self.rate = NonZero::new(mul_div(capacity, pace, ONE).max(least).max(1));
         let product = volume(capacity, self.min_rtt().saturating_add(BATCHING));
-        let window = mul_div(product, most, UNIT).saturating_add(self.segment() * 2);
+        let window = mul_div(product, most, ONE).saturating_add(self.segment() * 2);
         self.window = window.min(self.ceiling).max(self.segment() * MINIMUM_SEGMENTS);
     }
 }
@@ -404,7 +373,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn on_lost(&mut self, loss: &Loss) {
-        self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment());
+        self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment.into());
     }
 
     fn on_timeout(&mut self, _: Instant) {
@@ -417,6 +386,10 @@ impl Congestion for BandwidthDelay {
 
     fn pacing_rate(&self) -> Option<u64> {
         self.rate.map(NonZero::get)
+    }
+
+    fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     fn rebase(&mut self, shift: ClockShift) {

@@ -1,41 +1,93 @@
-//! The choice of a controller at run time.
+//! The choice of a controller at run time, and the one list of all controllers.
 
-use super::{Acknowledgement, BandwidthDelay, Congestion, Cubic, Fixed, Loss, NewReno};
+use super::{Acknowledgement, BandwidthDelay, Congestion, Cubic, FixedWindow, Loss, NewReno, initial_window};
 use crate::{ClockShift, Instant};
+use core::fmt;
+use core::str::FromStr;
 
-/// One of the controllers, chosen at run time. Whoever knows the choice at compile time uses the controller itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Controller {
+/// Makes everything that depends on which controllers there are.
+macro_rules! controllers {
+    ($($(#[$doc:meta])* $name:ident, $word:literal, $new:expr;)*) => {
+        /// One of the controllers, chosen at run time. A program that knows the choice at compile time uses the controller
+        /// itself.
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub enum Controller {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        /// The name of a controller: what a user chooses.
+        ///
+        /// ```
+        /// use rdt_proto::congestion::{Algorithm, Congestion};
+        ///
+        /// let algorithm: Algorithm = "cubic".parse()?;
+        /// assert_eq!(algorithm.controller(1_200).window(), 12_000);
+        /// assert!(Algorithm::ALL.iter().any(|algorithm| algorithm.name() == "bandwidth-delay"));
+        /// # Ok::<(), rdt_proto::congestion::UnknownAlgorithm>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Algorithm {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Algorithm {
+            /// Every controller.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name in lower case, with hyphens.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// The controller, for datagrams of so many bytes. A constant window has the size of an initial window
+            /// (RFC 9002 §7.2) then: make a [`FixedWindow`] for another one.
+            #[must_use]
+            pub fn controller(self, datagram_bytes: u32) -> Controller {
+                match self {
+                    $(Self::$name => Controller::$name($new(datagram_bytes)),)*
+                }
+            }
+        }
+
+        $(impl From<$name> for Controller {
+            fn from(controller: $name) -> Self {
+                Self::$name(controller)
+            }
+        })*
+
+        /// Calls the same method of whichever controller it is.
+        macro_rules! dispatch {
+            ($controller:expr, $it:ident => $call:expr) => {
+                match $controller {
+                    $(Controller::$name($it) => $call,)*
+                }
+            };
+        }
+    };
+}
+
+controllers! {
     /// A constant window.
-    Fixed(Fixed),
+    FixedWindow, "fixed-window", |datagram_bytes: u32| FixedWindow::new(initial_window(datagram_bytes.into()));
     /// RFC 9002 §7.
-    NewReno(NewReno),
+    NewReno, "new-reno", NewReno::new;
     /// RFC 9438.
-    Cubic(Cubic),
+    Cubic, "cubic", Cubic::new;
     /// A model of the path.
-    BandwidthDelay(BandwidthDelay),
+    BandwidthDelay, "bandwidth-delay", BandwidthDelay::new;
 }
 
 impl Controller {
-    /// The default: [`BandwidthDelay`], for datagrams of `segment` bytes. In simulation it is no slower than [`Cubic`] on any
+    /// The default: [`BandwidthDelay`], for datagrams of so many bytes. In simulation it is no slower than [`Cubic`] on any
     /// path (within a thousandth), keeps its goodput where each loss halves that of the others, builds the shorter queue, and
     /// leaves a flow of [`Cubic`] or [`NewReno`] beside it a quarter of the link or more, measured up to 100 Mbit/s and 100 ms.
     #[must_use]
-    pub fn new(segment: u32) -> Self {
-        Self::BandwidthDelay(BandwidthDelay::new(segment))
+    pub fn new(datagram_bytes: u32) -> Self {
+        Algorithm::default().controller(datagram_bytes)
     }
-}
-
-/// Calls the same method of whichever controller it is.
-macro_rules! dispatch {
-    ($controller:expr, $it:ident => $call:expr) => {
-        match $controller {
-            Controller::Fixed($it) => $call,
-            Controller::NewReno($it) => $call,
-            Controller::Cubic($it) => $call,
-            Controller::BandwidthDelay($it) => $call,
-        }
-    };
 }
 
 impl Congestion for Controller {
@@ -67,19 +119,56 @@ impl Congestion for Controller {
         dispatch!(self, it => it.pacing_rate())
     }
 
+    fn phase(&self) -> &'static str {
+        dispatch!(self, it => it.phase())
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         dispatch!(self, it => it.rebase(shift));
     }
 }
 
-macro_rules! from {
-    ($($name:ident),*) => {$(
-        impl From<$name> for Controller {
-            fn from(controller: $name) -> Self {
-                Self::$name(controller)
-            }
-        }
-    )*};
+impl Default for Algorithm {
+    /// What [`Controller::new`] takes.
+    fn default() -> Self {
+        Self::BandwidthDelay
+    }
 }
 
-from!(Fixed, NewReno, Cubic, BandwidthDelay);
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm)
+    }
+}
+
+/// A name that no [`Algorithm`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("no such congestion controller")]
+pub struct UnknownAlgorithm;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_controller_is_found_by_its_name() {
+        for &algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse(), Ok(algorithm));
+            assert!(algorithm.controller(1_200).window() >= 1_200);
+        }
+        assert_eq!("reno".parse::<Algorithm>(), Err(UnknownAlgorithm));
+    }
+
+    #[test]
+    fn the_default_is_the_model_of_the_path() {
+        assert_eq!(Controller::new(1_200), BandwidthDelay::new(1_200).into());
+    }
+}

@@ -10,7 +10,7 @@ use crate::{ClockShift, Duration, Instant};
 /// Time from the start of the epoch counts up to this much, 17 minutes in ms: its cube fits.
 const LONGEST_EPOCH_MS: u64 = 1 << 20;
 /// Parts of a byte in which `W_est` counts.
-const W_EST_UNIT: u64 = 1_024;
+const W_EST_PARTS: u64 = 1_024;
 
 /// CUBIC (RFC 9438): after a loss the window grows as a cubic function of time, quickly back towards where it was, slowly
 /// around it, quickly beyond. What most of the Internet runs. Slow start ends by `HyStart++` (RFC 9406).
@@ -50,10 +50,10 @@ struct State {
 }
 
 impl Cubic {
-    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of `segment` bytes.
+    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of so many bytes.
     #[must_use]
-    pub fn new(segment: u32) -> Self {
-        let segment = u64::from(segment.max(1));
+    pub fn new(datagram_bytes: u32) -> Self {
+        let segment = u64::from(datagram_bytes.max(1));
         let state = State {
             window: initial_window(segment),
             threshold: u64::MAX,
@@ -96,7 +96,7 @@ impl Cubic {
         }
         // K = cube root of (W_max - cwnd_epoch) / C
         state.k_ms = cube_root(mul_div(state.w_max - state.window, 2_500_000_000, self.segment));
-        state.w_est = state.window.saturating_mul(W_EST_UNIT);
+        state.w_est = state.window.saturating_mul(W_EST_PARTS);
         state.epoch = Some(now);
         now
     }
@@ -108,12 +108,12 @@ impl Cubic {
         let present = self.w_cubic(elapsed);
         let state = &mut self.state;
         // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, and 1 once it is where it was reduced.
-        let (share, of) = if state.w_est / W_EST_UNIT < state.prior { (9, 17) } else { (1, 1) };
-        let grown = mul_div(ack.bytes, self.segment * W_EST_UNIT * share, state.window.saturating_mul(of));
+        let (share, of) = if state.w_est / W_EST_PARTS < state.prior { (9, 17) } else { (1, 1) };
+        let grown = mul_div(ack.bytes, self.segment * W_EST_PARTS * share, state.window.saturating_mul(of));
         state.w_est = state.w_est.saturating_add(grown);
-        if present < state.w_est / W_EST_UNIT {
+        if present < state.w_est / W_EST_PARTS {
             // §4.3: the Reno-friendly region.
-            state.window = state.window.max(state.w_est / W_EST_UNIT);
+            state.window = state.window.max(state.w_est / W_EST_PARTS);
             return;
         }
         // §4.2, §4.4, §4.5: towards the target one round trip ahead, which is no more than half again the window.
@@ -127,7 +127,7 @@ impl Cubic {
         let state = &mut self.state;
         self.undo = Some(*state);
         state.prior = state.window;
-        // §4.7, fast convergence: below the last maximum means someone else came; leave room: × (1+β)/2.
+        // §4.7, fast convergence: below the last maximum another flow has come; leave room: × (1+β)/2.
         state.w_max = if state.window < state.w_max { mul_div(state.window, 17, 20) } else { state.window };
         // §4.6: β = 0.7.
         state.threshold = mul_div(state.window, 7, 10).max(minimum_window(self.segment));
@@ -180,7 +180,7 @@ impl Congestion for Cubic {
         // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
         self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
         self.recovery.leave();
-        // All that was in flight counts as lost, and nobody says how much that was: it is not undone.
+        // All that was in flight counts as lost, and it is unknown how much that was: it is not undone.
         (self.undo, self.missing) = (None, 0);
     }
 
@@ -203,6 +203,16 @@ impl Congestion for Cubic {
 
     fn pacing_rate(&self) -> Option<u64> {
         paced(self.state.window, self.srtt, self.state.window < self.state.threshold)
+    }
+
+    fn phase(&self) -> &'static str {
+        if self.state.window >= self.state.threshold {
+            "congestion avoidance"
+        } else if self.hystart.is_conservative() {
+            "conservative slow start"
+        } else {
+            "slow start"
+        }
     }
 
     fn rebase(&mut self, shift: ClockShift) {

@@ -33,6 +33,11 @@ impl HyStart {
         Self { last_round_min: None, this_round_min: None, samples: 0, conservative: None }
     }
 
+    /// Whether slow start is conservative, since the round-trip time has risen.
+    pub(super) const fn is_conservative(&self) -> bool {
+        self.conservative.is_some()
+    }
+
     /// By how much the window grows for this acknowledgement in slow start; `None` if slow start ends here.
     pub(super) fn growth(&mut self, ack: &Acknowledgement) -> Option<u64> {
         if ack.round_ended {

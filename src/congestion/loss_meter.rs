@@ -2,13 +2,14 @@
 
 use super::math::mul_div;
 use crate::{ClockShift, Duration, Instant};
+use core::num::NonZero;
 
-/// What shares of loss count in.
-const UNIT: u64 = 1_024;
+/// A share of 1: all.
+const ONE: u64 = 1_024;
 /// The largest share of loss that is made up for by sending more: 30 %.
-const LARGEST_BASE: u64 = UNIT * 3 / 10;
+const LARGEST_BASE: u64 = ONE * 3 / 10;
 /// Losses beyond what speed cannot explain that are let pass: 1 %.
-const TOLERANCE: u64 = UNIT / 100;
+const TOLERANCE: u64 = ONE / 100;
 /// Segments from which the share of loss is read.
 const SAMPLE_SEGMENTS: u64 = 64;
 
@@ -94,7 +95,7 @@ impl LossMeter {
     }
 
     /// `bytes` sent at `sent_at` were lost. Whether their round loses more than can be had from chance.
-    pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: u64) -> bool {
+    pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: NonZero<u64>) -> bool {
         let count = self.sent_in(sent_at);
         *count = count.plus(0, bytes);
         if self.yielded_at(sent_at) {
@@ -121,12 +122,12 @@ impl LossMeter {
 
     /// What must leave for `net` to arrive.
     pub(super) fn gross(&self, net: u64) -> u64 {
-        mul_div(net, UNIT, UNIT - u64::from(self.base))
+        mul_div(net, ONE, ONE - u64::from(self.base))
     }
 
     /// A round ends now: what was sent in the one before has been acknowledged, or will be found lost soon. Whether that
     /// was too much already.
-    pub(super) fn end_round(&mut self, now: Instant, segment: u64) -> bool {
+    pub(super) fn end_round(&mut self, now: Instant, segment: NonZero<u64>) -> bool {
         self.rounds = [Count::default(), self.rounds[0]];
         self.round_at = [now, self.round_at[0]];
         self.reported = false;
@@ -134,7 +135,7 @@ impl LossMeter {
     }
 
     /// Whether the older round lost more than the base and a tolerance, of samples that were few themselves. Says so once.
-    fn judge(&mut self, segment: u64) -> bool {
+    fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let base = u64::from(self.base);
         let samples = (self.history.sent() / segment).max(1);
@@ -145,7 +146,7 @@ impl LossMeter {
     }
 
     /// Before the first sample: whether so much is lost that it cannot be chance.
-    pub(super) fn is_overwhelmed(&self, segment: u64) -> bool {
+    pub(super) fn is_overwhelmed(&self, segment: NonZero<u64>) -> bool {
         let sent = self.yielding.sent() / segment;
         let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
         !self.measured && u64::from(self.yielding.lost) / segment > most
@@ -169,10 +170,10 @@ impl LossMeter {
     }
 
     /// All that was sent while yielding has been acknowledged or found lost.
-    pub(super) fn end_cycle(&mut self, segment: u64) {
+    pub(super) fn end_cycle(&mut self, segment: NonZero<u64>) {
         let sent = self.yielding.sent();
         let restless = core::mem::take(&mut self.restless);
-        if sent < segment.saturating_mul(SAMPLE_SEGMENTS) {
+        if sent < segment.get().saturating_mul(SAMPLE_SEGMENTS) {
             // Others keep the queue filled: what cannot be confirmed fades. Otherwise it only takes some cycles more.
             if u64::from(restless) > sent {
                 self.history.lost -= self.history.lost.div_ceil(4);
@@ -187,26 +188,27 @@ impl LossMeter {
     }
 
     fn share(&self) -> u16 {
-        let share = mul_div(self.history.lost.into(), UNIT, self.history.sent().max(1)).min(LARGEST_BASE);
+        let share = mul_div(self.history.lost.into(), ONE, self.history.sent().max(1)).min(LARGEST_BASE);
         u16::try_from(share).unwrap_or(u16::MAX)
     }
 }
 
 /// Of the number lost of `sent` where each is lost with the probability `share`.
 fn variance(sent: u64, share: u64) -> u64 {
-    mul_div(sent, share * (UNIT - share), UNIT * UNIT)
+    mul_div(sent, share * (ONE - share), ONE * ONE)
 }
 
 /// What may be lost of `sent` at this share, by chance: three standard deviations more, and two.
 fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
-    mul_div(sent, share, UNIT).saturating_add(deviation.saturating_mul(3) + 2)
+    mul_div(sent, share, ONE).saturating_add(deviation.saturating_mul(3) + 2)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SEGMENT: u64 = 1_200;
+    const SEGMENT: NonZero<u64> = NonZero::new(1_200).unwrap();
+    const BYTES: u64 = SEGMENT.get();
 
     fn at(ms: u64) -> Instant {
         Instant::from_millis(ms)
@@ -216,8 +218,8 @@ mod tests {
     fn send(meter: &mut LossMeter, ms: core::ops::Range<u64>, lost: u64, calm: bool) -> bool {
         let mut excess = false;
         for sent in ms {
-            meter.acknowledged(at(sent), (10 - lost) * SEGMENT, calm);
-            excess |= lost > 0 && meter.lost(at(sent), lost * SEGMENT, SEGMENT);
+            meter.acknowledged(at(sent), (10 - lost) * BYTES, calm);
+            excess |= lost > 0 && meter.lost(at(sent), lost * BYTES, SEGMENT);
         }
         excess
     }
@@ -228,7 +230,7 @@ mod tests {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
         meter.end_cycle(SEGMENT);
-        assert_eq!(u64::from(meter.base), UNIT / 5);
+        assert_eq!(u64::from(meter.base), ONE / 5);
         meter.stop_yielding(at(50));
         meter.end_round(at(100), SEGMENT);
         meter.end_round(at(200), SEGMENT);
@@ -239,11 +241,11 @@ mod tests {
     fn a_loss_counts_where_it_was_sent() {
         let mut meter = measured();
         for sent in 100..200 {
-            meter.acknowledged(at(sent), 8 * SEGMENT, true);
+            meter.acknowledged(at(sent), 8 * BYTES, true);
         }
         // Nothing more is sent: in the round that follows only the losses of the one before are heard of.
         assert!(!meter.end_round(at(300), SEGMENT));
-        assert!(!(100..200).any(|sent| meter.lost(at(sent), 2 * SEGMENT, SEGMENT)));
+        assert!(!(100..200).any(|sent| meter.lost(at(sent), 2 * BYTES, SEGMENT)));
     }
 
     #[test]
@@ -251,7 +253,7 @@ mod tests {
         let mut meter = measured();
         send(&mut meter, 100..200, 4, true);
         assert!(meter.end_round(at(300), SEGMENT));
-        assert!(!meter.lost(at(150), SEGMENT, SEGMENT));
+        assert!(!meter.lost(at(150), BYTES, SEGMENT));
         send(&mut meter, 200..300, 4, true);
         assert!(meter.end_round(at(400), SEGMENT));
     }
@@ -266,7 +268,7 @@ mod tests {
         meter.stop_yielding(at(300));
         send(&mut meter, 300..400, 5, true);
         meter.end_cycle(SEGMENT);
-        assert!(u64::from(meter.base).abs_diff(UNIT / 5) <= UNIT / 100, "{}", meter.base);
+        assert!(u64::from(meter.base).abs_diff(ONE / 5) <= ONE / 100, "{}", meter.base);
     }
 
     #[test]
@@ -286,6 +288,6 @@ mod tests {
             send(&mut meter, 200..250, 0, false);
             meter.end_cycle(SEGMENT);
         }
-        assert!(u64::from(meter.base) < UNIT / 40, "{}", meter.base);
+        assert!(u64::from(meter.base) < ONE / 40, "{}", meter.base);
     }
 }

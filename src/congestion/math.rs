@@ -1,9 +1,10 @@
 //! Integer arithmetic that the controllers share.
 
 use crate::Duration;
+use core::num::NonZero;
 
 /// Microseconds in a second.
-pub(super) const SECOND: u64 = 1_000_000;
+pub(super) const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// `a × b / c`, rounded down, without overflow in between; saturates, also where `c` is 0.
 pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
@@ -18,12 +19,17 @@ pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
 
 /// `bytes` in `span`, as bytes per second.
 pub(super) fn rate(bytes: u64, span: Duration) -> u64 {
-    mul_div(bytes, SECOND, span.as_micros())
+    mul_div(bytes, MICROS_PER_SECOND, span.as_micros())
 }
 
 /// What passes at `rate` bytes per second in `span`.
 pub(super) fn volume(rate: u64, span: Duration) -> u64 {
-    mul_div(rate, span.as_micros(), SECOND)
+    mul_div(rate, span.as_micros(), MICROS_PER_SECOND)
+}
+
+/// `a / b`, rounded up.
+pub(super) fn div_ceil(a: u64, b: NonZero<u64>) -> u64 {
+    a / b + u64::from(a % b != 0)
 }
 
 /// The cube root, rounded down.

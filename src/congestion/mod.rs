@@ -6,29 +6,34 @@
 //!
 //! | controller | for |
 //! |---|---|
-//! | [`Fixed`] | serial lines, radios, private links: a constant window |
+//! | [`FixedWindow`] | serial lines, radios, private links: a constant window |
 //! | [`NewReno`] | RFC 9002 §7, the reference for what is fair |
 //! | [`Cubic`] | RFC 9438, what most of the Internet runs |
 //! | [`BandwidthDelay`] | a model of the path, for long, fast or lossy ones |
 //!
-//! All count the same bytes: whatever the sender calls the size of a datagram, payload or with headers, as long as
-//! `segment`, every event and the window use one measure.
+//! All count the same bytes: whatever the sender calls the size of a datagram, payload or with headers, as long as the
+//! controller, every event and the window use one measure. Each but the first is made by `new(datagram_bytes)`, so that its
+//! constructor can be handed over as a factory.
+//!
+//! To add a controller: a file with its type, which implements [`Congestion`], and a line in the list in `controller.rs`, from
+//! which [`Controller`] and [`Algorithm`] are made.
 
 mod bandwidth_delay;
 mod controller;
 mod cubic;
-mod fixed;
+mod fixed_window;
 mod hystart;
 mod loss_meter;
 mod math;
 mod new_reno;
 mod pacer;
+mod phase;
 mod recovery;
 
 pub use bandwidth_delay::BandwidthDelay;
-pub use controller::Controller;
+pub use controller::{Algorithm, Controller, UnknownAlgorithm};
 pub use cubic::Cubic;
-pub use fixed::Fixed;
+pub use fixed_window::FixedWindow;
 pub use new_reno::NewReno;
 pub use pacer::Pacer;
 
@@ -108,6 +113,11 @@ pub trait Congestion {
     /// Bytes per second that may leave; `None` for no pacing. The sender asks at the start, and after acknowledgements, losses
     /// and timeouts; not after each datagram that it sends.
     fn pacing_rate(&self) -> Option<u64>;
+
+    /// What the controller is doing, in its own words: for a trace.
+    fn phase(&self) -> &'static str {
+        "steady"
+    }
 
     /// Moves every stored time to another clock.
     fn rebase(&mut self, shift: ClockShift);

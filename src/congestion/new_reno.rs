@@ -1,6 +1,6 @@
 //! `NewReno` as RFC 9002 §7 has it.
 
-use super::math::{SECOND, mul_div};
+use super::math::{MICROS_PER_SECOND, mul_div};
 use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
@@ -24,10 +24,10 @@ pub struct NewReno {
 }
 
 impl NewReno {
-    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of `segment` bytes.
+    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of so many bytes.
     #[must_use]
-    pub fn new(segment: u32) -> Self {
-        let segment = u64::from(segment.max(1));
+    pub fn new(datagram_bytes: u32) -> Self {
+        let segment = u64::from(datagram_bytes.max(1));
         Self {
             segment,
             window: initial_window(segment),
@@ -90,6 +90,10 @@ impl Congestion for NewReno {
         paced(self.window, self.srtt, self.window < self.threshold)
     }
 
+    fn phase(&self) -> &'static str {
+        if self.window < self.threshold { "slow start" } else { "congestion avoidance" }
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         self.recovery.rebase(shift);
     }
@@ -98,6 +102,6 @@ impl Congestion for NewReno {
 /// RFC 9002 §7.7: `N × window / srtt` with N = 1.25, and 2 in slow start so that the growth of one round can leave in that
 /// round. No pacing before the first round trip.
 pub(super) fn paced(window: u64, srtt: Duration, slow_start: bool) -> Option<u64> {
-    let gain = if slow_start { 2 * SECOND } else { SECOND / 4 * 5 };
+    let gain = if slow_start { 2 * MICROS_PER_SECOND } else { MICROS_PER_SECOND / 4 * 5 };
     (srtt > Duration::ZERO).then(|| mul_div(window, gain, srtt.as_micros()).max(1))
 }

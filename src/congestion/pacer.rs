@@ -1,9 +1,12 @@
 //! Spreading packets out in time: a token bucket whose answer is a deadline.
 
-use super::math::SECOND;
+use super::math::div_ceil;
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
+
+/// Parts of a byte in which credit counts: what a rate of 1 byte per second earns in a microsecond.
+const PARTS_PER_BYTE: u64 = 1_000_000;
 
 /// A token bucket (RFC 9002 §7.7).
 ///
@@ -32,15 +35,16 @@ pub struct Pacer {
 }
 
 impl Pacer {
-    /// Full, and without a rate: nothing is held back. `granularity` of zero gives the smoothest output.
+    /// Full, and without a rate: nothing is held back. `granularity` of zero gives the smoothest output;
+    /// `datagram_bytes` is the size of the largest datagram.
     #[must_use]
-    pub fn new(granularity: Duration, segment: u32) -> Self {
-        let smallest_burst = segment.max(1).saturating_mul(2);
+    pub fn new(granularity: Duration, datagram_bytes: u32) -> Self {
+        let smallest_burst = datagram_bytes.max(1).saturating_mul(2);
         Self {
             granularity: ShortDuration::new(granularity),
             smallest_burst,
             rate: None,
-            credit: u64::from(smallest_burst) * SECOND,
+            credit: u64::from(smallest_burst) * PARTS_PER_BYTE,
             debt: 0,
             updated_at: Instant::ZERO,
         }
@@ -82,19 +86,19 @@ impl Pacer {
     pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(rate) = self.rate else { return Instant::ZERO };
         // More than a burst leaves when the bucket is full, or it never could.
-        let need = (u64::from(bytes) * SECOND).min(self.burst_credit());
+        let need = (u64::from(bytes) * PARTS_PER_BYTE).min(self.burst_credit());
         if self.credit >= need {
             return Instant::ZERO;
         }
         let goal = need.max(self.granular_credit() / 2);
         let missing = (goal - self.credit).saturating_add(self.debt);
-        self.updated_at + Duration::from_micros(missing.div_ceil(rate.get()))
+        self.updated_at + Duration::from_micros(div_ceil(missing, rate))
     }
 
     /// `bytes` have left, allowed or not.
     pub fn on_sent(&mut self, now: Instant, bytes: u32) {
         self.settle(now);
-        let used = u64::from(bytes) * SECOND;
+        let used = u64::from(bytes) * PARTS_PER_BYTE;
         // No more is owed than the smallest burst: probes and the like, which do not ask, would hold all else back for long.
         let most = if self.rate.is_some() { self.smallest_credit() } else { 0 };
         self.debt = self.debt.saturating_add(used.saturating_sub(self.credit)).min(most);
@@ -117,7 +121,7 @@ impl Pacer {
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
         // How long it takes until the bucket is full: nothing more is earned after that.
         let missing = self.burst_credit().saturating_sub(self.credit).saturating_add(self.debt);
-        let longest = self.rate.map_or(0, |rate| missing.div_ceil(rate.get()));
+        let longest = self.rate.map_or(0, |rate| div_ceil(missing, rate));
         self.updated_at = shift.aged(self.updated_at, Duration::from_micros(longest));
     }
 
@@ -131,6 +135,6 @@ impl Pacer {
     }
 
     fn smallest_credit(&self) -> u64 {
-        u64::from(self.smallest_burst) * SECOND
+        u64::from(self.smallest_burst) * PARTS_PER_BYTE
     }
 }

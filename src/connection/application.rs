@@ -1,35 +1,53 @@
-//! What the application does: write, read, close.
+//! The calls of the application: write, read, close, abort.
 
-use super::stage::Stage;
-use super::{Connection, Lent, Reason, SendError};
-use crate::arq::Arq;
+use super::state::State;
+use super::{CloseReason, Connection, ConnectionTypes, Lent, SendError};
+use crate::Instant;
+use crate::copy::copy;
+use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
 
-impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
-    /// Takes as much of `data` as there is room for and returns how much that was, possibly 0.
-    /// [`Event::Writable`](super::Event::Writable) tells when there is room again.
+impl<T: ConnectionTypes> Connection<T> {
+    /// Writes as much of `data` as there is room for.
     ///
-    /// Bytes are collected into INFO packets of up to a [segment](super::Config::segment); what is written while an earlier
-    /// packet is on its way fills up the next one.
+    /// Returns the number of bytes written, possibly 0. If `data` is longer,
+    /// [`Event::Writable`](super::Event::Writable) reports when there is room again.
+    ///
+    /// The bytes are collected into INFO packets of up to one [segment](super::Config::segment). Data that is written
+    /// while an earlier packet is in flight fills the next one.
+    ///
+    /// ```
+    /// # use rdt_proto::Instant;
+    /// # use rdt_proto::connection::{Config, Connection, Storage};
+    /// # let config = Config::new();
+    /// # let storage = Storage::stop_and_wait_on_heap(&config)?;
+    /// # let mut connection = Connection::connect(Instant::ZERO, config, [7; 32], storage)?;
+    /// let data = [0; 4_000];
+    /// let count = connection.send(&data)?;
+    /// assert_eq!(count, 2 * 1_200); // the store has two slots; the rest follows after `Event::Writable`
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// If this direction was closed, or the connection has ended.
+    /// [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
         self.check_open()?;
         self.lent = None;
-        let taken = self.storage.send.write(data, self.segment());
+        let taken = self.send.write(data, self.segment());
         self.blocked |= taken < data.len();
         Ok(taken)
     }
 
-    /// Sends `data` as one INFO of its own: all of it or nothing. For a header that the peer expects at the start of a
-    /// packet. No data, no packet.
+    /// Writes `data` as one INFO of its own: all of it or nothing.
+    ///
+    /// Use it for a header that the peer expects at the start of a packet. Empty data makes no packet.
     ///
     /// # Errors
     ///
-    /// If it does not fit into a segment, if there is no room now ([`Event::Writable`](super::Event::Writable) tells when
-    /// there is), if this direction was closed, or the connection has ended.
+    /// - [`SendError::TooLarge`]: `data` does not fit into one segment.
+    /// - [`SendError::Full`]: there is no room now; [`Event::Writable`](super::Event::Writable) reports when there is.
+    /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
         let limit = self.segment();
@@ -39,143 +57,204 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if data.is_empty() {
             return Ok(());
         }
-        if !self.storage.send.has_free_slot() {
+        if !self.send.has_free_slot() {
             self.blocked = true;
             return Err(SendError::Full);
         }
         self.lent = None;
-        self.storage.send.seal();
+        self.send.seal();
         if let Some(place) = self.spare().get_mut(..data.len()) {
-            place.copy_from_slice(data);
+            copy(data, place);
         }
-        self.storage.send.commit(data.len());
-        self.storage.send.seal();
+        self.send.commit(data.len());
+        self.send.seal();
         Ok(())
     }
 
-    /// Memory of the connection to fill in what is to be sent, instead of [`send`](Self::send), which copies; empty if there
-    /// is no room. It becomes part of the stream by [`commit`](Self::commit).
+    /// Lends memory of the send store to write into; empty if there is no room.
+    ///
+    /// This saves the copy that [`send`](Self::send) makes. [`commit`](Self::commit) adds the bytes to the stream.
+    ///
+    /// ```
+    /// # use rdt_proto::connection::{Connection, HeapStorage, SendError};
+    /// # fn write(connection: &mut Connection<HeapStorage>) -> Result<(), SendError> {
+    /// if let Some(place) = connection.send_slot()?.first_chunk_mut() {
+    ///     *place = *b"hello";
+    ///     connection.commit(5)?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If this direction was closed, or the connection has ended.
+    /// [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_slot(&mut self) -> Result<&mut [u8], SendError> {
         self.check_open()?;
-        if !self.storage.send.has_room(self.segment()) {
+        if !self.send.has_room(self.segment()) {
             self.blocked = true;
         }
         let limit = self.segment();
-        let number = self.storage.send.spare_number(limit);
-        let spare = self.storage.send.spare(limit);
-        // No body is longer.
+        let number = self.send.spare_number(limit);
+        let spare = self.send.spare(limit);
+        // A body has at most `u16::MAX` bytes.
         self.lent = Some(Lent { number, len: u16::try_from(spare.len()).unwrap_or(u16::MAX) });
         Ok(spare)
     }
 
-    /// Sends the first `count` bytes of what [`send_slot`](Self::send_slot) lent. More than it lent counts as all of it.
+    /// Adds the first `count` bytes that [`send_slot`](Self::send_slot) lent to the stream.
+    ///
+    /// A larger `count` means all of them.
     ///
     /// # Errors
     ///
-    /// If nothing is lent: `send_slot` was not called, or another call has since used the memory (one that sends, another
-    /// `commit`, a `poll_transmit` that sent the packet whose rest it was, on a client the `handle_datagram` that establishes
-    /// the connection, if nothing was sent yet or the peer takes only smaller bodies). Nothing of it is sent then. Also if
-    /// this direction was closed, or the connection has ended.
+    /// - [`SendError::NotLent`]: no memory is lent. Nothing is added to the stream.
+    /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
+    ///
+    /// `send_slot` lends memory until one of these calls:
+    ///
+    /// - `send`, another `commit`, or a `send_segment` that wrote;
+    /// - a `poll_transmit` that sent the packet to which the memory belongs;
+    /// - at a client, the `handle_datagram` that took CONNACK, if nothing was written before or the peer takes smaller
+    ///   bodies.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         let lent = self.lent.take().ok_or(SendError::NotLent)?;
-        self.storage.send.commit(count.min(lent.len.into()));
+        self.send.commit(count.min(lent.len.into()));
         Ok(())
     }
 
-    /// Copies what has arrived into `buf` and returns how much that was; 0 if nothing has arrived, or `buf` is empty, or
-    /// [everything was read](Self::is_finished_reading).
+    /// Copies unread data into `buf` and returns its length in bytes.
+    ///
+    /// 0 means that nothing is unread or `buf` is empty. [`is_finished_reading`](Self::is_finished_reading) reports the
+    /// end of the stream.
+    ///
+    /// ```
+    /// # use rdt_proto::connection::{Connection, HeapStorage};
+    /// # fn on_readable(connection: &mut Connection<HeapStorage>, received: &mut Vec<u8>) {
+    /// let mut buf = [0; 1_200];
+    /// loop {
+    ///     match connection.recv(&mut buf) {
+    ///         0 => break,
+    ///         len => received.extend_from_slice(&buf[..len]),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub fn recv(&mut self, buf: &mut [u8]) -> usize {
         let mut filled = 0;
         while let Some(rest) = buf.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let chunk = self.storage.recv.chunk();
+            let chunk = self.recv.chunk();
             let count = chunk.len().min(rest.len());
             let (Some(place), Some(part)) = (rest.get_mut(..count), chunk.get(..count)) else { break };
             if count == 0 {
                 break;
             }
-            place.copy_from_slice(part);
-            self.storage.recv.consume(count);
+            copy(part, place);
+            self.recv.consume(count);
             filled += count;
         }
         filled
     }
 
-    /// What has arrived and is unread, as far as it lies in one piece; empty if there is nothing. It stays there until
-    /// [`consume`](Self::consume).
+    /// Lends the oldest unread data that is contiguous in memory; empty if nothing is unread.
+    ///
+    /// The data stays unread until [`consume`](Self::consume).
     #[must_use]
     pub fn recv_chunk(&self) -> &[u8] {
-        self.storage.recv.chunk()
+        self.recv.chunk()
     }
 
-    /// The first `count` bytes of [`recv_chunk`](Self::recv_chunk) are read. More than that counts as all of it.
+    /// Marks the first `count` bytes of [`recv_chunk`](Self::recv_chunk) as read; a larger `count` means all of them.
     pub fn consume(&mut self, count: usize) {
-        self.storage.recv.consume(count);
+        self.recv.consume(count);
     }
 
-    /// Whether everything that the peer sent has been read, and no more will come: it closed, or the connection has ended.
+    /// Whether all received data is read and no more can arrive.
+    ///
+    /// No more can arrive once the peer has closed its direction, or the connection has ended.
     #[must_use]
     pub fn is_finished_reading(&self) -> bool {
-        self.storage.recv.chunk().is_empty() && (self.is_incoming_closed() || self.stage.ended().is_some())
+        self.recv.chunk().is_empty() && (self.is_incoming_closed() || self.state.ended().is_some())
     }
 
-    /// Whether everything that was written has been acknowledged: the peer's connection keeps it for its application.
+    /// Whether the peer has acknowledged all written data.
+    ///
+    /// The peer's connection keeps acknowledged data until its application reads it.
     #[must_use]
     pub fn is_all_acknowledged(&self) -> bool {
         !self.has_unacknowledged()
     }
 
-    /// Sends no more: FIN follows once everything that was written has been acknowledged. The peer may go on sending, and
-    /// what it sends is still received.
+    /// Closes the outgoing direction.
+    ///
+    /// FIN leaves once the peer has acknowledged all written data. The peer may continue to send, and its data is still
+    /// received (half-close, RFC 9293 §3.6). Later writes return [`SendError::Closing`]. A second call does nothing.
     pub fn close(&mut self) {
-        match &mut self.stage {
-            Stage::Opening(handshake) => handshake.close(),
-            Stage::Established { close, .. } => close.close(),
-            Stage::Ended { .. } => return,
+        let before = self.before();
+        match &mut self.state {
+            State::Opening(handshake) => handshake.close(),
+            State::Established { close, .. } => close.close(),
+            State::Ended { .. } => return,
         }
-        self.events.remove(super::Events::WRITABLE);
+        self.events.remove(Events::WRITABLE);
         self.settle();
+        self.trace_changes(before);
     }
 
-    /// Ends at once, in both directions. What is not acknowledged is lost; what was received may still be read.
+    /// Ends the connection at once, in both directions.
     ///
-    /// The peer is told once, which may be lost: in extended mode by RESET with `code`, in base mode by FIN, which has no
-    /// place for the code and looks like [`close`](Self::close). A peer that then still waits for an answer ends by its idle
-    /// limit.
+    /// Unacknowledged data is lost. Received data stays readable. After the end the call does nothing.
+    ///
+    /// One packet informs the peer, and is not repeated if it is lost. In extended mode it is RESET with `code`. In
+    /// base mode it is FIN, which carries no code and looks like [`close`](Self::close). A peer that does not receive
+    /// it and awaits an answer ends at its idle limit.
     pub fn abort(&mut self, code: u8) {
-        match &self.stage {
-            Stage::Established { close, .. } if !self.dialect.is_extended() => {
+        let before = self.before();
+        match &self.state {
+            State::Established { close, .. } if !self.negotiation.is_extended() => {
                 let mut close = close.clone();
                 close.abort();
-                self.end(Reason::Aborted, close, None);
+                self.end(CloseReason::Aborted, close, None);
             }
-            Stage::Established { .. } | Stage::Opening(_) => self.give_up(Reason::Aborted),
-            Stage::Ended { .. } => return,
+            State::Established { .. } | State::Opening(_) => self.give_up(CloseReason::Aborted),
+            State::Ended { .. } => return,
         }
-        if let Stage::Ended { ended, .. } = &mut self.stage {
-            ended.reset = self.dialect.is_extended().then_some(code);
+        if let State::Ended { ended, .. } = &mut self.state {
+            ended.reset = self.negotiation.is_extended().then_some(code);
         }
+        self.trace_changes(before);
     }
 
-    /// The largest body that is sent.
+    /// Ends the connection at once and sends nothing to the peer.
+    ///
+    /// The [reason](Self::ended) is [`CloseReason::Evicted`]. Received data stays readable. Call it in a program that
+    /// routes datagrams to many connections and needs the place of this one, as a
+    /// [`Listener`](crate::listener::Listener) does.
+    pub fn evict(&mut self, now: Instant) {
+        self.advance(now);
+        let before = self.before();
+        if self.state.ended().is_none() {
+            self.give_up(CloseReason::Evicted);
+        }
+        self.trace_changes(before);
+    }
+
+    /// The largest body to send, in bytes.
     fn segment(&self) -> usize {
-        usize::from(self.segment).min(self.storage.send.segment())
+        usize::from(self.segment).min(self.send.segment())
     }
 
     fn spare(&mut self) -> &mut [u8] {
         let limit = self.segment();
-        self.storage.send.spare(limit)
+        self.send.spare(limit)
     }
 
     pub(super) fn check_open(&self) -> Result<(), SendError> {
-        let is_open = match &self.stage {
-            Stage::Opening(handshake) => !handshake.closes(),
-            Stage::Established { close, .. } => close.is_open(),
-            Stage::Ended { .. } => return Err(SendError::Closed),
+        let is_open = match &self.state {
+            State::Opening(handshake) => !handshake.closes(),
+            State::Established { close, .. } => close.is_open(),
+            State::Ended { .. } => return Err(SendError::Closed),
         };
         if is_open { Ok(()) } else { Err(SendError::Closing) }
     }

@@ -1,218 +1,288 @@
-//! How a connection closes: each direction by itself.
+//! The close of a connection: each direction closes by itself.
 //!
-//! ```text
-//! our direction    OPEN --close()--> CLOSING --all acknowledged--> FIN SENT --FINACK--> CLOSED
-//!                                                                   | repeated
-//! their direction  OPEN --FIN--> CLOSED           FINACK for each FIN, also while lingering
-//! ```
+//! | outgoing | `close` | all acknowledged | FINACK | the last attempt expires | `abort` |
+//! |---|---|---|---|---|---|
+//! | `Open` | `Closing` | | | | `Aborted`, FIN due |
+//! | `Closing` | | `FinSent`, FIN due | | | `Aborted`, FIN due |
+//! | `FinSent`, repeated | | | `Closed`, if FIN has left | `Closed` | `Aborted`, FIN due, but see `Close::abort` |
+//! | `Closed` | | | | | `Aborted` |
+//! | `Aborted` | | | | | |
 //!
-//! | the peer | differs so |
-//! |---|---|
-//! | rostov, both methods | our FIN is sent 5 times, 1 s apart, then counts as answered; linger at least 5 s |
-//! | rostov, selective repeat | its FIN closes our direction too: from then on FINACK is all that is sent. When ours was answered and none of its has come, one unasked FINACK ends its waiting. Its own FINACK is its last word: it waits for ours if none has left yet, and otherwise is gone; no later FIN is answered |
+//! | incoming | FIN | FINACK has left | FINACK of rostov, selective repeat |
+//! |---|---|---|---|
+//! | `Open` | `FinAckDue` | | `FinalFinAckDue`, if it answers our FIN |
+//! | `FinAckDue` | `FinAckDue` | `FinAckSent` | `FinalFinAckDue`; `Gone` if a FINACK had left before |
+//! | `FinAckSent` | `FinAckDue` | | `Gone` |
+//! | `Presumed` | `FinAckDue` | | `FinalFinAckDue` |
+//! | `FinalFinAckDue` | ignored | `Gone` | ignored |
+//! | `Gone` | ignored | | ignored |
+//!
+//! A rostov peer differs. With both methods, our FIN is sent 5 times, 1 s apart, and then counts as answered; the
+//! linger is at least 5 s. With selective repeat, three rules are added:
+//!
+//! - Its FIN closes the outgoing direction too: afterwards this side sends FINACK and nothing else.
+//! - When the last of our FINs counts as answered, its own FIN counts as received (`Presumed`).
+//! - Its FINACK is the last packet that it sends. If no FINACK of ours has left yet, it waits for one. Otherwise it has
+//!   forgotten the connection (`Gone`).
 
 use super::config::{DEFAULT_LINGER, Peer};
-use super::repeat::Repeat;
-use crate::arq::Rtt;
+use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
-/// Our direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The state of the outgoing direction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Outgoing {
     Open,
-    /// `close` was called; something is not acknowledged yet.
+    /// `close` was called; written data is not acknowledged yet.
     Closing,
-    FinSent,
+    /// FIN is due, or waits for its FINACK.
+    FinSent(RetransmitTimer),
     Closed,
-    /// One FIN, whatever comes.
-    Aborted,
+    /// `abort` was called: at most one more FIN leaves, and FINACK is ignored.
+    Aborted {
+        fin_due: bool,
+    },
 }
 
-/// The closing of both directions.
+/// The state of the incoming direction. `since`: when the last FIN arrived that is answered or presumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Incoming {
+    Open,
+    FinAckDue {
+        since: Instant,
+        /// A FINACK has left before.
+        again: bool,
+    },
+    FinAckSent {
+        since: Instant,
+    },
+    /// The peer's FIN counts as received. A FIN that arrives is answered.
+    Presumed {
+        since: Instant,
+    },
+    /// The peer waits for one FINACK and forgets the connection then.
+    FinalFinAckDue {
+        since: Instant,
+    },
+    /// The peer has forgotten the connection: nothing may be sent to it.
+    Gone {
+        since: Instant,
+    },
+}
+
+impl Incoming {
+    const fn since(self) -> Option<Instant> {
+        match self {
+            Self::Open => None,
+            Self::FinAckDue { since, .. }
+            | Self::FinAckSent { since }
+            | Self::Presumed { since }
+            | Self::FinalFinAckDue { since }
+            | Self::Gone { since } => Some(since),
+        }
+    }
+
+    const fn since_mut(&mut self) -> Option<&mut Instant> {
+        match self {
+            Self::Open => None,
+            Self::FinAckDue { since, .. }
+            | Self::FinAckSent { since }
+            | Self::Presumed { since }
+            | Self::FinalFinAckDue { since }
+            | Self::Gone { since } => Some(since),
+        }
+    }
+
+    /// The state after a FIN; `None` if that FIN is not answered.
+    const fn on_fin(self, now: Instant) -> Option<Self> {
+        let again = match self {
+            Self::Open | Self::Presumed { .. } => false,
+            Self::FinAckDue { again, .. } => again,
+            Self::FinAckSent { .. } => true,
+            Self::FinalFinAckDue { .. } | Self::Gone { .. } => return None,
+        };
+        Some(Self::FinAckDue { since: now, again })
+    }
+
+    /// The state after the peer's final FINACK; `None` if that FINACK has arrived before.
+    const fn on_final_finack(self, now: Instant) -> Option<Self> {
+        Some(match self {
+            Self::Open => Self::FinalFinAckDue { since: now },
+            Self::FinAckDue { since, again: false } | Self::Presumed { since } => Self::FinalFinAckDue { since },
+            // The FINACK that left has arrived. A second one could reach a peer that has forgotten the connection.
+            Self::FinAckDue { since, again: true } | Self::FinAckSent { since } => Self::Gone { since },
+            Self::FinalFinAckDue { .. } | Self::Gone { .. } => return None,
+        })
+    }
+
+    const fn on_finack_sent(self) -> Self {
+        match self {
+            Self::FinAckDue { since, .. } => Self::FinAckSent { since },
+            Self::FinalFinAckDue { since } => Self::Gone { since },
+            Self::Open | Self::FinAckSent { .. } | Self::Presumed { .. } | Self::Gone { .. } => self,
+        }
+    }
+}
+
+/// The close of both directions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,
-    fin: Repeat,
-    incoming_closed: bool,
-    finack_due: bool,
-    finack_sent: bool,
-    /// Since when we wait for a FIN that is repeated: when the last one came that we answer.
-    last_fin: Option<Instant>,
-    /// The peer has finished and forgotten us: nothing may be sent to it any more.
-    peer_gone: bool,
+    incoming: Incoming,
 }
 
 impl Close {
-    /// `closes`: our direction was closed while the connection opened.
+    /// `closes`: `close` was called before the connection was established.
     pub(crate) fn new(peer: Peer, closes: bool) -> Self {
-        Self {
-            peer,
-            outgoing: if closes { Outgoing::Closing } else { Outgoing::Open },
-            fin: Repeat::default(),
-            incoming_closed: false,
-            finack_due: false,
-            finack_sent: false,
-            last_fin: None,
-            peer_gone: false,
-        }
+        let outgoing = if closes { Outgoing::Closing } else { Outgoing::Open };
+        Self { peer, outgoing, incoming: Incoming::Open }
     }
 
     /// Whether the application may still send.
-    pub(crate) fn is_open(&self) -> bool {
-        self.outgoing == Outgoing::Open
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.outgoing, Outgoing::Open)
     }
 
-    /// Whether a FIN of ours waits for its answer.
-    pub(crate) fn is_outstanding(&self) -> bool {
-        self.outgoing == Outgoing::FinSent
+    /// Whether our FIN is due or waits for its FINACK.
+    pub(crate) const fn is_outstanding(&self) -> bool {
+        matches!(self.outgoing, Outgoing::FinSent(_))
     }
 
-    /// Whether the peer's direction has ended.
+    /// Whether the incoming direction is closed.
     pub(crate) const fn is_incoming_closed(&self) -> bool {
-        self.incoming_closed
+        !matches!(self.incoming, Incoming::Open)
     }
 
-    /// Whether both directions have ended.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.incoming_closed && self.outgoing == Outgoing::Closed
+    /// Whether both directions are closed.
+    pub(crate) const fn is_finished(&self) -> bool {
+        self.is_incoming_closed() && matches!(self.outgoing, Outgoing::Closed)
     }
 
-    /// The application closes our direction.
+    /// Closes the outgoing direction.
     pub(crate) fn close(&mut self) {
-        if self.outgoing == Outgoing::Open {
+        if self.is_open() {
             self.outgoing = Outgoing::Closing;
         }
     }
 
-    /// The application gives up: one FIN, if the peer has not heard of that already, and no more.
+    /// Aborts: at most one more FIN leaves, if the peer may lack it.
     pub(crate) fn abort(&mut self) {
-        self.fin.stop();
-        // A peer that bounds how often a FIN is sent gets no further one.
-        let told = self.outgoing == Outgoing::Closed || (self.peer.fin_tries().is_some() && self.fin.sent() > 0);
-        self.outgoing = Outgoing::Aborted;
-        if !told {
-            self.fin.request();
-        }
+        let fin_due = match &self.outgoing {
+            Outgoing::Open | Outgoing::Closing => true,
+            // A peer with a bound on the number of FINs receives no further one.
+            Outgoing::FinSent(fin) => self.peer.fin_tries().is_none() || fin.sent() == 0,
+            Outgoing::Closed => false,
+            Outgoing::Aborted { fin_due } => *fin_due,
+        };
+        self.outgoing = Outgoing::Aborted { fin_due };
     }
 
-    /// Everything that was written has been acknowledged.
+    /// All written data is acknowledged: if the direction is closing, FIN is due.
     pub(crate) fn on_all_acknowledged(&mut self) {
-        if self.outgoing == Outgoing::Closing {
-            self.outgoing = Outgoing::FinSent;
-            self.fin.request();
+        if matches!(self.outgoing, Outgoing::Closing) {
+            let mut fin = RetransmitTimer::default();
+            fin.request();
+            self.outgoing = Outgoing::FinSent(fin);
         }
     }
 
-    /// A FIN has come. Returns whether it is answered.
+    /// Handles a FIN. Returns whether it is answered.
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
-        if self.peer_gone {
-            return false;
-        }
-        self.incoming_closed = true;
-        self.finack_due = true;
-        self.last_fin = Some(now);
+        let Some(incoming) = self.incoming.on_fin(now) else { return false };
+        self.incoming = incoming;
         if self.peer.one_fin_closes_both() {
-            self.close_outgoing();
+            self.outgoing = Outgoing::Closed;
         }
         true
     }
 
-    /// A FINACK has come. Returns whether it answers anything.
+    /// Handles a FINACK. Returns whether it changes anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        // One that comes before our FIN has left is a late copy from an earlier connection.
-        let answers = self.outgoing == Outgoing::FinSent && self.fin.sent() > 0;
+        // A FINACK that arrives before our FIN has left is a late copy from an earlier connection.
+        let answers = matches!(&self.outgoing, Outgoing::FinSent(fin) if fin.sent() > 0);
         if answers {
-            self.close_outgoing();
+            self.outgoing = Outgoing::Closed;
         }
-        if !self.peer.one_fin_closes_both() || !(answers || self.incoming_closed) {
+        if !self.peer.one_fin_closes_both() || !(answers || self.is_incoming_closed()) {
             return answers;
         }
-        let first = !self.peer_gone;
-        if first {
-            self.peer_gone = true;
-            // It waits for one of ours, or has got it: a second one might reach a peer that has finished.
-            self.finack_due = !self.finack_sent;
-            self.incoming_closed = true;
-            self.last_fin.get_or_insert(now);
-        }
-        first
-    }
-
-    fn close_outgoing(&mut self) {
-        self.outgoing = Outgoing::Closed;
-        self.fin.stop();
+        let Some(incoming) = self.incoming.on_final_finack(now) else { return false };
+        self.incoming = incoming;
+        true
     }
 
     pub(crate) fn is_fin_due(&self) -> bool {
-        self.fin.is_due()
+        match &self.outgoing {
+            Outgoing::FinSent(fin) => fin.is_due(),
+            Outgoing::Aborted { fin_due } => *fin_due,
+            Outgoing::Open | Outgoing::Closing | Outgoing::Closed => false,
+        }
     }
 
     pub(crate) const fn is_finack_due(&self) -> bool {
-        self.finack_due
+        matches!(self.incoming, Incoming::FinAckDue { .. } | Incoming::FinalFinAckDue { .. })
     }
 
     pub(crate) fn on_finack_sent(&mut self) {
-        self.finack_due = false;
-        self.finack_sent = true;
+        self.incoming = self.incoming.on_finack_sent();
     }
 
     pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
-        if self.outgoing == Outgoing::Aborted {
-            self.fin.stop();
-            return;
+        match &mut self.outgoing {
+            Outgoing::FinSent(fin) => fin.on_sent(match self.peer.fin_tries() {
+                Some((_, interval)) => now + interval,
+                // The bound on the backoff: the peer's linger must not end between two FINs.
+                None => rtt.deadline(now, fin.sent(), longest_fin_interval(rtt)),
+            }),
+            Outgoing::Aborted { fin_due } => *fin_due = false,
+            Outgoing::Open | Outgoing::Closing | Outgoing::Closed => {}
         }
-        let deadline = match self.peer.fin_tries() {
-            Some((_, interval)) => now + interval,
-            // Never so seldom that the peer's linger could end between two of them, whatever the backing off.
-            None => rtt.deadline(now, self.fin.sent(), longest_fin_interval(rtt)),
-        };
-        self.fin.on_sent(deadline);
     }
 
-    /// Returns whether the retransmission timer expired.
+    /// Handles an expired retransmission timer of FIN. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        let expired = self.fin.handle_timeout(now);
-        if expired && self.peer.fin_tries().is_some_and(|(tries, _)| self.fin.sent() >= tries) {
-            self.close_outgoing();
+        let Outgoing::FinSent(fin) = &mut self.outgoing else { return false };
+        let expired = fin.handle_timeout(now);
+        if expired && self.peer.fin_tries().is_some_and(|(tries, _)| fin.sent() >= tries) {
+            self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {
-                // Silence from here on, but a FIN of its own that comes yet is answered.
-                self.incoming_closed = true;
-                self.last_fin = Some(now);
+                // No packet leaves unasked from now on, but a FIN that still arrives is answered.
+                self.incoming = Incoming::Presumed { since: now };
             }
         }
         expired
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.fin.poll_timeout()
+    /// When FIN is sent again.
+    pub(crate) const fn fin_deadline(&self) -> Option<Instant> {
+        match &self.outgoing {
+            Outgoing::FinSent(fin) => fin.deadline(),
+            Outgoing::Open | Outgoing::Closing | Outgoing::Closed | Outgoing::Aborted { .. } => None,
+        }
     }
 
-    /// How long to stay after the end, to answer a repeated FIN.
+    /// When the linger expires: `linger` after the peer's last FIN.
     pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
-        self.last_fin.map(|fin| fin + linger)
+        self.incoming.since().map(|fin| fin + linger)
     }
 
-    /// `longest`: the longest linger that is still possible.
+    /// Moves all times to another clock. `longest`: the longest linger that is still possible.
     pub(crate) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
-        self.fin.rebase(shift);
-        self.last_fin = self.last_fin.map(|at| shift.aged(at, longest));
+        match &mut self.outgoing {
+            Outgoing::FinSent(fin) => fin.rebase(shift),
+            Outgoing::Open | Outgoing::Closing | Outgoing::Closed | Outgoing::Aborted { .. } => {}
+        }
+        if let Some(since) = self.incoming.since_mut() {
+            *since = shift.aged(*since, longest);
+        }
     }
 }
 
-/// How long a FIN is answered after the last one: three timeouts, and `least`. The peer computes its own from its own
-/// measurements; on one path they are alike.
-pub(crate) fn linger(least: Duration, rtt: &Rtt) -> Duration {
-    rtt.rto().saturating_mul(3).max(least)
-}
-
-/// The same, whatever will be measured yet.
-pub(crate) fn longest_linger(least: Duration, rtt: &Rtt) -> Duration {
-    rtt.ceiling().saturating_mul(3).max(least)
-}
-
-/// A third of how long a peer lingers at the least. Its own timeout may be far shorter than ours, which stands at its
-/// initial value on a side that only received; so only a timeout that was measured lengthens the interval.
+/// The longest interval between two FINs: a third of the peer's shortest linger, or a measured RTO that is longer.
+///
+/// The peer's linger follows its own RTO. Ours keeps its initial value on a side that only received, and may be far
+/// longer. So only a measured RTO lengthens the interval.
 fn longest_fin_interval(rtt: &Rtt) -> Duration {
     let shortest = Duration::from_micros(DEFAULT_LINGER.as_micros() / 3);
     rtt.srtt().map_or(shortest, |_| rtt.rto().max(shortest))

@@ -1,76 +1,121 @@
-//! What an application decides about a connection.
+//! The configuration of a connection.
 
-use super::dialect::{Hello, Mode};
+use super::negotiation::{HandshakeParameters, Mode};
 use crate::Duration;
 use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 
-/// Every limit of a connection, with its default. `Duration::MAX` lifts a limit; less than 1 ms counts as 1 ms
-/// ([`linger`](Self::linger) is no limit: it has bounds of its own). A connection keeps them in whole milliseconds, rounded up;
-/// what is as long as 49 days is as good as lifted.
+/// The configuration of a connection: framing, mode, sizes and limits.
+///
+/// `Duration::MAX` lifts a limit; a limit below 1 ms counts as 1 ms. [`linger`](Self::linger) has bounds of its own. A
+/// connection keeps the idle, quiet and keep-alive limits in whole milliseconds, rounded up. From 49.7 days on, a limit
+/// counts as lifted.
+///
+/// ```
+/// use rdt_proto::Duration;
+/// use rdt_proto::connection::Config;
+///
+/// // A slow radio link with small frames.
+/// let config = Config {
+///     segment: 200,
+///     recv_segment: 200,
+///     idle_limit: Duration::from_secs(120),
+///     handshake_limit: Duration::from_secs(60),
+///     ..Config::new()
+/// };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
-    /// How datagrams look. Default: [`Framing::NOTE`].
+    /// The framing of datagrams. Default: [`Framing::NOTE`].
+    ///
+    /// A framing that exists only in base mode selects base mode, whatever [`mode`](Self::mode) says.
     pub framing: Framing,
-    /// Which modes this side speaks. Default: [`Mode::Extended`]. A framing that is base mode only decides by itself.
+    /// The modes that this side speaks. Default: [`Mode::Extended`].
     pub mode: Mode,
-    /// Whose implementation answers at the other end. Default: [`Peer::RdtProto`].
+    /// The implementation at the other end. Default: [`Peer::RdtProto`].
     pub peer: Peer,
-    /// The largest body sent in one INFO, in bytes; the send store may hold less. Every receiver takes 1,200, the default.
-    /// Larger ones only towards a peer known to take them: it ignores what is too large for it, and the connection
-    /// [times out](super::Reason::TimedOut). 0 counts as 1.
+    /// The largest body to send in one INFO, in bytes. Default: 1,200.
+    ///
+    /// The store's largest body and, in extended mode, the peer's limit apply as well. In base mode every receiver
+    /// takes 1,200 bytes. It may ignore a larger body, and the connection then ends with
+    /// [`TimedOut`](super::CloseReason::TimedOut): exceed 1,200 only if the peer takes more. 0 counts as 1.
     pub segment: u16,
-    /// How long opening may take: for a client until CONNACK, for a server from `accept` until INFO 0. Then the connection
-    /// is [`Closed(HandshakeTimedOut)`](super::Reason::HandshakeTimedOut). What opens it is sent eight times in it, or more
-    /// often. Default: 10 s.
+    /// The largest body to receive in one INFO, in bytes. Default: 1,200.
     ///
-    /// A peer that is silent for the whole [`idle_limit`](Self::idle_limit) ends it earlier, with the same reason: whoever
-    /// wants to wait longer than that raises both.
+    /// [`Storage`](super::Storage) divides the receive memory into slots of this size. Extended mode announces it to
+    /// the peer and requires at least 64.
+    pub recv_segment: u16,
+    /// How long the handshake may take. Default: 10 s.
+    ///
+    /// It runs at a client from `connect` to CONNACK, at a server from `accept` to INFO 0. At the limit the connection
+    /// ends with [`HandshakeTimedOut`](super::CloseReason::HandshakeTimedOut). CONNECT,
+    /// and CONNACK in base mode, is repeated at intervals of at most an eighth of it.
+    ///
+    /// The [`idle_limit`](Self::idle_limit) applies as well, with the same reason. For a longer handshake raise both.
     pub handshake_limit: Duration,
-    /// How long the peer may be silent while something of ours waits for its answer. Then the connection is
-    /// [`Closed(TimedOut)`](super::Reason::TimedOut). A quarter of it is also the longest interval between two repetitions.
-    /// Default: 30 s.
+    /// How long the peer may stay silent while it has something to answer. Default: 30 s.
     ///
-    /// It counts while the connection opens, too, where it is shorter than the [`handshake_limit`](Self::handshake_limit).
+    /// At the limit the connection ends with [`TimedOut`](super::CloseReason::TimedOut). A valid packet of the peer
+    /// restarts the limit. In extended mode the smaller value of the two sides applies. A quarter of this side's value,
+    /// or 60 s if that is less, bounds the retransmission timeout (RFC 6298 §2.5).
     ///
-    /// Where it is lifted, one thing still ends by itself: a last FIN, with everything acknowledged and the peer's own FIN
-    /// answered, is given up after 30 lingers.
+    /// Where the limit is lifted, one wait still ends: a last FIN is given up after 30 lingers, once everything is
+    /// acknowledged and the peer's own FIN is answered.
     pub idle_limit: Duration,
-    /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
-    /// [`Closed(Quiet)`](super::Reason::Quiet). Base mode has no other way to notice that a peer is gone; in extended mode there is no
-    /// such limit, but [`keep_alive`](Self::keep_alive). Default: 60 s.
+    /// Base mode: how long the peer may stay silent while it has nothing to answer. Default: 60 s.
+    ///
+    /// At the limit the connection ends with [`Quiet`](super::CloseReason::Quiet). Base mode has no other way to detect
+    /// a dead peer. Extended mode has [`keep_alive`](Self::keep_alive) instead.
     pub quiet_limit: Duration,
-    /// Extended mode: after how long a silence to ask whether the peer is still there, where nothing else waits for an answer.
-    /// Without it a quiet connection lives for ever. Default: off (`Duration::MAX`).
+    /// Extended mode: the silence after which a PROBE tests whether the peer is there. Default: off (`Duration::MAX`).
+    ///
+    /// A PROBE is sent only if no other answer is awaited. The [`idle_limit`](Self::idle_limit) bounds the wait for its
+    /// answer. With keep-alive off, a connection that awaits no answer stays open without a limit.
     pub keep_alive: Duration,
-    /// How long to stay after the end, to answer a FIN that is repeated because our FINACK was lost, at the least; three
-    /// timeouts (RTO) where that is longer, and what the [peer](Self::peer) needs. Default: 1 s, which a peer's FIN is
-    /// repeated three times in; less risks that it waits for its idle limit. More than 4 minutes, twice the lifetime of a
-    /// segment in RFC 9293 §3.4.2, count as 4 minutes.
+    /// How long to answer the peer's repeated FIN, at least. Default: 1 s.
+    ///
+    /// The peer repeats its FIN when our FINACK is lost. The linger is the longest of this value, three RTOs and what
+    /// the [peer](Self::peer) needs. Within 1 s a peer repeats its FIN three times; with less, the peer may have to
+    /// wait for its idle limit. Values above 4 minutes, twice the MSL of RFC 9293 §3.4.2, count as 4 minutes.
     pub linger: Duration,
+    /// The longest burst that pacing allows, as a time at the current rate. Default: 2 ms.
+    ///
+    /// Set it to twice the resolution of the timer that wakes the sender; that of `epoll` is 1 ms. A burst has at least
+    /// two datagrams, whatever the rate.
+    pub pacing_granularity: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Config {
+    /// The defaults, for a peer that runs this crate in extended mode.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             framing: Framing::NOTE,
             mode: Mode::Extended,
             peer: Peer::RdtProto,
             segment: 1_200,
+            recv_segment: 1_200,
             handshake_limit: Duration::from_secs(10),
             idle_limit: Duration::from_secs(30),
             quiet_limit: Duration::from_secs(60),
             keep_alive: Duration::MAX,
             linger: DEFAULT_LINGER,
+            pacing_granularity: Duration::from_millis(2),
         }
     }
-}
 
-impl Config {
-    /// The defaults for the public Python implementation of the note at the other end: its framing, and the habits of the
-    /// method that it runs with, which cannot be seen on the wire. Ask whoever runs it: with the wrong method small exchanges
-    /// work, but one side may stay until a limit ends it, for up to 60 s.
+    /// The defaults for a peer that runs the public Python implementation.
     ///
-    /// Such a connection lingers 5 s after its end, since the peer repeats a FIN that slowly.
+    /// They select its framing and the rules of `method`, the method that the peer is configured with. The method is
+    /// not visible on the wire. With the wrong one small exchanges work, but one side may stay open until a limit ends
+    /// it, for up to 60 s.
+    ///
+    /// The linger is at least 5 s, since this peer repeats its FIN slowly.
     #[must_use]
     pub fn rostov(method: Method) -> Self {
         let peer = match method {
@@ -80,15 +125,15 @@ impl Config {
         Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, ..Self::default() }
     }
 
-    /// The defaults for base mode, where the peer speaks nothing else.
+    /// The defaults for a peer that speaks only base mode.
     #[must_use]
     pub fn base() -> Self {
         Self { mode: Mode::Base, ..Self::default() }
     }
 
-    /// Whether a server with this config answers a CONNECT that said `hello`.
-    pub(crate) fn accepts(&self, hello: &Hello) -> bool {
-        (hello.tag.is_some() && self.allows_extended()) || self.allows_base()
+    /// Whether a server with this config accepts a CONNECT with these parameters.
+    pub(crate) fn accepts(&self, parameters: &HandshakeParameters) -> bool {
+        (parameters.tag.is_some() && self.allows_extended()) || self.allows_base()
     }
 
     pub(crate) fn allows_extended(&self) -> bool {
@@ -99,74 +144,73 @@ impl Config {
         self.mode.allows_base() || self.framing.is_base_only()
     }
 
-    /// The largest datagram that a connection with this config sends: how large the buffer of
-    /// [`poll_transmit`](super::Connection::poll_transmit) has to be. What comes from the peer may be larger.
+    /// The size of the largest datagram that a connection with this config sends, in bytes.
+    ///
+    /// A buffer of this size always suffices for [`poll_transmit`](super::Connection::poll_transmit). The peer's
+    /// datagrams may be larger.
     #[must_use]
     pub fn max_datagram_len(&self) -> usize {
         (self.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
     }
 
-    /// The largest body sent in one INFO, whatever the send store holds.
+    /// The largest body to send, apart from the limits of store and peer.
     pub(super) fn max_body_len(&self) -> usize {
         usize::from(self.segment).clamp(1, MAX_DATAGRAM - self.info_header_len())
     }
 
-    /// Of the mode with the longer header, where both are possible.
+    /// The length of an INFO's header, in the possible mode with the longer one.
     fn info_header_len(&self) -> usize {
         let base = self.framing.info_header_len();
         if self.mode.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
     }
 
-    /// How long to stay after the end, whatever the timeout.
+    /// The shortest linger, whatever the RTO.
     pub(super) fn least_linger(&self) -> Duration {
         self.linger.min(LONGEST_LINGER).max(self.peer.linger_floor())
     }
-
-    /// However often it is doubled, no retransmission timeout is longer.
-    pub(crate) fn rto_ceiling(&self) -> Duration {
-        Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
-    }
 }
 
-/// The default of [`Config::linger`], which a peer may count on.
+/// The default of [`Config::linger`]. A peer's interval between FINs relies on it.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
-/// Room for every packet without a body: the longest is a SACK under a tag, with a full bitmap.
+/// The length of the longest packet without a body: a tagged SACK with a full bitmap.
 const LONGEST_CONTROL_PACKET: usize = 155;
 
-/// However much is asked for, a connection ends.
+/// The largest effective [`Config::linger`].
 const LONGEST_LINGER: Duration = Duration::from_secs(240);
 
-/// The ceiling that RFC 6298 §2.5 suggests, for those who lift the idle limit.
-pub(crate) const LONGEST_RTO: Duration = Duration::from_secs(60);
-
-/// How a peer repeats what was lost. It is a setting of that peer: [`Config::rostov`] says what a wrong one does.
+/// The retransmission method of the public Python implementation, a setting of that peer.
+///
+/// [`Config::rostov`] describes the effect of a wrong value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Method {
-    /// Many INFO packets outstanding.
+    /// Selective repeat: many INFO packets in flight.
     #[default]
     SelectiveRepeat,
-    /// One INFO packet outstanding.
+    /// Stop-and-wait: one INFO packet in flight.
     StopAndWait,
 }
 
-/// Whose implementation answers at the other end: foreign ones have habits that a connection must respect.
+/// The implementation at the other end.
+///
+/// A foreign implementation departs from the protocol in ways that a connection must respect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Peer {
-    /// This crate, or another one that keeps to the protocol as it is documented here.
+    /// This crate, or another implementation of the protocol as it is documented here.
     #[default]
     RdtProto,
-    /// The public Python implementation with selective repeat, its default. Its FIN ends both directions: after it,
-    /// FINACK is all that may be sent, or its server dies for everybody.
+    /// The public Python implementation with selective repeat, its default.
+    ///
+    /// Its FIN closes both directions. Any packet but FINACK after it stops that server for all of its clients.
     RostovSelectiveRepeat,
-    /// The public Python implementation with stop-and-wait. Its numbers have 16 bits.
+    /// The public Python implementation with stop-and-wait. Its packet numbers have 16 bits.
     RostovStopAndWait,
 }
 
 impl Peer {
-    /// Whether INFO 0 never carries data.
+    /// Whether the peer requires an INFO 0 without data.
     pub(crate) const fn wants_empty_info_0(self) -> bool {
         match self {
             Self::RdtProto => false,
@@ -174,7 +218,7 @@ impl Peer {
         }
     }
 
-    /// Whether the peer's FIN closes our direction too, and an unasked FINACK ends its waiting for ours.
+    /// Whether the peer's FIN closes our direction too, and its FINACK is its last packet.
     pub(crate) const fn one_fin_closes_both(self) -> bool {
         match self {
             Self::RostovSelectiveRepeat => true,
@@ -182,8 +226,9 @@ impl Peer {
         }
     }
 
-    /// How often a FIN is sent before it counts as answered, and the interval: the peer may be gone, and its server dies of
-    /// a FIN from somebody that it has forgotten.
+    /// How often a FIN is sent before it counts as answered, and at what interval; `None` without a bound.
+    ///
+    /// A rostov server crashes on a FIN of a connection that it has forgotten.
     pub(crate) const fn fin_tries(self) -> Option<(u8, Duration)> {
         match self {
             Self::RdtProto => None,
@@ -191,7 +236,7 @@ impl Peer {
         }
     }
 
-    /// The shortest linger that reaches the peer's repeated FIN.
+    /// The shortest linger in which the peer's repeated FIN arrives.
     pub(crate) const fn linger_floor(self) -> Duration {
         match self {
             Self::RdtProto => Duration::ZERO,
@@ -199,7 +244,7 @@ impl Peer {
         }
     }
 
-    /// The highest number on the wire: after it comes 0.
+    /// The highest number on the wire; 0 follows it.
     pub(crate) const fn last_number(self) -> u32 {
         match self {
             Self::RdtProto | Self::RostovSelectiveRepeat => u32::MAX,

@@ -1,225 +1,170 @@
-//! What a connection tells its application.
+//! What a connection reports: events, the reason of its end, the effect of a datagram, a refused write.
 
+use crate::counts::countable;
+use crate::event::EventKind;
 use crate::wire::DecodeError;
-use bitflags::bitflags;
 use thiserror::Error;
 
-/// Something happened that the application may want to act on.
+/// A change of a connection that its application may act on.
+///
+/// [`Connection::poll_event`](super::Connection::poll_event) returns them in the order of these variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
-    /// The connection is established. For a server: the client has confirmed.
+    /// The handshake is complete. At a server: INFO 0 of the client has arrived.
     Connected,
-    /// Something has arrived to be read. Read until there is no more ([`recv`](super::Connection::recv) returns 0): of what is
-    /// left unread no other event tells before more arrives.
+    /// Data can be read.
+    ///
+    /// Read until [`recv`](super::Connection::recv) returns 0: no further event reports unread data until more arrives.
     Readable,
-    /// There is room to write after a call that could not write everything.
+    /// There is room again after a write that could not take all of its data.
     Writable,
-    /// The peer will send no more. What it sent before may still be unread.
+    /// The peer has closed its direction and sends no more data. Data may still be unread.
     PeerClosed,
-    /// The end, and the last event. What was received before may still be unread.
-    Closed(Reason),
+    /// The connection has ended: the last event. Data may still be unread.
+    Closed(CloseReason),
 }
 
-bitflags! {
-    /// The events that the application has not seen, derived from what happened: none is there twice.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(crate) struct Events: u8 {
-        const CONNECTED = 1;
-        const READABLE = 1 << 1;
-        const WRITABLE = 1 << 2;
-        const PEER_CLOSED = 1 << 3;
-        const CLOSED = 1 << 4;
-    }
-}
-
-impl Events {
-    /// The first one, which is not told again. `ended`: why the connection has ended, if it has.
-    pub(crate) fn take_first(&mut self, ended: Option<Reason>) -> Option<Event> {
-        let first = self.iter().next()?;
-        self.remove(first);
-        Some(match first {
-            Self::CONNECTED => Event::Connected,
-            Self::READABLE => Event::Readable,
-            Self::WRITABLE => Event::Writable,
-            Self::PEER_CLOSED => Event::PeerClosed,
-            _ => Event::Closed(ended?),
+impl Event {
+    /// The public form of a pending event. `ended`: the reason if the connection has ended.
+    pub(super) fn new(kind: EventKind, ended: Option<CloseReason>) -> Option<Self> {
+        Some(match kind {
+            EventKind::Connected => Self::Connected,
+            EventKind::Readable => Self::Readable,
+            EventKind::Writable => Self::Writable,
+            EventKind::PeerClosed => Self::PeerClosed,
+            EventKind::Closed => Self::Closed(ended?),
         })
     }
 }
 
 /// Why a connection ended.
+///
+/// Only [`Finished`](Self::Finished) guarantees that the peer has all data that this side wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Reason {
-    /// Both sides closed, and everything that this side sent was acknowledged.
+pub enum CloseReason {
+    /// Both sides closed, and the peer has acknowledged all data of this side.
     #[error("both sides closed")]
     Finished,
-    /// Nobody answered within the handshake limit.
+    /// The handshake was not completed within the handshake limit or the idle limit.
     #[error("no answer within the handshake limit")]
     HandshakeTimedOut,
-    /// The peer was silent for the idle limit while it had something to answer.
+    /// The peer was silent for the [idle limit](super::Config::idle_limit) while it had something to answer.
     #[error("no answer within the idle limit")]
     TimedOut,
-    /// The peer was silent for the quiet limit while it had nothing to answer.
-    #[error("nothing heard within the quiet limit")]
+    /// Base mode: the peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
+    #[error("no datagram within the quiet limit")]
     Quiet,
-    /// The peer ended both directions before it had acknowledged everything that this side sent.
-    #[error("the peer left before it had acknowledged everything")]
+    /// The peer's FIN closed both directions before it had acknowledged all data of this side.
+    ///
+    /// Only a [`Peer::RostovSelectiveRepeat`](super::Peer::RostovSelectiveRepeat) does this.
+    #[error("the peer closed before it had acknowledged all data")]
     PeerLeft,
-    /// This side called `abort`.
+    /// This side called [`abort`](super::Connection::abort).
     #[error("aborted")]
     Aborted,
-    /// The peer aborted, with this code (extended mode).
+    /// Extended mode: the peer aborted with RESET.
     #[error("the peer aborted with code {code}")]
     Reset {
-        /// What the peer's application meant by it.
+        /// The code of the RESET, with a meaning that the peer's application defines.
         code: u8,
     },
-    /// The peer did not accept, with this code (extended mode).
+    /// Extended mode: the server refused the connection with RESET.
     #[error("refused with code {code}")]
     Refused {
-        /// What the peer's application meant by it.
+        /// The code of the RESET, with a meaning that the peer's application defines.
         code: u8,
     },
-    /// The peer has restarted: a newer connection of its address was confirmed (extended mode). Or others of its address or
-    /// host, who had shown to be there, needed the place of this one, which was not confirmed yet. Only a
-    /// [`Listener`](crate::listener::Listener) knows.
-    #[error("a newer connection of the peer, or of others at its address or host, took its place")]
-    Superseded,
-    /// The peer takes only bodies smaller than one that was written before it said so (extended mode), or a
-    /// [source](crate::store::SendSource) has bodies larger than [`Config::segment`](super::Config::segment): set that to what
-    /// such a peer takes.
-    #[error("what is to be sent has bodies larger than the peer or the config allows")]
+    /// This side [evicted](super::Connection::evict) the connection.
+    ///
+    /// A [`Listener`](crate::listener::Listener) evicts a connection when its peer has restarted and confirmed a newer
+    /// one (extended mode). It evicts an unconfirmed connection when validated ones of the same address or host need
+    /// its place.
+    #[error("evicted for another connection of the same peer, address or host")]
+    Evicted,
+    /// Extended mode: CONNACK announces a limit below the bodies that are written, and the send store cannot cut them.
+    ///
+    /// [`SendSlots`](crate::store::SendSlots) can. A [`SendSource`](crate::store::SendSource) cannot if more than 2^31
+    /// bodies would result. Set [`Config::segment`](super::Config::segment) to what such a peer takes.
+    #[error("the send store holds bodies larger than the peer takes")]
     SegmentTooLarge,
-    /// The receive store that was lent takes no bodies of 64 bytes, which is the least that extended mode can say: the
-    /// connection ends before anything is sent. Lend larger slots, or speak base mode.
-    #[error("the receive store holds no body of 64 bytes, the least in extended mode")]
-    StoreTooSmall,
-    /// The peer closed in the middle of a message ([`socket_tcp`](crate::socket_tcp) only, which has messages).
-    #[error("the peer closed in the middle of a message")]
-    CutShort,
-    /// What is to be sent would need a number above 2^63 ([`socket_tcp`](crate::socket_tcp) only).
-    #[error("the numbers are used up")]
-    NumbersExhausted,
 }
 
-/// What became of a datagram.
+/// The effect of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
 pub enum Handled {
-    /// It was understood and did its work.
+    /// The datagram was processed.
     Accepted,
-    /// It did nothing, for this reason, which is counted in [`Stats`](super::Stats). It may still be a sign of life, which
-    /// the limits on silence regard: an INFO for which there is no room, a repeated CONNACK or FINACK, an old ACK.
+    /// The datagram changed nothing, for this reason. [`Stats`](super::Stats) counts it.
+    ///
+    /// It may still restart the limits on silence: an INFO without room, a repeated CONNACK or FINACK, an old ACK.
     Ignored(Ignored),
 }
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])+ $name:ident,)+) => {
-        /// Why a datagram was ignored. None of these is an error: a network delivers anything.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Ignored {
-            $($(#[$doc])+ $name,)+
-        }
-
-        impl Ignored {
-            /// Every reason.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-        }
-    };
-}
-
-reasons! {
-    /// It does not begin with the prefix in use.
-    Prefix,
-    /// Its type does not exist in the framing in use.
-    Type,
-    /// It ends before its fields do.
-    Truncated,
-    /// The length of an INFO is not that of its body.
-    Length,
-    /// There are bytes behind its last field.
-    Trailing,
-    /// Its options are malformed.
-    Options,
-    /// Its SACK is malformed.
-    Sack,
-    /// Its cookie is malformed.
-    Cookie,
-    /// It is longer than a UDP datagram can be.
-    TooLong,
-    /// A packet of extended mode on a connection in base mode.
+/// Why a datagram was ignored.
+///
+/// None of these is an error, since a network may deliver any datagram at any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// Not a packet of the framing in use, or without a required option.
+    Malformed(DecodeError),
+    /// A packet that does not exist in the mode of the connection.
     Mode,
-    /// A packet that the peer of a client, or of a server, does not send.
+    /// A packet that only the other role sends: CONNECT at a client, CONNACK or RETRY at a server.
     Role,
-    /// A packet that has no meaning yet, or none any more.
-    Stage,
-    /// CONNECT on a connection that is established: a late copy, or a restarted peer, which base mode cannot tell apart.
+    /// A packet without a meaning in the state of the connection.
+    State,
+    /// CONNECT on an established connection: a late copy, or a restarted peer. Base mode cannot distinguish the two.
     LateConnect,
-    /// An acknowledgement of what had been acknowledged.
+    /// An ACK of a number that was acknowledged before.
     OldAck,
-    /// An acknowledgement of what was never sent.
+    /// An acknowledgement of a number, or an ECHO of a nonce, that was never sent.
     NeverSent,
-    /// A body larger than the receive store takes.
+    /// An INFO with a body larger than the receive store takes.
     BodyTooLarge,
-    /// The next INFO, with no room to keep it: the application reads too slowly.
+    /// The next INFO, without room in the receive store: the application reads too slowly.
     NoRoom,
     /// An INFO beyond the window.
     BeyondWindow,
-    /// It came after the end.
+    /// A packet after the end of the connection.
     Closed,
+}
+
+countable! {
+    Ignored: [Malformed(DecodeError)]
+    Mode, Role, State, LateConnect, OldAck, NeverSent, BodyTooLarge, NoRoom, BeyondWindow, Closed,
 }
 
 impl From<DecodeError> for Ignored {
     fn from(error: DecodeError) -> Self {
-        match error {
-            DecodeError::Prefix => Self::Prefix,
-            DecodeError::Type => Self::Type,
-            DecodeError::Truncated => Self::Truncated,
-            DecodeError::Length => Self::Length,
-            DecodeError::Trailing => Self::Trailing,
-            DecodeError::Options => Self::Options,
-            DecodeError::Sack => Self::Sack,
-            DecodeError::Cookie => Self::Cookie,
-            DecodeError::TooLong => Self::TooLong,
-        }
+        Self::Malformed(error)
     }
 }
 
-/// Why an application's bytes were not taken.
+/// Why a write was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// `close` was called: this direction has ended.
+    /// [`close`](super::Connection::close) was called.
     #[error("this direction was closed")]
     Closing,
     /// The connection has ended.
     #[error("the connection has ended")]
     Closed,
-    /// A piece that must not be cut is larger than a segment.
+    /// The data of `send_segment` is larger than one segment.
     #[error("{length} bytes do not fit into one segment of {limit}")]
     TooLarge {
-        /// How long the piece is.
+        /// The length of the data, in bytes.
         length: usize,
-        /// What fits.
+        /// The largest body, in bytes.
         limit: usize,
     },
-    /// Nothing was lent by `send_slot`, or another call has used it since: what was filled in is not sent.
-    #[error("nothing is lent to be filled in")]
+    /// No memory is lent by `send_slot`, or another call has used it since.
+    #[error("no memory is lent to commit")]
     NotLent,
-    /// There is no room for a piece that must not be cut. [`Event::Writable`] tells when there is.
-    #[error("no room now")]
+    /// There is no room for the data of `send_segment`. [`Event::Writable`] reports when there is.
+    #[error("no room in the send store now")]
     Full,
-}
-
-/// `len` bytes of datagrams were written into the caller's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "what poll_transmit wrote counts as sent"]
-pub struct Transmit {
-    /// How many bytes were written.
-    pub len: usize,
-    /// The size of each datagram in it but the last, which may be shorter: what segmentation offload (GSO) takes.
-    pub segment_size: usize,
 }

@@ -1,4 +1,4 @@
-//! How a connection opens.
+//! The handshake.
 //!
 //! ```text
 //! client                                              server
@@ -9,59 +9,48 @@
 //!            <- ACK 0 ------------------------------- ESTABLISHED
 //! ```
 //!
-//! A server may answer CONNECT with RETRY and forget it. The client then sends CONNECT with the cookie of the RETRY, which
-//! shows that it receives at its address.
+//! In extended mode a server does not repeat CONNACK by itself: it sends no more than it received before its client is
+//! confirmed.
+//!
+//! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
+//! RETRY. The cookie shows that the client receives at its address.
 
-use super::repeat::Repeat;
-use super::timers::after;
-use crate::arq::Rtt;
 use crate::time::ShortDuration;
+use crate::timing::{RetransmitTimer, Rtt, Timer, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
 use crate::{ClockShift, Duration, Instant};
 use heapless::Vec;
 
-/// How many RETRY packets a client follows in one handshake. A server needs one; its key may change meanwhile.
+/// How many RETRY packets a client follows in one handshake: one, and another if the server's key changes meanwhile.
 const MAX_RETRIES: u8 = 2;
 
-/// How often CONNECT leaves before the handshake limit, at least: the backoff goes no further than that allows. Where a fifth is
-/// lost each way, four tries in vain are one handshake in sixty, eight are one in three thousand.
-const LEAST_TRIES: u64 = 8;
-
-/// Who opened the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// This side: it sends CONNECT.
-    Client,
-    /// The peer: this side sends CONNACK.
-    Server,
-}
-
-/// The opening of one side.
+/// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
-    /// CONNECT of a client, CONNACK of a server.
-    repeat: Repeat,
-    /// The longest interval between two of them.
+    /// Repeats CONNECT of a client, CONNACK of a server.
+    retransmit: RetransmitTimer,
+    /// The longest interval between two transmissions.
     longest: ShortDuration,
-    limit: Option<Instant>,
-    /// A client that would rather be in extended mode has a base-mode answer, and waits for a better one until then.
+    /// When the handshake limit expires.
+    expiry: Option<Instant>,
+    /// When a client that prefers extended mode accepts the base-mode answer that it has.
     fall_back: Option<Instant>,
-    /// What the last RETRY gave a client to hand back; empty without one.
+    /// The cookie of the last RETRY that a client followed; empty without one.
     cookie: Vec<u8, MAX_COOKIE, u8>,
     retries: u8,
-    /// The application has closed its direction already.
+    /// The application has closed its direction.
     closes: bool,
 }
 
 impl Handshake {
-    /// CONNECTING or CONFIRMING, with its packet due, for so long.
+    /// Starts in CONNECTING or CONFIRMING: the packet is due, the limit runs.
     pub(crate) fn new(now: Instant, limit: Duration) -> Self {
-        let mut repeat = Repeat::default();
-        repeat.request();
+        let mut retransmit = RetransmitTimer::default();
+        retransmit.request();
         Self {
-            repeat,
-            longest: ShortDuration::new(Duration::from_micros(limit.as_micros() / LEAST_TRIES)),
-            limit: after(now, limit),
+            retransmit,
+            longest: ShortDuration::new(longest_opening_interval(limit)),
+            expiry: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
             retries: 0,
@@ -77,77 +66,84 @@ impl Handshake {
         self.closes
     }
 
-    /// A CONNECT for a server that is CONFIRMING: the client has not seen our CONNACK.
+    /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
     pub(crate) fn on_connect(&mut self) {
-        self.repeat.request();
+        self.retransmit.request();
     }
 
-    /// A RETRY for a client: CONNECT is due again, with this cookie, and as if it were the first. Returns whether it is
-    /// followed.
+    /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
+    ///
+    /// If so, CONNECT is due again with this cookie, as if for the first time.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
         let Ok(cookie) = Vec::from_slice(cookie) else { return false };
-        // Before CONNECT has left, it answers that of an earlier connection.
-        if self.repeat.sent() == 0 || self.retries >= MAX_RETRIES {
+        // A RETRY that arrives before CONNECT has left answers an earlier connection.
+        if self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
             return false;
         }
         self.cookie = cookie;
         self.retries += 1;
-        self.repeat = Repeat::default();
-        self.repeat.request();
-        // Whatever answered in base mode, the server speaks extended mode.
+        self.retransmit = RetransmitTimer::default();
+        self.retransmit.request();
+        // RETRY exists only in extended mode: a base-mode answer came from elsewhere.
         self.fall_back = None;
         true
     }
 
+    /// The cookie that CONNECT carries.
     pub(crate) fn cookie(&self) -> Option<&[u8]> {
         Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty())
     }
 
-    /// A base-mode answer has come: the first one counts.
+    /// Handles a base-mode answer, which is accepted `at` that time. The first answer sets the time.
     pub(crate) fn fall_back_at(&mut self, at: Instant) {
         self.fall_back.get_or_insert(at);
     }
 
-    /// Whether no better answer has come in time.
+    /// Whether the base-mode answer is accepted now.
     pub(crate) fn falls_back(&self, now: Instant) -> bool {
         self.fall_back.is_some_and(|at| at <= now)
     }
 
-    /// It has left, and is not repeated by itself: in extended mode a server sends no more than it received.
+    /// The packet has left and is not repeated by a timer (CONNACK in extended mode).
     pub(crate) fn on_sent_once(&mut self) {
-        self.repeat.on_sent_once();
+        self.retransmit.on_sent_once();
     }
 
     pub(crate) fn is_due(&self) -> bool {
-        self.repeat.is_due()
+        self.retransmit.is_due()
     }
 
-    /// How often CONNECT or CONNACK was sent.
+    /// How often the packet was sent.
     pub(crate) const fn sent(&self) -> u8 {
-        self.repeat.sent()
+        self.retransmit.sent()
     }
 
+    /// The packet has left and is repeated by a timer.
     pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
-        self.repeat.on_sent(rtt.deadline(now, self.repeat.sent(), self.longest.get()));
+        self.retransmit.on_sent(rtt.deadline(now, self.retransmit.sent(), self.longest.get()));
     }
 
-    /// Whether the handshake limit has passed.
+    /// Whether the handshake limit has expired.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
-        self.limit.is_some_and(|limit| limit <= now)
+        self.expiry.is_some_and(|expiry| expiry <= now)
     }
 
-    /// Returns whether the retransmission timer expired.
+    /// Handles an expired retransmission timer. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.repeat.handle_timeout(now)
+        self.retransmit.handle_timeout(now)
     }
 
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        [self.repeat.poll_timeout(), self.limit, self.fall_back].into_iter().flatten().min()
+    /// Calls `visit` with each deadline.
+    pub(crate) fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        let expiry = self.expiry.map(|at| (Timer::Handshake, at));
+        let retransmit = self.retransmit.deadline().map(|at| (Timer::RetransmitHandshake, at));
+        let fall_back = self.fall_back.map(|at| (Timer::FallBack, at));
+        [expiry, retransmit, fall_back].into_iter().flatten().for_each(|(timer, at)| visit(timer, at));
     }
 
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
-        self.repeat.rebase(shift);
-        self.limit = shift.deadline(self.limit);
+        self.retransmit.rebase(shift);
+        self.expiry = shift.deadline(self.expiry);
         self.fall_back = shift.deadline(self.fall_back);
     }
 }

@@ -1,54 +1,74 @@
-//! What a datagram does.
+//! The handling of datagrams.
 
 use super::close::Close;
-use super::handshake::{Handshake, Role};
+use super::handshake::Handshake;
 use super::probe::Probe;
-use super::stage::Stage;
-use super::{Connection, Events, Handled, Hello, Ignored, Reason};
-use crate::arq::{Acknowledged, Arq, Arrival, Offer};
+use super::state::State;
+use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
+use crate::arq::{Ack, Acknowledged, Arq, Arrival, Offer};
+use crate::event::{Events, Role};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Packet, Sack};
+use crate::wire::{DecodeError, Packet, Sack};
 use crate::{Instant, Seq};
 
-/// Understood, or the reason why not.
+/// The result of a packet: processed, or the reason why it is ignored.
 type Outcome = Result<(), Ignored>;
 
-/// Takes what is in order, and says how many bytes.
+/// Receives the next bytes of the stream and returns how many of them it takes.
 type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
 
-impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
-    /// Takes a datagram that came from the peer's address. Whatever it holds, it is no error: at worst it changes nothing,
-    /// and the reason is told and counted.
+impl<T: ConnectionTypes> Connection<T> {
+    /// Handles a datagram from the peer's address.
+    ///
+    /// No datagram is an error. One that changes nothing is [ignored](Handled::Ignored) and
+    /// [counted](super::Stats::ignored) by reason. Afterwards call [`poll_transmit`](Self::poll_transmit),
+    /// [`poll_event`](Self::poll_event) and [`poll_timeout`](Self::poll_timeout).
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Handled {
         self.handle_datagram_into(now, datagram, |_| 0)
     }
 
-    /// As [`handle_datagram`](Self::handle_datagram), but lends what may be read at once straight out of the datagram, which
-    /// saves a copy: `take` gets the bytes that come next in the stream and returns how many of them it took. The rest is
-    /// kept, and read as usual. More than it got counts as all of it.
+    /// As [`handle_datagram`](Self::handle_datagram), but lends in-order data out of the datagram, which saves a copy.
     ///
-    /// It is called once at most, on a server also before [`Event::Connected`](super::Event::Connected) can be polled, and only
-    /// while nothing older is unread: what follows a gap, and all that arrives while something is unread, is
-    /// [read](Self::recv) later. What it takes counts as read: no [`Event::Readable`](super::Event::Readable) tells of it.
-    pub fn handle_datagram_into(
-        &mut self,
-        now: Instant,
-        datagram: &[u8],
-        mut take: impl FnMut(&[u8]) -> usize,
-    ) -> Handled {
+    /// `take` receives the next bytes of the stream and returns how many of them it takes; a larger value means all.
+    /// These bytes count as read, and no [`Event::Readable`](super::Event::Readable) reports them. The receive store
+    /// keeps the rest for [`recv`](Self::recv).
+    ///
+    /// `take` is called at most once, and only if no older data is unread. Data behind a gap, and data that arrives
+    /// while older data is unread, goes to the receive store. At a server the call may precede
+    /// [`Event::Connected`](super::Event::Connected).
+    ///
+    /// ```
+    /// # use rdt_proto::Instant;
+    /// # use rdt_proto::connection::{Connection, HeapStorage};
+    /// # use std::{fs::File, io::Write};
+    /// # fn receive(connection: &mut Connection<HeapStorage>, now: Instant, datagram: &[u8], file: &mut File) {
+    /// connection.handle_datagram_into(now, datagram, |bytes| file.write(bytes).unwrap_or(0));
+    /// # }
+    /// ```
+    pub fn handle_datagram_into(&mut self, now: Instant, datagram: &[u8], take: impl FnMut(&[u8]) -> usize) -> Handled {
         self.advance(now);
+        self.trace_received(datagram);
+        let before = self.before();
+        let handled = self.handle(datagram, take);
+        self.trace_handled(handled);
+        self.trace_changes(before);
+        handled
+    }
+
+    #[inline]
+    fn handle(&mut self, datagram: &[u8], mut take: impl FnMut(&[u8]) -> usize) -> Handled {
         self.count_received(datagram.len());
-        let outcome = match self.dialect.decode_info(datagram) {
+        let outcome = match self.negotiation.decode_info(datagram) {
             Some((number, body)) if self.is_established() => {
-                // Nothing but a probe is settled by hearing of the peer.
-                if !self.stage.probe().is_some_and(Probe::is_engaged) {
+                // The fast path: an INFO changes nothing that `settle` updates, apart from a probe.
+                if !self.state.probe().is_some_and(Probe::is_engaged) {
                     let outcome = self.handle_info(number, body, &mut take);
                     return self.conclude(outcome);
                 }
                 self.handle_info(number, body, &mut take)
             }
             Some(_) | None => {
-                let decoded = self.dialect.decode(datagram);
+                let decoded = self.negotiation.decode(datagram);
                 decoded.and_then(|(packet, tagged)| self.handle_packet(packet, tagged, &mut take))
             }
         };
@@ -75,12 +95,20 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
-        if self.stage.ended().is_some() {
+        if self.state.ended().is_some() {
             return self.handle_after_end(packet);
         }
+        let packet_type = packet.packet_type();
+        let has_sender = match self.role {
+            Role::Client => packet_type.is_sent_by_server(),
+            Role::Server => packet_type.is_sent_by_client(),
+        };
+        if !has_sender {
+            return Err(Ignored::Role);
+        }
         match packet {
-            Packet::Connect(options) => self.handle_connect(&Hello::from_options(&options)),
-            Packet::ConnAck(options) => self.handle_connack(&Hello::from_options(&options), tagged),
+            Packet::Connect(options) => self.handle_connect(&HandshakeParameters::from_options(&options)),
+            Packet::ConnAck(options) => self.handle_connack(&HandshakeParameters::from_options(&options), tagged),
             Packet::Info { number, body } => self.handle_info(number, body, take),
             Packet::Ack { number } => self.handle_ack(number),
             Packet::Fin => self.handle_fin(),
@@ -93,11 +121,13 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Until it is drained: a FIN is repeated because our FINACK was lost, or takes back the FIN of `abort`, or a FINACK takes
-    /// back ours, which have not left yet.
+    /// Handles a packet after the end: until the connection is drained, FIN and FINACK still count.
+    ///
+    /// A repeated FIN means that our FINACK was lost. A FIN or FINACK of a rostov peer can also cancel a FIN or FINACK
+    /// of ours that has not left yet.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
         let (listens, linger) = (!self.is_drained(), self.linger());
-        let Stage::Ended { ended, close } = &mut self.stage else { return Err(Ignored::Stage) };
+        let State::Ended { ended, close } = &mut self.state else { return Err(Ignored::State) };
         let counts = match packet {
             Packet::Fin => listens && close.on_fin(self.now),
             Packet::FinAck => listens && close.on_finack(self.now),
@@ -118,53 +148,50 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         Ok(())
     }
 
-    fn handle_connect(&mut self, hello: &Hello) -> Outcome {
-        if !self.dialect.is_peer(hello.tag) {
-            return Err(Ignored::Stage);
+    fn handle_connect(&mut self, parameters: &HandshakeParameters) -> Outcome {
+        if !self.negotiation.is_peer(parameters.tag) {
+            return Err(Ignored::State);
         }
-        match (self.role, &mut self.stage) {
-            (Role::Client, _) => Err(Ignored::Role),
-            (Role::Server, Stage::Opening(handshake)) => {
+        match &mut self.state {
+            State::Opening(handshake) => {
                 handshake.on_connect();
                 self.on_heard();
                 Ok(())
             }
-            // No sign of life of this connection: a restarted peer would keep its predecessor's from timing out.
-            (Role::Server, Stage::Established { .. } | Stage::Ended { .. }) => Err(Ignored::LateConnect),
+            // It does not restart the limits on silence: a restarted peer would keep its old connection alive.
+            State::Established { .. } | State::Ended { .. } => Err(Ignored::LateConnect),
         }
     }
 
-    fn handle_connack(&mut self, hello: &Hello, tagged: bool) -> Outcome {
-        if self.role == Role::Server {
-            return Err(Ignored::Role);
-        }
-        let Some(handshake) = self.stage.handshake() else {
+    fn handle_connack(&mut self, parameters: &HandshakeParameters, tagged: bool) -> Outcome {
+        let Some(handshake) = self.state.handshake() else {
             self.on_heard();
-            return Err(Ignored::Stage);
+            return Err(Ignored::State);
         };
-        // Before CONNECT has left it answers an earlier connection: a server may not know us yet, and INFO 0 would surprise it.
+        // A CONNACK that arrives before CONNECT has left answers an earlier connection: the server may not know this
+        // one yet.
         if handshake.sent() == 0 {
-            return Err(Ignored::Stage);
+            return Err(Ignored::State);
         }
-        let asked = self.silence.since().filter(|_| handshake.sent() == 1);
+        let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
         self.on_heard();
-        match (tagged, hello.tag) {
+        match (tagged, parameters.tag) {
             (true, Some(theirs)) => {
-                // RFC 6298 §3: of a CONNECT that was repeated nobody knows which one is answered.
+                // RFC 6298 §3: the answer to a repeated CONNECT gives no sample.
                 if let Some(asked) = asked {
                     self.rtt.handshake_sample(self.now.saturating_since(asked));
                 }
-                self.dialect.agree_extended(theirs);
-                self.on_hello(hello);
-                if !self.written_fits() {
-                    self.give_up(Reason::SegmentTooLarge);
+                self.negotiation.agree_extended(theirs);
+                self.on_parameters(parameters);
+                if !self.cut_to_segment() {
+                    self.give_up(CloseReason::SegmentTooLarge);
                     return Ok(());
                 }
             }
-            (true, None) => return Err(Ignored::Options),
-            // An extended answer may still be on its way.
-            (false, _) if self.dialect.tag().is_some() => {
-                if let Some(handshake) = self.stage.handshake_mut() {
+            (true, None) => return Err(Ignored::Malformed(DecodeError::Options)),
+            // An extended answer may still be in flight.
+            (false, _) if self.negotiation.tag().is_some() => {
+                if let Some(handshake) = self.state.handshake_mut() {
                     handshake.fall_back_at(self.now + self.rtt.rto());
                 }
                 return Ok(());
@@ -175,120 +202,105 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         Ok(())
     }
 
-    /// The server keeps nothing of us before we have shown that we receive what it sends here.
+    /// Handles RETRY: CONNECT is due again, with the cookie that validates this address.
     fn handle_retry(&mut self, cookie: &[u8]) -> Outcome {
-        if self.role == Role::Server {
-            return Err(Ignored::Role);
-        }
-        if !self.stage.handshake_mut().is_some_and(|handshake| handshake.on_retry(cookie)) {
-            return Err(Ignored::Stage);
+        if !self.state.handshake_mut().is_some_and(|handshake| handshake.on_retry(cookie)) {
+            return Err(Ignored::State);
         }
         self.on_heard();
         Ok(())
     }
 
-    /// The answer has come: INFO 0 confirms, at once.
+    /// Handles the answer to CONNECT: INFO 0 confirms the connection at once.
     pub(super) fn confirm(&mut self) {
         self.on_established();
-        if self.storage.send.end() == Seq::ZERO {
+        if self.send.end() == Seq::ZERO {
             self.start_empty_info();
         }
     }
 
-    /// Whether what stands in the send store already is not too large: for the peer, which says so only when it answers, and,
-    /// where the store was [filled elsewhere](crate::store::SendSource), for the config.
-    pub(super) fn written_fits(&self) -> bool {
-        let limit = self.segment.into();
-        if self.storage.send.segment() <= limit {
-            return true;
-        }
-        let written = self.storage.send.end().value();
-        (0..written).all(|number| self.storage.send.body(Seq::new(number)).len() <= limit)
-    }
-
-    /// A sign of life.
+    /// A valid packet of the peer has arrived: the limits on silence restart.
     pub(super) fn on_heard(&mut self) {
-        self.silence.on_heard(self.now);
-        if let Some(probe) = self.stage.probe_mut() {
+        self.idle.on_heard(self.now);
+        if let Some(probe) = self.state.probe_mut() {
             probe.on_heard();
         }
     }
 
     fn handle_sack(&mut self, sack: &Sack<'_>) -> Outcome {
-        if !self.stage.is_established() {
-            return Err(Ignored::Stage);
+        if !self.state.is_established() {
+            return Err(Ignored::State);
         }
-        let acknowledged = self.storage.arq.handle_sack(self.now, sack, &mut self.rtt);
+        let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(*sack), &mut self.rtt);
         if acknowledged == Acknowledged::NeverSent {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
-        self.storage.arq.on_peer_limit(sack.next.add(sack.window));
         self.on_acknowledged();
         Ok(())
     }
 
     fn handle_reset(&mut self, code: u8) -> Outcome {
-        let refused = self.role == Role::Client && !self.stage.is_established();
-        self.give_up(if refused { Reason::Refused { code } } else { Reason::Reset { code } });
+        let refused = self.role == Role::Client && !self.state.is_established();
+        self.give_up(if refused { CloseReason::Refused { code } } else { CloseReason::Reset { code } });
         Ok(())
     }
 
     fn handle_probe(&mut self, nonce: u64) -> Outcome {
-        let Some(probe) = self.stage.probe_mut() else { return Err(Ignored::Stage) };
+        let Some(probe) = self.state.probe_mut() else { return Err(Ignored::State) };
         probe.on_probe(nonce);
         self.on_heard();
-        self.storage.arq.request_sack();
+        self.arq.request_ack();
         Ok(())
     }
 
     fn handle_echo(&mut self, nonce: u64) -> Outcome {
-        if !self.stage.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce)) {
+        if !self.state.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce)) {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
         Ok(())
     }
 
-    /// Something may have been acknowledged: there may be room to write.
+    /// Releases acknowledged bodies, which may make room to write.
     fn on_acknowledged(&mut self) {
-        self.storage.send.release(self.storage.arq.base());
-        if self.blocked && self.check_open().is_ok() && self.storage.send.has_free_slot() {
+        self.send.release(self.arq.base());
+        if self.blocked && self.check_open().is_ok() && self.send.has_free_slot() {
             self.blocked = false;
             self.events.insert(Events::WRITABLE);
         }
     }
 
     fn on_established(&mut self) {
-        let closes = self.stage.handshake().is_some_and(Handshake::closes);
-        self.stage = Stage::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
-        self.silence.on_answered();
+        let closes = self.state.handshake().is_some_and(Handshake::closes);
+        self.state = State::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
+        self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
     }
 
     fn handle_info(&mut self, wire_number: Seq, body: &[u8], take: &mut Take<'_>) -> Outcome {
-        let next = self.storage.arq.next();
+        let next = self.arq.next();
         let number = self.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
-        match (self.role, self.stage.is_established()) {
+        match (self.role, self.state.is_established()) {
             (_, true) => {}
-            (Role::Client, false) => return Err(Ignored::Stage),
-            // Who knows our tag has got our CONNACK: what overtakes INFO 0, or follows a lost one, is kept.
-            (Role::Server, false) if number != Seq::ZERO && !self.dialect.is_extended() => {
+            (Role::Client, false) => return Err(Ignored::State),
+            // A client that uses our tag has received CONNACK: an INFO that arrives before INFO 0 is kept.
+            (Role::Server, false) if number != Seq::ZERO && !self.negotiation.is_extended() => {
                 return Err(Ignored::BeyondWindow);
             }
             (Role::Server, false) => {}
         }
         if self.is_incoming_closed() {
-            return Err(Ignored::Stage);
+            return Err(Ignored::State);
         }
         self.on_heard();
-        let fits = body.len() <= self.storage.recv.segment();
-        let offer = Offer { limit: self.storage.recv.limit(), fits };
-        let arrival = self.storage.arq.handle_info(self.now, number, offer);
+        let fits = body.len() <= self.recv.segment();
+        let offer = Offer { limit: self.recv.limit(), fits };
+        let arrival = self.arq.handle_info(self.now, number, offer);
         match arrival {
-            Arrival::Early => self.storage.recv.put(number, body),
+            Arrival::Early => self.recv.put(number, body),
             Arrival::Next => {
-                if !self.stage.is_established() {
+                if !self.state.is_established() {
                     self.on_established();
                 }
                 self.deliver(number, body, take);
@@ -298,18 +310,16 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
             Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
         }
-        if !self.dialect.is_extended() {
-            self.storage.arq.owe_ack(number);
-        }
         Ok(())
     }
 
-    /// Gives the application what is in order: the body of INFO `number` out of the datagram while nothing older is unread,
-    /// and whatever it does not take is kept.
+    /// Delivers INFO `number`, the next one, and all that follow it without a gap.
+    ///
+    /// `take` receives the body out of the datagram if nothing older is unread. The store keeps what `take` leaves.
     fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
-        let recv = &mut self.storage.recv;
+        let recv = &mut self.recv;
         let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
-        let next = self.storage.arq.next();
+        let next = self.arq.next();
         if taken > 0 && taken >= body.len() {
             recv.pass(number);
             if next == number.next() {
@@ -322,19 +332,19 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         if taken < body.len() {
             recv.consume(taken);
         }
-        // Said again while something older is unread: whoever reads less than everything must hear of what comes.
+        // The event repeats while older data is unread: an application that reads only a part must learn of new data.
         if !recv.chunk().is_empty() {
             self.events.insert(Events::READABLE);
         }
     }
 
     fn handle_ack(&mut self, wire_number: Seq) -> Outcome {
-        if !self.stage.is_established() {
-            return Err(Ignored::Stage);
+        if !self.state.is_established() {
+            return Err(Ignored::State);
         }
-        let base = self.storage.arq.base();
+        let base = self.arq.base();
         let number = self.peer.expand(wire_number, base).ok_or(Ignored::NeverSent)?;
-        match self.storage.arq.handle_ack(self.now, number, &mut self.rtt) {
+        match self.arq.handle_ack(self.now, &Ack::Single(number), &mut self.rtt) {
             Acknowledged::New => self.on_heard(),
             Acknowledged::Old => {
                 self.on_heard();
@@ -347,28 +357,28 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn handle_fin(&mut self) -> Outcome {
-        // Before INFO 0 there is nothing to close: a late copy from an earlier connection.
-        if !self.stage.is_established() {
-            return Err(Ignored::Stage);
+        // A FIN before INFO 0 is a late copy from an earlier connection.
+        if !self.state.is_established() {
+            return Err(Ignored::State);
         }
         self.on_heard();
         self.with_close(Close::on_fin)
     }
 
     fn handle_finack(&mut self) -> Outcome {
-        if !self.stage.is_established() {
-            return Err(Ignored::Stage);
+        if !self.state.is_established() {
+            return Err(Ignored::State);
         }
         self.on_heard();
         self.with_close(Close::on_finack)
     }
 
-    /// Hands a FIN or FINACK to the close, which says whether it means anything.
+    /// Passes a FIN or FINACK to the close, which reports whether it changes anything.
     fn with_close(&mut self, handle: impl FnOnce(&mut Close, Instant) -> bool) -> Outcome {
-        let Stage::Established { close, .. } = &mut self.stage else { return Err(Ignored::Stage) };
+        let State::Established { close, .. } = &mut self.state else { return Err(Ignored::State) };
         let first = !close.is_incoming_closed();
         if !handle(close, self.now) {
-            return Err(Ignored::Stage);
+            return Err(Ignored::State);
         }
         if first && close.is_incoming_closed() {
             self.events.insert(Events::PEER_CLOSED);
@@ -376,8 +386,8 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         Ok(())
     }
 
-    /// Whether the peer has ended its direction.
+    /// Whether the incoming direction is closed.
     pub(super) fn is_incoming_closed(&self) -> bool {
-        self.stage.close().is_some_and(Close::is_incoming_closed)
+        self.state.close().is_some_and(Close::is_incoming_closed)
     }
 }

@@ -1,15 +1,15 @@
-//! Numbers on the wire and numbers in the machines.
+//! Conversion between packet numbers on the wire and in the machines.
 
 use super::Peer;
 use crate::Seq;
 
 impl Peer {
-    /// The number that stands on the wire for `number`.
+    /// The wire form of `number`.
     pub(super) const fn to_wire(self, number: Seq) -> Seq {
         Seq::new(number.value() & self.last_number())
     }
 
-    /// The number near `expected` that `wire` stands for; `None` if this peer has no such number.
+    /// The number closest to `expected` whose wire form is `wire`; `None` if this peer has no such number.
     pub(super) const fn expand(self, wire: Seq, expected: Seq) -> Option<Seq> {
         let last = self.last_number();
         if last == u32::MAX {
@@ -18,7 +18,7 @@ impl Peer {
         if wire.value() > last {
             return None;
         }
-        // How far ahead of `expected`, modulo the numbers there are; the upper half of the circle lies behind.
+        // The distance ahead of `expected`, modulo the count of numbers; the upper half lies behind.
         let ahead = wire.distance_from(expected) & last;
         Some(if ahead <= last / 2 { expected.add(ahead) } else { expected.sub((last - ahead).wrapping_add(1)) })
     }
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thirty_two_bits_stay_as_they_are() {
+    fn thirty_two_bit_numbers_are_unchanged() {
         for number in [0, 1, 1 << 31, u32::MAX] {
             let number = Seq::new(number);
             assert_eq!(Peer::RdtProto.to_wire(number), number);
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bits_are_found_again_around_what_is_expected() {
+    fn sixteen_bit_numbers_expand_around_the_expected_one() {
         let peer = Peer::RostovStopAndWait;
         for expected in [0_u32, 5, 0xFFFE, 0xFFFF, 0x1_0000, 0x1_0003, 0xFFFF_FFFF] {
             for near in [-3_i32, -1, 0, 1, 3, 1_000, -1_000] {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_the_peer_cannot_have_is_none() {
+    fn a_number_outside_the_peers_range_is_none() {
         assert_eq!(Peer::RostovStopAndWait.expand(Seq::new(0x1_0000), Seq::new(0x1_0000)), None);
     }
 }

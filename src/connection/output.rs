@@ -1,63 +1,67 @@
-//! What is to be sent: derived from state each time, so that nothing is queued twice or goes stale.
+//! The output of a connection. It is derived from state at each call, so that nothing is queued twice or goes stale.
 
 use super::close::Close;
-use super::dialect::OPTIONS_BYTES;
-use super::handshake::{Handshake, Role};
-use super::stage::Stage;
-use super::{Connection, Transmit};
-use crate::arq::{Arq, Sending};
+use super::handshake::Handshake;
+use super::negotiation::OPTIONS_BYTES;
+use super::state::State;
+use super::{Connection, ConnectionTypes};
+use crate::arq::{Ack, Arq, Sending};
+use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, MAX_BITMAP, MIN_CONNECT, Options, Packet};
+use crate::wire::{Framing, MIN_CONNECT, Options, Packet};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
 
-/// The datagram that is due.
+/// A datagram that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Info(Seq),
     Control(Control),
 }
 
-/// One without a body.
+/// A packet without a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Control {
     Connect,
     ConnAck,
-    Ack(Seq),
+    Ack,
     FinAck,
     Fin,
-    Sack,
     Probe,
     Echo(u64),
     Reset(u8),
 }
 
-impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
-    /// Writes the next datagram to the peer into `buf`, or returns `None` if nothing is to be sent now. What it wrote counts
-    /// as sent at `now`.
+impl<T: ConnectionTypes> Connection<T> {
+    /// Writes the next datagram for the peer into `buf`, or returns `None` if nothing is due.
     ///
-    /// Call it until it returns `None` after each call that may have changed something: after a datagram, a timeout, after
-    /// sending, reading or closing.
+    /// The datagram counts as sent at `now`. Call this until it returns `None` after every other call:
+    /// `handle_datagram`, `handle_timeout`, and calls that write, read or close. A datagram that the socket cannot take
+    /// may be dropped, as any datagram may be lost.
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`: nothing has changed, call again with a larger one. One of
-    /// [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes is always large enough.
+    /// [`BufferTooSmall`] if the datagram does not fit into `buf`. The datagram stays due: call again with a larger
+    /// buffer. [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes always suffice.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
+        self.request_body();
         let Some(output) = self.next_output() else { return Ok(None) };
         let len = self.write(output, buf)?;
+        self.trace_sent(buf.get(..len).unwrap_or_default(), len);
         Ok(Some(Transmit { len, segment_size: len }))
     }
 
-    /// As [`poll_transmit`](Self::poll_transmit), but fills `buf` with INFO packets one after the other, as many as are due
-    /// and fit, `max_datagrams` at most (0 counts as 1). A packet without a body goes by itself, and a longer INFO begins a batch
-    /// of its own. All have [`Transmit::segment_size`] bytes, only the last may have fewer: what a kernel takes in one call and
-    /// cuts apart (`UDP_SEGMENT`: 64 datagrams and 65,507 bytes at most).
+    /// As [`poll_transmit`](Self::poll_transmit), but writes several INFO packets into `buf`, one after the other.
+    ///
+    /// All have [`Transmit::segment_size`] bytes; only the last may be shorter. A kernel takes such a batch in one call
+    /// and splits it (Linux `UDP_SEGMENT`: at most 64 datagrams and 65,507 bytes). The batch ends at `max_datagrams` (0
+    /// counts as 1), at the end of `buf`, or before an INFO that is longer. A packet without a body is a batch by
+    /// itself.
     ///
     /// # Errors
     ///
-    /// If not even the first fits into `buf`: nothing has changed. [`Config::max_datagram_len`](super::Config::max_datagram_len)
-    /// bytes always hold one.
+    /// [`BufferTooSmall`] if the first datagram does not fit into `buf`. It stays due.
+    /// [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes always hold one datagram.
     pub fn poll_transmit_batch(
         &mut self,
         now: Instant,
@@ -65,10 +69,11 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         buf: &mut [u8],
     ) -> Result<Option<Transmit>, BufferTooSmall> {
         self.advance(now);
+        self.request_body();
         let Some(output) = self.next_output() else { return Ok(None) };
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
-        // Nothing that goes before INFO becomes due by sending one.
+        // Sending an INFO makes no packet due that precedes INFO.
         if matches!(output, Output::Info(_)) {
             let mut left = max_datagrams.saturating_sub(1);
             while left > 0 {
@@ -80,20 +85,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
                 }
             }
         }
+        self.trace_sent(buf.get(..len).unwrap_or_default(), segment_size);
         Ok(Some(Transmit { len, segment_size }))
     }
 
-    /// Writes up to `most` further INFO of `size` bytes each, or one that is shorter. Returns how many bytes.
+    /// Writes up to `most` further INFO of `size` bytes each, or one that is shorter. Returns the bytes written.
     fn write_more(&mut self, most: usize, size: usize, buf: &mut [u8]) -> usize {
-        let (now, end) = (self.now, self.storage.send.end());
-        let Some(number) = self.storage.arq.next_info(now, end) else { return 0 };
+        let (now, end) = (self.now, self.send.end());
+        let Some(number) = self.next_info() else { return 0 };
         let bytes = u16::try_from(size).unwrap_or(u16::MAX);
-        // The newest body, which may still grow, is never part of it.
-        let run = self.storage.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
-        let framing = self.dialect.outgoing();
+        // A run never includes the newest body, which may still grow.
+        let run = self.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
+        let framing = self.negotiation.outgoing();
         let mut count = 0;
         for (number, room) in (0..run).map(|ahead| number.add(ahead)).zip(buf.chunks_exact_mut(size)) {
-            let body = self.storage.send.body(number);
+            let body = self.send.body(number);
             if framing.info_header_len() + body.len() != size
                 || framing.encode_info(self.peer.to_wire(number), body, room).is_err()
             {
@@ -105,59 +111,76 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             let room_len = size.min(buf.len());
             return self.write_info(number, buf.get_mut(..room_len).unwrap_or_default()).unwrap_or(0);
         }
-        self.storage.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
+        self.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
         self.stats.infos_sent = self.stats.infos_sent.saturating_add(count.into());
-        self.silence.on_asked(now);
+        self.idle.on_asked(now);
         let len = size * count as usize;
         self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(count.into());
         self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
         len
     }
 
-    /// Acknowledgements first, since they are small and the peer waits for them; FIN last, since it ends everything.
+    /// The datagram that is due. Acknowledgements come first, since the peer waits for them. FIN comes last.
     pub(super) fn next_output(&self) -> Option<Output> {
         let finack = |close: &Close| close.is_finack_due().then_some(Control::FinAck);
         let fin = |close: &Close| close.is_fin_due().then_some(Output::Control(Control::Fin));
-        match &self.stage {
-            Stage::Opening(handshake) => {
+        match &self.state {
+            State::Opening(handshake) => {
                 let handshake = handshake.is_due().then_some(match self.role {
                     Role::Client => Control::Connect,
                     Role::Server => Control::ConnAck,
                 });
-                // A server may have got what follows INFO 0: told of it, the client repeats what is missing.
+                // A server may hold packets that follow INFO 0. Their acknowledgement makes the client repeat INFO 0.
                 handshake.or_else(|| self.next_acknowledgement()).map(Output::Control)
             }
-            Stage::Established { close, probe } => self
+            State::Established { close, probe } => self
                 .next_acknowledgement()
                 .or_else(|| probe.echo().map(Control::Echo))
                 .or_else(|| finack(close))
                 .or_else(|| probe.is_due().then_some(Control::Probe))
                 .map(Output::Control)
-                .or_else(|| self.storage.arq.next_info(self.now, self.storage.send.end()).map(Output::Info))
+                .or_else(|| self.next_info().map(Output::Info))
                 .or_else(|| fin(close)),
-            // A FIN after the end is that of `abort`.
-            Stage::Ended { ended, close } => {
+            // A FIN after the end comes from `abort`.
+            State::Ended { ended, close } => {
                 let reset = ended.reset.map(Control::Reset);
                 reset.or_else(|| finack(close)).map(Output::Control).or_else(|| fin(close))
             }
         }
     }
 
-    fn next_acknowledgement(&self) -> Option<Control> {
-        if self.dialect.is_extended() {
-            self.sack_at().filter(|&at| at <= self.now).map(|_| Control::Sack)
-        } else {
-            self.storage.arq.next_ack().map(Control::Ack)
+    /// The INFO to send now, of those whose body is at hand.
+    #[inline]
+    fn next_info(&self) -> Option<Seq> {
+        self.arq.next_ready_info(self.now, self.send.end(), |number| self.send.is_ready(number))
+    }
+
+    /// Asks the store for the body that would be sent again now, where it is not at hand.
+    #[inline]
+    fn request_body(&mut self) {
+        if T::Send::FETCHES
+            && self.state.is_established()
+            && let Some(number) = self.arq.next_info(self.now, self.send.end())
+            && !self.send.is_ready(number)
+        {
+            self.send.request(number);
         }
     }
 
-    /// Extended mode: when the next SACK is due.
-    pub(super) fn sack_at(&self) -> Option<Instant> {
-        let tells = self.dialect.is_extended() && !self.is_incoming_closed();
-        if tells { self.storage.arq.sack_at(self.storage.recv.limit()) } else { None }
+    #[inline]
+    fn next_acknowledgement(&self) -> Option<Control> {
+        self.ack_at().filter(|&at| at <= self.now).map(|_| Control::Ack)
     }
 
-    /// Writes what is due into `buf`, which counts as sent.
+    /// When the next acknowledgement is due. In extended mode there is none once the peer has
+    /// closed: it has heard of all that it sent.
+    #[inline]
+    pub(super) fn ack_at(&self) -> Option<Instant> {
+        let is_over = self.negotiation.is_extended() && self.is_incoming_closed();
+        if is_over { None } else { self.arq.ack_at(self.recv.limit()) }
+    }
+
+    /// Writes `output` into `buf` and records it as sent.
     fn write(&mut self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         match output {
             Output::Info(number) => self.write_info(number, buf),
@@ -170,21 +193,21 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         }
     }
 
-    /// Writes INFO `number`: the hot path.
+    /// Writes INFO `number`. This is the hot path.
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let body = self.storage.send.body(number);
-        let len = self.dialect.outgoing().encode_info(self.peer.to_wire(number), body, buf)?;
-        let (now, end) = (self.now, self.storage.send.end());
+        let body = self.send.body(number);
+        let len = self.negotiation.outgoing().encode_info(self.peer.to_wire(number), body, buf)?;
+        let (now, end) = (self.now, self.send.end());
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
-        let repeated = self.storage.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
-        // What was sent is repeated as it is.
+        let repeated = self.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
+        // A retransmission has the same body: sending seals it.
         if !repeated && number.next() == end {
-            self.storage.send.seal();
+            self.send.seal();
             self.lent = self.lent.filter(|lent| lent.number != number);
         }
         self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
-        self.silence.on_asked(now);
+        self.idle.on_asked(now);
         self.count_sent(len);
         Ok(len)
     }
@@ -195,26 +218,25 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let framing = &self.dialect.outgoing();
+        let framing = &self.negotiation.outgoing();
         let packet = match control {
-            Control::Connect => return self.encode_hello(MIN_CONNECT, true, framing, buf),
-            Control::ConnAck => return self.encode_hello(0, false, framing, buf),
-            Control::Sack => return self.encode_sack(framing, buf),
+            Control::Connect => return self.encode_handshake(MIN_CONNECT, true, framing, buf),
+            Control::ConnAck => return self.encode_handshake(0, false, framing, buf),
+            Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe => {
-                let nonce = self.stage.probe().map_or(0, |probe| probe.nonce(&self.nonces));
+                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 Packet::Probe { nonce, padding: &[] }
             }
             Control::Echo(nonce) => Packet::Echo { nonce },
             Control::Reset(code) => Packet::Reset { code },
-            Control::Ack(number) => Packet::Ack { number: self.peer.to_wire(number) },
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
         packet.write(framing, buf)
     }
 
-    /// By itself, so that only a CONNECT or CONNACK fills memory with zeros for its options.
-    fn encode_hello(
+    /// Encodes CONNECT or CONNACK. A function of its own: other packets need no zeroed memory for options.
+    fn encode_handshake(
         &self,
         least: usize,
         connects: bool,
@@ -228,44 +250,46 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
     }
 
     /// The same for a SACK and its bitmap.
-    fn encode_sack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let mut bitmap = [0; MAX_BITMAP];
-        let sack = self.storage.arq.sack(self.now, self.storage.recv.limit(), &mut bitmap);
-        Packet::Sack(sack).write(framing, buf)
+    fn encode_ack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let mut bitmap = None;
+        match self.arq.ack(self.now, self.recv.limit(), &mut bitmap) {
+            Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, buf),
+            Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, buf),
+            // Only asked for while one is due.
+            None => Ok(0),
+        }
     }
 
-    /// What this side says of itself, in a packet of at least `least` bytes.
+    /// The parameters of this side as options, in a packet of at least `least` bytes.
     fn options<'b>(&self, least: usize, framing: &Framing, buf: &'b mut [u8; OPTIONS_BYTES]) -> Options<'b> {
-        // The list fits, with the longest cookie.
-        let cookie = self.stage.handshake().and_then(Handshake::cookie);
+        let cookie = self.state.handshake().and_then(Handshake::cookie);
         let pad_to = least.saturating_sub(framing.header_len());
-        self.hello().to_options(cookie, pad_to, buf).unwrap_or(Options::NONE)
+        self.parameters().to_options(cookie, pad_to, buf)
     }
 
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
-        match (control, &mut self.stage) {
-            (Control::ConnAck, Stage::Opening(handshake)) if self.dialect.is_extended() => handshake.on_sent_once(),
-            (Control::Connect | Control::ConnAck, Stage::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
-            (Control::Ack(number), _) => self.storage.arq.on_ack_sent(number),
-            (Control::Sack, _) => self.storage.arq.on_sack_sent(self.storage.recv.limit()),
-            (Control::Echo(_), Stage::Established { probe, .. }) => probe.on_echo_sent(),
-            (Control::Probe, Stage::Established { probe, .. }) => {
+        match (control, &mut self.state) {
+            (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => handshake.on_sent_once(),
+            (Control::Connect | Control::ConnAck, State::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
+            (Control::Ack, _) => self.arq.on_ack_sent(self.recv.limit()),
+            (Control::Echo(_), State::Established { probe, .. }) => probe.on_echo_sent(),
+            (Control::Probe, State::Established { probe, .. }) => {
                 probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));
             }
-            (Control::FinAck, Stage::Established { close, .. } | Stage::Ended { close, .. }) => close.on_finack_sent(),
-            (Control::Fin, Stage::Established { close, .. } | Stage::Ended { close, .. }) => {
+            (Control::FinAck, State::Established { close, .. } | State::Ended { close, .. }) => close.on_finack_sent(),
+            (Control::Fin, State::Established { close, .. } | State::Ended { close, .. }) => {
                 close.on_fin_sent(now, &mut self.rtt);
             }
-            (Control::Reset(_), Stage::Ended { ended, .. }) => ended.reset = None,
-            // Nothing else is ever due.
-            (_, Stage::Opening(_) | Stage::Established { .. } | Stage::Ended { .. }) => {}
+            (Control::Reset(_), State::Ended { ended, .. }) => ended.reset = None,
+            // No other packet is due in these states.
+            (_, State::Opening(_) | State::Established { .. } | State::Ended { .. }) => {}
         }
         if matches!(control, Control::Connect | Control::ConnAck | Control::Probe | Control::Fin) {
-            self.silence.on_asked(now);
+            self.idle.on_asked(now);
         }
-        if let Stage::Ended { ended, .. } = &mut self.stage {
-            // `abort` knows no time: the address is to rest from when its FIN really left.
+        if let State::Ended { ended, .. } = &mut self.state {
+            // The quarantine of the address begins when the last packet leaves, which may be after the end.
             ended.at = now;
         }
     }

@@ -1,15 +1,18 @@
-//! PROBE and ECHO: is the peer there, and does its window open?
+//! PROBE and ECHO: they test whether the peer is there and whether its window has opened.
 //!
-//! A PROBE is sent while the peer's window of 0 holds back what there is to send (a persist timer that backs off), and after
-//! a silence where keep-alive is on. It carries a nonce that only somebody who saw it can echo: SipHash-2-4 of a counter under
-//! a secret from the caller's entropy. The peer answers with ECHO and a SACK.
+//! A PROBE is sent in two cases: while the peer's window of 0 holds back data (a persist timer that backs off, RFC 9293
+//! §3.8.6.1), and after a silence if keep-alive is on. The peer answers with ECHO and a SACK. ECHO returns the nonce of
+//! the PROBE, which an attacker off the path cannot guess: SipHash-2-4 of a counter, keyed with the caller's entropy.
 
-use super::repeat::Repeat;
+use crate::timing::{RetransmitTimer, Timer};
 use crate::{ClockShift, Instant};
 use core::hash::Hasher;
 use siphasher::sip::SipHasher24;
 
-/// Makes nonces that a stranger cannot guess.
+/// How many of the last probes an ECHO may answer.
+const RECENT_PROBES: u32 = 8;
+
+/// Derives the nonces of PROBE.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Nonces {
     secret: [u8; 16],
@@ -27,18 +30,21 @@ impl Nonces {
     }
 }
 
-/// Our probes, and the echo that we owe.
+/// The probes of this side, and the echo that is pending for the peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Probe {
+    /// How many probes were sent: the next nonce derives from it.
     counter: u32,
-    /// While the window is closed, or the peer has been silent for the keep-alive.
-    repeat: Repeat,
-    /// It is for the closed window, not for the keep-alive.
+    /// Runs while the window is closed, or towards the next keep-alive.
+    retransmit: RetransmitTimer,
+    /// The timer is the persist timer, not the keep-alive.
     persists: bool,
-    /// A probe has left and nothing was heard since.
+    /// A probe has left, and nothing was heard since.
     unanswered: bool,
+    /// The nonce of the last PROBE of the peer.
     echo: u64,
-    owes_echo: bool,
+    /// ECHO with that nonce is due.
+    echo_pending: bool,
 }
 
 impl Probe {
@@ -48,7 +54,7 @@ impl Probe {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.repeat.is_due()
+        self.retransmit.is_due()
     }
 
     /// Whether the persist timer runs.
@@ -56,86 +62,89 @@ impl Probe {
         self.persists
     }
 
-    /// Whether a probe is due, waits for its time or for its answer.
+    /// Whether a probe is scheduled, due or unanswered.
     pub(super) const fn is_engaged(&self) -> bool {
-        self.unanswered || self.repeat.is_engaged()
+        self.unanswered || self.retransmit.is_engaged()
     }
 
-    /// Whether the peer owes us an answer.
+    /// Whether a probe is unanswered.
     pub(super) const fn is_outstanding(&self) -> bool {
         self.unanswered
     }
 
     pub(super) const fn sent(&self) -> u8 {
-        self.repeat.sent()
+        self.retransmit.sent()
     }
 
-    /// To be sent at `at`, unless something is heard before.
+    /// Schedules a keep-alive probe.
     pub(super) fn keep_alive(&mut self, at: Instant) {
         self.persists = false;
         self.wait(at);
     }
 
-    /// The window is closed: to be sent at `at`, whenever the keep-alive would have asked. One that is due already asks now.
+    /// Schedules a probe of the closed window, in place of a keep-alive. A probe that is due already stays due.
     pub(super) fn persist(&mut self, at: Instant) {
         self.persists = true;
-        if !self.repeat.is_due() {
+        if !self.retransmit.is_due() {
             self.wait(at);
         }
     }
 
     fn wait(&mut self, at: Instant) {
-        self.repeat = Repeat::default();
-        self.repeat.wait(at);
+        self.retransmit = RetransmitTimer::default();
+        self.retransmit.wait(at);
     }
 
     pub(super) fn on_sent(&mut self, deadline: Instant) {
         self.counter = self.counter.wrapping_add(1);
         self.unanswered = true;
-        self.repeat.on_sent(deadline);
+        self.retransmit.on_sent(deadline);
     }
 
-    /// No probe is needed.
+    /// Cancels all probes.
     pub(super) fn stop(&mut self) {
-        self.repeat = Repeat::default();
+        self.retransmit = RetransmitTimer::default();
         self.persists = false;
         self.unanswered = false;
     }
 
-    /// Something has come from the peer.
+    /// A valid packet of the peer has arrived.
     pub(super) fn on_heard(&mut self) {
         self.unanswered = false;
     }
 
-    /// An ECHO has come. Returns whether it answers one of the probes.
+    /// Handles an ECHO. Returns whether it answers one of the last eight probes.
     pub(super) fn on_echo(&self, nonces: &Nonces, nonce: u64) -> bool {
-        // One of the last few: an answer may be late.
-        (1..=self.counter.min(8)).any(|ago| nonces.of(self.counter.wrapping_sub(ago)) == nonce)
+        // An answer may be late.
+        (1..=self.counter.min(RECENT_PROBES)).any(|ago| nonces.of(self.counter.wrapping_sub(ago)) == nonce)
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.repeat.handle_timeout(now)
+        self.retransmit.handle_timeout(now)
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.repeat.poll_timeout()
+    /// The timer of the next probe and its deadline.
+    pub(super) fn deadline(&self) -> Option<(Timer, Instant)> {
+        let timer = if self.persists { Timer::Persist } else { Timer::KeepAlive };
+        self.retransmit.deadline().map(|at| (timer, at))
     }
 
-    /// A PROBE has come.
+    /// Handles a PROBE: its ECHO is due.
     pub(super) fn on_probe(&mut self, nonce: u64) {
         self.echo = nonce;
-        self.owes_echo = true;
+        self.echo_pending = true;
     }
 
+    /// The nonce of the ECHO that is due.
     pub(super) fn echo(&self) -> Option<u64> {
-        self.owes_echo.then_some(self.echo)
+        self.echo_pending.then_some(self.echo)
     }
 
     pub(super) fn on_echo_sent(&mut self) {
-        self.owes_echo = false;
+        self.echo_pending = false;
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
-        self.repeat.rebase(shift);
+        self.retransmit.rebase(shift);
     }
 }

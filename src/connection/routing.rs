@@ -1,35 +1,125 @@
-//! What a listener, which knows addresses, has to know of a connection, which does not.
+//! The interface of a connection to a listener, which holds the addresses.
+//!
+//! Each `route_*` call does the same as the public call that it names, and returns the [`Changes`] by which the
+//! listener schedules the connection.
 
-use super::stage::Stage;
-use super::{Config, Connection, Dialect, ENTROPY_BYTES, Hello, Reason, tag_of};
-use crate::arq::Arq;
-use crate::store::{RecvStore, SendStore};
+use super::state::State;
+use super::{
+    CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
+};
 use crate::wire::{Framing, Tag};
-use crate::{Duration, Instant};
+use crate::{BufferTooSmall, Duration, Instant};
+use bitflags::bitflags;
 
-/// The tag that a connection accepted with these would ask its peer to use; `None` in base mode.
-pub(crate) fn accepted_tag(config: &Config, entropy: &[u8; ENTROPY_BYTES], hello: &Hello) -> Option<Tag> {
-    Dialect::server(config.framing, config.mode, tag_of(entropy), hello).tag()
+/// The tag that a connection accepted with these arguments would announce; `None` in base mode.
+pub(crate) fn accepted_tag(config: &Config, entropy: &Entropy, parameters: &HandshakeParameters) -> Option<Tag> {
+    Negotiation::server(config.framing, config.mode, entropy.tag(), parameters).tag()
 }
 
-impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
+bitflags! {
+    /// The changes of a call that a listener acts on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Changes: u8 {
+        /// This call completed the handshake.
+        const CONFIRMED = 1;
+        /// The connection is established and has not ended.
+        const ESTABLISHED = 1 << 1;
+        /// The connection has ended.
+        const ENDED = 1 << 2;
+        /// The connection has ended and has nothing left to send.
+        const DRAINED = 1 << 3;
+        /// An event is pending.
+        const EVENT = 1 << 4;
+    }
+}
+
+/// The result of a turn to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Datagrams were written.
+    Sent(Transmit),
+    /// Nothing is due before `due`.
+    Idle { changes: Changes, due: Option<Instant> },
+}
+
+impl<T: ConnectionTypes> Connection<T> {
+    /// As [`handle_datagram_into`](Self::handle_datagram_into).
+    #[inline]
+    pub(crate) fn route_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        take: impl FnMut(&[u8]) -> usize,
+    ) -> (Handled, Changes) {
+        let was_confirmed = self.is_confirmed();
+        let handled = self.handle_datagram_into(now, datagram, take);
+        let mut changes = self.changes();
+        changes.set(Changes::CONFIRMED, !was_confirmed && self.is_confirmed());
+        (handled, changes)
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout). Returns the next timer as well.
+    ///
+    /// That timer does not depend on when the datagrams leave that are due now.
+    pub(crate) fn route_timeout(&mut self, now: Instant) -> (Changes, Option<Instant>) {
+        self.handle_timeout(now);
+        (self.changes(), self.next_timer())
+    }
+
+    /// A turn to send: calls `transmit`, which is [`poll_transmit`](Self::poll_transmit) or its batch form.
+    #[inline]
+    pub(crate) fn route_transmit(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+        transmit: &mut impl FnMut(&mut Self, Instant, &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall>,
+    ) -> Result<Turn, BufferTooSmall> {
+        Ok(match transmit(self, now, buf)? {
+            Some(transmit) => Turn::Sent(transmit),
+            None => Turn::Idle { changes: self.changes(), due: self.poll_timeout() },
+        })
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout) and [`abort`](Self::abort): the application has released the
+    /// connection.
+    pub(crate) fn route_release(&mut self, now: Instant) -> Changes {
+        self.handle_timeout(now);
+        self.abort(0);
+        self.changes()
+    }
+
+    /// The peer has answered a path challenge of the listener, in a datagram of `len` bytes.
+    ///
+    /// It restarts the limits on silence, as any valid packet does.
+    pub(crate) fn on_path_response(&mut self, now: Instant, len: usize) {
+        self.advance(now);
+        self.count_received(len);
+        self.on_heard();
+        self.settle();
+    }
+
+    /// As [`evict`](Self::evict), but RESET informs the peer in extended mode.
+    ///
+    /// For a connection whose place was taken before its confirmation arrived: at the peer the handshake is complete.
+    pub(crate) fn evict_with_reset(&mut self, now: Instant) {
+        self.advance(now);
+        if self.state.ended().is_some() {
+            return;
+        }
+        self.give_up(CloseReason::Evicted);
+        if let State::Ended { ended, .. } = &mut self.state {
+            ended.reset = self.negotiation.is_extended().then_some(0);
+        }
+    }
+
     /// The tag that the peer chose; `None` in base mode.
     pub(crate) fn peer_tag(&self) -> Option<Tag> {
-        self.dialect.peer_tag()
+        self.negotiation.peer_tag()
     }
 
-    /// How what is sent to the peer is framed.
+    /// The framing of datagrams to the peer.
     pub(crate) fn outgoing(&self) -> Framing {
-        self.dialect.outgoing()
-    }
-
-    /// Whether the handshake was completed, whatever has happened since.
-    pub(crate) fn is_confirmed(&self) -> bool {
-        match &self.stage {
-            Stage::Opening(_) => false,
-            Stage::Established { .. } => true,
-            Stage::Ended { ended, .. } => ended.was_established,
-        }
+        self.negotiation.outgoing()
     }
 
     /// The retransmission timeout.
@@ -37,37 +127,27 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.rtt.rto()
     }
 
-    /// Whether [`poll_event`](Self::poll_event) has something to tell.
-    pub(crate) fn has_event(&self) -> bool {
-        !self.events.is_empty()
-    }
-
-    /// The peer has answered, in a datagram of `len` bytes, what the listener asked it: a sign of life like any other.
-    pub(crate) fn on_answer(&mut self, now: Instant, len: usize) {
-        self.advance(now);
-        self.count_received(len);
-        self.on_heard();
-        self.settle();
-    }
-
-    /// The peer has restarted and opened another connection: this one ends, and nobody is told.
-    pub(crate) fn supersede(&mut self, now: Instant) {
-        self.advance(now);
-        if self.stage.ended().is_none() {
-            self.give_up(Reason::Superseded);
+    #[inline]
+    fn changes(&self) -> Changes {
+        let mut changes = Changes::empty();
+        changes.set(Changes::EVENT, !self.events.is_empty());
+        match &self.state {
+            State::Opening(_) => {}
+            State::Established { .. } => changes.insert(Changes::ESTABLISHED),
+            State::Ended { .. } => {
+                changes.insert(Changes::ENDED);
+                changes.set(Changes::DRAINED, self.is_drained());
+            }
         }
+        changes
     }
 
-    /// It was not confirmed in time: others have its place. It ends, and the peer, which takes itself for connected, is told by
-    /// RESET.
-    pub(crate) fn lose_place(&mut self, now: Instant) {
-        self.advance(now);
-        if self.stage.ended().is_some() {
-            return;
-        }
-        self.give_up(Reason::Superseded);
-        if let Stage::Ended { ended, .. } = &mut self.stage {
-            ended.reset = self.dialect.is_extended().then_some(0);
+    /// Whether the handshake was completed, even if the connection has ended since.
+    fn is_confirmed(&self) -> bool {
+        match &self.state {
+            State::Opening(_) => false,
+            State::Established { .. } => true,
+            State::Ended { ended, .. } => ended.was_established,
         }
     }
 }

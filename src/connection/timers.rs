@@ -1,118 +1,30 @@
-//! Deadlines of a connection: retransmission, and the limits on silence.
+//! The deadlines of a connection, and their expiry.
 
-use super::stage::Stage;
-use super::{Config, Connection, Reason, close};
+use super::idle::IdleTimer;
+use super::state::State;
+use super::{CloseReason, Connection, ConnectionTypes};
 use crate::arq::Arq;
-use crate::store::{RecvStore, SendStore};
-use crate::time::ShortDuration;
-use crate::{ClockShift, Duration, Instant};
+use crate::store::SendStore;
+use crate::timing::{Earliest, Timer, expiry};
+use crate::{Duration, Instant};
 
-/// Whoever lifts the idle limit must not repeat its last FIN for ever: the peer may have ended its linger and be gone. By
-/// default this is the idle limit.
-const LINGERS_OF_A_LAST_FIN: u64 = 30;
-
-/// A limit of 0 would be over at the instant at which it begins, and no deadline could ever lie in the future.
-const SHORTEST_LIMIT: Duration = Duration::from_millis(1);
-
-/// When a limit that begins `now` is over; `None` if it is lifted.
-pub(crate) fn after(now: Instant, limit: Duration) -> Option<Instant> {
-    (limit != Duration::MAX).then(|| now + limit.max(SHORTEST_LIMIT))
-}
-
-/// The limits that hold as long as a connection lasts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Limits {
-    pub(super) idle: Limit,
-    quiet: Limit,
-    keep_alive: Limit,
-    linger: ShortDuration,
-}
-
-impl Limits {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            idle: Limit::new(config.idle_limit),
-            quiet: Limit::new(config.quiet_limit),
-            keep_alive: Limit::new(config.keep_alive),
-            linger: ShortDuration::new(config.least_linger()),
-        }
-    }
-
-    pub(super) fn quiet(&self) -> Duration {
-        self.quiet.get().max(SHORTEST_LIMIT)
-    }
-
-    pub(super) fn keep_alive(&self) -> Duration {
-        self.keep_alive.get().max(SHORTEST_LIMIT)
-    }
-}
-
-/// A limit in 32 bits: whole milliseconds, rounded up, of 49 days at most. What is longer is as good as lifted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Limit {
-    millis: u32,
-}
-
-impl Limit {
-    pub(super) fn new(limit: Duration) -> Self {
-        Self { millis: u32::try_from(limit.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX) }
-    }
-
-    pub(super) const fn get(self) -> Duration {
-        if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
-    }
-}
-
-/// Since when the peer has been silent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Silence {
-    heard: Instant,
-    /// Since when the peer owes us an answer, or since it was last heard if that is later.
-    waiting: Option<Instant>,
-}
-
-impl Silence {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, waiting: None }
-    }
-
-    /// The peer has given a sign of life.
-    pub(super) fn on_heard(&mut self, now: Instant) {
-        self.heard = now;
-        if self.waiting.is_some() {
-            self.waiting = Some(now);
-        }
-    }
-
-    /// Since when the peer owes us an answer.
-    pub(super) const fn since(&self) -> Option<Instant> {
-        self.waiting
-    }
-
-    /// Something that the peer has to answer has left.
-    pub(super) fn on_asked(&mut self, now: Instant) {
-        self.waiting.get_or_insert(now);
-    }
-
-    /// The peer owes us nothing.
-    pub(super) fn on_answered(&mut self) {
-        self.waiting = None;
-    }
-
-    /// `longest`: for how long it matters when the peer was last heard.
-    pub(super) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
-        self.heard = shift.aged(self.heard, longest);
-        self.waiting = self.waiting.map(|since| shift.apply(since));
-    }
-}
-
-impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
-    /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does
-    /// no harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have something.
+impl<T: ConnectionTypes> Connection<T> {
+    /// Handles every deadline that has expired at `now`.
+    ///
+    /// Call it when [`poll_timeout`](Self::poll_timeout) is due. An earlier call is harmless. Afterwards call
+    /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event). Pass in the datagrams that have
+    /// arrived first: after a stall of the process, the limits must not end a connection whose peer has answered.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        self.trace_expired();
+        let before = self.before();
+        self.expire();
+        self.trace_changes(before);
+    }
+
+    fn expire(&mut self) {
         let now = self.now;
-        if let Stage::Ended { ended, .. } = &mut self.stage {
+        if let State::Ended { ended, .. } = &mut self.state {
             ended.linger = ended.linger.filter(|&end| end > now);
             return;
         }
@@ -120,18 +32,18 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
             self.give_up(reason);
             return;
         }
-        let expired = match &mut self.stage {
-            Stage::Established { close, probe } => {
+        let expired = match &mut self.state {
+            State::Established { close, probe } => {
                 let probe = probe.handle_timeout(now);
-                self.storage.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
+                self.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
             }
-            Stage::Opening(handshake) if handshake.falls_back(now) => {
-                self.dialect.agree_base();
+            State::Opening(handshake) if handshake.falls_back(now) => {
+                self.negotiation.agree_base();
                 self.confirm();
                 false
             }
-            Stage::Opening(handshake) => handshake.handle_timeout(now),
-            Stage::Ended { .. } => false,
+            State::Opening(handshake) => handshake.handle_timeout(now),
+            State::Ended { .. } => false,
         };
         if expired {
             self.stats.timeouts = self.stats.timeouts.saturating_add(1);
@@ -139,49 +51,80 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         self.settle();
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit).
+    /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// It lies in the past while `poll_transmit` would return something, and in the future once that is drained and
-    /// `handle_timeout` was called. `None` says that nothing will happen any more without a datagram or a call.
+    /// The instant has passed while `poll_transmit` would return a datagram. It lies in the future after
+    /// `handle_timeout` and a drained `poll_transmit`. `None` means that nothing happens without a datagram or a call
+    /// of the application. Any call may change the instant.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() {
-            return Some(self.now);
-        }
-        let repeat = match &self.stage {
-            Stage::Ended { ended, .. } => return ended.linger,
-            // The application may have written while the window is closed: `handle_timeout` starts the persist timer.
-            Stage::Established { probe, .. } if self.is_stopped() && !probe.is_persisting() => return Some(self.now),
-            Stage::Established { close, probe } => {
-                let info = self.storage.arq.poll_timeout(self.storage.send.end());
-                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
-            }
-            Stage::Opening(handshake) => handshake.poll_timeout(),
-        };
-        [repeat, self.sack_at(), self.silence_end()].into_iter().flatten().min()
+        if self.next_output().is_some() { Some(self.now) } else { self.earliest(|_| true) }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout), which has just been called, has something to do again: that does not
-    /// depend on when what is to be sent leaves.
+    /// The earliest deadline that [`handle_timeout`](Self::handle_timeout) acts on. A datagram may be due earlier.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        let repeat = match &self.stage {
-            Stage::Ended { ended, .. } => return ended.linger,
-            Stage::Established { close, probe } => {
-                let info = self.storage.arq.next_timer();
-                [info, close.poll_timeout(), probe.poll_timeout()].into_iter().flatten().min()
-            }
-            Stage::Opening(handshake) => handshake.poll_timeout(),
-        };
-        [repeat, self.silence_end()].into_iter().flatten().min()
+        self.earliest(Timer::is_handled)
     }
 
-    /// When to ask whether the peer is there: while its window is closed, backing off, and after a silence where keep-alive
-    /// is on and nothing else waits for an answer.
+    fn earliest(&self, counts: impl Fn(Timer) -> bool) -> Option<Instant> {
+        let mut earliest = Earliest::default();
+        self.for_each_deadline(|timer, at| {
+            if counts(timer) {
+                earliest.see(at);
+            }
+        });
+        earliest.get()
+    }
+
+    /// Calls `visit` with each timer that runs and its deadline, in no particular order.
+    ///
+    /// Together they are all that the connection waits for, apart from datagrams that are due already. An expired
+    /// deadline waits for [`handle_timeout`](Self::handle_timeout).
+    pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        match &self.state {
+            State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
+            State::Established { close, probe } => {
+                let end = self.send.end();
+                for timer in Timer::OF_ARQ {
+                    if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
+                        visit(timer, at);
+                    }
+                }
+                if let Some(at) = close.fin_deadline() {
+                    visit(Timer::RetransmitFin, at);
+                }
+                if let Some((timer, at)) = probe.deadline() {
+                    visit(timer, at);
+                }
+                // The application may have written into a closed window: `handle_timeout` starts the persist timer
+                // then.
+                if self.is_stopped() && !probe.is_persisting() {
+                    visit(Timer::Persist, self.now);
+                }
+            }
+            State::Ended { ended, .. } => {
+                if let Some(at) = ended.linger {
+                    visit(Timer::Linger, at);
+                }
+                return;
+            }
+        }
+        if let Some(at) = self.ack_at() {
+            visit(Timer::AckDelay, at);
+        }
+        if let Some((timer, at)) = self.idle_deadline() {
+            visit(timer, at);
+        }
+    }
+
+    /// Schedules or cancels the probe.
+    ///
+    /// The persist timer runs while the peer's window is closed. The keep-alive timer runs if it is on and no answer is
+    /// awaited.
     pub(super) fn settle_probe(&mut self) {
         let (stopped, unacknowledged) = (self.is_stopped(), self.has_unacknowledged());
-        let Stage::Established { close, probe } = &mut self.stage else { return };
-        if !self.dialect.is_extended() {
+        let State::Established { close, probe } = &mut self.state else { return };
+        if !self.negotiation.is_extended() {
             return;
         }
         if stopped {
@@ -191,65 +134,57 @@ impl<S: SendStore, R: RecvStore, A: Arq> Connection<S, R, A> {
         } else if unacknowledged || close.is_outstanding() {
             probe.stop();
         } else if !probe.is_outstanding() && !probe.is_due() {
-            match after(self.silence.heard, self.limits.keep_alive.get()) {
+            match self.limits.keep_alive.expiry(self.idle.heard()) {
                 Some(at) => probe.keep_alive(at.max(self.now)),
                 None => probe.stop(),
             }
         }
     }
 
-    /// Whether the peer's window is all that holds back what there is to send.
+    /// Whether only the peer's window holds back data.
     fn is_stopped(&self) -> bool {
-        self.dialect.is_extended()
-            && self.stage.is_established()
-            && self.storage.arq.is_stopped(self.storage.send.end())
+        self.negotiation.is_extended() && self.state.is_established() && self.arq.is_stopped(self.send.end())
     }
 
     /// How long to answer a repeated FIN after the end.
     pub(super) fn linger(&self) -> Duration {
-        close::linger(self.limits.linger.get(), &self.rtt)
+        self.limits.linger(&self.rtt)
     }
 
-    /// The same, whatever will be measured yet.
-    pub(super) fn longest_linger(&self) -> Duration {
-        close::longest_linger(self.limits.linger.get(), &self.rtt)
-    }
-
-    /// When the silence of the peer has lasted too long.
-    fn silence_end(&self) -> Option<Instant> {
-        match self.silence.waiting {
-            Some(since) if self.is_only_fin_unanswered() => {
-                let longest = self.linger().saturating_mul(LINGERS_OF_A_LAST_FIN);
-                after(since, self.limits.idle.get().min(longest))
+    /// The limit on silence that runs, and its deadline.
+    fn idle_deadline(&self) -> Option<(Timer, Instant)> {
+        let is_last_fin = self.is_only_fin_unanswered();
+        let (timer, start, limit) = match self.idle {
+            IdleTimer::Waiting { since, .. } if is_last_fin => (Timer::Idle, since, self.limits.last_fin(&self.rtt)),
+            IdleTimer::Waiting { since, .. } => (Timer::Idle, since, self.limits.idle.get()),
+            IdleTimer::Answered { heard } if self.state.is_established() && !self.negotiation.is_extended() => {
+                (Timer::Quiet, heard, self.limits.quiet.get())
             }
-            Some(since) => after(since, self.limits.idle.get()),
-            None if self.stage.is_established() && !self.dialect.is_extended() => {
-                after(self.silence.heard, self.limits.quiet.get())
-            }
-            None => None,
-        }
+            IdleTimer::Answered { .. } => return None,
+        };
+        Some((timer, expiry(start, limit)?))
     }
 
-    /// Everything was acknowledged both ways, and the peer has closed: if it did not stay to answer our FIN, that is a normal
-    /// close.
+    /// Whether only our FIN awaits its answer, and the peer has closed.
+    ///
+    /// All data is acknowledged then. If no answer arrives, the peer has ended its linger: a normal close.
     fn is_only_fin_unanswered(&self) -> bool {
-        self.stage.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
+        self.state.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }
 
-    /// The limit that has passed.
-    fn overdue(&self) -> Option<Reason> {
-        let silent = self.silence_end().is_some_and(|end| end <= self.now);
-        if let Stage::Opening(handshake) = &self.stage {
-            return (silent || handshake.is_over(self.now)).then_some(Reason::HandshakeTimedOut);
+    /// Why the connection ends now, if a limit has expired.
+    fn overdue(&self) -> Option<CloseReason> {
+        let idle_deadline = self.idle_deadline().filter(|&(_, end)| end <= self.now);
+        if let State::Opening(handshake) = &self.state {
+            return (idle_deadline.is_some() || handshake.is_over(self.now)).then_some(CloseReason::HandshakeTimedOut);
         }
-        silent.then(|| {
-            if self.silence.waiting.is_none() {
-                Reason::Quiet
-            } else if self.is_only_fin_unanswered() {
-                Reason::Finished
-            } else {
-                Reason::TimedOut
-            }
+        let (timer, _) = idle_deadline?;
+        Some(if timer == Timer::Quiet {
+            CloseReason::Quiet
+        } else if self.is_only_fin_unanswered() {
+            CloseReason::Finished
+        } else {
+            CloseReason::TimedOut
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The client's side of one request.
+//! The client's side of a session.
 //!
 //! ```text
 //! upload    UPLOAD, Read… ──→ all sent ──→ CONFIRM ──→ close ──────────────────────→ done
@@ -9,19 +9,21 @@
 //! ```
 
 use super::code::{ErrorCode, StorageError};
-use super::message::{Header, Message};
+use super::message::{FileMessage, Header};
 use super::name::{Name, NameBuf};
-use super::session::{Answer, End, Event, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
-use super::storage::{Incoming, Outgoing, Storage, Update, Want};
+use super::session::{Answer, End, FileEvent, Outcome, Output, Reported, Request, Session, TooLate, Transfer, Unasked};
+use super::storage::{Incoming, Operation, Outgoing, Storage, Update};
 use crate::time::Instant;
 
-/// What a [`Client`] allows.
+/// The limits and options of a [`Client`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientConfig {
-    /// The longest file to download, in bytes. Of a longer one the client wants nothing: it closes, storage is not
-    /// touched, and the session ends as [`Outcome::StorageFailed`] with [`StorageError::TooLarge`]. Default: 2^40 (1 TiB).
+    /// The maximum length of a downloaded file in bytes. Default: 2^40 (1 TiB).
+    ///
+    /// If the file is longer, the client closes without a storage request, and the session ends as
+    /// [`Outcome::StorageFailed`] with [`StorageError::TooLarge`].
     pub max_download_length: u64,
-    /// Whether a download may replace a file of the same name: handed on in [`Request::Create`]. Default: yes.
+    /// Whether a download may replace a file of the same name, as in [`Request::Create`]. Default: yes.
     pub allow_replace: bool,
 }
 
@@ -31,40 +33,46 @@ impl Default for ClientConfig {
     }
 }
 
-/// The client's side of one request. Drive it by [`Session`].
+/// The client's side of one request, driven through [`Session`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     config: ClientConfig,
     transfer: Transfer,
     name: NameBuf,
     request: Header,
-    /// How much of `request` has gone into the stream.
+    /// The bytes of `request` that the stream accepted.
     request_sent: usize,
     answer: Header,
     storage: Storage,
     end: End,
-    /// What the outcome will be if what is already here does not make the transfer whole: the peer sends no more.
-    last_word: Option<Outcome>,
-    /// Decided, but perhaps not yet told: see [`Client::is_done`].
+    /// The outcome if the transfer stays incomplete: set once the peer sends no more.
+    final_outcome: Option<Outcome>,
+    /// The decided outcome. [`Client::is_done`] says whether it may be reported.
     outcome: Option<Outcome>,
-    told: Told,
+    reported: Reported,
 }
 
 impl Client {
-    /// Uploads a file of `length` bytes that the caller has open for reading.
+    /// Uploads a file of `length` bytes that the caller has opened for reading.
     #[must_use]
     pub fn upload(config: ClientConfig, name: Name<'_>, length: u64) -> Self {
         let storage = Storage::Outgoing(Outgoing::opened(length));
-        Self::start(config, Transfer::Upload, name, Message::Upload { length, name }, storage)
+        Self::start(config, Transfer::Upload, name, FileMessage::Upload { length, name }, storage)
     }
 
-    /// Downloads a file. Storage is asked to create one when the server has told the length.
+    /// Downloads a file. [`Request::Create`] follows once the server has sent the length.
     #[must_use]
     pub fn download(config: ClientConfig, name: Name<'_>) -> Self {
-        Self::start(config, Transfer::Download, name, Message::Download { name }, Storage::Untouched)
+        Self::start(config, Transfer::Download, name, FileMessage::Download { name }, Storage::Untouched)
     }
 
-    fn start(config: ClientConfig, transfer: Transfer, name: Name<'_>, message: Message<'_>, storage: Storage) -> Self {
+    fn start(
+        config: ClientConfig,
+        transfer: Transfer,
+        name: Name<'_>,
+        message: FileMessage<'_>,
+        storage: Storage,
+    ) -> Self {
         Self {
             config,
             transfer,
@@ -74,29 +82,31 @@ impl Client {
             answer: Header::new(),
             storage,
             end: End::Open,
-            last_word: None,
+            final_outcome: None,
             outcome: None,
-            told: Told::empty(),
+            reported: Reported::empty(),
         }
     }
 
-    /// The name that was asked for.
+    /// The name of the file.
     #[must_use]
     pub fn name(&self) -> Name<'_> {
         self.name.as_name()
     }
 
-    /// Which way the content goes.
+    /// The direction of the content.
     #[must_use]
     pub const fn transfer(&self) -> Transfer {
         self.transfer
     }
 
-    /// Stops: closes, which the server understands as "cancelled" while content is missing. An upload whose content has
-    /// all been sent is aborted instead, and the server may have stored it already.
+    /// Cancels the transfer and closes.
+    ///
+    /// While content is missing, the server treats the close as a cancellation. An upload whose content is all sent is
+    /// aborted instead; the server may have stored it already.
     ///
     /// # Errors
-    /// [`TooLate`] if storage was already asked to commit, or the session has ended.
+    /// [`TooLate`] if storage was asked to commit, or if the session has ended.
     pub fn cancel(&mut self) -> Result<(), TooLate> {
         if self.outcome.is_some() || self.storage.is_committing() {
             return Err(TooLate);
@@ -112,51 +122,51 @@ impl Client {
         self.request.as_bytes().get(self.request_sent..).unwrap_or_default()
     }
 
-    /// Reads what there is of the answer.
-    fn examine_answer(&mut self) {
+    /// Processes the answer as far as it has arrived.
+    fn process_answer(&mut self) {
         match (self.transfer, self.answer.message()) {
             (_, Ok(None)) => {}
-            (_, Ok(Some(Message::Error { code }))) => self.close(Outcome::Refused(code)),
-            (Transfer::Upload, Ok(Some(Message::Confirm))) if self.storage.may_be_all_sent() => {
+            (_, Ok(Some(FileMessage::Error { code }))) => self.close(Outcome::Refused(code)),
+            (Transfer::Upload, Ok(Some(FileMessage::Confirm))) if self.storage.may_be_all_sent() => {
                 self.close(Outcome::Stored);
             }
-            (Transfer::Download, Ok(Some(Message::File { length }))) => {
+            (Transfer::Download, Ok(Some(FileMessage::File { length }))) => {
                 if length > self.config.max_download_length {
                     self.close(Outcome::StorageFailed(StorageError::TooLarge));
                 } else {
                     self.storage = Storage::Incoming(Incoming::new(length));
                 }
             }
-            (Transfer::Upload, Ok(Some(Message::Confirm | Message::File { .. })))
-            | (Transfer::Download, Ok(Some(Message::Confirm)))
-            | (_, Ok(Some(Message::Upload { .. } | Message::Download { .. })) | Err(_)) => {
+            (Transfer::Upload, Ok(Some(FileMessage::Confirm | FileMessage::File { .. })))
+            | (Transfer::Download, Ok(Some(FileMessage::Confirm)))
+            | (_, Ok(Some(FileMessage::Upload { .. } | FileMessage::Download { .. })) | Err(_)) => {
                 self.end.abort(ErrorCode::Malformed);
                 self.close(Outcome::Violation);
             }
         }
     }
 
-    /// Ends, with a close unless the stream is to be aborted or gone.
+    /// Decides the outcome, and closes unless the stream is aborted or gone.
     fn close(&mut self, outcome: Outcome) {
         self.storage.stop();
         self.outcome = Some(outcome);
         self.end.close();
     }
 
-    /// Notices that nothing more can come.
+    /// Decides the outcome once nothing more can arrive.
     fn settle(&mut self) {
-        if let Some(last_word) = self.last_word
+        if let Some(final_outcome) = self.final_outcome
             && self.outcome.is_none()
             && !self.storage.has_more_to_write(self.end != End::Gone)
             && !self.storage.is_all_written()
         {
-            self.close(last_word);
+            self.close(final_outcome);
         }
     }
 
     fn handle_gone(&mut self, outcome: Outcome) {
         self.end = End::Gone;
-        self.last_word.get_or_insert(outcome);
+        self.final_outcome.get_or_insert(outcome);
         self.settle();
     }
 
@@ -170,7 +180,7 @@ impl Session for Client {
         let mut taken = 0;
         if self.outcome.is_none() && self.answer.message() == Ok(None) {
             taken = self.answer.push(unread);
-            self.examine_answer();
+            self.process_answer();
         }
         let rest = unread.len().saturating_sub(taken);
         taken += match self.outcome {
@@ -183,7 +193,7 @@ impl Session for Client {
     }
 
     fn handle_peer_closed(&mut self) {
-        self.last_word.get_or_insert(match self.transfer {
+        self.final_outcome.get_or_insert(match self.transfer {
             Transfer::Upload => Outcome::Unconfirmed,
             Transfer::Download => Outcome::CutShort,
         });
@@ -198,7 +208,7 @@ impl Session for Client {
         self.handle_gone(Outcome::Lost);
     }
 
-    /// Nothing on the client's side depends on the time.
+    /// A client has no deadlines.
     fn handle_timeout(&mut self, _now: Instant) {}
 
     fn handle_answer(&mut self, _now: Instant, answer: Answer) -> Result<(), Unasked> {
@@ -231,25 +241,25 @@ impl Session for Client {
     fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
         let room = if self.unsent_request().is_empty() { room } else { 0 };
         Some(match self.storage.poll(room)? {
-            Want::Open => Request::Open { name: self.name.as_name() },
-            Want::Create { length } => {
+            Operation::Open => Request::Open { name: self.name.as_name() },
+            Operation::Create { length } => {
                 Request::Create { name: self.name.as_name(), length, replace: self.config.allow_replace }
             }
-            Want::Read { offset, len } => Request::Read { offset, len },
-            Want::Write { offset, len } => Request::Write { offset, len },
-            Want::Commit => Request::Commit,
-            Want::Discard => Request::Discard,
+            Operation::Read { offset, len } => Request::Read { offset, len },
+            Operation::Write { offset, len } => Request::Write { offset, len },
+            Operation::Commit => Request::Commit,
+            Operation::Discard => Request::Discard,
         })
     }
 
-    fn poll_event(&mut self) -> Option<Event> {
+    fn poll_event(&mut self) -> Option<FileEvent> {
         if let Some(length) = self.storage.length()
-            && self.told.first(Told::STARTED)
+            && self.reported.mark(Reported::STARTED)
         {
-            return Some(Event::Started { length });
+            return Some(FileEvent::Started { length });
         }
         let outcome = self.outcome()?;
-        self.told.first(Told::DONE).then_some(Event::Done(outcome))
+        self.reported.mark(Reported::DONE).then_some(FileEvent::Done(outcome))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -1,53 +1,54 @@
-//! Why a server says no, and what storage can say.
+//! Error codes: the reasons for a refusal, and the failures of storage.
 
 use core::hash::{Hash, Hasher};
 use thiserror::Error;
 
-/// The code in an ERROR. Codes that have no meaning yet are kept as [`Other`](Self::Other): every byte is legal.
+/// The code in an ERROR message.
 ///
-/// Codes are compared by their value: `Other(3)` is [`NameNotAllowed`](Self::NameNotAllowed).
+/// Every byte is a legal code; an unassigned one becomes [`Other`](Self::Other). Codes compare by value: `Other(3)`
+/// equals [`NameNotAllowed`](Self::NameNotAllowed).
 #[derive(Clone, Copy, Debug, Error)]
 pub enum ErrorCode {
-    /// 0: the request is malformed, or of a type that this server does not know.
+    /// 0: the request is malformed, or its type is unknown.
     #[error("malformed or unknown request")]
     Malformed,
-    /// 1: there is no such file.
+    /// 1: the file does not exist.
     #[error("no such file")]
     NoSuchFile,
-    /// 2: the file is larger than the server takes.
+    /// 2: the file is longer than the server accepts.
     #[error("too large")]
     TooLarge,
-    /// 3: the name breaks a rule.
+    /// 3: the server does not accept the name.
     #[error("name not allowed")]
     NameNotAllowed,
-    /// 4: there is such a file, and this server does not replace files.
+    /// 4: the file exists, and the server does not replace files.
     #[error("already exists")]
     Exists,
-    /// 5: the storage is full.
+    /// 5: storage is full.
     #[error("no space left")]
     NoSpace,
-    /// 6: the storage failed.
+    /// 6: storage failed.
     #[error("storage failed")]
     StorageFailed,
-    /// 7: the server has too much to do; later it may not.
+    /// 7: the server is overloaded; a later attempt may succeed.
     #[error("busy, try later")]
     Busy,
-    /// 8: the content does not match its digest. Nothing sends it yet.
+    /// 8: the content does not match its digest. No message of this version causes it.
     #[error("content does not match its digest")]
     DigestMismatch,
-    /// 9: this client may not do this.
+    /// 9: the client lacks the permission.
     #[error("not permitted")]
     NotPermitted,
-    /// 10: somebody stopped it.
+    /// 10: the transfer was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// A code that this version does not know (11 to 255).
-    #[error("error {0}")]
+    /// A code from 11 to 255, which this version does not define.
+    #[error("error code {0}")]
     Other(u8),
 }
 
 impl ErrorCode {
-    /// The code on the wire.
+    /// The value on the wire.
     #[must_use]
     pub const fn value(self) -> u8 {
         match self {
@@ -100,37 +101,39 @@ impl From<u8> for ErrorCode {
     }
 }
 
-/// Why storage could not do what was asked. A server tells its client with the code of the same name.
+/// Why a storage request failed.
+///
+/// A server sends its client the [`ErrorCode`] of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum StorageError {
-    /// There is no such file.
+    /// The file does not exist.
     #[error("no such file")]
     NoSuchFile,
-    /// The file is larger than the storage takes.
+    /// The file is longer than storage accepts.
     #[error("too large")]
     TooLarge,
-    /// The storage cannot keep a file of this name.
+    /// Storage cannot keep a file of this name.
     #[error("name not allowed")]
     NameNotAllowed,
-    /// There is such a file already, and it must not be replaced.
+    /// The file exists, and must not be replaced.
     #[error("already exists")]
     Exists,
-    /// The storage is full.
+    /// Storage is full.
     #[error("no space left")]
     NoSpace,
-    /// Anything else: a read or write error, a disk that is gone.
+    /// Any other failure: a read or write error, a missing disk.
     #[error("storage failed")]
     Failed,
-    /// Too much to do; later may be better.
+    /// Storage is overloaded; a later attempt may succeed.
     #[error("busy, try later")]
     Busy,
-    /// The file may not be read or written.
+    /// Reading or writing the file is not permitted.
     #[error("not permitted")]
     NotPermitted,
 }
 
-/// What the peer is told of an error of the operating system. What it was exactly is for the user of this side only.
+/// Reduces an operating system error to what the peer may learn of it. The details stay on this side.
 #[cfg(feature = "std")]
 impl From<std::io::ErrorKind> for StorageError {
     fn from(kind: std::io::ErrorKind) -> Self {
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_a_code_and_comes_back() {
+    fn every_byte_round_trips_through_a_code() {
         for value in 0..=u8::MAX {
             assert_eq!(ErrorCode::from(value).value(), value);
             assert_eq!(matches!(ErrorCode::from(value), ErrorCode::Other(_)), value > 10);
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_compared_by_value() {
+    fn codes_compare_by_value() {
         assert_eq!(ErrorCode::Other(3), ErrorCode::NameNotAllowed);
         assert_ne!(ErrorCode::Other(3), ErrorCode::Exists);
     }

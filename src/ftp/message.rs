@@ -1,4 +1,4 @@
-//! The headers of the session: bytes and values. Integers are little-endian.
+//! Message headers: bytes and values. Integers are little-endian.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::code::ErrorCode;
 use super::name::{MAX_NAME, Name, NameError};
 
-/// The longest header: UPLOAD with a name of 255 bytes.
+/// The maximum length of a header: UPLOAD with a name of [`MAX_NAME`] bytes.
 pub const MAX_HEADER: usize = 1 + 8 + 2 + MAX_NAME;
 
 const UPLOAD: u8 = 0;
@@ -17,31 +17,31 @@ const FILE: u8 = 2;
 const CONFIRM: u8 = 3;
 const ERROR: u8 = 4;
 
-/// A header. The content of UPLOAD and FILE follows it and is no part of it.
+/// A message header. The content of UPLOAD and FILE follows it in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Message<'a> {
-    /// Client: "store what follows under this name".
+pub enum FileMessage<'a> {
+    /// Client: store the content that follows under this name.
     Upload {
-        /// How many bytes of content follow.
+        /// The length of the content in bytes.
         length: u64,
-        /// The name to store them under.
+        /// The name of the file.
         name: Name<'a>,
     },
-    /// Client: "send me this file".
+    /// Client: send the file of this name.
     Download {
         /// The name of the file.
         name: Name<'a>,
     },
-    /// Server: the file that was asked for follows.
+    /// Server: the content of the requested file follows.
     File {
-        /// How many bytes of content follow.
+        /// The length of the content in bytes.
         length: u64,
     },
-    /// Server: the upload is stored durably under its name.
+    /// Server: the uploaded file is durable under its name.
     Confirm,
-    /// Server: no.
+    /// Server: the request is refused.
     Error {
-        /// Why.
+        /// The reason.
         code: ErrorCode,
     },
 }
@@ -49,21 +49,23 @@ pub enum Message<'a> {
 /// Why bytes are not a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum DecodeError {
-    /// No message has this type. Types from 5 on are reserved.
-    #[error("no message has type {0}")]
+pub enum FileDecodeError {
+    /// The type is unassigned. Types from 5 on are reserved.
+    #[error("unknown message type {0}")]
     UnknownType(u8),
-    /// The name in it is not allowed.
-    #[error("the name is not allowed: {0}")]
+    /// The name breaks a rule.
+    #[error("name not allowed: {0}")]
     Name(NameError),
 }
 
-/// The bytes of one header: encoded from a [`Message`], or collected piece by piece from a stream that is cut anywhere.
+/// The bytes of one header, encoded or received.
 ///
+/// [`encode`](Self::encode) produces them from a [`FileMessage`]. [`push`](Self::push) collects them from a stream in
+/// pieces of any size.
 /// ```
-/// use rdt_proto::ftp::{Header, Message, Name};
+/// use rdt_proto::ftp::{Header, FileMessage, Name};
 ///
-/// let message = Message::Download { name: Name::new("a.txt")? };
+/// let message = FileMessage::Download { name: Name::new("a.txt")? };
 /// let sent = Header::encode(message);
 /// let mut received = Header::new();
 /// for byte in sent.as_bytes() {
@@ -80,38 +82,39 @@ pub struct Header {
 }
 
 impl Header {
-    /// No byte yet.
+    /// An empty header, to be filled by [`push`](Self::push).
     #[must_use]
     pub const fn new() -> Self {
         Self { bytes: Vec::new() }
     }
 
-    /// The bytes of `message`.
+    /// Encodes `message`.
     #[must_use]
-    pub fn encode(message: Message<'_>) -> Self {
+    pub fn encode(message: FileMessage<'_>) -> Self {
         let mut header = Self::new();
         match message {
-            Message::Upload { length, name } => {
+            FileMessage::Upload { length, name } => {
                 header.append(&[UPLOAD]);
                 header.append(&length.to_le_bytes());
                 header.append_name(name);
             }
-            Message::Download { name } => {
+            FileMessage::Download { name } => {
                 header.append(&[DOWNLOAD]);
                 header.append_name(name);
             }
-            Message::File { length } => {
+            FileMessage::File { length } => {
                 header.append(&[FILE]);
                 header.append(&length.to_le_bytes());
             }
-            Message::Confirm => header.append(&[CONFIRM]),
-            Message::Error { code } => header.append(&[ERROR, code.value()]),
+            FileMessage::Confirm => header.append(&[CONFIRM]),
+            FileMessage::Error { code } => header.append(&[ERROR, code.value()]),
         }
         header
     }
 
-    /// Takes bytes from the front of `input` up to the end of the header and not one more; returns how many. It takes
-    /// none once [`message`](Self::message) returns anything but `Ok(None)`.
+    /// Consumes bytes from `input` up to the end of the header; returns their number.
+    ///
+    /// It returns 0 once [`message`](Self::message) returns anything but `Ok(None)`.
     pub fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         loop {
@@ -126,27 +129,27 @@ impl Header {
         }
     }
 
-    /// The message, or `None` while bytes are missing.
+    /// Decodes the message; `None` while bytes are missing.
     ///
     /// # Errors
-    /// [`DecodeError`]. It shows as early as possible: of a name that is too long no byte is taken.
-    pub fn message(&self) -> Result<Option<Message<'_>>, DecodeError> {
+    /// [`FileDecodeError`], as early as possible: [`push`](Self::push) consumes no byte of a name that is too long.
+    pub fn message(&self) -> Result<Option<FileMessage<'_>>, FileDecodeError> {
         let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
         let message = match message_type {
             UPLOAD => {
                 let Some((length, rest)) = fields.split_first_chunk() else { return Ok(None) };
-                name_in(rest)?.map(|name| Message::Upload { length: u64::from_le_bytes(*length), name })
+                name_in(rest)?.map(|name| FileMessage::Upload { length: u64::from_le_bytes(*length), name })
             }
-            DOWNLOAD => name_in(fields)?.map(|name| Message::Download { name }),
-            FILE => fields.first_chunk().map(|length| Message::File { length: u64::from_le_bytes(*length) }),
-            CONFIRM => Some(Message::Confirm),
-            ERROR => fields.first().map(|&code| Message::Error { code: ErrorCode::from(code) }),
-            unknown => return Err(DecodeError::UnknownType(unknown)),
+            DOWNLOAD => name_in(fields)?.map(|name| FileMessage::Download { name }),
+            FILE => fields.first_chunk().map(|length| FileMessage::File { length: u64::from_le_bytes(*length) }),
+            CONFIRM => Some(FileMessage::Confirm),
+            ERROR => fields.first().map(|&code| FileMessage::Error { code: ErrorCode::from(code) }),
+            unknown => return Err(FileDecodeError::UnknownType(unknown)),
         };
         Ok(message)
     }
 
-    /// The length in an UPLOAD, which is known before the name has arrived.
+    /// The length in an UPLOAD, available before the name is complete.
     #[must_use]
     pub fn upload_length(&self) -> Option<u64> {
         let (&UPLOAD, fields) = self.bytes.split_first()? else { return None };
@@ -159,7 +162,7 @@ impl Header {
         &self.bytes
     }
 
-    /// How many bytes the header has, as far as can be told from those that are here.
+    /// The length of the header, as far as the bytes so far determine it.
     fn needed(&self) -> usize {
         let with_name = |fixed: usize| {
             let length =
@@ -179,7 +182,7 @@ impl Header {
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        // The longest header is the capacity: it fits.
+        // The capacity is that of the longest header.
         let _fits = self.bytes.extend_from_slice(bytes);
     }
 
@@ -199,17 +202,17 @@ impl fmt::Debug for Header {
     }
 }
 
-/// Reads `name length` and the name. A length that no name can have is an error before the name has come.
-fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, DecodeError> {
+/// Decodes a name and its length prefix. An impossible length is an error before the name arrives.
+fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, FileDecodeError> {
     let Some((length, rest)) = field.split_first_chunk() else { return Ok(None) };
     let length = usize::from(u16::from_le_bytes(*length));
     if length == 0 {
-        return Err(DecodeError::Name(NameError::Empty));
+        return Err(FileDecodeError::Name(NameError::Empty));
     }
     if length > MAX_NAME {
-        return Err(DecodeError::Name(NameError::TooLong));
+        return Err(FileDecodeError::Name(NameError::TooLong));
     }
-    rest.get(..length).map(Name::from_bytes).transpose().map_err(DecodeError::Name)
+    rest.get(..length).map(Name::from_bytes).transpose().map_err(FileDecodeError::Name)
 }
 
 #[cfg(test)]
@@ -221,14 +224,14 @@ mod tests {
     }
 
     #[test]
-    fn headers_byte_for_byte() {
+    fn each_header_has_its_exact_bytes() {
         for (message, bytes) in [
-            (Message::Upload { length: 0x0102, name: name("ab") }, &b"\0\x02\x01\0\0\0\0\0\0\x02\0ab"[..]),
-            (Message::Download { name: name("ab") }, b"\x01\x02\0ab"),
-            (Message::File { length: u64::MAX - 1 }, b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff"),
-            (Message::Confirm, b"\x03"),
-            (Message::Error { code: ErrorCode::NoSuchFile }, b"\x04\x01"),
-            (Message::Error { code: ErrorCode::Other(200) }, b"\x04\xc8"),
+            (FileMessage::Upload { length: 0x0102, name: name("ab") }, &b"\0\x02\x01\0\0\0\0\0\0\x02\0ab"[..]),
+            (FileMessage::Download { name: name("ab") }, b"\x01\x02\0ab"),
+            (FileMessage::File { length: u64::MAX - 1 }, b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff"),
+            (FileMessage::Confirm, b"\x03"),
+            (FileMessage::Error { code: ErrorCode::NoSuchFile }, b"\x04\x01"),
+            (FileMessage::Error { code: ErrorCode::Other(200) }, b"\x04\xc8"),
         ] {
             assert_eq!(Header::encode(message).as_bytes(), bytes);
             for cut in 0..bytes.len() {
@@ -246,36 +249,36 @@ mod tests {
     #[test]
     fn the_longest_header_fits() {
         let longest = std::string::String::from_utf8(std::vec![b'x'; MAX_NAME]).unwrap();
-        let message = Message::Upload { length: 7, name: name(&longest) };
+        let message = FileMessage::Upload { length: 7, name: name(&longest) };
         let header = Header::encode(message);
         assert_eq!(header.as_bytes().len(), MAX_HEADER);
         assert_eq!(header.message(), Ok(Some(message)));
     }
 
     #[test]
-    fn the_length_is_known_before_the_name() {
+    fn an_upload_length_precedes_its_name() {
         let mut header = Header::new();
         header.push(b"\0\x09\0\0\0\0\0\0");
         assert_eq!(header.upload_length(), None);
         header.push(b"\0");
         assert_eq!(header.upload_length(), Some(9));
-        assert_eq!(Header::encode(Message::File { length: 9 }).upload_length(), None);
+        assert_eq!(Header::encode(FileMessage::File { length: 9 }).upload_length(), None);
     }
 
     #[test]
-    fn what_is_no_header_is_said_early() {
+    fn an_invalid_header_fails_at_its_first_invalid_byte() {
         let mut header = Header::new();
         assert_eq!(header.push(b"\x05more"), 1);
-        assert_eq!(header.message(), Err(DecodeError::UnknownType(5)));
+        assert_eq!(header.message(), Err(FileDecodeError::UnknownType(5)));
         assert_eq!(header.push(b"more"), 0);
         let mut header = Header::new();
         assert_eq!(header.push(b"\x01\0\x01more"), 3);
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::TooLong)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::TooLong)));
         let mut header = Header::new();
         assert_eq!(header.push(b"\x01\0\0more"), 3);
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::Empty)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::Empty)));
         let mut header = Header::new();
         header.push(b"\x01\x02\0..");
-        assert_eq!(header.message(), Err(DecodeError::Name(NameError::RelativeFolder)));
+        assert_eq!(header.message(), Err(FileDecodeError::Name(NameError::RelativeFolder)));
     }
 }

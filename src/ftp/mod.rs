@@ -1,9 +1,9 @@
-//! The file session: upload and download over any reliable byte stream.
+//! File transfer sessions: upload and download over any reliable byte stream.
 //!
-//! One request per connection. Integers are little-endian, names are UTF-8. A header is written as one piece, so that it
-//! starts a packet of its own where the stream is made of packets; a reader takes the stream cut anywhere.
+//! A connection carries one request. Integers are little-endian; names are UTF-8. A header is written as one piece, so
+//! that on a packet stream it starts a packet of its own. A receiver accepts the stream in pieces of any size.
 //!
-//! | type u8 | message | fields | who |
+//! | type u8 | message | fields | sender |
 //! |---|---|---|---|
 //! | 0 | UPLOAD | `length` u64, `name length` u16, name, then `length` bytes of content | client |
 //! | 1 | DOWNLOAD | `name length` u16, name | client |
@@ -11,7 +11,7 @@
 //! | 3 | CONFIRM | nothing | server |
 //! | 4 | ERROR | `code` u8 ([`ErrorCode`]) | server |
 //!
-//! Types from 5 on are reserved; a server answers them with ERROR 0.
+//! Types from 5 on are reserved. A server answers them with ERROR 0.
 //!
 //! ```text
 //! client                               server        client                               server
@@ -21,55 +21,58 @@
 //!   | --- closes ---  --- closes ------ |              | --- closes ---  --- closes ------ |
 //!
 //!   | --- UPLOAD, content… -----------> |
-//!   | <-- ERROR, closes --------------- | refuses as soon as it knows: the length, the name, a full disk
-//!   | stops, closes ------------------> | drops what was on its way
+//!   | <-- ERROR, closes --------------- | refuses as soon as possible: length, name, full disk
+//!   | stops, closes ------------------> | drops the content in flight
 //! ```
 //!
 //! # Rules
 //!
-//! - **Confirmed means stored.** CONFIRM is sent only after storage said that the whole file is durable under its name.
-//!   Until then the name shows what it showed before. A client without CONFIRM must not assume that it happened.
-//! - The server may refuse an upload as soon as it has the length, or at any time before it commits. It then drops what
-//!   the client had on its way, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`], and aborts
-//!   the connection beyond. A client that sees ERROR sends no more.
-//! - Closing before all content was sent cancels an upload; closing before the end of a download cancels that. Neither
-//!   side waits for the other to close.
-//! - A file that becomes shorter while it is served is never padded: a server aborts, a client cancels.
-//! - A name is one path component that every platform can store ([`NameError`] lists the rules), checked before storage
-//!   is touched.
-//! - Bytes beyond an announced length, and bytes behind a request for a download, are taken and ignored.
+//! - **Confirmed means stored.** The server sends CONFIRM only after storage has made the whole file durable under its
+//!   name. Until then the name keeps its previous content. Without CONFIRM a client must not assume that the file is
+//!   stored.
+//! - The server may refuse an upload as soon as it knows the length, and at any later time until the file is durable.
+//!   It then drops the content in flight, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`].
+//!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR.
+//! - Closing before all content is sent cancels an upload. Closing before all content is received cancels a download.
+//!   Neither side waits for the other to close.
+//! - A file that shrinks while it is sent is never padded: a server aborts, a client cancels.
+//! - A name is one path component that every platform can store ([`NameError`] lists the rules). It is checked before
+//!   any storage request.
+//! - Bytes beyond the announced length, and bytes after a DOWNLOAD request, are consumed and ignored.
 //!
 //! # The machines
 //!
-//! [`Client`] and [`Server`] are two state machines with the same methods, those of [`Session`]. They know no datagram,
-//! no socket, no disk and no clock, allocate nothing and copy no content: content stays in the caller's own buffers, and
-//! a [`Request`] names a range of it.
+//! [`Client`] and [`Server`] are state machines that share the methods of [`Session`]. They use no datagrams, sockets,
+//! disks or clocks, allocate nothing and copy no content. Content stays in the caller's buffers; a [`Request`] names a
+//! range of it.
 //!
 //! # Over a connection
 //!
 //! | session | [`Connection`](crate::connection::Connection) |
 //! |---|---|
-//! | `handle_input(now, unread)` returns how much it took | `unread` is `recv_chunk()`; `consume` what was taken |
-//! | [`Request::Write`] of `len` bytes | the first `len` of `recv_chunk()`, to the file; not consumed |
-//! | `poll_request(room)` | `room` is the length of `send_slot()`, 0 where that is an error |
-//! | [`Request::Read`], answered by [`Answer::Read`] | from the file into `send_slot()`, then `commit` |
-//! | [`Output::Header`], then `header_sent` | `send_segment`; while that says `Full` the header is given again |
+//! | `handle_input(now, unread)` returns a count | `unread` is `recv_chunk()`; `consume` the count |
+//! | [`Request::Write`] of `len` bytes | write the first `len` bytes of `recv_chunk()`; do not consume them |
+//! | `poll_request(room)` | `room` is the length of `send_slot()`, or 0 if that fails |
+//! | [`Request::Read`], answered by [`Answer::Read`] | read from the file into `send_slot()`, then `commit` |
+//! | [`Output::Header`], then `header_sent` | `send_segment`; on `Full` the header is returned again later |
 //! | [`Output::Close`] | `close()` |
 //! | [`Output::Abort`] | `abort(code.value())` |
 //! | `handle_peer_closed()` | `is_finished_reading()`, and `ended()` is `None`, `Finished` or `PeerLeft` |
 //! | `handle_lost()` | `is_finished_reading()`, and `ended()` is anything else |
 //! | `handle_aborted(code)` | never in base mode, where an abort looks like a close |
 //!
-//! Go round until nothing moves, after each datagram and each timeout; `examples/blocking_get.rs` is a whole client. Offsets
-//! are consecutive, so a file that can only be appended to will do. A session may be dropped once it has an
-//! [outcome](Session::outcome); the connection is then driven on until it is drained. Whoever drops one earlier has to throw
-//! away what storage created, since nobody asks for [`Request::Discard`] any more, and aborts the connection.
+//! Repeat these steps after each datagram and each timeout, until none of them makes progress.
+//! `examples/get_file.rs` is a complete client.
 //!
-//! A server in memory, in a few lines:
+//! Offsets are consecutive, so an append-only file suffices. Once a session has an [outcome](Session::outcome) it may
+//! be dropped; keep driving the connection until it is drained. A session that is dropped earlier never asks for
+//! [`Request::Discard`]: discard the unfinished file, and abort the connection.
+//!
+//! A complete server in memory:
 //!
 //! ```
 //! use rdt_proto::Instant;
-//! use rdt_proto::ftp::{Answer, Event, Outcome, Output, Request, Server, ServerConfig, Session};
+//! use rdt_proto::ftp::{Answer, FileEvent, Outcome, Output, Request, Server, ServerConfig, Session};
 //!
 //! let now = Instant::ZERO;
 //! let mut server = Server::new(ServerConfig::default());
@@ -96,7 +99,7 @@
 //!         let len = header.len();
 //!         server.header_sent(len)?;
 //!     }
-//!     if let Some(Event::Done(outcome)) = server.poll_event() {
+//!     if let Some(FileEvent::Done(outcome)) = server.poll_event() {
 //!         break outcome;
 //!     }
 //! };
@@ -114,7 +117,7 @@ mod storage;
 
 pub use client::{Client, ClientConfig};
 pub use code::{ErrorCode, StorageError};
-pub use message::{DecodeError, Header, MAX_HEADER, Message};
+pub use message::{FileDecodeError, FileMessage, Header, MAX_HEADER};
 pub use name::{MAX_NAME, Name, NameBuf, NameError};
 pub use server::{Server, ServerConfig};
-pub use session::{Answer, Event, Outcome, Output, Request, Session, TooLate, Transfer, Unasked};
+pub use session::{Answer, FileEvent, Outcome, Output, Request, Session, TooLate, Transfer, Unasked};

@@ -1,30 +1,35 @@
-//! File names: what a name may be, checked before any storage is touched.
+//! File names, checked before any storage request.
 
 use core::fmt;
 
 use thiserror::Error;
 
-/// The longest name, in bytes of UTF-8. It is what most file systems allow for one path component.
+/// The maximum length of a name in bytes of UTF-8.
+///
+/// Most file systems allow this many for one path component.
 pub const MAX_NAME: usize = 255;
 
-/// Why a name is not allowed. Every rule holds on every platform, so that a name accepted by one peer can be stored by
-/// any other.
+/// Why a name is not allowed.
+///
+/// Every rule applies on every platform, so that each peer can store a name that another peer accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// The name has no bytes.
+    /// The name is empty.
     #[error("the name is empty")]
     Empty,
-    /// The name has more than [`MAX_NAME`] bytes.
+    /// The name is longer than [`MAX_NAME`] bytes.
     #[error("the name is longer than {MAX_NAME} bytes")]
     TooLong,
     /// The name is not UTF-8.
     #[error("the name is not UTF-8")]
     NotUtf8,
-    /// The name contains `/` or `\`, so it is not one path component.
+    /// The name contains `/` or `\`, so it is not a single path component.
     #[error("the name contains a path separator")]
     Separator,
-    /// The name contains `:`. On Windows `c:x` leaves the folder it is joined to, and `a:b` names a hidden stream of `a`.
+    /// The name contains `:`.
+    ///
+    /// On Windows `c:x` leaves the folder that it is joined to, and `a:b` names an alternate data stream of `a`.
     #[error("the name contains a colon")]
     Colon,
     /// The name contains NUL or another control character.
@@ -36,20 +41,30 @@ pub enum NameError {
     /// The name begins or ends with a space.
     #[error("the name begins or ends with a space")]
     OuterSpace,
-    /// The name ends with a dot, which Windows strips: two names would be one file.
+    /// The name ends with a dot. Windows strips it, so two names would refer to one file.
     #[error("the name ends with a dot")]
     TrailingDot,
-    /// The name is that of a device on Windows (`CON`, `NUL`, `COM1`, …), in any case and with any extension.
+    /// The name is a Windows device name: `CON`, `NUL`, `COM1`, …
+    ///
+    /// The case and the extension do not matter.
     #[error("the name is reserved on Windows")]
     Reserved,
 }
 
-/// A name that keeps all the rules of [`NameError`]: one path component that every platform can store.
+/// A name that satisfies every rule of [`NameError`].
+///
+/// ```
+/// use rdt_proto::ftp::{Name, NameError};
+///
+/// assert_eq!(Name::new("a.txt")?.as_str(), "a.txt");
+/// assert_eq!(Name::new("../a.txt"), Err(NameError::Separator));
+/// # Ok::<(), NameError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name<'a>(&'a str);
 
 impl<'a> Name<'a> {
-    /// Checks the rules.
+    /// Checks `name` against the rules.
     ///
     /// # Errors
     /// The first rule that `name` breaks.
@@ -83,7 +98,7 @@ impl<'a> Name<'a> {
         Ok(Self(name))
     }
 
-    /// Checks the rules on bytes from outside.
+    /// Checks a name in bytes from the network against the rules.
     ///
     /// # Errors
     /// The first rule that `name` breaks.
@@ -94,7 +109,7 @@ impl<'a> Name<'a> {
         Self::new(core::str::from_utf8(name).map_err(|_| NameError::NotUtf8)?)
     }
 
-    /// The name.
+    /// The name as a string.
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
@@ -124,7 +139,7 @@ impl fmt::Display for Name<'_> {
 pub struct NameBuf(heapless::String<MAX_NAME>);
 
 impl NameBuf {
-    /// Checks the rules and keeps a copy.
+    /// Checks `name` against the rules and copies it.
     ///
     /// # Errors
     /// The first rule that `name` breaks.
@@ -134,7 +149,7 @@ impl NameBuf {
         Ok(Self(owned))
     }
 
-    /// The name, borrowed.
+    /// Borrows the name.
     #[must_use]
     pub fn as_name(&self) -> Name<'_> {
         Name(self.0.as_str())
@@ -144,7 +159,7 @@ impl NameBuf {
 impl From<Name<'_>> for NameBuf {
     fn from(name: Name<'_>) -> Self {
         let mut owned = heapless::String::new();
-        // A `Name` has at most MAX_NAME bytes: it fits.
+        // The capacity is MAX_NAME, the limit of a `Name`.
         let _fits = owned.push_str(name.as_str());
         Self(owned)
     }
@@ -162,8 +177,8 @@ impl fmt::Display for NameBuf {
     }
 }
 
-/// "Naming Files, Paths, and Namespaces" (Microsoft): the device names are reserved also when an extension follows, and
-/// spaces before the extension do not count.
+/// "Naming Files, Paths, and Namespaces" (Microsoft): a device name is reserved with any extension, and spaces before
+/// the extension do not count.
 fn is_reserved_on_windows(name: &str) -> bool {
     const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
     let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
@@ -182,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_names_are_allowed() {
+    fn names_that_break_no_rule_are_allowed() {
         for name in
             ["a", "hello.txt", ".profile", "a b", "...a", "año 2024.tar.gz", "файл", "COM", "COM10", "console", "nul-1"]
         {

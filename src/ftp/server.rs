@@ -1,4 +1,4 @@
-//! The server's side of one request.
+//! The server's side of a session.
 //!
 //! ```text
 //! request ──→ upload ──→ Create, Write…, Commit ──→ CONFIRM, close ────────────────→ done
@@ -12,28 +12,34 @@
 use heapless::Vec;
 
 use super::code::ErrorCode;
-use super::message::{DecodeError, Header, Message};
+use super::message::{FileDecodeError, FileMessage, Header};
 use super::name::Name;
-use super::session::{Answer, End, Event, Outcome, Output, Request, Session, Told, TooLate, Transfer, Unasked};
-use super::storage::{Incoming, Outgoing, Storage, Update, Want, in_file};
+use super::session::{Answer, End, FileEvent, Outcome, Output, Reported, Request, Session, TooLate, Transfer, Unasked};
+use super::storage::{Incoming, Operation, Outgoing, Storage, Update, in_file};
 use crate::time::{Duration, Instant};
 
-/// What a [`Server`] allows.
+/// The limits and options of a [`Server`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ServerConfig {
-    /// The longest file that may be uploaded, in bytes. A longer one is refused as [`ErrorCode::TooLarge`] as soon as its
-    /// length is known, and no byte of it is stored. Default: 2^40 (1 TiB).
+    /// The maximum length of an uploaded file in bytes. Default: 2^40 (1 TiB).
+    ///
+    /// A longer file is refused as [`ErrorCode::TooLarge`] as soon as its length is known. No byte of it is stored.
     pub max_upload_length: u64,
     /// Whether uploads are refused as [`ErrorCode::NotPermitted`]. Default: no.
     pub read_only: bool,
-    /// Whether an upload may replace a file of the same name. If not, storage shall answer [`Request::Create`] and
-    /// [`Request::Commit`] with [`StorageError::Exists`](super::StorageError::Exists). Default: yes.
+    /// Whether an upload may replace a file of the same name. Default: yes.
+    ///
+    /// If not, storage answers [`Request::Create`] and [`Request::Commit`] with
+    /// [`StorageError::Exists`](super::StorageError::Exists) where the file exists.
     pub allow_replace: bool,
-    /// How many bytes are taken and dropped after an ERROR, so that the client, which may have filled every buffer
-    /// between, gets to read it. One more, and the connection is aborted. Default: 16 MiB.
+    /// The maximum number of bytes that are dropped after an ERROR. Default: 16 MiB.
+    ///
+    /// Dropping them lets ERROR reach a client that has filled every buffer on the path. One byte more aborts the
+    /// connection.
     pub drain_limit_bytes: u64,
-    /// How long that may last, from the refusal on; then the connection is aborted. [`Duration::MAX`]: for ever.
-    /// Default: 10 s.
+    /// The maximum time from the refusal until the client closes. Default: 10 s.
+    ///
+    /// After that the connection is aborted. [`Duration::MAX`] lifts the limit.
     pub drain_limit: Duration,
 }
 
@@ -49,24 +55,24 @@ impl Default for ServerConfig {
     }
 }
 
-/// The server's side of one request. Drive it by [`Session`].
+/// The server's side of one request, driven through [`Session`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
     config: ServerConfig,
     now: Instant,
     request: Header,
     storage: Storage,
-    /// What is left to send of the one header that answers.
+    /// The unsent bytes of the header that answers the request.
     answer: Vec<u8, 9>,
     end: End,
-    /// Decided, but perhaps not yet told: see [`Server::is_done`].
+    /// The decided outcome. [`Server::is_done`] says whether it may be reported.
     outcome: Option<Outcome>,
     peer_closed: bool,
     drain: Option<Drain>,
-    told: Told,
+    reported: Reported,
 }
 
-/// Input is dropped until the client has closed.
+/// Drops input until the client closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Drain {
     left_bytes: u64,
@@ -75,7 +81,7 @@ struct Drain {
 }
 
 impl Server {
-    /// A server that waits for its request.
+    /// A server that waits for a request.
     #[must_use]
     pub const fn new(config: ServerConfig) -> Self {
         Self {
@@ -88,71 +94,77 @@ impl Server {
             outcome: None,
             peer_closed: false,
             drain: None,
-            told: Told::empty(),
+            reported: Reported::empty(),
         }
     }
 
-    /// What the client asks for; `None` until its whole request is here and its name is allowed.
+    /// The direction of the content; `None` until a valid request is complete.
     #[must_use]
     pub fn transfer(&self) -> Option<Transfer> {
         match self.request.message() {
-            Ok(Some(Message::Upload { .. })) => Some(Transfer::Upload),
-            Ok(Some(Message::Download { .. })) => Some(Transfer::Download),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }) | None) | Err(_) => None,
+            Ok(Some(FileMessage::Upload { .. })) => Some(Transfer::Upload),
+            Ok(Some(FileMessage::Download { .. })) => Some(Transfer::Download),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }) | None) | Err(_) => {
+                None
+            }
         }
     }
 
-    /// The name in the request; `None` until the whole request is here and the name is allowed.
+    /// The name of the file; `None` until a valid request is complete.
     #[must_use]
     pub fn name(&self) -> Option<Name<'_>> {
         match self.request.message() {
-            Ok(Some(Message::Upload { name, .. } | Message::Download { name })) => Some(name),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }) | None) | Err(_) => None,
+            Ok(Some(FileMessage::Upload { name, .. } | FileMessage::Download { name })) => Some(name),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }) | None) | Err(_) => {
+                None
+            }
         }
     }
 
-    /// Says no for a reason of the caller's own: too busy, not this client, shutting down. The client is told by ERROR, or
-    /// by aborting once the content of a download may have begun. Possible even before the request has come.
+    /// Refuses the request for a reason of the application: overload, permissions, shutdown.
+    ///
+    /// The client receives ERROR. If the file of a download is already open, the connection is aborted instead. The
+    /// call is legal before the request arrives.
     ///
     /// # Errors
-    /// [`TooLate`] if storage was already asked to commit, or the answer is given.
+    /// [`TooLate`] if storage was asked to commit, or if the outcome is decided.
     pub fn refuse(&mut self, now: Instant, code: ErrorCode) -> Result<(), TooLate> {
         self.now = self.now.max(now);
         if self.outcome.is_some() || self.storage.is_committing() {
             return Err(TooLate);
         }
-        self.answer_no(code);
+        self.send_refusal(code);
         Ok(())
     }
 
-    /// Reads what there is of the request, and refuses it or lets storage begin.
-    fn examine_request(&mut self) {
+    /// Processes the request as far as it has arrived: refuses it, or starts storage.
+    fn process_request(&mut self) {
         if let Some(length) = self.request.upload_length() {
             if self.config.read_only {
-                return self.answer_no(ErrorCode::NotPermitted);
+                return self.send_refusal(ErrorCode::NotPermitted);
             }
             if length > self.config.max_upload_length {
-                return self.answer_no(ErrorCode::TooLarge);
+                return self.send_refusal(ErrorCode::TooLarge);
             }
         }
         match self.request.message() {
             Ok(None) => {}
-            Ok(Some(Message::Upload { length, .. })) => self.storage = Storage::Incoming(Incoming::new(length)),
-            Ok(Some(Message::Download { .. })) => self.storage = Storage::Outgoing(Outgoing::unopened()),
-            Ok(Some(Message::File { .. } | Message::Confirm | Message::Error { .. }))
-            | Err(DecodeError::UnknownType(_)) => self.answer_no(ErrorCode::Malformed),
-            Err(DecodeError::Name(_)) => self.answer_no(ErrorCode::NameNotAllowed),
+            Ok(Some(FileMessage::Upload { length, .. })) => self.storage = Storage::Incoming(Incoming::new(length)),
+            Ok(Some(FileMessage::Download { .. })) => self.storage = Storage::Outgoing(Outgoing::unopened()),
+            Ok(Some(FileMessage::File { .. } | FileMessage::Confirm | FileMessage::Error { .. }))
+            | Err(FileDecodeError::UnknownType(_)) => self.send_refusal(ErrorCode::Malformed),
+            Err(FileDecodeError::Name(_)) => self.send_refusal(ErrorCode::NameNotAllowed),
         }
     }
 
-    /// Refuses: by ERROR while nothing else was answered, else by aborting.
-    fn answer_no(&mut self, code: ErrorCode) {
+    /// Refuses by ERROR, or by aborting if FILE was already answered.
+    fn send_refusal(&mut self, code: ErrorCode) {
         if matches!(self.storage, Storage::Outgoing(_)) && self.storage.length().is_some() {
             return self.abort(Outcome::Refused(code), code);
         }
         self.storage.stop();
         self.outcome = Some(Outcome::Refused(code));
-        self.answer(Message::Error { code });
+        self.answer(FileMessage::Error { code });
         let limit = self.config.drain_limit;
         self.drain = Some(Drain {
             left_bytes: self.config.drain_limit_bytes,
@@ -161,13 +173,16 @@ impl Server {
         });
     }
 
-    /// Answers with a header. Unless content follows it, the stream ends there.
-    fn answer(&mut self, message: Message<'_>) {
-        // Every answer has at most 9 bytes: it fits.
+    /// Answers with a header, and closes the stream unless content follows.
+    fn answer(&mut self, message: FileMessage<'_>) {
+        // The longest answer, FILE, has 9 bytes: the capacity.
         self.answer = Vec::from_slice(Header::encode(message).as_bytes()).unwrap_or_default();
         match message {
-            Message::File { .. } => {}
-            Message::Upload { .. } | Message::Download { .. } | Message::Confirm | Message::Error { .. } => {
+            FileMessage::File { .. } => {}
+            FileMessage::Upload { .. }
+            | FileMessage::Download { .. }
+            | FileMessage::Confirm
+            | FileMessage::Error { .. } => {
                 self.end.close();
             }
         }
@@ -179,7 +194,7 @@ impl Server {
         self.end.abort(code);
     }
 
-    /// Ends without an answer: the client is gone or wants none.
+    /// Ends without an answer.
     fn finish(&mut self, outcome: Outcome) {
         if self.outcome.is_none() {
             self.storage.stop();
@@ -219,7 +234,7 @@ impl Server {
         }
     }
 
-    /// Notices that it is over.
+    /// Decides the outcome once the content is sent, or nothing more can arrive.
     fn settle(&mut self) {
         if self.outcome.is_some() {
             return;
@@ -249,7 +264,7 @@ impl Session for Server {
         let mut taken = 0;
         if self.outcome.is_none() && matches!(self.storage, Storage::Untouched) {
             taken = self.request.push(unread);
-            self.examine_request();
+            self.process_request();
         }
         let rest = unread.len().saturating_sub(taken);
         taken += if self.outcome.is_some() { self.discard(rest) } else { self.storage.offer(rest) };
@@ -281,15 +296,15 @@ impl Session for Server {
         match self.storage.answer(answer)? {
             Update::Committed => {
                 self.outcome = Some(Outcome::Stored);
-                self.answer(Message::Confirm);
+                self.answer(FileMessage::Confirm);
             }
-            Update::Opened { length } if self.outcome.is_none() => self.answer(Message::File { length }),
+            Update::Opened { length } if self.outcome.is_none() => self.answer(FileMessage::File { length }),
             Update::Shrunk if self.outcome.is_none() => self.abort(Outcome::Shrunk, ErrorCode::StorageFailed),
             Update::Failed(error) if self.outcome.is_none() => match self.storage.length() {
                 Some(_) if matches!(self.storage, Storage::Outgoing(_)) => {
                     self.abort(Outcome::StorageFailed(error), error.into());
                 }
-                Some(_) | None => self.answer_no(error.into()),
+                Some(_) | None => self.send_refusal(error.into()),
             },
             Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) => {}
         }
@@ -317,30 +332,30 @@ impl Session for Server {
         let room = if self.answer.is_empty() { room } else { 0 };
         let replace = self.config.allow_replace;
         Some(match self.storage.poll(room)? {
-            // Storage begins when the request is whole, so its name is there.
-            Want::Open => Request::Open { name: self.name()? },
-            Want::Create { length } => Request::Create { name: self.name()?, length, replace },
-            Want::Read { offset, len } => Request::Read { offset, len },
-            Want::Write { offset, len } => Request::Write { offset, len },
-            Want::Commit => Request::Commit,
-            Want::Discard => Request::Discard,
+            // Requests start only after the name is complete.
+            Operation::Open => Request::Open { name: self.name()? },
+            Operation::Create { length } => Request::Create { name: self.name()?, length, replace },
+            Operation::Read { offset, len } => Request::Read { offset, len },
+            Operation::Write { offset, len } => Request::Write { offset, len },
+            Operation::Commit => Request::Commit,
+            Operation::Discard => Request::Discard,
         })
     }
 
-    fn poll_event(&mut self) -> Option<Event> {
-        if !self.told.contains(Told::REQUESTED)
+    fn poll_event(&mut self) -> Option<FileEvent> {
+        if !self.reported.contains(Reported::REQUESTED)
             && let Some(transfer) = self.transfer()
         {
-            self.told.insert(Told::REQUESTED);
-            return Some(Event::Requested(transfer));
+            self.reported.insert(Reported::REQUESTED);
+            return Some(FileEvent::Requested(transfer));
         }
         if let Some(length) = self.storage.length()
-            && self.told.first(Told::STARTED)
+            && self.reported.mark(Reported::STARTED)
         {
-            return Some(Event::Started { length });
+            return Some(FileEvent::Started { length });
         }
         let outcome = self.outcome()?;
-        self.told.first(Told::DONE).then_some(Event::Done(outcome))
+        self.reported.mark(Reported::DONE).then_some(FileEvent::Done(outcome))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

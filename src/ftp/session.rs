@@ -1,4 +1,4 @@
-//! The vocabulary of both sides: what a session asks, what it is told, how it ends.
+//! The interface of both sides: requests to storage, outputs, events and outcomes.
 
 use bitflags::bitflags;
 use thiserror::Error;
@@ -7,169 +7,200 @@ use super::code::{ErrorCode, StorageError};
 use super::name::Name;
 use crate::time::Instant;
 
-/// What a [`Client`](super::Client) and a [`Server`](super::Server) have in common, so that one driver runs both.
+/// The common interface of [`Client`](super::Client) and [`Server`](super::Server).
 ///
-/// Any call is legal at any time and in any order. A driver goes round: input, requests, outputs, events, until
-/// [`Event::Done`].
+/// Any call is legal at any time and in any order. A driver repeats input, requests, outputs and events until it
+/// receives [`FileEvent::Done`].
 pub trait Session {
-    /// Looks at the bytes that came from the peer and were not taken yet, and takes some from the front: as many as it
-    /// returns. The rest must be shown again, with or without more behind it, in a later call.
+    /// Processes the unconsumed bytes from the peer; returns how many to consume.
     ///
-    /// Content is not copied: while a [`Request::Write`] is unanswered its bytes are not taken, and after the answer the
-    /// *next* call takes them. So call this in every round, even when nothing has arrived. Once the exchange is decided
-    /// it takes and drops what still comes, so that the peer's data never blocks a connection that is closing.
+    /// The consumed bytes are the first ones of `unread`. Pass the remaining ones again in a later call, with or
+    /// without more after them.
+    ///
+    /// Content is not copied. The bytes of an unanswered [`Request::Write`] stay unconsumed until the call that follows
+    /// the answer, so call this in every round, even without new data. Once the outcome is decided and no write is
+    /// outstanding, all bytes are consumed and dropped, so that they never block a closing connection.
     fn handle_input(&mut self, now: Instant, unread: &[u8]) -> usize;
 
-    /// The peer has closed its direction, and every byte before that was shown to [`handle_input`](Self::handle_input).
+    /// Reports that the peer closed its direction, and that [`handle_input`](Self::handle_input) saw every byte before
+    /// that.
     fn handle_peer_closed(&mut self);
 
-    /// The peer has ended the connection at once, with this code. Base mode cannot tell that from a close.
+    /// Reports that the peer aborted the connection with `code`.
+    ///
+    /// In base mode an abort looks like a close.
     fn handle_aborted(&mut self, code: ErrorCode);
 
-    /// The connection is gone without a word: timed out, unreachable, replaced.
+    /// Reports that the connection ended without a close: timed out, unreachable, replaced.
     fn handle_lost(&mut self);
 
-    /// The time has come that [`poll_timeout`](Self::poll_timeout) told. Earlier or later is harmless.
+    /// Processes the time `now`; call it when [`poll_timeout`](Self::poll_timeout) is due.
+    ///
+    /// Calls before or after that time are harmless.
     fn handle_timeout(&mut self, now: Instant);
 
-    /// The answer to the request that is outstanding.
+    /// Processes the answer to the outstanding request.
     ///
     /// # Errors
     /// [`Unasked`] if no request is outstanding, if the answer is of another kind, or if it counts more bytes than were
-    /// asked for. Nothing has changed then: the request is still outstanding.
+    /// requested. The request then remains outstanding.
     fn handle_answer(&mut self, now: Instant, answer: Answer) -> Result<(), Unasked>;
 
-    /// What is to be done with the outgoing stream. A [`Header`](Output::Header) stays until
-    /// [`header_sent`](Self::header_sent); the others are given once.
+    /// Returns the next action on the outgoing stream.
+    ///
+    /// A [`Header`](Output::Header) is returned until [`header_sent`](Self::header_sent) covers it. Other outputs are
+    /// returned once.
     fn poll_output(&mut self) -> Option<Output<'_>>;
 
-    /// `len` more bytes of the header have gone into the stream.
+    /// Reports that the stream accepted `len` more bytes of the header.
     ///
     /// # Errors
-    /// [`Unasked`] if the header has not so many bytes left. Nothing has changed then.
+    /// [`Unasked`] if `len` exceeds the rest of the header. Nothing changes then.
     fn header_sent(&mut self, len: usize) -> Result<(), Unasked>;
 
-    /// What storage shall do next: one request at a time, given once, then none until it is answered.
+    /// Returns the next storage request.
     ///
-    /// `room` is how many bytes of content the outgoing stream could take now: [`Request::Read`] never asks for more, and
-    /// with 0 it does not come.
+    /// Each request is returned once. The next one follows only after the answer.
+    ///
+    /// `room` is the number of content bytes that the outgoing stream can accept now. A [`Request::Read`] never exceeds
+    /// it, and is withheld while it is 0.
     fn poll_request(&mut self, room: usize) -> Option<Request<'_>>;
 
-    /// News. All of it is derived from the state: events that nobody polls cost nothing and block nothing.
-    fn poll_event(&mut self) -> Option<Event>;
+    /// Returns the next event.
+    ///
+    /// Events are derived from state: an event that is never polled costs nothing and blocks nothing.
+    fn poll_event(&mut self) -> Option<FileEvent>;
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called; `None` if nothing will happen by time alone. Outputs,
-    /// requests and events come from calls, so drain them after each call; none of them waits for a time.
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is running.
+    ///
+    /// Outputs, requests and events result from calls, so poll them after each call. None of them waits for a deadline.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// How many bytes of content have been written to storage, or read from it into the stream.
+    /// The number of content bytes written to storage, or read from storage into the stream.
     fn bytes_done(&self) -> u64;
 
-    /// How many bytes the file has, once that is known.
+    /// The length of the file in bytes, once it is known.
     fn length(&self) -> Option<u64>;
 
-    /// How it ended, as in [`Event::Done`]: from then on the session asks for nothing and may be dropped. A session that is
-    /// dropped earlier asks for no [`Request::Discard`]: throw away what was created, and abort the connection.
+    /// The outcome, as in [`FileEvent::Done`]; `None` until then.
+    ///
+    /// From then on the session has no more requests, and may be dropped. A session that is dropped earlier never asks
+    /// for [`Request::Discard`]: discard the unfinished file, and abort the connection.
     fn outcome(&self) -> Option<Outcome>;
 }
 
-/// What storage shall do. Answered by [`Session::handle_answer`], at once or much later.
+/// A request to storage, answered by [`Session::handle_answer`].
 ///
-/// A file that was opened for reading needs no request to be closed: release it when the session is done. Offsets are
-/// consecutive, from 0 on: what can only append needs no seeking. A request that is not known is answered by
-/// [`Answer::Failed`].
+/// The answer may come at once or much later. Answer a request of an unknown kind with [`Answer::Failed`]. Offsets are
+/// consecutive and start at 0, so storage never needs to seek. No request closes a file that was opened for reading:
+/// release it when the session is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Request<'a> {
-    /// Open the file for reading. → [`Answer::Opened`]
+    /// Opens a file for reading. → [`Answer::Opened`]
     Open {
-        /// The file. Open it beneath the storage folder, without following a link out of it.
+        /// The file. Open it beneath the storage folder, and follow no link out of that folder.
         name: Name<'a>,
     },
-    /// Prepare to store a file, beside its name: until [`Commit`](Self::Commit) the name shows what it showed before.
-    /// → [`Answer::Created`]
+    /// Prepares to store a file. → [`Answer::Created`]
+    ///
+    /// Write to a temporary file: until [`Commit`](Self::Commit) the name keeps its previous content.
     Create {
-        /// The name that it will have. Open it beneath the storage folder, without following a link out of it.
+        /// The final name. Create the file beneath the storage folder, and follow no link out of that folder.
         name: Name<'a>,
-        /// How many bytes will come. The peer says so: reserve space on the disk with it, never memory.
+        /// The length in bytes that the peer announced. It may reserve disk space, but never memory.
         length: u64,
-        /// Whether a file of this name may be replaced. If not, answer [`StorageError::Exists`].
+        /// Whether an existing file of this name may be replaced. If not, answer [`StorageError::Exists`].
         replace: bool,
     },
-    /// Read up to `len` bytes (at least one) at `offset` and put them into the outgoing stream. The answer says how many
-    /// have gone into it; none means that the file ends there. → [`Answer::Read`]
+    /// Reads up to `len` bytes (at least one) at `offset` into the outgoing stream. → [`Answer::Read`]
+    ///
+    /// The answer counts the bytes that the stream accepted. 0 means the end of the file.
     Read {
-        /// Where in the file.
+        /// The position in the file.
         offset: u64,
-        /// At most so many bytes.
+        /// The maximum number of bytes.
         len: usize,
     },
-    /// Write the first `len` bytes of the unread input at `offset`. Fewer may be written. → [`Answer::Written`]
+    /// Writes the first `len` bytes of the unconsumed input at `offset`. Storage may write fewer. → [`Answer::Written`]
     Write {
-        /// Where in the file.
+        /// The position in the file.
         offset: u64,
-        /// So many bytes, from the front of what [`Session::handle_input`] has not taken.
+        /// The number of bytes, from the front of the input that [`Session::handle_input`] left unconsumed.
         len: usize,
     },
-    /// Make the file durable under its name: flush it, rename it, flush the folder. → [`Answer::Committed`]
+    /// Makes the file durable under its name: sync it, rename it, sync the folder. → [`Answer::Committed`]
     Commit,
-    /// Throw away what was created. It comes exactly once after [`Create`](Self::Create) succeeded, unless
-    /// [`Commit`](Self::Commit) did. → [`Answer::Discarded`]
+    /// Deletes the unfinished file. → [`Answer::Discarded`]
+    ///
+    /// It follows each successful [`Create`](Self::Create) exactly once, unless [`Commit`](Self::Commit) succeeds.
     Discard,
 }
 
-/// What storage did.
+/// The result of a [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Answer {
     /// The file is open for reading.
     Opened {
-        /// How many bytes it has.
+        /// The length of the file in bytes.
         length: u64,
     },
-    /// The file can be written.
+    /// The file is ready to be written.
     Created,
-    /// So many bytes were read and have gone into the outgoing stream. 0: the file has no more.
+    /// The number of bytes read into the outgoing stream. 0 means the end of the file.
     Read(usize),
-    /// So many bytes were written. 0: none yet, they will be asked for again.
+    /// The number of bytes written. After 0 the same bytes are requested again.
     Written(usize),
-    /// The file is stored durably under its name.
+    /// The file is durable under its name.
     Committed,
-    /// What was created is gone.
+    /// The unfinished file is deleted.
     Discarded,
-    /// It failed. After a failed [`Request::Create`] nothing is there; after a failed [`Request::Write`] or
-    /// [`Request::Commit`] comes [`Request::Discard`], whose own failure changes nothing.
+    /// The request failed.
+    ///
+    /// A failed [`Request::Create`] leaves nothing behind. After a failed [`Request::Write`] or [`Request::Commit`] the
+    /// session asks for [`Request::Discard`]; a failure of that changes nothing.
     Failed(StorageError),
 }
 
-/// What is to be done with the outgoing stream, in the order in which it is given, content included.
+/// An action on the outgoing stream.
+///
+/// Apply outputs and content in the order in which the session returns them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Output<'a> {
-    /// Send these bytes as one piece of their own, so that they start a packet and end it. A stream that takes a part of
-    /// them is fine as well: tell [`Session::header_sent`] how much, and the rest is given again.
+    /// Send these bytes as one segment, so that they start and end a packet.
+    ///
+    /// A stream may also accept a part of them: report its length to [`Session::header_sent`], and the rest is returned
+    /// again.
     Header(&'a [u8]),
-    /// Close the outgoing direction once everything before has been sent.
+    /// Close the outgoing direction after everything before it is sent.
     Close,
-    /// End the connection at once, with this code if it can carry one. Nothing but storage matters from now on.
+    /// End the connection at once, with this code where the protocol carries one.
+    ///
+    /// After this output only storage requests remain.
     Abort(ErrorCode),
 }
 
-/// News from a session.
+/// An event of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
-    /// Server: a whole request is here, its name is allowed, storage was not touched yet. The moment to
-    /// [`refuse`](super::Server::refuse) it for a reason of one's own.
+pub enum FileEvent {
+    /// Server: the request is complete, and its name is allowed.
+    ///
+    /// The application may now [`refuse`](super::Server::refuse) it. Poll events before requests to decide before the
+    /// first storage request.
     Requested(Transfer),
     /// The length of the file is known.
     Started {
-        /// How many bytes of content there are.
+        /// The length of the content in bytes.
         length: u64,
     },
-    /// It is over: storage has answered, the outputs were given. The last event, and it comes once.
+    /// The session has ended: storage has answered, and every output was returned.
+    ///
+    /// This is the last event, and it is returned once.
     Done(Outcome),
 }
 
-/// Which way the content goes, as the client sees it.
+/// The direction of the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Transfer {
@@ -183,77 +214,89 @@ pub enum Transfer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Upload: the file is stored durably under its name. The client was told so by CONFIRM. The server stored it; if the
-    /// connection broke at that moment the client may not know.
+    /// Upload: the file is durable under its name.
+    ///
+    /// A client received CONFIRM. A server sent CONFIRM, which is lost if the connection breaks.
     Stored,
-    /// Upload, client: the peer closed without an answer. The file may be stored or not; nobody has promised it.
+    /// Upload, client: the peer closed without an answer. The file may or may not be stored.
     Unconfirmed,
-    /// Download, server: the whole file has gone into the stream. Whether it arrived only the client knows.
+    /// Download, server: the stream accepted the whole file. The server cannot tell whether it arrived.
     Sent,
-    /// Download, client: the whole file came and storage has committed it.
+    /// Download, client: the whole file arrived, and storage committed it.
     Received,
-    /// The server said no: with an ERROR, or, once the content of a download had begun, by ending the connection.
+    /// The server refused the request with this code.
+    ///
+    /// It sent ERROR, or it aborted a download that had begun.
     Refused(ErrorCode),
-    /// The client stopped it before the end. An upload is not stored, unless the client had already sent all of it.
+    /// The client cancelled the transfer.
+    ///
+    /// An upload is not stored, unless the client had already sent all of it.
     Cancelled,
     /// Download, client: the peer closed before the end of the file.
     CutShort,
-    /// The peer ended the connection at once. A download was cut short; of an upload the client cannot know.
+    /// The peer aborted the connection with this code.
+    ///
+    /// A download is incomplete. Whether an upload is stored is unknown to the client.
     Aborted(ErrorCode),
-    /// The connection broke. A download was cut short; of an upload the client cannot know.
+    /// The connection was lost.
+    ///
+    /// A download is incomplete. Whether an upload is stored is unknown to the client.
     Lost,
-    /// The storage of this side failed (the peer's says so in [`Refused`](Self::Refused)): on a client, or on a server in the middle of a download (otherwise a server answers ERROR
-    /// and ends as [`Refused`](Self::Refused)).
+    /// Storage of this side failed, on a client or during a download on a server.
+    ///
+    /// In all other cases a server answers ERROR and ends as [`Refused`](Self::Refused).
     StorageFailed(StorageError),
-    /// The file became shorter while it was sent. It is never padded.
+    /// The file shrank while it was sent. It is never padded.
     Shrunk,
-    /// Client: what came is no answer to the request.
+    /// Client: the peer sent an invalid answer.
     Violation,
-    /// Server: the peer closed before its request was whole.
+    /// Server: the peer closed before its request was complete.
     NoRequest,
 }
 
-/// The session did not ask for this. The call had no effect.
+/// A call that answers no request, or reports more bytes than requested. It has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("the session did not ask for this")]
+#[error("the session did not request this")]
 pub struct Unasked;
 
-/// It is decided already: the file is being made durable, or the session has ended. The call had no effect.
+/// A call after the outcome is decided. It has no effect.
+///
+/// The file is being committed, or the session has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-#[error("the exchange is decided already")]
+#[error("the outcome is already decided")]
 pub struct TooLate;
 
 bitflags! {
-    /// Which events were given.
+    /// The events that were returned.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(super) struct Told: u8 {
+    pub(super) struct Reported: u8 {
         const REQUESTED = 1;
         const STARTED = 2;
         const DONE = 4;
     }
 }
 
-impl Told {
-    /// Whether `event` is news; it is none afterwards.
-    pub(super) fn first(&mut self, event: Self) -> bool {
-        let news = !self.contains(event);
+impl Reported {
+    /// Marks `event`; returns whether it was not marked before.
+    pub(super) fn mark(&mut self, event: Self) -> bool {
+        let is_new = !self.contains(event);
         self.insert(event);
-        news
+        is_new
     }
 }
 
-/// The outgoing stream's end.
+/// The state of the outgoing direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum End {
-    /// More may follow.
+    /// Open: more output may follow.
     Open,
-    /// To be closed, after the header and the content that storage still owes.
+    /// To be closed, after the header and the outstanding read.
     Closing,
     /// Closed.
     Closed,
     /// To be aborted.
     Aborting(ErrorCode),
-    /// There is no stream any more.
+    /// The stream no longer exists.
     Gone,
 }
 
@@ -270,7 +313,8 @@ impl End {
         }
     }
 
-    /// The output that is due, once the header is out. `busy`: content is still on its way into the stream.
+    /// Returns the pending output. `busy`: storage is still adding content to the stream. Call it after the header is
+    /// sent.
     pub(super) fn poll(&mut self, busy: bool) -> Option<Output<'static>> {
         match *self {
             Self::Aborting(code) => {

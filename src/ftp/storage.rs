@@ -1,4 +1,4 @@
-//! What a session wants of storage: the content that comes in, and the content that goes out.
+//! The storage half of a session: incoming and outgoing content.
 //!
 //! ```text
 //! Incoming   Create → Creating → Ready ⇄ Writing            Ready, all written → Committing → Committed
@@ -12,9 +12,9 @@
 use super::code::StorageError;
 use super::session::{Answer, Unasked};
 
-/// A request without the name, which the session adds.
+/// A [`Request`](super::session::Request) without its name, which the session adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Want {
+pub(super) enum Operation {
     Open,
     Create { length: u64 },
     Read { offset: u64, len: usize },
@@ -23,7 +23,7 @@ pub(super) enum Want {
     Discard,
 }
 
-/// What an answer means to the session.
+/// The effect of an answer on the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Update {
     Progress,
@@ -36,23 +36,23 @@ pub(super) enum Update {
 /// The storage half of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Storage {
-    /// Nothing was asked of it, and nothing will be until the session knows what.
+    /// The session does not know the file yet.
     Untouched,
     Incoming(Incoming),
     Outgoing(Outgoing),
 }
 
 impl Storage {
-    /// Shows `len` unread bytes; returns how many are taken.
+    /// Offers `len` unconsumed bytes; returns how many are consumed.
     pub(super) fn offer(&mut self, len: usize) -> usize {
         match self {
             Self::Incoming(incoming) => incoming.offer(len),
-            // Whoever receives the content has nothing more to say: dropped.
+            // No content comes in: excess bytes are dropped.
             Self::Untouched | Self::Outgoing(_) => len,
         }
     }
 
-    pub(super) fn poll(&mut self, room: usize) -> Option<Want> {
+    pub(super) fn poll(&mut self, room: usize) -> Option<Operation> {
         match self {
             Self::Untouched => None,
             Self::Incoming(incoming) => incoming.poll(),
@@ -68,7 +68,7 @@ impl Storage {
         }
     }
 
-    /// Nothing more shall be read or written; what was created shall go.
+    /// Stops reading and writing; an unfinished file is discarded.
     pub(super) fn stop(&mut self) {
         match self {
             Self::Untouched => {}
@@ -77,55 +77,60 @@ impl Storage {
         }
     }
 
-    /// Nothing is outstanding, and nothing will be asked any more.
+    /// Whether no request is outstanding and none will follow.
     pub(super) fn is_settled(&self) -> bool {
         match self {
             Self::Untouched => true,
             Self::Incoming(incoming) => matches!(incoming.step, Receive::Committed | Receive::Gone),
-            Self::Outgoing(outgoing) => outgoing.step == Serve::Gone || outgoing.is_whole(),
+            Self::Outgoing(outgoing) => outgoing.step == Serve::Gone || outgoing.is_complete(),
         }
     }
 
-    /// Storage is using bytes of the caller's unread input.
+    /// Whether storage is using bytes of the caller's input.
     pub(super) fn is_writing(&self) -> bool {
         matches!(self, Self::Incoming(Incoming { step: Receive::Writing(_), .. }))
     }
 
-    /// Storage is putting bytes into the outgoing stream.
+    /// Whether storage is adding bytes to the outgoing stream.
     pub(super) fn is_reading(&self) -> bool {
         matches!(self, Self::Outgoing(Outgoing { step: Serve::Reading(_), .. }))
     }
 
-    /// Whether to store the file is no longer open.
+    /// Whether a commit is outstanding or complete. It can no longer be cancelled.
     pub(super) fn is_committing(&self) -> bool {
         matches!(self, Self::Incoming(Incoming { step: Receive::Committing | Receive::Committed, .. }))
     }
 
-    /// All the content that comes in has been written.
+    /// Whether all incoming content is written.
     pub(super) fn is_all_written(&self) -> bool {
         matches!(self, Self::Incoming(incoming) if incoming.done == incoming.length)
     }
 
-    /// Content can still be written, although no byte comes after those that are here. `readable`: those can be read.
+    /// Whether content remains to be written after the last byte has arrived.
+    ///
+    /// `readable` says whether the caller can still read the input.
     pub(super) fn has_more_to_write(&self, readable: bool) -> bool {
         match self {
-            Self::Incoming(incoming) => self.is_writing() || readable && (incoming.unread > 0 || incoming.owed > 0),
+            Self::Incoming(incoming) => {
+                self.is_writing() || readable && (incoming.unread > 0 || incoming.unconsumed > 0)
+            }
             Self::Untouched | Self::Outgoing(_) => false,
         }
     }
 
-    /// All the content that goes out is in the stream.
+    /// Whether all outgoing content is in the stream.
     pub(super) fn is_all_sent(&self) -> bool {
-        matches!(self, Self::Outgoing(outgoing) if outgoing.is_whole())
+        matches!(self, Self::Outgoing(outgoing) if outgoing.is_complete())
     }
 
-    /// As [`is_all_sent`](Self::is_all_sent), if the outstanding read yields what it was asked for: the peer may see the
-    /// bytes before storage has answered.
+    /// Whether all outgoing content is in the stream once the outstanding read succeeds in full.
+    ///
+    /// The peer may receive the bytes before storage answers.
     pub(super) fn may_be_all_sent(&self) -> bool {
         match self {
             Self::Outgoing(outgoing) => match outgoing.step {
                 Serve::Reading(len) => in_file(len) == outgoing.remaining(),
-                Serve::Open | Serve::Opening | Serve::Ready | Serve::Gone => outgoing.is_whole(),
+                Serve::Open | Serve::Opening | Serve::Ready | Serve::Gone => outgoing.is_complete(),
             },
             Self::Untouched | Self::Incoming(_) => false,
         }
@@ -148,15 +153,15 @@ impl Storage {
     }
 }
 
-/// Content on its way from the stream to storage.
+/// Content from the stream to storage.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Incoming {
     length: u64,
-    /// Written to storage.
+    /// Bytes written to storage.
     done: u64,
-    /// Written, but not yet taken from the input.
-    owed: usize,
-    /// Seen in the input behind those, and part of the content.
+    /// Bytes written to storage, but not yet consumed from the input.
+    unconsumed: usize,
+    /// Bytes of content in the input after those.
     unread: usize,
     step: Receive,
     stopped: bool,
@@ -177,29 +182,29 @@ enum Receive {
 
 impl Incoming {
     pub(super) const fn new(length: u64) -> Self {
-        Self { length, done: 0, owed: 0, unread: 0, step: Receive::Create, stopped: false }
+        Self { length, done: 0, unconsumed: 0, unread: 0, step: Receive::Create, stopped: false }
     }
 
     fn offer(&mut self, len: usize) -> usize {
-        let taken = self.owed.min(len);
-        self.owed -= taken;
+        let taken = self.unconsumed.min(len);
+        self.unconsumed -= taken;
         let rest = len - taken;
-        if self.owed == 0 && self.done == self.length {
-            // More than was announced: whether it stands must not depend on when it comes, so it is always dropped.
+        if self.unconsumed == 0 && self.done == self.length {
+            // Excess bytes are always dropped, so that the result does not depend on when they arrive.
             return len;
         }
         self.unread = at_most(self.length.saturating_sub(self.done), rest);
         taken
     }
 
-    fn poll(&mut self) -> Option<Want> {
-        let (step, want) = match self.step {
-            Receive::Create => (Receive::Creating, Want::Create { length: self.length }),
-            Receive::Ready if self.done == self.length => (Receive::Committing, Want::Commit),
-            Receive::Ready if self.owed == 0 && self.unread > 0 => {
-                (Receive::Writing(self.unread), Want::Write { offset: self.done, len: self.unread })
+    fn poll(&mut self) -> Option<Operation> {
+        let (step, operation) = match self.step {
+            Receive::Create => (Receive::Creating, Operation::Create { length: self.length }),
+            Receive::Ready if self.done == self.length => (Receive::Committing, Operation::Commit),
+            Receive::Ready if self.unconsumed == 0 && self.unread > 0 => {
+                (Receive::Writing(self.unread), Operation::Write { offset: self.done, len: self.unread })
             }
-            Receive::Discard => (Receive::Discarding, Want::Discard),
+            Receive::Discard => (Receive::Discarding, Operation::Discard),
             Receive::Creating
             | Receive::Ready
             | Receive::Writing(_)
@@ -209,7 +214,7 @@ impl Incoming {
             | Receive::Gone => return None,
         };
         self.step = step;
-        Some(want)
+        Some(operation)
     }
 
     fn answer(&mut self, answer: Answer) -> Result<Update, Unasked> {
@@ -219,7 +224,7 @@ impl Incoming {
             (Receive::Creating, Answer::Failed(error)) => (Receive::Gone, Update::Failed(error)),
             (Receive::Writing(asked), Answer::Written(len)) if len <= asked => {
                 self.done = self.done.saturating_add(in_file(len));
-                self.owed = len;
+                self.unconsumed = len;
                 self.unread = self.unread.saturating_sub(len);
                 (ready, Update::Progress)
             }
@@ -250,23 +255,23 @@ impl Incoming {
         self.step = match self.step {
             Receive::Create => Receive::Gone,
             Receive::Ready => Receive::Discard,
-            waiting_or_over @ (Receive::Creating
+            unchanged @ (Receive::Creating
             | Receive::Writing(_)
             | Receive::Committing
             | Receive::Committed
             | Receive::Discard
             | Receive::Discarding
-            | Receive::Gone) => waiting_or_over,
+            | Receive::Gone) => unchanged,
         };
     }
 }
 
-/// Content on its way from storage to the stream.
+/// Content from storage to the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Outgoing {
-    /// Unknown until the file is open.
+    /// `None` until the file is open.
     length: Option<u64>,
-    /// Gone into the stream.
+    /// Bytes in the stream.
     done: u64,
     step: Serve,
     stopped: bool,
@@ -282,12 +287,12 @@ enum Serve {
 }
 
 impl Outgoing {
-    /// A file that storage has to open.
+    /// A file that storage has yet to open.
     pub(super) const fn unopened() -> Self {
         Self { length: None, done: 0, step: Serve::Open, stopped: false }
     }
 
-    /// A file that the caller has open.
+    /// A file that the caller has opened.
     pub(super) const fn opened(length: u64) -> Self {
         Self { length: Some(length), done: 0, step: Serve::Ready, stopped: false }
     }
@@ -296,21 +301,21 @@ impl Outgoing {
         self.length.map_or(0, |length| length.saturating_sub(self.done))
     }
 
-    fn is_whole(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.step == Serve::Ready && self.remaining() == 0
     }
 
-    fn poll(&mut self, room: usize) -> Option<Want> {
-        let (step, want) = match self.step {
-            Serve::Open => (Serve::Opening, Want::Open),
+    fn poll(&mut self, room: usize) -> Option<Operation> {
+        let (step, operation) = match self.step {
+            Serve::Open => (Serve::Opening, Operation::Open),
             Serve::Ready => match at_most(self.remaining(), room) {
                 0 => return None,
-                len => (Serve::Reading(len), Want::Read { offset: self.done, len }),
+                len => (Serve::Reading(len), Operation::Read { offset: self.done, len }),
             },
             Serve::Opening | Serve::Reading(_) | Serve::Gone => return None,
         };
         self.step = step;
-        Some(want)
+        Some(operation)
     }
 
     fn answer(&mut self, answer: Answer) -> Result<Update, Unasked> {
@@ -341,12 +346,12 @@ impl Outgoing {
     }
 }
 
-/// `len`, but no more than `remaining`.
+/// The smaller of `remaining` and `len`.
 fn at_most(remaining: u64, len: usize) -> usize {
     usize::try_from(remaining).map_or(len, |remaining| remaining.min(len))
 }
 
-/// A count of bytes in memory as a count of bytes in a file.
+/// Converts a length in memory to a length in a file.
 pub(super) fn in_file(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }

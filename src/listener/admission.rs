@@ -1,129 +1,173 @@
-//! Who may wait to be accepted, and who makes way for whom.
+//! Whether a new handshake may enter the backlog.
+//!
+//! The first rule that applies decides. A quota is *full* when it is used up. A CONNECT with a valid cookie is
+//! validated.
+//!
+//! | # | CONNECT | condition | decision |
+//! |---|---|---|---|
+//! | 1 | any | the validated quota of its host is full, and there is no predecessor | drop: host limit |
+//! | 2 | unvalidated, and RETRY can answer it | RETRY is demanded, or its host or its address is full | RETRY |
+//! | 3 | unvalidated | its host is full | drop: host limit |
+//! | 4 | unvalidated, or without a victim | its address is full | drop: address limit |
+//! | 5 | any | the backlog is full, not counting a pending victim | drop: backlog full |
+//! | 6 | not counted as validated | unvalidated handshakes fill the backlog | drop: backlog full |
+//! | 7 | any | its address is full | queue, and evict the victim |
+//! | 8 | any | | queue |
+//!
+//! - A *predecessor* is a validated connection of the same address. The client has restarted, and takes over the quota
+//!   of its old connection when the new one is confirmed. Until then the handshake does not count as validated.
+//! - A *victim* is a half-open entry of the same address. A client with a valid cookie may evict it.
+//! - Unvalidated addresses may be forged. They count for the quotas of the host and of the backlog, but keep only other
+//!   unvalidated addresses out.
 
-use super::backlog::Waiting;
+use super::address_state::AddressState;
+use super::backlog::Pending;
+use super::eviction::Victim;
+use super::quotas::Entries;
 use super::stats::increment;
-use super::{Address, Listener, Memory, Retry, Unrouted};
-use crate::arq::Arq;
-use crate::connection::{Hello, after};
-use crate::store::{RecvStore, SendStore};
+use super::{Address, DropReason, Listener, ListenerConfig, ListenerTypes, Retry, TableMemory};
+use crate::connection::HandshakeParameters;
+use crate::timing::expiry;
 
-/// Why somebody may not wait.
-pub(super) enum Refusal {
-    /// It has to prove its address first.
-    Unproven,
-    Limit(Unrouted),
+/// The decision about a CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// Its handshake enters the backlog.
+    Queue,
+    /// Its handshake enters the backlog, and evicts a victim.
+    QueueEvicting(Victim),
+    /// RETRY answers it.
+    Retry,
+    /// It is dropped.
+    Drop(DropReason),
 }
 
-/// Who makes way.
-pub(super) enum Displaced {
-    Waiting(u32),
-    Peer(u32),
+/// A CONNECT, and all counts that its admission depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Request {
+    /// It has a valid cookie.
+    has_cookie: bool,
+    /// It is of extended mode, so RETRY can answer it.
+    is_extended: bool,
+    /// The entries of its host.
+    host: Entries,
+    /// The number of entries at its address.
+    at_address: usize,
+    has_predecessor: bool,
+    victim: Option<Victim>,
+    /// The number of pending handshakes.
+    pending: usize,
+    /// The number of open handshakes with unvalidated addresses, including accepted ones.
+    half_open: usize,
 }
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Puts a new handshake into the backlog, if the limits allow it.
-    pub(super) fn admit(&mut self, from: A, hello: Hello, proven: bool) -> Result<(), Refusal> {
-        let host = self.of_host(from.host());
-        let may_be = self.config.per_host;
-        // A client that has restarted takes the place of its old connection.
-        let proven_full = host.proven as usize >= may_be;
-        if proven_full && self.find_predecessor(from, self.ticket).is_none() {
-            return Err(Refusal::Limit(Unrouted::HostLimit));
-        }
-        // Half of the places that there are, not of those that were asked for.
-        let backlog = self.config.backlog.min(M::CAPACITY);
-        let (may_prove, unproven) = (hello.tag.is_some() && self.config.retry != Retry::Never, self.unproven());
-        let asks = match self.config.retry {
+/// The limits that admission depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits {
+    peers: usize,
+    backlog: usize,
+    per_host: usize,
+    per_address: usize,
+    retry: Retry,
+}
+
+impl Limits {
+    /// The limits of `config`. The capacity of the tables also limits the backlog.
+    fn new(config: &ListenerConfig, capacity: usize) -> Self {
+        let ListenerConfig { peers, backlog, per_host, per_address, retry, .. } = *config;
+        Self { peers, backlog: backlog.min(capacity), per_host, per_address, retry }
+    }
+
+    /// Whether new addresses must be validated before they enter the backlog.
+    fn demands_retry(&self, half_open: usize) -> bool {
+        match self.retry {
             Retry::Always => true,
-            // Nor may they take more than half of the connections.
-            Retry::Auto => unproven >= backlog.min(self.config.peers) / 2,
+            // Unvalidated addresses also hold at most half of the connections.
+            Retry::Auto => half_open >= self.backlog.min(self.peers) / 2,
             Retry::Never => false,
-        };
-        // Those who pretend to be of a host keep out others who do, and nobody who is.
-        let host_full = host.all() as usize >= may_be;
-        let crowded = !self.has_room_at(from);
-        if may_prove && !proven && (asks || host_full || crowded) {
-            return Err(Refusal::Unproven);
         }
-        if !proven && host_full {
-            return Err(Refusal::Limit(Unrouted::HostLimit));
+    }
+}
+
+impl Request {
+    /// Whether the handshake counts as validated from the beginning.
+    fn counts_as_validated(&self, limits: &Limits) -> bool {
+        self.has_cookie && (self.host.validated as usize) < limits.per_host
+    }
+
+    #[inline]
+    fn decide(&self, limits: &Limits) -> Admission {
+        let host_full = self.host.all() as usize >= limits.per_host;
+        let address_full = self.at_address >= limits.per_address;
+        if self.host.validated as usize >= limits.per_host && !self.has_predecessor {
+            return Admission::Drop(DropReason::HostLimit);
         }
-        let displaced = if crowded && proven { self.find_displaced(from) } else { None };
-        if crowded && displaced.is_none() {
-            return Err(Refusal::Limit(Unrouted::AddressLimit));
-        }
-        // Who has restarted in a full host counts as proven once it is confirmed: until then its old connection has that place.
-        let counts = proven && !proven_full;
-        // Nobody goes before it is clear that the newcomer fits.
-        let waiting = self.backlog.len() - usize::from(matches!(displaced, Some(Displaced::Waiting(_))));
-        if waiting >= backlog || (!counts && unproven >= backlog) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
-        }
-        // Its place is needed.
-        let displaced = match displaced {
-            Some(waiting @ Displaced::Waiting(_)) => {
-                self.displace(waiting);
-                None
+        if !self.has_cookie {
+            let can_retry = self.is_extended && limits.retry != Retry::Never;
+            if can_retry && (limits.demands_retry(self.half_open) || host_full || address_full) {
+                return Admission::Retry;
             }
-            peer => peer,
+            if host_full {
+                return Admission::Drop(DropReason::HostLimit);
+            }
+        }
+        let victim = self.victim.filter(|_| address_full && self.has_cookie);
+        if address_full && victim.is_none() {
+            return Admission::Drop(DropReason::AddressLimit);
+        }
+        let pending = self.pending.saturating_sub(usize::from(matches!(victim, Some(Victim::Pending(_)))));
+        let is_validated = self.counts_as_validated(limits);
+        if pending >= limits.backlog || (!is_validated && self.half_open >= limits.backlog) {
+            return Admission::Drop(DropReason::BacklogFull);
+        }
+        victim.map_or(Admission::Queue, Admission::QueueEvicting)
+    }
+}
+
+impl<T: ListenerTypes> Listener<T> {
+    /// Puts a new handshake into the backlog, if the limits allow it.
+    pub(super) fn admit(&mut self, from: T::Address, parameters: HandshakeParameters, has_cookie: bool) -> Admission {
+        let at_address = self.count_at(from);
+        let is_known = at_address > 0;
+        let request = Request {
+            has_cookie,
+            is_extended: parameters.tag.is_some(),
+            host: self.of_host(from.host()),
+            at_address,
+            has_predecessor: is_known && self.find_predecessor(from, self.ticket).is_some(),
+            victim: if is_known && has_cookie { self.find_victim(from) } else { None },
+            pending: self.backlog.len(),
+            half_open: self.half_open(),
         };
-        let until = after(self.now, self.config.connection.handshake_limit);
-        let waiting = Waiting { address: from, hello, ticket: self.ticket, until, proven: counts };
-        if !self.backlog.insert(waiting) {
-            return Err(Refusal::Limit(Unrouted::BacklogFull));
+        let limits = Limits::new(&self.config, <T::Tables as TableMemory>::CAPACITY);
+        let admission = request.decide(&limits);
+        let victim = match admission {
+            Admission::Queue => None,
+            Admission::QueueEvicting(victim) => Some(victim),
+            Admission::Retry | Admission::Drop(_) => return admission,
+        };
+        // The handshake needs the place of a pending victim. A connection is evicted only if the handshake has a place.
+        let (before, behind) = match victim {
+            Some(Victim::Pending(_)) => (victim, None),
+            Some(Victim::Peer(_)) | None => (None, victim),
+        };
+        if let Some(victim) = before {
+            self.evict_victim(victim);
+        }
+        let until = expiry(self.now, self.config.connection.handshake_limit);
+        let state = AddressState::new(request.counts_as_validated(&limits));
+        if !self.backlog.insert(Pending::new(from, parameters, self.ticket, until, state)) {
+            return Admission::Drop(DropReason::BacklogFull);
         }
         self.ticket += 1;
         increment(&mut self.stats.queued);
-        self.stats.proven = self.stats.proven.saturating_add(proven.into());
-        if let Some(peer) = displaced {
-            self.displace(peer);
+        self.stats.validated = self.stats.validated.saturating_add(has_cookie.into());
+        if let Some(victim) = behind {
+            self.evict_victim(victim);
         }
-        Ok(())
-    }
-
-    /// A connection of this address that is one of the proven entries of its host, and began before this ticket: its place goes
-    /// to the one with the ticket when that is confirmed.
-    pub(super) fn find_predecessor(&self, address: A, ticket: u64) -> Option<u32> {
-        self.peers.find_at(address, |_, peer| peer.proven && peer.counted && peer.ticket < ticket)
-    }
-
-    /// This one is no entry of any host any more.
-    pub(super) fn give_way(&mut self, index: u32) {
-        self.stop_examining(index);
-        self.peers.discount(index);
-    }
-
-    /// Who makes way at an address for somebody who receives there: one that has not proven as much.
-    pub(super) fn find_displaced(&self, address: A) -> Option<Displaced> {
-        let waiting = self.backlog.find_at(address, |waiting| !waiting.proven).map(Displaced::Waiting);
-        waiting.or_else(|| self.peers.find_at(address, |_, peer| peer.half_open).map(Displaced::Peer))
-    }
-
-    pub(super) fn displace(&mut self, displaced: Displaced) {
-        match displaced {
-            Displaced::Waiting(index) => self.supersede_waiting(index),
-            Displaced::Peer(index) => {
-                self.on_handshake_over(index);
-                self.supersede(index);
-            }
-        }
-    }
-
-    pub(super) fn supersede_waiting(&mut self, index: u32) {
-        self.backlog.remove(index);
-        increment(&mut self.stats.superseded);
-        increment(&mut self.stats.superseded_waiting);
-    }
-
-    pub(super) fn supersede(&mut self, index: u32) {
-        let now = self.now;
-        self.give_way(index);
-        let Some(peer) = self.peers.peer_mut(index) else { return };
-        if let Some(connection) = peer.connection_mut() {
-            connection.supersede(now);
-            increment(&mut self.stats.superseded);
-        }
-        self.peers.turns.touch(index);
-        self.peers.turns.tell(index);
+        admission
     }
 }
+
+#[cfg(test)]
+mod tests;

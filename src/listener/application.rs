@@ -1,142 +1,148 @@
-//! What the application does: it accepts, refuses, uses and releases connections.
+//! Calls of the application: to accept, refuse, use and release connections.
 
-use super::peers::{NO_PATH, Peer, State};
+use super::peers::{Lifecycle, Peer};
 use super::replies::Answer;
 use super::stats::increment;
-use super::{Address, Incoming, Listener, Memory, PeerId};
+use super::{Incoming, Listener, ListenerTypes, PeerId, TableMemory};
 use crate::Instant;
-use crate::arq::Arq;
-use crate::connection::{Connection, ENTROPY_BYTES, Storage, accepted_tag};
-use crate::store::{RecvStore, SendStore};
+use crate::connection::{Changes, Connection, Entropy, HandshakeParameters, accepted_tag};
+use crate::store::StoreError;
+use crate::wire::Tag;
 use thiserror::Error;
 
-/// Why somebody was not accepted.
+/// Why a client was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum AcceptError {
-    /// It waits no longer: its handshake limit has passed, or it has restarted.
-    #[error("the client waits no longer")]
+pub enum AcceptError<E> {
+    /// The handshake is no longer pending: its limit has expired, it was evicted, or the listener has stopped
+    /// accepting.
+    #[error("the handshake is no longer pending")]
     Gone,
-    /// There are as many connections as may be at once, or as there is memory for. The client goes on waiting, and
-    /// [`Listener::poll_incoming`] tells of it again once there is room.
+    /// The listener has as many connections as its limits or its memory allow.
+    ///
+    /// The handshake stays pending, and [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
+    /// There is no storage for the connection.
+    ///
+    /// The handshake is removed, so that a loop over [`Listener::poll_incoming`] ends. The client enters the backlog
+    /// again when it repeats its CONNECT.
+    #[error("there is no storage for the connection")]
+    Storage(#[source] E),
 }
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Who wants to connect: each is told once, the oldest first. `None` also while there is no room for another connection:
-    /// ask again after each call that may have made some, [`poll_transmit`](Self::poll_transmit) included, with which the last
-    /// word of a connection leaves.
-    pub fn poll_incoming(&mut self) -> Option<Incoming<A>> {
-        if self.has_room() { self.backlog.tell() } else { None }
+impl<T: ListenerTypes> Listener<T> {
+    /// Returns the oldest pending handshake that was not yet returned.
+    ///
+    /// Returns `None` while there is no room for another connection. Poll again after each call that may make room.
+    /// That includes [`poll_transmit`](Self::poll_transmit), which writes the last packet of a connection.
+    pub fn poll_incoming(&mut self) -> Option<Incoming<T::Address>> {
+        if self.has_room() { self.backlog.next_incoming() } else { None }
     }
 
-    /// Whether [`poll_incoming`](Self::poll_incoming) has somebody to tell of.
+    /// Whether [`poll_incoming`](Self::poll_incoming) would return a handshake.
     #[must_use]
     pub fn has_incoming(&self) -> bool {
-        self.has_room() && self.backlog.has_untold()
+        self.has_room() && self.backlog.has_unreported()
     }
 
-    /// Whether there may be one more connection.
+    /// Whether there is room for another connection.
     fn has_room(&self) -> bool {
-        self.peers.len() < self.config.peers.min(M::CAPACITY) && self.peers.has_room_for_host()
+        self.peers.len() < self.config.peers.min(<T::Tables as TableMemory>::CAPACITY) && self.peers.has_room_for_host()
     }
 
-    /// Accepts a client: CONNACK is due at once. `storage` is asked for only if it is needed. `entropy` as for a
-    /// [`Connection`].
+    /// Accepts a client: CONNACK is due at once.
+    ///
+    /// `storage` is called only if there is room for the connection.
     ///
     /// # Errors
     ///
-    /// If the client waits no longer, or there is no room for a connection.
-    pub fn accept(
+    /// If the handshake is no longer pending, there is no room for a connection, or `storage` fails or does not suit
+    /// the [config](super::ListenerConfig::connection).
+    pub fn accept<E: From<StoreError>>(
         &mut self,
         now: Instant,
-        incoming: Incoming<A>,
-        mut entropy: [u8; ENTROPY_BYTES],
-        storage: impl FnOnce() -> Storage<S, R, Q>,
-    ) -> Result<PeerId, AcceptError> {
+        incoming: Incoming<T::Address>,
+        entropy: impl Into<Entropy>,
+        storage: impl FnOnce() -> Result<T::Storage, E>,
+    ) -> Result<PeerId, AcceptError<E>> {
         self.advance(now);
-        let Some(waiting) = self.backlog.entry(incoming.index).filter(|_| self.backlog.has(&incoming)).cloned() else {
-            return Err(AcceptError::Gone);
-        };
+        let Some(pending) = self.backlog.find(incoming.slot).cloned() else { return Err(AcceptError::Gone) };
+        let state = pending.state();
         let mut config = self.config.connection;
-        if waiting.proven {
-            // From CONNACK on the client takes itself for connected, and repeats INFO 0 for so long.
+        if state.is_validated() {
+            // For the client the handshake ends with CONNACK. It repeats INFO 0 until its idle limit.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
-        let tag = self.free_tag(&mut entropy, &waiting.hello);
-        // The place is taken before anything is asked for.
-        let place = Peer {
-            address: waiting.address,
-            tag,
-            ticket: waiting.ticket,
-            path: NO_PATH,
-            proven: waiting.proven,
-            counted: true,
-            half_open: !waiting.proven,
-            released: false,
-            state: State::Quarantined { until: self.now },
-        };
+        let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.parameters);
+        // Reserves the place before `storage` is called.
+        let place = Peer::reserved(pending.address, tag, pending.ticket, state, self.now);
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
-            self.backlog.untell(incoming.index);
+            self.backlog.report_again(incoming.slot.index);
             return Err(AcceptError::Full);
         };
-        self.backlog.remove(incoming.index);
-        self.half_open += usize::from(!waiting.proven);
-        if let Some(peer) = self.peers.peer_mut(index) {
-            peer.state = State::Live(Connection::accept(self.now, config, entropy, waiting.hello, storage()));
+        let connection = storage().and_then(|storage| {
+            Connection::accept(self.now, config, entropy, pending.parameters, storage).map_err(E::from)
+        });
+        self.backlog.remove(incoming.slot.index);
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.peers.remove(index);
+                increment(&mut self.stats.dismissed);
+                return Err(AcceptError::Storage(error));
+            }
+        };
+        if let Some(peer) = self.peers.get_mut(index) {
+            peer.lifecycle = Lifecycle::Live { connection, is_held: true };
         }
-        self.peers.turns.touch(index);
+        self.peers.scheduler_mut().mark_changed(index);
         increment(&mut self.stats.accepted);
-        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
+        Ok(self.peers.id(index))
     }
 
-    /// The tag that the connection will have: one that no other has, whatever entropy the caller has.
-    fn free_tag(
-        &self,
-        entropy: &mut [u8; ENTROPY_BYTES],
-        hello: &crate::connection::Hello,
-    ) -> Option<crate::wire::Tag> {
+    /// Replaces the tag in the entropy as long as another connection has it. Also returns the tag, in extended mode.
+    fn with_free_tag(&self, mut entropy: Entropy, parameters: &HandshakeParameters) -> (Entropy, Option<Tag>) {
         loop {
-            let tag = accepted_tag(&self.config.connection, entropy, hello)?;
-            if self.peers.find_tag(tag).is_none() {
-                return Some(tag);
-            }
-            let other = self.key.hash(&(tag, self.ticket)).to_ne_bytes();
-            if let Some(place) = entropy.get_mut(8..16) {
-                place.copy_from_slice(&other);
-            }
+            let tag = accepted_tag(&self.config.connection, &entropy, parameters);
+            let Some(taken) = tag.filter(|&tag| self.peers.find_tag(tag).is_some()) else { return (entropy, tag) };
+            let other = self.peers.key().hash(&(taken, self.ticket)).to_ne_bytes();
+            entropy = entropy.with_tag(Tag::new(other));
         }
     }
 
-    /// Tells a client that it is not accepted, by RESET with `code`: its connection ends as
-    /// [`Refused`](crate::connection::Reason::Refused). In base mode nobody can tell it: it queues again if it repeats its
-    /// CONNECT, and otherwise ends by its handshake limit. Nor is it told where 16 answers wait for
-    /// [`poll_transmit`](Self::poll_transmit) already ([`replies_dropped`](super::ListenerStats::replies_dropped)).
-    pub fn refuse(&mut self, incoming: Incoming<A>, code: u8) {
-        if !self.backlog.has(&incoming) {
+    /// Refuses a client by RESET with `code`.
+    ///
+    /// The client's connection ends as [`Refused`](crate::connection::CloseReason::Refused).
+    ///
+    /// In base mode, which has no RESET, the client gets no answer: it enters the backlog again if it repeats its
+    /// CONNECT, or reaches its handshake limit. The same happens if 16 answers already wait for
+    /// [`poll_transmit`](Self::poll_transmit) ([`replies_dropped`](super::ListenerStats::replies_dropped)).
+    pub fn refuse(&mut self, incoming: Incoming<T::Address>, code: u8) {
+        if self.backlog.find(incoming.slot).is_none() {
             return;
         }
-        self.backlog.remove(incoming.index);
+        self.backlog.remove(incoming.slot.index);
         increment(&mut self.stats.refused);
-        if let Some(tag) = incoming.hello.tag {
+        if let Some(tag) = incoming.parameters.tag {
             self.reply(incoming.address, tag, Answer::Reset(code));
         }
     }
 
-    /// Forgets a client without an answer. It queues again if it repeats its CONNECT.
-    pub fn ignore(&mut self, incoming: Incoming<A>) {
-        if self.backlog.has(&incoming) {
-            self.backlog.remove(incoming.index);
+    /// Removes a pending handshake without an answer. The client enters the backlog again if it repeats its CONNECT.
+    pub fn ignore(&mut self, incoming: Incoming<T::Address>) {
+        if self.backlog.find(incoming.slot).is_some() {
+            self.backlog.remove(incoming.slot.index);
             increment(&mut self.stats.dismissed);
         }
     }
 
-    /// Accepts nobody any more, for good: those who wait, and those who come, are [refused](Self::refuse) with `code`. No more
-    /// than 16 of them are told before [`poll_transmit`](Self::poll_transmit) is called, the others when they repeat their
-    /// CONNECT.
-    /// Connections go on: [`peers`](Self::peers) says whose are left. Drive the listener until it [is empty](Self::is_empty),
-    /// or for as long as you can wait.
+    /// Refuses all clients from now on: pending and new ones get RESET with `code`.
+    ///
+    /// This cannot be undone. At most 16 clients get RESET before the next [`poll_transmit`](Self::poll_transmit), the
+    /// others when they repeat their CONNECT. In base mode they get [no answer](Self::refuse). Connections continue:
+    /// [`peers`](Self::peers) lists them. Drive the listener until it [is empty](Self::is_empty), or for as long as the
+    /// program can wait.
     pub fn stop_accepting(&mut self, code: u8) {
         self.stopped = Some(code);
         while let Some(incoming) = self.backlog.oldest().and_then(|index| self.backlog.incoming(index)) {
@@ -144,75 +150,69 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         }
     }
 
-    /// The connections that were accepted and not released, in no order. This looks at all of them.
+    /// The connections that were accepted and not released, in any order. This takes O(n).
     pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
-        let theirs = self.peers.iter().filter(|(_, peer)| !peer.released && peer.connection().is_some());
-        theirs.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+        self.peers.iter().filter(|(_, peer)| peer.held().is_some()).map(|(index, _)| self.peers.id(index))
     }
 
-    /// The connection with this name; `None` once it was released.
+    /// The connection with this id; `None` once it was released.
     #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<&Connection<S, R, Q>> {
-        self.held(id)?.connection()
+    pub fn peer(&self, id: PeerId) -> Option<&Connection<T::Storage>> {
+        self.peers.find(id)?.held()
     }
 
-    /// The connection with this name, to write, read and close; `None` once it was released. Call
-    /// [`poll_transmit`](Self::poll_transmit) afterwards.
-    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<S, R, Q>> {
-        self.held(id)?;
-        // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.peers.turns.touch(id.index);
-        self.peers.turns.tell(id.index);
-        self.peers.peer_mut(id.index)?.connection_mut()
+    /// The connection with this id, to write, read and close it; `None` once it was released.
+    ///
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<T::Storage>> {
+        self.peer(id)?;
+        // The caller may change anything, so the listener checks for output and events.
+        self.peers.scheduler_mut().mark_changed(id.index);
+        self.peers.scheduler_mut().mark_event(id.index);
+        self.peers.get_mut(id.index)?.held_mut()
     }
 
-    /// The address of this connection, which may [change](super); `None` once it was released.
+    /// The current address of this connection, which may [change](super); `None` once it was released.
     #[must_use]
-    pub fn address(&self, id: PeerId) -> Option<A> {
-        self.held(id).map(|peer| peer.address)
+    pub fn address(&self, id: PeerId) -> Option<T::Address> {
+        self.peers.find(id).filter(|peer| peer.held().is_some()).map(|peer| peer.address)
     }
 
-    fn held(&self, id: PeerId) -> Option<&Peer<A, Connection<S, R, Q>>> {
-        let peer = self.peers.peer(id.index).filter(|peer| !peer.released && peer.connection().is_some())?;
-        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
-    }
-
-    /// The application does not need this connection any more: it has read what it wanted. A connection that has not ended is
-    /// aborted; one that lingers goes on doing so. It makes room for another when the linger, and in base mode the quarantine
-    /// of its address, are over, and its storage is dropped: [`reclaim`](Self::reclaim) gives it back.
+    /// Releases a connection that the application no longer needs.
+    ///
+    /// A connection that has not ended is aborted. A lingering one continues to linger. The connection counts for the
+    /// limits until its linger ends, and in base mode until the quarantine of its address ends. Its storage is dropped:
+    /// use [`reclaim`](Self::reclaim) to get it back.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
         let now = self.now;
-        if self.held(id).is_none() {
+        if self.peer(id).is_none() {
             return;
         }
-        self.on_handshake_over(id.index);
-        let Some(peer) = self.peers.peer_mut(id.index) else { return };
-        peer.released = true;
-        if let Some(connection) = peer.connection_mut() {
-            connection.handle_timeout(now);
-            connection.abort(0);
-            if connection.is_drained() {
-                self.retire(id.index);
-            } else {
-                self.peers.turns.touch(id.index);
-            }
+        self.peers.on_handshake_over(id.index);
+        let Some(peer) = self.peers.get_mut(id.index) else { return };
+        let Lifecycle::Live { connection, is_held } = &mut peer.lifecycle else { return };
+        *is_held = false;
+        if connection.route_release(now).contains(Changes::DRAINED) {
+            self.retire(id.index);
+        } else {
+            self.peers.scheduler_mut().mark_changed(id.index);
         }
     }
 
-    /// Instead of [`release`](Self::release), where storage is to be used again: takes that of a connection that
-    /// [is drained](Connection::is_drained), which the application then does not have any more. `None` while it is not
-    /// drained (ask again after the next [`handle_timeout`](Self::handle_timeout)), and where there is no such connection.
-    /// What is unread is lost.
+    /// Releases a connection that [is drained](Connection::is_drained), and returns its storage.
     ///
-    /// In base mode the address rests until its quarantine is over; the storage may serve another connection at once. Make new
-    /// slots of its memory for that ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
-    pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<Storage<S, R, Q>> {
+    /// Unread data is lost. Returns `None` if there is no such connection, or while it is not drained: call again after
+    /// the next [`handle_timeout`](Self::handle_timeout).
+    ///
+    /// In base mode the address stays in quarantine. The memory of the storage may serve another connection at once:
+    /// make new slots of it ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
+    pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<T::Storage> {
         self.advance(now);
         let now = self.now;
         let connection = self.peer_mut(id)?;
-        connection.handle_timeout(now);
-        if !connection.is_drained() {
+        let (changes, _) = connection.route_timeout(now);
+        if !changes.contains(Changes::DRAINED) {
             return None;
         }
         self.retire(id.index).map(Connection::into_storage)

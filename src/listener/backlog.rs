@@ -1,215 +1,202 @@
-//! Those who want to connect: a few bytes each, no connection.
+//! Pending handshakes, which take about a hundred bytes each and no connection.
 
 use super::Address;
-use super::hosts::{Entries, Hosts};
+use super::address_state::{AddressState, Transition};
+use super::quotas::{Entries, QuotaCounts};
 use crate::Instant;
-use crate::connection::Hello;
-use crate::tables::{HashKey, Index, Memory, Queue, Slab};
+use crate::connection::HandshakeParameters;
+use crate::tables::{AddressTable, Addressed, HashKey, PeerId, Queue, TableMemory};
 use crate::wire::Tag;
+use core::ops::Deref;
 
-/// A client that waits to be accepted: give it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
-/// [`ignore`](super::Listener::ignore). One that is dropped keeps its place in the backlog until the handshake limit.
+/// A pending handshake, to accept, refuse or ignore.
+///
+/// Pass it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
+/// [`ignore`](super::Listener::ignore). If it is dropped, the handshake stays in the backlog until its limit expires.
 #[derive(Debug, PartialEq, Eq, Hash)]
-#[must_use = "accept, refuse or ignore it: otherwise it holds its place in the backlog"]
+#[must_use = "accept, refuse or ignore it: otherwise it stays in the backlog"]
 pub struct Incoming<A> {
-    pub(super) index: u32,
-    pub(super) generation: u32,
+    pub(super) slot: PeerId,
     pub(super) address: A,
-    pub(super) hello: Hello,
-    pub(super) proven: bool,
+    pub(super) parameters: HandshakeParameters,
+    pub(super) validated: bool,
 }
 
 impl<A: Copy> Incoming<A> {
-    /// Where its CONNECT came from.
+    /// The source address of the CONNECT.
     pub fn address(&self) -> A {
         self.address
     }
 
-    /// What the client says of itself.
-    pub fn hello(&self) -> Hello {
-        self.hello
+    /// The handshake parameters of the client.
+    pub fn parameters(&self) -> HandshakeParameters {
+        self.parameters
     }
 
-    /// Whether it has shown, by a cookie, that it receives at its address. Others may only pretend to be there.
-    pub fn is_proven(&self) -> bool {
-        self.proven
+    /// Whether a cookie has validated the address: the client receives there. Any other address may be forged.
+    pub fn is_validated(&self) -> bool {
+        self.validated
     }
 }
 
-/// A CONNECT that was understood.
+/// A handshake in the backlog.
 #[derive(Clone)]
-pub(super) struct Waiting<A> {
+pub(super) struct Pending<A> {
     pub(super) address: A,
-    pub(super) hello: Hello,
-    /// The order in which handshakes began.
+    pub(super) parameters: HandshakeParameters,
+    /// Tickets give the order in which handshakes began.
     pub(super) ticket: u64,
+    /// When the handshake limit expires.
     pub(super) until: Option<Instant>,
-    pub(super) proven: bool,
+    state: AddressState,
 }
 
-/// All who wait.
-pub(super) struct Backlog<A: Address, M: Memory> {
-    key: HashKey,
-    entries: Slab<Waiting<A>, M>,
-    /// By address.
-    index: Index<M>,
-    hosts: Hosts<A::Host, M>,
-    /// By age, which also is the order of their limits.
+impl<A> Pending<A> {
+    pub(super) const fn new(
+        address: A,
+        parameters: HandshakeParameters,
+        ticket: u64,
+        until: Option<Instant>,
+        state: AddressState,
+    ) -> Self {
+        Self { address, parameters, ticket, until, state }
+    }
+
+    /// The state of the address.
+    pub(super) const fn state(&self) -> AddressState {
+        self.state
+    }
+}
+
+impl<A: Address> Addressed for Pending<A> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.address
+    }
+}
+
+/// All pending handshakes. Dereferences to its [`AddressTable`].
+#[derive(Clone)]
+pub(super) struct Backlog<A: Address, M: TableMemory> {
+    table: AddressTable<Pending<A>, M>,
+    quotas: QuotaCounts<A::Host, M>,
+    /// Handshakes by age. Their limits expire in the same order.
     order: Queue<M>,
-    /// Those of whom the application was not told.
-    untold: Queue<M>,
-    unproven: usize,
+    /// Handshakes that `poll_incoming` has not yet returned.
+    unreported: Queue<M>,
 }
 
-impl<A: Address, M: Memory> Backlog<A, M> {
+impl<A: Address, M: TableMemory> Backlog<A, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
-            key,
-            entries: Slab::new(),
-            index: Index::new(),
-            hosts: Hosts::new(),
+            table: AddressTable::new(key),
+            quotas: QuotaCounts::new(key),
             order: Queue::new(),
-            untold: Queue::new(),
-            unproven: 0,
+            unreported: Queue::new(),
         }
     }
 
-    pub(super) fn duplicate(&self) -> Self {
-        Self {
-            key: self.key,
-            entries: self.entries.duplicate(),
-            index: self.index.duplicate(),
-            hosts: self.hosts.duplicate(),
-            order: self.order.duplicate(),
-            untold: self.untold.duplicate(),
-            unproven: self.unproven,
-        }
+    /// The number of handshakes with unvalidated addresses.
+    pub(super) const fn half_open(&self) -> usize {
+        self.quotas.half_open()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len() as usize
-    }
-
-    /// How many have not proven their address.
-    pub(super) const fn unproven(&self) -> usize {
-        self.unproven
-    }
-
-    /// Whether the application has yet to be told of somebody.
-    pub(super) fn has_untold(&self) -> bool {
-        !self.untold.is_empty()
-    }
-
-    /// The same handshake: that of the same address and tag.
-    pub(super) fn find(&self, address: A, tag: Option<Tag>) -> Option<u32> {
-        self.find_at(address, |waiting| waiting.hello.tag == tag)
-    }
-
-    /// The first handshake of this address for which `is` holds.
-    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Waiting<A>) -> bool) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address && is(waiting));
-        self.index.find(self.key.hash(&address), found)
-    }
-
-    /// The next of this address behind `index`, which has it.
-    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
-        let found = |index| self.entries.item(index).is_some_and(|waiting| waiting.address == address);
-        self.index.find_after(self.key.hash(&address), index, found)
-    }
-
-    /// How many handshakes this address has.
-    pub(super) fn count(&self, address: A) -> usize {
-        let mut count = 0;
-        self.find_at(address, |_| {
-            count += 1;
-            false
-        });
-        count
-    }
-
-    /// How many handshakes this host has.
+    /// The number of handshakes of this host.
     pub(super) fn of_host(&self, host: A::Host) -> Entries {
-        self.hosts.of(self.key.hash(&host), host)
+        self.quotas.of(host)
     }
 
-    pub(super) fn entry(&self, index: u32) -> Option<&Waiting<A>> {
-        self.entries.item(index)
+    /// The handshake with this address and tag.
+    pub(super) fn find_same(&self, address: A, tag: Option<Tag>) -> Option<u32> {
+        self.find_at(address, |pending| pending.parameters.tag == tag)
     }
 
-    /// False where there is no room.
-    pub(super) fn insert(&mut self, waiting: Waiting<A>) -> bool {
-        let (address, host, proven) = (waiting.address, waiting.address.host(), waiting.proven);
-        if !self.hosts.add(self.key.hash(&host), host, proven) {
+    /// The first handshake at this address that satisfies `is`.
+    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(&Pending<A>) -> bool) -> Option<u32> {
+        self.table.find_at(address, |_, pending| is(pending))
+    }
+
+    /// Adds a handshake. Returns false if there is no room.
+    pub(super) fn insert(&mut self, pending: Pending<A>) -> bool {
+        let (host, quotas) = (pending.address.host(), pending.state.quotas());
+        if !self.quotas.enter(host, quotas) {
             return false;
         }
-        let Ok(index) = self.entries.insert(waiting) else {
-            self.hosts.subtract(self.key.hash(&host), host, proven);
+        let Some(index) = self.table.insert(pending) else {
+            self.quotas.leave(host, quotas);
             return false;
         };
-        self.unproven += usize::from(!proven);
-        let placed =
-            self.index.insert(self.key.hash(&address), index) && self.order.push(index) && self.untold.push(index);
+        let placed = self.order.push(index) && self.unreported.push(index);
         if !placed {
             self.remove(index);
         }
         placed
     }
 
-    /// It has shown a cookie. Returns whether that is new.
-    pub(super) fn prove(&mut self, index: u32) -> bool {
-        let Some(waiting) = self.entries.item_mut(index).filter(|waiting| !waiting.proven) else { return false };
-        waiting.proven = true;
-        self.unproven -= 1;
-        let host = waiting.address.host();
-        self.hosts.prove(self.key.hash(&host), host);
-        true
-    }
-
-    pub(super) fn remove(&mut self, index: u32) -> Option<Waiting<A>> {
-        let waiting = self.entries.remove(index)?;
-        let host = waiting.address.host();
-        self.index.remove(self.key.hash(&waiting.address), index);
-        self.hosts.subtract(self.key.hash(&host), host, waiting.proven);
+    pub(super) fn remove(&mut self, index: u32) -> Option<Pending<A>> {
+        let pending = self.table.remove(index)?;
+        self.quotas.leave(pending.address.host(), pending.state.quotas());
         self.order.remove(index);
-        self.untold.remove(index);
-        self.unproven -= usize::from(!waiting.proven);
-        Some(waiting)
+        self.unreported.remove(index);
+        Some(pending)
     }
 
-    /// The oldest of those of whom the application was not told.
-    pub(super) fn tell(&mut self) -> Option<Incoming<A>> {
-        let index = self.untold.pop()?;
+    /// Records that a cookie has validated the address. Returns whether the state has changed.
+    pub(super) fn on_validated(&mut self, index: u32) -> bool {
+        let Some(pending) = self.table.get_mut(index) else { return false };
+        let before = pending.state;
+        pending.state.apply(Transition::Validated);
+        let after = pending.state;
+        self.quotas.change(pending.address.host(), before.quotas(), after.quotas());
+        before != after
+    }
+
+    /// Whether `next_incoming` would return a handshake.
+    pub(super) fn has_unreported(&self) -> bool {
+        !self.unreported.is_empty()
+    }
+
+    /// Takes the oldest handshake that was not yet returned.
+    pub(super) fn next_incoming(&mut self) -> Option<Incoming<A>> {
+        let index = self.unreported.pop()?;
         self.incoming(index)
     }
 
     pub(super) fn incoming(&self, index: u32) -> Option<Incoming<A>> {
-        let Waiting { address, hello, proven, .. } = *self.entries.item(index)?;
-        Some(Incoming { index, generation: self.entries.generation(index)?, address, hello, proven })
+        let pending = self.get(index)?;
+        let (address, parameters, validated) = (pending.address, pending.parameters, pending.state.is_validated());
+        Some(Incoming { slot: self.id(index), address, parameters, validated })
     }
 
-    /// The application is to be told again, the oldest first as ever: only those who are to be told again, too, may be older.
-    pub(super) fn untell(&mut self, index: u32) {
-        let Some(ticket) = self.entries.item(index).map(|waiting| waiting.ticket) else { return };
-        let is_older = |other: &u32| self.entries.item(*other).is_some_and(|waiting| waiting.ticket < ticket);
-        let mut next = self.untold.first();
+    /// Makes `next_incoming` return a handshake again, in the order of age.
+    ///
+    /// The search is short: only other handshakes that were put back can be older.
+    pub(super) fn report_again(&mut self, index: u32) {
+        let Some(ticket) = self.get(index).map(|pending| pending.ticket) else { return };
+        let is_older = |other: &u32| self.get(*other).is_some_and(|pending| pending.ticket < ticket);
+        let mut next = self.unreported.first();
         while let Some(older) = next.filter(is_older) {
-            next = self.untold.after(older);
+            next = self.unreported.after(older);
         }
-        self.untold.insert(index, next);
+        self.unreported.insert(index, next);
     }
 
-    /// Whether it still waits.
-    pub(super) fn has(&self, incoming: &Incoming<A>) -> bool {
-        self.entries.generation(incoming.index) == Some(incoming.generation)
-    }
-
-    /// The one that has waited longest.
+    /// The oldest handshake.
     pub(super) fn oldest(&self) -> Option<u32> {
         self.order.first()
     }
 
-    /// When the next one has waited too long.
+    /// When the limit of the oldest handshake expires.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.entries.item(self.oldest()?)?.until
+        self.get(self.oldest()?)?.until
+    }
+}
+
+impl<A: Address, M: TableMemory> Deref for Backlog<A, M> {
+    type Target = AddressTable<Pending<A>, M>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.table
     }
 }

@@ -2,41 +2,49 @@
 
 use crate::connection::Config;
 
-/// How many bytes of entropy a listener takes. It has no randomness of its own: give it bytes that a stranger cannot guess.
-/// With them, they could choose addresses that make finding a connection slow, forge cookies, and take connections over.
-pub const LISTENER_ENTROPY_BYTES: usize = 48;
-
-/// The limits of a listener, with their defaults. What is over a limit is ignored and counted by the limit, in
-/// [`ListenerStats`](super::ListenerStats).
+/// The limits of a listener, with their defaults.
+///
+/// A CONNECT above a limit is dropped, and counted by reason in
+/// [`ListenerStats::dropped`](super::ListenerStats::dropped). The client repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerConfig {
-    /// What every accepted connection is made with. By default only extended mode is allowed: base mode cannot prove an
-    /// address. Whoever forges source addresses makes a base-mode listener send to others, more than they sent themselves, and
-    /// fills its backlog.
+    /// The configuration of every accepted connection.
+    ///
+    /// By default only extended mode is allowed, since base mode [cannot validate an address](super).
     pub connection: Config,
-    /// How many connections there may be at once, from `accept` until what was released has lingered. Whoever comes above that
-    /// waits in the backlog, and the application is not told of it. Fixed [memory](super::Fixed) may hold fewer. Default: 1,024.
+    /// The most connections at once. Default: 1,024.
+    ///
+    /// A connection counts from `accept` until it was released and has lingered. Further clients stay in the backlog,
+    /// and [`poll_incoming`](super::Listener::poll_incoming) does not return them. [Fixed tables](super::FixedTables)
+    /// may hold fewer.
     pub peers: usize,
-    /// How many handshakes may be open. It bounds those who wait to be accepted, and also those whose address is not proven,
-    /// accepted ones included. Further ones are ignored, and their clients repeat their CONNECT. Nobody waits longer than the
-    /// [handshake limit](Config::handshake_limit); once accepted, a client whose address is proven by a cookie has the
-    /// [idle limit](Config::idle_limit) to confirm, where that is longer. Fixed [memory](super::Fixed) may hold fewer.
-    /// Default: 128.
+    /// The most open handshakes. Default: 128.
+    ///
+    /// This limits two counts: the pending handshakes, and the open handshakes of unvalidated addresses including
+    /// accepted ones. A handshake is pending for the [handshake limit](Config::handshake_limit) at most. An accepted
+    /// client has the same time to confirm. If a cookie has validated its address, it has the
+    /// [idle limit](Config::idle_limit) where that is longer. [Fixed tables](super::FixedTables) may hold fewer.
     pub backlog: usize,
-    /// How many connections and handshakes one [host](super::Address::host) may have. Above that a client has to prove its
-    /// address by a cookie, unless [`retry`](Self::retry) is [`Retry::Never`]: then it is ignored, as it is in base mode. Those
-    /// who gave proof, by a cookie or by their first INFO, are counted apart, and only as many of them keep another one out. So
-    /// nobody keeps a host out by forging its address. A handshake that is not proven ends as
-    /// [`Superseded`](crate::connection::Reason::Superseded) where its first INFO finds that many who are; its client is told by
-    /// RESET. A client that restarts takes the place of its old connection. One that lingers counts until that is over. In base
-    /// mode, which proves nothing, all count as those who gave none. Default: 256.
+    /// The most connections and handshakes of one [host](super::Address::host). Default: 256.
+    ///
+    /// Above the limit, a CONNECT without a valid cookie gets RETRY. It is dropped if [`retry`](Self::retry) is
+    /// [`Retry::Never`], or in base mode.
+    ///
+    /// Validated addresses have a quota of their own, which unvalidated ones do not use up. So forged addresses of a
+    /// host keep no client of that host out. If the quota is full when a half-open connection is confirmed, the
+    /// connection ends as [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets RESET. A restarted
+    /// client takes over the quota of its old connection. Lingering connections count. Connections of base mode count
+    /// as unvalidated.
     pub per_host: usize,
-    /// How many connections and handshakes one address may have: more than one only while a client that has restarted opens its
-    /// new connection beside the old one. Above that, a client whose address is proven displaces one that is not. So does a
-    /// connection whose peer has [another address](super); it does not move to one where nobody makes way, nor to one of another
-    /// host that has as many proven ones as [`per_host`](Self::per_host) says. Default: 4.
+    /// The most connections and handshakes at one address. Default: 4.
+    ///
+    /// A client needs more than one only after a restart, while its old connection still exists.
+    ///
+    /// Above the limit, a client with a validated address evicts a half-open entry of its address. A connection that
+    /// moves to [another address](super) does the same there. It does not move to a full address without a half-open
+    /// entry, nor to another host whose validated quota ([`per_host`](Self::per_host)) is full.
     pub per_address: usize,
-    /// When a client has to prove its address before anything is kept of it. Default: [`Retry::Auto`].
+    /// When a client must validate its address before the listener keeps state of it. Default: [`Retry::Auto`].
     pub retry: Retry,
 }
 
@@ -53,16 +61,18 @@ impl Default for ListenerConfig {
     }
 }
 
-/// When to answer a CONNECT with RETRY, which costs the client a round trip and the listener no memory (extended mode only).
+/// When to answer a CONNECT with RETRY (extended mode only).
+///
+/// RETRY costs the client a round trip and the listener no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Retry {
-    /// While half of the [backlog](ListenerConfig::backlog) or more, or of the [peers](ListenerConfig::peers) where those are
-    /// fewer, is held by addresses that are not proven. The rest is open to those that are, however many others come.
+    /// While unvalidated addresses hold half of the [backlog](ListenerConfig::backlog), or of the
+    /// [peers](ListenerConfig::peers) if these are fewer. The other half stays open to validated addresses.
     #[default]
     Auto,
     /// Always.
     Always,
-    /// Never. A flood of forged addresses then fills the backlog, and keeps honest clients out while it lasts.
+    /// Never. A flood of forged addresses then fills the backlog and keeps honest clients out.
     Never,
 }

@@ -1,22 +1,23 @@
-//! Cookies: what RETRY gives to an address, and only somebody who receives there can hand back.
+//! Cookies, which validate an address: only an endpoint that receives RETRY there can return its cookie.
 //!
 //! ```text
-//! cookie := time u32 (s)   SipHash-2-4 under a key of ours ( address, the client's tag, time ) u64
+//! cookie := time u32 (s)   code u64
+//! code   := SipHash-2-4 ( address, the client's tag, time ) under a secret key
 //! ```
 //!
-//! Nothing is kept of the address meanwhile. A cookie is valid for 15 s, and for the address and the tag that it was made for.
+//! The listener keeps no state of the address. A cookie is valid for 15 s, for one address and one tag.
 
 use crate::wire::Tag;
 use crate::{Duration, Instant};
 use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher24;
 
-/// How many bytes a cookie of ours has.
+/// The length of a cookie in bytes.
 pub(super) const COOKIE_BYTES: usize = 12;
 /// How long a cookie is valid.
 const LIFETIME: Duration = Duration::from_secs(15);
 
-/// The keys: the one in use, and the one before it.
+/// The current and the previous key of the cookies.
 #[derive(Clone)]
 pub(super) struct Cookies {
     current: [u8; 16],
@@ -28,7 +29,7 @@ impl Cookies {
         Self { current: key, previous: None }
     }
 
-    /// Cookies are made with `key` from now on. Those made with the last one stay valid.
+    /// Makes cookies with `key` from now on. Cookies of the previous key stay valid.
     pub(super) fn rotate(&mut self, key: [u8; 16]) {
         self.previous = Some(core::mem::replace(&mut self.current, key));
     }
@@ -40,25 +41,26 @@ impl Cookies {
         [a, b, c, d, e, f, g, h, i, j, k, l]
     }
 
-    /// Whether it is a cookie of ours for this address and tag, and not too old.
+    /// Whether `cookie` was made for this address and tag, at most 15 s ago.
     pub(super) fn is_valid<A: Hash>(&self, now: Instant, address: &A, tag: Tag, cookie: &[u8]) -> bool {
-        let Some((&time, code_of_theirs)) = cookie.split_first_chunk() else { return false };
-        let Ok(code_of_theirs) = code_of_theirs.try_into().map(u64::from_be_bytes) else { return false };
+        let Some((&time, received)) = cookie.split_first_chunk() else { return false };
+        let Ok(received) = received.try_into().map(u64::from_be_bytes) else { return false };
         let time = u32::from_be_bytes(time);
         let age_s = u64::from(seconds(now).wrapping_sub(time));
-        // One comparison of 64 bits takes the same time wherever they differ, and no key is left out.
-        let ours = code(&self.current, address, tag, time) == code_of_theirs;
-        let old = self.previous.is_some_and(|key| code(&key, address, tag, time) == code_of_theirs);
-        (ours | old) & (Duration::from_secs(age_s) <= LIFETIME)
+        // Constant time: a comparison of 64 bits does not depend on where they differ, and both keys are always tried.
+        let current = code(&self.current, address, tag, time) == received;
+        let previous = self.previous.is_some_and(|key| code(&key, address, tag, time) == received);
+        (current | previous) & (Duration::from_secs(age_s) <= LIFETIME)
     }
 }
 
-/// Whole seconds, which wrap after 136 years.
+/// The time in whole seconds, which wraps after 136 years.
 fn seconds(now: Instant) -> u32 {
     let [.., a, b, c, d] = (now.as_micros() / 1_000_000).to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
 
+/// The code of a cookie.
 fn code<A: Hash>(key: &[u8; 16], address: &A, tag: Tag, time: u32) -> u64 {
     let mut hasher = SipHasher24::new_with_key(key);
     address.hash(&mut hasher);
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bit_of_a_cookie_may_differ() {
+    fn a_cookie_with_a_changed_bit_is_invalid() {
         let cookies = Cookies::new([7; 16]);
         let cookie = cookies.make(at(100), &1_u16, TAG);
         for bit in 0..COOKIE_BYTES * 8 {
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_key_stays_valid_when_keys_rotate_and_no_other() {
+    fn after_a_rotation_only_the_previous_key_stays_valid() {
         let mut cookies = Cookies::new([7; 16]);
         let cookie = cookies.make(at(100), &1_u16, TAG);
         cookies.rotate([8; 16]);

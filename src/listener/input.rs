@@ -1,67 +1,72 @@
-//! What a datagram does: to whom it goes, and who may wait to be accepted.
+//! Dispatch of datagrams to their connections, and of CONNECTs to the backlog.
 
-use super::admission::Refusal;
-use super::peers::{NO_PATH, Peer, State};
+use super::admission::Admission;
+use super::peers::Lifecycle;
 use super::replies::{Answer, Reply};
 use super::stats::increment;
-use super::{Address, Listener, Memory, PeerId, Routed, Unrouted};
+use super::{Address, Dispatch, DropReason, Listener, ListenerTypes, PeerId};
 use crate::Instant;
-use crate::arq::Arq;
-use crate::connection::{Handled, Hello};
-use crate::store::{RecvStore, SendStore};
+use crate::connection::{Changes, Handled, HandshakeParameters, Ignored};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
 
-/// Takes what is in order of a peer, and says how many bytes.
+/// Takes in-order data of a peer, and returns the number of bytes taken.
 type Take<'t> = dyn FnMut(PeerId, &[u8]) -> usize + 't;
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Takes a datagram that came `from` an address.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+impl<T: ListenerTypes> Listener<T> {
+    /// Handles a datagram from the address `from`.
+    pub fn handle_datagram(&mut self, now: Instant, from: T::Address, datagram: &[u8]) -> Dispatch {
         self.handle_datagram_into(now, from, datagram, |_, _| 0)
     }
 
-    /// As [`handle_datagram`](Self::handle_datagram), but lends what a peer may read at once straight out of the datagram: as
-    /// [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into). `take` is told whose it is.
+    /// Handles a datagram, and lends its data to `take` without a copy.
+    ///
+    /// `take` gets the id of the connection, and data that is readable at once. It returns the number of bytes taken,
+    /// as in [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into).
     pub fn handle_datagram_into(
         &mut self,
         now: Instant,
-        from: A,
+        from: T::Address,
         datagram: &[u8],
         mut take: impl FnMut(PeerId, &[u8]) -> usize,
-    ) -> Routed {
+    ) -> Dispatch {
         self.advance(now);
-        let routed = if datagram.starts_with(self.config.connection.framing.prefix()) {
+        let dispatch = if datagram.starts_with(self.config.connection.framing.prefix()) {
             self.handle_untagged(from, datagram, &mut take)
         } else {
-            // A tag begins like no prefix in use. Whoever does not know ours says nothing to us.
-            let found = self.peers.find_tagged(datagram).ok_or(Unrouted::Malformed(DecodeError::Prefix));
+            // Tags never start with the common prefix. A datagram with neither belongs to no connection.
+            let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
             found.map(|index| self.deliver(index, from, datagram, &mut take))
         };
-        routed.unwrap_or_else(|reason| {
-            self.stats.count(reason);
-            Routed::Ignored(reason)
+        dispatch.unwrap_or_else(|reason| {
+            self.stats.dropped.count(reason);
+            Dispatch::Dropped(reason)
         })
     }
 
-    /// A CONNECT, or anything of base mode.
-    fn handle_untagged(&mut self, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
+    /// Handles a datagram with the common prefix: a CONNECT, or any packet of base mode.
+    fn handle_untagged(
+        &mut self,
+        from: T::Address,
+        datagram: &[u8],
+        take: &mut Take<'_>,
+    ) -> Result<Dispatch, DropReason> {
         let framing = self.config.connection.framing;
         let connects = framing.is_connect(datagram);
         let base = if self.config.connection.allows_base() { self.find_base(from, connects) } else { None };
         if let Some(index) = base.filter(|_| !connects) {
             return self.deliver_base(index, from, datagram, take);
         }
-        match framing.decode(datagram).map_err(Unrouted::Malformed)? {
+        match framing.decode(datagram).map_err(DropReason::Malformed)? {
             Packet::Connect(options) => {
-                let hello = Hello::from_options(&options);
-                if !self.config.connection.accepts(&hello) {
-                    Err(Unrouted::Mode)
-                } else if let Some(tag) = hello.tag.filter(|_| self.config.connection.allows_extended()) {
-                    self.handle_connect(from, datagram, (hello, tag), &options, take)
+                let parameters = HandshakeParameters::from_options(&options);
+                if !self.config.connection.accepts(&parameters) {
+                    Err(DropReason::Mode)
+                } else if let Some(tag) = parameters.tag.filter(|_| self.config.connection.allows_extended()) {
+                    self.handle_connect(from, datagram, (parameters, tag), &options, take)
                 } else {
                     match base {
                         Some(index) => self.deliver_base(index, from, datagram, take),
-                        None => self.handle_base_connect(from, Hello { tag: None, ..hello }),
+                        None => self.handle_base_connect(from, HandshakeParameters { tag: None, ..parameters }),
                     }
                 }
             }
@@ -74,176 +79,147 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             | Packet::Retry { .. }
             | Packet::Reset { .. }
             | Packet::Probe { .. }
-            | Packet::Echo { .. } => Err(Unrouted::UnknownPeer),
+            | Packet::Echo { .. } => Err(DropReason::UnknownPeer),
         }
     }
 
-    /// The connection in base mode with this address, or its quarantine, unless that is over.
-    fn find_base(&mut self, from: A, connects: bool) -> Option<u32> {
+    /// The connection of base mode at this address, or its quarantine.
+    ///
+    /// A linger or quarantine that is over is removed first.
+    fn find_base(&mut self, from: T::Address, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        let Peer { released, state, .. } = self.peers.peer_mut(index)?;
-        // What is over does not stand in the way of a datagram that comes before `handle_timeout`. No timer of a connection
-        // that lives runs here: the datagram may be the sign of life that its peer gave in time.
-        match state {
-            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
-            State::Quarantined { .. } => {}
-            State::Live(connection) if *released && connection.ended().is_some() => {
+        // A datagram may arrive before `handle_timeout`, so the end of a linger or quarantine is handled here, too. The
+        // timers of a connection that has not ended do not run here: its peer may have sent the datagram in time.
+        match &mut self.peers.get_mut(index)?.lifecycle {
+            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
-                    // It only lingers, and a client that opens another one does not repeat its FIN.
+                    // It only lingers for a repeated FIN, which a client that opens a new connection does not send.
                     connection.handle_timeout(now);
                 }
                 if connection.is_drained() {
                     drop(self.retire(index));
                 }
             }
-            State::Live(_) => {}
+            Lifecycle::Quarantined { .. } | Lifecycle::Live { .. } => {}
         }
-        self.peers.peer(index).map(|_| index)
+        self.peers.get(index).map(|_| index)
     }
 
-    fn deliver_base(&mut self, index: u32, from: A, datagram: &[u8], take: &mut Take<'_>) -> Result<Routed, Unrouted> {
-        match self.peers.peer(index).map(|peer| &peer.state) {
-            Some(State::Live(_)) => Ok(self.deliver(index, from, datagram, take)),
-            Some(State::Quarantined { .. }) | None => Err(Unrouted::Quarantined),
+    fn deliver_base(
+        &mut self,
+        index: u32,
+        from: T::Address,
+        datagram: &[u8],
+        take: &mut Take<'_>,
+    ) -> Result<Dispatch, DropReason> {
+        match self.peers.get(index).map(|peer| &peer.lifecycle) {
+            Some(Lifecycle::Live { .. }) => Ok(self.deliver(index, from, datagram, take)),
+            Some(Lifecycle::Quarantined { .. }) | None => Err(DropReason::Quarantined),
         }
     }
 
-    /// Gives a datagram to its connection.
-    fn deliver(&mut self, index: u32, from: A, datagram: &[u8], take: &mut Take<'_>) -> Routed {
-        let now = self.now;
-        let generation = self.peers.generation(index).unwrap_or_default();
-        let id = PeerId { index, generation };
-        let ignored = Routed::Peer(id, Handled::Ignored(crate::connection::Ignored::Closed));
-        let Some(peer) = self.peers.peer(index) else { return ignored };
+    /// Delivers a datagram to its connection.
+    fn deliver(&mut self, index: u32, from: T::Address, datagram: &[u8], take: &mut Take<'_>) -> Dispatch {
+        let (now, id) = (self.now, self.peers.id(index));
+        let ignored = Dispatch::Peer(id, Handled::Ignored(Ignored::Closed));
+        let Some(peer) = self.peers.get(index) else { return ignored };
         let elsewhere = peer.address != from;
-        if (elsewhere || peer.path != NO_PATH) && self.handle_echo(index, from, datagram) {
-            return Routed::Peer(id, Handled::Accepted);
+        if (elsewhere || peer.is_validating()) && self.handle_echo(index, from, datagram) {
+            return Dispatch::Peer(id, Handled::Accepted);
         }
-        let Some(connection) = self.peers.peer_mut(index).and_then(|peer| peer.connection_mut()) else {
+        let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) else {
             return ignored;
         };
-        let was_confirmed = connection.is_confirmed();
-        let handled = connection.handle_datagram_into(now, datagram, |bytes| take(id, bytes));
-        let (is_confirmed, tells) = (connection.is_confirmed(), connection.has_event());
-        let may_have_moved = elsewhere && handled == Handled::Accepted && is_confirmed && connection.ended().is_none();
-        self.peers.turns.touch(index);
-        if tells {
-            self.peers.turns.tell(index);
+        let (handled, changes) = connection.route_datagram(now, datagram, |bytes| take(id, bytes));
+        self.peers.scheduler_mut().mark_changed(index);
+        if changes.contains(Changes::EVENT) {
+            self.peers.scheduler_mut().mark_event(index);
         }
-        if is_confirmed && !was_confirmed {
+        if changes.contains(Changes::CONFIRMED) {
             self.on_confirmed(index);
         }
-        if may_have_moved {
-            self.examine(index, from, datagram.len());
-        } else if elsewhere {
-            increment(&mut self.stats.other_address);
-        }
-        Routed::Peer(id, handled)
-    }
-
-    /// INFO 0 has come: whatever began earlier at this address is of a client that has restarted since.
-    fn on_confirmed(&mut self, index: u32) {
-        self.on_handshake_over(index);
-        let Some(peer) = self.peers.peer(index) else { return };
-        // Base mode proves nothing.
-        let (address, ticket, Some(_)) = (peer.address, peer.ticket, peer.tag) else { return };
-        if !peer.proven && !self.has_room_for_proven(address.host()) {
-            let Some(predecessor) = self.find_predecessor(address, ticket) else {
-                // Others of its host have shown as much sooner.
-                if let Some(connection) = self.peers.peer_mut(index).and_then(Peer::connection_mut) {
-                    connection.lose_place(self.now);
-                }
-                self.supersede(index);
-                return;
-            };
-            self.give_way(predecessor);
-        }
-        let mut next = self.peers.find_at(address, |_, _| true);
-        while let Some(other) = next {
-            next = self.peers.next_at(address, other);
-            let is_older = self.peers.peer(other).is_some_and(|peer| {
-                peer.ticket < ticket && peer.connection().is_some_and(|connection| connection.ended().is_none())
-            });
-            if is_older {
-                self.supersede(other);
+        if elsewhere {
+            // An established connection accepts only datagrams of its peer. No other datagram starts a path validation.
+            if handled == Handled::Accepted && changes.contains(Changes::ESTABLISHED) {
+                self.challenge(index, from, datagram.len());
+            } else {
+                increment(&mut self.stats.other_address);
             }
         }
-        let mut next = self.backlog.find_at(address, |_| true);
-        while let Some(other) = next {
-            next = self.backlog.next_at(address, other);
-            if self.backlog.entry(other).is_some_and(|waiting| waiting.ticket < ticket) {
-                self.supersede_waiting(other);
-            }
-        }
-        self.peers.prove(index);
+        Dispatch::Peer(id, handled)
     }
 
-    /// A CONNECT of extended mode.
+    /// Handles a CONNECT of extended mode.
     fn handle_connect(
         &mut self,
-        from: A,
+        from: T::Address,
         datagram: &[u8],
-        (hello, tag): (Hello, Tag),
+        (parameters, tag): (HandshakeParameters, Tag),
         options: &Options<'_>,
         take: &mut Take<'_>,
-    ) -> Result<Routed, Unrouted> {
+    ) -> Result<Dispatch, DropReason> {
         if datagram.len() < MIN_CONNECT {
-            return Err(Unrouted::TooShort);
+            return Err(DropReason::TooShort);
         }
-        let same = |peer: &Peer<A, _>| {
-            peer.connection().is_some_and(|connection: &super::Connection<S, R, Q>| connection.peer_tag() == Some(tag))
-        };
-        if let Some(index) = self.peers.find_at(from, |_, peer| same(peer)) {
+        let repeated = self
+            .peers
+            .find_at(from, |_, peer| peer.connection().is_some_and(|connection| connection.peer_tag() == Some(tag)));
+        if let Some(index) = repeated {
             return Ok(self.deliver(index, from, datagram, take));
         }
         let cookie = options.cookie().map(|cookie| self.cookies.is_valid(self.now, &from, tag, cookie));
-        let proven = cookie == Some(true);
+        let has_cookie = cookie == Some(true);
         if cookie == Some(false) {
             increment(&mut self.stats.bad_cookie);
         }
-        if let Some(index) = self.backlog.find(from, Some(tag)) {
-            // Where its host has as many as may be, it stays one of those who pretend.
-            if proven && self.has_room_for_proven(from.host()) && self.backlog.prove(index) {
-                increment(&mut self.stats.proven);
+        if let Some(index) = self.backlog.find_same(from, Some(tag)) {
+            // While the validated quota of its host is full, the handshake counts as unvalidated.
+            if has_cookie && self.has_room_for_validated(from.host()) && self.backlog.on_validated(index) {
+                increment(&mut self.stats.validated);
             }
             increment(&mut self.stats.repeated);
-            return Ok(Routed::Queued);
+            return Ok(Dispatch::Queued);
         }
         if let Some(code) = self.stopped {
             self.reply(from, tag, Answer::Reset(code));
-            return Err(Unrouted::Stopped);
+            return Err(DropReason::Stopped);
         }
-        match self.admit(from, hello, proven) {
-            Ok(()) => Ok(Routed::Queued),
-            // Not even the place is kept.
-            Err(Refusal::Unproven) => {
+        match self.admit(from, parameters, has_cookie) {
+            Admission::Queue | Admission::QueueEvicting(_) => Ok(Dispatch::Queued),
+            Admission::Retry => {
                 let cookie = self.cookies.make(self.now, &from, tag);
                 self.reply(from, tag, Answer::Retry(cookie));
                 increment(&mut self.stats.retried);
-                Ok(Routed::Retried)
+                Ok(Dispatch::Retried)
             }
-            Err(Refusal::Limit(reason)) => Err(reason),
+            Admission::Drop(reason) => Err(reason),
         }
     }
 
-    /// A CONNECT of base mode, from an address that has no connection of base mode.
-    fn handle_base_connect(&mut self, from: A, hello: Hello) -> Result<Routed, Unrouted> {
-        if self.backlog.find(from, None).is_some() {
+    /// Handles a CONNECT of base mode from an address without a connection of base mode.
+    fn handle_base_connect(
+        &mut self,
+        from: T::Address,
+        parameters: HandshakeParameters,
+    ) -> Result<Dispatch, DropReason> {
+        if self.backlog.find_same(from, None).is_some() {
             increment(&mut self.stats.repeated);
-            return Ok(Routed::Queued);
+            return Ok(Dispatch::Queued);
         }
         if self.stopped.is_some() {
-            return Err(Unrouted::Stopped);
+            return Err(DropReason::Stopped);
         }
-        match self.admit(from, hello, false) {
-            Ok(()) => Ok(Routed::Queued),
-            Err(Refusal::Limit(reason)) => Err(reason),
-            Err(Refusal::Unproven) => Err(Unrouted::BacklogFull),
+        match self.admit(from, parameters, false) {
+            Admission::Queue | Admission::QueueEvicting(_) => Ok(Dispatch::Queued),
+            Admission::Drop(reason) => Err(reason),
+            // There is no RETRY in base mode.
+            Admission::Retry => Err(DropReason::BacklogFull),
         }
     }
 
-    pub(super) fn reply(&mut self, to: A, tag: Tag, answer: Answer) {
+    pub(super) fn reply(&mut self, to: T::Address, tag: Tag, answer: Answer) {
         if !self.replies.push(Reply { to, tag, answer }) {
             increment(&mut self.stats.replies_dropped);
         }

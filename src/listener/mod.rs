@@ -1,88 +1,86 @@
-//! Many peers on one socket: routing by address and by tag, a backlog of those who want to connect, limits that hold against
-//! strangers.
+//! Many peers on one socket: dispatch by tag and by address, a backlog, and limits that withstand forged addresses.
 //!
 //! ```text
-//!  CONNECT                        accept                  release, and drained
-//! ---------> (limits) -> BACKLOG ---------> a Connection ----------------------> gone; base mode: QUARANTINED for a linger
-//!                |          | refuse: RESET       | a newer one of its address is confirmed
-//!                | RETRY    | ignore, too long    v
-//!                v          v                 Closed(Superseded)
-//!          (nothing is kept)
+//!  CONNECT                           accept                release, and drained
+//! ---------> (admission) -> BACKLOG --------> Connection ----------------------> gone; base mode: QUARANTINED
+//!                |             | refuse: RESET     | evicted by a newer connection of its address
+//!                | RETRY       | ignore, expired   v
+//!                v             v              Closed(Evicted)
+//!          (no state is kept)
 //! ```
 //!
-//! A datagram of extended mode begins with the tag of its connection, and goes there whatever address it comes from; one of
-//! base mode belongs to the connection of its address. From anybody else only CONNECT means anything. The type of an address
-//! is the caller's: see [`Address`].
+//! A datagram of extended mode starts with the tag of its connection, and reaches it from any address. A datagram of
+//! base mode belongs to the connection of its address. From all other addresses, only CONNECT is accepted. The caller
+//! chooses the type of an address: see [`Address`].
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A datagram, a timeout and a datagram to be sent cost the same with ten connections as with a hundred thousand, but for the
-//! processor's caches and a heap of deadlines, which is O(log n); connections that nothing happens to cost nothing. They take
-//! turns in sending and in telling events, so none can starve another. Somebody who waits in the [backlog](Incoming) costs
-//! some hundred bytes and no connection; somebody who was answered with RETRY costs nothing at all.
+//! The cost of a datagram or of a timeout does not depend on the number of connections. The exceptions are the caches
+//! of the processor, and the heap of deadlines, which is O(log n). An idle connection costs nothing. Connections take
+//! turns in sending and in reporting events, so none starves another. A pending handshake in the [backlog](Incoming)
+//! takes about a hundred bytes and no connection. A client that was answered with RETRY takes no memory.
 //!
-//! The tables are of one kind of [`Memory`]: [`Fixed`] within the listener, without an allocator, or [`Growable`] on the heap
-//! up to the [limits](ListenerConfig).
+//! All tables lie in one kind of [`TableMemory`]: [`FixedTables`] inside the listener, without an allocator, or
+//! [`HeapTables`], which grow up to the [limits](ListenerConfig).
 //!
-//! # Strangers
+//! # Security
 //!
-//! In extended mode, which is all that is allowed by default:
+//! In extended mode, the only one that is allowed by default:
 //!
-//! - No more bytes go to an address than came from it, until somebody has shown to receive there: by a cookie, or by the first
-//!   INFO, which nobody can send who has not seen the CONNACK.
-//! - Once half of the backlog is held by addresses that are not proven, further clients are answered with RETRY, and prove
-//!   theirs first ([`Retry`]). Nothing is kept of them. So forged CONNECTs, however many, keep nobody out.
-//! - Who does not see the datagrams of a connection has 64 bits of its tag to guess before anything that he sends is heard.
-//! - A client that restarts at its address opens a new connection beside the old one, which ends
-//!   ([`Superseded`](crate::connection::Reason::Superseded)) only once the new one is confirmed. So nobody ends a connection
-//!   by forging a CONNECT.
-//! - A peer whose address changes (a phone that leaves its wireless network, a NAT that forgets) keeps its connection once it
-//!   has answered a PROBE at the new address, provided that the old one does not answer its own: both are asked, unless the
-//!   new one has as many connections as [it](ListenerConfig::per_address) or [its host](ListenerConfig::per_host) may. What is
-//!   sent goes to the old one meanwhile. It is noticed when the peer sends something; one that may only listen for long should
-//!   have [`keep_alive`](crate::connection::Config::keep_alive) on.
+//! - The listener sends no more bytes to an address than came from it, until the address is validated: by a cookie, or
+//!   by the first INFO, which a client can send only after it has received CONNACK.
+//! - Once unvalidated addresses hold half of the backlog, the listener answers further clients with RETRY and keeps no
+//!   state of them: they validate their address first ([`Retry`]). So forged CONNECTs in any number keep no other
+//!   client out.
+//! - An attacker that does not see the datagrams of a connection has to guess the 64 bits of its tag.
+//! - A client that restarts at its address opens a new connection beside the old one. The old one ends as
+//!   [`Evicted`](crate::connection::CloseReason::Evicted) only once the new one is confirmed, so a forged CONNECT ends
+//!   no connection.
+//! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
+//!   connection. The listener challenges the old and the new address by PROBE, and the connection moves if the new
+//!   address answers and the old one does not. Until then everything goes to the old address. An address whose quota
+//!   is full gets no challenge ([`per_address`](ListenerConfig::per_address), [`per_host`](ListenerConfig::per_host)).
+//!   The listener notices a new address by the next datagram of the peer: turn
+//!   [`keep_alive`](crate::connection::Config::keep_alive) on for peers that may be silent for long.
 //!
-//! Base mode protects against nobody: it cannot prove an address. Where it is allowed, whoever forges source addresses opens
-//! connections, injects data into them, ends them, and makes the listener send to a victim more than he sent himself; a
-//! restarted client is not heard until its old connection has ended; a changed address is a stranger. It never supersedes or
-//! closes a connection of extended mode.
+//! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
+//! source addresses can open connections, inject data into them and end them. It can make the listener send more to a
+//! victim than the attacker has sent. The CONNECT of a restarted client gets no answer until its old connection has
+//! ended, and a changed address is an unknown peer. Base mode never evicts or closes a connection of extended mode.
 //!
 //! # Example
 //!
-//! A server that sends back what it gets, for any link; `examples/echo.rs` puts it on a UDP socket:
+//! An echo server for any link; `examples/mio.rs` runs one on a UDP socket:
 //!
 //! ```
 //! use rdt_proto::Instant;
 //! use rdt_proto::connection::{Config, Connection, Event, Storage};
-//! use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
-//! use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
+//! use rdt_proto::listener::{FixedPeers, Listener, ListenerConfig};
+//! use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 //! use std::error::Error;
 //!
-//! type Memory = [u8; slot_bytes(1_200)];
+//! const CONFIG: Config = Config::new();
+//! type Memory = [u8; CONFIG.send_bytes(1)]; // room for one body
 //! type Bodies = Storage<SendSlots<Memory>, RecvSlots<Memory>>;
-//! type Address = u16; // whatever it takes to answer
-//! type Server = Listener<Address, SendSlots<Memory>, RecvSlots<Memory>, Fixed<4>>;
+//! type Address = u16; // what the driver needs to send an answer
+//! type Server = Listener<FixedPeers<4, Address, Bodies>>;
 //!
 //! fn bodies() -> Result<Bodies, StoreError> {
-//!     let memory = || [0; slot_bytes(1_200)];
-//!     Ok(Storage::stop_and_wait(SendSlots::new(memory(), 1_200)?, RecvSlots::new(memory(), 1_200)?))
+//!     Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)])
 //! }
 //!
-//! /// To be called after each datagram and each timeout, before `poll_transmit`; and again where that has made room, by the last
-//! /// word of somebody: `has_incoming` tells.
+//! /// Call this after each datagram and each timeout, before `poll_transmit`. Call it again if `has_incoming` is true
+//! /// afterwards: the last packet of a connection has made room for another one.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
-//!         let bodies = bodies()?;
-//!         let entropy = [7; 32]; // from the system's generator, in earnest
-//!         if server.accept(now, incoming, entropy, || bodies).is_err() {
-//!             break; // no room, as an exception: otherwise nobody is told of meanwhile
-//!         }
+//!         let entropy = [7; 32]; // from the generator of the system
+//!         server.accept(now, incoming, entropy, bodies)?;
 //!     }
 //!     let mut buf = [0; 1_200];
 //!     while let Some((id, event)) = server.poll_event() {
 //!         let Some(peer) = server.peer_mut(id) else { continue };
 //!         loop {
-//!             // What there is no room for stays unread, until `Writable` tells.
+//!             // The rest stays unread until there is room to write: `Writable`.
 //!             let room = peer.send_slot().map_or(0, |slot| slot.len());
 //!             let len = peer.recv(&mut buf[..room]);
 //!             if len == 0 {
@@ -101,172 +99,166 @@
 //! }
 //!
 //! let now = Instant::ZERO;
-//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // the entropy too
-//! let mut client = Connection::connect(now, Config::default(), [7; 32], bodies()?);
+//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // from the generator of the system, too
+//! let mut client = Connection::connect(now, CONFIG, [7; 32], bodies()?)?;
 //! client.send(b"hello")?;
 //!
 //! let mut buf = [0; 2_048];
 //! while client.recv_chunk().is_empty() {
 //!     while let Some(transmit) = client.poll_transmit(now, &mut buf)? {
-//!         let _ = server.handle_datagram(now, 1, &buf[..transmit.len]);
+//!         server.handle_datagram(now, 1, &buf[..transmit.len]);
 //!         serve(now, &mut server)?;
 //!     }
 //!     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-//!         let _ = client.handle_datagram(now, &buf[..transmit.len]);
+//!         client.handle_datagram(now, &buf[..transmit.len]);
 //!     }
 //! }
 //! assert_eq!(client.recv_chunk(), b"hello");
 //! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
+mod address_state;
 mod admission;
 mod application;
 mod backlog;
 mod config;
 mod cookie;
-mod examine;
+mod entropy;
+mod eviction;
 #[cfg(feature = "arbitrary")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hosts;
 mod input;
 mod output;
-mod path;
+mod path_validation;
 mod peers;
+mod quotas;
 mod replies;
 mod stats;
+mod types;
 
 pub use crate::Address;
 #[cfg(feature = "alloc")]
-pub use crate::tables::Growable;
-pub use crate::tables::{Fixed, List, Memory, PeerId};
+pub use crate::tables::HeapTables;
+pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use application::AcceptError;
 pub use backlog::Incoming;
-pub use config::{LISTENER_ENTROPY_BYTES, ListenerConfig, Retry};
-pub use stats::{ListenerStats, Routed, Unrouted};
+pub use config::{ListenerConfig, Retry};
+pub use entropy::ListenerEntropy;
+pub use stats::{Dispatch, DropCounts, DropReason, ListenerStats};
+#[cfg(feature = "alloc")]
+pub use types::HeapPeers;
+pub use types::{FixedPeers, ListenerTypes, PeerTypes};
 
 use crate::Instant;
-use crate::arq::{Arq, StopAndWait};
 use crate::connection::Connection;
-use crate::store::{RecvStore, SendStore};
-use crate::tables::{HashKey, Slab};
 use backlog::Backlog;
 use cookie::Cookies;
 use core::fmt;
-use hosts::Entries;
-use path::Path;
 use peers::Peers;
+use quotas::Entries;
 use replies::Replies;
 
-/// The server side of one socket: addresses `A`, connections with stores `S` and `R` and mechanism `Q`, and tables in memory
-/// of kind `M`.
-pub struct Listener<A: Address, S, R, M: Memory, Q = StopAndWait> {
+/// The server side of one socket.
+pub struct Listener<T: ListenerTypes> {
     config: ListenerConfig,
     now: Instant,
-    key: HashKey,
-    peers: Peers<A, Connection<S, R, Q>, M>,
-    backlog: Backlog<A, M>,
-    /// How many of the accepted have not proven their address.
-    half_open: usize,
-    /// The ticket of the next handshake.
+    peers: Peers<T::Address, Connection<T::Storage>, T::Tables>,
+    backlog: Backlog<T::Address, T::Tables>,
+    /// The ticket of the next handshake. Tickets give the order in which handshakes began.
     ticket: u64,
     cookies: Cookies,
-    replies: Replies<A>,
-    paths: Slab<Path<A>, M>,
-    /// Behind the nonces that examine an address, and how many there were.
-    secret: [u8; 16],
+    replies: Replies<T::Address>,
+    /// The key of the nonces in challenges.
+    nonce_secret: [u8; 16],
+    /// The number of nonces made so far.
     nonces: u64,
-    /// Nobody is accepted any more, but refused with this code.
+    /// The code that refuses all clients, after [`stop_accepting`](Self::stop_accepting).
     stopped: Option<u8>,
     stats: ListenerStats,
 }
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// A listener without peers. See [`LISTENER_ENTROPY_BYTES`] for `entropy`.
+impl<T: ListenerTypes> Listener<T> {
+    /// A listener without peers.
     #[must_use]
-    pub fn new(now: Instant, config: ListenerConfig, entropy: [u8; LISTENER_ENTROPY_BYTES]) -> Self {
-        let part = |at: usize| entropy.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
-        let key = HashKey(part(0));
+    pub fn new(now: Instant, config: ListenerConfig, entropy: impl Into<ListenerEntropy>) -> Self {
+        let ListenerEntropy { hash_key, cookie_key, nonce_secret } = entropy.into();
         Self {
             config,
             now,
-            key,
-            peers: Peers::new(key),
-            backlog: Backlog::new(key),
-            half_open: 0,
+            peers: Peers::new(hash_key),
+            backlog: Backlog::new(hash_key),
             ticket: 0,
-            cookies: Cookies::new(part(16)),
+            cookies: Cookies::new(cookie_key),
             replies: Replies::new(),
-            paths: Slab::new(),
-            secret: part(32),
+            nonce_secret,
             nonces: 0,
             stopped: None,
             stats: ListenerStats::default(),
         }
     }
 
-    /// What it was made with.
+    /// The configuration of the listener.
     #[must_use]
     pub fn config(&self) -> &ListenerConfig {
         &self.config
     }
 
-    /// What it counted.
+    /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> &ListenerStats {
         &self.stats
     }
 
-    /// How many connections there are, those that linger and addresses that rest included.
+    /// The number of connections, including lingering ones and addresses in quarantine.
     #[must_use]
     pub fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// Whether there are none, and nobody waits.
+    /// Whether there is no connection and no pending handshake.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.backlog_len() == 0
     }
 
-    /// How many wait to be accepted.
+    /// The number of pending handshakes.
     #[must_use]
     pub fn backlog_len(&self) -> usize {
         self.backlog.len()
     }
 
-    /// Makes cookies with `key` from now on, which a stranger cannot guess. Those made with the last one stay valid until
-    /// they are 15 s old, or the key changes again. A server that runs for long may do so every hour or every day.
+    /// Makes cookies with `key` from now on. The key must be unpredictable.
+    ///
+    /// Cookies of the previous key stay valid until they are 15 s old, or until the key changes again. A long-running
+    /// server may change the key every hour or every day.
     pub fn rotate_cookie_key(&mut self, key: [u8; 16]) {
         self.cookies.rotate(key);
     }
 
-    /// How many handshakes are open with addresses that are not proven.
-    fn unproven(&self) -> usize {
-        self.backlog.unproven() + self.half_open
+    /// The number of open handshakes with unvalidated addresses.
+    fn half_open(&self) -> usize {
+        self.backlog.half_open() + self.peers.half_open()
     }
 
-    /// How many entries this host has, connections and handshakes.
-    fn of_host(&self, host: A::Host) -> Entries {
+    /// The number of connections and handshakes of this host.
+    fn of_host(&self, host: <T::Address as Address>::Host) -> Entries {
         self.peers.of_host(host).and(self.backlog.of_host(host))
     }
 
-    /// Whether one more entry of this host may be of an address that is proven.
-    fn has_room_for_proven(&self, host: A::Host) -> bool {
-        (self.of_host(host).proven as usize) < self.config.per_host
+    /// Whether this host may have one more entry with a validated address.
+    fn has_room_for_validated(&self, host: <T::Address as Address>::Host) -> bool {
+        (self.of_host(host).validated as usize) < self.config.per_host
     }
 
-    /// Whether one more entry may be of this address.
-    fn has_room_at(&self, address: A) -> bool {
-        self.peers.count(address) + self.backlog.count(address) < self.config.per_address
+    /// The number of connections and handshakes at this address.
+    fn count_at(&self, address: T::Address) -> usize {
+        self.peers.count_at(address) + self.backlog.count_at(address)
     }
 
-    /// The handshake is over, in one way or another: it does not hold the backlog any more.
-    fn on_handshake_over(&mut self, index: u32) {
-        if let Some(peer) = self.peers.peer_mut(index).filter(|peer| peer.half_open) {
-            peer.half_open = false;
-            self.half_open -= 1;
-        }
+    /// Whether this address may have one more connection or handshake.
+    fn has_room_at(&self, address: T::Address) -> bool {
+        self.count_at(address) < self.config.per_address
     }
 
     fn advance(&mut self, now: Instant) {
@@ -274,21 +266,23 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
     }
 }
 
-impl<A: Address, S: Clone, R: Clone, M: Memory, Q: Clone> Clone for Listener<A, S, R, M, Q> {
+impl<T: ListenerTypes> Clone for Listener<T>
+where
+    Connection<T::Storage>: Clone,
+{
     fn clone(&self) -> Self {
         Self {
-            peers: self.peers.duplicate(),
-            backlog: self.backlog.duplicate(),
+            peers: self.peers.clone(),
+            backlog: self.backlog.clone(),
             cookies: self.cookies.clone(),
             replies: self.replies.clone(),
-            paths: self.paths.duplicate(),
             ..*self
         }
     }
 }
 
-/// The counts: what it holds may be much.
-impl<A: Address, S, R, M: Memory, Q> fmt::Debug for Listener<A, S, R, M, Q> {
+/// Shows counts only, since the connections may be many.
+impl<T: ListenerTypes> fmt::Debug for Listener<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");
         shown.field("peers", &self.peers.len()).field("backlog", &self.backlog.len()).field("stats", &self.stats);

@@ -1,17 +1,28 @@
-//! What is to be sent, when to wake, and what to tell. Nothing here looks at a connection that nothing has happened to.
+//! Output, deadlines and events. The work does not depend on idle connections.
 
-use super::path::Path;
-use super::peers::State;
+use super::path_validation::PathValidation;
+use super::peers::Lifecycle;
 use super::stats::increment;
-use super::{Address, Listener, Memory, PeerId};
-use crate::arq::Arq;
-use crate::connection::{Connection, Event, Transmit};
-use crate::store::{RecvStore, SendStore};
+use super::{Listener, ListenerTypes, PeerId};
+use crate::connection::{Changes, Connection, Event, Transmit, Turn};
 use crate::{BufferTooSmall, Instant};
 
-impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R, M, Q> {
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come: nobody else is looked at,
-    /// however many wait for a socket that takes nothing.
+/// The result of the turn of one peer.
+enum PeerTurn<A> {
+    /// Datagrams to this address were written.
+    Sent(A, Transmit),
+    /// The connection has nothing to send before `due`.
+    Idle { changes: Changes, due: Option<Instant> },
+    /// The address is in quarantine.
+    Quarantined { until: Instant },
+    /// The peer was removed.
+    Gone,
+}
+
+impl<T: ListenerTypes> Listener<T> {
+    /// Handles all deadlines up to `now`: as [`Connection::handle_timeout`] for each connection that may be due.
+    ///
+    /// The work does not depend on other connections, even if many wait for a blocked socket.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
@@ -21,78 +32,89 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
         }
-        while let Some(index) = self.peers.turns.next_to_wake(now) {
+        while let Some(index) = self.peers.scheduler_mut().next_to_wake(now) {
             self.wake(index);
         }
     }
 
-    /// Tells one peer the time. It may have something to send then; when to wake it again does not depend on that.
+    /// Wakes one peer, and reports its next deadline apart from the datagrams that it may have to send.
     fn wake(&mut self, index: u32) {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return };
-        match &mut peer.state {
-            State::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
-            State::Quarantined { until } => {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        match &mut peer.lifecycle {
+            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Quarantined { until } => {
                 let until = *until;
-                self.peers.turns.woken(index, now, false, Some(until));
+                self.peers.scheduler_mut().on_woken(index, now, false, Some(until));
             }
-            State::Live(connection) => {
-                connection.handle_timeout(now);
-                let (tells, gone) = (connection.has_event(), peer.released && connection.is_drained());
-                let (path, due) = (peer.path, connection.next_timer());
-                if gone {
+            Lifecycle::Live { connection, is_held } => {
+                let (changes, due) = connection.route_timeout(now);
+                if !*is_held && changes.contains(Changes::DRAINED) {
                     drop(self.retire(index));
                     return;
                 }
-                let ended = connection.ended().is_some();
-                if tells {
-                    self.peers.turns.tell(index);
+                if self.peers.validating_mut(index).is_some_and(|(_, validation)| validation.handle_timeout(now)) {
+                    self.peers.end_validation(index);
                 }
-                if ended {
-                    self.on_handshake_over(index);
-                }
-                if self.paths.item_mut(path).is_some_and(|path| path.handle_timeout(now)) {
-                    self.stop_examining(index);
-                }
-                let due = [due, self.paths.item(path).map(Path::poll_timeout)].into_iter().flatten().min();
-                self.peers.turns.woken(index, now, true, due);
+                let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+                self.on_changes(index, changes);
+                let due = [due, validation].into_iter().flatten().min();
+                self.peers.scheduler_mut().on_woken(index, now, true, due);
             }
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
-    /// changed something, until `poll_transmit` has returned `None`.
+    /// Handles the changes that a timeout or a turn has caused.
+    fn on_changes(&mut self, index: u32, changes: Changes) {
+        if changes.contains(Changes::EVENT) {
+            self.peers.scheduler_mut().mark_event(index);
+        }
+        if changes.contains(Changes::ENDED) {
+            self.peers.on_handshake_over(index);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit), at the
+    /// latest.
+    ///
+    /// As [`Connection::poll_timeout`]. After any call that may change a connection, the deadline is now until
+    /// `poll_transmit` returns `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.replies.is_empty() {
             return Some(self.now);
         }
-        [self.peers.turns.poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
+        [self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
+    /// Writes the next datagram into `buf`, and returns its destination.
+    ///
+    /// As [`Connection::poll_transmit`]. The connections take turns, with one datagram each.
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`: nothing has changed.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+    /// If the datagram does not fit into `buf`. No state has changed then.
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
         self.take_turns(now, buf, Connection::poll_transmit)
     }
 
-    /// As [`poll_transmit`](Self::poll_transmit), but several datagrams to one address at once: as
-    /// [`Connection::poll_transmit_batch`]. The connections take turns, a batch each.
+    /// Writes the next datagrams to one address into `buf`, at most `max_datagrams`.
+    ///
+    /// As [`Connection::poll_transmit_batch`]. The connections take turns, with one batch each.
     ///
     /// # Errors
     ///
-    /// If not even the first fits into `buf`: nothing has changed.
+    /// If the first datagram does not fit into `buf`. No state has changed then.
     pub fn poll_transmit_batch(
         &mut self,
         now: Instant,
         max_datagrams: usize,
         buf: &mut [u8],
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+    ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
         self.take_turns(now, buf, |connection, now, buf| connection.poll_transmit_batch(now, max_datagrams, buf))
     }
 
@@ -100,107 +122,108 @@ impl<A: Address, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Listener<A, S, R
         &mut self,
         now: Instant,
         buf: &mut [u8],
-        mut transmit: impl FnMut(&mut Connection<S, R, Q>, Instant, &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall>,
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        mut transmit: impl FnMut(
+            &mut Connection<T::Storage>,
+            Instant,
+            &mut [u8],
+        ) -> Result<Option<Transmit>, BufferTooSmall>,
+    ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
         self.advance(now);
         if let Some((to, len)) = self.replies.poll_transmit(buf)? {
             return Ok(Some((to, Transmit { len, segment_size: len })));
         }
-        while let Some(index) = self.peers.turns.next_to_send() {
-            let sent = self.transmit(index, buf, &mut transmit)?;
-            if sent.is_some() {
-                self.peers.turns.sent(index);
-                return Ok(sent);
+        while let Some(index) = self.peers.scheduler().next_to_send() {
+            match self.take_turn(index, buf, &mut transmit)? {
+                PeerTurn::Sent(to, transmit) => {
+                    self.peers.scheduler_mut().on_sent(index);
+                    return Ok(Some((to, transmit)));
+                }
+                PeerTurn::Idle { changes, due } => self.on_idle(index, changes, due),
+                PeerTurn::Quarantined { until } => self.peers.scheduler_mut().park(index, Some(until)),
+                PeerTurn::Gone => self.peers.scheduler_mut().remove(index),
             }
-            self.settle(index);
         }
         Ok(None)
     }
 
-    /// The next datagram of one peer.
-    fn transmit(
+    /// Gives one peer its turn to send.
+    fn take_turn(
         &mut self,
         index: u32,
         buf: &mut [u8],
-        transmit: &mut impl FnMut(&mut Connection<S, R, Q>, Instant, &mut [u8]) -> Result<Option<Transmit>, BufferTooSmall>,
-    ) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+        transmit: &mut impl FnMut(
+            &mut Connection<T::Storage>,
+            Instant,
+            &mut [u8],
+        ) -> Result<Option<Transmit>, BufferTooSmall>,
+    ) -> Result<PeerTurn<T::Address>, BufferTooSmall> {
         let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return Ok(None) };
-        let State::Live(connection) = &mut peer.state else { return Ok(None) };
-        if let Some(path) = self.paths.item_mut(peer.path)
-            && let Some((to, len)) = path.poll_transmit(peer.address, &connection.outgoing(), buf)?
+        if let Some((peer, validation)) = self.peers.validating_mut(index)
+            && let Some(framing) = peer.connection().map(Connection::outgoing)
+            && let Some((to, len)) = validation.poll_transmit(peer.address, &framing, buf)?
         {
-            return Ok(Some((to, Transmit { len, segment_size: len })));
+            return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }));
         }
-        Ok(transmit(connection, now, buf)?.map(|transmit| (peer.address, transmit)))
+        let Some(peer) = self.peers.get_mut(index) else { return Ok(PeerTurn::Gone) };
+        match &mut peer.lifecycle {
+            Lifecycle::Live { connection, is_held } => match connection.route_transmit(now, buf, transmit)? {
+                Turn::Sent(transmit) => Ok(PeerTurn::Sent(peer.address, transmit)),
+                Turn::Idle { changes, due } if *is_held => Ok(PeerTurn::Idle { changes, due }),
+                // A released connection may have lingered long enough.
+                Turn::Idle { .. } => {
+                    let (changes, due) = connection.route_timeout(now);
+                    Ok(PeerTurn::Idle { changes, due })
+                }
+            },
+            Lifecycle::Quarantined { until } => Ok(PeerTurn::Quarantined { until: *until }),
+        }
     }
 
-    /// Nothing is to be sent to this peer now: what follows.
-    fn settle(&mut self, index: u32) {
-        let now = self.now;
-        let Some(peer) = self.peers.peer_mut(index) else { return self.peers.turns.leave(index) };
-        let (path, released) = (peer.path, peer.released);
-        let due = match &mut peer.state {
-            State::Live(connection) => {
-                if released {
-                    connection.handle_timeout(now);
-                }
-                let (ended, tells) = (connection.ended().is_some(), connection.has_event());
-                if released && connection.is_drained() {
-                    drop(self.retire(index));
-                    return;
-                }
-                let due = connection.poll_timeout();
-                if tells {
-                    self.peers.turns.tell(index);
-                }
-                if ended {
-                    self.on_handshake_over(index);
-                    self.stop_examining(index);
-                    due
-                } else {
-                    self.paths
-                        .item(path)
-                        .map_or(due, |path| Some(due.map_or(path.poll_timeout(), |due| due.min(path.poll_timeout()))))
-                }
-            }
-            State::Quarantined { until } => Some(*until),
-        };
-        self.peers.turns.rest(index, due);
+    /// Handles a turn without a datagram: the connection has none before `due`.
+    fn on_idle(&mut self, index: u32, changes: Changes, due: Option<Instant>) {
+        let is_held = self.peers.get(index).is_some_and(|peer| peer.held().is_some());
+        if !is_held && changes.contains(Changes::DRAINED) {
+            drop(self.retire(index));
+            return;
+        }
+        self.on_changes(index, changes);
+        if changes.contains(Changes::ENDED) {
+            self.peers.end_validation(index);
+        }
+        let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+        self.peers.scheduler_mut().park(index, [due, validation].into_iter().flatten().min());
     }
 
-    /// A connection that nobody needs any more goes. The address rests where base mode wants it to.
-    pub(super) fn retire(&mut self, index: u32) -> Option<Connection<S, R, Q>> {
+    /// Removes a connection and returns it. In base mode its address stays in quarantine.
+    pub(super) fn retire(&mut self, index: u32) -> Option<Connection<T::Storage>> {
         let now = self.now;
-        self.on_handshake_over(index);
-        self.stop_examining(index);
-        let peer = self.peers.peer_mut(index)?;
-        let connection = peer.connection()?;
-        let until = connection.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
+        self.peers.on_handshake_over(index);
+        self.peers.end_validation(index);
+        let peer = self.peers.get_mut(index)?;
+        let until = peer.connection()?.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
         let left = match until {
             Some(until) => {
-                let left = core::mem::replace(&mut peer.state, State::Quarantined { until });
-                self.peers.turns.hush(index);
-                self.peers.turns.rest(index, Some(until));
+                let left = core::mem::replace(&mut peer.lifecycle, Lifecycle::Quarantined { until });
+                self.peers.scheduler_mut().clear_event(index);
+                self.peers.scheduler_mut().park(index, Some(until));
                 left
             }
-            None => self.peers.remove(index)?.state,
+            None => self.peers.remove(index)?.lifecycle,
         };
         match left {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
     }
 
-    /// What to tell the application next, and of which connection. The connections take turns.
+    /// Takes the next event, and the id of its connection. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.peers.turns.next_to_tell() {
-            let Some(peer) = self.peers.peer_mut(index).filter(|peer| !peer.released) else { continue };
-            let Some(event) = peer.connection_mut().and_then(Connection::poll_event) else { continue };
-            // It may have more to tell, after all others.
-            self.peers.turns.tell(index);
-            let generation = self.peers.generation(index)?;
-            return Some((PeerId { index, generation }, event));
+        while let Some(index) = self.peers.scheduler_mut().next_with_event() {
+            let held = self.peers.get_mut(index).and_then(|peer| peer.held_mut());
+            let Some(event) = held.and_then(Connection::poll_event) else { continue };
+            // Its next event comes after those of all others.
+            self.peers.scheduler_mut().mark_event(index);
+            return Some((self.peers.id(index), event));
         }
         None
     }

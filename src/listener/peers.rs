@@ -1,120 +1,141 @@
-//! The connections by number, by address and by tag, and when each is to be woken.
+//! The connections by index, id, address and tag, with their quotas and path validations.
 
 use super::Address;
-use super::hosts::{Entries, Hosts};
+use super::address_state::{AddressState, HostQuota, Transition};
+use super::path_validation::PathValidation;
+use super::quotas::{Entries, QuotaCounts};
 use crate::Instant;
-use crate::tables::{HashKey, Index, Memory, Slab, Turns};
+use crate::tables::{AddressTable, Addressed, HashKey, Index, PeerTable, Scheduler, Slab, TableMemory};
 use crate::wire::Tag;
+use core::num::NonZeroU32;
+use core::ops::Deref;
 
-/// No examination of an address is under way.
-pub(super) const NO_PATH: u32 = u32::MAX;
-
-/// A connection with its address, or an address that rests.
+/// A connection with its address, or an address in quarantine.
 #[derive(Clone)]
 pub(super) struct Peer<A, C> {
     pub(super) address: A,
-    /// What comes from it begins with this, in extended mode.
+    /// The prefix of the datagrams from the peer, in extended mode.
     pub(super) tag: Option<Tag>,
-    /// The order in which handshakes began.
+    /// Tickets give the order in which handshakes began.
     pub(super) ticket: u64,
-    /// The examination of another address.
-    pub(super) path: u32,
-    /// It receives at its address, as it has shown by a cookie, or by INFO 0 in extended mode.
-    pub(super) proven: bool,
-    /// It is an entry of its host. One that was displaced is not, however long the application keeps it.
-    pub(super) counted: bool,
-    /// Its handshake is open, and its address not proven: it counts among those who hold the backlog.
-    pub(super) half_open: bool,
-    /// The application does not need it any more.
-    pub(super) released: bool,
-    pub(super) state: State<C>,
+    state: AddressState,
+    validation: Option<ValidationId>,
+    pub(super) lifecycle: Lifecycle<C>,
 }
 
+/// The connection of a peer, or its quarantine.
 #[derive(Clone)]
-pub(super) enum State<C> {
-    Live(C),
-    /// Base mode: late packets of the connection that ended must not fall into a new one.
-    Quarantined {
-        until: Instant,
-    },
+pub(super) enum Lifecycle<C> {
+    /// A connection. The application holds it until it releases it.
+    Live { connection: C, is_held: bool },
+    /// The address of a connection of base mode that has ended: its late packets must not reach a new connection.
+    Quarantined { until: Instant },
+}
+
+/// The index of a path validation plus one, so that `Option` takes no more memory.
+#[derive(Clone, Copy)]
+struct ValidationId(NonZeroU32);
+
+impl ValidationId {
+    fn new(index: u32) -> Option<Self> {
+        NonZeroU32::new(index.wrapping_add(1)).map(Self)
+    }
+
+    const fn index(self) -> u32 {
+        self.0.get() - 1
+    }
 }
 
 impl<A, C> Peer<A, C> {
+    /// Reserves a place for a connection that does not exist yet.
+    pub(super) const fn reserved(address: A, tag: Option<Tag>, ticket: u64, state: AddressState, now: Instant) -> Self {
+        Self { address, tag, ticket, state, validation: None, lifecycle: Lifecycle::Quarantined { until: now } }
+    }
+
     pub(super) const fn connection(&self) -> Option<&C> {
-        match &self.state {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+        match &self.lifecycle {
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
     }
 
     pub(super) const fn connection_mut(&mut self) -> Option<&mut C> {
-        match &mut self.state {
-            State::Live(connection) => Some(connection),
-            State::Quarantined { .. } => None,
+        match &mut self.lifecycle {
+            Lifecycle::Live { connection, .. } => Some(connection),
+            Lifecycle::Quarantined { .. } => None,
         }
+    }
+
+    /// The connection, unless the application has released it.
+    pub(super) const fn held(&self) -> Option<&C> {
+        match &self.lifecycle {
+            Lifecycle::Live { connection, is_held: true } => Some(connection),
+            Lifecycle::Live { is_held: false, .. } | Lifecycle::Quarantined { .. } => None,
+        }
+    }
+
+    /// The connection, unless the application has released it.
+    pub(super) const fn held_mut(&mut self) -> Option<&mut C> {
+        match &mut self.lifecycle {
+            Lifecycle::Live { connection, is_held: true } => Some(connection),
+            Lifecycle::Live { is_held: false, .. } | Lifecycle::Quarantined { .. } => None,
+        }
+    }
+
+    /// The state of the address.
+    pub(super) const fn state(&self) -> AddressState {
+        self.state
+    }
+
+    /// Whether another address of the peer is being validated.
+    pub(super) const fn is_validating(&self) -> bool {
+        self.validation.is_some()
     }
 }
 
-/// All of them.
-pub(super) struct Peers<A: Address, C, M: Memory> {
-    key: HashKey,
-    slab: Slab<Peer<A, C>, M>,
-    by_address: Index<M>,
-    by_tag: Index<M>,
-    hosts: Hosts<A::Host, M>,
-    pub(super) turns: Turns<M>,
+impl<A: Address, C> Addressed for Peer<A, C> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.address
+    }
 }
 
-impl<A: Address, C, M: Memory> Peers<A, C, M> {
+/// All peers. Dereferences to its [`AddressTable`].
+#[derive(Clone)]
+pub(super) struct Peers<A: Address, C, M: TableMemory> {
+    table: PeerTable<Peer<A, C>, M>,
+    by_tag: Index<M>,
+    quotas: QuotaCounts<A::Host, M>,
+    validations: Slab<PathValidation<A>, M>,
+}
+
+impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     pub(super) fn new(key: HashKey) -> Self {
         Self {
-            key,
-            slab: Slab::new(),
-            by_address: Index::new(),
+            table: PeerTable::new(key),
             by_tag: Index::new(),
-            hosts: Hosts::new(),
-            turns: Turns::new(),
+            quotas: QuotaCounts::new(key),
+            validations: Slab::new(),
         }
     }
 
-    pub(super) fn duplicate(&self) -> Self
-    where
-        C: Clone,
-    {
-        Self {
-            key: self.key,
-            slab: self.slab.duplicate(),
-            by_address: self.by_address.duplicate(),
-            by_tag: self.by_tag.duplicate(),
-            hosts: self.hosts.duplicate(),
-            turns: self.turns.duplicate(),
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.slab.len() as usize
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
+        self.table.get_mut(index)
     }
 
     #[inline]
-    pub(super) fn peer(&self, index: u32) -> Option<&Peer<A, C>> {
-        self.slab.item(index)
+    pub(super) const fn scheduler(&self) -> &Scheduler<M> {
+        &self.table.scheduler
     }
 
     #[inline]
-    pub(super) fn peer_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
-        self.slab.item_mut(index)
+    pub(super) const fn scheduler_mut(&mut self) -> &mut Scheduler<M> {
+        &mut self.table.scheduler
     }
 
-    #[inline]
-    pub(super) fn generation(&self, index: u32) -> Option<u32> {
-        self.slab.generation(index)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Peer<A, C>)> + '_ {
-        self.slab.iter()
-    }
-
-    /// Whose tag `datagram` begins with.
+    /// The peer whose tag `datagram` starts with.
     #[inline]
     pub(super) fn find_tagged(&self, datagram: &[u8]) -> Option<u32> {
         self.find_tag(Tag::new(*datagram.first_chunk()?))
@@ -122,112 +143,147 @@ impl<A: Address, C, M: Memory> Peers<A, C, M> {
 
     #[inline]
     pub(super) fn find_tag(&self, tag: Tag) -> Option<u32> {
-        let is = |index| self.slab.item(index).is_some_and(|peer| peer.tag == Some(tag));
+        let is = |index| self.table.get(index).is_some_and(|peer| peer.tag == Some(tag));
         self.by_tag.find(self.hash_of(tag), is)
     }
 
     fn hash_of(&self, tag: Tag) -> u64 {
-        self.key.hash(&u64::from_ne_bytes(*tag.as_bytes()))
+        self.table.key().hash(&u64::from_ne_bytes(*tag.as_bytes()))
     }
 
-    /// The first of this address for which `is` holds.
-    #[inline]
-    pub(super) fn find_at(&self, address: A, mut is: impl FnMut(u32, &Peer<A, C>) -> bool) -> Option<u32> {
-        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address && is(index, peer));
-        self.by_address.find(self.key.hash(&address), found)
-    }
-
-    /// The next of this address behind `index`, which has it.
-    pub(super) fn next_at(&self, address: A, index: u32) -> Option<u32> {
-        let found = |index| self.slab.item(index).is_some_and(|peer| peer.address == address);
-        self.by_address.find_after(self.key.hash(&address), index, found)
-    }
-
-    /// How many of this address there are.
-    pub(super) fn count(&self, address: A) -> usize {
-        let mut count = 0;
-        self.find_at(address, |_, _| {
-            count += 1;
-            false
-        });
-        count
-    }
-
-    /// How many of this host there are.
-    pub(super) fn of_host(&self, host: A::Host) -> Entries {
-        self.hosts.of(self.key.hash(&host), host)
-    }
-
-    /// It has shown that it receives at its address.
-    pub(super) fn prove(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted && !peer.proven) {
-            peer.proven = true;
-            let host = peer.address.host();
-            self.hosts.prove(self.key.hash(&host), host);
-        }
-    }
-
-    /// It is no entry of its host any more.
-    pub(super) fn discount(&mut self, index: u32) {
-        if let Some(peer) = self.slab.item_mut(index).filter(|peer| peer.counted) {
-            peer.counted = false;
-            let (host, proven) = (peer.address.host(), peer.proven);
-            self.hosts.subtract(self.key.hash(&host), host, proven);
-        }
-    }
-
-    /// Where it was put, as an entry of its host; `None` where there is no room.
+    /// Adds a peer, counts it for its quotas, and returns its index; `None` if there is no room.
     pub(super) fn insert(&mut self, peer: Peer<A, C>) -> Option<u32> {
-        let (address, host, tag, proven) = (peer.address, peer.address.host(), peer.tag, peer.proven);
-        if !self.hosts.add(self.key.hash(&host), host, proven) {
+        let (host, tag, quotas) = (peer.address.host(), peer.tag, peer.state.quotas());
+        if !self.quotas.enter(host, quotas) {
             return None;
         }
-        let Ok(index) = self.slab.insert(peer) else {
-            self.hosts.subtract(self.key.hash(&host), host, proven);
+        let Some(index) = self.table.insert(peer) else {
+            self.quotas.leave(host, quotas);
             return None;
         };
-        // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(self.key.hash(&address), index)
-            && tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index))
-            && self.turns.enter(index);
-        if !placed {
-            self.remove(index);
+        if tag.is_none_or(|tag| self.by_tag.insert(self.hash_of(tag), index)) {
+            return Some(index);
         }
-        placed.then_some(index)
+        self.remove(index);
+        None
     }
 
     pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
-        self.discount(index);
-        let peer = self.slab.remove(index)?;
-        self.by_address.remove(self.key.hash(&peer.address), index);
+        self.evict(index);
+        let peer = self.table.remove(index)?;
         if let Some(tag) = peer.tag {
             self.by_tag.remove(self.hash_of(tag), index);
         }
-        self.turns.leave(index);
         Some(peer)
     }
 
-    /// The peer has moved to `address`. Returns the one that it had. For which hosts it counts is told apart.
-    pub(super) fn set_address(&mut self, index: u32, address: A) -> Option<A> {
-        let peer = self.slab.item_mut(index)?;
-        let old = core::mem::replace(&mut peer.address, address);
-        self.by_address.remove(self.key.hash(&old), index);
-        self.by_address.insert(self.key.hash(&address), index);
-        Some(old)
-    }
-
-    /// A peer that is proven counts for this host, too. False where there is no room to count it.
-    pub(super) fn enter(&mut self, host: A::Host) -> bool {
-        self.hosts.add(self.key.hash(&host), host, true)
+    /// The number of peers of this host, by quota.
+    pub(super) fn of_host(&self, host: A::Host) -> Entries {
+        self.quotas.of(host)
     }
 
     /// Whether one more host can be counted.
     pub(super) fn has_room_for_host(&self) -> bool {
-        self.hosts.has_room()
+        self.quotas.has_room()
     }
 
-    /// It counts for this host no more.
-    pub(super) fn leave(&mut self, host: A::Host) {
-        self.hosts.subtract(self.key.hash(&host), host, true);
+    /// The number of half-open peers, which count for the quota of the backlog.
+    pub(super) const fn half_open(&self) -> usize {
+        self.quotas.half_open()
+    }
+
+    /// Records that the handshake is over: the peer no longer counts for the quota of the backlog.
+    pub(super) fn on_handshake_over(&mut self, index: u32) {
+        self.apply(index, Transition::HandshakeOver);
+    }
+
+    /// Records that the address of the peer is validated.
+    pub(super) fn on_validated(&mut self, index: u32) {
+        self.apply(index, Transition::Validated);
+    }
+
+    /// Removes the peer from all quotas, and ends its path validation.
+    pub(super) fn evict(&mut self, index: u32) {
+        self.end_validation(index);
+        self.apply(index, Transition::Evicted);
+    }
+
+    fn apply(&mut self, index: u32, transition: Transition) {
+        let Some(peer) = self.table.get_mut(index) else { return };
+        let before = peer.state.quotas();
+        peer.state.apply(transition);
+        let (host, after) = (peer.address.host(), peer.state.quotas());
+        self.quotas.change(host, before, after);
+    }
+
+    /// The path validation of this peer.
+    pub(super) fn validation(&self, index: u32) -> Option<&PathValidation<A>> {
+        self.validations.item(self.table.get(index)?.validation?.index())
+    }
+
+    /// A peer with a path validation, and that validation.
+    pub(super) fn validating_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut PathValidation<A>)> {
+        let peer = self.table.get_mut(index)?;
+        let validation = self.validations.item_mut(peer.validation?.index())?;
+        Some((peer, validation))
+    }
+
+    /// Starts a path validation. Returns false if there is no room.
+    pub(super) fn start_validation(&mut self, index: u32, validation: PathValidation<A>) -> bool {
+        let Some(peer) = self.table.get_mut(index) else { return false };
+        let Ok(place) = self.validations.insert(validation) else { return false };
+        peer.validation = ValidationId::new(place);
+        true
+    }
+
+    /// Ends the path validation, and frees the quota that is reserved at the host of the other address.
+    pub(super) fn end_validation(&mut self, index: u32) {
+        let Some(peer) = self.table.get_mut(index) else { return };
+        let Some(id) = peer.validation.take() else { return };
+        if let Some(address) = self.validations.remove(id.index()).and_then(|validation| validation.reserved()) {
+            self.quotas.leave_host(address.host(), HostQuota::Validated);
+        }
+    }
+
+    /// Moves the peer to the other address.
+    ///
+    /// If that is another host, the quota at the old host stays reserved. Returns false if there is no room to count
+    /// the new host. Nothing has changed then.
+    pub(super) fn migrate(&mut self, index: u32) -> bool {
+        let Some((peer, validation)) = self.validating_mut(index) else { return false };
+        let (old, new) = (peer.address, validation.other());
+        let other_host = old.host() != new.host();
+        if other_host && !self.quotas.enter_host(new.host(), HostQuota::Validated) {
+            return false;
+        }
+        self.table.rekey(index, |peer| peer.address = new);
+        if let Some((_, validation)) = self.validating_mut(index) {
+            validation.on_migrated(old, other_host);
+        }
+        true
+    }
+
+    /// Moves the peer back to the old address, whose quota was reserved, and ends the path validation.
+    pub(super) fn revert(&mut self, index: u32) {
+        let Some((peer, validation)) = self.validating_mut(index) else { return };
+        let (old, new) = (validation.other(), peer.address);
+        validation.on_reverted(new);
+        self.table.rekey(index, |peer| peer.address = old);
+        self.end_validation(index);
+    }
+
+    /// All path validations, in any order.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn validations(&self) -> impl Iterator<Item = &PathValidation<A>> + '_ {
+        self.validations.iter().map(|(_, validation)| validation)
+    }
+}
+
+impl<A: Address, C, M: TableMemory> Deref for Peers<A, C, M> {
+    type Target = AddressTable<Peer<A, C>, M>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.table
     }
 }

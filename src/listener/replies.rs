@@ -1,15 +1,17 @@
-//! Answers to those of whom nothing is kept.
+//! Answers to clients without state in the listener.
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
 use crate::wire::{Framing, Packet, Tag};
 use heapless::Deque;
 
-/// How many answers wait for `poll_transmit` at most. A driver may take in more CONNECTs between two calls, where the kernel
-/// joins datagrams (GRO): whose answer was dropped repeats its CONNECT, and a flood gets no more memory than this.
+/// The most answers that wait for `poll_transmit`.
+///
+/// This limits the memory that a flood takes. A driver whose kernel joins datagrams (GRO) may receive more CONNECTs
+/// between two calls. Then answers are dropped, and their clients repeat CONNECT.
 const MAX_REPLIES: usize = 16;
 
-/// One answer to a CONNECT, under the tag that it named. It is smaller than every CONNECT that is answered.
+/// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.
 #[derive(Clone)]
 pub(super) struct Reply<A> {
     pub(super) to: A,
@@ -23,7 +25,7 @@ pub(super) enum Answer {
     Reset(u8),
 }
 
-/// What waits to be sent.
+/// The answers that wait for `poll_transmit`.
 #[derive(Clone)]
 pub(super) struct Replies<A>(Deque<Reply<A>, MAX_REPLIES>);
 
@@ -32,7 +34,7 @@ impl<A: Copy> Replies<A> {
         Self(Deque::new())
     }
 
-    /// False where too many wait already.
+    /// Adds an answer. Returns false if too many wait already.
     pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
         self.0.push_back(reply).is_ok()
     }
@@ -41,7 +43,7 @@ impl<A: Copy> Replies<A> {
         self.0.is_empty()
     }
 
-    /// Writes the next one into `buf`, and says to whom.
+    /// Writes the next answer into `buf`, and returns its destination and its length.
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
         let Some(reply) = self.0.front() else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);

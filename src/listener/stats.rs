@@ -1,64 +1,72 @@
-//! Where a datagram went, and what a listener counts.
+//! The dispatch of a datagram, and the counters of a listener.
 
 use super::PeerId;
 use crate::connection::Handled;
+use crate::counts::{Countable, Counts, countable};
 use crate::wire::DecodeError;
 use thiserror::Error;
 
-/// Where a datagram went.
+/// What the listener did with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
-pub enum Routed {
-    /// To this connection.
+pub enum Dispatch {
+    /// Delivered it to this connection, with this result.
     Peer(PeerId, Handled),
-    /// Into the backlog, or it repeats what is there: see [`Listener::poll_incoming`](super::Listener::poll_incoming).
+    /// Put a CONNECT into the backlog, which may hold it already.
+    ///
+    /// See [`Listener::poll_incoming`](super::Listener::poll_incoming).
     Queued,
-    /// It is answered with RETRY: the client has to prove its address. Nothing is kept of it.
+    /// Answered a CONNECT with RETRY, without state: the client must validate its address.
     Retried,
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
+    /// Dropped it for this reason, which is counted in [`ListenerStats::dropped`].
+    Dropped(DropReason),
 }
 
-/// Why a datagram went nowhere.
+/// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Unrouted {
-    /// It is no packet, and has no tag of ours.
-    #[error("no packet: {0}")]
+pub enum DropReason {
+    /// A datagram that is not a packet, or whose tag is unknown.
+    #[error("not a packet: {0}")]
     Malformed(DecodeError),
-    /// It is no CONNECT, and its address has no connection in base mode.
-    #[error("no connection with this address")]
+    /// A packet that is not CONNECT, from an address without a connection of base mode.
+    #[error("no connection has this address")]
     UnknownPeer,
-    /// A CONNECT for base mode, which is not allowed.
-    #[error("it asks for base mode")]
+    /// A CONNECT of base mode, which the [configuration](super::ListenerConfig::connection) does not allow.
+    #[error("base mode is not allowed")]
     Mode,
-    /// A CONNECT of extended mode below the least size: an answer might be larger than it.
-    #[error("a CONNECT that is too short to be answered")]
+    /// A CONNECT of extended mode below [`MIN_CONNECT`](crate::wire::MIN_CONNECT): an answer might be longer.
+    #[error("the CONNECT is too short for an answer")]
     TooShort,
-    /// A CONNECT, while as many handshakes are open as may.
+    /// A CONNECT above the limit of open handshakes, [`backlog`](super::ListenerConfig::backlog).
     #[error("the backlog is full")]
     BacklogFull,
-    /// A CONNECT, while its host has as many connections and handshakes as it may.
+    /// A CONNECT above the limit of its host, [`per_host`](super::ListenerConfig::per_host).
     #[error("the host has too many connections")]
     HostLimit,
-    /// A CONNECT, while its address has as many connections and handshakes as it may.
+    /// A CONNECT above the limit of its address, [`per_address`](super::ListenerConfig::per_address).
     #[error("the address has too many connections")]
     AddressLimit,
-    /// A CONNECT in base mode: the connection with this address has ended only just now.
+    /// A datagram of base mode from an address whose last connection ended less than a linger ago.
     #[error("the address is in quarantine")]
     Quarantined,
-    /// A CONNECT after [`stop_accepting`](super::Listener::stop_accepting). In extended mode it is answered with RESET.
+    /// A CONNECT after [`stop_accepting`](super::Listener::stop_accepting). In extended mode RESET answers it.
     #[error("no more connections are accepted")]
     Stopped,
 }
 
-/// Counters of a listener. They saturate. Those of a connection are its own.
+countable! {
+    DropReason: [Malformed(DecodeError)]
+    UnknownPeer, Mode, TooShort, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
+}
+
+/// The counters of a listener, which saturate.
 ///
-/// Each datagram was given to a connection, or is one of `queued`, `repeated`, `retried` or [ignored](Self::ignored). Each of
-/// `queued` still waits, or is one of `accepted`, `refused`, `dismissed`, `expired` or `superseded_waiting`.
+/// Each connection has counters of its own. Each datagram was delivered to a connection, or counts once in `queued`,
+/// `repeated`, `retried` or `dropped`. Each of `queued` is still pending, or counts once in `accepted`, `refused`,
+/// `dismissed`, `expired` or `evicted_pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
-    /// Handshakes that were put into the backlog.
+    /// Handshakes that have entered the backlog.
     pub queued: u64,
     /// CONNECTs that repeat a handshake in the backlog.
     pub repeated: u64,
@@ -66,73 +74,39 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// Handshakes that the application refused.
     pub refused: u64,
-    /// Handshakes that the application [ignored](super::Listener::ignore).
+    /// Handshakes that the application [ignored](super::Listener::ignore), or had no
+    /// [storage](super::AcceptError::Storage) for.
     pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,
-    /// Handshakes whose address was proven by a cookie, also those that waited in the backlog already.
-    pub proven: u64,
-    /// CONNECTs whose cookie was forged, too old or for another address. They count as such without a cookie.
+    /// Handshakes whose address a cookie has validated, at once or while they were pending.
+    pub validated: u64,
+    /// CONNECTs with a forged or expired cookie, or with that of another address or tag. They are handled as CONNECTs
+    /// without a cookie.
     pub bad_cookie: u64,
-    /// Answers without a connection (RETRY, RESET) for which there was no room: 16 waited for `poll_transmit` already. Whoever
-    /// misses one repeats its CONNECT.
+    /// Answers to CONNECTs (RETRY, RESET) that were dropped, since 16 already waited for `poll_transmit`. The client
+    /// repeats its CONNECT.
     pub replies_dropped: u64,
-    /// Handshakes that waited in the backlog for longer than the handshake limit.
+    /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,
-    /// Connections and handshakes that ended because a new one of the same address was confirmed, or displaced them, or
-    /// because their host had as many as it may whose address is proven.
-    pub superseded: u64,
-    /// Those of them that waited in the backlog.
-    pub superseded_waiting: u64,
-    /// Connections that moved to a new address of their peer.
+    /// Connections and handshakes that were evicted.
+    ///
+    /// A newer connection or handshake of the same address was confirmed or needed their place, or the validated quota
+    /// of their host was full.
+    pub evicted: u64,
+    /// Handshakes that were evicted while they were pending. [`evicted`](Self::evicted) includes them.
+    pub evicted_pending: u64,
+    /// Connections that have moved to a new address of their peer.
     pub moved: u64,
-    /// Datagrams with the tag of a connection from an address that is not its peer's, nor was examined.
+    /// Datagrams with the tag of a connection, from an address that is not the peer's, which started or continued no
+    /// path validation.
     pub other_address: u64,
-    /// Ignored: no packet, or the tag of no connection.
-    pub malformed: u64,
-    /// Ignored: no CONNECT, and no connection with its address.
-    pub unknown_peer: u64,
-    /// Ignored: a CONNECT for base mode, which is not allowed.
-    pub mode: u64,
-    /// Ignored: a CONNECT that is too short.
-    pub too_short: u64,
-    /// Ignored: the backlog was full.
-    pub backlog_full: u64,
-    /// Ignored: the host had too many connections.
-    pub host_limit: u64,
-    /// Ignored: the address had too many connections.
-    pub address_limit: u64,
-    /// Ignored: the address was in quarantine.
-    pub quarantined: u64,
-    /// Ignored, or answered with RESET: no more connections were accepted.
-    pub stopped: u64,
+    /// Datagrams that were dropped, by reason.
+    pub dropped: DropCounts,
 }
 
-impl ListenerStats {
-    pub(super) fn count(&mut self, reason: Unrouted) {
-        increment(match reason {
-            Unrouted::Malformed(_) => &mut self.malformed,
-            Unrouted::UnknownPeer => &mut self.unknown_peer,
-            Unrouted::Mode => &mut self.mode,
-            Unrouted::TooShort => &mut self.too_short,
-            Unrouted::BacklogFull => &mut self.backlog_full,
-            Unrouted::HostLimit => &mut self.host_limit,
-            Unrouted::AddressLimit => &mut self.address_limit,
-            Unrouted::Quarantined => &mut self.quarantined,
-            Unrouted::Stopped => &mut self.stopped,
-        });
-    }
-
-    /// All datagrams that were ignored.
-    #[must_use]
-    pub fn ignored(&self) -> u64 {
-        let Self { malformed, unknown_peer, mode, too_short, .. } = *self;
-        let Self { backlog_full, host_limit, address_limit, quarantined, stopped, .. } = *self;
-        [malformed, unknown_peer, mode, too_short, backlog_full, host_limit, address_limit, quarantined, stopped]
-            .into_iter()
-            .fold(0, u64::saturating_add)
-    }
-}
+/// The number of datagrams dropped for each reason.
+pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 
 pub(super) fn increment(counter: &mut u64) {
     *counter = counter.saturating_add(1);

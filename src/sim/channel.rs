@@ -1,4 +1,4 @@
-//! One direction of a link at work: how long, and what befalls whom.
+//! A unidirectional link in operation: arrival times and fates.
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -8,7 +8,7 @@ use super::link::{LinkConfig, LinkStats};
 use super::rng::Rng;
 use crate::{Duration, Instant};
 
-/// Decides otherwise than the link.
+/// Overrides the fate that the link drew.
 pub(super) type Filter = Box<dyn FnMut(&Record<'_>) -> Fate>;
 
 pub(super) struct Channel {
@@ -17,11 +17,11 @@ pub(super) struct Channel {
     pub(super) filters: Vec<Filter>,
     rng: Rng,
     line: Line,
-    /// No later datagram arrives before this, unless it is let past.
+    /// The latest arrival so far. Datagrams that are not reordered arrive no earlier.
     last_arrival: Instant,
 }
 
-/// When a datagram arrives, and its copy if there is one.
+/// The arrival times of a datagram and of its duplicate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Arrivals {
     pub(super) first: Option<Instant>,
@@ -40,7 +40,7 @@ impl Channel {
         }
     }
 
-    /// Takes the datagram of `record`, whose fate it settles.
+    /// Accepts the datagram of `record`, and sets its fate.
     pub(super) fn offer(&mut self, record: &mut Record<'_>) -> Arrivals {
         let len = record.data.len();
         self.stats.offered += 1;
@@ -59,7 +59,7 @@ impl Channel {
         }
     }
 
-    /// Spoils the bytes as `fate` says.
+    /// Damages the bytes according to `fate`.
     pub(super) fn damage(&mut self, fate: Fate, data: &mut Vec<u8>) {
         const LONGEST_BURST: usize = 4;
         if fate == Fate::Truncated {
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// When the last bit has left the line, or why it never does.
+    /// When the last bit leaves the line, or why the datagram is dropped.
     fn depart(&mut self, now: Instant, len: usize) -> Result<Instant, Fate> {
         if self.config.mtu.is_some_and(|mtu| len > mtu) {
             return Err(Fate::Oversized);
@@ -91,7 +91,7 @@ impl Channel {
 
     fn draw(&mut self, departure: Instant) -> Fate {
         let (config, rng) = (&self.config, &mut self.rng);
-        if config.is_dark(departure) {
+        if config.is_blacked_out(departure) {
             Fate::BlackedOut
         } else if rng.chance(config.loss) {
             Fate::Lost
@@ -142,10 +142,10 @@ impl Channel {
     }
 }
 
-/// A line that sends bit after bit, kept as an exact fraction, so that rounding to whole microseconds does not add up.
+/// A serial line. It keeps exact fractions, so that rounding to microseconds does not accumulate.
 #[derive(Default)]
 struct Line {
-    /// All is sent `carry / rate` µs after this.
+    /// The line is free `carry / rate` µs after this.
     free_at: Instant,
     carry: u64,
 }
@@ -154,7 +154,7 @@ impl Line {
     const BITS_PER_BYTE: u64 = 8;
     const MICROS_PER_SECOND: u64 = 1_000_000;
 
-    /// Bytes not yet sent, rounded up.
+    /// The number of unsent bytes, rounded up.
     fn backlog(&self, now: Instant, rate: u64) -> u64 {
         if self.free_at < now {
             return 0;
@@ -163,7 +163,7 @@ impl Line {
         span.saturating_mul(rate).saturating_add(self.carry).div_ceil(Self::MICROS_PER_SECOND * Self::BITS_PER_BYTE)
     }
 
-    /// When the last of `bytes` more has left: the first whole microsecond not before.
+    /// Sends `bytes`; returns when the last bit leaves the line, rounded up to a microsecond.
     fn send(&mut self, now: Instant, rate: u64, bytes: u64) -> Instant {
         if self.free_at < now {
             *self = Self { free_at: now, carry: 0 };
@@ -179,12 +179,12 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::Address;
+    use crate::sim::SimAddress;
 
     const NOW: Instant = Instant::from_millis(1);
 
     #[test]
-    fn fractions_of_a_microsecond_add_up_exactly() {
+    fn fractions_of_a_microsecond_do_not_accumulate() {
         let mut line = Line::default();
         // 1,228 bytes at 10 Mbit/s take 982.4 µs.
         let after: Vec<u64> =
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_line_starts_afresh() {
+    fn an_idle_line_sends_at_once() {
         let mut line = Line::default();
         line.send(NOW, 1_000, 1);
         let later = NOW + Duration::from_secs(1);
@@ -205,7 +205,7 @@ mod tests {
 
     fn arrivals(config: LinkConfig) -> Vec<Instant> {
         let mut channel = Channel::new(config, Rng::new(1));
-        let (from, to) = (Address::new(0, 0), Address::new(1, 0));
+        let (from, to) = (SimAddress::new(0, 0), SimAddress::new(1, 0));
         (0..200)
             .filter_map(|micros| {
                 let sent = Instant::from_micros(100 * micros);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_alone_keeps_the_order_and_reordering_does_not() {
+    fn only_reordering_changes_the_order() {
         let jitter = LinkConfig::ideal().with_jitter(Duration::from_millis(10));
         let in_order = arrivals(jitter.clone());
         assert_eq!(in_order.len(), 200);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn corruption_always_changes_and_truncation_always_shortens() {
+    fn corruption_changes_and_truncation_shortens() {
         let mut channel = Channel::new(LinkConfig::ideal(), Rng::new(1));
         for len in 1..100 {
             let mut data = std::vec![0x55; len];

@@ -1,23 +1,26 @@
-//! The earliest of many nodes' deadlines.
+//! The deadlines of all nodes, sorted by a winner tree.
 
 use std::vec::Vec;
 
 use crate::Instant;
 
-/// One deadline for each of a number of nodes, as a winner tree: a change costs O(log n) and leaves nothing stale behind,
-/// the earliest is read in O(log n), and nothing is allocated but by `push`. Among equals the lowest number wins.
+/// One deadline per node, in a winner tree.
+///
+/// A change takes O(log n), the earliest deadline O(1), and its node O(log n). A change leaves no stale entry, and only
+/// `push` allocates. Among equal deadlines the lowest node wins.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    /// `tree[1]` is the root, `tree[i]` the earlier of `tree[2i]` and `tree[2i + 1]`, the second half are the leaves.
+    /// `tree[1]` is the root, and `tree[i]` the earlier of `tree[2i]` and `tree[2i + 1]`. The leaves are the second
+    /// half.
     tree: Vec<Instant>,
     nodes: usize,
 }
 
-/// Sleeps for ever.
+/// Stands for no deadline.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Deadlines {
-    /// Adds a node, without a deadline.
+    /// Adds a node without a deadline.
     pub(super) fn push(&mut self) {
         self.nodes += 1;
         let leaves = self.tree.len() / 2;
@@ -70,7 +73,7 @@ mod tests {
     use crate::sim::Rng;
 
     #[test]
-    fn agrees_with_a_search() {
+    fn the_earliest_agrees_with_a_linear_search() {
         let (mut deadlines, mut plain, mut rng) = (Deadlines::default(), Vec::new(), Rng::new(1));
         assert_eq!(deadlines.first(), None);
         for round in 0..2_000 {

@@ -1,52 +1,52 @@
-//! What happened in a simulation: its clock, its seed, its fingerprint, and on demand every datagram.
+//! The log of a simulation: clock, seed, fingerprint, and optionally all datagrams.
 
 use core::fmt;
 use std::eprintln;
 use std::vec::Vec;
 
-use super::network::LinkId;
-use super::node::Address;
+use super::link::LinkId;
+use super::node::SimAddress;
 use crate::{Duration, Instant};
 
-/// What became of a datagram.
+/// The fate of a datagram on its link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// Arrives whole, in order.
+    /// Arrives intact and in order.
     Delivered,
-    /// Arrives whole, late by this much, and those behind it do not wait.
+    /// Arrives intact, but late by this much. Later datagrams overtake it.
     Delayed(Duration),
     /// Arrives twice.
     Duplicated,
     /// Arrives with some bytes changed.
     Corrupted,
-    /// Arrives without its end.
+    /// Arrives truncated.
     Truncated,
     /// Lost on the line, at random or by a filter.
     Lost,
     /// Lost in a blackout.
     BlackedOut,
-    /// Dropped by the full queue.
+    /// Dropped because the queue is full.
     Overflowed,
-    /// Dropped as larger than the MTU.
+    /// Dropped because it exceeds the MTU.
     Oversized,
-    /// There is no link to its destination.
+    /// Dropped because no link leads to its destination.
     Unroutable,
 }
 
-/// A datagram as it was sent, and what became of it.
+/// A datagram that was sent, and its fate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// When it was given to the link.
+    /// The time of sending.
     pub sent: Instant,
-    /// The link, unless there is none.
+    /// The link; `None` without a route.
     pub link: Option<LinkId>,
-    /// The source it claims.
-    pub from: Address,
+    /// The claimed source.
+    pub from: SimAddress,
     /// The destination.
-    pub to: Address,
-    /// Its bytes, before any damage.
+    pub to: SimAddress,
+    /// The bytes as sent, before any damage.
     pub data: &'a [u8],
-    /// What became of it. To a filter: what will, unless the filter says otherwise.
+    /// The fate. In a filter: the fate if the filter does not change it.
     pub fate: Fate,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for Record<'_> {
     }
 }
 
-/// Every datagram since [`Simulation::capture`](super::Simulation::capture), in the order of sending.
+/// The datagrams sent since [`Simulation::capture`](super::Simulation::capture), in the order of sending.
 #[derive(Default)]
 pub struct Trace {
     bytes: Vec<u8>,
@@ -70,8 +70,8 @@ pub struct Trace {
 struct Entry {
     sent: Instant,
     link: Option<LinkId>,
-    from: Address,
-    to: Address,
+    from: SimAddress,
+    to: SimAddress,
     fate: Fate,
     start: usize,
     len: usize,
@@ -84,13 +84,13 @@ impl Trace {
         self.entries.len()
     }
 
-    /// Whether nothing was sent.
+    /// Whether no datagram was recorded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The records.
+    /// Iterates over the records.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Record<'_>> + ExactSizeIterator {
         self.entries.iter().map(|&Entry { sent, link, from, to, fate, start, len }| {
@@ -112,7 +112,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// The clock and the log. When it is dropped by a panic it prints the seed, so that no failure is without one.
+/// The clock and the log. It prints the seed when a panic drops it, so that each failure can be replayed.
 pub(super) struct Journal {
     pub(super) seed: u64,
     pub(super) now: Instant,
@@ -125,7 +125,7 @@ impl Journal {
         Self { seed, now: Instant::ZERO, fingerprint: Fingerprint::new(), trace: None }
     }
 
-    /// Notes a datagram that was sent.
+    /// Logs a datagram that was sent.
     pub(super) fn sent(&mut self, record: &Record<'_>) {
         self.fingerprint.word(record.sent.as_micros());
         self.fingerprint.address(record.from);
@@ -136,8 +136,8 @@ impl Journal {
         }
     }
 
-    /// Notes a datagram that arrived, as it arrived.
-    pub(super) fn arrived(&mut self, from: Address, to: Address, data: &[u8]) {
+    /// Logs a datagram that arrived, after any damage.
+    pub(super) fn arrived(&mut self, from: SimAddress, to: SimAddress, data: &[u8]) {
         self.fingerprint.word(self.now.as_micros());
         self.fingerprint.address(from);
         self.fingerprint.address(to);
@@ -165,7 +165,7 @@ impl Drop for Journal {
 }
 
 impl Fate {
-    /// Whether the datagram reaches the destination at all, if late or damaged.
+    /// Whether the datagram reaches its destination, perhaps late or damaged.
     #[must_use]
     pub const fn arrives(self) -> bool {
         match self {
@@ -175,8 +175,10 @@ impl Fate {
     }
 }
 
-/// A running hash, for equality only: a rotate, an exclusive or and a multiplication for each 8 bytes, because it sees
-/// every byte that is delivered and must not be what a long run spends its time on.
+/// A running hash, suitable for comparison only.
+///
+/// It processes all delivered bytes, so it must be cheap: a rotation, an exclusive or and a multiplication for each 8
+/// bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Fingerprint(pub(super) u64);
 
@@ -191,7 +193,7 @@ impl Fingerprint {
         self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(Self::MULTIPLIER);
     }
 
-    fn address(&mut self, address: Address) {
+    fn address(&mut self, address: SimAddress) {
         self.word((u64::from(address.node.0) << 32) | u64::from(address.port));
     }
 
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_sees_every_byte_and_the_length() {
+    fn a_fingerprint_covers_every_byte_and_the_length() {
         let bytes = [7; 21];
         for at in 0..bytes.len() {
             let mut other = bytes;

@@ -1,55 +1,74 @@
-//! What one direction of a link does to datagrams.
+//! The configuration and statistics of a unidirectional link.
 
 use std::vec::Vec;
 
 use crate::{Duration, Instant};
 
-/// One direction of a link: a queue, then a line with a rate, then a delay, with faults on the line.
+/// The identifier of a unidirectional link.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LinkId(pub(super) usize);
+
+/// The properties of a unidirectional link.
 ///
-/// Shares run from 0.0 (never) to 1.0 (always). At most one of the faults befalls a datagram; they are tried in the order
-/// of the fields below.
+/// A datagram passes a queue, a line with a rate, and a delay, and may suffer a fault.
+///
+/// ```
+/// use rdt_proto::Duration;
+/// use rdt_proto::sim::LinkConfig;
+///
+/// let satellite = LinkConfig::ideal().with_rate(2_000_000).with_delay(Duration::from_millis(300)).with_loss(0.05);
+/// assert_eq!(satellite.mtu, None);
+/// ```
+///
+/// Probabilities range from 0.0 (never) to 1.0 (always). At most one fault applies to a datagram. Faults are drawn in
+/// the order of the fields below.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LinkConfig {
-    /// Bits per second; `None` for no limit. Computed exactly, without an error that adds up.
+    /// The rate in bits per second; `None` for no limit. Rounding does not accumulate.
     pub rate: Option<u64>,
-    /// From the last bit sent to the last bit received.
+    /// The propagation delay, added after the last bit is sent.
     pub delay: Duration,
-    /// A random extra delay up to this. Jitter alone never reorders: a datagram that would overtake waits for the one in
-    /// front, as in the queue of a router.
+    /// The maximum of a random extra delay.
+    ///
+    /// Jitter alone never reorders: as in a router's queue, a datagram waits for the one in front.
     pub jitter: Duration,
-    /// Bytes (with overhead) that may wait for the line, the unsent part of the datagram on it included. What does not fit
-    /// is dropped; an idle line takes a datagram of any size. `None` for no limit.
+    /// The capacity of the queue in bytes; `None` for no limit.
+    ///
+    /// Overhead and the unsent part of the current datagram count. A datagram that does not fit is dropped. An idle
+    /// line accepts a datagram of any size.
     pub queue: Option<usize>,
-    /// Bytes that each datagram costs on the line beyond its own: 28 for UDP over IPv4.
+    /// The bytes that each datagram adds on the line: 28 for UDP over IPv4.
     pub overhead: usize,
-    /// The largest datagram (without overhead) that passes; `None` for no limit.
+    /// The maximum length of a datagram without overhead; `None` for no limit.
     pub mtu: Option<usize>,
-    /// Spans, the end excluded, in which all that leaves the line is lost.
+    /// Periods, without their end, in which everything that leaves the line is lost.
     pub blackouts: Vec<(Instant, Instant)>,
-    /// Blackouts that recur.
+    /// Recurring blackouts.
     pub outage: Option<Outage>,
-    /// The share lost. It has taken its time on the line.
+    /// The probability of loss. A lost datagram still occupies the line.
     pub loss: f64,
-    /// The share cut to a random shorter length.
+    /// The probability of truncation to a random shorter length.
     pub truncation: f64,
-    /// The share with a burst of one to four bytes changed.
+    /// The probability that a burst of one to four bytes is changed.
     pub corruption: f64,
-    /// The share that arrives twice; the copy takes a jitter of its own.
+    /// The probability of duplication. The copy has its own jitter.
     pub duplication: f64,
-    /// The share held back at random up to `reordering_delay`, while later datagrams pass.
+    /// The probability of reordering.
+    ///
+    /// Later datagrams overtake a reordered one, which is delayed at random up to `reordering_delay`.
     pub reordering: f64,
-    /// How long a reordered datagram is held back at most.
+    /// The maximum delay of a reordered datagram.
     pub reordering_delay: Duration,
 }
 
-/// A blackout of `length` at `first` and then again `every` so often.
+/// Recurring blackouts of equal length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outage {
-    /// The start of the first.
+    /// The start of the first blackout.
     pub first: Instant,
-    /// How long each takes.
+    /// The length of each blackout.
     pub length: Duration,
-    /// From one start to the next; zero means that it does not recur.
+    /// The interval between two starts. Zero means that the blackout does not recur.
     pub every: Duration,
 }
 
@@ -60,7 +79,7 @@ impl Default for LinkConfig {
 }
 
 impl LinkConfig {
-    /// No limit, no delay, no fault.
+    /// A link without limits, delay and faults.
     #[must_use]
     pub const fn ideal() -> Self {
         Self {
@@ -81,8 +100,10 @@ impl LinkConfig {
         }
     }
 
-    /// A bad radio link: 10 Mbit/s behind a queue of 64 KiB, 50 ms ± 10 ms, this `loss`, 1 % twice, 2 % held back up to
-    /// 20 ms. Nothing is corrupted: UDP's checksum would have dropped it.
+    /// A bad radio link with the given probability of loss.
+    ///
+    /// It has 10 Mbit/s, a queue of 64 KiB, a delay of 50 ms ± 10 ms, 1 % duplication, and 2 % reordering by up to 20
+    /// ms. Nothing is corrupted, because the checksum of UDP drops corrupted datagrams.
     #[must_use]
     pub const fn bad(loss: f64) -> Self {
         Self::ideal()
@@ -95,91 +116,91 @@ impl LinkConfig {
             .with_reordering(0.02, Duration::from_millis(20))
     }
 
-    /// At most this many bits per second.
+    /// Sets the rate.
     #[must_use]
     pub const fn with_rate(mut self, bits_per_second: u64) -> Self {
         self.rate = Some(bits_per_second);
         self
     }
 
-    /// This delay one way.
+    /// Sets the one-way delay.
     #[must_use]
     pub const fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Up to this much extra delay.
+    /// Sets the maximum jitter.
     #[must_use]
     pub const fn with_jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// At most this many bytes waiting for the line.
+    /// Sets the capacity of the queue.
     #[must_use]
     pub const fn with_queue(mut self, bytes: usize) -> Self {
         self.queue = Some(bytes);
         self
     }
 
-    /// This many bytes per datagram on top.
+    /// Sets the overhead of each datagram.
     #[must_use]
     pub const fn with_overhead(mut self, bytes: usize) -> Self {
         self.overhead = bytes;
         self
     }
 
-    /// No datagram larger than this.
+    /// Sets the maximum length of a datagram.
     #[must_use]
     pub const fn with_mtu(mut self, bytes: usize) -> Self {
         self.mtu = Some(bytes);
         self
     }
 
-    /// Nothing passes from `start` to before `end`. May be given several times.
+    /// Adds a blackout from `start` to before `end`.
     #[must_use]
     pub fn with_blackout(mut self, start: Instant, end: Instant) -> Self {
         self.blackouts.push((start, end));
         self
     }
 
-    /// Nothing passes for `length` from `first` on, and again `every` so often.
+    /// Sets recurring blackouts of `length`, the first at `first`, with an interval of `every`.
     #[must_use]
     pub const fn with_outage(mut self, first: Instant, length: Duration, every: Duration) -> Self {
         self.outage = Some(Outage { first, length, every });
         self
     }
 
-    /// Loses this share.
+    /// Sets the probability of loss.
     #[must_use]
     pub const fn with_loss(mut self, share: f64) -> Self {
         self.loss = share;
         self
     }
 
-    /// Truncates this share.
+    /// Sets the probability of truncation.
     #[must_use]
     pub const fn with_truncation(mut self, share: f64) -> Self {
         self.truncation = share;
         self
     }
 
-    /// Corrupts this share.
+    /// Sets the probability of corruption.
     #[must_use]
     pub const fn with_corruption(mut self, share: f64) -> Self {
         self.corruption = share;
         self
     }
 
-    /// Duplicates this share.
+    /// Sets the probability of duplication.
     #[must_use]
     pub const fn with_duplication(mut self, share: f64) -> Self {
         self.duplication = share;
         self
     }
 
-    /// Holds this share back, up to `delay`.
+    /// Sets the probability of reordering and its maximum delay.
     #[must_use]
     pub const fn with_reordering(mut self, share: f64, delay: Duration) -> Self {
         self.reordering = share;
@@ -187,9 +208,9 @@ impl LinkConfig {
         self
     }
 
-    /// Whether what leaves the line at `at` is lost to a blackout.
+    /// Whether a datagram that leaves the line at `at` is lost to a blackout.
     #[must_use]
-    pub fn is_dark(&self, at: Instant) -> bool {
+    pub fn is_blacked_out(&self, at: Instant) -> bool {
         self.blackouts.iter().any(|&(start, end)| (start..end).contains(&at))
             || self.outage.is_some_and(|outage| outage.covers(at))
     }
@@ -203,16 +224,16 @@ impl Outage {
     }
 }
 
-/// What a link has done so far.
+/// The counters of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct LinkStats {
-    /// Datagrams given to the link.
+    /// Datagrams offered to the link.
     pub offered: u64,
-    /// Their bytes, without overhead.
+    /// Bytes of these datagrams, without overhead.
     pub offered_bytes: u64,
-    /// Datagrams handed to a node, copies and damaged ones included.
+    /// Datagrams delivered to a node, including copies and damaged ones.
     pub delivered: u64,
-    /// Their bytes, without overhead.
+    /// Bytes of these datagrams, without overhead.
     pub delivered_bytes: u64,
     /// Lost at random or by a filter.
     pub lost: u64,
@@ -220,15 +241,15 @@ pub struct LinkStats {
     pub blacked_out: u64,
     /// Dropped because the queue was full.
     pub overflowed: u64,
-    /// Dropped because larger than the MTU.
+    /// Dropped because they exceeded the MTU.
     pub oversized: u64,
-    /// Truncated.
+    /// Truncated on the line.
     pub truncated: u64,
-    /// Corrupted.
+    /// Corrupted on the line.
     pub corrupted: u64,
-    /// Sent on twice.
+    /// Duplicated on the line.
     pub duplicated: u64,
-    /// Held back so that later ones could pass.
+    /// Delayed while later ones overtook them.
     pub reordered: u64,
 }
 
@@ -241,18 +262,18 @@ mod tests {
     }
 
     #[test]
-    fn blackouts_exclude_their_end() {
+    fn a_blackout_excludes_its_end() {
         let link = LinkConfig::ideal().with_blackout(ms(10), ms(20)).with_blackout(ms(30), ms(31));
-        let dark: Vec<u64> = (0..40).filter(|&at| link.is_dark(ms(at))).collect();
+        let dark: Vec<u64> = (0..40).filter(|&at| link.is_blacked_out(ms(at))).collect();
         assert_eq!(dark, (10..20).chain(30..31).collect::<Vec<_>>());
     }
 
     #[test]
-    fn outages_recur() {
+    fn an_outage_recurs_at_its_interval() {
         let link = LinkConfig::ideal().with_outage(ms(5), Duration::from_millis(2), Duration::from_millis(10));
-        let dark: Vec<u64> = (0..30).filter(|&at| link.is_dark(ms(at))).collect();
+        let dark: Vec<u64> = (0..30).filter(|&at| link.is_blacked_out(ms(at))).collect();
         assert_eq!(dark, [5, 6, 15, 16, 25, 26]);
         let once = LinkConfig::ideal().with_outage(ms(5), Duration::from_millis(2), Duration::ZERO);
-        assert_eq!((0..30).filter(|&at| once.is_dark(ms(at))).count(), 2);
+        assert_eq!((0..30).filter(|&at| once.is_blacked_out(ms(at))).count(), 2);
     }
 }

@@ -1,20 +1,20 @@
-//! A network in virtual time, from a seed: for tests of this crate, of its users, and for benches.
+//! A deterministic network simulation in virtual time, for tests and benchmarks.
 //!
-//! A [`Simulation`] holds [`Node`]s, machines with their applications, and links between them. It has no clock: time jumps
-//! to the next arrival or deadline, so an hour of blackouts takes no longer than its datagrams. It has no randomness but
-//! its seed: equal seeds and calls give equal runs, which [`Simulation::fingerprint`] proves. And it checks at each step
-//! what the machines promise their drivers; see [`Simulation`].
+//! A [`Simulation`] holds [`Node`]s, which are machines with their applications, and links between them. Time jumps to
+//! the next arrival or deadline, so an hour of blackouts takes only the time of its datagrams. The seed is the only
+//! source of randomness: equal seeds and calls give equal runs, which [`Simulation::fingerprint`] proves. Each step
+//! checks that the machines keep their contract with a driver; see [`Simulation`].
 //!
-//! Below, a node that repeats a datagram until it is answered, and one that answers.
+//! In this example one node repeats a datagram until the other answers it:
 //!
 //! ```
-//! use rdt_proto::sim::{Address, LinkConfig, Node, Outgoing, Simulation};
+//! use rdt_proto::sim::{SimAddress, LinkConfig, Node, Outgoing, Simulation};
 //! use rdt_proto::{Duration, Instant};
 //!
-//! struct Peer { peer: Address, asks: bool, next: Option<Instant>, answered: bool }
+//! struct Peer { peer: SimAddress, asks: bool, next: Option<Instant>, answered: bool }
 //!
 //! impl Node for Peer {
-//!     fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {
+//!     fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {
 //!         self.answered = true;
 //!         self.next = (!self.asks).then_some(now);
 //!     }
@@ -30,7 +30,7 @@
 //! }
 //!
 //! let mut sim = Simulation::new(1);
-//! let (a, b) = (Address::new(0, 0), Address::new(1, 0));
+//! let (a, b) = (SimAddress::new(0, 0), SimAddress::new(1, 0));
 //! sim.add(Peer { peer: b, asks: true, next: Some(Instant::ZERO), answered: false });
 //! sim.add(Peer { peer: a, asks: false, next: None, answered: false });
 //! let (there, _back) = sim.connect(a.node, b.node, LinkConfig::ideal().with_delay(Duration::from_millis(50)));
@@ -41,7 +41,7 @@
 //! ```
 #![allow(
     clippy::indexing_slicing,
-    reason = "numbers are the simulation's own; a wrong one is a bug in the test, and panics"
+    reason = "indices are created by the simulation; a wrong one is a bug in the test, and panics"
 )]
 
 mod channel;
@@ -54,8 +54,7 @@ mod rng;
 mod simulation;
 
 pub use journal::{Fate, Record, Trace};
-pub use link::{LinkConfig, LinkStats, Outage};
-pub use network::LinkId;
-pub use node::{Address, Node, NodeId, Outgoing};
+pub use link::{LinkConfig, LinkId, LinkStats, Outage};
+pub use node::{Node, NodeId, Outgoing, SimAddress};
 pub use rng::Rng;
 pub use simulation::Simulation;

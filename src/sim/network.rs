@@ -1,4 +1,4 @@
-//! Links, routes, and the datagrams on the way.
+//! Links, routes and datagrams in flight.
 
 use core::cmp::Reverse;
 use core::mem;
@@ -7,34 +7,30 @@ use std::vec::Vec;
 
 use super::channel::Channel;
 use super::journal::{Fate, Journal, Record};
-use super::link::LinkConfig;
-use super::node::{Address, NodeId};
+use super::link::{LinkConfig, LinkId};
+use super::node::{NodeId, SimAddress};
 use super::rng::Rng;
 use crate::Instant;
-
-/// One direction of a link in a simulation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LinkId(usize);
 
 pub(super) struct Network {
     channels: Vec<Channel>,
     routes: BTreeMap<(NodeId, NodeId), LinkId>,
-    /// When, in which order among equals, and which of `carried`.
+    /// The time of arrival, the order among equal times, and the index into `slots`.
     arrivals: BinaryHeap<Reverse<(Instant, u64, usize)>>,
-    carried: Vec<Carried>,
-    /// Places of `carried` whose buffer waits to be used again.
+    slots: Vec<InFlight>,
+    /// Indices of unused slots, whose buffers are reused.
     free: Vec<usize>,
     scheduled: u64,
     rng: Rng,
 }
 
-/// A datagram on the way.
-pub(super) struct Carried {
-    pub(super) from: Address,
-    pub(super) to: Address,
+/// A datagram in flight.
+pub(super) struct InFlight {
+    pub(super) from: SimAddress,
+    pub(super) to: SimAddress,
     pub(super) data: Vec<u8>,
     link: LinkId,
-    place: usize,
+    slot: usize,
 }
 
 impl Network {
@@ -43,7 +39,7 @@ impl Network {
             channels: Vec::new(),
             routes: BTreeMap::new(),
             arrivals: BinaryHeap::new(),
-            carried: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             scheduled: 0,
             rng: Rng::new(seed),
@@ -67,8 +63,8 @@ impl Network {
         &mut self.channels[link.0]
     }
 
-    /// Sends a datagram of `node`.
-    pub(super) fn send(&mut self, journal: &mut Journal, node: NodeId, from: Address, to: Address, data: &[u8]) {
+    /// Sends a datagram from `node`, whose source may be forged.
+    pub(super) fn send(&mut self, journal: &mut Journal, node: NodeId, from: SimAddress, to: SimAddress, data: &[u8]) {
         let link = self.routes.get(&(node, to.node)).copied();
         let mut record = Record { sent: journal.now, link, from, to, data, fate: Fate::Unroutable };
         if let Some(link) = link {
@@ -80,45 +76,45 @@ impl Network {
         journal.sent(&record);
     }
 
-    /// When the next datagram arrives.
+    /// The time of the next arrival.
     pub(super) fn next_arrival(&self) -> Option<Instant> {
         self.arrivals.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// Datagrams on the way.
-    pub(super) fn on_the_way(&self) -> usize {
+    /// The number of datagrams in flight.
+    pub(super) fn in_flight(&self) -> usize {
         self.arrivals.len()
     }
 
-    /// Takes the next datagram off the network; [`recycle`](Self::recycle) takes it back once it is read.
-    pub(super) fn take(&mut self) -> Option<Carried> {
-        let Reverse((_, _, place)) = self.arrivals.pop()?;
-        let Carried { from, to, link, ref mut data, .. } = self.carried[place];
+    /// Takes the next datagram to arrive. Return it to [`recycle`](Self::recycle) after use.
+    pub(super) fn take(&mut self) -> Option<InFlight> {
+        let Reverse((_, _, slot)) = self.arrivals.pop()?;
+        let InFlight { from, to, link, ref mut data, .. } = self.slots[slot];
         let data = mem::take(data);
         let stats = &mut self.channels[link.0].stats;
         stats.delivered += 1;
         stats.delivered_bytes += u64::try_from(data.len()).unwrap_or(0);
-        Some(Carried { from, to, data, link, place })
+        Some(InFlight { from, to, data, link, slot })
     }
 
-    pub(super) fn recycle(&mut self, datagram: Carried) {
-        self.free.push(datagram.place);
-        self.carried[datagram.place].data = datagram.data;
+    pub(super) fn recycle(&mut self, datagram: InFlight) {
+        self.free.push(datagram.slot);
+        self.slots[datagram.slot].data = datagram.data;
     }
 
     fn schedule(&mut self, at: Instant, link: LinkId, record: &Record<'_>) {
         let &Record { from, to, data: bytes, fate, .. } = record;
-        let place = self.free.pop().unwrap_or(self.carried.len());
-        if place == self.carried.len() {
-            self.carried.push(Carried { from, to, data: Vec::new(), link, place });
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        if slot == self.slots.len() {
+            self.slots.push(InFlight { from, to, data: Vec::new(), link, slot });
         }
-        let carried = &mut self.carried[place];
-        let mut data = mem::take(&mut carried.data);
+        let entry = &mut self.slots[slot];
+        let mut data = mem::take(&mut entry.data);
         data.clear();
         data.extend_from_slice(bytes);
         self.channels[link.0].damage(fate, &mut data);
-        *carried = Carried { from, to, data, link, place };
-        self.arrivals.push(Reverse((at, self.scheduled, place)));
+        *entry = InFlight { from, to, data, link, slot };
+        self.arrivals.push(Reverse((at, self.scheduled, slot)));
         self.scheduled += 1;
     }
 }

@@ -1,4 +1,4 @@
-//! What takes part in a simulation.
+//! Nodes and addresses of a simulation.
 
 use core::fmt;
 use std::boxed::Box;
@@ -7,39 +7,41 @@ use std::rc::Rc;
 
 use crate::Instant;
 
-/// A node of a simulation. Numbers are given in the order of adding, from 0, so a node can be told its peer's before the
-/// peer exists.
+/// The identifier of a node.
+///
+/// Nodes are numbered from 0 in the order of their addition, so a node can refer to a peer that is added later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
-    /// The address of this node's `port`.
+    /// The address of a port of this node.
     #[must_use]
-    pub const fn port(self, port: u32) -> Address {
-        Address { node: self, port }
+    pub const fn port(self, port: u32) -> SimAddress {
+        SimAddress { node: self, port }
     }
 }
 
-/// Where a datagram comes from or goes to. The network routes by `node` and carries `port` unread, so one node can stand
-/// for as many peers as there are ports.
+/// The source or destination of a datagram.
+///
+/// The network routes by `node` and ignores `port`, so one node can act as many peers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Address {
+pub struct SimAddress {
     /// The node.
     pub node: NodeId,
-    /// A number that only the nodes give a meaning.
+    /// The port. Only the nodes interpret it.
     pub port: u32,
 }
 
-impl Address {
-    /// The address of `port` of the node with number `node`.
+impl SimAddress {
+    /// The address of a port of the node with the number `node`.
     #[must_use]
     pub const fn new(node: u32, port: u32) -> Self {
         NodeId(node).port(port)
     }
 }
 
-/// The host is the node.
-impl crate::Address for Address {
+/// All ports of a node share a host.
+impl crate::Address for SimAddress {
     type Host = NodeId;
 
     fn host(&self) -> NodeId {
@@ -47,88 +49,92 @@ impl crate::Address for Address {
     }
 }
 
-impl From<NodeId> for Address {
-    /// Port 0.
+impl From<NodeId> for SimAddress {
+    /// Port 0 of the node.
     fn from(node: NodeId) -> Self {
         node.port(0)
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for SimAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.node.0, self.port)
     }
 }
 
-/// What [`Node::poll_transmit`] wrote: one datagram, or several of equal size one after the other.
+/// The output of [`Node::poll_transmit`]: one datagram, or several of equal size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outgoing {
-    /// The source that the receiver sees. `None` is port 0 of the sending node. Another node's address is a forgery: the
-    /// datagram still takes the link of the node that sent it.
-    pub from: Option<Address>,
+    /// The source that the receiver sees; `None` for port 0 of the sending node.
+    ///
+    /// Another node's address is a forged source: the datagram still uses the link of its sender.
+    pub from: Option<SimAddress>,
     /// The destination.
-    pub to: Address,
-    /// Bytes written to the buffer.
+    pub to: SimAddress,
+    /// The number of bytes written to the buffer.
     pub len: usize,
-    /// The size of each datagram; the last may be shorter. At least `len` (or 0) means one datagram.
+    /// The size of each datagram; the last may be shorter. 0, or a value of at least `len`, means one datagram.
     pub segment_size: usize,
 }
 
 impl Outgoing {
     /// One datagram of `len` bytes.
     #[must_use]
-    pub const fn new(to: Address, len: usize) -> Self {
+    pub const fn new(to: SimAddress, len: usize) -> Self {
         Self { from: None, to, len, segment_size: len }
     }
 
-    /// Datagrams of `size` bytes each.
+    /// Splits the bytes into datagrams of `size` bytes each.
     #[must_use]
     pub const fn with_segment_size(mut self, size: usize) -> Self {
         self.segment_size = size;
         self
     }
 
-    /// Sent from this source.
+    /// Sets the source address.
     #[must_use]
-    pub const fn with_source(mut self, from: Address) -> Self {
+    pub const fn with_source(mut self, from: SimAddress) -> Self {
         self.from = Some(from);
         self
     }
 }
 
-/// A machine with its application, as a simulation drives it. After every input (a datagram, a timeout, a change through
-/// [`Simulation::node_mut`](super::Simulation::node_mut)) the node has its turn: `poll_app`, then `poll_transmit` until it
-/// returns `None`, and both again until neither does anything.
+/// A machine with its application, driven by a simulation.
 ///
-/// Implemented for `&mut N`, `Box<N>` and `Rc<RefCell<N>>` too, so nodes of several types share a simulation as
-/// `&mut dyn Node` or `Box<dyn Node>`, and a test keeps a hand on them through `Rc`.
+/// After every input (a datagram, a timeout, a change through [`Simulation::node_mut`](super::Simulation::node_mut))
+/// the simulation calls `poll_app`, then `poll_transmit` until it returns `None`, and repeats both until neither makes
+/// progress.
+///
+/// The trait is implemented for `&mut N`, `Box<N>` and `Rc<RefCell<N>>`. Nodes of several types can share a simulation
+/// as `&mut dyn Node` or `Box<dyn Node>`. An `Rc` lets a test access a node during the simulation.
 pub trait Node {
-    /// A datagram from `from` has arrived at `to`, an address of this node.
-    fn handle_datagram(&mut self, now: Instant, from: Address, to: Address, datagram: &[u8]);
+    /// Processes a datagram from `from` that arrived at `to`, an address of this node.
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]);
 
-    /// The instant given by [`poll_timeout`](Self::poll_timeout) has come. An application with deadlines of its own serves
-    /// them here.
+    /// Processes the time `now`; called when [`poll_timeout`](Self::poll_timeout) is due.
+    ///
+    /// Deadlines of the application are processed here as well.
     fn handle_timeout(&mut self, now: Instant);
 
-    /// Writes what is to be sent now to `buf`; `None` if there is nothing.
+    /// Writes the next datagrams to `buf`; `None` if nothing is due.
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing>;
 
-    /// When to call [`handle_timeout`](Self::handle_timeout): already due while `poll_transmit` would return something.
+    /// When to call [`handle_timeout`](Self::handle_timeout). It must be due while `poll_transmit` has output.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// The application's turn: read, write, take events. True if it did something.
+    /// Runs the application: reads, writes, polls events. True if it made progress.
     fn poll_app(&mut self, now: Instant) -> bool {
         let _ = now;
         false
     }
 
-    /// Whether the node has nothing more to do and may sleep for ever.
+    /// Whether the node needs no further event.
     fn is_done(&self) -> bool;
 }
 
-macro_rules! forward_to_the_inner_node {
+macro_rules! forward_to_inner {
     ($self:ident, $read:expr, $write:expr) => {
-        fn handle_datagram(&mut $self, now: Instant, from: Address, to: Address, datagram: &[u8]) {
+        fn handle_datagram(&mut $self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
             $write.handle_datagram(now, from, to, datagram);
         }
 
@@ -155,13 +161,13 @@ macro_rules! forward_to_the_inner_node {
 }
 
 impl<N: Node + ?Sized> Node for &mut N {
-    forward_to_the_inner_node!(self, (**self), (**self));
+    forward_to_inner!(self, (**self), (**self));
 }
 
 impl<N: Node + ?Sized> Node for Box<N> {
-    forward_to_the_inner_node!(self, (**self), (**self));
+    forward_to_inner!(self, (**self), (**self));
 }
 
 impl<N: Node + ?Sized> Node for Rc<RefCell<N>> {
-    forward_to_the_inner_node!(self, self.borrow(), self.borrow_mut());
+    forward_to_inner!(self, self.borrow(), self.borrow_mut());
 }

@@ -1,55 +1,57 @@
-//! The seeded randomness of a simulation.
+//! The seeded random number generator of a simulation.
 
 use oorandom::Rand64;
 
 use crate::Duration;
 
-/// A small generator: equal seeds give equal sequences, on every machine and with every version of the compiler. It is
-/// PCG, the one algorithm of the `oorandom` crate, so a seed noted beside a bug stays good. Nothing here is secret.
+/// A small generator with a reproducible sequence. It is not cryptographic.
+///
+/// Equal seeds give equal sequences on every machine and compiler. The algorithm is PCG from the `oorandom` crate,
+/// which has no other, so a recorded seed stays valid.
 #[derive(Clone, Debug)]
 pub struct Rng(Rand64);
 
 impl Rng {
-    /// The sequence of `seed`.
+    /// A generator with the sequence of `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Rand64::new(seed.into()))
     }
 
-    /// A generator of its own, whose sequence depends on this one's: what is drawn from one does not shift the other.
+    /// A new generator, seeded from this one. Afterwards the two sequences are independent.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         let seed = (u128::from(self.next_u64()) << 64) | u128::from(self.next_u64());
         Self(Rand64::new(seed))
     }
 
-    /// Any number, each as likely.
+    /// A uniformly distributed number.
     pub fn next_u64(&mut self) -> u64 {
         self.0.rand_u64()
     }
 
-    /// A number below `bound`; 0 if `bound` is 0.
+    /// A uniformly distributed number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         if bound == 0 { 0 } else { self.0.rand_range(0..bound) }
     }
 
-    /// An index below `len`; 0 if `len` is 0.
+    /// A uniformly distributed index below `len`; 0 if `len` is 0.
     pub fn index(&mut self, len: usize) -> usize {
         let bound = u64::try_from(len).unwrap_or(u64::MAX);
         usize::try_from(self.below(bound)).unwrap_or(0)
     }
 
-    /// A span from zero to `max`, both included.
+    /// A uniformly distributed duration from zero to `max` inclusive.
     pub fn up_to(&mut self, max: Duration) -> Duration {
         Duration::from_micros(self.below(max.as_micros().saturating_add(1)))
     }
 
-    /// Whether an event of this `share` (0.0 never, 1.0 always) happens now. A share of 0.0 draws nothing.
+    /// True with probability `share`, from 0.0 to 1.0. A probability of 0.0 draws no number.
     pub fn chance(&mut self, share: f64) -> bool {
         share > 0.0 && self.0.rand_float() < share
     }
 
-    /// Fills `bytes`.
+    /// Fills `bytes` with random values.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
             for (byte, random) in chunk.iter_mut().zip(self.next_u64().to_le_bytes()) {
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_a_sequence() {
+    fn a_seed_determines_the_sequence() {
         let (mut a, mut b, mut other) = (Rng::new(7), Rng::new(7), Rng::new(8));
         let first = a.next_u64();
         assert_eq!(first, b.next_u64());
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_leaves_the_parent_alone() {
+    fn draws_from_a_fork_do_not_affect_its_parent() {
         let (mut a, mut b) = (Rng::new(7), Rng::new(7));
         let mut fork = a.fork();
         let _ = b.fork();
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_hold() {
+    fn random_values_stay_within_bounds() {
         let mut rng = Rng::new(1);
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.index(0), 0);

@@ -1,4 +1,4 @@
-//! The loop that drives the nodes, and what it demands of them.
+//! The loop that drives the nodes and checks their contract.
 
 use core::mem;
 use std::collections::VecDeque;
@@ -6,28 +6,28 @@ use std::vec::Vec;
 
 use super::deadlines::Deadlines;
 use super::journal::{Fate, Journal, Record, Trace};
-use super::link::{LinkConfig, LinkStats};
-use super::network::{LinkId, Network};
+use super::link::{LinkConfig, LinkId, LinkStats};
+use super::network::Network;
 use super::node::{Node, NodeId};
 use crate::{Duration, Instant};
 
-/// Nodes, the links between them, and a clock that only the next event moves. Equal seeds and calls give equal runs.
+/// Nodes, links, and a virtual clock.
 ///
-/// Each step checks what a machine promises its driver; a broken promise panics with the seed and the virtual time:
+/// Equal seeds and calls give equal runs. Each step checks the contract between a machine and its driver. A violation
+/// panics with the seed and the virtual time:
 ///
-/// - **HOT LOOP**: after `handle_timeout(now)` and a drained `poll_transmit`, `poll_timeout` lies in the future;
-/// - **HIDDEN OUTPUT**: `poll_timeout` was due before `poll_transmit` returned something;
-/// - **LOST WAKE-UP**: while a node is not done, some node has a deadline or a datagram is on the way;
-/// - **SPIN**: within one virtual instant the nodes come to rest.
+/// - **HOT LOOP**: after `handle_timeout(now)` and a drained `poll_transmit`, `poll_timeout` must lie in the future.
+/// - **HIDDEN OUTPUT**: `poll_timeout` must be due before `poll_transmit` returns something.
+/// - **LOST WAKE-UP**: while a node is not done, a deadline must be set or a datagram in flight.
+/// - **SPIN**: the nodes must come to rest within each virtual instant.
 ///
-/// Any other panic while the simulation exists prints the seed too, and the last datagrams if they are
-/// [captured](Self::capture).
+/// Any other panic prints the seed as well, and the last datagrams if they are [captured](Self::capture).
 pub struct Simulation<N> {
     journal: Journal,
     network: Network,
     nodes: Vec<Slot<N>>,
     deadlines: Deadlines,
-    /// Nodes that were changed from outside and have not had their turn since.
+    /// Nodes that were changed from outside and not polled since.
     touched: VecDeque<NodeId>,
     unfinished: usize,
     buffer: Vec<u8>,
@@ -43,12 +43,12 @@ struct Slot<N> {
 }
 
 impl<N: Node> Simulation<N> {
-    /// As much as one system call takes with segmentation offload.
+    /// The limit of one system call with segmentation offload.
     const BUFFER: usize = 65_535;
-    /// Above the datagrams of a 200 MiB transfer without delay.
+    /// More than the datagrams of a 200 MiB transfer without delay.
     const SPIN_LIMIT: u64 = 1_000_000;
 
-    /// An empty network.
+    /// A simulation without nodes and links.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -65,23 +65,24 @@ impl<N: Node> Simulation<N> {
         }
     }
 
-    /// The buffer for `poll_transmit` has this many bytes (65,535 unless set).
+    /// Sets the size of the buffer for `poll_transmit` in bytes. Default: 65,535.
     pub fn set_buffer(&mut self, bytes: usize) {
         self.buffer.resize(bytes, 0);
     }
 
-    /// So many steps, datagrams and turns of applications within one virtual instant are a SPIN (1,000,000 unless set).
+    /// Sets how many polls within one virtual instant count as SPIN. Default: 1,000,000.
     pub fn set_spin_limit(&mut self, limit: u64) {
         self.spin_limit = limit;
     }
 
-    /// Nodes are woken at multiples of this only, late as by a coarse timer (1 ms for `epoll`). Zero, unless set, wakes them
-    /// to the microsecond.
+    /// Rounds all deadlines up to a multiple of `granularity`. Default: zero, which is exact to 1 µs.
+    ///
+    /// This imitates a coarse timer, such as `epoll` with 1 ms.
     pub fn set_timer_granularity(&mut self, granularity: Duration) {
         self.timer_granularity = granularity;
     }
 
-    /// Adds a node. It has its first turn in the next step.
+    /// Adds a node. The next step polls it.
     pub fn add(&mut self, node: N) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         self.unfinished += 1;
@@ -91,12 +92,12 @@ impl<N: Node> Simulation<N> {
         id
     }
 
-    /// Joins `a` and `b` by two links of their own, alike in both directions: from `a` to `b`, and back.
+    /// Connects `a` and `b` by two equal links: from `a` to `b`, and back.
     pub fn connect(&mut self, a: NodeId, b: NodeId, config: LinkConfig) -> (LinkId, LinkId) {
         self.connect_with(a, b, config.clone(), config)
     }
 
-    /// Joins `a` and `b` by two links of their own.
+    /// Connects `a` and `b` by two links: from `a` to `b`, and back.
     pub fn connect_with(&mut self, a: NodeId, b: NodeId, there: LinkConfig, back: LinkConfig) -> (LinkId, LinkId) {
         let (there, back) = (self.add_link(there), self.add_link(back));
         self.route(a, b, there);
@@ -104,28 +105,30 @@ impl<N: Node> Simulation<N> {
         (there, back)
     }
 
-    /// Adds one direction of a link, for use with [`route`](Self::route).
+    /// Adds a unidirectional link, for use with [`route`](Self::route).
     pub fn add_link(&mut self, config: LinkConfig) -> LinkId {
         self.network.add_link(config)
     }
 
-    /// Sends what `from` has for `to` over `link`. Several routes over one link share its rate and its queue.
+    /// Routes datagrams from `from` to `to` over `link`. Routes over one link share its rate and queue.
     pub fn route(&mut self, from: NodeId, to: NodeId, link: LinkId) {
         self.network.route(from, to, link);
     }
 
-    /// Changes a link from now on. What is on the way stays on the way.
+    /// Reconfigures a link. Datagrams in flight are not affected.
     pub fn reconfigure(&mut self, link: LinkId, config: LinkConfig) {
         self.network.channel_mut(link).config = config;
     }
 
-    /// Asks `filter` for the fate of every datagram that the queue of `link` has taken; `record.fate` is what the link has
-    /// drawn. Several filters are asked in turn.
+    /// Adds a filter that decides the fate of each datagram on `link`.
+    ///
+    /// Datagrams that the queue drops are not filtered. `record.fate` is the fate so far. Filters run in the order of
+    /// their addition.
     pub fn filter(&mut self, link: LinkId, filter: impl FnMut(&Record<'_>) -> Fate + 'static) {
         self.network.channel_mut(link).filters.push(std::boxed::Box::new(filter));
     }
 
-    /// Loses the next datagram on `link` that `pick` picks.
+    /// Loses the next datagram on `link` for which `pick` returns true.
     pub fn drop_next(&mut self, link: LinkId, mut pick: impl FnMut(&Record<'_>) -> bool + 'static) {
         let mut dropped = false;
         self.filter(link, move |record| {
@@ -137,24 +140,24 @@ impl<N: Node> Simulation<N> {
         });
     }
 
-    /// Keeps every datagram from now on, for [`trace`](Self::trace).
+    /// Starts to record all datagrams, for [`trace`](Self::trace).
     pub fn capture(&mut self) {
         self.journal.trace = Some(Trace::default());
     }
 
-    /// What was sent since [`capture`](Self::capture).
+    /// The datagrams sent since [`capture`](Self::capture); `None` without it.
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
         self.journal.trace.as_ref()
     }
 
-    /// What `link` has done so far.
+    /// The counters of `link`.
     #[must_use]
     pub fn stats(&self, link: LinkId) -> LinkStats {
         self.network.channel(link).stats
     }
 
-    /// The seed.
+    /// The seed of this simulation.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.journal.seed
@@ -166,25 +169,25 @@ impl<N: Node> Simulation<N> {
         self.journal.now
     }
 
-    /// A hash of every datagram sent and every one that arrived, with the times.
+    /// A hash of all datagrams sent and received, with their times.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.journal.fingerprint.0
     }
 
-    /// A node.
+    /// Borrows a node.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &N {
         &self.nodes[index(id)].node
     }
 
-    /// A node, to be changed from outside: it has its turn in the next step.
+    /// Borrows a node for a change from outside. The next step polls it.
     pub fn node_mut(&mut self, id: NodeId) -> &mut N {
         self.touched.push_back(id);
         &mut self.nodes[index(id)].node
     }
 
-    /// All nodes, in the order of adding.
+    /// All nodes in the order of their addition.
     #[must_use]
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &N> {
         self.nodes.iter().map(|slot| &slot.node)
@@ -196,7 +199,7 @@ impl<N: Node> Simulation<N> {
         self.unfinished == 0 && self.touched.is_empty()
     }
 
-    /// When the next thing happens; `None` if nothing ever will without a change from outside.
+    /// The time of the next event; `None` if nothing happens without a change from outside.
     #[must_use]
     pub fn next_event(&self) -> Option<Instant> {
         if !self.touched.is_empty() {
@@ -206,14 +209,18 @@ impl<N: Node> Simulation<N> {
         Some(next.max(self.now()))
     }
 
-    /// Lets the next thing happen: one datagram arrives, or one node's deadline passes, or one has its turn after a change.
-    /// False if there is nothing.
+    /// Processes the next event: an arrival, a deadline, or a change from outside. False if there is none.
     ///
     /// # Panics
-    /// If a node breaks one of the promises above.
+    /// If a node violates the contract above.
     pub fn step(&mut self) -> bool {
         let Some(at) = self.next_event() else {
-            assert!(self.unfinished == 0, "{}: LOST WAKE-UP: {} asleep for ever", self.journal, self.who_is_not_done());
+            assert!(
+                self.unfinished == 0,
+                "{}: LOST WAKE-UP: {}, without a deadline or a datagram",
+                self.journal,
+                self.unfinished_nodes()
+            );
             return false;
         };
         if at > self.journal.now {
@@ -230,7 +237,7 @@ impl<N: Node> Simulation<N> {
         true
     }
 
-    /// Lets everything happen up to and including `until`, which is the time then.
+    /// Processes all events up to and including `until`, and sets the time to `until`.
     ///
     /// # Panics
     /// As [`step`](Self::step).
@@ -242,7 +249,7 @@ impl<N: Node> Simulation<N> {
         }
     }
 
-    /// Lets everything happen for `span` from now on.
+    /// Processes all events within `span` from now.
     ///
     /// # Panics
     /// As [`step`](Self::step).
@@ -250,7 +257,7 @@ impl<N: Node> Simulation<N> {
         self.run_until(self.now() + span);
     }
 
-    /// Runs until every node is done, and says when that was. Datagrams may still be on the way.
+    /// Runs until every node is done; returns that time. Datagrams may still be in flight.
     ///
     /// # Panics
     /// If that takes longer than `limit` from now, or as [`step`](Self::step).
@@ -260,10 +267,10 @@ impl<N: Node> Simulation<N> {
             let next = self.next_event();
             assert!(
                 next.is_none_or(|at| at <= end),
-                "{}: UNFINISHED after {limit}: {}, {} datagrams on the way",
+                "{}: UNFINISHED after {limit}: {}, {} datagrams in flight",
                 self.journal,
-                self.who_is_not_done(),
-                self.network.on_the_way()
+                self.unfinished_nodes(),
+                self.network.in_flight()
             );
             self.step();
         }
@@ -289,13 +296,13 @@ impl<N: Node> Simulation<N> {
         let acted = self.turn(id);
         assert!(
             acted || deadline.is_none_or(|deadline| deadline > now),
-            "{}: HOT LOOP: node {} wants to be woken at {deadline:?} after a timeout has been handled and all is sent",
+            "{}: HOT LOOP: node {} has the deadline {deadline:?} after handle_timeout and all output",
             self.journal,
             id.0
         );
     }
 
-    /// Lets the node act and send until it does neither. True if it did either.
+    /// Polls the application and the output until neither makes progress. True if either did.
     fn turn(&mut self, id: NodeId) -> bool {
         let mut any = false;
         loop {
@@ -316,7 +323,7 @@ impl<N: Node> Simulation<N> {
         any
     }
 
-    /// Sends all that the node has. True if there was something.
+    /// Sends all pending output. True if there was any.
     fn drain(&mut self, id: NodeId) -> bool {
         let now = self.journal.now;
         let mut any = false;
@@ -326,7 +333,7 @@ impl<N: Node> Simulation<N> {
             let Some(out) = node.poll_transmit(now, &mut self.buffer) else { return any };
             assert!(
                 deadline.is_some_and(|deadline| deadline <= now),
-                "{}: HIDDEN OUTPUT: node {} had a datagram to send, but wanted to be woken at {deadline:?}",
+                "{}: HIDDEN OUTPUT: node {} had a datagram to send, but its deadline was {deadline:?}",
                 self.journal,
                 id.0
             );
@@ -349,14 +356,14 @@ impl<N: Node> Simulation<N> {
         self.spins += 1;
         assert!(
             self.spins < self.spin_limit,
-            "{}: SPIN: {} polls within one instant, the last of node {}",
+            "{}: SPIN: {} polls within one instant, the last by node {}",
             self.journal,
             self.spins,
             id.0
         );
     }
 
-    fn who_is_not_done(&self) -> std::string::String {
+    fn unfinished_nodes(&self) -> std::string::String {
         let ids: Vec<u32> = self.nodes.iter().filter(|slot| !slot.done).map(|slot| slot.id.0).collect();
         std::format!("nodes {ids:?} not done")
     }

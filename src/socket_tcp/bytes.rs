@@ -1,9 +1,9 @@
-//! A queue of bytes, in memory that it holds.
+//! A byte queue of fixed capacity.
 
 use core::hash::{Hash, Hasher};
 use heapless::Deque;
 
-/// At most `N` bytes, first in first out.
+/// A FIFO queue of at most `N` bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(super) struct Bytes<const N: usize>(Deque<u8, N>);
 
@@ -16,19 +16,19 @@ impl<const N: usize> Bytes<N> {
         N - self.0.len()
     }
 
-    /// Adds as many of these bytes as there is room for, and returns how many.
+    /// Appends as many bytes as fit; returns the count.
     pub(super) fn push(&mut self, bytes: &[u8]) -> usize {
         let len = bytes.len().min(self.room());
         self.0.extend(bytes.iter().take(len));
         len
     }
 
-    /// Copies the first bytes into `buf`, as many as there are and it holds, and returns how many.
+    /// Copies bytes from the front into `buf`; returns the count.
     pub(super) fn peek(&self, buf: &mut [u8]) -> usize {
         buf.iter_mut().zip(&self.0).map(|(to, &byte)| *to = byte).count()
     }
 
-    /// Takes the first `len` bytes away.
+    /// Removes the first `len` bytes.
     pub(super) fn consume(&mut self, len: usize) {
         for _ in 0..len {
             self.0.pop_front();
@@ -36,7 +36,7 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
-/// By what is in it, wherever that begins.
+/// Hashes the content, independent of its position in the ring.
 impl<const N: usize> Hash for Bytes<N> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.len().hash(state);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_it_has_room_for_and_gives_it_in_order() {
+    fn a_queue_keeps_order_and_rejects_the_excess() {
         let mut bytes = Bytes::<4>::default();
         assert_eq!((bytes.push(b"abc"), bytes.push(b"def")), (3, 1));
         bytes.consume(3);

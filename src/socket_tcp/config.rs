@@ -1,37 +1,44 @@
-//! The limits of a connection, and whose code is at the other end.
+//! The limits of a connection, and the implementation of its peer.
 
 use crate::Duration;
-use crate::connection::LONGEST_RTO;
 
-/// How a connection behaves, and its limits. A limit of [`Duration::MAX`] is lifted.
+/// The behaviour and limits of a connection. [`Duration::MAX`] lifts a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Config {
-    /// Whose code is at the other end. Default: [`Peer::RdtProto`].
-    pub peer: Peer,
-    /// When to repeat what was not answered. Default: [`Timeouts::Measured`].
+pub struct SocketConfig {
+    /// The implementation of the peer. Default: [`SocketPeer::RdtProto`].
+    pub peer: SocketPeer,
+    /// When unanswered segments are repeated. Default: [`Timeouts::Measured`].
     pub timeouts: Timeouts,
-    /// From where a client takes the answer to its SYN. Default: [`AnswerFrom::SameHost`].
+    /// The addresses from which a client accepts SYN+ACK. Default: [`AnswerFrom::SameHost`].
     pub answer_from: AnswerFrom,
-    /// How long opening may take: for a client until SYN+ACK, for a server until anything shows that this has arrived. Then
-    /// the connection is [`Closed(HandshakeTimedOut)`](crate::connection::Reason::HandshakeTimedOut). Default: 10 s.
+    /// The maximum time for the handshake. Default: 10 s.
+    ///
+    /// It ends for a client when SYN+ACK arrives, and for a server when a segment proves that SYN+ACK arrived. On
+    /// expiry the connection is [`Closed(HandshakeTimedOut)`](super::SocketCloseReason::HandshakeTimedOut).
     pub handshake_limit: Duration,
-    /// How long the peer may be silent while a segment of ours waits for its acknowledgement. Then the connection is
-    /// [`Closed(TimedOut)`](crate::connection::Reason::TimedOut). A quarter of it is also the longest interval between two
-    /// repetitions. What does nothing here is no sign of life ([`Ignored`](super::Ignored)), and a peer whose application does not
-    /// read is as silent as one that is gone. Default: 30 s.
+    /// The maximum silence of the peer while a segment waits for its acknowledgement. Default: 30 s.
+    ///
+    /// On expiry the connection is [`Closed(TimedOut)`](super::SocketCloseReason::TimedOut). The interval between
+    /// repetitions grows up to a quarter of this limit.
+    ///
+    /// An [ignored](super::SocketIgnored) datagram does not end the silence. A peer whose application does not read
+    /// acknowledges nothing, and counts as silent.
     pub idle_limit: Duration,
-    /// How long the peer may be silent while nothing of ours waits for its answer. Then the connection is
-    /// [`Closed(Quiet)`](crate::connection::Reason::Quiet): there is no other way to notice that a peer is gone. Default: 60 s.
+    /// The maximum silence of the peer while no segment waits for its acknowledgement. Default: 60 s.
+    ///
+    /// On expiry the connection is [`Closed(Quiet)`](super::SocketCloseReason::Quiet). An idle connection has no other
+    /// means to detect that the peer is gone.
     pub quiet_limit: Duration,
 }
 
-impl Config {
-    /// Towards the report's own code, on either side: its timeouts, with limits to match, and its side goes first when both
-    /// send at once.
+impl SocketConfig {
+    /// The configuration for a peer that runs the report's code, on either side.
+    ///
+    /// It uses the report's timeouts with limits to match, and gives the peer priority when both sides send at once.
     #[must_use]
     pub const fn report() -> Self {
         Self {
-            peer: Peer::Report,
+            peer: SocketPeer::Report,
             timeouts: Timeouts::Fixed { syn: Duration::from_secs(16), segment: Duration::from_secs(4) },
             answer_from: AnswerFrom::SameHost,
             handshake_limit: Duration::from_secs(60),
@@ -39,17 +46,12 @@ impl Config {
             quiet_limit: Duration::from_secs(120),
         }
     }
-
-    /// However often it is doubled, no retransmission timeout is longer.
-    pub(super) fn rto_ceiling(&self) -> Duration {
-        Duration::from_micros(self.idle_limit.as_micros() / 4).min(LONGEST_RTO)
-    }
 }
 
-impl Default for Config {
+impl Default for SocketConfig {
     fn default() -> Self {
         Self {
-            peer: Peer::RdtProto,
+            peer: SocketPeer::RdtProto,
             timeouts: Timeouts::Measured,
             answer_from: AnswerFrom::SameHost,
             handshake_limit: Duration::from_secs(10),
@@ -59,38 +61,41 @@ impl Default for Config {
     }
 }
 
-/// Whose code is at the other end. It cannot be seen on the wire.
+/// The implementation of the peer, which segments do not reveal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub enum Peer {
-    /// This library, or whatever keeps to the rules of [this module](super).
+pub enum SocketPeer {
+    /// This library, or an implementation of the rules of [this module](super).
     RdtProto,
-    /// The report's own code, which never gives way when both send at once, and never takes its FIN back: so this side always
-    /// gives way. It must not be said on both sides: if both give way, both wait, until the quiet limit.
+    /// The report's code, which never yields and never withdraws its FIN.
+    ///
+    /// This side therefore always yields. Do not set it on both sides: if both sides yield, both wait until the quiet
+    /// limit.
     Report,
 }
 
-/// When to repeat what was not answered.
+/// When an unanswered segment is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Timeouts {
-    /// After the round trip that was measured, by RFC 6298, doubled each time.
+    /// After the retransmission timeout of RFC 6298, doubled for each repetition.
     Measured,
-    /// Always after the same time, as the report's code does; 1 ms at least.
+    /// After a fixed time of at least 1 ms, as in the report's code.
     Fixed {
-        /// After a SYN. The report's server is deaf for 8 to 16 s after one that was not followed up.
+        /// After a SYN. The report's server ignores datagrams for 8 to 16 s after a SYN without an ACK.
         syn: Duration,
-        /// After any other segment. The report's code itself waits 4 to 15 s.
+        /// After any other segment. The report's code waits 4 to 15 s.
         segment: Duration,
     },
 }
 
-/// From where a client takes the answer to its SYN. Whoever answers is its peer from then on.
+/// The addresses from which a client accepts SYN+ACK. The source becomes its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AnswerFrom {
-    /// From the [host](crate::Address::host) that was called, from whatever port: the report's server answers from another one.
-    /// Of IPv6 that is its network of 64 bits.
+    /// Any port of the [host](crate::Address::host) to which SYN was sent.
+    ///
+    /// The report's server answers from another port. An IPv6 host is its 64-bit network.
     SameHost,
-    /// From any host. Whoever guesses one of 101 numbers may then answer in the place of the server.
+    /// Any host. An attacker then needs to guess one of 101 numbers to replace the server.
     AnyHost,
 }

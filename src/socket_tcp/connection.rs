@@ -1,72 +1,72 @@
-//! One connection: what it holds, how it begins and how it ends.
+//! One connection: its fields, its creation and its end.
 
-use super::config::{Config, Peer, Timeouts};
-use super::event::{Ignored, Stats};
+use super::config::{SocketConfig, SocketPeer, Timeouts};
+use super::event::{SocketCloseReason, SocketEvent, SocketIgnored, SocketStats};
 use super::message::{Incoming, Outgoing};
 use super::segment::{Kind, MAX_BODY, MAX_NUMBER, Segment};
-use crate::arq::{Jitter, Rtt};
-use crate::connection::{Event, Events, Reason, Repeat, Role, after};
+use crate::event::{Events, Role};
+use crate::timing::{Jitter, RetransmitTimer, Rtt, expiry, longest_opening_interval, rto_ceiling};
 use crate::{Duration, Instant};
 use bitflags::bitflags;
 
-/// How many bytes of entropy a connection takes: the first number of a client and the jitter of timers are derived from them.
-/// They keep nobody out: the protocol has no secret.
-pub const ENTROPY_BYTES: usize = 16;
+/// The number of entropy bytes that a connection takes.
+///
+/// They determine a client's first number and the jitter of timers. They provide no security.
+pub const SOCKET_ENTROPY_BYTES: usize = 16;
 
-/// How often FIN, or the answer to it, is sent before the connection counts as closed.
+/// How often FIN or FIN+ACK is sent before the connection counts as closed.
 pub(super) const CLOSE_TRIES: u8 = 3;
 
-/// How often what opens a connection is sent before the handshake limit, at least.
-const LEAST_OPENING_TRIES: u64 = 8;
-
-/// However fast the path is, three tries must outlast a peer whose process waits for its turn.
+/// The minimum interval between these: three of them must outlast a delayed peer process.
 const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// One more than the largest number that a client begins with.
+/// A client's first number is below this.
 const INITIAL_NUMBERS: u64 = 101;
 
-/// One side of a connection: messages in both directions, one after another, over datagrams that may be lost, repeated or
-/// reordered.
+/// One side of a connection that carries messages in both directions.
 ///
-/// `A` is an address. `SEND` bytes of a message may wait to be acknowledged, `RECV` bytes to be read; each must be at least
-/// [`MAX_BODY`].
+/// It runs over datagrams that may be lost, duplicated or reordered. Messages follow one another: only one is in
+/// transit at a time.
+///
+/// `A` is the address type. Up to `SEND` bytes of a message wait for acknowledgement, and up to `RECV` bytes wait to be
+/// read. Both must be at least [`MAX_BODY`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
+pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) role: Role,
-    pub(super) config: Config,
-    /// The latest time that any call named.
+    pub(super) config: SocketConfig,
+    /// The latest time passed to any call.
     pub(super) now: Instant,
     pub(super) rtt: Rtt,
-    /// Where SYN went, and the ACK of its answer goes; everything else goes to the peer.
-    pub(super) called: A,
+    /// The destination of SYN and of the ACK of SYN+ACK. Everything else goes to `peer`.
+    pub(super) syn_destination: A,
     pub(super) peer: A,
-    /// The first number: that of the SYN.
+    /// The number of the SYN.
     pub(super) initial: u64,
-    /// The one counter: what is sent next, or is outstanding, has this number, and what is received next as well.
+    /// The number of the next or outstanding segment, in both directions.
     pub(super) number: u64,
-    pub(super) stage: Stage,
-    /// What is repeated until it is answered: SYN, SYN+ACK, a segment of a message, FIN, FIN+ACK.
-    pub(super) repeat: Repeat,
-    /// When that was sent for the first time.
+    pub(super) state: State,
+    /// Repeats SYN, SYN+ACK, a segment of a message, FIN or FIN+ACK until it is answered.
+    pub(super) retransmit: RetransmitTimer,
+    /// When that segment was first sent.
     pub(super) sent_at: Instant,
-    /// When the peer was last heard, or began to owe an answer, whichever is later.
+    /// When the silence of the peer began: the last accepted segment or the first transmission.
     pub(super) silent_since: Instant,
-    /// When opening takes too long.
-    pub(super) handshake_end: Option<Instant>,
-    /// A client has not seen yet that its ACK of SYN+ACK has arrived.
-    pub(super) unconfirmed: bool,
-    /// The application has closed.
-    pub(super) closes: bool,
-    /// The application wanted to write more of a message than there was room for.
-    pub(super) blocked: bool,
+    /// When the handshake times out.
+    pub(super) handshake_expiry: Option<Instant>,
+    /// Client: nothing yet proves that the ACK of SYN+ACK arrived.
+    pub(super) ack_unconfirmed: bool,
+    /// The application called `close`.
+    pub(super) close_requested: bool,
+    /// A write was cut short for lack of space.
+    pub(super) write_blocked: bool,
     pub(super) answers: Answers,
     pub(super) outgoing: Outgoing<SEND>,
     pub(super) incoming: Incoming<RECV>,
     pub(super) events: Events,
-    pub(super) stats: Stats,
+    pub(super) stats: SocketStats,
 }
 
-/// The states of RFC 9293 §3.3.2, as far as there are any here.
+/// The states of RFC 9293 §3.3.2 that this protocol has.
 ///
 /// ```text
 ///           client                                server
@@ -82,224 +82,238 @@ pub struct Connection<A, const SEND: usize = 512, const RECV: usize = 512> {
 ///           ENDED                                 ENDED
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
+pub(super) enum State {
     SynSent,
     SynReceived,
     Established,
-    /// FIN is sent until it is answered.
+    /// FIN is repeated until it is answered.
     FinWait,
-    /// The peer's FIN is answered until it says that it knows.
+    /// FIN+ACK is repeated until the final FIN arrives.
     LastAck,
-    /// Why. This many segments still say to the peer that its answer has arrived.
+    /// The connection has ended. `final_fins` counts the final FINs still to be sent.
     Ended {
-        reason: Reason,
-        farewells: u8,
+        reason: SocketCloseReason,
+        final_fins: u8,
     },
 }
 
 bitflags! {
-    /// What is to be sent once, and not by a timer.
+    /// Segments to be sent once, without a timer.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub(super) struct Answers: u8 {
         /// The ACK of SYN+ACK.
         const HANDSHAKE_ACK = 1;
         /// The ACK of a segment.
         const ACK = 1 << 1;
-        /// FIN+ACK of a FIN that crossed ours.
+        /// The FIN+ACK of a FIN that crossed the own FIN.
         const FIN_ACK = 1 << 2;
-        /// The one FIN of a connection that was aborted.
+        /// The FIN of an aborted connection.
         const FIN = 1 << 3;
     }
 }
 
-impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
-    /// Opens a connection to `server` as a client: SYN is due at once. What is [sent](Self::send) before the answer waits for
-    /// it.
+impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
+    /// Opens a connection to `server` as a client; SYN is due at once.
+    ///
+    /// A message [sent](Self::send) before SYN+ACK arrives waits for it.
     #[must_use]
-    pub fn connect(now: Instant, config: Config, entropy: [u8; ENTROPY_BYTES], server: A) -> Self {
+    pub fn connect(now: Instant, config: SocketConfig, entropy: [u8; SOCKET_ENTROPY_BYTES], server: A) -> Self {
         let initial = u64_at(&entropy, 0) % INITIAL_NUMBERS;
         Self::new(now, Role::Client, config, &entropy, server, initial)
     }
 
-    /// Accepts a connection as a server, after this SYN has arrived from `client`: SYN+ACK is due at once. It is established once
-    /// the client shows that this has arrived. A [`Listener`](super::Listener) does this for many clients.
+    /// Accepts a connection from `client` as a server; SYN+ACK is due at once.
+    ///
+    /// The connection is established once the client proves that SYN+ACK arrived. A
+    /// [`SocketListener`](super::SocketListener) accepts many clients.
     ///
     /// # Errors
     ///
-    /// If the segment is no SYN, or its number is so large that no other can follow.
+    /// If `syn` is not a SYN, or its number leaves no room for others.
     pub fn accept(
         now: Instant,
-        config: Config,
-        entropy: [u8; ENTROPY_BYTES],
+        config: SocketConfig,
+        entropy: [u8; SOCKET_ENTROPY_BYTES],
         client: A,
         syn: &Segment<'_>,
-    ) -> Result<Self, Ignored> {
+    ) -> Result<Self, SocketIgnored> {
         match syn.kind {
-            Kind::Syn if opens(syn.number) => Ok(Self::new(now, Role::Server, config, &entropy, client, syn.number)),
-            Kind::Syn => Err(Ignored::Number),
-            Kind::SynAck | Kind::Ack | Kind::Data | Kind::Fin | Kind::FinAck => Err(Ignored::Stage),
+            Kind::Syn if is_initial(syn.number) => {
+                Ok(Self::new(now, Role::Server, config, &entropy, client, syn.number))
+            }
+            Kind::Syn => Err(SocketIgnored::Number),
+            Kind::SynAck | Kind::Ack | Kind::Data | Kind::Fin | Kind::FinAck => Err(SocketIgnored::State),
         }
     }
 
-    fn new(now: Instant, role: Role, config: Config, entropy: &[u8; ENTROPY_BYTES], peer: A, initial: u64) -> Self {
-        const { assert!(SEND >= MAX_BODY && RECV >= MAX_BODY, "there must be room for one body each way") };
-        let mut repeat = Repeat::default();
-        repeat.request();
+    fn new(
+        now: Instant,
+        role: Role,
+        config: SocketConfig,
+        entropy: &[u8; SOCKET_ENTROPY_BYTES],
+        peer: A,
+        initial: u64,
+    ) -> Self {
+        const { assert!(SEND >= MAX_BODY && RECV >= MAX_BODY, "SEND and RECV must be at least MAX_BODY") };
+        let mut retransmit = RetransmitTimer::default();
+        retransmit.request();
         Self {
             role,
             config,
             now,
-            rtt: Rtt::new(config.rto_ceiling(), Jitter::new(u64_at(entropy, 8))),
-            called: peer,
+            rtt: Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(u64_at(entropy, 8))),
+            syn_destination: peer,
             peer,
             initial,
             number: initial,
-            stage: if role == Role::Client { Stage::SynSent } else { Stage::SynReceived },
-            repeat,
+            state: if role == Role::Client { State::SynSent } else { State::SynReceived },
+            retransmit,
             sent_at: now,
             silent_since: now,
-            handshake_end: after(now, config.handshake_limit),
-            unconfirmed: role == Role::Client,
-            closes: false,
-            blocked: false,
+            handshake_expiry: expiry(now, config.handshake_limit),
+            ack_unconfirmed: role == Role::Client,
+            close_requested: false,
+            write_blocked: false,
             answers: Answers::empty(),
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
             events: Events::empty(),
-            stats: Stats::default(),
+            stats: SocketStats::default(),
         }
     }
 
-    /// Who opened the connection.
+    /// Whether this side opened or accepted the connection.
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The peer's address: for a client that which was called until the answer has come, and then that which answered.
+    /// The peer's address. A client adopts the source address of SYN+ACK.
     #[must_use]
     pub fn peer(&self) -> A {
         self.peer
     }
 
-    /// Whether the handshake is complete, and the connection has not ended.
+    /// Whether the handshake is complete and the connection has not ended.
     #[must_use]
     pub fn is_established(&self) -> bool {
-        matches!(self.stage, Stage::Established | Stage::FinWait | Stage::LastAck)
+        matches!(self.state, State::Established | State::FinWait | State::LastAck)
     }
 
-    /// Why it has ended, if it has. What was received may still be read.
+    /// Why the connection ended; `None` before that. Received bytes can still be read.
     #[must_use]
-    pub fn ended(&self) -> Option<Reason> {
-        match self.stage {
-            Stage::Ended { reason, .. } => Some(reason),
-            Stage::SynSent | Stage::SynReceived | Stage::Established | Stage::FinWait | Stage::LastAck => None,
+    pub fn ended(&self) -> Option<SocketCloseReason> {
+        match self.state {
+            State::Ended { reason, .. } => Some(reason),
+            State::SynSent | State::SynReceived | State::Established | State::FinWait | State::LastAck => None,
         }
     }
 
-    /// Whether it has ended and nothing is left to be sent: the machine may be dropped once everything was read. Poll events
-    /// once more after it has turned true.
+    /// Whether the connection has ended and has nothing left to send.
+    ///
+    /// It may then be dropped, once received data is read. Poll events once more before that.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.ended().is_some() && self.next_output().is_none()
     }
 
-    /// Counters since the start.
+    /// Counters since the start of the connection.
     #[must_use]
-    pub fn stats(&self) -> &Stats {
+    pub fn stats(&self) -> &SocketStats {
         &self.stats
     }
 
-    /// The estimate of the round-trip time.
+    /// The round-trip time estimate.
     #[must_use]
     pub fn rtt(&self) -> &Rtt {
         &self.rtt
     }
 
-    /// What to tell the application next; `None` when there is nothing new. Each kind is told once however often it happened,
-    /// in the order in which [`Event`] lists them. Events are hints: calls that read or write may be tried at any time.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        let reason = self.ended();
-        self.events.take_first(reason)
+    /// Returns the next event; `None` if there is none.
+    ///
+    /// Repeated events of one kind are merged. Events are returned in the order in which [`SocketEvent`] lists them.
+    /// They are hints: reads and writes are legal at any time.
+    pub fn poll_event(&mut self) -> Option<SocketEvent> {
+        SocketEvent::new(self.events.take_first()?, self.ended())
     }
 
-    /// Time never goes back (a clock that does is held still).
+    /// Advances the time. A clock that goes backwards is held still.
     pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
-    /// Whether a segment of a message is on its way.
+    /// Whether a segment of a message is in flight.
     pub(super) fn is_outstanding(&self) -> bool {
-        self.stage == Stage::Established && self.repeat.sent() > 0
+        self.state == State::Established && self.retransmit.sent() > 0
     }
 
-    /// Whether this side goes on where both send at once.
-    pub(super) fn goes_first(&self) -> bool {
-        self.role == Role::Client && self.config.peer == Peer::RdtProto
+    /// Whether this side continues when both sides send at once.
+    pub(super) fn has_priority(&self) -> bool {
+        self.role == Role::Client && self.config.peer == SocketPeer::RdtProto
     }
 
-    /// After every change: what is to be sent next, if it is our turn.
+    /// Selects the next segment after a change, if this side may send.
     pub(super) fn settle(&mut self) {
-        if self.stage != Stage::Established || self.incoming.is_receiving() || self.repeat.is_engaged() {
+        if self.state != State::Established || self.incoming.is_receiving() || self.retransmit.is_engaged() {
             return;
         }
-        let body = self.outgoing.body(self.closes);
-        if body.is_none() && !self.closes {
+        let body = self.outgoing.body(self.close_requested);
+        if body.is_none() && !self.close_requested {
             return;
         }
-        // FIN has no body, but the number of the last word is two more than its own.
+        // FIN has no body, but the final FIN adds two to its number.
         if self.number + body.as_ref().map_or(2, |body| body.len() as u64) > MAX_NUMBER {
-            self.end(Reason::NumbersExhausted, 0);
+            self.end(SocketCloseReason::NumbersExhausted, 0);
             return;
         }
         if body.is_none() {
-            self.stage = Stage::FinWait;
+            self.state = State::FinWait;
         }
-        self.repeat.request();
+        self.retransmit.request();
     }
 
-    /// What is sent now is to be repeated so late.
+    /// When the segment sent now is repeated.
     pub(super) fn deadline(&mut self) -> Instant {
-        let opening = matches!(self.stage, Stage::SynSent | Stage::SynReceived);
-        let closing = matches!(self.stage, Stage::FinWait | Stage::LastAck);
+        let opening = matches!(self.state, State::SynSent | State::SynReceived);
+        let closing = matches!(self.state, State::FinWait | State::LastAck);
         match self.config.timeouts {
-            Timeouts::Fixed { syn, .. } if self.stage == Stage::SynSent => self.now + at_least_1_ms(syn),
+            Timeouts::Fixed { syn, .. } if self.state == State::SynSent => self.now + at_least_1_ms(syn),
             Timeouts::Fixed { segment, .. } => self.now + at_least_1_ms(segment),
             Timeouts::Measured => {
-                let limit =
-                    if opening { self.config.handshake_limit.as_micros() / LEAST_OPENING_TRIES } else { u64::MAX };
-                let at = self.rtt.deadline(self.now, self.repeat.sent(), Duration::from_micros(limit));
+                let longest =
+                    if opening { longest_opening_interval(self.config.handshake_limit) } else { Duration::MAX };
+                let at = self.rtt.deadline(self.now, self.retransmit.sent(), longest);
                 if closing { at.max(self.now + LEAST_CLOSE_TIMEOUT) } else { at }
             }
         }
     }
 
-    /// The end after FIN, whichever side sent it.
-    pub(super) fn finish(&mut self, farewells: u8) {
-        let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.closes);
+    /// Ends the connection after a FIN of either side.
+    pub(super) fn finish(&mut self, final_fins: u8) {
+        let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.close_requested);
         let reason = if cut {
-            Reason::PeerLeft
+            SocketCloseReason::PeerLeft
         } else if self.incoming.is_receiving() {
-            Reason::CutShort
+            SocketCloseReason::CutShort
         } else {
-            Reason::Finished
+            SocketCloseReason::Finished
         };
-        self.end(reason, farewells);
+        self.end(reason, final_fins);
     }
 
-    /// The end. What was received may still be read.
-    pub(super) fn end(&mut self, reason: Reason, farewells: u8) {
-        self.stage = Stage::Ended { reason, farewells };
-        self.repeat.stop();
+    /// Ends the connection. Received bytes can still be read.
+    pub(super) fn end(&mut self, reason: SocketCloseReason, final_fins: u8) {
+        self.state = State::Ended { reason, final_fins };
+        self.retransmit.stop();
         self.answers = Answers::empty();
-        self.blocked = false;
+        self.write_blocked = false;
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE);
     }
 }
 
-/// Whether numbers can follow that of a SYN.
-pub(super) const fn opens(number: u64) -> bool {
+/// Whether `number` is valid for a SYN: others must be able to follow.
+pub(super) const fn is_initial(number: u64) -> bool {
     number <= MAX_NUMBER - 2
 }
 
@@ -307,6 +321,6 @@ fn at_least_1_ms(span: Duration) -> Duration {
     span.max(Duration::from_millis(1))
 }
 
-fn u64_at(entropy: &[u8; ENTROPY_BYTES], at: usize) -> u64 {
+fn u64_at(entropy: &[u8; SOCKET_ENTROPY_BYTES], at: usize) -> u64 {
     entropy.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }

@@ -1,119 +1,184 @@
-//! What became of a datagram, what a connection counts, and what a caller may do wrong.
+//! Events, results, statistics and errors of a connection.
 
 use super::segment::SegmentError;
 use crate::BufferTooSmall;
+use crate::event::EventKind;
 use thiserror::Error;
 
-/// What became of a datagram.
+/// An event of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a server may want to know who sends nonsense; `let _ =` where nobody does"]
-pub enum Handled {
-    /// It was understood and did its work.
-    Accepted,
-    /// It did nothing, for this reason, which is counted in [`Stats`]. It is no sign of life either: the limits on silence go
-    /// on.
-    Ignored(Ignored),
+#[non_exhaustive]
+pub enum SocketEvent {
+    /// The handshake is complete.
+    Connected,
+    /// A part of a message arrived, at least its length.
+    ///
+    /// Read until [`recv`](super::SocketConnection::recv) returns `None`.
+    Readable,
+    /// A message is fully acknowledged, or an incomplete write may continue.
+    Writable,
+    /// The peer closed, and nothing more can be sent.
+    PeerClosed,
+    /// The connection ended. This is the last event; received bytes may still be unread.
+    Closed(SocketCloseReason),
 }
 
-/// Why a datagram was ignored. None of these is an error: a network delivers anything.
+impl SocketEvent {
+    /// Converts a pending event. `ended` is the close reason, if the connection has ended.
+    pub(super) fn new(kind: EventKind, ended: Option<SocketCloseReason>) -> Option<Self> {
+        Some(match kind {
+            EventKind::Connected => Self::Connected,
+            EventKind::Readable => Self::Readable,
+            EventKind::Writable => Self::Writable,
+            EventKind::PeerClosed => Self::PeerClosed,
+            EventKind::Closed => Self::Closed(ended?),
+        })
+    }
+}
+
+/// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Ignored {
-    /// It is no segment.
-    #[error("no segment: {0}")]
+pub enum SocketCloseReason {
+    /// A side closed after all messages arrived. The other answered, or was asked three times.
+    #[error("closed, with everything acknowledged")]
+    Finished,
+    /// The peer did not answer within the [handshake limit](super::SocketConfig::handshake_limit).
+    #[error("no answer within the handshake limit")]
+    HandshakeTimedOut,
+    /// The peer was silent for the [idle limit](super::SocketConfig::idle_limit) while a segment waited for its answer.
+    #[error("no answer within the idle limit")]
+    TimedOut,
+    /// The peer was silent for the [quiet limit](super::SocketConfig::quiet_limit) while no segment waited for its
+    /// answer.
+    #[error("nothing heard within the quiet limit")]
+    Quiet,
+    /// The peer closed before it received a whole message of this side.
+    #[error("the peer closed before it received a whole message")]
+    PeerLeft,
+    /// The peer closed within a message of its own.
+    #[error("the peer closed within its message")]
+    CutShort,
+    /// This side called [`abort`](super::SocketConnection::abort).
+    #[error("aborted")]
+    Aborted,
+    /// The next number would exceed 2^63.
+    #[error("the numbers are exhausted")]
+    NumbersExhausted,
+}
+
+/// The result of processing a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketHandled {
+    /// The datagram was valid and was processed.
+    Accepted,
+    /// The datagram had no effect, for this reason, which [`SocketStats`] counts.
+    ///
+    /// It does not end the silence of the peer: the time limits keep running.
+    Ignored(SocketIgnored),
+}
+
+/// Why a datagram was ignored. None of the reasons is an error of the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum SocketIgnored {
+    /// It is not a segment.
+    #[error("not a segment: {0}")]
     Malformed(#[from] SegmentError),
-    /// It came from somebody else.
-    #[error("from an address that is not the peer's")]
+    /// Its source is not the peer's address.
+    #[error("the source is not the peer's address")]
     Address,
-    /// A segment that has no meaning yet, or none any more.
-    #[error("a segment without meaning at this stage")]
-    Stage,
-    /// A SYN+ACK, a FIN or an answer to it whose number does not belong to what it would answer, or a number too close to the
-    /// end of numbers.
-    #[error("a number that means nothing here")]
+    /// The state of the connection does not allow this segment.
+    #[error("the segment is invalid in this state")]
+    State,
+    /// The number of a SYN+ACK, FIN or FIN+ACK is not the expected one.
+    ///
+    /// A number too close to [`MAX_NUMBER`](super::MAX_NUMBER) is ignored as well.
+    #[error("the number is unexpected")]
     Number,
-    /// An acknowledgement of what had been acknowledged.
-    #[error("an acknowledgement of what had been acknowledged")]
+    /// An acknowledgement of data that is already acknowledged.
+    #[error("the data is already acknowledged")]
     OldAck,
     /// Data beyond the next byte.
-    #[error("data beyond the next byte")]
+    #[error("the data is beyond the next byte")]
     Ahead,
-    /// Both sides send, or one sends and the other closes, and it is this side's turn.
-    #[error("it is this side's turn")]
+    /// Both sides sent data or FIN, and this side has priority.
+    #[error("both sides sent, and this side has priority")]
     Crossing,
-    /// Data where a length should be, or more than the length said.
-    #[error("not a length, or more than it said")]
+    /// Data in place of a length, or beyond the announced length.
+    #[error("the length is invalid or exceeded")]
     Length,
-    /// The next bytes, with no room to keep them, or a message while the one before it is unread: the application reads too
-    /// slowly.
-    #[error("no room")]
+    /// The next bytes do not fit, or the previous message is unread.
+    ///
+    /// The application reads too slowly.
+    #[error("the receive buffer is full")]
     NoRoom,
-    /// It came after the end.
+    /// The connection has ended.
     #[error("the connection has ended")]
     Closed,
 }
 
 /// Counters of one connection. They saturate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Stats {
+pub struct SocketStats {
     /// Datagrams written by `poll_transmit`.
     pub datagrams_sent: u64,
-    /// Bytes of these.
+    /// Bytes of these datagrams.
     pub bytes_sent: u64,
     /// Datagrams given to `handle_datagram`.
     pub datagrams_received: u64,
-    /// Bytes of these.
+    /// Bytes of these datagrams.
     pub bytes_received: u64,
-    /// Segments of messages sent again.
+    /// Segments of messages that were sent again.
     pub segments_repeated: u64,
-    /// Segments of messages that arrived again after they had been received.
+    /// Segments of messages that arrived again.
     pub segments_duplicate: u64,
-    /// Expired timers, those of opening and closing included.
+    /// Expired retransmission timers, including those of handshake and close.
     pub timeouts: u64,
-    /// Ignored: [`Ignored::Malformed`].
+    /// Ignored: [`SocketIgnored::Malformed`].
     pub malformed: u64,
-    /// Ignored: [`Ignored::Address`].
+    /// Ignored: [`SocketIgnored::Address`].
     pub address: u64,
-    /// Ignored: [`Ignored::Stage`].
-    pub stage: u64,
-    /// Ignored: [`Ignored::Number`].
+    /// Ignored: [`SocketIgnored::State`].
+    pub state: u64,
+    /// Ignored: [`SocketIgnored::Number`].
     pub number: u64,
-    /// Ignored: [`Ignored::OldAck`].
+    /// Ignored: [`SocketIgnored::OldAck`].
     pub old_ack: u64,
-    /// Ignored: [`Ignored::Ahead`].
+    /// Ignored: [`SocketIgnored::Ahead`].
     pub ahead: u64,
-    /// Ignored: [`Ignored::Crossing`].
+    /// Ignored: [`SocketIgnored::Crossing`].
     pub crossing: u64,
-    /// Ignored: [`Ignored::Length`].
+    /// Ignored: [`SocketIgnored::Length`].
     pub length: u64,
-    /// Ignored: [`Ignored::NoRoom`].
+    /// Ignored: [`SocketIgnored::NoRoom`].
     pub no_room: u64,
-    /// Ignored: [`Ignored::Closed`].
+    /// Ignored: [`SocketIgnored::Closed`].
     pub closed: u64,
 }
 
-impl Stats {
-    pub(super) fn count(&mut self, reason: Ignored) {
+impl SocketStats {
+    pub(super) fn count(&mut self, reason: SocketIgnored) {
         increment(match reason {
-            Ignored::Malformed(_) => &mut self.malformed,
-            Ignored::Address => &mut self.address,
-            Ignored::Stage => &mut self.stage,
-            Ignored::Number => &mut self.number,
-            Ignored::OldAck => &mut self.old_ack,
-            Ignored::Ahead => &mut self.ahead,
-            Ignored::Crossing => &mut self.crossing,
-            Ignored::Length => &mut self.length,
-            Ignored::NoRoom => &mut self.no_room,
-            Ignored::Closed => &mut self.closed,
+            SocketIgnored::Malformed(_) => &mut self.malformed,
+            SocketIgnored::Address => &mut self.address,
+            SocketIgnored::State => &mut self.state,
+            SocketIgnored::Number => &mut self.number,
+            SocketIgnored::OldAck => &mut self.old_ack,
+            SocketIgnored::Ahead => &mut self.ahead,
+            SocketIgnored::Crossing => &mut self.crossing,
+            SocketIgnored::Length => &mut self.length,
+            SocketIgnored::NoRoom => &mut self.no_room,
+            SocketIgnored::Closed => &mut self.closed,
         });
     }
 
-    /// All datagrams that were ignored.
+    /// The number of ignored datagrams.
     #[must_use]
     pub fn ignored(&self) -> u64 {
-        let Self { malformed, address, stage, number, old_ack, .. } = *self;
+        let Self { malformed, address, state, number, old_ack, .. } = *self;
         let Self { ahead, crossing, length, no_room, closed, .. } = *self;
-        [malformed, address, stage, number, old_ack, ahead, crossing, length, no_room, closed]
+        [malformed, address, state, number, old_ack, ahead, crossing, length, no_room, closed]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -123,47 +188,47 @@ pub(super) fn increment(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }
 
-/// Why an application's message was not taken.
+/// Why a message was not accepted for sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum SocketSendError {
     /// `close` was called.
     #[error("the connection was closed")]
     Closing,
     /// The connection has ended, or the peer is closing it.
     #[error("the connection has ended")]
     Closed,
-    /// The message before is not acknowledged yet. [`Writable`](crate::connection::Event::Writable) tells when it is.
-    #[error("the message before is not acknowledged yet")]
+    /// The previous message is not fully acknowledged. [`Writable`](SocketEvent::Writable) reports when it is.
+    #[error("the previous message is not fully acknowledged")]
     Busy,
-    /// No message was announced, or all of it was written.
-    #[error("no message was announced, or all of it was written")]
+    /// No message is incomplete: none was begun, or all of it is written.
+    #[error("no message is incomplete")]
     NotAnnounced,
-    /// Longer than can be said, or than there is room for.
-    #[error("{length} bytes are more than {limit}")]
+    /// The message exceeds the limit of the protocol or of the buffer.
+    #[error("{length} bytes exceed the limit of {limit}")]
     TooLarge {
-        /// How long the message is.
+        /// The length of the message in bytes.
         length: u64,
-        /// What fits.
+        /// The limit in bytes.
         limit: u64,
     },
 }
 
-/// Why a message could not be read in one piece.
+/// Why a message could not be read as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum RecvError {
-    /// It is longer than the buffer.
+    /// The rest of the message is longer than the caller's buffer.
     #[error(transparent)]
     Buffer(#[from] BufferTooSmall),
-    /// It is longer than the connection has room for: read it in pieces.
-    #[error("{length} bytes are more than the {limit} that the connection holds")]
+    /// The rest of the message is longer than the receive buffer. Read it in pieces.
+    #[error("{length} bytes exceed the receive buffer of {limit}")]
     TooLarge {
-        /// What is left of the message.
+        /// The unread rest of the message in bytes.
         length: u64,
-        /// What fits.
+        /// The capacity in bytes.
         limit: u64,
     },
-    /// The connection has ended, and the rest of the message never comes: read what there is in pieces.
-    #[error("the connection ended before the message was whole")]
+    /// The connection ended before the message was complete. Read the available bytes in pieces.
+    #[error("the connection ended before the message was complete")]
     CutShort,
 }

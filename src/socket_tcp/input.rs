@@ -1,16 +1,18 @@
-//! What arrives.
+//! Processing of incoming datagrams.
 
-use super::config::{AnswerFrom, Peer};
-use super::connection::{Answers, CLOSE_TRIES, Connection, Stage, opens};
-use super::event::{Handled, Ignored, increment};
+use super::config::{AnswerFrom, SocketPeer};
+use super::connection::{Answers, CLOSE_TRIES, SocketConnection, State, is_initial};
+use super::event::{SocketHandled, SocketIgnored, increment};
 use super::segment::{Kind, MAX_NUMBER, Segment};
-use crate::connection::{Events, Repeat, Role};
+use crate::event::{Events, Role};
+use crate::timing::RetransmitTimer;
 use crate::{Address, Instant};
 
-impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
-    /// Takes a datagram that came from this address. Afterwards [`poll_transmit`](Self::poll_transmit) and
-    /// [`poll_event`](Self::poll_event) may have something.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Handled {
+impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
+    /// Processes a datagram received from the address `from`.
+    ///
+    /// Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may return something.
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> SocketHandled {
         self.advance(now);
         increment(&mut self.stats.datagrams_received);
         self.stats.bytes_received = self.stats.bytes_received.saturating_add(datagram.len() as u64);
@@ -19,20 +21,20 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
             Err(error) => Err(error.into()),
         };
         match handled {
-            Ok(()) => Handled::Accepted,
+            Ok(()) => SocketHandled::Accepted,
             Err(reason) => {
                 self.stats.count(reason);
-                Handled::Ignored(reason)
+                SocketHandled::Ignored(reason)
             }
         }
     }
 
-    pub(super) fn handle_segment(&mut self, from: A, segment: &Segment<'_>) -> Result<(), Ignored> {
-        if self.stage == Stage::SynSent {
+    pub(super) fn handle_segment(&mut self, from: A, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
+        if self.state == State::SynSent {
             return self.on_answer(from, segment);
         }
         if from != self.peer {
-            return Err(Ignored::Address);
+            return Err(SocketIgnored::Address);
         }
         let handled = self.on_segment(segment);
         if handled.is_ok() {
@@ -42,42 +44,42 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         handled
     }
 
-    fn on_segment(&mut self, segment: &Segment<'_>) -> Result<(), Ignored> {
-        match (self.stage, segment.kind) {
-            (Stage::Ended { .. }, _) => Err(Ignored::Closed),
-            (Stage::SynReceived, Kind::Syn) => self.on_syn(segment.number),
-            (Stage::SynReceived, Kind::Ack | Kind::Data | Kind::Fin) => self.on_confirmation(segment),
-            (Stage::Established | Stage::FinWait | Stage::LastAck, Kind::SynAck) => {
+    fn on_segment(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
+        match (self.state, segment.kind) {
+            (State::Ended { .. }, _) => Err(SocketIgnored::Closed),
+            (State::SynReceived, Kind::Syn) => self.on_syn(segment.number),
+            (State::SynReceived, Kind::Ack | Kind::Data | Kind::Fin) => self.on_confirmation(segment),
+            (State::Established | State::FinWait | State::LastAck, Kind::SynAck) => {
                 self.on_repeated_answer(segment.number)
             }
-            (Stage::Established, Kind::Ack) => self.on_ack(segment.number),
-            (Stage::FinWait, Kind::Ack) => Err(Ignored::OldAck),
-            (Stage::Established | Stage::FinWait, Kind::Data) => self.on_data(segment),
-            (Stage::Established, Kind::Fin) => self.on_fin(segment.number),
-            (Stage::FinWait, Kind::Fin | Kind::FinAck) => self.on_fin_answered(segment),
-            (Stage::LastAck, Kind::Ack | Kind::Data | Kind::Fin) => self.on_farewell(segment),
-            (Stage::SynSent, _)
-            | (Stage::SynReceived, Kind::SynAck | Kind::FinAck)
-            | (Stage::Established, Kind::Syn | Kind::FinAck)
-            | (Stage::FinWait, Kind::Syn)
-            | (Stage::LastAck, Kind::Syn | Kind::FinAck) => Err(Ignored::Stage),
+            (State::Established, Kind::Ack) => self.on_ack(segment.number),
+            (State::FinWait, Kind::Ack) => Err(SocketIgnored::OldAck),
+            (State::Established | State::FinWait, Kind::Data) => self.on_data(segment),
+            (State::Established, Kind::Fin) => self.on_fin(segment.number),
+            (State::FinWait, Kind::Fin | Kind::FinAck) => self.on_fin_answered(segment),
+            (State::LastAck, Kind::Ack | Kind::Data | Kind::Fin) => self.on_final_fin(segment),
+            (State::SynSent, _)
+            | (State::SynReceived, Kind::SynAck | Kind::FinAck)
+            | (State::Established, Kind::Syn | Kind::FinAck)
+            | (State::FinWait, Kind::Syn)
+            | (State::LastAck, Kind::Syn | Kind::FinAck) => Err(SocketIgnored::State),
         }
     }
 
-    /// SYN-SENT: whoever answers with the right number is the peer from now on.
-    fn on_answer(&mut self, from: A, segment: &Segment<'_>) -> Result<(), Ignored> {
+    /// SYN-SENT: the source of a SYN+ACK with the right number becomes the peer.
+    fn on_answer(&mut self, from: A, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.kind != Kind::SynAck {
-            return Err(Ignored::Stage);
+            return Err(SocketIgnored::State);
         }
-        if self.config.answer_from == AnswerFrom::SameHost && from.host() != self.called.host() {
-            return Err(Ignored::Address);
+        if self.config.answer_from == AnswerFrom::SameHost && from.host() != self.syn_destination.host() {
+            return Err(SocketIgnored::Address);
         }
-        // Before SYN has left, it answers that of an earlier connection.
-        if self.repeat.sent() == 0 {
-            return Err(Ignored::Stage);
+        // No SYN was sent yet: this answers an earlier connection.
+        if self.retransmit.sent() == 0 {
+            return Err(SocketIgnored::State);
         }
         if segment.number != self.initial + 1 {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
         self.peer = from;
         self.establish();
@@ -86,118 +88,119 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         Ok(())
     }
 
-    /// The server has not heard the ACK of its answer.
-    fn on_repeated_answer(&mut self, number: u64) -> Result<(), Ignored> {
+    /// A repeated SYN+ACK: the server did not receive its ACK.
+    fn on_repeated_answer(&mut self, number: u64) -> Result<(), SocketIgnored> {
         if self.role == Role::Server {
-            return Err(Ignored::Stage);
+            return Err(SocketIgnored::State);
         }
         if number != self.initial + 1 {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
         self.answers.insert(Answers::HANDSHAKE_ACK);
         Ok(())
     }
 
-    /// SYN-RECEIVED: the client has not heard our answer, or has begun anew.
-    fn on_syn(&mut self, number: u64) -> Result<(), Ignored> {
-        if !opens(number) {
-            return Err(Ignored::Number);
+    /// SYN-RECEIVED: a repeated SYN, or the SYN of a restarted client.
+    fn on_syn(&mut self, number: u64) -> Result<(), SocketIgnored> {
+        if !is_initial(number) {
+            return Err(SocketIgnored::Number);
         }
         if number != self.initial {
             (self.initial, self.number) = (number, number);
-            self.repeat = Repeat::default();
+            self.retransmit = RetransmitTimer::default();
         }
-        self.repeat.request();
+        self.retransmit.request();
         Ok(())
     }
 
-    /// SYN-RECEIVED: ACK, or what a client sends after it.
-    fn on_confirmation(&mut self, segment: &Segment<'_>) -> Result<(), Ignored> {
+    /// SYN-RECEIVED: the ACK, or a later segment of the client.
+    fn on_confirmation(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number != self.initial + 2 {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
         self.establish();
         if segment.kind == Kind::Ack { Ok(()) } else { self.on_segment(segment) }
     }
 
     fn establish(&mut self) {
-        if self.repeat.sent() == 1 {
+        if self.retransmit.sent() == 1 {
             self.rtt.handshake_sample(self.now.saturating_since(self.sent_at));
         }
-        self.stage = Stage::Established;
+        self.state = State::Established;
         self.number = self.initial + 2;
-        self.repeat = Repeat::default();
+        self.retransmit = RetransmitTimer::default();
         self.silent_since = self.now;
         self.events.insert(Events::CONNECTED);
     }
 
-    fn on_ack(&mut self, number: u64) -> Result<(), Ignored> {
-        // Who has given way waits for the end of the other's message.
+    fn on_ack(&mut self, number: u64) -> Result<(), SocketIgnored> {
+        // A side that withdrew its segment waits for the end of the peer's message.
         if self.incoming.is_receiving() || number <= self.number {
-            return Err(Ignored::OldAck);
+            return Err(SocketIgnored::OldAck);
         }
         if !self.is_outstanding() {
-            // The report's code counts what it took twice, and may say so late.
+            // The report's code counts duplicated bytes twice, and may acknowledge them late.
             self.number = number;
             return Ok(());
         }
-        if number < self.awaited() {
-            return Err(Ignored::OldAck);
+        if number < self.least_ack() {
+            return Err(SocketIgnored::OldAck);
         }
         self.on_acknowledged(number);
         Ok(())
     }
 
-    /// The least number that acknowledges what is outstanding. The report's code takes the length of a message for two bytes,
-    /// whatever it has: for a length any number above its own counts.
-    fn awaited(&self) -> u64 {
-        let body = self.outgoing.body(self.closes).filter(|_| !self.outgoing.is_unannounced());
+    /// The lowest number that acknowledges the outstanding segment.
+    ///
+    /// The report's code counts every length as two bytes, so any higher number acknowledges a length.
+    fn least_ack(&self) -> u64 {
+        let body = self.outgoing.body(self.close_requested).filter(|_| !self.outgoing.is_unannounced());
         self.number + body.map_or(1, |body| body.len() as u64)
     }
 
     fn on_acknowledged(&mut self, number: u64) {
-        if self.repeat.sent() == 1 {
-            // Karn's rule (RFC 6298 §3).
+        if self.retransmit.sent() == 1 {
+            // Karn's algorithm (RFC 6298 §3): a repeated segment gives no sample.
             self.rtt.sample(self.now.saturating_since(self.sent_at));
         }
         self.number = number;
-        self.unconfirmed = false;
-        self.repeat = Repeat::default();
-        self.outgoing.advance(self.closes);
-        let has_room = self.blocked && self.outgoing.unwritten() != Some(0);
-        if (self.outgoing.is_done() || has_room) && !self.closes {
-            self.blocked = false;
+        self.ack_unconfirmed = false;
+        self.retransmit = RetransmitTimer::default();
+        self.outgoing.advance(self.close_requested);
+        let has_room = self.write_blocked && self.outgoing.unwritten() != Some(0);
+        if (self.outgoing.is_done() || has_room) && !self.close_requested {
+            self.write_blocked = false;
             self.events.insert(Events::WRITABLE);
         }
     }
 
-    fn on_data(&mut self, segment: &Segment<'_>) -> Result<(), Ignored> {
-        self.unconfirmed = false;
+    fn on_data(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
+        self.ack_unconfirmed = false;
         if segment.number < self.number {
-            // Our ACK was lost. Now it has a larger number, which is as good.
+            // The ACK was lost. A new one carries the current number, which covers this segment.
             increment(&mut self.stats.segments_duplicate);
             self.answers.insert(Answers::ACK);
             return Ok(());
         }
-        if self.is_outstanding() && segment.number >= self.awaited() {
+        if self.is_outstanding() && segment.number >= self.least_ack() {
             self.on_acknowledged(segment.number);
         }
-        let crosses = self.is_outstanding() || self.stage == Stage::FinWait;
+        let crosses = self.is_outstanding() || self.state == State::FinWait;
         if segment.number > self.number && (crosses || self.incoming.is_receiving()) {
-            return Err(Ignored::Ahead);
+            return Err(SocketIgnored::Ahead);
         }
-        if self.is_outstanding() && self.goes_first() {
-            return Err(Ignored::Crossing);
+        if self.is_outstanding() && self.has_priority() {
+            return Err(SocketIgnored::Crossing);
         }
         let end = segment.number.saturating_add(segment.body.len() as u64);
         if end > MAX_NUMBER {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
         self.incoming.take(segment.body)?;
-        // Who has sent at the same time gives way: the segment, or FIN, follows the other's message.
+        // The segment or FIN of this side is withdrawn, and follows the peer's message.
         self.number = end;
-        self.repeat = Repeat::default();
-        self.stage = Stage::Established;
+        self.retransmit = RetransmitTimer::default();
+        self.state = State::Established;
         self.answers.insert(Answers::ACK);
         if !segment.body.is_empty() {
             self.events.insert(Events::READABLE);
@@ -205,35 +208,35 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         Ok(())
     }
 
-    fn on_fin(&mut self, number: u64) -> Result<(), Ignored> {
-        let aborted = self.incoming.begun_at(self.number) == Some(number);
+    fn on_fin(&mut self, number: u64) -> Result<(), SocketIgnored> {
+        let aborted = self.incoming.length_number(self.number) == Some(number);
         if (number < self.number && !aborted) || number > MAX_NUMBER - 2 {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
-        if self.is_outstanding() && number >= self.awaited() {
+        if self.is_outstanding() && number >= self.least_ack() {
             self.on_acknowledged(number);
         }
-        let ours_follows = self.outgoing.is_unannounced() && !self.incoming.is_receiving();
-        if ours_follows && self.config.peer == Peer::RdtProto {
-            // It was sent before the peer knew of our message, which it takes first.
-            return Err(Ignored::Crossing);
+        let own_message_follows = self.outgoing.is_unannounced() && !self.incoming.is_receiving();
+        if own_message_follows && self.config.peer == SocketPeer::RdtProto {
+            // The peer sent FIN before it received the length of this message. It accepts the message first.
+            return Err(SocketIgnored::Crossing);
         }
-        self.unconfirmed = false;
+        self.ack_unconfirmed = false;
         self.number = self.number.max(number);
-        self.stage = Stage::LastAck;
-        self.repeat = Repeat::default();
-        self.repeat.request();
-        self.blocked = false;
+        self.state = State::LastAck;
+        self.retransmit = RetransmitTimer::default();
+        self.retransmit.request();
+        self.write_blocked = false;
         self.events.remove(Events::WRITABLE);
         self.events.insert(Events::PEER_CLOSED);
         Ok(())
     }
 
-    /// FIN-WAIT: the answer to our FIN, or a FIN that crossed it.
-    fn on_fin_answered(&mut self, segment: &Segment<'_>) -> Result<(), Ignored> {
+    /// FIN-WAIT: FIN+ACK, or a FIN that crossed the own FIN.
+    fn on_fin_answered(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         let least = self.number + u64::from(segment.kind == Kind::FinAck);
         if segment.number < least || segment.number >= MAX_NUMBER {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
         self.number = segment.number;
         if segment.kind == Kind::FinAck {
@@ -246,17 +249,18 @@ impl<A: Address, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV>
         Ok(())
     }
 
-    /// LAST-ACK: a FIN that is repeated because our answer was lost, or the last word. That has the flag FIN in the report's
-    /// code, where ACK would be expected.
-    fn on_farewell(&mut self, segment: &Segment<'_>) -> Result<(), Ignored> {
+    /// LAST-ACK: a repeated FIN, or the final segment.
+    ///
+    /// The final segment carries the flag FIN in the report's code, where ACK would be expected.
+    fn on_final_fin(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number >= self.number + 2 {
             self.finish(0);
             return Ok(());
         }
         if segment.kind != Kind::Fin || segment.number != self.number {
-            return Err(Ignored::Number);
+            return Err(SocketIgnored::Number);
         }
-        self.repeat.request();
+        self.retransmit.request();
         Ok(())
     }
 }

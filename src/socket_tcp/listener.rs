@@ -1,133 +1,145 @@
-//! Many clients on one socket.
+//! A listener: many clients on one socket.
 
-use super::config::Config;
-use super::connection::{Connection, ENTROPY_BYTES, opens};
-use super::event::{Handled, increment};
+use super::config::SocketConfig;
+use super::connection::{SOCKET_ENTROPY_BYTES, SocketConnection, is_initial};
+use super::event::{SocketEvent, SocketHandled, increment};
 use super::segment::{Kind, Segment, SegmentError};
-use crate::connection::{Event, Transmit};
-use crate::tables::{HashKey, Index, Memory, PeerId, Slab, Turns};
+use crate::counts::{Countable, Counts, countable};
+use crate::event::Transmit;
+use crate::tables::{Addressed, HashKey, PeerId, PeerTable, TableMemory};
 use crate::{Address, BufferTooSmall, Instant};
 use core::fmt;
 use thiserror::Error;
 
 /// The limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerConfig {
-    /// What every accepted connection is made with.
-    pub connection: Config,
-    /// How many connections there may be at once, until they are [released](Listener::release). Fixed
-    /// [memory](Memory) may hold fewer. Default: 1,024.
+pub struct SocketListenerConfig {
+    /// The configuration of each accepted connection.
+    pub connection: SocketConfig,
+    /// The maximum number of connections. Default: 1,024.
+    ///
+    /// Fixed [memory](TableMemory) may hold fewer. A connection counts until it is [released](SocketListener::release)
+    /// and has no more output.
     pub peers: usize,
 }
 
-impl Default for ListenerConfig {
+impl Default for SocketListenerConfig {
     fn default() -> Self {
-        Self { connection: Config::default(), peers: 1_024 }
+        Self { connection: SocketConfig::default(), peers: 1_024 }
     }
 }
 
-/// Somebody wants to connect. Nothing is kept of it: give it to [`Listener::accept`], or drop it, and its client repeats its
-/// SYN.
+/// A client that requests a connection. The listener keeps no state for it.
+///
+/// Pass it to [`SocketListener::accept`], or drop it: the client repeats its SYN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "somebody who is not accepted waits in vain"]
-pub struct Incoming<A> {
+#[must_use = "a client that is not accepted waits until its handshake limit"]
+pub struct SocketIncoming<A> {
     address: A,
     number: u64,
 }
 
-impl<A: Copy> Incoming<A> {
-    /// Who it is.
+impl<A: Copy> SocketIncoming<A> {
+    /// The address of the client.
     #[must_use]
     pub fn address(&self) -> A {
         self.address
     }
 }
 
-/// Where a datagram went.
+/// The connection or decision to which a datagram led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "somebody may want to connect"]
-pub enum Routed<A> {
-    /// To this connection.
-    Peer(PeerId, Handled),
-    /// It asks for a connection.
-    Incoming(Incoming<A>),
-    /// Nowhere, for this reason, which is counted in [`ListenerStats`].
-    Ignored(Unrouted),
+#[must_use = "it may be a request for a connection"]
+pub enum SocketDispatch<A> {
+    /// An existing connection processed the datagram.
+    Peer(PeerId, SocketHandled),
+    /// A client requests a connection.
+    Incoming(SocketIncoming<A>),
+    /// The datagram was dropped, for this reason, which [`SocketListenerStats::dropped`] counts.
+    Dropped(SocketDropReason),
 }
 
-/// Why a datagram went nowhere.
+/// Why a datagram was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum Unrouted {
-    /// It is no segment.
-    #[error("no segment: {0}")]
+pub enum SocketDropReason {
+    /// It is not a segment.
+    #[error("not a segment: {0}")]
     Malformed(#[from] SegmentError),
-    /// It is no SYN that a connection can begin with, and its address has no connection.
+    /// Its source has no connection, and it is not a valid SYN.
     #[error("no connection with this address")]
     UnknownPeer,
 }
 
-/// Why somebody was not accepted.
+/// Why a client was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum AcceptError {
-    /// Its address has a connection by now.
-    #[error("the address has a connection")]
+pub enum SocketAcceptError {
+    /// The address already has a connection.
+    #[error("the address already has a connection")]
     Connected,
-    /// There are as many connections as may be at once, or as there is memory for.
-    #[error("there is no room for another connection")]
+    /// The limit of connections, or the memory for them, is exhausted.
+    #[error("no space for another connection")]
     Full,
 }
 
-/// Counters of a listener. They saturate. Those of a connection are its own.
+/// Counters of a listener. They saturate.
+///
+/// Each connection has its own [counters](SocketConnection::stats).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct ListenerStats {
+pub struct SocketListenerStats {
     /// Connections accepted.
     pub accepted: u64,
-    /// SYNs of those who have no connection.
+    /// SYNs from addresses without a connection.
     pub incoming: u64,
-    /// Ignored: [`Unrouted::Malformed`].
-    pub malformed: u64,
-    /// Ignored: [`Unrouted::UnknownPeer`].
-    pub unknown_peer: u64,
+    /// Dropped datagrams by reason.
+    pub dropped: SocketDropCounts,
 }
 
-/// The server side of one socket: addresses `A`, tables in memory of kind `M`, and connections with so much room. Connections
-/// are found by the address of their client, which must stay what it is.
+/// The number of dropped datagrams for each reason.
+pub type SocketDropCounts = Counts<SocketDropReason, { SocketDropReason::COUNT }>;
+
+countable!(SegmentError: Separators, Flags, Number, Body);
+countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
+
+/// The server side of a socket: it assigns datagrams to connections by address.
 ///
-/// Strangers can make it [accept](Self::accept) as many connections as it may: nobody's address is proven. What nobody confirms
-/// ends by the handshake limit.
+/// `A` is the address type, `M` the memory of the tables. `SEND` and `RECV` are the buffer sizes of each
+/// [`SocketConnection`]. A client must keep its address.
 ///
-/// A server that sends back each message, for any link:
+/// SocketTCP cannot validate an address. An attacker can therefore cause [`accept`](Self::accept) for as many
+/// connections as the limit allows. An unconfirmed connection ends by the handshake limit.
+///
+/// An echo server for any kind of link:
 ///
 /// ```
 /// use rdt_proto::Instant;
-/// use rdt_proto::socket_tcp::{Config, Connection, Event, Fixed, Listener, ListenerConfig, Routed};
+/// use rdt_proto::socket_tcp::{SocketConfig, SocketConnection, SocketEvent, FixedTables, SocketListener, SocketListenerConfig, SocketDispatch};
 ///
-/// type Address = u16; // whatever it takes to answer
-/// type Server = Listener<Address, Fixed<4>>;
+/// type Address = u16; // any type that identifies a client
+/// type Server = SocketListener<Address, FixedTables<4>>;
 ///
-/// /// To be called with each datagram, and with the time when `poll_timeout` is due; before `poll_transmit`.
+/// /// Call it with each datagram, and when `poll_timeout` is due; then call `poll_transmit`.
 /// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
-///     if let Routed::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
-///         // From the system's generator, in earnest. Who finds no room calls again.
+///     if let SocketDispatch::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
+///         // Take the entropy from the system's generator. A client without a connection repeats its SYN.
 ///         let _ = server.accept(now, incoming, [7; 16]);
 ///     }
 ///     while let Some((id, event)) = server.poll_event() {
 ///         let Some(peer) = server.peer_mut(id) else { continue };
 ///         let mut message = [0; 512];
 ///         if let Ok(Some(len)) = peer.recv_message(&mut message) {
-///             // It waits for its turn; while one is on its way there is no other.
+///             // The answer waits for its turn. `send` fails while another answer is in transit.
 ///             let _ = peer.send(&message[..len]);
 ///         }
-///         if let Event::Closed(_) = event {
+///         if let SocketEvent::Closed(_) = event {
 ///             server.release(now, id);
 ///         }
 ///     }
 /// }
 ///
 /// let now = Instant::ZERO;
-/// let mut server = Server::new(now, ListenerConfig::default(), [7; 16]);
-/// let mut client = Connection::<Address>::connect(now, Config::default(), [7; 16], 1);
+/// let mut server = Server::new(now, SocketListenerConfig::default(), [7; 16]);
+/// let mut client = SocketConnection::<Address>::connect(now, SocketConfig::default(), [7; 16], 1);
 /// client.send(b"hello")?;
 ///
 /// let (mut buf, mut answer) = ([0; 64], [0; 64]);
@@ -136,7 +148,7 @@ pub struct ListenerStats {
 ///         serve(now, &mut server, 2, &buf[..transmit.len]);
 ///     }
 ///     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-///         let _ = client.handle_datagram(now, 1, &buf[..transmit.len]);
+///         client.handle_datagram(now, 1, &buf[..transmit.len]);
 ///     }
 ///     if let Some(len) = client.recv_message(&mut answer)? {
 ///         break len;
@@ -145,245 +157,230 @@ pub struct ListenerStats {
 /// assert_eq!(&answer[..len], b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Listener<A: Address, M: Memory, const SEND: usize = 512, const RECV: usize = 512> {
-    config: ListenerConfig,
+pub struct SocketListener<A: Address, M: TableMemory, const SEND: usize = 512, const RECV: usize = 512> {
+    config: SocketListenerConfig,
     now: Instant,
-    key: HashKey,
-    peers: Slab<Peer<A, SEND, RECV>, M>,
-    by_address: Index<M>,
-    turns: Turns<M>,
-    stats: ListenerStats,
+    peers: PeerTable<Peer<A, SEND, RECV>, M>,
+    stats: SocketListenerStats,
 }
 
 struct Peer<A, const SEND: usize, const RECV: usize> {
-    connection: Connection<A, SEND, RECV>,
-    /// The application does not need it any more.
+    connection: SocketConnection<A, SEND, RECV>,
+    /// The application released the connection.
     released: bool,
 }
 
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> Listener<A, M, SEND, RECV> {
-    /// A listener without connections. Who knows `key` can choose addresses that make finding a connection slow: give it bytes that
-    /// a stranger cannot guess.
+impl<A: Address, const SEND: usize, const RECV: usize> Addressed for Peer<A, SEND, RECV> {
+    type Address = A;
+
+    fn address(&self) -> A {
+        self.connection.peer()
+    }
+}
+
+impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketListener<A, M, SEND, RECV> {
+    /// A listener without connections.
+    ///
+    /// Take `key` from the system's generator. An attacker that knows it can choose addresses that collide in the
+    /// index.
     #[must_use]
-    pub fn new(now: Instant, config: ListenerConfig, key: [u8; 16]) -> Self {
-        Self {
-            config,
-            now,
-            key: HashKey(key),
-            peers: Slab::new(),
-            by_address: Index::new(),
-            turns: Turns::new(),
-            stats: ListenerStats::default(),
-        }
+    pub fn new(now: Instant, config: SocketListenerConfig, key: [u8; 16]) -> Self {
+        Self { config, now, peers: PeerTable::new(HashKey(key)), stats: SocketListenerStats::default() }
     }
 
-    /// What it was made with.
+    /// The configuration.
     #[must_use]
-    pub fn config(&self) -> &ListenerConfig {
+    pub fn config(&self) -> &SocketListenerConfig {
         &self.config
     }
 
-    /// What it counted.
+    /// Counters since the start of the listener.
     #[must_use]
-    pub fn stats(&self) -> &ListenerStats {
+    pub fn stats(&self) -> &SocketListenerStats {
         &self.stats
     }
 
-    /// How many connections there are, those included that were released and still have to say their last word.
+    /// The number of connections, including released ones that still have output.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.peers.len() as usize
+        self.peers.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no connections.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes a datagram that came from this address. Afterwards [`poll_transmit`](Self::poll_transmit) and
-    /// [`poll_event`](Self::poll_event) may have something.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed<A> {
+    /// Processes a datagram received from the address `from`.
+    ///
+    /// Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may return something.
+    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> SocketDispatch<A> {
         self.now = self.now.max(now);
         let now = self.now;
         if let Some(index) = self.find(from)
-            && let Some(peer) = self.peers.item_mut(index)
+            && let Some(peer) = self.peers.get_mut(index)
         {
             let handled = peer.connection.handle_datagram(now, from, datagram);
-            self.turns.touch(index);
-            self.turns.tell(index);
-            let generation = self.peers.generation(index).unwrap_or_default();
-            return Routed::Peer(PeerId { index, generation }, handled);
+            self.peers.scheduler.mark_changed(index);
+            self.peers.scheduler.mark_event(index);
+            return SocketDispatch::Peer(self.peers.id(index), handled);
         }
         let why = match Segment::decode(datagram) {
-            Ok(Segment { kind: Kind::Syn, number, .. }) if opens(number) => {
+            Ok(Segment { kind: Kind::Syn, number, .. }) if is_initial(number) => {
                 increment(&mut self.stats.incoming);
-                return Routed::Incoming(Incoming { address: from, number });
+                return SocketDispatch::Incoming(SocketIncoming { address: from, number });
             }
-            Ok(_) => Unrouted::UnknownPeer,
-            Err(error) => Unrouted::Malformed(error),
+            Ok(_) => SocketDropReason::UnknownPeer,
+            Err(error) => SocketDropReason::Malformed(error),
         };
-        increment(match why {
-            Unrouted::Malformed(_) => &mut self.stats.malformed,
-            Unrouted::UnknownPeer => &mut self.stats.unknown_peer,
-        });
-        Routed::Ignored(why)
+        self.stats.dropped.count(why);
+        SocketDispatch::Dropped(why)
     }
 
-    /// Accepts a client: SYN+ACK is due at once. `entropy` as for a [`Connection`].
+    /// Accepts a client; SYN+ACK is due at once.
+    ///
+    /// `entropy` is that of [`SocketConnection::accept`].
     ///
     /// # Errors
     ///
-    /// If its address has a connection by now, or there is no room for one: its client repeats its SYN.
+    /// If the address already has a connection, or if there is no space for another one. The client repeats its SYN.
     pub fn accept(
         &mut self,
         now: Instant,
-        incoming: Incoming<A>,
-        entropy: [u8; ENTROPY_BYTES],
-    ) -> Result<PeerId, AcceptError> {
+        incoming: SocketIncoming<A>,
+        entropy: [u8; SOCKET_ENTROPY_BYTES],
+    ) -> Result<PeerId, SocketAcceptError> {
         self.now = self.now.max(now);
         if self.find(incoming.address).is_some() {
-            return Err(AcceptError::Connected);
+            return Err(SocketAcceptError::Connected);
         }
         if self.len() >= self.config.peers {
-            return Err(AcceptError::Full);
+            return Err(SocketAcceptError::Full);
         }
         let syn = Segment::bare(Kind::Syn, incoming.number);
-        let accepted = Connection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
-        let index = accepted.ok().and_then(|connection| self.insert(connection)).ok_or(AcceptError::Full)?;
+        let accepted = SocketConnection::accept(self.now, self.config.connection, entropy, incoming.address, &syn);
+        let peer = accepted.ok().map(|connection| Peer { connection, released: false });
+        let index = peer.and_then(|peer| self.peers.insert(peer)).ok_or(SocketAcceptError::Full)?;
         increment(&mut self.stats.accepted);
-        Ok(PeerId { index, generation: self.peers.generation(index).unwrap_or_default() })
-    }
-
-    /// Where it was put; `None` where there is no room.
-    fn insert(&mut self, connection: Connection<A, SEND, RECV>) -> Option<u32> {
-        let hash = self.key.hash(&connection.peer());
-        let index = self.peers.insert(Peer { connection, released: false }).ok()?;
-        // Whatever may be needed later has its place now.
-        let placed = self.by_address.insert(hash, index) && self.turns.enter(index);
-        if !placed {
-            self.remove(index);
-        }
-        placed.then_some(index)
-    }
-
-    fn remove(&mut self, index: u32) {
-        let Some(peer) = self.peers.remove(index) else { return };
-        self.by_address.remove(self.key.hash(&peer.connection.peer()), index);
-        self.turns.leave(index);
+        Ok(self.peers.id(index))
     }
 
     fn find(&self, address: A) -> Option<u32> {
-        let is = |index| self.peers.item(index).is_some_and(|peer| peer.connection.peer() == address);
-        self.by_address.find(self.key.hash(&address), is)
+        self.peers.find_at(address, |_, _| true)
     }
 
     fn held(&self, id: PeerId) -> Option<&Peer<A, SEND, RECV>> {
-        let peer = self.peers.item(id.index).filter(|peer| !peer.released)?;
-        (self.peers.generation(id.index) == Some(id.generation)).then_some(peer)
+        self.peers.find(id).filter(|peer| !peer.released)
     }
 
-    /// The connection with this name; `None` once it was released.
+    /// The connection of this identifier; `None` once it is released.
     #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<&Connection<A, SEND, RECV>> {
+    pub fn peer(&self, id: PeerId) -> Option<&SocketConnection<A, SEND, RECV>> {
         self.held(id).map(|peer| &peer.connection)
     }
 
-    /// The connection with this name, to send, receive and close; `None` once it was released. Call
-    /// [`poll_transmit`](Self::poll_transmit) afterwards.
-    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Connection<A, SEND, RECV>> {
+    /// The connection of this identifier, mutable; `None` once it is released.
+    ///
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut SocketConnection<A, SEND, RECV>> {
         self.held(id)?;
-        // Nobody says what will be done with it: it is looked at when its turn comes.
-        self.turns.touch(id.index);
-        self.turns.tell(id.index);
-        self.peers.item_mut(id.index).map(|peer| &mut peer.connection)
+        // The caller may change anything: the connection is polled when its turn comes.
+        self.peers.scheduler.mark_changed(id.index);
+        self.peers.scheduler.mark_event(id.index);
+        self.peers.get_mut(id.index).map(|peer| &mut peer.connection)
     }
 
-    /// The application does not need this connection any more: it has read what it wanted. One that has not ended is aborted.
+    /// Releases a connection that the application no longer needs.
+    ///
+    /// A connection that has not ended is aborted.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.now = self.now.max(now);
         if self.held(id).is_none() {
             return;
         }
-        let Some(peer) = self.peers.item_mut(id.index) else { return };
+        let Some(peer) = self.peers.get_mut(id.index) else { return };
         peer.released = true;
         peer.connection.abort();
         if peer.connection.is_drained() {
-            self.remove(id.index);
+            self.peers.remove(id.index);
         } else {
-            self.turns.touch(id.index);
+            self.peers.scheduler.mark_changed(id.index);
         }
     }
 
-    /// The connections that were accepted and not released, in no order. This looks at all of them.
+    /// The connections that are not released, in no particular order. The cost is linear.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> + '_ {
         let held = self.peers.iter().filter(|(_, peer)| !peer.released);
-        held.filter_map(|(index, _)| Some(PeerId { index, generation: self.peers.generation(index)? }))
+        held.map(|(index, _)| self.peers.id(index))
     }
 
-    /// Time has passed: as [`Connection::handle_timeout`], for those whose deadline may have come.
+    /// Calls [`SocketConnection::handle_timeout`] for each connection whose deadline may have passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        while let Some(index) = self.turns.next_to_wake(self.now) {
-            let Some(peer) = self.peers.item_mut(index) else { continue };
+        while let Some(index) = self.peers.scheduler.next_to_wake(self.now) {
+            let Some(peer) = self.peers.get_mut(index) else { continue };
             peer.connection.handle_timeout(self.now);
-            self.turns.woken(index, self.now, true, peer.connection.next_timer());
-            self.turns.tell(index);
+            let due = peer.connection.next_timer();
+            self.peers.scheduler.on_woken(index, self.now, true, due);
+            self.peers.scheduler.mark_event(index);
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit): as [`Connection::poll_timeout`]. It is due at once after whatever may have
-    /// changed something, until `poll_transmit` has returned `None`.
+    /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// It is due after each call that may cause output, until `poll_transmit` returns `None`. See
+    /// [`SocketConnection::poll_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.turns.poll_timeout(self.now)
+        self.peers.scheduler.poll_timeout(self.now)
     }
 
-    /// Writes the next datagram into `buf` and says to which address it goes: as [`Connection::poll_transmit`]. The
-    /// connections take turns, a datagram each.
+    /// Writes the next datagram into `buf` and returns its destination.
+    ///
+    /// The connections take turns, one datagram each. See [`SocketConnection::poll_transmit`].
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`: nothing has changed.
+    /// If the datagram does not fit into `buf`. Nothing changes then.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.now = self.now.max(now);
-        while let Some(index) = self.turns.next_to_send() {
-            let Some(peer) = self.peers.item_mut(index) else {
-                self.turns.leave(index);
+        while let Some(index) = self.peers.scheduler.next_to_send() {
+            let Some(peer) = self.peers.get_mut(index) else {
+                self.peers.scheduler.remove(index);
                 continue;
             };
             let sent = peer.connection.poll_transmit(self.now, buf)?;
             if sent.is_some() {
-                self.turns.sent(index);
+                self.peers.scheduler.on_sent(index);
                 return Ok(sent);
             }
-            self.turns.rest(index, peer.connection.poll_timeout());
-            if peer.released && peer.connection.is_drained() {
-                self.remove(index);
+            let (due, gone) = (peer.connection.poll_timeout(), peer.released && peer.connection.is_drained());
+            self.peers.scheduler.park(index, due);
+            if gone {
+                self.peers.remove(index);
             }
         }
         Ok(None)
     }
 
-    /// What to tell the application next, and of which connection. The connections take turns.
-    pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
-        while let Some(index) = self.turns.next_to_tell() {
-            let Some(peer) = self.peers.item_mut(index).filter(|peer| !peer.released) else { continue };
+    /// The next event and its connection. The connections take turns.
+    pub fn poll_event(&mut self) -> Option<(PeerId, SocketEvent)> {
+        while let Some(index) = self.peers.scheduler.next_with_event() {
+            let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
-            // It may have more to tell, after all others.
-            self.turns.tell(index);
-            let generation = self.peers.generation(index)?;
-            return Some((PeerId { index, generation }, event));
+            // Further events of this connection follow those of the others.
+            self.peers.scheduler.mark_event(index);
+            return Some((self.peers.id(index), event));
         }
         None
     }
 }
 
-/// The counts: what it holds may be much.
-impl<A: Address, M: Memory, const SEND: usize, const RECV: usize> fmt::Debug for Listener<A, M, SEND, RECV> {
+/// Shows counts only: there may be many connections.
+impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> fmt::Debug for SocketListener<A, M, SEND, RECV> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Listener");
+        let mut shown = f.debug_struct("SocketListener");
         shown.field("peers", &self.len()).field("stats", &self.stats).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
-//! Messages: a length, and so many bytes.
+//! Messages: a length, followed by that many bytes.
 
 use super::bytes::Bytes;
-use super::event::Ignored;
+use super::event::SocketIgnored;
 use super::segment::{MAX_BODY, decimal};
 use core::fmt::Write;
 use heapless::Vec;
 
-/// The longest message: its length has to fit into the body of one segment.
+/// The maximum length of a message: its digits fit into the body of one segment.
 pub const MAX_MESSAGE: u64 = 10_u64.pow(16) - 1;
 
 /// The body of a segment.
@@ -15,28 +15,28 @@ pub(super) type Body = Vec<u8, MAX_BODY, u8>;
 /// The message that is being sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Outgoing<const N: usize> {
-    /// Until all of it is acknowledged.
+    /// `None` once all of it is acknowledged.
     message: Option<Announced>,
-    /// What was written and is not acknowledged.
+    /// Bytes that are written and not acknowledged.
     content: Bytes<N>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Announced {
     length: u64,
-    /// What the application has not written yet.
+    /// Bytes that the application has yet to write.
     unwritten: u64,
-    /// The length itself was acknowledged.
+    /// Whether the length is acknowledged.
     acknowledged: bool,
 }
 
 impl<const N: usize> Outgoing<N> {
-    /// A message of this length follows.
+    /// Starts a message of `length` bytes.
     pub(super) fn announce(&mut self, length: u64) {
         self.message = Some(Announced { length, unwritten: length, acknowledged: false });
     }
 
-    /// Takes the next bytes of the message, as far as there is room and it is as long. `None` without a message.
+    /// Accepts the next bytes of the message, as far as space and length allow. `None` without a message.
     pub(super) fn write(&mut self, data: &[u8]) -> Option<usize> {
         let message = self.message.as_mut()?;
         let most = usize::try_from(message.unwritten).unwrap_or(usize::MAX).min(data.len());
@@ -45,23 +45,26 @@ impl<const N: usize> Outgoing<N> {
         Some(taken)
     }
 
-    /// How much of the message the application has not written yet; `None` without a message.
+    /// The bytes that the application has yet to write; `None` without a message.
     pub(super) fn unwritten(&self) -> Option<u64> {
         self.message.as_ref().map(|message| message.unwritten)
     }
 
-    /// Whether all of every message is acknowledged.
+    /// Whether every message is fully acknowledged.
     pub(super) const fn is_done(&self) -> bool {
         self.message.is_none()
     }
 
-    /// Whether the peer does not know of the message yet, as far as we know.
+    /// Whether a message exists whose length is not acknowledged.
     pub(super) fn is_unannounced(&self) -> bool {
         self.message.as_ref().is_some_and(|message| !message.acknowledged)
     }
 
-    /// The body of the segment that is next, or outstanding: the length, then full pieces of content and the last one. While a
-    /// piece is not written whole, nothing (as Nagle has it, RFC 1122 §4.2.3.4); `cut` says that no more will be written.
+    /// The body of the next or outstanding segment.
+    ///
+    /// The length comes first, then full pieces of the content, then the rest. The body is `None` while a piece is not
+    /// fully written (Nagle's algorithm, RFC 1122 §4.2.3.4). `cut` states that no more is written, so that a partial
+    /// piece is sent.
     pub(super) fn body(&self, cut: bool) -> Option<Body> {
         let message = self.message.as_ref()?;
         let mut body = Body::new();
@@ -80,7 +83,7 @@ impl<const N: usize> Outgoing<N> {
         Some(body)
     }
 
-    /// That segment was acknowledged.
+    /// Processes the acknowledgement of the segment that [`body`](Self::body) describes.
     pub(super) fn advance(&mut self, cut: bool) {
         let len = self.body(cut).map_or(0, |body| body.len());
         let Some(message) = &mut self.message else { return };
@@ -94,23 +97,23 @@ impl<const N: usize> Outgoing<N> {
     }
 }
 
-/// A message that is arriving, or has arrived.
+/// The progress of an incoming message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// How many bytes it has, as its sender announced. Nothing is reserved for them.
+    /// The length in bytes, as announced by the peer. It reserves no memory.
     pub length: u64,
-    /// How many of them have arrived.
+    /// The number of bytes that arrived.
     pub arrived: u64,
-    /// How many of those the application has read.
+    /// The number of bytes that the application read.
     pub read: u64,
 }
 
-/// The message that is being received, or read.
+/// The message that is being received or read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Incoming<const N: usize> {
-    /// Until all of it was read.
+    /// `None` once all of it is read.
     message: Option<Message>,
-    /// What has arrived and is not read.
+    /// Bytes that arrived and are not read.
     content: Bytes<N>,
 }
 
@@ -119,46 +122,47 @@ impl<const N: usize> Incoming<N> {
         self.message
     }
 
-    /// Whether more of a message must come.
+    /// Whether a message is incomplete.
     pub(super) fn is_receiving(&self) -> bool {
         self.message.is_some_and(|message| message.arrived < message.length)
     }
 
-    /// The number of the length of a message of which nothing else has arrived, where `number` is the next one. Who aborts says
-    /// FIN with that number while the length is on its way.
-    pub(super) fn begun_at(&self, number: u64) -> Option<u64> {
+    /// The number of the length segment, if nothing has arrived after it.
+    ///
+    /// `number` is the number of the next segment. A peer that aborts while its length is in flight sends FIN with that
+    /// number.
+    pub(super) fn length_number(&self, number: u64) -> Option<u64> {
         let message = self.message.filter(|message| message.arrived == 0 && message.length > 0)?;
         number.checked_sub(u64::from(message.length.ilog10()) + 1)
     }
 
-    /// Takes the body of the next segment: a length, a piece of content, or nothing.
-    pub(super) fn take(&mut self, body: &[u8]) -> Result<(), Ignored> {
+    /// Accepts the body of the next segment: a length, a piece of content, or nothing.
+    pub(super) fn take(&mut self, body: &[u8]) -> Result<(), SocketIgnored> {
         match &mut self.message {
             _ if body.is_empty() => Ok(()),
             Some(message) if message.arrived < message.length => {
                 let arrived = message.arrived.saturating_add(body.len() as u64);
                 if arrived > message.length {
-                    return Err(Ignored::Length);
+                    return Err(SocketIgnored::Length);
                 }
                 if self.content.room() < body.len() {
-                    return Err(Ignored::NoRoom);
+                    return Err(SocketIgnored::NoRoom);
                 }
                 self.content.push(body);
                 message.arrived = arrived;
                 Ok(())
             }
-            // One message at a time.
-            Some(_) => Err(Ignored::NoRoom),
+            // The previous message is not read to its end yet.
+            Some(_) => Err(SocketIgnored::NoRoom),
             None => {
-                let length = decimal(body).ok_or(Ignored::Length)?;
+                let length = decimal(body).ok_or(SocketIgnored::Length)?;
                 self.message = Some(Message { length, arrived: 0, read: 0 });
                 Ok(())
             }
         }
     }
 
-    /// Copies what has arrived into `buf`: how much that was, and whether it was the end of the message. `None` if there is
-    /// nothing to tell.
+    /// Copies available bytes into `buf`; `None` if there is nothing to report.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Option<Received> {
         let message = self.message.as_mut()?;
         let len = self.content.peek(buf);
@@ -172,12 +176,12 @@ impl<const N: usize> Incoming<N> {
     }
 }
 
-/// What was read of a message.
+/// The result of a read from a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Received {
-    /// How many bytes were written into the buffer. 0 only for an empty message.
+    /// The number of bytes written into the buffer. It is 0 only for an empty message.
     pub len: usize,
-    /// Whether they were the last ones of their message.
+    /// Whether the message ends with these bytes.
     pub is_end: bool,
 }
 
@@ -190,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_its_length_then_full_pieces_and_the_rest() {
+    fn a_message_is_sent_as_length_full_pieces_and_rest() {
         let mut outgoing = Outgoing::<32>::default();
         outgoing.announce(37);
         assert_eq!(outgoing.write(b"0123456789abcde"), Some(15));
         assert_eq!(body(&outgoing).unwrap(), b"37");
         outgoing.advance(false);
-        assert_eq!(body(&outgoing), None, "not a full piece yet");
+        assert_eq!(body(&outgoing), None, "a partial piece waits");
         assert_eq!(outgoing.body(true).unwrap().len(), 15);
         assert_eq!(outgoing.write(b"f0123456789abcdef01234, and more"), Some(17));
         assert_eq!(body(&outgoing).unwrap(), b"0123456789abcdef");
@@ -209,16 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_a_decimal_number_and_content_is_no_longer_than_it() {
+    fn a_length_is_decimal_and_bounds_the_content() {
         let mut incoming = Incoming::<32>::default();
         for text in [&b"x"[..], b"03", b"-1", b"1 ", b"99999999999999999999"] {
-            assert_eq!(incoming.take(text), Err(Ignored::Length));
+            assert_eq!(incoming.take(text), Err(SocketIgnored::Length));
         }
         assert_eq!(
             (incoming.take(b""), incoming.take(b"3"), incoming.take(b"abcd")),
-            (Ok(()), Ok(()), Err(Ignored::Length))
+            (Ok(()), Ok(()), Err(SocketIgnored::Length))
         );
-        assert_eq!((incoming.take(b"abc"), incoming.take(b"1")), (Ok(()), Err(Ignored::NoRoom)));
+        assert_eq!((incoming.take(b"abc"), incoming.take(b"1")), (Ok(()), Err(SocketIgnored::NoRoom)));
         let mut buf = [0; 2];
         assert_eq!(incoming.read(&mut buf), Some(Received { len: 2, is_end: false }));
         assert_eq!(incoming.read(&mut []), None);
@@ -227,16 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn content_that_there_is_no_room_for_is_not_taken() {
+    fn content_without_space_is_rejected() {
         let mut incoming = Incoming::<20>::default();
         assert_eq!((incoming.take(b"40"), incoming.take(b"0123456789abcdef")), (Ok(()), Ok(())));
-        assert_eq!(incoming.take(b"0123456789abcdef"), Err(Ignored::NoRoom));
+        assert_eq!(incoming.take(b"0123456789abcdef"), Err(SocketIgnored::NoRoom));
         assert_eq!(incoming.read(&mut [0; 16]), Some(Received { len: 16, is_end: false }));
         assert_eq!(incoming.take(b"0123456789abcdef"), Ok(()));
     }
 
     #[test]
-    fn an_empty_message_is_told_once() {
+    fn an_empty_message_is_read_once() {
         let mut incoming = Incoming::<16>::default();
         assert_eq!(incoming.take(b"0"), Ok(()));
         assert_eq!(incoming.read(&mut []), Some(Received { len: 0, is_end: true }));

@@ -1,8 +1,11 @@
-//! Another protocol, whole: messages over a connection like that of TCP, in segments of text.
+//! SocketTCP: a second protocol, which sends messages over a TCP-like connection in text segments.
 //!
-//! It comes from a report on `SocketTCP`, which builds TCP on UDP to learn from it: three-way handshake, numbered bytes,
-//! acknowledgements, close; stop-and-wait, and segments that one can read. It shares no bytes with [`wire`](crate::wire), and
-//! of the machines it has the shape. Both sides of it are here, and they talk to the report's own code as well.
+//! A report on `SocketTCP` defines it. The report builds TCP on UDP for teaching: three-way handshake, numbered bytes,
+//! acknowledgements, close. The protocol is stop-and-wait, and its segments are readable. It shares no bytes with
+//! [`wire`](crate::wire), but its machines have the same shape. This module implements both sides, and interoperates
+//! with the report's code.
+//!
+//! Types that also exist in the main protocol carry the prefix `Socket` here.
 //!
 //! # Segments
 //!
@@ -10,12 +13,12 @@
 //! segment := SYN "|||" ACK "|||" FIN "|||" number "|||" body
 //! ```
 //!
-//! SYN, ACK and FIN are `0` or `1`; the number is decimal; the body has at most 16 bytes, any of them: the first four separators
-//! count from the left. See [`Segment`].
+//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 arbitrary bytes: only the first four
+//! separators count. See [`Segment`].
 //!
-//! **The number counts bytes, and there is one counter for both directions.** Whoever sends goes on from where the last
-//! exchange ended; the receiver's counter follows. That is the great simplification beside TCP, which has two, and it is why
-//! only one side can send at a time.
+//! **One counter numbers the bytes of both directions.** A sender continues from the number at which the last exchange
+//! ended; the receiver's counter follows. This is the main simplification compared to TCP, which has two counters. It
+//! also means that only one side can send at a time.
 //!
 //! # Opening
 //!
@@ -26,10 +29,11 @@
 //! ESTABLISHED  -- 0|||1|||0|||12|||  ACK ---------->  ESTABLISHED
 //! ```
 //!
-//! SYN and SYN+ACK are repeated until they are answered, for the handshake limit. Each SYN is answered, and each SYN+ACK. If
-//! the ACK is lost, the first segment of a message stands for it. A client takes the right SYN+ACK from any port of the host that
-//! it called, and talks to that port from then on; but the ACK goes to the one that was called, where the report's server
-//! waits for it.
+//! SYN and SYN+ACK are repeated until they are answered, within the handshake limit. Each SYN and each SYN+ACK is
+//! answered. If the ACK is lost, the first segment of a message replaces it.
+//!
+//! A client accepts the right SYN+ACK from any port of the server's host, and uses that port from then on. Only the ACK
+//! goes to the original port, where the report's server waits for it.
 //!
 //! # Messages
 //!
@@ -43,24 +47,26 @@
 //!   | <- 0|||1|||0|||33||| ---------------------------  |
 //! ```
 //!
-//! An acknowledgement has the number of the next byte: that of the segment and the length of its body. Without it the segment is
-//! repeated after a timeout (RFC 6298), the same bytes under the same number. A segment that had arrived already is acknowledged
-//! again, and delivered once. An empty message is the length `0` alone.
+//! An acknowledgement carries the number of the next byte: the number of the segment plus the length of its body. An
+//! unacknowledged segment is repeated after a timeout (RFC 6298) with the same number and bytes. A duplicate is
+//! acknowledged again, and delivered once. An empty message consists of the length `0` alone.
 //!
 //! | number of a segment of a message | the receiver |
 //! |---|---|
-//! | the next one | keeps, acknowledges and delivers it, if it has room; otherwise it does nothing, and the sender repeats it |
-//! | an earlier one | acknowledges again, with the number where it is by now |
-//! | a later one, in the middle of a message | ignores it |
-//! | a later one, at the beginning of a message | takes it: see below, the report's code |
+//! | the next | stores and acknowledges it; without space it ignores the segment, and the sender repeats it |
+//! | lower | acknowledges again, with its current number |
+//! | higher, within a message | ignores it |
+//! | higher, at the start of a message | accepts it (see the report's code below) |
 //!
-//! A sender takes any acknowledgement at or above the number that it expects, and goes on from there. What the peer sends by
-//! itself under such a number acknowledges as well: its ACK was lost, and it has gone on.
+//! A sender accepts any acknowledgement at or above the number that it expects, and continues from there. A segment of
+//! the peer's own message with such a number acknowledges as well: the ACK that preceded it was lost.
 //!
-//! **Who goes first.** Both sides may begin a message under the same number. Then the client goes on, and the server withdraws its
-//! segment, takes the client's message, and sends its own under the number where that ended. So does a side that closes while
-//! the other begins a message: it takes its FIN back, and the other does not answer it. A client that always has a message
-//! to send thus never lets its server speak: wait for the answer.
+//! **Simultaneous messages.** Both sides may begin a message with the same number. The client then continues. The
+//! server withdraws its segment, receives the client's message, and sends its own with the number that follows. A
+//! client that always has a message to send therefore blocks its server: wait for the answer.
+//!
+//! A FIN yields to a message. If one side closes while the other begins a message, the FIN is withdrawn, and the other
+//! side does not answer it.
 //!
 //! # Close
 //!
@@ -71,39 +77,41 @@
 //! (ended)      -- 0|||0|||1|||35|||  three times -->  (ended)
 //! ```
 //!
-//! Closing ends both directions, once all that was written is acknowledged and the message that comes in has arrived. The last
-//! word has the flag FIN because the report's code has it; with ACK, or no flag, it is understood as well. FIN and FIN+ACK are
-//! sent three times, then the connection counts as closed: nobody can know for certain. If both FINs cross, each is
-//! answered, and that is all.
+//! A close ends both directions, once all written bytes are acknowledged and the incoming message is complete. The
+//! final segment carries the flag FIN, as in the report's code. With ACK, or without a flag, it is accepted as well.
 //!
-//! # To use it
+//! FIN and FIN+ACK are sent up to three times, then the connection counts as closed: certainty is impossible. If two
+//! FINs cross, each side answers the other's FIN, and both connections end.
 //!
-//! A [`Connection`] is driven as described in [the crate's documentation](crate), but it knows addresses: `handle_datagram` takes
-//! where a datagram came from, and `poll_transmit` says where one goes. [`send`](Connection::send) sends a message,
-//! [`recv`](Connection::recv) reads what there is of one, [`recv_message`](Connection::recv_message) waits for all of it.
+//! # Usage
+//!
+//! A [`SocketConnection`] is driven as described in [the crate's documentation](crate), with addresses added:
+//! `handle_datagram` takes the source of a datagram, and `poll_transmit` returns its destination.
+//! [`send`](SocketConnection::send) sends a message. [`recv`](SocketConnection::recv) reads the available part of one,
+//! and [`recv_message`](SocketConnection::recv_message) reads a complete one.
 //!
 //! ```
 //! use rdt_proto::Instant;
-//! use rdt_proto::socket_tcp::{Config, Connection, Segment};
+//! use rdt_proto::socket_tcp::{SocketConfig, SocketConnection, Segment};
 //!
 //! let now = Instant::ZERO;
 //! let (server_address, client_address) = (1_u8, 2_u8);
-//! let mut client = Connection::<u8>::connect(now, Config::default(), [7; 16], server_address);
+//! let mut client = SocketConnection::<u8>::connect(now, SocketConfig::default(), [7; 16], server_address);
 //! client.send(b"Mensaje de largo 19")?;
 //!
 //! // The first segment opens the server's side.
 //! let mut buf = [0; 64];
 //! let Some((_to, syn)) = client.poll_transmit(now, &mut buf)? else { unreachable!() };
 //! let syn = Segment::decode(&buf[..syn.len])?;
-//! let mut server = Connection::<u8>::accept(now, Config::default(), [8; 16], client_address, &syn)?;
+//! let mut server = SocketConnection::<u8>::accept(now, SocketConfig::default(), [8; 16], client_address, &syn)?;
 //!
 //! let mut message = [0; 100];
 //! let len = loop {
 //!     while let Some((_to, transmit)) = server.poll_transmit(now, &mut buf)? {
-//!         let _ = client.handle_datagram(now, server_address, &buf[..transmit.len]);
+//!         client.handle_datagram(now, server_address, &buf[..transmit.len]);
 //!     }
 //!     while let Some((_to, transmit)) = client.poll_transmit(now, &mut buf)? {
-//!         let _ = server.handle_datagram(now, client_address, &buf[..transmit.len]);
+//!         server.handle_datagram(now, client_address, &buf[..transmit.len]);
 //!     }
 //!     if let Some(len) = server.recv_message(&mut message)? {
 //!         break len;
@@ -113,52 +121,58 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A server has a [`Listener`], which finds the connection of each client.
+//! On a server, a [`SocketListener`] assigns datagrams to the connections of its clients.
 //!
-//! | [`Event`] | when |
+//! | [`SocketEvent`] | when |
 //! |---|---|
 //! | `Connected` | the handshake is complete |
-//! | `Readable` | something of a message has arrived, its length at least: read until [`recv`](Connection::recv) returns `None` |
-//! | `Writable` | a message is acknowledged whole, or there is room for more of one of which not all could be written |
-//! | `PeerClosed` | the peer has closed, and nothing can be sent any more |
-//! | `Closed` | the end, for one of the reasons below; what has arrived can still be read |
+//! | `Readable` | a part of a message arrived, at least its length: read until [`recv`](SocketConnection::recv) returns `None` |
+//! | `Writable` | a message is fully acknowledged, or an incomplete write may continue |
+//! | `PeerClosed` | the peer closed, and nothing more can be sent |
+//! | `Closed` | the connection ended for one of the reasons below; received bytes can still be read |
 //!
-//! | [`Reason`] | what happened |
+//! | [`SocketCloseReason`] | meaning |
 //! |---|---|
-//! | `Finished` | one side closed, everything had been said, and the other heard of it or was asked three times |
-//! | `PeerLeft` | the peer closed before it had taken a message of ours |
-//! | `CutShort` | the peer closed in the middle of its own message |
-//! | `Aborted` | this side called [`abort`](Connection::abort) |
-//! | `HandshakeTimedOut`, `TimedOut`, `Quiet` | a [limit](Config) on silence |
-//! | `NumbersExhausted` | the next number would be above 2^63 |
+//! | `Finished` | one side closed with all messages delivered, and the other answered or was asked three times |
+//! | `PeerLeft` | the peer closed before it received a whole message of this side |
+//! | `CutShort` | the peer closed within its own message |
+//! | `Aborted` | this side called [`abort`](SocketConnection::abort) |
+//! | `HandshakeTimedOut`, `TimedOut`, `Quiet` | a time [limit](SocketConfig) expired |
+//! | `NumbersExhausted` | the next number would exceed 2^63 |
 //!
 //! # The report's own code
 //!
-//! [`Config::report`] is for it: its timeouts, and it always goes first. What it cannot do, and how ours behaves towards it:
+//! [`SocketConfig::report`] sets the report's timeouts, and gives the peer priority when both sides send at once. The
+//! report's code has these limitations, which this implementation handles as follows:
 //!
-//! - Its server answers from a new socket, at the client's own address and the port above the client's: both have to be on
-//!   one host. Ours takes the answer from there. Our server answers from the port that was called, and its client takes that.
-//! - Its server takes no message before it has the ACK of the handshake. So our client repeats that ACK, to the port that was
-//!   called, with each repetition of its first segment, until it is heard.
-//! - Its server is deaf for 8 to 16 s after a SYN that was not followed up: [`Config::report`] waits so long before the next.
-//! - Its receiver takes the length for two bytes, whatever it has. Its own sender, which counts the bytes, never gets a message
-//!   of 100 bytes or more through. For a length, ours takes any number above its own for an acknowledgement.
-//! - Its receiver appends a segment that is repeated because the ACK was lost, again: **the message has those bytes twice**,
-//!   and nothing on the wire can prevent it. The numbers of its acknowledgements then run ahead. Ours goes on from them, during
-//!   a message and after it; and where its own message begins ahead of what it acknowledged, ours takes it.
-//! - After the length of an empty message it sends an empty segment. Ours acknowledges it.
-//! - It never gives way where both send at once, and never takes a FIN back: ours does the one, and answers the other. A
-//!   message of ours that crosses its FIN is lost, and that is [told](crate::connection::Reason::PeerLeft).
-//! - It takes a last FIN for a new one, and answers it. Ours has ended by then.
-//! - It counts the characters of decoded UTF-8, and splits a segment at its last separators: towards it only ASCII without `|`
-//!   is safe. Ours takes and sends any byte.
+//! - Its server answers from a new socket, at the client's own IP address and the port above the client's. Both must
+//!   therefore run on one host. This client accepts that answer. This server answers from the port that received SYN,
+//!   which the report's client accepts.
+//! - Its server accepts no message before the ACK of the handshake. This client therefore repeats that ACK, to the
+//!   original port, with each repetition of its first segment.
+//! - Its server ignores datagrams for 8 to 16 s after a SYN without an ACK. [`SocketConfig::report`] waits that long
+//!   before it repeats SYN.
+//! - Its receiver counts every length as two bytes, but its sender counts the real bytes. It therefore cannot deliver a
+//!   message of 100 bytes or more to itself. This sender accepts any higher number as the acknowledgement of a length.
+//! - Its receiver appends the bytes of a segment again if that segment is repeated because the ACK was lost. **The
+//!   message then contains those bytes twice**, and no sender can prevent it. The numbers of its acknowledgements run
+//!   ahead. This side continues from them, during a message and after it, and accepts a message that starts at a higher
+//!   number.
+//! - It sends an empty segment after the length of an empty message. This receiver acknowledges it.
+//! - It never yields when both sides send at once, and never withdraws a FIN. This side yields, and answers the FIN. A
+//!   message that crosses that FIN is lost, which is reported as [`PeerLeft`](SocketCloseReason::PeerLeft).
+//! - It answers a final FIN as if it were a new one. The connection on this side has ended by then.
+//! - It counts the characters of decoded UTF-8, and splits a segment at its last separators. Only ASCII without `|` is
+//!   safe towards it. This side accepts and sends any byte.
 //!
-//! # What it does not do
+//! # Limitations
 //!
-//! It protects against nobody. There is no secret in it: whoever forges a source address opens connections, and makes a
-//! server send its SYN+ACK to somebody else, some eight times; who guesses a number, which is easy, injects and ends. It has no
-//! checksum but that of UDP. A client that restarts on the same port is not heard until its old connection has ended by
-//! a limit. Use it to learn, and on links of your own.
+//! The protocol has no security. An attacker that forges source addresses can open connections, and make a server send
+//! about eight SYN+ACKs to each forged address. An attacker that guesses a number, which is easy, can inject data and
+//! end connections.
+//!
+//! The only checksum is that of UDP. A client that restarts on the same port is ignored until its old connection ends
+//! by a limit. Use the protocol for teaching, and on trusted links.
 
 mod application;
 mod bytes;
@@ -174,13 +188,23 @@ mod message;
 mod output;
 mod segment;
 
-pub use crate::connection::{Event, Reason, Role, Transmit};
+#[doc(no_inline)]
+pub use crate::event::{Role, Transmit};
 #[cfg(feature = "alloc")]
-pub use crate::tables::Growable;
-pub use crate::tables::{Fixed, List, Memory, PeerId};
-pub use config::{AnswerFrom, Config, Peer, Timeouts};
-pub use connection::{Connection, ENTROPY_BYTES};
-pub use event::{Handled, Ignored, RecvError, SendError, Stats};
-pub use listener::{AcceptError, Incoming, Listener, ListenerConfig, ListenerStats, Routed, Unrouted};
+#[doc(no_inline)]
+pub use crate::tables::HeapTables;
+#[doc(no_inline)]
+pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
+#[doc(no_inline)]
+pub use crate::timing::{Rtt, Timer};
+pub use config::{AnswerFrom, SocketConfig, SocketPeer, Timeouts};
+pub use connection::{SOCKET_ENTROPY_BYTES, SocketConnection};
+pub use event::{
+    RecvError, SocketCloseReason, SocketEvent, SocketHandled, SocketIgnored, SocketSendError, SocketStats,
+};
+pub use listener::{
+    SocketAcceptError, SocketDispatch, SocketDropCounts, SocketDropReason, SocketIncoming, SocketListener,
+    SocketListenerConfig, SocketListenerStats,
+};
 pub use message::{MAX_MESSAGE, Message, Received};
 pub use segment::{Kind, MAX_BODY, MAX_NUMBER, MAX_SEGMENT, Segment, SegmentError};

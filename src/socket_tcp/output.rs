@@ -1,12 +1,13 @@
-//! What is to be sent, and when to wake.
+//! Outgoing datagrams and deadlines.
 
-use super::connection::{Answers, CLOSE_TRIES, Connection, Stage};
-use super::event::increment;
+use super::connection::{Answers, CLOSE_TRIES, SocketConnection, State};
+use super::event::{SocketCloseReason, increment};
 use super::segment::{Kind, Segment};
-use crate::connection::{Reason, Transmit, after};
+use crate::event::Transmit;
+use crate::timing::{Earliest, Timer, expiry};
 use crate::{BufferTooSmall, Instant};
 
-/// The next datagram.
+/// The kind of the next datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
     Syn,
@@ -16,31 +17,32 @@ pub(super) enum Output {
     Data,
     Fin,
     FinAck,
-    /// The last FIN, which says that FIN+ACK has arrived.
-    Farewell,
+    /// The last FIN, which confirms that FIN+ACK arrived.
+    FinalFin,
 }
 
-impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, RECV> {
-    /// Writes the next datagram into `buf` and says to which address it goes; `None` if there is nothing to send now. What was
-    /// written counts as sent. No datagram has more than [`MAX_SEGMENT`](super::MAX_SEGMENT) bytes.
+impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
+    /// Writes the next datagram into `buf` and returns its destination; `None` if nothing is due.
+    ///
+    /// A written datagram counts as sent. It has at most [`MAX_SEGMENT`](super::MAX_SEGMENT) bytes.
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`: nothing has changed.
+    /// If the datagram does not fit into `buf`. Nothing changes then.
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
-        let body = if output == Output::Data { self.outgoing.body(self.closes) } else { None };
+        let body = if output == Output::Data { self.outgoing.body(self.close_requested) } else { None };
         let (kind, number) = self.heading(output);
         let len = Segment { kind, number, body: body.as_deref().unwrap_or_default() }.encode(buf)?;
         self.on_sent(output);
         increment(&mut self.stats.datagrams_sent);
         self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
-        let to = if matches!(output, Output::Syn | Output::HandshakeAck) { self.called } else { self.peer };
+        let to = if matches!(output, Output::Syn | Output::HandshakeAck) { self.syn_destination } else { self.peer };
         Ok(Some((to, Transmit { len, segment_size: len })))
     }
 
-    /// What is due, derived from the state. An answer leaves before what is repeated by a timer.
+    /// The datagram that is due. ACKs precede segments that a timer repeats.
     pub(super) fn next_output(&self) -> Option<Output> {
         if self.answers.contains(Answers::HANDSHAKE_ACK) {
             return Some(Output::HandshakeAck);
@@ -48,17 +50,17 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
         if self.answers.contains(Answers::ACK) {
             return Some(Output::Ack);
         }
-        match self.stage {
-            Stage::Ended { .. } if self.answers.contains(Answers::FIN) => Some(Output::Fin),
-            Stage::Ended { .. } if self.answers.contains(Answers::FIN_ACK) => Some(Output::FinAck),
-            Stage::Ended { farewells: 1.., .. } => Some(Output::Farewell),
-            Stage::Ended { .. } => None,
-            _ if !self.repeat.is_due() => None,
-            Stage::SynSent => Some(Output::Syn),
-            Stage::SynReceived => Some(Output::SynAck),
-            Stage::Established => Some(Output::Data),
-            Stage::FinWait => Some(Output::Fin),
-            Stage::LastAck => Some(Output::FinAck),
+        match self.state {
+            State::Ended { .. } if self.answers.contains(Answers::FIN) => Some(Output::Fin),
+            State::Ended { .. } if self.answers.contains(Answers::FIN_ACK) => Some(Output::FinAck),
+            State::Ended { final_fins: 1.., .. } => Some(Output::FinalFin),
+            State::Ended { .. } => None,
+            _ if !self.retransmit.is_due() => None,
+            State::SynSent => Some(Output::Syn),
+            State::SynReceived => Some(Output::SynAck),
+            State::Established => Some(Output::Data),
+            State::FinWait => Some(Output::Fin),
+            State::LastAck => Some(Output::FinAck),
         }
     }
 
@@ -71,82 +73,110 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> Connection<A, SEND, REC
             Output::Data => (Kind::Data, self.number),
             Output::Fin => (Kind::Fin, self.number),
             Output::FinAck => (Kind::FinAck, self.number + 1),
-            Output::Farewell => (Kind::Fin, self.number + 1),
+            Output::FinalFin => (Kind::Fin, self.number + 1),
         }
     }
 
     fn on_sent(&mut self, output: Output) {
-        match (output, &mut self.stage) {
+        match (output, &mut self.state) {
             (Output::HandshakeAck, _) => self.answers.remove(Answers::HANDSHAKE_ACK),
             (Output::Ack, _) => self.answers.remove(Answers::ACK),
-            (Output::Fin, Stage::Ended { .. }) => self.answers.remove(Answers::FIN),
-            (Output::FinAck, Stage::Ended { .. }) => self.answers.remove(Answers::FIN_ACK),
-            (Output::Farewell, Stage::Ended { farewells, .. }) => *farewells -= 1,
-            (Output::Syn | Output::SynAck | Output::Data | Output::Fin | Output::FinAck | Output::Farewell, _) => {
-                if self.repeat.sent() == 0 {
+            (Output::Fin, State::Ended { .. }) => self.answers.remove(Answers::FIN),
+            (Output::FinAck, State::Ended { .. }) => self.answers.remove(Answers::FIN_ACK),
+            (Output::FinalFin, State::Ended { final_fins, .. }) => *final_fins -= 1,
+            (Output::Syn | Output::SynAck | Output::Data | Output::Fin | Output::FinAck | Output::FinalFin, _) => {
+                if self.retransmit.sent() == 0 {
                     self.sent_at = self.now;
                     self.silent_since = self.now;
                 } else if output == Output::Data {
                     increment(&mut self.stats.segments_repeated);
                 }
                 let deadline = self.deadline();
-                self.repeat.on_sent(deadline);
+                self.retransmit.on_sent(deadline);
             }
         }
     }
 
-    /// Time has passed. To be called when [`poll_timeout`](Self::poll_timeout) is due; calling it earlier or more often does no
-    /// harm. Afterwards [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) may have something.
+    /// Processes the time `now`; call it when [`poll_timeout`](Self::poll_timeout) is due.
+    ///
+    /// Earlier or additional calls are harmless. Afterwards [`poll_transmit`](Self::poll_transmit) and
+    /// [`poll_event`](Self::poll_event) may return something.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
-        if let Some((end, reason)) = self.limit()
-            && end <= self.now
-        {
+        if let Some(reason) = self.expired_limit() {
             self.end(reason, 0);
             return;
         }
-        if !self.repeat.handle_timeout(self.now) {
+        if !self.retransmit.handle_timeout(self.now) {
             return;
         }
         increment(&mut self.stats.timeouts);
-        match self.stage {
-            Stage::FinWait | Stage::LastAck if self.repeat.sent() >= CLOSE_TRIES => self.finish(0),
-            // The server may have lost the end of the handshake, and the report's takes nothing before it.
-            Stage::Established | Stage::FinWait if self.unconfirmed => self.answers.insert(Answers::HANDSHAKE_ACK),
-            Stage::SynSent | Stage::SynReceived | Stage::Established => {}
-            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => {}
+        match self.state {
+            State::FinWait | State::LastAck if self.retransmit.sent() >= CLOSE_TRIES => self.finish(0),
+            // The ACK of the handshake may be lost. The report's server accepts no message before it.
+            State::Established | State::FinWait if self.ack_unconfirmed => self.answers.insert(Answers::HANDSHAKE_ACK),
+            State::SynSent | State::SynReceived | State::Established => {}
+            State::FinWait | State::LastAck | State::Ended { .. } => {}
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest, and then
-    /// [`poll_transmit`](Self::poll_transmit).
+    /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// It lies in the past while `poll_transmit` would return something, and in the future once that is drained and
-    /// `handle_timeout` was called. `None` says that nothing will happen any more without a datagram or a call.
+    /// It is due while `poll_transmit` has a datagram. After `handle_timeout` and a drained `poll_transmit` it lies in
+    /// the future. `None` means that nothing happens without a datagram or a call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() {
-            return Some(self.now);
-        }
-        self.next_timer()
+        if self.next_output().is_some() { Some(self.now) } else { self.next_timer() }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do, whatever is sent before.
+    /// The earliest deadline of [`handle_timeout`](Self::handle_timeout), whether or not output is due.
     pub(super) fn next_timer(&self) -> Option<Instant> {
-        [self.repeat.poll_timeout(), self.limit().map(|(end, _)| end)].into_iter().flatten().min()
+        let mut earliest = Earliest::default();
+        self.for_each_deadline(|_, at| earliest.see(at));
+        earliest.get()
     }
 
-    /// The limit that holds now: when it is over, and what that means.
-    fn limit(&self) -> Option<(Instant, Reason)> {
-        let (end, reason) = match self.stage {
-            Stage::SynSent | Stage::SynReceived => (self.handshake_end, Reason::HandshakeTimedOut),
-            Stage::Established if self.is_outstanding() => {
-                (after(self.silent_since, self.config.idle_limit), Reason::TimedOut)
-            }
-            Stage::Established => (after(self.silent_since, self.config.quiet_limit), Reason::Quiet),
-            // Bounded by their tries.
-            Stage::FinWait | Stage::LastAck | Stage::Ended { .. } => (None, Reason::Finished),
+    /// Calls `visit` with each running timer and its deadline, in no particular order.
+    ///
+    /// Output that is already due has no timer. A deadline that has passed waits for
+    /// [`handle_timeout`](Self::handle_timeout).
+    pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
+        let repeats = match self.state {
+            State::SynSent | State::SynReceived => Timer::RetransmitHandshake,
+            State::Established => Timer::Retransmission,
+            // Nothing is repeated after the end.
+            State::FinWait | State::LastAck | State::Ended { .. } => Timer::RetransmitFin,
         };
-        end.map(|end| (end, reason))
+        if let Some(at) = self.retransmit.deadline() {
+            visit(repeats, at);
+        }
+        if let Some((timer, at)) = self.limit() {
+            visit(timer, at);
+        }
+    }
+
+    /// The running limit and its expiry.
+    fn limit(&self) -> Option<(Timer, Instant)> {
+        let (timer, end) = match self.state {
+            State::SynSent | State::SynReceived => (Timer::Handshake, self.handshake_expiry),
+            State::Established if self.is_outstanding() => {
+                (Timer::Idle, expiry(self.silent_since, self.config.idle_limit))
+            }
+            State::Established => (Timer::Quiet, expiry(self.silent_since, self.config.quiet_limit)),
+            // The number of transmissions bounds these states.
+            State::FinWait | State::LastAck | State::Ended { .. } => return None,
+        };
+        Some((timer, end?))
+    }
+
+    /// The close reason if the running limit has expired.
+    fn expired_limit(&self) -> Option<SocketCloseReason> {
+        self.limit().filter(|&(_, end)| end <= self.now)?;
+        match self.state {
+            State::SynSent | State::SynReceived => Some(SocketCloseReason::HandshakeTimedOut),
+            State::Established if self.is_outstanding() => Some(SocketCloseReason::TimedOut),
+            State::Established => Some(SocketCloseReason::Quiet),
+            State::FinWait | State::LastAck | State::Ended { .. } => None,
+        }
     }
 }

@@ -1,22 +1,23 @@
 //! Segments: text with four separators before the body.
 
 use crate::BufferTooSmall;
+use crate::copy::copy;
 use core::fmt::Write;
 use heapless::Vec;
 use thiserror::Error;
 
-/// The most bytes that a body has.
+/// The maximum length of a body in bytes.
 pub const MAX_BODY: usize = 16;
 
-/// Numbers end here: whoever would have to go further ends the connection instead of wrapping.
+/// The maximum number. A connection that would exceed it ends, and never wraps.
 pub const MAX_NUMBER: u64 = 1 << 63;
 
-/// The most bytes that a segment has: three flags, nineteen digits, four separators and a body.
+/// The maximum length of a segment: three flags, nineteen digits, four separators and a body.
 pub const MAX_SEGMENT: usize = 3 + 19 + 4 * SEPARATOR.len() + MAX_BODY;
 
 const SEPARATOR: &[u8] = b"|||";
 
-/// One segment.
+/// A segment.
 ///
 /// ```
 /// use rdt_proto::socket_tcp::{Kind, Segment};
@@ -26,28 +27,29 @@ const SEPARATOR: &[u8] = b"|||";
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segment<'d> {
-    /// What the flags say that it is.
+    /// The kind, encoded as flags.
     pub kind: Kind,
-    /// Its number, `seq` on the wire: that of the first byte of its body, or what an acknowledgement acknowledges. At most
-    /// [`MAX_NUMBER`].
+    /// The number, at most [`MAX_NUMBER`]; the report calls it `seq`.
+    ///
+    /// It is the number of the first byte of the body, or the number that an ACK acknowledges.
     pub number: u64,
-    /// At most [`MAX_BODY`] bytes; only data have any.
+    /// At most [`MAX_BODY`] bytes. Only data segments have a body.
     pub body: &'d [u8],
 }
 
-/// What the flags of a segment say that it is.
+/// The kind of a segment, encoded as flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Kind {
     /// SYN: opens a connection.
     Syn,
-    /// SYN and ACK: accepts it.
+    /// SYN and ACK: accepts a connection.
     SynAck,
-    /// ACK: everything before its number has arrived.
+    /// ACK: every byte before its number arrived.
     Ack,
     /// No flag: the length of a message, or a piece of it.
     Data,
-    /// FIN: closes the connection, or says at last that the answer to that has arrived.
+    /// FIN: closes the connection, or confirms that FIN+ACK arrived.
     Fin,
     /// FIN and ACK: answers FIN.
     FinAck,
@@ -78,21 +80,23 @@ impl Kind {
     }
 }
 
-/// Why a datagram is no segment.
+/// Why a datagram is not a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SegmentError {
-    /// It has fewer than four separators (the exercise that came before the protocol had three).
+    /// Fewer than four separators. A predecessor of the protocol has three.
     #[error("fewer than four separators")]
     Separators,
-    /// A flag is neither 0 nor 1, or they are a combination that means nothing.
-    #[error("flags that mean nothing")]
+    /// A flag is neither 0 nor 1, or the combination is undefined.
+    #[error("undefined flags")]
     Flags,
-    /// The number is not a decimal number without sign and leading zeros, or above [`MAX_NUMBER`].
-    #[error("not a number")]
+    /// The number is not a canonical decimal number of at most [`MAX_NUMBER`].
+    ///
+    /// Signs and leading zeros are not canonical.
+    #[error("invalid number")]
     Number,
-    /// The body has more than [`MAX_BODY`] bytes, or stands where there is none.
-    #[error("a body that is too long, or stands where there is none")]
+    /// The body exceeds [`MAX_BODY`] bytes, or the kind has no body.
+    #[error("body too long or not allowed")]
     Body,
 }
 
@@ -103,11 +107,13 @@ impl<'d> Segment<'d> {
         Self { kind, number, body: &[] }
     }
 
-    /// Reads a datagram. The separators count from the left: a body may contain any byte, and `|||` too.
+    /// Decodes a datagram.
+    ///
+    /// Only the first four separators count: a body may contain any byte, and `|||`.
     ///
     /// # Errors
     ///
-    /// If it is not exactly one segment: to be counted and ignored.
+    /// [`SegmentError`] if the datagram is not exactly one segment.
     pub fn decode(datagram: &'d [u8]) -> Result<Self, SegmentError> {
         let (syn, rest) = field(datagram)?;
         let (ack, rest) = field(rest)?;
@@ -122,26 +128,28 @@ impl<'d> Segment<'d> {
         Ok(Self { kind, number, body })
     }
 
-    /// Writes it into `buf`, and returns how many bytes it has, at most [`MAX_SEGMENT`]. A body longer than [`MAX_BODY`] is cut.
+    /// Encodes the segment into `buf`; returns its length.
+    ///
+    /// The length is at most [`MAX_SEGMENT`]. A body longer than [`MAX_BODY`] is truncated.
     ///
     /// # Errors
     ///
-    /// If it does not fit: nothing of use was written.
+    /// [`BufferTooSmall`] if the segment does not fit. Nothing is written then.
     pub fn encode(&self, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let [syn, ack, fin] = self.kind.flags().map(u8::from);
         let mut segment = Vec::<u8, { MAX_SEGMENT + 1 }, u8>::new();
-        // Whatever the number, it has at most one digit more than one that may be sent.
+        // A number above MAX_NUMBER has at most one digit more.
         let written = write!(segment, "{syn}|||{ack}|||{fin}|||{}|||", self.number);
         let body = self.body.get(..MAX_BODY).unwrap_or(self.body);
         debug_assert!(written.is_ok() && segment.len() + body.len() <= segment.capacity());
         let _ = segment.extend_from_slice(body);
         let needed = segment.len();
-        buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?.copy_from_slice(&segment);
+        copy(&segment, buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
         Ok(needed)
     }
 }
 
-/// What stands before the next separator, and what comes behind it.
+/// Splits `bytes` at the first separator.
 fn field(bytes: &[u8]) -> Result<(&[u8], &[u8]), SegmentError> {
     let at = bytes.windows(SEPARATOR.len()).position(|window| window == SEPARATOR).ok_or(SegmentError::Separators)?;
     let (field, rest) = bytes.split_at_checked(at).ok_or(SegmentError::Separators)?;
@@ -156,7 +164,7 @@ const fn flag(field: &[u8]) -> Result<bool, SegmentError> {
     }
 }
 
-/// A decimal number as it is written: without a sign, and without leading zeros but for 0 itself.
+/// Parses a canonical decimal number: no sign, and no leading zeros except `0` itself.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     match text {
         [b'0'] => Some(0),
@@ -171,30 +179,30 @@ mod tests {
     use proptest::prelude::*;
 
     #[track_caller]
-    fn refused(datagram: &str, error: SegmentError) {
+    fn rejects(datagram: &str, error: SegmentError) {
         assert_eq!(Segment::decode(datagram.as_bytes()), Err(error), "{datagram}");
     }
 
     #[test]
-    fn three_separators_are_another_protocol() {
-        refused("0|||0|||0|||body", SegmentError::Separators);
-        refused("", SegmentError::Separators);
-        refused("0|||0|||0|||1||", SegmentError::Separators);
+    fn a_segment_has_four_separators() {
+        rejects("0|||0|||0|||body", SegmentError::Separators);
+        rejects("", SegmentError::Separators);
+        rejects("0|||0|||0|||1||", SegmentError::Separators);
     }
 
     #[test]
-    fn flags_are_digits_and_a_syn_closes_nothing() {
+    fn flags_are_single_digits_and_syn_excludes_fin() {
         for flags in ["|||0|||0", "2|||0|||0", "0|||00|||0", "0|||0||| 0", "+1|||0|||0", "1|||0|||1", "1|||1|||1"] {
-            refused(&std::format!("{flags}|||7|||"), SegmentError::Flags);
+            rejects(&std::format!("{flags}|||7|||"), SegmentError::Flags);
         }
     }
 
     #[test]
-    fn numbers_are_strict() {
+    fn a_number_is_canonical_decimal() {
         for number in
             ["", "+1", "-1", "01", "00", " 1", "1 ", "1e3", "٣", "9223372036854775809", "99999999999999999999"]
         {
-            refused(&std::format!("0|||1|||0|||{number}|||"), SegmentError::Number);
+            rejects(&std::format!("0|||1|||0|||{number}|||"), SegmentError::Number);
         }
         for number in [0, 1, 10, MAX_NUMBER] {
             let text = std::format!("0|||1|||0|||{number}|||");
@@ -203,21 +211,21 @@ mod tests {
     }
 
     #[test]
-    fn only_data_have_a_body_and_of_sixteen_bytes_at_most() {
-        refused("0|||0|||0|||1|||12345678901234567", SegmentError::Body);
+    fn only_data_has_a_body_of_at_most_16_bytes() {
+        rejects("0|||0|||0|||1|||12345678901234567", SegmentError::Body);
         for flags in ["1|||0|||0", "1|||1|||0", "0|||1|||0", "0|||0|||1", "0|||1|||1"] {
-            refused(&std::format!("{flags}|||1|||x"), SegmentError::Body);
+            rejects(&std::format!("{flags}|||1|||x"), SegmentError::Body);
         }
     }
 
     #[test]
-    fn a_fourth_stroke_belongs_to_the_body() {
+    fn a_fourth_bar_belongs_to_the_body() {
         let segment = Segment::decode(b"0|||0|||0|||1||||\xff\0|||").unwrap();
         assert_eq!(segment.body, b"|\xff\0|||");
     }
 
     #[test]
-    fn the_longest_segment_fits_and_one_byte_less_does_not() {
+    fn the_longest_segment_needs_max_segment_bytes() {
         let segment = Segment { kind: Kind::Data, number: MAX_NUMBER, body: &[b'x'; MAX_BODY] };
         let mut buf = [0; MAX_SEGMENT];
         assert_eq!(segment.encode(&mut buf), Ok(MAX_SEGMENT));
@@ -228,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(flags in 0..6, number in 0..=MAX_NUMBER, body in prop::collection::vec(any::<u8>(), 0..=MAX_BODY)) {
+        fn an_encoded_segment_decodes_to_itself(flags in 0..6, number in 0..=MAX_NUMBER, body in prop::collection::vec(any::<u8>(), 0..=MAX_BODY)) {
             let kinds = [Kind::Data, Kind::Syn, Kind::SynAck, Kind::Ack, Kind::Fin, Kind::FinAck];
             let kind = kinds[usize::try_from(flags).unwrap()];
             let segment = Segment { kind, number, body: if kind == Kind::Data { &body } else { &[] } };

@@ -1,30 +1,31 @@
-//! What has arrived and is not yet read.
+//! Received bodies in a ring of slots.
 
 use super::ring::Ring;
 #[cfg(feature = "alloc")]
 use super::slot_bytes;
 use super::{RecvStore, StoreError};
 use crate::Seq;
+use crate::copy::copy;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
 
-/// A [`RecvStore`]: a ring of slots over lent memory. See [`slot_bytes`](super::slot_bytes) for how much that takes.
+/// A [`RecvStore`] of equal slots over memory of the caller.
 ///
-/// A body that is partly read keeps its slot. One slot is enough for stop-and-wait; a second one lets the next body arrive
-/// while the first is unread.
+/// A slot takes [`slot_bytes`](super::slot_bytes) bytes. A body that is partly read keeps its slot. Stop-and-wait needs
+/// one slot. A second slot lets the next body arrive while the first is unread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecvSlots<M> {
-    /// Its base is the oldest unread body.
+    /// The oldest slot is that of the oldest unread body.
     ring: Ring<M>,
-    /// Bodies before this number may be read.
+    /// Bodies before this number are readable.
     next: Seq,
-    /// How much of the oldest unread body has been read.
+    /// The number of bytes read of the oldest unread body.
     read: u16,
 }
 
 #[cfg(feature = "alloc")]
 impl RecvSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
+    /// Allocates `slots` slots for bodies of up to `segment` bytes. Feature `alloc`.
     ///
     /// # Errors
     ///
@@ -35,7 +36,9 @@ impl RecvSlots<Vec<u8>> {
 }
 
 impl<M> RecvSlots<M> {
-    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    /// Returns the memory.
+    ///
+    /// For a new connection, make new slots of it: these keep their numbers.
     #[must_use]
     pub fn into_memory(self) -> M {
         self.ring.into_memory()
@@ -43,16 +46,16 @@ impl<M> RecvSlots<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
-    /// As many slots for bodies of up to `segment` bytes as fit into `memory`.
+    /// Makes as many slots for bodies of up to `segment` bytes as fit into `memory`.
     ///
     /// # Errors
     ///
-    /// If not even one fits, or `segment` is 0.
+    /// If `memory` holds no slot, or `segment` is 0.
     pub fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
         Ok(Self { ring: Ring::new(memory, segment)?, next: Seq::ZERO, read: 0 })
     }
 
-    /// Forgets the bodies that are read to their end, empty ones included. Each is passed once.
+    /// Frees the slots of readable bodies that are read to the end, empty bodies included.
     fn forget_read(&mut self) {
         while self.ring.base() != self.next && self.ring.body(self.ring.base()).len() <= self.read.into() {
             self.ring.forget(1);
@@ -74,7 +77,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         let (Some(room), Ok(length)) = (self.ring.room(number).get_mut(..body.len()), u16::try_from(body.len())) else {
             return;
         };
-        room.copy_from_slice(body);
+        copy(body, room);
         self.ring.set_length(number, length);
     }
 
@@ -100,7 +103,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
     }
 
     fn consume(&mut self, count: usize) {
-        // What is left of a body has 16 bits.
+        // A chunk is part of a body, so its length fits 16 bits.
         self.read += u16::try_from(count.min(self.chunk().len())).unwrap_or_default();
         self.forget_read();
     }
@@ -115,10 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_delivered_is_read_in_order() {
+    fn delivered_bodies_are_read_in_order() {
         let mut store = slots(3);
         store.put(Seq::new(1), b"cd");
-        assert_eq!(store.chunk(), b"", "nothing was delivered");
+        assert_eq!(store.chunk(), b"", "not delivered");
         store.put(Seq::ZERO, b"ab");
         store.deliver(Seq::new(2));
         assert_eq!(store.chunk(), b"ab");
@@ -142,11 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn empty_bodies_need_no_reading() {
+    fn an_empty_body_frees_its_slot_on_delivery() {
         let mut store = slots(2);
         store.put(Seq::ZERO, b"");
         store.deliver(Seq::new(1));
-        assert_eq!(store.limit(), Seq::new(3), "the empty one is gone");
+        assert_eq!(store.limit(), Seq::new(3), "its slot is free");
         store.put(Seq::new(1), b"x");
         store.put(Seq::new(2), b"");
         store.deliver(Seq::new(3));
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_elsewhere_takes_no_slot() {
+    fn a_body_that_was_passed_takes_no_slot() {
         let mut store = slots(2);
         store.put(Seq::new(1), b"cd");
         store.pass(Seq::ZERO);
@@ -164,11 +167,11 @@ mod tests {
         store.deliver(Seq::new(2));
         assert_eq!(store.chunk(), b"cd");
         store.pass(Seq::new(2));
-        assert_eq!((store.chunk(), store.limit()), (&b"cd"[..], Seq::new(3)), "something older is unread");
+        assert_eq!((store.chunk(), store.limit()), (&b"cd"[..], Seq::new(3)), "an older body is unread");
     }
 
     #[test]
-    fn too_much_changes_nothing() {
+    fn a_body_that_does_not_fit_is_ignored() {
         let mut store = slots(1);
         store.put(Seq::ZERO, b"abcde");
         store.put(Seq::new(1), b"a");

@@ -1,13 +1,13 @@
-//! A ring of equal slots over lent memory.
+//! A ring of equal slots over memory of the caller.
 
 use super::StoreError;
 use crate::Seq;
 use core::ops::Range;
 
-/// The length of a body stands in front of it.
+/// The size of the length field, which precedes the body in each slot.
 const LENGTH_BYTES: usize = size_of::<u16>();
 
-/// How many bytes of memory a slot for bodies of up to `segment` bytes takes.
+/// The size in bytes of a slot for bodies of up to `segment` bytes.
 #[must_use]
 pub const fn slot_bytes(segment: u16) -> usize {
     LENGTH_BYTES + segment as usize
@@ -17,11 +17,13 @@ pub const fn slot_bytes(segment: u16) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ring<M> {
     memory: M,
-    /// No more than the length of a body, 16 bits, and its field.
+    /// The size of a slot. It exceeds 16 bits by the length field only.
     slot_bytes: u32,
+    /// The number of slots.
     slots: u32,
-    /// The slot of `base`.
+    /// The index of the oldest slot.
     head: u32,
+    /// The number of the oldest slot.
     base: Seq,
 }
 
@@ -37,7 +39,7 @@ impl<M: AsRef<[u8]>> Ring<M> {
             return Err(StoreError::EmptySegment);
         }
         let (needed, available) = (slot_bytes(segment), memory.as_ref().len());
-        // A window stays below 2^31 (serial number arithmetic).
+        // A window must stay below 2^31 numbers (RFC 1982).
         let slots = u32::try_from(available / needed).unwrap_or(u32::MAX).min((1 << 31) - 1);
         if slots == 0 {
             return Err(StoreError::TooSmall { needed, available });
@@ -58,28 +60,28 @@ impl<M: AsRef<[u8]>> Ring<M> {
         self.base
     }
 
-    /// The body with this number. The caller knows that there is one: of any other, what is there.
+    /// The body with this number, which must exist: a free slot returns stale bytes.
     pub(super) fn body(&self, number: Seq) -> &[u8] {
         let slot = self.slot(number).and_then(|range| self.memory.as_ref().get(range));
         let Some((length, body)) = slot.and_then(|slot| slot.split_first_chunk()) else { return &[] };
         body.get(..u16::from_le_bytes(*length).into()).unwrap_or_default()
     }
 
-    /// Forgets the `count` oldest slots, at most all.
+    /// Frees the `count` oldest slots, at most all.
     pub(super) fn forget(&mut self, count: u32) {
         let count = count.min(self.slots);
         self.base = self.base.add(count);
         self.head = self.index(count);
     }
 
-    /// The index of the slot `ahead` of the oldest, `ahead` being at most all slots.
+    /// The index of the slot that is `ahead` slots after the oldest. `ahead` is at most the number of slots.
     const fn index(&self, ahead: u32) -> u32 {
-        // Both are below 2^31: nothing overflows.
+        // No overflow: both are below 2^31.
         let index = self.head + ahead;
         if index >= self.slots { index - self.slots } else { index }
     }
 
-    /// Where the slot with this number lies in memory.
+    /// The bytes in memory of the slot with this number; `None` if there is none.
     fn slot(&self, number: Seq) -> Option<Range<usize>> {
         let ahead = number.distance_from(self.base);
         if ahead >= self.slots {
@@ -91,14 +93,15 @@ impl<M: AsRef<[u8]>> Ring<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
-    /// The whole room for the body with this number; empty if it has no slot.
+    /// The memory for the body with this number, `segment` bytes; empty if it has no slot.
     pub(super) fn room(&mut self, number: Seq) -> &mut [u8] {
         let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
         slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
     }
 
-    /// Says that the body with this number has `length` bytes, and lends them; nothing, if there is no such slot or it is
-    /// shorter.
+    /// Sets the length of the body with this number, and returns its bytes.
+    ///
+    /// The result is empty if there is no such slot, or the slot is too short.
     pub(super) fn grow(&mut self, number: Seq, length: usize) -> &mut [u8] {
         let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
         let Some((field, room)) = slot.and_then(|slot| slot.split_first_chunk_mut()) else { return &mut [] };
@@ -107,7 +110,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
         body
     }
 
-    /// Says how long the body with this number is.
+    /// Sets the length of the body with this number.
     pub(super) fn set_length(&mut self, number: Seq, length: u16) {
         let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
         if let Some(field) = slot.and_then(|slot| slot.first_chunk_mut()) {

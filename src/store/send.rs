@@ -1,28 +1,34 @@
-//! What is written and not yet acknowledged.
+//! Unacknowledged bodies in a ring of slots.
 
+use super::cut::Cut;
 use super::ring::Ring;
 #[cfg(feature = "alloc")]
 use super::slot_bytes;
 use super::{SendStore, StoreError};
 use crate::Seq;
+use crate::copy::copy;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
+use core::num::NonZero;
 
-/// A [`SendStore`]: a ring of slots over lent memory. See [`slot_bytes`](super::slot_bytes) for how much that takes.
+/// A [`SendStore`] of equal slots over memory of the caller.
 ///
-/// One slot is enough for stop-and-wait; a second one lets the application write the next body meanwhile.
+/// A slot takes [`slot_bytes`](super::slot_bytes) bytes. Stop-and-wait needs one slot. A second slot lets the
+/// application write the next body while the first is unacknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SendSlots<M> {
     ring: Ring<M>,
-    /// How many slots hold a body.
+    /// The number of slots that hold a body.
     used: u32,
-    /// The length of the newest body, if it may still grow.
+    /// The length of the newest body; `None` once it is sealed.
     open: Option<u16>,
+    /// The mapping of numbers to slots.
+    cut: Cut,
 }
 
 #[cfg(feature = "alloc")]
 impl SendSlots<Vec<u8>> {
-    /// This many slots for bodies of up to `segment` bytes, on the heap. Feature `alloc`.
+    /// Allocates `slots` slots for bodies of up to `segment` bytes. Feature `alloc`.
     ///
     /// # Errors
     ///
@@ -33,7 +39,9 @@ impl SendSlots<Vec<u8>> {
 }
 
 impl<M> SendSlots<M> {
-    /// The memory that was lent, to make new slots of: these here cannot serve a second connection.
+    /// Returns the memory.
+    ///
+    /// For a new connection, make new slots of it: these keep their numbers.
     #[must_use]
     pub fn into_memory(self) -> M {
         self.ring.into_memory()
@@ -41,20 +49,26 @@ impl<M> SendSlots<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
-    /// As many slots for bodies of up to `segment` bytes as fit into `memory`.
+    /// Makes as many slots for bodies of up to `segment` bytes as fit into `memory`.
     ///
     /// # Errors
     ///
-    /// If not even one fits, or `segment` is 0.
+    /// If `memory` holds no slot, or `segment` is 0.
     pub fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
-        Ok(Self { ring: Ring::new(memory, segment)?, used: 0, open: None })
+        Ok(Self { ring: Ring::new(memory, segment)?, used: 0, open: None, cut: Cut::NONE })
     }
 
+    /// The slot of the newest body.
     fn newest(&self) -> Seq {
-        self.end().sub(1)
+        self.free().sub(1)
     }
 
-    /// How long the open body is, where there is one that can grow.
+    /// The slot of the next new body.
+    fn free(&self) -> Seq {
+        self.ring.base().add(self.used)
+    }
+
+    /// The length of the open body, if it is below `limit` and the segment.
     fn growing(&self, limit: usize) -> Option<u16> {
         self.open.filter(|&length| usize::from(length) < limit.min(self.ring.segment()))
     }
@@ -66,7 +80,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn end(&self) -> Seq {
-        self.ring.base().add(self.used)
+        self.cut.number_of(self.free())
     }
 
     fn has_room(&self, limit: usize) -> bool {
@@ -78,21 +92,21 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn spare_number(&self, limit: usize) -> Seq {
-        if self.growing(limit).is_some() { self.newest() } else { self.end() }
+        self.cut.number_of(if self.growing(limit).is_some() { self.newest() } else { self.free() })
     }
 
     fn spare(&mut self, limit: usize) -> &mut [u8] {
-        let (number, from) = match self.growing(limit) {
+        let (slot, from) = match self.growing(limit) {
             Some(length) => (self.newest(), usize::from(length)),
             None if self.has_free_slot() => {
-                // An open body that is full under this limit must not take what is committed to the new one.
+                // Otherwise `commit` would add the bytes to the open body, which is full under this limit.
                 self.open = None;
-                (self.end(), 0)
+                (self.free(), 0)
             }
             None => return &mut [],
         };
         let to = limit.min(self.ring.segment());
-        self.ring.room(number).get_mut(from..to).unwrap_or_default()
+        self.ring.room(slot).get_mut(from..to).unwrap_or_default()
     }
 
     fn commit(&mut self, count: usize) {
@@ -123,7 +137,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
             let to = limit.min(from.saturating_add(rest.len()));
             let (part, left) = rest.split_at(to - from);
             let Some(place) = self.ring.grow(self.newest(), to).get_mut(from..) else { break };
-            place.copy_from_slice(part);
+            copy(part, place);
             self.open = u16::try_from(to).ok();
             rest = left;
         }
@@ -145,16 +159,46 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn body(&self, number: Seq) -> &[u8] {
-        if number.distance_from(self.ring.base()) < self.used { self.ring.body(number) } else { &[] }
+        let (slot, piece) = self.cut.find(number);
+        if slot.distance_from(self.ring.base()) >= self.used {
+            return &[];
+        }
+        let body = self.ring.body(slot);
+        body.get(piece.range(body.len())).unwrap_or_default()
+    }
+
+    fn cut(&mut self, from: Seq, limit: u16) -> bool {
+        let (Some(limit), (from_slot, _)) = (NonZero::new(limit), self.cut.find(from)) else { return false };
+        if self.cut.straddles(from) {
+            return false;
+        }
+        let slots = self.free().distance_from(from_slot);
+        if slots > self.used {
+            return false;
+        }
+        let lengths = || (0..slots).map(|ahead| self.ring.body(from_slot.add(ahead)).len());
+        let is_large = |&(_, len): &(u32, usize)| len > limit.get().into();
+        let Some((first, _)) = (0..slots).zip(lengths()).find(is_large) else { return true };
+        let last = (0..slots).zip(lengths()).filter(is_large).last().map_or(first, |(ahead, _)| ahead);
+        let longest = lengths().max().unwrap_or_default().div_ceil(limit.get().into());
+        let pieces = u16::try_from(longest).ok().and_then(NonZero::new).unwrap_or(NonZero::<u16>::MIN);
+        if last == slots - 1 {
+            self.open = None;
+        }
+        // Bodies before the first large one keep their numbers.
+        self.cut = Cut::new(self.cut.number_of(from_slot.add(first)), from_slot.add(first), last - first + 1, pieces);
+        true
     }
 
     fn release(&mut self, base: Seq) {
-        let count = base.distance_from(self.ring.base());
+        let (slot, _) = self.cut.find(base);
+        let count = slot.distance_from(self.ring.base());
         if count > self.used {
             return;
         }
         self.ring.forget(count);
         self.used -= count;
+        self.cut.forget_before(base);
         if self.used == 0 {
             self.open = None;
         }
@@ -169,6 +213,7 @@ mod tests {
         SendSlots::with_slots(count, 4).unwrap()
     }
 
+    /// Writes by `spare` and `commit`.
     fn write(store: &mut SendSlots<Vec<u8>>, limit: usize, data: &[u8]) -> usize {
         let spare = store.spare(limit);
         let count = data.len().min(spare.len());
@@ -208,7 +253,7 @@ mod tests {
         store.release(Seq::new(1));
         assert_eq!(write(&mut store, 4, b"e"), 1);
         assert_eq!(store.body(Seq::new(1)), b"e");
-        assert_eq!(store.body(Seq::ZERO), b"", "it is gone");
+        assert_eq!(store.body(Seq::ZERO), b"", "it was released");
     }
 
     #[test]
@@ -230,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn releasing_what_never_was_does_nothing() {
+    fn a_release_outside_the_bodies_has_no_effect() {
         let mut store = slots(2);
         write(&mut store, 4, b"a");
         store.release(Seq::new(5));
@@ -238,8 +283,73 @@ mod tests {
         assert_eq!(store.body(Seq::ZERO), b"a");
     }
 
+    fn bodies(store: &SendSlots<Vec<u8>>) -> Vec<&[u8]> {
+        (0..store.end().value()).map(|number| store.body(Seq::new(number))).collect()
+    }
+
     #[test]
-    fn an_open_body_is_not_continued_after_its_release() {
+    fn a_cut_makes_bodies_smaller_and_keeps_the_stream() {
+        let mut store = slots(4);
+        write(&mut store, 4, b"a");
+        store.seal();
+        assert_eq!(store.write(b"bcdefgh", 4), 7);
+        assert!(store.cut(Seq::ZERO, 2));
+        assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"f", b"gh"]);
+        assert_eq!(store.write(b"ijk", 2), 2, "what follows is no larger");
+        assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"f", b"gh", b"ij"]);
+    }
+
+    #[test]
+    fn a_slot_is_free_once_all_its_pieces_are_acknowledged() {
+        let mut store = slots(1);
+        write(&mut store, 4, b"abcd");
+        assert!(store.cut(Seq::ZERO, 2));
+        store.release(Seq::new(1));
+        assert!(!store.has_free_slot());
+        assert_eq!(store.body(Seq::new(1)), b"cd");
+        store.release(Seq::new(2));
+        assert_eq!((store.end(), store.write(b"efg", 2)), (Seq::new(2), 2));
+        assert_eq!(store.body(Seq::new(2)), b"ef");
+        store.release(Seq::new(3));
+        assert_eq!((store.end(), store.write(b"g", 2)), (Seq::new(3), 1));
+    }
+
+    #[test]
+    fn a_body_that_is_cut_does_not_grow() {
+        let mut store = slots(2);
+        write(&mut store, 4, b"abc");
+        assert!(store.cut(Seq::ZERO, 2));
+        assert_eq!(store.write(b"d", 2), 1);
+        assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"d"]);
+    }
+
+    #[test]
+    fn bodies_are_cut_again_while_no_piece_was_sent() {
+        let mut store = slots(2);
+        assert_eq!(store.write(b"abcdefgh", 4), 8);
+        assert!(store.cut(Seq::ZERO, 3) && store.cut(Seq::ZERO, 1));
+        assert_eq!(bodies(&store), [b"a", b"b", b"c", b"d", b"e", b"f", b"g", b"h"]);
+        store.release(Seq::new(2));
+        assert!(!store.cut(Seq::new(2), 1), "pieces before this one were sent");
+        store.release(Seq::new(8));
+        assert_eq!(store.write(b"ijkl", 4), 4);
+        assert!(store.cut(Seq::new(8), 2));
+        assert_eq!([8, 9].map(|number| store.body(Seq::new(number))), [b"ij", b"kl"]);
+    }
+
+    #[test]
+    fn a_limit_that_all_bodies_fit_changes_nothing() {
+        let mut store = slots(2);
+        write(&mut store, 4, b"ab");
+        let before = store.clone();
+        assert!(store.cut(Seq::ZERO, 2));
+        assert_eq!(store, before);
+        assert!(!store.cut(Seq::ZERO, 0) && !store.cut(Seq::new(5), 1));
+        assert_eq!(store, before);
+    }
+
+    #[test]
+    fn an_open_body_does_not_grow_after_its_release() {
         let mut store = slots(2);
         write(&mut store, 4, b"a");
         store.release(Seq::new(1));

@@ -1,17 +1,19 @@
-//! What is to be sent, where it lies already.
+//! Sending from memory that holds the whole stream.
 
 use super::{SendStore, StoreError};
 use crate::Seq;
+use core::num::NonZero;
 
-/// A [`SendStore`] that keeps no copy: the stream is one piece of memory that holds all of it from the start, a firmware image
-/// in flash or a mapped file. A body is read from there however often it is sent, so that the widest span of unacknowledged
-/// numbers costs no memory.
+/// A [`SendStore`] without copies, over memory that holds the whole stream from the start.
 ///
-/// Bodies have `segment` bytes, the last one what is left: no more than
-/// [`Config::segment`](crate::connection::Config::segment), and no more than the peer takes, or the connection ends as
-/// [`Reason::SegmentTooLarge`](crate::connection::Reason::SegmentTooLarge). (In base mode a peer does not say what it takes.)
-/// There is nothing to write: [`send`](crate::connection::Connection::send) takes nothing, and
-/// [`close`](crate::connection::Connection::close) may be called at once.
+/// The memory may be a firmware image in flash, or a mapped file. Every transmission reads the body from there, so even
+/// the widest window takes no memory.
+///
+/// Bodies have `segment` bytes, except for the last one. If [`Config::segment`](crate::connection::Config::segment) or
+/// the segment of the peer is smaller, bodies are cut to it. (In base mode a peer announces no segment.)
+///
+/// [`send`](crate::connection::Connection::send) accepts no data. Call [`close`](crate::connection::Connection::close)
+/// at any time: the connection sends the whole source first.
 ///
 /// ```
 /// use rdt_proto::connection::{Config, Connection, Storage};
@@ -23,43 +25,50 @@ use crate::Seq;
 /// let send = SendSource::new(FIRMWARE, 1_200)?;
 /// let recv = RecvSlots::new([0; slot_bytes(64)], 64)?;
 /// let storage = Storage { send, recv, arq: StopAndWait::new() };
-/// let mut connection = Connection::connect(Instant::ZERO, Config::default(), [7; 32], storage);
+/// let mut connection = Connection::connect(Instant::ZERO, Config::default(), [7; 32], storage)?;
 /// connection.close();
 /// # Ok::<(), rdt_proto::store::StoreError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SendSource<B> {
     source: B,
+    /// The segment of the bodies from `first` on.
     segment: u16,
-    /// An empty body goes before all others: 1 or 0.
-    lead: u32,
-    /// Bodies of the source.
-    bodies: u32,
-    /// Everything before this number has been acknowledged.
+    /// The segment of the bodies before `first`.
+    earlier: u16,
+    /// The first number with bodies of `segment` bytes.
+    first: u32,
+    /// The offset of `first` in the source.
+    start: usize,
+    /// The number after the last body.
+    end: u32,
+    /// The peer has acknowledged all bodies before this number.
     base: Seq,
 }
 
-/// Numbers are compared modulo 2^32, which must not come round.
-const MOST_BODIES: u32 = (1 << 31) - 1;
+/// The most bodies of a source. Sequence numbers have an order only while they are less than 2^31 apart (RFC 1982).
+const MAX_BODIES: u32 = (1 << 31) - 1;
 
 impl<B: AsRef<[u8]>> SendSource<B> {
-    /// All of `source`, in bodies of `segment` bytes.
+    /// Divides `source` into bodies of `segment` bytes.
     ///
     /// # Errors
     ///
-    /// If `segment` is 0, or so small that there would be 2^31 bodies or more.
+    /// If `segment` is 0, or so small that there are 2^31 bodies or more.
     pub fn new(source: B, segment: u16) -> Result<Self, StoreError> {
         if segment == 0 {
             return Err(StoreError::EmptySegment);
         }
         let bodies = source.as_ref().len().div_ceil(segment.into());
         match u32::try_from(bodies) {
-            Ok(bodies) if bodies <= MOST_BODIES => Ok(Self { source, segment, lead: 0, bodies, base: Seq::ZERO }),
+            Ok(end) if end <= MAX_BODIES => {
+                Ok(Self { source, segment, earlier: segment, first: 0, start: 0, end, base: Seq::ZERO })
+            }
             Ok(_) | Err(_) => Err(StoreError::TooMany { bodies }),
         }
     }
 
-    /// The source that was given.
+    /// Returns the source.
     #[must_use]
     pub fn into_source(self) -> B {
         self.source
@@ -72,7 +81,7 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
     }
 
     fn end(&self) -> Seq {
-        Seq::new(self.lead + self.bodies)
+        Seq::new(self.end)
     }
 
     fn has_room(&self, _limit: usize) -> bool {
@@ -97,22 +106,52 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
         0
     }
 
-    /// An empty body before all others, once: what a connection starts with where there is no data, or where the peer wants
-    /// the first INFO empty. It asks before anything is sent.
+    /// Adds an empty body before all others, once.
+    ///
+    /// A connection starts with it if there is no data, or if the peer expects an empty first INFO. Nothing was sent
+    /// yet.
     fn start(&mut self) -> bool {
-        let starts = self.lead == 0 && self.base == Seq::ZERO;
-        self.lead |= u32::from(starts);
+        let starts = self.first == 0 && self.base == Seq::ZERO;
+        self.first += u32::from(starts);
+        self.end += u32::from(starts);
         starts
     }
 
     fn seal(&mut self) {}
 
     fn body(&self, number: Seq) -> &[u8] {
-        let source = self.source.as_ref();
-        let index = number.value().checked_sub(self.lead).and_then(|index| usize::try_from(index).ok());
-        let start = index.and_then(|index| index.checked_mul(self.segment.into()));
-        let rest = start.and_then(|start| source.get(start..)).unwrap_or_default();
-        rest.get(..self.segment.into()).unwrap_or(rest)
+        let (number, len) = (number.value(), self.source.as_ref().len());
+        let bytes = |bodies: u32, segment: u16| usize::try_from(bodies).ok()?.checked_mul(segment.into());
+        let (from, segment) = match number.checked_sub(self.first) {
+            Some(ahead) => (bytes(ahead, self.segment).and_then(|ahead| self.start.checked_add(ahead)), self.segment),
+            // Before the source starts, the result is `None`: the leading body is empty.
+            None => (
+                bytes(self.first - number, self.earlier).and_then(|behind| self.start.checked_sub(behind)),
+                self.earlier,
+            ),
+        };
+        let from = from.filter(|&from| from < len).unwrap_or(len);
+        let to = from.saturating_add(segment.into()).min(len);
+        self.source.as_ref().get(from..to).unwrap_or_default()
+    }
+
+    fn cut(&mut self, from: Seq, limit: u16) -> bool {
+        let from = from.value().max(self.first).min(self.end);
+        if limit >= self.segment {
+            return true;
+        }
+        let earlier_is_past = self.first <= self.base.value() || from == self.first;
+        let passed = usize::try_from(from - self.first).ok().and_then(|ahead| ahead.checked_mul(self.segment.into()));
+        let (Some(passed), Some(limit), true) = (passed, NonZero::new(limit), earlier_is_past) else { return false };
+        let start = self.start.saturating_add(passed).min(self.source.as_ref().len());
+        let left = (self.source.as_ref().len() - start).div_ceil(limit.get().into());
+        let end = u32::try_from(left).ok().and_then(|left| from.checked_add(left)).filter(|&end| end <= MAX_BODIES);
+        let Some(end) = end else { return false };
+        if from > self.first {
+            self.earlier = self.segment;
+        }
+        (self.segment, self.first, self.start, self.end) = (limit.get(), from, start, end);
+        true
     }
 
     fn release(&mut self, base: Seq) {
@@ -135,18 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_there_again_after_the_ones_before_it_are_released() {
+    fn a_release_of_earlier_bodies_keeps_later_ones() {
         let mut store = SendSource::new(b"abcd", 2).unwrap();
         store.release(Seq::new(1));
         assert_eq!(store.body(Seq::new(1)), b"cd");
         store.release(Seq::new(9));
         assert_eq!(store.base, Seq::new(1), "never sent");
         store.release(Seq::ZERO);
-        assert_eq!(store.base, Seq::new(1), "an old one");
+        assert_eq!(store.base, Seq::new(1), "released before");
     }
 
     #[test]
-    fn an_empty_body_may_lead_once() {
+    fn one_empty_body_may_precede_the_source() {
         let mut store = SendSource::new(b"abc", 2).unwrap();
         assert!(store.start());
         assert!(!store.start());
@@ -158,14 +197,42 @@ mod tests {
     }
 
     #[test]
-    fn nothing_can_be_written() {
+    fn a_cut_makes_unsent_bodies_smaller() {
+        let bodies = |store: &SendSource<&'static [u8]>, from: u32| -> std::vec::Vec<&'static [u8]> {
+            let source = store.source;
+            let place = |body: &[u8]| source.windows(body.len().max(1)).position(|part| part == body).unwrap();
+            (from..store.end)
+                .map(|number| store.body(Seq::new(number)))
+                .map(|b| &source[place(b)..][..b.len()])
+                .collect()
+        };
+        let mut store = SendSource::new(&b"abcdefghijk"[..], 4).unwrap();
+        assert!(store.cut(Seq::ZERO, 9) && store.cut(Seq::ZERO, 3));
+        assert_eq!(bodies(&store, 0), [&b"abc"[..], b"def", b"ghi", b"jk"]);
+        assert!(store.cut(Seq::new(2), 2));
+        assert_eq!(bodies(&store, 0), [&b"abc"[..], b"def", b"gh", b"ij", b"k"]);
+        assert!(!store.cut(Seq::new(3), 1), "bodies of the first size are unacknowledged");
+        store.release(Seq::new(2));
+        assert!(store.cut(Seq::new(3), 1) && !store.cut(Seq::new(3), 0));
+        assert_eq!(bodies(&store, 2), [&b"gh"[..], b"i", b"j", b"k"]);
+    }
+
+    #[test]
+    fn a_cut_keeps_the_empty_body_before_the_source() {
+        let mut store = SendSource::new(b"abcd", 4).unwrap();
+        assert!(store.start() && store.cut(Seq::ZERO, 3));
+        assert_eq!([0, 1, 2, 3].map(|number| store.body(Seq::new(number))), [&b""[..], b"abc", b"d", b""]);
+    }
+
+    #[test]
+    fn a_source_accepts_no_data() {
         let mut store = SendSource::new(b"abc", 2).unwrap();
         assert!(!store.has_room(2) && !store.has_free_slot());
         assert_eq!((store.write(b"x", 2), store.spare(2).len()), (0, 0));
     }
 
     #[test]
-    fn a_segment_must_hold_something() {
+    fn a_segment_of_0_is_refused() {
         assert_eq!(SendSource::new(b"a", 0).unwrap_err(), StoreError::EmptySegment);
     }
 }

@@ -1,38 +1,39 @@
-//! Which items have this hash: a chained table of numbers, whatever the items are and wherever they are kept.
+//! A hash table of item indexes, with chains.
 
-use super::{List, Memory};
+use super::{Table, TableMemory};
 
 /// The end of a chain.
 const END: u32 = u32::MAX;
 
-/// Item numbers by keyed hash. Items of one key may be several; whoever looks tells them apart.
+/// Item indexes by keyed hash.
 ///
-/// There are at least as many buckets as items, as far as the memory has room. Growing moves every item: O(1) amortised.
-pub(crate) struct Index<M: Memory> {
+/// Several items may have one hash, and the caller distinguishes them. There are at least as many buckets as items, up
+/// to the capacity of the memory. To grow moves every item, so an insertion is O(1) amortized.
+#[derive(Clone)]
+pub(crate) struct Index<M: TableMemory> {
     /// The first item of each bucket.
-    heads: M::List<u32>,
-    /// The links of each item, by its number.
-    links: M::List<Link>,
+    heads: Table<u32, M>,
+    /// The link of each item, by its index.
+    links: Table<Link, M>,
+    /// The number of items.
     used: usize,
 }
 
 #[derive(Clone, Copy)]
 struct Link {
-    /// The upper half of the hash: most of a chain is passed without a look at the items, and buckets can be filled anew.
+    /// The upper half of the hash.
+    ///
+    /// A look-up skips most items of a chain by it, and `grow` finds the new bucket.
     hash: u32,
     next: u32,
 }
 
-impl<M: Memory> Index<M> {
+impl<M: TableMemory> Index<M> {
     pub(crate) fn new() -> Self {
-        Self { heads: M::List::default(), links: M::List::default(), used: 0 }
+        Self { heads: Table::default(), links: Table::default(), used: 0 }
     }
 
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { heads: self.heads.duplicate(), links: self.links.duplicate(), used: self.used }
-    }
-
-    /// The first item of this hash for which `is` holds.
+    /// The first item with this hash that satisfies `is`.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let hash = upper(hash);
@@ -40,7 +41,7 @@ impl<M: Memory> Index<M> {
         self.find_from(first, hash, &mut is)
     }
 
-    /// The same, behind `item`, which is in and has this hash.
+    /// The first such item after `item`, which is in the table and has this hash.
     pub(crate) fn find_after(&self, hash: u64, item: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let next = self.links.as_ref().get(item as usize)?.next;
         self.find_from(next, upper(hash), &mut is)
@@ -57,7 +58,7 @@ impl<M: Memory> Index<M> {
         None
     }
 
-    /// Adds an item that is not in yet. False where there is no room.
+    /// Adds an item that is not in the table. Returns false if there is no memory for it.
     pub(crate) fn insert(&mut self, hash: u64, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
             if self.links.push(Link { hash: 0, next: END }).is_err() {
@@ -104,7 +105,7 @@ impl<M: Memory> Index<M> {
         true
     }
 
-    /// Twice as many buckets, or as many as there is room for, and every item into its own.
+    /// Doubles the number of buckets, as far as the memory allows, and moves every item to its new bucket.
     fn grow(&mut self) {
         let old = self.heads.as_ref().len();
         for _ in 0..old.max(8) {
@@ -115,7 +116,7 @@ impl<M: Memory> Index<M> {
         if self.heads.as_ref().len() == old {
             return;
         }
-        // All items in one chain first, which needs no other memory.
+        // All items join one chain first, which needs no further memory.
         let mut all = END;
         for bucket in 0..old {
             let Some(head) = self.heads.as_mut().get_mut(bucket) else { break };
@@ -132,7 +133,7 @@ impl<M: Memory> Index<M> {
         }
     }
 
-    /// Which bucket a hash belongs to, whatever their number: its share of the range of hashes.
+    /// The bucket of a hash. Each bucket has an equal share of the range of hashes, for any number of buckets.
     #[inline]
     fn bucket(&self, hash: u32) -> usize {
         let buckets = self.heads.as_ref().len() as u64;
@@ -147,17 +148,17 @@ const fn upper(hash: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    /// Few hashes, so that chains are long; spread over the upper half.
+    /// One of seven hashes, so that chains are long, spread over the upper half.
     fn hash(of: u8) -> u64 {
         u64::from(of % 7).wrapping_mul(0x2492_4924_9249_2492)
     }
 
-    fn agrees_with_a_map<M: Memory>(items: u32, steps: &[(bool, u32)]) {
+    fn agrees_with_a_map<M: TableMemory>(items: u32, steps: &[(bool, u32)]) {
         let (mut index, mut model) = (Index::<M>::new(), HashMap::new());
         for &(insert, item) in steps {
             let item = item % items;
@@ -183,14 +184,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_hash_map(steps in prop::collection::vec((any::<bool>(), any::<u32>()), 0..200)) {
-            agrees_with_a_map::<Fixed<11>>(11, &steps);
-            agrees_with_a_map::<Growable>(40, &steps);
+            agrees_with_a_map::<FixedTables<11>>(11, &steps);
+            agrees_with_a_map::<HeapTables>(40, &steps);
         }
     }
 
     #[test]
-    fn without_memory_there_is_nothing() {
-        let mut index = Index::<Fixed<0>>::new();
+    fn a_table_without_memory_accepts_no_item() {
+        let mut index = Index::<FixedTables<0>>::new();
         assert!(!index.insert(1, 0));
         assert_eq!(index.find(1, |_| true), None);
         index.remove(1, 0);

@@ -1,10 +1,11 @@
-//! Hashes of what strangers choose.
+//! Keyed hashes of values that an attacker may choose.
 
 use core::hash::{Hash, Hasher};
 use siphasher::sip::SipHasher13;
 
-/// The key of the hashes of one listener (SipHash-1-3): nobody who does not know it can choose addresses that fall into one
-/// chain.
+/// The key of all hashes of one listener (SipHash-1-3).
+///
+/// An attacker that does not know the key cannot choose addresses that share a chain.
 #[derive(Clone, Copy)]
 pub(crate) struct HashKey(pub(crate) [u8; 16]);
 

@@ -1,38 +1,38 @@
-//! Where tables are kept: in a fixed room, or on the heap.
+//! The memory of tables: fixed, or on the heap.
 
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-/// A growing list in one kind of [`Memory`].
+/// A list that grows in one kind of [`TableMemory`].
 pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
     /// Adds `item` at the end.
     ///
     /// # Errors
     ///
-    /// Where there is no room: the item comes back.
+    /// Returns the item if the list is full.
     fn push(&mut self, item: T) -> Result<(), T>;
 
-    /// A copy. (A method, since a list whose items borrow memory cannot be `Clone`.)
+    /// Clones the list. `Clone` cannot be a supertrait, since not all items are `Clone`.
     #[must_use]
     fn duplicate(&self) -> Self
     where
         T: Clone;
 }
 
-/// The kind of memory that a listener keeps its tables in: [`Fixed`] or [`Growable`].
-pub trait Memory {
-    /// A table.
+/// The kind of memory that a listener keeps its tables in: [`FixedTables`] or [`HeapTables`].
+pub trait TableMemory: Clone {
+    /// A list of this memory.
     type List<T>: List<T>;
 
-    /// How many items a table has room for at most.
+    /// The most items of one list.
     const CAPACITY: usize;
 }
 
-/// Room for `N` connections, and for as many who wait, within the listener: no allocator.
+/// Memory for `N` connections and `N` pending handshakes inside the listener, without an allocator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Fixed<const N: usize>;
+pub struct FixedTables<const N: usize>;
 
-impl<const N: usize> Memory for Fixed<N> {
+impl<const N: usize> TableMemory for FixedTables<N> {
     type List<T> = heapless::Vec<T, N>;
 
     const CAPACITY: usize = N;
@@ -51,14 +51,15 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
     }
 }
 
-/// Tables that grow on the heap, as far as the limits of the listener allow. They do not shrink.
-/// Feature `alloc`.
+/// Memory on the heap, which grows up to the limits of the listener. Feature `alloc`.
+///
+/// It does not shrink.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Growable;
+pub struct HeapTables;
 
 #[cfg(feature = "alloc")]
-impl Memory for Growable {
+impl TableMemory for HeapTables {
     type List<T> = Vec<T>;
 
     const CAPACITY: usize = usize::MAX;
@@ -67,7 +68,7 @@ impl Memory for Growable {
 #[cfg(feature = "alloc")]
 impl<T> List<T> for Vec<T> {
     fn push(&mut self, item: T) -> Result<(), T> {
-        // Memory that cannot be had is a limit like any other, and no end of the program.
+        // A failed allocation is a limit like any other, and must not abort the program.
         if self.try_reserve(1).is_err() {
             return Err(item);
         }
@@ -87,7 +88,7 @@ impl<T> List<T> for Vec<T> {
 mod tests {
     use super::*;
 
-    fn fill<M: Memory>(count: u32) -> M::List<u32> {
+    fn fill<M: TableMemory>(count: u32) -> M::List<u32> {
         let mut list = M::List::default();
         for item in 0..count {
             assert_eq!(list.push(item), Ok(()));
@@ -96,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn fixed_memory_takes_so_many_and_gives_the_next_one_back() {
-        let mut list = fill::<Fixed<4>>(4);
+    fn a_full_list_returns_the_item() {
+        let mut list = fill::<FixedTables<4>>(4);
         assert_eq!(List::push(&mut list, 9), Err(9));
         assert_eq!(list.duplicate(), list);
     }
 
     #[test]
-    fn growable_memory_grows() {
-        assert_eq!(fill::<Growable>(1_000).len(), 1_000);
+    fn a_list_on_the_heap_grows() {
+        assert_eq!(fill::<HeapTables>(1_000).len(), 1_000);
     }
 }

@@ -1,25 +1,42 @@
-//! Tables for many peers: items by number, by hash, by deadline and in turn, in memory of one kind.
+//! Tables for many peers: items by index, hash, deadline and turn, on the heap or in fixed memory.
 //!
-//! They know items by their numbers only, whatever these are and wherever they are kept.
+//! ```text
+//! PeerTable                a peer by index, id and address, and its turn
+//!   AddressTable           an item by index, id and address
+//!     Slab                 items, each at an index that does not change
+//!     Index                indexes by hash
+//!   Scheduler              the next index to wake, to send, or to report an event
+//!     Timers               indexes by deadline
+//!     Queue, Stack         indexes in order
+//! ```
+//!
+//! `Index`, `Scheduler` and its parts know only the indexes of items. Look-ups and updates are O(1), those of `Timers`
+//! O(log n).
 
+mod address_table;
 mod index;
 mod key;
 mod memory;
 mod peer_id;
+mod peer_table;
 mod queue;
+mod scheduler;
 mod slab;
 mod stack;
+mod table;
 mod timers;
-mod turns;
 
+pub(crate) use address_table::{AddressTable, Addressed};
 pub(crate) use index::Index;
 pub(crate) use key::HashKey;
 #[cfg(feature = "alloc")]
-pub use memory::Growable;
-pub use memory::{Fixed, List, Memory};
+pub use memory::HeapTables;
+pub use memory::{FixedTables, List, TableMemory};
 pub use peer_id::PeerId;
+pub(crate) use peer_table::PeerTable;
 pub(crate) use queue::Queue;
+pub(crate) use scheduler::Scheduler;
 pub(crate) use slab::Slab;
 use stack::Stack;
+use table::Table;
 use timers::Timers;
-pub(crate) use turns::Turns;

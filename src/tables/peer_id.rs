@@ -1,7 +1,8 @@
-//! The name of a connection.
+//! The id of a connection.
 
-/// What names a connection of a listener. It is never used again for another one, but for 2^32 that came and went in its
-/// place.
+/// The id of a connection of a listener.
+///
+/// The id is unique until 2^32 later connections have had the same [index](Self::index).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerId {
     pub(crate) index: u32,
@@ -9,8 +10,10 @@ pub struct PeerId {
 }
 
 impl PeerId {
-    /// Which place it has: below the largest number of connections that there ever were at once, and no other connection has
-    /// it at the same time. For tables that the application keeps beside the listener.
+    /// The index of the connection, for tables of the application.
+    ///
+    /// No two connections of a listener have the same index at the same time. An index is below the largest number of
+    /// connections that the listener has had at once.
     #[must_use]
     pub const fn index(self) -> usize {
         self.index as usize

@@ -1,15 +1,16 @@
-//! First in, first out, each item at most once.
+//! A queue of items, each at most once.
 
-use super::{List, Memory};
+use super::{Table, TableMemory};
 
 /// The end of the queue in either direction.
 const END: u32 = u32::MAX;
-/// Instead of what stands before an item that is not in.
+/// The value of `before` for an item that is not in the queue.
 const ABSENT: u32 = u32::MAX - 1;
 
-/// Numbers of items, linked in a list beside them.
-pub(crate) struct Queue<M: Memory> {
-    links: M::List<Link>,
+/// A first-in, first-out queue of item indexes, as a doubly linked list.
+#[derive(Clone)]
+pub(crate) struct Queue<M: TableMemory> {
+    links: Table<Link, M>,
     first: u32,
     last: u32,
 }
@@ -28,13 +29,9 @@ impl Link {
     }
 }
 
-impl<M: Memory> Queue<M> {
+impl<M: TableMemory> Queue<M> {
     pub(crate) fn new() -> Self {
-        Self { links: M::List::default(), first: END, last: END }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { links: self.links.duplicate(), ..*self }
+        Self { links: Table::default(), first: END, last: END }
     }
 
     #[inline]
@@ -47,7 +44,7 @@ impl<M: Memory> Queue<M> {
         if self.first == END { None } else { Some(self.first) }
     }
 
-    /// The one behind `item`, which is in the queue.
+    /// The item after `item`, which is in the queue.
     pub(crate) fn after(&self, item: u32) -> Option<u32> {
         let after = self.links.as_ref().get(item as usize)?.after;
         (after != END).then_some(after)
@@ -57,7 +54,7 @@ impl<M: Memory> Queue<M> {
         self.links.as_ref().get(item as usize).is_some_and(|link| link.is_queued())
     }
 
-    /// Adds an item at the end, unless it is in already. False where there is no room.
+    /// Adds an item at the end, unless it is in the queue. Returns false if there is no memory for it.
     #[inline]
     pub(crate) fn push(&mut self, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
@@ -79,7 +76,9 @@ impl<M: Memory> Queue<M> {
         true
     }
 
-    /// Adds an item before `after`, which is in, or at the end; unless it is in already.
+    /// Adds an item before `after`, or at the end without one, unless the item is in the queue.
+    ///
+    /// `after` is in the queue.
     pub(crate) fn insert(&mut self, item: u32, after: Option<u32>) {
         let Some(after) = after else {
             self.push(item);
@@ -128,18 +127,18 @@ impl<M: Memory> Queue<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    fn agrees_with_a_deque<M: Memory>(steps: &[(u8, u32)]) {
+    fn agrees_with_a_deque<M: TableMemory>(steps: &[(u8, u32)]) {
         let (mut queue, mut model) = (Queue::<M>::new(), VecDeque::new());
         for &(step, item) in steps {
             let item = item % 8;
             match step % 5 {
                 4 => {
-                    // Before the one in the middle, or at the end.
+                    // Before the item in the middle, or at the end of an empty queue.
                     assert!(queue.push(item));
                     queue.remove(item);
                     model.retain(|&held| held != item);
@@ -169,14 +168,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_double_ended_queue(steps in prop::collection::vec(any::<(u8, u32)>(), 0..100)) {
-            agrees_with_a_deque::<Fixed<8>>(&steps);
-            agrees_with_a_deque::<Growable>(&steps);
+            agrees_with_a_deque::<FixedTables<8>>(&steps);
+            agrees_with_a_deque::<HeapTables>(&steps);
         }
     }
 
     #[test]
-    fn an_item_beyond_the_memory_is_not_taken() {
-        let mut queue = Queue::<Fixed<1>>::new();
+    fn an_item_beyond_the_memory_is_refused() {
+        let mut queue = Queue::<FixedTables<1>>::new();
         assert!(queue.push(0) && !queue.push(1));
         queue.remove(1);
         assert_eq!((queue.pop(), queue.pop()), (Some(0), None));

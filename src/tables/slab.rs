@@ -1,15 +1,19 @@
-//! Items that are found by number, and a number that is used again.
+//! Items at fixed indexes, which are reused.
 
-use super::{List, Memory};
+use super::{Table, TableMemory};
 
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
-/// Items in places that keep their number until they are removed. A place counts the items that it has held, so that a name
-/// of an earlier one is recognised.
-pub(crate) struct Slab<T, M: Memory> {
-    places: M::List<Place<T>>,
+/// Items, each at an index that does not change until it is removed.
+///
+/// Each place counts the items that it has held, so that the id of an earlier item is recognized.
+#[derive(Clone)]
+pub(crate) struct Slab<T, M: TableMemory> {
+    places: Table<Place<T>, M>,
+    /// The first vacant place.
     vacant: u32,
+    /// The number of items.
     used: u32,
 }
 
@@ -25,23 +29,16 @@ enum Item<T> {
     Held(T),
 }
 
-impl<T, M: Memory> Slab<T, M> {
+impl<T, M: TableMemory> Slab<T, M> {
     pub(crate) fn new() -> Self {
-        Self { places: M::List::default(), vacant: END, used: 0 }
-    }
-
-    pub(crate) fn duplicate(&self) -> Self
-    where
-        T: Clone,
-    {
-        Self { places: self.places.duplicate(), ..*self }
+        Self { places: Table::default(), vacant: END, used: 0 }
     }
 
     pub(crate) const fn len(&self) -> u32 {
         self.used
     }
 
-    /// Where it was put; the item again where there is no room.
+    /// Adds an item and returns its index. Returns the item if the slab is full.
     pub(crate) fn insert(&mut self, item: T) -> Result<u32, T> {
         let index = self.vacant;
         if let Some(place) = self.place_mut(index) {
@@ -93,7 +90,7 @@ impl<T, M: Memory> Slab<T, M> {
         }
     }
 
-    /// How many items the place has held before.
+    /// The number of items that this place has held before, modulo 2^32.
     #[inline]
     pub(crate) fn generation(&self, index: u32) -> Option<u32> {
         self.places.as_ref().get(index as usize).map(|place| place.generation)
@@ -113,12 +110,12 @@ impl<T, M: Memory> Slab<T, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Fixed;
+    use super::super::FixedTables;
     use super::*;
 
     #[test]
-    fn a_full_slab_gives_the_item_back_and_a_vacated_place_is_used_again() {
-        let mut slab: Slab<&str, Fixed<2>> = Slab::new();
+    fn a_full_slab_returns_the_item_and_reuses_vacant_places() {
+        let mut slab: Slab<&str, FixedTables<2>> = Slab::new();
         assert_eq!((slab.insert("a"), slab.insert("b"), slab.insert("c")), (Ok(0), Ok(1), Err("c")));
         let generation = slab.generation(0);
         assert_eq!((slab.remove(0), slab.remove(0), slab.remove(7)), (Some("a"), None, None));

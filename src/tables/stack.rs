@@ -1,29 +1,27 @@
-//! Last in, first out, each item at most once: what a [queue](super::Queue) costs less where nothing is ever taken from the
-//! middle.
+//! A stack of items, each at most once.
+//!
+//! It is cheaper than a [queue](super::Queue), but cannot remove an item from the middle.
 
-use super::{List, Memory};
+use super::{Table, TableMemory};
 
 /// The end of the stack.
 const END: u32 = u32::MAX;
-/// Instead of what stands below an item that is not in.
+/// The value of `below` for an item that is not in the stack.
 const ABSENT: u32 = u32::MAX - 1;
 
-/// Numbers of items, linked in a list beside them.
-pub(crate) struct Stack<M: Memory> {
-    below: M::List<u32>,
+/// A last-in, first-out stack of item indexes, as a linked list.
+#[derive(Clone)]
+pub(crate) struct Stack<M: TableMemory> {
+    below: Table<u32, M>,
     top: u32,
 }
 
-impl<M: Memory> Stack<M> {
+impl<M: TableMemory> Stack<M> {
     pub(crate) fn new() -> Self {
-        Self { below: M::List::default(), top: END }
+        Self { below: Table::default(), top: END }
     }
 
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { below: self.below.duplicate(), top: self.top }
-    }
-
-    /// Adds an item, unless it is in already. False where there is no room.
+    /// Adds an item, unless it is in the stack. Returns false if there is no memory for it.
     #[inline]
     pub(crate) fn push(&mut self, item: u32) -> bool {
         let top = self.top;
@@ -36,7 +34,7 @@ impl<M: Memory> Stack<M> {
         true
     }
 
-    /// Adds an item that has had no place yet.
+    /// Adds an item whose link does not exist yet.
     #[cold]
     fn push_first(&mut self, item: u32) -> bool {
         while self.below.as_ref().len() <= item as usize {
@@ -58,12 +56,12 @@ impl<M: Memory> Stack<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::vec::Vec;
 
-    fn agrees_with_a_list<M: Memory>(steps: &[(bool, u32)]) {
+    fn agrees_with_a_list<M: TableMemory>(steps: &[(bool, u32)]) {
         let (mut stack, mut model) = (Stack::<M>::new(), Vec::new());
         for &(pushes, item) in steps {
             let item = item % 8;
@@ -84,14 +82,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_simple_list(steps in prop::collection::vec(any::<(bool, u32)>(), 0..100)) {
-            agrees_with_a_list::<Fixed<8>>(&steps);
-            agrees_with_a_list::<Growable>(&steps);
+            agrees_with_a_list::<FixedTables<8>>(&steps);
+            agrees_with_a_list::<HeapTables>(&steps);
         }
     }
 
     #[test]
-    fn an_item_beyond_the_memory_is_not_taken() {
-        let mut stack = Stack::<Fixed<1>>::new();
+    fn an_item_beyond_the_memory_is_refused() {
+        let mut stack = Stack::<FixedTables<1>>::new();
         assert!(stack.push(0) && !stack.push(1));
         assert_eq!((stack.pop(), stack.pop()), (Some(0), None));
     }

@@ -1,20 +1,25 @@
-//! One deadline for each item, and which is next: an indexed heap.
+//! The deadlines of items, in an indexed heap.
 
-use super::{List, Memory};
+use super::{Table, TableMemory};
 use crate::Instant;
 
-/// How many children a node has: with four, a heap of 100,000 is nine levels deep, and siblings share a cache line.
+/// The number of children of a node.
+///
+/// With four, a timer moves at most nine levels in a heap of 100,000, and siblings lie within 64 bytes.
 const ARITY: usize = 4;
-/// Not in the heap.
+/// The place of an item that is not in the heap.
 const NOWHERE: u32 = u32::MAX;
 
-/// Setting, moving and clearing a deadline is O(log n), and O(1) where it stays the same.
-pub(crate) struct Timers<M: Memory> {
-    /// The first `len` are the heap: none is due after its children.
-    heap: M::List<Timer>,
+/// The deadlines of items, at most one for each.
+///
+/// To set, move or clear a deadline is O(log n), and O(1) if it does not change.
+#[derive(Clone)]
+pub(crate) struct Timers<M: TableMemory> {
+    /// The heap is the first `len` timers. No timer is due after its children.
+    heap: Table<Timer, M>,
     len: usize,
-    /// Where each item stands in the heap.
-    places: M::List<u32>,
+    /// The place of each item in the heap.
+    places: Table<u32, M>,
 }
 
 #[derive(Clone, Copy)]
@@ -23,22 +28,18 @@ struct Timer {
     item: u32,
 }
 
-impl<M: Memory> Timers<M> {
+impl<M: TableMemory> Timers<M> {
     pub(crate) fn new() -> Self {
-        Self { heap: M::List::default(), len: 0, places: M::List::default() }
+        Self { heap: Table::default(), len: 0, places: Table::default() }
     }
 
-    pub(crate) fn duplicate(&self) -> Self {
-        Self { heap: self.heap.duplicate(), len: self.len, places: self.places.duplicate() }
-    }
-
-    /// The item that is due first, and when.
+    /// The earliest deadline, and its item.
     #[inline]
     pub(crate) fn first(&self) -> Option<(Instant, u32)> {
         self.timer(0).map(|timer| (timer.at, timer.item))
     }
 
-    /// Sets the deadline of an item, or moves it. False where there is no room.
+    /// Sets or moves the deadline of an item. Returns false if there is no memory for it.
     #[inline]
     pub(crate) fn set(&mut self, item: u32, at: Instant) -> bool {
         let timer = Timer { at, item };
@@ -71,7 +72,7 @@ impl<M: Memory> Timers<M> {
         if last.item == item {
             return;
         }
-        // The last one takes its place.
+        // The last timer takes the vacant place.
         if last.at < cleared.at {
             self.rise(place, last);
         } else {
@@ -79,7 +80,7 @@ impl<M: Memory> Timers<M> {
         }
     }
 
-    /// A place for the item's own, and one at the end of the heap.
+    /// Reserves memory for the place of the item, and for one more timer at the end of the heap.
     fn make_room(&mut self, item: u32, timer: Timer) -> bool {
         while self.places.as_ref().len() <= item as usize {
             if self.places.push(NOWHERE).is_err() {
@@ -143,12 +144,12 @@ impl<M: Memory> Timers<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fixed, Growable};
+    use super::super::{FixedTables, HeapTables};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn agrees_with_a_map<M: Memory>(steps: &[(u8, u64)]) {
+    fn agrees_with_a_map<M: TableMemory>(steps: &[(u8, u64)]) {
         let (mut timers, mut model) = (Timers::<M>::new(), BTreeMap::new());
         for &(item, at) in steps {
             let (item, at) = (u32::from(item % 30), Instant::from_micros(at % 16));
@@ -179,14 +180,14 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_sorted_map(steps in prop::collection::vec(any::<(u8, u64)>(), 0..200)) {
-            agrees_with_a_map::<Fixed<30>>(&steps);
-            agrees_with_a_map::<Growable>(&steps);
+            agrees_with_a_map::<FixedTables<30>>(&steps);
+            agrees_with_a_map::<HeapTables>(&steps);
         }
     }
 
     #[test]
-    fn an_item_beyond_the_memory_is_not_taken() {
-        let mut timers = Timers::<Fixed<1>>::new();
+    fn an_item_beyond_the_memory_is_refused() {
+        let mut timers = Timers::<FixedTables<1>>::new();
         assert!(timers.set(0, Instant::ZERO) && !timers.set(1, Instant::ZERO));
         timers.clear(1);
         assert_eq!(timers.first(), Some((Instant::ZERO, 0)));

@@ -1,12 +1,14 @@
-//! Packets out of the bytes of a fuzzer: only such that have a form on the wire, in every framing that is not base mode only.
+//! Arbitrary packets for fuzzing.
+//!
+//! Each packet can be encoded in every framing that is not limited to base mode.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{MAX_BITMAP, MAX_COOKIE, Options, Packet, Sack};
 use crate::Seq;
 
-/// The most bytes taken for a body, padding or list of options: enough for any datagram on a link of 1,500 bytes.
+/// The longest body, padding or list of options: as long as a datagram on a link with an MTU of 1,500 bytes.
 const MAX_SLICE: usize = 1_500;
 
 impl<'a> Arbitrary<'a> for Options<'a> {
@@ -48,7 +50,7 @@ impl<'a> Arbitrary<'a> for Packet<'a> {
     }
 }
 
-/// `min` to `max` bytes of the input itself.
+/// Takes `min` to `max` bytes of the input.
 fn slice<'a>(u: &mut Unstructured<'a>, min: usize, max: usize) -> Result<&'a [u8]> {
     let len = u.int_in_range(min..=max)?.min(u.len().max(min));
     u.bytes(len)

@@ -1,15 +1,15 @@
-//! From a datagram to a packet.
+//! Decoding a datagram into a packet.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
 impl Framing {
-    /// The packet that `datagram` is.
+    /// Decodes `datagram`, which must be exactly one packet of this framing.
     ///
     /// # Errors
     ///
-    /// It is not exactly one packet of this framing. That is ordinary on a network: count it, and go on.
+    /// If it is not one, with the reason. A network delivers such datagrams at any time: count them and ignore them.
     pub fn decode<'d>(&self, datagram: &'d [u8]) -> Result<Packet<'d>, DecodeError> {
         let after_prefix = datagram.strip_prefix(self.prefix()).ok_or(DecodeError::Prefix)?;
         if datagram.len() > MAX_DATAGRAM {
@@ -17,8 +17,7 @@ impl Framing {
         }
         let (&type_byte, fields) = after_prefix.split_first().ok_or(DecodeError::Truncated)?;
         let packet_type = self.packet_type(type_byte).ok_or(DecodeError::Type)?;
-        if self.is_base_only() && !fields.is_empty() && matches!(packet_type, PacketType::Connect | PacketType::ConnAck)
-        {
+        if self.is_base_only() && !fields.is_empty() && packet_type.has_options() {
             return Err(DecodeError::Trailing);
         }
         decode_fields(packet_type, fields)
@@ -26,8 +25,9 @@ impl Framing {
 }
 
 impl Tag {
-    /// The number and the body, if `datagram` is an INFO under this tag: of all that [`Framing::decode`] knows the one case
-    /// that comes with every datagram of a transfer.
+    /// Decodes `datagram` into its number and body, if it is an INFO under this tag.
+    ///
+    /// This is the hot path of a transfer. The result is the same as that of [`Framing::decode`].
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
         let (tag, after_tag) = datagram.split_first_chunk()?;
@@ -78,7 +78,7 @@ fn decode_retry(cookie: &[u8]) -> Result<Packet<'_>, DecodeError> {
     Ok(Packet::Retry { cookie })
 }
 
-/// All of `fields`, which must be `N` bytes.
+/// Returns `fields`, which must have exactly `N` bytes.
 fn exactly<const N: usize>(fields: &[u8]) -> Result<[u8; N], DecodeError> {
     match fields.split_first_chunk() {
         Some((bytes, [])) => Ok(*bytes),
@@ -91,18 +91,18 @@ fn exactly<const N: usize>(fields: &[u8]) -> Result<[u8; N], DecodeError> {
 mod tests {
     use super::*;
 
-    /// What NOTE makes of its prefix and these bytes.
+    /// Decodes these bytes after the prefix of NOTE.
     fn note(type_and_fields: &[u8]) -> Result<(), DecodeError> {
         Framing::NOTE.decode(&[b"RDT1", type_and_fields].concat()).map(|_| ())
     }
 
-    /// What ROSTOV makes of its prefix and these bytes.
+    /// Decodes these bytes after the prefix of ROSTOV.
     fn rostov(type_and_fields: &[u8]) -> Result<(), DecodeError> {
         Framing::ROSTOV.decode(&[b"ROSTOV", type_and_fields].concat()).map(|_| ())
     }
 
     #[test]
-    fn another_prefix_is_not_ours() {
+    fn a_datagram_with_another_prefix_is_refused() {
         for datagram in [&b""[..], b"R", b"RDT", b"RDT2\x04", b"rdt1\x04", b"ROSTOV4", &[0; 1_500]] {
             assert_eq!(Framing::NOTE.decode(datagram), Err(DecodeError::Prefix), "{datagram:?}");
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_info_under_a_tag_is_found_where_there_is_one_and_nowhere_else() {
+    fn the_hot_path_decodes_the_same_info_as_the_framing() {
         let tag = Tag::new(*b"12345678");
         let whole = *b"12345678\x02\x00\x02\x00\x00\x00\x07ab";
         assert_eq!(tag.decode_info(&whole), Some((Seq::new(7), &b"ab"[..])));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_options_refuse_the_whole_packet() {
+    fn malformed_options_invalidate_the_whole_packet() {
         for packet_type in [0, 1] {
             assert_eq!(note(&[packet_type]), Ok(()));
             assert_eq!(note(&[packet_type, 6, 0]), Ok(()));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_is_no_longer_than_udp_carries() {
+    fn a_datagram_longer_than_udp_carries_is_refused() {
         let mut probe = std::vec![0; MAX_DATAGRAM + 1];
         probe[..5].copy_from_slice(b"RDT1\x09");
         assert!(Framing::NOTE.decode(&probe[..MAX_DATAGRAM]).is_ok());

@@ -1,9 +1,11 @@
-//! A packet on one line, as `tcpdump` prints one.
+//! Prints a packet on one line, as `tcpdump` does.
 
 use super::{Options, Packet, Sack};
 use core::fmt;
 
-/// One line without the body: `INFO 7, length 1200`, `SACK 12, window 52, latest 15, delay 300us, received 14-15`.
+/// Prints the packet on one line, without its body.
+///
+/// Examples: `INFO 7, length 1200`, `SACK 12, window 52, latest 15, delay 304us, received 14-15`.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -25,7 +27,7 @@ impl fmt::Display for Packet<'_> {
     }
 }
 
-/// Each option that is known, behind a comma: `, tag 0102030405060708, segment 1200, window 64`.
+/// Prints each known option after a comma: `, tag 0102030405060708, segment 1200, window 64`.
 impl fmt::Display for Options<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(tag) = self.tag() {
@@ -47,7 +49,7 @@ impl fmt::Display for Options<'_> {
     }
 }
 
-/// The cumulative number, the window, and the ranges that the bitmap adds.
+/// Prints all fields, with the bitmap as ranges of numbers.
 impl fmt::Display for Sack<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, window {}, latest {}", self.next.value(), self.window, self.latest.value())?;

@@ -1,11 +1,13 @@
-//! From a packet to a datagram.
+//! Encoding a packet into a datagram.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
+use super::writer::Writer;
 use super::{EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
+use crate::copy::copy;
 use crate::{BufferTooSmall, Seq};
 
 impl Packet<'_> {
-    /// How many bytes the packet takes in this framing.
+    /// The length of the packet in this framing, in bytes.
     #[must_use]
     pub fn encoded_len(&self, framing: &Framing) -> usize {
         let fields = match self {
@@ -22,54 +24,56 @@ impl Packet<'_> {
         framing.header_len().saturating_add(fields)
     }
 
-    /// Writes the packet at the start of `buf` and returns how many bytes it took. What follows them in `buf` stays as it
-    /// was.
+    /// Writes the packet at the start of `buf`, and returns its length in bytes.
+    ///
+    /// The rest of `buf` is unchanged.
     ///
     /// # Errors
     ///
-    /// The packet has no form in this framing, would be longer than [`MAX_DATAGRAM`], or does not fit into `buf`. Nothing was
-    /// written.
+    /// If the packet does not exist in this framing, a field has a value that the wire cannot express, the datagram
+    /// would be longer than [`MAX_DATAGRAM`], or it does not fit into `buf`. Nothing was written then.
     pub fn encode(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, EncodeError> {
         self.check(framing)?;
         let needed = self.encoded_len(framing);
         if needed > MAX_DATAGRAM {
             return Err(EncodeError::TooLong);
         }
+        self.write(framing, buf).map_err(EncodeError::from)
+    }
+
+    /// Writes a packet that is valid in this framing and not too long, as all packets of a connection are.
+    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        debug_assert_eq!(self.check(framing), Ok(()), "the packet is not valid in this framing");
         if let Self::Info { number, body } = self {
-            return framing.encode_info(*number, body, buf).map_err(EncodeError::from);
+            return framing.encode_info(*number, body, buf);
         }
+        let needed = self.encoded_len(framing);
         let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        let mut out = Writer::new(datagram, needed);
-        out.bytes(framing.prefix())?;
-        out.array([framing.type_byte(self.packet_type())])?;
-        match self {
-            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes())?,
-            Self::Ack { number } => out.array(number.value().to_be_bytes())?,
-            // INFO has returned above.
-            Self::Info { .. } | Self::Fin | Self::FinAck => (),
-            Self::Sack(sack) => sack.write(&mut out)?,
-            Self::Retry { cookie } => out.bytes(cookie)?,
-            Self::Reset { code } => out.array([*code])?,
-            Self::Probe { nonce, padding } => {
-                out.array(nonce.to_be_bytes())?;
-                out.bytes(padding)?;
-            }
-            Self::Echo { nonce } => out.array(nonce.to_be_bytes())?,
-        }
+        self.fill(framing, &mut Writer::new(datagram));
         Ok(needed)
     }
 
-    /// As [`encode`](Self::encode), for a machine: what it sends exists in its framing, and is never too long.
-    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        self.encode(framing, buf).map_err(|error| match error {
-            EncodeError::BufferTooSmall(error) => error,
-            EncodeError::NotInProfile | EncodeError::TooLong | EncodeError::Unrepresentable => {
-                BufferTooSmall { needed: self.encoded_len(framing) }
+    /// Writes the packet into memory of exactly its length.
+    fn fill(&self, framing: &Framing, out: &mut Writer<'_>) {
+        out.bytes(framing.prefix());
+        out.array([framing.type_byte(self.packet_type())]);
+        match self {
+            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes()),
+            Self::Ack { number } => out.array(number.value().to_be_bytes()),
+            // `encode_info` writes INFO.
+            Self::Info { .. } | Self::Fin | Self::FinAck => (),
+            Self::Sack(sack) => sack.write(out),
+            Self::Retry { cookie } => out.bytes(cookie),
+            Self::Reset { code } => out.array([*code]),
+            Self::Probe { nonce, padding } => {
+                out.array(nonce.to_be_bytes());
+                out.bytes(padding);
             }
-        })
+            Self::Echo { nonce } => out.array(nonce.to_be_bytes()),
+        }
     }
 
-    /// Whether the packet has a form in `framing`, but for its length.
+    /// Checks everything but the length: the packet exists in `framing`, and the wire can express its fields.
     fn check(&self, framing: &Framing) -> Result<(), EncodeError> {
         if !framing.has(self.packet_type()) {
             return Err(EncodeError::NotInProfile);
@@ -98,52 +102,26 @@ impl Packet<'_> {
 }
 
 impl Framing {
-    /// Writes INFO `number` at the start of `buf` and returns how many bytes it took: the hot path, by itself. Its caller knows
-    /// that the datagram is no longer than [`MAX_DATAGRAM`].
+    /// Writes INFO `number` at the start of `buf`, and returns its length in bytes.
+    ///
+    /// This is the hot path of a transfer. The datagram must not be longer than [`MAX_DATAGRAM`].
     pub(crate) fn encode_info(&self, number: Seq, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let needed = self.info_header_len().saturating_add(body.len());
-        let too_small = BufferTooSmall { needed };
-        let datagram = buf.get_mut(..needed).ok_or(too_small)?;
-        let (head, place) = datagram.split_at_mut_checked(self.info_header_len()).ok_or(too_small)?;
-        place.copy_from_slice(body);
+        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        // The split cannot fail: `needed` includes the header.
+        let Some((head, place)) = datagram.split_at_mut_checked(self.info_header_len()) else { return Ok(needed) };
+        copy(body, place);
         let [length_high, length_low] = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
         let [a, b, c, d] = number.value().to_be_bytes();
-        // All eight bytes of the prefix, since that takes one store: the header has as many at least, and the fields cover
-        // those that do not belong to it.
-        let (prefix, fields) =
-            (head.first_chunk_mut(), [self.type_byte(PacketType::Info), length_high, length_low, a, b, c, d]);
-        *prefix.ok_or(too_small)? = self.padded_prefix();
-        *head.last_chunk_mut().ok_or(too_small)? = fields;
+        // One store writes the prefix with its padding, eight bytes. A header has at least as many, and the fields,
+        // which come second, overwrite the padding.
+        if let Some(prefix) = head.first_chunk_mut() {
+            *prefix = self.padded_prefix();
+        }
+        if let Some(fields) = head.last_chunk_mut() {
+            *fields = [self.type_byte(PacketType::Info), length_high, length_low, a, b, c, d];
+        }
         Ok(needed)
-    }
-}
-
-/// Fills memory from the front.
-pub(super) struct Writer<'b> {
-    rest: &'b mut [u8],
-    /// What to ask for when the memory is not enough.
-    needed: usize,
-}
-
-impl<'b> Writer<'b> {
-    pub(super) const fn new(rest: &'b mut [u8], needed: usize) -> Self {
-        Self { rest, needed }
-    }
-
-    pub(super) fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), BufferTooSmall> {
-        let too_small = BufferTooSmall { needed: self.needed };
-        let (place, rest) = core::mem::take(&mut self.rest).split_first_chunk_mut().ok_or(too_small)?;
-        *place = bytes;
-        self.rest = rest;
-        Ok(())
-    }
-
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), BufferTooSmall> {
-        let too_small = BufferTooSmall { needed: self.needed };
-        let (place, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(bytes.len()).ok_or(too_small)?;
-        place.copy_from_slice(bytes);
-        self.rest = rest;
-        Ok(())
     }
 }
 
@@ -155,12 +133,12 @@ mod tests {
 
     const INFO: Packet<'static> = Packet::Info { number: Seq::new(0x0102_0304), body: b"hello" };
 
-    /// The packet is these bytes under this framing, in both directions.
-    fn is(framing: &Framing, packet: &Packet<'_>, datagram: &[u8]) {
+    /// Asserts that the packet encodes to `datagram`, and that `datagram` decodes to the packet.
+    fn assert_layout(framing: &Framing, packet: &Packet<'_>, datagram: &[u8]) {
         let mut buf = [0xee; 256];
         assert_eq!(packet.encode(framing, &mut buf), Ok(datagram.len()), "{packet:?}");
         assert_eq!(&buf[..datagram.len()], datagram, "{packet:?}");
-        assert!(buf[datagram.len()..].iter().all(|byte| *byte == 0xee), "{packet:?} goes on");
+        assert!(buf[datagram.len()..].iter().all(|byte| *byte == 0xee), "{packet:?} is longer");
         assert_eq!(packet.encoded_len(framing), datagram.len(), "{packet:?}");
         assert_eq!(framing.decode(datagram).as_ref(), Ok(packet));
     }
@@ -176,7 +154,9 @@ mod tests {
             base: Seq::new(0x4142_4344),
             bitmap: &[0x81, 0x00],
         };
-        let note = |packet, type_and_fields: &[u8]| is(&Framing::NOTE, &packet, &[b"RDT1", type_and_fields].concat());
+        let note = |packet, type_and_fields: &[u8]| {
+            assert_layout(&Framing::NOTE, &packet, &[b"RDT1", type_and_fields].concat());
+        };
         note(Packet::Connect(Options::NONE), b"\x00");
         note(Packet::Connect(options), b"\x00\x01\x08entropy!\x02\x02\x04\xb0\x63\x00");
         note(Packet::ConnAck(Options::NONE), b"\x01");
@@ -200,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn other_prefixes_and_types() {
-        is(&Framing::tagged(Tag::new(*b"entropy!")), &Packet::Fin, b"entropy!\x04");
-        is(&Framing::with_prefix(b"x").unwrap(), &INFO, b"x\x02\x00\x05\x01\x02\x03\x04hello");
-        is(&Framing::ROSTOV, &INFO, b"ROSTOV2\x00\x05\x01\x02\x03\x04hello");
+    fn framings_differ_in_prefix_and_type_byte() {
+        assert_layout(&Framing::tagged(Tag::new(*b"entropy!")), &Packet::Fin, b"entropy!\x04");
+        assert_layout(&Framing::with_prefix(b"x").unwrap(), &INFO, b"x\x02\x00\x05\x01\x02\x03\x04hello");
+        assert_layout(&Framing::ROSTOV, &INFO, b"ROSTOV2\x00\x05\x01\x02\x03\x04hello");
     }
 
     #[test]
-    fn base_mode_only_has_no_other_packets_and_no_options() {
+    fn a_base_only_framing_has_no_other_packets_and_no_options() {
         let refused = |packet: Packet<'_>| packet.encode(&Framing::ROSTOV, &mut [0; 64]).unwrap_err();
         let padding = Options::parse(b"\x06\x00").unwrap();
         assert_eq!(refused(Packet::Connect(padding)), EncodeError::NotInProfile);
@@ -218,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_a_form_are_refused() {
+    fn values_that_the_wire_cannot_express_are_refused() {
         let refused = |packet: Packet<'_>| packet.encode(&Framing::NOTE, &mut [0; 256]).unwrap_err();
         assert_eq!(refused(Packet::Retry { cookie: &[] }), EncodeError::Unrepresentable);
         assert_eq!(refused(Packet::Retry { cookie: &[0; 65] }), EncodeError::Unrepresentable);
@@ -228,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_buffer_stays_untouched() {
+    fn a_buffer_that_is_too_small_is_unchanged() {
         let needed = INFO.encoded_len(&Framing::NOTE);
         for len in 0..needed {
             let mut buf = [0xee; 16];
@@ -241,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_as_long_as_a_datagram_leaves_room_for() {
+    fn the_longest_body_fills_the_longest_datagram() {
         let mut buf = std::vec![0; 70_000];
         let bytes = std::vec![0x5a; 70_000];
         for framing in [Framing::NOTE, Framing::ROSTOV] {

@@ -1,29 +1,32 @@
-//! Why bytes are no packet, and why a packet cannot be bytes.
+//! Errors of decoding and encoding.
 
 use thiserror::Error;
 
 use crate::BufferTooSmall;
+use crate::counts::countable;
 
-/// Why a datagram is not a packet. It is to be ignored and counted; the reasons are told apart for the counters.
+/// Why a datagram is not a packet.
+///
+/// The receiver counts such a datagram by its reason, and ignores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// It starts with another prefix, or is shorter than the prefix: it is not meant for this framing.
+    /// The datagram starts with another prefix, or is shorter than the prefix.
     #[error("the datagram starts with another prefix")]
     Prefix,
     /// The framing has no packet of this type.
-    #[error("no packet has this type")]
+    #[error("the packet type is unknown")]
     Type,
-    /// It ends before the last field of its packet.
+    /// The datagram ends before the last field of its packet.
     #[error("the datagram ends before its last field")]
     Truncated,
-    /// The length that INFO announces is not the length of what follows.
-    #[error("the length of INFO disagrees with what follows")]
+    /// The `length` field of INFO differs from the length of the body.
+    #[error("the length field of INFO differs from the length of the body")]
     Length,
-    /// Bytes are left after the last field of its packet.
-    #[error("bytes are left after the last field")]
+    /// Bytes follow the last field of the packet.
+    #[error("bytes follow the last field")]
     Trailing,
-    /// The options of CONNECT or CONNACK are malformed, repeat a kind, or hold a value that is not allowed.
+    /// The options of CONNECT or CONNACK are malformed, repeat a kind, or have a value out of range.
     #[error("the options are malformed")]
     Options,
     /// The bitmap of SACK is longer than 128 bytes.
@@ -32,47 +35,51 @@ pub enum DecodeError {
     /// The cookie of RETRY has no bytes, or more than 64.
     #[error("the cookie of RETRY is empty or too long")]
     Cookie,
-    /// It is longer than [`MAX_DATAGRAM`](super::MAX_DATAGRAM).
+    /// The datagram is longer than [`MAX_DATAGRAM`](super::MAX_DATAGRAM).
     #[error("the datagram is too long")]
     TooLong,
 }
 
-/// Why a packet cannot be written. Nothing was written.
+countable!(DecodeError: Prefix, Type, Truncated, Length, Trailing, Options, Sack, Cookie, TooLong);
+
+/// Why a packet cannot be encoded. Nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum EncodeError {
-    /// The memory lent cannot hold the datagram.
+    /// The buffer cannot hold the datagram.
     #[error(transparent)]
     BufferTooSmall(#[from] BufferTooSmall),
-    /// The framing is base mode only, and the packet, or an option in it, is not part of base mode.
+    /// The framing has only base mode, and the packet, or an option in it, belongs to extended mode.
     #[error("the packet does not exist in this framing")]
     NotInProfile,
     /// The datagram would be longer than [`MAX_DATAGRAM`](super::MAX_DATAGRAM).
     #[error("the datagram would be too long")]
     TooLong,
-    /// A field has a value that the wire cannot express: a cookie that is not 1 to 64 bytes, or a bitmap of more than 128.
-    #[error("a field has a value that has no form on the wire")]
+    /// The wire cannot express a field: a cookie must have 1 to 64 bytes, and a bitmap at most 128.
+    #[error("the wire cannot express a field of the packet")]
     Unrepresentable,
 }
 
 /// Why an option cannot be added to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum OptionsError {
-    /// The memory lent cannot hold the list with this option.
+    /// The buffer cannot hold the list with this option.
     #[error(transparent)]
     BufferTooSmall(#[from] BufferTooSmall),
-    /// An option of this kind is in the list already.
-    #[error("an option of kind {0} is in the list already")]
+    /// The list already has an option of this kind.
+    #[error("the list already has an option of kind {0}")]
     Repeated(u8),
-    /// The option does not allow this value: a segment below 64, a window of 0 or of 2^31 and more, a cookie that is not 1 to
-    /// 64 bytes, a value longer than 255 bytes, or a raw value of another length than its kind has.
+    /// The value is out of range for this kind, or has the wrong length.
+    ///
+    /// A segment is at least 64, a window is 1 to 2^31 − 1, a cookie has 1 to 64 bytes, and any value has at most 255
+    /// bytes.
     #[error("an option of kind {0} cannot have this value")]
     Value(u8),
 }
 
-/// A prefix has 1 to 8 bytes.
+/// The prefix of a framing does not have 1 to 8 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("a prefix has 1 to 8 bytes, not {len}")]
 pub struct FramingError {
-    /// How many bytes the refused prefix has.
+    /// The length of the refused prefix in bytes.
     pub len: usize,
 }

@@ -1,10 +1,13 @@
-//! What stands before the fields of every packet.
+//! The prefix and the type byte, which precede the fields of every packet.
 
-use super::packet::PacketType;
+use super::packet_type::PacketType;
 use super::{FramingError, MAX_DATAGRAM, Tag};
+use crate::copy::copy;
 
-/// How the datagrams of *one direction* are framed: a prefix of 1 to 8 bytes, the value of the first type, and which packets
-/// exist.
+/// The framing of the datagrams of *one direction*.
+///
+/// It defines the prefix of 1 to 8 bytes, the type byte of each packet, and which packets exist. The
+/// [table](super#the-protocol-on-the-wire) lists all framings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Framing {
     /// Zero after the first `prefix_len` bytes.
@@ -16,30 +19,31 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// The prefix `RDT1`, types from `00`.
+    /// Prefix `RDT1`, types from `00`.
     pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00, base_only: false };
 
-    /// The prefix `ROSTOV` and types `'0'` to `'5'` in ASCII: base mode only, and never an option.
+    /// Prefix `ROSTOV`, ASCII types `'0'` to `'5'`: base mode only, without options.
     pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: b'0', base_only: true };
 
-    /// Like [`Framing::NOTE`], with the application's own prefix. An own prefix keeps two applications apart that share a
-    /// port or a radio channel.
+    /// [`Framing::NOTE`] with a prefix of the application's own.
+    ///
+    /// It separates applications that share a port or a radio channel.
     ///
     /// # Errors
     ///
-    /// The prefix does not have 1 to 8 bytes.
+    /// If the prefix does not have 1 to 8 bytes.
     pub fn with_prefix(prefix: &[u8]) -> Result<Self, FramingError> {
         let len = prefix.len();
         let mut padded = [0; 8];
         match padded.get_mut(..len) {
-            Some(place) if !place.is_empty() => place.copy_from_slice(prefix),
+            Some(place) if !place.is_empty() => copy(prefix, place),
             Some(_) | None => return Err(FramingError { len }),
         }
         let prefix_len = u8::try_from(len).map_err(|_| FramingError { len })?;
         Ok(Self { prefix: padded, prefix_len, first_type: 0x00, base_only: false })
     }
 
-    /// Extended mode: what goes to the side that chose `tag`. Types from `00`.
+    /// Prefix `tag`, types from `00`: extended mode, towards the side that chose `tag`.
     #[must_use]
     pub const fn tagged(tag: Tag) -> Self {
         Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00, base_only: false }
@@ -51,30 +55,30 @@ impl Framing {
         self.prefix.get(..self.prefix_len.into()).unwrap_or(&self.prefix)
     }
 
-    /// The prefix, and zeros after it.
+    /// The prefix, followed by zeros.
     pub(super) const fn padded_prefix(&self) -> [u8; 8] {
         self.prefix
     }
 
-    /// Whether only the packets of base mode exist, and no options.
+    /// Whether the framing has only the packets of base mode, without options.
     #[must_use]
     pub const fn is_base_only(&self) -> bool {
         self.base_only
     }
 
-    /// How many bytes stand before the fields: prefix and type.
+    /// The length of prefix and type, in bytes.
     #[must_use]
     pub const fn header_len(&self) -> usize {
         (self.prefix_len as usize).saturating_add(1)
     }
 
-    /// How many bytes of an INFO stand before its body.
+    /// The length of an INFO without its body, in bytes.
     #[must_use]
     pub const fn info_header_len(&self) -> usize {
         self.header_len().saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
     }
 
-    /// The largest body of an INFO: what is left of [`MAX_DATAGRAM`].
+    /// The length of the longest body that an INFO of [`MAX_DATAGRAM`] bytes holds.
     #[must_use]
     pub const fn max_body_len(&self) -> usize {
         MAX_DATAGRAM.saturating_sub(self.info_header_len())
@@ -85,19 +89,30 @@ impl Framing {
         self.first_type.wrapping_add(packet_type.code())
     }
 
-    /// The type that `byte` stands for, if this framing has it.
+    /// The packet type of this byte on the wire; `None` if the framing has none.
     pub(super) fn packet_type(&self, byte: u8) -> Option<PacketType> {
         let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type))?;
         self.has(packet_type).then_some(packet_type)
     }
 
-    /// Whether `datagram`, which begins with the prefix, is a CONNECT by its type.
+    /// Whether `datagram`, which starts with the prefix, has the type byte of CONNECT.
     pub(crate) fn is_connect(&self, datagram: &[u8]) -> bool {
         datagram.get(self.prefix().len()) == Some(&self.type_byte(PacketType::Connect))
     }
 
+    /// Whether the framing has packets of this type.
     pub(super) const fn has(&self, packet_type: PacketType) -> bool {
         !self.base_only || packet_type.is_in_base_mode()
+    }
+}
+
+impl Tag {
+    /// Whether the tag starts with the prefix of `framing`.
+    ///
+    /// Such a tag must not be used: a socket that serves both could not distinguish their datagrams.
+    #[must_use]
+    pub fn starts_like(&self, framing: &Framing) -> bool {
+        self.as_bytes().starts_with(framing.prefix())
     }
 }
 
@@ -106,7 +121,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_profiles_have_their_prefix_and_header() {
+    fn a_tag_that_starts_with_a_prefix_is_recognized() {
+        assert!(Tag::new(*b"RDT1\0\0\0\0").starts_like(&Framing::NOTE));
+        assert!(!Tag::new(*b"RDT2\0\0\0\0").starts_like(&Framing::NOTE));
+        assert!(Tag::new(*b"ROSTOV00").starts_like(&Framing::ROSTOV));
+        assert!(!Tag::new(*b"ROSTOW00").starts_like(&Framing::ROSTOV));
+    }
+
+    #[test]
+    fn each_framing_has_its_prefix_and_header_length() {
         assert_eq!(Framing::NOTE.prefix(), b"RDT1");
         assert_eq!(Framing::NOTE.info_header_len(), 11);
         assert!(!Framing::NOTE.is_base_only());
@@ -129,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn types_start_where_the_profile_says() {
+    fn the_type_bytes_start_at_the_first_type_of_the_framing() {
         assert_eq!(Framing::NOTE.type_byte(PacketType::Echo), 10);
         assert_eq!(Framing::NOTE.packet_type(10), Some(PacketType::Echo));
         assert_eq!(Framing::NOTE.packet_type(11), None);

@@ -1,14 +1,14 @@
-//! What must hold for any bytes at all: the bodies of the fuzz targets, which the property tests call too.
+//! Laws that hold for any bytes: the bodies of the fuzz targets, which property tests also call.
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use super::{EncodeError, Framing, MAX_DATAGRAM, Packet, Tag};
 
-/// Decodes `datagram` under every kind of framing, with prefixes taken from the datagram itself so that they fit.
+/// Decodes `datagram` in every kind of framing, with prefixes of its own first bytes.
 ///
 /// # Panics
 ///
-/// A datagram is accepted that does not encode to itself, byte for byte, or not at all.
+/// If the datagram decodes to a packet that does not encode to the datagram, byte for byte.
 pub fn parse_packet(datagram: &[u8]) {
     assert_reencodes(&Framing::NOTE, datagram);
     assert_reencodes(&Framing::ROSTOV, datagram);
@@ -21,11 +21,11 @@ pub fn parse_packet(datagram: &[u8]) {
     });
 }
 
-/// Encodes a packet made out of `bytes` under every kind of framing.
+/// Encodes an arbitrary packet in every kind of framing.
 ///
 /// # Panics
 ///
-/// A packet cannot be encoded although the framing has it, or does not decode to itself.
+/// If the framing has the packet but cannot encode it, or the packet does not decode to itself.
 pub fn round_trip_packet(bytes: &[u8]) {
     let mut unstructured = Unstructured::new(bytes);
     let Ok(tag) = Tag::arbitrary(&mut unstructured) else { return };

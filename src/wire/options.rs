@@ -1,40 +1,43 @@
-//! The options of CONNECT and CONNACK, read.
+//! Reads the options of CONNECT and CONNACK.
 
 use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag};
 
-/// The kinds of options that this crate knows, as they stand on the wire.
+/// The kinds of options that this crate knows, with their values on the wire.
 pub mod option_kind {
-    /// 8 bytes: "prefix what you send me with this".
+    /// 8 bytes: the prefix of all datagrams to the sender of the option.
     pub const TAG: u8 = 1;
-    /// u16: the largest INFO body that its sender accepts.
+    /// u16: the largest INFO body that the sender of the option accepts.
     pub const SEGMENT: u8 = 2;
-    /// u32: the receive window of its sender, in packets.
+    /// u32: the initial receive window of the sender of the option, in packets.
     pub const WINDOW: u8 = 3;
-    /// 1 to 64 bytes: what RETRY gave.
+    /// 1 to 64 bytes: the cookie of a RETRY.
     pub const COOKIE: u8 = 4;
-    /// u32: the idle limit of its sender, in milliseconds.
+    /// u32: the idle limit of the sender of the option, in milliseconds.
     pub const IDLE: u8 = 5;
-    /// Anything; ignored.
+    /// Any value, which the receiver ignores.
     pub const PADDING: u8 = 6;
 }
 
-/// The list of options of a CONNECT or CONNACK: a view over bytes that have been checked, unknown kinds included.
+/// The least idle limit in milliseconds; a lower value of IDLE counts as this one.
+const MIN_IDLE_MS: u32 = 1_000;
+
+/// The list of options of a CONNECT or CONNACK: a view of validated bytes.
 ///
-/// Each kind occurs at most once, so that a list has at most 256 options and looking one up takes a bounded time.
-/// [`OptionsWriter`](super::OptionsWriter) builds one.
+/// The list keeps options of unknown kinds. Each kind occurs at most once, so a list has at most 256 options, and the
+/// time of a look-up is bounded. [`OptionsWriter`](super::OptionsWriter) builds a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
-    /// No options.
+    /// The empty list.
     pub const NONE: Self = Self(&[]);
 
-    /// The list that `bytes` are.
+    /// Validates `bytes` as a list of options.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Options`]: the list ends inside an option, has a kind twice, or an option that this crate knows has a
-    /// value that is not allowed.
+    /// [`DecodeError::Options`] if the list ends inside an option, repeats a kind, or has a known option with a value
+    /// that is [out of range](super#options).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut kinds = KindSet::default();
         let mut rest = bytes;
@@ -48,55 +51,61 @@ impl<'a> Options<'a> {
         Ok(Self(bytes))
     }
 
-    /// The list as it stands on the wire.
+    /// The bytes of the list on the wire.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
 
-    /// Whether there are no options.
+    /// Whether the list has no options.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// TAG: what its sender wants to see before everything sent to it.
+    /// TAG: the prefix of all datagrams to the sender of the option.
     #[must_use]
     pub fn tag(&self) -> Option<Tag> {
         self.array(option_kind::TAG).map(Tag::new)
     }
 
-    /// SEGMENT: the largest INFO body that its sender accepts, at least 64. Absent it means 1,200.
+    /// SEGMENT: the largest INFO body that the sender of the option accepts, in bytes.
+    ///
+    /// At least 64. Without the option, the limit is 1,200.
     #[must_use]
     pub fn segment(&self) -> Option<u16> {
         self.array(option_kind::SEGMENT).map(u16::from_be_bytes)
     }
 
-    /// WINDOW: the receive window of its sender at the start, in packets, 1 to 2^31 − 1. Absent it means 1.
+    /// WINDOW: the initial receive window of the sender of the option, in packets.
+    ///
+    /// 1 to 2^31 − 1. Without the option, the window is 1.
     #[must_use]
     pub fn window(&self) -> Option<u32> {
         self.array(option_kind::WINDOW).map(u32::from_be_bytes)
     }
 
-    /// COOKIE: what RETRY gave, 1 to 64 bytes.
+    /// COOKIE: the cookie of a RETRY, 1 to 64 bytes.
     #[must_use]
     pub fn cookie(&self) -> Option<&'a [u8]> {
         self.value(option_kind::COOKIE)
     }
 
-    /// IDLE: the idle limit of its sender in milliseconds. What is below 1,000 on the wire counts as 1,000.
+    /// IDLE: the idle limit of the sender of the option, in milliseconds.
+    ///
+    /// A value below 1,000 on the wire counts as 1,000.
     #[must_use]
     pub fn idle_ms(&self) -> Option<u32> {
-        self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(1_000))
+        self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(MIN_IDLE_MS))
     }
 
-    /// The value of the option of this kind, known or not.
+    /// The value of the option of this kind, which need not be a known one.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
         self.iter().find_map(|(found, value)| (found == kind).then_some(value))
     }
 
-    /// All options in their order: kind and value.
+    /// All options as kind and value, in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
@@ -110,7 +119,7 @@ impl<'a> Options<'a> {
         self.value(kind)?.try_into().ok()
     }
 
-    /// The start of `bytes` up to the first option that [`Options::parse`] would refuse.
+    /// The longest prefix of `bytes` that [`Options::parse`] accepts.
     #[cfg(feature = "arbitrary")]
     pub(super) fn longest_in(bytes: &'a [u8]) -> Self {
         let mut kinds = KindSet::default();
@@ -124,20 +133,20 @@ impl<'a> Options<'a> {
         Self(bytes.strip_suffix(rest).unwrap_or_default())
     }
 
-    /// A list that is known to be valid.
+    /// A list that the caller has validated.
     pub(super) const fn of_checked(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 }
 
-/// Kind and value of the first option, and what comes after it.
+/// Splits a list into the kind and the value of its first option, and the rest.
 fn split_first(list: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[kind, length], rest) = list.split_first_chunk()?;
     let (value, after) = rest.split_at_checked(usize::from(length))?;
     Some((kind, value, after))
 }
 
-/// Whether an option of this kind may have this value.
+/// Whether the value is in range for an option of this kind.
 pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
     match kind {
         option_kind::TAG => value.len() == Tag::LEN,
@@ -159,7 +168,7 @@ pub(super) struct KindSet {
 }
 
 impl KindSet {
-    /// Adds `kind`; false if it is in the set already.
+    /// Adds `kind`, and returns whether it is new.
     pub(super) fn insert(&mut self, kind: u8) -> bool {
         let half = if kind < 128 { &mut self.low } else { &mut self.high };
         let bit = 1_u128.wrapping_shl(u32::from(kind));
@@ -178,7 +187,7 @@ mod tests {
     const REFUSED: Result<Options<'static>, DecodeError> = Err(DecodeError::Options);
 
     #[test]
-    fn every_option_is_read() {
+    fn every_known_option_is_read() {
         let list = [
             &[1, 8, 1, 2, 3, 4, 5, 6, 7, 8][..],
             &[2, 2, 0x04, 0xb0],
@@ -199,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_has_nothing() {
+    fn an_empty_list_has_no_options() {
         assert_eq!(Options::parse(&[]), Ok(Options::NONE));
         assert!(Options::NONE.is_empty());
         assert_eq!(Options::NONE.tag(), None);
@@ -224,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_twice_is_refused() {
+    fn a_repeated_kind_is_refused() {
         assert_eq!(Options::parse(&[2, 2, 4, 0, 2, 2, 4, 0]), REFUSED);
         assert_eq!(Options::parse(&[6, 0, 6, 0]), REFUSED);
         assert_eq!(Options::parse(&[200, 0, 72, 0, 200, 0]), REFUSED);
@@ -232,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn values_outside_the_table_are_refused() {
+    fn values_out_of_range_are_refused() {
         assert_eq!(Options::parse(&[1, 7, 0, 0, 0, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[2, 2, 0, 63]), REFUSED);
@@ -248,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn values_at_the_edge_are_taken() {
+    fn values_at_the_ends_of_the_range_are_accepted() {
         assert_eq!(Options::parse(&[2, 2, 0, 64]).unwrap().segment(), Some(64));
         assert_eq!(Options::parse(&[3, 4, 0, 0, 0, 1]).unwrap().window(), Some(1));
         assert_eq!(Options::parse(&[3, 4, 0x7f, 0xff, 0xff, 0xff]).unwrap().window(), Some(MAX_WINDOW));
@@ -257,15 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_limit_below_a_second_counts_as_a_second_and_keeps_its_bytes() {
+    fn an_idle_limit_below_a_second_counts_as_a_second() {
         let list = [5, 4, 0, 0, 0, 1];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.idle_ms(), Some(1_000));
-        assert_eq!(options.as_bytes(), list);
+        assert_eq!(options.as_bytes(), list, "the bytes of the list stay");
     }
 
     #[test]
-    fn all_256_kinds_fit_into_one_list() {
+    fn a_list_holds_every_kind_whose_value_may_be_empty() {
         let list: Vec<u8> = (0..=255).filter(|kind| !(1..=5).contains(kind)).flat_map(|kind| [kind, 0]).collect();
         assert_eq!(Options::parse(&list).unwrap().iter().count(), 251);
     }

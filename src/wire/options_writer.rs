@@ -1,12 +1,16 @@
-//! The options of CONNECT and CONNACK, written.
+//! Writes the options of CONNECT and CONNACK.
 
-use super::encode::Writer;
 use super::options::{KindSet, is_allowed};
+use super::writer::Writer;
 use super::{Options, OptionsError, Tag, option_kind};
 use crate::BufferTooSmall;
 
-/// Builds a list of [`Options`] in memory that the caller lends. 92 bytes hold every kind that this crate knows at its longest,
-/// padding apart.
+/// The longest padding.
+const ZEROS: [u8; 255] = [0; 255];
+
+/// Builds a list of [`Options`] in a buffer of the caller.
+///
+/// 92 bytes hold every known option at its longest, except for padding.
 ///
 /// ```
 /// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag};
@@ -39,64 +43,67 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// The list has a tag, or is full.
+    /// If the list has a tag, or the buffer is full.
     pub fn tag(self, tag: Tag) -> Result<Self, OptionsError> {
         self.option(option_kind::TAG, tag.as_bytes())
     }
 
-    /// Adds SEGMENT: the largest INFO body that we accept.
+    /// Adds SEGMENT: the largest INFO body that the sender of the list accepts.
     ///
     /// # Errors
     ///
-    /// `bytes` is below 64, the list has a segment, or is full.
+    /// If `bytes` is below 64, the list has a segment, or the buffer is full.
     pub fn segment(self, bytes: u16) -> Result<Self, OptionsError> {
         self.option(option_kind::SEGMENT, &bytes.to_be_bytes())
     }
 
-    /// Adds WINDOW: our receive window at the start.
+    /// Adds WINDOW: the initial receive window of the sender of the list.
     ///
     /// # Errors
     ///
-    /// `packets` is 0 or above 2^31 − 1, the list has a window, or is full.
+    /// If `packets` is 0 or above 2^31 − 1, the list has a window, or the buffer is full.
     pub fn window(self, packets: u32) -> Result<Self, OptionsError> {
         self.option(option_kind::WINDOW, &packets.to_be_bytes())
     }
 
-    /// Adds COOKIE: what RETRY gave.
+    /// Adds COOKIE: the cookie of a RETRY.
     ///
     /// # Errors
     ///
-    /// The cookie does not have 1 to 64 bytes, the list has one, or is full.
+    /// If the cookie does not have 1 to 64 bytes, the list has a cookie, or the buffer is full.
     pub fn cookie(self, cookie: &[u8]) -> Result<Self, OptionsError> {
         self.option(option_kind::COOKIE, cookie)
     }
 
-    /// Adds IDLE: our idle limit. The peer takes less than 1,000 ms for 1,000 ms.
+    /// Adds IDLE: the idle limit of the sender of the list.
+    ///
+    /// A limit below 1,000 ms counts as 1,000 ms at the peer.
     ///
     /// # Errors
     ///
-    /// The list has an idle limit, or is full.
+    /// If the list has an idle limit, or the buffer is full.
     pub fn idle_ms(self, limit_ms: u32) -> Result<Self, OptionsError> {
         self.option(option_kind::IDLE, &limit_ms.to_be_bytes())
     }
 
-    /// Adds PADDING of `len` zeros, which make the list longer by `len` + 2 bytes.
+    /// Adds PADDING of `len` zeros, which takes `len` + 2 bytes.
     ///
     /// # Errors
     ///
-    /// `len` is above 255, the list has padding, or is full.
+    /// If `len` is above 255, the list has padding, or the buffer is full.
     pub fn padding(self, len: usize) -> Result<Self, OptionsError> {
-        let zeros = [0; 255];
-        let value = zeros.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
+        let value = ZEROS.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
         self.option(option_kind::PADDING, value)
     }
 
-    /// Pads the list to at least `len` bytes: not at all when it is that long already, and to one byte more when just one
-    /// byte is missing, since an option takes two.
+    /// Pads the list to at least `len` bytes.
+    ///
+    /// A list that is long enough stays as it is. A list that lacks one byte becomes one byte too long, since an option
+    /// takes at least two.
     ///
     /// # Errors
     ///
-    /// More than 257 bytes are missing, the list has padding, or is full.
+    /// If more than 257 bytes are missing, the list has padding, or the buffer is full.
     pub fn pad_to(self, len: usize) -> Result<Self, OptionsError> {
         match len.saturating_sub(self.len) {
             0 => Ok(self),
@@ -104,12 +111,34 @@ impl<'b> OptionsWriter<'b> {
         }
     }
 
-    /// Adds an option of any kind, known to this crate or not.
+    /// Adds an option of any kind, which need not be a known one.
     ///
     /// # Errors
     ///
-    /// The value is longer than 255 bytes, or not one that this kind may have; the list has this kind, or is full.
+    /// If the value is longer than 255 bytes or out of range for its kind, the list has an option of this kind, or the
+    /// buffer is full.
     pub fn option(mut self, kind: u8, value: &[u8]) -> Result<Self, OptionsError> {
+        self.add(kind, value)?;
+        Ok(self)
+    }
+
+    /// Adds an option that is valid, the first of its kind, and fits, as all options of a connection are.
+    ///
+    /// Any other option is left out.
+    pub(crate) fn known(mut self, kind: u8, value: &[u8]) -> Self {
+        let added = self.add(kind, value);
+        debug_assert_eq!(added, Ok(()), "the option is invalid, repeated or too long");
+        self
+    }
+
+    /// Pads a list that has no padding and fits: as [`pad_to`](Self::pad_to).
+    pub(crate) fn known_pad_to(self, len: usize) -> Self {
+        let missing = len.saturating_sub(self.len);
+        let padding = ZEROS.get(..missing.saturating_sub(2)).unwrap_or(&ZEROS);
+        if missing == 0 { self } else { self.known(option_kind::PADDING, padding) }
+    }
+
+    fn add(&mut self, kind: u8, value: &[u8]) -> Result<(), OptionsError> {
         let length = u8::try_from(value.len()).map_err(|_| OptionsError::Value(kind))?;
         if !is_allowed(kind, value) {
             return Err(OptionsError::Value(kind));
@@ -119,14 +148,14 @@ impl<'b> OptionsWriter<'b> {
         }
         let needed = self.len.saturating_add(2).saturating_add(value.len());
         let place = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
-        let mut out = Writer::new(place, needed);
-        out.array([kind, length])?;
-        out.bytes(value)?;
+        let mut out = Writer::new(place);
+        out.array([kind, length]);
+        out.bytes(value);
         self.len = needed;
-        Ok(self)
+        Ok(())
     }
 
-    /// The list.
+    /// Returns the list.
     #[must_use]
     pub fn finish(self) -> Options<'b> {
         let list: &'b [u8] = self.buf;
@@ -166,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_written_is_no_options() {
+    fn a_list_without_options_is_empty() {
         assert_eq!(OptionsWriter::new(&mut []).finish(), Options::NONE);
     }
 
     #[test]
-    fn a_kind_is_written_once() {
+    fn a_repeated_kind_is_refused() {
         let mut list = [0; 64];
         let twice = OptionsWriter::new(&mut list).window(1).and_then(|list| list.window(2));
         assert_eq!(twice.unwrap_err(), OptionsError::Repeated(option_kind::WINDOW));
@@ -194,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_buffer_says_how_much_is_needed() {
+    fn a_full_buffer_is_an_error_with_the_needed_length() {
         let mut list = [0; 9];
         let full = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.window(1));
         assert_eq!(full.unwrap_err(), OptionsError::BufferTooSmall(BufferTooSmall { needed: 10 }));
     }
 
     #[test]
-    fn padding_reaches_the_length_asked_for() {
+    fn padding_reaches_the_requested_length() {
         for (len, padded) in [(0, 4), (4, 4), (5, 6), (6, 6), (7, 7), (80, 80), (261, 261)] {
             let mut list = [0; 300];
             let options = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.pad_to(len)).unwrap().finish();

@@ -1,47 +1,50 @@
-//! Selective acknowledgement: what has been received, and how much more would be taken.
+//! Selective acknowledgement: the numbers received, and the receive window.
 
-use super::encode::Writer;
+use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
-use crate::{BufferTooSmall, Duration, Seq};
+use crate::{Duration, Seq};
 
 /// The fields of a SACK.
 ///
-/// SACKs may overtake each other. Bits are true whenever they arrive; `next` and the right edge `next + window` only ever move
-/// forward. Whether the numbers make sense to the sender that gets them is its own to judge.
+/// SACKs may be reordered. A set bit remains true in a late SACK. At the receiver of the data, `next` and the right
+/// edge `next + window` only move forward, so the greatest values are the latest. The sender of the data validates the
+/// numbers against those that it has sent: this type does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sack<'a> {
     /// Every number before this one has been received.
     pub next: Seq,
-    /// How many numbers from `next` on the receiver would take now.
+    /// The receive window: how many numbers from `next` on the receiver accepts now.
     pub window: u32,
     /// The number of the INFO that arrived last.
     pub latest: Seq,
-    /// How long ago that was.
+    /// The time from the arrival of that INFO to this SACK.
     pub delay: SackDelay,
     /// The number of the first bit of `bitmap`.
     pub base: Seq,
-    /// Bit *i*, least significant bit of each byte first: number `base + i` has been received. 0 to 128 bytes
-    /// ([`MAX_BITMAP`]).
+    /// The numbers received from `base` on: bit *i* stands for number `base + i`.
+    ///
+    /// The least significant bit of each byte comes first. The bitmap has 0 to 128 bytes ([`MAX_BITMAP`]).
     pub bitmap: &'a [u8],
 }
 
 impl<'a> Sack<'a> {
-    /// Bytes before the bitmap.
+    /// The length of the fields before the bitmap.
     const FIXED_LEN: usize = 18;
 
-    /// Whether this SACK says that `number` has been received: it comes before `next`, or its bit is set.
+    /// Whether this SACK acknowledges `number`: it precedes `next`, or its bit is set.
     #[must_use]
     pub fn contains(&self, number: Seq) -> bool {
         number.precedes(self.next) || self.has_bit(number.distance_from(self.base))
     }
 
-    /// The numbers whose bit is set, from `base` forward.
+    /// The numbers whose bit is set, in order from `base`.
     pub fn numbers(&self) -> impl Iterator<Item = Seq> + use<'a> {
         self.words().flat_map(|(first, word)| Bits(word).map(move |bit| first.add(bit)))
     }
 
-    /// The bitmap in words of 64 bits: the number that the least significant bit stands for, and the word, filled up with
-    /// zeros at the end. A sender that keeps its own bits merges 64 numbers at a time.
+    /// The bitmap in words of 64 bits, each with the number of its least significant bit.
+    ///
+    /// Zeros complete the last word. A sender that keeps a bitmap of its own merges 64 numbers at a time.
     pub fn words(&self) -> impl Iterator<Item = (Seq, u64)> + use<'a> {
         let mut first = self.base;
         self.bitmap.chunks(size_of::<u64>()).map(move |chunk| {
@@ -56,7 +59,7 @@ impl<'a> Sack<'a> {
         })
     }
 
-    /// The highest number whose bit is set.
+    /// The highest number whose bit is set; `None` if no bit is set.
     #[must_use]
     pub fn highest(&self) -> Option<Seq> {
         let byte = self.bitmap.iter().rposition(|&byte| byte != 0)?;
@@ -93,17 +96,17 @@ impl<'a> Sack<'a> {
         })
     }
 
-    pub(super) fn write(&self, out: &mut Writer<'_>) -> Result<(), BufferTooSmall> {
-        out.array(self.next.value().to_be_bytes())?;
-        out.array(self.window.to_be_bytes())?;
-        out.array(self.latest.value().to_be_bytes())?;
-        out.array(self.delay.0.to_be_bytes())?;
-        out.array(self.base.value().to_be_bytes())?;
-        out.bytes(self.bitmap)
+    pub(super) fn write(&self, out: &mut Writer<'_>) {
+        out.array(self.next.value().to_be_bytes());
+        out.array(self.window.to_be_bytes());
+        out.array(self.latest.value().to_be_bytes());
+        out.array(self.delay.0.to_be_bytes());
+        out.array(self.base.value().to_be_bytes());
+        out.bytes(self.bitmap);
     }
 }
 
-/// The places of the set bits of a word, lowest first.
+/// The indexes of the set bits of a word, lowest first.
 struct Bits(u64);
 
 impl Iterator for Bits {
@@ -116,16 +119,18 @@ impl Iterator for Bits {
     }
 }
 
-/// How long before a SACK was sent its latest INFO arrived, in units of 16 µs, up to 1.048 s; or that it gives no RTT sample.
+/// The time from the arrival of the latest INFO to its SACK, or no RTT sample.
+///
+/// The unit is 16 µs, and the longest delay 1.048 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SackDelay(u16);
 
 impl SackDelay {
-    /// No RTT sample: nothing has arrived yet, or longer ago than the field can say. On the wire `ffff`.
+    /// No RTT sample: no INFO has arrived, or the delay is too long for the field. On the wire `ffff`.
     pub const NO_SAMPLE: Self = Self(u16::MAX);
 
-    /// How long a unit is.
+    /// The length of a unit in microseconds.
     const UNIT_MICROS: u64 = 16;
     /// The shortest delay that is too long for the field.
     pub(crate) const TOO_LONG: Duration = Duration::from_micros(u16::MAX as u64 * Self::UNIT_MICROS);
@@ -136,7 +141,9 @@ impl SackDelay {
         Self(value)
     }
 
-    /// The field for a delay, rounded down to whole units; [`SackDelay::NO_SAMPLE`] if it is too long for the field.
+    /// The field for this delay, rounded down to whole units.
+    ///
+    /// A delay that is too long for the field gives [`SackDelay::NO_SAMPLE`].
     #[must_use]
     pub fn from_duration(delay: Duration) -> Self {
         u16::try_from(delay.as_micros() / Self::UNIT_MICROS).map_or(Self::NO_SAMPLE, Self)
@@ -192,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bitmap_of_any_length_is_seen_to_its_last_bit() {
+    fn a_bitmap_of_any_length_is_read_to_its_last_bit() {
         for len in 0..=MAX_BITMAP {
             let bitmap = [0xff; MAX_BITMAP];
             let sack = sack(0, 1000, &bitmap[..len]);
@@ -219,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_beyond_the_field_is_no_sample() {
+    fn a_delay_that_is_too_long_for_the_field_is_no_sample() {
         assert_eq!(SackDelay::from_duration(Duration::from_micros(0xffff * 16)), SackDelay::NO_SAMPLE);
         assert_eq!(SackDelay::from_duration(Duration::MAX), SackDelay::NO_SAMPLE);
         assert_eq!(SackDelay::NO_SAMPLE.duration(), None);

@@ -1,20 +1,20 @@
-//! The tag that one side asks the other to put before everything it sends.
+//! The tag: the prefix of all datagrams to one side of a connection.
 
 use core::fmt;
 
-use super::Framing;
-
-/// Eight unpredictable bytes that a side chooses in extended mode; what is sent to it starts with them, so that nobody who
-/// has not seen the handshake can speak to it, and a peer whose address changed can be recognised.
+/// Eight unpredictable bytes that start all datagrams to one side of a connection (extended mode).
 ///
-/// Take it from the full entropy of the system, not from a small generator, and choose again while it
+/// Each side chooses its own tag in the handshake. An attacker that has not seen the handshake cannot forge a datagram,
+/// and a connection recognizes its peer at a new address.
+///
+/// Take the bytes from the full entropy of the system, not from a small generator. Choose again while the tag
 /// [starts like](Self::starts_like) a framing in use on the same socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Tag([u8; 8]);
 
 impl Tag {
-    /// How many bytes a tag has.
+    /// The length of a tag in bytes.
     pub const LEN: usize = 8;
 
     /// The tag of these bytes.
@@ -23,17 +23,10 @@ impl Tag {
         Self(bytes)
     }
 
-    /// The bytes, as they stand at the start of a datagram.
+    /// The bytes, in the order of the wire.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 8] {
         &self.0
-    }
-
-    /// Whether the tag begins with the prefix of `framing`. A socket that serves both could not tell their datagrams apart:
-    /// such a tag must not be used.
-    #[must_use]
-    pub fn starts_like(&self, framing: &Framing) -> bool {
-        self.0.starts_with(framing.prefix())
     }
 }
 
@@ -54,15 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_that_begins_with_a_prefix_in_use_is_found() {
-        assert!(Tag::new(*b"RDT1\0\0\0\0").starts_like(&Framing::NOTE));
-        assert!(!Tag::new(*b"RDT2\0\0\0\0").starts_like(&Framing::NOTE));
-        assert!(Tag::new(*b"ROSTOV00").starts_like(&Framing::ROSTOV));
-        assert!(!Tag::new(*b"ROSTOW00").starts_like(&Framing::ROSTOV));
-    }
-
-    #[test]
-    fn bytes_come_back_and_debug_shows_them_in_order() {
+    fn debug_shows_the_bytes_in_the_order_of_the_wire() {
         let tag = Tag::from([1, 2, 3, 4, 5, 6, 7, 0xff]);
         assert_eq!(tag.as_bytes(), &[1, 2, 3, 4, 5, 6, 7, 0xff]);
         assert_eq!(std::format!("{tag:?}"), "Tag(01020304050607ff)");

@@ -1,21 +1,18 @@
 //! No call allocates, with all features on: everything between set-up and the last word, over a network that loses.
 
-use harness::base::{Stream, storage};
-use rdt_proto::connection::{Config, Connection, Reason};
+use rdt_proto::connection::{CloseReason, Config, Connection, HeapStopAndWait};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
-use rdt_proto::listener::{Fixed, Listener, ListenerConfig};
-use rdt_proto::socket_tcp;
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::listener::{FixedPeers, FixedTables, Listener, ListenerConfig};
+use rdt_proto::socket_tcp::{SocketConfig, SocketConnection, SocketDispatch, SocketListener, SocketListenerConfig};
+use rdt_proto::store::StoreError;
 use rdt_proto::{Duration, Instant};
-
-type Server = Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Fixed<4>>;
 
 const ADDRESS: u8 = 1;
 
 /// Each side of a transfer of `goal` bytes, and what has been sent and received of it.
 struct Run {
-    client: Stream,
-    server: Server,
+    client: Connection<HeapStopAndWait>,
+    server: Listener<FixedPeers<4, u8, HeapStopAndWait>>,
     now: Instant,
     goal: usize,
     sent: usize,
@@ -43,7 +40,7 @@ impl Run {
         }
         while let Some(transmit) = self.client.poll_transmit(self.now, buf).unwrap() {
             if self.arrives() {
-                let _ = self.server.handle_datagram(self.now, ADDRESS, &buf[..transmit.len]);
+                self.server.handle_datagram(self.now, ADDRESS, &buf[..transmit.len]);
             }
         }
         while let Some((id, _)) = self.server.poll_event() {
@@ -55,7 +52,7 @@ impl Run {
         }
         while let Some((_, transmit)) = self.server.poll_transmit(self.now, buf).unwrap() {
             if self.arrives() {
-                let _ = self.client.handle_datagram(self.now, &buf[..transmit.len]);
+                self.client.handle_datagram(self.now, &buf[..transmit.len]);
             }
         }
         while self.client.poll_event().is_some() {}
@@ -67,9 +64,10 @@ impl Run {
 
 #[test]
 fn a_transfer_allocates_nothing() {
-    let now = Instant::ZERO;
+    let (now, config) = (Instant::ZERO, Config::default());
+    let storage = || HeapStopAndWait::stop_and_wait_on_heap(&config).unwrap();
     let mut run = Run {
-        client: Connection::connect(now, Config::default(), [1; 32], storage(2, 1_200)),
+        client: Connection::connect(now, config, [1; 32], storage()).unwrap(),
         server: Listener::new(now, ListenerConfig::default(), [2; 48]),
         now,
         goal: 100_001,
@@ -77,18 +75,19 @@ fn a_transfer_allocates_nothing() {
         received: 0,
         datagrams: 0,
     };
-    let mut accepted = Some(storage(2, 1_200));
+    let mut accepted = Some(storage());
     let mut buf = [0; 2_048];
     let allocations = allocation_counter::measure(|| {
         while !run.client.is_drained() {
             run.round(&mut buf);
             if let Some(incoming) = run.server.poll_incoming() {
-                run.server.accept(run.now, incoming, [3; 32], || accepted.take().unwrap()).unwrap();
+                let storage = || Ok::<_, StoreError>(accepted.take().unwrap());
+                run.server.accept(run.now, incoming, [3; 32], storage).unwrap();
             }
         }
     });
     assert_eq!(allocations.count_total, 0);
-    assert_eq!((run.client.ended(), run.received), (Some(Reason::Finished), run.goal));
+    assert_eq!((run.client.ended(), run.received), (Some(CloseReason::Finished), run.goal));
 }
 
 #[test]
@@ -109,16 +108,15 @@ fn a_session_allocates_nothing() {
 #[test]
 fn a_message_of_socket_tcp_allocates_nothing() {
     let (now, mut buf, mut message, mut got) = (Instant::ZERO, [0; 64], [7; 500], false);
-    let mut server = socket_tcp::Listener::<u8, Fixed<2>>::new(now, socket_tcp::ListenerConfig::default(), [1; 16]);
+    let mut server = SocketListener::<u8, FixedTables<2>>::new(now, SocketListenerConfig::default(), [1; 16]);
     let allocations = allocation_counter::measure(|| {
-        let mut client = socket_tcp::Connection::<u8>::connect(now, socket_tcp::Config::default(), [2; 16], 0);
+        let mut client = SocketConnection::<u8>::connect(now, SocketConfig::default(), [2; 16], 0);
         client.send(&message).unwrap();
         client.close();
         while !client.is_drained() {
             while let Some((_, transmit)) = client.poll_transmit(now, &mut buf).unwrap() {
-                if let socket_tcp::Routed::Incoming(incoming) =
-                    server.handle_datagram(now, ADDRESS, &buf[..transmit.len])
-                {
+                let dispatch = server.handle_datagram(now, ADDRESS, &buf[..transmit.len]);
+                if let SocketDispatch::Incoming(incoming) = dispatch {
                     server.accept(now, incoming, [3; 16]).unwrap();
                 }
             }
@@ -126,7 +124,7 @@ fn a_message_of_socket_tcp_allocates_nothing() {
                 got |= server.peer_mut(id).unwrap().recv_message(&mut message) == Ok(Some(500));
             }
             while let Some((_, transmit)) = server.poll_transmit(now, &mut buf).unwrap() {
-                let _ = client.handle_datagram(now, 0, &buf[..transmit.len]);
+                client.handle_datagram(now, 0, &buf[..transmit.len]);
             }
         }
     });

@@ -2,33 +2,32 @@
 #![cfg(target_pointer_width = "64")]
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
-use rdt_proto::connection::Connection;
-use rdt_proto::socket_tcp;
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno};
+use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
+use rdt_proto::socket_tcp::SocketConnection;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// A machine that borrows its memory for bodies.
-type Borrowing<'m> = Connection<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>>;
-/// One that holds it: one slot of 1,200 bytes each way.
-type Holding = Connection<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>;
+/// A machine that holds its memory for bodies: one slot of 1,200 bytes each way.
+type Holding = Connection<Storage<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>>;
 /// One with selective repeat and a window of 64, which borrows its memory for bodies but not that for its numbers.
-type Window64<'m, C> = Connection<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>;
+type Window64<'m, C> =
+    Connection<Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>>;
 
 #[test]
 fn a_stop_and_wait_connection_takes_what_the_readme_says() {
-    assert_eq!((size_of::<Borrowing<'_>>(), size_of::<Holding>()), (512, 2_888));
+    assert_eq!((size_of::<Connection<LentStopAndWait<'_>>>(), size_of::<Holding>()), (544, 2_920));
 }
 
 #[test]
 fn a_selective_repeat_connection_takes_what_the_readme_says() {
     assert_eq!(size_of::<Block>(), 1_048);
-    assert_eq!((size_of::<Window64<'_, Fixed>>(), size_of::<Window64<'_, NewReno>>()), (1_872, 1_896));
-    assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_032, 2_048));
-    assert_eq!(size_of::<Window64<'_, Controller>>(), 2_048);
+    assert_eq!((size_of::<Window64<'_, FixedWindow>>(), size_of::<Window64<'_, NewReno>>()), (1_896, 1_920));
+    assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_056, 2_072));
+    assert_eq!(size_of::<Window64<'_, Controller>>(), 2_072);
 }
 
 #[test]
 fn a_connection_of_socket_tcp_takes_what_the_readme_says() {
-    let sizes = (size_of::<socket_tcp::Connection<u16, 16, 16>>(), size_of::<socket_tcp::Connection<u16>>());
+    let sizes = (size_of::<SocketConnection<u16, 16, 16>>(), size_of::<SocketConnection<u16>>());
     assert_eq!(sizes, (440, 1_432));
 }

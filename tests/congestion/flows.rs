@@ -3,7 +3,7 @@
 
 use crate::network::{Network, Path, SEGMENT, WIRE};
 use rdt_proto::Instant;
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno};
 
 const MIB: usize = 1 << 20;
 /// Makes a controller for datagrams of a size.
@@ -108,8 +108,8 @@ fn the_model_respects_shallow_queues_and_needs_no_deep_ones() {
 #[test]
 fn the_others_fill_clean_links() {
     let path = Path::new(100, 20);
-    let fixed = Fixed::new(300_000).paced(12_250_000).into();
-    assert!(transfer("Fixed", &fixed, &path, 20 * MIB, 1).of_bound >= 97);
+    let fixed = FixedWindow::new(300_000).paced(12_250_000).into();
+    assert!(transfer("FixedWindow", &fixed, &path, 20 * MIB, 1).of_bound >= 97);
     assert!(transfer(CUBIC.0, &CUBIC.1(), &path, 20 * MIB, 1).of_bound >= 90);
     assert!(transfer(RENO.0, &RENO.1(), &path, 20 * MIB, 1).of_bound >= 65);
 }

@@ -1,7 +1,7 @@
 //! The rules of the controllers, clause by clause.
 
 use rdt_proto::congestion::{
-    Acknowledgement, BandwidthDelay, Congestion, Controller, Cubic, Fixed, Loss, NewReno, Pacer,
+    Acknowledgement, BandwidthDelay, Congestion, Controller, Cubic, FixedWindow, Loss, NewReno, Pacer,
 };
 use rdt_proto::{Duration, Instant};
 
@@ -264,7 +264,7 @@ fn the_model_lets_little_out_while_nothing_comes_back() {
 
 #[test]
 fn controllers_are_small() {
-    let sizes = [size_of::<Fixed>(), size_of::<NewReno>(), size_of::<Cubic>(), size_of::<BandwidthDelay>()];
+    let sizes = [size_of::<FixedWindow>(), size_of::<NewReno>(), size_of::<Cubic>(), size_of::<BandwidthDelay>()];
     println!("{sizes:?} bytes");
     assert!(sizes.into_iter().all(|size| size <= 320), "{sizes:?}");
 }
@@ -273,7 +273,7 @@ fn controllers_are_small() {
 fn any_values_in_any_order() {
     let extremes = [0, 1, 1_000, u64::MAX / 2, u64::MAX];
     let all = [
-        Fixed::new(0).into(),
+        FixedWindow::new(0).into(),
         NewReno::new(0).into(),
         Cubic::new(u32::MAX).into(),
         Controller::new(u32::MAX),

@@ -3,7 +3,7 @@
 use crate::states::states;
 use harness::base::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, SendError};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, SendError};
 use rdt_proto::wire::Packet;
 
 /// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
@@ -11,7 +11,7 @@ use rdt_proto::wire::Packet;
 fn a_finack_before_our_fin_answers_nothing() {
     let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
-    client.ignores(FINACK, Ignored::Stage);
+    client.ignores(FINACK, Ignored::State);
     client.expect(FIN);
     client.peer_sends(FINACK);
     client.expect_nothing();
@@ -60,7 +60,7 @@ fn the_side_that_closes_first() {
     client.expect_no_event();
     client.peer_sends(FIN);
     client.expect_event(Event::PeerClosed);
-    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_event(Event::Closed(CloseReason::Finished));
     client.expect_no_event();
     client.expect(FINACK);
     client.expect_nothing();
@@ -79,7 +79,7 @@ fn closing_second_after_the_linger_of_the_first_does_not_stay() {
     server.machine.close();
     server.expect(FIN);
     server.peer_sends(FINACK);
-    server.expect_event(Event::Closed(Reason::Finished));
+    server.expect_event(Event::Closed(CloseReason::Finished));
     server.expect_no_event();
     assert!(server.machine.is_drained());
     assert_eq!(server.machine.poll_timeout(), None);
@@ -105,7 +105,7 @@ fn one_direction_closes_while_data_flows_the_other_way() {
     client.expect(FINACK);
     assert_eq!(client.machine.send(b"still"), Ok(5));
     client.expect(info(1, b"still"));
-    client.ignores(info(0, b"after FIN"), Ignored::Stage);
+    client.ignores(info(0, b"after FIN"), Ignored::State);
     client.peer_sends(ack(1));
     client.machine.close();
     client.expect(FIN);
@@ -121,7 +121,7 @@ fn both_sides_close_at_once() {
     client.expect_event(Event::PeerClosed);
     client.expect_no_event();
     client.peer_sends(FINACK);
-    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_event(Event::Closed(CloseReason::Finished));
     client.expect_no_event();
     client.expect_nothing();
 }
@@ -133,7 +133,7 @@ fn a_finack_that_is_due_when_the_connection_ends_is_sent() {
     client.expect(FIN);
     client.peer_sends(FIN);
     client.peer_sends(FINACK);
-    assert_eq!(client.machine.ended(), Some(Reason::Finished));
+    assert_eq!(client.machine.ended(), Some(CloseReason::Finished));
     client.machine.handle_timeout(client.now);
     client.expect(FINACK);
     client.expect_nothing();
@@ -149,7 +149,7 @@ fn a_lost_fin_is_repeated_until_it_is_answered() {
         client.expect(FIN);
     }
     client.peer_sends(FINACK);
-    client.ignores(FINACK, Ignored::Stage);
+    client.ignores(FINACK, Ignored::State);
     client.expect_nothing();
 }
 
@@ -175,7 +175,7 @@ fn a_repeated_fin_is_answered_and_prolongs_the_linger() {
     client.expect_nothing();
     assert_eq!(client.machine.poll_timeout(), None);
     client.expect_event(Event::PeerClosed);
-    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_event(Event::Closed(CloseReason::Finished));
     client.expect_no_event();
 }
 
@@ -218,7 +218,7 @@ fn a_fin_without_answer_times_out() {
     let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     assert_eq!(repeat_fin_until_the_end(&mut client), 30_000);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
     client.expect_no_event();
     assert!(client.machine.is_drained());
 }
@@ -231,7 +231,7 @@ fn an_unanswered_fin_ends_normally_if_the_peers_was_answered() {
     server.expect_event(Event::PeerClosed);
     server.machine.close();
     assert_eq!(repeat_fin_until_the_end(&mut server), 30_000);
-    server.expect_event(Event::Closed(Reason::Finished));
+    server.expect_event(Event::Closed(CloseReason::Finished));
     assert!(server.machine.is_drained());
 }
 
@@ -250,7 +250,7 @@ fn unanswered_data_is_no_normal_close_even_if_the_peer_closed() {
         }
     }
     client.expect_event(Event::PeerClosed);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn abort_sends_one_fin_and_nothing_else_ever() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"lost"), Ok(4));
     client.machine.abort(0);
-    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect_event(Event::Closed(CloseReason::Aborted));
     client.expect_no_event();
     client.expect(FIN);
     client.expect_nothing();
@@ -272,7 +272,7 @@ fn abort_sends_one_fin_and_nothing_else_ever() {
     client.machine.close();
     client.expect_nothing();
     client.expect_no_event();
-    assert_eq!(client.machine.ended(), Some(Reason::Aborted));
+    assert_eq!(client.machine.ended(), Some(CloseReason::Aborted));
 }
 
 #[test]
@@ -325,16 +325,16 @@ fn every_packet_in_every_state() {
     #[rustfmt::skip]
     let table = [
         //                      CONNECT        CONNACK   next           old       ahead          ACK 1        ACK 0     FIN       FINACK    RESET
-        ("connecting",         ["Role",        "+Info",  "Stage",       "Stage",  "Stage",       "Stage",     "Stage",  "Stage",  "Stage",  "Mode"]),
-        ("confirming",         ["+ConnAck",    "Role",   "BeyondWindow", "+Ack",  "BeyondWindow", "Stage",    "Stage",  "Stage",  "Stage",  "Mode"]),
-        ("established client", ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("established server", ["LateConnect", "Role",   "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("outstanding",        ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+",        "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("closing",            ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "+Fin",     "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("fin sent",           ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "+",    "Mode"]),
-        ("fin answered",       ["Role",        "Stage",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("peer closed",        ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "Stage", "Mode"]),
-        ("last fin",           ["LateConnect", "Role",   "Stage",       "Stage",  "Stage",       "NeverSent", "OldAck", "+FinAck", "+",     "Mode"]),
+        ("connecting",         ["Role",        "+Info",  "State",       "State",  "State",       "State",     "State",  "State",  "State",  "Mode"]),
+        ("confirming",         ["+ConnAck",    "Role",   "BeyondWindow", "+Ack",  "BeyondWindow", "State",    "State",  "State",  "State",  "Mode"]),
+        ("established client", ["Role",        "State",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "State", "Mode"]),
+        ("established server", ["LateConnect", "Role",   "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "State", "Mode"]),
+        ("outstanding",        ["Role",        "State",  "+Ack",        "+Ack",   "BeyondWindow", "+",        "OldAck", "+FinAck", "State", "Mode"]),
+        ("closing",            ["Role",        "State",  "+Ack",        "+Ack",   "BeyondWindow", "+Fin",     "OldAck", "+FinAck", "State", "Mode"]),
+        ("fin sent",           ["Role",        "State",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "+",    "Mode"]),
+        ("fin answered",       ["Role",        "State",  "+Ack",        "+Ack",   "BeyondWindow", "NeverSent", "OldAck", "+FinAck", "State", "Mode"]),
+        ("peer closed",        ["LateConnect", "Role",   "State",       "State",  "State",       "NeverSent", "OldAck", "+FinAck", "State", "Mode"]),
+        ("last fin",           ["LateConnect", "Role",   "State",       "State",  "State",       "NeverSent", "OldAck", "+FinAck", "+",     "Mode"]),
         ("lingering",          ["Closed",      "Closed", "Closed",      "Closed", "Closed",      "Closed",    "Closed", "+FinAck", "Closed", "Mode"]),
         ("drained",            ["Closed",      "Closed", "Closed",      "Closed", "Closed",      "Closed",    "Closed", "Closed", "Closed", "Mode"]),
         ("aborted",            ["Closed",      "Closed", "Closed",      "Closed", "Closed",      "Closed",    "Closed", "Closed", "Closed", "Mode"]),
@@ -350,7 +350,7 @@ fn every_packet_in_every_state() {
             assert_eq!(done, expected, "{packet:?} while {name}");
             side.expect_nothing();
             // Whatever comes now, nothing panics and nothing is left over.
-            let _ = side.receive(packet);
+            side.receive(packet);
             side.machine.abort(0);
             side.drain_names();
             side.machine.handle_timeout(side.now);

@@ -1,12 +1,13 @@
 //! How data flows: INFO and ACK both ways, what is lost and repeated, and what the application sees.
 
 use harness::base::*;
-use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
+use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A client with this many slots of 4 bytes each way, whose empty INFO 0 was acknowledged.
-fn small_client(slots: usize) -> BaseTrace {
-    let mut client = BaseTrace::client_with(Config::base(), storage(slots, 4));
+fn small_client(slots: u32) -> BaseTrace {
+    let config = Config { segment: 4, recv_segment: 4, ..Config::base() };
+    let mut client = BaseTrace::client_with(config, storage(&config, slots).unwrap());
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
@@ -331,7 +332,7 @@ fn what_was_acknowledged_can_be_read_after_the_end() {
     client.expect(ack(0));
     client.machine.abort(0);
     client.expect_event(Event::Readable);
-    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect_event(Event::Closed(CloseReason::Aborted));
     client.expect(FIN);
     assert!(!client.machine.is_finished_reading());
     assert_eq!(client.read(), b"kept");
@@ -385,7 +386,7 @@ fn the_largest_datagram_is_what_the_config_says() {
     for (segment, len) in [(1_200, 1_211), (0, 155), (200, 211), (u16::MAX, 65_507)] {
         let config = Config { segment, ..Config::base() };
         assert_eq!(config.max_datagram_len(), len);
-        let mut client = BaseTrace::client_with(config, storage(1, u16::MAX));
+        let mut client = BaseTrace::client_with(config, storage(&Config { segment: u16::MAX, ..config }, 1).unwrap());
         client.expect(CONNECT);
         client.machine.send(&[1; 70_000]).unwrap();
         client.peer_sends(CONNACK);

@@ -1,9 +1,11 @@
 //! Extended mode: tags, options, SACK, PROBE and ECHO, RESET.
 
 use harness::extended::*;
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Ignored, Mode, Reason, SendError};
-use rdt_proto::store::RecvSlots;
-use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
+use rdt_proto::connection::{
+    CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Ignored, Mode, SendError, Storage,
+};
+use rdt_proto::store::{RecvSlots, StoreError};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant, Seq};
 
 #[test]
@@ -12,9 +14,9 @@ fn connect_says_what_the_client_takes_and_repeats_exactly() {
     let first = client.learns_tag();
     assert!(first.len() >= MIN_CONNECT);
     let Packet::Connect(options) = Framing::NOTE.decode(&first).unwrap() else { panic!("{first:?}") };
-    let hello = Hello::from_options(&options);
-    assert_eq!((hello.segment, hello.window), (1_200, 32));
-    assert_eq!(hello.idle_limit, Some(Duration::from_secs(30)));
+    let parameters = HandshakeParameters::from_options(&options);
+    assert_eq!((parameters.segment, parameters.window), (1_200, 32));
+    assert_eq!(parameters.idle_limit, Some(Duration::from_secs(30)));
     client.sleep(1_000, 1_063);
     assert_eq!(client.next_datagram(), Some(first));
 }
@@ -35,7 +37,7 @@ fn a_packet_under_a_wrong_tag_changes_nothing() {
     let stranger = Framing::tagged(Tag::new(*b"stranger"));
     for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {
         let before = client.machine.poll_timeout();
-        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Prefix));
+        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
         assert_eq!(client.machine.poll_timeout(), before);
         client.expect_nothing();
     }
@@ -67,7 +69,7 @@ fn a_connect_with_another_tag_is_not_for_this_connection() {
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
     let handled = server.receive_under(&Framing::NOTE, Packet::Connect(options));
-    assert_eq!(handled, Handled::Ignored(Ignored::Stage));
+    assert_eq!(handled, Handled::Ignored(Ignored::State));
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn an_extended_client_takes_no_answer_in_base_mode() {
 fn bodies_are_no_larger_than_the_peer_takes() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { segment: 100, ..HELLO });
     client.expect(info(0, b""));
     client.machine.send(&[7; 250]).unwrap();
     for (number, len) in [(1, 100), (2, 100), (3, 50)] {
@@ -122,7 +124,7 @@ fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
     client.machine.send_segment(&[7; 10]).unwrap();
     client.machine.send_slot().unwrap()[..250].fill(8);
     client.learns_tag();
-    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { segment: 100, ..HELLO });
     assert_eq!(client.machine.commit(250), Err(SendError::NotLent));
     client.expect(info(0, &[7; 10]));
     client.expect_nothing();
@@ -130,20 +132,10 @@ fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
 }
 
 #[test]
-fn early_data_too_large_for_the_peer_ends_the_connection() {
-    let mut client = ExtendedTrace::client(Config::default());
-    client.machine.send(&[7; 250]).unwrap();
-    client.learns_tag();
-    client.peer_sends_connack(Hello { segment: 100, ..HELLO });
-    client.expect_event(Event::Closed(Reason::SegmentTooLarge));
-    client.expect_nothing();
-}
-
-#[test]
 fn the_smaller_idle_limit_holds() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(Hello { idle_limit: Some(Duration::from_secs(3)), ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..HELLO });
     client.expect_event(Event::Connected);
     let asked = client.now;
     while client.machine.ended().is_none() {
@@ -151,7 +143,7 @@ fn the_smaller_idle_limit_holds() {
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
-    assert_eq!(client.machine.ended(), Some(Reason::TimedOut));
+    assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
     assert_eq!(client.now.saturating_since(asked), Duration::from_secs(3));
 }
 
@@ -242,7 +234,7 @@ fn keep_alive_asks_after_a_silence_and_notices_a_peer_gone() {
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
-    assert_eq!(client.machine.ended(), Some(Reason::TimedOut));
+    assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
     assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
 }
 
@@ -277,14 +269,14 @@ fn without_keep_alive_a_quiet_connection_lives() {
 fn abort_sends_one_reset_and_a_reset_ends_at_once() {
     let mut client = ExtendedTrace::established(Config::default());
     client.machine.abort(42);
-    client.expect_event(Event::Closed(Reason::Aborted));
+    client.expect_event(Event::Closed(CloseReason::Aborted));
     client.expect(Packet::Reset { code: 42 });
     client.expect_nothing();
     assert!(client.machine.is_drained());
     let mut other = ExtendedTrace::established(Config::default());
     other.sends(1, 3);
     other.peer_sends(Packet::Reset { code: 42 });
-    other.expect_event(Event::Closed(Reason::Reset { code: 42 }));
+    other.expect_event(Event::Closed(CloseReason::Reset { code: 42 }));
     other.expect_nothing();
 }
 
@@ -293,7 +285,7 @@ fn a_reset_instead_of_connack_refuses() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends(Packet::Reset { code: 7 });
-    client.expect_event(Event::Closed(Reason::Refused { code: 7 }));
+    client.expect_event(Event::Closed(CloseReason::Refused { code: 7 }));
     client.expect_nothing();
 }
 
@@ -349,16 +341,12 @@ fn a_repeated_connect_measures_nothing() {
 }
 
 #[test]
-fn a_receive_store_too_small_for_extended_mode_ends_at_once() {
+fn extended_mode_needs_a_receive_store_for_64_bytes() {
     let now = Instant::from_millis(1_000);
-    let small = || Stores { recv: RecvSlots::with_slots(4, 63).unwrap(), ..storage(4, 4) };
-    let client = Connection::connect(now, Config::default(), [7; 32], small());
-    let server = Connection::accept(now, Config::default(), [8; 32], HELLO, small());
-    for mut end in [client, server] {
-        assert_eq!(end.poll_event(), Some(Event::Closed(Reason::StoreTooSmall)));
-        assert_eq!(end.poll_transmit(now, &mut [0; 2_048]), Ok(None));
-        assert!(end.is_drained());
-    }
-    let mut base = Connection::connect(now, Config::base(), [7; 32], small());
-    assert!(base.poll_transmit(now, &mut [0; 2_048]).unwrap().is_some(), "base mode names nothing");
+    let small = || Storage { recv: RecvSlots::with_slots(4, 63).unwrap(), ..storage(&Config::default(), 4, 4) };
+    let too_small = Some(StoreError::SegmentTooSmall { needed: 64, available: 63 });
+    assert_eq!(Connection::connect(now, Config::default(), [7; 32], small()).err(), too_small);
+    assert_eq!(Connection::accept(now, Config::default(), [8; 32], HELLO, small()).err(), too_small);
+    let mut base = Connection::connect(now, Config::base(), [7; 32], small()).expect("base mode names nothing");
+    assert!(base.poll_transmit(now, &mut [0; 2_048]).unwrap().is_some());
 }

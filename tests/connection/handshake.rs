@@ -2,7 +2,7 @@
 
 use harness::base::*;
 use rdt_proto::Seq;
-use rdt_proto::connection::{Config, Event, Ignored, Reason, Role, SendError};
+use rdt_proto::connection::{CloseReason, Config, Event, Ignored, Role, SendError};
 use rdt_proto::wire::{Options, Packet, Sack, SackDelay};
 use rdt_proto::{Duration, Instant};
 
@@ -37,7 +37,7 @@ fn connect_repeats_at_least_seven_times_until_the_limit() {
         client.expect(CONNECT);
     }
     client.sleep(1, 600);
-    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    client.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
     client.expect_no_event();
     client.expect_nothing();
     assert!(client.machine.is_drained());
@@ -66,7 +66,7 @@ fn a_server_repeats_connack_until_the_handshake_limit() {
     }
     server.sleep(1, 600);
     assert_eq!(server.now, Instant::from_millis(11_000));
-    server.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    server.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
     server.expect_no_event();
     server.expect_nothing();
     assert_eq!(server.machine.poll_timeout(), None);
@@ -121,7 +121,7 @@ fn a_lost_info_0_is_repeated_and_the_server_waits_for_it() {
     server.expect_nothing();
     server.expect_no_event();
     server.ignores(info(1, b"overtook"), Ignored::BeyondWindow);
-    server.ignores(ack(0), Ignored::Stage);
+    server.ignores(ack(0), Ignored::State);
     server.expect_nothing();
     server.peer_sends(info(0, b"hi"));
     server.expect_event(Event::Connected);
@@ -137,9 +137,9 @@ fn a_second_connack_changes_nothing() {
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect_event(Event::Connected);
-    client.ignores(CONNACK, Ignored::Stage);
+    client.ignores(CONNACK, Ignored::State);
     client.expect(info(0, b""));
-    client.ignores(CONNACK, Ignored::Stage);
+    client.ignores(CONNACK, Ignored::State);
     client.expect_no_event();
     client.expect_nothing();
 }
@@ -147,7 +147,7 @@ fn a_second_connack_changes_nothing() {
 #[test]
 fn a_connack_before_connect_has_left_is_ignored_as_a_stray() {
     let mut client = BaseTrace::client(Config::base());
-    client.ignores(CONNACK, Ignored::Stage);
+    client.ignores(CONNACK, Ignored::State);
     client.expect(CONNECT);
     client.expect_nothing();
 }
@@ -156,10 +156,10 @@ fn a_connack_before_connect_has_left_is_ignored_as_a_stray() {
 fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
     let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
-    client.ignores(info(0, b"early"), Ignored::Stage);
-    client.ignores(ack(0), Ignored::Stage);
-    client.ignores(FIN, Ignored::Stage);
-    client.ignores(FINACK, Ignored::Stage);
+    client.ignores(info(0, b"early"), Ignored::State);
+    client.ignores(ack(0), Ignored::State);
+    client.ignores(FIN, Ignored::State);
+    client.ignores(FINACK, Ignored::State);
     client.expect_nothing();
     client.expect_no_event();
     client.peer_sends(CONNACK);
@@ -248,7 +248,7 @@ fn abort_during_the_handshake_ends_without_a_word() {
     for mut side in [BaseTrace::client(Config::base()), BaseTrace::server(Config::base())] {
         side.machine.abort(0);
         side.expect_nothing();
-        side.expect_event(Event::Closed(Reason::Aborted));
+        side.expect_event(Event::Closed(CloseReason::Aborted));
         side.expect_no_event();
         assert!(side.machine.is_drained());
         assert_eq!(side.machine.poll_timeout(), None);
@@ -270,7 +270,7 @@ fn the_idle_limit_ends_a_handshake_too() {
             side.expect(opening);
         }
         side.sleep(400, 500);
-        side.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+        side.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
     }
 }
 

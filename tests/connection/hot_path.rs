@@ -1,9 +1,8 @@
 //! What saves copies and calls: bodies lent straight out of a datagram, and several datagrams from one call.
 
 use harness::extended::*;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Controller, Cubic, Fixed, Pacer};
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Reason, Storage, Transmit};
+use rdt_proto::congestion::{Controller, Cubic, FixedWindow};
+use rdt_proto::connection::{Config, Connection, Event, Handled, HandshakeParameters, HeapStorage, Storage, Transmit};
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
@@ -21,11 +20,6 @@ fn lends(trace: &mut ExtendedTrace, packet: Packet<'_>, most: usize) -> Option<V
     });
     assert_eq!(handled, Handled::Accepted);
     lent
-}
-
-fn selective(blocks: usize, in_flight: u64) -> Selective {
-    let congestion = Controller::Fixed(Fixed::new(in_flight * 1_215));
-    SelectiveRepeat::new(vec![Block::EMPTY; blocks], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap()
 }
 
 fn reads(trace: &mut ExtendedTrace) -> Vec<u8> {
@@ -71,7 +65,7 @@ fn what_a_gap_held_back_is_read_after_what_is_lent() {
 
 #[test]
 fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
-    let mut client = ExtendedTrace::established_with(Config::default(), storage(1, 32));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 1, 32));
     for number in 0..5 {
         assert_eq!(lends(&mut client, info(number, b"x"), 9).as_deref(), Some(&b"x"[..]));
     }
@@ -81,27 +75,26 @@ fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
 #[test]
 fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
     let image: Vec<u8> = (0..100_u8).flat_map(|byte| [byte; 1_000]).collect();
-    let (client, server) = (storage(1, 200), storage(128, 200));
-    let send = SendSource::new(&image[..], 1_200).unwrap();
-    let client = Storage { send, recv: client.recv, arq: selective(4, 200) };
-    let server = Storage { arq: selective(4, 200), ..server };
+    let config = Config::default();
+    let Storage { recv, arq, .. } = storage(&config, 256, 200);
+    let client = Storage { send: SendSource::new(&image[..], config.segment).unwrap(), recv, arq };
     let now = Instant::from_millis(1_000);
-    let mut client = Connection::connect(now, Config::default(), [1; 32], client);
+    let mut client = Connection::connect(now, config, [1; 32], client).unwrap();
     let mut buf = vec![0; 65_507];
     let connect = client.poll_transmit(now, &mut buf).unwrap().unwrap();
     let Packet::Connect(options) = Framing::NOTE.decode(&buf[..connect.len]).unwrap() else { panic!("no CONNECT") };
-    let hello = Hello { window: 256, ..Hello::from_options(&options) };
-    let mut server = Connection::accept(now, Config::default(), [2; 32], hello, server);
+    let parameters = HandshakeParameters::from_options(&options);
+    let mut server = Connection::accept(now, config, [2; 32], parameters, storage(&config, 256, 200)).unwrap();
     client.close();
     let (mut received, mut most) = (Vec::new(), 0);
     for _ in 0..4 {
         while let Some(Transmit { len, .. }) = server.poll_transmit(now, &mut buf).unwrap() {
-            let _ = client.handle_datagram(now, &buf[..len]);
+            client.handle_datagram(now, &buf[..len]);
         }
         let before = client.stats().infos_sent;
         while let Some(Transmit { len, segment_size }) = client.poll_transmit_batch(now, 64, &mut buf).unwrap() {
             for datagram in buf[..len].chunks(segment_size) {
-                let _ = server.handle_datagram_into(now, datagram, |bytes| {
+                server.handle_datagram_into(now, datagram, |bytes| {
                     received.extend_from_slice(bytes);
                     bytes.len()
                 });
@@ -112,20 +105,6 @@ fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
     assert!(received == image);
     assert!(client.is_all_acknowledged());
     assert_eq!(most, 84, "bodies in one round, without a slot for any");
-}
-
-#[test]
-fn a_source_with_bodies_too_large_for_the_peer_ends_at_once() {
-    let now = Instant::from_millis(1_000);
-    let with = |segment| {
-        let send = SendSource::new(&[7; 5_000][..], segment).unwrap();
-        Storage { send, recv: storage(4, 4).recv, arq: selective(1, 4) }
-    };
-    let too_large = Some(Event::Closed(Reason::SegmentTooLarge));
-    assert_eq!(Connection::connect(now, Config::default(), [1; 32], with(1_201)).poll_event(), too_large);
-    let hello = Hello { segment: 512, ..HELLO };
-    assert_eq!(Connection::accept(now, Config::default(), [1; 32], hello, with(513)).poll_event(), too_large);
-    assert_eq!(Connection::accept(now, Config::default(), [1; 32], hello, with(512)).poll_event(), None);
 }
 
 /// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.
@@ -198,7 +177,7 @@ fn an_acknowledgement_goes_by_itself_before_a_batch() {
 
 #[test]
 fn the_congestion_window_ends_a_batch() {
-    let mut client = ExtendedTrace::established_with(Config::default(), storage(32, 2));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 32, 2));
     for body in 0..4 {
         client.machine.send_segment(&[body; 1_200]).unwrap();
     }
@@ -211,14 +190,14 @@ fn the_congestion_window_ends_a_batch() {
 fn a_batch_sends_what_single_calls_send_and_leaves_the_same() {
     for seed in 0..300 {
         let mut random = oorandom::Rand32::new(seed);
-        let congestion = match seed % 3 {
-            0 => Controller::Fixed(Fixed::new(20_000)),
-            1 => Controller::new(1_215),
-            _ => Controller::Cubic(Cubic::new(1_215)),
+        let config = Config { pacing_granularity: Duration::from_millis(1), ..Config::default() };
+        let controller = |datagram| match seed % 3 {
+            0 => FixedWindow::new(20_000).into(),
+            1 => Controller::new(datagram),
+            _ => Cubic::new(datagram).into(),
         };
-        let pacer = Pacer::new(Duration::from_millis(1), 1_215);
-        let arq = SelectiveRepeat::new(vec![Block::EMPTY], congestion, pacer).unwrap();
-        let mut client = ExtendedTrace::established_with(Config::default(), Storage { arq, ..storage(50, 1) });
+        let storage = HeapStorage::on_heap_with(&config, 50, controller).unwrap();
+        let mut client = ExtendedTrace::established_with(config, storage);
         let (mut next, mut buf, mut single_buf) = (1, [0; 20_000], [0; 2_048]);
         for step in 0..60 {
             client.now = client.now + Duration::from_micros(random.rand_range(0..3_000).into());

@@ -1,7 +1,7 @@
 //! The limits on silence: idle, quiet, and what does and does not count as a sign of life.
 
 use harness::base::*;
-use rdt_proto::connection::{Config, Event, Ignored, Reason, SendError};
+use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
@@ -29,7 +29,7 @@ fn silence_with_unanswered_data_ends_at_the_idle_limit() {
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
     client.expect_no_event();
     client.expect_nothing();
     assert_eq!(client.machine.poll_timeout(), None);
@@ -49,7 +49,7 @@ fn the_idle_limit_follows_the_config_and_bounds_the_timeout() {
     client.sleep(1_000, 1_063);
     client.expect(info(1, b"x"));
     repeat_until_the_end(&mut client, info(1, b"x"));
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn each_sign_of_life_starts_the_idle_limit_anew() {
             assert!(repeat(&mut client, info(1, b"x")));
         }
         let heard = client.now;
-        let _ = client.receive(sign);
+        client.receive(sign);
         let mut answer = [0; 64];
         if matches!(sign, Packet::Fin | Packet::Info { .. }) {
             let _ = client.machine.poll_transmit(client.now, &mut answer);
@@ -87,7 +87,7 @@ fn noise_is_no_sign_of_life() {
     server.ignores(CONNACK, Ignored::Role);
     server.ignores(ack(7), Ignored::NeverSent);
     server.ignores(Packet::Reset { code: 0 }, Ignored::Mode);
-    let _ = server.machine.handle_datagram(server.now, b"nonsense");
+    server.machine.handle_datagram(server.now, b"nonsense");
     repeat_until_the_end(&mut server, info(0, b"x"));
     assert_eq!(server.now, start + Duration::from_secs(30));
 }
@@ -100,7 +100,7 @@ fn a_restarted_client_does_not_keep_a_quiet_connection_alive() {
         server.ignores(CONNECT, Ignored::LateConnect);
     }
     server.sleep(4_000, 4_000);
-    server.expect_event(Event::Closed(Reason::Quiet));
+    server.expect_event(Event::Closed(CloseReason::Quiet));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_quiet_connection_lives_until_the_quiet_limit() {
         side.elapse(59_999);
         assert!(side.machine.is_established());
         side.sleep(1, 1);
-        side.expect_event(Event::Closed(Reason::Quiet));
+        side.expect_event(Event::Closed(CloseReason::Quiet));
         side.expect_no_event();
         side.expect_nothing();
         assert_eq!(side.machine.poll_timeout(), None);
@@ -126,7 +126,7 @@ fn the_quiet_limit_starts_anew_with_each_packet_of_the_peer() {
     }
     server.sleep(60_000, 60_000);
     server.expect_event(Event::Readable);
-    server.expect_event(Event::Closed(Reason::Quiet));
+    server.expect_event(Event::Closed(CloseReason::Quiet));
 }
 
 #[test]
@@ -136,14 +136,14 @@ fn a_quiet_connection_that_sends_gets_a_full_idle_limit() {
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
     assert_eq!(repeat_until_the_end(&mut client, info(1, b"x")), 30_000);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
 
     let mut client = BaseTrace::established_client(Config::base());
     client.elapse(59_000);
     client.machine.close();
     client.expect(FIN);
     assert_eq!(repeat_until_the_end(&mut client, FIN), 30_000);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
 }
 
 #[test]
@@ -153,14 +153,14 @@ fn the_answer_turns_the_idle_limit_back_into_the_quiet_limit() {
     client.expect(info(1, b"x"));
     client.peer_sends(ack(1));
     client.sleep(60_000, 60_000);
-    client.expect_event(Event::Closed(Reason::Quiet));
+    client.expect_event(Event::Closed(CloseReason::Quiet));
 
     let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
     client.peer_sends(FINACK);
     client.sleep(60_000, 60_000);
-    client.expect_event(Event::Closed(Reason::Quiet));
+    client.expect_event(Event::Closed(CloseReason::Quiet));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_deadline_that_was_missed_by_far_counts_once() {
     assert_eq!(client.machine.stats().timeouts, 1);
     client.now = Instant::from_micros(u64::MAX);
     client.machine.handle_timeout(client.now);
-    client.expect_event(Event::Closed(Reason::TimedOut));
+    client.expect_event(Event::Closed(CloseReason::TimedOut));
     client.expect_nothing();
 }
 
@@ -222,7 +222,7 @@ fn an_idle_limit_of_zero_ends_after_a_tick() {
     let mut client = BaseTrace::client(Config { idle_limit: Duration::ZERO, ..Config::base() });
     client.expect(CONNECT);
     client.sleep(1, 1);
-    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    client.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
     client.expect_nothing();
 }
 
@@ -232,7 +232,7 @@ fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
     let mut client = BaseTrace::client(config);
     client.expect(CONNECT);
     assert_eq!(repeat_until_the_end(&mut client, CONNECT), 30_000);
-    client.expect_event(Event::Closed(Reason::HandshakeTimedOut));
+    client.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
 /// Nothing ended a linger of `Duration::MAX`.
@@ -245,7 +245,7 @@ fn a_linger_without_bound_ends_after_four_minutes() {
     client.peer_sends(FIN);
     client.expect(FINACK);
     client.expect_event(Event::PeerClosed);
-    client.expect_event(Event::Closed(Reason::Finished));
+    client.expect_event(Event::Closed(CloseReason::Finished));
     client.elapse(239_999);
     assert!(!client.machine.is_drained());
     client.elapse(1);

@@ -3,9 +3,12 @@
 
 mod close;
 mod data;
+mod early_data;
 mod extended;
 mod handshake;
 mod hot_path;
 mod limits;
+mod rebase;
 mod retry;
 mod states;
+mod timers;

@@ -1,11 +1,10 @@
-//! RETRY: a server keeps nothing of an address that is not proven, and a client proves its own.
+//! RETRY: a server keeps nothing of an address that is not validated, and a client validates its own.
 
 use harness::extended::*;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason, Storage};
-use rdt_proto::listener::{Fixed, Listener, ListenerConfig, Retry, Routed};
-use rdt_proto::store::{RecvSlots, SendSlots};
-use rdt_proto::wire::{Framing, MIN_CONNECT, Options, Packet, Tag};
-use rdt_proto::{Instant, connection::Connection};
+use rdt_proto::Instant;
+use rdt_proto::connection::{CloseReason, Config, Connection, Event, Handled, HeapStorage, Ignored};
+use rdt_proto::listener::{Dispatch, FixedPeers, Listener, ListenerConfig, Retry};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
 
 /// The options of a CONNECT.
 fn options(connect: &[u8]) -> Options<'_> {
@@ -79,7 +78,7 @@ fn two_retries_are_followed_and_no_third() {
     expect_connect(&mut client, b"one");
     client.peer_sends(Packet::Retry { cookie: b"another" });
     expect_connect(&mut client, b"another");
-    client.ignores(Packet::Retry { cookie: b"third" }, Ignored::Stage);
+    client.ignores(Packet::Retry { cookie: b"third" }, Ignored::State);
     client.sleep(1_000, 1_063);
     expect_connect(&mut client, b"another");
 }
@@ -95,7 +94,7 @@ fn retries_do_not_extend_the_handshake_limit() {
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
-    assert_eq!((client.machine.ended(), client.now), (Some(Reason::HandshakeTimedOut), limit));
+    assert_eq!((client.machine.ended(), client.now), (Some(CloseReason::HandshakeTimedOut), limit));
 }
 
 #[test]
@@ -104,16 +103,16 @@ fn a_retry_that_answers_nothing_is_ignored() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     let forged = client.receive_under(&Framing::tagged(Tag::new(*b"stranger")), Packet::Retry { cookie: b"c" });
-    assert_eq!(forged, Handled::Ignored(Ignored::Prefix));
+    assert_eq!(forged, Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
     client.expect_nothing();
     // After the answer.
     let mut client = ExtendedTrace::established(Config::default());
-    client.ignores(Packet::Retry { cookie: b"late" }, Ignored::Stage);
+    client.ignores(Packet::Retry { cookie: b"late" }, Ignored::State);
     client.expect_nothing();
     // Before CONNECT has left: that of an earlier connection with the same entropy.
     let mut client = ExtendedTrace::client(Config::default());
     client.peer.tag = Some(Tag::new([8, 9, 10, 11, 12, 13, 14, 15]));
-    client.ignores(Packet::Retry { cookie: b"early" }, Ignored::Stage);
+    client.ignores(Packet::Retry { cookie: b"early" }, Ignored::State);
     assert_eq!(options(&client.learns_tag()).cookie(), None);
     // A server asks for cookies, and gets none.
     let mut server = ExtendedTrace::server(Config::default(), HELLO);
@@ -138,15 +137,14 @@ fn the_connect_with_the_cookie_measures_the_path() {
     client.sleep(0, 960);
 }
 
-type Server = Listener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Fixed<2>, Selective>;
-
 /// A listener that always asks, and a client: a round trip more, and everything arrives.
 #[test]
 fn a_client_gets_through_to_a_listener_that_always_asks() {
     let now = Instant::from_millis(5);
-    let mut server = Server::new(now, ListenerConfig { retry: Retry::Always, ..ListenerConfig::default() }, [9; 48]);
-    let stores = || -> Stores { storage(4, 4) };
-    let mut client = Connection::connect(now, Config::default(), [4; 32], stores());
+    let config = ListenerConfig { retry: Retry::Always, ..ListenerConfig::default() };
+    let mut server = Listener::<FixedPeers<2, u8, HeapStorage>>::new(now, config, [9; 48]);
+    let storage = || HeapStorage::on_heap(&config.connection, 4);
+    let mut client = Connection::connect(now, config.connection, [4; 32], storage().unwrap()).unwrap();
     client.send(b"hello").unwrap();
     let (mut routes, mut buf, mut accepted) = (Vec::new(), [0; 2_048], None);
     for _ in 0..20 {
@@ -154,16 +152,14 @@ fn a_client_gets_through_to_a_listener_that_always_asks() {
             routes.push(server.handle_datagram(now, 1, &buf[..sent.len]));
         }
         if let Some(incoming) = server.poll_incoming() {
-            assert!(incoming.is_proven());
-            let Storage { send, recv, arq } = stores();
-            let storage = || Storage { send, recv, arq };
+            assert!(incoming.is_validated());
             accepted = Some(server.accept(now, incoming, [5; 32], storage).unwrap());
         }
         while let Some((1, sent)) = server.poll_transmit(now, &mut buf).unwrap() {
-            let _ = client.handle_datagram(now, &buf[..sent.len]);
+            client.handle_datagram(now, &buf[..sent.len]);
         }
     }
-    assert_eq!(routes[..2], [Routed::Retried, Routed::Queued]);
+    assert_eq!(routes[..2], [Dispatch::Retried, Dispatch::Queued]);
     assert_eq!(server.peer(accepted.unwrap()).unwrap().recv_chunk(), b"hello");
-    assert_eq!((server.stats().retried, server.stats().proven, server.stats().bad_cookie), (1, 1, 0));
+    assert_eq!((server.stats().retried, server.stats().validated, server.stats().bad_cookie), (1, 1, 0));
 }

@@ -1,7 +1,7 @@
 //! One request as the client sees it.
 
 use crate::host::{Ended, Host, download, downloading, file, name, upload, uploading};
-use rdt_proto::ftp::{Client, ClientConfig, ErrorCode, Event, Outcome, Session, StorageError, TooLate};
+use rdt_proto::ftp::{Client, ClientConfig, ErrorCode, FileEvent, Outcome, Session, StorageError, TooLate};
 
 #[test]
 fn an_upload_streams_behind_its_header() {
@@ -13,7 +13,7 @@ fn an_upload_streams_behind_its_header() {
     assert_eq!((host.log(), host.ended), (vec!["read 0+3", "read 3+2"], None));
     host.hears(&[3]);
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Stored)));
-    assert_eq!(host.events, [Event::Started { length: 5 }, Event::Done(Outcome::Stored)]);
+    assert_eq!(host.events, [FileEvent::Started { length: 5 }, FileEvent::Done(Outcome::Stored)]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_download_is_stored_and_committed() {
     assert_eq!(host.log(), ["create a 5", "write 0+3", "write 3+2", "commit"]);
     assert_eq!((host.storage.files["a"].as_slice(), host.inbox.len()), (&b"hello"[..], 0));
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Received)));
-    assert_eq!(host.events, [Event::Started { length: 5 }, Event::Done(Outcome::Received)]);
+    assert_eq!(host.events, [FileEvent::Started { length: 5 }, FileEvent::Done(Outcome::Received)]);
 }
 
 #[test]

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use rdt_proto::Instant;
 use rdt_proto::ftp::{
-    Answer, Client, ClientConfig, Event, Name, Outcome, Output, Request, Server, ServerConfig, Session, StorageError,
+    Answer, Client, ClientConfig, FileEvent, Name, Outcome, Output, Request, Server, ServerConfig, Session,
+    StorageError,
 };
 
 pub(crate) fn name(text: &str) -> Name<'_> {
@@ -78,7 +79,7 @@ pub(crate) struct Host<S> {
     pub(crate) outbox: Vec<u8>,
     pub(crate) headers: Vec<Vec<u8>>,
     pub(crate) ended: Option<Ended>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<FileEvent>,
     pub(crate) storage: Memory,
     pub(crate) taken: u64,
     /// Storage does not answer.
@@ -153,8 +154,8 @@ impl<S: Session> Host<S> {
 
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.events.iter().find_map(|event| match event {
-            Event::Done(outcome) => Some(*outcome),
-            Event::Requested(_) | Event::Started { .. } => None,
+            FileEvent::Done(outcome) => Some(*outcome),
+            FileEvent::Requested(_) | FileEvent::Started { .. } => None,
         })
     }
 

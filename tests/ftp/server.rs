@@ -2,7 +2,7 @@
 
 use crate::host::{Ended, download, file, server, serving, upload};
 use rdt_proto::ftp::{
-    Answer, ErrorCode, Event, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
+    Answer, ErrorCode, FileEvent, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
 };
 use rdt_proto::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn an_upload_is_stored_then_confirmed() {
     assert_eq!(host.ended, Some(Ended::Closed));
     assert_eq!(
         host.events,
-        [Event::Requested(Transfer::Upload), Event::Started { length: 5 }, Event::Done(Outcome::Stored)]
+        [FileEvent::Requested(Transfer::Upload), FileEvent::Started { length: 5 }, FileEvent::Done(Outcome::Stored)]
     );
     assert_eq!(host.session.name().unwrap().as_str(), "a");
 }
@@ -140,7 +140,7 @@ fn too_long_is_refused_before_the_name_is_there() {
     host.hears(&upload("a", 5)[9..]).hears(b"hello").peer_closes();
     assert_eq!(
         (host.events.as_slice(), host.log().len()),
-        (&[Event::Done(refused(ErrorCode::TooLarge).unwrap())][..], 0)
+        (&[FileEvent::Done(refused(ErrorCode::TooLarge).unwrap())][..], 0)
     );
     let mut host = server(ServerConfig { max_upload_length: 4, ..ServerConfig::default() });
     host.hears(&upload("a", 4)).hears(b"four");

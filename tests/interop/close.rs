@@ -4,7 +4,7 @@
 use crate::methods::*;
 use harness::base::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Event, Ignored, Reason};
+use rdt_proto::connection::{CloseReason, Config, Event, Ignored};
 
 // Both methods.
 
@@ -16,7 +16,7 @@ fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
             trace.expect(FIN);
         }
         trace.sleep(1_000, 1_000);
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.elapse(6_000);
         is_silent_for_ever(&mut trace);
     }
@@ -31,7 +31,7 @@ fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
         trace.elapse(20_000);
         trace.peer_sends(FIN);
         trace.expect(FINACK);
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.elapse(6_000);
         is_silent_for_ever(&mut trace);
     }
@@ -48,7 +48,7 @@ fn the_end_lingers_for_five_seconds_after_the_last_fin() {
             if trace.machine.ended().is_none() {
                 trace.peer_sends(FINACK);
             }
-            assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+            assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
             for _ in 0..3 {
                 trace.elapse(4_999);
                 assert!(!trace.machine.is_drained());
@@ -69,7 +69,7 @@ fn abort_sends_no_further_fin_where_one_has_left() {
         for mut trace in closing(config) {
             trace.elapse(900);
             trace.machine.abort(0);
-            trace.expect_event(Event::Closed(Reason::Aborted));
+            trace.expect_event(Event::Closed(CloseReason::Aborted));
             is_silent_for_ever(&mut trace);
         }
         for mut trace in established(config) {
@@ -84,9 +84,9 @@ fn abort_sends_no_further_fin_where_one_has_left() {
 fn a_finack_before_our_fin_has_left_is_a_stray() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in established(config) {
-            trace.ignores(FINACK, Ignored::Stage);
+            trace.ignores(FINACK, Ignored::State);
             trace.machine.close();
-            trace.ignores(FINACK, Ignored::Stage);
+            trace.ignores(FINACK, Ignored::State);
             trace.expect(FIN);
             trace.expect_nothing();
         }
@@ -98,13 +98,13 @@ fn a_fin_before_the_handshake_is_done_is_not_answered() {
     for config in [selective_repeat(), stop_and_wait()] {
         let mut client = BaseTrace::client(config);
         client.expect(CONNECT);
-        client.ignores(FIN, Ignored::Stage);
+        client.ignores(FIN, Ignored::State);
         client.expect_nothing();
         client.machine.abort(0);
         is_silent_for_ever(&mut client);
         let mut server = BaseTrace::server(config);
         server.expect(CONNACK);
-        server.ignores(FIN, Ignored::Stage);
+        server.ignores(FIN, Ignored::State);
         server.expect_nothing();
         server.machine.abort(0);
         is_silent_for_ever(&mut server);
@@ -125,7 +125,7 @@ fn a_peer_that_was_given_up_is_sent_nothing() {
                 trace.machine.handle_timeout(trace.now);
             }
             assert!(sent > 3, "repeated {sent} times");
-            assert_eq!(trace.machine.ended(), Some(Reason::TimedOut));
+            assert_eq!(trace.machine.ended(), Some(CloseReason::TimedOut));
             is_silent_for_ever(&mut trace);
         }
     }
@@ -143,7 +143,7 @@ fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::PeerLeft));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::PeerLeft));
         assert_eq!(trace.read(), b"data");
         for _ in 0..3 {
             trace.elapse(1_500);
@@ -164,7 +164,7 @@ fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
         trace.elapse(4_000);
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.elapse(2_000);
         is_silent_for_ever(&mut trace);
     }
@@ -184,7 +184,7 @@ fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
         trace.elapse(6_000);
-        assert_eq!(trace.machine.ended(), Some(Reason::PeerLeft));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::PeerLeft));
         is_silent_for_ever(&mut trace);
     }
 }
@@ -196,7 +196,7 @@ fn sr_our_fin_answered_and_none_has_come_one_unasked_finack() {
         trace.peer_sends(FINACK);
         trace.expect(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         assert!(!trace.machine.is_drained(), "it lingers");
         trace.ignores(FIN, Ignored::Closed);
         trace.expect_nothing();
@@ -257,7 +257,7 @@ fn sr_crossing_fins_the_peers_finack_does_not_cancel_ours() {
         trace.peer_sends(FINACK);
         trace.expect(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         is_silent_for_ever(&mut trace);
     }
 }

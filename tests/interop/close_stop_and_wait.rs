@@ -3,7 +3,7 @@
 
 use crate::methods::*;
 use harness::base::*;
-use rdt_proto::connection::{Event, Ignored, Reason};
+use rdt_proto::connection::{CloseReason, Event, Ignored};
 
 #[test]
 fn a_fin_each_way_each_answered_by_one_finack() {
@@ -22,7 +22,7 @@ fn a_fin_each_way_each_answered_by_one_finack() {
         trace.expect_nothing();
         trace.peer_sends(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.elapse(6_000);
         is_silent_for_ever(&mut trace);
     }
@@ -38,7 +38,7 @@ fn a_fin_each_way_each_answered_by_one_finack() {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.elapse(6_000);
         is_silent_for_ever(&mut trace);
     }
@@ -54,7 +54,7 @@ fn crossing_fins_are_two_closes() {
         trace.expect(FIN);
         trace.peer_sends(FINACK);
         trace.expect_nothing();
-        assert_eq!(trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
         trace.ignores(FINACK, Ignored::Closed);
         trace.expect_nothing();
         trace.elapse(6_000);

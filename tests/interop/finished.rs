@@ -7,7 +7,7 @@
 use crate::reference_peer::{Habits, Peer};
 use harness::base::*;
 use proptest::prelude::*;
-use rdt_proto::connection::{Config, Method, Reason, Role};
+use rdt_proto::connection::{CloseReason, Config, Method, Role};
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
@@ -95,7 +95,7 @@ fn run(method: Method, scenario: &Scenario) {
         while let Some(datagram) = to_machine.arrived(now) {
             // As a listener would: the first CONNECT is accepted.
             let machine = machine.get_or_insert_with(|| BaseTrace::server(config).machine);
-            let _ = machine.handle_datagram(now, &datagram);
+            machine.handle_datagram(now, &datagram);
         }
         let Some(machine) = &mut machine else { continue };
         if machine.poll_timeout().is_some_and(|due| due <= now) {
@@ -123,7 +123,7 @@ fn run(method: Method, scenario: &Scenario) {
         return;
     }
     assert!(peer.finished && machine.is_drained(), "it never ended: {:?}", machine.ended());
-    assert!(matches!(machine.ended(), Some(Reason::Finished | Reason::PeerLeft)), "{:?}", machine.ended());
+    assert!(matches!(machine.ended(), Some(CloseReason::Finished | CloseReason::PeerLeft)), "{:?}", machine.ended());
 }
 
 proptest! {

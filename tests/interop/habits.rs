@@ -3,7 +3,7 @@
 use crate::methods::*;
 use harness::base::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Config, Handled, Ignored, Reason};
+use rdt_proto::connection::{CloseReason, Config, Handled, Ignored};
 use rdt_proto::wire::{Framing, Packet};
 
 const BOTH: [fn() -> Config; 2] = [selective_repeat, stop_and_wait];
@@ -76,12 +76,12 @@ fn connect_is_never_sent_after_connack() {
         client.machine.handle_timeout(client.now);
         client.peer_sends(CONNACK);
         client.expect(info(0, b""));
-        client.ignores(CONNACK, Ignored::Stage);
+        client.ignores(CONNACK, Ignored::State);
         // INFO 0 is what is repeated now, with nothing else between.
         for (from, to) in [(1_000, 1_063), (2_000, 2_125), (4_000, 4_250)] {
             client.sleep(from, to);
             client.expect(info(0, b""));
-            client.ignores(CONNACK, Ignored::Stage);
+            client.ignores(CONNACK, Ignored::State);
         }
         client.peer_sends(ack(0));
         client.elapse(59_000);
@@ -93,7 +93,7 @@ fn a_connack_before_connect_has_left_is_a_stray() {
     // An INFO would reach a server that does not know us.
     for config in BOTH {
         let mut client = BaseTrace::client(config());
-        client.ignores(CONNACK, Ignored::Stage);
+        client.ignores(CONNACK, Ignored::State);
         client.expect(CONNECT);
         client.expect_nothing();
         client.peer_sends(CONNACK);
@@ -160,7 +160,8 @@ fn one_info_in_flight_however_much_is_written() {
 fn bodies_of_up_to_a_whole_datagram_are_received() {
     for config in BOTH {
         for segment in [62_000, 65_494] {
-            let mut server = BaseTrace::server_with(config(), storage(4, segment));
+            let config = Config { recv_segment: segment, ..config() };
+            let mut server = BaseTrace::server_with(config, storage(&config, 4).unwrap());
             server.expect(CONNACK);
             server.peer_sends(info(0, b""));
             server.expect(ack(0));
@@ -252,7 +253,7 @@ fn an_ack_that_is_five_seconds_late_ends_nothing() {
         client.expect(FIN);
         assert_eq!(repetitions(&mut client, 4_900, || FIN), 4);
         client.peer_sends(FINACK);
-        assert_ne!(client.machine.ended(), Some(Reason::TimedOut));
+        assert_ne!(client.machine.ended(), Some(CloseReason::TimedOut));
     }
 }
 
@@ -266,7 +267,7 @@ fn an_info_0_acknowledged_five_seconds_late_ends_nothing() {
         client.expect(info(0, b""));
         assert_eq!(repetitions(&mut client, 5_000, || info(0, b"")), 2);
         client.peer_sends(ack(0));
-        client.ignores(CONNACK, Ignored::Stage);
+        client.ignores(CONNACK, Ignored::State);
         client.expect_nothing();
         assert!(client.machine.is_established());
     }

@@ -9,7 +9,7 @@
 //!   recorded upload both sides sent one.
 
 use harness::base::*;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Method, Reason, Role};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Method, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Seq};
 use std::collections::VecDeque;
@@ -228,9 +228,9 @@ impl Replay {
 
     /// It has ended well, and nothing more is sent.
     fn finishes(&mut self) {
-        assert_eq!(self.trace.machine.ended(), Some(Reason::Finished));
+        assert_eq!(self.trace.machine.ended(), Some(CloseReason::Finished));
         while let Some(event) = self.trace.machine.poll_event() {
-            assert!(!matches!(event, Event::Closed(reason) if reason != Reason::Finished), "{event:?}");
+            assert!(!matches!(event, Event::Closed(reason) if reason != CloseReason::Finished), "{event:?}");
         }
         self.trace.elapse(120_000);
         assert!(self.trace.machine.is_drained());

@@ -5,7 +5,7 @@
 
 use harness::base::*;
 use proptest::prelude::*;
-use rdt_proto::connection::{Handled, Method, Reason, Role};
+use rdt_proto::connection::{CloseReason, Handled, Method, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -117,8 +117,8 @@ impl Observer {
     }
 
     /// This packet leaves.
-    fn sends(&mut self, packet: Packet<'_>, now: Instant, ended: Option<Reason>) {
-        if let Some(Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) = ended {
+    fn sends(&mut self, packet: Packet<'_>, now: Instant, ended: Option<CloseReason>) {
+        if let Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) = ended {
             panic!("sent {packet:?} after {ended:?}");
         }
         let sr = self.method == Method::SelectiveRepeat;

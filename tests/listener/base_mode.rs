@@ -2,9 +2,10 @@
 
 use harness::base::*;
 use harness::base_listener::BaseListenerTrace;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
-use rdt_proto::listener::{AcceptError, ListenerConfig, PeerId, Routed, Unrouted};
-use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
+use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, PeerId};
+use rdt_proto::store::StoreError;
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A listener with 4 slots of which 2 may wait.
@@ -21,7 +22,7 @@ pub(crate) fn finish(server: &mut BaseListenerTrace, address: u8, id: PeerId) {
     server.peer(id).close();
     server.expect(address, FIN);
     server.takes(address, FINACK);
-    server.expect_event(id, Event::Closed(Reason::Finished));
+    server.expect_event(id, Event::Closed(CloseReason::Finished));
 }
 
 /// A listener for base mode.
@@ -50,11 +51,11 @@ fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
     let mut extended = BaseListenerTrace::new(ListenerConfig::default(), 4);
-    extended.ignores(1, CONNECT, Unrouted::Mode);
-    extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), Unrouted::TooShort);
+    extended.ignores(1, CONNECT, DropReason::Mode);
+    extended.ignores(1, Packet::Connect(Options::parse(TAG_OPTION).unwrap()), DropReason::TooShort);
     extended.queues(1, Packet::Connect(options));
-    extended.ignores(1, CONNECT, Unrouted::Mode);
-    assert_eq!((extended.machine.stats().mode, extended.machine.stats().too_short), (2, 1));
+    extended.ignores(1, CONNECT, DropReason::Mode);
+    assert_eq!((extended.dropped(DropReason::Mode), extended.dropped(DropReason::TooShort)), (2, 1));
     // In base mode options are skipped: who asks for more may still be content with it.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
@@ -82,23 +83,22 @@ fn datagrams_go_to_the_connection_of_their_address() {
     assert_eq!(server.peer(one).recv_chunk(), b"from 1");
     assert_eq!(server.peer(two).recv_chunk(), b"from 2");
     let routed = server.receive(2, info(9, b"far"));
-    assert_eq!(routed, Routed::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
+    assert_eq!(routed, Dispatch::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
 }
 
 #[test]
 fn from_an_unknown_sender_only_connect_counts() {
     let mut server = server();
     for packet in [CONNACK, info(0, b""), ack(0), FIN, FINACK, Packet::Reset { code: 1 }] {
-        server.ignores(1, packet, Unrouted::UnknownPeer);
+        server.ignores(1, packet, DropReason::UnknownPeer);
     }
-    let routed = server.machine.handle_datagram(server.now, 1, b"nonsense");
-    assert!(matches!(routed, Routed::Ignored(Unrouted::Malformed(_))), "{routed:?}");
+    let malformed = DropReason::Malformed(DecodeError::Prefix);
+    assert_eq!(server.receive_datagram(1, b"nonsense"), Dispatch::Dropped(malformed));
     assert!(server.machine.is_empty());
-    assert_eq!(server.machine.stats().unknown_peer, 6);
-    assert_eq!(server.machine.stats().malformed, 1);
+    assert_eq!((server.dropped(DropReason::UnknownPeer), server.dropped(malformed)), (6, 1));
     // A sender that only waits is unknown still.
     server.queues(1, CONNECT);
-    server.ignores(1, info(0, b""), Unrouted::UnknownPeer);
+    server.ignores(1, info(0, b""), DropReason::UnknownPeer);
     server.expect_nothing();
     assert_eq!(server.machine.poll_event(), None);
 }
@@ -112,10 +112,10 @@ fn the_longest_waiting_is_accepted_first_despite_repeats() {
     server.queues(1, CONNECT);
     server.queues(2, CONNECT);
     assert_eq!((server.machine.backlog_len(), server.machine.len()), (2, 0));
-    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.ignores(3, CONNECT, DropReason::BacklogFull);
     // Who is accepted and has not confirmed still holds its place: an address that pretends fills no more than that.
     server.accept(2);
-    server.ignores(3, CONNECT, Unrouted::BacklogFull);
+    server.ignores(3, CONNECT, DropReason::BacklogFull);
     server.expect(2, CONNACK);
     server.takes(2, info(0, b""));
     server.expect(2, ack(0));
@@ -123,7 +123,7 @@ fn the_longest_waiting_is_accepted_first_despite_repeats() {
     server.accept(1);
     server.accept(3);
     assert_eq!(server.machine.poll_incoming(), None);
-    assert_eq!((server.machine.stats().accepted, server.machine.stats().backlog_full), (3, 2));
+    assert_eq!((server.machine.stats().accepted, server.dropped(DropReason::BacklogFull)), (3, 2));
     for address in [1, 3] {
         server.takes(address, CONNECT);
     }
@@ -156,7 +156,7 @@ fn no_client_waits_longer_than_the_handshake_limit() {
     server.elapse(1);
     assert_eq!(server.machine.backlog_len(), 1);
     let gone = server.machine.accept(server.now, late, [0; 32], || panic!("nobody waits"));
-    assert_eq!(gone, Err(AcceptError::Gone));
+    assert_eq!(gone, Err(AcceptError::<StoreError>::Gone));
     let _ = server.incoming(2);
     server.elapse(6_000);
     assert!(server.machine.is_empty());
@@ -199,9 +199,9 @@ fn peers_take_turns_to_send_and_to_tell() {
     for (address, _) in ids {
         server.takes(address, FIN);
     }
-    let told: Vec<_> = core::iter::from_fn(|| server.machine.poll_event()).map(|(id, _)| id).collect();
-    assert_eq!(told.len(), 6, "Readable and PeerClosed each");
-    assert_eq!(told[..3], told[3..], "{told:?}");
+    let reported: Vec<_> = core::iter::from_fn(|| server.machine.poll_event()).map(|(id, _)| id).collect();
+    assert_eq!(reported.len(), 6, "Readable and PeerClosed each");
+    assert_eq!(reported[..3], reported[3..], "{reported:?}");
 }
 
 /// A connection that something was done with, and whose turn to send had not come since, once missed its deadline.
@@ -213,7 +213,7 @@ fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
     server.now = server.now + Duration::from_secs(61);
     server.machine.handle_timeout(server.now);
     server.expect_event(id, Event::Readable);
-    server.expect_event(id, Event::Closed(Reason::Quiet));
+    server.expect_event(id, Event::Closed(CloseReason::Quiet));
     server.expect_nothing();
 }
 

@@ -1,8 +1,8 @@
 //! A socket that takes nothing: what waits to be sent costs nothing until it does, and no deadline is missed.
 
-use rdt_proto::connection::{Config, Event, Handled, Reason, Storage};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Routed};
-use rdt_proto::store::{RecvSlots, SendSlots, SendStore};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, HeapStopAndWait, Storage};
+use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, PeerId};
+use rdt_proto::store::{RecvSlots, SendSlots, SendStore, StoreError};
 use rdt_proto::wire::{Framing, Options, Packet};
 use rdt_proto::{Duration, Instant, Seq};
 use std::cell::Cell;
@@ -60,6 +60,10 @@ impl SendStore for Watched {
         self.slots.body(number)
     }
 
+    fn cut(&mut self, from: Seq, limit: u16) -> bool {
+        self.slots.cut(from, limit)
+    }
+
     fn release(&mut self, base: Seq) {
         self.slots.release(base);
     }
@@ -67,9 +71,12 @@ impl SendStore for Watched {
 
 const PEERS: u16 = 200;
 
+/// Stop-and-wait whose send store is watched.
+type WatchedStorage = Storage<Watched, RecvSlots<Vec<u8>>>;
+
 /// A listener in base mode, whose connections are watched as one.
 struct WatchedListener {
-    machine: Listener<u16, Watched, RecvSlots<Vec<u8>>, Growable>,
+    machine: Listener<HeapPeers<u16, WatchedStorage>>,
     now: Instant,
     looks: Rc<Cell<u32>>,
     ids: Vec<PeerId>,
@@ -78,16 +85,20 @@ struct WatchedListener {
 impl WatchedListener {
     /// Everybody is connected, and the application has written something to each.
     fn new() -> Self {
-        let config = ListenerConfig { connection: Config::base(), ..ListenerConfig::default() };
+        let connection = Config { segment: 64, recv_segment: 64, ..Config::base() };
+        let config = ListenerConfig { connection, ..ListenerConfig::default() };
         let now = Instant::from_millis(1_000);
         let machine = Listener::new(now, config, [7; 48]);
         let mut listener = Self { machine, now, looks: Rc::default(), ids: Vec::new() };
         for address in 0..PEERS {
-            assert_eq!(listener.receive(address, Packet::Connect(Options::NONE)), Routed::Queued);
-            let (slots, looks) = (SendSlots::with_slots(2, 64).unwrap(), Rc::clone(&listener.looks));
-            let (send, recv) = (Watched { slots, looks }, RecvSlots::with_slots(2, 64).unwrap());
+            assert_eq!(listener.receive(address, Packet::Connect(Options::NONE)), Dispatch::Queued);
+            let looks = Rc::clone(&listener.looks);
+            let storage = || {
+                let Storage { send, recv, arq } = HeapStopAndWait::stop_and_wait_on_heap(&config.connection)?;
+                Ok::<_, StoreError>(Storage { send: Watched { slots: send, looks }, recv, arq })
+            };
             let incoming = listener.machine.poll_incoming().unwrap();
-            let id = listener.machine.accept(now, incoming, [1; 32], || Storage::stop_and_wait(send, recv)).unwrap();
+            let id = listener.machine.accept(now, incoming, [1; 32], storage).unwrap();
             listener.ids.push(id);
             listener.takes(address, Packet::Info { number: Seq::ZERO, body: b"" });
         }
@@ -98,7 +109,7 @@ impl WatchedListener {
         listener
     }
 
-    fn receive(&mut self, from: u16, packet: Packet<'_>) -> Routed {
+    fn receive(&mut self, from: u16, packet: Packet<'_>) -> Dispatch {
         let mut datagram = [0; 128];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         self.machine.handle_datagram(self.now, from, &datagram[..len])
@@ -107,7 +118,7 @@ impl WatchedListener {
     #[track_caller]
     fn takes(&mut self, from: u16, packet: Packet<'_>) {
         let routed = self.receive(from, packet);
-        assert_eq!(routed, Routed::Peer(self.ids[usize::from(from)], Handled::Accepted));
+        assert_eq!(routed, Dispatch::Peer(self.ids[usize::from(from)], Handled::Accepted));
     }
 
     fn transmit(&mut self) -> Option<u16> {
@@ -154,7 +165,7 @@ fn deadlines_are_kept_while_the_socket_takes_nothing() {
     let id = listener.ids[usize::from(first)];
     assert_eq!(listener.machine.peer(id).unwrap().stats().timeouts, 1);
     // Its idle limit, and the quiet limits of all others.
-    for (millis, count, reason) in [(28_900, 1, Reason::TimedOut), (30_000, PEERS - 1, Reason::Quiet)] {
+    for (millis, count, reason) in [(28_900, 1, CloseReason::TimedOut), (30_000, PEERS - 1, CloseReason::Quiet)] {
         listener.now = listener.now + Duration::from_millis(millis);
         listener.machine.handle_timeout(listener.now);
         let told = std::iter::from_fn(|| listener.machine.poll_event());

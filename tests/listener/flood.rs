@@ -11,12 +11,12 @@ mod server;
 
 use crowd::Crowd;
 use flooder::{Flood, Flooder};
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Pacer};
-use rdt_proto::connection::{Connection, Storage};
+use rdt_proto::arq::Block;
+use rdt_proto::congestion::BandwidthDelay;
+use rdt_proto::connection::{Config, HeapStorage, Memory, blocks_for};
 use rdt_proto::listener::ListenerConfig;
-use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
+use rdt_proto::store::StoreError;
 use rdt_proto::{Duration, Instant};
 use server::Server;
 use std::cell::RefCell;
@@ -31,17 +31,17 @@ const FLOODER: NodeId = NodeId(3);
 /// The least size of a CONNECT, and that of every forged datagram.
 const CONNECT_BYTES: usize = 80;
 
-type Mechanism = SelectiveRepeat<Vec<Block>, BandwidthDelay>;
-type Send = SendSlots<Vec<u8>>;
-type Recv = RecvSlots<Vec<u8>>;
-type Stream = Connection<Send, Recv, Mechanism>;
+/// What all connections are made with.
+const CONFIG: Config = Config::new();
 
 /// Room for so many packets to send, and so many to receive.
-fn storage(send: usize, recv: usize) -> Storage<Send, Recv, Mechanism> {
-    let (segment, blocks) = (1_200 + 15, send.max(recv).div_ceil(64));
-    let pacer = Pacer::new(Duration::from_millis(1), segment);
-    let arq = SelectiveRepeat::new(vec![Block::EMPTY; blocks], BandwidthDelay::new(segment), pacer).unwrap();
-    Storage { send: Send::with_slots(send, 1_200).unwrap(), recv: Recv::with_slots(recv, 1_200).unwrap(), arq }
+fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
+    let memory = Memory {
+        send: vec![0; CONFIG.send_bytes(send)],
+        recv: vec![0; CONFIG.recv_bytes(recv)],
+        blocks: vec![Block::EMPTY; blocks_for(send.max(recv))],
+    };
+    HeapStorage::selective_repeat(&CONFIG, memory, BandwidthDelay::new)
 }
 
 /// A million in a minute.
@@ -59,7 +59,7 @@ fn size() -> (u64, usize) {
 struct Sink;
 
 impl Node for Sink {
-    fn handle_datagram(&mut self, _: Instant, _: Address, _: Address, _: &[u8]) {}
+    fn handle_datagram(&mut self, _: Instant, _: SimAddress, _: SimAddress, _: &[u8]) {}
     fn handle_timeout(&mut self, _: Instant) {}
     fn poll_transmit(&mut self, _: Instant, _: &mut [u8]) -> Option<Outgoing> {
         None
@@ -80,8 +80,9 @@ struct Outcome {
 
 fn run(flood: Flood) -> Outcome {
     let (count, transfers) = size();
-    let config =
+    let limits =
         ListenerConfig { per_host: usize::MAX, backlog: 64, peers: transfers + 64, ..ListenerConfig::default() };
+    let config = ListenerConfig { connection: CONFIG, ..limits };
     let server = Rc::new(RefCell::new(Server::new(config)));
     // The last client calls before the flood ends.
     let apart = APART.saturating_mul(count * 9 / 10 / transfers as u64);
@@ -134,9 +135,9 @@ fn honest_transfers_take_no_longer_than_beside_noise() {
     let honest = stats.accepted - server.queued;
     assert_eq!(honest, transfers as u64);
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
-    assert_eq!((stats.ignored(), stats.replies_dropped), (server.ignored, 0));
+    assert_eq!((stats.dropped.total(), stats.replies_dropped), (server.ignored, 0));
     assert_eq!((stats.queued, stats.repeated), (stats.accepted, 0));
-    assert!(server.queued <= stats.accepted && stats.proven <= honest);
+    assert!(server.queued <= stats.accepted && stats.validated <= honest);
     // A flood holds no more than half of the backlog.
     assert!(server.most.0 <= transfers + 32 + 1 && server.most.1 <= 32, "{:?}", server.most);
 }

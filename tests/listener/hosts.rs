@@ -1,8 +1,8 @@
 //! What one host and one address may have of a listener in extended mode, by handshakes and by moving.
 
 use harness::listener::*;
-use rdt_proto::connection::{Config, Event, Handled, Mode, Reason};
-use rdt_proto::listener::{Fixed, ListenerConfig, Memory, Retry, Routed, Unrouted};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Mode};
+use rdt_proto::listener::{Dispatch, DropReason, FixedTables, ListenerConfig, Retry, TableMemory};
 use rdt_proto::wire::{Framing, Options, Packet};
 
 /// Where peers move to.
@@ -21,11 +21,11 @@ fn forged_connects_do_not_keep_out_a_validated_address() {
     listener.queues(At(1, 67), tag(67));
     for port in 1..=2 {
         let cookie = listener.retries(At(1, port), tag(1));
-        assert_eq!(listener.connect(At(1, port), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(listener.connect(At(1, port), tag(1), Some(&cookie)), Dispatch::Queued);
     }
     // Only those who are there keep others out, and for them no proof is asked in vain.
-    listener.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
-    assert_eq!((listener.machine.stats().host_limit, listener.machine.stats().retried), (1, 2));
+    listener.ignores(At(1, 3), tag(1), DropReason::HostLimit);
+    assert_eq!((listener.dropped(DropReason::HostLimit), listener.machine.stats().retried), (1, 2));
     listener.queues(At(2, 1), tag(1));
 }
 
@@ -36,16 +36,16 @@ fn info_0_of_a_host_full_of_validated_peers_ends_its_handshake() {
     listener.queues(At(1, 1), tag(1));
     let late = listener.accepts(At(1, 1));
     let cookie = listener.retries(At(1, 2), tag(2));
-    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
     let sooner = listener.accepts(At(1, 2));
     listener.takes(&late, info(0, b"late"));
     listener.expect_event(&late, Event::Connected);
     listener.expect_event(&late, Event::Readable);
-    listener.expect_event(&late, Event::Closed(Reason::Superseded));
+    listener.expect_event(&late, Event::Closed(CloseReason::Evicted));
     // Its client takes itself for connected.
     listener.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     listener.confirms(&sooner);
-    assert_eq!(listener.machine.stats().superseded, 1);
+    assert_eq!(listener.machine.stats().evicted, 1);
     // It is no entry of the proven ones, however long it stays.
     listener.peer(&sooner).abort(0);
     listener.drain();
@@ -60,13 +60,13 @@ fn a_handshake_evicted_by_its_info_from_elsewhere_never_moves() {
     listener.queues(At(1, 1), tag(1));
     let late = listener.accepts(At(1, 1));
     let cookie = listener.retries(At(1, 2), tag(2));
-    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
     listener.accepts(At(1, 2));
     listener.takes_from(NEW, &late, info(0, b"late, and longer than a PROBE is"));
     listener.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     assert_eq!(listener.drain(), []);
     listener.machine.release(listener.now, late.id);
-    listener.ignores(At(1, 3), tag(3), Unrouted::HostLimit);
+    listener.ignores(At(1, 3), tag(3), DropReason::HostLimit);
     listener.queues(NEW, tag(4));
 }
 
@@ -76,15 +76,15 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let old = listener.established(At(1, 1), tag(1));
     listener.elapse_with_loss(3_600_000);
-    listener.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    listener.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     let cookie = listener.retries(At(1, 1), tag(2));
-    assert_eq!(listener.connect(At(1, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(1, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     let newer = listener.accepts(At(1, 1));
     assert_eq!(listener.peer(&old).ended(), None);
     listener.confirms(&newer);
-    assert_eq!(listener.peer(&old).ended(), Some(Reason::Superseded));
+    assert_eq!(listener.peer(&old).ended(), Some(CloseReason::Evicted));
     // There is one proven entry, as before.
-    listener.ignores(At(1, 2), tag(9), Unrouted::HostLimit);
+    listener.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     listener.machine.release(listener.now, old.id);
     listener.machine.release(listener.now, newer.id);
     listener.drain();
@@ -100,17 +100,17 @@ fn a_restarted_client_takes_its_own_place_in_a_full_host() {
     listener.queues(At(1, 1), tag(2));
     let newer = listener.accepts(At(1, 1));
     let cookie = listener.retries(At(1, 2), tag(3));
-    assert_eq!(listener.connect(At(1, 2), tag(3), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(1, 2), tag(3), Some(&cookie)), Dispatch::Queued);
     let third = listener.accepts(At(1, 2));
     listener.takes(&newer, info(0, b""));
-    assert_eq!((listener.peer(&newer).ended(), listener.peer(&old).ended()), (None, Some(Reason::Superseded)));
+    assert_eq!((listener.peer(&newer).ended(), listener.peer(&old).ended()), (None, Some(CloseReason::Evicted)));
     listener.confirms(&third);
 }
 
 /// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
 #[test]
 fn a_client_that_cannot_be_counted_is_not_told_of() {
-    let mut listener = ListenerTrace::<Fixed<2>>::with_memory(config(Retry::Auto));
+    let mut listener = ListenerTrace::<FixedTables<2>>::with_memory(config(Retry::Auto));
     let client = listener.established(At(1, 1), tag(1));
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut listener, &client, NEW).expect("it is asked");
@@ -134,11 +134,11 @@ fn forged_connects_at_the_new_address_do_not_stop_a_move() {
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut listener, &client, NEW).expect("it is asked");
     listener.takes_from(NEW, &client, Packet::Echo { nonce });
-    assert_eq!((listener.machine.address(client.id), listener.machine.stats().superseded_waiting), (Some(NEW), 1));
+    assert_eq!((listener.machine.address(client.id), listener.machine.stats().evicted_pending), (Some(NEW), 1));
 }
 
 /// The nonce of the PROBE that leaves to this address.
-fn probe_to<M: Memory>(listener: &mut ListenerTrace<M>, client: &Client, to: At) -> Option<u64> {
+fn probe_to<M: TableMemory>(listener: &mut ListenerTrace<M>, client: &Client, to: At) -> Option<u64> {
     listener.drain().into_iter().find_map(|(address, sent)| match Framing::tagged(client.tag).decode(&sent) {
         Ok(Packet::Probe { nonce, .. }) if address == to => Some(nonce),
         _ => None,
@@ -155,11 +155,11 @@ fn one_that_waits_is_proven_only_while_its_host_may_have_more() {
     };
     listener.queues(At(1, 1), tag(1));
     let cookie = listener.retries(At(1, 2), tag(2));
-    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(listener.connect(At(1, 1), tag(1), Some(&made_before)), Routed::Queued);
+    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!(listener.connect(At(1, 1), tag(1), Some(&made_before)), Dispatch::Queued);
     assert_eq!(listener.machine.stats().bad_cookie, 0);
-    assert!(!listener.incoming(At(1, 1)).is_proven());
-    assert!(listener.incoming(At(1, 2)).is_proven());
+    assert!(!listener.incoming(At(1, 1)).is_validated());
+    assert!(listener.incoming(At(1, 2)).is_validated());
 }
 
 /// Base mode proves nothing: it keeps nobody of extended mode out of his host.
@@ -172,15 +172,15 @@ fn base_mode_connections_keep_out_only_unvalidated_addresses() {
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
         listener.receive_datagram(from, &datagram[..len])
     };
-    assert_eq!(base(&mut listener, At(1, 1), Packet::Connect(Options::NONE)), Routed::Queued);
+    assert_eq!(base(&mut listener, At(1, 1), Packet::Connect(Options::NONE)), Dispatch::Queued);
     let incoming = listener.incoming(At(1, 1));
     let id = listener.accept(incoming);
-    assert_eq!(base(&mut listener, At(1, 1), info(0, b"")), Routed::Peer(id, Handled::Accepted));
+    assert_eq!(base(&mut listener, At(1, 1), info(0, b"")), Dispatch::Peer(id, Handled::Accepted));
     let second = base(&mut listener, At(1, 2), Packet::Connect(Options::NONE));
-    assert_eq!(second, Routed::Ignored(Unrouted::HostLimit));
+    assert_eq!(second, Dispatch::Dropped(DropReason::HostLimit));
     listener.machine.peer_mut(id).unwrap().abort(0);
     let cookie = listener.connect(At(1, 3), tag(1), None);
-    assert_eq!(cookie, Routed::Retried);
+    assert_eq!(cookie, Dispatch::Retried);
 }
 
 /// The nonces that the old address and the new one are asked for, after a datagram from the new one.
@@ -251,7 +251,7 @@ fn another_port_of_the_same_host_is_no_further_entry_of_it() {
     let client = listener.established(At(9, 2), tag(1));
     moves(&mut listener, &client);
     listener.elapse_with_loss(4_000);
-    listener.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
 /// Until it is clear that the old address does not answer: who only passes on what a peer sends must not win by opening
@@ -261,11 +261,11 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(1, 1), tag(1));
     let to_old = moves(&mut listener, &client);
-    listener.ignores(At(1, 2), tag(2), Unrouted::HostLimit);
-    listener.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
+    listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
     listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
-    listener.ignores(At(1, 2), tag(2), Unrouted::HostLimit);
+    listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     listener.established(At(9, 2), tag(2));
     // One that does not return leaves it.
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -273,7 +273,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     moves(&mut listener, &client);
     listener.elapse_with_loss(4_000);
     listener.established(At(1, 2), tag(2));
-    listener.ignores(At(9, 2), tag(2), Unrouted::HostLimit);
+    listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
 /// Forged handshakes at the old address do not keep its owner from returning.
@@ -286,7 +286,7 @@ fn a_returning_client_evicts_unvalidated_handshakes() {
     let forged = listener.accepts(At(1, 1));
     listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
-    listener.expect_event(&forged, Event::Closed(Reason::Superseded));
+    listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
 }
 
 /// One who receives at the old address has opened others there.
@@ -297,7 +297,7 @@ fn a_peer_that_returns_to_a_full_address_is_evicted() {
     let to_old = moves(&mut listener, &client);
     let newer = listener.established(At(1, 1), tag(2));
     listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
-    assert_eq!(listener.peer(&client).ended(), Some(Reason::Superseded));
+    assert_eq!(listener.peer(&client).ended(), Some(CloseReason::Evicted));
     assert!(listener.peer(&newer).is_established());
     listener.expect_nothing();
 }
@@ -315,13 +315,13 @@ fn a_confirmed_client_evicts_all_older_ones_of_its_address() {
     }
     listener.confirms(&accepted[2]);
     let ended = accepted.map(|client| listener.peer(&client).ended());
-    let superseded = Some(Reason::Superseded);
-    assert_eq!((ended, listener.machine.backlog_len()), ([superseded, superseded, None, None], 3));
+    let evicted = Some(CloseReason::Evicted);
+    assert_eq!((ended, listener.machine.backlog_len()), ([evicted, evicted, None, None], 3));
     listener.accepts(NEW);
     listener.accepts(NEW);
     let last = listener.accepts(NEW);
     listener.confirms(&last);
-    assert_eq!(listener.machine.stats().superseded, 6);
+    assert_eq!(listener.machine.stats().evicted, 6);
 }
 
 /// Restarts in a full host are open handshakes like others, and no more of them than the backlog holds.
@@ -331,10 +331,10 @@ fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
     let clients = [1, 2, 3].map(|port| listener.established(At(1, port.into()), tag(port)));
     for (port, restarted) in [(1, 11), (2, 12)] {
         let cookie = listener.retries(At(1, port), tag(restarted));
-        assert_eq!(listener.connect(At(1, port), tag(restarted), Some(&cookie)), Routed::Queued);
+        assert_eq!(listener.connect(At(1, port), tag(restarted), Some(&cookie)), Dispatch::Queued);
         listener.accepts(At(1, port));
     }
     let cookie = listener.retries(At(1, 3), tag(13));
-    assert_eq!(listener.connect(At(1, 3), tag(13), Some(&cookie)), Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!(listener.connect(At(1, 3), tag(13), Some(&cookie)), Dispatch::Dropped(DropReason::BacklogFull));
     assert!(clients.iter().all(|client| listener.peer(client).ended().is_none()));
 }

@@ -1,8 +1,9 @@
 //! What a listener in extended mode holds at most, for whom, and what it says to the others.
 
 use harness::listener::*;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Reason};
-use rdt_proto::listener::{AcceptError, ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
+use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, Retry};
+use rdt_proto::store::StoreError;
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet, Tag};
 
 const HERE: At = At(1, 1);
@@ -20,19 +21,20 @@ fn a_tag_that_is_nearly_right_is_wrong() {
     let right = u64::from_be_bytes(*client.theirs.as_bytes());
     let mut reset = [0; 10];
     assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(10));
+    let malformed = DropReason::Malformed(DecodeError::Prefix);
     for bit in 0..64 {
         reset[..8].copy_from_slice(&(right ^ 1 << bit).to_be_bytes());
-        assert_eq!(listener.receive_datagram(HERE, &reset), Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+        assert_eq!(listener.receive_datagram(HERE, &reset), Dispatch::Dropped(malformed));
     }
     for len in 0..8 {
         let routed = listener.receive_datagram(HERE, &client.theirs.as_bytes()[..len]);
-        assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+        assert_eq!(routed, Dispatch::Dropped(malformed));
     }
-    assert_eq!(listener.machine.stats().malformed, 72);
+    assert_eq!(listener.dropped(malformed), 72);
     for packet in [info(1, b"x"), Packet::Fin, Packet::FinAck, Packet::Ack { number: rdt_proto::Seq::ZERO }] {
         let mut datagram = [0; 64];
         let len = packet.encode(&Framing::NOTE, &mut datagram).unwrap();
-        assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Dispatch::Dropped(DropReason::UnknownPeer));
     }
     assert!(listener.machine.peer(client.id) == Some(&before));
     listener.expect_nothing();
@@ -42,7 +44,7 @@ fn a_tag_that_is_nearly_right_is_wrong() {
 fn no_answer_to_a_connect_is_larger_than_it() {
     let sizes = |listener: &mut ListenerTrace| listener.drain().iter().map(|(_, sent)| sent.len()).collect::<Vec<_>>();
     let mut listener = ListenerTrace::new(config(Retry::Always));
-    assert_eq!(listener.connect(HERE, tag(1), None), Routed::Retried);
+    assert_eq!(listener.connect(HERE, tag(1), None), Dispatch::Retried);
     let [retry] = sizes(&mut listener)[..] else { panic!("one RETRY") };
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
@@ -89,7 +91,7 @@ fn a_client_without_room_is_told_of_again_in_its_order() {
     listener.drain();
     for incoming in [first, third] {
         let full = listener.machine.accept(listener.now, incoming, [9; 32], || panic!("there is no room"));
-        assert_eq!((full, listener.machine.poll_incoming()), (Err(AcceptError::Full), None));
+        assert_eq!((full, listener.machine.poll_incoming()), (Err(AcceptError::<StoreError>::Full), None));
     }
     listener.machine.release(listener.now, id);
     listener.drain();
@@ -109,9 +111,9 @@ fn without_retry_the_backlog_is_full_when_it_is_full() {
         listener.accept(incoming);
     }
     listener.drain();
-    listener.ignores(At(9, 1), tag(1), Unrouted::BacklogFull);
+    listener.ignores(At(9, 1), tag(1), DropReason::BacklogFull);
     listener.expect_nothing();
-    assert_eq!((listener.machine.stats().backlog_full, listener.machine.stats().retried), (1, 0));
+    assert_eq!((listener.dropped(DropReason::BacklogFull), listener.machine.stats().retried), (1, 0));
     listener.elapse_with_loss(10_000);
     listener.queues(At(9, 1), tag(1));
 }
@@ -140,12 +142,12 @@ fn validated_addresses_fill_the_rest_of_the_backlog() {
     }
     for host in 5..=8 {
         let cookie = listener.retries(At(host, 1), tag(1));
-        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
-        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued, "a repeat");
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued, "a repeat");
     }
     let cookie = listener.retries(At(9, 1), tag(1));
     let routed = listener.connect(At(9, 1), tag(1), Some(&cookie));
-    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
+    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().bad_cookie), (8, 0));
 }
 
@@ -158,16 +160,16 @@ fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     listener.queues(At(2, 1), tag(1));
     for host in 3..6 {
         let cookie = listener.retries(At(host, 1), tag(1));
-        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
     }
     let cookie = listener.retries(HERE, tag(2));
     let routed = listener.connect(HERE, tag(2), Some(&cookie));
-    assert_eq!(routed, Routed::Ignored(Unrouted::BacklogFull));
-    assert_eq!((listener.peer(&honest).ended(), listener.machine.stats().superseded), (None, 0));
+    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
+    assert_eq!((listener.peer(&honest).ended(), listener.machine.stats().evicted), (None, 0));
     // One that waits gives its own place, also in a full backlog.
     let cookie = listener.retries(At(2, 1), tag(2));
-    assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().superseded), (4, 1));
+    assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().evicted), (4, 1));
     listener.confirms(&honest);
 }
 
@@ -183,12 +185,12 @@ fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
     listener.machine.ignore(first);
     listener.queues(HERE, tag(2));
     let _ = listener.retries(At(9, 1), tag(1));
-    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().proven), (4, 1));
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().validated), (4, 1));
     listener.queues(At(9, 1), tag(1));
     // Once.
-    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    assert_eq!(listener.machine.stats().proven, 1);
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    assert_eq!(listener.machine.stats().validated, 1);
 }
 
 /// Those that waited and those that the application ignored once were counted nowhere.
@@ -199,7 +201,7 @@ fn the_counters_say_what_became_of_every_connect() {
         listener.queues(At(host, 1), tag(1));
         listener.queues(At(host, 1), tag(1));
     }
-    listener.ignores(At(7, 1), tag(1), Unrouted::BacklogFull);
+    listener.ignores(At(7, 1), tag(1), DropReason::BacklogFull);
     listener.accepts(At(1, 1));
     let (refused, dismissed) = (listener.incoming(At(2, 1)), listener.incoming(At(3, 1)));
     listener.machine.refuse(refused, 1);
@@ -212,9 +214,9 @@ fn the_counters_say_what_became_of_every_connect() {
     listener.confirms(&newer);
     listener.elapse_with_loss(10_000);
     let stats = *listener.machine.stats();
-    assert_eq!((stats.queued, stats.repeated, stats.ignored()), (7, 6, 1));
+    assert_eq!((stats.queued, stats.repeated, stats.dropped.total()), (7, 6, 1));
     assert_eq!((stats.accepted, stats.refused, stats.dismissed), (2, 1, 2));
-    assert_eq!((stats.superseded_waiting, stats.expired, listener.machine.backlog_len()), (1, 1, 0));
+    assert_eq!((stats.evicted_pending, stats.expired, listener.machine.backlog_len()), (1, 1, 0));
 }
 
 /// No more answers wait than 16: the others are told when they ask again.
@@ -229,7 +231,7 @@ fn all_clients_are_told_when_accepting_stops() {
     let told: Vec<At> = listener.drain().into_iter().map(|(to, _)| to).collect();
     assert_eq!((told.len(), listener.machine.stats().replies_dropped), (16, 4));
     for host in (1..=20).filter(|&host| !told.contains(&At(host, 1))) {
-        listener.ignores(At(host, 1), tag(1), Unrouted::Stopped);
+        listener.ignores(At(host, 1), tag(1), DropReason::Stopped);
         let (to, reset) = listener.transmit().expect("no RESET");
         assert_eq!((to, Framing::tagged(tag(1)).decode(&reset)), (At(host, 1), Ok(Packet::Reset { code: 4 })));
     }
@@ -243,11 +245,11 @@ fn before_the_handshake_is_over_no_address_is_examined() {
     listener.queues(HERE, tag(1));
     let client = listener.accepts(HERE);
     let early = listener.receive_under(At(2, 1), client.theirs, info(1, b"early"));
-    assert_eq!(early, Routed::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
+    assert_eq!(early, Dispatch::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
     assert!(listener.drain().iter().all(|(to, _)| *to == HERE));
     assert_eq!(listener.machine.stats().other_address, 1);
     listener.elapse_with_loss(10_000);
-    listener.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
+    listener.expect_event(&client, Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
 /// A busy network may lose INFO 0 for longer than the handshake limit. A client that had got CONNACK then repeated it to
@@ -256,38 +258,35 @@ fn before_the_handshake_is_over_no_address_is_examined() {
 fn a_client_of_a_validated_address_may_confirm_late() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     let cookie = listener.retries(HERE, tag(1));
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let client = listener.accepts(HERE);
     listener.elapse_with_loss(29_000);
     listener.confirms(&client);
     let cookie = listener.retries(At(2, 1), tag(2));
-    assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     let client = listener.accepts(At(2, 1));
     listener.elapse_with_loss(30_000);
-    listener.expect_event(&client, Event::Closed(Reason::HandshakeTimedOut));
+    listener.expect_event(&client, Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
 mod fixed {
     use super::*;
-    use rdt_proto::connection::Storage;
-    use rdt_proto::listener::{Fixed, Listener};
-    use rdt_proto::store::{RecvSlots, SendSlots};
+    use rdt_proto::connection::HeapStopAndWait;
+    use rdt_proto::listener::{FixedPeers, Listener};
     use rdt_proto::{Duration, Instant};
 
-    fn storage() -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
-        Storage::stop_and_wait(SendSlots::with_slots(2, 1_200).unwrap(), RecvSlots::with_slots(2, 1_200).unwrap())
-    }
-
-    /// With room for fewer than half of the configured backlog, clients once were never asked to prove their address.
+    /// With room for fewer than half of the configured backlog, clients once were never asked to validate their address.
     #[test]
     fn a_flood_does_not_fill_a_listener_of_fixed_memory() {
         let mut now = Instant::ZERO;
-        let mut machine: Listener<u16, _, _, Fixed<4>> = Listener::new(now, ListenerConfig::default(), [7; 48]);
+        let config = ListenerConfig::default();
+        let storage = || HeapStopAndWait::stop_and_wait_on_heap(&config.connection);
+        let mut machine = Listener::<FixedPeers<4, u16, HeapStopAndWait>>::new(now, config, [7; 48]);
         let mut buf = [0; 2_048];
         let mut entropy = 0;
         for address in 0..200 {
             now = now + Duration::from_millis(1);
-            let _ = machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
+            machine.handle_datagram(now, address, &connect(Tag::new([9; 8]), None));
             while let Some(incoming) = machine.poll_incoming() {
                 entropy += 1;
                 let accepted = machine.accept(now, incoming, [entropy; 32], storage);
@@ -297,18 +296,18 @@ mod fixed {
             }
             while machine.poll_transmit(now, &mut buf).unwrap().is_some() {}
         }
-        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), None)), Routed::Retried);
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), None)), Dispatch::Retried);
         let (to, retry) = machine.poll_transmit(now, &mut buf).unwrap().unwrap();
         let Ok(Packet::Retry { cookie }) = Framing::tagged(tag(1)).decode(&buf[..retry.len]) else {
             panic!("no RETRY")
         };
         assert_eq!(to, 1_000);
         let cookie = cookie.to_vec();
-        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Routed::Queued);
+        assert_eq!(machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie))), Dispatch::Queued);
         let incoming = machine.poll_incoming().unwrap();
         assert_eq!(incoming.address(), 1_000);
         let id = machine.accept(now, incoming, [255; 32], storage).unwrap();
         let routed = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
-        assert_eq!(routed, Routed::Peer(id, Handled::Accepted));
+        assert_eq!(routed, Dispatch::Peer(id, Handled::Accepted));
     }
 }

@@ -2,7 +2,7 @@
 
 use harness::listener::*;
 use rdt_proto::connection::{Event, Handled, Ignored};
-use rdt_proto::listener::{ListenerConfig, Routed};
+use rdt_proto::listener::{Dispatch, ListenerConfig};
 use rdt_proto::wire::{Framing, Packet};
 
 const OLD: At = At(1, 1);
@@ -65,7 +65,7 @@ fn the_old_address_answers_first_and_the_connection_stays() {
     listener.takes(&client, echo(to_old));
     expect_at(&mut listener, &client, OLD);
     let late = listener.receive_under(NEW, client.theirs, echo(to_new));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     expect_at(&mut listener, &client, OLD);
 }
 
@@ -88,7 +88,7 @@ fn without_an_answer_nothing_moves_and_validation_can_restart() {
     listener.elapse_with_loss(4_000);
     expect_at(&mut listener, &client, OLD);
     let late = listener.receive_under(NEW, client.theirs, echo(first.1));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     let second = moves(&mut listener, &client, 2);
     assert_ne!(first, second);
     listener.takes_from(NEW, &client, echo(second.1));
@@ -125,7 +125,7 @@ fn a_sender_that_cannot_echo_moves_nothing_and_gains_no_bytes() {
         listener.peer(&client).consume(1);
         for guess in 0..20 {
             let guessed = listener.receive_under(NEW, client.theirs, echo(guess));
-            assert_eq!(guessed, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+            assert_eq!(guessed, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
         }
         listener.elapse_with_loss(700);
         expect_at(&mut listener, &client, OLD);
@@ -140,7 +140,7 @@ fn an_answer_from_the_wrong_address_decides_nothing() {
     let (to_old, to_new) = moves(&mut listener, &client, 1);
     for (from, nonce) in [(NEW, to_old), (OLD, to_new), (THIRD, to_new), (THIRD, to_old)] {
         let wrong = listener.receive_under(from, client.theirs, echo(nonce));
-        assert_eq!(wrong, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+        assert_eq!(wrong, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     }
     expect_at(&mut listener, &client, OLD);
     listener.takes_from(NEW, &client, echo(to_new));
@@ -169,7 +169,7 @@ fn hosts_are_counted_where_their_peers_are() {
     // It does not return.
     listener.elapse_with_loss(4_000);
     listener.queues(At(1, 9), tag(2));
-    listener.ignores(At(2, 9), tag(2), rdt_proto::listener::Unrouted::HostLimit);
+    listener.ignores(At(2, 9), tag(2), rdt_proto::listener::DropReason::HostLimit);
 }
 
 /// A client that restarts at its address after it had moved there.
@@ -182,7 +182,7 @@ fn a_connection_that_moved_is_superseded_at_its_new_address() {
     let other = listener.established(OLD, tag(2));
     assert!(listener.peer(&client).is_established());
     listener.established(NEW, tag(3));
-    listener.expect_event(&client, Event::Closed(rdt_proto::connection::Reason::Superseded));
+    listener.expect_event(&client, Event::Closed(rdt_proto::connection::CloseReason::Evicted));
     assert!(listener.peer(&other).is_established());
 }
 
@@ -203,7 +203,7 @@ fn an_answer_to_the_listener_is_heard() {
     listener.elapse_with_loss(29_999);
     assert_eq!(listener.peer(&client).ended(), None);
     listener.elapse_with_loss(1);
-    assert_eq!(listener.peer(&client).ended(), Some(rdt_proto::connection::Reason::TimedOut));
+    assert_eq!(listener.peer(&client).ended(), Some(rdt_proto::connection::CloseReason::TimedOut));
 }
 
 /// The end of a connection ends the examination, too.
@@ -318,7 +318,7 @@ fn an_echo_after_three_timeouts_is_late_before_any_timer_runs() {
     let (_, to_new) = moves(&mut listener, &client, 1);
     listener.now = listener.now + rdt_proto::Duration::from_millis(4_000);
     let late = listener.receive_under(NEW, client.theirs, echo(to_new));
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::NeverSent)));
     expect_at(&mut listener, &client, OLD);
 }
 

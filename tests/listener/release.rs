@@ -4,9 +4,8 @@ use super::base_mode::{base, finish, server};
 use harness::base::*;
 use harness::base_listener::BaseListenerTrace;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Event, Handled, Ignored, Reason, Storage};
-use rdt_proto::listener::{Routed, Unrouted};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Storage};
+use rdt_proto::listener::{Dispatch, DropReason};
 
 /// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
 #[test]
@@ -36,7 +35,7 @@ fn connect_after_quarantine_queues_before_handle_timeout() {
     server.release(id);
     server.now = server.now + Duration::from_millis(2_900);
     let routed = server.receive(1, CONNECT);
-    assert!(matches!(routed, Routed::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
+    assert!(matches!(routed, Dispatch::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
     server.now = server.now + Duration::from_millis(200);
     server.queues(1, CONNECT);
 }
@@ -59,17 +58,17 @@ fn a_restarted_client_waits_until_the_old_quarantine_is_over() {
     let old = server.connected(1);
     for _ in 0..6 {
         let routed = server.receive(1, CONNECT);
-        assert_eq!(routed, Routed::Peer(old, Handled::Ignored(Ignored::LateConnect)));
+        assert_eq!(routed, Dispatch::Peer(old, Handled::Ignored(Ignored::LateConnect)));
         server.elapse(10_000);
     }
-    server.expect_event(old, Event::Closed(Reason::Quiet));
-    assert_eq!(server.receive(1, CONNECT), Routed::Peer(old, Handled::Ignored(Ignored::Closed)));
+    server.expect_event(old, Event::Closed(CloseReason::Quiet));
+    assert_eq!(server.receive(1, CONNECT), Dispatch::Peer(old, Handled::Ignored(Ignored::Closed)));
     server.release(old);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
-    server.ignores(1, info(0, b"stale"), Unrouted::Quarantined);
-    assert_eq!(server.machine.stats().quarantined, 2);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
+    server.ignores(1, info(0, b"stale"), DropReason::Quarantined);
+    assert_eq!(server.dropped(DropReason::Quarantined), 2);
     server.elapse(2_999);
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(1);
     let new = server.connected(1);
     assert_ne!(new, old);
@@ -118,7 +117,7 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     assert_eq!(server.machine.address(id), None);
     assert_eq!(server.machine.poll_event(), None);
     server.expect(1, FIN);
-    server.ignores(1, FINACK, Unrouted::Quarantined);
+    server.ignores(1, FINACK, DropReason::Quarantined);
     server.release(id);
     server.expect_nothing();
     server.elapse(3_000);
@@ -129,7 +128,7 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     let id = server.accept(2);
     server.release(id);
     server.expect_nothing();
-    server.ignores(2, CONNECT, Unrouted::Quarantined);
+    server.ignores(2, CONNECT, DropReason::Quarantined);
 }
 
 /// A pool of borrowed memory: one connection after the other uses it, from different addresses.
@@ -144,13 +143,12 @@ fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     finish(&mut server, 1, id);
     assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
     server.elapse(3_000);
-    let Some(Storage { send, recv, .. }) = server.machine.reclaim(server.now, id) else { panic!("it is drained") };
+    let (send, recv) = server.machine.reclaim(server.now, id).expect("it is drained").into_memory();
     assert!(server.machine.reclaim(server.now, id).is_none(), "once");
     assert!(server.machine.peer(id).is_none() && server.machine.is_empty());
 
-    let (send, recv) = (SendSlots::new(send.into_memory(), 1_200), RecvSlots::new(recv.into_memory(), 1_200));
     server.queues(2, CONNECT);
-    let storage = || Storage::stop_and_wait(send.unwrap(), recv.unwrap());
+    let storage = || Storage::stop_and_wait(&Config::base(), send, recv);
     let incoming = server.incoming(2);
     let next = server.machine.accept(server.now, incoming, [1; 32], storage).unwrap();
     server.expect(2, CONNACK);
@@ -169,7 +167,7 @@ fn storage_of_an_aborted_peer_returns_once_its_fin_has_left() {
     assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
     server.expect(1, FIN);
     assert!(server.machine.reclaim(server.now, id).is_some());
-    server.ignores(1, CONNECT, Unrouted::Quarantined);
+    server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(3_000);
     server.queues(1, CONNECT);
 }

@@ -1,32 +1,16 @@
 //! A listener among unknown senders: forged datagrams, floods of handshakes, restarted clients, cookies, limits.
 
 use harness::listener::*;
-use rdt_proto::connection::{Config, Event, Handled, Ignored, Mode, Reason};
-use rdt_proto::listener::{ListenerConfig, Retry, Routed, Unrouted};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Mode};
+use rdt_proto::listener::{Dispatch, DropReason, ListenerConfig, Retry};
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
 
 const HERE: At = At(1, 1);
 const NEVER: ListenerConfig = config(Retry::Never);
 
 const fn config(retry: Retry) -> ListenerConfig {
-    ListenerConfig { connection: DEFAULT, peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
+    ListenerConfig { connection: Config::new(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
-
-/// `Config::default()`, as a constant.
-const DEFAULT: Config = {
-    use rdt_proto::Duration;
-    Config {
-        framing: Framing::NOTE,
-        mode: Mode::Extended,
-        peer: rdt_proto::connection::Peer::RdtProto,
-        segment: 1_200,
-        handshake_limit: Duration::from_secs(10),
-        idle_limit: Duration::from_secs(30),
-        quiet_limit: Duration::from_secs(60),
-        keep_alive: Duration::MAX,
-        linger: Duration::from_secs(1),
-    }
-};
 
 /// Off the path, with the right address and one of 2^64 tags.
 #[test]
@@ -53,18 +37,17 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
         datagram.truncate(len);
         datagram
     });
+    let malformed = DropReason::Malformed(DecodeError::Prefix);
     for _ in 0..125_000 {
         for datagram in &mut datagrams {
             datagram[..8].copy_from_slice(&random.rand_u64().to_ne_bytes());
             let routed = listener.machine.handle_datagram(listener.now, HERE, datagram);
-            assert_eq!(routed, Routed::Ignored(Unrouted::Malformed(DecodeError::Prefix)));
+            assert_eq!(routed, Dispatch::Dropped(malformed));
             forged += 1;
         }
     }
-    assert_eq!(
-        (forged, listener.machine.stats().malformed, listener.machine.stats().ignored()),
-        (1_000_000, forged, forged)
-    );
+    let dropped = listener.machine.stats().dropped.total();
+    assert_eq!((forged, listener.dropped(malformed), dropped), (1_000_000, forged, forged));
     assert!(listener.machine.peer(client.id) == Some(&before));
     listener.expect_nothing();
     assert_eq!(listener.machine.poll_event(), None);
@@ -81,11 +64,11 @@ fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
     listener.takes(&old, info(1, b"still heard"));
     listener.expect_event(&old, Event::Readable);
     listener.confirms(&new);
-    listener.expect_event(&old, Event::Closed(Reason::Superseded));
+    listener.expect_event(&old, Event::Closed(CloseReason::Evicted));
     let late = listener.receive_under(HERE, old.theirs, info(2, b"late"));
-    assert_eq!(late, Routed::Peer(old.id, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(late, Dispatch::Peer(old.id, Handled::Ignored(Ignored::Closed)));
     listener.expect_nothing();
-    assert_eq!(listener.machine.stats().superseded, 1);
+    assert_eq!(listener.machine.stats().evicted, 1);
     // What it had received may still be read.
     assert_eq!(listener.peer(&old).recv_chunk(), b"still heard");
     listener.machine.release(listener.now, old.id);
@@ -102,7 +85,7 @@ fn a_forged_connect_ends_nothing_but_its_own_handshake() {
     listener.takes(&client, info(1, b"goes on"));
     listener.elapse_with_loss(10_000);
     listener.expect_event(&client, Event::Readable);
-    listener.expect_event(&forged, Event::Closed(Reason::HandshakeTimedOut));
+    listener.expect_event(&forged, Event::Closed(CloseReason::HandshakeTimedOut));
     assert!(listener.peer(&client).is_established());
 }
 
@@ -116,7 +99,7 @@ fn what_began_later_is_not_superseded() {
     let second = listener.accepts(HERE);
     listener.confirms(&first);
     listener.confirms(&second);
-    listener.expect_event(&first, Event::Closed(Reason::Superseded));
+    listener.expect_event(&first, Event::Closed(CloseReason::Evicted));
     assert!(listener.peer(&second).is_established());
     // One that only waits goes, too.
     listener.queues(HERE, tag(3));
@@ -131,7 +114,7 @@ fn what_began_later_is_not_superseded() {
 
 #[test]
 fn base_mode_never_evicts_a_connection_of_extended_mode() {
-    let both = Config { mode: Mode::Both, ..DEFAULT };
+    let both = Config { mode: Mode::Both, ..Config::new() };
     let mut listener = ListenerTrace::new(ListenerConfig { connection: both, ..NEVER });
     let extended = listener.established(HERE, tag(1));
     let mut say = |packet: Packet<'_>| {
@@ -140,11 +123,11 @@ fn base_mode_never_evicts_a_connection_of_extended_mode() {
         listener.receive_datagram(HERE, &datagram[..len])
     };
     for packet in [info(1, b"forged"), Packet::Fin, Packet::FinAck] {
-        assert_eq!(say(packet), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(say(packet), Dispatch::Dropped(DropReason::UnknownPeer));
     }
-    assert_eq!(say(Packet::Connect(Options::NONE)), Routed::Queued);
+    assert_eq!(say(Packet::Connect(Options::NONE)), Dispatch::Queued);
     let incoming = listener.incoming(HERE);
-    assert_eq!(incoming.hello().tag, None);
+    assert_eq!(incoming.parameters().tag, None);
     let base = listener.accept(incoming);
     let mut say = |packet: Packet<'_>| {
         let mut datagram = [0; 64];
@@ -152,15 +135,15 @@ fn base_mode_never_evicts_a_connection_of_extended_mode() {
         listener.receive_datagram(HERE, &datagram[..len])
     };
     for packet in [info(0, b""), info(1, b"beside"), Packet::Fin] {
-        assert_eq!(say(packet), Routed::Peer(base, Handled::Accepted));
+        assert_eq!(say(packet), Dispatch::Peer(base, Handled::Accepted));
     }
     assert!(listener.peer(&extended).is_established());
     listener.takes(&extended, info(1, b"goes on"));
     // The other way round, what base mode began ends when a connection of extended mode is confirmed.
     listener.drain();
     let new = listener.established(HERE, tag(2));
-    assert_eq!(listener.machine.peer(base).unwrap().ended(), Some(Reason::Superseded));
-    assert_eq!(listener.peer(&extended).ended(), Some(Reason::Superseded));
+    assert_eq!(listener.machine.peer(base).unwrap().ended(), Some(CloseReason::Evicted));
+    assert_eq!(listener.peer(&extended).ended(), Some(CloseReason::Evicted));
     assert!(listener.peer(&new).is_established());
 }
 
@@ -173,13 +156,13 @@ fn the_same_handshake_is_one_in_every_stage() {
     assert_eq!(listener.machine.backlog_len(), 1);
     let client = listener.accepts(HERE);
     for _ in 0..3 {
-        assert_eq!(listener.connect(HERE, tag(1), None), Routed::Peer(client.id, Handled::Accepted));
+        assert_eq!(listener.connect(HERE, tag(1), None), Dispatch::Peer(client.id, Handled::Accepted));
         let sent = listener.drain();
         assert!(sent.len() == 1 && sent[0].1.len() < MIN_CONNECT, "one CONNACK for each CONNECT");
     }
     listener.confirms(&client);
     let late = listener.connect(HERE, tag(1), None);
-    assert_eq!(late, Routed::Peer(client.id, Handled::Ignored(Ignored::LateConnect)));
+    assert_eq!(late, Dispatch::Peer(client.id, Handled::Ignored(Ignored::LateConnect)));
     listener.expect_nothing();
 }
 
@@ -194,7 +177,7 @@ fn a_connect_that_is_too_short_is_not_answered() {
     let mut datagram = [0; 128];
     let len = Packet::Connect(options).encode(&Framing::NOTE, &mut datagram).unwrap();
     assert_eq!(len, MIN_CONNECT - 1);
-    assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Routed::Ignored(Unrouted::TooShort));
+    assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Dispatch::Dropped(DropReason::TooShort));
     listener.expect_nothing();
 }
 
@@ -203,20 +186,22 @@ fn each_limit_has_its_counter() {
     let limits = ListenerConfig { backlog: 3, per_host: 2, per_address: 1, ..NEVER };
     let mut listener = ListenerTrace::new(limits);
     listener.queues(At(1, 1), tag(1));
-    listener.ignores(At(1, 1), tag(2), Unrouted::AddressLimit);
+    listener.ignores(At(1, 1), tag(2), DropReason::AddressLimit);
     listener.queues(At(1, 2), tag(1));
-    listener.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    listener.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     listener.queues(At(2, 1), tag(1));
-    listener.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
-    let stats = *listener.machine.stats();
-    assert_eq!((stats.address_limit, stats.host_limit, stats.backlog_full, stats.ignored()), (1, 1, 1, 3));
+    listener.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
+    for limit in [DropReason::AddressLimit, DropReason::HostLimit, DropReason::BacklogFull] {
+        assert_eq!(listener.dropped(limit), 1, "{limit}");
+    }
+    assert_eq!(listener.machine.stats().dropped.total(), 3);
     // Accepted ones count, too, until they are gone.
     let clients = [listener.accepts(At(1, 1)), listener.accepts(At(1, 2)), listener.accepts(At(2, 1))];
-    listener.ignores(At(3, 1), tag(1), Unrouted::BacklogFull);
+    listener.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
     for client in &clients {
         listener.confirms(client);
     }
-    listener.ignores(At(1, 3), tag(1), Unrouted::HostLimit);
+    listener.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     listener.peer(&clients[0]).abort(0);
     listener.drain();
     listener.machine.release(listener.now, clients[0].id);
@@ -228,26 +213,26 @@ fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     let cookie = listener.retries(HERE, tag(1));
     assert!(listener.machine.is_empty(), "nothing is kept");
-    assert_eq!(listener.connect(At(1, 2), tag(1), Some(&cookie)), Routed::Retried);
-    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Retried);
+    assert_eq!(listener.connect(At(1, 2), tag(1), Some(&cookie)), Dispatch::Retried);
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Retried);
     assert_eq!(listener.machine.stats().bad_cookie, 2);
     listener.drain();
     listener.machine.rotate_cookie_key([1; 16]);
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let incoming = listener.incoming(HERE);
-    assert!(incoming.is_proven());
+    assert!(incoming.is_validated());
     listener.machine.ignore(incoming);
     listener.elapse_with_loss(15_000);
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let incoming = listener.incoming(HERE);
     listener.machine.ignore(incoming);
     listener.elapse_with_loss(1_000);
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
     listener.drain();
     let cookie = listener.retries(HERE, tag(1));
     listener.machine.rotate_cookie_key([2; 16]);
     listener.machine.rotate_cookie_key([3; 16]);
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Retried);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
 }
 
 /// Half of the backlog is for those who prove their address, however many others come.
@@ -264,7 +249,7 @@ fn from_half_of_the_backlog_on_addresses_must_be_validated() {
     // Accepted ones that have not confirmed hold their part.
     let first = listener.accepts(At(1, 0));
     let cookie = listener.retries(At(9, 9), tag(1));
-    assert_eq!(listener.connect(At(9, 9), tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(At(9, 9), tag(1), Some(&cookie)), Dispatch::Queued);
     listener.confirms(&first);
     listener.queues(At(10, 1), tag(1));
 }
@@ -278,7 +263,7 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
         listener.accepts(At(host, 1));
     }
     let cookie = listener.retries(HERE, tag(1));
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
     let client = listener.accepts(HERE);
     listener.confirms(&client);
 }
@@ -303,7 +288,7 @@ fn forged_handshakes_take_at_most_half_of_what_is_served() {
     assert_eq!(accepted, served / 2);
     for host in 101..=104 {
         let cookie = listener.retries(At(host, 1), tag(1));
-        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Routed::Queued);
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
         let client = listener.accepts(At(host, 1));
         listener.confirms(&client);
     }
@@ -318,22 +303,22 @@ fn a_validated_address_evicts_unvalidated_handshakes() {
     let forged = listener.accepts(HERE);
     listener.queues(HERE, tag(67));
     let cookie = listener.retries(HERE, tag(1));
-    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Routed::Queued);
-    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().superseded), (1, 1));
+    assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Queued);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().evicted), (1, 1));
     let cookie = listener.retries(HERE, tag(2));
-    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Routed::Queued);
-    listener.expect_event(&forged, Event::Closed(Reason::Superseded));
+    assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
+    listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
     // The proven ones stay.
     listener.machine.release(listener.now, forged.id);
     let cookie = listener.retries(HERE, tag(3));
-    assert_eq!(listener.connect(HERE, tag(3), Some(&cookie)), Routed::Ignored(Unrouted::AddressLimit));
+    assert_eq!(listener.connect(HERE, tag(3), Some(&cookie)), Dispatch::Dropped(DropReason::AddressLimit));
 }
 
 #[test]
 fn answers_that_are_not_fetched_are_dropped_and_counted() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     for port in 0..20 {
-        assert_eq!(listener.connect(At(1, port), tag(1), None), Routed::Retried);
+        assert_eq!(listener.connect(At(1, port), tag(1), None), Dispatch::Retried);
     }
     assert_eq!((listener.drain().len(), listener.machine.stats().replies_dropped), (16, 4));
     listener.expect_nothing();
@@ -364,9 +349,9 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
     let client = listener.established(HERE, tag(1));
     listener.queues(At(2, 1), tag(1));
     listener.machine.stop_accepting(3);
-    assert_eq!(listener.connect(At(3, 1), tag(1), None), Routed::Ignored(Unrouted::Stopped));
-    let told: Vec<_> = listener.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
-    assert_eq!(told, [(At(2, 1), 3), (At(3, 1), 3)]);
+    assert_eq!(listener.connect(At(3, 1), tag(1), None), Dispatch::Dropped(DropReason::Stopped));
+    let reported: Vec<_> = listener.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
+    assert_eq!(reported, [(At(2, 1), 3), (At(3, 1), 3)]);
     assert_eq!(listener.machine.peers().collect::<Vec<_>>(), [client.id]);
     listener.takes(&client, Packet::Fin);
     listener.peer(&client).close();

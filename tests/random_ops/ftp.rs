@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use rdt_proto::Instant;
 use rdt_proto::ftp::{
-    Answer, Client, ClientConfig, ErrorCode, Event, Name, Output, Request, Server, ServerConfig, Session, StorageError,
+    Answer, Client, ClientConfig, ErrorCode, FileEvent, Name, Output, Request, Server, ServerConfig, Session,
+    StorageError,
 };
 
 #[derive(Clone, Debug)]
@@ -130,7 +131,7 @@ fn apply<S: Session + Clone + PartialEq + std::fmt::Debug>(session: &mut S, seen
             }
         }
         Call::Event => {
-            if let Some(Event::Done(_)) = session.poll_event() {
+            if let Some(FileEvent::Done(_)) = session.poll_event() {
                 assert!(!std::mem::replace(&mut seen.done, true));
             }
         }

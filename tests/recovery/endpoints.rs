@@ -6,17 +6,16 @@ mod runs;
 pub(crate) use exchange::Exchange;
 pub(crate) use runs::Runs;
 
-use rdt_proto::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::Instant;
+use rdt_proto::arq::Block;
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::connection::{
+    CloseReason, Config, Connection, ConnectionTypes, Event, Handled, HandshakeParameters, HeapStopAndWait,
+    HeapStorage, Memory,
+};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::wire::Packet;
-use rdt_proto::{Duration, Instant};
 use std::hash::{DefaultHasher, Hasher};
-
-/// A connection with its stores on the heap.
-pub(crate) type Stream<A> = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, A>;
 
 /// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no checksum of
 /// its own.
@@ -35,76 +34,76 @@ pub(crate) fn undamaged(frame: &[u8]) -> Option<&[u8]> {
     (*sum == checksum(datagram)).then_some(datagram)
 }
 
-/// How an endpoint repeats what was lost.
-pub(crate) trait Mechanism: Arq {
-    /// Storage for it, in each direction of the size that the generator gives.
-    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self>
-    where
-        Self: Sized;
+/// What an endpoint keeps its data in, with the mechanism that repeats what was lost.
+pub(crate) trait RandomStorage: ConnectionTypes {
+    /// In each direction of the size that the generator gives.
+    fn random(config: &Config, rng: &mut Rng) -> Self;
 }
 
-impl Mechanism for StopAndWait {
-    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>> {
-        let slots = 1 + rng.index(4);
-        let (send, recv) = (SendSlots::with_slots(slots, 1_200), RecvSlots::with_slots(slots, 1_200));
-        Storage::stop_and_wait(send.unwrap(), recv.unwrap())
+/// At least one, at most so many.
+pub(crate) fn packets(rng: &mut Rng, most: u32) -> u32 {
+    1 + u32::try_from(rng.below(most.into())).unwrap()
+}
+
+impl RandomStorage for HeapStopAndWait {
+    fn random(config: &Config, rng: &mut Rng) -> Self {
+        let slots = packets(rng, 4);
+        Self::stop_and_wait(config, vec![0; config.send_bytes(slots)], vec![0; config.recv_bytes(slots)]).unwrap()
     }
 }
 
-/// Selective repeat with any controller.
-pub(crate) type Selective = SelectiveRepeat<Vec<Block>, Controller>;
-
-impl Mechanism for Selective {
-    fn storage(rng: &mut Rng) -> Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Self> {
-        let segment = 1_200 + 15;
-        let congestion = match rng.index(4) {
-            0 => Controller::Fixed(Fixed::new(u64::from(segment) * (1 + rng.below(64)))),
-            1 => Controller::NewReno(NewReno::new(segment)),
-            2 => Controller::Cubic(Cubic::new(segment)),
-            _ => Controller::BandwidthDelay(BandwidthDelay::new(segment)),
+/// With any controller.
+impl RandomStorage for HeapStorage<Controller> {
+    fn random(config: &Config, rng: &mut Rng) -> Self {
+        let (choice, datagrams) = (rng.index(4), 1 + rng.below(64));
+        let controller = |datagram: u32| match choice {
+            0 => FixedWindow::new(u64::from(datagram) * datagrams).into(),
+            1 => Algorithm::NewReno.controller(datagram),
+            2 => Algorithm::Cubic.controller(datagram),
+            _ => Algorithm::BandwidthDelay.controller(datagram),
         };
         let blocks = vec![Block::EMPTY; 1 + rng.index(3)];
-        let arq = SelectiveRepeat::new(blocks, congestion, Pacer::new(Duration::from_millis(1), segment)).unwrap();
-        let (send, recv) = (1 + rng.index(100), 1 + rng.index(100));
-        let (send, recv) = (SendSlots::with_slots(send, 1_200), RecvSlots::with_slots(recv, 1_200));
-        Storage { send: send.unwrap(), recv: recv.unwrap(), arq }
+        let (send, recv) = (packets(rng, 100), packets(rng, 100));
+        let (send, recv) = (vec![0; config.send_bytes(send)], vec![0; config.recv_bytes(recv)]);
+        Self::selective_repeat(config, Memory { send, recv, blocks }, controller).unwrap()
     }
 }
 
 /// One end of the link, with its application.
-pub(crate) struct Endpoint<A> {
-    peer: Address,
+pub(crate) struct Endpoint<S: ConnectionTypes> {
+    peer: SimAddress,
     config: Config,
     rng: Rng,
     /// `None` for a server that nobody has called yet.
-    pub(crate) stream: Option<Stream<A>>,
+    pub(crate) stream: Option<Connection<S>>,
     pub(crate) exchange: Exchange,
     /// Whether damaged datagrams are thrown away before they reach the machine.
     pub(crate) checked: bool,
 }
 
-impl<A: Mechanism> Endpoint<A> {
+impl<S: RandomStorage> Endpoint<S> {
     /// A client that calls at once.
-    pub(crate) fn client(peer: Address, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
+    pub(crate) fn client(peer: SimAddress, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
         let mut entropy = [0; 32];
         rng.fill(&mut entropy);
-        let stream = Connection::connect(Instant::ZERO, config, entropy, A::storage(&mut rng));
+        let storage = S::random(&config, &mut rng);
+        let stream = Connection::connect(Instant::ZERO, config, entropy, storage).unwrap();
         Self { peer, config, rng, stream: Some(stream), exchange, checked: true }
     }
 
     /// A server that accepts the first call.
-    pub(crate) fn server(peer: Address, config: Config, rng: Rng, exchange: Exchange) -> Self {
+    pub(crate) fn server(peer: SimAddress, config: Config, rng: Rng, exchange: Exchange) -> Self {
         Self { peer, config, rng, stream: None, exchange, checked: true }
     }
 
     /// The reason why the connection ended.
-    pub(crate) fn ended(&self) -> Option<rdt_proto::connection::Reason> {
+    pub(crate) fn ended(&self) -> Option<CloseReason> {
         self.stream.as_ref()?.ended()
     }
 }
 
-impl<A: Mechanism> Node for Endpoint<A> {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, _to: Address, frame: &[u8]) {
+impl<S: RandomStorage> Node for Endpoint<S> {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, frame: &[u8]) {
         let datagram = if self.checked { undamaged(frame) } else { frame.get(..frame.len().saturating_sub(8)) };
         let Some(datagram) = datagram else { return };
         match &mut self.stream {
@@ -116,10 +115,12 @@ impl<A: Mechanism> Node for Endpoint<A> {
             }
             None => {
                 if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
-                    let hello = Hello::from_options(&options);
+                    let parameters = HandshakeParameters::from_options(&options);
                     let mut entropy = [0; 32];
                     self.rng.fill(&mut entropy);
-                    self.stream = Some(Connection::accept(now, self.config, entropy, hello, A::storage(&mut self.rng)));
+                    let storage = S::random(&self.config, &mut self.rng);
+                    let stream = Connection::accept(now, self.config, entropy, parameters, storage);
+                    self.stream = Some(stream.unwrap());
                 }
             }
         }

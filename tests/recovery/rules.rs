@@ -104,7 +104,7 @@ fn rfc8985_7_2_a_probe_is_never_due_at_once() {
 
 #[test]
 fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
-    let mut client = ExtendedTrace::established_with(Config::default(), storage(32, 1));
+    let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 32, 1));
     client.machine.send(&[7; 2_400]).unwrap();
     client.expect(info(1, &[7; 1_200]));
     // The congestion window is full, which the probe does not mind.

@@ -1,8 +1,9 @@
 //! Selective repeat, with every controller and in both modes, over networks that lose, repeat, reorder and damage.
 
-use crate::endpoints::{Runs, Selective};
+use crate::endpoints::Runs;
 use rdt_proto::Duration;
-use rdt_proto::connection::Config;
+use rdt_proto::congestion::Controller;
+use rdt_proto::connection::{Config, HeapStorage};
 
 /// The defaults, and a connection notices when its peer is gone.
 fn extended() -> Runs {
@@ -16,29 +17,29 @@ fn base() -> Runs {
 
 #[test]
 fn delivers_byte_exact_with_limits_lifted() {
-    extended().deliver_with_limits_lifted::<Selective>();
-    base().deliver_with_limits_lifted::<Selective>();
+    extended().deliver_with_limits_lifted::<HeapStorage<Controller>>();
+    base().deliver_with_limits_lifted::<HeapStorage<Controller>>();
 }
 
 #[test]
 fn delivers_or_ends_honestly_with_the_default_limits() {
-    extended().deliver_or_end_honestly::<Selective>();
-    base().deliver_or_end_honestly::<Selective>();
+    extended().deliver_or_end_honestly::<HeapStorage<Controller>>();
+    base().deliver_or_end_honestly::<HeapStorage<Controller>>();
 }
 
 #[test]
 fn undetected_damage_breaks_no_promise_of_the_machine() {
-    extended().bear_damage::<Selective>();
-    base().bear_damage::<Selective>();
+    extended().bear_damage::<HeapStorage<Controller>>();
+    base().bear_damage::<HeapStorage<Controller>>();
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    extended().repeat_from_their_seed::<Selective>();
+    extended().repeat_from_their_seed::<HeapStorage<Controller>>();
 }
 
 #[test]
 fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
-    extended().survive_a_blackout::<Selective>(2_000_000);
-    base().survive_a_blackout::<Selective>(2_000_000);
+    extended().survive_a_blackout::<HeapStorage<Controller>>(2_000_000);
+    base().survive_a_blackout::<HeapStorage<Controller>>(2_000_000);
 }

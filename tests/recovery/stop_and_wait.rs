@@ -1,8 +1,7 @@
 //! Stop-and-wait in base mode over networks that lose, repeat, reorder and damage.
 
 use crate::endpoints::Runs;
-use rdt_proto::arq::StopAndWait;
-use rdt_proto::connection::Config;
+use rdt_proto::connection::{Config, HeapStopAndWait};
 
 fn runs() -> Runs {
     Runs { seeds: 1_000, most: 24_000, config: Config::base() }
@@ -10,25 +9,25 @@ fn runs() -> Runs {
 
 #[test]
 fn delivers_byte_exact_with_limits_lifted() {
-    runs().deliver_with_limits_lifted::<StopAndWait>();
+    runs().deliver_with_limits_lifted::<HeapStopAndWait>();
 }
 
 #[test]
 fn delivers_or_ends_honestly_with_the_default_limits() {
-    runs().deliver_or_end_honestly::<StopAndWait>();
+    runs().deliver_or_end_honestly::<HeapStopAndWait>();
 }
 
 #[test]
 fn undetected_damage_breaks_no_promise_of_the_machine() {
-    runs().bear_damage::<StopAndWait>();
+    runs().bear_damage::<HeapStopAndWait>();
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run() {
-    runs().repeat_from_their_seed::<StopAndWait>();
+    runs().repeat_from_their_seed::<HeapStopAndWait>();
 }
 
 #[test]
 fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
-    runs().survive_a_blackout::<StopAndWait>(200_000);
+    runs().survive_a_blackout::<HeapStopAndWait>(200_000);
 }

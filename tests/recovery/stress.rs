@@ -14,7 +14,7 @@ use client::Client;
 use ledger::{Ledger, Side};
 use plan::Plan;
 use rdt_proto::Duration;
-use rdt_proto::connection::Reason;
+use rdt_proto::connection::CloseReason;
 use rdt_proto::sim::{Node, NodeId, Simulation};
 use server::Server;
 use std::cell::RefCell;
@@ -70,7 +70,7 @@ fn with_limits_lifted_everything_arrives() {
         let _repeat = Repeat("with_limits_lifted_everything_arrives", seed);
         for side in [Side::Client, Side::Server] {
             let ends: Vec<_> = ledger.of(side).map(|entry| entry.end).collect();
-            assert_eq!(ends, [Some(Reason::Finished)], "{side:?}");
+            assert_eq!(ends, [Some(CloseReason::Finished)], "{side:?}");
         }
     }
 }
@@ -82,7 +82,7 @@ fn with_restarts_a_prefix_arrives_for_an_honest_reason() {
     let (mut finished, mut total) = (0, 0);
     for seed in seeds() {
         let ledger = run("with_restarts_a_prefix_arrives_for_an_honest_reason", seed, &Plan::new(seed).restarts());
-        finished += u64::from(ledger.of(Side::Client).any(|entry| entry.end == Some(Reason::Finished)));
+        finished += u64::from(ledger.of(Side::Client).any(|entry| entry.end == Some(CloseReason::Finished)));
         total += 1;
     }
     // Many are dropped for good, or give up calling: asked for is only that some come through.

@@ -1,17 +1,17 @@
 //! What a simulated link does to datagrams, to the microsecond.
 
-use rdt_proto::sim::{Address, Fate, LinkConfig, LinkId, LinkStats, Node, Outgoing, Simulation};
+use rdt_proto::sim::{Fate, LinkConfig, LinkId, LinkStats, Node, Outgoing, SimAddress, Simulation};
 use rdt_proto::{Duration, Instant};
 
-const A: Address = Address::new(0, 0);
-const B: Address = Address::new(1, 0);
+const A: SimAddress = SimAddress::new(0, 0);
+const B: SimAddress = SimAddress::new(1, 0);
 
 /// Sends what it is told when it is told, and keeps what arrives.
 #[derive(Default)]
 struct Terminal {
     /// Latest first.
     outbox: Vec<(Instant, Outgoing, Vec<u8>)>,
-    inbox: Vec<(Instant, Address, Address, Vec<u8>)>,
+    inbox: Vec<(Instant, SimAddress, SimAddress, Vec<u8>)>,
 }
 
 impl Terminal {
@@ -39,7 +39,7 @@ impl Terminal {
 }
 
 impl Node for Terminal {
-    fn handle_datagram(&mut self, now: Instant, from: Address, to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
         self.inbox.push((now, from, to, datagram.to_vec()));
     }
 
@@ -202,7 +202,7 @@ fn one_buffer_may_hold_several_datagrams() {
 
 #[test]
 fn ports_and_forged_sources_pass_unread() {
-    let (forged, port) = (Address::new(77, 5), B.node.port(80));
+    let (forged, port) = (SimAddress::new(77, 5), B.node.port(80));
     let mut sender = Terminal::default();
     sender.outbox.push((Instant::ZERO, Outgoing::new(port, 1).with_source(forged), vec![1]));
     sender.outbox.push((Instant::ZERO, Outgoing::new(forged, 1), vec![2]));

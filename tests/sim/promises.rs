@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::process::Command;
 use std::rc::Rc;
 
-use rdt_proto::sim::{Address, LinkConfig, Node, Outgoing, Simulation};
+use rdt_proto::sim::{LinkConfig, Node, Outgoing, SimAddress, Simulation};
 use rdt_proto::{Duration, Instant};
 
-const A: Address = Address::new(0, 0);
-const B: Address = Address::new(1, 0);
+const A: SimAddress = SimAddress::new(0, 0);
+const B: SimAddress = SimAddress::new(1, 0);
 const RETRY: Duration = Duration::from_millis(300);
 
 /// Stop-and-wait in a few lines: the application hands over the numbers to `goal`, each is sent until it is answered.
@@ -27,7 +27,7 @@ impl Client {
 }
 
 impl Node for Client {
-    fn handle_datagram(&mut self, _now: Instant, from: Address, to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, _now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
         assert_eq!((from, to), (B, A));
         self.answered |= datagram == [self.number];
     }
@@ -63,12 +63,12 @@ impl Node for Client {
 /// Answers everything.
 #[derive(Default)]
 struct Server {
-    answer: Option<(Instant, Address, u8)>,
+    answer: Option<(Instant, SimAddress, u8)>,
     served: u32,
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         self.answer = Some((now, from, datagram[0]));
     }
 
@@ -133,7 +133,7 @@ fn the_first_answer_may_be_lost_on_purpose() {
 struct Ticker(u32, u64);
 
 impl Node for Ticker {
-    fn handle_datagram(&mut self, _now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {}
+    fn handle_datagram(&mut self, _now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {}
 
     fn handle_timeout(&mut self, now: Instant) {
         assert_eq!(now.as_micros(), self.1);
@@ -193,7 +193,7 @@ enum Rogue {
 }
 
 impl Node for Rogue {
-    fn handle_datagram(&mut self, _now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {}
+    fn handle_datagram(&mut self, _now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {}
 
     fn handle_timeout(&mut self, _now: Instant) {
         assert!(*self != Self::Panics, "a bug of the machine");

@@ -2,11 +2,10 @@
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{Event, Reason};
-use rdt_proto::socket_tcp::{Config, Ignored, RecvError, SendError};
+use rdt_proto::socket_tcp::{RecvError, SocketCloseReason, SocketConfig, SocketEvent, SocketIgnored, SocketSendError};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -24,8 +23,8 @@ fn the_side_that_closes_says_farewell_three_times() {
     for _ in 0..3 {
         client.expect(&fin(16));
     }
-    client.ignores(&fin_ack(15), Ignored::Closed);
-    client.ends(Reason::Finished);
+    client.ignores(&fin_ack(15), SocketIgnored::Closed);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -33,13 +32,13 @@ fn the_closed_side_waits_for_a_farewell_with_any_flags() {
     for farewell in [fin(14), ack(14), data(14, "")] {
         let mut server = SegmentTrace::established_server(config());
         server.peer_sends(&fin(12));
-        server.expect_event(Event::PeerClosed);
-        assert_eq!(server.machine.send(b"x"), Err(SendError::Closed));
+        server.expect_event(SocketEvent::PeerClosed);
+        assert_eq!(server.machine.send(b"x"), Err(SocketSendError::Closed));
         server.expect(&fin_ack(13));
-        server.ignores(&ack(13), Ignored::Number);
+        server.ignores(&ack(13), SocketIgnored::Number);
         server.peer_sends(&farewell);
-        server.ignores(&farewell, Ignored::Closed);
-        server.ends(Reason::Finished);
+        server.ignores(&farewell, SocketIgnored::Closed);
+        server.ends(SocketCloseReason::Finished);
     }
 }
 
@@ -54,7 +53,7 @@ fn a_fin_without_answer_is_sent_three_times() {
         }
         client.sleep(timeout, 1_300);
     }
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -67,7 +66,7 @@ fn fin_ack_without_farewell_repeats_three_times_and_per_fin() {
     server.sleep(200, 430);
     server.expect(&fin_ack(13));
     server.sleep(200, 900);
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -77,8 +76,8 @@ fn crossing_fins_are_each_answered_and_both_are_done() {
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
-    client.ignores(&fin_ack(13), Ignored::Closed);
-    client.ends(Reason::Finished);
+    client.ignores(&fin_ack(13), SocketIgnored::Closed);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -92,7 +91,7 @@ fn a_fin_acknowledges_the_last_piece() {
     assert!(client.machine.is_all_acknowledged());
     client.expect(&fin_ack(15));
     client.peer_sends(&fin(16));
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
         if sent {
             client.expect(&data(12, "2"));
         }
-        client.ignores(&fin(12), Ignored::Crossing);
+        client.ignores(&fin(12), SocketIgnored::Crossing);
         if !sent {
             client.expect(&data(12, "2"));
         }
@@ -158,7 +157,7 @@ fn a_message_that_is_cut_short_is_told_on_both_sides() {
     server.peer_sends(&fin(17));
     server.expect(&fin_ack(18));
     server.peer_sends(&fin(19));
-    server.ends(Reason::CutShort);
+    server.ends(SocketCloseReason::CutShort);
     assert_eq!(server.machine.recv_message(&mut [0; 64]), Err(RecvError::CutShort));
     server.reads(b"012", false);
 }
@@ -173,7 +172,7 @@ fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
     client.peer_sends(&fin(14));
     client.expect(&fin_ack(15));
     client.peer_sends(&fin(16));
-    client.ends(Reason::PeerLeft);
+    client.ends(SocketCloseReason::PeerLeft);
 }
 
 #[test]
@@ -184,7 +183,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
     client.expect(&fin(12));
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -192,7 +191,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
     for _ in 0..3 {
         server.expect(&fin(14));
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -203,7 +202,7 @@ fn a_lost_answer_to_a_crossing_fin_is_tried_three_times() {
         server.expect(&fin(12));
         server.sleep(200, 900);
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -220,7 +219,7 @@ fn a_lost_message_that_crosses_a_fin_comes_again() {
         server.expect(&fin(13));
         server.sleep(200, 900);
     }
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -233,7 +232,7 @@ fn a_fin_within_a_message_is_answered_while_ours_waits() {
     server.peer_sends(&fin(17));
     server.expect(&fin_ack(18));
     server.peer_sends(&fin(19));
-    server.ends(Reason::PeerLeft);
+    server.ends(SocketCloseReason::PeerLeft);
     assert!(!server.machine.is_all_acknowledged());
 }
 
@@ -247,7 +246,7 @@ fn abort_is_heard_with_or_without_the_outstanding_segment() {
         client.expect(&data(14, "0123456789abcdef"));
         client.machine.abort();
         client.expect(&fin(30));
-        client.ends(Reason::Aborted);
+        client.ends(SocketCloseReason::Aborted);
 
         let mut server = SegmentTrace::established_server(config());
         server.peer_sends(&data(12, "17"));
@@ -255,8 +254,8 @@ fn abort_is_heard_with_or_without_the_outstanding_segment() {
             server.peer_sends(&data(14, "0123456789abcdef"));
         }
         server.peer_sends(&fin(30));
-        server.expect_event(Event::Readable);
-        server.expect_event(Event::PeerClosed);
+        server.expect_event(SocketEvent::Readable);
+        server.expect_event(SocketEvent::PeerClosed);
         assert!(server.next_segment().is_some() && server.machine.ended().is_none());
     }
 }
@@ -268,19 +267,19 @@ fn abort_is_heard_whether_the_length_has_arrived_or_not() {
     client.expect(&data(12, "17"));
     client.machine.abort();
     client.expect(&fin(12));
-    client.ends(Reason::Aborted);
+    client.ends(SocketCloseReason::Aborted);
     for arrived in [true, false] {
         let mut server = SegmentTrace::established_server(config());
         let number = if arrived { 14 } else { 12 };
         if arrived {
             server.peer_sends(&data(12, "17"));
             server.expect(&ack(14));
-            server.ignores(&fin(13), Ignored::Number);
+            server.ignores(&fin(13), SocketIgnored::Number);
         }
         server.peer_sends(&fin(12));
         server.expect(&fin_ack(number + 1));
         server.peer_sends(&fin(number + 2));
-        server.ends(if arrived { Reason::CutShort } else { Reason::Finished });
+        server.ends(if arrived { SocketCloseReason::CutShort } else { SocketCloseReason::Finished });
     }
 }
 
@@ -294,7 +293,7 @@ fn an_abort_acknowledges_no_message_that_crosses_it() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"").unwrap();
     client.expect(&data(12, "0"));
-    client.ignores(&fin(12), Ignored::Crossing);
+    client.ignores(&fin(12), SocketIgnored::Crossing);
     assert!(!client.machine.is_all_acknowledged());
 }
 
@@ -326,11 +325,11 @@ fn abort_says_fin_once() {
     client.expect(&data(12, "1"));
     client.machine.abort();
     client.expect(&fin(12));
-    client.ends(Reason::Aborted);
+    client.ends(SocketCloseReason::Aborted);
     let mut early = SegmentTrace::client(config(), 1);
     early.expect("1|||0|||0|||1|||");
     early.machine.abort();
-    early.ends(Reason::Aborted);
+    early.ends(SocketCloseReason::Aborted);
 }
 
 #[test]
@@ -340,6 +339,6 @@ fn what_was_received_is_read_after_the_end() {
     server.peer_sends(&data(13, "hi"));
     server.peer_sends(&fin(15));
     server.peer_sends(&fin(17));
-    assert_eq!(server.machine.ended(), Some(Reason::Finished));
+    assert_eq!(server.machine.ended(), Some(SocketCloseReason::Finished));
     server.reads(b"hi", true);
 }

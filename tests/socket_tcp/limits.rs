@@ -2,11 +2,10 @@
 
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
-use rdt_proto::connection::Reason;
-use rdt_proto::socket_tcp::{Config, Connection, Ignored};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketConnection, SocketIgnored};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -21,14 +20,14 @@ fn a_silent_peer_that_owes_an_answer_ends_at_the_idle_limit() {
         client.machine.handle_timeout(client.now);
     }
     assert_eq!(client.now.saturating_since(start).as_millis(), 30_000);
-    client.ends(Reason::TimedOut);
+    client.ends(SocketCloseReason::TimedOut);
 }
 
 #[test]
 fn a_quiet_peer_ends_it_after_the_quiet_limit() {
     let mut server = SegmentTrace::established_server(config());
     server.sleep(60_000, 60_000);
-    server.ends(Reason::Quiet);
+    server.ends(SocketCloseReason::Quiet);
 }
 
 #[test]
@@ -36,10 +35,10 @@ fn a_new_syn_does_not_keep_the_old_connection_alive() {
     let mut server = SegmentTrace::established_server(config());
     for _ in 0..6 {
         server.elapse(9_000);
-        server.ignores("1|||0|||0|||70|||", Ignored::Stage);
+        server.ignores("1|||0|||0|||70|||", SocketIgnored::State);
     }
     server.sleep(6_000, 6_000);
-    server.ends(Reason::Quiet);
+    server.ends(SocketCloseReason::Quiet);
 }
 
 #[test]
@@ -57,11 +56,11 @@ fn two_sides_that_send_and_never_read_end_by_the_idle_limit() {
         server.now = server.machine.poll_timeout().unwrap();
         server.machine.handle_timeout(server.now);
         if server.machine.ended().is_none() {
-            server.ignores(&data(14, "1"), Ignored::NoRoom);
+            server.ignores(&data(14, "1"), SocketIgnored::NoRoom);
         }
     }
     assert_eq!(server.now.saturating_since(start).as_millis(), 30_000);
-    server.ends(Reason::TimedOut);
+    server.ends(SocketCloseReason::TimedOut);
 }
 
 #[test]
@@ -69,16 +68,16 @@ fn numbers_end_instead_of_wrapping() {
     let mut server = SegmentTrace::server(config(), "1|||0|||0|||9223372036854775800|||");
     server.expect("1|||1|||0|||9223372036854775801|||");
     server.peer_sends(&ack(9_223_372_036_854_775_802));
-    server.ignores(&data(9_223_372_036_854_775_807, "12"), Ignored::Number);
+    server.ignores(&data(9_223_372_036_854_775_807, "12"), SocketIgnored::Number);
     server.peer_sends(&data(9_223_372_036_854_775_802, "2"));
     server.peer_sends(&data(9_223_372_036_854_775_803, "ab"));
     server.expect(&ack(9_223_372_036_854_775_805));
-    server.ignores(&fin(9_223_372_036_854_775_807), Ignored::Number);
+    server.ignores(&fin(9_223_372_036_854_775_807), SocketIgnored::Number);
     server.reads(b"ab", true);
     server.machine.send(b"0123456789").unwrap();
     server.expect(&data(9_223_372_036_854_775_805, "10"));
     server.peer_sends(&ack(9_223_372_036_854_775_807));
-    server.ends(Reason::NumbersExhausted);
+    server.ends(SocketCloseReason::NumbersExhausted);
 }
 
 #[test]
@@ -91,6 +90,6 @@ fn a_buffer_too_small_changes_nothing() {
 
 #[test]
 fn machines_with_any_room_of_a_segment_or_more_work() {
-    let machine = Connection::<u8, 16, 16>::connect(rdt_proto::Instant::ZERO, config(), [0; 16], 1);
+    let machine = SocketConnection::<u8, 16, 16>::connect(rdt_proto::Instant::ZERO, config(), [0; 16], 1);
     assert!(!machine.is_established());
 }

@@ -1,11 +1,10 @@
 //! SocketTCP: many clients on one socket.
 
 use harness::socket_tcp::{At, SegmentListenerTrace, ack, data, fin, fin_ack, starting_with};
-use rdt_proto::connection::{Event, Reason};
-use rdt_proto::sim::{Address, LinkConfig, Node, NodeId, Outgoing, Simulation};
+use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
 use rdt_proto::socket_tcp::{
-    AcceptError, Config, Connection, Growable, Handled, Ignored, Listener, ListenerConfig, Routed, SegmentError,
-    Unrouted,
+    HeapTables, SegmentError, SocketAcceptError, SocketCloseReason, SocketConfig, SocketConnection, SocketDispatch,
+    SocketDropReason, SocketEvent, SocketHandled, SocketIgnored, SocketListener, SocketListenerConfig,
 };
 use rdt_proto::{Duration, Instant};
 
@@ -27,7 +26,7 @@ fn each_client_has_its_connection() {
     listener.takes(anna, ANNA, &data(13, "xy"));
     let mut read = vec![];
     while let Some((id, event)) = listener.machine.poll_event() {
-        assert_eq!(event, Event::Readable);
+        assert_eq!(event, SocketEvent::Readable);
         let mut buf = [0; 64];
         let len = listener.machine.peer_mut(id).unwrap().recv_message(&mut buf).unwrap().unwrap();
         read.push((id, buf[..len].to_vec()));
@@ -40,7 +39,7 @@ fn each_client_has_its_connection() {
 fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
     let mut listener = SegmentListenerTrace::new();
     for _ in 0..3 {
-        assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), Routed::Incoming(_)));
+        assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
     }
     assert!(listener.machine.is_empty());
     listener.expect_nothing();
@@ -51,14 +50,14 @@ fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
 #[test]
 fn a_client_has_one_connection_and_there_is_room_for_two() {
     let mut listener = SegmentListenerTrace::new();
-    let Routed::Incoming(first) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let Routed::Incoming(again) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(first) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(again) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = listener.machine.accept(listener.now, first, starting_with(0)).unwrap();
-    assert_eq!(listener.machine.accept(listener.now, again, starting_with(0)), Err(AcceptError::Connected));
+    assert_eq!(listener.machine.accept(listener.now, again, starting_with(0)), Err(SocketAcceptError::Connected));
     listener.expect(ANNA, "1|||1|||0|||11|||");
     listener.accepts(BERTA);
-    let Routed::Incoming(third) = listener.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
-    assert_eq!(listener.machine.accept(listener.now, third, starting_with(0)), Err(AcceptError::Full));
+    let SocketDispatch::Incoming(third) = listener.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
+    assert_eq!(listener.machine.accept(listener.now, third, starting_with(0)), Err(SocketAcceptError::Full));
     // The one that leaves makes room, once its last word is said.
     listener.takes(anna, ANNA, &ack(12));
     listener.machine.release(listener.now, anna);
@@ -71,28 +70,33 @@ fn a_client_has_one_connection_and_there_is_room_for_two() {
 
 #[test]
 fn a_limit_holds_where_memory_grows() {
-    let config = ListenerConfig { peers: 1, ..ListenerConfig::default() };
-    let mut listener = Listener::<At, Growable>::new(Instant::ZERO, config, [5; 16]);
+    let config = SocketListenerConfig { peers: 1, ..SocketListenerConfig::default() };
+    let mut listener = SocketListener::<At, HeapTables>::new(Instant::ZERO, config, [5; 16]);
     let mut accept = |from| {
-        let Routed::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||") else {
+        let SocketDispatch::Incoming(incoming) = listener.handle_datagram(Instant::ZERO, from, b"1|||0|||0|||10|||")
+        else {
             panic!()
         };
         listener.accept(Instant::ZERO, incoming, starting_with(0))
     };
     assert!(accept(ANNA).is_ok());
-    assert_eq!(accept(BERTA), Err(AcceptError::Full));
+    assert_eq!(accept(BERTA), Err(SocketAcceptError::Full));
 }
 
 #[test]
 fn from_an_unknown_sender_only_a_syn_counts() {
     let mut listener = SegmentListenerTrace::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(listener.receive(ANNA, &stray), Routed::Ignored(Unrouted::UnknownPeer));
+        assert_eq!(listener.receive(ANNA, &stray), SocketDispatch::Dropped(SocketDropReason::UnknownPeer));
     }
-    assert_eq!(listener.receive(ANNA, "1|||0|||0|||9223372036854775808|||"), Routed::Ignored(Unrouted::UnknownPeer));
-    let malformed = Unrouted::Malformed(SegmentError::Separators);
-    assert_eq!(listener.receive(ANNA, "hello"), Routed::Ignored(malformed));
-    assert_eq!((listener.machine.stats().unknown_peer, listener.machine.stats().malformed), (6, 1));
+    assert_eq!(
+        listener.receive(ANNA, "1|||0|||0|||9223372036854775808|||"),
+        SocketDispatch::Dropped(SocketDropReason::UnknownPeer)
+    );
+    let malformed = SocketDropReason::Malformed(SegmentError::Separators);
+    assert_eq!(listener.receive(ANNA, "hello"), SocketDispatch::Dropped(malformed));
+    let dropped = &listener.machine.stats().dropped;
+    assert_eq!((dropped.of(SocketDropReason::UnknownPeer), dropped.of(malformed)), (6, 1));
 }
 
 #[test]
@@ -105,9 +109,15 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
     listener.expect(ANNA, &ack(14));
     listener.expect(ANNA, &fin_ack(15));
     listener.takes(anna, ANNA, &fin(16));
-    assert_eq!(listener.receive(ANNA, &fin(16)), Routed::Peer(anna, Handled::Ignored(Ignored::Closed)));
+    assert_eq!(
+        listener.receive(ANNA, &fin(16)),
+        SocketDispatch::Peer(anna, SocketHandled::Ignored(SocketIgnored::Closed))
+    );
     let events: Vec<_> = std::iter::from_fn(|| listener.machine.poll_event()).map(|(_, event)| event).collect();
-    assert_eq!(events, [Event::Readable, Event::PeerClosed, Event::Closed(Reason::Finished)]);
+    assert_eq!(
+        events,
+        [SocketEvent::Readable, SocketEvent::PeerClosed, SocketEvent::Closed(SocketCloseReason::Finished)]
+    );
     assert_eq!(listener.machine.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
     listener.machine.release(listener.now, anna);
     listener.expect_nothing();
@@ -119,26 +129,26 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
 #[test]
 fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
     let mut listener = SegmentListenerTrace::new();
-    let Routed::Incoming(incoming) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(incoming) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = listener.machine.accept(listener.now, incoming, starting_with(0)).unwrap();
     while let Some(due) = listener.machine.poll_timeout() {
         listener.now = due.max(listener.now);
         listener.machine.handle_timeout(listener.now);
         while listener.machine.poll_transmit(listener.now, &mut [0; 64]).unwrap().is_some() {}
     }
-    assert_eq!(listener.machine.poll_event(), Some((anna, Event::Closed(Reason::HandshakeTimedOut))));
+    assert_eq!(listener.machine.poll_event(), Some((anna, SocketEvent::Closed(SocketCloseReason::HandshakeTimedOut))));
     assert_eq!(listener.now, Instant::from_millis(10_000));
 }
 
 /// A server that sends back each message.
 struct Echo {
-    listener: Listener<Address, Growable, 64, 64>,
+    listener: SocketListener<SimAddress, HeapTables, 64, 64>,
     echoed: usize,
 }
 
 impl Node for Echo {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _: Address, datagram: &[u8]) {
-        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _: SimAddress, datagram: &[u8]) {
+        if let SocketDispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram) {
             self.listener.accept(now, incoming, starting_with(7)).unwrap();
         }
     }
@@ -164,7 +174,7 @@ impl Node for Echo {
             peer.send(&buf[..len]).unwrap();
             self.echoed += 1;
         }
-        if let Event::Closed(_) = event {
+        if let SocketEvent::Closed(_) = event {
             self.listener.release(now, id);
         }
         true
@@ -179,7 +189,7 @@ impl Node for Echo {
 struct Clients(Vec<Client>);
 
 struct Client {
-    machine: Connection<Address, 64, 64>,
+    machine: SocketConnection<SimAddress, 64, 64>,
     message: Vec<u8>,
     heard: bool,
 }
@@ -188,8 +198,8 @@ const SERVER: NodeId = NodeId(0);
 const CLIENTS: NodeId = NodeId(1);
 
 impl Node for Clients {
-    fn handle_datagram(&mut self, now: Instant, from: Address, to: Address, datagram: &[u8]) {
-        let _ = self.0[usize::try_from(to.port).unwrap()].machine.handle_datagram(now, from, datagram);
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
+        self.0[usize::try_from(to.port).unwrap()].machine.handle_datagram(now, from, datagram);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -228,9 +238,11 @@ impl Node for Clients {
 
 #[test]
 fn a_hundred_clients_over_a_bad_link_each_get_their_echo() {
-    let server = Echo { listener: Listener::new(Instant::ZERO, ListenerConfig::default(), [1; 16]), echoed: 0 };
+    let server =
+        Echo { listener: SocketListener::new(Instant::ZERO, SocketListenerConfig::default(), [1; 16]), echoed: 0 };
     let clients = (0..100).map(|index| {
-        let mut machine = Connection::connect(Instant::ZERO, Config::default(), starting_with(index), SERVER.port(0));
+        let mut machine =
+            SocketConnection::connect(Instant::ZERO, SocketConfig::default(), starting_with(index), SERVER.port(0));
         let message = vec![index; usize::from(index % 65)];
         machine.send(&message).unwrap();
         Client { machine, message, heard: false }

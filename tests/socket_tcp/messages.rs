@@ -2,11 +2,13 @@
 
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
-use rdt_proto::connection::Event;
-use rdt_proto::socket_tcp::{Config, Handled, Ignored, MAX_MESSAGE, Message, RecvError, SegmentError, SendError};
+use rdt_proto::socket_tcp::{
+    MAX_MESSAGE, Message, RecvError, SegmentError, SocketConfig, SocketEvent, SocketHandled, SocketIgnored,
+    SocketSendError,
+};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -18,7 +20,7 @@ fn a_message_is_its_length_and_then_pieces_each_acknowledged() {
     client.peer_sends(&ack(14));
     client.expect(&data(14, "Mensaje de largo"));
     client.expect_nothing();
-    client.ignores(&ack(29), Ignored::OldAck);
+    client.ignores(&ack(29), SocketIgnored::OldAck);
     client.peer_sends(&ack(30));
     client.expect(&data(30, " 19"));
     assert!(!client.machine.is_all_acknowledged());
@@ -41,7 +43,7 @@ fn a_lost_segment_or_ack_repeats_with_doubled_timeouts() {
     client.expect(&data(13, "hello"));
     assert_eq!(client.machine.stats().segments_repeated, 4);
     client.peer_sends(&ack(18));
-    client.ignores(&ack(18), Ignored::OldAck);
+    client.ignores(&ack(18), SocketIgnored::OldAck);
     client.expect_nothing();
 }
 
@@ -73,7 +75,7 @@ fn an_empty_message_is_a_length_alone() {
     assert!(client.machine.is_all_acknowledged());
     client.peer_sends(&data(13, "0"));
     client.expect(&ack(14));
-    client.expect_event(Event::Readable);
+    client.expect_event(SocketEvent::Readable);
     client.reads(b"", true);
     assert_eq!(client.machine.recv(&mut [0; 9]), None);
 }
@@ -85,7 +87,7 @@ fn any_byte_and_any_separator_may_be_in_a_message() {
     server.peer_sends(&data(12, "14"));
     server.expect(&ack(14));
     let datagram = [b"0|||0|||0|||14|||".as_slice(), body].concat();
-    assert_eq!(server.receive_datagram(CLIENT, &datagram), Handled::Accepted);
+    assert_eq!(server.receive_datagram(CLIENT, &datagram), SocketHandled::Accepted);
     server.expect(&ack(28));
     server.reads(body, true);
 }
@@ -126,7 +128,7 @@ fn a_segment_without_room_is_acknowledged_when_repeated() {
         server.peer_sends(&data(14 + 16 * piece, "0123456789abcdef"));
     }
     server.expect(&ack(78));
-    server.ignores(&data(78, "ghijkl"), Ignored::NoRoom);
+    server.ignores(&data(78, "ghijkl"), SocketIgnored::NoRoom);
     server.expect_nothing();
     assert_eq!(server.machine.recv(&mut [0; 6]).map(|received| received.len), Some(6));
     server.peer_sends(&data(78, "ghijkl"));
@@ -139,7 +141,7 @@ fn the_next_message_is_only_taken_once_the_one_before_is_read() {
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "a"));
     server.expect(&ack(14));
-    server.ignores(&data(14, "1"), Ignored::NoRoom);
+    server.ignores(&data(14, "1"), SocketIgnored::NoRoom);
     server.reads(b"a", true);
     server.peer_sends(&data(14, "1"));
     server.expect(&ack(15));
@@ -157,7 +159,7 @@ fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
     client.expect(&data(15, "0123456789xxxxxx"));
     client.expect_no_event();
     client.peer_sends(&ack(31));
-    client.expect_event(Event::Writable);
+    client.expect_event(SocketEvent::Writable);
     assert_eq!(client.machine.write(&[b'y'; 90]), Ok(16));
     for piece in 1..=3 {
         client.expect(&data(15 + 16 * piece, "xxxxxxxxxxxxxxxx"));
@@ -170,39 +172,42 @@ fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
     client.expect(&data(95, "yyyyyyyyyyyyyyyy"));
     client.peer_sends(&ack(111));
     client.expect(&data(111, "yyyy"));
-    assert_eq!(client.machine.write(b"z"), Err(SendError::NotAnnounced));
-    assert_eq!(client.machine.send(b"z"), Err(SendError::Busy));
+    assert_eq!(client.machine.write(b"z"), Err(SocketSendError::NotAnnounced));
+    assert_eq!(client.machine.send(b"z"), Err(SocketSendError::Busy));
     client.peer_sends(&ack(115));
-    client.expect_event(Event::Writable);
+    client.expect_event(SocketEvent::Writable);
     assert_eq!(client.machine.send(b"z"), Ok(()));
 }
 
 #[test]
 fn what_cannot_be_sent_is_an_error_of_that_call() {
     let mut client = SegmentTrace::established_client(config());
-    let too_large = |length, limit| Err(SendError::TooLarge { length, limit });
+    let too_large = |length, limit| Err(SocketSendError::TooLarge { length, limit });
     assert_eq!(client.machine.send(&[0; 65]), too_large(65, 64));
     assert_eq!(client.machine.begin(MAX_MESSAGE + 1), too_large(MAX_MESSAGE + 1, MAX_MESSAGE));
-    assert_eq!(client.machine.write(b"x"), Err(SendError::NotAnnounced));
+    assert_eq!(client.machine.write(b"x"), Err(SocketSendError::NotAnnounced));
     assert_eq!(client.machine.begin(MAX_MESSAGE), Ok(()));
     client.expect(&data(12, "9999999999999999"));
     client.machine.close();
-    assert_eq!(client.machine.write(b"x"), Err(SendError::Closing));
+    assert_eq!(client.machine.write(b"x"), Err(SocketSendError::Closing));
     client.machine.abort();
-    assert_eq!(client.machine.begin(1), Err(SendError::Closed));
+    assert_eq!(client.machine.begin(1), Err(SocketSendError::Closed));
 }
 
 #[test]
 fn what_is_no_segment_of_a_message_is_ignored() {
     let mut server = SegmentTrace::established_server(config());
-    server.ignores(&data(12, "five"), Ignored::Length);
-    server.ignores("hello", Ignored::Malformed(SegmentError::Separators));
-    server.ignores(&fin_ack(13), Ignored::Stage);
-    server.ignores("1|||1|||0|||11|||", Ignored::Stage);
+    server.ignores(&data(12, "five"), SocketIgnored::Length);
+    server.ignores("hello", SocketIgnored::Malformed(SegmentError::Separators));
+    server.ignores(&fin_ack(13), SocketIgnored::State);
+    server.ignores("1|||1|||0|||11|||", SocketIgnored::State);
     server.peer_sends(&data(12, "3"));
-    server.ignores(&data(13, "abcd"), Ignored::Length);
-    server.ignores(&data(14, "bc"), Ignored::Ahead);
+    server.ignores(&data(13, "abcd"), SocketIgnored::Length);
+    server.ignores(&data(14, "bc"), SocketIgnored::Ahead);
     server.expect(&ack(13));
-    assert_eq!(server.receive_datagram(At(3, 3), data(13, "abc").as_bytes()), Handled::Ignored(Ignored::Address));
+    assert_eq!(
+        server.receive_datagram(At(3, 3), data(13, "abc").as_bytes()),
+        SocketHandled::Ignored(SocketIgnored::Address)
+    );
     server.peer_sends(&data(13, "abc"));
 }

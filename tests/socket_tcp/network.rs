@@ -1,23 +1,22 @@
 //! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand seeds.
 
 use crate::speaker::{Manners, Script, Speaker};
-use rdt_proto::connection::Reason;
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
-use rdt_proto::socket_tcp::Config;
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig};
 use rdt_proto::{Duration, Instant};
 
 const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
 const SEEDS: u64 = 1_000;
 
-fn lifted() -> Config {
+fn lifted() -> SocketConfig {
     let never = Duration::MAX;
-    Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() }
+    SocketConfig { handshake_limit: never, idle_limit: never, quiet_limit: never, ..SocketConfig::default() }
 }
 
 /// A client and a server, and a link between them.
 fn conversation(
     seed: u64,
-    config: Config,
+    config: SocketConfig,
     link: &mut dyn FnMut(&mut Rng) -> LinkConfig,
     up: Vec<usize>,
     down: Vec<usize>,
@@ -76,7 +75,7 @@ fn bad_link(rng: &mut Rng) -> LinkConfig {
 }
 
 /// Some messages each way.
-fn chatter(seed: u64, config: Config) -> Simulation<Speaker> {
+fn chatter(seed: u64, config: SocketConfig) -> Simulation<Speaker> {
     let mut rng = Rng::new(!seed);
     let mut lengths = || {
         let count = rng.below(6);
@@ -101,7 +100,7 @@ fn every_conversation_is_heard_with_limits_lifted() {
 fn the_default_limits_deliver_all_or_tell_the_end() {
     let mut complete = 0;
     for seed in 1..=SEEDS {
-        let mut sim = chatter(seed, Config::default());
+        let mut sim = chatter(seed, SocketConfig::default());
         sim.run_until_done(Duration::from_secs(3_600));
         // Both sides come to an end.
         sim.run_for(Duration::from_secs(600));
@@ -110,7 +109,12 @@ fn the_default_limits_deliver_all_or_tell_the_end() {
         assert!(client.sent <= server.heard && server.sent <= client.heard, "seed {seed}");
         for speaker in [client, server] {
             match speaker.ended() {
-                Some(Reason::Finished | Reason::Quiet | Reason::HandshakeTimedOut | Reason::TimedOut) => {}
+                Some(
+                    SocketCloseReason::Finished
+                    | SocketCloseReason::Quiet
+                    | SocketCloseReason::HandshakeTimedOut
+                    | SocketCloseReason::TimedOut,
+                ) => {}
                 None => assert!(speaker.machine.is_none(), "seed {seed}"),
                 Some(reason) => panic!("seed {seed}: {reason}"),
             }
@@ -137,7 +141,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
     let lengths =
         |rng: &mut Rng| (0..rng.below(4)).map(|_| if rng.chance(0.25) { 0 } else { rng.index(100) }).collect();
     let (up, down) = (lengths(&mut rng), lengths(&mut rng));
-    let mut sim = conversation(seed, Config::default(), link, up, down);
+    let mut sim = conversation(seed, SocketConfig::default(), link, up, down);
     let only = rng.below(3);
     for id in [NodeId(0), NodeId(1)] {
         let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
@@ -161,7 +165,10 @@ fn close_at_any_moment_reaches_both_sides_at_once() {
         for speaker in sim.nodes() {
             let reason = speaker.ended();
             assert!(
-                matches!(reason, Some(Reason::Finished | Reason::PeerLeft | Reason::CutShort)),
+                matches!(
+                    reason,
+                    Some(SocketCloseReason::Finished | SocketCloseReason::PeerLeft | SocketCloseReason::CutShort)
+                ),
                 "seed {seed}: {reason:?}"
             );
         }
@@ -188,7 +195,7 @@ fn damage_breaks_no_promise_of_the_machine() {
     // What arrives may be wrong, so a side only says, and nobody need come to an end.
     for seed in 1..=SEEDS {
         let mut link = |rng: &mut Rng| bad_link(rng).with_corruption(0.1).with_truncation(0.05);
-        let mut sim = conversation(seed, Config::default(), &mut link, vec![], vec![]);
+        let mut sim = conversation(seed, SocketConfig::default(), &mut link, vec![], vec![]);
         for id in [NodeId(0), NodeId(1)] {
             sim.node_mut(id).babble();
         }
@@ -211,7 +218,7 @@ fn the_same_seed_gives_the_same_conversation() {
 fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
     let (start, end) = (Instant::from_millis(1_000), Instant::from_millis(21_000));
     let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(20)).with_blackout(start, end);
-    let mut sim = conversation(3, Config::default(), &mut link, vec![2_000], vec![2_000]);
+    let mut sim = conversation(3, SocketConfig::default(), &mut link, vec![2_000], vec![2_000]);
     sim.run_until_done(Duration::from_secs(100));
     assert!(sim.nodes().all(Speaker::is_complete));
     assert!(sim.now() > end);

@@ -1,11 +1,12 @@
 //! SocketTCP as traces: how a connection opens, with each loss.
 
 use harness::socket_tcp::*;
-use rdt_proto::connection::{Event, Reason};
-use rdt_proto::socket_tcp::{AnswerFrom, Config, Handled, Ignored, Segment};
+use rdt_proto::socket_tcp::{
+    AnswerFrom, Segment, SocketCloseReason, SocketConfig, SocketEvent, SocketHandled, SocketIgnored,
+};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -17,7 +18,7 @@ fn a_lost_syn_is_repeated_until_the_handshake_limit() {
         client.expect("1|||0|||0|||7|||");
         client.sleep(1, 1_329);
     }
-    client.ends(Reason::HandshakeTimedOut);
+    client.ends(SocketCloseReason::HandshakeTimedOut);
 }
 
 #[test]
@@ -30,8 +31,8 @@ fn a_lost_syn_ack_is_repeated_by_a_timer_and_for_each_syn() {
     server.expect("1|||1|||0|||11|||");
     server.expect_no_event();
     server.peer_sends(&ack(12));
-    server.expect_event(Event::Connected);
-    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
+    server.expect_event(SocketEvent::Connected);
+    server.ignores("1|||0|||0|||10|||", SocketIgnored::State);
 }
 
 #[test]
@@ -40,7 +41,7 @@ fn a_lost_ack_of_the_handshake_is_sent_again_for_each_syn_ack() {
     client.elapse(1_000);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect(&ack(12));
-    client.ignores("1|||1|||0|||13|||", Ignored::Number);
+    client.ignores("1|||1|||0|||13|||", SocketIgnored::Number);
     client.expect_nothing();
 }
 
@@ -49,9 +50,9 @@ fn the_first_segment_stands_for_a_lost_ack_of_the_handshake() {
     for close in [false, true] {
         let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
         server.expect("1|||1|||0|||11|||");
-        server.ignores(&data(11, "5"), Ignored::Number);
+        server.ignores(&data(11, "5"), SocketIgnored::Number);
         server.peer_sends(&if close { fin(12) } else { data(12, "5") });
-        server.expect_event(Event::Connected);
+        server.expect_event(SocketEvent::Connected);
         server.expect(&if close { fin_ack(13) } else { ack(13) });
     }
 }
@@ -87,9 +88,9 @@ fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||60|||");
     server.expect("1|||1|||0|||61|||");
-    server.ignores(&ack(12), Ignored::Number);
+    server.ignores(&ack(12), SocketIgnored::Number);
     server.peer_sends(&ack(62));
-    server.expect_event(Event::Connected);
+    server.expect_event(SocketEvent::Connected);
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn an_unconfirmed_server_gives_up() {
         server.machine.handle_timeout(server.now);
     }
     assert!((8..=9).contains(&sent), "{sent}");
-    server.ends(Reason::HandshakeTimedOut);
+    server.ends(SocketCloseReason::HandshakeTimedOut);
 }
 
 #[test]
@@ -114,14 +115,17 @@ fn after_the_handshake_all_goes_to_the_port_that_answered() {
     client.machine.send(b"x").unwrap();
     client.expect("1|||0|||0|||10|||");
     let answer = "1|||1|||0|||11|||";
-    assert_eq!(client.receive_datagram(At(9, 8_000), answer.as_bytes()), Handled::Ignored(Ignored::Address));
+    assert_eq!(
+        client.receive_datagram(At(9, 8_000), answer.as_bytes()),
+        SocketHandled::Ignored(SocketIgnored::Address)
+    );
     let other = At(SERVER.0, 5_001);
-    assert_eq!(client.receive_datagram(other, answer.as_bytes()), Handled::Accepted);
+    assert_eq!(client.receive_datagram(other, answer.as_bytes()), SocketHandled::Accepted);
     assert_eq!(client.machine.peer(), other);
     client.expect_to(SERVER, &ack(12));
     client.expect_to(other, &data(12, "1"));
     // The port that was called is nobody now.
-    client.ignores(&ack(13), Ignored::Address);
+    client.ignores(&ack(13), SocketIgnored::Address);
     client.peer.at = other;
     client.peer_sends(answer);
     client.expect_to(SERVER, &ack(12));
@@ -131,10 +135,10 @@ fn after_the_handshake_all_goes_to_the_port_that_answered() {
 
 #[test]
 fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
-    let mut client = SegmentTrace::client(Config { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
+    let mut client = SegmentTrace::client(SocketConfig { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
     client.expect("1|||0|||0|||10|||");
     client.peer.at = At(9, 1);
-    client.ignores("1|||1|||0|||10|||", Ignored::Number);
+    client.ignores("1|||1|||0|||10|||", SocketIgnored::Number);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
 }
@@ -142,8 +146,8 @@ fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
 #[test]
 fn an_answer_before_syn_has_left_is_a_stray() {
     let mut client = SegmentTrace::client(config(), 10);
-    client.ignores("1|||1|||0|||11|||", Ignored::Stage);
-    client.ignores(&ack(12), Ignored::Stage);
+    client.ignores("1|||1|||0|||11|||", SocketIgnored::State);
+    client.ignores(&ack(12), SocketIgnored::State);
 }
 
 #[test]
@@ -153,9 +157,9 @@ fn only_a_syn_with_numbers_to_come_is_accepted() {
         Machine::accept(rdt_proto::Instant::ZERO, config(), starting_with(0), CLIENT, &segment).map(drop)
     };
     assert_eq!(accept("1|||0|||0|||9223372036854775806|||"), Ok(()));
-    assert_eq!(accept("1|||0|||0|||9223372036854775807|||"), Err(Ignored::Number));
+    assert_eq!(accept("1|||0|||0|||9223372036854775807|||"), Err(SocketIgnored::Number));
     for stray in ["0|||1|||0|||12|||", "0|||0|||0|||12|||5", "0|||0|||1|||12|||", "1|||1|||0|||12|||"] {
-        assert_eq!(accept(stray), Err(Ignored::Stage));
+        assert_eq!(accept(stray), Err(SocketIgnored::State));
     }
 }
 

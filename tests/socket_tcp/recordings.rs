@@ -6,8 +6,7 @@
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::Reason;
-use rdt_proto::socket_tcp::Config;
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig};
 
 const BYTES_19: &str = include_str!("../vectors/socket_tcp_19_bytes.txt");
 const BYTES_5: &str = include_str!("../vectors/socket_tcp_5_bytes.txt");
@@ -47,7 +46,7 @@ fn until_closed(recording: &str) -> String {
 
 /// A client that sends a message and closes. It answers SYN+ACK with the number of its recording.
 fn client(number: u8, message: &str) -> SegmentTrace {
-    let mut trace = SegmentTrace::client(Config::report(), number);
+    let mut trace = SegmentTrace::client(SocketConfig::report(), number);
     trace.machine.send(message.as_bytes()).unwrap();
     trace.machine.close();
     trace
@@ -56,13 +55,13 @@ fn client(number: u8, message: &str) -> SegmentTrace {
 /// A server to which the first segment of the recording has come.
 fn server(recording: &str) -> (SegmentTrace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
-    (SegmentTrace::server(Config::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
+    (SegmentTrace::server(SocketConfig::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
 }
 
 #[test]
 fn our_client_sends_what_the_report_s_sent() {
     let mut trace = replay(client(10, "Mensaje de largo 19"), BYTES_19, "C>S", &[]);
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn our_server_sends_what_the_report_s_sent() {
     let mut buf = [0; 64];
     assert_eq!(trace.machine.recv_message(&mut buf), Ok(Some(19)));
     assert_eq!(&buf[..19], b"Mensaje de largo 19");
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -97,5 +96,5 @@ fn a_length_of_one_digit_with_our_server() {
     // The recording has 89 here as well, and goes on in its own way; ours ends.
     trace.expect(&fin_ack(89));
     trace.peer_sends(&fin(90));
-    trace.ends(Reason::Finished);
+    trace.ends(SocketCloseReason::Finished);
 }

@@ -1,20 +1,19 @@
-//! What the report's own code does beside the rules, and how ours bears it: as traces, with `Config::report`.
+//! What the report's own code does beside the rules, and how ours bears it: as traces, with `SocketConfig::report`.
 
 use harness::socket_tcp::*;
-use rdt_proto::connection::{Event, Reason};
-use rdt_proto::socket_tcp::{Config, Ignored};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketEvent, SocketIgnored};
 
 fn client() -> SegmentTrace {
-    SegmentTrace::established_client(Config::report())
+    SegmentTrace::established_client(SocketConfig::report())
 }
 
 fn server() -> SegmentTrace {
-    SegmentTrace::established_server(Config::report())
+    SegmentTrace::established_server(SocketConfig::report())
 }
 
 #[test]
 fn its_server_answers_from_the_port_above_the_client_s() {
-    let mut client = SegmentTrace::client(Config::report(), 10);
+    let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     client.machine.send(b"12345").unwrap();
     client.expect("1|||0|||0|||10|||");
     client.peer.at = At(SERVER.0, CLIENT.1 + 1);
@@ -33,14 +32,14 @@ fn its_server_answers_from_the_port_above_the_client_s() {
 
 #[test]
 fn its_server_is_deaf_for_16_s_after_a_syn() {
-    let mut client = SegmentTrace::client(Config::report(), 10);
+    let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     for _ in 0..3 {
         client.expect("1|||0|||0|||10|||");
         client.sleep(16_000, 16_000);
     }
     client.expect("1|||0|||0|||10|||");
     client.sleep(12_000, 12_000);
-    client.ends(Reason::HandshakeTimedOut);
+    client.ends(SocketCloseReason::HandshakeTimedOut);
 }
 
 #[test]
@@ -124,7 +123,7 @@ fn its_empty_message_is_followed_by_an_empty_piece() {
     let mut server = server();
     server.peer_sends(&data(12, "0"));
     server.expect(&ack(13));
-    server.expect_event(Event::Readable);
+    server.expect_event(SocketEvent::Readable);
     server.reads(b"", true);
     server.peer_sends(&data(13, ""));
     server.expect(&ack(13));
@@ -140,9 +139,9 @@ fn its_farewell_has_the_flag_fin_and_comes_three_times() {
     server.peer_sends(&fin(12));
     server.expect(&fin_ack(13));
     server.peer_sends(&fin(14));
-    server.ignores(&fin(14), Ignored::Closed);
-    server.ignores(&fin(14), Ignored::Closed);
-    server.ends(Reason::Finished);
+    server.ignores(&fin(14), SocketIgnored::Closed);
+    server.ignores(&fin(14), SocketIgnored::Closed);
+    server.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -152,10 +151,10 @@ fn its_server_answers_our_farewell_as_if_it_were_a_fin() {
     client.expect(&fin(12));
     client.peer_sends(&fin_ack(13));
     client.expect(&fin(14));
-    client.ignores(&fin_ack(15), Ignored::Closed);
+    client.ignores(&fin_ack(15), SocketIgnored::Closed);
     client.expect(&fin(14));
     client.expect(&fin(14));
-    client.ends(Reason::Finished);
+    client.ends(SocketCloseReason::Finished);
 }
 
 #[test]
@@ -182,21 +181,21 @@ fn it_never_takes_its_fin_back_so_ours_answers() {
     client.peer_sends(&fin(12));
     client.expect(&fin_ack(13));
     client.peer_sends(&fin(14));
-    client.ends(Reason::PeerLeft);
+    client.ends(SocketCloseReason::PeerLeft);
 }
 
 #[test]
 fn a_stray_repetition_after_each_stage_does_no_harm() {
-    let mut server = SegmentTrace::server(Config::report(), "1|||0|||0|||10|||");
+    let mut server = SegmentTrace::server(SocketConfig::report(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends(&ack(12));
-    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
-    server.ignores(&ack(12), Ignored::OldAck);
+    server.ignores("1|||0|||0|||10|||", SocketIgnored::State);
+    server.ignores(&ack(12), SocketIgnored::OldAck);
     server.peer_sends(&data(12, "2"));
     server.expect(&ack(13));
-    server.ignores("1|||0|||0|||10|||", Ignored::Stage);
+    server.ignores("1|||0|||0|||10|||", SocketIgnored::State);
     server.peer_sends(&data(12, "2"));
     server.expect(&ack(13));
     server.peer_sends(&data(13, "hi"));
@@ -204,22 +203,22 @@ fn a_stray_repetition_after_each_stage_does_no_harm() {
     server.peer_sends(&data(13, "hi"));
     server.peer_sends(&data(12, "2"));
     server.expect(&ack(15));
-    server.ignores(&ack(12), Ignored::OldAck);
+    server.ignores(&ack(12), SocketIgnored::OldAck);
     server.reads(b"hi", true);
     server.machine.send(b"yo").unwrap();
     server.expect(&data(15, "2"));
     server.peer_sends(&ack(17));
     server.expect(&data(17, "yo"));
-    server.ignores(&ack(17), Ignored::OldAck);
+    server.ignores(&ack(17), SocketIgnored::OldAck);
     server.peer_sends(&ack(19));
-    server.ignores(&ack(19), Ignored::OldAck);
+    server.ignores(&ack(19), SocketIgnored::OldAck);
     server.peer_sends(&fin(19));
     server.expect(&fin_ack(20));
-    server.ignores(&data(13, "hi"), Ignored::Number);
+    server.ignores(&data(13, "hi"), SocketIgnored::Number);
     server.peer_sends(&fin(19));
     server.expect(&fin_ack(20));
     server.peer_sends(&fin(21));
-    server.ends(Reason::Finished);
+    server.ends(SocketCloseReason::Finished);
 
     let mut client = client();
     client.peer_sends("1|||1|||0|||11|||");
@@ -230,13 +229,13 @@ fn a_stray_repetition_after_each_stage_does_no_harm() {
     client.peer_sends("1|||1|||0|||11|||");
     client.expect(&ack(12));
     client.expect(&data(14, "x"));
-    client.ignores(&ack(14), Ignored::OldAck);
+    client.ignores(&ack(14), SocketIgnored::OldAck);
     client.peer_sends(&ack(15));
     client.machine.close();
     client.expect(&fin(15));
-    client.ignores(&ack(15), Ignored::OldAck);
+    client.ignores(&ack(15), SocketIgnored::OldAck);
     client.peer_sends(&fin_ack(16));
-    client.ignores("1|||1|||0|||11|||", Ignored::Closed);
+    client.ignores("1|||1|||0|||11|||", SocketIgnored::Closed);
 }
 
 #[test]

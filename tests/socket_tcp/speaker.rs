@@ -1,11 +1,12 @@
 //! One side of a conversation in the simulator: it sends its messages one after another, and compares those that come.
 
-use rdt_proto::connection::Reason;
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
-use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Segment, SendError};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
+use rdt_proto::socket_tcp::{
+    SOCKET_ENTROPY_BYTES, Segment, SocketCloseReason, SocketConfig, SocketConnection, SocketSendError,
+};
 use rdt_proto::{Duration, Instant};
 
-type Machine = Connection<Address, 256, 256>;
+type Machine = SocketConnection<SimAddress, 256, 256>;
 
 /// The messages that one side sends: their lengths, and a seed for their bytes.
 #[derive(Clone)]
@@ -37,8 +38,8 @@ pub(crate) struct Manners {
 }
 
 pub(crate) struct Speaker {
-    config: Config,
-    entropy: [u8; ENTROPY_BYTES],
+    config: SocketConfig,
+    entropy: [u8; SOCKET_ENTROPY_BYTES],
     /// A server has none before a SYN has come.
     pub(crate) machine: Option<Machine>,
     says: Script,
@@ -61,8 +62,8 @@ pub(crate) struct Speaker {
 }
 
 impl Speaker {
-    pub(crate) fn new(config: Config, mut rng: Rng, says: Script, hears: Script) -> Self {
-        let mut entropy = [0; ENTROPY_BYTES];
+    pub(crate) fn new(config: SocketConfig, mut rng: Rng, says: Script, hears: Script) -> Self {
+        let mut entropy = [0; SOCKET_ENTROPY_BYTES];
         rng.fill(&mut entropy);
         Self {
             config,
@@ -83,7 +84,7 @@ impl Speaker {
     }
 
     /// The side that opens the connection.
-    pub(crate) fn client(config: Config, rng: Rng, peer: Address, says: Script, hears: Script) -> Self {
+    pub(crate) fn client(config: SocketConfig, rng: Rng, peer: SimAddress, says: Script, hears: Script) -> Self {
         let mut speaker = Self::new(config, rng, says, hears);
         speaker.machine = Some(Machine::connect(Instant::ZERO, config, speaker.entropy, peer));
         speaker
@@ -100,7 +101,7 @@ impl Speaker {
         self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
     }
 
-    pub(crate) fn ended(&self) -> Option<Reason> {
+    pub(crate) fn ended(&self) -> Option<SocketCloseReason> {
         self.machine.as_ref()?.ended()
     }
 
@@ -164,7 +165,7 @@ impl Speaker {
         let Some(message) = self.says.message(self.sent) else { return false };
         match machine.begin(message.len() as u64) {
             Ok(()) => self.message = Some((message, 0)),
-            Err(SendError::Closed | SendError::Closing) => return false,
+            Err(SocketSendError::Closed | SocketSendError::Closing) => return false,
             Err(error) => panic!("{error}"),
         }
         true
@@ -188,9 +189,9 @@ impl Speaker {
 }
 
 impl Node for Speaker {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _: SimAddress, datagram: &[u8]) {
         if let Some(machine) = &mut self.machine {
-            let _ = machine.handle_datagram(now, from, datagram);
+            machine.handle_datagram(now, from, datagram);
         } else if let Ok(segment) = Segment::decode(datagram) {
             self.machine = Machine::accept(now, self.config, self.entropy, from, &segment).ok();
         }

@@ -1,10 +1,10 @@
 //! SocketTCP as traces: one counter for both directions, and who goes first.
 
 use harness::socket_tcp::*;
-use rdt_proto::socket_tcp::{Config, Ignored};
+use rdt_proto::socket_tcp::{SocketConfig, SocketIgnored};
 
-fn config() -> Config {
-    Config::default()
+fn config() -> SocketConfig {
+    SocketConfig::default()
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn where_both_send_at_once_the_server_gives_way() {
     server.expect(&ack(13));
     server.expect_nothing();
     // What the client says of the segment that was withdrawn means nothing.
-    server.ignores(&ack(13), Ignored::OldAck);
-    server.ignores(&ack(99), Ignored::OldAck);
+    server.ignores(&ack(13), SocketIgnored::OldAck);
+    server.ignores(&ack(99), SocketIgnored::OldAck);
     server.peer_sends(&data(13, "hi"));
     server.expect(&ack(15));
     server.expect(&data(15, "3"));
@@ -58,7 +58,7 @@ fn where_both_send_at_once_the_client_goes_first() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
-    client.ignores(&data(12, "3"), Ignored::Crossing);
+    client.ignores(&data(12, "3"), SocketIgnored::Crossing);
     client.peer_sends(&ack(13));
     client.expect(&data(13, "hi"));
     // The server's ACK was lost; its own message acknowledges as well.
@@ -75,7 +75,7 @@ fn a_server_whose_memory_is_full_does_not_give_way() {
     server.machine.send(b"you").unwrap();
     server.expect(&ack(14));
     server.expect(&data(14, "3"));
-    server.ignores(&data(14, "1"), Ignored::NoRoom);
+    server.ignores(&data(14, "1"), SocketIgnored::NoRoom);
     server.sleep(1, 300);
     server.expect(&data(14, "3"));
 }

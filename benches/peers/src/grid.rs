@@ -4,9 +4,8 @@
 use std::collections::{HashSet, VecDeque};
 
 use rdt_proto::Duration;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
-use rdt_proto::connection::Config;
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{Config, HeapStorage};
 
 use crate::Args;
 use crate::pattern::Pattern;
@@ -14,7 +13,7 @@ use crate::report::{spread, table};
 use crate::rng::Rng;
 use crate::simulate::{Link, transfer};
 use crate::stack::{Control, Endpoint, MILLI, Settings, Stack};
-use crate::stacks::rdt_ends::{ends, extended_header_len, stores};
+use crate::stacks::rdt_ends::ends;
 use crate::stacks::smoltcp::Smoltcp;
 
 const ROUND_TRIP_MS: u64 = 100;
@@ -22,10 +21,10 @@ const LOSSES: [f64; 6] = [0.0, 0.01, 0.05, 0.1, 0.2, 0.3];
 /// What is in flight at most, and what each of smoltcp's buffers holds.
 const WINDOW: usize = 32 * 1024;
 /// Bytes in a body: 23 of them are a window, to 16 bytes, in IP packets a little smaller than smoltcp's.
-const BODY: usize = 1_424;
-const IN_FLIGHT: usize = WINDOW / BODY;
+const BODY: u16 = 1_424;
+const IN_FLIGHT: u32 = WINDOW as u32 / BODY as u32;
 /// Packets between the lowest not acknowledged and the newest: four windows.
-const SPAN: usize = 4 * IN_FLIGHT;
+const SPAN: u32 = 4 * IN_FLIGHT;
 /// IP packets of smoltcp, as in its test: Ethernet frames of 1,514 bytes.
 const SMOLTCP_PACKET: usize = 1_500;
 
@@ -50,22 +49,18 @@ fn smoltcp() -> [Box<dyn Endpoint>; 2] {
 }
 
 fn rdt() -> [Box<dyn Endpoint>; 2] {
-    let (segment, datagram) = (BODY as u16, (BODY + extended_header_len()) as u32);
-    let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
-    ends(config, || {
-        // What is in flight is counted in datagrams with their headers.
-        let congestion = Fixed::new(u64::from(datagram) * IN_FLIGHT as u64);
-        let blocks = vec![Block::EMPTY; SPAN.div_ceil(64).next_power_of_two()];
-        let arq = SelectiveRepeat::new(blocks, congestion, Pacer::new(Duration::ZERO, datagram));
-        stores(SPAN, segment, arq.expect("at least one block"))
-    })
+    let limits = Config { handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
+    let config = Config { segment: BODY, recv_segment: BODY, pacing_granularity: Duration::ZERO, ..limits };
+    // What is in flight is counted in datagrams with their headers.
+    let controller = |datagram: u32| FixedWindow::new(u64::from(datagram * IN_FLIGHT));
+    ends(config, || HeapStorage::on_heap_with(&config, SPAN, controller).expect("at least one slot"))
 }
 
 /// Bytes per second of a sender that knows of each packet, one round trip after it left, whether it arrived, always has
 /// a window in flight as far as the span allows, and sends first what was lost.
 fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
     let mut rng = Rng::new(seed);
-    let last = total.div_ceil(BODY as u64);
+    let last = total.div_ceil(BODY.into());
     let (mut base, mut next, mut rounds) = (0, 0, 0);
     let mut lost: VecDeque<u64> = VecDeque::new();
     let mut ahead: HashSet<u64> = HashSet::new();
@@ -73,7 +68,7 @@ fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
     while base < last {
         let mut still_lost = VecDeque::new();
         for _ in 0..IN_FLIGHT {
-            let fresh = next < last && next < base + SPAN as u64;
+            let fresh = next < last && next < base + u64::from(SPAN);
             let number = match lost.pop_front() {
                 Some(number) => number,
                 None if fresh => {

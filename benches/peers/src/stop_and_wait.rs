@@ -1,8 +1,7 @@
 //! D: stop-and-wait against the formula of the textbook.
 
 use rdt_proto::Duration;
-use rdt_proto::arq::StopAndWait;
-use rdt_proto::connection::{Config, Mode};
+use rdt_proto::connection::{Config, HeapStopAndWait, Mode};
 use rdt_proto::wire::Framing;
 
 use crate::Args;
@@ -10,7 +9,7 @@ use crate::pattern::Pattern;
 use crate::report::{spread, table};
 use crate::simulate::{DATAGRAM, Link, scenarios, transfer};
 use crate::stack::{Endpoint, SECOND};
-use crate::stacks::rdt_ends::{ends, extended_header_len, stores};
+use crate::stacks::rdt_ends::{ends, extended_header_len};
 
 /// IP and UDP.
 const LOWER_HEADERS: usize = 28;
@@ -20,10 +19,9 @@ const MOST_PACKETS: f64 = 20_000.0;
 
 fn pair(mode: Mode, segment: u16) -> [Box<dyn Endpoint>; 2] {
     let never = Duration::MAX;
-    let config =
-        Config { mode, segment, handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() };
-    // A second slot lets the application write the next body meanwhile.
-    ends(config, || stores(2, segment, StopAndWait::new()))
+    let limits = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() };
+    let config = Config { mode, segment, recv_segment: segment, ..limits };
+    ends(config, || HeapStopAndWait::stop_and_wait_on_heap(&config).expect("there are slots"))
 }
 
 /// The share of the time that the link carries packets which arrive, where lost ones are repeated after one round trip,

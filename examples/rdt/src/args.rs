@@ -224,7 +224,7 @@ pub(crate) struct Common {
     congestion: Congestion,
     /// How many packets are kept each way until they are acknowledged, or read
     #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
-    window: usize,
+    window: u32,
     /// The largest body of a packet, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
     segment: u16,
@@ -274,7 +274,7 @@ fn parse_name(text: &str) -> Result<NameBuf, String> {
     NameBuf::new(text).map_err(|error| error.to_string())
 }
 
-fn parse_window(text: &str) -> Result<usize, String> {
+fn parse_window(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(packets) if (1..=65_536).contains(&packets) => Ok(packets),
         _ => Err("not a number from 1 to 65536".into()),

@@ -5,8 +5,8 @@ use crate::entropy;
 use crate::exchange::{Exchange, Storage};
 use crate::messages;
 use crate::progress::Progress;
-use crate::settings::{self, Connection, Settings};
-use rdt_proto::connection::{Stats, Transmit};
+use crate::settings::{self, AnyStorage, Settings};
+use rdt_proto::connection::{Connection, Stats, Transmit};
 use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -18,7 +18,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct FileClient<F> {
     server: SocketAddr,
     settings: Settings,
-    connection: Connection,
+    connection: Connection<AnyStorage>,
     exchange: Exchange<Client, F>,
     progress: Progress,
     /// Whether to tell that it went well.
@@ -56,6 +56,7 @@ impl<F: Storage> FileClient<F> {
     ) -> io::Result<Self> {
         let storage = settings::storage(&settings).map_err(io::Error::other)?;
         let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
+        let connection = connection.map_err(io::Error::other)?;
         let mut client = Self {
             server,
             settings,
@@ -164,7 +165,7 @@ impl<F: Storage> FileClient<F> {
 
     /// Whether the server ever answered.
     fn has_met(&self) -> bool {
-        self.connection.ended() != Some(rdt_proto::connection::Reason::HandshakeTimedOut)
+        self.connection.ended() != Some(rdt_proto::connection::CloseReason::HandshakeTimedOut)
     }
 }
 
@@ -172,7 +173,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         // The socket takes datagrams from anyone.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
-            let _ = self.connection.handle_datagram(now, datagram);
+            self.connection.handle_datagram(now, datagram);
             self.pump(now);
         }
     }

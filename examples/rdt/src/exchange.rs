@@ -6,9 +6,9 @@
 
 use crate::files::{Folder, Source, Target};
 use crate::messages::error_text;
-use crate::settings::Connection;
+use crate::settings::AnyStorage;
 use rdt_proto::Instant;
-use rdt_proto::connection::Reason;
+use rdt_proto::connection::{CloseReason, Connection};
 use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
 use std::ffi::OsString;
 use std::io;
@@ -16,7 +16,7 @@ use std::io;
 /// Where the content of a request comes from, or goes to.
 pub(crate) trait Storage {
     /// Does what a session asks for: what is read goes into the connection's own memory, what is written is in it.
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer>;
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer>;
 
     /// The request is over.
     fn finish(&mut self);
@@ -74,7 +74,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     /// Moves everything on as far as it goes now. To be called whenever something happened to the connection or the session:
     /// a datagram, a timeout, a call.
-    pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection) -> Option<Outcome> {
+    pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> Option<Outcome> {
         loop {
             let read = self.session.handle_input(now, connection.recv_chunk());
             connection.consume(read);
@@ -93,19 +93,21 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     }
 
     /// Once everything was read: how the peer's side of the stream ended, if it has.
-    fn handle_end(&mut self, connection: &Connection) {
+    fn handle_end(&mut self, connection: &Connection<AnyStorage>) {
         if !connection.is_finished_reading() {
             return;
         }
         match connection.ended() {
-            None | Some(Reason::Finished | Reason::PeerLeft) => self.session.handle_peer_closed(),
-            Some(Reason::Reset { code } | Reason::Refused { code }) => self.session.handle_aborted(code.into()),
+            None | Some(CloseReason::Finished | CloseReason::PeerLeft) => self.session.handle_peer_closed(),
+            Some(CloseReason::Reset { code } | CloseReason::Refused { code }) => {
+                self.session.handle_aborted(code.into());
+            }
             Some(_) => self.session.handle_lost(),
         }
     }
 
     /// Does what the session asks of storage. Returns whether it asked.
-    fn serve_storage(&mut self, now: Instant, connection: &mut Connection) -> bool {
+    fn serve_storage(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
         let room = connection.send_slot().map_or(0, |slot| slot.len());
         let Some(request) = self.session.poll_request(room) else { return false };
         let answer = match self.storage.perform(request, connection) {
@@ -120,7 +122,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     }
 
     /// Hands the session's outputs to the connection. Returns whether there was one.
-    fn write(&mut self, connection: &mut Connection) -> bool {
+    fn write(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
         match self.session.poll_output() {
             None => false,
             Some(Output::Header(header)) => {
@@ -140,7 +142,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 }
 
 impl Storage for Files<'_> {
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer> {
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer> {
         let open = &mut self.open;
         match (request, &mut *open, self.folder) {
             (Request::Open { name }, _, Some(folder)) => {

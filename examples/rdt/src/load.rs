@@ -11,11 +11,12 @@ use crate::exchange::{Exchange, Storage};
 use crate::loss::Loss;
 use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
 use crate::progress::Progress;
-use crate::settings::{Connection, Settings};
+use crate::settings::{AnyStorage, Settings};
 use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::{INTERRUPTED, Stop};
 use mio::{Events, Poll, Token, Waker};
+use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, Request, StorageError};
 use rdt_proto::{Duration, Instant};
 use std::collections::BTreeSet;
@@ -76,7 +77,7 @@ impl Excerpt<'_> {
 }
 
 impl Storage for Excerpt<'_> {
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection) -> io::Result<Answer> {
+    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer> {
         match request {
             Request::Create { .. } => Ok(Answer::Created),
             Request::Read { offset, len } => {

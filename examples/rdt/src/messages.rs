@@ -2,7 +2,7 @@
 
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
-use rdt_proto::connection::Reason;
+use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
 use std::fmt::Display;
 use std::io::Write;
@@ -32,26 +32,26 @@ pub(crate) fn seconds(took: Duration) -> String {
 }
 
 /// Why a connection ended before its time.
-pub(crate) fn end_reason(reason: Option<Reason>) -> &'static str {
+pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
     match reason {
-        Some(Reason::HandshakeTimedOut) => "nobody answered",
-        Some(Reason::TimedOut) => "it stopped answering",
-        Some(Reason::Quiet) => "nothing more came from it",
-        Some(Reason::PeerLeft | Reason::CutShort) => "it left in the middle",
-        Some(Reason::Finished) => "it closed",
-        Some(Reason::Aborted) => "stopped here",
+        Some(CloseReason::HandshakeTimedOut) => "nobody answered",
+        Some(CloseReason::TimedOut) => "it stopped answering",
+        Some(CloseReason::Quiet) => "nothing more came from it",
+        Some(CloseReason::PeerLeft) => "it left in the middle",
+        Some(CloseReason::Finished) => "it closed",
+        Some(CloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",
     }
 }
 
 /// How a server's side of a request ended; `detail` is what its own system said.
-pub(crate) fn request_outcome(outcome: Outcome, reason: Option<Reason>, detail: Option<&str>) -> String {
+pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
     let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists);
     match outcome {
         Outcome::Stored => "stored".into(),
         Outcome::Sent => match reason {
-            Some(Reason::Finished) => "sent".into(),
+            Some(CloseReason::Finished) => "sent".into(),
             other => format!("sent, but perhaps not all of it arrived: {}", end_reason(other)),
         },
         Outcome::Refused(code) if says_all(code) => format!("refused: {code}"),

@@ -5,11 +5,11 @@ use crate::entropy;
 use crate::exchange::{Exchange, Files};
 use crate::files::Folder;
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
-use crate::settings::{self, Arq, Recv, Send, Settings};
+use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
 use rdt_proto::connection::Transmit;
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{Growable, Listener, ListenerConfig, PeerId, Retry, Routed};
+use rdt_proto::listener::{AcceptError, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -42,7 +42,7 @@ pub(crate) struct FileServer<'d> {
     session_config: ServerConfig,
     folder: &'d Folder,
     quiet: bool,
-    peers: Listener<Address, Send, Recv, Growable, Arq>,
+    peers: Listener<HeapPeers<Address, AnyStorage>>,
     /// By the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     /// The deadlines of their sessions.
@@ -106,12 +106,19 @@ impl<'d> FileServer<'d> {
         while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
         {
-            let (Ok(entropy), Ok(storage)) = (entropy::random_bytes(), settings::storage(&self.settings)) else {
-                to_stderr("no entropy or no memory for a connection: the client is not accepted");
+            let Ok(entropy) = entropy::random_bytes() else {
+                to_stderr("no entropy for a connection: the client is not accepted");
                 self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
-            let Ok(peer) = self.peers.accept(now, incoming, entropy, || storage) else { return };
+            let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(&self.settings)) {
+                Ok(peer) => peer,
+                Err(AcceptError::Storage(error)) => {
+                    to_stderr(format_args!("no connection can be made: {error}"));
+                    continue;
+                }
+                Err(AcceptError::Gone | AcceptError::Full) => return,
+            };
             let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
@@ -186,21 +193,21 @@ impl Report {
         Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
     }
 
-    fn line(&self, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) -> String {
+    fn line(&self, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) -> String {
         let (waiting, stats) = (peers.backlog_len(), peers.stats());
         format!(
             "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
             self.served,
             HumanBytes(self.bytes_in),
             HumanBytes(self.bytes_out),
-            stats.ignored(),
+            stats.dropped.total(),
             stats.retried,
             stats.moved
         )
     }
 
     /// A line each few seconds, while anything happens.
-    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<Address, Send, Recv, Growable, Arq>) {
+    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
             let bytes = (self.bytes_in, self.bytes_out);
@@ -212,7 +219,7 @@ impl Report {
 }
 
 impl Served<'_> {
-    fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::Reason>) -> String {
+    fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::CloseReason>) -> String {
         request_outcome(outcome, ended, self.exchange.error())
     }
 }
@@ -238,9 +245,9 @@ impl Endpoint for FileServer<'_> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
-            Routed::Peer(peer, _) => self.pump(now, peer.index()),
-            Routed::Queued => self.accept(now),
-            Routed::Retried | Routed::Ignored(_) => {}
+            Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
+            Dispatch::Queued => self.accept(now),
+            Dispatch::Retried | Dispatch::Dropped(_) => {}
         }
         self.pump_events(now);
     }

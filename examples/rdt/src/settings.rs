@@ -1,25 +1,18 @@
 //! The connection as this program uses it: memory from the heap, the mechanism as the command line says.
 
 use rdt_proto::Duration;
-use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, Method, Storage};
+use rdt_proto::arq::{AnyArq, Block};
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::connection::{Config, HeapStopAndWait, HeapStorage, Memory, Method, Storage, blocks_for};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
-pub(crate) type Send = SendSlots<Vec<u8>>;
-pub(crate) type Recv = RecvSlots<Vec<u8>>;
-pub(crate) type Arq = AnyArq<Vec<Block>, Controller>;
-pub(crate) type Connection = rdt_proto::connection::Connection<Send, Recv, Arq>;
+pub(crate) type AnyStorage = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
 
 /// The public implementation sends bodies as large as a datagram: few are enough, and many would be much memory.
-const ROSTOV_RECV_SLOTS: usize = 8;
+const ROSTOV_RECV_SLOTS: u32 = 8;
 /// Packets buffered each way, unless the command line says otherwise: 2.4 MiB for each connection and direction, which is
 /// what four round trips of 100 ms at 50 Mbit/s need.
-pub(crate) const WINDOW: usize = 2_048;
-/// Numbers in a block.
-const BLOCK: usize = 64;
-/// What a poller can measure is 1 ms; the pacer wants twice that.
-const PACER_GRANULARITY: Duration = Duration::from_millis(2);
+pub(crate) const WINDOW: u32 = 2_048;
 
 /// How lost packets are repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) arq: Repeat,
     pub(crate) congestion: Congestion,
     /// Packets buffered each way.
-    pub(crate) window: usize,
+    pub(crate) window: u32,
 }
 
 /// Which implementation is at the other end.
@@ -80,8 +73,8 @@ impl Default for Settings {
 pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Duration>) -> Config {
     let config = match (profile, method) {
         (Profile::Note, _) => Config { keep_alive: KEEP_ALIVE, ..Config::default() },
-        (Profile::Rostov, PeerMethod::SelectiveRepeat) => Config::rostov(Method::SelectiveRepeat),
-        (Profile::Rostov, PeerMethod::StopAndWait) => Config::rostov(Method::StopAndWait),
+        (Profile::Rostov, PeerMethod::SelectiveRepeat) => rostov(Method::SelectiveRepeat),
+        (Profile::Rostov, PeerMethod::StopAndWait) => rostov(Method::StopAndWait),
     };
     match patience {
         None => config,
@@ -94,39 +87,36 @@ pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Dura
     }
 }
 
+/// The public implementation sends bodies as large as a datagram can be.
+fn rostov(method: Method) -> Config {
+    let config = Config::rostov(method);
+    Config { recv_segment: u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ..config }
+}
+
 /// A quiet connection asks so often whether its peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Memory for one connection.
-pub(crate) fn storage(settings: &Settings) -> Result<Storage<Send, Recv, Arq>, StoreError> {
+pub(crate) fn storage(settings: &Settings) -> Result<AnyStorage, StoreError> {
     let Settings { config, arq, congestion, window } = settings;
-    // The public implementation sends bodies as large as a datagram can be.
-    let (largest, recv_slots) = if config.framing.is_base_only() {
-        (u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ROSTOV_RECV_SLOTS.min(*window))
-    } else {
-        (config.segment, *window)
-    };
-    let send = SendSlots::with_slots(*window, config.segment)?;
-    let recv = RecvSlots::with_slots(recv_slots, largest)?;
-    let datagram = u32::try_from(config.max_datagram_len()).unwrap_or(u32::MAX);
+    let recv_slots = if config.framing.is_base_only() { ROSTOV_RECV_SLOTS.min(*window) } else { *window };
+    let (send, recv) = (vec![0; config.send_bytes(*window)], vec![0; config.recv_bytes(recv_slots)]);
     if *arq == Repeat::StopAndWait {
-        return Ok(Storage { send, recv, arq: AnyArq::StopAndWait(StopAndWait::new()) });
+        return Ok(HeapStopAndWait::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait));
     }
-    let controller = match congestion {
-        Congestion::BandwidthDelay => Controller::BandwidthDelay(BandwidthDelay::new(datagram)),
-        Congestion::Cubic => Controller::Cubic(Cubic::new(datagram)),
-        Congestion::NewReno => Controller::NewReno(NewReno::new(datagram)),
-        Congestion::Fixed => Controller::Fixed(Fixed::new(*window as u64 * u64::from(datagram))),
+    let controller = |datagram: u32| match congestion {
+        Congestion::BandwidthDelay => Algorithm::BandwidthDelay.controller(datagram),
+        Congestion::Cubic => Algorithm::Cubic.controller(datagram),
+        Congestion::NewReno => Algorithm::NewReno.controller(datagram),
+        Congestion::Fixed => FixedWindow::new(u64::from(*window) * u64::from(datagram)).into(),
     };
-    let blocks = vec![Block::EMPTY; window.div_ceil(BLOCK).next_power_of_two()];
-    let arq = SelectiveRepeat::new(blocks, controller, Pacer::new(PACER_GRANULARITY, datagram));
-    let arq = AnyArq::SelectiveRepeat(arq.ok_or(StoreError::TooSmall { needed: BLOCK, available: 0 })?);
-    Ok(Storage { send, recv, arq })
+    let memory = Memory { send, recv, blocks: vec![Block::EMPTY; blocks_for(*window)] };
+    Ok(HeapStorage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat))
 }
 
 /// How many bytes a connection can have taken that were not acknowledged.
 pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
-    settings.window as u64 * u64::from(settings.config.segment)
+    u64::from(settings.window) * u64::from(settings.config.segment)
 }
 
 /// How long a client stays at the most after its outcome. The file is there or not, nothing that still comes changes that: to

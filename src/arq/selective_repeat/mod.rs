@@ -1,5 +1,5 @@
 //! Selective repeat: many INFO packets outstanding in each direction, each acknowledged on its own; only what is lost is
-//! sent again (and what is lost again and again, in advance: see `advance`).
+//! sent again (and what is lost again and again, proactively: see `proactive`).
 //!
 //! Three quantities are kept apart. The congestion controller bounds what is *in flight*: sent, and neither acknowledged nor
 //! judged lost. The windows bound the *span*, from the lowest number not acknowledged to the newest used. The store bounds
@@ -11,36 +11,29 @@
 //! timeout is the last resort.
 
 mod acknowledge;
-mod advance;
-mod block;
 #[cfg(test)]
 mod model;
+mod proactive;
 mod rack;
-mod rebase;
 mod receiver;
-mod run;
+mod report;
+mod scoreboard;
 mod sender;
-mod window;
+mod timers;
 
-pub use block::Block;
+pub use scoreboard::Block;
 
-use super::{Acknowledged, Arq, Arrival, Offer, Rtt, Sending};
+use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
-use crate::wire::{MAX_BITMAP, Sack};
 use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
-use window::Window;
-
-/// How many numbers a bitmap can tell of.
-const BITMAP_NUMBERS: u32 = 1_024;
-const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
 
 /// Selective repeat, both halves, over lent memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SelectiveRepeat<M, C> {
-    window: Window<M>,
-    sender: Sender<C>,
+    sender: Sender<M, C>,
     receiver: Receiver,
 }
 
@@ -48,9 +41,12 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
     /// Both directions at number 0, with windows of 64 numbers for each block: the largest power of two of them. `None` if
     /// there is no block.
     pub fn new(blocks: M, congestion: C, pacer: Pacer) -> Option<Self> {
-        let window = Window::new(blocks)?;
-        let sender = Sender::new(congestion, pacer);
-        Some(Self { window, sender, receiver: Receiver::default() })
+        Some(Self { sender: Sender::new(blocks, congestion, pacer)?, receiver: Receiver::default() })
+    }
+
+    /// The memory that it was made with.
+    pub fn into_memory(self) -> M {
+        self.sender.scoreboard.into_memory()
     }
 
     /// The congestion controller.
@@ -60,46 +56,48 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
 
     /// Bytes sent, and neither acknowledged nor judged lost.
     pub const fn in_flight(&self) -> u64 {
-        self.sender.in_flight
+        self.sender.scoreboard.in_flight()
     }
 
     /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
-    pub const fn spurious(&self) -> u32 {
-        self.sender.spurious
+    pub fn spurious(&self) -> u64 {
+        self.sender.counters.spurious
     }
 }
 
+impl<M, C> Sealed for SelectiveRepeat<M, C> {}
+
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<M, C> {
     fn base(&self) -> Seq {
-        self.sender.base
+        self.sender.scoreboard.base()
     }
 
-    fn next_info(&self, now: Instant, end: Seq) -> Option<Seq> {
-        self.sender.next_info(&self.window, now, end)
+    fn next_ready_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
+        self.sender.next_info(now, end, is_ready)
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
-        self.sender.on_sent(&mut self.window, sending, rtt)
+        self.sender.on_sent(sending, rtt)
     }
 
     fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
-        self.sender.next_run(&self.window, (now, end), bytes, most)
+        self.sender.next_run(now, end, bytes, most)
     }
 
     fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
-        self.sender.on_run_sent(&mut self.window, sending, count, rtt);
+        self.sender.on_run_sent(sending, count, rtt);
     }
 
-    fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
-        self.sender.handle_ack(&mut self.window, now, number, rtt)
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        match ack {
+            Ack::Single(number) => self.sender.handle_ack(now, *number, rtt),
+            Ack::Selective(sack) => self.sender.handle_sack(now, sack, rtt),
+        }
     }
 
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        self.sender.handle_sack(&mut self.window, now, sack, rtt)
-    }
-
-    fn on_peer_limit(&mut self, limit: Seq) {
-        self.sender.on_limit(limit);
+    fn start_extended(&mut self, peer_limit: Seq) {
+        self.sender.start_extended(peer_limit);
+        self.receiver.start_extended();
     }
 
     fn is_stopped(&self, end: Seq) -> bool {
@@ -107,15 +105,12 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
     }
 
     fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
-        self.sender.handle_timeout(&mut self.window, now, rtt)
+        self.sender.handle_timeout(now, rtt)
     }
 
-    fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        self.sender.poll_timeout(&self.window, end)
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
-        self.sender.next_timer()
+    #[inline]
+    fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
+        self.sender.deadline(timer, end, is_ready)
     }
 
     fn next(&self) -> Seq {
@@ -123,43 +118,36 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
     }
 
     fn places(&self) -> u32 {
-        self.window.places()
+        self.sender.scoreboard.window().places()
     }
 
     fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
-        self.receiver.handle_info(&mut self.window, now, number, offer)
+        self.receiver.handle_info(self.sender.scoreboard.window_mut(), now, number, offer)
     }
 
-    fn owe_ack(&mut self, number: Seq) {
-        self.receiver.owe_ack(&mut self.window, number);
+    fn request_ack(&mut self) {
+        self.receiver.request_ack();
     }
 
-    fn next_ack(&self) -> Option<Seq> {
-        self.receiver.next_ack()
+    #[inline]
+    fn ack_at(&self, limit: Seq) -> Option<Instant> {
+        self.receiver.ack_at(limit)
     }
 
-    fn on_ack_sent(&mut self, number: Seq) {
-        self.receiver.on_ack_sent(&mut self.window, number);
+    fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>> {
+        self.receiver.ack(self.sender.scoreboard.window(), now, limit, bitmap)
     }
 
-    fn request_sack(&mut self) {
-        self.receiver.request_sack();
+    fn on_ack_sent(&mut self, limit: Seq) {
+        self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), limit);
     }
 
-    fn sack_at(&self, limit: Seq) -> Option<Instant> {
-        self.receiver.sack_at(limit)
-    }
-
-    fn sack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut [u8; MAX_BITMAP]) -> Sack<'b> {
-        self.receiver.sack(&self.window, now, limit, bitmap)
-    }
-
-    fn on_sack_sent(&mut self, limit: Seq) {
-        self.receiver.on_sack_sent(limit);
+    fn snapshot(&self) -> ArqSnapshot {
+        self.sender.snapshot()
     }
 
     fn rebase(&mut self, shift: ClockShift) {
-        self.sender.rebase(&mut self.window, shift);
+        self.sender.rebase(shift);
         self.receiver.rebase(shift);
     }
 }

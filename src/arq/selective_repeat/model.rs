@@ -3,13 +3,13 @@
 use super::*;
 use crate::Duration;
 use crate::arq::Jitter;
-use crate::congestion::Fixed;
-use crate::wire::SackDelay;
+use crate::congestion::FixedWindow;
+use crate::wire::{Sack, SackDelay};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
-type Machine = SelectiveRepeat<Vec<Block>, Fixed>;
+type Machine = SelectiveRepeat<Vec<Block>, FixedWindow>;
 
 const BYTES: u16 = 100;
 const PLACES: u64 = 128;
@@ -17,9 +17,8 @@ const PLACES: u64 = 128;
 /// A machine whose numbers begin at `first` in both directions.
 fn machine(first: u64, in_flight: u64) -> Machine {
     let pacer = Pacer::new(Duration::ZERO, BYTES.into());
-    let mut machine = Machine::new(std::vec![Block::EMPTY; 2], Fixed::new(in_flight), pacer).unwrap();
-    machine.sender.base = seq(first);
-    machine.sender.next = seq(first);
+    let mut machine = Machine::new(std::vec![Block::EMPTY; 2], FixedWindow::new(in_flight), pacer).unwrap();
+    machine.sender.scoreboard.start_at(seq(first));
     machine.receiver.start_at(seq(first));
     machine
 }
@@ -40,9 +39,10 @@ proptest! {
         arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>()), 1..400),
     ) {
         let mut machine = machine(first, 0);
+        machine.start_extended(seq(first));
         let mut received = BTreeSet::new();
         // What the SACKs have told of, and the right edge that they promised.
-        let (mut told, mut edge) = (BTreeSet::new(), first);
+        let (mut reported, mut edge) = (BTreeSet::new(), first);
         let mut now = Instant::ZERO;
         for (ahead, slots, fits, polls) in arrivals {
             now = now + Duration::from_millis(1);
@@ -67,20 +67,20 @@ proptest! {
             }
             let next = (first..).find(|number| !received.contains(number)).unwrap();
             prop_assert_eq!(machine.next(), seq(next));
-            while polls && machine.sack_at(seq(edge)).is_some_and(|at| at <= now) {
-                let mut bitmap = [0; MAX_BITMAP];
-                let sack = machine.sack(now, seq(edge), &mut bitmap);
+            while polls && machine.ack_at(seq(edge)).is_some_and(|at| at <= now) {
+                let mut bitmap = None;
+                let Some(Ack::Selective(sack)) = machine.ack(now, seq(edge), &mut bitmap) else { panic!("extended mode has SACKs") };
                 prop_assert_eq!(sack.next, seq(next));
                 prop_assert_eq!(u64::from(sack.window), (edge - next).min(PLACES));
                 for ahead in 0..PLACES {
                     let number = next + ahead;
                     prop_assert!(!sack.contains(seq(number)) || received.contains(&number), "{number} was never received");
                     if sack.contains(seq(number)) {
-                        told.insert(number);
+                        reported.insert(number);
                     }
                 }
-                machine.on_sack_sent(seq(edge));
-                prop_assert!(received.range(next..).all(|number| told.contains(number)), "not all was told");
+                machine.on_ack_sent(seq(edge));
+                prop_assert!(received.range(next..).all(|number| reported.contains(number)), "not all was told");
             }
         }
     }
@@ -111,7 +111,7 @@ proptest! {
                 }
                 4..=6 => {
                     let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
-                    let told: Vec<u64> = (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| base + 1 + bit).collect();
+                    let reported: Vec<u64> = (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| base + 1 + bit).collect();
                     let cumulative = if step == 6 { base + count } else { base };
                     let sack = Sack {
                         next: seq(cumulative),
@@ -121,13 +121,13 @@ proptest! {
                         base: seq(base + 1),
                         bitmap: &bits.to_le_bytes(),
                     };
-                    let valid = cumulative <= next && told.iter().all(|&number| number < next);
-                    let outcome = machine.handle_sack(now, &sack, &mut rtt);
+                    let valid = cumulative <= next && reported.iter().all(|&number| number < next);
+                    let outcome = machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
                     prop_assert_eq!(outcome == Acknowledged::NeverSent, !valid);
                     if valid {
                         let before = acknowledged.len();
                         acknowledged.extend(base..cumulative);
-                        acknowledged.extend(told);
+                        acknowledged.extend(reported);
                         prop_assert_eq!(outcome == Acknowledged::New, acknowledged.len() > before);
                     }
                 }
@@ -139,9 +139,9 @@ proptest! {
             let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
             prop_assert_eq!(machine.base(), seq(base));
             let outstanding = (base..next).filter(|number| !acknowledged.contains(number)).count();
-            let listed = machine.sender.outstanding() + machine.sender.lost.len();
+            let listed = machine.sender.scoreboard.outstanding() + machine.sender.scoreboard.lost();
             prop_assert_eq!(listed as usize, outstanding);
-            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.outstanding()) * u64::from(BYTES));
+            prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.scoreboard.outstanding()) * u64::from(BYTES));
             let waits = machine.next_info(now, seq(end)).is_some() || machine.poll_timeout(seq(end)).is_some();
             prop_assert!(waits || outstanding == 0, "nothing would ever be sent again");
         }

@@ -28,7 +28,7 @@ impl Transmission {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Rack {
     /// The transmission, of those acknowledged, that was sent last, and its round-trip time.
-    newest: Option<(Transmission, ShortDuration)>,
+    newest: Option<Newest>,
     /// The highest number acknowledged (RFC 8985 `RACK.fack`).
     highest: Option<Seq>,
     reordering_seen: bool,
@@ -39,22 +39,36 @@ pub(super) struct Rack {
     widened_until: Option<Seq>,
 }
 
+/// A transmission that has been acknowledged. Its time and number side by side: that takes less room than a `Transmission`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Newest {
+    at: Instant,
+    number: Seq,
+    round_trip: ShortDuration,
+}
+
+impl Newest {
+    const fn transmission(self) -> Transmission {
+        Transmission { at: self.at, number: self.number }
+    }
+}
+
 /// How what is in flight is judged, for one look at it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judge {
     newest: Transmission,
     /// How long after its sending something counts as lost: what the latest SACK told of, and what it did not reach.
     patience: Duration,
-    patience_untold: Duration,
+    patience_uncovered: Duration,
 }
 
 impl Judge {
     /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
-    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_told: bool) -> Option<Instant> {
+    pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_covered: bool) -> Option<Instant> {
         // Of one instant, what is sent for the first time leaves in the order of the numbers (RFC 8985 §6.2,
         // `RACK_sent_after`), but what is sent again in any.
         let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
-        is_before.then(|| sent.at + if is_told { self.patience } else { self.patience_untold })
+        is_before.then(|| sent.at + if is_covered { self.patience } else { self.patience_uncovered })
     }
 }
 
@@ -71,8 +85,9 @@ impl Rack {
             self.on_number(sent.number, times);
             return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
         }
-        if self.newest.is_none_or(|(newest, _)| newest.is_before(sent)) {
-            self.newest = Some((sent, ShortDuration::new(round_trip)));
+        if self.newest.is_none_or(|newest| newest.transmission().is_before(sent)) {
+            let Transmission { at, number } = sent;
+            self.newest = Some(Newest { at, number, round_trip: ShortDuration::new(round_trip) });
         }
         self.on_number(sent.number, times);
         false
@@ -121,10 +136,10 @@ impl Rack {
     /// `ahead`: how many numbers above the lowest unacknowledged one have been acknowledged. `is_wide`: a single SACK cannot
     /// tell of all that has arrived.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
-        let (newest, round_trip) = self.newest?;
+        let newest = self.newest?;
         let patience =
-            |is_wide| round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
-        Some(Judge { newest, patience: patience(false), patience_untold: patience(is_wide) })
+            |is_wide| newest.round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
+        Some(Judge { newest: newest.transmission(), patience: patience(false), patience_uncovered: patience(is_wide) })
     }
 
     /// RFC 8985 §6.2 step 4.
@@ -138,7 +153,7 @@ impl Rack {
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
-        if let Some((newest, _)) = &mut self.newest {
+        if let Some(newest) = &mut self.newest {
             newest.at = shift.sending(newest.at);
         }
     }
@@ -147,13 +162,17 @@ impl Rack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arq::selective_repeat::Block;
-    use crate::arq::{Arq, Jitter, SelectiveRepeat, Sending};
-    use crate::congestion::{Fixed, Pacer};
+    use crate::arq::{Ack, Arq, ArqSnapshot, Block, Jitter, SelectiveRepeat, Sending};
+    use crate::congestion::{FixedWindow, Pacer};
     use crate::wire::{Sack, SackDelay};
 
     fn sent(at_ms: u64, number: u32) -> Transmission {
         Transmission { at: Instant::from_millis(at_ms), number: Seq::new(number) }
+    }
+
+    fn newest(at_ms: u64, number: u32, round_trip_ms: u64) -> Newest {
+        let round_trip = ShortDuration::new(Duration::from_millis(round_trip_ms));
+        Newest { at: Instant::from_millis(at_ms), number: Seq::new(number), round_trip }
     }
 
     fn rtt(samples_ms: &[u64]) -> Rtt {
@@ -170,7 +189,7 @@ mod tests {
         assert!(!rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt), "a path emptier than ever");
         assert_eq!(rack.newest, None);
         assert!(!rack.on_acknowledged(Instant::from_millis(300), sent(200, 3), 2, &rtt));
-        assert_eq!(rack.newest, Some((sent(200, 3), ShortDuration::new(Duration::from_millis(100)))));
+        assert_eq!(rack.newest, Some(newest(200, 3, 100)));
     }
 
     /// All that was sent at first was lost. An answer to the first retransmission, taken for one to the second, would make
@@ -181,14 +200,15 @@ mod tests {
         assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
         assert!(rack.judge(9, true, false, &rtt).is_none());
         rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
-        assert_eq!(rack.newest, Some((sent(200, 2), ShortDuration::new(Duration::from_millis(100)))));
+        assert_eq!(rack.newest, Some(newest(200, 2, 100)));
     }
 
     /// More is in flight than one bitmap reaches. What it tells of is lost at once, what lies before it may be told of next.
     #[test]
     fn a_number_that_the_bitmap_tells_of_is_not_waited_for() {
         let pacer = Pacer::new(Duration::ZERO, 100);
-        let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 32], Fixed::new(1_000_000), pacer).unwrap();
+        let mut machine =
+            SelectiveRepeat::new(std::vec![Block::EMPTY; 32], FixedWindow::new(1_000_000), pacer).unwrap();
         let (mut rtt, end) = (rtt(&[]), Seq::new(2_000));
         let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
             let number = machine.next_info(now, end)?;
@@ -203,12 +223,34 @@ mod tests {
         {
             let (latest, base, delay) = (Seq::new(latest), Seq::new(base), SackDelay::new(0));
             let sack = Sack { next: Seq::ZERO, window: 2_000, latest, delay, base, bitmap };
-            machine.handle_sack(now, &sack, &mut rtt);
+            machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             assert_eq!(send(&mut machine, now, &mut rtt), resent);
             assert_eq!(send(&mut machine, now, &mut rtt), None);
         }
         let now = Instant::from_millis(125);
         machine.handle_timeout(now, &rtt);
         assert_eq!(send(&mut machine, now, &mut rtt), Some(1_024));
+    }
+
+    /// Numbers 0 and 1 are judged lost and sent again; 1 was only late.
+    #[test]
+    fn a_snapshot_counts_what_was_lost_sent_again_and_only_late() {
+        let pacer = Pacer::new(Duration::ZERO, 100);
+        let mut machine = SelectiveRepeat::new([Block::EMPTY], FixedWindow::new(1_000), pacer).unwrap();
+        let (mut rtt, end, delay) = (rtt(&[]), Seq::new(9), SackDelay::new(0));
+        let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
+            let number = machine.next_info(now, end).unwrap();
+            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+        };
+        (0..6).for_each(|_| send(&mut machine, Instant::ZERO, &mut rtt));
+        let sack =
+            Sack { next: Seq::ZERO, window: 64, latest: Seq::new(4), delay, base: Seq::ZERO, bitmap: &[0b11100] };
+        machine.handle_ack(Instant::from_millis(100), &Ack::Selective(sack), &mut rtt);
+        send(&mut machine, Instant::from_millis(100), &mut rtt);
+        let late = Sack { base: Seq::new(1), bitmap: &[1], latest: Seq::new(1), ..sack };
+        machine.handle_ack(Instant::from_millis(101), &Ack::Selective(late), &mut rtt);
+        let ArqSnapshot { in_flight, window, delivered, lost, retransmitted, spurious, .. } = machine.snapshot();
+        assert_eq!((in_flight, window), (200, Some(1_000)));
+        assert_eq!((delivered, lost, retransmitted, spurious), (400, 2, 1, 1));
     }
 }

@@ -1,392 +1,326 @@
-//! The sender: which number to send now.
+//! The sender: which number to send now, and when.
 //!
 //! ```text
-//!              next_info            ACK, SACK
-//! (queued) --------------> IN FLIGHT --------> settled
-//!                           ^     | RACK: sent before something acknowledged; or the RTO expired
-//!                 next_info |     v
-//!                            LOST  ----------> settled (it was only late)
+//!                         +-----------------+
+//!  ACK, SACK -- settle -->|                 |---> RACK: which of what is in flight counts as lost
+//!                         |   scoreboard    |---> proactive retransmission: what to send although nothing says it is lost
+//!  INFO sent ------------>|                 |---> timers: when to look again, to probe, to give up waiting
+//!                         +-----------------+
+//!                                 |  bytes in flight, acknowledged, lost
+//!                                 v
+//!                  congestion controller, pacer: how much, how fast
 //! ```
 //!
-//! What is in flight may be sent again there, as a probe or [in advance](super::advance).
-//!
-//! Numbers in flight are listed in the order of sending, so what RACK judges is always at the front: those sent for the first
-//! time in one list, those sent again in another. Lost numbers are listed in the order in which they are to be sent again.
-//! Every operation is O(1) for each number that it settles or judges.
+//! The scoreboard alone knows where a number stands. The policies around it read it and decide; the sender tells it what
+//! happened. What an acknowledgement settles is in `acknowledge`.
 
-use super::BITMAP_NUMBERS;
-use super::advance::Advance;
-use super::block::{Block, Sent, State};
+use super::proactive::{Due, Proactive};
 use super::rack::{Rack, Transmission};
-use super::window::{List, Window};
-use crate::arq::{Rtt, Sending};
+use super::report::BITMAP_NUMBERS;
+use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
+use super::timers::Timers;
+use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
-use crate::{ClockShift, Duration, Instant, Seq};
+use crate::uncompared::Uncompared;
+use crate::{ClockShift, Instant, Seq};
+use core::num::NonZero;
+
+/// What pacing must allow for a datagram to leave, whatever its size: the remainder is `ack_pending`.
+const ONE_BYTE: u32 = 1;
 
 /// The sending half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Sender<C> {
-    /// The lowest number not acknowledged.
-    pub(super) base: Seq,
-    /// The lowest number never sent.
-    pub(super) next: Seq,
+pub(super) struct Sender<M, C> {
+    pub(super) scoreboard: Scoreboard<M>,
     /// Extended mode: the peer takes numbers before this one. In base mode what it does not take is lost.
-    pub(super) limit: Option<Seq>,
-    /// What is on its way for the first time, and what was sent before.
-    pub(super) flight: List,
-    pub(super) again: List,
-    pub(super) lost: List,
-    pub(super) advance: Advance,
-    pub(super) in_flight: u64,
-    /// Numbers from `base` on that have been acknowledged.
-    pub(super) ahead: u32,
-    pub(super) delivered: u64,
+    limit: Option<Seq>,
+    pub(super) proactive: Proactive,
     pub(super) rack: Rack,
+    pub(super) timers: Timers,
     /// The recovery lasts until this number is acknowledged.
     pub(super) recovery_end: Option<Seq>,
-    pub(super) timers: Timers,
     /// When the current round began: it ends when something sent since is acknowledged.
     pub(super) round_start: Instant,
-    /// When anything left last.
-    pub(super) last_sent: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
     pub(super) pacer: Pacer,
-    pub(super) spurious: u32,
+    pub(super) counters: Uncompared<Counters>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub(super) struct Timers {
-    /// The first in flight that RACK will judge lost.
-    reordering: Option<Instant>,
-    /// RFC 8985 §7: the tail loss probe.
-    probe: Option<Instant>,
-    probe_due: bool,
-    /// One was sent and nothing new was acknowledged since: no further one.
-    probed: bool,
-    retransmission: Option<Instant>,
-    backoff: u8,
+/// What is counted since the start. They saturate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
+    /// Bytes acknowledged.
+    pub(super) delivered: u64,
+    /// Numbers judged lost, sent again, and judged lost although they were only late.
+    lost: u64,
+    retransmitted: u64,
+    pub(super) spurious: u64,
 }
 
-impl<C: Congestion> Sender<C> {
-    pub(super) fn new(congestion: C, mut pacer: Pacer) -> Self {
+impl<M: Memory, C: Congestion> Sender<M, C> {
+    pub(super) fn new(memory: M, congestion: C, mut pacer: Pacer) -> Option<Self> {
         pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
-        Self {
-            base: Seq::ZERO,
-            next: Seq::ZERO,
+        Some(Self {
+            scoreboard: Scoreboard::new(memory)?,
             limit: None,
-            flight: List::default(),
-            again: List::default(),
-            lost: List::default(),
-            advance: Advance::default(),
-            in_flight: 0,
-            ahead: 0,
-            delivered: 0,
+            proactive: Proactive::default(),
             rack: Rack::default(),
-            recovery_end: None,
             timers: Timers::default(),
+            recovery_end: None,
             round_start: Instant::ZERO,
-            last_sent: Instant::ZERO,
             app_limited: false,
             congestion,
             pacer,
-            spurious: 0,
-        }
+            counters: Uncompared::default(),
+        })
     }
 
-    /// The peer takes numbers before `limit`; that never moves back.
+    /// Extended mode: the peer takes numbers before `limit`; that never moves back.
+    pub(super) fn start_extended(&mut self, limit: Seq) {
+        self.limit = Some(self.limit.filter(|known| !known.precedes(limit)).unwrap_or(limit));
+    }
+
+    /// A SACK says so.
     pub(super) fn on_limit(&mut self, limit: Seq) {
-        if self.limit.is_none_or(|known| known.precedes(limit)) {
+        if self.limit.is_some_and(|known| known.precedes(limit)) {
             self.limit = Some(limit);
         }
     }
 
-    /// Whether only the peer's window holds back what there is to send, and nothing is on its way that could open it.
+    /// Whether only the peer's window holds back what there is to send, and nothing is in flight that could open it.
     pub(super) fn is_stopped(&self, end: Seq) -> bool {
-        self.limit == Some(self.next) && self.next != end && self.outstanding() == 0 && self.lost.len() == 0
-    }
-
-    /// How many numbers are in flight.
-    pub(super) const fn outstanding(&self) -> u32 {
-        self.flight.len() + self.again.len()
+        let next = self.scoreboard.next();
+        self.limit == Some(next) && next != end && self.scoreboard.outstanding() == 0 && self.scoreboard.lost() == 0
     }
 
     /// What is to be sent, and from when on, pacing aside. What is due `now` goes before what is due later.
-    fn candidate<M>(&self, window: &Window<M>, now: Instant, end: Seq) -> Option<(Seq, Instant)>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let at_once = |number| (number, Instant::ZERO);
-        let fresh = || self.may_be_fresh(window, end).then_some(self.next);
-        let lost = self.first_lost(window);
+    #[inline]
+    fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
+        let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
+        let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());
         // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
-        if self.timers.probe_due {
-            return lost.or_else(fresh).or_else(|| self.sent_last(window)).map(at_once);
+        if self.timers.is_probe_due() {
+            return lost
+                .or_else(fresh)
+                .or_else(|| self.sent_last().filter(|&number| is_ready(number)))
+                .map(Due::at_once);
         }
-        if self.in_flight >= self.congestion.window() {
+        let window = self.congestion.window();
+        if self.scoreboard.in_flight() >= window {
             return None;
         }
-        let twin = self.twin(window, lost);
-        if twin.is_some_and(|(_, at)| at <= now) {
-            return twin;
+        let is_quiet = self.timers.is_quiet();
+        let duplicate = self.proactive.duplicate(&self.scoreboard, lost).filter(|due| is_quiet && is_ready(due.number));
+        if duplicate.is_some_and(|due| due.at <= now) {
+            return duplicate;
         }
-        let other = lost.or_else(fresh).map(at_once).or_else(|| self.while_idle(window, end));
-        [twin, other].into_iter().flatten().min_by_key(|&(_, at)| at)
+        let other = match lost.or_else(fresh) {
+            Some(number) => Some(Due::at_once(number)),
+            None if is_quiet => self.proactive.while_idle(&self.scoreboard, window, end),
+            None => None,
+        };
+        let other = other.filter(|due| due.number == self.scoreboard.next() || is_ready(due.number));
+        [duplicate, other].into_iter().flatten().min_by_key(|due| due.at)
     }
 
     /// Most of the time: nothing is lost, and nothing to be sent twice.
-    pub(super) fn is_undisturbed(&self) -> bool {
-        self.lost.len() == 0 && self.advance.is_idle() && !self.timers.probe_due
+    fn is_undisturbed(&self) -> bool {
+        self.scoreboard.lost() == 0 && self.proactive.is_idle() && !self.timers.is_probe_due()
     }
 
     /// Whether there is something new that the windows allow.
-    fn may_be_fresh<M>(&self, window: &Window<M>, end: Seq) -> bool
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let span = self.next.distance_from(self.base);
-        self.next != end && self.limit != Some(self.next) && span < window.places()
+    fn may_be_fresh(&self, end: Seq) -> bool {
+        let next = self.scoreboard.next();
+        next != end && self.limit != Some(next) && self.scoreboard.free_places() > 0
     }
 
-    fn sent_last<M>(&self, window: &Window<M>) -> Option<Seq>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let last = [self.flight.last(), self.again.last()];
-        last.into_iter().flatten().max_by_key(|&number| self.sent_at(window.sent(number)))
+    fn sent_last(&self) -> Option<Seq> {
+        let last = [Flight::Originals, Flight::Retransmissions].map(|flight| self.scoreboard.newest(flight));
+        last.into_iter().flatten().max_by_key(|&number| self.scoreboard.record(number).sent_at)
     }
 
-    /// When it was sent.
-    pub(super) fn sent_at(&self, sent: &Sent) -> Instant {
-        full_time(self.last_sent, sent.at)
-    }
-
-    /// What is to be sent again first. `base` goes before all others: everything waits for it, and a path that only ever
-    /// lets the first of a burst through would otherwise never carry it.
-    fn first_lost<M>(&self, window: &Window<M>) -> Option<Seq>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let first = self.lost.first()?;
-        Some(if window.sent(self.base).state == State::Lost { self.base } else { first })
-    }
-
-    pub(super) fn next_info<M>(&self, window: &Window<M>, now: Instant, end: Seq) -> Option<Seq>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        if self.is_undisturbed() && self.may_be_fresh(window, end) {
-            let allowed = self.in_flight < self.congestion.window() && self.pacer.allows(now, LEAST_CREDIT);
-            return allowed.then_some(self.next);
+    pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
+        if self.is_undisturbed() && self.may_be_fresh(end) {
+            let has_room = self.scoreboard.in_flight() < self.congestion.window();
+            return (has_room && self.pacer.allows(now, ONE_BYTE)).then_some(self.scoreboard.next());
         }
-        let (number, at) = self.candidate(window, now, end)?;
-        (self.timers.probe_due || at <= now && self.pacer.allows(now, LEAST_CREDIT)).then_some(number)
+        let due = self.candidate(now, end, is_ready)?;
+        let may_leave = self.timers.is_probe_due() || due.at <= now && self.pacer.allows(now, ONE_BYTE);
+        may_leave.then_some(due.number)
     }
 
-    /// INFO `number` has left. Returns whether it was a retransmission.
-    pub(super) fn on_sent<M>(&mut self, window: &mut Window<M>, info: Sending, rtt: &mut Rtt) -> bool
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
+    /// An INFO has left. Returns whether it was a retransmission.
+    pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, bytes, end } = info;
-        let (earlier, state) = if number == self.next {
-            self.next = self.next.next();
-            (0, State::InFlight)
-        } else {
-            let sent = *window.sent(number);
-            let state = match sent.state {
-                State::InFlight | State::Probed | State::Again | State::InAdvance => {
-                    self.land(window, number, sent);
-                    if !self.timers.probe_due {
-                        self.advance.on_copy(bytes);
-                        State::InAdvance
-                    } else if matches!(sent.state, State::InFlight | State::Probed) {
-                        State::Probed
-                    } else {
-                        State::Again
-                    }
-                }
-                State::Lost => {
-                    self.lost.remove(window, number, sent);
-                    self.advance.on_repeated(now, number, sent.transmissions, bytes);
-                    State::Again
-                }
-                State::Settled => return false,
-            };
-            (sent.transmissions, state)
-        };
-        let list = if state == State::InFlight { &mut self.flight } else { &mut self.again };
-        let before = list.push(window, number);
-        let (at, transmissions) = (low_bits(now), earlier.saturating_add(1));
-        *window.sent_mut(number) = Sent { before, after: 0, at, bytes, transmissions, state };
-        self.last_sent = now;
-        self.in_flight += u64::from(bytes);
-        self.congestion.on_sent(now, bytes.into(), self.in_flight);
-        self.pacer.on_sent(now, bytes.into());
-        self.app_limited |= self.next == end && self.lost.len() == 0 && self.in_flight < self.congestion.window();
-        if core::mem::take(&mut self.timers.probe_due) {
-            self.timers.probed = true;
-            self.timers.retransmission = None;
+        let transmitted = self.scoreboard.transmitted(now, number, bytes, self.timers.is_probe_due());
+        match transmitted {
+            Transmitted::Original => {}
+            Transmitted::Retransmission { transmissions } => {
+                self.proactive.on_retransmitted(now, number, transmissions, bytes);
+            }
+            Transmitted::Probe => self.proactive.cancel(number),
+            Transmitted::Proactive => {
+                self.proactive.cancel(number);
+                self.proactive.on_sent(bytes);
+            }
+            Transmitted::Needless => return false,
         }
-        self.timers.arm(now, self.outstanding(), rtt);
-        earlier > 0
+        let in_flight = self.scoreboard.in_flight();
+        self.congestion.on_sent(now, bytes.into(), in_flight);
+        self.pacer.on_sent(now, bytes.into());
+        self.app_limited |=
+            self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
+        self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
+        let is_again = transmitted != Transmitted::Original;
+        self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
+        is_again
+    }
+
+    /// How many new numbers may leave now, each in `bytes`. The newest that has a body is not among them: only
+    /// [`on_sent`](Self::on_sent) sees that the application has nothing more.
+    pub(super) fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
+        if !self.is_undisturbed() {
+            return 0;
+        }
+        let next = self.scoreboard.next();
+        let limit = self.limit.map_or(u32::MAX, |limit| limit.distance_from(next));
+        let bodies = end.distance_from(next).saturating_sub(1);
+        let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
+        let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
+        let most = most.min(u32::try_from(datagrams(room, bytes)).unwrap_or(u32::MAX));
+        self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
+    }
+
+    /// The first `count` of these have left.
+    pub(super) fn on_run_sent(&mut self, first: Sending, count: u32, rtt: &mut Rtt) {
+        let Sending { now, bytes, .. } = first;
+        let mut in_flight = self.scoreboard.in_flight();
+        self.scoreboard.transmitted_run(now, bytes, count);
+        for _ in 0..count {
+            in_flight += u64::from(bytes);
+            self.congestion.on_sent(now, bytes.into(), in_flight);
+            self.pacer.on_sent(now, bytes.into());
+        }
+        self.timers.arm(now, self.scoreboard.outstanding(), rtt);
     }
 
     /// Time has passed. Returns whether the retransmission timer, or that of the probe, expired.
-    pub(super) fn handle_timeout<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt) -> bool
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        if self.timers.reordering.is_some_and(|at| at <= now) {
-            self.detect_losses(window, now, rtt, None);
+    pub(super) fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
+        if self.timers.has_expired(Timer::Reordering, now) {
+            self.detect_losses(now, rtt, None);
         }
-        if self.timers.retransmission.is_some_and(|at| at <= now) {
+        if self.timers.has_expired(Timer::Retransmission, now) {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight counts as lost, and is sent again as the window
             // allows.
-            self.timers = Timers { backoff: self.timers.backoff.saturating_add(1), ..Timers::default() };
-            while let Some(number) = self.flight.first().or_else(|| self.again.first()) {
-                self.lose(window, number);
+            self.timers.back_off();
+            for flight in [Flight::Originals, Flight::Retransmissions] {
+                while let Some(number) = self.scoreboard.oldest(flight) {
+                    self.declare_lost(number);
+                }
             }
-            self.recovery_end = Some(self.next);
+            self.recovery_end = Some(self.scoreboard.next());
             self.congestion.on_timeout(now);
             self.pacer.update_rate(now, self.congestion.pacing_rate());
             return true;
         }
-        if self.timers.probe.is_some_and(|at| at <= now) {
-            self.timers.probe = None;
-            self.timers.probe_due = true;
-            return true;
+        let probe = self.timers.has_expired(Timer::TailLossProbe, now);
+        if probe {
+            self.timers.on_probe_timeout();
         }
-        false
+        probe
     }
 
-    /// RFC 8985 §6.2 step 5. What is lost stands at the front of what is in flight, in both lists. `told`: where the bitmap
-    /// begins that has just been heard.
-    pub(super) fn detect_losses<M>(&mut self, window: &mut Window<M>, now: Instant, rtt: &Rtt, told: Option<Seq>)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        self.timers.reordering = None;
+    /// RFC 8985 §6.2 step 5. What is lost is the oldest of what is in flight, in both lists. `bitmap_base`: where the bitmap begins
+    /// that has just arrived.
+    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
+        self.timers.stop_reordering();
         let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
         // One bitmap does not reach over all that is in flight or missing: the next one may tell of the rest.
-        let is_wide = self.next.distance_from(self.base) > BITMAP_NUMBERS;
-        let judge = self.rack.judge(self.ahead, self.recovery_end.is_some(), is_wide, rtt);
-        for repeated in [false, true] {
-            while let Some(number) = if repeated { self.again.first() } else { self.flight.first() } {
-                let sent = window.sent(number);
-                let transmission = Transmission { at: full_time(now, sent.at), number };
-                let is_told = told.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
-                let Some(at) = judge.and_then(|judge| judge.lost_at(transmission, repeated, is_told)) else { break };
+        let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
+        let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
+        for flight in [Flight::Originals, Flight::Retransmissions] {
+            while let Some(number) = self.scoreboard.oldest(flight) {
+                let record = self.scoreboard.record(number);
+                let transmission = Transmission { at: record.sent_at, number };
+                let is_covered = bitmap_base.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
+                let lost_at =
+                    judge.and_then(|judge| judge.lost_at(transmission, flight == Flight::Retransmissions, is_covered));
+                let Some(at) = lost_at else { break };
                 if at > now {
-                    self.timers.reordering = Some(self.timers.reordering.map_or(at, |other| other.min(at)));
+                    self.timers.judge_at(at);
                     break;
                 }
-                bytes += u64::from(sent.bytes);
-                newest_sent_at = newest_sent_at.max(transmission.at);
-                self.lose(window, number);
+                bytes += u64::from(record.bytes);
+                newest_sent_at = newest_sent_at.max(record.sent_at);
+                self.declare_lost(number);
             }
         }
         if bytes > 0 {
-            self.recovery_end.get_or_insert(self.next);
-            self.advance.on_lost(bytes);
-            self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight: self.in_flight });
+            self.recovery_end.get_or_insert(self.scoreboard.next());
+            self.proactive.on_lost(bytes);
+            let in_flight = self.scoreboard.in_flight();
+            self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight });
             self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
     }
 
-    /// Takes `number`, of which `sent` is kept, out of flight.
-    pub(super) fn land<M>(&mut self, window: &mut Window<M>, number: Seq, sent: Sent)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        self.in_flight -= u64::from(sent.bytes);
-        let list = if sent.state == State::InFlight { &mut self.flight } else { &mut self.again };
-        list.remove(window, number, sent);
-        self.advance.cancel(number);
+    fn declare_lost(&mut self, number: Seq) {
+        self.scoreboard.declare_lost(number);
+        self.proactive.cancel(number);
+        self.counters.lost = self.counters.lost.saturating_add(1);
     }
 
-    fn lose<M>(&mut self, window: &mut Window<M>, number: Seq)
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let sent = *window.sent(number);
-        self.land(window, number, sent);
-        let before = self.lost.push(window, number);
-        *window.sent_mut(number) = Sent { before, state: State::Lost, ..sent };
-    }
-
-    /// When to call [`handle_timeout`](Self::handle_timeout), or to send what pacing holds back.
-    pub(super) fn poll_timeout<M>(&self, window: &Window<M>, end: Seq) -> Option<Instant>
-    where
-        M: AsRef<[Block]> + AsMut<[Block]>,
-    {
-        let candidate = self.candidate(window, Instant::ZERO, end);
-        let paced = candidate.map(|(_, at)| at.max(self.pacer.ready_at(LEAST_CREDIT)));
-        [paced, self.next_timer()].into_iter().flatten().min()
-    }
-
-    pub(super) fn next_timer(&self) -> Option<Instant> {
-        let Timers { reordering, probe, retransmission, .. } = self.timers;
-        [reordering, probe, retransmission].into_iter().flatten().min()
-    }
-}
-
-impl Timers {
-    /// Something has left, or something new was acknowledged.
-    pub(super) fn arm(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
-        if in_flight == 0 {
-            self.retransmission = None;
-            self.probe = None;
-            return;
-        }
-        let retransmission = match self.retransmission {
-            Some(at) => at,
-            None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
-        };
-        // RFC 8985 §7.2: PTO = 2 SRTT, and the peer's delay where nothing else in flight makes it answer at once.
-        self.probe = match rtt.srtt() {
-            Some(srtt) if !self.probed => {
-                let delay = if in_flight == 1 { rtt.ack_delay() } else { Duration::ZERO };
-                // A round trip that a coarse clock cannot see would have the tail probed at once, with nothing late.
-                let at = now + srtt.saturating_mul(2).max(SHORTEST_PROBE).saturating_add(delay);
-                (at < retransmission).then_some(at)
+    /// When `timer` expires. Pacing: when what there is to send before `end` may leave.
+    #[inline]
+    pub(super) fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
+        match timer {
+            Timer::Reordering | Timer::TailLossProbe | Timer::Retransmission => self.timers.deadline(timer),
+            Timer::Pacing => {
+                let due = self.candidate(Instant::ZERO, end, is_ready)?;
+                Some(due.at.max(self.pacer.ready_at(ONE_BYTE)))
             }
-            Some(_) | None => None,
-        };
-    }
-
-    /// Neither a probe nor a timeout waits for its answer.
-    pub(super) const fn is_quiet(&self) -> bool {
-        self.backoff == 0 && !self.probed && !self.probe_due
-    }
-
-    /// RFC 6298 §5.3: something new was acknowledged.
-    pub(super) fn restart(&mut self, now: Instant, in_flight: u32, rtt: &mut Rtt) {
-        *self = Self { reordering: self.reordering, ..Self::default() };
-        self.arm(now, in_flight, rtt);
-    }
-
-    pub(super) fn rebase(&mut self, shift: ClockShift) {
-        for timer in [&mut self.reordering, &mut self.probe, &mut self.retransmission] {
-            *timer = shift.deadline(*timer);
+            Timer::Handshake
+            | Timer::RetransmitHandshake
+            | Timer::FallBack
+            | Timer::Persist
+            | Timer::KeepAlive
+            | Timer::RetransmitFin
+            | Timer::Idle
+            | Timer::Quiet
+            | Timer::Linger
+            | Timer::AckDelay => None,
         }
     }
+
+    pub(super) fn snapshot(&self) -> ArqSnapshot {
+        let Counters { delivered, lost, retransmitted, spurious } = *self.counters;
+        ArqSnapshot {
+            in_flight: self.scoreboard.in_flight(),
+            window: Some(self.congestion.window()),
+            pacing_rate: self.congestion.pacing_rate(),
+            delivered,
+            lost,
+            retransmitted,
+            spurious,
+            phase: self.congestion.phase(),
+        }
+    }
+
+    /// Every time is then one of the new clock.
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        let shift = self.scoreboard.rebase(shift);
+        self.rack.rebase(shift);
+        self.proactive.rebase(shift);
+        self.timers.rebase(shift);
+        self.round_start = shift.sending(self.round_start);
+        self.congestion.rebase(shift);
+        self.pacer.rebase(shift);
+    }
 }
 
-/// The granularity of the retransmission timer.
-const SHORTEST_PROBE: Duration = Duration::from_millis(1);
-
-/// What pacing must allow for a datagram to leave, whatever its size: the remainder is owed.
-pub(super) const LEAST_CREDIT: u32 = 1;
-
-/// A time is kept in 32 bits, which tell 71 minutes apart: much longer than anything stays in flight.
-#[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
-pub(super) const fn low_bits(at: Instant) -> u32 {
-    at.as_micros() as u32
-}
-
-/// The time before `now` with these low bits.
-pub(super) const fn full_time(now: Instant, low: u32) -> Instant {
-    let ago = low_bits(now).wrapping_sub(low);
-    Instant::from_micros(now.as_micros().saturating_sub(ago as u64))
+/// How many datagrams of `bytes` each begin within `room` bytes.
+fn datagrams(room: u64, bytes: u16) -> u64 {
+    let bytes = NonZero::new(u64::from(bytes)).unwrap_or(NonZero::<u64>::MIN);
+    room / bytes + u64::from(room % bytes != 0)
 }

@@ -1,7 +1,7 @@
-//! Any calls in any order on one connection.
+//! One connection: any calls, in any order.
 
 use super::OPTIONS_BYTES;
-use super::choice::{AnyHello, Machine, ROOM, Start};
+use super::choice::{AnyParameters, Machine, ROOM, Start};
 use crate::arq::Arq;
 use crate::connection::close::Close;
 use crate::connection::{Config, Event, Handled, Role, SendError, Stats};
@@ -10,7 +10,7 @@ use crate::{Duration, Instant, Seq};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
 
-/// One call.
+/// A call of the connection, or an advance of the clock.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram {
@@ -47,7 +47,7 @@ enum Call<'a> {
     Close,
     Abort(u8),
     TakeStats,
-    /// A datagram out of which the application takes some bytes at once.
+    /// A datagram from which the application takes up to `most` bytes at once.
     DatagramInto {
         later_us: u32,
         most: u8,
@@ -63,18 +63,18 @@ enum Call<'a> {
 /// How a packet is framed.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Under {
-    /// As this connection expects most packets: under its tag if it has one.
+    /// Under the connection's tag if it has one, otherwise under the profile's prefix.
     Ours,
     Profile,
-    Stranger(Tag),
+    Foreign(Tag),
 }
 
-/// A packet that comes, most of them near to what makes sense: numbers count from where the connection stands.
+/// A packet that arrives. Its numbers are relative to those that the connection expects.
 #[derive(Arbitrary, Debug)]
 enum Arrival<'a> {
     Any(Packet<'a>),
-    Connect(AnyHello),
-    ConnAck(AnyHello),
+    Connect(AnyParameters),
+    ConnAck(AnyParameters),
     Info {
         ahead: i8,
         body: &'a [u8],
@@ -90,17 +90,17 @@ enum Arrival<'a> {
         base: i8,
         bitmap: &'a [u8],
     },
-    /// The nonce of the probe that was sent so many ago.
+    /// The nonce of the PROBE that was sent `ago` probes before the last one.
     Echo {
         ago: u8,
     },
 }
 
-/// Makes the calls that `bytes` describe on a connection, and checks after each what a connection promises.
+/// Makes the calls that `bytes` describe on a connection, and checks its guarantees after each call.
 ///
 /// # Panics
 ///
-/// A promise is broken.
+/// If a guarantee is violated.
 pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Ok(start) = Start::arbitrary(&mut input) else { return };
@@ -119,11 +119,11 @@ pub fn any_order(bytes: &[u8]) {
 #[derive(Clone)]
 struct Run {
     machine: Machine,
-    /// What it was made with.
+    /// The config of the connection.
     config: Config,
     now: Instant,
     closed: bool,
-    /// Those of the probes that were sent.
+    /// The nonces of the probes that were sent.
     nonces: Vec<u64>,
     buf: [u8; ROOM],
 }
@@ -132,15 +132,15 @@ impl Run {
     fn make(&mut self, call: &Call<'_>) {
         match *call {
             Call::Datagram { later_us, datagram } => {
-                self.pass(later_us);
+                self.advance(later_us);
                 self.receive(datagram, 0);
             }
             Call::Arrive { later_us, under, ref arrival } => {
-                self.pass(later_us);
+                self.advance(later_us);
                 self.arrive(under, arrival, 0);
             }
             Call::Timeout { later_us } => {
-                self.pass(later_us);
+                self.advance(later_us);
                 self.machine.handle_timeout(self.now);
             }
             Call::TimeoutWhenDue => {
@@ -155,13 +155,13 @@ impl Run {
             }
             Call::Earlier { by_us } => self.machine.handle_timeout(self.now - Duration::from_micros(by_us.into())),
             Call::Transmit { later_us, room } => {
-                self.pass(later_us.into());
+                self.advance(later_us.into());
                 self.transmit(usize::from(room).min(ROOM));
             }
             Call::Drain => self.drain(),
             Call::Event => self.event(),
             Call::DatagramInto { later_us, most, under, ref arrival } => {
-                self.pass(later_us);
+                self.advance(later_us);
                 self.arrive(under, arrival, most.into());
             }
             Call::TransmitBatch { max_datagrams, room } => {
@@ -182,7 +182,7 @@ impl Run {
         }
     }
 
-    /// What an application calls.
+    /// Makes a call of the application.
     fn apply(&mut self, call: &Call<'_>) {
         let machine = &mut self.machine;
         match *call {
@@ -219,16 +219,19 @@ impl Run {
         }
     }
 
-    fn pass(&mut self, later_us: u32) {
+    fn advance(&mut self, later_us: u32) {
         self.now = self.now + Duration::from_micros(later_us.into());
     }
 
-    /// Writing is refused only after the application closed, or the connection ended.
+    /// Whether a write may be refused: the application has closed, or the connection has ended.
     fn may_refuse(&mut self) -> bool {
         self.machine.send_slot().is_err()
     }
 
-    /// A datagram is ignored and counted, or neither. What it lends is lent once, and only while nothing older is unread.
+    /// Passes a datagram in.
+    ///
+    /// The connection either ignores and counts it, or neither. It lends data at most once, and only while nothing
+    /// older is unread.
     fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
@@ -244,18 +247,18 @@ impl Run {
     fn arrive(&mut self, under: Under, arrival: &Arrival<'_>, most: usize) {
         let profile = self.config.framing;
         let framing = match under {
-            Under::Ours => self.machine.dialect.tag().map_or(profile, Framing::tagged),
+            Under::Ours => self.machine.negotiation.tag().map_or(profile, Framing::tagged),
             Under::Profile => profile,
-            Under::Stranger(tag) => Framing::tagged(tag),
+            Under::Foreign(tag) => Framing::tagged(tag),
         };
-        let (base, next) = (self.machine.storage.arq.base(), self.machine.storage.arq.next());
+        let (base, next) = (self.machine.arq.base(), self.machine.arq.next());
         let near = |from: Seq, ahead: i8| Seq::new(from.value().wrapping_add_signed(ahead.into()));
         let mut options = [0; OPTIONS_BYTES];
         let (framing, packet) = match *arrival {
             Arrival::Any(packet) => (framing, packet),
-            // CONNECT knows no tag yet.
-            Arrival::Connect(hello) => (profile, Packet::Connect(hello.say(&mut options))),
-            Arrival::ConnAck(hello) => (framing, Packet::ConnAck(hello.say(&mut options))),
+            // CONNECT is always framed by the profile's prefix.
+            Arrival::Connect(parameters) => (profile, Packet::Connect(parameters.to_options(&mut options))),
+            Arrival::ConnAck(parameters) => (framing, Packet::ConnAck(parameters.to_options(&mut options))),
             Arrival::Info { ahead, body } => (framing, Packet::Info { number: near(next, ahead), body }),
             Arrival::Ack { ahead } => (framing, Packet::Ack { number: near(base, ahead) }),
             Arrival::Sack { next, window, latest, delay, base: first, bitmap } => {
@@ -273,10 +276,10 @@ impl Run {
         }
     }
 
-    /// A batch is what single calls would have written, and leaves the same state.
+    /// Writes a batch: it equals what single calls write, and leaves the same state.
     fn transmit_batch(&mut self, max_datagrams: usize, room: usize) {
         let (mut single, mut single_buf) = (self.machine.clone(), [0; ROOM]);
-        let (framing, buf) = (self.machine.dialect.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
+        let (framing, buf) = (self.machine.negotiation.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
         match self.machine.poll_transmit_batch(self.now, max_datagrams, buf) {
             Ok(Some(transmit)) => {
                 let written = self.buf.get(..transmit.len).unwrap_or_default();
@@ -286,35 +289,37 @@ impl Run {
                     assert_eq!(
                         len.and_then(|len| single_buf.get(..len)),
                         Some(datagram),
-                        "not what a single call writes"
+                        "a batch differs from single calls"
                     );
                     if let Ok(Packet::Probe { nonce, .. }) = framing.decode(datagram) {
                         self.nonces.push(nonce);
                     }
                 }
-                assert!(single == self.machine, "a batch leaves another state");
+                assert!(single == self.machine, "a batch leaves a different state");
             }
             Ok(None) => assert_eq!(single.poll_transmit(self.now, &mut single_buf), Ok(None)),
             Err(error) => assert!(error.needed > room),
         }
     }
 
-    /// What was sent was due, is a packet in the framing that was agreed, and no longer than promised; and a buffer that is
-    /// too small changes nothing.
+    /// Writes one datagram. Returns whether one is due.
+    ///
+    /// A datagram that is written was due, is a packet in the agreed framing, and respects `max_datagram_len`. A buffer
+    /// that is too small changes nothing.
     fn transmit(&mut self, room: usize) -> bool {
         let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
-        let (framing, longest) = (self.machine.dialect.outgoing(), self.config.max_datagram_len());
+        let (framing, longest) = (self.machine.negotiation.outgoing(), self.config.max_datagram_len());
         let buf = self.buf.get_mut(..room).unwrap_or_default();
         match self.machine.poll_transmit(self.now, buf) {
             Ok(None) => false,
             Ok(Some(transmit)) => {
-                assert!(due, "poll_timeout kept silent about what was to be sent");
+                assert!(due, "a datagram left before poll_timeout was due");
                 assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
                 assert_eq!(transmit.segment_size, transmit.len);
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
                 match framing.decode(datagram) {
                     Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
-                    packet => assert!(packet.is_ok(), "sent what is no packet: {packet:?}"),
+                    packet => assert!(packet.is_ok(), "sent an invalid packet: {packet:?}"),
                 }
                 true
             }
@@ -322,7 +327,7 @@ impl Run {
                 assert!(error.needed > room && error.needed <= ROOM && error.needed <= longest);
                 assert!(
                     self.machine.poll_timeout().is_some_and(|due| due <= self.now),
-                    "what was not sent is still due"
+                    "a datagram that did not fit is not due"
                 );
                 true
             }
@@ -333,37 +338,39 @@ impl Run {
         let mut count = 0;
         while self.transmit(ROOM) {
             count += 1;
-            assert!(count < 1_000, "sends without end");
+            assert!(count < 1_000, "transmits without end");
         }
     }
 
     fn event(&mut self) {
         let Some(event) = self.machine.poll_event() else { return };
-        assert!(!self.closed, "{event:?} after the last event");
+        assert!(!self.closed, "{event:?} after Closed");
         if let Event::Closed(reason) = event {
             assert_eq!(self.machine.ended(), Some(reason));
             self.closed = true;
         }
     }
 
-    /// After a timeout and a drain the next deadline lies in the future, and each event comes once: on a copy, so that the
-    /// calls stay as described.
+    /// Checks deadlines and events, on a copy, so that the check does not add calls.
+    ///
+    /// After a timeout and a drain the next deadline lies in the future. Each event is pending at most once.
     fn check(&self) {
         let mut copy = self.clone();
         copy.machine.handle_timeout(copy.now);
         copy.drain();
         let due = copy.machine.poll_timeout();
-        assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} after everything was done at {:?}", copy.now);
-        assert!(due.is_some() || copy.may_sleep(), "sleeps for ever: {:?}", copy.machine);
+        assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} although drained at {:?}", copy.now);
+        assert!(due.is_some() || copy.may_sleep(), "no deadline: {:?}", copy.machine);
         for _ in 0..5 {
             copy.event();
         }
-        assert_eq!(copy.machine.poll_event(), None, "there are five kinds of events");
-        assert_eq!(copy.closed, copy.machine.ended().is_some(), "the end is told once");
+        assert_eq!(copy.machine.poll_event(), None, "more than five pending events");
+        assert_eq!(copy.closed, copy.machine.ended().is_some(), "the end is not reported once");
     }
 
-    /// Without a deadline nothing waits for an answer: limits that end a silence are the only other deadlines there are, and
-    /// in extended mode the asking whether the peer is there.
+    /// Whether the connection may have no deadline.
+    ///
+    /// It may if no answer is awaited, and the limits on silence are lifted (in extended mode: keep-alive is off).
     fn may_sleep(&self) -> bool {
         let machine = &self.machine;
         let (config, extended) = (&self.config, machine.is_extended());
@@ -371,11 +378,11 @@ impl Run {
             return machine.is_drained();
         }
         if !machine.is_established() {
-            // Only the client repeats itself: a server sends no more than it received.
+            // In extended mode a server does not repeat CONNACK by itself: it sends no more than it received.
             let lifted = config.handshake_limit == Duration::MAX && machine.limits.idle.get() == Duration::MAX;
             return lifted && extended && machine.role() == Role::Server;
         }
         let lifted = if extended { config.keep_alive } else { config.quiet_limit } == Duration::MAX;
-        lifted && machine.is_all_acknowledged() && !machine.stage.close().is_some_and(Close::is_outstanding)
+        lifted && machine.is_all_acknowledged() && !machine.state.close().is_some_and(Close::is_outstanding)
     }
 }

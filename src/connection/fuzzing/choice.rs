@@ -1,28 +1,28 @@
-//! What a fuzzer chooses before it begins: modes, limits, mechanism, controller, memory.
+//! The choices of a fuzzer for a connection: mode, limits, mechanism, controller, memory.
 
 use super::OPTIONS_BYTES;
 use crate::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use crate::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use crate::connection::{Config, Connection, Hello, Method, Mode, Peer, Storage};
+use crate::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
+use crate::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
 use crate::store::{RecvSlots, SendSlots, slot_bytes};
 use crate::wire::{Options, Tag};
 use crate::{Duration, Instant};
 use arbitrary::Arbitrary;
 use std::vec::Vec;
 
-/// Either mechanism.
+/// Selective repeat or stop-and-wait.
 pub(crate) type Mechanism = AnyArq<Vec<Block>, Controller>;
-/// A connection of any kind.
-pub(crate) type Machine = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>;
-/// What it is made of.
+/// A connection with either mechanism.
+pub(crate) type Machine = Connection<Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>>;
+/// The storage of a [`Machine`].
 pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>;
 
-/// The largest body that a store is made for, so that datagrams stay small. It is also the least that extended mode allows.
+/// The largest body of a store: the least that extended mode allows, so that datagrams stay small.
 pub(crate) const SEGMENT: u16 = 64;
-/// Enough for every datagram of a machine: a SACK is the longest.
+/// A buffer size for every datagram of a machine: a SACK is the longest.
 pub(crate) const ROOM: usize = 160;
 
-/// A mechanism and its memory.
+/// The choice of a mechanism and its memory.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct Choice {
     mechanism: Method,
@@ -47,8 +47,8 @@ impl Algorithm {
     fn controller(self) -> Controller {
         let segment = u32::from(SEGMENT) + 15;
         match self {
-            Self::Fixed { window, rate: None } => Fixed::new(window.into()).into(),
-            Self::Fixed { window, rate: Some(rate) } => Fixed::new(window.into()).paced(rate.into()).into(),
+            Self::Fixed { window, rate: None } => FixedWindow::new(window.into()).into(),
+            Self::Fixed { window, rate: Some(rate) } => FixedWindow::new(window.into()).paced(rate.into()).into(),
             Self::NewReno => NewReno::new(segment).into(),
             Self::Cubic => Cubic::new(segment).into(),
             Self::BandwidthDelay => BandwidthDelay::new(segment).into(),
@@ -57,14 +57,14 @@ impl Algorithm {
 }
 
 impl Choice {
-    /// A small one that takes whatever its peer may send.
+    /// Small storage whose receive store takes every body of the peer.
     pub(crate) fn between_peers(self) -> Self {
         let few = |slots: u8| slots % 16;
         let (send_slots, recv_slots) = (few(self.send_slots), few(self.recv_slots));
         Self { blocks: 0, send_slots, recv_slots, recv_segment: 0, ..self }
     }
 
-    /// The mechanism.
+    /// The chosen mechanism.
     pub(crate) fn arq(self) -> Option<Mechanism> {
         Some(match self.mechanism {
             Method::StopAndWait => AnyArq::StopAndWait(StopAndWait::new()),
@@ -76,9 +76,9 @@ impl Choice {
         })
     }
 
-    /// The mechanism between stores of any size.
+    /// The chosen mechanism with stores of the chosen sizes.
     pub(crate) fn storage(self) -> Option<Stores> {
-        // 0 stands for a full segment, so that what is all zeros is a connection that works.
+        // 0 means a full segment, so that an input of zeros makes a working connection.
         let segment = |less: u8| SEGMENT - u16::from(less) % SEGMENT;
         let memory = |slots: u8, segment: u16| std::vec![0; (1 + usize::from(slots)) * slot_bytes(segment)];
         let (send_segment, recv_segment) = (segment(self.send_segment), segment(self.recv_segment));
@@ -90,7 +90,7 @@ impl Choice {
     }
 }
 
-/// A connection to start from.
+/// The choice of a connection, in its first state.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct Start {
     pub(crate) client: bool,
@@ -102,40 +102,40 @@ pub(crate) struct Start {
     quiet_limit: Option<u32>,
     keep_alive: Option<u32>,
     linger: Option<u32>,
-    hello: AnyHello,
+    parameters: AnyParameters,
     choice: Choice,
 }
 
-/// What a peer may say of itself.
+/// The parameters that a peer may announce.
 #[derive(Arbitrary, Clone, Copy, Debug)]
-pub(crate) struct AnyHello {
+pub(crate) struct AnyParameters {
     tag: Option<Tag>,
     segment: Option<u16>,
     window: Option<u32>,
     idle_ms: Option<u32>,
 }
 
-impl AnyHello {
-    /// As it is said; what is absent by its default.
-    pub(crate) fn hello(self) -> Hello {
-        Hello {
+impl AnyParameters {
+    /// The parameters, with defaults for those that are absent.
+    pub(crate) fn parameters(self) -> HandshakeParameters {
+        HandshakeParameters {
             tag: self.tag,
-            segment: self.segment.unwrap_or(Hello::BASE.segment),
+            segment: self.segment.unwrap_or(HandshakeParameters::BASE.segment),
             window: self.window.unwrap_or(1),
             idle_limit: self.idle_ms.map(|ms| Duration::from_millis(ms.into())),
         }
     }
 
-    /// As options, if only of values that can be said.
-    pub(crate) fn say(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
-        let hello = self.hello();
-        let (segment, window) = (hello.segment.max(SEGMENT), hello.window.clamp(1, (1 << 31) - 1));
-        Hello { segment, window, ..hello }.to_options(None, 0, buf).unwrap_or(Options::NONE)
+    /// The parameters as options, with values clamped to the range that options have.
+    pub(crate) fn to_options(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
+        let parameters = self.parameters();
+        let (segment, window) = (parameters.segment.max(SEGMENT), parameters.window.clamp(1, (1 << 31) - 1));
+        HandshakeParameters { segment, window, ..parameters }.to_options(None, 0, buf)
     }
 }
 
 impl Start {
-    /// Every limit by itself, and lifted where nothing is said.
+    /// The config: an absent limit is lifted.
     pub(crate) fn config(&self) -> Config {
         let limit = |micros: Option<u32>| micros.map_or(Duration::MAX, |us| Duration::from_micros(us.into()));
         let base = match self.peer {
@@ -160,10 +160,11 @@ impl Start {
 
     pub(crate) fn machine(&self) -> Option<Machine> {
         let (config, storage) = (self.config(), self.storage()?);
-        Some(if self.client {
+        let machine = if self.client {
             Connection::connect(Instant::ZERO, config, [3; 32], storage)
         } else {
-            Connection::accept(Instant::ZERO, config, [3; 32], self.hello.hello(), storage)
-        })
+            Connection::accept(Instant::ZERO, config, [3; 32], self.parameters.parameters(), storage)
+        };
+        machine.ok()
     }
 }

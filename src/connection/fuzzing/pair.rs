@@ -1,19 +1,19 @@
-//! Two connections and a network that does to their datagrams what the input says.
+//! Two connections and a network, which the input directs.
 
 use super::choice::{Choice, Machine, ROOM, SEGMENT};
 use super::party::Party;
-use crate::connection::{Config, Connection, Mode, Reason};
+use crate::connection::{CloseReason, Config, Connection, Mode};
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::collections::VecDeque;
 use std::vec::Vec;
 
-/// Both ends.
+/// The choice of both sides.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Setup {
     client_mode: Mode,
     server_mode: Mode,
-    /// The limits of the defaults; otherwise none.
+    /// Whether the default limits apply; otherwise all are lifted.
     limits: bool,
     keep_alive: bool,
     client: Choice,
@@ -26,7 +26,7 @@ enum Side {
     Server,
 }
 
-/// What happens next. A datagram that was damaged is one that is lost: the link below throws it away.
+/// One step. A damaged datagram is a lost one, since the link discards it.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     Later { us: u32 },
@@ -47,13 +47,12 @@ enum Step {
     Abort(Side, u8),
 }
 
-/// Lets happen between two connections what `bytes` describe; then the network becomes perfect, both close, and come to their
-/// end.
+/// Makes the steps that `bytes` describe, then lets both sides close over a perfect network.
 ///
 /// # Panics
 ///
-/// What was read is not what was written, something acknowledged was not kept, `poll_timeout` was wrong, or the end does not
-/// come.
+/// If data read differs from data written, acknowledged data is not kept, `poll_timeout` is wrong, or a connection does
+/// not end.
 pub fn pair(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Ok(setup) = Setup::arbitrary(&mut input) else { return };
@@ -65,8 +64,8 @@ pub fn pair(bytes: &[u8]) {
             break;
         }
     }
-    pair.run_to_the_end();
-    pair.judge();
+    pair.run_to_end();
+    pair.check_outcome();
 }
 
 struct Pair {
@@ -74,17 +73,17 @@ struct Pair {
     limits: bool,
     client: Party,
     server: Party,
-    /// Datagrams on their way to a side.
+    /// The datagrams in flight, each with its destination.
     network: VecDeque<(Side, Vec<u8>)>,
-    /// For how long the network was not perfect.
-    bad: Duration,
+    /// How long the network was impaired.
+    impaired: Duration,
 }
 
-/// Even without limits a last FIN is given up after this: 30 lingers.
-const LAST_FIN: Duration = Duration::from_secs(30);
+/// When a last FIN is given up, even without limits: after 30 lingers.
+const LAST_FIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// More are lost, the oldest first.
-const MOST_ON_THE_WAY: usize = 200;
+/// The most datagrams in flight. With more, the oldest is lost.
+const MAX_IN_FLIGHT: usize = 200;
 
 impl Pair {
     fn new(setup: &Setup) -> Option<Self> {
@@ -100,7 +99,7 @@ impl Pair {
         let keep_alive = if setup.keep_alive { Duration::from_secs(5) } else { never };
         let config = |mode| Config { mode, keep_alive, ..if setup.limits { limited } else { lifted } };
         let mut client = Party::new(config(client_mode), 0x5151, setup.client.between_peers().storage()?);
-        client.machine = Some(Connection::connect(Instant::ZERO, client.config, [3; 32], client.storage.take()?));
+        client.machine = Connection::connect(Instant::ZERO, client.config, [3; 32], client.storage.take()?).ok();
         let server = Party::new(config(server_mode), 0xEAEA, setup.server.between_peers().storage()?);
         Some(Self {
             now: Instant::ZERO,
@@ -108,7 +107,7 @@ impl Pair {
             client,
             server,
             network: VecDeque::new(),
-            bad: Duration::ZERO,
+            impaired: Duration::ZERO,
         })
     }
 
@@ -160,7 +159,7 @@ impl Pair {
     fn transmit(&mut self, side: Side) -> bool {
         let now = self.now;
         let Some(datagram) = self.party(side).transmit(now) else { return false };
-        if self.network.len() >= MOST_ON_THE_WAY {
+        if self.network.len() >= MAX_IN_FLIGHT {
             self.network.pop_front();
         }
         self.network.push_back((if side == Side::Client { Side::Server } else { Side::Client }, datagram));
@@ -173,21 +172,24 @@ impl Pair {
         self.party(side).receive(now, &datagram);
     }
 
-    /// What holds at every moment.
+    /// Checks what holds after every step.
     fn check(&self) {
         self.client.check_deadlines(self.now);
         self.server.check_deadlines(self.now);
         self.client.check_kept_by(&self.server);
         self.server.check_kept_by(&self.client);
-        // An address that is not proven gets no more than it sent. Any INFO under our tag proves it.
+        // An address that is not validated receives no more bytes than it sent. An INFO under our tag validates it.
         let server = self.server.machine.as_ref().filter(|machine| machine.is_extended() && !machine.is_established());
-        assert!(server.is_none() || self.server.proven || self.server.bytes_out <= self.server.bytes_in, "amplifies");
+        assert!(
+            server.is_none() || self.server.validated || self.server.bytes_out <= self.server.bytes_in,
+            "the server amplifies"
+        );
     }
 
-    /// Every datagram arrives at once and in order, both read everything and close.
-    fn run_to_the_end(&mut self) {
-        self.bad = self.now.saturating_since(Instant::ZERO);
-        let mut rest = 20_000;
+    /// Runs both sides to their end: every datagram arrives at once and in order, both read everything and close.
+    fn run_to_end(&mut self) {
+        self.impaired = self.now.saturating_since(Instant::ZERO);
+        let mut rounds_left = 20_000;
         loop {
             for side in [Side::Client, Side::Server] {
                 let now = self.now;
@@ -206,43 +208,49 @@ impl Pair {
                 self.check();
                 return;
             }
-            rest -= 1;
-            if rest == 0 {
-                assert!(self.may_stay(), "no end: {:?} and {:?}", self.client.machine, self.server.machine);
+            rounds_left -= 1;
+            if rounds_left == 0 {
+                assert!(self.may_stay_open(), "does not end: {:?} and {:?}", self.client.machine, self.server.machine);
                 return;
             }
         }
     }
 
-    /// Without limits somebody stays whom nobody answers any more: a lost FIN is all that an abort says in base mode, and
-    /// whoever has given up its last FIN is gone.
-    fn may_stay(&self) -> bool {
+    /// Whether a side may stay open forever: limits are lifted, and its peer answers no more.
+    ///
+    /// The peer has aborted, and the one FIN of base mode was lost; or it has given up its last FIN.
+    fn may_stay_open(&self) -> bool {
         let parties = [&self.client, &self.server];
-        let gave_up = self.bad >= LAST_FIN && parties.iter().any(|party| party.told == Some(Reason::Finished));
+        let gave_up = self.impaired >= LAST_FIN_LIMIT
+            && parties.iter().any(|party| party.reported == Some(CloseReason::Finished));
         !self.limits && (gave_up || parties.iter().any(|party| party.aborted))
     }
 
-    /// Everything has arrived, or there is an honest reason why not.
-    fn judge(&self) {
+    /// Checks the outcome: all data has arrived, or the reason of the end permits a loss.
+    fn check_outcome(&self) {
         let parties = [&self.client, &self.server];
         let aborted = parties.iter().any(|party| party.aborted);
         for (party, other) in [(&self.client, &self.server), (&self.server, &self.client)] {
-            match party.told {
-                Some(Reason::Finished) => {
-                    assert!(other.read == party.written || aborted, "finished without all that it wrote");
-                    assert!(party.read == other.written || aborted, "finished without all that it was to read");
+            match party.reported {
+                Some(CloseReason::Finished) => {
+                    assert!(other.read == party.written || aborted, "finished, but the peer lacks data");
+                    assert!(party.read == other.written || aborted, "finished, but data of the peer is missing");
                 }
-                Some(Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) => assert!(self.limits),
-                Some(Reason::Aborted) => assert!(party.aborted),
-                Some(Reason::Reset { .. } | Reason::Refused { .. }) => assert!(other.aborted),
-                // Not called yet, or nobody answers any more.
+                Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) => {
+                    assert!(self.limits);
+                }
+                Some(CloseReason::Aborted) => assert!(party.aborted),
+                Some(CloseReason::Reset { .. } | CloseReason::Refused { .. }) => assert!(other.aborted),
+                // The side does not exist yet, or its peer answers no more.
                 None => assert!(
-                    party.machine.is_none() || self.may_stay() || other.told.is_some() && party.may_wait_for_ever()
+                    party.machine.is_none()
+                        || self.may_stay_open()
+                        || other.reported.is_some() && party.may_wait_forever()
                 ),
                 Some(reason) => assert!(aborted, "{reason}"),
             }
         }
-        let finished = parties.iter().all(|party| party.told == Some(Reason::Finished));
-        assert!(finished || aborted || self.limits || self.may_stay(), "no end");
+        let finished = parties.iter().all(|party| party.reported == Some(CloseReason::Finished));
+        assert!(finished || aborted || self.limits || self.may_stay_open(), "does not end");
     }
 }

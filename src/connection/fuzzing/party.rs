@@ -1,29 +1,29 @@
-//! One of two connections, with its application.
+//! One side of a pair: a connection with its application.
 
 use super::choice::{Machine, ROOM, Stores};
 use crate::arq::Arq;
-use crate::connection::{Config, Connection, Event, Handled, Hello, Reason, SendError};
+use crate::connection::{CloseReason, Config, Connection, Event, Handled, HandshakeParameters, SendError};
 use crate::wire::Packet;
 use crate::{Duration, Instant, Seq};
 use std::vec::Vec;
 
-/// One end with its application.
+/// A connection with its application.
 #[derive(Clone)]
 pub(super) struct Party {
     pub(super) config: Config,
-    /// What a server that was not called yet will be made of.
+    /// The storage for a server that does not exist yet.
     pub(super) storage: Option<Stores>,
     pub(super) machine: Option<Machine>,
-    /// What it writes follows from this.
+    /// Selects the bytes that the application writes.
     pattern: u64,
     pub(super) written: u64,
     pub(super) read: u64,
     pub(super) bytes_in: usize,
     pub(super) bytes_out: usize,
-    /// Something under its tag has come: its peer is where it says it is.
-    pub(super) proven: bool,
+    /// A datagram under its tag has arrived: the peer's address is validated.
+    pub(super) validated: bool,
     pub(super) aborted: bool,
-    pub(super) told: Option<Reason>,
+    pub(super) reported: Option<CloseReason>,
 }
 
 impl Party {
@@ -37,9 +37,9 @@ impl Party {
             read: 0,
             bytes_in: 0,
             bytes_out: 0,
-            proven: false,
+            validated: false,
             aborted: false,
-            told: None,
+            reported: None,
         }
     }
 
@@ -49,7 +49,7 @@ impl Party {
         }
     }
 
-    /// What was sent was due.
+    /// Writes the next datagram, which must have been due.
     pub(super) fn transmit(&mut self, now: Instant) -> Option<Vec<u8>> {
         let machine = self.machine.as_mut()?;
         let due = machine.poll_timeout().is_some_and(|due| due <= now);
@@ -57,7 +57,7 @@ impl Party {
         let transmit = machine.poll_transmit(now, &mut datagram);
         assert!(transmit.is_ok(), "{transmit:?}");
         let transmit = transmit.ok()??;
-        assert!(due, "poll_timeout kept silent about what was to be sent");
+        assert!(due, "a datagram left before poll_timeout was due");
         assert!(transmit.len <= self.config.max_datagram_len());
         datagram.truncate(transmit.len);
         self.bytes_out += transmit.len;
@@ -67,18 +67,18 @@ impl Party {
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) {
         self.bytes_in += datagram.len();
         if let Some(machine) = &mut self.machine {
-            let tagged = machine.dialect.tag().is_some_and(|tag| datagram.starts_with(tag.as_bytes()));
-            self.proven |= machine.handle_datagram(now, datagram) == Handled::Accepted && tagged;
+            let tagged = machine.negotiation.tag().is_some_and(|tag| datagram.starts_with(tag.as_bytes()));
+            self.validated |= machine.handle_datagram(now, datagram) == Handled::Accepted && tagged;
         } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram)
-            && self.config.accepts(&Hello::from_options(&options))
+            && self.config.accepts(&HandshakeParameters::from_options(&options))
             && let Some(storage) = self.storage.take()
         {
-            let hello = Hello::from_options(&options);
-            self.machine = Some(Connection::accept(now, self.config, [4; 32], hello, storage));
+            let parameters = HandshakeParameters::from_options(&options);
+            self.machine = Connection::accept(now, self.config, [4; 32], parameters, storage).ok();
         }
     }
 
-    /// The next `len` bytes that it writes.
+    /// The next `len` bytes that the application writes.
     fn piece(&self, len: usize) -> Vec<u8> {
         (self.written..).map(|index| byte(self.pattern, index)).take(len).collect()
     }
@@ -113,13 +113,13 @@ impl Party {
         }
     }
 
-    /// Reads; the peer's pattern is what is expected.
+    /// Reads, and checks the bytes against the pattern of the peer.
     pub(super) fn read(&mut self, room: usize) -> usize {
         let mut buf = [0; ROOM];
         let Some(machine) = &mut self.machine else { return 0 };
         let len = machine.recv(buf.get_mut(..room.min(ROOM)).unwrap_or_default());
         for &read in buf.get(..len).unwrap_or_default() {
-            assert_eq!(read, byte(self.pattern ^ PEER, self.read), "byte {} is wrong", self.read);
+            assert_eq!(read, byte(self.pattern ^ PATTERN_DIFFERENCE, self.read), "byte {} is wrong", self.read);
             self.read += 1;
         }
         len
@@ -141,50 +141,52 @@ impl Party {
     pub(super) fn check_events(&mut self) {
         let Some(machine) = &mut self.machine else { return };
         while let Some(event) = machine.poll_event() {
-            assert_eq!(self.told, None, "{event:?} after the last event");
+            assert_eq!(self.reported, None, "{event:?} after Closed");
             if let Event::Closed(reason) = event {
                 assert_eq!(machine.ended(), Some(reason));
-                self.told = Some(reason);
+                self.reported = Some(reason);
             }
         }
     }
 
-    /// After a timeout and a drain the next deadline lies in the future: on a copy, so that the steps stay as described.
+    /// Checks that the next deadline lies in the future after a timeout and a drain.
+    ///
+    /// It works on a copy, so that the check does not add steps.
     pub(super) fn check_deadlines(&self, now: Instant) {
         let mut copy = self.clone();
         copy.wake(now);
         let mut count = 0;
         while copy.transmit(now).is_some() {
             count += 1;
-            assert!(count < 1_000, "sends without end");
+            assert!(count < 1_000, "transmits without end");
         }
         let due = copy.machine.and_then(|machine| machine.poll_timeout());
-        assert!(due.is_none_or(|due| due > now), "due at {due:?} after everything was done at {now:?}");
+        assert!(due.is_none_or(|due| due > now), "due at {due:?} although drained at {now:?}");
     }
 
-    /// In extended mode, and without keep-alive, whoever has nothing outstanding never learns that its peer gave up.
-    pub(super) fn may_wait_for_ever(&self) -> bool {
+    /// Whether this side may never learn that its peer gave up: extended mode, keep-alive off, no answer awaited.
+    pub(super) fn may_wait_forever(&self) -> bool {
         self.config.keep_alive == Duration::MAX
             && self.machine.as_ref().is_some_and(|machine| machine.is_extended() && machine.is_all_acknowledged())
     }
 
-    /// What `peer` has acknowledged it has read, or keeps.
+    /// Checks that `peer` has read or keeps all data that it has acknowledged.
     pub(super) fn check_kept_by(&self, peer: &Self) {
-        assert!(peer.read <= self.written, "read what was not written");
+        assert!(peer.read <= self.written, "the peer read more than was written");
         let Some(machine) = &self.machine else { return };
-        let base = machine.storage.arq.base();
-        let next = peer.machine.as_ref().map_or(Seq::ZERO, |peer| peer.storage.arq.next());
-        assert!(!next.precedes(base), "acknowledged up to {base:?}, the peer has what is before {next:?}");
+        let base = machine.arq.base();
+        let next = peer.machine.as_ref().map_or(Seq::ZERO, |peer| peer.arq.next());
+        assert!(!next.precedes(base), "acknowledged up to {base:?}, received up to {next:?}");
         if machine.is_all_acknowledged() && peer.read != self.written {
             let mut copy = peer.clone();
             while copy.read(ROOM) > 0 {}
-            assert_eq!(copy.read, self.written, "acknowledged and not kept");
+            assert_eq!(copy.read, self.written, "acknowledged data is not kept");
         }
     }
 }
 
-/// What tells the patterns of the two sides apart.
-const PEER: u64 = 0x5151 ^ 0xEAEA;
+/// The difference between the patterns of the two sides.
+const PATTERN_DIFFERENCE: u64 = 0x5151 ^ 0xEAEA;
 
 fn byte(pattern: u64, index: u64) -> u8 {
     let [byte, ..] = (index ^ pattern).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();

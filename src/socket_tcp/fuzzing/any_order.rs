@@ -1,35 +1,36 @@
-//! Any calls in any order on one connection.
+//! Checks one connection under calls in any order.
 
-use super::Near;
-use crate::connection::Event;
+use super::address::TestAddress;
+use crate::socket_tcp::SocketEvent;
 use crate::socket_tcp::{
-    AnswerFrom, Config, Connection, ENTROPY_BYTES, Handled, Kind, MAX_SEGMENT, Peer, Segment, SendError, Timeouts,
+    AnswerFrom, Kind, MAX_SEGMENT, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketConnection, SocketHandled,
+    SocketPeer, SocketSendError, Timeouts,
 };
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
 
-type Machine = Connection<Near, 40, 20>;
+type Machine = SocketConnection<TestAddress, 40, 20>;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Start {
-    /// The number of the SYN that a server is made with; a client without.
+    /// The number of the SYN for a server; `None` for a client.
     syn: Option<u64>,
-    peer: Peer,
-    /// In milliseconds, for SYN and for others; measured without.
+    peer: SocketPeer,
+    /// Fixed timeouts in milliseconds, for SYN and for other segments; `None` for measured ones.
     timeouts: Option<(u16, u16)>,
     answer_from: AnswerFrom,
-    /// In milliseconds; lifted without.
+    /// In milliseconds; `None` lifts the limit.
     handshake_limit: Option<u16>,
     idle_limit: Option<u16>,
     quiet_limit: Option<u16>,
-    entropy: [u8; ENTROPY_BYTES],
+    entropy: [u8; SOCKET_ENTROPY_BYTES],
 }
 
 impl Start {
     fn machine(&self) -> Option<Machine> {
         let limit = |millis: Option<u16>| millis.map_or(Duration::MAX, |millis| Duration::from_millis(millis.into()));
-        let config = Config {
+        let config = SocketConfig {
             peer: self.peer,
             timeouts: self.timeouts.map_or(Timeouts::Measured, |(syn, segment)| Timeouts::Fixed {
                 syn: Duration::from_millis(syn.into()),
@@ -50,12 +51,12 @@ impl Start {
     }
 }
 
-const PEER: Near = Near(0);
+const PEER: TestAddress = TestAddress(0);
 
 /// One call.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
-    Datagram { from: Near, datagram: &'a [u8] },
+    Datagram { from: TestAddress, datagram: &'a [u8] },
     Segment { from: AnyFrom, kind: Kind, ahead: i8, body: &'a [u8] },
     Jump { kind: Kind, number: u64 },
     Later { micros: u32 },
@@ -63,7 +64,7 @@ enum Call<'a> {
     Earlier { micros: u16 },
     Transmit { room: u8 },
     Drain,
-    Event,
+    SocketEvent,
     Send(&'a [u8]),
     Begin(u64),
     Write(&'a [u8]),
@@ -76,14 +77,14 @@ enum Call<'a> {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum AnyFrom {
     Peer,
-    Other(Near),
+    Other(TestAddress),
 }
 
-/// Makes the calls that `bytes` describe on a connection, and checks after each what a connection promises.
+/// Makes the calls that `bytes` encode on a connection, and checks its invariants after each.
 ///
 /// # Panics
 ///
-/// A promise is broken.
+/// If an invariant is violated.
 pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Some(machine) = Start::arbitrary(&mut input).ok().and_then(|start| start.machine()) else { return };
@@ -102,7 +103,7 @@ struct Run {
     machine: Machine,
     now: Instant,
     closed: bool,
-    /// What was acknowledged and not read, of the current message.
+    /// Bytes of the current message that are acknowledged and not read.
     kept: Vec<u8>,
 }
 
@@ -132,7 +133,7 @@ impl Run {
                 let _ = self.machine.poll_transmit(self.now, room);
             }
             Call::Drain => self.drain(),
-            Call::Event => self.event(),
+            Call::SocketEvent => self.event(),
             Call::Send(message) => drop(self.machine.send(message)),
             Call::Begin(length) => drop(self.machine.begin(length)),
             Call::Write(content) => self.write(content),
@@ -150,32 +151,35 @@ impl Run {
         };
         let mut buf = [0; MAX_SEGMENT + 1];
         let len = Segment { kind, number, body }.encode(&mut buf).unwrap_or(0);
-        let _ = self.receive(from, buf.get(..len).unwrap_or_default());
+        self.receive(from, buf.get(..len).unwrap_or_default());
     }
 
-    /// What arrives of a message is the next bytes of it.
-    fn receive(&mut self, from: Near, datagram: &[u8]) -> Handled {
+    /// Receives a datagram. Bytes that arrive of a message must be its next ones.
+    fn receive(&mut self, from: TestAddress, datagram: &[u8]) -> SocketHandled {
         let arrived = |machine: &Machine| machine.message().map_or(0, |message| message.arrived);
         let (had, number) = (self.machine.message(), self.machine.number);
         let before = arrived(&self.machine);
         let handled = self.machine.handle_datagram(self.now, from, datagram);
         let now = arrived(&self.machine);
-        if let Handled::Ignored(_) = handled {
-            assert_eq!(had, self.machine.message(), "something was taken of a datagram that was ignored");
+        if let SocketHandled::Ignored(_) = handled {
+            assert_eq!(had, self.machine.message(), "an ignored datagram changed the message");
         }
         if had.is_some() && now > before {
             let body = Segment::decode(datagram).map(|segment| segment.body).unwrap_or_default();
             assert_eq!(now - before, body.len() as u64);
             self.kept.extend(body);
         }
-        assert!(self.machine.number >= number || self.machine.number == self.machine.initial, "the counter went back");
+        let is_restart = self.machine.number == self.machine.initial;
+        assert!(self.machine.number >= number || is_restart, "the counter decreased");
         handled
     }
 
     fn write(&mut self, content: &[u8]) {
         let allowed = match self.machine.write(content) {
             Ok(taken) => taken <= content.len(),
-            Err(error) => matches!(error, SendError::NotAnnounced | SendError::Closing | SendError::Closed),
+            Err(error) => {
+                matches!(error, SocketSendError::NotAnnounced | SocketSendError::Closing | SocketSendError::Closed)
+            }
         };
         assert!(allowed);
     }
@@ -198,7 +202,7 @@ impl Run {
         }
     }
 
-    /// What is read is what was kept.
+    /// Checks that the bytes read are those that arrived.
     fn compare(&mut self, read: &[u8]) {
         let kept: Vec<u8> = self.kept.drain(..read.len().min(self.kept.len())).collect();
         assert_eq!(kept, read);
@@ -207,7 +211,7 @@ impl Run {
     fn event(&mut self) {
         let event = self.machine.poll_event();
         assert!(!self.closed || event.is_none(), "{event:?} after the last event");
-        self.closed |= matches!(event, Some(Event::Closed(_)));
+        self.closed |= matches!(event, Some(SocketEvent::Closed(_)));
         if self.closed {
             assert!(self.machine.ended().is_some());
         }
@@ -218,7 +222,7 @@ impl Run {
         let mut count = 0;
         while self.machine.poll_transmit(self.now, &mut buf).is_ok_and(|sent| sent.is_some()) {
             count += 1;
-            assert!(count <= 8, "a hot loop");
+            assert!(count <= 8, "poll_transmit never returns None");
         }
     }
 
@@ -226,11 +230,11 @@ impl Run {
         let due = self.machine.poll_timeout();
         let mut other = self.clone();
         let sent = other.machine.poll_transmit(self.now, &mut [0; MAX_SEGMENT]);
-        assert!(sent.is_ok(), "a segment that does not fit");
+        assert!(sent.is_ok(), "a segment is longer than MAX_SEGMENT");
         if let Ok(Some(_)) = sent {
-            assert!(due.is_some_and(|due| due <= self.now), "{sent:?} was hidden, due at {due:?}");
+            assert!(due.is_some_and(|due| due <= self.now), "{sent:?} was pending, but due at {due:?}");
         } else {
-            assert!(self.machine == other.machine, "a poll without output changed something");
+            assert!(self.machine == other.machine, "a poll without output changed the state");
         }
         assert!(self.machine.incoming.message().is_none_or(|message| message.arrived <= message.length));
         other.machine.handle_timeout(self.now);

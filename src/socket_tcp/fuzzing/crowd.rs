@@ -1,15 +1,16 @@
-//! Any calls in any order on a listener.
+//! Checks a listener under calls in any order.
 
-use super::Near;
-use crate::connection::Event;
+use super::address::TestAddress;
+use crate::socket_tcp::SocketEvent;
 use crate::socket_tcp::{
-    Config, Fixed, Growable, Incoming, Kind, Listener, ListenerConfig, MAX_SEGMENT, Memory, PeerId, Routed, Segment,
+    FixedTables, HeapTables, Kind, MAX_SEGMENT, PeerId, Segment, SocketConfig, SocketDispatch, SocketIncoming,
+    SocketListener, SocketListenerConfig, TableMemory,
 };
 use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use std::vec::Vec;
 
-/// One call. Addresses and names are few, so that they meet.
+/// A call. Addresses and identifiers are few, so that calls collide.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram { from: u8, datagram: &'a [u8] },
@@ -19,7 +20,7 @@ enum Call<'a> {
     TimeoutWhenDue,
     Transmit { room: u8 },
     Drain,
-    Event,
+    SocketEvent,
     Send(u8, &'a [u8]),
     Recv(u8),
     Close(u8),
@@ -29,25 +30,26 @@ enum Call<'a> {
 
 const ADDRESSES: u8 = 4;
 
-/// Makes the calls that `bytes` describe on a listener, and checks after each what it promises; at last that it becomes empty
-/// once everything was released.
+/// Makes the calls that `bytes` encode on a listener, and checks its invariants after each.
+///
+/// At the end every connection is released, and the listener must become empty.
 ///
 /// # Panics
 ///
-/// A promise is broken.
+/// If an invariant is violated.
 pub fn crowd(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     match bool::arbitrary(&mut input) {
-        Ok(true) => run::<Fixed<2>>(&mut input),
-        Ok(false) => run::<Growable>(&mut input),
+        Ok(true) => run::<FixedTables<2>>(&mut input),
+        Ok(false) => run::<HeapTables>(&mut input),
         Err(_) => {}
     }
 }
 
-fn run<M: Memory>(input: &mut Unstructured<'_>) {
+fn run<M: TableMemory>(input: &mut Unstructured<'_>) {
     let Ok(peers) = u8::arbitrary(input) else { return };
-    let config = ListenerConfig { connection: Config::default(), peers: usize::from(peers % 5) };
-    let listener = Listener::<Near, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
+    let config = SocketListenerConfig { connection: SocketConfig::default(), peers: usize::from(peers % 5) };
+    let listener = SocketListener::<TestAddress, M, 20, 20>::new(Instant::ZERO, config, [1; 16]);
     let most = config.peers.min(M::CAPACITY);
     let mut run = Run { listener, most, now: Instant::ZERO, incoming: Vec::new(), ids: Vec::new(), ended: Vec::new() };
     while let Ok(call) = Call::arbitrary(input) {
@@ -60,18 +62,18 @@ fn run<M: Memory>(input: &mut Unstructured<'_>) {
     run.end();
 }
 
-struct Run<M: Memory> {
-    listener: Listener<Near, M, 20, 20>,
-    /// How many connections there may be.
+struct Run<M: TableMemory> {
+    listener: SocketListener<TestAddress, M, 20, 20>,
+    /// The maximum number of connections.
     most: usize,
     now: Instant,
-    incoming: Vec<Incoming<Near>>,
+    incoming: Vec<SocketIncoming<TestAddress>>,
     ids: Vec<PeerId>,
-    /// Whose end was told.
+    /// Connections whose `Closed` event was returned.
     ended: Vec<PeerId>,
 }
 
-impl<M: Memory> Run<M> {
+impl<M: TableMemory> Run<M> {
     fn make(&mut self, call: &Call<'_>) {
         match *call {
             Call::Datagram { from, datagram } => self.receive(from, datagram),
@@ -94,7 +96,7 @@ impl<M: Memory> Run<M> {
                 let _ = self.listener.poll_transmit(self.now, buf.get_mut(..room.into()).unwrap_or_default());
             }
             Call::Drain => self.drain(),
-            Call::Event => self.event(),
+            Call::SocketEvent => self.event(),
             Call::Send(which, message) => {
                 if let Some(peer) = self.id(which).and_then(|id| self.listener.peer_mut(id)) {
                     let _ = peer.send(message);
@@ -118,7 +120,7 @@ impl<M: Memory> Run<M> {
             Call::Release(which) => {
                 if let Some(id) = self.id(which) {
                     self.listener.release(self.now, id);
-                    assert!(self.listener.peer(id).is_none(), "a name that was released");
+                    assert!(self.listener.peer(id).is_none(), "a released connection is still accessible");
                 }
             }
         }
@@ -129,29 +131,30 @@ impl<M: Memory> Run<M> {
     }
 
     fn receive(&mut self, from: u8, datagram: &[u8]) {
-        let from = Near(from % ADDRESSES);
+        let from = TestAddress(from % ADDRESSES);
         match self.listener.handle_datagram(self.now, from, datagram) {
-            Routed::Incoming(incoming) => {
+            SocketDispatch::Incoming(incoming) => {
                 assert_eq!(incoming.address(), from);
                 self.incoming.push(incoming);
             }
-            Routed::Peer(id, _) => assert!(self.ids.contains(&id), "nobody accepted it"),
-            Routed::Ignored(_) => {}
+            SocketDispatch::Peer(id, _) => assert!(self.ids.contains(&id), "the connection was never accepted"),
+            SocketDispatch::Dropped(_) => {}
         }
     }
 
     fn accept(&mut self, which: u8) {
         let Some(&incoming) = self.incoming.get(usize::from(which) % self.incoming.len().max(1)) else { return };
         if let Ok(id) = self.listener.accept(self.now, incoming, [2; 16]) {
-            assert!(!self.ids.contains(&id), "a name that is used again");
+            assert!(!self.ids.contains(&id), "an identifier was reused");
             self.ids.push(id);
         }
     }
 
     fn event(&mut self) {
         let Some((id, event)) = self.listener.poll_event() else { return };
-        assert!(self.listener.peer(id).is_some() && !self.ended.contains(&id), "{event:?} of one that is gone");
-        if let Event::Closed(_) = event {
+        assert!(self.listener.peer(id).is_some(), "{event:?} after the release");
+        assert!(!self.ended.contains(&id), "{event:?} after Closed");
+        if let SocketEvent::Closed(_) = event {
             self.ended.push(id);
         }
     }
@@ -161,24 +164,24 @@ impl<M: Memory> Run<M> {
         let mut count = 0;
         while self.listener.poll_transmit(self.now, &mut [0; MAX_SEGMENT]).is_ok_and(|sent| sent.is_some()) {
             count += 1;
-            assert!(count <= 64, "a hot loop");
+            assert!(count <= 64, "poll_transmit never returns None");
         }
         let due = self.listener.poll_timeout();
         assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);
     }
 
     fn check(&mut self) {
-        assert!(self.listener.len() <= self.most, "more connections than there may be");
-        let mut addresses: Vec<Near> =
+        assert!(self.listener.len() <= self.most, "the limit of connections is exceeded");
+        let mut addresses: Vec<TestAddress> =
             self.listener.peers().filter_map(|id| Some(self.listener.peer(id)?.peer())).collect();
         let count = addresses.len();
-        addresses.sort_by_key(|near| near.0);
+        addresses.sort_by_key(|address| address.0);
         addresses.dedup();
-        assert_eq!(addresses.len(), count, "two connections of one address");
+        assert_eq!(addresses.len(), count, "two connections have one address");
         let due = self.listener.poll_timeout().is_some_and(|due| due <= self.now);
-        let owes =
+        let is_due =
             |id| self.listener.peer(id).is_some_and(|peer| peer.poll_timeout().is_some_and(|due| due <= self.now));
-        assert!(due || !self.ids.iter().copied().any(owes), "a deadline that is not told");
+        assert!(due || !self.ids.iter().copied().any(is_due), "a connection is due, but the listener is not");
     }
 
     fn end(&mut self) {
@@ -186,7 +189,7 @@ impl<M: Memory> Run<M> {
             self.ids.get(index).copied().into_iter().for_each(|id| self.listener.release(self.now, id));
         }
         self.drain();
-        assert!(self.listener.is_empty(), "somebody stays");
+        assert!(self.listener.is_empty(), "a released connection remains");
         assert_eq!(self.listener.poll_timeout(), None);
     }
 }

@@ -1,5 +1,6 @@
-//! What must hold for any input: the bodies of the fuzz target `socket_tcp`, which property tests call too.
+//! Checks for arbitrary input: the bodies of the fuzz target `socket_tcp` and of property tests.
 
+mod address;
 mod any_order;
 mod crowd;
 
@@ -7,29 +8,15 @@ pub use any_order::any_order;
 pub use crowd::crowd;
 
 use super::{MAX_SEGMENT, Segment};
-use crate::Address;
-use arbitrary::Arbitrary;
 
-/// Reads any datagram.
+/// Checks that a datagram that decodes is encoded again byte for byte.
 ///
 /// # Panics
 ///
-/// One is accepted that is not written again byte for byte.
+/// If the encoding differs.
 pub fn parse(datagram: &[u8]) {
     let Ok(segment) = Segment::decode(datagram) else { return };
     let mut buf = [0; MAX_SEGMENT];
     let encoded = segment.encode(&mut buf).map(|len| buf.get(..len));
     assert_eq!(encoded, Ok(Some(datagram)), "{segment:?}");
-}
-
-/// An address: two ports of each host.
-#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Near(u8);
-
-impl Address for Near {
-    type Host = u8;
-
-    fn host(&self) -> u8 {
-        self.0 / 2
-    }
 }

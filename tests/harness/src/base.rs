@@ -4,25 +4,19 @@ pub use crate::packets::*;
 
 use crate::trace::{Peer, ScriptedPeer, Trace};
 use rdt_proto::Instant;
-use rdt_proto::connection::{Config, Connection, Event, Hello, Role, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, HeapStopAndWait, Role};
+use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet};
 
-/// A stop-and-wait connection with its stores on the heap.
-pub type Stream = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>;
-/// What it is made of.
-pub type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>>;
 /// One connection, and a peer of base mode that sends what the test says.
-pub type BaseTrace = Trace<Stream, BasePeer>;
+pub type BaseTrace = Trace<Connection<HeapStopAndWait>, BasePeer>;
 
 /// The largest body of the connections under test, unless they say otherwise.
-pub const SEGMENT: u16 = 1_200;
+pub const SEGMENT: u16 = Config::new().segment;
 
-/// Storage for stop-and-wait with this many slots in each direction.
-#[must_use]
-pub fn storage(slots: usize, segment: u16) -> Stores {
-    let (send, recv) = (SendSlots::with_slots(slots, segment), RecvSlots::with_slots(slots, segment));
-    Storage::stop_and_wait(send.unwrap(), recv.unwrap())
+/// Storage for stop-and-wait with room for this many bodies in each direction.
+pub fn storage(config: &Config, slots: u32) -> Result<HeapStopAndWait, StoreError> {
+    HeapStopAndWait::stop_and_wait(config, vec![0; config.send_bytes(slots)], vec![0; config.recv_bytes(slots)])
 }
 
 /// A peer of base mode: both sides use one framing.
@@ -55,28 +49,28 @@ impl BaseTrace {
     /// A client that has not sent its CONNECT yet.
     #[must_use]
     pub fn client(config: Config) -> Self {
-        Self::client_with(config, storage(4, SEGMENT))
+        Self::client_with(config, storage(&config, 4).unwrap())
     }
 
     /// The same with storage of the test's choice.
     #[must_use]
-    pub fn client_with(config: Config, storage: Stores) -> Self {
+    pub fn client_with(config: Config, storage: HeapStopAndWait) -> Self {
         let now = Instant::from_millis(1_000);
-        let machine = Connection::connect(now, config, [7; 32], storage);
+        let machine = Connection::connect(now, config, [7; 32], storage).unwrap();
         Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 
     /// A server that has accepted and not sent its CONNACK yet.
     #[must_use]
     pub fn server(config: Config) -> Self {
-        Self::server_with(config, storage(4, SEGMENT))
+        Self::server_with(config, storage(&config, 4).unwrap())
     }
 
     /// The same with storage of the test's choice.
     #[must_use]
-    pub fn server_with(config: Config, storage: Stores) -> Self {
+    pub fn server_with(config: Config, storage: HeapStopAndWait) -> Self {
         let now = Instant::from_millis(1_000);
-        let machine = Connection::accept(now, config, [7; 32], Hello::BASE, storage);
+        let machine = Connection::accept(now, config, [7; 32], HandshakeParameters::BASE, storage).unwrap();
         Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 

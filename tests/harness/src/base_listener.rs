@@ -1,20 +1,16 @@
 //! A listener that faces scripted clients of base mode, at small addresses.
 
-use crate::base::{Stream, storage};
+use crate::base::storage;
 use crate::byte_account::AccountedListener;
 use crate::packets::{CONNACK, CONNECT, ack, datagram, describe, info};
 use crate::trace::{Peer, Trace};
 use rdt_proto::Instant;
-use rdt_proto::arq::StopAndWait;
-use rdt_proto::connection::{Event, Handled};
-use rdt_proto::listener::{Growable, Incoming, ListenerConfig, PeerId, Routed, Unrouted};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStopAndWait};
+use rdt_proto::listener::{Dispatch, DropReason, HeapPeers, Incoming, ListenerConfig, PeerId};
 use rdt_proto::wire::{Framing, Packet};
 
 /// A listener, and clients of base mode that send what the test says.
-pub type BaseListenerTrace = Trace<Machine, BaseClients>;
-
-type Machine = AccountedListener<u8, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Growable, StopAndWait>;
+pub type BaseListenerTrace = Trace<AccountedListener<HeapPeers<u8, HeapStopAndWait>>, BaseClients>;
 
 /// Clients of base mode, which all use one framing.
 pub struct BaseClients;
@@ -35,27 +31,33 @@ impl BaseListenerTrace {
     }
 
     /// This packet arrives from this address.
-    pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Routed {
+    pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Dispatch {
         self.receive_datagram(from, &datagram(&Framing::NOTE, packet))
     }
 
     /// This packet arrives, and goes into the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: u8, packet: Packet<'_>) {
-        assert_eq!(self.receive(from, packet), Routed::Queued, "{packet:?} of {from}");
+        assert_eq!(self.receive(from, packet), Dispatch::Queued, "{packet:?} of {from}");
     }
 
     /// This packet arrives, and the connection of its address takes it.
     #[track_caller]
     pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
         let routed = self.receive(from, packet);
-        assert!(matches!(routed, Routed::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
+        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
     }
 
     /// This packet arrives, and goes nowhere.
     #[track_caller]
-    pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: Unrouted) {
-        assert_eq!(self.receive(from, packet), Routed::Ignored(reason), "{packet:?} of {from}");
+    pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: DropReason) {
+        assert_eq!(self.receive(from, packet), Dispatch::Dropped(reason), "{packet:?} of {from}");
+    }
+
+    /// How many datagrams were dropped for this reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.machine.stats().dropped.of(reason)
     }
 
     /// The next that the application hears of is this address.
@@ -70,7 +72,7 @@ impl BaseListenerTrace {
     #[track_caller]
     pub fn accept(&mut self, address: u8) -> PeerId {
         let incoming = self.incoming(address);
-        let id = self.machine.accept(self.now, incoming, [1; 32], || storage(2, 1_200)).unwrap();
+        let id = self.machine.accept(self.now, incoming, [1; 32], || storage(&Config::base(), 2)).unwrap();
         assert_eq!(self.machine.address(id), Some(address));
         id
     }
@@ -89,7 +91,7 @@ impl BaseListenerTrace {
 
     /// The connection with this name, which exists.
     #[track_caller]
-    pub fn peer(&mut self, id: PeerId) -> &mut Stream {
+    pub fn peer(&mut self, id: PeerId) -> &mut Connection<HeapStopAndWait> {
         self.machine.peer_mut(id).unwrap()
     }
 

@@ -2,19 +2,17 @@
 //! there than came from there. Every listener of a test or a simulation is held to it here.
 
 use crate::machine::Machine;
-use rdt_proto::arq::Arq;
 use rdt_proto::connection::{Event, Handled, Mode, Transmit};
-use rdt_proto::listener::{Address, Listener, ListenerConfig, Memory, PeerId, Routed};
-use rdt_proto::store::{RecvStore, SendStore};
+use rdt_proto::listener::{Dispatch, Listener, ListenerConfig, ListenerTypes, PeerId};
 use rdt_proto::{BufferTooSmall, Instant};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::ops::{Deref, DerefMut};
 
 /// A listener that counts the bytes from and to each address.
-pub struct AccountedListener<A: Address, S, R, M: Memory, Q> {
-    listener: Listener<A, S, R, M, Q>,
-    accounts: HashMap<A, Account>,
+pub struct AccountedListener<T: ListenerTypes> {
+    listener: Listener<T>,
+    accounts: HashMap<T::Address, Account>,
 }
 
 /// What came from one address, and went there.
@@ -25,7 +23,7 @@ struct Account {
     validated: bool,
 }
 
-impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> AccountedListener<A, S, R, M, Q> {
+impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
     /// A listener that knows no address yet.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, key: [u8; 48]) -> Self {
@@ -33,18 +31,18 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Accounte
     }
 
     /// A datagram arrives.
-    pub fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+    pub fn handle_datagram(&mut self, now: Instant, from: T::Address, datagram: &[u8]) -> Dispatch {
         let account = self.accounts.entry(from).or_default();
         account.received += datagram.len();
-        let before = self.listener.stats().proven;
+        let before = self.listener.stats().validated;
         let routed = self.listener.handle_datagram(now, from, datagram);
-        if let Routed::Peer(id, Handled::Accepted) = routed {
+        if let Dispatch::Peer(id, Handled::Accepted) = routed {
             // A peer that knows our tag has received it at the address of the connection: INFO 0 is the first that tells.
             let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
             account.validated |= tagged && self.listener.address(id) == Some(from);
         }
         // A cookie of ours.
-        account.validated |= self.listener.stats().proven > before;
+        account.validated |= self.listener.stats().validated > before;
         routed
     }
 
@@ -53,7 +51,11 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Accounte
     /// # Errors
     ///
     /// `buf` is too small for it.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
+    pub fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
         let due = self.listener.poll_timeout().is_some_and(|due| due <= now);
         let Some((to, transmit)) = self.listener.poll_transmit(now, buf)? else { return Ok(None) };
         assert!(due, "poll_timeout did not tell that something was to be sent");
@@ -66,12 +68,12 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Accounte
     }
 }
 
-impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Machine for AccountedListener<A, S, R, M, Q> {
-    type Address = A;
-    type Handled = Routed;
+impl<T: ListenerTypes<Address: Debug>> Machine for AccountedListener<T> {
+    type Address = T::Address;
+    type Handled = Dispatch;
     type Event = (PeerId, Event);
 
-    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> Routed {
+    fn handle_datagram(&mut self, now: Instant, from: T::Address, datagram: &[u8]) -> Dispatch {
         self.handle_datagram(now, from, datagram)
     }
 
@@ -83,7 +85,7 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Machine 
         self.listener.poll_timeout()
     }
 
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(A, usize)> {
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(T::Address, usize)> {
         self.poll_transmit(now, buf).unwrap().map(|(to, transmit)| (to, transmit.len))
     }
 
@@ -93,15 +95,15 @@ impl<A: Address + Debug, S: SendStore, R: RecvStore, M: Memory, Q: Arq> Machine 
 }
 
 /// All other calls go to the listener itself.
-impl<A: Address, S, R, M: Memory, Q> Deref for AccountedListener<A, S, R, M, Q> {
-    type Target = Listener<A, S, R, M, Q>;
+impl<T: ListenerTypes> Deref for AccountedListener<T> {
+    type Target = Listener<T>;
 
     fn deref(&self) -> &Self::Target {
         &self.listener
     }
 }
 
-impl<A: Address, S, R, M: Memory, Q> DerefMut for AccountedListener<A, S, R, M, Q> {
+impl<T: ListenerTypes> DerefMut for AccountedListener<T> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.listener
     }

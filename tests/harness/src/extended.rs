@@ -4,27 +4,20 @@ pub use crate::packets::{FIN, FINACK, info};
 
 use crate::packets::{datagram, describe};
 use crate::trace::{Peer, ScriptedPeer, Trace};
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Controller, Fixed, Pacer};
-use rdt_proto::connection::{Config, Connection, Event, Handled, Hello, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::congestion::{Controller, FixedWindow};
+use rdt_proto::connection::{Config, Connection, ConnectionTypes, Event, Handled, HandshakeParameters, HeapStorage};
 use rdt_proto::wire::{Framing, OptionsWriter, Packet, Sack, SackDelay, Tag};
-use rdt_proto::{Duration, Instant, Seq};
+use rdt_proto::{Instant, Seq};
 
-/// Selective repeat with its stores on the heap.
-pub type Stream = Connection<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Selective>;
-/// The mechanism, with any controller.
-pub type Selective = SelectiveRepeat<Vec<Block>, Controller>;
-/// What it is made of.
-pub type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Selective>;
 /// One connection, and a peer of extended mode that sends what the test says.
-pub type ExtendedTrace = Trace<Stream, ExtendedPeer>;
+pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, ExtendedPeer>;
 
 /// The tag that the scripted peer chose.
 pub const PEER: Tag = Tag::new(*b"the peer");
 
 /// What the scripted peer says of itself.
-pub const HELLO: Hello = Hello { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
+pub const HELLO: HandshakeParameters =
+    HandshakeParameters { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
 
 /// A SACK: everything before `next` and, above it, the numbers whose bits are set; of what has just arrived.
 #[must_use]
@@ -33,13 +26,11 @@ pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
     Packet::Sack(Sack { next, window: 64, latest, delay: SackDelay::new(0), base, bitmap })
 }
 
-/// Storage with this many slots each way, and a constant window of as many segments in flight.
+/// Storage for this many packets each way, and a constant window of `in_flight` datagrams.
 #[must_use]
-pub fn storage(slots: usize, in_flight: u64) -> Stores {
-    let congestion = Controller::Fixed(Fixed::new(in_flight * 1_215));
-    let arq = SelectiveRepeat::new(vec![Block::EMPTY], congestion, Pacer::new(Duration::ZERO, 1_215)).unwrap();
-    let (send, recv) = (SendSlots::with_slots(slots, 1_200).unwrap(), RecvSlots::with_slots(slots, 1_200).unwrap());
-    Storage { send, recv, arq }
+pub fn storage(config: &Config, window: u32, in_flight: u64) -> HeapStorage<Controller> {
+    let controller = |datagram: u32| FixedWindow::new(in_flight * u64::from(datagram)).into();
+    HeapStorage::on_heap_with(config, window, controller).unwrap()
 }
 
 /// A peer of extended mode: each side writes the tag of the other.
@@ -83,33 +74,28 @@ fn framing_of(datagram: &[u8]) -> Framing {
 }
 
 impl ExtendedTrace {
-    fn new(connect: impl FnOnce(Instant) -> Stream) -> Self {
-        let now = Instant::from_millis(1_000);
-        Self { machine: connect(now), now, peer: ExtendedPeer { tag: None } }
-    }
-
     /// A client that has not sent its CONNECT yet.
     #[must_use]
     pub fn client(config: Config) -> Self {
-        Self::new(|now| Connection::connect(now, config, entropy(), storage(32, 32)))
+        Self::client_with(config, storage(&config, 32, 32))
     }
 
     /// A server that has accepted what the peer's CONNECT said.
     #[must_use]
-    pub fn server(config: Config, hello: Hello) -> Self {
-        Self::new(|now| Connection::accept(now, config, entropy(), hello, storage(32, 32)))
+    pub fn server(config: Config, parameters: HandshakeParameters) -> Self {
+        Self::server_with(config, parameters, storage(&config, 32, 32))
     }
 
     /// A client whose empty INFO 0 was acknowledged after 100 ms.
     #[must_use]
     pub fn established(config: Config) -> Self {
-        Self::established_with(config, storage(32, 32))
+        Self::established_with(config, storage(&config, 32, 32))
     }
 
     /// The same with storage of the test's choice.
     #[must_use]
-    pub fn established_with(config: Config, storage: Stores) -> Self {
-        let mut trace = Self::new(|now| Connection::connect(now, config, entropy(), storage));
+    pub fn established_with(config: Config, storage: HeapStorage<Controller>) -> Self {
+        let mut trace = Self::client_with(config, storage);
         trace.learns_tag();
         trace.peer_sends_connack(HELLO);
         trace.expect_event(Event::Connected);
@@ -118,6 +104,24 @@ impl ExtendedTrace {
         trace.peer_sends(sack(1, 0, 1, &[]));
         trace.expect_nothing();
         trace
+    }
+}
+
+impl<T: ConnectionTypes> ExtendedTrace<T> {
+    /// A client with storage of any kind that has not sent its CONNECT yet.
+    #[must_use]
+    pub fn client_with(config: Config, storage: T) -> Self {
+        let now = Instant::from_millis(1_000);
+        let machine = Connection::connect(now, config, entropy(), storage).unwrap();
+        Self { machine, now, peer: ExtendedPeer { tag: None } }
+    }
+
+    /// A server with storage of any kind that has accepted what the peer's CONNECT said.
+    #[must_use]
+    pub fn server_with(config: Config, parameters: HandshakeParameters, storage: T) -> Self {
+        let now = Instant::from_millis(1_000);
+        let machine = Connection::accept(now, config, entropy(), parameters, storage).unwrap();
+        Self { machine, now, peer: ExtendedPeer { tag: None } }
     }
 
     /// The machine sends CONNECT or CONNACK, which names its tag. Returns that datagram.
@@ -135,12 +139,12 @@ impl ExtendedTrace {
 
     /// The peer answers CONNECT.
     #[track_caller]
-    pub fn peer_sends_connack(&mut self, hello: Hello) {
+    pub fn peer_sends_connack(&mut self, parameters: HandshakeParameters) {
         let mut buf = [0; 80];
         let options = OptionsWriter::new(&mut buf);
-        let options = options.tag(hello.tag.unwrap()).unwrap().segment(hello.segment).unwrap();
-        let options = options.window(hello.window).unwrap();
-        let options = match hello.idle_limit {
+        let options = options.tag(parameters.tag.unwrap()).unwrap().segment(parameters.segment).unwrap();
+        let options = options.window(parameters.window).unwrap();
+        let options = match parameters.idle_limit {
             Some(limit) => options.idle_ms(u32::try_from(limit.as_millis()).unwrap()).unwrap(),
             None => options,
         };

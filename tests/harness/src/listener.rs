@@ -1,24 +1,19 @@
 //! A listener that faces scripted clients of extended mode.
 
 pub use crate::address::At;
-pub use crate::base::Stream;
 pub use crate::packets::info;
 
 use crate::base::storage;
 use crate::byte_account::AccountedListener;
 use crate::packets::{datagram, describe};
 use crate::trace::{Peer, Trace};
-use rdt_proto::arq::StopAndWait;
-use rdt_proto::connection::{Event, Handled};
-use rdt_proto::listener::{Growable, Incoming, ListenerConfig, Memory, PeerId, Routed, Unrouted};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStopAndWait};
+use rdt_proto::listener::{Dispatch, DropReason, HeapTables, Incoming, ListenerConfig, PeerId, PeerTypes, TableMemory};
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Instant, Seq};
 
 /// A listener, and clients of extended mode that send what the test says.
-pub type ListenerTrace<M = Growable> = Trace<Machine<M>, ExtendedClients>;
-
-type Machine<M> = AccountedListener<At, SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, M, StopAndWait>;
+pub type ListenerTrace<M = HeapTables> = Trace<AccountedListener<PeerTypes<At, HeapStopAndWait, M>>, ExtendedClients>;
 
 /// Everything before `next` has arrived.
 #[must_use]
@@ -62,7 +57,7 @@ impl ListenerTrace {
     }
 }
 
-impl<M: Memory> ListenerTrace<M> {
+impl<M: TableMemory> ListenerTrace<M> {
     /// A listener with tables in memory of any kind.
     #[must_use]
     pub fn with_memory(config: ListenerConfig) -> Self {
@@ -71,31 +66,37 @@ impl<M: Memory> ListenerTrace<M> {
     }
 
     /// A packet under a tag arrives.
-    pub fn receive_under(&mut self, from: At, tag: Tag, packet: Packet<'_>) -> Routed {
+    pub fn receive_under(&mut self, from: At, tag: Tag, packet: Packet<'_>) -> Dispatch {
         self.receive_datagram(from, &datagram(&Framing::tagged(tag), packet))
     }
 
     /// A CONNECT arrives.
-    pub fn connect(&mut self, from: At, tag: Tag, cookie: Option<&[u8]>) -> Routed {
+    pub fn connect(&mut self, from: At, tag: Tag, cookie: Option<&[u8]>) -> Dispatch {
         self.receive_datagram(from, &connect(tag, cookie))
     }
 
     /// A CONNECT arrives, and goes into the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: At, tag: Tag) {
-        assert_eq!(self.connect(from, tag, None), Routed::Queued);
+        assert_eq!(self.connect(from, tag, None), Dispatch::Queued);
     }
 
     /// A CONNECT arrives, and goes nowhere.
     #[track_caller]
-    pub fn ignores(&mut self, from: At, tag: Tag, reason: Unrouted) {
-        assert_eq!(self.connect(from, tag, None), Routed::Ignored(reason));
+    pub fn ignores(&mut self, from: At, tag: Tag, reason: DropReason) {
+        assert_eq!(self.connect(from, tag, None), Dispatch::Dropped(reason));
+    }
+
+    /// How many datagrams were dropped for this reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.machine.stats().dropped.of(reason)
     }
 
     /// A CONNECT is answered with RETRY, whose cookie this is.
     #[track_caller]
     pub fn retries(&mut self, from: At, tag: Tag) -> Vec<u8> {
-        assert_eq!(self.connect(from, tag, None), Routed::Retried);
+        assert_eq!(self.connect(from, tag, None), Dispatch::Retried);
         let (to, sent) = self.transmit().expect("no RETRY");
         let Packet::Retry { cookie } = Framing::tagged(tag).decode(&sent).unwrap() else { panic!("{sent:?}") };
         assert_eq!(to, from);
@@ -114,7 +115,7 @@ impl<M: Memory> ListenerTrace<M> {
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> Client {
         let incoming = self.incoming(from);
-        let tag = incoming.hello().tag.unwrap();
+        let tag = incoming.parameters().tag.unwrap();
         let id = self.accept(incoming);
         let (to, sent) = self.transmit().expect("no CONNACK");
         let Packet::ConnAck(options) = Framing::tagged(tag).decode(&sent).unwrap() else { panic!("{sent:?}") };
@@ -125,7 +126,7 @@ impl<M: Memory> ListenerTrace<M> {
     /// The application accepts this client, with entropy of its own.
     pub fn accept(&mut self, incoming: Incoming<At>) -> PeerId {
         self.peer.accepted += 1;
-        self.machine.accept(self.now, incoming, [self.peer.accepted; 32], || storage(2, 1_200)).unwrap()
+        self.machine.accept(self.now, incoming, [self.peer.accepted; 32], || storage(&Config::new(), 2)).unwrap()
     }
 
     /// The next connection gets the entropy of the first.
@@ -160,12 +161,12 @@ impl<M: Memory> ListenerTrace<M> {
     /// The same from another address.
     #[track_caller]
     pub fn takes_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
-        assert_eq!(self.receive_under(from, client.theirs, packet), Routed::Peer(client.id, Handled::Accepted));
+        assert_eq!(self.receive_under(from, client.theirs, packet), Dispatch::Peer(client.id, Handled::Accepted));
     }
 
     /// The connection of this client, which exists.
     #[track_caller]
-    pub fn peer(&mut self, client: &Client) -> &mut Stream {
+    pub fn peer(&mut self, client: &Client) -> &mut Connection<HeapStopAndWait> {
         self.machine.peer_mut(client.id).unwrap()
     }
 

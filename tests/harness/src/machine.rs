@@ -1,10 +1,11 @@
 //! What all machines have in common, as far as a trace drives them.
 
-use rdt_proto::arq::Arq;
-use rdt_proto::connection::{Connection, Event, Handled, Ignored};
-use rdt_proto::listener::{Memory, PeerId};
-use rdt_proto::store::{RecvStore, SendStore};
-use rdt_proto::{Address, Instant, socket_tcp};
+use rdt_proto::connection::{Connection, ConnectionTypes, Event, Handled, Ignored};
+use rdt_proto::listener::{PeerId, TableMemory};
+use rdt_proto::socket_tcp::{
+    SocketConnection, SocketDispatch, SocketEvent, SocketHandled, SocketIgnored, SocketListener,
+};
+use rdt_proto::{Address, Instant};
 use std::fmt::Debug;
 
 /// A machine that a trace can drive.
@@ -42,7 +43,7 @@ pub trait SinglePeer: Machine {
     fn ignored_count(&self, reason: Self::Ignored) -> u64;
 }
 
-impl<S: SendStore, R: RecvStore, Q: Arq> Machine for Connection<S, R, Q> {
+impl<T: ConnectionTypes> Machine for Connection<T> {
     type Address = ();
     type Handled = Handled;
     type Event = Event;
@@ -68,7 +69,7 @@ impl<S: SendStore, R: RecvStore, Q: Arq> Machine for Connection<S, R, Q> {
     }
 }
 
-impl<S: SendStore, R: RecvStore, Q: Arq> SinglePeer for Connection<S, R, Q> {
+impl<T: ConnectionTypes> SinglePeer for Connection<T> {
     type Ignored = Ignored;
 
     const ACCEPTED: Handled = Handled::Accepted;
@@ -82,12 +83,12 @@ impl<S: SendStore, R: RecvStore, Q: Arq> SinglePeer for Connection<S, R, Q> {
     }
 }
 
-impl<A: Address + Debug, const SEND: usize, const RECV: usize> Machine for socket_tcp::Connection<A, SEND, RECV> {
+impl<A: Address + Debug, const SEND: usize, const RECV: usize> Machine for SocketConnection<A, SEND, RECV> {
     type Address = A;
-    type Handled = socket_tcp::Handled;
-    type Event = Event;
+    type Handled = SocketHandled;
+    type Event = SocketEvent;
 
-    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> socket_tcp::Handled {
+    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> SocketHandled {
         self.handle_datagram(now, from, datagram)
     }
 
@@ -103,34 +104,34 @@ impl<A: Address + Debug, const SEND: usize, const RECV: usize> Machine for socke
         self.poll_transmit(now, buf).unwrap().map(|(to, transmit)| (to, transmit.len))
     }
 
-    fn poll_event(&mut self) -> Option<Event> {
+    fn poll_event(&mut self) -> Option<SocketEvent> {
         self.poll_event()
     }
 }
 
-impl<A: Address + Debug, const SEND: usize, const RECV: usize> SinglePeer for socket_tcp::Connection<A, SEND, RECV> {
-    type Ignored = socket_tcp::Ignored;
+impl<A: Address + Debug, const SEND: usize, const RECV: usize> SinglePeer for SocketConnection<A, SEND, RECV> {
+    type Ignored = SocketIgnored;
 
-    const ACCEPTED: socket_tcp::Handled = socket_tcp::Handled::Accepted;
+    const ACCEPTED: SocketHandled = SocketHandled::Accepted;
 
-    fn ignored(reason: socket_tcp::Ignored) -> socket_tcp::Handled {
-        socket_tcp::Handled::Ignored(reason)
+    fn ignored(reason: SocketIgnored) -> SocketHandled {
+        SocketHandled::Ignored(reason)
     }
 
     /// Its counters do not tell the reasons apart.
-    fn ignored_count(&self, _reason: socket_tcp::Ignored) -> u64 {
+    fn ignored_count(&self, _reason: SocketIgnored) -> u64 {
         self.stats().ignored()
     }
 }
 
-impl<A: Address + Debug, M: Memory, const SEND: usize, const RECV: usize> Machine
-    for socket_tcp::Listener<A, M, SEND, RECV>
+impl<A: Address + Debug, M: TableMemory, const SEND: usize, const RECV: usize> Machine
+    for SocketListener<A, M, SEND, RECV>
 {
     type Address = A;
-    type Handled = socket_tcp::Routed<A>;
-    type Event = (PeerId, Event);
+    type Handled = SocketDispatch<A>;
+    type Event = (PeerId, SocketEvent);
 
-    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> socket_tcp::Routed<A> {
+    fn handle_datagram(&mut self, now: Instant, from: A, datagram: &[u8]) -> SocketDispatch<A> {
         self.handle_datagram(now, from, datagram)
     }
 
@@ -146,7 +147,7 @@ impl<A: Address + Debug, M: Memory, const SEND: usize, const RECV: usize> Machin
         self.poll_transmit(now, buf).unwrap().map(|(to, transmit)| (to, transmit.len))
     }
 
-    fn poll_event(&mut self) -> Option<(PeerId, Event)> {
+    fn poll_event(&mut self) -> Option<(PeerId, SocketEvent)> {
         self.poll_event()
     }
 }

@@ -4,9 +4,11 @@ pub use crate::address::At;
 
 use crate::trace::{Peer, ScriptedPeer, Trace};
 use rdt_proto::Instant;
-use rdt_proto::connection::{Event, Reason};
-use rdt_proto::listener::{Fixed, PeerId};
-use rdt_proto::socket_tcp::{Config, Connection, ENTROPY_BYTES, Handled, Listener, ListenerConfig, Routed, Segment};
+use rdt_proto::listener::{FixedTables, PeerId};
+use rdt_proto::socket_tcp::{
+    SOCKET_ENTROPY_BYTES, Segment, SocketCloseReason, SocketConfig, SocketConnection, SocketDispatch, SocketEvent,
+    SocketHandled, SocketListener, SocketListenerConfig,
+};
 
 /// What a client calls.
 pub const SERVER: At = At(1, 8_000);
@@ -14,16 +16,16 @@ pub const SERVER: At = At(1, 8_000);
 pub const CLIENT: At = At(2, 5_000);
 
 /// The connection under test.
-pub type Machine = Connection<At, 64, 64>;
+pub type Machine = SocketConnection<At, 64, 64>;
 /// One connection, and a peer that sends what the test says.
 pub type SegmentTrace = Trace<Machine, SegmentPeer>;
 /// A listener with room for two, and clients that send what the test says.
-pub type SegmentListenerTrace = Trace<Listener<At, Fixed<2>, 64, 64>, SegmentClients>;
+pub type SegmentListenerTrace = Trace<SocketListener<At, FixedTables<2>, 64, 64>, SegmentClients>;
 
 /// Entropy that makes a client begin with this number.
 #[must_use]
-pub fn starting_with(number: u8) -> [u8; ENTROPY_BYTES] {
-    let mut entropy = [0; ENTROPY_BYTES];
+pub fn starting_with(number: u8) -> [u8; SOCKET_ENTROPY_BYTES] {
+    let mut entropy = [0; SOCKET_ENTROPY_BYTES];
     entropy[7] = number;
     entropy
 }
@@ -60,14 +62,14 @@ impl ScriptedPeer for SegmentPeer {
 impl SegmentTrace {
     /// A client that begins with this number.
     #[must_use]
-    pub fn client(config: Config, number: u8) -> Self {
+    pub fn client(config: SocketConfig, number: u8) -> Self {
         let machine = Machine::connect(Instant::ZERO, config, starting_with(number), SERVER);
         Self { machine, now: Instant::ZERO, peer: SegmentPeer { at: SERVER } }
     }
 
     /// A server to which this SYN has come.
     #[must_use]
-    pub fn server(config: Config, syn: &str) -> Self {
+    pub fn server(config: SocketConfig, syn: &str) -> Self {
         let syn = Segment::decode(syn.as_bytes()).unwrap();
         let machine = Machine::accept(Instant::ZERO, config, starting_with(0), CLIENT, &syn).unwrap();
         Self { machine, now: Instant::ZERO, peer: SegmentPeer { at: CLIENT } }
@@ -75,12 +77,12 @@ impl SegmentTrace {
 
     /// A client whose next number is 12, and whose server it has not heard after its SYN+ACK.
     #[must_use]
-    pub fn established_client(config: Config) -> Self {
+    pub fn established_client(config: SocketConfig) -> Self {
         let mut trace = Self::client(config, 10);
         trace.expect("1|||0|||0|||10|||");
         trace.elapse(10);
         trace.peer_sends("1|||1|||0|||11|||");
-        trace.expect_event(Event::Connected);
+        trace.expect_event(SocketEvent::Connected);
         trace.expect("0|||1|||0|||12|||");
         trace.expect_nothing();
         trace
@@ -88,12 +90,12 @@ impl SegmentTrace {
 
     /// A server whose next number is 12.
     #[must_use]
-    pub fn established_server(config: Config) -> Self {
+    pub fn established_server(config: SocketConfig) -> Self {
         let mut trace = Self::server(config, "1|||0|||0|||10|||");
         trace.expect("1|||1|||0|||11|||");
         trace.elapse(10);
         trace.peer_sends("0|||1|||0|||12|||");
-        trace.expect_event(Event::Connected);
+        trace.expect_event(SocketEvent::Connected);
         trace.expect_nothing();
         trace
     }
@@ -114,14 +116,14 @@ impl SegmentTrace {
 
     /// It has ended for this reason, tells that once, and sends no more.
     #[track_caller]
-    pub fn ends(&mut self, reason: Reason) {
+    pub fn ends(&mut self, reason: SocketCloseReason) {
         self.expect_nothing();
         assert_eq!(self.machine.ended(), Some(reason));
         let mut last = None;
         while let Some(event) = self.machine.poll_event() {
             last = Some(event);
         }
-        assert_eq!(last, Some(Event::Closed(reason)));
+        assert_eq!(last, Some(SocketEvent::Closed(reason)));
         assert!(self.machine.is_drained());
         assert_eq!(self.machine.poll_timeout(), None);
     }
@@ -140,31 +142,33 @@ impl SegmentListenerTrace {
     /// A listener with the default limits.
     #[must_use]
     pub fn new() -> Self {
-        let machine = Listener::new(Instant::ZERO, ListenerConfig::default(), [5; 16]);
+        let machine = SocketListener::new(Instant::ZERO, SocketListenerConfig::default(), [5; 16]);
         Self { machine, now: Instant::ZERO, peer: SegmentClients }
     }
 
     /// A segment arrives.
-    pub fn receive(&mut self, from: At, segment: &str) -> Routed<At> {
+    pub fn receive(&mut self, from: At, segment: &str) -> SocketDispatch<At> {
         self.receive_datagram(from, segment.as_bytes())
     }
 
     /// A client calls, and is accepted.
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> PeerId {
-        let Routed::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else { panic!("not incoming") };
+        let SocketDispatch::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else {
+            panic!("not incoming")
+        };
         assert_eq!(incoming.address(), from);
         let id = self.machine.accept(self.now, incoming, starting_with(0)).unwrap();
         self.expect(from, "1|||1|||0|||11|||");
         self.takes(id, from, &ack(12));
-        assert_eq!(self.machine.poll_event(), Some((id, Event::Connected)));
+        assert_eq!(self.machine.poll_event(), Some((id, SocketEvent::Connected)));
         id
     }
 
     /// A segment arrives, and this connection takes it.
     #[track_caller]
     pub fn takes(&mut self, id: PeerId, from: At, segment: &str) {
-        assert_eq!(self.receive(from, segment), Routed::Peer(id, Handled::Accepted), "{segment}");
+        assert_eq!(self.receive(from, segment), SocketDispatch::Peer(id, SocketHandled::Accepted), "{segment}");
     }
 
     /// The next datagram is this one, to this address.

@@ -1,11 +1,11 @@
 //! Honest clients: each calls at its time, writes its bytes, and closes.
 
-use super::{SERVER, Stream, storage};
-use rdt_proto::connection::{Config, Connection, Reason};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use super::{CONFIG, SERVER, storage};
+use rdt_proto::connection::{CloseReason, Connection, HeapStorage};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 
-const PACKETS: usize = 1_024;
+const PACKETS: u32 = 1_024;
 
 pub(crate) struct Crowd {
     clients: Vec<Client>,
@@ -15,7 +15,7 @@ pub(crate) struct Crowd {
 
 struct Client {
     calls_at: Instant,
-    stream: Option<Stream>,
+    stream: Option<Connection<HeapStorage>>,
     unsent: u64,
     /// How long it took.
     took: Option<Duration>,
@@ -53,7 +53,7 @@ impl Client {
             stream.close();
         }
         if let (None, Some(reason)) = (self.took, stream.ended()) {
-            assert_eq!(reason, Reason::Finished);
+            assert_eq!(reason, CloseReason::Finished);
             self.took = Some(now.saturating_since(self.calls_at));
         }
         before != self.unsent
@@ -61,9 +61,9 @@ impl Client {
 }
 
 impl Node for Crowd {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.clients[to.port as usize].stream {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         }
     }
 
@@ -72,7 +72,8 @@ impl Node for Crowd {
             if client.stream.is_none() && client.calls_at <= now {
                 let mut entropy = [0; 32];
                 self.rng.fill(&mut entropy);
-                client.stream = Some(Connection::connect(now, Config::default(), entropy, storage(PACKETS, 1)));
+                let storage = storage(PACKETS, 1).unwrap();
+                client.stream = Some(Connection::connect(now, CONFIG, entropy, storage).unwrap());
             }
             if let Some(stream) = &mut client.stream {
                 stream.handle_timeout(now);
@@ -86,7 +87,7 @@ impl Node for Crowd {
             let Some(stream) = &mut self.clients[index].stream else { continue };
             if let Some(sent) = stream.poll_transmit(now, buf).unwrap() {
                 self.turn = index + 1;
-                let from = Address::new(super::CROWD.0, u32::try_from(index).unwrap());
+                let from = SimAddress::new(super::CROWD.0, u32::try_from(index).unwrap());
                 return Some(Outgoing::new(SERVER.into(), sent.len).with_source(from));
             }
         }

@@ -1,7 +1,7 @@
 //! Somebody who sends datagrams with forged source addresses, at an even pace.
 
 use super::{CONNECT_BYTES, SERVER, VICTIM};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::wire::{Framing, OptionsWriter, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
@@ -29,7 +29,7 @@ impl Flooder {
 }
 
 impl Node for Flooder {
-    fn handle_datagram(&mut self, _now: Instant, _from: Address, _to: Address, _datagram: &[u8]) {}
+    fn handle_datagram(&mut self, _now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {}
 
     fn handle_timeout(&mut self, _now: Instant) {}
 

@@ -1,16 +1,16 @@
 //! A server that accepts every client at once, reads, and closes after the client.
 
-use super::{Mechanism, Recv, Send, VICTIM, storage};
+use super::{VICTIM, storage};
 use harness::byte_account::AccountedListener;
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, ListenerConfig, ListenerStats, Routed};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::listener::{Dispatch, HeapPeers, ListenerConfig, ListenerStats};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 
-const PACKETS: usize = 1_024;
+const PACKETS: u32 = 1_024;
 
 pub(crate) struct Server {
-    listener: AccountedListener<Address, Send, Recv, Growable, Mechanism>,
+    listener: AccountedListener<HeapPeers<SimAddress>>,
     rng: Rng,
     /// What became of forged datagrams.
     pub(crate) queued: u64,
@@ -38,14 +38,14 @@ impl Server {
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, datagram: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         let routed = self.listener.handle_datagram(now, from, datagram);
         if from.node == VICTIM {
             match routed {
-                Routed::Queued => self.queued += 1,
-                Routed::Retried => self.retried += 1,
-                Routed::Ignored(_) => self.ignored += 1,
-                Routed::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
+                Dispatch::Queued => self.queued += 1,
+                Dispatch::Retried => self.retried += 1,
+                Dispatch::Dropped(_) => self.ignored += 1,
+                Dispatch::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
             }
         }
         let (peers, waiting) = self.most;

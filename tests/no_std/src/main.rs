@@ -3,12 +3,11 @@
 #![no_std]
 #![no_main]
 
-use rdt_proto::connection::{Config, Connection, Hello, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::connection::{Config, Connection, HandshakeParameters, Mode, Storage};
+use rdt_proto::store::StoreError;
 use rdt_proto::{Duration, Instant};
 
-const SEGMENT: u16 = 64;
-const SLOT: usize = slot_bytes(SEGMENT);
+const CONFIG: Config = Config { mode: Mode::Base, segment: 64, recv_segment: 64, ..Config::new() };
 
 // For `memcpy` and `main`; the crate itself needs nothing of it.
 #[link(name = "c")]
@@ -21,35 +20,31 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
-    if arrives(b"without an allocator") { 0 } else { 1 }
+    if arrives(b"without an allocator") == Ok(true) { 0 } else { 1 }
 }
 
-fn storage() -> Option<Storage<SendSlots<[u8; SLOT]>, RecvSlots<[u8; SLOT]>>> {
-    Some(Storage::stop_and_wait(SendSlots::new([0; SLOT], SEGMENT).ok()?, RecvSlots::new([0; SLOT], SEGMENT).ok()?))
-}
-
-fn arrives(message: &[u8]) -> bool {
-    let (Some(client), Some(server)) = (storage(), storage()) else { return false };
+fn arrives(message: &[u8]) -> Result<bool, StoreError> {
+    let storage = || Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)]);
     let mut now = Instant::ZERO;
-    let mut client = Connection::connect(now, Config::base(), [1; 32], client);
-    let mut server = Connection::accept(now, Config::base(), [2; 32], Hello::BASE, server);
+    let mut client = Connection::connect(now, CONFIG, [1; 32], storage()?)?;
+    let mut server = Connection::accept(now, CONFIG, [2; 32], HandshakeParameters::BASE, storage()?)?;
     let (mut datagram, mut received) = ([0; 128], [0; 64]);
     if client.send(message) != Ok(message.len()) {
-        return false;
+        return Ok(false);
     }
     client.close();
     server.close();
     while !(client.is_drained() && server.is_drained()) {
         while let Ok(Some(transmit)) = client.poll_transmit(now, &mut datagram) {
-            let _ = server.handle_datagram(now, &datagram[..transmit.len]);
+            server.handle_datagram(now, &datagram[..transmit.len]);
         }
         while let Ok(Some(transmit)) = server.poll_transmit(now, &mut datagram) {
-            let _ = client.handle_datagram(now, &datagram[..transmit.len]);
+            client.handle_datagram(now, &datagram[..transmit.len]);
         }
         now = now + Duration::from_millis(10);
         client.handle_timeout(now);
         server.handle_timeout(now);
     }
     let len = server.recv(&mut received);
-    received.get(..len) == Some(message)
+    Ok(received.get(..len) == Some(message))
 }

@@ -1,8 +1,6 @@
 //! The application of an endpoint: bytes out, bytes in and compared.
 
-use super::Stream;
-use rdt_proto::arq::Arq;
-use rdt_proto::connection::{Event, SendError};
+use rdt_proto::connection::{Connection, ConnectionTypes, Event, SendError};
 use rdt_proto::sim::Rng;
 
 /// What one side sends and expects.
@@ -40,13 +38,13 @@ impl Exchange {
     }
 
     /// Reads and writes what can be, in pieces of any size and by any of the calls. Returns whether anything was done.
-    pub(crate) fn turn<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
+    pub(crate) fn turn<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
         let read = self.read(stream, rng);
         let written = stream.ended().is_none() && self.write(stream, rng);
         read || written
     }
 
-    fn read<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
+    fn read<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
         let before = self.received;
         loop {
             let mut buf = vec![0; 1 + rng.index(3_000)];
@@ -71,7 +69,7 @@ impl Exchange {
         }
     }
 
-    fn write<A: Arq>(&mut self, stream: &mut Stream<A>, rng: &mut Rng) -> bool {
+    fn write<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
         let before = self.sent;
         while self.sent < self.to_send {
             let left = usize::try_from(self.to_send - self.sent).unwrap();

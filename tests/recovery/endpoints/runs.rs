@@ -1,7 +1,7 @@
 //! Runs of two endpoints over a bad network, each from a seed that a failure prints; the same for every mechanism.
 
-use super::{Endpoint, Exchange, Mechanism};
-use rdt_proto::connection::{Config, Reason};
+use super::{Endpoint, Exchange, RandomStorage};
+use rdt_proto::connection::{CloseReason, Config};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::{Duration, Instant};
 
@@ -23,7 +23,7 @@ impl Runs {
     }
 
     /// A client and a server with something to send each, and a bad link between them.
-    fn pair<A: Mechanism>(self, seed: u64) -> Simulation<Endpoint<A>> {
+    fn pair<S: RandomStorage>(self, seed: u64) -> Simulation<Endpoint<S>> {
         let mut rng = Rng::new(seed);
         let mut sim = Simulation::new(seed);
         let (client, server) = (NodeId(0), NodeId(1));
@@ -37,33 +37,38 @@ impl Runs {
     }
 
     /// With time limits lifted every run delivers byte-exact.
-    pub(crate) fn deliver_with_limits_lifted<A: Mechanism>(self) {
+    pub(crate) fn deliver_with_limits_lifted<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
-            let mut sim = self.lifted().pair::<A>(seed);
+            let mut sim = self.lifted().pair::<S>(seed);
             sim.run_until_done(Duration::from_secs(100_000));
             for endpoint in sim.nodes() {
                 assert!(endpoint.exchange.is_complete(), "seed {seed}");
-                assert_eq!(endpoint.ended(), Some(Reason::Finished), "seed {seed}");
+                assert_eq!(endpoint.ended(), Some(CloseReason::Finished), "seed {seed}");
             }
         }
     }
 
     /// With limits every run delivers, or ends with an honest reason and an exact prefix.
-    pub(crate) fn deliver_or_end_honestly<A: Mechanism>(self) {
+    pub(crate) fn deliver_or_end_honestly<S: RandomStorage>(self) {
         let mut complete = 0;
         for seed in 1..=self.seeds {
-            let mut sim = self.pair::<A>(seed);
+            let mut sim = self.pair::<S>(seed);
             // Who never hears again ends by a limit: nobody stays for ever.
             sim.run_until_done(Duration::from_secs(3_600));
             let endpoints: Vec<_> = sim.nodes().collect();
             // What was received is an exact prefix: each byte was compared as it came. If either side says that both have
             // finished, then everything arrived, both ways.
-            let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(Reason::Finished));
+            let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(CloseReason::Finished));
             let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
             assert!(all || !finished, "seed {seed}: finished without everything");
             for endpoint in endpoints {
                 match endpoint.ended() {
-                    Some(Reason::Finished | Reason::HandshakeTimedOut | Reason::TimedOut | Reason::Quiet) => {}
+                    Some(
+                        CloseReason::Finished
+                        | CloseReason::HandshakeTimedOut
+                        | CloseReason::TimedOut
+                        | CloseReason::Quiet,
+                    ) => {}
                     None => assert!(endpoint.stream.is_none(), "seed {seed}"),
                     Some(reason) => panic!("seed {seed}: {reason}"),
                 }
@@ -76,9 +81,9 @@ impl Runs {
     /// Damage that no checksum finds breaks no promise of the machine to its driver, which the simulation asserts. What
     /// arrives may be wrong, so nothing is compared, and nobody need come to an end: an acknowledgement that was never given
     /// leaves a gap for ever.
-    pub(crate) fn bear_damage<A: Mechanism>(self) {
+    pub(crate) fn bear_damage<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
-            let mut sim = self.pair::<A>(seed);
+            let mut sim = self.pair::<S>(seed);
             for id in [NodeId(0), NodeId(1)] {
                 let endpoint = sim.node_mut(id);
                 endpoint.checked = false;
@@ -89,9 +94,9 @@ impl Runs {
     }
 
     /// The same seed gives the same run, and another one another.
-    pub(crate) fn repeat_from_their_seed<A: Mechanism>(self) {
+    pub(crate) fn repeat_from_their_seed<S: RandomStorage>(self) {
         let run = |seed| {
-            let mut sim = self.lifted().pair::<A>(seed);
+            let mut sim = self.lifted().pair::<S>(seed);
             sim.run_until_done(Duration::from_secs(100_000));
             sim.fingerprint()
         };
@@ -100,9 +105,9 @@ impl Runs {
     }
 
     /// A blackout in the middle is survived within the idle limit. `bytes` take more than a second without it.
-    pub(crate) fn survive_a_blackout<A: Mechanism>(self, bytes: u64) {
+    pub(crate) fn survive_a_blackout<S: RandomStorage>(self, bytes: u64) {
         let (client, server) = (NodeId(0), NodeId(1));
-        let mut sim = Simulation::<Endpoint<A>>::new(5);
+        let mut sim = Simulation::<Endpoint<S>>::new(5);
         let (up, down) = ((1, bytes), (2, 0));
         sim.add(Endpoint::client(server.port(0), self.config, Rng::new(1), Exchange::new(up, down)));
         sim.add(Endpoint::server(client.port(0), self.config, Rng::new(2), Exchange::new(down, up)));
@@ -111,7 +116,8 @@ impl Runs {
         let end = sim.run_until_done(Duration::from_secs(60));
         assert!(end > Instant::from_millis(15_000));
         assert!(
-            sim.nodes().all(|endpoint| endpoint.exchange.is_complete() && endpoint.ended() == Some(Reason::Finished))
+            sim.nodes()
+                .all(|endpoint| endpoint.exchange.is_complete() && endpoint.ended() == Some(CloseReason::Finished))
         );
     }
 }

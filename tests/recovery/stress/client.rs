@@ -1,11 +1,11 @@
 //! The client: one connection at a time, which may be dropped and made anew.
 
 use super::ledger::{Ledger, Side};
-use super::plan::{End, Plan};
-use super::session::{Session, Stream};
+use super::plan::{AnyStorage, End, Plan};
+use super::session::Session;
 use crate::endpoints::{checksum, undamaged};
-use rdt_proto::connection::{Connection, Reason};
-use rdt_proto::sim::{Address, Node, NodeId, Outgoing, Rng};
+use rdt_proto::connection::{CloseReason, Connection};
+use rdt_proto::sim::{Node, NodeId, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use std::rc::Rc;
 const CALLS: u32 = 12;
 
 pub(crate) struct Client {
-    server: Address,
+    server: SimAddress,
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
-    running: Option<(Stream, Session)>,
+    running: Option<(Connection<AnyStorage>, Session)>,
     /// When it comes back.
     back_at: Option<Instant>,
     calls: u32,
@@ -26,7 +26,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(server: Address, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
+    pub(crate) fn new(server: SimAddress, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0xC11E);
         let end = plan.client.clone();
         let mut client = Self { server, end, rng, ledger, running: None, back_at: None, calls: 0, port: 0 };
@@ -37,7 +37,8 @@ impl Client {
     fn call(&mut self, now: Instant) {
         let mut entropy = [0; 32];
         self.rng.fill(&mut entropy);
-        let stream = Connection::connect(now, self.end.config, entropy, self.end.storage());
+        let storage = self.end.storage().unwrap();
+        let stream = Connection::connect(now, self.end.config, entropy, storage).unwrap();
         let id = self.ledger.borrow_mut().next_id(Side::Client);
         self.running = Some((stream, Session::new(id, self.end.size)));
         self.calls += 1;
@@ -56,11 +57,11 @@ impl Client {
 }
 
 impl Node for Client {
-    fn handle_datagram(&mut self, now: Instant, _from: Address, to: Address, frame: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, frame: &[u8]) {
         if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port)
             && let Some(datagram) = undamaged(frame)
         {
-            let _ = stream.handle_datagram(now, datagram);
+            stream.handle_datagram(now, datagram);
         }
     }
 
@@ -107,7 +108,7 @@ impl Node for Client {
         if !stream.is_drained() {
             return false;
         }
-        let again = session.end == Some(Reason::HandshakeTimedOut) && self.calls < CALLS;
+        let again = session.end == Some(CloseReason::HandshakeTimedOut) && self.calls < CALLS;
         self.drop_running();
         if again {
             self.call(now);

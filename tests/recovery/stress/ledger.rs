@@ -1,7 +1,7 @@
 //! What everybody wrote, read and was told, and whether that is honest.
 
 use super::session::Session;
-use rdt_proto::connection::Reason;
+use rdt_proto::connection::CloseReason;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -38,7 +38,7 @@ impl Ledger {
             for session in self.of(side) {
                 let peer = self.writer(session, other);
                 assert!(is_allowed(side, session), "{side:?} of {:x}: {:?}", session.id, session.end);
-                if session.end == Some(Reason::Finished) {
+                if session.end == Some(CloseReason::Finished) {
                     self.judge_finished(session, peer, other);
                 }
             }
@@ -88,14 +88,14 @@ impl Ledger {
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
 /// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
 /// | the same while nothing waits, in base mode | `Quiet` |
-/// | its client was dropped and has opened a newer connection, in extended mode | `Superseded`, at the server |
+/// | its client was dropped and has opened a newer connection, in extended mode | `Evicted`, at the server |
 /// | it was dropped itself | nothing |
 fn is_allowed(side: Side, session: &Session) -> bool {
     match session.end {
-        Some(Reason::Finished | Reason::TimedOut) | None => true,
-        Some(Reason::HandshakeTimedOut) => session.received.is_empty(),
-        Some(Reason::Quiet) => !session.extended,
-        Some(Reason::Superseded) => session.extended && side == Side::Server,
+        Some(CloseReason::Finished | CloseReason::TimedOut) | None => true,
+        Some(CloseReason::HandshakeTimedOut) => session.received.is_empty(),
+        Some(CloseReason::Quiet) => !session.extended,
+        Some(CloseReason::Evicted) => session.extended && side == Side::Server,
         Some(_) => false,
     }
 }

@@ -1,15 +1,15 @@
 //! What a seed decides.
 
-use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::{Config, Mode, Storage};
+use crate::endpoints::packets;
+use rdt_proto::arq::{AnyArq, Block};
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::connection::{Config, HeapStopAndWait, HeapStorage, Memory, Mode, Storage};
 use rdt_proto::sim::{LinkConfig, Rng};
-use rdt_proto::store::{RecvSlots, SendSlots};
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 use rdt_proto::{Duration, Instant};
 
-pub(crate) type Mechanism = AnyArq<Vec<Block>, Controller>;
-pub(crate) type Send = SendSlots<Vec<u8>>;
-pub(crate) type Recv = RecvSlots<Vec<u8>>;
+/// With either mechanism and any controller.
+pub(crate) type AnyStorage = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -34,18 +34,17 @@ pub(crate) struct End {
     /// Whether a client comes back from the same port.
     pub(crate) same_port: bool,
     choice: Choice,
-    send_segment: u16,
-    recv_segment: u16,
 }
 
 /// A mechanism.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     /// 0 is stop-and-wait.
-    blocks: usize,
+    blocks: u32,
     controller: usize,
     fixed_segments: u64,
-    slots: (usize, usize),
+    /// How many packets there is room for, to send and to receive.
+    slots: (u32, u32),
 }
 
 /// No datagram lives longer: an address rests as long before base mode, which cannot tell an old datagram from a new one,
@@ -72,7 +71,7 @@ impl Plan {
         let server = End::new(server_mode, other, down, up.max(more), &mut rng);
         if client_mode == Mode::Extended {
             // It says so, and the server keeps to it.
-            client.recv_segment = less;
+            client.config.recv_segment = less;
         }
         let dark = blackouts(&mut rng);
         let (there, back) = (link(&mut rng, &dark), link(&mut rng, &dark));
@@ -118,48 +117,45 @@ impl Plan {
 }
 
 impl End {
-    fn new(mode: Mode, choice: Choice, send_segment: u16, recv_segment: u16, rng: &mut Rng) -> Self {
+    fn new(mode: Mode, choice: Choice, segment: u16, recv_segment: u16, rng: &mut Rng) -> Self {
         // Who has nothing to send notices that the peer is gone: base mode by the quiet limit, extended mode so.
         let keep_alive = Duration::from_secs(10);
-        let config = Config { mode, segment: send_segment, keep_alive, ..Config::default() };
+        let config = Config { mode, segment, recv_segment, keep_alive, ..Config::default() };
         // A packet takes a round trip where only one is on its way.
         let packets = if choice.blocks == 0 { 200 } else { 1_000 };
-        let most = (usize::from(send_segment) * packets).min(400 * 1_024);
+        let most = (usize::from(segment) * packets).min(400 * 1_024);
         let size = if rng.chance(0.1) { 0 } else { rng.index(most) };
-        Self { config, size, restarts: Vec::new(), same_port: false, choice, send_segment, recv_segment }
+        Self { config, size, restarts: Vec::new(), same_port: false, choice }
     }
 
     /// Memory for one incarnation.
-    pub(crate) fn storage(&self) -> Storage<Send, Recv, Mechanism> {
-        let (send, recv) = self.choice.slots;
-        Storage {
-            send: SendSlots::with_slots(send, self.send_segment).unwrap(),
-            recv: RecvSlots::with_slots(recv, self.recv_segment).unwrap(),
-            arq: self.choice.arq(u32::from(self.send_segment) + 15),
-        }
+    pub(crate) fn storage(&self) -> Result<AnyStorage, StoreError> {
+        self.choice.storage(&self.config)
     }
 }
 
 impl Choice {
     fn new(rng: &mut Rng) -> Self {
-        let blocks = if rng.chance(0.3) { 0 } else { 1 << rng.index(7) };
+        let blocks: u32 = if rng.chance(0.3) { 0 } else { 1 << rng.index(7) };
         let most = if blocks == 0 { 4 } else { (blocks * 64).min(2_048) };
-        let slots = (1 + rng.index(most), 1 + rng.index(most));
+        let slots = (packets(rng, most), packets(rng, most));
         Self { blocks, controller: rng.index(4), fixed_segments: 1 + rng.below(64), slots }
     }
 
-    fn arq(&self, segment: u32) -> Mechanism {
+    fn storage(&self, config: &Config) -> Result<AnyStorage, StoreError> {
+        let (send, recv) = self.slots;
+        let (send, recv) = (vec![0; config.send_bytes(send)], vec![0; config.recv_bytes(recv)]);
         if self.blocks == 0 {
-            return AnyArq::StopAndWait(StopAndWait::new());
+            return Ok(HeapStopAndWait::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait));
         }
-        let congestion = match self.controller {
-            0 => Controller::Fixed(Fixed::new(u64::from(segment) * self.fixed_segments)),
-            1 => Controller::NewReno(NewReno::new(segment)),
-            2 => Controller::Cubic(Cubic::new(segment)),
-            _ => Controller::BandwidthDelay(BandwidthDelay::new(segment)),
+        let controller = |datagram: u32| match self.controller {
+            0 => FixedWindow::new(u64::from(datagram) * self.fixed_segments).into(),
+            1 => Algorithm::NewReno.controller(datagram),
+            2 => Algorithm::Cubic.controller(datagram),
+            _ => Algorithm::BandwidthDelay.controller(datagram),
         };
-        let pacer = Pacer::new(Duration::from_millis(1), segment);
-        AnyArq::SelectiveRepeat(SelectiveRepeat::new(vec![Block::EMPTY; self.blocks], congestion, pacer).unwrap())
+        let memory = Memory { send, recv, blocks: vec![Block::EMPTY; self.blocks as usize] };
+        Ok(HeapStorage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat))
     }
 }
 

@@ -1,25 +1,23 @@
 //! The server: a listener that accepts everybody, and may be dropped and made anew without memory.
 
 use super::ledger::{Ledger, Side};
-use super::plan::{End, Mechanism, Plan, Recv, Send};
+use super::plan::{AnyStorage, End, Plan};
 use super::session::Session;
 use crate::endpoints::{checksum, undamaged};
 use harness::byte_account::AccountedListener;
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
-use rdt_proto::listener::{Growable, ListenerConfig, PeerId};
-use rdt_proto::sim::{Address, Node, Outgoing, Rng};
+use rdt_proto::listener::{HeapPeers, ListenerConfig, PeerId};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-type Machine = AccountedListener<Address, Send, Recv, Growable, Mechanism>;
 
 pub(crate) struct Server {
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
     /// `None` while it is away.
-    listener: Option<Machine>,
+    listener: Option<AccountedListener<HeapPeers<SimAddress, AnyStorage>>>,
     sessions: Vec<(PeerId, Session)>,
     back_at: Option<Instant>,
 }
@@ -63,9 +61,9 @@ impl Server {
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: Address, _to: Address, frame: &[u8]) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, frame: &[u8]) {
         if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
-            let _ = listener.handle_datagram(now, from, datagram);
+            listener.handle_datagram(now, from, datagram);
         }
     }
 

@@ -1,10 +1,8 @@
 //! The application on one connection: writes all that it has, closes, and keeps what it reads.
 
-use super::plan::{Mechanism, Recv, Send};
-use rdt_proto::connection::{Connection, Event, Reason};
+use super::plan::AnyStorage;
+use rdt_proto::connection::{CloseReason, Connection, Event};
 use rdt_proto::sim::Rng;
-
-pub(crate) type Stream = Connection<Send, Recv, Mechanism>;
 
 /// One incarnation.
 #[derive(Clone, Debug)]
@@ -17,7 +15,7 @@ pub(crate) struct Session {
     pub(crate) received: Vec<u8>,
     pub(crate) extended: bool,
     /// The reason that it was told.
-    pub(crate) end: Option<Reason>,
+    pub(crate) end: Option<CloseReason>,
 }
 
 impl Session {
@@ -41,7 +39,7 @@ impl Session {
     }
 
     /// Reads and writes what can be. Returns whether anything was done.
-    pub(crate) fn turn(&mut self, stream: &mut Stream, rng: &mut Rng) -> bool {
+    pub(crate) fn turn(&mut self, stream: &mut Connection<AnyStorage>, rng: &mut Rng) -> bool {
         self.extended |= stream.is_extended();
         let before = (self.received.len(), self.sent);
         while !stream.recv_chunk().is_empty() {

@@ -1,12 +1,10 @@
 //! rdt-proto: two connections in extended mode with selective repeat.
 
 use rdt_proto::Duration;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, Fixed, NewReno, Pacer};
-use rdt_proto::connection::Config;
-use rdt_proto::store::{SendSlots, slot_bytes};
+use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
+use rdt_proto::connection::{Config, Connection, HeapStorage};
 
-use super::rdt_ends::{Machine, ends, extended_header_len, stores};
+use super::rdt_ends::{ends, extended_header_len};
 use crate::stack::{Control, Endpoint, Settings, Stack};
 
 /// Which congestion controller.
@@ -21,26 +19,36 @@ pub enum Kind {
 
 pub struct Rdt(pub Kind);
 
-type Selective = SelectiveRepeat<Vec<Block>, Controller>;
-
 /// The resolution of the clock that a real driver would wait with: an `epoll` wait is 1 ms.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
 impl Rdt {
     fn controller(&self, datagram: u32, window: u64) -> Controller {
         match self.0 {
-            Kind::Default => Controller::from(BandwidthDelay::new(datagram)),
-            Kind::Cubic => Controller::from(Cubic::new(datagram)),
-            Kind::NewReno => Controller::from(NewReno::new(datagram)),
-            Kind::Fixed => Controller::from(Fixed::new(window)),
+            Kind::Default => Controller::new(datagram),
+            Kind::Cubic => Algorithm::Cubic.controller(datagram),
+            Kind::NewReno => Algorithm::NewReno.controller(datagram),
+            Kind::Fixed => FixedWindow::new(window).into(),
         }
     }
+}
 
-    fn selective(&self, s: &Settings, slots: usize) -> Option<Selective> {
-        let datagram = u32::try_from(s.datagram).ok()?;
-        let blocks = vec![Block::EMPTY; slots.div_ceil(64).next_power_of_two()];
-        SelectiveRepeat::new(blocks, self.controller(datagram, s.window as u64), Pacer::new(GRANULARITY, datagram))
-    }
+/// Bodies that fill a datagram, and no limit but that on quiet connections.
+fn config(s: &Settings) -> Option<Config> {
+    let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
+    Some(Config {
+        segment,
+        recv_segment: segment,
+        handshake_limit: Duration::MAX,
+        idle_limit: Duration::MAX,
+        pacing_granularity: GRANULARITY,
+        ..Config::default()
+    })
+}
+
+/// How many bodies a window is.
+fn packets(s: &Settings) -> Option<u32> {
+    u32::try_from(s.window.div_ceil(s.datagram - extended_header_len())).ok()
 }
 
 impl Stack for Rdt {
@@ -58,7 +66,7 @@ impl Stack for Rdt {
             Kind::Default => "BandwidthDelay (default)",
             Kind::Cubic => "Cubic",
             Kind::NewReno => "NewReno",
-            Kind::Fixed => "Fixed: no congestion control, the window in flight",
+            Kind::Fixed => "FixedWindow: no congestion control, the window in flight",
         };
         format!("extended mode, selective repeat, {congestion}, pacing granularity 1 ms, no idle limit, no checksum")
     }
@@ -72,20 +80,19 @@ impl Stack for Rdt {
     }
 
     fn connection_bytes(&self) -> Option<usize> {
-        Some(size_of::<Machine<SendSlots<Vec<u8>>, Selective>>())
+        Some(size_of::<Connection<HeapStorage<Controller>>>())
     }
 
     fn lent_bytes(&self, s: &Settings) -> usize {
-        2 * s.window.div_ceil(s.datagram - extended_header_len())
-            * slot_bytes((s.datagram - extended_header_len()) as u16)
+        let (Some(config), Some(packets)) = (config(s), packets(s)) else { return 0 };
+        config.send_bytes(packets) + config.recv_bytes(packets)
     }
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
-        let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
-        let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
-        let slots = s.window.div_ceil(segment.into());
-        let mechanism = self.selective(s, slots)?;
-        let [client, server] = ends(config, || stores(slots, segment, mechanism.clone()));
+        let (config, packets) = (config(s)?, packets(s)?);
+        let controller = |datagram| self.controller(datagram, s.window as u64);
+        let storage = || HeapStorage::on_heap_with(&config, packets, controller).expect("at least one slot");
+        let [client, server] = ends(config, storage);
         Some((client, server))
     }
 }

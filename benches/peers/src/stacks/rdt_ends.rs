@@ -1,41 +1,21 @@
 //! Two ends of rdt-proto, with any stores, any mechanism and any settings.
 
 use rdt_proto::Instant;
-use rdt_proto::arq::Arq;
-use rdt_proto::connection::{Config, Connection, ENTROPY_BYTES, Hello, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, SendStore};
+use rdt_proto::connection::{Config, Connection, ConnectionTypes, Entropy, HandshakeParameters};
 use rdt_proto::wire::{Framing, Packet, Tag};
 
 use crate::stack::{Endpoint, MICRO, Nanos, Output, Take};
-
-/// What a connection is made with.
-pub type Stores<S, A> = Storage<S, RecvSlots<Vec<u8>>, A>;
-pub type Machine<S, A> = Connection<S, RecvSlots<Vec<u8>>, A>;
 
 /// Bytes before a body in extended mode.
 pub fn extended_header_len() -> usize {
     Framing::tagged(Tag::new([0; Tag::LEN])).info_header_len()
 }
 
-/// Room for `slots` bodies of `segment` bytes in each direction, and the mechanism.
-pub fn stores<A>(slots: usize, segment: u16, arq: A) -> Stores<SendSlots<Vec<u8>>, A> {
-    Storage {
-        send: SendSlots::with_slots(slots, segment).expect("at least one slot"),
-        recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),
-        arq,
-    }
-}
-
 /// A client, and a server that accepts its call.
-pub fn ends<S: SendStore + 'static, A: Arq + 'static>(
-    config: Config,
-    stores: impl Fn() -> Stores<S, A>,
-) -> [Box<dyn Endpoint>; 2] {
-    let client = Machine::connect(Instant::ZERO, config, [1; ENTROPY_BYTES], stores());
-    [
-        Box::new(End { config, state: State::Open(Box::new(client)) }),
-        Box::new(End { config, state: State::Waiting(stores()) }),
-    ]
+pub fn ends<T: ConnectionTypes + 'static>(config: Config, storage: impl Fn() -> T) -> [Box<dyn Endpoint>; 2] {
+    let client = Connection::connect(Instant::ZERO, config, [1; Entropy::BYTES], storage());
+    let client = Box::new(client.expect("the storage was made for it"));
+    [Box::new(End { config, state: State::Open(client) }), Box::new(End { config, state: State::Waiting(storage()) })]
 }
 
 /// Datagrams in one `poll_transmit_batch`.
@@ -44,25 +24,25 @@ const BATCH: usize = 32;
 /// What a system call takes to cut apart has at most the size of a datagram.
 const GSO_BYTES: usize = 65_507;
 
-enum State<S, A> {
+enum State<T: ConnectionTypes> {
     /// A server without a peer.
-    Waiting(Stores<S, A>),
-    Open(Box<Machine<S, A>>),
+    Waiting(T),
+    Open(Box<Connection<T>>),
     /// While one becomes the other.
     Changing,
 }
 
-struct End<S, A> {
+struct End<T: ConnectionTypes> {
     config: Config,
-    state: State<S, A>,
+    state: State<T>,
 }
 
 fn at(now: Nanos) -> Instant {
     Instant::from_micros(now / MICRO)
 }
 
-impl<S: SendStore, A: Arq> End<S, A> {
-    fn machine(&mut self) -> Option<&mut Machine<S, A>> {
+impl<T: ConnectionTypes> End<T> {
+    fn machine(&mut self) -> Option<&mut Connection<T>> {
         match &mut self.state {
             State::Waiting(_) | State::Changing => None,
             State::Open(machine) => Some(machine),
@@ -72,17 +52,18 @@ impl<S: SendStore, A: Arq> End<S, A> {
     /// What a listener does: a CONNECT makes a connection.
     fn accept(&mut self, now: Nanos, datagram: &[u8]) {
         let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) else { return };
-        let hello = Hello::from_options(&options);
+        let parameters = HandshakeParameters::from_options(&options);
         self.state = match std::mem::replace(&mut self.state, State::Changing) {
-            State::Waiting(stores) => {
-                State::Open(Box::new(Machine::accept(at(now), self.config, [2; ENTROPY_BYTES], hello, stores)))
+            State::Waiting(storage) => {
+                let machine = Connection::accept(at(now), self.config, [2; Entropy::BYTES], parameters, storage);
+                State::Open(Box::new(machine.expect("the storage was made for it")))
             }
             other => other,
         };
     }
 }
 
-impl<S: SendStore, A: Arq> Endpoint for End<S, A> {
+impl<T: ConnectionTypes> Endpoint for End<T> {
     fn ready(&mut self) -> bool {
         self.machine().is_some_and(|machine| machine.is_established())
     }
@@ -98,7 +79,7 @@ impl<S: SendStore, A: Arq> Endpoint for End<S, A> {
     fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>) {
         match self.machine() {
             Some(machine) => {
-                let _ = machine.handle_datagram_into(at(now), datagram, take);
+                machine.handle_datagram_into(at(now), datagram, take);
             }
             None => self.accept(now, datagram),
         }

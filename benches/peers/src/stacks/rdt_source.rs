@@ -3,10 +3,9 @@
 
 use rdt_proto::Duration;
 use rdt_proto::Seq;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{Fixed, Pacer};
-use rdt_proto::connection::{Config, Storage};
-use rdt_proto::store::{RecvSlots, SendStore};
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{Config, HeapStorage, Storage};
+use rdt_proto::store::SendStore;
 
 use super::rdt_ends::{ends, extended_header_len};
 use crate::pattern::Pattern;
@@ -37,15 +36,13 @@ impl Stack for RdtSource {
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
-        let config = Config { segment, handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
-        let slots = s.window.div_ceil(segment.into());
-        let blocks = vec![Block::EMPTY; slots.div_ceil(64).next_power_of_two()];
-        let pacer = Pacer::new(Duration::ZERO, u32::try_from(s.datagram).ok()?);
-        let arq = SelectiveRepeat::new(blocks, Fixed::new(s.window as u64), pacer)?;
-        let [client, server] = ends(config, || Storage {
-            send: Source::new(slots, segment),
-            recv: RecvSlots::with_slots(slots, segment).expect("at least one slot"),
-            arq: arq.clone(),
+        let limits = Config { handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
+        let config = Config { segment, recv_segment: segment, pacing_granularity: Duration::ZERO, ..limits };
+        let packets = u32::try_from(s.window.div_ceil(segment.into())).ok()?;
+        let controller = |_| FixedWindow::new(s.window as u64);
+        let [client, server] = ends(config, || {
+            let storage = HeapStorage::on_heap_with(&config, packets, controller).expect("at least one slot");
+            Storage { send: Source::new(packets, segment), recv: storage.recv, arq: storage.arq }
         });
         Some((client, server))
     }
@@ -65,8 +62,7 @@ struct Source {
 }
 
 impl Source {
-    fn new(slots: usize, segment: u16) -> Self {
-        let slots = u32::try_from(slots).expect("a window below 2^32");
+    fn new(slots: u32, segment: u16) -> Self {
         Source { pattern: Pattern::new(), segment, slots, lead: 0, base: Seq::ZERO, end: Seq::ZERO, newest: 0 }
     }
 }
@@ -126,6 +122,11 @@ impl SendStore for Source {
         }
         let len = if number.next() == self.end { self.newest } else { self.segment.into() };
         self.pattern.at(u64::from(number.value() - self.lead) * u64::from(self.segment), len)
+    }
+
+    /// A body has a fixed place in the pattern.
+    fn cut(&mut self, _: Seq, _: u16) -> bool {
+        false
     }
 
     fn release(&mut self, base: Seq) {

@@ -1,16 +1,19 @@
 //! The side that prints what it receives, of many at once.
 
+use super::end_reason;
 use crate::args::{CloseRole, ListenArgs};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
-use crate::messages::{end_reason, to_stderr};
-use rdt_proto::connection::{Event, Reason, Transmit};
-use rdt_proto::socket_tcp::{Config, Growable, Listener, ListenerConfig, PeerId, Routed};
+use crate::messages::to_stderr;
+use rdt_proto::socket_tcp::{
+    HeapTables, PeerId, SocketCloseReason, SocketConfig, SocketDispatch, SocketEvent, SocketListener,
+    SocketListenerConfig, Transmit,
+};
 use rdt_proto::{BufferTooSmall, Instant};
 use std::io::{self, Write};
 
 pub(super) struct Listen {
-    listener: Listener<Address, Growable>,
+    listener: SocketListener<Address, HeapTables>,
     close: CloseRole,
     max_size: u64,
     /// What has arrived of the message of each, by the index of its peer.
@@ -19,9 +22,9 @@ pub(super) struct Listen {
 }
 
 impl Listen {
-    pub(super) fn new(now: Instant, connection: Config, args: &ListenArgs) -> io::Result<Self> {
-        let config = ListenerConfig { connection, ..ListenerConfig::default() };
-        let listener = Listener::new(now, config, entropy::random_bytes()?);
+    pub(super) fn new(now: Instant, connection: SocketConfig, args: &ListenArgs) -> io::Result<Self> {
+        let config = SocketListenerConfig { connection, ..SocketListenerConfig::default() };
+        let listener = SocketListener::new(now, config, entropy::random_bytes()?);
         let (close, max_size) = (args.close, args.max_size);
         Ok(Self { listener, close, max_size, messages: Vec::new(), stopping: false })
     }
@@ -29,7 +32,7 @@ impl Listen {
     fn pump(&mut self, now: Instant) {
         while let Some((id, event)) = self.listener.poll_event() {
             self.read(now, id);
-            if let Event::Closed(reason) = event {
+            if let SocketEvent::Closed(reason) = event {
                 self.on_closed(now, id, reason);
             }
         }
@@ -64,9 +67,9 @@ impl Listen {
         }
     }
 
-    fn on_closed(&mut self, now: Instant, id: PeerId, reason: Reason) {
+    fn on_closed(&mut self, now: Instant, id: PeerId, reason: SocketCloseReason) {
         let arrived = self.message(id).len();
-        if arrived > 0 || !matches!(reason, Reason::Finished | Reason::HandshakeTimedOut) {
+        if arrived > 0 || !matches!(reason, SocketCloseReason::Finished | SocketCloseReason::HandshakeTimedOut) {
             let client = self.client(id);
             to_stderr(format_args!(
                 "{client}: {}; {arrived} bytes of a message are not printed",
@@ -94,7 +97,7 @@ fn print(message: &[u8]) {
 
 impl Endpoint for Listen {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        if let Routed::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
+        if let SocketDispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
             && !self.stopping
         {
             // Who is not accepted asks again.

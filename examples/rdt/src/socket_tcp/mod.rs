@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
-use rdt_proto::socket_tcp::{Config, MAX_SEGMENT};
+use rdt_proto::socket_tcp::{MAX_SEGMENT, SocketCloseReason, SocketConfig};
 use send::Send;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -24,13 +24,26 @@ pub(crate) fn run(command: &SocketTcpCommand, stop: Stop) -> Result<ExitCode, St
 }
 
 /// Who is at the other end.
-fn config(args: &SocketTcpArgs) -> Config {
-    if args.report { Config::report() } else { Config::default() }
+fn config(args: &SocketTcpArgs) -> SocketConfig {
+    if args.report { SocketConfig::report() } else { SocketConfig::default() }
 }
 
 fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver, String> {
     let bound = Driver::bind(address, MAX_SEGMENT, Loss::new(args.loss, args.seed), stop);
     bound.map_err(|error| format!("cannot use the address {address}: {}", error_text(&error)))
+}
+
+/// Why a connection ended early.
+fn end_reason(reason: Option<SocketCloseReason>) -> &'static str {
+    match reason {
+        Some(SocketCloseReason::HandshakeTimedOut) => "nobody answered",
+        Some(SocketCloseReason::TimedOut) => "it stopped answering",
+        Some(SocketCloseReason::Quiet) => "nothing more came from it",
+        Some(SocketCloseReason::PeerLeft | SocketCloseReason::CutShort) => "it left in the middle",
+        Some(SocketCloseReason::Finished) => "it closed",
+        Some(SocketCloseReason::Aborted) => "stopped here",
+        Some(_) | None => "the connection broke",
+    }
 }
 
 fn failed(error: io::Error) -> String {

@@ -1,18 +1,18 @@
 //! The side that sends one message.
 
+use super::end_reason;
 use crate::args::CloseRole;
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
-use crate::messages::{amount, end_reason, to_stderr};
-use rdt_proto::connection::{Reason, Transmit};
-use rdt_proto::socket_tcp::{Config, Connection, SendError};
+use crate::messages::{amount, to_stderr};
+use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketConnection, SocketSendError, Transmit};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
 
 pub(super) struct Send {
     server: SocketAddr,
-    connection: Connection<SocketAddr>,
+    connection: SocketConnection<SocketAddr>,
     message: Vec<u8>,
     written: usize,
     close: CloseRole,
@@ -25,12 +25,12 @@ pub(super) struct Send {
 impl Send {
     pub(super) fn new(
         now: Instant,
-        config: Config,
+        config: SocketConfig,
         server: SocketAddr,
         message: Vec<u8>,
         close: CloseRole,
     ) -> io::Result<Self> {
-        let mut connection = Connection::connect(now, config, entropy::random_bytes()?, server);
+        let mut connection = SocketConnection::connect(now, config, entropy::random_bytes()?, server);
         connection.begin(message.len() as u64).map_err(io::Error::other)?;
         let mut send =
             Self { server, connection, message, written: 0, close, started: now, took: None, stopped: false };
@@ -45,7 +45,7 @@ impl Send {
         }
         while self.written < self.message.len() {
             match self.connection.write(&self.message[self.written..]) {
-                Ok(0) | Err(SendError::Closed | SendError::Closing) => return,
+                Ok(0) | Err(SocketSendError::Closed | SocketSendError::Closing) => return,
                 Ok(taken) => self.written += taken,
                 Err(error) => return to_stderr(error),
             }
@@ -67,16 +67,16 @@ impl Send {
         let (server, reason) = (self.server, self.connection.ended());
         match (self.took, reason) {
             (Some(took), _) => {
-                if reason != Some(Reason::Finished) {
+                if reason != Some(SocketCloseReason::Finished) {
                     to_stderr(format_args!("{server} has the message, but did not close: {}", end_reason(reason)));
                 }
                 Ok(format!("sent to {server}: {}", amount(self.message.len() as u64, took)))
             }
             (None, _) if self.stopped => Err("stopped: the message was not sent".into()),
-            (None, Some(Reason::HandshakeTimedOut)) => {
+            (None, Some(SocketCloseReason::HandshakeTimedOut)) => {
                 Err(format!("no answer from {server}: does `rdt socket-tcp listen` run there, on this port?"))
             }
-            (None, Some(Reason::PeerLeft)) => Err(format!(
+            (None, Some(SocketCloseReason::PeerLeft)) => Err(format!(
                 "{server} closed before it had all of the message: does it take one so long? Otherwise send it again"
             )),
             (None, _) => {
@@ -88,7 +88,7 @@ impl Send {
 
 impl Endpoint for Send {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        let _ = self.connection.handle_datagram(now, from.peer, datagram);
+        self.connection.handle_datagram(now, from.peer, datagram);
         self.pump(now);
     }
 

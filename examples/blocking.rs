@@ -1,0 +1,440 @@
+//! Blocking calls over one UDP port, selective repeat: `bind`, `listen`, `accept`, `connect`, `send`, `recv`, `close`.
+//! A call needs no thread beside it: while it waits, it drives every connection of its port.
+//! Run: `cargo run --example blocking`: a client, and a server in another thread, say hello. Test: `cargo test --example blocking`.
+
+use rdt_proto::connection::{CloseReason, Config, Connection, HeapStorage, Storage};
+use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
+use rdt_proto::{Duration, Instant};
+use std::cell::RefCell;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::rc::Rc;
+use std::thread;
+
+/// Packets that a stream buffers, each way.
+const WINDOW: u32 = 256;
+/// Datagrams that are read before timers and answers have their turn.
+const BATCH: usize = 64;
+
+/// A bound port.
+struct Socket(UdpSocket);
+
+impl Socket {
+    fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        UdpSocket::bind(address).map(Self)
+    }
+
+    /// Up to `backlog` clients wait to be accepted. Further ones repeat their CONNECT.
+    fn listen(self, backlog: usize) -> io::Result<Acceptor> {
+        let config = ListenerConfig { backlog, ..ListenerConfig::default() };
+        let listener = Listener::new(Instant::ZERO, config, entropy()?);
+        Ok(Acceptor(Port::shared(self.0, Machine::Server(Box::new(listener)))))
+    }
+
+    fn connect(self, server: SocketAddr, time_out: Duration) -> io::Result<Stream> {
+        let config = Config::default();
+        let storage = Storage::on_heap(&config, WINDOW).map_err(io::Error::other)?;
+        let connection = Connection::connect(Instant::ZERO, config, entropy()?, storage).map_err(io::Error::other)?;
+        let stream = Stream { port: Port::shared(self.0, Machine::Client(Box::new(connection), server)), id: None };
+        let connected = stream.wait(time_out, |connection| match connection.ended() {
+            Some(reason) => Some(Err(failure(reason))),
+            None => connection.is_established().then_some(Ok(())),
+        })?;
+        connected.map(|()| stream).ok_or_else(|| ErrorKind::TimedOut.into())
+    }
+}
+
+/// A listening port.
+struct Acceptor(Rc<RefCell<Port>>);
+
+impl Acceptor {
+    fn accept(&self, time_out: Duration) -> io::Result<Stream> {
+        let id = self.0.borrow_mut().wait(time_out, |port| port.accept().transpose())?;
+        Ok(Stream { port: Rc::clone(&self.0), id: Some(id.ok_or(ErrorKind::TimedOut)?) })
+    }
+}
+
+/// One connection, which is aborted if it is dropped without [`close`](Self::close).
+struct Stream {
+    port: Rc<RefCell<Port>>,
+    /// Which one of a server's connections.
+    id: Option<PeerId>,
+}
+
+impl Stream {
+    /// Returns how many bytes were taken: fewer than all at the time-out. Later calls go on sending what was taken.
+    fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
+        let mut count = 0;
+        let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
+            Err(error) => Some(Err(io::Error::new(ErrorKind::BrokenPipe, error))),
+            Ok(taken) => {
+                count += taken;
+                (count == data.len()).then_some(Ok(()))
+            }
+        });
+        if count == 0 { done.map(|_| 0) } else { Ok(count) }
+    }
+
+    /// Fills `buf` and returns how many bytes came: fewer at the time-out or at the end of the stream.
+    fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
+        let mut count = 0;
+        let done = self.wait(time_out, |connection| {
+            count += connection.recv(&mut buf[count..]);
+            match connection.ended().filter(|&reason| reason != CloseReason::Finished) {
+                Some(reason) => Some(Err(failure(reason))),
+                None => (count == buf.len() || connection.is_finished_reading()).then_some(Ok(())),
+            }
+        });
+        if count == 0 { done.map(|_| 0) } else { Ok(count) }
+    }
+
+    /// Waits until all has arrived and the peer has closed too. A client then stays a little: its last FINACK may be lost.
+    fn close(self, time_out: Duration) -> io::Result<()> {
+        let closed = self.wait(time_out, |connection| {
+            connection.close();
+            match connection.ended()? {
+                CloseReason::Finished => (self.id.is_some() || connection.is_drained()).then_some(Ok(())),
+                reason => Some(Err(failure(reason))),
+            }
+        })?;
+        closed.ok_or_else(|| ErrorKind::TimedOut.into())
+    }
+
+    fn wait(
+        &self,
+        time_out: Duration,
+        mut ready: impl FnMut(&mut Connection<HeapStorage>) -> Option<io::Result<()>>,
+    ) -> io::Result<Option<()>> {
+        self.port.borrow_mut().wait(time_out, |port| ready(port.connection(self.id)?))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let mut port = self.port.borrow_mut();
+        let now = port.now();
+        match (&mut port.machine, self.id) {
+            (Machine::Client(connection, _), _) => connection.abort(0),
+            (Machine::Server(listener), id) => id.into_iter().for_each(|id| listener.release(now, id)),
+        }
+        let _ = port.transmit();
+    }
+}
+
+/// A socket, and the machine behind it.
+struct Port {
+    socket: UdpSocket,
+    machine: Machine,
+    started: std::time::Instant,
+    buf: Vec<u8>,
+}
+
+enum Machine {
+    Client(Box<Connection<HeapStorage>>, SocketAddr),
+    Server(Box<Listener<HeapPeers<SocketAddr>>>),
+}
+
+impl Port {
+    fn shared(socket: UdpSocket, machine: Machine) -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self { socket, machine, started: std::time::Instant::now(), buf: vec![0; 1 << 16] }))
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.started.elapsed().into()
+    }
+
+    fn accept(&mut self) -> io::Result<Option<PeerId>> {
+        let now = self.now();
+        let Machine::Server(listener) = &mut self.machine else { return Ok(None) };
+        let Some(incoming) = listener.poll_incoming() else { return Ok(None) };
+        let config = listener.config().connection;
+        // A client that has left meanwhile is no error.
+        Ok(listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok())
+    }
+
+    fn connection(&mut self, id: Option<PeerId>) -> Option<&mut Connection<HeapStorage>> {
+        match &mut self.machine {
+            Machine::Client(connection, _) => Some(connection),
+            Machine::Server(listener) => listener.peer_mut(id?),
+        }
+    }
+
+    /// Drives the port until `ready` gives something, or returns `None` at the time-out.
+    fn wait<R>(
+        &mut self,
+        time_out: Duration,
+        mut ready: impl FnMut(&mut Self) -> Option<io::Result<R>>,
+    ) -> io::Result<Option<R>> {
+        let until = self.now() + time_out;
+        loop {
+            let result = ready(self);
+            self.transmit()?;
+            if result.is_some() || self.now() >= until {
+                return result.transpose();
+            }
+            self.receive(until)?;
+        }
+    }
+
+    /// Sends what is due.
+    fn transmit(&mut self) -> io::Result<()> {
+        loop {
+            let now = self.now();
+            let next = match &mut self.machine {
+                Machine::Client(connection, server) => {
+                    connection.poll_transmit(now, &mut self.buf).map(|next| next.map(|transmit| (*server, transmit)))
+                }
+                Machine::Server(listener) => listener.poll_transmit(now, &mut self.buf),
+            };
+            let Some((to, transmit)) = next.map_err(io::Error::other)? else { return Ok(()) };
+            let _ = self.socket.send_to(&self.buf[..transmit.len], to); // what cannot be sent is lost, and repeated
+        }
+    }
+
+    /// Waits for a datagram, a timer or `until`. All datagrams that wait are read before a timer counts as expired.
+    fn receive(&mut self, until: Instant) -> io::Result<()> {
+        use ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
+        let due = match &self.machine {
+            Machine::Client(connection, _) => connection.poll_timeout(),
+            Machine::Server(listener) => listener.poll_timeout(),
+        };
+        let wait = due.map_or(until, |due| due.min(until)).saturating_since(self.now());
+        self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)).into()))?;
+        for _ in 0..BATCH {
+            let (len, from) = match self.socket.recv_from(&mut self.buf) {
+                Ok(received) => received,
+                // Nothing waits; or Windows tells of a peer that is gone.
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionReset) => break,
+                Err(error) => return Err(error),
+            };
+            let (now, datagram) = (self.now(), &self.buf[..len]);
+            match &mut self.machine {
+                Machine::Client(connection, server) if *server == from => {
+                    connection.handle_datagram(now, datagram);
+                }
+                Machine::Client(..) => {}
+                Machine::Server(listener) => {
+                    listener.handle_datagram(now, from, datagram);
+                }
+            }
+            self.socket.set_nonblocking(true)?;
+        }
+        self.socket.set_nonblocking(false)?;
+        let now = self.now();
+        match &mut self.machine {
+            Machine::Client(connection, _) => connection.handle_timeout(now),
+            Machine::Server(listener) => listener.handle_timeout(now),
+        }
+        Ok(())
+    }
+}
+
+fn failure(reason: CloseReason) -> io::Error {
+    io::Error::new(ErrorKind::ConnectionAborted, reason)
+}
+
+/// Bytes that a stranger cannot guess.
+fn entropy<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 6969);
+
+/// Sends back what one client sends.
+fn serve() -> io::Result<()> {
+    let stream = Socket::bind(SocketAddr::from(SERVER))?.listen(8)?.accept(PATIENCE)?;
+    let mut message = [0; 5];
+    let count = stream.recv(&mut message, PATIENCE)?;
+    stream.send(&message[..count], PATIENCE)?;
+    stream.close(PATIENCE)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let server = thread::spawn(serve);
+    let stream = Socket::bind("127.0.0.1:0")?.connect(SERVER.into(), PATIENCE)?;
+    stream.send(b"hello", PATIENCE)?;
+    let mut answer = [0; 5];
+    let count = stream.recv(&mut answer, PATIENCE)?;
+    println!("the server said {:?}", String::from_utf8_lossy(&answer[..count]));
+    stream.close(PATIENCE)?;
+    Ok(server.join().map_err(|_| "the server panicked")??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    const SHORT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(10);
+
+    fn bind() -> Socket {
+        Socket::bind("127.0.0.1:0").unwrap()
+    }
+
+    fn address(acceptor: &Acceptor) -> SocketAddr {
+        acceptor.0.borrow().socket.local_addr().unwrap()
+    }
+
+    /// Runs a server in a thread of its own and a client in this one.
+    fn run(server: impl FnOnce(Acceptor) + Send, client: impl FnOnce(SocketAddr)) {
+        thread::scope(|scope| {
+            let (tell, reported) = mpsc::channel();
+            scope.spawn(move || {
+                let acceptor = bind().listen(8).unwrap();
+                tell.send(address(&acceptor)).unwrap();
+                server(acceptor);
+            });
+            client(reported.recv().unwrap());
+        });
+    }
+
+    fn connect(address: SocketAddr) -> Stream {
+        bind().connect(address, LONG).unwrap()
+    }
+
+    fn kind<T>(result: io::Result<T>) -> ErrorKind {
+        result.map(drop).unwrap_err().kind()
+    }
+
+    #[test]
+    fn bind_takes_the_port_for_itself() {
+        let Socket(socket) = bind();
+        assert_eq!(kind(Socket::bind(socket.local_addr().unwrap())), ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn listen_keeps_as_many_clients_as_its_backlog() {
+        let acceptor = bind().listen(2).unwrap();
+        let address = address(&acceptor);
+        let call = move || kind(bind().connect(address, Duration::from_millis(200)));
+        let clients: Vec<_> = (0..4).map(|_| thread::spawn(call)).collect();
+        let mut port = acceptor.0.borrow_mut();
+        let accepted: Option<()> = port.wait(Duration::from_millis(300), |_| None).unwrap();
+        assert_eq!(accepted, None);
+        let Machine::Server(listener) = &port.machine else { panic!("it listens") };
+        assert_eq!(listener.backlog_len(), 2);
+        assert!(clients.into_iter().all(|client| client.join().unwrap() == ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn accept_returns_at_its_time_out() {
+        let acceptor = bind().listen(1).unwrap();
+        assert_eq!(kind(acceptor.accept(SHORT)), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn connect_returns_at_its_time_out() {
+        let Socket(silent) = bind();
+        assert_eq!(kind(bind().connect(silent.local_addr().unwrap(), SHORT)), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn bytes_go_both_ways_until_both_sides_close() {
+        let server = |acceptor: Acceptor| {
+            let stream = acceptor.accept(LONG).unwrap();
+            let mut buf = [0; 5];
+            assert_eq!(stream.recv(&mut buf, LONG).unwrap(), 5);
+            assert_eq!(stream.send(&buf, LONG).unwrap(), 5);
+            stream.close(LONG).unwrap();
+        };
+        run(server, |address| {
+            let stream = connect(address);
+            assert_eq!(stream.send(b"hello", LONG).unwrap(), 5);
+            let mut buf = [0; 5];
+            assert_eq!(stream.recv(&mut buf, LONG).unwrap(), 5);
+            assert_eq!(&buf, b"hello");
+            stream.close(LONG).unwrap();
+        });
+    }
+
+    #[test]
+    fn recv_returns_the_count_so_far_at_its_time_out() {
+        let server = |acceptor: Acceptor| {
+            let stream = acceptor.accept(LONG).unwrap();
+            stream.send(b"half", LONG).unwrap();
+            assert_eq!(stream.recv(&mut [0], LONG).unwrap(), 0);
+            stream.close(LONG).unwrap();
+        };
+        run(server, |address| {
+            let stream = connect(address);
+            let mut buf = [0; 8];
+            assert_eq!(stream.recv(&mut buf[..1], LONG).unwrap(), 1);
+            assert_eq!(stream.recv(&mut buf[1..], SHORT).unwrap(), 3);
+            assert_eq!(&buf, b"half\0\0\0\0");
+            assert_eq!(stream.recv(&mut buf, SHORT).unwrap(), 0);
+            stream.close(LONG).unwrap();
+        });
+    }
+
+    #[test]
+    fn recv_returns_the_count_so_far_at_the_end() {
+        let server = |acceptor: Acceptor| {
+            let stream = acceptor.accept(LONG).unwrap();
+            assert_eq!(stream.recv(&mut [0; 8], LONG).unwrap(), 4);
+            stream.close(LONG).unwrap();
+        };
+        run(server, |address| {
+            let stream = connect(address);
+            stream.send(b"last", LONG).unwrap();
+            stream.close(LONG).unwrap();
+        });
+    }
+
+    #[test]
+    fn send_returns_the_count_so_far_at_its_time_out() {
+        let data: Vec<u8> = (0..=u8::MAX).cycle().take(4 << 20).collect();
+        let (tell, reported) = mpsc::channel();
+        let server = |acceptor: Acceptor| {
+            let stream = acceptor.accept(LONG).unwrap();
+            tell.send(stream.send(&data, Duration::from_millis(200)).unwrap()).unwrap();
+            stream.close(LONG).unwrap();
+        };
+        run(server, |address| {
+            let stream = connect(address);
+            // Nothing drives this port meanwhile, so nothing is acknowledged.
+            let count = reported.recv().unwrap();
+            assert!(0 < count && count < data.len(), "took {count}");
+            let mut buf = vec![0; data.len()];
+            assert_eq!(stream.recv(&mut buf, LONG).unwrap(), count);
+            assert!(buf[..count] == data[..count]);
+            stream.close(LONG).unwrap();
+        });
+    }
+
+    #[test]
+    fn close_returns_at_its_time_out_and_then_aborts() {
+        let server = |acceptor: Acceptor| {
+            let stream = acceptor.accept(LONG).unwrap();
+            let aborted: Option<()> = stream.wait(LONG, |connection| connection.ended().map(|_| Ok(()))).unwrap();
+            assert_eq!(aborted, Some(()));
+            assert_eq!(kind(stream.recv(&mut [0], LONG)), ErrorKind::ConnectionAborted);
+            assert_eq!(kind(stream.send(b"late", LONG)), ErrorKind::BrokenPipe);
+            assert_eq!(kind(stream.close(LONG)), ErrorKind::ConnectionAborted);
+        };
+        run(server, |address| assert_eq!(kind(connect(address).close(SHORT)), ErrorKind::TimedOut));
+    }
+
+    #[test]
+    fn a_call_drives_every_stream_of_its_port() {
+        let data = [7; 100_000];
+        let server = |acceptor: Acceptor| {
+            let (first, second) = (acceptor.accept(LONG).unwrap(), acceptor.accept(LONG).unwrap());
+            assert_eq!(second.recv(&mut [0], LONG).unwrap(), 1);
+            let mut buf = [0; 100_000];
+            assert_eq!(first.recv(&mut buf, LONG).unwrap(), buf.len());
+            assert!(buf == data);
+        };
+        run(server, |address| {
+            let (first, second) = (connect(address), connect(address));
+            first.send(&data, LONG).unwrap();
+            let all = |connection: &mut Connection<_>| connection.is_all_acknowledged().then_some(Ok(()));
+            assert_eq!(first.wait(LONG, all).unwrap(), Some(()));
+            second.send(&[1], LONG).unwrap();
+        });
+    }
+}

@@ -1,0 +1,158 @@
+//! What must hold in each state, and at the end.
+
+use crate::endpoint::Endpoint;
+use crate::side::Side;
+use crate::world::{NOW, World};
+use rdt_proto::Duration;
+use rdt_proto::connection::CloseReason;
+
+/// A property that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation(String);
+
+impl Violation {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn no_memory() -> Self {
+        Self::new("the scenario lends too little memory")
+    }
+
+    /// The same, with the course of events that led to it.
+    pub(crate) fn after(self, course: &str) -> Self {
+        Self(format!("{course}\n\nviolated: {}", self.0))
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// However long nothing happens.
+const LONG: Duration = Duration::from_secs(86_400);
+
+/// No course takes more deadlines than this after the last act of an application: what one fault delays, a retransmission
+/// repairs, and both sides stay until then.
+const MOST_WAKES: u8 = 16;
+/// Where a peer may have aborted, and has forgotten the connection: what is not answered is repeated until the idle limit.
+const MOST_WAKES_ABORTED: u8 = 100;
+
+/// What holds in each state.
+pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
+    for side in world.sides() {
+        told_all(side)?;
+        timeout_is_true(side)?;
+    }
+    let server = world.server.as_ref();
+    kept(&world.client, server)?;
+    if let Some(server) = server {
+        kept(server, Some(&world.client))?;
+    }
+    let aborted = world
+        .sides()
+        .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
+    let most = if aborted { MOST_WAKES_ABORTED } else { MOST_WAKES };
+    if world.wakes() > most {
+        return Err(Violation::new(format!("{most} deadlines have passed, and the connections live on")));
+    }
+    Ok(())
+}
+
+/// What holds where nothing can happen any more, but the arrival of a datagram that is late.
+pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
+    // Where an application may abort, there is a limit on silence, which also ends what no application has ended in time.
+    let aborted = world.sides().any(|side| {
+        side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
+    });
+    for side in world.sides() {
+        let role = side.role;
+        let Some(reason) = side.app.ended else {
+            return Err(Violation::new(format!("nothing will happen any more, and the {role} has not ended")));
+        };
+        if !side.machine.is_drained() {
+            return Err(Violation::new(format!("nothing will happen any more, and the {role} is not drained")));
+        }
+        if !aborted && reason != CloseReason::Finished {
+            return Err(Violation::new(format!("one fault, and the {role} ended by: {reason}")));
+        }
+    }
+    let Some(server) = &world.server else {
+        return if aborted { Ok(()) } else { Err(Violation::new("there never was a server")) };
+    };
+    for (from, to) in [(&world.client, server), (server, &world.client)] {
+        if !aborted && to.app.read != from.app.written {
+            let (written, read) = (from.app.written, to.app.read);
+            return Err(Violation::new(format!("the {} wrote {written}, the {} read {read}", from.role, to.role)));
+        }
+    }
+    Ok(())
+}
+
+/// The application was told of all that it can see.
+fn told_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
+    let (machine, app, role) = (&side.machine, &side.app, side.role);
+    let unreported = if machine.is_established() && !app.connected {
+        "is established"
+    } else if machine.ended() != app.ended {
+        "has ended"
+    } else if machine.is_readable() && !app.readable {
+        "has something to read"
+    } else if machine.is_finished_reading() && app.ended.is_none() && !app.peer_closed {
+        "has read all that the peer sent"
+    } else if app.blocked && machine.clone().write(0) {
+        "has room to write"
+    } else if machine.is_drained() && app.ended.is_none() {
+        "is drained"
+    } else {
+        return Ok(());
+    };
+    Err(Violation::new(format!("the {role} {unreported}, and no event has told of it")))
+}
+
+/// Nothing happens before the time that `poll_timeout` names; nothing at all where it names none.
+fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
+    let role = side.role;
+    let timeout = side.machine.poll_timeout();
+    if timeout == Some(NOW) {
+        // The other end has acted, and at the same time something is due here: that comes next.
+        return Ok(());
+    }
+    let before = timeout.map_or(NOW + LONG, |at| at - Duration::from_micros(1));
+    if before < NOW {
+        return Err(Violation::new(format!("poll_timeout of the {role} lies in the past")));
+    }
+    let mut machine = side.machine.clone();
+    machine.handle_timeout(before);
+    if machine.poll_transmit(before).is_some() {
+        return Err(Violation::new(format!("the {role} sends before poll_timeout, {timeout:?} where it is {NOW:?}")));
+    }
+    if let Some(event) = machine.poll_event() {
+        return Err(Violation::new(format!("the {role} tells {event:?} before poll_timeout")));
+    }
+    // It may turn out that there is less to wait for: a wake-up in vain.
+    let after = machine.poll_timeout();
+    if after.is_some_and(|after| timeout.is_none_or(|at| after < at)) {
+        return Err(Violation::new(format!(
+            "poll_timeout of the {role} moved from {timeout:?} to {after:?} by itself"
+        )));
+    }
+    Ok(())
+}
+
+/// What was acknowledged can be read, and no more than was written.
+fn kept<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
+    let written = usize::from(from.app.written);
+    let unread = |to: &Side<E>| if to.machine.is_readable() { to.machine.clone().read().len() } else { 0 };
+    let has = to.map_or(0, |to| usize::from(to.app.read) + unread(to));
+    let acknowledged = if from.machine.is_all_acknowledged() { written } else { 0 };
+    if has < acknowledged || has > written {
+        let role = from.role;
+        return Err(Violation::new(format!(
+            "the {role} wrote {written} bytes, {acknowledged} are acknowledged, and its peer has {has}"
+        )));
+    }
+    Ok(())
+}

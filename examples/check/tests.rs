@@ -1,0 +1,155 @@
+//! The explorer finds what is broken, and ends without a finding where nothing is.
+
+use crate::endpoint::Endpoint;
+use crate::explore::{Outcome, explore};
+use crate::scenario::{Mechanism, Repeating, Scenario, Waiting};
+use rdt_proto::Instant;
+use rdt_proto::connection::{CloseReason, Event, HandshakeParameters, Mode};
+
+/// Small enough for a build without optimization.
+fn small(mode: Mode) -> Scenario {
+    let mechanism = Mechanism::StopAndWait;
+    Scenario { mechanism, mode, slots: 1, writes: [1, 0], aborts: false, faults: true, patience: 1 }
+}
+
+#[test]
+fn shipped_connections_have_no_violation() {
+    for mode in [Mode::Base, Mode::Extended] {
+        let calm = Scenario { faults: false, ..small(mode) };
+        for outcome in [explore::<Waiting>(&small(mode)), explore::<Repeating>(&calm)] {
+            assert_eq!(outcome.violation.map(|violation| violation.to_string()), None);
+            assert!(outcome.states > 100, "{} states", outcome.states);
+        }
+    }
+}
+
+/// A connection with a defect, by its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Broken<const DEFECT: u8>(Waiting);
+
+/// What is wrong with it.
+const DROPS_CLOSED: u8 = 0;
+const DELIVERS_TWICE: u8 = 1;
+const WAKES_LATE: u8 = 2;
+const DROPS_READABLE: u8 = 3;
+const LOSES_WHAT_IT_ACKNOWLEDGED: u8 = 4;
+const NEVER_ENDS: u8 = 5;
+
+impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
+    fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self> {
+        Endpoint::open(scenario, now, parameters).map(Self)
+    }
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        Endpoint::handle_datagram(&mut self.0, now, datagram);
+        if DEFECT == LOSES_WHAT_IT_ACKNOWLEDGED {
+            self.0.consume(1);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if DEFECT != NEVER_ENDS {
+            self.0.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant) -> Option<Vec<u8>> {
+        Endpoint::poll_transmit(&mut self.0, now)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout().filter(|_| DEFECT != WAKES_LATE)
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.0.poll_event().filter(|event| match DEFECT {
+            DROPS_CLOSED => !matches!(event, Event::Closed(_)),
+            DROPS_READABLE => *event != Event::Readable,
+            _ => true,
+        })
+    }
+
+    fn write(&mut self, byte: u8) -> bool {
+        self.0.write(byte)
+    }
+
+    fn read(&mut self) -> Vec<u8> {
+        let read = self.0.read();
+        if DEFECT == DELIVERS_TWICE { [read.as_slice(), read.as_slice()].concat() } else { read }
+    }
+
+    fn close(&mut self) {
+        self.0.close();
+    }
+
+    fn abort(&mut self) {
+        Endpoint::abort(&mut self.0);
+    }
+
+    fn rebase(&mut self, from: Instant, to: Instant) {
+        self.0.rebase(from, to);
+    }
+
+    fn is_established(&self) -> bool {
+        self.0.is_established()
+    }
+
+    fn ended(&self) -> Option<CloseReason> {
+        self.0.ended()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.0.is_drained()
+    }
+
+    fn is_readable(&self) -> bool {
+        self.0.is_readable()
+    }
+
+    fn is_finished_reading(&self) -> bool {
+        self.0.is_finished_reading()
+    }
+
+    fn is_all_acknowledged(&self) -> bool {
+        self.0.is_all_acknowledged()
+    }
+}
+
+/// What the explorer says of a connection with this defect.
+fn found<const DEFECT: u8>() -> String {
+    let Outcome { violation, .. } = explore::<Broken<DEFECT>>(&small(Mode::Extended));
+    violation.expect("the defect is found").to_string()
+}
+
+#[test]
+fn a_dropped_event_is_found() {
+    let text = found::<DROPS_CLOSED>();
+    assert!(text.ends_with("has ended, and no event has told of it"), "{text}");
+    let text = found::<DROPS_READABLE>();
+    assert!(text.ends_with("violated: the server has something to read, and no event has told of it"), "{text}");
+}
+
+#[test]
+fn bytes_delivered_twice_are_found_with_their_trace() {
+    let text = found::<DELIVERS_TWICE>();
+    assert!(text.contains("client writes 0") && text.contains("server <-- INFO 0 [0]"), "{text}");
+    assert!(text.contains("violated: "), "{text}");
+}
+
+#[test]
+fn bytes_acknowledged_and_lost_are_found() {
+    let text = found::<LOSES_WHAT_IT_ACKNOWLEDGED>();
+    assert!(text.contains("violated: the client wrote 1 bytes, "), "{text}");
+}
+
+#[test]
+fn a_timeout_that_is_not_told_is_found() {
+    let text = found::<WAKES_LATE>();
+    assert!(text.ends_with("the client sent what poll_timeout did not tell of"), "{text}");
+}
+
+#[test]
+fn a_timeout_that_stays_due_is_found() {
+    let text = found::<NEVER_ENDS>();
+    assert!(text.ends_with("is due still, after handle_timeout and a drained poll_transmit"), "{text}");
+}

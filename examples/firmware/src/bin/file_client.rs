@@ -1,0 +1,98 @@
+//! A selective-repeat client that uploads a file from its memory.
+#![no_std]
+#![no_main]
+
+use firmware::{DATAGRAM, ECHO, LENGTH, Link, SEGMENT, byte_at};
+use rdt_proto::Duration;
+use rdt_proto::Instant;
+use rdt_proto::arq::{Block, SelectiveRepeat};
+use rdt_proto::congestion::{FixedWindow, Pacer};
+use rdt_proto::connection::{Config, Connection, CloseReason, SendError, Storage};
+use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, Outcome, Output, Request, Session, Unasked};
+use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+
+firmware::main!(run, FileServer);
+
+const SLOTS: usize = 16;
+type Memory<'m> = &'m mut [u8];
+type Stream<'m> = Connection<SendSlots<Memory<'m>>, RecvSlots<Memory<'m>>, SelectiveRepeat<&'m mut [Block], FixedWindow>>;
+
+fn run(link: &mut impl Link) -> bool {
+    let (mut send, mut recv) = ([0; SLOTS * slot_bytes(SEGMENT)], [0; 4 * slot_bytes(SEGMENT)]);
+    let mut numbers = [Block::EMPTY];
+    let (Ok(send), Ok(recv)) = (SendSlots::new(&mut send[..], SEGMENT), RecvSlots::new(&mut recv[..], SEGMENT)) else {
+        return false;
+    };
+    let window = FixedWindow::new(SLOTS as u64 * DATAGRAM as u64);
+    let Some(arq) = SelectiveRepeat::new(&mut numbers[..], window, Pacer::new(Duration::ZERO, SEGMENT.into())) else {
+        return false;
+    };
+    let mut connection =
+        Connection::connect(link.now(), Config::default(), link.entropy(), Storage { send, recv, arq });
+    let Ok(name) = Name::new("log.bin") else { return false };
+    let mut session = Client::upload(ClientConfig::default(), name, LENGTH.into());
+
+    let mut buf = [0; DATAGRAM];
+    loop {
+        if pump(&mut connection, &mut session, link.now()).is_err() {
+            return false;
+        }
+        while let Ok(Some(transmit)) = connection.poll_transmit(link.now(), &mut buf) {
+            link.send(ECHO, buf.get(..transmit.len).unwrap_or_default());
+        }
+        if connection.is_drained() {
+            return session.outcome() == Some(Outcome::Stored);
+        }
+        if let Some((_, datagram)) = link.recv(connection.poll_timeout(), &mut buf) {
+            connection.handle_datagram(link.now(), datagram);
+        }
+        connection.handle_timeout(link.now());
+    }
+}
+
+/// Moves what can be moved between the connection and the session, until nothing moves any more.
+fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Result<(), Unasked> {
+    loop {
+        let taken = session.handle_input(now, connection.recv_chunk());
+        connection.consume(taken);
+        if connection.is_finished_reading() {
+            match connection.ended() {
+                None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                Some(_) => session.handle_lost(),
+            }
+        }
+        if !read(connection, session, now)? && !write(connection, session)? && taken == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads from the file into the stream. Returns whether the session asked for it.
+fn read(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Result<bool, Unasked> {
+    let slot = connection.send_slot().unwrap_or_default();
+    let Some(Request::Read { offset, len }) = session.poll_request(slot.len()) else { return Ok(false) };
+    for (at, byte) in (offset as u32..).zip(slot.iter_mut().take(len)) {
+        *byte = byte_at(at);
+    }
+    let answer = if connection.commit(len).is_ok() { len } else { 0 };
+    session.handle_answer(now, Answer::Read(answer))?;
+    Ok(true)
+}
+
+/// Does what the session wants of the stream. Returns whether it got anywhere.
+fn write(connection: &mut Stream<'_>, session: &mut Client) -> Result<bool, Unasked> {
+    match session.poll_output() {
+        None => return Ok(false),
+        Some(Output::Header(header)) => match connection.send_segment(header) {
+            Ok(()) => {
+                let len = header.len();
+                session.header_sent(len)?;
+            }
+            Err(SendError::Full) => return Ok(false), // the session gives it again
+            Err(_) => session.handle_lost(),
+        },
+        Some(Output::Close) => connection.close(),
+        Some(Output::Abort(code)) => connection.abort(code.value()),
+    }
+    Ok(true)
+}

@@ -1,0 +1,78 @@
+//! The Stellaris LM3S6965 on its evaluation board: a Cortex-M3.
+
+use super::stack_top;
+use core::arch::asm;
+use core::ptr;
+
+/// What the processor reads first: its stack, and where to begin.
+#[repr(C)]
+struct Vectors {
+    stack: *const u32,
+    reset: unsafe extern "C" fn() -> !,
+    faults: [unsafe extern "C" fn() -> !; 14],
+}
+
+// SAFETY: it is never written.
+unsafe impl Sync for Vectors {}
+
+#[used]
+#[unsafe(link_section = ".vectors")]
+static VECTORS: Vectors = Vectors { stack: &raw const stack_top, reset: start, faults: [fault; 14] };
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn start() -> ! {
+    // SAFETY: the clock of the processor drives the system timer, which counts down 24 bits and begins again.
+    unsafe {
+        ptr::write_volatile(SYST_RVR, TICKS - 1);
+        ptr::write_volatile(SYST_CSR, 0b101);
+    }
+    super::begin()
+}
+
+unsafe extern "C" fn fault() -> ! {
+    super::exit(false)
+}
+
+pub(super) fn semihosting(operation: usize, argument: usize) {
+    // SAFETY: the debugger reads what the argument points to, and changes no memory.
+    unsafe { asm!("bkpt 0xab", inout("r0") operation => _, in("r1") argument) };
+}
+
+const SYST_CSR: *mut u32 = 0xe000_e010 as *mut u32;
+const SYST_RVR: *mut u32 = 0xe000_e014 as *mut u32;
+const SYST_CVR: *mut u32 = 0xe000_e018 as *mut u32;
+const TICKS: u32 = 1 << 24;
+/// Of the internal oscillator, which the chip starts with.
+const TICKS_PER_MICROSECOND: u32 = 12;
+
+const UART_DATA: *mut u32 = 0x4000_c000 as *mut u32;
+const UART_FLAGS: *mut u32 = 0x4000_c018 as *mut u32;
+const RECEIVE_EMPTY: u32 = 1 << 4;
+const TRANSMIT_FULL: u32 = 1 << 5;
+
+/// How many microseconds have passed since the last call, which is less than a second ago; `ticks` is what that left over.
+pub fn clock(ticks: &mut u32) -> u32 {
+    // SAFETY: reading the timer changes nothing.
+    let passed = ticks.wrapping_sub(unsafe { ptr::read_volatile(SYST_CVR) }) % TICKS;
+    let micros = passed / TICKS_PER_MICROSECOND;
+    *ticks = ticks.wrapping_sub(micros * TICKS_PER_MICROSECOND);
+    micros
+}
+
+/// A byte that has come over the serial line.
+pub fn uart_get() -> Option<u8> {
+    // SAFETY: the registers of the first UART.
+    unsafe {
+        let is_empty = ptr::read_volatile(UART_FLAGS) & RECEIVE_EMPTY != 0;
+        (!is_empty).then(|| ptr::read_volatile(UART_DATA).to_le_bytes()[0])
+    }
+}
+
+/// Sends a byte over the serial line.
+pub fn uart_put(byte: u8) {
+    // SAFETY: the registers of the first UART.
+    unsafe {
+        while ptr::read_volatile(UART_FLAGS) & TRANSMIT_FULL != 0 {}
+        ptr::write_volatile(UART_DATA, byte.into());
+    }
+}

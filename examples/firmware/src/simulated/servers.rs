@@ -1,0 +1,180 @@
+//! What the two clients talk to: an echo server, and a file server.
+
+use super::Peer;
+use crate::{Check, ECHO, SEGMENT};
+use core::slice;
+use rdt_proto::Instant;
+use rdt_proto::connection::{Connection, CloseReason, SendError, Storage};
+use rdt_proto::ftp::{self, Answer, Output, Request, ServerConfig, Session};
+use rdt_proto::listener::{Fixed, Listener, ListenerConfig, PeerId};
+use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+
+const SLOTS: usize = 4;
+type Memory = [u8; SLOTS * slot_bytes(SEGMENT)];
+type Stream = Connection<SendSlots<Memory>, RecvSlots<Memory>>;
+
+/// A listener with one client. It begins when it is called for the first time.
+struct Server {
+    listener: Option<Listener<u8, SendSlots<Memory>, RecvSlots<Memory>, Fixed<1>>>,
+    client: Option<PeerId>,
+}
+
+impl Server {
+    const NEW: Self = Self { listener: None, client: None };
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        let listener = self.listener.get_or_insert_with(|| Listener::new(now, ListenerConfig::default(), [3; 48]));
+        listener.handle_datagram(now, ECHO, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(listener) = &mut self.listener {
+            listener.handle_timeout(now);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.listener.as_ref()?.poll_timeout()
+    }
+
+    /// The connection of the client, once there is one.
+    fn stream(&mut self, now: Instant) -> Option<&mut Stream> {
+        let listener = self.listener.as_mut()?;
+        while listener.poll_event().is_some() {}
+        if let Some(incoming) = listener.poll_incoming() {
+            let memory = [0; SLOTS * slot_bytes(SEGMENT)];
+            let (send, recv) = (SendSlots::new(memory, SEGMENT).ok()?, RecvSlots::new(memory, SEGMENT).ok()?);
+            self.client = listener.accept(now, incoming, [5; 32], || Storage::stop_and_wait(send, recv)).ok();
+        }
+        listener.peer_mut(self.client?)
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u8, usize)> {
+        let (node, transmit) = self.listener.as_mut()?.poll_transmit(now, buf).ok()??;
+        Some((node, transmit.len))
+    }
+}
+
+/// Sends back what it gets.
+pub struct EchoServer {
+    server: Server,
+    received: Check,
+}
+
+impl Peer for EchoServer {
+    const NEW: Self = Self { server: Server::NEW, received: Check::NOTHING };
+
+    fn handle_datagram(&mut self, now: Instant, _node: u8, datagram: &[u8]) {
+        self.server.handle_datagram(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.server.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u8, usize)> {
+        if let Some(stream) = self.server.stream(now) {
+            let mut part = [0; SEGMENT as usize];
+            let room = stream.send_slot().map_or(0, |slot| slot.len());
+            let len = stream.recv(part.get_mut(..room)?);
+            let part = part.get(..len)?;
+            let _ = stream.send(part);
+            self.received.take(part);
+            if stream.is_finished_reading() {
+                stream.close();
+            }
+        }
+        self.server.poll_transmit(now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.server.poll_timeout()
+    }
+
+    fn received(&self) -> &[Check] {
+        slice::from_ref(&self.received)
+    }
+}
+
+/// Stores a file: of what was written it keeps how much it was, and the hash.
+pub struct FileServer {
+    server: Server,
+    session: Option<ftp::Server>,
+    written: Check,
+    /// What was written when the file was made durable.
+    stored: Check,
+}
+
+impl Peer for FileServer {
+    const NEW: Self = Self { server: Server::NEW, session: None, written: Check::NOTHING, stored: Check::NOTHING };
+
+    fn handle_datagram(&mut self, now: Instant, _node: u8, datagram: &[u8]) {
+        self.server.handle_datagram(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.server.handle_timeout(now);
+        if let Some(session) = &mut self.session {
+            session.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u8, usize)> {
+        if let Some(stream) = self.server.stream(now) {
+            let session = self.session.get_or_insert_with(|| ftp::Server::new(ServerConfig::default()));
+            // As often as one round may move something: it is called again after each datagram.
+            for _ in 0..4 {
+                let taken = session.handle_input(now, stream.recv_chunk());
+                stream.consume(taken);
+                if stream.is_finished_reading() {
+                    match stream.ended() {
+                        None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                        Some(_) => session.handle_lost(),
+                    }
+                }
+                let answer = match session.poll_request(0) {
+                    None => None,
+                    Some(Request::Create { .. }) => Some(Answer::Created),
+                    Some(Request::Write { len, .. }) => {
+                        self.written.take(stream.recv_chunk().get(..len)?);
+                        Some(Answer::Written(len))
+                    }
+                    Some(Request::Commit) => {
+                        self.stored = self.written;
+                        Some(Answer::Committed)
+                    }
+                    Some(_) => Some(Answer::Discarded),
+                };
+                if let Some(answer) = answer {
+                    session.handle_answer(now, answer).ok()?;
+                }
+                write(stream, session);
+            }
+        }
+        self.server.poll_transmit(now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.server.poll_timeout(), self.session.as_ref().and_then(Session::poll_timeout)].into_iter().flatten().min()
+    }
+
+    fn received(&self) -> &[Check] {
+        slice::from_ref(&self.stored)
+    }
+}
+
+fn write(stream: &mut Stream, session: &mut ftp::Server) {
+    match session.poll_output() {
+        None => {}
+        Some(Output::Header(header)) => match stream.send_segment(header) {
+            Ok(()) => {
+                let len = header.len();
+                let _ = session.header_sent(len);
+            }
+            Err(SendError::Full) => {} // the session gives it again
+            Err(_) => session.handle_lost(),
+        },
+        Some(Output::Close) => stream.close(),
+        Some(Output::Abort(code)) => stream.abort(code.value()),
+    }
+}

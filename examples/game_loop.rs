@@ -1,0 +1,229 @@
+//! A game at 60 ticks a second: each tick reads what has come, runs timers, plays, and sends. One non-blocking socket, many players.
+//! Chat goes over reliable streams. Positions are datagrams of the game's own on the same socket: only the newest matters.
+//! Run: `cargo run --release --example game_loop`: a server and eight players in one thread, a tenth of all datagrams lost.
+
+use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStorage, Ignored, SendError, Storage};
+use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
+use rdt_proto::wire::DecodeError;
+use rdt_proto::{Duration, Instant};
+use std::collections::HashMap;
+use std::error::Error;
+use std::net::{SocketAddr, UdpSocket};
+
+const PLAYERS: usize = 8;
+const TICK: Duration = Duration::from_micros(16_667);
+/// Ticks to play, and then ticks until the players leave: what was said late is still on its way.
+const PLAYED: usize = 120;
+const QUIET: usize = 60;
+/// Packets that a stream buffers, each way: a few ticks of chat.
+const WINDOW: u32 = 64;
+/// The longest line, with its end.
+const LINE: usize = 256;
+const LOSS: f32 = 0.1;
+
+/// A socket that is read once a tick, and loses datagrams on purpose.
+struct Link {
+    socket: UdpSocket,
+    random: oorandom::Rand32,
+    buf: Vec<u8>,
+}
+
+impl Link {
+    fn bind(seed: u64) -> Result<Self, Box<dyn Error>> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, random: oorandom::Rand32::new(seed), buf: vec![0; 2_048] })
+    }
+
+    /// The next datagram that waits.
+    fn receive(&mut self) -> Option<(SocketAddr, &[u8])> {
+        loop {
+            let (len, from) = self.socket.recv_from(&mut self.buf).ok()?;
+            if self.random.rand_float() >= LOSS {
+                return Some((from, &self.buf[..len]));
+            }
+        }
+    }
+}
+
+/// Every stream is driven once a tick: pacing lets leave at once what two ticks carry.
+fn config() -> Config {
+    Config { pacing_granularity: Duration::from_micros(2 * TICK.as_micros()), ..Config::default() }
+}
+
+/// Takes the lines that are whole out of a stream. What a stranger sends without an end never takes more than a line.
+fn read_lines(connection: &mut Connection<HeapStorage>, inbox: &mut Vec<u8>) -> Vec<String> {
+    let mut lines = Vec::new();
+    while let Some(&byte) = connection.recv_chunk().first() {
+        connection.consume(1);
+        match byte {
+            b'\n' => lines.push(String::from_utf8_lossy(&std::mem::take(inbox)).into_owned()),
+            _ if inbox.len() < LINE => inbox.push(byte),
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[derive(Default)]
+struct Avatar {
+    inbox: Vec<u8>,
+    x: u16,
+    y: u16,
+}
+
+struct Server {
+    link: Link,
+    listener: Listener<HeapPeers<SocketAddr>>,
+    avatars: HashMap<PeerId, Avatar>,
+    tick: u32,
+}
+
+impl Server {
+    fn tick(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
+        while let Some((from, datagram)) = self.link.receive() {
+            self.listener.handle_datagram(now, from, datagram);
+        }
+        self.listener.handle_timeout(now);
+        self.play(now)?;
+        while let Some((to, transmit)) = self.listener.poll_transmit(now, &mut self.link.buf)? {
+            self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // no room: lost, and repeated
+        }
+        // One datagram with all positions to each, beside the streams.
+        let mut positions = [&b"POS"[..], &self.tick.to_be_bytes()].concat();
+        self.avatars
+            .values()
+            .for_each(|avatar| positions.extend([avatar.x.to_be_bytes(), avatar.y.to_be_bytes()].concat()));
+        for to in self.avatars.keys().filter_map(|&id| self.listener.address(id)) {
+            self.link.socket.send_to(&positions, to).ok(); // no room: the next tick has newer ones
+        }
+        self.tick += 1;
+        Ok(())
+    }
+
+    fn play(&mut self, now: Instant) -> Result<(), Box<dyn Error>> {
+        while let Some(incoming) = self.listener.poll_incoming() {
+            let config = self.listener.config().connection;
+            if let Ok(id) = self.listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)) {
+                self.avatars.insert(id, Avatar::default());
+            }
+        }
+        let (mut chat, mut gone) = (Vec::new(), Vec::new());
+        while let Some((id, event)) = self.listener.poll_event() {
+            let (Some(connection), Some(avatar)) = (self.listener.peer_mut(id), self.avatars.get_mut(&id)) else {
+                continue;
+            };
+            chat.extend(read_lines(connection, &mut avatar.inbox));
+            if connection.is_finished_reading() {
+                connection.close();
+            }
+            if let Event::Closed(_) = event {
+                gone.push(id);
+            }
+        }
+        for (&id, avatar) in &mut self.avatars {
+            (avatar.x, avatar.y) = (avatar.x.wrapping_add(3), avatar.y.wrapping_add(5));
+            let Some(connection) = self.listener.peer_mut(id) else { continue };
+            // A player that does not keep up with the chat, and lets its buffer fill, leaves the game.
+            let mut sent = chat.iter().map(|line| connection.send_segment(format!("{line}\n").as_bytes()));
+            if sent.any(|result| result == Err(SendError::Full)) {
+                gone.push(id);
+            }
+        }
+        for id in gone {
+            self.listener.release(now, id);
+            self.avatars.remove(&id);
+        }
+        Ok(())
+    }
+}
+
+struct Player {
+    link: Link,
+    server: SocketAddr,
+    connection: Connection<HeapStorage>,
+    inbox: Vec<u8>,
+    said: usize,
+    heard: usize,
+    /// The newest tick whose positions have come, and how often newer ones came.
+    seen: u32,
+    updates: usize,
+}
+
+impl Player {
+    fn tick(&mut self, now: Instant, line: Option<String>) -> Result<(), Box<dyn Error>> {
+        while let Some((from, datagram)) = self.link.receive() {
+            if from != self.server {
+                continue;
+            }
+            // What is no packet of the stream is the game's.
+            if self.connection.handle_datagram(now, datagram)
+                == Handled::Ignored(Ignored::Malformed(DecodeError::Prefix))
+                && let Some((tick, _positions)) =
+                    datagram.strip_prefix(b"POS").and_then(|rest| rest.split_first_chunk())
+                && u32::from_be_bytes(*tick) > self.seen
+            {
+                self.seen = u32::from_be_bytes(*tick);
+                self.updates += 1;
+            }
+        }
+        self.connection.handle_timeout(now);
+        self.heard += read_lines(&mut self.connection, &mut self.inbox).len();
+        if let Some(line) = line {
+            self.connection.send_segment(line.as_bytes())?;
+            self.said += 1;
+        }
+        while let Some(transmit) = self.connection.poll_transmit(now, &mut self.link.buf)? {
+            self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // no room: lost, and repeated
+        }
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let started = std::time::Instant::now();
+    let listener_config = ListenerConfig { connection: config(), peers: PLAYERS, ..ListenerConfig::default() };
+    let listener = Listener::new(Instant::ZERO, listener_config, entropy()?);
+    let mut server = Server { link: Link::bind(0)?, listener, avatars: HashMap::new(), tick: 0 };
+    let address = server.link.socket.local_addr()?;
+    let mut players = Vec::new();
+    for seed in 1..=PLAYERS {
+        let connection =
+            Connection::connect(Instant::ZERO, config(), entropy()?, Storage::on_heap(&config(), WINDOW)?)?;
+        let link = Link::bind(seed.try_into()?)?;
+        let inbox = Vec::new();
+        players.push(Player { link, server: address, connection, inbox, said: 0, heard: 0, seen: 0, updates: 0 });
+    }
+    let (mut next, mut played) = (Instant::ZERO, 0);
+    while players.iter().any(|player| player.connection.ended().is_none()) {
+        let now = Instant::ZERO + started.elapsed().into();
+        server.tick(now)?;
+        played += usize::from(server.avatars.len() == PLAYERS);
+        for (number, player) in players.iter_mut().enumerate() {
+            let talks = (1..PLAYED).contains(&played) && played % 10 == number;
+            player.tick(now, talks.then(|| format!("player {number} at tick {}\n", server.tick)))?;
+            if played == PLAYED + QUIET {
+                player.connection.close();
+            }
+        }
+        next = next + TICK;
+        std::thread::sleep(next.saturating_since(Instant::ZERO + started.elapsed().into()).into());
+    }
+    let said: usize = players.iter().map(|player| player.said).sum();
+    println!("{} ticks in {:.1} s, {said} lines said", server.tick, started.elapsed().as_secs_f32());
+    for (number, player) in players.iter().enumerate() {
+        let Player { heard, updates, connection, .. } = player;
+        let repeated = connection.stats().infos_repeated;
+        println!(
+            "player {number} heard {heard} lines, saw {updates} positions, repeated {repeated}: {:?}",
+            connection.ended()
+        );
+    }
+    Ok(())
+}
+
+/// Bytes that a stranger cannot guess.
+fn entropy<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map(|()| bytes)
+}

@@ -1,0 +1,216 @@
+//! An event loop: one mio poll and one socket for all connections, selective repeat.
+//! `serve` sends back what each client sends; `send` sends so many MiB, reads them back and prints the throughput.
+//! Run: `cargo run --release --example mio serve 127.0.0.1:6969`, and `… mio send 127.0.0.1:6969 100`.
+
+use mio::{Events, Interest, Poll, Token, net::UdpSocket};
+use rdt_proto::connection::{Config, Connection, Event, HeapStorage, Storage, Transmit};
+use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig};
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::error::Error;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+type Failure = Box<dyn Error>;
+type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
+
+/// Packets that a connection buffers, each way.
+const WINDOW: u32 = 1_024;
+/// Datagrams that are read before timers and answers have their turn.
+const BATCH: usize = 64;
+/// How long to wait for a socket that takes nothing. Timers run meanwhile.
+const BLOCKED: Duration = Duration::from_millis(10);
+
+/// What the loop drives.
+trait Machine {
+    /// Reads, writes, accepts. Returns whether the work is over.
+    fn work(&mut self, now: Instant) -> Result<bool, Failure>;
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Sending;
+    fn poll_timeout(&self) -> Option<Instant>;
+}
+
+fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
+    let started = std::time::Instant::now();
+    let now = || Instant::ZERO + started.elapsed().into();
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(8));
+    let mut socket = UdpSocket::bind(address)?;
+    // An event tells once that there is something to read, or room to send.
+    poll.registry().register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE)?;
+    let (mut send_buf, mut recv_buf) = (vec![0; 2_048], vec![0; 1 << 16]);
+    // What stands in `send_buf`, and the socket did not take yet.
+    let mut unsent: Option<(SocketAddr, usize)> = None;
+    let mut is_drained = false;
+    loop {
+        let is_over = machine.work(now())?;
+        loop {
+            if unsent.is_none() {
+                let next = machine.poll_transmit(now(), &mut send_buf)?;
+                unsent = next.map(|(to, transmit)| (to, transmit.len));
+            }
+            let Some((to, len)) = unsent else { break };
+            match socket.send_to(&send_buf[..len], to) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break, // the bytes stay where they are
+                Ok(_) | Err(_) => unsent = None, // what cannot be sent is lost, and repeated
+            }
+        }
+        if is_over && unsent.is_none() {
+            return Ok(());
+        }
+        let due = machine.poll_timeout().map(|due| due.saturating_since(now()));
+        let wait = match unsent {
+            _ if !is_drained => Some(Duration::ZERO),
+            Some(_) => Some(BLOCKED),
+            None => due,
+        };
+        match poll.poll(&mut events, wait.map(Into::into)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+        // All datagrams that wait are read before a timer counts as expired, but a flood does not keep timers from running.
+        is_drained = false;
+        for _ in 0..BATCH {
+            match socket.recv_from(&mut recv_buf) {
+                Ok((len, from)) => machine.handle_datagram(now(), from, &recv_buf[..len]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    is_drained = true;
+                    break;
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionReset) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        machine.handle_timeout(now());
+    }
+}
+
+struct Server(Listener<HeapPeers<SocketAddr>>);
+
+impl Machine for Server {
+    fn work(&mut self, now: Instant) -> Result<bool, Failure> {
+        let listener = &mut self.0;
+        while let Some(incoming) = listener.poll_incoming() {
+            let config = listener.config().connection;
+            // A client that has left meanwhile is no error.
+            listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok();
+        }
+        while let Some((id, event)) = listener.poll_event() {
+            if let Event::Closed(reason) = event {
+                println!("{:?}: {reason}", listener.address(id));
+                listener.release(now, id);
+            } else if let Some(connection) = listener.peer_mut(id) {
+                echo(connection);
+            }
+        }
+        Ok(false)
+    }
+
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        self.0.handle_datagram(now, from, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Sending {
+        self.0.poll_transmit(now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        // The last datagram of a connection may just have left, which makes room for a client that waits.
+        if self.0.has_incoming() { Some(Instant::ZERO) } else { self.0.poll_timeout() }
+    }
+}
+
+/// Sends back as much as there is room for. What stays unread keeps the client from sending more.
+fn echo(connection: &mut Connection<HeapStorage>) {
+    let mut buf = [0; 1_200];
+    loop {
+        let room = connection.send_slot().map_or(0, |slot| slot.len().min(buf.len()));
+        let len = connection.recv(&mut buf[..room]);
+        if len == 0 || connection.send(&buf[..len]).is_err() {
+            break;
+        }
+    }
+    if connection.is_finished_reading() {
+        connection.close();
+    }
+}
+
+struct Client {
+    connection: Connection<HeapStorage>,
+    server: SocketAddr,
+    total: usize,
+    sent: usize,
+    read: usize,
+}
+
+impl Machine for Client {
+    fn work(&mut self, now: Instant) -> Result<bool, Failure> {
+        let (content, mut buf) = ([7; 1_200], [0; 1_200]);
+        while self.sent < self.total {
+            match self.connection.send(&content[..content.len().min(self.total - self.sent)])? {
+                0 => break, // until something is acknowledged
+                count => self.sent += count,
+            }
+        }
+        if self.sent == self.total {
+            self.connection.close(); // what comes back is still received
+        }
+        while let count @ 1.. = self.connection.recv(&mut buf) {
+            self.read += count;
+        }
+        let Some(reason) = self.connection.ended() else { return Ok(false) };
+        if self.read < self.total {
+            return Err(format!("{} of {} bytes came back: {reason}", self.read, self.total).into());
+        }
+        let micros = now.saturating_since(Instant::ZERO).as_micros();
+        println!("{:.0} MB/s each way", self.total as f64 / micros as f64);
+        Ok(true)
+    }
+
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if from == self.server {
+            self.connection.handle_datagram(now, datagram);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Sending {
+        Ok(self.connection.poll_transmit(now, buf)?.map(|transmit| (self.server, transmit)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+}
+
+/// Bytes that a stranger cannot guess.
+fn entropy<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn main() -> Result<(), Failure> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["serve", address] => {
+            let listener = Listener::new(Instant::ZERO, ListenerConfig::default(), entropy()?);
+            run(address.parse()?, &mut Server(listener))
+        }
+        ["send", server, mib] => {
+            let config = Config::default();
+            let storage = Storage::on_heap(&config, WINDOW)?;
+            let connection = Connection::connect(Instant::ZERO, config, entropy()?, storage)?;
+            let total = mib.parse::<usize>()? << 20;
+            let mut client = Client { connection, server: server.parse()?, total, sent: 0, read: 0 };
+            run(SocketAddr::from(([0, 0, 0, 0], 0)), &mut client)
+        }
+        _ => Err("usage: mio serve ADDRESS | mio send ADDRESS MIB".into()),
+    }
+}

@@ -1,0 +1,80 @@
+//! Counts what each client sends and answers with the count: selective repeat on tokio, with batches of datagrams (GSO, GRO).
+//! It drops a share of what arrives on purpose, to watch recovery at work; 0 for none.
+//! Run: `cargo run --release -p rdt-tokio --bin server 127.0.0.1:6969 5`
+
+use quinn_udp::{RecvMeta, UdpSocketState};
+use rdt_proto::connection::{Event, Storage};
+use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig};
+use rdt_proto::{Duration, Instant};
+use std::{collections::HashMap, io::IoSliceMut, net::SocketAddr};
+use tokio::{io::Interest, net::UdpSocket, time::timeout};
+
+/// Packets that a connection buffers, each way.
+const WINDOW: u32 = 2_048;
+/// Buffers for one call that receives. The kernel joins datagrams in each of them.
+const BATCH: usize = 8;
+const BUFFER_BYTES: usize = 65_507;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [address, loss] = &args[..] else { return Err("usage: server ADDRESS LOSS_PERCENT".into()) };
+    let (loss, mut random) = (loss.parse::<f32>()? / 100.0, oorandom::Rand32::new(1));
+    let socket = UdpSocket::bind(address).await?;
+    let state = UdpSocketState::new((&socket).into())?;
+    state.set_recv_buffer_size((&socket).into(), 4 << 20)?;
+    let (gso, started) = (state.max_gso_segments(), std::time::Instant::now());
+    let now = || Instant::ZERO + started.elapsed().into();
+    let mut key = [0; 48];
+    getrandom::fill(&mut key)?;
+    let mut listener = Listener::<HeapPeers<SocketAddr>>::new(now(), ListenerConfig::default(), key);
+    let mut counts = HashMap::new();
+    let (mut send_buf, mut recv_buf) = (vec![0; BUFFER_BYTES], vec![0; BATCH * BUFFER_BYTES]);
+    let mut slices: Vec<_> = recv_buf.chunks_exact_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
+    let mut metas = [RecvMeta::default(); BATCH];
+    loop {
+        while let Some(incoming) = listener.poll_incoming() {
+            let config = listener.config().connection;
+            let mut entropy = [0; 32];
+            getrandom::fill(&mut entropy)?;
+            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok(); // one that has left is no error
+        }
+        while let Some((id, event)) = listener.poll_event() {
+            let Some(connection) = listener.peer_mut(id) else { continue };
+            let count: &mut u64 = counts.entry(id).or_default();
+            while let len @ 1.. = connection.recv(&mut send_buf) {
+                *count += len as u64; // what followed a gap
+            }
+            if connection.is_finished_reading() {
+                connection.send(&count.to_be_bytes()).ok(); // once: after `close` it is an error
+                connection.close();
+            }
+            if let Event::Closed(reason) = event {
+                println!("{count} bytes: {reason}");
+                counts.remove(&id);
+                listener.release(now(), id);
+            }
+        }
+        while let Some((destination, transmit)) = listener.poll_transmit_batch(now(), gso, &mut send_buf)? {
+            let (contents, segment_size) = (&send_buf[..transmit.len], Some(transmit.segment_size));
+            let datagrams = quinn_udp::Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
+            let send = || state.try_send((&socket).into(), &datagrams);
+            socket.async_io(Interest::WRITABLE, send).await.ok(); // what cannot be sent is lost, and repeated
+        }
+        let due = if listener.has_incoming() { Some(now()) } else { listener.poll_timeout() };
+        let wait = due.map_or(Duration::MAX, |due| due.saturating_since(now()));
+        let receive = || state.recv((&socket).into(), &mut slices, &mut metas);
+        if let Ok(received) = timeout(wait.into(), socket.async_io(Interest::READABLE, receive)).await {
+            for (meta, slice) in metas.iter().zip(&slices).take(received?) {
+                for datagram in slice[..meta.len].chunks(meta.stride).filter(|_| random.rand_float() >= loss) {
+                    // What is in order is counted where it lies, and never copied.
+                    listener.handle_datagram_into(now(), meta.addr, datagram, |id, bytes| {
+                        *counts.entry(id).or_default() += bytes.len() as u64;
+                        bytes.len()
+                    });
+                }
+            }
+        }
+        listener.handle_timeout(now());
+    }
+}

@@ -1,0 +1,244 @@
+//! What the receiver has still to tell the peer, and when.
+
+use super::scoreboard::{Mark, Memory, Window};
+use crate::arq::MAX_ACK_DELAY;
+use crate::wire::{MAX_BITMAP, Sack, SackDelay};
+use crate::{ClockShift, Instant, Seq};
+
+/// How many numbers a bitmap can tell of.
+pub(super) const BITMAP_NUMBERS: u32 = 1_024;
+const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
+
+/// How many INFO packets are acknowledged by one SACK where nothing hurries.
+const INFOS_PER_SACK: u8 = 2;
+/// Due, and overdue whatever the time is.
+const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
+
+/// What is to be acknowledged, in the vocabulary of the mode.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Report {
+    /// Base mode: an ACK for each number.
+    Acks(Acks),
+    /// Extended mode: a SACK that tells of many.
+    Sacks(Sacks),
+}
+
+/// The numbers that wait for their ACK. Each has a mark in the window.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Acks {
+    /// They lie from the first (included) to the second (excluded); none if both are the same.
+    ack_pending: (Seq, Seq),
+    /// One that is too old to have a mark.
+    older: Option<Seq>,
+}
+
+/// What the next SACK has to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(super) struct Sacks {
+    /// The number that arrived last, and when.
+    latest: Option<(Seq, Instant)>,
+    /// The numbers that no SACK has reported lie from the first (included) to the second (excluded); none if both are the same.
+    unreported: (Seq, Seq),
+    /// INFO packets since the last SACK.
+    count: u8,
+    /// When the next SACK is due.
+    due: Option<Instant>,
+    /// What the last SACK said the window ends at.
+    reported_limit: Option<Seq>,
+}
+
+/// Whether the peer must hear of an arrival at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    AtOnce,
+    Delayed,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self::Acks(Acks::default())
+    }
+}
+
+impl Report {
+    pub(super) fn start_extended(&mut self) {
+        match self {
+            Self::Acks(_) => *self = Self::Sacks(Sacks::default()),
+            Self::Sacks(_) => {}
+        }
+    }
+
+    /// INFO `number` has arrived, and is to be acknowledged.
+    #[inline]
+    pub(super) fn on_arrival<M: Memory>(
+        &mut self,
+        window: &mut Window<M>,
+        now: Instant,
+        number: Seq,
+        urgency: Urgency,
+    ) {
+        match self {
+            Self::Sacks(sacks) => sacks.on_arrival(now, number, urgency),
+            Self::Acks(acks) => acks.mark(window, number),
+        }
+    }
+
+    /// The peer asks for an acknowledgement. In base mode it cannot.
+    pub(super) fn request(&mut self) {
+        match self {
+            Self::Acks(_) => {}
+            Self::Sacks(sacks) => sacks.due = AT_ONCE,
+        }
+    }
+
+    /// When the next acknowledgement is due. `next`: the lowest number not received; `limit`: where the window ends.
+    #[inline]
+    pub(super) fn due_at(&self, next: Seq, limit: Seq) -> Option<Instant> {
+        match self {
+            Self::Acks(acks) => acks.first().and(AT_ONCE),
+            // The window opens from 0: the peer waits to hear of it.
+            Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
+            Self::Sacks(sacks) => sacks.due,
+        }
+    }
+
+    pub(super) fn rebase(&mut self, shift: ClockShift) {
+        match self {
+            Self::Acks(_) => {}
+            Self::Sacks(sacks) => sacks.rebase(shift),
+        }
+    }
+}
+
+impl Acks {
+    /// `number` is to be acknowledged.
+    fn mark<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
+        let ack_pending = including(self.ack_pending, number);
+        if ack_pending.1.distance_from(ack_pending.0) > window.places() {
+            // Where two are that far apart one has to wait for its repetition.
+            self.older = Some(number);
+            return;
+        }
+        window.set(Mark::ACK_PENDING, number);
+        self.ack_pending = ack_pending;
+    }
+
+    /// The number to acknowledge now.
+    pub(super) fn first(&self) -> Option<Seq> {
+        let (first, end) = self.ack_pending;
+        self.older.or((first != end).then_some(first))
+    }
+
+    /// The ACK of the [first](Self::first) has left.
+    pub(super) fn on_sent<M: Memory>(&mut self, window: &mut Window<M>) {
+        let (first, end) = self.ack_pending;
+        if self.older.take().is_some() || first == end {
+            return;
+        }
+        window.clear(Mark::ACK_PENDING, first, 1);
+        let mut next = first;
+        self.ack_pending = loop {
+            let left = end.distance_from(next);
+            let skip = window.bits(Mark::ACK_PENDING, next).trailing_zeros();
+            if skip < left.min(u64::BITS) {
+                break (next.add(skip), end);
+            }
+            if left <= u64::BITS {
+                break (end, end);
+            }
+            next = next.add(u64::BITS);
+        };
+    }
+}
+
+impl Sacks {
+    #[inline]
+    fn on_arrival(&mut self, now: Instant, number: Seq, urgency: Urgency) {
+        self.latest = Some((number, now));
+        self.unreported = including(self.unreported, number);
+        self.count = self.count.saturating_add(1);
+        if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
+            self.due = AT_ONCE;
+        } else if self.due.is_none() {
+            self.due = Some(now + MAX_ACK_DELAY);
+        }
+    }
+
+    /// The SACK to send `now`, with the bits in lent memory. `next` and `top`: the lowest number not received, and one after
+    /// the highest that was.
+    pub(super) fn sack<'b, M: Memory>(
+        &self,
+        window: &Window<M>,
+        now: Instant,
+        (next, top): (Seq, Seq),
+        limit: Seq,
+        bitmap: &'b mut [u8; MAX_BITMAP],
+    ) -> Sack<'b> {
+        let base = self.bitmap_base((next, top));
+        let numbers = top.distance_from(base).min(BITMAP_NUMBERS);
+        let mut reported = 0;
+        for bytes in bitmap.as_chunks_mut().0 {
+            let left = numbers - reported;
+            if left == 0 {
+                break;
+            }
+            let here = left.min(u64::BITS);
+            // Places beyond the newest are those of other numbers.
+            let word = window.bits(Mark::RECEIVED, base.add(reported)) & (u64::MAX >> (u64::BITS - here));
+            *bytes = word.to_le_bytes();
+            reported += here;
+        }
+        let len = usize::try_from(numbers.div_ceil(u8::BITS)).unwrap_or(MAX_BITMAP);
+        let delay = |at| SackDelay::from_duration(now.saturating_since(at));
+        Sack {
+            next,
+            window: limit.distance_from(next).min(window.places()),
+            latest: self.latest.map_or(next, |(number, _)| number),
+            delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),
+            base,
+            bitmap: bitmap.get(..len).unwrap_or_default(),
+        }
+    }
+
+    /// Where the bitmap begins: so that it reports all that is unreported, and as much as possible of what was reported already, since
+    /// a SACK may have been lost.
+    fn bitmap_base(&self, (next, top): (Seq, Seq)) -> Seq {
+        let (first, end) = match self.unreported {
+            (first, end) if first != end && next.precedes(end) => {
+                (if first.precedes(next) { next } else { first }, end)
+            }
+            _ => (next, top),
+        };
+        if end.distance_from(next) <= BITMAP_NUMBERS {
+            next
+        } else if end.distance_from(first) <= BITMAP_NUMBERS {
+            end.sub(BITMAP_NUMBERS)
+        } else {
+            first
+        }
+    }
+
+    /// The SACK has left.
+    pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
+        let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
+        self.reported_limit = Some(limit);
+        self.count = 0;
+        let (first, end) = self.unreported;
+        let is_left = first != end && reported.precedes(end);
+        self.unreported = if is_left { (reported, end) } else { (end, end) };
+        self.due = if is_left { AT_ONCE } else { None };
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.latest = self.latest.map(|(number, at)| (number, shift.aged(at, SackDelay::TOO_LONG)));
+        self.due = self.due.and_then(|at| if at <= shift.from() { AT_ONCE } else { Some(shift.apply(at)) });
+    }
+}
+
+/// The shortest interval with all of `interval`, if that is not empty, and `number`.
+fn including((first, end): (Seq, Seq), number: Seq) -> (Seq, Seq) {
+    if first == end {
+        return (number, number.next());
+    }
+    (if number.precedes(first) { number } else { first }, if number.precedes(end) { end } else { number.next() })
+}

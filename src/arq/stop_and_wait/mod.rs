@@ -1,0 +1,264 @@
+//! Stop-and-wait: one INFO outstanding in each direction.
+//!
+//! ```text
+//! sender                                              receiver
+//!
+//!        next_info                 ACK base             INFO next, room: keep, acknowledge, next + 1
+//!  IDLE ----------> OUTSTANDING ----------> IDLE        INFO next, no room: drop
+//!                    |      ^               base + 1    INFO before next: acknowledge again
+//!            timeout |      | next_info                 INFO elsewhere: drop
+//!                    v      | (same number)
+//!                     OVERDUE ---- ACK base --> IDLE
+//! ```
+//!
+//! The throughput is one body for each round trip; it needs room for one body in each direction.
+
+mod pending_acks;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use pending_acks::PendingAcks;
+
+use super::mechanism::sealed::Sealed;
+use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use crate::time::ShortDuration;
+use crate::uncompared::Uncompared;
+use crate::wire::Sack;
+use crate::{ClockShift, Duration, Instant, Seq};
+use report::Report;
+
+/// Stop-and-wait, both halves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct StopAndWait {
+    base: Seq,
+    /// What is known of INFO `base`, if it was sent.
+    flight: Option<Flight>,
+    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if it is unknown which transmission
+    /// was answered.
+    unclear: Option<ShortDuration>,
+    next: Seq,
+    /// How many numbers before `next` have been received, as far as it matters: a number further back was never received,
+    /// whatever it looks like modulo 2^32.
+    received: u32,
+    report: Report,
+    counters: Uncompared<Counters>,
+}
+
+/// What is counted since the start. They saturate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    /// Bytes acknowledged.
+    delivered: u64,
+    retransmitted: u32,
+    /// How often both transmissions had arrived.
+    spurious: u32,
+}
+
+/// An INFO that was sent and not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Flight {
+    /// When it was sent for the first time.
+    since: Instant,
+    /// When to repeat it; `None`: now.
+    deadline: Option<Instant>,
+    retransmissions: u8,
+    /// How many bytes its datagram has.
+    bytes: u16,
+}
+
+/// The furthest that numbers can lie back and still be told from those ahead.
+const HALF_CIRCLE: u32 = 1 << 31;
+
+impl StopAndWait {
+    /// Both directions at number 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The peer has received INFO `number`.
+    fn on_acknowledged(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+        if number.precedes(self.base) {
+            // A second acknowledgement: both transmissions arrived, so the first was answered first, and the timeout had
+            // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
+            // the same by timestamps).
+            if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
+                rtt.sample(round_trip.get());
+                self.counters.spurious = self.counters.spurious.saturating_add(1);
+            }
+            return Acknowledged::Old;
+        }
+        if number != self.base {
+            return Acknowledged::NeverSent;
+        }
+        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
+        let Flight { since, retransmissions, bytes, .. } = flight;
+        let round_trip = now.saturating_since(since);
+        self.unclear = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
+        if retransmissions == 0 {
+            rtt.sample(round_trip);
+        }
+        self.base = self.base.next();
+        self.counters.delivered = self.counters.delivered.saturating_add(bytes.into());
+        Acknowledged::New
+    }
+
+    /// Its bitmap has nothing to tell: nothing is outstanding but `base`.
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        let sent = if self.flight.is_none() { self.base } else { self.base.next() };
+        let never_sent = |number: Seq| sent.precedes(number);
+        if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
+            return Acknowledged::NeverSent;
+        }
+        self.report.on_peer_limit(sack.next.add(sack.window));
+        if sack.next != self.base.next() {
+            return Acknowledged::Old;
+        }
+        // The sample comes without the time that the peer took.
+        self.on_acknowledged(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
+    }
+}
+
+impl Sealed for StopAndWait {}
+
+impl Arq for StopAndWait {
+    fn base(&self) -> Seq {
+        self.base
+    }
+
+    fn next_ready_info(&self, _now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
+        match self.flight {
+            None => (self.base != end && self.report.peer_limit() != Some(self.base)).then_some(self.base),
+            Some(flight) => (flight.deadline.is_none() && is_ready(self.base)).then_some(self.base),
+        }
+    }
+
+    fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
+        let Sending { now, number, bytes, .. } = sending;
+        if number != self.base {
+            return false;
+        }
+        let (since, retransmissions) = match self.flight {
+            None => (now, 0),
+            Some(flight) => (flight.since, flight.retransmissions.saturating_add(1)),
+        };
+        let deadline = Some(rtt.deadline(now, retransmissions, Duration::MAX));
+        self.flight = Some(Flight { since, deadline, retransmissions, bytes });
+        let is_again = retransmissions > 0;
+        self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
+        is_again
+    }
+
+    fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
+        match ack {
+            Ack::Single(number) => self.on_acknowledged(now, *number, rtt),
+            Ack::Selective(sack) => self.handle_sack(now, sack, rtt),
+        }
+    }
+
+    fn start_extended(&mut self, peer_limit: Seq) {
+        self.report.start_extended(self.next, peer_limit);
+    }
+
+    fn is_stopped(&self, end: Seq) -> bool {
+        self.flight.is_none() && self.base != end && self.report.peer_limit() == Some(self.base)
+    }
+
+    fn handle_timeout(&mut self, now: Instant, _rtt: &Rtt) -> bool {
+        let deadline = self.flight.as_mut().map(|flight| &mut flight.deadline);
+        deadline.is_some_and(|deadline| deadline.take_if(|at| *at <= now).is_some())
+    }
+
+    #[inline]
+    fn deadline(&self, timer: Timer, _end: Seq, _is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
+        match timer {
+            Timer::Retransmission => self.flight.and_then(|flight| flight.deadline),
+            Timer::Handshake
+            | Timer::RetransmitHandshake
+            | Timer::FallBack
+            | Timer::Reordering
+            | Timer::TailLossProbe
+            | Timer::Persist
+            | Timer::KeepAlive
+            | Timer::RetransmitFin
+            | Timer::Idle
+            | Timer::Quiet
+            | Timer::Linger
+            | Timer::Pacing
+            | Timer::AckDelay => None,
+        }
+    }
+
+    fn next(&self) -> Seq {
+        self.next
+    }
+
+    fn places(&self) -> u32 {
+        1
+    }
+
+    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
+        if number == self.next {
+            if !offer.fits || offer.limit == number {
+                return Arrival::NoRoom;
+            }
+            self.report.advance(self.next);
+            self.next = self.next.next();
+            self.report.on_arrival(now, number, self.next);
+            self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
+            return Arrival::Next;
+        }
+        if self.next.distance_from(number) > self.received {
+            return Arrival::BeyondWindow;
+        }
+        // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
+        self.report.on_arrival(now, number, self.next);
+        Arrival::Old
+    }
+
+    fn request_ack(&mut self) {
+        self.report.request();
+    }
+
+    #[inline]
+    fn ack_at(&self, limit: Seq) -> Option<Instant> {
+        self.report.is_due(self.next, limit).then_some(Instant::ZERO)
+    }
+
+    fn ack<'b>(&self, now: Instant, limit: Seq, _bitmap: &'b mut Bitmap) -> Option<Ack<'b>> {
+        self.report.ack(now, self.next, limit)
+    }
+
+    fn on_ack_sent(&mut self, limit: Seq) {
+        self.report.on_sent(self.next, limit);
+    }
+
+    fn snapshot(&self) -> ArqSnapshot {
+        let Counters { delivered, retransmitted, spurious } = *self.counters;
+        // What is overdue counts as lost.
+        let (in_flight, overdue) = match self.flight {
+            Some(Flight { deadline: Some(_), bytes, .. }) => (bytes.into(), 0),
+            Some(Flight { deadline: None, .. }) => (0, 1),
+            None => (0, 0),
+        };
+        ArqSnapshot {
+            in_flight,
+            window: None,
+            pacing_rate: None,
+            delivered,
+            lost: u64::from(retransmitted) + overdue,
+            retransmitted: retransmitted.into(),
+            spurious: spurious.into(),
+            phase: "stop and wait",
+        }
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        if let Some(flight) = &mut self.flight {
+            flight.since = shift.apply(flight.since);
+            flight.deadline = shift.deadline(flight.deadline);
+        }
+        self.report.rebase(shift);
+    }
+}

@@ -1,0 +1,158 @@
+//! Traces of one INFO at a time.
+
+use super::*;
+use crate::arq::Jitter;
+
+const ONE: Seq = Seq::new(1);
+
+fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
+fn rtt() -> Rtt {
+    Rtt::new(Duration::from_secs(60), Jitter::new(0))
+}
+
+fn info(now: Instant, number: Seq) -> Sending {
+    Sending { now, number, bytes: 100, end: number.next() }
+}
+
+fn offer(fits: bool) -> Offer {
+    Offer { limit: Seq::new(1_000_000), fits }
+}
+
+fn next_ack(arq: &StopAndWait) -> Option<Seq> {
+    match arq.ack(at(0), Seq::new(1_000_000), &mut None)? {
+        Ack::Single(number) => Some(number),
+        Ack::Selective(_) => None,
+    }
+}
+
+#[test]
+fn one_info_outstanding_then_the_next() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    assert_eq!(arq.next_info(at(0), Seq::ZERO), None, "nothing has a body");
+    assert_eq!(arq.next_info(at(0), ONE.next()), Some(Seq::ZERO));
+    assert!(!arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt));
+    assert_eq!(arq.next_info(at(0), ONE.next()), None);
+    assert_eq!(arq.handle_ack(at(40), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
+    assert_eq!(rtt.srtt(), Some(Duration::from_millis(40)));
+    assert_eq!(arq.next_info(at(0), ONE.next()), Some(ONE));
+}
+
+#[test]
+fn a_timeout_repeats_the_same_number_with_doubled_intervals() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    let mut now = at(0);
+    for doubled in [1_000, 2_000, 4_000] {
+        assert_eq!(arq.next_info(at(0), ONE), Some(Seq::ZERO));
+        assert_eq!(arq.on_info_sent(info(now, Seq::ZERO), &mut rtt), doubled > 1_000);
+        let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+        let interval = deadline.saturating_since(now).as_millis();
+        assert!((doubled..=doubled + doubled / 16).contains(&interval), "{interval}");
+        assert!(!arq.handle_timeout(deadline - Duration::from_micros(1), &rtt));
+        assert!(arq.handle_timeout(deadline, &rtt));
+        assert!(!arq.handle_timeout(deadline, &rtt), "once");
+        assert_eq!(arq.poll_timeout(Seq::ZERO), None);
+        now = deadline;
+    }
+}
+
+#[test]
+fn karn_no_sample_of_what_was_sent_twice() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+    arq.handle_timeout(deadline, &rtt);
+    arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
+    assert_eq!(arq.handle_ack(deadline, &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
+    assert_eq!(rtt.srtt(), None);
+}
+
+/// A path slower than the timeout was once never measured: each INFO was sent twice, for ever.
+#[test]
+fn a_second_acknowledgement_says_the_timeout_was_too_short() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+    arq.handle_timeout(deadline, &rtt);
+    arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
+    assert_eq!(arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
+    assert_eq!(rtt.srtt(), None);
+    assert_eq!(arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old);
+    assert_eq!(rtt.srtt(), Some(Duration::from_millis(1_500)));
+    assert_eq!(arq.handle_ack(at(9_000), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old, "no second sample");
+    assert_eq!(rtt.rto(), Duration::from_millis(1_500 + 3_000));
+}
+
+#[test]
+fn an_acknowledgement_counts_after_the_timer_has_expired() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    arq.handle_timeout(arq.poll_timeout(Seq::ZERO).unwrap(), &rtt);
+    assert_eq!(arq.handle_ack(at(2_000), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::New);
+    assert_eq!(arq.next_info(at(0), ONE), None);
+}
+
+#[test]
+fn other_acknowledgements_are_told_apart_and_change_nothing() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    assert_eq!(arq.handle_ack(at(0), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::NeverSent);
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    arq.handle_ack(at(1), &Ack::Single(Seq::ZERO), &mut rtt);
+    arq.on_info_sent(info(at(1), ONE), &mut rtt);
+    let before = arq.clone();
+    assert_eq!(arq.handle_ack(at(2), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::Old);
+    assert_eq!(arq.handle_ack(at(2), &Ack::Single(Seq::new(2)), &mut rtt), Acknowledged::NeverSent);
+    assert_eq!(arq, before);
+}
+
+#[test]
+fn the_receiver_acknowledges_what_it_keeps_and_what_it_kept() {
+    let mut arq = StopAndWait::new();
+    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::NoRoom);
+    assert_eq!(arq.handle_info(at(0), ONE, offer(true)), Arrival::BeyondWindow);
+    assert_eq!(next_ack(&arq), None);
+    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(true)), Arrival::Next);
+    assert_eq!(next_ack(&arq), Some(Seq::ZERO));
+    arq.on_ack_sent(Seq::new(1_000_000));
+    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::Old);
+    assert_eq!(next_ack(&arq), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
+}
+
+#[test]
+fn a_number_before_the_first_was_never_received() {
+    let mut arq = StopAndWait::new();
+    arq.handle_info(at(0), Seq::ZERO, offer(true));
+    arq.on_ack_sent(Seq::new(1_000_000));
+    assert_eq!(arq.handle_info(at(0), Seq::new(u32::MAX), offer(true)), Arrival::BeyondWindow);
+    assert_eq!(next_ack(&arq), None);
+}
+
+#[test]
+fn numbers_wrap() {
+    let last = Seq::new(u32::MAX);
+    let (mut arq, mut rtt) = (StopAndWait { base: last, next: last, received: 9, ..StopAndWait::new() }, rtt());
+    arq.on_info_sent(info(at(0), last), &mut rtt);
+    assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::New);
+    assert_eq!(arq.base(), Seq::ZERO);
+    assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::Old);
+    assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Next);
+    assert_eq!(arq.next(), Seq::ZERO);
+    assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Old);
+}
+
+#[test]
+fn a_snapshot_counts_a_retransmission_that_was_spurious() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (100, 0));
+    let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+    arq.handle_timeout(deadline, &rtt);
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 1));
+    arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
+    arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt);
+    arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt);
+    let ArqSnapshot { in_flight, delivered, lost, retransmitted, spurious, .. } = arq.snapshot();
+    assert_eq!((in_flight, delivered, lost, retransmitted, spurious), (0, 100, 1, 1, 1));
+}

@@ -1,0 +1,98 @@
+//! The idle timer: how long the peer has been silent.
+//!
+//! ```text
+//!           a packet leaves that the peer has to answer
+//!  ANSWERED --------------------------------------------> WAITING, since then
+//!           <--------------------------------------------    | any valid packet of the peer:
+//!           everything is answered                           v waiting starts again
+//! ```
+
+use crate::{ClockShift, Duration, Instant};
+
+/// When the peer was last heard, and whether it has something to answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum IdleTimer {
+    /// The peer has nothing to answer.
+    Answered { heard: Instant },
+    /// The peer has something to answer. `since`: when that left, or when the peer was last heard if that is later.
+    Waiting { heard: Instant, since: Instant },
+}
+
+impl IdleTimer {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self::Answered { heard: now }
+    }
+
+    /// A valid packet of the peer has arrived.
+    pub(super) fn on_heard(&mut self, now: Instant) {
+        *self = match self {
+            Self::Answered { .. } => Self::Answered { heard: now },
+            Self::Waiting { .. } => Self::Waiting { heard: now, since: now },
+        };
+    }
+
+    /// A packet that the peer has to answer has left.
+    pub(super) fn on_asked(&mut self, now: Instant) {
+        match *self {
+            Self::Answered { heard } => *self = Self::Waiting { heard, since: now },
+            Self::Waiting { .. } => {}
+        }
+    }
+
+    /// The peer has answered everything.
+    pub(super) fn on_answered(&mut self) {
+        *self = Self::Answered { heard: self.heard() };
+    }
+
+    /// Moves all times to another clock. `longest`: the age up to which `heard` matters.
+    pub(super) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
+        match self {
+            Self::Answered { heard } => *heard = shift.aged(*heard, longest),
+            Self::Waiting { heard, since } => {
+                *heard = shift.aged(*heard, longest);
+                *since = shift.apply(*since);
+            }
+        }
+    }
+
+    /// When the peer was last heard.
+    pub(super) const fn heard(&self) -> Instant {
+        match *self {
+            Self::Answered { heard } | Self::Waiting { heard, .. } => heard,
+        }
+    }
+
+    /// Since when an answer of the peer is awaited.
+    pub(super) const fn waiting_since(&self) -> Option<Instant> {
+        match *self {
+            Self::Answered { .. } => None,
+            Self::Waiting { since, .. } => Some(since),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn each_packet_of_the_peer_restarts_the_wait() {
+        let mut idle = IdleTimer::new(at(0));
+        idle.on_asked(at(10));
+        idle.on_asked(at(20));
+        assert_eq!((idle.heard(), idle.waiting_since()), (at(0), Some(at(10))));
+        idle.on_heard(at(30));
+        assert_eq!((idle.heard(), idle.waiting_since()), (at(30), Some(at(30))));
+        idle.on_answered();
+        assert_eq!((idle.heard(), idle.waiting_since()), (at(30), None));
+    }
+
+    #[test]
+    fn the_state_takes_no_memory_beside_two_times() {
+        assert_eq!(size_of::<IdleTimer>(), 16);
+    }
+}

@@ -1,0 +1,50 @@
+//! The limits that apply throughout a connection.
+
+use super::config::Config;
+use crate::Duration;
+use crate::time::ShortDuration;
+use crate::timing::{Limit, Rtt};
+
+/// How many lingers a last FIN is repeated for, if the idle limit is longer.
+///
+/// The peer may have ended its linger and be gone. With the defaults both are 30 s.
+const LAST_FIN_LINGERS: u64 = 30;
+
+/// The limits that apply throughout a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Limits {
+    pub(super) idle: Limit,
+    pub(super) quiet: Limit,
+    pub(super) keep_alive: Limit,
+    linger: ShortDuration,
+}
+
+impl Limits {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            idle: Limit::new(config.idle_limit),
+            quiet: Limit::new(config.quiet_limit),
+            keep_alive: Limit::new(config.keep_alive),
+            linger: ShortDuration::new(config.least_linger()),
+        }
+    }
+
+    /// How long to answer a repeated FIN after the last one: three RTOs, or the config's linger if that is longer.
+    ///
+    /// The peer repeats its FIN by its own RTO, which resembles ours on the same path.
+    pub(super) fn linger(&self, rtt: &Rtt) -> Duration {
+        rtt.rto().saturating_mul(3).max(self.linger.get())
+    }
+
+    /// The longest linger that is possible with any RTO.
+    pub(super) fn longest_linger(&self, rtt: &Rtt) -> Duration {
+        rtt.ceiling().saturating_mul(3).max(self.linger.get())
+    }
+
+    /// How long to wait for the answer to a last FIN.
+    ///
+    /// A FIN is the last one if all our data is acknowledged and the peer has closed.
+    pub(super) fn last_fin(&self, rtt: &Rtt) -> Duration {
+        self.idle.get().min(self.linger(rtt).saturating_mul(LAST_FIN_LINGERS))
+    }
+}

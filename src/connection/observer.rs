@@ -1,0 +1,122 @@
+//! What a connection does, shown as it happens: for logs, tests and simulations.
+//!
+//! An [`Observer`] becomes part of a connection with its storage. Without one there is no code for it.
+//!
+//! ```
+//! use rdt_proto::Instant;
+//! use rdt_proto::connection::{Config, Connection, Observer, Storage, TraceEvent};
+//!
+//! #[derive(Debug, Default)]
+//! struct Log(Vec<String>);
+//!
+//! impl Observer for Log {
+//!     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
+//!         self.0.push(format!("{now:?} {event}"));
+//!     }
+//! }
+//!
+//! let config = Config::default();
+//! let storage = Storage::on_heap(&config, 64)?.observed(Log::default());
+//! let mut client = Connection::connect(Instant::ZERO, config, [7; 32], storage)?;
+//! client.poll_transmit(Instant::ZERO, &mut [0; 1_500]).expect("the buffer is large enough");
+//! assert!(client.observer().0[0].contains("> CONNECT, tag"));
+//! # Ok::<(), rdt_proto::store::StoreError>(())
+//! ```
+
+use super::event::{CloseReason, Ignored};
+use crate::Instant;
+use crate::timing::Timer;
+use crate::wire::Packet;
+use core::fmt;
+
+/// Sees what a connection does.
+///
+/// It sees each event at the time that the caller named, before the call returns. What it knows is no part of the connection:
+/// it must not call back.
+pub trait Observer {
+    /// Whether events are wanted now. While they are not, none is made.
+    fn is_enabled(&self) -> bool {
+        true
+    }
+
+    /// Something happened.
+    fn observe(&mut self, now: Instant, event: &TraceEvent<'_>);
+}
+
+/// Sees nothing, and costs nothing.
+impl Observer for () {
+    fn is_enabled(&self) -> bool {
+        false
+    }
+
+    fn observe(&mut self, _now: Instant, _event: &TraceEvent<'_>) {}
+}
+
+/// What happened. It prints on one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TraceEvent<'a> {
+    /// A packet was written by `poll_transmit`.
+    Sent {
+        /// The packet.
+        packet: Packet<'a>,
+        /// The bytes of its datagram.
+        len: usize,
+    },
+    /// A packet arrived.
+    Received {
+        /// The packet.
+        packet: Packet<'a>,
+        /// The bytes of its datagram.
+        len: usize,
+    },
+    /// The datagram that arrived last, which may hold no packet, changed nothing.
+    Ignored(Ignored),
+    /// So many INFO were judged lost.
+    Lost(u64),
+    /// A timer expired.
+    Expired(Timer),
+    /// The congestion controller entered this [phase](crate::congestion::Congestion::phase).
+    Phase(&'static str),
+    /// The connection entered this state.
+    State(ConnectionState),
+}
+
+impl fmt::Display for TraceEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sent { packet, len } => write!(f, "> {packet} ({len} bytes)"),
+            Self::Received { packet, len } => write!(f, "< {packet} ({len} bytes)"),
+            Self::Ignored(reason) => write!(f, "ignored: {reason:?}"),
+            Self::Lost(count) => write!(f, "lost: {count}"),
+            Self::Expired(timer) => write!(f, "timer: {timer:?}"),
+            Self::Phase(phase) => write!(f, "phase: {phase}"),
+            Self::State(state) => write!(f, "state: {state}"),
+        }
+    }
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// The handshake is not complete.
+    Opening,
+    /// Both directions may be open.
+    Established,
+    /// This side [closed](super::Connection::close) its direction, and the peer has not acknowledged that yet.
+    Closing,
+    /// The connection has ended.
+    Ended(CloseReason),
+}
+
+impl fmt::Display for ConnectionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opening => f.write_str("opening"),
+            Self::Established => f.write_str("established"),
+            Self::Closing => f.write_str("closing"),
+            Self::Ended(reason) => write!(f, "ended, {reason}"),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The state of a connection, with the data of each state.
+//!
+//! ```text
+//!  OPENING ---- CONNACK, INFO 0 --------> ESTABLISHED
+//!     |                                        |
+//!     +--- a limit, refused, aborted ---> ENDED <---+  both directions closed, a limit, reset, aborted
+//! ```
+
+use super::CloseReason;
+use super::close::Close;
+use super::handshake::Handshake;
+use super::probe::Probe;
+use crate::Instant;
+
+/// The state of a connection.
+///
+/// The data of the states shares memory, since a server holds many idle connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::large_enum_variant, reason = "a connection is made in the larger one, and nothing here is allocated")]
+pub(super) enum State {
+    Opening(Handshake),
+    Established { close: Close, probe: Probe },
+    Ended { ended: Ended, close: Close },
+}
+
+/// The data of a connection that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ended {
+    pub(super) reason: CloseReason,
+    /// When it ended, or when its last packet left after that.
+    pub(super) at: Instant,
+    /// Until when a repeated FIN is answered; `None` once it is not.
+    pub(super) linger: Option<Instant>,
+    /// The code of a RESET that is due.
+    pub(super) reset: Option<u8>,
+    /// Whether it had been established.
+    pub(super) was_established: bool,
+}
+
+impl State {
+    pub(super) const fn is_established(&self) -> bool {
+        matches!(self, Self::Established { .. })
+    }
+
+    pub(super) const fn handshake(&self) -> Option<&Handshake> {
+        match self {
+            Self::Opening(handshake) => Some(handshake),
+            Self::Established { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn handshake_mut(&mut self) -> Option<&mut Handshake> {
+        match self {
+            Self::Opening(handshake) => Some(handshake),
+            Self::Established { .. } | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn ended(&self) -> Option<&Ended> {
+        match self {
+            Self::Ended { ended, .. } => Some(ended),
+            Self::Opening(_) | Self::Established { .. } => None,
+        }
+    }
+
+    pub(super) const fn probe(&self) -> Option<&Probe> {
+        match self {
+            Self::Established { probe, .. } => Some(probe),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn probe_mut(&mut self) -> Option<&mut Probe> {
+        match self {
+            Self::Established { probe, .. } => Some(probe),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn close(&self) -> Option<&Close> {
+        match self {
+            Self::Established { close, .. } | Self::Ended { close, .. } => Some(close),
+            Self::Opening(_) => None,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Roles, transmits and pending events, for both protocols.
+
+use bitflags::bitflags;
+
+/// The side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The side that opened the connection.
+    Client,
+    /// The side that accepted the connection.
+    Server,
+}
+
+/// The datagrams that one call has written into the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the machine counts these datagrams as sent"]
+pub struct Transmit {
+    /// The number of bytes written, over all datagrams.
+    pub len: usize,
+    /// The size of each datagram but the last, which may be shorter.
+    ///
+    /// Generic segmentation offload (GSO) takes this value.
+    pub segment_size: usize,
+}
+
+bitflags! {
+    /// The set of pending events. A kind of event is pending at most once.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct Events: u8 {
+        const CONNECTED = 1;
+        const READABLE = 1 << 1;
+        const WRITABLE = 1 << 2;
+        const PEER_CLOSED = 1 << 3;
+        const CLOSED = 1 << 4;
+    }
+}
+
+/// The kind of a pending event.
+///
+/// Each protocol has public events of its own, and close reasons of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Connected,
+    Readable,
+    Writable,
+    PeerClosed,
+    Closed,
+}
+
+impl Events {
+    /// The order in which events are polled.
+    const ORDER: [(Self, EventKind); 5] = [
+        (Self::CONNECTED, EventKind::Connected),
+        (Self::READABLE, EventKind::Readable),
+        (Self::WRITABLE, EventKind::Writable),
+        (Self::PEER_CLOSED, EventKind::PeerClosed),
+        (Self::CLOSED, EventKind::Closed),
+    ];
+
+    /// Removes the first pending event and returns its kind.
+    pub(crate) fn take_first(&mut self) -> Option<EventKind> {
+        let (flag, kind) = Self::ORDER.into_iter().find(|&(flag, _)| self.contains(flag))?;
+        self.remove(flag);
+        Some(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pending_event_is_taken_once_and_closed_is_the_last() {
+        let mut events = Events::all();
+        let taken: std::vec::Vec<_> = core::iter::from_fn(|| events.take_first()).collect();
+        assert_eq!(taken, Events::ORDER.map(|(_, kind)| kind));
+        assert!(events.is_empty());
+    }
+}

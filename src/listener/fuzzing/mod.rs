@@ -1,0 +1,376 @@
+//! Arbitrary calls on a listener in any order: the body of the fuzz target `listener`, which a property test also
+//! calls.
+
+mod checks;
+
+use super::PeerTypes;
+use super::{
+    AcceptError, Address, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId, Retry,
+    TableMemory,
+};
+use crate::connection::fuzzing::{AnyParameters, Mechanism, ROOM, Start};
+use crate::connection::{Connection, Handled, Mode, Peer, Storage};
+use crate::store::{RecvSlots, SendSlots};
+use crate::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
+use crate::{Duration, Instant};
+use arbitrary::{Arbitrary, Unstructured};
+use std::vec::Vec;
+
+/// One call. There are few addresses, tags and ids, so that calls affect the same connections.
+#[derive(Arbitrary, Debug)]
+enum Call<'a> {
+    Datagram {
+        from: u8,
+        datagram: &'a [u8],
+    },
+    Packet {
+        from: u8,
+        tag: Option<u8>,
+        packet: Packet<'a>,
+    },
+    Connect {
+        from: u8,
+        parameters: AnyParameters,
+        cookie: u8,
+    },
+    /// ECHO with the nonce of a PROBE, from any address.
+    Echo {
+        from: u8,
+        probe: u8,
+    },
+    Timeout {
+        later_us: u32,
+    },
+    TimeoutWhenDue,
+    Transmit {
+        room: u8,
+    },
+    TransmitBatch {
+        most: u8,
+    },
+    Event,
+    Incoming,
+    Accept(u8),
+    Refuse(u8, u8),
+    Ignore(u8),
+    StopAccepting(u8),
+    RotateKey(u8),
+    Release(u8),
+    Reclaim(u8),
+    Send(u8, &'a [u8]),
+    Recv(u8),
+    Close(u8),
+    Abort(u8),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Limits {
+    peers: u8,
+    backlog: u8,
+    per_host: u8,
+    per_address: u8,
+    retry: Retry,
+}
+
+type Send = SendSlots<Vec<u8>>;
+type Recv = RecvSlots<Vec<u8>>;
+type Machine<M> = Listener<PeerTypes<FuzzAddress, Storage<Send, Recv, Mechanism>, M>>;
+/// Tables below the largest limits.
+type SmallTables = FixedTables<4>;
+
+/// An address. Each host has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct FuzzAddress(u8);
+
+impl Address for FuzzAddress {
+    type Host = u8;
+
+    fn host(&self) -> u8 {
+        self.0 / 2
+    }
+}
+
+/// The entropy of all connections. It is the same for all, so that no law may depend on it.
+const ENTROPY: [u8; 32] = [3; 32];
+/// The number of addresses.
+const ADDRESSES: u8 = 12;
+
+/// Makes the calls that `bytes` describe on a listener, and checks its laws after each call.
+///
+/// At the end all connections are released, and the listener must become empty.
+///
+/// # Panics
+///
+/// If a law does not hold.
+pub fn any_order(bytes: &[u8]) {
+    let mut input = Unstructured::new(bytes);
+    let Ok((start, limits)) = <(Start, Limits)>::arbitrary(&mut input) else { return };
+    let config = ListenerConfig {
+        connection: start.config(),
+        peers: usize::from(limits.peers % 6),
+        backlog: usize::from(limits.backlog % 6),
+        per_host: usize::from(limits.per_host % 6),
+        per_address: usize::from(limits.per_address % 6),
+        retry: limits.retry,
+    };
+    if limits.peers < 128 {
+        run::<HeapTables>(start, config, input);
+    } else {
+        run::<SmallTables>(start, config, input);
+    }
+}
+
+fn run<M: TableMemory>(start: Start, config: ListenerConfig, mut input: Unstructured<'_>) {
+    let mut run = Run::<M>::new(start, Listener::new(Instant::ZERO, config, [1; 48]));
+    while let Ok(call) = Call::arbitrary(&mut input) {
+        run.make(&call);
+        run.check();
+        if input.is_empty() {
+            break;
+        }
+    }
+    run.end();
+}
+
+struct Run<M: TableMemory> {
+    start: Start,
+    machine: Machine<M>,
+    now: Instant,
+    pending: Vec<Incoming<FuzzAddress>>,
+    /// The connections that were accepted and not released.
+    ids: Vec<PeerId>,
+    /// The tags, cookies and nonces in datagrams of the listener.
+    tags: Vec<Tag>,
+    cookies: Vec<Vec<u8>>,
+    nonces: Vec<u64>,
+    traffic: [Traffic; ADDRESSES as usize],
+    /// The number of datagrams received.
+    datagrams: u64,
+    /// The number of these that were delivered to a connection.
+    delivered: u64,
+}
+
+/// The bytes received from an address and sent to it.
+#[derive(Clone, Copy, Default)]
+struct Traffic {
+    received: usize,
+    sent: usize,
+    /// The address is validated: the bound on sent bytes no longer applies.
+    validated: bool,
+}
+
+impl<M: TableMemory> Run<M> {
+    fn new(start: Start, machine: Machine<M>) -> Self {
+        let (pending, ids, traffic) = (Vec::new(), Vec::new(), Default::default());
+        let (tags, cookies, nonces) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            start,
+            machine,
+            now: Instant::ZERO,
+            pending,
+            ids,
+            tags,
+            cookies,
+            nonces,
+            traffic,
+            datagrams: 0,
+            delivered: 0,
+        }
+    }
+
+    fn make(&mut self, call: &Call<'_>) {
+        let now = self.now;
+        match *call {
+            Call::Datagram { from, datagram } => self.receive(from, datagram),
+            Call::Packet { from, tag, packet } => {
+                let tag = tag.and_then(|tag| pick(&self.tags, tag).copied());
+                self.receive_packet(from, tag, packet);
+            }
+            Call::Connect { from, parameters, cookie } => self.connect(from, parameters, cookie),
+            Call::Echo { from, probe } => {
+                let Some(&nonce) = pick(&self.nonces, probe) else { return };
+                for tag in self.tags.clone() {
+                    self.receive_packet(from, Some(tag), Packet::Echo { nonce });
+                }
+            }
+            Call::Timeout { later_us } => self.pass(now + Duration::from_micros(later_us.into())),
+            Call::TimeoutWhenDue => self.pass(self.machine.poll_timeout().unwrap_or(now)),
+            Call::Transmit { room } => drop(self.transmit(usize::from(room).min(ROOM), 1)),
+            Call::TransmitBatch { most } => drop(self.transmit(4 * ROOM, usize::from(most % 8))),
+            Call::Event => drop(self.machine.poll_event()),
+            Call::Incoming => {
+                let expected = self.machine.has_incoming();
+                let incoming = self.machine.poll_incoming();
+                assert_eq!(incoming.is_some(), expected);
+                assert!(!expected || self.machine.len() < self.max_peers(), "there is no room");
+                self.pending.extend(incoming);
+            }
+            Call::Accept(which) => self.accept(which),
+            Call::Refuse(which, code) => {
+                if let Some(incoming) = take(&mut self.pending, which) {
+                    self.machine.refuse(incoming, code);
+                }
+            }
+            Call::Ignore(which) => {
+                if let Some(incoming) = take(&mut self.pending, which) {
+                    self.machine.ignore(incoming);
+                }
+            }
+            Call::StopAccepting(code) => self.machine.stop_accepting(code),
+            Call::RotateKey(key) => self.machine.rotate_cookie_key([key; 16]),
+            Call::Release(which) => {
+                let Some(&id) = pick(&self.ids, which) else { return };
+                self.machine.release(now, id);
+                assert!(self.machine.peer(id).is_none());
+                self.ids.retain(|&held| held != id);
+            }
+            Call::Reclaim(which) => {
+                let Some(&id) = pick(&self.ids, which) else { return };
+                let back = self.machine.reclaim(now, id).is_some();
+                assert_eq!(back, self.machine.peer(id).is_none());
+                self.ids.retain(|&held| held != id || !back);
+            }
+            Call::Send(which, data) => self.with(which, |peer| {
+                assert!(peer.send(data).is_ok_and(|count| count <= data.len()) || peer.send_slot().is_err());
+            }),
+            Call::Recv(which) => self.with(which, |peer| assert!(peer.recv(&mut [0; ROOM]) <= ROOM)),
+            Call::Close(which) => self.with(which, Connection::close),
+            Call::Abort(which) => self.with(which, |peer| peer.abort(which)),
+        }
+    }
+
+    fn with(&mut self, which: u8, call: impl FnOnce(&mut Connection<Storage<Send, Recv, Mechanism>>)) {
+        let Some(&id) = pick(&self.ids, which) else { return };
+        assert!(self.machine.peer(id).is_some(), "{id:?} was not released");
+        if let Some(peer) = self.machine.peer_mut(id) {
+            call(peer);
+        }
+    }
+
+    fn receive(&mut self, from: u8, datagram: &[u8]) {
+        let from = FuzzAddress(from % ADDRESSES);
+        let Some(traffic) = self.traffic.get_mut(usize::from(from.0)) else { return };
+        traffic.received += datagram.len();
+        let before = self.machine.stats().validated;
+        self.datagrams += 1;
+        let dispatch = self.machine.handle_datagram(self.now, from, datagram);
+        self.delivered += u64::from(matches!(dispatch, Dispatch::Peer(..)));
+        if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
+            let tagged = !datagram.starts_with(self.machine.config.connection.framing.prefix());
+            traffic.validated |= tagged && self.machine.address(id) == Some(from);
+        }
+        traffic.validated |= self.machine.stats().validated > before;
+    }
+
+    fn receive_packet(&mut self, from: u8, tag: Option<Tag>, packet: Packet<'_>) {
+        let mut datagram = [0; 2_048];
+        let framing = tag.map_or(self.machine.config.connection.framing, Framing::tagged);
+        if let Ok(len) = packet.encode(&framing, &mut datagram) {
+            self.receive(from, datagram.get(..len).unwrap_or_default());
+        }
+    }
+
+    fn connect(&mut self, from: u8, parameters: AnyParameters, cookie: u8) {
+        let mut list = [0; 2 * MIN_CONNECT];
+        let cookie = pick(&self.cookies, cookie).cloned();
+        let options = parameters.parameters().tag.and_then(|tag| {
+            let options = OptionsWriter::new(&mut list).tag(tag).ok()?;
+            let options = if let Some(cookie) = cookie { options.cookie(&cookie).ok()? } else { options };
+            Some(options.pad_to(MIN_CONNECT).ok()?.finish())
+        });
+        self.receive_packet(from, None, Packet::Connect(options.unwrap_or(Options::NONE)));
+    }
+
+    fn pass(&mut self, until: Instant) {
+        self.now = self.now.max(until);
+        self.machine.handle_timeout(self.now);
+    }
+
+    fn accept(&mut self, which: u8) {
+        let Some(incoming) = take(&mut self.pending, which) else { return };
+        let (storage, address) = (self.start.storage(), incoming.address());
+        match self.machine.accept(self.now, incoming, ENTROPY, || storage.ok_or(crate::store::StoreError::EmptySegment))
+        {
+            Ok(id) => {
+                assert_eq!(self.machine.address(id), Some(address));
+                assert!(self.ids.iter().all(|held| held.index() != id.index()), "an index is used twice");
+                self.ids.push(id);
+            }
+            Err(AcceptError::Full) => assert!(self.machine.len() >= self.max_peers()),
+            Err(AcceptError::Gone | AcceptError::Storage(_)) => {}
+        }
+    }
+
+    /// Sends, and checks that a datagram was due, and that the address gets no more bytes than it may.
+    fn transmit(&mut self, room: usize, most: usize) -> bool {
+        let due = self.machine.poll_timeout();
+        let mut buf = [0; 4 * ROOM];
+        let (to, len) = match self.machine.poll_transmit_batch(self.now, most, buf.get_mut(..room).unwrap_or_default())
+        {
+            Ok(None) => return false,
+            Ok(Some((to, transmit))) => (to, transmit.len),
+            Err(error) => {
+                assert!(error.needed > room && error.needed <= ROOM);
+                return true;
+            }
+        };
+        assert!(due.is_some_and(|due| due <= self.now), "a datagram was sent before poll_timeout");
+        let datagram = buf.get(..len).unwrap_or_default();
+        self.learn(datagram);
+        if let Some(traffic) = self.traffic.get_mut(usize::from(to.0)) {
+            traffic.sent += len;
+            let Traffic { received, sent, validated } = *traffic;
+            let bound = self.start.mode == Mode::Extended && self.start.peer == Peer::RdtProto;
+            assert!(validated || !bound || sent <= received, "{sent} bytes to {to:?}, {received} bytes from it");
+        }
+        true
+    }
+
+    /// Keeps the tag, cookie or nonce of a datagram.
+    fn learn(&mut self, datagram: &[u8]) {
+        let Some(&tag) = datagram.first_chunk() else { return };
+        match Framing::tagged(Tag::new(tag)).decode(datagram) {
+            Ok(Packet::ConnAck(options)) => self.tags.extend(options.tag()),
+            Ok(Packet::Retry { cookie }) => self.cookies.push(cookie.to_vec()),
+            Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut count = 0;
+        while self.transmit(4 * ROOM, 8) {
+            count += 1;
+            assert!(count < 4_000, "sends without end");
+        }
+    }
+
+    /// Releases all connections, and checks that the listener becomes empty.
+    fn end(mut self) {
+        for id in core::mem::take(&mut self.ids) {
+            self.machine.release(self.now, id);
+        }
+        self.machine.stop_accepting(0);
+        let mut steps = 0;
+        while let Some(due) = self.machine.poll_timeout() {
+            self.pass(due);
+            self.drain();
+            steps += 1;
+            assert!(steps < 1_000, "never ends");
+        }
+        assert!(self.machine.is_empty(), "{:?} stays without a deadline", self.machine);
+        for host in 0..ADDRESSES {
+            assert_eq!(self.machine.of_host(host).all(), 0, "host {host}");
+        }
+        assert_eq!(self.machine.half_open(), 0);
+    }
+}
+
+fn pick<T>(items: &[T], which: u8) -> Option<&T> {
+    items.get(usize::from(which).checked_rem(items.len())?)
+}
+
+fn take<T>(items: &mut Vec<T>, which: u8) -> Option<T> {
+    let index = usize::from(which).checked_rem(items.len())?;
+    Some(items.swap_remove(index))
+}

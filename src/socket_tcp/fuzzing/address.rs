@@ -1,0 +1,16 @@
+//! Addresses in pairs that share a host.
+
+use crate::Address;
+use arbitrary::Arbitrary;
+
+/// An address; two consecutive ones are ports of one host.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct TestAddress(pub(super) u8);
+
+impl Address for TestAddress {
+    type Host = u8;
+
+    fn host(&self) -> u8 {
+        self.0 / 2
+    }
+}

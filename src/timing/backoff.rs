@@ -1,0 +1,55 @@
+//! The backoff of retransmission timers, and its ceilings.
+
+use crate::Duration;
+
+/// The longest retransmission timeout, as RFC 6298 §2.5 suggests.
+const MAX_RTO: Duration = Duration::from_secs(60);
+
+/// The least number of transmissions of a handshake packet before the handshake limit.
+///
+/// With 20 % loss each way, four transmissions fail in one handshake of 60, and eight in one of 3,500.
+const MIN_HANDSHAKE_TRANSMISSIONS: u64 = 8;
+
+/// The interval after `attempt` retransmissions: `rto`, doubled for each (RFC 6298 §5.5).
+pub(super) const fn backed_off(rto: Duration, attempt: u8) -> Duration {
+    match 1_u64.checked_shl(attempt as u32) {
+        Some(factor) => rto.saturating_mul(factor),
+        None => Duration::MAX,
+    }
+}
+
+/// The ceiling of the retransmission timeout: a quarter of the idle limit, at most 60 s.
+pub(crate) fn rto_ceiling(idle_limit: Duration) -> Duration {
+    Duration::from_micros(idle_limit.as_micros() / 4).min(MAX_RTO)
+}
+
+/// The ceiling of the interval between two transmissions of a handshake packet.
+pub(crate) const fn longest_opening_interval(handshake_limit: Duration) -> Duration {
+    Duration::from_micros(handshake_limit.as_micros() / MIN_HANDSHAKE_TRANSMISSIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_doubles_and_saturates() {
+        let rto = Duration::from_millis(100);
+        for (attempt, millis) in [(0, 100), (1, 200), (2, 400), (10, 102_400)] {
+            assert_eq!(backed_off(rto, attempt), Duration::from_millis(millis));
+        }
+        assert_eq!((backed_off(rto, 63), backed_off(rto, 255)), (Duration::MAX, Duration::MAX));
+    }
+
+    #[test]
+    fn a_quarter_of_the_idle_limit_is_the_ceiling_up_to_a_minute() {
+        assert_eq!(rto_ceiling(Duration::from_secs(30)), Duration::from_millis(7_500));
+        assert_eq!(rto_ceiling(Duration::MAX), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn eight_transmissions_fit_into_the_handshake_limit() {
+        let limit = Duration::from_secs(10);
+        assert_eq!(longest_opening_interval(limit).saturating_mul(8), limit);
+    }
+}

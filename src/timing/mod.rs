@@ -1,0 +1,20 @@
+//! Round-trip time, retransmission, backoff and limits, for both protocols.
+//!
+//! The module knows no packet and no state of a connection. A machine keeps an [`Rtt`] for each path, a
+//! [`RetransmitTimer`] for each packet that it repeats, and an instant for each limit. Each deadline has a name, its
+//! [`Timer`]. A machine lists its running timers in one function, from which its next deadline derives.
+
+mod backoff;
+mod jitter;
+mod limit;
+mod retransmit_timer;
+mod rtt;
+mod timer;
+
+pub(crate) use backoff::{longest_opening_interval, rto_ceiling};
+pub use jitter::Jitter;
+pub(crate) use limit::{Limit, expiry};
+pub(crate) use retransmit_timer::RetransmitTimer;
+pub use rtt::Rtt;
+pub(crate) use timer::Earliest;
+pub use timer::Timer;

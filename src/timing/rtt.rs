@@ -1,0 +1,228 @@
+//! Round-trip time and retransmission timeout (RFC 6298).
+
+use super::backoff::backed_off;
+use super::jitter::Jitter;
+use crate::time::ShortDuration;
+use crate::{Duration, Instant};
+
+/// The timeout before the first sample (RFC 6298 §2.1).
+const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// The least timeout before the first sample of data.
+///
+/// On a slow link a full datagram takes longer than the small packets of the handshake.
+const MIN_FIRST_RTO: Duration = Duration::from_millis(200);
+/// The clock granularity G, which is also the least margin over SRTT.
+///
+/// RFC 6298 §2.4 rounds the timeout up to 1 s, since a peer may delay its acknowledgements by an unknown time. Here
+/// that delay is known, and part of the timeout.
+const GRANULARITY: Duration = Duration::from_millis(1);
+/// The jitter is at most this share of the interval, as a shift: 1/16.
+///
+/// It keeps peers that lost datagrams at the same time from retransmitting at the same time.
+const JITTER_SHIFT: u32 = 4;
+
+/// The round-trip time estimate, and the retransmission timeout (RTO) derived from it (RFC 6298).
+///
+/// The sender counts the transmissions of each packet, and passes the count to [`deadline`](Self::deadline), which
+/// backs off. A new packet starts at attempt 0. RFC 6298 §5 keeps the backoff until the next sample, so on a path that
+/// loses a third of the packets, stop-and-wait would spend most of its time waiting.
+///
+/// Times longer than 71 minutes count as 71 minutes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rtt {
+    /// SRTT and RTTVAR; `None` before the first sample or handshake sample.
+    smoothed: Option<(ShortDuration, ShortDuration)>,
+    /// The least sample. The handshake sample does not count.
+    min: Option<ShortDuration>,
+    /// The longest time for which the peer delays an acknowledgement.
+    ack_delay: ShortDuration,
+    ceiling: ShortDuration,
+    jitter: Jitter,
+}
+
+impl Rtt {
+    /// An estimate without samples, whose timeout never exceeds `ceiling` (RFC 6298 §2.5).
+    #[must_use]
+    pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
+        Self { smoothed: None, min: None, ack_delay: ShortDuration::ZERO, ceiling: ShortDuration::new(ceiling), jitter }
+    }
+
+    /// Sets the longest time for which the peer delays an acknowledgement.
+    ///
+    /// It is part of every timeout that is derived from a sample (RFC 8985 §7.2, RFC 9002 §6.2.1). Samples must not
+    /// include the delay.
+    pub fn set_ack_delay(&mut self, delay: Duration) {
+        self.ack_delay = ShortDuration::new(delay);
+    }
+
+    /// The longest time for which the peer delays an acknowledgement.
+    #[must_use]
+    pub fn ack_delay(&self) -> Duration {
+        self.ack_delay.get()
+    }
+
+    /// Takes the round-trip time of the handshake.
+    ///
+    /// It determines the timeout until the first [`sample`](Self::sample), and nothing else: packets of the handshake
+    /// are small, and the peer's application may delay the answer.
+    pub fn handshake_sample(&mut self, round_trip: Duration) {
+        if self.smoothed.is_none() {
+            self.smooth(round_trip.as_micros(), round_trip.as_micros() / 2);
+        }
+    }
+
+    /// Takes the round-trip time of a packet that was sent once.
+    ///
+    /// The answer to a packet that was sent twice does not say which transmission it answers, so it gives no sample
+    /// (Karn's algorithm, RFC 6298 §3).
+    pub fn sample(&mut self, round_trip: Duration) {
+        let r = round_trip.as_micros();
+        match self.smoothed.filter(|_| self.min.is_some()) {
+            // §2.2: SRTT <- R, RTTVAR <- R/2
+            None => self.smooth(r, r / 2),
+            // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
+            // No overflow: SRTT and RTTVAR have 32 bits, and the added share of `r` at most 62.
+            Some((srtt, rttvar)) => {
+                let (srtt, rttvar) = (srtt.get().as_micros(), rttvar.get().as_micros());
+                self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
+            }
+        }
+        let sample = ShortDuration::new(round_trip);
+        self.min = Some(self.min.map_or(sample, |min| min.min(sample)));
+    }
+
+    fn smooth(&mut self, srtt: u64, rttvar: u64) {
+        let [srtt, rttvar] = [srtt, rttvar].map(|micros| ShortDuration::new(Duration::from_micros(micros)));
+        self.smoothed = Some((srtt, rttvar));
+    }
+
+    /// The smoothed round-trip time (SRTT); `None` before the first sample.
+    #[must_use]
+    pub fn srtt(&self) -> Option<Duration> {
+        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt.get())
+    }
+
+    /// The least sample; `None` before the first one.
+    #[must_use]
+    pub fn min(&self) -> Option<Duration> {
+        self.min.map(ShortDuration::get)
+    }
+
+    /// The retransmission timeout without backoff.
+    ///
+    /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay, at most the ceiling. Without a round-trip time
+    /// it is 1 s; with that of the handshake only, it is at least 200 ms.
+    #[must_use]
+    pub fn rto(&self) -> Duration {
+        let rto = match self.smoothed {
+            None => INITIAL_RTO,
+            Some((srtt, rttvar)) => {
+                let variation = rttvar.get().saturating_mul(4).max(GRANULARITY);
+                srtt.get().saturating_add(variation).saturating_add(self.ack_delay.get())
+            }
+        };
+        let floor = self.min.map_or(MIN_FIRST_RTO, |_| Duration::ZERO);
+        rto.max(floor).min(self.ceiling.get())
+    }
+
+    /// The longest timeout, with any backoff.
+    pub(crate) fn ceiling(&self) -> Duration {
+        self.ceiling.get()
+    }
+
+    /// When to retransmit a packet that is sent `now`.
+    ///
+    /// `attempt` is the number of earlier transmissions of the packet. The interval is the timeout, doubled for each
+    /// attempt (RFC 6298 §5.5), at most the ceiling and `limit`, and at least 1 ms. A jitter of up to 1/16 is added.
+    pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
+        let interval = backed_off(self.rto(), attempt).min(self.ceiling.get()).min(limit).max(GRANULARITY);
+        let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
+        now + interval.saturating_add(Duration::from_micros(jitter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn rtt() -> Rtt {
+        Rtt::new(Duration::from_secs(60), Jitter::new(1))
+    }
+
+    #[test]
+    fn the_handshake_sets_the_timeout_until_the_first_sample() {
+        let mut rtt = rtt();
+        rtt.handshake_sample(ms(100));
+        assert_eq!((rtt.rto(), rtt.srtt(), rtt.min()), (ms(300), None, None));
+        rtt.sample(ms(50));
+        assert_eq!((rtt.rto(), rtt.srtt(), rtt.min()), (ms(150), Some(ms(50)), Some(ms(50))));
+        rtt.handshake_sample(ms(900));
+        assert_eq!(rtt.srtt(), Some(ms(50)));
+    }
+
+    #[test]
+    fn a_fast_handshake_gives_a_timeout_of_200_ms() {
+        let mut rtt = rtt();
+        rtt.handshake_sample(ms(2));
+        assert_eq!(rtt.rto(), ms(200));
+    }
+
+    #[test]
+    fn rfc6298_2_1_one_second_before_the_first_sample() {
+        assert_eq!(rtt().rto(), Duration::from_secs(1));
+        assert_eq!(rtt().srtt(), None);
+    }
+
+    #[test]
+    fn rfc6298_2_2_first_sample() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        assert_eq!(rtt.srtt(), Some(ms(100)));
+        assert_eq!(rtt.rto(), ms(300)); // 100 + 4 × 50
+    }
+
+    #[test]
+    fn rfc6298_2_3_later_samples() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        rtt.sample(ms(180));
+        // RTTVAR = 3/4 × 50 + 1/4 × 80 = 57.5; SRTT = 7/8 × 100 + 1/8 × 180 = 110
+        assert_eq!(rtt.srtt(), Some(ms(110)));
+        assert_eq!(rtt.rto(), ms(110 + 230));
+    }
+
+    #[test]
+    fn rfc6298_2_3_a_steady_path_ends_at_srtt_plus_granularity() {
+        let mut rtt = rtt();
+        for _ in 0..100 {
+            rtt.sample(ms(80));
+        }
+        assert_eq!(rtt.rto(), ms(81));
+    }
+
+    #[test]
+    fn rfc6298_2_5_and_5_5_doubles_up_to_the_ceiling() {
+        let mut rtt = rtt();
+        rtt.sample(ms(100));
+        for (attempt, expected) in
+            [(0, 300), (1, 600), (2, 1_200), (7, 38_400), (8, 60_000), (63, 60_000), (255, 60_000)]
+        {
+            let deadline = rtt.deadline(Instant::ZERO, attempt, Duration::MAX).saturating_since(Instant::ZERO);
+            assert!(deadline >= ms(expected) && deadline <= ms(expected + expected / 16), "{attempt}: {deadline}");
+        }
+        assert!(rtt.deadline(Instant::ZERO, 9, ms(320)) <= Instant::from_millis(340));
+    }
+
+    #[test]
+    fn extreme_samples_do_not_overflow() {
+        let mut rtt = rtt();
+        for sample in [Duration::MAX, Duration::ZERO, Duration::MAX, Duration::MAX, Duration::ZERO] {
+            rtt.sample(sample);
+            assert!(rtt.rto() <= Duration::from_secs(60));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The names of all deadlines.
+
+use crate::Instant;
+
+/// The purpose of a deadline.
+///
+/// `handle_timeout` [handles](Self::is_handled) the expiry of some timers. The others only let `poll_transmit` write a
+/// packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timer {
+    /// The handshake limit expires, and the connection ends.
+    Handshake,
+    /// A packet of the handshake is sent again: CONNECT or CONNACK, SYN or SYN+ACK.
+    RetransmitHandshake,
+    /// A client stops waiting for an answer in extended mode, and takes the answer in base mode.
+    FallBack,
+    /// A packet that was sent before an acknowledged one is declared lost (RFC 8985 §6.2).
+    Reordering,
+    /// The tail loss probe is sent (RFC 8985 §7).
+    TailLossProbe,
+    /// Everything in flight counts as lost (RFC 6298). INFO, or a segment of a message, is sent again.
+    Retransmission,
+    /// A PROBE asks whether the peer's window has opened.
+    Persist,
+    /// A PROBE asks whether the peer is alive.
+    KeepAlive,
+    /// FIN, or the answer to it, is sent again.
+    RetransmitFin,
+    /// The idle limit expires: the peer has left a packet unanswered for too long.
+    Idle,
+    /// The quiet limit expires: the peer was silent for too long, although no answer of it was due.
+    Quiet,
+    /// The linger ends: a repeated FIN gets no more answer.
+    Linger,
+    /// Pacing, or the delay before a proactive retransmission, ends.
+    Pacing,
+    /// A delayed acknowledgement is due.
+    AckDelay,
+}
+
+impl Timer {
+    /// The timers of an [`Arq`](crate::arq::Arq) mechanism.
+    pub const OF_ARQ: [Self; 4] = [Self::Reordering, Self::TailLossProbe, Self::Retransmission, Self::Pacing];
+
+    /// Whether `handle_timeout` handles the expiry. Otherwise the expiry only lets `poll_transmit` write a packet.
+    #[must_use]
+    pub const fn is_handled(self) -> bool {
+        match self {
+            Self::Handshake
+            | Self::RetransmitHandshake
+            | Self::FallBack
+            | Self::Reordering
+            | Self::TailLossProbe
+            | Self::Retransmission
+            | Self::Persist
+            | Self::KeepAlive
+            | Self::RetransmitFin
+            | Self::Idle
+            | Self::Quiet
+            | Self::Linger => true,
+            Self::Pacing | Self::AckDelay => false,
+        }
+    }
+}
+
+/// The earliest of several deadlines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Earliest(Option<Instant>);
+
+impl Earliest {
+    /// Takes one more deadline into account.
+    #[inline]
+    pub(crate) fn see(&mut self, at: Instant) {
+        self.0 = Some(self.0.map_or(at, |earliest| earliest.min(at)));
+    }
+
+    #[inline]
+    pub(crate) const fn get(self) -> Option<Instant> {
+        self.0
+    }
+}

@@ -1,0 +1,83 @@
+//! Which timers run in which state, by name.
+
+use harness::extended::*;
+use rdt_proto::connection::{Config, Timer};
+use rdt_proto::wire::Packet;
+use rdt_proto::{Duration, Instant};
+
+/// The timers that run, the earliest first.
+fn running(trace: &ExtendedTrace) -> Vec<Timer> {
+    let mut running = Vec::new();
+    trace.machine.for_each_deadline(|timer, at| running.push((at, timer)));
+    running.sort_by_key(|&(at, _)| at);
+    running.into_iter().map(|(_, timer)| timer).collect()
+}
+
+/// The earliest deadline by the listing.
+fn earliest(trace: &ExtendedTrace) -> Option<Instant> {
+    let mut earliest: Option<Instant> = None;
+    trace.machine.for_each_deadline(|_, at| earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))));
+    earliest
+}
+
+#[test]
+fn connect_is_repeated_until_the_handshake_limit() {
+    let mut client = ExtendedTrace::client(Config::default());
+    assert_eq!(running(&client), [Timer::Handshake]);
+    client.learns_tag();
+    assert_eq!(running(&client), [Timer::RetransmitHandshake, Timer::Handshake, Timer::Idle]);
+}
+
+#[test]
+fn data_in_flight_is_probed_and_then_sent_again() {
+    let mut client = ExtendedTrace::established(Config::default());
+    assert_eq!(running(&client), []);
+    client.machine.send(b"data").unwrap();
+    client.expect(info(1, b"data"));
+    assert_eq!(running(&client), [Timer::TailLossProbe, Timer::Retransmission, Timer::Idle]);
+}
+
+#[test]
+fn an_arrival_runs_the_timer_of_a_delayed_acknowledgement() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.peer_sends(info(0, b"data"));
+    assert_eq!(running(&client), [Timer::AckDelay]);
+}
+
+#[test]
+fn a_quiet_connection_with_keep_alive_waits_to_ask() {
+    let client = ExtendedTrace::established(Config { keep_alive: Duration::from_secs(5), ..Config::default() });
+    assert_eq!(running(&client), [Timer::KeepAlive]);
+}
+
+#[test]
+fn fin_is_repeated_and_the_idle_limit_waits_for_its_answer() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.close();
+    client.expect(Packet::Fin);
+    assert_eq!(running(&client), [Timer::RetransmitFin, Timer::Idle]);
+}
+
+#[test]
+fn a_closed_connection_lingers() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.close();
+    client.expect(Packet::Fin);
+    client.peer_sends(Packet::FinAck);
+    client.peer_sends(Packet::Fin);
+    client.expect(Packet::FinAck);
+    assert_eq!(running(&client), [Timer::Linger]);
+}
+
+#[test]
+fn with_nothing_to_send_poll_timeout_is_the_earliest_deadline() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.learns_tag();
+    while client.machine.ended().is_none() {
+        assert_eq!(client.machine.poll_timeout(), earliest(&client));
+        client.now = client.machine.poll_timeout().unwrap();
+        client.machine.handle_timeout(client.now);
+        client.drain();
+    }
+    assert_eq!((client.machine.poll_timeout(), earliest(&client)), (None, None));
+}
