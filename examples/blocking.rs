@@ -283,10 +283,10 @@ mod tests {
     /// Runs a server in a thread of its own and a client in this one.
     fn run(server: impl FnOnce(Acceptor) + Send, client: impl FnOnce(SocketAddr)) {
         thread::scope(|scope| {
-            let (tell, reported) = mpsc::channel();
+            let (report, reported) = mpsc::channel();
             scope.spawn(move || {
                 let acceptor = bind().listen(8).unwrap();
-                tell.send(address(&acceptor)).unwrap();
+                report.send(address(&acceptor)).unwrap();
                 server(acceptor);
             });
             client(reported.recv().unwrap());
@@ -388,10 +388,10 @@ mod tests {
     #[test]
     fn send_returns_the_count_so_far_at_its_time_out() {
         let data: Vec<u8> = (0..=u8::MAX).cycle().take(4 << 20).collect();
-        let (tell, reported) = mpsc::channel();
+        let (report, reported) = mpsc::channel();
         let server = |acceptor: Acceptor| {
             let stream = acceptor.accept(LONG).unwrap();
-            tell.send(stream.send(&data, Duration::from_millis(200)).unwrap()).unwrap();
+            report.send(stream.send(&data, Duration::from_millis(200)).unwrap()).unwrap();
             stream.close(LONG).unwrap();
         };
         run(server, |address| {

@@ -79,7 +79,7 @@ impl Download {
         loop {
             let taken = self.session.handle_input(now, self.connection.recv_chunk());
             self.connection.consume(taken);
-            self.tell_end();
+            self.report_end();
             let stored = self.store(now)?;
             if taken == 0 && !stored && !self.write()? {
                 return Ok(());
@@ -88,7 +88,7 @@ impl Download {
     }
 
     /// Once everything was read: how the server's side of the stream ended, if it has.
-    fn tell_end(&mut self) {
+    fn report_end(&mut self) {
         if self.connection.is_finished_reading() {
             match self.connection.ended() {
                 None | Some(CloseReason::Finished) => self.session.handle_peer_closed(),

@@ -119,8 +119,8 @@ impl Population {
     #[inline]
     fn take(&mut self, from: u32, datagram: &[u8]) -> usize {
         let (now, mut buf, mut sent) = (self.now, [0; 256], 0);
-        let routed = self.server.handle_datagram(now, from, datagram);
-        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)));
+        let dispatch = self.server.handle_datagram(now, from, datagram);
+        assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Accepted)));
         while let Some((id, event)) = self.server.poll_event() {
             if event == Event::Readable {
                 let _ = self.server.peer_mut(id).unwrap().recv(&mut buf);

@@ -23,8 +23,8 @@ pub(crate) fn rejected(criterion: &mut Criterion) {
                     (u32::try_from(next).unwrap() + 100, &datagrams[next])
                 },
                 |(from, datagram)| {
-                    let routed = server.handle_datagram(NOW, black_box(from), black_box(datagram));
-                    assert!(expected(routed), "{routed:?}");
+                    let dispatch = server.handle_datagram(NOW, black_box(from), black_box(datagram));
+                    assert!(expected(dispatch), "{dispatch:?}");
                     server.poll_transmit(NOW, &mut [0; 64]).unwrap()
                 },
                 BatchSize::SmallInput,
@@ -39,13 +39,13 @@ pub(crate) fn rejected(criterion: &mut Criterion) {
     for client in 0..8 {
         assert_eq!(full.handle_datagram(NOW, client, &connect(tag(client), None)), Dispatch::Queued);
     }
-    row("CONNECT, the backlog is full", &mut full, &connects, |routed| matches!(routed, Dispatch::Dropped(_)));
+    row("CONNECT, the backlog is full", &mut full, &connects, |dispatch| matches!(dispatch, Dispatch::Dropped(_)));
     let mut always = server(Retry::Always);
-    row("CONNECT, answered with RETRY", &mut always, &connects, |routed| routed == Dispatch::Retried);
-    row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |routed| {
-        routed == Dispatch::Retried
+    row("CONNECT, answered with RETRY", &mut always, &connects, |dispatch| dispatch == Dispatch::Retried);
+    row("CONNECT with a forged cookie, answered with RETRY", &mut always, &forged, |dispatch| {
+        dispatch == Dispatch::Retried
     });
-    row("a datagram with a wrong tag", &mut always, &wrong_tag, |routed| matches!(routed, Dispatch::Dropped(_)));
+    row("a datagram with a wrong tag", &mut always, &wrong_tag, |dispatch| matches!(dispatch, Dispatch::Dropped(_)));
     let malformed: Vec<_> = connects.iter().map(|datagram| datagram[..40].to_vec()).collect();
-    row("a malformed CONNECT", &mut always, &malformed, |routed| matches!(routed, Dispatch::Dropped(_)));
+    row("a malformed CONNECT", &mut always, &malformed, |dispatch| matches!(dispatch, Dispatch::Dropped(_)));
 }

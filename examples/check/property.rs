@@ -43,7 +43,7 @@ const MOST_WAKES_ABORTED: u8 = 100;
 /// What holds in each state.
 pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
     for side in world.sides() {
-        told_all(side)?;
+        reported_all(side)?;
         timeout_is_true(side)?;
     }
     let server = world.server.as_ref();
@@ -92,7 +92,7 @@ pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> 
 }
 
 /// The application was told of all that it can see.
-fn told_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
+fn reported_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let (machine, app, role) = (&side.machine, &side.app, side.role);
     let unreported = if machine.is_established() && !app.connected {
         "is established"

@@ -143,7 +143,7 @@ fn bytes_acknowledged_and_lost_are_found() {
 }
 
 #[test]
-fn a_timeout_that_is_not_told_is_found() {
+fn a_timeout_that_is_not_reported_is_found() {
     let text = found::<WAKES_LATE>();
     assert!(text.ends_with("the client sent what poll_timeout did not tell of"), "{text}");
 }

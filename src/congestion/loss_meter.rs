@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_chance_is_told_once_a_round() {
+    fn more_loss_than_chance_is_reported_once_a_round() {
         let mut meter = measured();
         send(&mut meter, 100..200, 4, true);
         assert!(meter.end_round(at(300), SEGMENT));

@@ -345,7 +345,7 @@ fn pacing_does_not_drift() {
 
 /// Whoever asks for one byte and sends a datagram owes the rest: the rate holds whatever is asked for.
 #[test]
-fn what_is_sent_beyond_the_credit_is_owed() {
+fn bytes_sent_beyond_the_credit_become_debt() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
     pacer.update_rate(Instant::ZERO, Some(12_500_000));
     let (mut now, mut sent) = (Instant::ZERO, 0);

@@ -203,7 +203,7 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
 
 /// It was told only where nothing was unread: an application that read less than everything never heard again.
 #[test]
-fn readable_is_told_again_while_something_is_unread() {
+fn readable_is_reported_again_while_data_is_unread() {
     let mut client = small_client(4);
     let mut buf = [0; 3];
     for (number, body) in [(0, b"abcd"), (1, b"efgh"), (2, b"ijkl")] {
@@ -217,7 +217,7 @@ fn readable_is_told_again_while_something_is_unread() {
 }
 
 #[test]
-fn readable_is_told_when_something_has_arrived() {
+fn readable_is_reported_when_data_has_arrived() {
     let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b""));
     client.expect_no_event();
@@ -240,7 +240,7 @@ fn readable_is_told_when_something_has_arrived() {
 }
 
 #[test]
-fn a_full_store_takes_a_part_and_tells_when_there_is_room() {
+fn a_full_store_takes_a_part_and_reports_writable_later() {
     let mut client = small_client(2);
     assert_eq!(client.machine.send(b"abcdefghij"), Ok(8));
     assert_eq!(client.machine.send(b"ij"), Ok(0));
@@ -309,7 +309,7 @@ fn a_segment_of_the_config_cuts_sooner_than_the_store() {
 }
 
 #[test]
-fn a_buffer_too_small_is_told_and_changes_nothing() {
+fn a_buffer_too_small_is_an_error_and_changes_nothing() {
     let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b"hello"));
     assert_eq!(client.machine.send(b"abc"), Ok(3));

@@ -34,10 +34,10 @@ fn connack_uses_the_clients_tag_and_the_rest_the_servers() {
 #[test]
 fn a_packet_under_a_wrong_tag_changes_nothing() {
     let mut client = ExtendedTrace::established(Config::default());
-    let stranger = Framing::tagged(Tag::new(*b"stranger"));
+    let wrong_tag = Framing::tagged(Tag::new(*b"stranger"));
     for packet in [info(0, b"forged"), sack(1, 0, 1, &[]), Packet::Fin, Packet::FinAck, Packet::Reset { code: 1 }] {
         let before = client.machine.poll_timeout();
-        assert_eq!(client.receive_under(&stranger, packet), Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
+        assert_eq!(client.receive_under(&wrong_tag, packet), Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
         assert_eq!(client.machine.poll_timeout(), before);
         client.expect_nothing();
     }

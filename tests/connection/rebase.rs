@@ -194,7 +194,7 @@ fn a_rebased_connection_behaves_as_one_that_was_not() {
 }
 
 #[test]
-fn statistics_do_not_tell_connections_apart() {
+fn statistics_do_not_distinguish_connections() {
     let [client, _] = sides(0, Mode::Base);
     let mut counted = client.plain.clone();
     assert!(counted.take_stats() != Stats::default());

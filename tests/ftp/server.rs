@@ -111,7 +111,7 @@ fn a_missing_file_is_error_1() {
 }
 
 #[test]
-fn no_space_in_the_middle_is_told_and_the_rest_dropped() {
+fn no_space_in_the_middle_refuses_and_drops_the_rest() {
     let mut host = server(ServerConfig::default());
     host.storage.space = Some(3);
     host.hears(&upload("a", 9)).hears(b"abc").hears(b"def");

@@ -35,7 +35,7 @@ fn finish<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>) {
     }
 }
 
-/// One step of a schedule: who moves, and how far.
+/// One step of a schedule: action moves, and how far.
 type Step = (u8, usize);
 
 fn schedule() -> impl Strategy<Value = Vec<Step>> {
@@ -43,18 +43,18 @@ fn schedule() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn play<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>, schedule: &[Step]) {
-    for &(who, amount) in schedule {
-        match who {
+    for &(action, amount) in schedule {
+        match action {
             0 => drop(carry(client, server, amount)),
             1 => drop(carry(server, client, amount)),
             2 | 3 => {
                 client.room = amount;
-                client.hold = who == 3;
+                client.hold = action == 3;
                 client.turn();
             }
             _ => {
                 server.room = amount;
-                server.hold = who == 5;
+                server.hold = action == 5;
                 server.turn();
             }
         }
@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn a_full_disk_is_told_at_any_time(content in content(), space in 0..3_000_usize, schedule in schedule()) {
+    fn a_full_disk_is_reported_at_any_time(content in content(), space in 0..3_000_usize, schedule in schedule()) {
         let (mut client, mut server) = (uploading("a", &content), serving(&[]));
         server.storage.space = Some(space);
         play(&mut client, &mut server, &schedule);

@@ -69,7 +69,7 @@ struct Observer {
     /// The peer's FIN has come to an established connection.
     fin_came: bool,
     /// It waits for its FINACK.
-    finack_owed: bool,
+    finack_pending: bool,
     finack_sent: bool,
     /// Selective repeat: the peer has said its last word.
     gone: bool,
@@ -87,7 +87,7 @@ impl Observer {
             fin_sent_at: None,
             fin_answered: false,
             fin_came: false,
-            finack_owed: false,
+            finack_pending: false,
             finack_sent: false,
             gone: false,
         }
@@ -102,14 +102,14 @@ impl Observer {
             Packet::Ack { number } if taken && self.in_flight == Some(number) => self.in_flight = None,
             Packet::Fin => {
                 self.fin_came |= was_established || taken;
-                self.finack_owed |= taken && !self.gone;
+                self.finack_pending |= taken && !self.gone;
                 assert!(!(taken && self.gone), "took the FIN of a peer that has finished");
             }
             Packet::FinAck => {
                 self.fin_answered |= self.fins_sent > 0;
                 if self.method == Method::SelectiveRepeat && !self.gone && (self.fins_sent > 0 || self.finack_sent) {
                     self.gone = true;
-                    self.finack_owed = !self.finack_sent;
+                    self.finack_pending = !self.finack_sent;
                 }
             }
             _ => {}
@@ -141,8 +141,8 @@ impl Observer {
                 self.fin_sent_at = Some(now);
             }
             Packet::FinAck => {
-                assert!(self.finack_owed, "an unasked FINACK, or a second one");
-                self.finack_owed = false;
+                assert!(self.finack_pending, "an unasked FINACK, or a second one");
+                self.finack_pending = false;
                 self.finack_sent = true;
             }
             _ => {}

@@ -82,8 +82,8 @@ fn datagrams_go_to_the_connection_of_their_address() {
     server.takes(2, info(1, b"from 2"));
     assert_eq!(server.peer(one).recv_chunk(), b"from 1");
     assert_eq!(server.peer(two).recv_chunk(), b"from 2");
-    let routed = server.receive(2, info(9, b"far"));
-    assert_eq!(routed, Dispatch::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
+    let dispatch = server.receive(2, info(9, b"far"));
+    assert_eq!(dispatch, Dispatch::Peer(two, Handled::Ignored(Ignored::BeyondWindow)));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn no_client_waits_longer_than_the_handshake_limit() {
 }
 
 #[test]
-fn at_the_connection_limit_clients_wait_and_are_told_of_again() {
+fn at_the_connection_limit_clients_wait_and_are_reported_again() {
     let mut server = BaseListenerTrace::new(base(), 1);
     let id = server.connected(1);
     server.queues(2, CONNECT);
@@ -178,7 +178,7 @@ fn at_the_connection_limit_clients_wait_and_are_told_of_again() {
 }
 
 #[test]
-fn peers_take_turns_to_send_and_to_tell() {
+fn peers_take_turns_to_send_and_to_report_events() {
     let mut server = server();
     let ids = [1, 2, 3].map(|address| (address, server.connected(address)));
     for (_, id) in ids {
@@ -218,7 +218,7 @@ fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
 }
 
 #[test]
-fn a_buffer_too_small_is_told_and_the_datagram_waits() {
+fn a_buffer_too_small_is_an_error_and_the_datagram_waits() {
     let mut server = server();
     server.queues(1, CONNECT);
     server.accept(1);

@@ -8,7 +8,7 @@ use rdt_proto::{Duration, Instant, Seq};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Counts how often its connection asks for its end: whenever that is told the time, or asked what it has to send.
+/// Counts how often its connection asks for its end: whenever that is events the time, or asked what it has to send.
 struct Watched {
     slots: SendSlots<Vec<u8>>,
     looks: Rc<Cell<u32>>,
@@ -117,8 +117,8 @@ impl WatchedListener {
 
     #[track_caller]
     fn takes(&mut self, from: u16, packet: Packet<'_>) {
-        let routed = self.receive(from, packet);
-        assert_eq!(routed, Dispatch::Peer(self.ids[usize::from(from)], Handled::Accepted));
+        let dispatch = self.receive(from, packet);
+        assert_eq!(dispatch, Dispatch::Peer(self.ids[usize::from(from)], Handled::Accepted));
     }
 
     fn transmit(&mut self) -> Option<u16> {
@@ -168,8 +168,8 @@ fn deadlines_are_kept_while_the_socket_takes_nothing() {
     for (millis, count, reason) in [(28_900, 1, CloseReason::TimedOut), (30_000, PEERS - 1, CloseReason::Quiet)] {
         listener.now = listener.now + Duration::from_millis(millis);
         listener.machine.handle_timeout(listener.now);
-        let told = std::iter::from_fn(|| listener.machine.poll_event());
-        let ended = told.filter(|(_, event)| *event == Event::Closed(reason)).count();
+        let events = std::iter::from_fn(|| listener.machine.poll_event());
+        let ended = events.filter(|(_, event)| *event == Event::Closed(reason)).count();
         assert_eq!(ended, usize::from(count), "{reason:?}");
     }
 }

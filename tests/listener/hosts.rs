@@ -109,7 +109,7 @@ fn a_restarted_client_takes_its_own_place_in_a_full_host() {
 
 /// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
 #[test]
-fn a_client_that_cannot_be_counted_is_not_told_of() {
+fn a_client_that_cannot_be_counted_is_not_reported() {
     let mut listener = ListenerTrace::<FixedTables<2>>::with_memory(config(Retry::Auto));
     let client = listener.established(At(1, 1), tag(1));
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
@@ -147,7 +147,7 @@ fn probe_to<M: TableMemory>(listener: &mut ListenerTrace<M>, client: &Client, to
 
 /// Nor is a cookie worth more for one that waits already.
 #[test]
-fn one_that_waits_is_proven_only_while_its_host_may_have_more() {
+fn a_pending_client_is_validated_only_within_its_host_quota() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let made_before = {
         let mut other = ListenerTrace::new(config(Retry::Always));

@@ -27,8 +27,8 @@ fn a_tag_that_is_nearly_right_is_wrong() {
         assert_eq!(listener.receive_datagram(HERE, &reset), Dispatch::Dropped(malformed));
     }
     for len in 0..8 {
-        let routed = listener.receive_datagram(HERE, &client.theirs.as_bytes()[..len]);
-        assert_eq!(routed, Dispatch::Dropped(malformed));
+        let dispatch = listener.receive_datagram(HERE, &client.theirs.as_bytes()[..len]);
+        assert_eq!(dispatch, Dispatch::Dropped(malformed));
     }
     assert_eq!(listener.dropped(malformed), 72);
     for packet in [info(1, b"x"), Packet::Fin, Packet::FinAck, Packet::Ack { number: rdt_proto::Seq::ZERO }] {
@@ -63,7 +63,7 @@ fn no_answer_to_a_connect_is_larger_than_it() {
 }
 
 #[test]
-fn at_the_connection_limit_clients_wait_and_are_not_told_of() {
+fn at_the_connection_limit_clients_wait_and_are_not_reported() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     let client = listener.established(HERE, tag(1));
     listener.queues(At(2, 1), tag(2));
@@ -77,16 +77,16 @@ fn at_the_connection_limit_clients_wait_and_are_not_told_of() {
     listener.confirms(&client);
 }
 
-/// A loop that accepts whoever it is told of once never ended where there was no room: each was told of again behind the
+/// A loop that accepts whoever it is refused of once never ended where there was no room: each was refused of again behind the
 /// others, so that they lost their order as well.
 #[test]
-fn a_client_without_room_is_told_of_again_in_its_order() {
+fn a_client_without_room_is_reported_again_in_its_order() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
     }
-    let told = [1, 2, 3].map(|host| listener.incoming(At(host, 1)));
-    let [first, second, third] = told;
+    let incoming = [1, 2, 3].map(|host| listener.incoming(At(host, 1)));
+    let [first, second, third] = incoming;
     let id = listener.accept(second);
     listener.drain();
     for incoming in [first, third] {
@@ -95,7 +95,8 @@ fn a_client_without_room_is_told_of_again_in_its_order() {
     }
     listener.machine.release(listener.now, id);
     listener.drain();
-    let order: Vec<At> = std::iter::from_fn(|| listener.machine.poll_incoming()).map(|who| who.address()).collect();
+    let order: Vec<At> =
+        std::iter::from_fn(|| listener.machine.poll_incoming()).map(|incoming| incoming.address()).collect();
     assert_eq!(order, [At(1, 1), At(3, 1), At(4, 1)]);
 }
 
@@ -146,8 +147,8 @@ fn validated_addresses_fill_the_rest_of_the_backlog() {
         assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued, "a repeat");
     }
     let cookie = listener.retries(At(9, 1), tag(1));
-    let routed = listener.connect(At(9, 1), tag(1), Some(&cookie));
-    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
+    let dispatch = listener.connect(At(9, 1), tag(1), Some(&cookie));
+    assert_eq!(dispatch, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().bad_cookie), (8, 0));
 }
 
@@ -163,8 +164,8 @@ fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
         assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
     }
     let cookie = listener.retries(HERE, tag(2));
-    let routed = listener.connect(HERE, tag(2), Some(&cookie));
-    assert_eq!(routed, Dispatch::Dropped(DropReason::BacklogFull));
+    let dispatch = listener.connect(HERE, tag(2), Some(&cookie));
+    assert_eq!(dispatch, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((listener.peer(&honest).ended(), listener.machine.stats().evicted), (None, 0));
     // One that waits gives its own place, also in a full backlog.
     let cookie = listener.retries(At(2, 1), tag(2));
@@ -219,18 +220,18 @@ fn the_counters_say_what_became_of_every_connect() {
     assert_eq!((stats.evicted_pending, stats.expired, listener.machine.backlog_len()), (1, 1, 0));
 }
 
-/// No more answers wait than 16: the others are told when they ask again.
+/// No more answers wait than 16: the others are refused when they ask again.
 #[test]
-fn all_clients_are_told_when_accepting_stops() {
+fn all_clients_get_a_reset_when_accepting_stops() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 32, ..config(Retry::Never) });
     for host in 1..=20 {
         listener.queues(At(host, 1), tag(1));
     }
     listener.machine.stop_accepting(4);
     assert!(listener.machine.is_empty());
-    let told: Vec<At> = listener.drain().into_iter().map(|(to, _)| to).collect();
-    assert_eq!((told.len(), listener.machine.stats().replies_dropped), (16, 4));
-    for host in (1..=20).filter(|&host| !told.contains(&At(host, 1))) {
+    let refused: Vec<At> = listener.drain().into_iter().map(|(to, _)| to).collect();
+    assert_eq!((refused.len(), listener.machine.stats().replies_dropped), (16, 4));
+    for host in (1..=20).filter(|&host| !refused.contains(&At(host, 1))) {
         listener.ignores(At(host, 1), tag(1), DropReason::Stopped);
         let (to, reset) = listener.transmit().expect("no RESET");
         assert_eq!((to, Framing::tagged(tag(1)).decode(&reset)), (At(host, 1), Ok(Packet::Reset { code: 4 })));
@@ -240,7 +241,7 @@ fn all_clients_are_told_when_accepting_stops() {
 
 /// A datagram from elsewhere may come before INFO 0: it asks nobody anything.
 #[test]
-fn before_the_handshake_is_over_no_address_is_examined() {
+fn before_the_handshake_is_over_no_path_is_validated() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     let client = listener.accepts(HERE);
@@ -307,7 +308,7 @@ mod fixed {
         let incoming = machine.poll_incoming().unwrap();
         assert_eq!(incoming.address(), 1_000);
         let id = machine.accept(now, incoming, [255; 32], storage).unwrap();
-        let routed = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
-        assert_eq!(routed, Dispatch::Peer(id, Handled::Accepted));
+        let dispatch = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
+        assert_eq!(dispatch, Dispatch::Peer(id, Handled::Accepted));
     }
 }

@@ -148,7 +148,7 @@ fn an_answer_from_the_wrong_address_decides_nothing() {
 }
 
 #[test]
-fn one_change_is_examined_at_a_time() {
+fn one_path_is_validated_at_a_time() {
     let (mut listener, client) = connected();
     let (_, nonce) = moves(&mut listener, &client, 1);
     let before = listener.machine.stats().other_address;
@@ -174,7 +174,7 @@ fn hosts_are_counted_where_their_peers_are() {
 
 /// A client that restarts at its address after it had moved there.
 #[test]
-fn a_connection_that_moved_is_superseded_at_its_new_address() {
+fn a_connection_that_moved_is_evicted_at_its_new_address() {
     let (mut listener, client) = connected();
     let (_, nonce) = moves(&mut listener, &client, 1);
     listener.expect_event(&client, Event::Readable);

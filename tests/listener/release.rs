@@ -34,8 +34,8 @@ fn connect_after_quarantine_queues_before_handle_timeout() {
     finish(&mut server, 1, id);
     server.release(id);
     server.now = server.now + Duration::from_millis(2_900);
-    let routed = server.receive(1, CONNECT);
-    assert!(matches!(routed, Dispatch::Peer(_, Handled::Ignored(Ignored::Closed))), "{routed:?}");
+    let dispatch = server.receive(1, CONNECT);
+    assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Ignored(Ignored::Closed))), "{dispatch:?}");
     server.now = server.now + Duration::from_millis(200);
     server.queues(1, CONNECT);
 }
@@ -57,8 +57,8 @@ fn a_restarted_client_waits_until_the_old_quarantine_is_over() {
     let mut server = server();
     let old = server.connected(1);
     for _ in 0..6 {
-        let routed = server.receive(1, CONNECT);
-        assert_eq!(routed, Dispatch::Peer(old, Handled::Ignored(Ignored::LateConnect)));
+        let dispatch = server.receive(1, CONNECT);
+        assert_eq!(dispatch, Dispatch::Peer(old, Handled::Ignored(Ignored::LateConnect)));
         server.elapse(10_000);
     }
     server.expect_event(old, Event::Closed(CloseReason::Quiet));

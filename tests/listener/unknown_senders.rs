@@ -41,8 +41,8 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
     for _ in 0..125_000 {
         for datagram in &mut datagrams {
             datagram[..8].copy_from_slice(&random.rand_u64().to_ne_bytes());
-            let routed = listener.machine.handle_datagram(listener.now, HERE, datagram);
-            assert_eq!(routed, Dispatch::Dropped(malformed));
+            let dispatch = listener.machine.handle_datagram(listener.now, HERE, datagram);
+            assert_eq!(dispatch, Dispatch::Dropped(malformed));
             forged += 1;
         }
     }
@@ -91,7 +91,7 @@ fn a_forged_connect_ends_nothing_but_its_own_handshake() {
 
 /// Two handshakes of a client that restarts quickly: the late INFO 0 of the first does not end the second.
 #[test]
-fn what_began_later_is_not_superseded() {
+fn a_handshake_that_began_later_is_not_evicted() {
     let mut listener = ListenerTrace::new(NEVER);
     listener.queues(HERE, tag(1));
     let first = listener.accepts(HERE);
@@ -148,7 +148,7 @@ fn base_mode_never_evicts_a_connection_of_extended_mode() {
 }
 
 #[test]
-fn the_same_handshake_is_one_in_every_stage() {
+fn a_repeated_connect_is_one_handshake_in_every_state() {
     let mut listener = ListenerTrace::new(NEVER);
     for _ in 0..3 {
         listener.queues(HERE, tag(1));
@@ -325,7 +325,7 @@ fn answers_that_are_not_fetched_are_dropped_and_counted() {
 }
 
 #[test]
-fn a_refused_client_is_told_and_an_ignored_one_may_retry() {
+fn a_refused_client_gets_a_reset_and_an_ignored_one_may_retry() {
     let mut listener = ListenerTrace::new(NEVER);
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);

@@ -31,9 +31,9 @@ fn seeds() -> RangeInclusive<u64> {
 }
 
 /// Says how to repeat a run that panics.
-struct Repeat(&'static str, u64);
+struct RepeatHint(&'static str, u64);
 
-impl Drop for Repeat {
+impl Drop for RepeatHint {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("repeat with {SEEDS}={} cargo test --test recovery stress::{}", self.1, self.0);
@@ -43,7 +43,7 @@ impl Drop for Repeat {
 
 /// Runs to the end, and gives what everybody wrote and read.
 fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
-    let _repeat = Repeat(test, seed);
+    let _repeat = RepeatHint(test, seed);
     let ledger = Rc::new(RefCell::new(Ledger::default()));
     let mut sim = Simulation::<Box<dyn Node>>::new(seed);
     if seeds().count() == 1 {
@@ -67,7 +67,7 @@ fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
 fn with_limits_lifted_everything_arrives() {
     for seed in seeds() {
         let ledger = run("with_limits_lifted_everything_arrives", seed, &Plan::new(seed).lifted());
-        let _repeat = Repeat("with_limits_lifted_everything_arrives", seed);
+        let _repeat = RepeatHint("with_limits_lifted_everything_arrives", seed);
         for side in [Side::Client, Side::Server] {
             let ends: Vec<_> = ledger.of(side).map(|entry| entry.end).collect();
             assert_eq!(ends, [Some(CloseReason::Finished)], "{side:?}");

@@ -138,7 +138,7 @@ fn close_waits_for_the_message_that_is_coming_in() {
 }
 
 #[test]
-fn a_message_that_is_cut_short_is_told_on_both_sides() {
+fn a_message_that_is_cut_short_is_reported_on_both_sides() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.begin(20).unwrap();
     assert_eq!(client.machine.write(b"012"), Ok(3));
@@ -163,7 +163,7 @@ fn a_message_that_is_cut_short_is_told_on_both_sides() {
 }
 
 #[test]
-fn a_peer_that_leaves_in_the_middle_of_our_message_is_told() {
+fn a_peer_that_leaves_in_the_middle_of_our_message_ends_it() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));

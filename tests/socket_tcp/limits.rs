@@ -9,7 +9,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn a_silent_peer_that_owes_an_answer_ends_at_the_idle_limit() {
+fn a_silent_peer_with_an_answer_pending_ends_at_the_idle_limit() {
     let mut client = SegmentTrace::established_client(config());
     client.elapse(5_000);
     client.machine.send(b"x").unwrap();

@@ -97,7 +97,7 @@ fn every_conversation_is_heard_with_limits_lifted() {
 }
 
 #[test]
-fn the_default_limits_deliver_all_or_tell_the_end() {
+fn the_default_limits_deliver_all_or_report_the_end() {
     let mut complete = 0;
     for seed in 1..=SEEDS {
         let mut sim = chatter(seed, SocketConfig::default());

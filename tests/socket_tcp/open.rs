@@ -134,7 +134,7 @@ fn after_the_handshake_all_goes_to_the_port_that_answered() {
 }
 
 #[test]
-fn a_client_that_is_told_so_takes_an_answer_from_another_host() {
+fn a_client_configured_so_takes_an_answer_from_another_host() {
     let mut client = SegmentTrace::client(SocketConfig { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
     client.expect("1|||0|||0|||10|||");
     client.peer.at = At(9, 1);

@@ -185,7 +185,7 @@ fn it_never_takes_its_fin_back_so_ours_answers() {
 }
 
 #[test]
-fn a_stray_repetition_after_each_stage_does_no_harm() {
+fn a_stray_repetition_after_each_state_does_no_harm() {
     let mut server = SegmentTrace::server(SocketConfig::report(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||10|||");

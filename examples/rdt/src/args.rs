@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::settings::{self, Congestion, PeerMethod, Profile, Repeat, Settings};
+use crate::settings::{self, Congestion, Mechanism, PeerMethod, Profile, Settings};
 use clap::{Args, Parser, Subcommand};
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
@@ -217,8 +217,8 @@ pub(crate) struct Common {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: Option<u64>,
     /// How lost packets are repeated
-    #[arg(long, value_enum, default_value_t = Repeat::SelectiveRepeat)]
-    arq: Repeat,
+    #[arg(long, value_enum, default_value_t = Mechanism::SelectiveRepeat)]
+    arq: Mechanism,
     /// What bounds how much is on its way
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,

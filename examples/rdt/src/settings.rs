@@ -16,7 +16,7 @@ pub(crate) const WINDOW: u32 = 2_048;
 
 /// How lost packets are repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Repeat {
+pub(crate) enum Mechanism {
     /// Many packets on their way, only what is lost is sent again
     SelectiveRepeat,
     /// One packet on its way
@@ -40,7 +40,7 @@ pub(crate) enum Congestion {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
-    pub(crate) arq: Repeat,
+    pub(crate) arq: Mechanism,
     pub(crate) congestion: Congestion,
     /// Packets buffered each way.
     pub(crate) window: u32,
@@ -65,7 +65,7 @@ pub(crate) enum PeerMethod {
 impl Default for Settings {
     fn default() -> Self {
         let config = config(Profile::Note, PeerMethod::SelectiveRepeat, None);
-        Self { config, arq: Repeat::SelectiveRepeat, congestion: Congestion::BandwidthDelay, window: WINDOW }
+        Self { config, arq: Mechanism::SelectiveRepeat, congestion: Congestion::BandwidthDelay, window: WINDOW }
     }
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn storage(settings: &Settings) -> Result<AnyStorage, StoreError> {
     let Settings { config, arq, congestion, window } = settings;
     let recv_slots = if config.framing.is_base_only() { ROSTOV_RECV_SLOTS.min(*window) } else { *window };
     let (send, recv) = (vec![0; config.send_bytes(*window)], vec![0; config.recv_bytes(recv_slots)]);
-    if *arq == Repeat::StopAndWait {
+    if *arq == Mechanism::StopAndWait {
         return Ok(HeapStopAndWait::stop_and_wait(config, send, recv)?.map_arq(AnyArq::StopAndWait));
     }
     let controller = |datagram: u32| match congestion {

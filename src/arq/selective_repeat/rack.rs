@@ -205,7 +205,7 @@ mod tests {
 
     /// More is in flight than one bitmap reaches. What it tells of is lost at once, what lies before it may be told of next.
     #[test]
-    fn a_number_that_the_bitmap_tells_of_is_not_waited_for() {
+    fn a_number_that_the_bitmap_covers_is_lost_at_once() {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY; 32], FixedWindow::new(1_000_000), pacer).unwrap();

@@ -95,7 +95,7 @@ fn an_acknowledgement_counts_after_the_timer_has_expired() {
 }
 
 #[test]
-fn other_acknowledgements_are_told_apart_and_change_nothing() {
+fn other_acknowledgements_are_classified_and_change_nothing() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     assert_eq!(arq.handle_ack(at(0), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::NeverSent);
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);

@@ -44,8 +44,8 @@ impl BaseListenerTrace {
     /// This packet arrives, and the connection of its address takes it.
     #[track_caller]
     pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
-        let routed = self.receive(from, packet);
-        assert!(matches!(routed, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {routed:?}");
+        let dispatch = self.receive(from, packet);
+        assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {dispatch:?}");
     }
 
     /// This packet arrives, and goes nowhere.

@@ -35,15 +35,15 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
         let account = self.accounts.entry(from).or_default();
         account.received += datagram.len();
         let before = self.listener.stats().validated;
-        let routed = self.listener.handle_datagram(now, from, datagram);
-        if let Dispatch::Peer(id, Handled::Accepted) = routed {
+        let dispatch = self.listener.handle_datagram(now, from, datagram);
+        if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
             // A peer that knows our tag has received it at the address of the connection: INFO 0 is the first that tells.
             let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
             account.validated |= tagged && self.listener.address(id) == Some(from);
         }
         // A cookie of ours.
         account.validated |= self.listener.stats().validated > before;
-        routed
+        dispatch
     }
 
     /// The next datagram, and where it goes. It was due.

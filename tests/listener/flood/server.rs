@@ -39,9 +39,9 @@ impl Server {
 
 impl Node for Server {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        let routed = self.listener.handle_datagram(now, from, datagram);
+        let dispatch = self.listener.handle_datagram(now, from, datagram);
         if from.node == VICTIM {
-            match routed {
+            match dispatch {
                 Dispatch::Queued => self.queued += 1,
                 Dispatch::Retried => self.retried += 1,
                 Dispatch::Dropped(_) => self.ignored += 1,

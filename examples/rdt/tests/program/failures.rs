@@ -116,7 +116,7 @@ fn a_link_out_of_the_folder_is_not_followed() {
 }
 
 #[test]
-fn a_request_that_cannot_start_tells_why() {
+fn a_request_that_cannot_start_names_the_reason() {
     let place = Place::new();
     let nowhere = "127.0.0.1:1";
     std::fs::write(place.client("a"), "a").unwrap();
@@ -226,7 +226,7 @@ fn ctrl_c_cancels_a_download_at_the_server() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_at_a_server_tells_its_clients() {
+fn ctrl_c_at_a_server_ends_its_clients() {
     let place = Place::new();
     let server = place.serve(&[]);
     let client = put_large(&place, &server, &[]);

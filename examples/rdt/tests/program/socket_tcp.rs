@@ -89,8 +89,8 @@ fn either_side_may_close_first() {
 #[test]
 fn each_failure_is_reported_in_one_line() {
     let place = Place::new();
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap().to_string();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
     send(&place, b"hello", &address, &[]).expect_end(1, "no answer from 127.0.0.1");
     run(&["socket-tcp", "listen", "--bind", &address]).expect_end(1, "cannot use the address");
     run(&["socket-tcp", "send", "0.0.0.0"]).expect_end(1, "it names no host");
