@@ -12,7 +12,7 @@ use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Instant, Seq};
 
 /// What the servers here say of themselves.
-const SMALL: HandshakeParameters = HandshakeParameters { segment: 128, ..HELLO };
+const SMALL: HandshakeParameters = HandshakeParameters { segment: 128, ..PARAMETERS };
 
 /// Three bodies of the largest size, no two bytes that are neighbours alike.
 fn image() -> Vec<u8> {

@@ -25,7 +25,7 @@ fn connect_says_what_the_client_takes_and_repeats_exactly() {
 fn connack_uses_the_clients_tag_and_the_rest_the_servers() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect_event(Event::Connected);
     assert!(client.machine.is_extended());
     client.expect(info(0, b""));
@@ -49,7 +49,7 @@ fn a_packet_under_a_wrong_tag_changes_nothing() {
 
 #[test]
 fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
-    let mut server = ExtendedTrace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     let connack = server.learns_tag();
     assert!(connack.len() < MIN_CONNECT, "no answer is larger than its question");
     server.elapse(5_000);
@@ -64,7 +64,7 @@ fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
 
 #[test]
 fn a_connect_with_another_tag_is_not_for_this_connection() {
-    let mut server = ExtendedTrace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
@@ -92,7 +92,7 @@ fn a_better_answer_within_an_rto_counts() {
     client.learns_tag();
     assert_eq!(client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE)), Handled::Accepted);
     client.elapse(900);
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     assert!(client.machine.is_extended());
     client.expect(info(0, b""));
 }
@@ -109,7 +109,7 @@ fn an_extended_client_takes_no_answer_in_base_mode() {
 fn bodies_are_no_larger_than_the_peer_takes() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(HandshakeParameters { segment: 100, ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { segment: 100, ..PARAMETERS });
     client.expect(info(0, b""));
     client.machine.send(&[7; 250]).unwrap();
     for (number, len) in [(1, 100), (2, 100), (3, 50)] {
@@ -124,7 +124,7 @@ fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
     client.machine.send_segment(&[7; 10]).unwrap();
     client.machine.send_slot().unwrap()[..250].fill(8);
     client.learns_tag();
-    client.peer_sends_connack(HandshakeParameters { segment: 100, ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { segment: 100, ..PARAMETERS });
     assert_eq!(client.machine.commit(250), Err(SendError::NotLent));
     client.expect(info(0, &[7; 10]));
     client.expect_nothing();
@@ -135,7 +135,7 @@ fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
 fn the_smaller_idle_limit_holds() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..HELLO });
+    client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..PARAMETERS });
     client.expect_event(Event::Connected);
     let asked = client.now;
     while client.machine.ended().is_none() {
@@ -302,7 +302,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
 
 #[test]
 fn a_server_keeps_what_overtakes_info_0_and_says_what_lacks() {
-    let mut server = ExtendedTrace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     server.peer_sends(info(1, b"b"));
     assert!(!server.machine.is_established());
@@ -321,7 +321,7 @@ fn info_0_is_repeated_after_the_timeout_of_the_handshake() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.elapse(100);
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect(info(0, b""));
     client.sleep(305, 325);
     client.expect(info(0, b""));
@@ -334,7 +334,7 @@ fn a_repeated_connect_measures_nothing() {
     client.sleep(1_000, 1_063);
     client.next_datagram().unwrap();
     client.elapse(100);
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect(info(0, b""));
     client.sleep(1_005, 1_068);
     client.expect(info(0, b""));
@@ -346,7 +346,7 @@ fn extended_mode_needs_a_receive_store_for_64_bytes() {
     let small = || Storage { recv: RecvSlots::with_slots(4, 63).unwrap(), ..storage(&Config::default(), 4, 4) };
     let too_small = Some(StoreError::SegmentTooSmall { needed: 64, available: 63 });
     assert_eq!(Connection::connect(now, Config::default(), [7; 32], small()).err(), too_small);
-    assert_eq!(Connection::accept(now, Config::default(), [8; 32], HELLO, small()).err(), too_small);
+    assert_eq!(Connection::accept(now, Config::default(), [8; 32], PARAMETERS, small()).err(), too_small);
     let mut base = Connection::connect(now, Config::base(), [7; 32], small()).expect("base mode names nothing");
     assert!(base.poll_transmit(now, &mut [0; 2_048]).unwrap().is_some());
 }

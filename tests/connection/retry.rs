@@ -33,7 +33,7 @@ fn a_client_sends_connect_again_at_once_with_the_cookie() {
         (second.tag(), second.segment(), second.window(), second.idle_ms())
     );
     client.expect_nothing();
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect_event(Event::Connected);
     client.expect(info(0, b""));
 }
@@ -115,7 +115,7 @@ fn a_retry_that_answers_nothing_is_ignored() {
     client.ignores(Packet::Retry { cookie: b"early" }, Ignored::State);
     assert_eq!(options(&client.learns_tag()).cookie(), None);
     // A server asks for cookies, and gets none.
-    let mut server = ExtendedTrace::server(Config::default(), HELLO);
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     server.ignores(Packet::Retry { cookie: b"c" }, Ignored::Role);
     server.expect_nothing();
@@ -130,7 +130,7 @@ fn the_connect_with_the_cookie_measures_the_path() {
     client.peer_sends(Packet::Retry { cookie: b"cookie" });
     expect_connect(&mut client, b"cookie");
     client.elapse(300);
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect_event(Event::Connected);
     client.expect(info(0, b""));
     // 300 + 4 × 150 ms and the peer's delay: that of a handshake of 300 ms.

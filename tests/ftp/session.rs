@@ -187,7 +187,7 @@ mod recorded {
     pub(crate) const NO_SUCH_FILE: &[&str] = &["0401"];
 }
 
-const HELLO: &[u8] = b"hello over lossy datagrams\n";
+const GREETING: &[u8] = b"hello over lossy datagrams\n";
 
 fn bytes(bodies: &[&str]) -> Vec<Vec<u8>> {
     let byte = |body: &str, at: usize| u8::from_str_radix(&body[at..at + 2], 16).unwrap();
@@ -209,18 +209,18 @@ fn replay<S: Session>(mut ours: Host<S>, theirs: &[&str], expected: &[&str]) -> 
 #[test]
 fn recorded_upload() {
     use recorded::{CONFIRM, UPLOAD};
-    let client = replay(uploading("hello.txt", HELLO), CONFIRM, UPLOAD);
+    let client = replay(uploading("hello.txt", GREETING), CONFIRM, UPLOAD);
     assert_eq!(client.outcome(), Some(Outcome::Stored));
     let server = replay(serving(&[]), UPLOAD, CONFIRM);
-    assert_eq!((server.outcome(), server.storage.files["hello.txt"].as_slice()), (Some(Outcome::Stored), HELLO));
+    assert_eq!((server.outcome(), server.storage.files["hello.txt"].as_slice()), (Some(Outcome::Stored), GREETING));
 }
 
 #[test]
 fn recorded_download() {
     use recorded::{DOWNLOAD, FILE};
     let client = replay(downloading("hello.txt"), FILE, DOWNLOAD);
-    assert_eq!((client.outcome(), client.storage.files["hello.txt"].as_slice()), (Some(Outcome::Received), HELLO));
-    let server = replay(serving(&[("hello.txt", HELLO)]), DOWNLOAD, FILE);
+    assert_eq!((client.outcome(), client.storage.files["hello.txt"].as_slice()), (Some(Outcome::Received), GREETING));
+    let server = replay(serving(&[("hello.txt", GREETING)]), DOWNLOAD, FILE);
     assert_eq!(server.outcome(), Some(Outcome::Sent));
 }
 

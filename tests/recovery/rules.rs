@@ -93,7 +93,7 @@ fn rfc8985_7_2_a_probe_for_one_packet_waits_for_a_delayed_ack() {
 fn rfc8985_7_2_a_probe_is_never_due_at_once() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.peer_sends_connack(HELLO);
+    client.peer_sends_connack(PARAMETERS);
     client.expect(info(0, b""));
     client.peer_sends(sack(1, 0, 1, &[]));
     client.sends(1, 3);

@@ -16,7 +16,7 @@ pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, Exten
 pub const PEER: Tag = Tag::new(*b"the peer");
 
 /// What the scripted peer says of itself.
-pub const HELLO: HandshakeParameters =
+pub const PARAMETERS: HandshakeParameters =
     HandshakeParameters { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
 
 /// A SACK: everything before `next` and, above it, the numbers whose bits are set; of what has just arrived.
@@ -97,7 +97,7 @@ impl ExtendedTrace {
     pub fn established_with(config: Config, storage: HeapStorage<Controller>) -> Self {
         let mut trace = Self::client_with(config, storage);
         trace.learns_tag();
-        trace.peer_sends_connack(HELLO);
+        trace.peer_sends_connack(PARAMETERS);
         trace.expect_event(Event::Connected);
         trace.expect(info(0, b""));
         trace.elapse(100);
