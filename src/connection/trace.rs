@@ -81,6 +81,33 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
+    /// The store of what was written.
+    #[must_use]
+    pub fn send_store(&self) -> &T::Send {
+        &self.send
+    }
+
+    /// The store of what was written, to add memory to it or to hand it a body that it [fetches](crate::store::SendStore::FETCHES).
+    ///
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. Bodies that were sent must stay as they are.
+    pub fn send_store_mut(&mut self) -> &mut T::Send {
+        &mut self.send
+    }
+
+    /// The store of what was received.
+    #[must_use]
+    pub fn recv_store(&self) -> &T::Recv {
+        &self.recv
+    }
+
+    /// The store of what was received, to add memory to it: an acknowledgement announces the larger window.
+    ///
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. The [limit](crate::store::RecvStore::limit) must not move
+    /// back.
+    pub fn recv_store_mut(&mut self) -> &mut T::Recv {
+        &mut self.recv
+    }
+
     /// The observer that came with the storage.
     #[must_use]
     pub fn observer(&self) -> &T::Observer {

@@ -11,4 +11,6 @@ mod limits;
 mod rebase;
 mod retry;
 mod states;
+mod stores;
 mod timers;
+mod trace;

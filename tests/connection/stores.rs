@@ -1,0 +1,264 @@
+//! Stores of other kinds: one that fetches bodies again, and ones whose memory grows and shrinks.
+
+use harness::extended::*;
+use rdt_proto::Seq;
+use rdt_proto::congestion::Controller;
+use rdt_proto::connection::{Config, ConnectionTypes, Event, HeapStorage, Storage};
+use rdt_proto::store::{RecvSlots, RecvStore, SendSlots, SendStore};
+
+/// Slots that give a body up once it was sent, until the test hands it back.
+struct FetchingSlots {
+    slots: SendSlots<Vec<u8>>,
+    /// Bodies before this number were sent and given up.
+    given_up: Seq,
+    /// The body that was fetched.
+    fetched: Option<Seq>,
+    requested: Vec<Seq>,
+}
+
+/// Slots of which the connection may use `usable` each way, more or fewer as the test says.
+struct Elastic<S> {
+    slots: S,
+    usable: u32,
+}
+
+/// Passes the calls on that are the same in every store of slots.
+macro_rules! same_as_slots {
+    () => {
+        fn segment(&self) -> usize {
+            self.slots.segment()
+        }
+        fn end(&self) -> Seq {
+            self.slots.end()
+        }
+        fn spare_number(&self, limit: usize) -> Seq {
+            self.slots.spare_number(limit)
+        }
+        fn seal(&mut self) {
+            self.slots.seal();
+        }
+        fn body(&self, number: Seq) -> &[u8] {
+            self.slots.body(number)
+        }
+        fn cut(&mut self, from: Seq, limit: u16) -> bool {
+            self.slots.cut(from, limit)
+        }
+    };
+}
+
+impl SendStore for FetchingSlots {
+    const FETCHES: bool = true;
+
+    same_as_slots!();
+
+    fn is_ready(&self, number: Seq) -> bool {
+        !number.precedes(self.given_up) || self.fetched == Some(number)
+    }
+
+    fn request(&mut self, number: Seq) {
+        self.requested.push(number);
+    }
+
+    fn commit(&mut self, count: usize) {
+        self.slots.commit(count);
+    }
+
+    fn has_room(&self, limit: usize) -> bool {
+        self.slots.has_room(limit)
+    }
+
+    fn has_free_slot(&self) -> bool {
+        self.slots.has_free_slot()
+    }
+
+    fn spare(&mut self, limit: usize) -> &mut [u8] {
+        self.slots.spare(limit)
+    }
+
+    fn write(&mut self, data: &[u8], limit: usize) -> usize {
+        self.slots.write(data, limit)
+    }
+
+    fn start(&mut self) -> bool {
+        self.slots.start()
+    }
+
+    fn release(&mut self, base: Seq) {
+        self.slots.release(base);
+    }
+}
+
+impl<S: SendStore> SendStore for Elastic<S> {
+    same_as_slots!();
+
+    fn commit(&mut self, count: usize) {
+        let before = self.end();
+        self.slots.commit(count);
+        self.usable -= self.end().distance_from(before);
+    }
+
+    fn has_room(&self, limit: usize) -> bool {
+        self.slots.has_room(limit) && (self.usable > 0 || self.slots.spare_number(limit) != self.end())
+    }
+
+    fn has_free_slot(&self) -> bool {
+        self.usable > 0 && self.slots.has_free_slot()
+    }
+
+    fn spare(&mut self, limit: usize) -> &mut [u8] {
+        if self.has_room(limit) { self.slots.spare(limit) } else { &mut [] }
+    }
+
+    fn write(&mut self, data: &[u8], limit: usize) -> usize {
+        // One body a call, which is what `spare` and `commit` amount to.
+        if !self.has_room(limit) {
+            return 0;
+        }
+        let (before, room) = (self.end(), self.slots.spare(limit).len());
+        let taken = self.slots.write(&data[..room.min(data.len())], limit);
+        self.usable -= self.end().distance_from(before);
+        taken
+    }
+
+    fn start(&mut self) -> bool {
+        let starts = self.has_free_slot() && self.slots.start();
+        self.usable -= u32::from(starts);
+        starts
+    }
+
+    fn release(&mut self, base: Seq) {
+        self.slots.release(base);
+    }
+}
+
+impl<R: RecvStore> RecvStore for Elastic<R> {
+    fn segment(&self) -> usize {
+        self.slots.segment()
+    }
+
+    /// Numbers before `usable`: memory that is taken back is only that which no limit has promised.
+    fn limit(&self) -> Seq {
+        let (limit, usable) = (self.slots.limit(), Seq::new(self.usable));
+        if usable.precedes(limit) { usable } else { limit }
+    }
+
+    fn put(&mut self, number: Seq, body: &[u8]) {
+        self.slots.put(number, body);
+    }
+
+    fn pass(&mut self, number: Seq) {
+        self.slots.pass(number);
+    }
+
+    fn deliver(&mut self, next: Seq) {
+        self.slots.deliver(next);
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.slots.chunk()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.slots.consume(count);
+    }
+}
+
+/// A client with a constant window of 32 datagrams whose empty INFO 0 was acknowledged after 100 ms.
+fn established<T: ConnectionTypes>(storage: impl FnOnce(HeapStorage<Controller>) -> T) -> ExtendedTrace<T> {
+    let config = Config::default();
+    let mut client = ExtendedTrace::client_with(config, storage(self::storage(&config, 32, 32)));
+    client.learns_tag();
+    client.peer_sends_connack(PARAMETERS);
+    client.expect_event(Event::Connected);
+    client.expect(info(0, b""));
+    client.elapse(100);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    client.expect_nothing();
+    client
+}
+
+fn fetching() -> ExtendedTrace<impl ConnectionTypes<Send = FetchingSlots>> {
+    established(|Storage { send, recv, arq }| {
+        let send = FetchingSlots { slots: send, given_up: Seq::ZERO, fetched: None, requested: Vec::new() };
+        Storage { send, recv, arq }
+    })
+}
+
+fn send<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, number: u32, body: &[u8]) {
+    client.machine.send_segment(body).unwrap();
+    client.expect(info(number, body));
+}
+
+#[test]
+fn while_a_lost_body_is_fetched_new_data_is_sent() {
+    let mut client = fetching();
+    for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d")] {
+        send(&mut client, number, body);
+    }
+    client.machine.send_store_mut().given_up = Seq::new(5);
+    client.elapse(100);
+    client.peer_sends(sack(1, 4, 2, &[0b111]));
+    client.expect_nothing();
+    assert_eq!(client.machine.send_store().requested.first(), Some(&Seq::new(1)), "the lost body was requested");
+    send(&mut client, 5, b"new");
+    client.expect_nothing();
+    client.machine.send_store_mut().fetched = Some(Seq::new(1));
+    client.expect(info(1, b"a"));
+}
+
+#[test]
+fn a_body_that_is_fetched_does_not_wake_the_driver_in_a_loop() {
+    let mut client = fetching();
+    send(&mut client, 1, b"a");
+    client.machine.send_store_mut().given_up = Seq::new(2);
+    // Probe and timeout pass without the body; each deadline still lies in the future once it was handled.
+    for _ in 0..20 {
+        let due = client.machine.poll_timeout().unwrap();
+        client.now = client.now.max(due);
+        client.machine.handle_timeout(client.now);
+        client.expect_nothing();
+        assert!(client.machine.poll_timeout().is_none_or(|due| due > client.now), "it would be woken again at once");
+        if client.machine.ended().is_some() {
+            return;
+        }
+    }
+    panic!("a body that never comes ends the connection by its idle limit");
+}
+
+#[test]
+fn memory_that_is_added_to_a_full_store_takes_more_data() {
+    let mut client =
+        established(|Storage { send, recv, arq }| Storage { send: Elastic { slots: send, usable: 2 }, recv, arq });
+    send(&mut client, 1, b"a");
+    assert!(client.machine.send_segment(b"b").is_err(), "INFO 0 took the other one");
+    client.machine.send_store_mut().usable += 1;
+    send(&mut client, 2, b"b");
+    client.peer_sends(sack(3, 2, 3, &[]));
+    assert!(client.machine.is_all_acknowledged());
+}
+
+#[test]
+fn memory_that_is_added_to_a_full_receiver_opens_the_window() {
+    let config = Config::default();
+    let mut client = established(|Storage { send, arq, .. }| {
+        let slots = RecvSlots::with_slots(8, config.recv_segment).unwrap();
+        Storage { send, recv: Elastic { slots, usable: 2 }, arq }
+    });
+    for (number, body) in [(0, b"a"), (1, b"b")] {
+        client.peer_sends(info(number, body));
+    }
+    let window = |datagram: Option<Vec<u8>>| {
+        let datagram = datagram.expect("no SACK");
+        let rdt_proto::wire::Packet::Sack(sack) = rdt_proto::wire::Framing::tagged(PEER).decode(&datagram).unwrap()
+        else {
+            panic!("{datagram:?}")
+        };
+        (sack.next, sack.window)
+    };
+    assert_eq!(window(client.next_datagram()), (Seq::new(2), 0));
+    client.machine.recv_store_mut().usable = 6;
+    assert_eq!(window(client.next_datagram()), (Seq::new(2), 4), "the larger window is announced");
+    client.peer_sends(info(2, b"c"));
+    let mut buf = [0; 3];
+    assert_eq!((client.machine.recv(&mut buf), &buf), (3, b"abc"));
+}

@@ -1,0 +1,124 @@
+//! What an observer is shown, and the snapshot of the path.
+
+use harness::extended::*;
+use rdt_proto::connection::{CloseReason, Config, ConnectionState, Observer, TraceEvent};
+use rdt_proto::{Duration, Instant};
+
+/// Each event as a line with the time in ms.
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    paused: bool,
+}
+
+impl Observer for Log {
+    fn is_enabled(&self) -> bool {
+        !self.paused
+    }
+
+    fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
+        let millis = now.saturating_since(Instant::ZERO).as_millis();
+        self.lines.push(format!("{millis} {event}"));
+    }
+}
+
+/// A client that has opened, lost INFO 1 of four, repaired it and closed.
+#[test]
+fn an_observer_sees_packets_losses_timers_and_states() {
+    let config = Config { segment: 1, ..Config::default() };
+    let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 32).observed(Log::default()));
+    let start = client.now.saturating_since(Instant::ZERO).as_millis();
+    client.learns_tag();
+    client.peer_sends_connack(PARAMETERS);
+    client.expect(info(0, b""));
+    client.elapse(100);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    client.machine.send(b"abcd").unwrap();
+    for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d")] {
+        client.expect(info(number, body));
+    }
+    client.elapse(100);
+    client.peer_sends(sack(1, 4, 2, &[0b111]));
+    client.expect(info(1, b"a"));
+    client.elapse(100);
+    client.peer_sends(sack(5, 1, 5, &[]));
+    client.machine.close();
+    client.expect(FIN);
+    client.ignores(sack(9, 8, 9, &[]), rdt_proto::connection::Ignored::NeverSent);
+    client.machine.abort(3);
+    let lines: Vec<String> = client.machine.observer().lines.iter().map(|line| relative(line, start)).collect();
+    let expected = [
+        "0 > CONNECT",
+        "0 < CONNACK",
+        "0 state: established",
+        "0 > INFO 0, length 0",
+        "100 < SACK 1,",
+        "100 > INFO 1, length 1",
+        "100 > INFO 2, length 1",
+        "100 > INFO 3, length 1",
+        "100 > INFO 4, length 1",
+        "200 < SACK 1,",
+        "200 lost: 1",
+        "200 > INFO 1, length 1",
+        "300 < SACK 5,",
+        "300 state: closing",
+        "300 > FIN",
+        "300 < SACK 9,",
+        "300 ignored: NeverSent",
+        "300 state: ended, aborted",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line} instead of {expected}: {lines:#?}");
+    }
+}
+
+/// The same line with its time counted from `start`.
+fn relative(line: &str, start: u64) -> String {
+    let (millis, rest) = line.split_once(' ').unwrap();
+    format!("{} {rest}", millis.parse::<u64>().unwrap() - start)
+}
+
+#[test]
+fn an_observer_sees_a_timer_that_expires() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 32).observed(Log::default()));
+    client.next_datagram().unwrap();
+    client.now = client.machine.poll_timeout().unwrap();
+    client.machine.handle_timeout(client.now);
+    let last = client.machine.observer().lines.last().unwrap();
+    assert!(last.ends_with("timer: RetransmitHandshake"), "{last}");
+}
+
+#[test]
+fn an_observer_that_pauses_sees_nothing() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 32).observed(Log::default()));
+    client.machine.observer_mut().paused = true;
+    client.next_datagram().unwrap();
+    client.machine.abort(0);
+    assert!(client.machine.observer().lines.is_empty());
+}
+
+#[test]
+fn a_snapshot_counts_what_is_in_flight_lost_and_delivered() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::established(config);
+    let before = client.machine.path();
+    assert_eq!((before.state, before.in_flight, before.lost), (ConnectionState::Established, 0, 0));
+    assert_eq!(before.srtt, Some(Duration::from_millis(100)));
+    for (number, body) in [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d")] {
+        client.machine.send_segment(body).unwrap();
+        client.expect(info(number, body));
+    }
+    let datagram = client.machine.path().in_flight / 4;
+    client.elapse(100);
+    client.peer_sends(sack(1, 4, 2, &[0b111]));
+    client.expect(info(1, b"a"));
+    let path = client.machine.path();
+    assert_eq!((path.in_flight, path.delivered - before.delivered), (datagram, 3 * datagram));
+    assert_eq!((path.lost, path.retransmitted, path.spurious), (1, 1, 0));
+    assert!(path.window.is_some() && path.rto >= Duration::from_millis(100) && path.min_rtt.is_some());
+    client.machine.abort(0);
+    assert_eq!(client.machine.path().state, ConnectionState::Ended(CloseReason::Aborted));
+}
