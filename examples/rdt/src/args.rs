@@ -225,7 +225,7 @@ pub(crate) struct Common {
     /// How many packets are kept each way until they are acknowledged, or read
     #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
     window: u32,
-    /// The largest body of a packet, in bytes
+    /// The largest body of a packet, in bytes: of those that are sent, and of those that are taken
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
     segment: u16,
     /// Lose so much of what is sent, in percent, to see how it is repaired
@@ -237,13 +237,19 @@ pub(crate) struct Common {
     /// Say nothing but what went wrong (a server still tells where it listens)
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print each packet, timer, loss and state of each connection to the standard error output
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 impl Common {
     pub(crate) fn settings(&self) -> Settings {
         let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
-        let config = Config { segment: self.segment, ..config };
-        Settings { config, arq: self.arq, congestion: self.congestion, window: self.window }
+        // The public implementation sends bodies as large as a datagram, whatever this side sends.
+        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { self.segment };
+        let config = Config { segment: self.segment, recv_segment, ..config };
+        let (arq, congestion, window) = (self.arq, self.congestion, self.window);
+        Settings { config, arq, congestion, window, is_verbose: self.verbose }
     }
 }
 

@@ -54,7 +54,7 @@ impl<F: Storage> FileClient<F> {
         progress: Progress,
         announce: bool,
     ) -> io::Result<Self> {
-        let storage = settings::storage(&settings).map_err(io::Error::other)?;
+        let storage = settings::storage(&settings, server).map_err(io::Error::other)?;
         let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
         let connection = connection.map_err(io::Error::other)?;
         let mut client = Self {

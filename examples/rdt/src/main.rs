@@ -34,6 +34,7 @@ mod files;
 mod load;
 mod loss;
 mod messages;
+mod packet_log;
 mod progress;
 mod server;
 mod settings;

@@ -111,7 +111,8 @@ impl<'d> FileServer<'d> {
                 self.peers.refuse(incoming, ErrorCode::Busy.value());
                 continue;
             };
-            let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(&self.settings)) {
+            let (settings, address) = (&self.settings, incoming.address().peer);
+            let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(settings, address)) {
                 Ok(peer) => peer,
                 Err(AcceptError::Storage(error)) => {
                     to_stderr(format_args!("no connection can be made: {error}"));

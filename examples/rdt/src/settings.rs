@@ -1,12 +1,16 @@
 //! The connection as this program uses it: memory from the heap, the mechanism as the command line says.
 
+use crate::packet_log::PacketLog;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
 use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
-use rdt_proto::connection::{Config, HeapStopAndWait, HeapStorage, Memory, Method, Storage, blocks_for};
+use rdt_proto::connection::{Config, HeapStopAndWait, HeapStorage, Memory, Method, Observed, Storage, blocks_for};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
+use std::net::SocketAddr;
 
-pub(crate) type AnyStorage = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
+type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
+/// What a connection of this program is made of.
+pub(crate) type AnyStorage = Observed<Stores, PacketLog>;
 
 /// The public implementation sends bodies as large as a datagram: few are enough, and many would be much memory.
 const ROSTOV_RECV_SLOTS: u32 = 8;
@@ -44,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) congestion: Congestion,
     /// Packets buffered each way.
     pub(crate) window: u32,
+    /// Whether each connection prints what it does.
+    pub(crate) is_verbose: bool,
 }
 
 /// Which implementation is at the other end.
@@ -65,7 +71,13 @@ pub(crate) enum PeerMethod {
 impl Default for Settings {
     fn default() -> Self {
         let config = config(Profile::Note, PeerMethod::SelectiveRepeat, None);
-        Self { config, arq: Mechanism::SelectiveRepeat, congestion: Congestion::BandwidthDelay, window: WINDOW }
+        Self {
+            config,
+            arq: Mechanism::SelectiveRepeat,
+            congestion: Congestion::BandwidthDelay,
+            window: WINDOW,
+            is_verbose: false,
+        }
     }
 }
 
@@ -96,9 +108,13 @@ fn rostov(method: Method) -> Config {
 /// A quiet connection asks so often whether its peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Memory for one connection.
-pub(crate) fn storage(settings: &Settings) -> Result<AnyStorage, StoreError> {
-    let Settings { config, arq, congestion, window } = settings;
+/// Storage for the connection to `peer`.
+pub(crate) fn storage(settings: &Settings, peer: SocketAddr) -> Result<AnyStorage, StoreError> {
+    Ok(stores(settings)?.observed(PacketLog::new(settings.is_verbose, peer)))
+}
+
+fn stores(settings: &Settings) -> Result<Stores, StoreError> {
+    let Settings { config, arq, congestion, window, .. } = settings;
     let recv_slots = if config.framing.is_base_only() { ROSTOV_RECV_SLOTS.min(*window) } else { *window };
     let (send, recv) = (vec![0; config.send_bytes(*window)], vec![0; config.recv_bytes(recv_slots)]);
     if *arq == Mechanism::StopAndWait {

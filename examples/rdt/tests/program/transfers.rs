@@ -50,6 +50,34 @@ fn files_go_there_and_back_through_20_percent_loss() {
     there_and_back("20");
 }
 
+/// The client sends its header and content before it knows that the server takes no body of 1,200 bytes.
+#[test]
+fn a_default_client_and_a_server_with_small_bodies_understand_each_other() {
+    for segment in ["500", "128"] {
+        let place = Place::new();
+        let (sent, bytes) = (place.client("sent"), content(100_000));
+        std::fs::write(&sent, &bytes).unwrap();
+        let server = place.serve(&["--segment", segment]);
+        place.put(&sent, &server.address, &["--name", "kept"]).expect_end(0, "stored \"kept\"");
+        assert!(std::fs::read(place.server("kept")).unwrap() == bytes);
+        place.get("kept", &server.address, &[]).expect_end(0, "received \"kept\"");
+        assert!(std::fs::read(place.client("kept")).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn verbose_prints_each_packet_and_state() {
+    let place = Place::new();
+    let (sent, server) = (place.client("sent"), place.serve(&[]));
+    std::fs::write(&sent, b"content").unwrap();
+    let mut client = place.put(&sent, &server.address, &["--verbose"]);
+    client.expect("> CONNECT, tag ");
+    client.expect("< CONNACK, tag ");
+    client.expect("state: established");
+    client.expect("> INFO 0, length ");
+    client.expect("state: ended, both sides closed");
+}
+
 #[test]
 fn several_clients_are_served_at_once() {
     let place = Place::new();
