@@ -14,16 +14,19 @@ pub struct Framing {
     prefix: [u8; 8],
     /// 1 to 8.
     prefix_len: u8,
+    /// The type byte of CONNECT: `00` or [`ASCII_TYPES`].
     first_type: u8,
-    base_only: bool,
 }
+
+/// The first type of a framing with ASCII types, which has only the packets of base mode.
+const ASCII_TYPES: u8 = b'0';
 
 impl Framing {
     /// Prefix `RDT1`, types from `00`.
-    pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00, base_only: false };
+    pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00 };
 
     /// Prefix `ROSTOV`, ASCII types `'0'` to `'5'`: base mode only, without options.
-    pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: b'0', base_only: true };
+    pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: ASCII_TYPES };
 
     /// [`Framing::NOTE`] with a prefix of the application's own.
     ///
@@ -40,13 +43,13 @@ impl Framing {
             Some(_) | None => return Err(FramingError { len }),
         }
         let prefix_len = u8::try_from(len).map_err(|_| FramingError { len })?;
-        Ok(Self { prefix: padded, prefix_len, first_type: 0x00, base_only: false })
+        Ok(Self { prefix: padded, prefix_len, first_type: 0x00 })
     }
 
     /// Prefix `tag`, types from `00`: extended mode, towards the side that chose `tag`.
     #[must_use]
     pub const fn tagged(tag: Tag) -> Self {
-        Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00, base_only: false }
+        Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00 }
     }
 
     /// The bytes that every datagram starts with.
@@ -63,7 +66,7 @@ impl Framing {
     /// Whether the framing has only the packets of base mode, without options.
     #[must_use]
     pub const fn is_base_only(&self) -> bool {
-        self.base_only
+        self.first_type == ASCII_TYPES
     }
 
     /// The length of prefix and type, in bytes.
@@ -102,7 +105,7 @@ impl Framing {
 
     /// Whether the framing has packets of this type.
     pub(super) const fn has(&self, packet_type: PacketType) -> bool {
-        !self.base_only || packet_type.is_in_base_mode()
+        !self.is_base_only() || packet_type.is_in_base_mode()
     }
 }
 
