@@ -110,83 +110,97 @@ impl HandshakeParameters {
 /// The mode that the two sides have agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Agreed {
-    /// None yet: a client without an answer.
-    Open,
+    /// None yet: a client that offers extended mode, without an answer.
+    Open {
+        /// The tag that this side chose.
+        ours: Tag,
+        /// Base mode is allowed too.
+        may_be_base: bool,
+    },
     Base,
-    /// Extended mode, with the tag that the peer chose.
-    Extended(Tag),
+    Extended {
+        /// The tag that this side chose.
+        ours: Tag,
+        /// The tag that the peer chose.
+        theirs: Tag,
+    },
 }
 
 /// The mode and the framing of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Negotiation {
     profile: Framing,
-    /// The tag that this side chose; `None` once extended mode is ruled out.
-    ours: Option<Tag>,
-    may_be_base: bool,
     agreed: Agreed,
 }
 
 impl Negotiation {
     pub(crate) fn client(profile: Framing, mode: Mode, tag: Tag) -> Self {
         let extended = mode.allows_extended() && !profile.is_base_only();
-        let agreed = if extended { Agreed::Open } else { Agreed::Base };
-        let ours = extended.then(|| distinct_tag(tag, &profile));
-        Self { profile, ours, may_be_base: mode.allows_base() || !extended, agreed }
+        let agreed = if extended {
+            Agreed::Open { ours: distinct_tag(tag, &profile), may_be_base: mode.allows_base() }
+        } else {
+            Agreed::Base
+        };
+        Self { profile, agreed }
     }
 
     pub(crate) fn server(profile: Framing, mode: Mode, tag: Tag, parameters: &HandshakeParameters) -> Self {
         let extended = mode.allows_extended() && !profile.is_base_only();
-        match parameters.tag.filter(|_| extended) {
-            Some(theirs) => Self {
-                profile,
-                ours: Some(distinct_tag(tag, &profile)),
-                may_be_base: false,
-                agreed: Agreed::Extended(theirs),
-            },
-            None => Self { profile, ours: None, may_be_base: true, agreed: Agreed::Base },
+        let agreed = match parameters.tag.filter(|_| extended) {
+            Some(theirs) => Agreed::Extended { ours: distinct_tag(tag, &profile), theirs },
+            None => Agreed::Base,
+        };
+        Self { profile, agreed }
+    }
+
+    /// The tag that this side chose; `None` once extended mode is ruled out.
+    pub(crate) const fn tag(&self) -> Option<Tag> {
+        match self.agreed {
+            Agreed::Open { ours, .. } | Agreed::Extended { ours, .. } => Some(ours),
+            Agreed::Base => None,
         }
     }
 
-    pub(crate) const fn tag(&self) -> Option<Tag> {
-        self.ours
-    }
-
     pub(crate) const fn is_extended(&self) -> bool {
-        matches!(self.agreed, Agreed::Extended(_))
+        matches!(self.agreed, Agreed::Extended { .. })
     }
 
     /// The tag that the peer chose.
     pub(crate) const fn peer_tag(&self) -> Option<Tag> {
         match self.agreed {
-            Agreed::Extended(theirs) => Some(theirs),
-            Agreed::Base | Agreed::Open => None,
+            Agreed::Extended { theirs, .. } => Some(theirs),
+            Agreed::Base | Agreed::Open { .. } => None,
         }
     }
 
     /// Whether `tag`, from a CONNECT, belongs to the peer of this connection.
     pub(crate) fn is_peer(&self, tag: Option<Tag>) -> bool {
         match self.agreed {
-            Agreed::Extended(theirs) => tag == Some(theirs),
-            Agreed::Base | Agreed::Open => true,
+            Agreed::Extended { theirs, .. } => tag == Some(theirs),
+            Agreed::Base | Agreed::Open { .. } => true,
         }
     }
 
     /// The framing of the next datagram to the peer.
     pub(crate) fn outgoing(&self) -> Framing {
         match self.agreed {
-            Agreed::Extended(theirs) => Framing::tagged(theirs),
-            Agreed::Base | Agreed::Open => self.profile,
+            Agreed::Extended { theirs, .. } => Framing::tagged(theirs),
+            Agreed::Base | Agreed::Open { .. } => self.profile,
         }
     }
 
+    /// The peer's answer carries our tag, and chooses `theirs`. In base mode there is no such answer.
     pub(crate) fn agree_extended(&mut self, theirs: Tag) {
-        self.agreed = Agreed::Extended(theirs);
+        match self.agreed {
+            Agreed::Open { ours, .. } | Agreed::Extended { ours, .. } => {
+                self.agreed = Agreed::Extended { ours, theirs };
+            }
+            Agreed::Base => {}
+        }
     }
 
     pub(crate) fn agree_base(&mut self) {
         self.agreed = Agreed::Base;
-        self.ours = None;
     }
 
     /// The number and the body, if `datagram` is an INFO of extended mode.
@@ -194,20 +208,29 @@ impl Negotiation {
     /// A fast path before [`decode`](Self::decode), which accepts the same: most datagrams of a transfer are INFO.
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
-        self.ours?.decode_info(datagram)
+        self.tag()?.decode_info(datagram)
     }
 
     /// The packet in a datagram, and whether it carries our tag. A packet that its mode does not have is ignored.
     pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Packet<'d>, bool), Ignored> {
-        if let Some(tag) = self.ours
+        if let Some(tag) = self.tag()
             && datagram.starts_with(tag.as_bytes())
         {
             let packet = Framing::tagged(tag).decode(datagram)?;
             return if packet.packet_type().is_tagged() { Ok((packet, true)) } else { Err(Ignored::Mode) };
         }
         let packet = self.profile.decode(datagram)?;
-        let may_be_base = self.may_be_base && !self.is_extended() && packet.packet_type().is_in_base_mode();
-        if may_be_base || packet.packet_type().comes_before_tags() { Ok((packet, false)) } else { Err(Ignored::Mode) }
+        let may_be_base = match self.agreed {
+            Agreed::Open { may_be_base, .. } => may_be_base,
+            Agreed::Base => true,
+            Agreed::Extended { .. } => false,
+        };
+        let packet_type = packet.packet_type();
+        if may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags() {
+            Ok((packet, false))
+        } else {
+            Err(Ignored::Mode)
+        }
     }
 }
 
