@@ -2,10 +2,10 @@
 
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Lent, SendError};
-use crate::Instant;
 use crate::copy::copy;
 use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
+use crate::{Instant, Seq};
 
 impl<T: ConnectionTypes> Connection<T> {
     /// Writes as much of `data` as there is room for.
@@ -33,7 +33,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send(&mut self, data: &[u8]) -> Result<usize, SendError> {
         self.check_open()?;
-        self.lent = None;
+        self.lent = Lent::Nothing;
         let taken = self.send.write(data, self.segment());
         self.blocked |= taken < data.len();
         Ok(taken)
@@ -61,7 +61,7 @@ impl<T: ConnectionTypes> Connection<T> {
             self.blocked = true;
             return Err(SendError::Full);
         }
-        self.lent = None;
+        self.lent = Lent::Nothing;
         self.send.seal();
         if let Some(place) = self.spare().get_mut(..data.len()) {
             copy(data, place);
@@ -98,7 +98,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let number = self.send.spare_number(limit);
         let spare = self.send.spare(limit);
         // A body has at most `u16::MAX` bytes.
-        self.lent = Some(Lent { number, len: u16::try_from(spare.len()).unwrap_or(u16::MAX) });
+        self.lent = Lent::Spare { number, len: u16::try_from(spare.len()).unwrap_or(u16::MAX) };
         Ok(spare)
     }
 
@@ -119,9 +119,13 @@ impl<T: ConnectionTypes> Connection<T> {
     ///   bodies.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
-        let lent = self.lent.take().ok_or(SendError::NotLent)?;
-        self.send.commit(count.min(lent.len.into()));
-        Ok(())
+        match core::mem::take(&mut self.lent) {
+            Lent::Nothing => Err(SendError::NotLent),
+            Lent::Spare { len, .. } => {
+                self.send.commit(count.min(len.into()));
+                Ok(())
+            }
+        }
     }
 
     /// Copies unread data into `buf` and returns its length in bytes.
@@ -238,6 +242,14 @@ impl<T: ConnectionTypes> Connection<T> {
             self.give_up(CloseReason::Evicted);
         }
         self.trace_changes(before);
+    }
+
+    /// Ends the loan of memory for the body with this number: it is sent, and does not change any more.
+    #[inline]
+    pub(super) fn take_back(&mut self, sent: Seq) {
+        if matches!(self.lent, Lent::Spare { number, .. } if number == sent) {
+            self.lent = Lent::Nothing;
+        }
     }
 
     /// The largest body to send, in bytes.

@@ -203,7 +203,7 @@ impl<T: ConnectionTypes> Connection<T> {
         // A retransmission has the same body: sending seals it.
         if !repeated && number.next() == end {
             self.send.seal();
-            self.lent = self.lent.filter(|lent| lent.number != number);
+            self.take_back(number);
         }
         self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
