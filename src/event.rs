@@ -32,6 +32,8 @@ bitflags! {
         const WRITABLE = 1 << 2;
         const PEER_CLOSED = 1 << 3;
         const CLOSED = 1 << 4;
+        /// No event itself: a write found no room for all of its data, so WRITABLE becomes pending once there is room.
+        const BLOCKED = 1 << 5;
     }
 }
 
@@ -57,6 +59,11 @@ impl Events {
         (Self::CLOSED, EventKind::Closed),
     ];
 
+    /// Whether an event is pending.
+    pub(crate) const fn is_any_pending(self) -> bool {
+        !self.difference(Self::BLOCKED).is_empty()
+    }
+
     /// Removes the first pending event and returns its kind.
     pub(crate) fn take_first(&mut self) -> Option<EventKind> {
         let (flag, kind) = Self::ORDER.into_iter().find(|&(flag, _)| self.contains(flag))?;
@@ -72,8 +79,10 @@ mod tests {
     #[test]
     fn each_pending_event_is_taken_once_and_closed_is_the_last() {
         let mut events = Events::all();
+        assert!(events.is_any_pending());
         let taken: std::vec::Vec<_> = core::iter::from_fn(|| events.take_first()).collect();
         assert_eq!(taken, Events::ORDER.map(|(_, kind)| kind));
-        assert!(events.is_empty());
+        assert_eq!(events, Events::BLOCKED);
+        assert!(!events.is_any_pending());
     }
 }

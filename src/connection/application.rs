@@ -35,7 +35,9 @@ impl<T: ConnectionTypes> Connection<T> {
         self.check_open()?;
         self.lent = Lent::Nothing;
         let taken = self.send.write(data, self.segment());
-        self.blocked |= taken < data.len();
+        if taken < data.len() {
+            self.events.insert(Events::BLOCKED);
+        }
         Ok(taken)
     }
 
@@ -58,7 +60,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return Ok(());
         }
         if !self.send.has_free_slot() {
-            self.blocked = true;
+            self.events.insert(Events::BLOCKED);
             return Err(SendError::Full);
         }
         self.lent = Lent::Nothing;
@@ -92,7 +94,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn send_slot(&mut self) -> Result<&mut [u8], SendError> {
         self.check_open()?;
         if !self.send.has_room(self.segment()) {
-            self.blocked = true;
+            self.events.insert(Events::BLOCKED);
         }
         let limit = self.segment();
         let number = self.send.spare_number(limit);

@@ -75,8 +75,6 @@ pub struct Connection<T: ConnectionTypes> {
     /// The largest body to send that both the config and the peer allow.
     segment: u16,
     events: Events,
-    /// A write found no room for all of its data: an `Event::Writable` is to follow.
-    blocked: bool,
     lent: Lent,
     stats: Uncompared<Stats>,
     send: T::Send,
@@ -180,7 +178,6 @@ impl<T: ConnectionTypes> Connection<T> {
             state: State::Opening(Handshake::new(now, config.handshake_limit)),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
-            blocked: false,
             lent: Lent::Nothing,
             stats: Uncompared::default(),
             send,
@@ -352,7 +349,6 @@ impl<T: ConnectionTypes> Connection<T> {
         let ended = Ended { reason, at: self.now, linger, reset: None, was_established };
         self.state = State::Ended { ended, close };
         self.events.insert(Events::CLOSED);
-        self.events.remove(Events::WRITABLE);
-        self.blocked = false;
+        self.events.remove(Events::WRITABLE | Events::BLOCKED);
     }
 }

@@ -130,7 +130,7 @@ impl<T: ConnectionTypes> Connection<T> {
     #[inline]
     fn changes(&self) -> Changes {
         let mut changes = Changes::empty();
-        changes.set(Changes::EVENT, !self.events.is_empty());
+        changes.set(Changes::EVENT, self.events.is_any_pending());
         match &self.state {
             State::Opening(_) => {}
             State::Established { .. } => changes.insert(Changes::ESTABLISHED),

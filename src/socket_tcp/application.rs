@@ -62,7 +62,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
             return Err(SocketSendError::NotAnnounced);
         }
         let taken = self.outgoing.write(data).unwrap_or(0);
-        self.write_blocked |= taken < data.len() && self.outgoing.unwritten() != Some(0);
+        if taken < data.len() && self.outgoing.unwritten() != Some(0) {
+            self.events.insert(Events::BLOCKED);
+        }
         self.settle();
         Ok(taken)
     }

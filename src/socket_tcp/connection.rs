@@ -57,8 +57,6 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     pub(super) ack_unconfirmed: bool,
     /// The application called `close`.
     pub(super) close_requested: bool,
-    /// A write was cut short for lack of space.
-    pub(super) write_blocked: bool,
     pub(super) answers: Answers,
     pub(super) outgoing: Outgoing<SEND>,
     pub(super) incoming: Incoming<RECV>,
@@ -173,7 +171,6 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
             handshake_expiry: expiry(now, config.handshake_limit),
             ack_unconfirmed: role == Role::Client,
             close_requested: false,
-            write_blocked: false,
             answers: Answers::empty(),
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),
@@ -306,9 +303,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         self.state = State::Ended { reason, final_fins };
         self.retransmit.stop();
         self.answers = Answers::empty();
-        self.write_blocked = false;
         self.events.insert(Events::CLOSED);
-        self.events.remove(Events::WRITABLE);
+        self.events.remove(Events::WRITABLE | Events::BLOCKED);
     }
 }
 

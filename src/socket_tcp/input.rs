@@ -167,9 +167,9 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         self.ack_unconfirmed = false;
         self.retransmit = RetransmitTimer::default();
         self.outgoing.advance(self.close_requested);
-        let has_room = self.write_blocked && self.outgoing.unwritten() != Some(0);
+        let has_room = self.events.contains(Events::BLOCKED) && self.outgoing.unwritten() != Some(0);
         if (self.outgoing.is_done() || has_room) && !self.close_requested {
-            self.write_blocked = false;
+            self.events.remove(Events::BLOCKED);
             self.events.insert(Events::WRITABLE);
         }
     }
@@ -226,8 +226,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         self.state = State::LastAck;
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
-        self.write_blocked = false;
-        self.events.remove(Events::WRITABLE);
+        self.events.remove(Events::WRITABLE | Events::BLOCKED);
         self.events.insert(Events::PEER_CLOSED);
         Ok(())
     }
