@@ -61,7 +61,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
 
     /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
     pub fn spurious(&self) -> u64 {
-        self.sender.counters.spurious
+        self.sender.counters.spurious.into()
     }
 }
 

@@ -53,9 +53,9 @@ pub(super) struct Counters {
     /// Bytes acknowledged.
     pub(super) delivered: u64,
     /// Numbers judged lost, sent again, and judged lost although they were only late.
-    lost: u64,
-    retransmitted: u64,
-    pub(super) spurious: u64,
+    lost: u32,
+    retransmitted: u32,
+    pub(super) spurious: u32,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
@@ -300,9 +300,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             window: Some(self.congestion.window()),
             pacing_rate: self.congestion.pacing_rate(),
             delivered,
-            lost,
-            retransmitted,
-            spurious,
+            lost: lost.into(),
+            retransmitted: retransmitted.into(),
+            spurious: spurious.into(),
             phase: self.congestion.phase(),
         }
     }
