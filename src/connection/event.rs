@@ -85,8 +85,8 @@ pub enum CloseReason {
     Evicted,
     /// Extended mode: CONNACK announces a limit below the bodies that are written, and the send store cannot cut them.
     ///
-    /// [`SendSlots`](crate::store::SendSlots) can. A [`SendSource`](crate::store::SendSource) cannot if more than 2^31
-    /// bodies would result. Set [`Config::segment`](super::Config::segment) to what such a peer takes.
+    /// [`SendSlots`](crate::store::SendSlots) and [`SendSource`](crate::store::SendSource) can, unless 2^31 bodies or
+    /// more would result. Set [`Config::segment`](super::Config::segment) to what such a peer takes.
     #[error("the send store holds bodies larger than the peer takes")]
     SegmentTooLarge,
 }

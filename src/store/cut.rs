@@ -1,27 +1,27 @@
 //! Bodies that were cut after they were written: maps numbers to slots and pieces.
 
-use crate::Seq;
 use core::num::NonZero;
 use core::ops::Range;
 
 /// The mapping of numbers to slots, with at most one range of slots that are cut into pieces.
 ///
-/// Outside the range, a number and its slot differ by a constant. Here each slot between the bars is cut into two
-/// pieces:
+/// Both are counted from the oldest slot. Outside the range, a number and its slot differ by a constant. Here each slot
+/// between the bars is cut into two pieces:
 ///
 /// ```text
-/// slots     s   | s+1       s+2     | s+3
-/// numbers   n   | n+1 n+2   n+3 n+4 | n+5
+/// slots     0   | 1     2   | 3
+/// numbers   0   | 1 2   3 4 | 5
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// It is packed since the store of which it is part fills the two bytes that would be padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(Rust, packed(2))]
 pub(super) struct Cut {
-    /// The first number of the range. Without a range: any number.
-    first: Seq,
-    /// The slot of `first`.
-    slot: Seq,
-    /// The first number after the range; equal to `first` without a range.
-    end: Seq,
-    /// The number of pieces of each slot in the range.
+    /// The number of slots before the range.
+    ahead: u32,
+    /// The number of slots in the range.
+    slots: u32,
+    /// The number of pieces of each slot in the range; 1 without a range.
     pieces: NonZero<u16>,
 }
 
@@ -44,62 +44,68 @@ impl Piece {
 
 impl Cut {
     /// The mapping without a cut: each number is its slot.
-    pub(super) const NONE: Self =
-        Self { first: Seq::ZERO, slot: Seq::ZERO, end: Seq::ZERO, pieces: NonZero::<u16>::MIN };
+    pub(super) const NONE: Self = Self { ahead: 0, slots: 0, pieces: NonZero::<u16>::MIN };
 
-    /// Cuts `slots` slots from `slot` on into `pieces` pieces each. `first` is the number of `slot`.
-    pub(super) fn new(first: Seq, slot: Seq, slots: u32, pieces: NonZero<u16>) -> Self {
-        Self { first, slot, end: first.add(slots.wrapping_mul(pieces.get().into())), pieces }
+    /// Cuts `slots` slots into `pieces` pieces each, after the `ahead` oldest.
+    ///
+    /// `None` if the slots have fewer than two pieces, or 2^31 pieces or more in all (RFC 1982).
+    pub(super) fn new(ahead: u32, slots: u32, pieces: u16) -> Option<Self> {
+        let numbers = slots.checked_mul(pieces.into())?;
+        let pieces = NonZero::new(pieces)?;
+        (pieces > NonZero::<u16>::MIN && numbers < 1 << 31).then_some(Self { ahead, slots, pieces })
     }
 
-    /// Whether the range contains `number` and an earlier number.
-    pub(super) fn straddles(&self, number: Seq) -> bool {
-        self.first != self.end && self.first.precedes(number) && number.precedes(self.end)
+    const fn is_none(&self) -> bool {
+        self.pieces.get() == 1
+    }
+
+    /// Whether a slot before this one is cut.
+    pub(super) const fn begins_before(&self, slot: u32) -> bool {
+        !self.is_none() && self.ahead < slot
     }
 
     /// The slot of a number, and the piece of its body.
     #[inline]
-    pub(super) fn find(&self, number: Seq) -> (Seq, Piece) {
-        let ahead = number.distance_from(self.first);
-        if self.first == self.end {
-            return (self.slot.add(ahead), Piece::WHOLE);
-        }
-        self.find_cut(number)
+    pub(super) fn find(&self, number: u32) -> (u32, Piece) {
+        if self.is_none() { (number, Piece::WHOLE) } else { self.find_cut(number) }
     }
 
     #[cold]
-    fn find_cut(&self, number: Seq) -> (Seq, Piece) {
-        let (ahead, numbers) = (number.distance_from(self.first), self.end.distance_from(self.first));
+    fn find_cut(&self, number: u32) -> (u32, Piece) {
         let pieces = u32::from(self.pieces.get());
-        if number.precedes(self.first) {
-            (self.slot.add(ahead), Piece::WHOLE)
-        } else if ahead < numbers {
-            // The remainder is below `pieces`, so it fits 16 bits.
-            let index = u16::try_from(ahead % pieces).unwrap_or_default();
-            (self.slot.add(ahead / pieces), Piece { index, of: self.pieces })
-        } else {
-            (self.slot.add(numbers / pieces).add(ahead - numbers), Piece::WHOLE)
+        let Some(inside) = number.checked_sub(self.ahead) else { return (number, Piece::WHOLE) };
+        match inside.checked_sub(self.slots * pieces) {
+            Some(after) => (self.ahead + self.slots + after, Piece::WHOLE),
+            None => {
+                // The remainder is below `pieces`, so it fits 16 bits.
+                let index = u16::try_from(inside % pieces).unwrap_or_default();
+                (self.ahead + inside / pieces, Piece { index, of: self.pieces })
+            }
         }
     }
 
     /// The first number of a slot.
     #[inline]
-    pub(super) fn number_of(&self, slot: Seq) -> Seq {
-        let ahead = slot.distance_from(self.slot);
-        if self.first == self.end || slot.precedes(self.slot) {
-            return self.first.add(ahead);
+    pub(super) fn number_of(&self, slot: u32) -> u32 {
+        if self.is_none() {
+            return slot;
         }
-        let pieces = u32::from(self.pieces.get());
-        let slots = self.end.distance_from(self.first) / pieces;
-        if ahead < slots { self.first.add(ahead * pieces) } else { self.end.add(ahead - slots) }
+        let before = slot.saturating_sub(self.ahead).min(self.slots);
+        slot + before * (u32::from(self.pieces.get()) - 1)
     }
 
-    /// Removes the range if all its numbers precede `base`. Numbers from `base` on keep their slots.
+    /// Removes the `count` oldest slots from the mapping.
     #[inline]
-    pub(super) fn forget_before(&mut self, base: Seq) {
-        if self.first != self.end && !base.precedes(self.end) {
-            let (slot, _) = self.find(base);
-            *self = Self { first: base, slot, end: base, pieces: NonZero::<u16>::MIN };
+    pub(super) fn forget(&mut self, count: u32) {
+        if self.is_none() {
+            return;
+        }
+        let removed = count.saturating_sub(self.ahead);
+        if removed < self.slots {
+            self.ahead = self.ahead.saturating_sub(count);
+            self.slots -= removed;
+        } else {
+            *self = Self::NONE;
         }
     }
 }
@@ -109,35 +115,42 @@ mod tests {
     use super::*;
 
     fn cut() -> Cut {
-        // Slot 10 has number 30. Slots 10 and 11 are cut into three pieces each.
-        Cut::new(Seq::new(30), Seq::new(10), 2, NonZero::new(3).unwrap())
+        // Slots 2 and 3 are cut into three pieces each.
+        Cut::new(2, 2, 3).unwrap()
     }
 
     fn find(cut: &Cut, number: u32) -> (u32, u16) {
-        let (slot, piece) = cut.find(Seq::new(number));
-        (slot.value(), piece.index)
+        let (slot, piece) = cut.find(number);
+        (slot, piece.index)
     }
 
     #[test]
     fn numbers_before_in_and_after_a_cut_find_their_slots() {
-        let found = [28, 29, 30, 31, 32, 33, 35, 36, 37].map(|number| find(&cut(), number));
-        assert_eq!(found, [(8, 0), (9, 0), (10, 0), (10, 1), (10, 2), (11, 0), (11, 2), (12, 0), (13, 0)]);
+        let found = [0, 1, 2, 3, 4, 5, 7, 8, 9].map(|number| find(&cut(), number));
+        assert_eq!(found, [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (3, 0), (3, 2), (4, 0), (5, 0)]);
     }
 
     #[test]
     fn each_slot_maps_to_its_first_number() {
-        assert_eq!([9, 10, 11, 12, 13].map(|slot| cut().number_of(Seq::new(slot)).value()), [29, 30, 33, 36, 37]);
+        assert_eq!([1, 2, 3, 4, 5].map(|slot| cut().number_of(slot)), [1, 2, 5, 8, 9]);
     }
 
     #[test]
-    fn a_cut_that_is_removed_leaves_later_numbers_in_their_slots() {
+    fn slots_that_are_removed_leave_later_numbers_in_their_slots() {
         let mut cut = cut();
-        cut.forget_before(Seq::new(35));
-        assert_eq!(cut, self::cut(), "a piece is left");
-        cut.forget_before(Seq::new(40));
-        assert!(!cut.straddles(Seq::new(33)));
-        assert_eq!([36, 40, 41].map(|number| find(&cut, number)), [(12, 0), (16, 0), (17, 0)]);
-        assert_eq!(cut.number_of(Seq::new(17)), Seq::new(41));
+        cut.forget(1);
+        assert_eq!([0, 1, 3, 4, 7].map(|number| find(&cut, number)), [(0, 0), (1, 0), (1, 2), (2, 0), (3, 0)]);
+        cut.forget(2);
+        assert_eq!([0, 2, 3, 4].map(|number| find(&cut, number)), [(0, 0), (0, 2), (1, 0), (2, 0)]);
+        assert_eq!([0, 1, 2].map(|slot| cut.number_of(slot)), [0, 3, 4]);
+        cut.forget(2);
+        assert_eq!(cut, Cut::NONE);
+    }
+
+    #[test]
+    fn a_cut_into_one_piece_or_too_many_is_refused() {
+        assert_eq!((Cut::new(0, 1, 1), Cut::new(0, 1 << 16, 1 << 15)), (None, None));
+        assert_eq!(Cut::new(0, u32::MAX, 2), None);
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
 
     /// Frees the slots of readable bodies that are read to the end, empty bodies included.
     fn forget_read(&mut self) {
-        while self.ring.base() != self.next && self.ring.body(self.ring.base()).len() <= self.read.into() {
-            self.ring.forget(1);
+        while self.ring.base() != self.next && self.ring.body(0).len() <= self.read.into() {
+            self.ring.forget(1, 1);
             self.read = 0;
         }
     }
@@ -74,16 +74,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
     }
 
     fn put(&mut self, number: Seq, body: &[u8]) {
-        let (Some(room), Ok(length)) = (self.ring.room(number).get_mut(..body.len()), u16::try_from(body.len())) else {
+        let slot = number.distance_from(self.ring.base());
+        let (Some(room), Ok(length)) = (self.ring.room(slot).get_mut(..body.len()), u16::try_from(body.len())) else {
             return;
         };
         copy(body, room);
-        self.ring.set_length(number, length);
+        self.ring.set_length(slot, length);
     }
 
     fn pass(&mut self, number: Seq) {
         if number == self.ring.base() && number == self.next {
-            self.ring.forget(1);
+            self.ring.forget(1, 1);
             self.next = number.next();
         }
     }
@@ -99,7 +100,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for RecvSlots<M> {
         if self.ring.base() == self.next {
             return &[];
         }
-        self.ring.body(self.ring.base()).get(self.read.into()..).unwrap_or_default()
+        self.ring.body(0).get(self.read.into()..).unwrap_or_default()
     }
 
     fn consume(&mut self, count: usize) {

@@ -13,7 +13,7 @@ pub const fn slot_bytes(segment: u16) -> usize {
     LENGTH_BYTES + segment as usize
 }
 
-/// Slots for consecutive numbers, from `base` on.
+/// Equal slots, the oldest first. A slot is identified by the number of slots before it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ring<M> {
     memory: M,
@@ -23,7 +23,7 @@ pub(super) struct Ring<M> {
     slots: u32,
     /// The index of the oldest slot.
     head: u32,
-    /// The number of the oldest slot.
+    /// The first number in the oldest slot.
     base: Seq,
 }
 
@@ -55,64 +55,62 @@ impl<M: AsRef<[u8]>> Ring<M> {
         self.slots
     }
 
-    /// The number of the oldest slot.
+    /// The first number in the oldest slot.
     pub(super) const fn base(&self) -> Seq {
         self.base
     }
 
-    /// The body with this number, which must exist: a free slot returns stale bytes.
-    pub(super) fn body(&self, number: Seq) -> &[u8] {
-        let slot = self.slot(number).and_then(|range| self.memory.as_ref().get(range));
+    /// The body in a slot, which must exist: a free slot returns stale bytes.
+    pub(super) fn body(&self, slot: u32) -> &[u8] {
+        let slot = self.range(slot).and_then(|range| self.memory.as_ref().get(range));
         let Some((length, body)) = slot.and_then(|slot| slot.split_first_chunk()) else { return &[] };
         body.get(..u16::from_le_bytes(*length).into()).unwrap_or_default()
     }
 
-    /// Frees the `count` oldest slots, at most all.
-    pub(super) fn forget(&mut self, count: u32) {
-        let count = count.min(self.slots);
-        self.base = self.base.add(count);
-        self.head = self.index(count);
+    /// Frees the `count` oldest slots, at most all, which have so many `numbers`.
+    pub(super) fn forget(&mut self, count: u32, numbers: u32) {
+        self.base = self.base.add(numbers);
+        self.head = self.index(count.min(self.slots));
     }
 
-    /// The index of the slot that is `ahead` slots after the oldest. `ahead` is at most the number of slots.
-    const fn index(&self, ahead: u32) -> u32 {
+    /// The index in memory of a slot, which is at most the number of slots.
+    const fn index(&self, slot: u32) -> u32 {
         // No overflow: both are below 2^31.
-        let index = self.head + ahead;
+        let index = self.head + slot;
         if index >= self.slots { index - self.slots } else { index }
     }
 
-    /// The bytes in memory of the slot with this number; `None` if there is none.
-    fn slot(&self, number: Seq) -> Option<Range<usize>> {
-        let ahead = number.distance_from(self.base);
-        if ahead >= self.slots {
+    /// The bytes in memory of a slot; `None` if there is none.
+    fn range(&self, slot: u32) -> Option<Range<usize>> {
+        if slot >= self.slots {
             return None;
         }
-        let start = usize::try_from(self.index(ahead)).ok()? * self.slot_bytes as usize;
+        let start = usize::try_from(self.index(slot)).ok()? * self.slot_bytes as usize;
         Some(start..start + self.slot_bytes as usize)
     }
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
-    /// The memory for the body with this number, `segment` bytes; empty if it has no slot.
-    pub(super) fn room(&mut self, number: Seq) -> &mut [u8] {
-        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+    /// The memory of a slot for its body, `segment` bytes; empty if there is no such slot.
+    pub(super) fn room(&mut self, slot: u32) -> &mut [u8] {
+        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
         slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
     }
 
-    /// Sets the length of the body with this number, and returns its bytes.
+    /// Sets the length of the body in a slot, and returns its bytes.
     ///
     /// The result is empty if there is no such slot, or the slot is too short.
-    pub(super) fn grow(&mut self, number: Seq, length: usize) -> &mut [u8] {
-        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+    pub(super) fn grow(&mut self, slot: u32, length: usize) -> &mut [u8] {
+        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
         let Some((field, room)) = slot.and_then(|slot| slot.split_first_chunk_mut()) else { return &mut [] };
         let (Ok(value), Some(body)) = (u16::try_from(length), room.get_mut(..length)) else { return &mut [] };
         *field = value.to_le_bytes();
         body
     }
 
-    /// Sets the length of the body with this number.
-    pub(super) fn set_length(&mut self, number: Seq, length: u16) {
-        let slot = self.slot(number).and_then(|range| self.memory.as_mut().get_mut(range));
+    /// Sets the length of the body in a slot.
+    pub(super) fn set_length(&mut self, slot: u32, length: u16) {
+        let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
         if let Some(field) = slot.and_then(|slot| slot.first_chunk_mut()) {
             *field = length.to_le_bytes();
         }

@@ -1,6 +1,6 @@
 //! Unacknowledged bodies in a ring of slots.
 
-use super::cut::Cut;
+use super::cut::{Cut, Piece};
 use super::ring::Ring;
 #[cfg(feature = "alloc")]
 use super::slot_bytes;
@@ -20,8 +20,8 @@ pub struct SendSlots<M> {
     ring: Ring<M>,
     /// The number of slots that hold a body.
     used: u32,
-    /// The length of the newest body; `None` once it is sealed.
-    open: Option<u16>,
+    /// By how many bytes the newest body may grow; 0 once it is sealed.
+    growth: u16,
     /// The mapping of numbers to slots.
     cut: Cut,
 }
@@ -55,22 +55,28 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
     ///
     /// If `memory` holds no slot, or `segment` is 0.
     pub fn new(memory: M, segment: u16) -> Result<Self, StoreError> {
-        Ok(Self { ring: Ring::new(memory, segment)?, used: 0, open: None, cut: Cut::NONE })
+        Ok(Self { ring: Ring::new(memory, segment)?, used: 0, growth: 0, cut: Cut::NONE })
     }
 
     /// The slot of the newest body.
-    fn newest(&self) -> Seq {
-        self.free().sub(1)
+    const fn newest(&self) -> u32 {
+        self.used.saturating_sub(1)
     }
 
-    /// The slot of the next new body.
-    fn free(&self) -> Seq {
-        self.ring.base().add(self.used)
+    /// The length of the open body, if it is below `limit`.
+    fn growing(&self, limit: usize) -> Option<usize> {
+        let length = self.ring.segment() - usize::from(self.growth);
+        (self.growth > 0 && length < limit).then_some(length)
     }
 
-    /// The length of the open body, if it is below `limit` and the segment.
-    fn growing(&self, limit: usize) -> Option<u16> {
-        self.open.filter(|&length| usize::from(length) < limit.min(self.ring.segment()))
+    /// The first number of a slot.
+    fn number_of(&self, slot: u32) -> Seq {
+        self.ring.base().add(self.cut.number_of(slot))
+    }
+
+    /// The slot of a number and the piece of its body. A number without a body has no slot in use.
+    fn find(&self, number: Seq) -> (u32, Piece) {
+        self.cut.find(number.distance_from(self.ring.base()))
     }
 }
 
@@ -80,7 +86,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn end(&self) -> Seq {
-        self.cut.number_of(self.free())
+        self.number_of(self.used)
     }
 
     fn has_room(&self, limit: usize) -> bool {
@@ -92,16 +98,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn spare_number(&self, limit: usize) -> Seq {
-        self.cut.number_of(if self.growing(limit).is_some() { self.newest() } else { self.free() })
+        self.number_of(if self.growing(limit).is_some() { self.newest() } else { self.used })
     }
 
     fn spare(&mut self, limit: usize) -> &mut [u8] {
         let (slot, from) = match self.growing(limit) {
-            Some(length) => (self.newest(), usize::from(length)),
+            Some(length) => (self.newest(), length),
             None if self.has_free_slot() => {
                 // Otherwise `commit` would add the bytes to the open body, which is full under this limit.
-                self.open = None;
-                (self.free(), 0)
+                self.seal();
+                (self.used, 0)
             }
             None => return &mut [],
         };
@@ -113,13 +119,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         if count == 0 {
             return;
         }
-        if self.growing(usize::MAX).is_none() && !self.start() {
+        if self.growth == 0 && !self.start() {
             return;
         }
-        let length = usize::from(self.open.unwrap_or(0)).saturating_add(count).min(self.ring.segment());
-        let length = u16::try_from(length).unwrap_or(u16::MAX);
-        self.ring.set_length(self.newest(), length);
-        self.open = Some(length);
+        self.growth = self.growth.saturating_sub(u16::try_from(count).unwrap_or(u16::MAX));
+        self.ring.grow(self.newest(), self.ring.segment() - usize::from(self.growth));
     }
 
     fn write(&mut self, data: &[u8], limit: usize) -> usize {
@@ -127,7 +131,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         let mut rest = data;
         while !rest.is_empty() && limit > 0 {
             let from = match self.growing(limit) {
-                Some(length) => usize::from(length),
+                Some(length) => length,
                 None if self.has_free_slot() => {
                     self.used += 1;
                     0
@@ -138,7 +142,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
             let (part, left) = rest.split_at(to - from);
             let Some(place) = self.ring.grow(self.newest(), to).get_mut(from..) else { break };
             copy(part, place);
-            self.open = u16::try_from(to).ok();
+            self.growth = u16::try_from(self.ring.segment() - to).unwrap_or_default();
             rest = left;
         }
         data.len() - rest.len()
@@ -150,17 +154,17 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         }
         self.used += 1;
         self.ring.set_length(self.newest(), 0);
-        self.open = Some(0);
+        self.growth = u16::try_from(self.ring.segment()).unwrap_or_default();
         true
     }
 
     fn seal(&mut self) {
-        self.open = None;
+        self.growth = 0;
     }
 
     fn body(&self, number: Seq) -> &[u8] {
-        let (slot, piece) = self.cut.find(number);
-        if slot.distance_from(self.ring.base()) >= self.used {
+        let (slot, piece) = self.find(number);
+        if slot >= self.used {
             return &[];
         }
         let body = self.ring.body(slot);
@@ -168,39 +172,38 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
     }
 
     fn cut(&mut self, from: Seq, limit: u16) -> bool {
-        let (Some(limit), (from_slot, _)) = (NonZero::new(limit), self.cut.find(from)) else { return false };
-        if self.cut.straddles(from) {
+        let (Some(limit), (from_slot, _)) = (NonZero::new(limit), self.find(from)) else { return false };
+        if from_slot > self.used || self.number_of(from_slot) != from {
             return false;
         }
-        let slots = self.free().distance_from(from_slot);
-        if slots > self.used {
-            return false;
-        }
-        let lengths = || (0..slots).map(|ahead| self.ring.body(from_slot.add(ahead)).len());
+        let bodies = || (from_slot..self.used).map(|slot| (slot, self.ring.body(slot).len()));
         let is_large = |&(_, len): &(u32, usize)| len > limit.get().into();
-        let Some((first, _)) = (0..slots).zip(lengths()).find(is_large) else { return true };
-        let last = (0..slots).zip(lengths()).filter(is_large).last().map_or(first, |(ahead, _)| ahead);
-        let longest = lengths().max().unwrap_or_default().div_ceil(limit.get().into());
-        let pieces = u16::try_from(longest).ok().and_then(NonZero::new).unwrap_or(NonZero::<u16>::MIN);
-        if last == slots - 1 {
-            self.open = None;
+        let Some((first, _)) = bodies().find(is_large) else { return true };
+        let last = bodies().filter(is_large).last().map_or(first, |(slot, _)| slot);
+        let longest = bodies().map(|(_, len)| len).max().unwrap_or_default();
+        let pieces = u16::try_from(longest.div_ceil(limit.get().into())).unwrap_or(u16::MAX);
+        if self.cut.begins_before(from_slot) {
+            return false;
         }
         // Bodies before the first large one keep their numbers.
-        self.cut = Cut::new(self.cut.number_of(from_slot.add(first)), from_slot.add(first), last - first + 1, pieces);
+        let Some(cut) = Cut::new(first, last - first + 1, pieces) else { return false };
+        if last == self.newest() {
+            self.seal();
+        }
+        self.cut = cut;
         true
     }
 
     fn release(&mut self, base: Seq) {
-        let (slot, _) = self.cut.find(base);
-        let count = slot.distance_from(self.ring.base());
+        let (count, _) = self.find(base);
         if count > self.used {
             return;
         }
-        self.ring.forget(count);
+        self.ring.forget(count, self.cut.number_of(count));
+        self.cut.forget(count);
         self.used -= count;
-        self.cut.forget_before(base);
         if self.used == 0 {
-            self.open = None;
+            self.seal();
         }
     }
 }
@@ -335,6 +338,23 @@ mod tests {
         assert_eq!(store.write(b"ijkl", 4), 4);
         assert!(store.cut(Seq::new(8), 2));
         assert_eq!([8, 9].map(|number| store.body(Seq::new(number))), [b"ij", b"kl"]);
+    }
+
+    #[test]
+    fn a_later_cut_keeps_the_numbers_of_earlier_bodies() {
+        let mut store = slots(3);
+        write(&mut store, 4, b"abc");
+        store.seal();
+        assert_eq!(store.write(b"defgh", 4), 5);
+        assert!(store.cut(Seq::ZERO, 2));
+        assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"fg", b"h"]);
+        assert!(!store.cut(Seq::new(2), 1), "a cut body precedes");
+        assert!(!store.cut(Seq::new(3), 1), "it is not the first piece");
+        assert!(store.cut(Seq::ZERO, 3));
+        assert_eq!(bodies(&store), [&b"abc"[..], b"de", b"fg", b"h"]);
+        store.release(Seq::new(1));
+        assert!(store.cut(Seq::new(1), 2));
+        assert_eq!([1, 2, 3].map(|number| store.body(Seq::new(number))), [&b"de"[..], b"fg", b"h"]);
     }
 
     #[test]
