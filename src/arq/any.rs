@@ -1,4 +1,4 @@
-//! Either mechanism, chosen at run time.
+//! A mechanism that is chosen at run time.
 
 use super::mechanism::sealed::Sealed;
 use super::{
@@ -8,13 +8,15 @@ use super::{
 use crate::congestion::Congestion;
 use crate::{ClockShift, Instant, Seq};
 
-/// Stop-and-wait or selective repeat: for a listener that offers both, or a program that lets its user choose.
+/// Stop-and-wait or selective repeat, chosen at run time.
+///
+/// For a listener that offers both, or a program that lets its user choose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::large_enum_variant, reason = "without an allocator nothing can be put elsewhere")]
+#[allow(clippy::large_enum_variant, reason = "without an allocator no variant can be boxed")]
 pub enum AnyArq<M, C> {
-    /// One INFO outstanding.
+    /// At most one INFO is outstanding.
     StopAndWait(StopAndWait),
-    /// Many INFO outstanding.
+    /// A window of INFO packets is outstanding.
     SelectiveRepeat(SelectiveRepeat<M, C>),
 }
 

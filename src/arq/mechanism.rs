@@ -1,91 +1,92 @@
-//! What both mechanisms have in common: their inputs, outputs and timers.
+//! The interface of both mechanisms: inputs, outputs and timers.
 
 use crate::timing::{Rtt, Timer};
 use crate::wire::{MAX_BITMAP, Sack};
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// By how much a receiver in extended mode may delay an acknowledgement, so that one tells of several arrivals. In base mode
-/// each is acknowledged at once.
+/// The longest delay of an acknowledgement in extended mode.
+///
+/// The delay lets one SACK cover several arrivals. In base mode each INFO is acknowledged at once.
 pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
 
-/// What the number of an arriving INFO says (the receiver's whole decision).
+/// The receiver's decision about an INFO, made from its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arrival {
-    /// It is `next`: keep it, and deliver it with all that follows without a gap. It will be acknowledged.
+    /// It is `next`. Keep it, and deliver it with the numbers that follow without a gap. It will be acknowledged.
     Next,
-    /// It lies ahead of `next`: keep it for later. It will be acknowledged.
+    /// It lies ahead of `next`. Keep it until the gap is filled. It will be acknowledged.
     Early,
-    /// It came before: deliver nothing. It will be acknowledged again, since the peer may not have heard the first time.
+    /// It is a duplicate. Drop it. It will be acknowledged again, since the first acknowledgement may be lost.
     Old,
-    /// It lies in the window, but there is no room for it: drop it, it will not be acknowledged and the peer repeats it.
+    /// It lies in the window, but the store has no room. Drop it. It is not acknowledged, so the peer repeats it.
     NoRoom,
-    /// It lies beyond the window, or before anything ever received: drop it, it will not be acknowledged.
+    /// It lies beyond the window, or before the first number of the connection. Drop it. It is not acknowledged.
     BeyondWindow,
 }
 
-/// What the receive store can take.
+/// The room in the receive store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
-    /// Bodies with numbers before this one have a place.
+    /// The store has a slot for each number before this one.
     pub limit: Seq,
-    /// Whether the body that has arrived fits into it.
+    /// Whether the arriving body fits into its slot.
     pub fits: bool,
 }
 
-/// An acknowledgement, as the mode of the connection has it.
+/// An acknowledgement in the format of the connection's mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ack<'b> {
-    /// Base mode: of one number.
+    /// Base mode: an ACK of one number.
     Single(Seq),
-    /// Extended mode: of many numbers, and the window.
+    /// Extended mode: a SACK of many numbers, with the receive window.
     Selective(Sack<'b>),
 }
 
-/// Room for the bits of a SACK, which only a SACK that has bits fills: begin with `None`.
+/// Memory for the bitmap of a SACK. Pass `None`: it is filled in only where a SACK has a bitmap.
 pub type Bitmap = Option<[u8; MAX_BITMAP]>;
 
-/// What an arriving acknowledgement says.
+/// The effect of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Acknowledged {
-    /// Something new: [`Arq::base`] may have moved.
+    /// It acknowledges at least one number for the first time. [`Arq::base`] may have moved.
     New,
-    /// Nothing that was not known.
+    /// It acknowledges nothing new.
     Old,
-    /// It names a number that was never sent.
+    /// It acknowledges a number that was never sent, and is ignored.
     NeverSent,
 }
 
-/// An INFO that has left.
+/// The transmission of one INFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sending {
-    /// When it left.
+    /// The time of the transmission.
     pub now: Instant,
-    /// Its number.
+    /// The number of the INFO.
     pub number: Seq,
-    /// How many bytes its datagram has.
+    /// The size of its datagram in bytes.
     pub bytes: u16,
-    /// Numbers before this one have bodies.
+    /// The end of the numbers that have a body, excluded.
     pub end: Seq,
 }
 
-/// What a mechanism knows of the path, and has counted since its start.
+/// Estimates of the path, and counters since the start of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ArqSnapshot {
     /// Bytes sent, and neither acknowledged nor judged lost.
     pub in_flight: u64,
-    /// Bytes that may be in flight; `None` for stop-and-wait: one datagram.
+    /// The congestion window in bytes; `None` for stop-and-wait, which sends one datagram at a time.
     pub window: Option<u64>,
-    /// Bytes per second that may leave, if that is limited.
+    /// The pacing rate in bytes per second; `None` without pacing.
     pub pacing_rate: Option<u64>,
-    /// Bytes acknowledged, counted once each.
+    /// Bytes acknowledged, each counted once.
     pub delivered: u64,
-    /// How often an INFO was judged lost.
+    /// INFO packets judged lost.
     pub lost: u64,
-    /// How often an INFO was sent again, for whatever reason.
+    /// Retransmissions of all kinds: repairs, probes and proactive ones.
     pub retransmitted: u64,
-    /// How often an INFO had been judged lost that was only late.
+    /// INFO packets judged lost that were only late.
     pub spurious: u64,
-    /// What the [congestion controller](crate::congestion::Congestion::phase) is doing.
+    /// The [phase of the congestion controller](crate::congestion::Congestion::phase).
     pub phase: &'static str,
 }
 
@@ -94,96 +95,115 @@ pub(super) mod sealed {
     pub trait Sealed {}
 }
 
-/// Both halves of one side of a connection, in numbers and time.
+/// Both halves of one side of a connection, in numbers and times.
 ///
-/// The mechanisms of this crate implement it, and no others can: a connection relies on more than the signatures say.
+/// The trait is sealed: a connection relies on more than the signatures say.
 ///
-/// The round-trip estimate is lent by the connection, which also times its handshake and its close by it.
+/// The connection lends the round-trip estimate, because its handshake and its close use the same one.
 pub trait Arq: sealed::Sealed {
-    /// The lowest number not yet acknowledged by the peer.
+    /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
 
-    /// The number of the INFO to send now, where every number before `end` has a body. `None` while a window, pacing or a
-    /// timer holds it back.
+    /// The number of the INFO to send now.
+    ///
+    /// Every number before `end` has a body. `None` while a window, pacing or a timer holds the next INFO back.
     fn next_info(&self, now: Instant, end: Seq) -> Option<Seq> {
         self.next_ready_info(now, end, |_| true)
     }
 
-    /// As [`next_info`](Self::next_info), where a body that was sent before may be sent again only while it
-    /// [is ready](crate::store::SendStore::is_ready). Another INFO leaves meanwhile.
+    /// As [`next_info`](Self::next_info), but repeats a body only while it [is
+    /// ready](crate::store::SendStore::is_ready).
+    ///
+    /// While a repetition is not ready, another INFO is chosen.
     fn next_ready_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq>;
 
-    /// An INFO that [`next_info`](Self::next_info) named has left. Returns whether it was a retransmission.
+    /// Records that an INFO named by [`next_info`](Self::next_info) has left.
+    ///
+    /// Returns whether it was a retransmission.
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool;
 
-    /// How many INFO with datagrams of `bytes` each may leave `now` after each other, `most` at most, all for the first time,
-    /// from the one on that [`next_info`](Self::next_info) names, and before the newest that has a body: a shorter way to ask
-    /// for each. 0 says no more than that there is no shorter way.
+    /// Counts the new INFO packets that may leave `now` in a row.
+    ///
+    /// The count starts at the number that [`next_info`](Self::next_info) returns. It is at most `most` and excludes
+    /// the last number before `end`. Each datagram has `bytes` bytes. One call replaces a call of `next_info` for each
+    /// INFO. 0 means that there is no such shortcut, not that no INFO may leave.
     fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
         let _ = (now, end, bytes, most);
         0
     }
 
-    /// Of the INFO that [`next_run`](Self::next_run) counted the first `count` have left, `sending` being the first one. As
-    /// [`on_info_sent`](Self::on_info_sent) for each.
+    /// Records that the first `count` INFO counted by [`next_run`](Self::next_run) have left.
+    ///
+    /// `sending` describes the first. The effect is that of [`on_info_sent`](Self::on_info_sent) for each.
     fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
         for ahead in 0..count {
             self.on_info_sent(Sending { number: sending.number.add(ahead), ..sending }, rtt);
         }
     }
 
-    /// An acknowledgement has arrived. A SACK also says which numbers the peer takes. One that names a number never sent is
-    /// ignored whole.
+    /// Processes an acknowledgement, and the receive window that a SACK carries.
+    ///
+    /// An acknowledgement of a number that was never sent is ignored as a whole.
     fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged;
 
-    /// The handshake has agreed on extended mode, and the peer takes numbers before `peer_limit`, which never moves back.
-    /// Without this call it is base mode.
+    /// Switches to extended mode, as agreed in the handshake.
+    ///
+    /// The peer accepts numbers before `peer_limit`, which never decreases. Without this call the mode is base mode.
     fn start_extended(&mut self, peer_limit: Seq);
 
-    /// Whether only the peer's window, which is 0, holds back what there is to send: nothing is on its way whose
-    /// acknowledgement could open it.
+    /// Whether only the peer's window of 0 prevents sending.
+    ///
+    /// Then no INFO is outstanding whose acknowledgement could open it.
     fn is_stopped(&self, end: Seq) -> bool;
 
-    /// Time has passed. Returns whether a retransmission or probe timer expired.
+    /// Processes expired timers. Returns whether a retransmission or probe timer expired.
     fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool;
 
-    /// When `timer` expires, where every number before `end` has a body, and those that `is_ready` says may be sent again;
-    /// `None` while it does not run.
+    /// When `timer` expires; `None` while it does not run.
+    ///
+    /// Every number before `end` has a body. A body may be repeated only where `is_ready` returns true.
     fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant>;
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), or when pacing lets something leave, apart from what is due to
-    /// be sent already: the earliest deadline.
+    /// The earliest deadline: when to call [`handle_timeout`](Self::handle_timeout) or when pacing permits a packet.
+    ///
+    /// Output that is due already may be missing from it: [`next_info`](Self::next_info) and [`ack_at`](Self::ack_at)
+    /// report that.
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
         Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end, |_| true)).min()
     }
 
-    /// The lowest number not yet received from the peer.
+    /// The lowest number that has not been received from the peer.
     fn next(&self) -> Seq;
 
-    /// How many numbers from `next` on can be told apart.
+    /// The size of the receive window in numbers, from `next` on.
     fn places(&self) -> u32;
 
-    /// INFO `number` has arrived. On [`Arrival::Next`] and [`Arrival::Early`] the caller must keep its body. Unless it is to
-    /// be dropped, it will be acknowledged.
+    /// Processes the arrival of INFO `number`.
+    ///
+    /// The caller must keep the body on [`Arrival::Next`] and [`Arrival::Early`]. An INFO is acknowledged on these and
+    /// on [`Arrival::Old`].
     fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
 
-    /// A PROBE asks for an acknowledgement at once. In base mode there is none.
+    /// Makes an acknowledgement due at once, as a PROBE requests. Base mode has no PROBE, and the call has no effect.
     fn request_ack(&mut self);
 
-    /// When the next acknowledgement is due, where the store takes numbers before `limit`. Already past if at once.
+    /// When the next acknowledgement is due; an instant in the past if it is due at once.
+    ///
+    /// The store accepts numbers before `limit`.
     fn ack_at(&self, limit: Seq) -> Option<Instant>;
 
-    /// The acknowledgement to send `now`, the bits of a SACK in lent memory. It counts once
-    /// [`on_ack_sent`](Self::on_ack_sent) is called. A SACK may be sent at any time; in base mode it is `None` while nothing
-    /// is to be acknowledged.
+    /// The acknowledgement to send `now`. `bitmap` holds the bits of a SACK.
+    ///
+    /// The state changes only with [`on_ack_sent`](Self::on_ack_sent). A SACK may be sent at any time. In base mode the
+    /// result is `None` while no number is to be acknowledged.
     fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>>;
 
-    /// The acknowledgement that [`ack`](Self::ack) returned has left.
+    /// Records that the acknowledgement returned by [`ack`](Self::ack) has left.
     fn on_ack_sent(&mut self, limit: Seq);
 
-    /// The state of the path.
+    /// Estimates and counters, for statistics and traces.
     fn snapshot(&self) -> ArqSnapshot;
 
-    /// Moves every stored time to another clock.
+    /// Translates every stored time to another clock.
     fn rebase(&mut self, shift: ClockShift);
 }

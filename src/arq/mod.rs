@@ -1,13 +1,12 @@
-//! Automatic repeat request: *which number* to send now, what is acknowledged, what is lost, when to wake.
+//! Automatic repeat request (ARQ): decides which number to send, what is lost, and when to wake.
 //!
-//! Nothing here ever sees a byte of payload. That keeps these machines small, comparable (`Eq`, `Hash`) and cheap to copy,
-//! so that they can be explored exhaustively, and it lets them inline into a hot loop. Bytes live in [`store`](crate::store),
-//! the two are joined by [`connection`](crate::connection).
+//! The machines handle numbers and times, never a byte of payload. This keeps them small, comparable (`Eq`, `Hash`) and
+//! cheap to copy, so that a model checker can explore them exhaustively and the compiler can inline them into a hot
+//! loop. [`store`](crate::store) keeps the bytes; [`connection`](crate::connection) joins the two.
 //!
-//! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output is
-//! *derived from state*: [`Arq::next_info`] and [`Arq::ack`] look without changing anything, and the
-//! caller tells what it really sent. So a datagram that could not be written (a buffer too small, a socket that would block)
-//! is simply due still.
+//! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output
+//! is derived from state: [`Arq::next_info`] and [`Arq::ack`] change nothing, and the caller reports what has left. A
+//! datagram that could not be written (the buffer was too small, the socket would block) therefore stays due.
 
 mod any;
 mod mechanism;

@@ -1,4 +1,4 @@
-//! What an acknowledgement settles.
+//! Processing of acknowledgements.
 
 use super::rack::Transmission;
 use super::report::BITMAP_NUMBERS;
@@ -9,18 +9,18 @@ use crate::congestion::{Acknowledgement, Congestion};
 use crate::wire::Sack;
 use crate::{Duration, Instant, Seq};
 
-/// What one datagram has acknowledged.
+/// The result of one acknowledgement.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
     rtt: Option<Duration>,
-    /// Where the bitmap begins, which tells of each number that it reaches whether it has arrived.
+    /// The first number of the bitmap, which reports each number in its range as received or missing.
     bitmap_base: Option<Seq>,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
-    /// Base mode: one number.
+    /// Processes an ACK of one number (base mode).
     pub(super) fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         let (base, span) = (self.scoreboard.base(), self.scoreboard.span());
         if number.precedes(base) {
@@ -43,7 +43,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Acknowledged::New
     }
 
-    /// Extended mode: a cumulative number and a bitmap. One that acknowledges what was never sent is ignored whole.
+    /// Processes a SACK: a cumulative number and a bitmap. One that acknowledges an unsent number is ignored as a
+    /// whole.
     pub(super) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
         let is_old = sack.next.precedes(self.scoreboard.base());
         if !is_old && sack.next.distance_from(self.scoreboard.base()) > self.scoreboard.span() {
@@ -78,7 +79,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Acknowledged::New
     }
 
-    /// The round trip of the number that arrived last, where it was sent once and is news (RFC 6298 §3).
+    /// The round trip of the latest number, if it was sent once and is acknowledged for the first time (RFC 6298 §3).
     fn clean_sample(&self, now: Instant, sack: &Sack<'_>) -> Option<Duration> {
         let delay = sack.delay.duration()?;
         if !self.scoreboard.is_outstanding(sack.latest) {
@@ -89,7 +90,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         (record.transmissions == 1).then(|| Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
     }
 
-    /// Every number before `next` has been acknowledged.
+    /// Settles every number before `next`.
     fn settle_before(&mut self, now: Instant, next: Seq, rtt: &Rtt, settled: &mut Settled) {
         while self.scoreboard.base() != next {
             let base = self.scoreboard.base();
@@ -107,8 +108,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// The numbers from `base` on, `most` at most, have been acknowledged: those that are the oldest originals. Returns how
-    /// many that are. As [`on_settled`](Self::on_settled) for each, but one look by RACK, at the newest.
+    /// Settles the oldest originals from `base` on, `most` at most. Returns how many.
+    ///
+    /// The effect is that of [`on_settled`](Self::on_settled) for each, but RACK processes only the newest.
     fn settle_run(&mut self, now: Instant, most: u32, rtt: &Rtt, settled: &mut Settled) -> u32 {
         let first = self.scoreboard.base();
         let Some(run) = self.scoreboard.settle_run(most) else { return 0 };
@@ -119,7 +121,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         run.count
     }
 
-    /// `number`, which stood so, has been acknowledged for the first time.
+    /// Reports the first acknowledgement of `number`, with its record before it, to the policies.
     fn on_settled(&mut self, now: Instant, number: Seq, record: Record, rtt: &Rtt, settled: &mut Settled) {
         let Record { sent_at, bytes, transmissions, state } = record;
         let transmission = Transmission { at: sent_at, number };
@@ -128,20 +130,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             SentState::Original | SentState::Retransmitted => {
                 self.rack.on_acknowledged(now, transmission, transmissions, rtt)
             }
-            // Sent again, but not because it had been judged lost: nothing was needless.
+            // It was probed without having been judged lost, so no judgement was wrong.
             SentState::Probed => {
                 self.rack.on_acknowledged(now, transmission, transmissions, rtt);
                 false
             }
-            // Which transmission is answered cannot be told, so it says nothing about when others should have arrived; and
-            // it was not sent again because it had been judged lost.
+            // The answered transmission is unknown, so it gives RACK no time. It was not judged lost, so no judgement
+            // was wrong.
             SentState::Proactive | SentState::Settled => false,
-            // It was only late. What is sent again is in flight again, so this one has not been.
+            // It was only late. `Lost` means that no retransmission has left, so an earlier transmission arrived.
             SentState::Lost => true,
         };
         if needless {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
-            // What lies further back than a bitmap reaches is told of once: it may be that SACK which was lost.
+            // A number beyond the reach of a bitmap is reported once. The SACK that reported it may have been lost,
+            // without reordering.
             if self.scoreboard.next().distance_from(number) <= BITMAP_NUMBERS {
                 self.rack.on_spurious(self.scoreboard.base(), self.scoreboard.next());
             }
@@ -151,7 +154,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         settled.newest_sent_at = settled.newest_sent_at.max(sent_at);
     }
 
-    /// Moves `base` over what has been acknowledged without a gap.
+    /// Moves `base` past the numbers acknowledged without a gap.
     fn pass_acknowledged(&mut self) {
         self.scoreboard.pass_acknowledged();
         let base = self.scoreboard.base();

@@ -1,14 +1,16 @@
-//! Selective repeat: many INFO packets outstanding in each direction, each acknowledged on its own; only what is lost is
-//! sent again (and what is lost again and again, proactively: see `proactive`).
+//! Selective repeat: a window of INFO packets is outstanding, and only lost ones are sent again.
 //!
-//! Three quantities are kept apart. The congestion controller bounds what is *in flight*: sent, and neither acknowledged nor
-//! judged lost. The windows bound the *span*, from the lowest number not acknowledged to the newest used. The store bounds
-//! what is buffered. With a span no wider than what is in flight, everything would stand still behind one lost packet, so
-//! windows are meant to be wide, and the cost of a number is small: 16 bytes and three bits.
+//! Each INFO is acknowledged on its own. A number that is lost repeatedly is also retransmitted proactively (see
+//! `proactive`).
 //!
-//! Loss is found by RACK-TLP (RFC 8985): a packet is lost when one that was sent later has been acknowledged and the
-//! reordering window has passed, which finds lost retransmissions too; a probe makes the tail answer. The retransmission
-//! timeout is the last resort.
+//! Three limits are independent. The congestion controller bounds the bytes *in flight*: sent, and neither acknowledged
+//! nor judged lost. The windows bound the *span*, from the lowest number not acknowledged to the highest number sent.
+//! The store bounds the bytes that are buffered. If the span were no wider than what is in flight, a single lost packet
+//! would stop the sender. Windows are therefore meant to be wide, and a number is cheap: 16 bytes and three bits.
+//!
+//! Losses are found by RACK-TLP (RFC 8985). A packet is lost when a packet sent later has been acknowledged and the
+//! reordering window has passed; this also finds lost retransmissions. A tail loss probe makes the peer acknowledge the
+//! tail. The retransmission timeout is the last resort.
 
 mod acknowledge;
 #[cfg(test)]
@@ -30,7 +32,7 @@ use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
 
-/// Selective repeat, both halves, over lent memory.
+/// Selective repeat, both halves, over memory that the caller lends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SelectiveRepeat<M, C> {
     sender: Sender<M, C>,
@@ -38,13 +40,15 @@ pub struct SelectiveRepeat<M, C> {
 }
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
-    /// Both directions at number 0, with windows of 64 numbers for each block: the largest power of two of them. `None` if
-    /// there is no block.
+    /// Both directions start at number 0.
+    ///
+    /// Both windows have 64 numbers per block, for the largest power of two of blocks in `blocks`. `None` if there is
+    /// no block.
     pub fn new(blocks: M, congestion: C, pacer: Pacer) -> Option<Self> {
         Some(Self { sender: Sender::new(blocks, congestion, pacer)?, receiver: Receiver::default() })
     }
 
-    /// The memory that it was made with.
+    /// Returns the memory passed to [`new`](Self::new).
     pub fn into_memory(self) -> M {
         self.sender.scoreboard.into_memory()
     }
@@ -59,7 +63,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
         self.sender.scoreboard.in_flight()
     }
 
-    /// How often something was judged lost that was only late (RFC 8985 §6.2 learns from that).
+    /// How many numbers were judged lost that were only late. Each widens the reordering window (RFC 8985 §6.2 step 4).
     pub fn spurious(&self) -> u64 {
         self.sender.counters.spurious.into()
     }

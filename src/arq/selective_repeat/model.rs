@@ -1,4 +1,4 @@
-//! Both halves against naive models: sets of numbers that never wrap.
+//! Both halves compared with naive models: sets of numbers that never wrap.
 
 use super::*;
 use crate::Duration;
@@ -41,7 +41,7 @@ proptest! {
         let mut machine = machine(first, 0);
         machine.start_extended(seq(first));
         let mut received = BTreeSet::new();
-        // What the SACKs have told of, and the right edge that they promised.
+        // The numbers that SACKs have reported, and the right edge that they announced.
         let (mut reported, mut edge) = (BTreeSet::new(), first);
         let mut now = Instant::ZERO;
         for (ahead, slots, fits, polls) in arrivals {

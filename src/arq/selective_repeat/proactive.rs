@@ -1,40 +1,39 @@
-//! Proactive retransmission: before it is known whether the last transmission was in vain.
+//! Proactive retransmission: repeats a packet before its loss is known.
 //!
-//! A number that is lost again and again holds up everything behind it: at the end of what there is to send, and at the head
-//! of a window that is full of what came after it. Each further try costs a round trip. Three rules make long runs of losses
-//! rare, at a cost that is bounded by a credit:
+//! A number that is lost repeatedly blocks everything behind it, both at the end of the data and at the head of a full
+//! window. Each further attempt costs a round trip. Three rules make long runs of losses rare, at a cost that a credit
+//! bounds:
 //!
-//! - what was sent three times in vain is duplicated from then on, a while after its retransmission, so that one burst does
-//!   not take both;
-//! - while there is nothing else to send, what was lost before is sent again each half of a round trip, and sooner the
-//!   longer it lasts;
-//! - where much is lost, what leaves last is duplicated, as nothing else is left to fill the path until its loss is known.
+//! - A number lost three times is duplicated from then on. The duplicate follows its retransmission after a while, so
+//!   that one burst does not destroy both.
+//! - While nothing else can be sent, numbers that were lost before are repeated each half round trip, and sooner after
+//!   more transmissions.
+//! - On a lossy path, the last originals are duplicated: nothing else fills the path until their loss is known.
 //!
-//! None holds while the peer is silent: after a probe or a timeout the next sign of life is waited for.
+//! No rule applies while the peer is silent: after a probe or a timeout the sender waits for an acknowledgement.
 //!
-//! On a path that loses little, what was never lost is never sent proactively: nothing is sent twice, and a short message is
-//! no more than its own datagrams.
+//! On a path with few losses, a number that was never lost is never sent proactively. A short message then takes its
+//! own datagrams only.
 //!
-//! This is a policy: it reads the scoreboard and never changes it. The sender tells it what happened.
+//! The policy reads the scoreboard and never changes it. The sender reports events to it.
 
 use super::scoreboard::{Flight, Memory, Record, Scoreboard, SentState};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// For eight bytes acknowledged one may be sent proactively. Even where a fifth is lost a long transfer uses less than a
-/// hundredth.
+/// One byte may be sent proactively for each eight acknowledged. Even at 20 % loss a long transfer uses less than 1 %.
 const CREDIT_SHIFT: u32 = 3;
-/// From how many transmissions in vain on a number is duplicated: at 20 % loss one number in a hundred.
-const OFTEN: u8 = 3;
-/// How far a duplicate follows its retransmission: an eighth of a round trip.
+/// A number lost this often is duplicated: at 20 % loss one number in a hundred.
+const DUPLICATE_AFTER_LOSSES: u8 = 3;
+/// The delay of a duplicate after its retransmission: an eighth of a round trip.
 const DUPLICATE_SHIFT: u32 = 3;
-/// How long the last transmission lies back at least of what is repeated for lack of anything else, and was lost once: half of
-/// a round trip. What was sent more often is repeated as soon as a duplicate would be: those are few.
+/// The age of the last transmission at which an idle sender repeats a number that was lost once: half a round trip. A
+/// number sent more often is repeated after the delay of a duplicate, since such numbers are few.
 const IDLE_SHIFT: u32 = 1;
-/// For 32 bytes that arrive more than one is lost: a path that loses much.
+/// A path is lossy if more than one byte is lost for each 32 that arrive.
 const LOSSY_SHIFT: u32 = 5;
 
-/// A number that is to be sent, and from when on.
+/// A number to send, and when it is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Due {
     pub(super) number: Seq,
@@ -47,62 +46,63 @@ impl Due {
     }
 }
 
-/// What the policy remembers.
+/// The state of the policy.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Proactive {
-    /// Bytes that may still be sent proactively: at most a congestion window, which is all that a stall can need.
+    /// Bytes that may still be sent proactively: at most one congestion window, which covers any stall.
     credit: u64,
-    /// Bytes sent proactively in this round. They are in flight beside what counts as in flight.
+    /// Bytes sent proactively in this round. Their earlier copies may still be on the path, which `in_flight` does not
+    /// count.
     round: u32,
-    /// What is to be sent a second time.
+    /// The number to duplicate.
     duplicate: Option<Due>,
-    /// The round-trip time.
+    /// The smoothed round-trip time.
     srtt: Option<ShortDuration>,
-    /// Bytes acknowledged, and bytes judged lost, both halved from time to time: what share is lost.
+    /// Bytes acknowledged and bytes judged lost, both halved from time to time: their ratio is the loss rate.
     arrived: u64,
     lost: u64,
 }
 
 impl Proactive {
-    /// `bytes` have been acknowledged for the first time.
+    /// Records the first acknowledgement of `bytes`. `window` is the congestion window.
     pub(super) fn on_acknowledged(&mut self, bytes: u64, window: u64) {
         self.credit = self.credit.saturating_add(bytes >> CREDIT_SHIFT).min(window);
         self.arrived = self.arrived.saturating_add(bytes);
-        // What the path was like some windows ago says little.
+        // The loss rate of some windows ago is outdated.
         if self.arrived > window.saturating_mul(4) {
             (self.arrived, self.lost) = (self.arrived / 2, self.lost / 2);
         }
     }
 
-    /// `bytes` were judged lost.
+    /// Records the loss of `bytes`.
     pub(super) fn on_lost(&mut self, bytes: u64) {
         self.lost = self.lost.saturating_add(bytes);
     }
 
-    /// Whether the path loses much.
+    /// Whether the loss rate is high.
     pub(super) fn is_lossy(&self) -> bool {
         self.lost > self.arrived >> LOSSY_SHIFT
     }
 
-    /// `bytes` have left proactively.
+    /// Records a proactive transmission of `bytes`.
     pub(super) fn on_sent(&mut self, bytes: u16) {
         self.credit = self.credit.saturating_sub(bytes.into());
         self.round = self.round.saturating_add(bytes.into());
     }
 
-    /// `number`, which was judged lost after so many `transmissions`, has left again.
+    /// Records a retransmission of `number`, which was judged lost after `transmissions` transmissions.
     pub(super) fn on_retransmitted(&mut self, now: Instant, number: Seq, transmissions: u8, bytes: u16) {
-        if transmissions >= OFTEN && self.credit >= bytes.into() {
+        if transmissions >= DUPLICATE_AFTER_LOSSES && self.credit >= bytes.into() {
             self.duplicate = Some(Due { number, at: now + self.part_of_round_trip(DUPLICATE_SHIFT) });
         }
     }
 
-    /// Whether nothing is to be sent a second time.
+    /// Whether no duplicate is scheduled.
     pub(super) const fn is_idle(&self) -> bool {
         self.duplicate.is_none()
     }
 
-    /// `number` has been sent again, acknowledged, or judged lost.
+    /// Cancels the duplicate of `number`, which was sent again, acknowledged, or judged lost.
     pub(super) fn cancel(&mut self, number: Seq) {
         if self.duplicate.is_some_and(|due| due.number == number) {
             self.duplicate = None;
@@ -129,15 +129,17 @@ impl Proactive {
         Duration::from_micros(self.srtt().as_micros() >> shift)
     }
 
-    /// The second of two that leave a while apart, and when it is due: at once if `lost`, which is to be sent now, needs the
-    /// place to remember its own.
+    /// The scheduled duplicate and when it is due.
+    ///
+    /// It is due at once if `lost`, the next retransmission, will schedule a duplicate of its own: only one is
+    /// remembered.
     pub(super) fn duplicate<M: Memory>(&self, scoreboard: &Scoreboard<M>, lost: Option<Seq>) -> Option<Due> {
         let due = self.duplicate?;
-        let hurries = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= OFTEN);
-        Some(if hurries { Due::at_once(due.number) } else { due })
+        let is_displaced = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= DUPLICATE_AFTER_LOSSES);
+        Some(if is_displaced { Due::at_once(due.number) } else { due })
     }
 
-    /// What to repeat while nothing else can be sent before `end`, and when it is due. `window`: bytes that may be in flight.
+    /// The number to repeat while nothing else can be sent before `end`, and when. `window` is the congestion window.
     pub(super) fn while_idle<M: Memory>(&self, scoreboard: &Scoreboard<M>, window: u64, end: Seq) -> Option<Due> {
         let has_room = scoreboard.in_flight().saturating_add(self.round.into()) < window;
         if self.srtt() == Duration::ZERO || !has_room {
@@ -153,7 +155,7 @@ impl Proactive {
         earliest.filter(|due| self.credit >= scoreboard.record(due.number).bytes.into())
     }
 
-    /// The oldest of what was lost before. What was only probed was never lost.
+    /// The oldest retransmission in flight. A number that was only probed was never lost, and is skipped.
     fn repeated<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.oldest(Flight::Retransmissions)?;
         let Record { sent_at, transmissions, state, .. } = scoreboard.record(number);
@@ -161,8 +163,10 @@ impl Proactive {
         (state != SentState::Probed).then(|| Due { number, at: sent_at + self.part_of_round_trip(shift) })
     }
 
-    /// Where much is lost and all was sent: the newest original, of which it is known last whether it arrived. Where half of
-    /// the round trip is over the acknowledgement is nearer than a duplicate.
+    /// On a lossy path with all data sent: the newest original, whose loss would be known last.
+    ///
+    /// Later retransmissions reveal its loss. Once the newest of them is half a round trip younger, that happens soon,
+    /// and no duplicate is due.
     fn newest_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.newest(Flight::Originals)?;
         let sent_at = scoreboard.record(number).sent_at;
@@ -172,8 +176,9 @@ impl Proactive {
         is_young.then(|| Due { number, at: sent_at + self.part_of_round_trip(DUPLICATE_SHIFT) })
     }
 
-    /// Where much is lost and all was sent: the oldest original, when only duplicates were sent after it, whose
-    /// acknowledgements do not tell that it is lost.
+    /// On a lossy path with all data sent: the oldest original.
+    ///
+    /// Only duplicates may have been sent after it, and their acknowledgements do not reveal its loss.
     fn overdue_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.oldest(Flight::Originals)?;
         let wait = self.srtt().saturating_add(self.part_of_round_trip(1));
@@ -189,9 +194,9 @@ mod tests {
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
 
-    /// RFC 8985 §7.4 asks of a probe only whether it repaired a loss: one that met an answer which was merely late did not.
+    /// RFC 8985 §7.4: a probe counts as a loss only if it repaired one. Here the original was merely late.
     #[test]
-    fn a_probe_of_what_was_only_slow_is_not_spurious() {
+    fn a_probe_of_a_late_packet_is_not_spurious() {
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY], FixedWindow::new(10_000), Pacer::new(Duration::ZERO, 100))
                 .unwrap();
@@ -216,10 +221,10 @@ mod tests {
         assert_eq!(machine.spurious(), 0);
     }
 
-    /// The times of what is in flight are kept in 32 bits: they must not be taken for those of an hour ago, or a single packet
-    /// would be sent again and again at once.
+    /// Transmission times are kept in 32 bits. They must not alias after an hour, or a packet would be repeated at
+    /// once.
     #[test]
-    fn after_a_long_silence_nothing_is_sent_twice_at_once() {
+    fn nothing_is_sent_twice_at_once_after_a_long_silence() {
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY], FixedWindow::new(10_000), Pacer::new(Duration::ZERO, 100))
                 .unwrap();
@@ -250,9 +255,9 @@ mod tests {
         }
     }
 
-    /// A round trip of 100 ms, a datagram each ms, all of which arrive but number 0.
+    /// A round trip of 100 ms and one datagram per ms. All arrive but number 0.
     #[test]
-    fn what_was_lost_three_times_is_sent_twice() {
+    fn a_number_lost_three_times_is_duplicated() {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(100_000), pacer).unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));

@@ -1,17 +1,19 @@
-//! RACK (RFC 8985 §5, §6): what was sent before something that has been acknowledged is lost once the reordering window has
-//! passed.
+//! RACK (RFC 8985 §5, §6): loss detection by time.
+//!
+//! A packet is lost when a packet sent after it has been acknowledged and the reordering window has passed.
 
 use crate::arq::Rtt;
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// How many later packets must have been acknowledged before one counts as lost without waiting, as long as the path has
-/// not reordered anything (RFC 8985 §6.2 step 4, `DupThresh`).
+/// Later packets acknowledged after which one is lost without waiting, while no reordering was seen (RFC 8985 §6.2 step
+/// 4, `DupThresh`).
 const DUP_THRESHOLD: u32 = 3;
-/// For how many recoveries a widened reordering window stays (RFC 8985 §6.2 step 4).
+/// Recoveries for which a widened reordering window lasts (RFC 8985 §6.2 step 4).
 const PERSIST_RECOVERIES: u8 = 16;
 
-/// A transmission: when, and of which number, which tells those of one instant apart (RFC 8985 §6.2, `RACK_sent_after`).
+/// A transmission: its time and number. The number orders transmissions of one instant (RFC 8985 §6.2,
+/// `RACK_sent_after`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Transmission {
     pub(super) at: Instant,
@@ -24,22 +26,23 @@ impl Transmission {
     }
 }
 
-/// What RACK remembers of all that was acknowledged.
+/// The state that RACK derives from acknowledgements.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Rack {
-    /// The transmission, of those acknowledged, that was sent last, and its round-trip time.
+    /// The acknowledged transmission that was sent last, and its round-trip time.
     newest: Option<Newest>,
     /// The highest number acknowledged (RFC 8985 `RACK.fack`).
     highest: Option<Seq>,
     reordering_seen: bool,
-    /// The reordering window in quarters of the least round-trip time, less one.
-    widened: u8,
-    persist: u8,
-    /// It is widened once in a round trip: not again before this number is acknowledged.
+    /// The reordering window in quarters of the minimum round-trip time, less one (RFC 8985 `RACK.reo_wnd_mult`).
+    widenings: u8,
+    /// The recoveries until the window narrows again (RFC 8985 `RACK.reo_wnd_persist`).
+    recoveries_left: u8,
+    /// The window widens once per round trip: not again before this number is acknowledged.
     widened_until: Option<Seq>,
 }
 
-/// A transmission that has been acknowledged. Its time and number side by side: that takes less room than a `Transmission`.
+/// An acknowledged transmission. Flat fields take less memory than a nested `Transmission`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Newest {
     at: Instant,
@@ -53,34 +56,37 @@ impl Newest {
     }
 }
 
-/// How what is in flight is judged, for one look at it.
+/// The criteria of one pass over the numbers in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judge {
     newest: Transmission,
-    /// How long after its sending something counts as lost: what the latest SACK told of, and what it did not reach.
-    patience: Duration,
-    patience_uncovered: Duration,
+    /// The time from transmission to loss: for numbers that the latest SACK covers, and for the others.
+    loss_delay: Duration,
+    loss_delay_uncovered: Duration,
 }
 
 impl Judge {
-    /// When the transmission counts as lost, if nothing more is heard; `None` if nothing sent after it was acknowledged.
+    /// When the transmission is lost, if no acknowledgement arrives before. `None` if nothing sent after it was
+    /// acknowledged.
     pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_covered: bool) -> Option<Instant> {
-        // Of one instant, what is sent for the first time leaves in the order of the numbers (RFC 8985 §6.2,
-        // `RACK_sent_after`), but what is sent again in any.
+        // Within one instant, originals leave in the order of their numbers (RFC 8985 §6.2, `RACK_sent_after`), but
+        // retransmissions in any order.
         let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
-        is_before.then(|| sent.at + if is_covered { self.patience } else { self.patience_uncovered })
+        is_before.then(|| sent.at + if is_covered { self.loss_delay } else { self.loss_delay_uncovered })
     }
 }
 
 impl Rack {
-    /// RFC 8985 §6.2 steps 2 and 3: a transmission has been acknowledged; `times` is how often its number was sent.
-    /// Returns whether that proves that an earlier transmission of it had not been lost.
+    /// RFC 8985 §6.2 steps 2 and 3: processes the acknowledgement of a transmission, whose number was sent `times`
+    /// times.
+    ///
+    /// Returns whether it proves that an earlier transmission of the number was not lost.
     pub(super) fn on_acknowledged(&mut self, now: Instant, sent: Transmission, times: u8, rtt: &Rtt) -> bool {
         let round_trip = now.saturating_since(sent.at);
-        // Step 2: too soon for the last transmission, it may be an earlier one that is answered. That proves nothing where
-        // it is only a little too soon: the minimum is measured, and the path may never have been as empty.
-        // Without any minimum nothing can be told apart: then only what was sent once counts, or one early answer would make
-        // everything in flight lost, again and again.
+        // Step 2: an acknowledgement sooner than the minimum round trip may answer an earlier transmission. A slightly
+        // shorter time proves nothing: the minimum was measured, perhaps with a queue on the path. Without a minimum,
+        // only numbers sent once count: one early acknowledgement would otherwise declare everything in flight lost,
+        // repeatedly.
         if times > 1 && rtt.min().is_none_or(|min| round_trip < min) {
             self.on_number(sent.number, times);
             return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
@@ -93,13 +99,13 @@ impl Rack {
         false
     }
 
-    /// The same for consecutive numbers from `first` to that of `newest`, sent once each and in their order.
+    /// As [`on_acknowledged`](Self::on_acknowledged) for the originals from `first` to the number of `newest`.
     pub(super) fn on_run_acknowledged(&mut self, now: Instant, first: Seq, newest: Transmission, rtt: &Rtt) {
         self.on_number(first, 1);
         self.on_acknowledged(now, newest, 1, rtt);
     }
 
-    /// Step 3: a number below the highest that was acknowledged, sent once: the path reorders.
+    /// Step 3: an original below the highest acknowledged number proves reordering.
     fn on_number(&mut self, number: Seq, times: u8) {
         match self.highest {
             Some(highest) if number.precedes(highest) => self.reordering_seen |= times == 1,
@@ -107,48 +113,54 @@ impl Rack {
         }
     }
 
-    /// Something was sent again in vain: wait longer next time (RFC 8985 §6.2 step 4, there told by DSACK).
-    /// Once in a round trip, however many they are: from `base` to `next` is what is in flight.
+    /// Widens the reordering window after a spurious retransmission (RFC 8985 §6.2 step 4, there detected by DSACK).
+    ///
+    /// It widens once per round trip. The numbers in flight lie from `base` to `next`.
     pub(super) fn on_spurious(&mut self, base: Seq, next: Seq) {
         if self.widened_until.is_some_and(|until| base.precedes(until)) {
             return;
         }
         self.widened_until = Some(next);
         self.reordering_seen = true;
-        self.widened = self.widened.saturating_add(1);
-        self.persist = PERSIST_RECOVERIES;
+        self.widenings = self.widenings.saturating_add(1);
+        self.recoveries_left = PERSIST_RECOVERIES;
     }
 
-    /// Everything before `base` has been acknowledged.
+    /// Records that every number before `base` has been acknowledged.
     pub(super) fn on_advanced(&mut self, base: Seq) {
         self.widened_until = self.widened_until.filter(|&until| base.precedes(until));
     }
 
-    /// A recovery has ended.
+    /// Records that a recovery has ended.
     pub(super) fn on_recovered(&mut self) {
-        self.persist = self.persist.saturating_sub(1);
-        if self.persist == 0 {
-            self.widened = 0;
+        self.recoveries_left = self.recoveries_left.saturating_sub(1);
+        if self.recoveries_left == 0 {
+            self.widenings = 0;
         }
     }
 
-    /// How to judge what is in flight; `None` if nothing was acknowledged yet.
-    /// `ahead`: how many numbers above the lowest unacknowledged one have been acknowledged. `is_wide`: a single SACK cannot
-    /// tell of all that has arrived.
+    /// The criteria for the numbers in flight; `None` before the first acknowledgement.
+    ///
+    /// `ahead` counts the acknowledged numbers above the lowest unacknowledged one. `is_wide`: the span exceeds one
+    /// bitmap.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let newest = self.newest?;
-        let patience =
+        let loss_delay =
             |is_wide| newest.round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
-        Some(Judge { newest: newest.transmission(), patience: patience(false), patience_uncovered: patience(is_wide) })
+        Some(Judge {
+            newest: newest.transmission(),
+            loss_delay: loss_delay(false),
+            loss_delay_uncovered: loss_delay(is_wide),
+        })
     }
 
-    /// RFC 8985 §6.2 step 4.
+    /// The reordering window (RFC 8985 §6.2 step 4).
     fn reordering_window(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Duration {
         if !self.reordering_seen && !is_wide && (in_recovery || ahead >= DUP_THRESHOLD) {
             return Duration::ZERO;
         }
         let quarter = rtt.min().unwrap_or_default().as_micros() / 4;
-        let window = Duration::from_micros(quarter).saturating_mul(u64::from(self.widened) + 1);
+        let window = Duration::from_micros(quarter).saturating_mul(u64::from(self.widenings) + 1);
         window.min(rtt.srtt().unwrap_or_default())
     }
 
@@ -183,19 +195,25 @@ mod tests {
 
     /// RFC 8985 §6.2 step 2.
     #[test]
-    fn an_answer_too_soon_for_a_retransmission_is_not_its_own() {
+    fn an_ack_sooner_than_the_minimum_rtt_answers_an_earlier_copy() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[100]));
-        assert!(rack.on_acknowledged(Instant::from_millis(220), sent(200, 1), 2, &rtt), "the first one was only late");
-        assert!(!rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt), "a path emptier than ever");
+        assert!(
+            rack.on_acknowledged(Instant::from_millis(220), sent(200, 1), 2, &rtt),
+            "the first transmission was only late"
+        );
+        assert!(
+            !rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt),
+            "the queue may be shorter than ever before"
+        );
         assert_eq!(rack.newest, None);
         assert!(!rack.on_acknowledged(Instant::from_millis(300), sent(200, 3), 2, &rtt));
         assert_eq!(rack.newest, Some(newest(200, 3, 100)));
     }
 
-    /// All that was sent at first was lost. An answer to the first retransmission, taken for one to the second, would make
-    /// all that is in flight lost, which would be sent again, and no number would ever be sent only once.
+    /// Every original was lost. If an answer to a first retransmission counted as one to the second, everything in
+    /// flight would be lost and sent again, and no number would ever be sent only once.
     #[test]
-    fn without_a_sample_only_what_was_sent_once_counts() {
+    fn without_an_rtt_sample_only_numbers_sent_once_count() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[]));
         assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
         assert!(rack.judge(9, true, false, &rtt).is_none());
@@ -203,9 +221,10 @@ mod tests {
         assert_eq!(rack.newest, Some(newest(200, 2, 100)));
     }
 
-    /// More is in flight than one bitmap reaches. What it tells of is lost at once, what lies before it may be told of next.
+    /// More is in flight than one bitmap covers. Missing numbers in its range are lost at once; others may be reported
+    /// next.
     #[test]
-    fn a_number_that_the_bitmap_covers_is_lost_at_once() {
+    fn a_number_in_the_bitmap_is_lost_without_waiting() {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY; 32], FixedWindow::new(1_000_000), pacer).unwrap();
@@ -234,7 +253,7 @@ mod tests {
 
     /// Numbers 0 and 1 are judged lost and sent again; 1 was only late.
     #[test]
-    fn a_snapshot_counts_what_was_lost_sent_again_and_only_late() {
+    fn a_snapshot_counts_lost_retransmitted_and_late_numbers() {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine = SelectiveRepeat::new([Block::EMPTY], FixedWindow::new(1_000), pacer).unwrap();
         let (mut rtt, end, delay) = (rtt(&[]), Seq::new(9), SackDelay::new(0));

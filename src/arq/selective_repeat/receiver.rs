@@ -1,4 +1,4 @@
-//! The receiver: which numbers have arrived.
+//! The receiver: records which numbers have arrived.
 
 use super::report::{Report, Urgency};
 use super::scoreboard::{Mark, Memory, Window};
@@ -6,23 +6,23 @@ use crate::arq::{Ack, Arrival, Bitmap, Offer};
 use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 
-/// The furthest that numbers can lie back and still be told from those ahead.
+/// The furthest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
 
-/// The receiving half.
+/// The receiving half of selective repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Receiver {
     /// The lowest number not received.
     next: Seq,
-    /// One after the highest number received; `next` if nothing is received ahead of it.
+    /// One after the highest number received; equal to `next` if none is ahead of it.
     top: Seq,
-    /// How many numbers before `next` have been received, as far as it matters.
+    /// How many numbers before `next` have been received, up to 2^31: a number further back was never received.
     received: u32,
     report: Report,
 }
 
 impl Receiver {
-    /// A direction whose first number is not 0.
+    /// Sets the first number of the direction.
     #[cfg(test)]
     pub(super) fn start_at(&mut self, first: Seq) {
         (self.next, self.top) = (first, first);
@@ -32,7 +32,7 @@ impl Receiver {
         self.next
     }
 
-    /// From now on SACKs tell of what has arrived.
+    /// Switches to SACKs.
     pub(super) fn start_extended(&mut self) {
         self.report.start_extended();
     }
@@ -46,7 +46,7 @@ impl Receiver {
         offer: Offer,
     ) -> Arrival {
         if number == self.next && number == self.top && offer.fits && number != offer.limit {
-            // In order, and nothing waits ahead: no bit has to be kept for it.
+            // In order, with nothing received ahead: no bit has to be kept.
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
@@ -56,7 +56,7 @@ impl Receiver {
         self.handle_other(window, now, number, offer)
     }
 
-    /// What is not simply the next one.
+    /// Processes a number that is not simply the next one.
     fn handle_other<M: Memory>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival {
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
@@ -75,7 +75,7 @@ impl Receiver {
             return Arrival::NoRoom;
         }
         window.set(Mark::RECEIVED, number);
-        // In order: it continues the newest that has arrived, and fills no gap.
+        // The number continues the highest run, and fills no gap.
         let in_order = number == self.top;
         let urgency = if in_order { Urgency::Delayed } else { Urgency::AtOnce };
         if !number.precedes(self.top) {
@@ -88,7 +88,7 @@ impl Receiver {
         if ahead == 0 { Arrival::Next } else { Arrival::Early }
     }
 
-    /// Moves `next` over what has been received without a gap.
+    /// Moves `next` past the numbers received without a gap.
     fn pass_received<M: Memory>(&mut self, window: &mut Window<M>) {
         loop {
             let left = self.top.distance_from(self.next);
@@ -102,7 +102,7 @@ impl Receiver {
         }
     }
 
-    /// A PROBE asks for an acknowledgement.
+    /// Makes an acknowledgement due at once, as a PROBE requests.
     pub(super) fn request_ack(&mut self) {
         self.report.request();
     }
@@ -113,7 +113,7 @@ impl Receiver {
         self.report.due_at(self.next, limit)
     }
 
-    /// The acknowledgement to send `now`, with its bits in lent memory.
+    /// The acknowledgement to send `now`. `bitmap` holds the bits of a SACK.
     pub(super) fn ack<'b, M: Memory>(
         &self,
         window: &Window<M>,
@@ -130,7 +130,7 @@ impl Receiver {
         }
     }
 
-    /// That acknowledgement has left.
+    /// Records that the acknowledgement has left.
     pub(super) fn on_ack_sent<M: Memory>(&mut self, window: &mut Window<M>, limit: Seq) {
         match &mut self.report {
             Report::Acks(acks) => acks.on_sent(window),

@@ -1,53 +1,53 @@
-//! What the receiver has still to tell the peer, and when.
+//! The acknowledgements that are pending, and when they are due.
 
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::MAX_ACK_DELAY;
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
-/// How many numbers a bitmap can tell of.
+/// How many numbers a bitmap covers.
 pub(super) const BITMAP_NUMBERS: u32 = 1_024;
 const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
 
-/// How many INFO packets are acknowledged by one SACK where nothing hurries.
+/// The INFO packets after which a delayed SACK is due at once.
 const INFOS_PER_SACK: u8 = 2;
-/// Due, and overdue whatever the time is.
+/// A deadline that has passed at any time.
 const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
 
-/// What is to be acknowledged, in the vocabulary of the mode.
+/// Pending acknowledgements in the format of the mode.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Report {
-    /// Base mode: an ACK for each number.
+    /// Base mode: an ACK of each number.
     Acks(Acks),
-    /// Extended mode: a SACK that tells of many.
+    /// Extended mode: a SACK of many numbers.
     Sacks(Sacks),
 }
 
-/// The numbers that wait for their ACK. Each has a mark in the window.
+/// The numbers whose ACK is pending. Each has a mark in the window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Acks {
-    /// They lie from the first (included) to the second (excluded); none if both are the same.
+    /// The range that contains the marks, end excluded; empty if both ends are equal.
     ack_pending: (Seq, Seq),
-    /// One that is too old to have a mark.
+    /// A pending number that is too old for a mark.
     older: Option<Seq>,
 }
 
-/// What the next SACK has to tell.
+/// The content of the next SACK.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Sacks {
-    /// The number that arrived last, and when.
+    /// The number that arrived last, and its time of arrival.
     latest: Option<(Seq, Instant)>,
-    /// The numbers that no SACK has reported lie from the first (included) to the second (excluded); none if both are the same.
+    /// The range that contains the unreported numbers, end excluded; empty if both ends are equal.
     unreported: (Seq, Seq),
-    /// INFO packets since the last SACK.
+    /// INFO packets received since the last SACK.
     count: u8,
     /// When the next SACK is due.
     due: Option<Instant>,
-    /// What the last SACK said the window ends at.
+    /// The end of the receive window in the last SACK.
     reported_limit: Option<Seq>,
 }
 
-/// Whether the peer must hear of an arrival at once.
+/// Whether the acknowledgement of an arrival may be delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
     AtOnce,
@@ -68,7 +68,7 @@ impl Report {
         }
     }
 
-    /// INFO `number` has arrived, and is to be acknowledged.
+    /// Marks INFO `number`, which has arrived, as pending.
     #[inline]
     pub(super) fn on_arrival<M: Memory>(
         &mut self,
@@ -83,7 +83,7 @@ impl Report {
         }
     }
 
-    /// The peer asks for an acknowledgement. In base mode it cannot.
+    /// Makes an acknowledgement due, as a PROBE requests. Base mode has no PROBE.
     pub(super) fn request(&mut self) {
         match self {
             Self::Acks(_) => {}
@@ -96,7 +96,7 @@ impl Report {
     pub(super) fn due_at(&self, next: Seq, limit: Seq) -> Option<Instant> {
         match self {
             Self::Acks(acks) => acks.first().and(AT_ONCE),
-            // The window opens from 0: the peer waits to hear of it.
+            // When the window opens from 0 the peer is waiting for an update.
             Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
             Self::Sacks(sacks) => sacks.due,
         }
@@ -111,11 +111,11 @@ impl Report {
 }
 
 impl Acks {
-    /// `number` is to be acknowledged.
+    /// Marks `number` as pending.
     fn mark<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
         let ack_pending = including(self.ack_pending, number);
         if ack_pending.1.distance_from(ack_pending.0) > window.places() {
-            // Where two are that far apart one has to wait for its repetition.
+            // The range exceeds the window. An earlier `older` is replaced, and the peer repeats it.
             self.older = Some(number);
             return;
         }
@@ -123,13 +123,13 @@ impl Acks {
         self.ack_pending = ack_pending;
     }
 
-    /// The number to acknowledge now.
+    /// The next number to acknowledge.
     pub(super) fn first(&self) -> Option<Seq> {
         let (first, end) = self.ack_pending;
         self.older.or((first != end).then_some(first))
     }
 
-    /// The ACK of the [first](Self::first) has left.
+    /// Records that the ACK of the [first](Self::first) has left.
     pub(super) fn on_sent<M: Memory>(&mut self, window: &mut Window<M>) {
         let (first, end) = self.ack_pending;
         if self.older.take().is_some() || first == end {
@@ -164,8 +164,9 @@ impl Sacks {
         }
     }
 
-    /// The SACK to send `now`, with the bits in lent memory. `next` and `top`: the lowest number not received, and one after
-    /// the highest that was.
+    /// The SACK to send `now`. `bitmap` holds its bits.
+    ///
+    /// `next` is the lowest number not received, `top` one after the highest received.
     pub(super) fn sack<'b, M: Memory>(
         &self,
         window: &Window<M>,
@@ -183,7 +184,7 @@ impl Sacks {
                 break;
             }
             let here = left.min(u64::BITS);
-            // Places beyond the newest are those of other numbers.
+            // Places beyond the highest number belong to other numbers.
             let word = window.bits(Mark::RECEIVED, base.add(reported)) & (u64::MAX >> (u64::BITS - here));
             *bytes = word.to_le_bytes();
             reported += here;
@@ -200,8 +201,10 @@ impl Sacks {
         }
     }
 
-    /// Where the bitmap begins: so that it reports all that is unreported, and as much as possible of what was reported already, since
-    /// a SACK may have been lost.
+    /// The first number of the bitmap.
+    ///
+    /// The bitmap covers all unreported numbers, and as many reported ones as possible, since a SACK may have been
+    /// lost.
     fn bitmap_base(&self, (next, top): (Seq, Seq)) -> Seq {
         let (first, end) = match self.unreported {
             (first, end) if first != end && next.precedes(end) => {
@@ -218,7 +221,7 @@ impl Sacks {
         }
     }
 
-    /// The SACK has left.
+    /// Records that the SACK has left.
     pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
         let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
         self.reported_limit = Some(limit);
@@ -235,7 +238,7 @@ impl Sacks {
     }
 }
 
-/// The shortest interval with all of `interval`, if that is not empty, and `number`.
+/// The shortest interval that contains `number` and, if it is not empty, `interval`.
 fn including((first, end): (Seq, Seq), number: Seq) -> (Seq, Seq) {
     if first == end {
         return (number, number.next());

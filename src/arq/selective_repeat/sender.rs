@@ -1,18 +1,18 @@
-//! The sender: which number to send now, and when.
+//! The sender: decides which number to send, and when.
 //!
 //! ```text
 //!                         +-----------------+
-//!  ACK, SACK -- settle -->|                 |---> RACK: which of what is in flight counts as lost
-//!                         |   scoreboard    |---> proactive retransmission: what to send although nothing says it is lost
-//!  INFO sent ------------>|                 |---> timers: when to look again, to probe, to give up waiting
+//!  ACK, SACK -- settle -->|                 |---> RACK: which numbers in flight are lost
+//!                         |   scoreboard    |---> proactive retransmission: which to repeat before they are known lost
+//!  INFO sent ------------>|                 |---> timers: when to judge, to probe, to time out
 //!                         +-----------------+
 //!                                 |  bytes in flight, acknowledged, lost
 //!                                 v
 //!                  congestion controller, pacer: how much, how fast
 //! ```
 //!
-//! The scoreboard alone knows where a number stands. The policies around it read it and decide; the sender tells it what
-//! happened. What an acknowledgement settles is in `acknowledge`.
+//! The scoreboard alone holds the state of each number. The policies around it read it and decide; the sender reports
+//! events to them. `acknowledge` processes acknowledgements.
 
 use super::proactive::{Due, Proactive};
 use super::rack::{Rack, Transmission};
@@ -25,21 +25,22 @@ use crate::uncompared::Uncompared;
 use crate::{ClockShift, Instant, Seq};
 use core::num::NonZero;
 
-/// What pacing must allow for a datagram to leave, whatever its size: the remainder is `ack_pending`.
+/// The credit that pacing requires before a datagram of any size leaves. The pacer records the rest as debt.
 const ONE_BYTE: u32 = 1;
 
 /// The sending half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sender<M, C> {
     pub(super) scoreboard: Scoreboard<M>,
-    /// Extended mode: the peer takes numbers before this one. In base mode what it does not take is lost.
+    /// Extended mode: the end of the peer's receive window. Base mode has none: INFO that the peer cannot store is
+    /// lost.
     limit: Option<Seq>,
     pub(super) proactive: Proactive,
     pub(super) rack: Rack,
     pub(super) timers: Timers,
-    /// The recovery lasts until this number is acknowledged.
+    /// The recovery ends when every number before this one is acknowledged.
     pub(super) recovery_end: Option<Seq>,
-    /// When the current round began: it ends when something sent since is acknowledged.
+    /// When the current round began. It ends when a packet sent since then is acknowledged.
     pub(super) round_start: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
@@ -47,12 +48,12 @@ pub(super) struct Sender<M, C> {
     pub(super) counters: Uncompared<Counters>,
 }
 
-/// What is counted since the start. They saturate.
+/// Counters since the start. They saturate.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counters {
     /// Bytes acknowledged.
     pub(super) delivered: u64,
-    /// Numbers judged lost, sent again, and judged lost although they were only late.
+    /// Numbers judged lost, retransmissions, and numbers judged lost that were only late.
     lost: u32,
     retransmitted: u32,
     pub(super) spurious: u32,
@@ -76,30 +77,31 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         })
     }
 
-    /// Extended mode: the peer takes numbers before `limit`; that never moves back.
+    /// Switches to extended mode. The peer accepts numbers before `limit`, which never decreases.
     pub(super) fn start_extended(&mut self, limit: Seq) {
         self.limit = Some(self.limit.filter(|known| !known.precedes(limit)).unwrap_or(limit));
     }
 
-    /// A SACK says so.
+    /// Records the end of the receive window in a SACK.
     pub(super) fn on_limit(&mut self, limit: Seq) {
         if self.limit.is_some_and(|known| known.precedes(limit)) {
             self.limit = Some(limit);
         }
     }
 
-    /// Whether only the peer's window holds back what there is to send, and nothing is in flight that could open it.
+    /// Whether only the peer's window prevents sending, with nothing in flight that could open it.
     pub(super) fn is_stopped(&self, end: Seq) -> bool {
         let next = self.scoreboard.next();
         self.limit == Some(next) && next != end && self.scoreboard.outstanding() == 0 && self.scoreboard.lost() == 0
     }
 
-    /// What is to be sent, and from when on, pacing aside. What is due `now` goes before what is due later.
+    /// The next number to send and when it is due, pacing aside. A number due `now` precedes one due later.
     #[inline]
     fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
         let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
         let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());
-        // RFC 8985 §7.3: a probe is new data if there is any, otherwise what was sent last, whatever is in flight.
+        // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. It ignores the
+        // window.
         if self.timers.is_probe_due() {
             return lost
                 .or_else(fresh)
@@ -124,12 +126,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         [duplicate, other].into_iter().flatten().min_by_key(|due| due.at)
     }
 
-    /// Most of the time: nothing is lost, and nothing to be sent twice.
+    /// Whether nothing is lost, duplicated or probed: the common case.
     fn is_undisturbed(&self) -> bool {
         self.scoreboard.lost() == 0 && self.proactive.is_idle() && !self.timers.is_probe_due()
     }
 
-    /// Whether there is something new that the windows allow.
+    /// Whether a new number exists that the windows permit.
     fn may_be_fresh(&self, end: Seq) -> bool {
         let next = self.scoreboard.next();
         next != end && self.limit != Some(next) && self.scoreboard.free_places() > 0
@@ -150,7 +152,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         may_leave.then_some(due.number)
     }
 
-    /// An INFO has left. Returns whether it was a retransmission.
+    /// Records that an INFO has left. Returns whether it was a retransmission.
     pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, bytes, end } = info;
         let transmitted = self.scoreboard.transmitted(now, number, bytes, self.timers.is_probe_due());
@@ -177,8 +179,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         is_again
     }
 
-    /// How many new numbers may leave now, each in `bytes`. The newest that has a body is not among them: only
-    /// [`on_sent`](Self::on_sent) sees that the application has nothing more.
+    /// How many new numbers may leave now, each in a datagram of `bytes`.
+    ///
+    /// The last number that has a body is excluded: only [`on_sent`](Self::on_sent) detects that the application has no
+    /// more data.
     pub(super) fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
         if !self.is_undisturbed() {
             return 0;
@@ -192,7 +196,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
     }
 
-    /// The first `count` of these have left.
+    /// Records that the first `count` of these have left.
     pub(super) fn on_run_sent(&mut self, first: Sending, count: u32, rtt: &mut Rtt) {
         let Sending { now, bytes, .. } = first;
         let mut in_flight = self.scoreboard.in_flight();
@@ -205,14 +209,14 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.timers.arm(now, self.scoreboard.outstanding(), rtt);
     }
 
-    /// Time has passed. Returns whether the retransmission timer, or that of the probe, expired.
+    /// Processes expired timers. Returns whether the retransmission or probe timer expired.
     pub(super) fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
         if self.timers.has_expired(Timer::Reordering, now) {
             self.detect_losses(now, rtt, None);
         }
         if self.timers.has_expired(Timer::Retransmission, now) {
-            // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight counts as lost, and is sent again as the window
-            // allows.
+            // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight is lost, and is sent again as the window
+            // permits.
             self.timers.back_off();
             for flight in [Flight::Originals, Flight::Retransmissions] {
                 while let Some(number) = self.scoreboard.oldest(flight) {
@@ -231,12 +235,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         probe
     }
 
-    /// RFC 8985 §6.2 step 5. What is lost is the oldest of what is in flight, in both lists. `bitmap_base`: where the bitmap begins
-    /// that has just arrived.
+    /// Judges the numbers in flight (RFC 8985 §6.2 step 5), from the oldest in each list.
+    ///
+    /// `bitmap_base` is the first number of the bitmap that has just arrived.
     pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
         self.timers.stop_reordering();
         let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
-        // One bitmap does not reach over all that is in flight or missing: the next one may tell of the rest.
+        // Where the span exceeds one bitmap, the next SACK may report the rest.
         let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
         let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
         for flight in [Flight::Originals, Flight::Retransmissions] {
@@ -271,7 +276,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.counters.lost = self.counters.lost.saturating_add(1);
     }
 
-    /// When `timer` expires. Pacing: when what there is to send before `end` may leave.
+    /// When `timer` expires. For pacing: when the next number before `end` may leave.
     #[inline]
     pub(super) fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
         match timer {
@@ -307,7 +312,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// Every time is then one of the new clock.
+    /// Translates every stored time to another clock.
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         let shift = self.scoreboard.rebase(shift);
         self.rack.rebase(shift);
@@ -319,7 +324,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 }
 
-/// How many datagrams of `bytes` each begin within `room` bytes.
+/// How many datagrams of `bytes` fit into `room`, the last one in part.
 fn datagrams(room: u64, bytes: u16) -> u64 {
     let bytes = NonZero::new(u64::from(bytes)).unwrap_or(NonZero::<u64>::MIN);
     room / bytes + u64::from(room % bytes != 0)

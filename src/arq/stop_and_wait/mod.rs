@@ -11,7 +11,7 @@
 //!                     OVERDUE ---- ACK base --> IDLE
 //! ```
 //!
-//! The throughput is one body for each round trip; it needs room for one body in each direction.
+//! The throughput is one body per round trip. Each direction needs memory for one body.
 
 mod pending_acks;
 mod report;
@@ -32,42 +32,42 @@ use report::Report;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StopAndWait {
     base: Seq,
-    /// What is known of INFO `base`, if it was sent.
+    /// The last transmission of INFO `base`; `None` if it was never sent.
     flight: Option<Flight>,
-    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if it is unknown which transmission
-    /// was answered.
-    unclear: Option<ShortDuration>,
+    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, where that INFO was sent more
+    /// than once (Karn's algorithm: the sample is ambiguous).
+    ambiguous_rtt: Option<ShortDuration>,
     next: Seq,
-    /// How many numbers before `next` have been received, as far as it matters: a number further back was never received,
-    /// whatever it looks like modulo 2^32.
+    /// How many numbers before `next` have been received, up to 2^31. A number further back was never received, even if
+    /// it matches modulo 2^32.
     received: u32,
     report: Report,
     counters: Uncompared<Counters>,
 }
 
-/// What is counted since the start. They saturate.
+/// Counters since the start. They saturate.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counters {
     /// Bytes acknowledged.
     delivered: u64,
     retransmitted: u32,
-    /// How often both transmissions had arrived.
+    /// INFO packets of which two transmissions arrived.
     spurious: u32,
 }
 
-/// An INFO that was sent and not acknowledged.
+/// An INFO that was sent and is not acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Flight {
-    /// When it was sent for the first time.
+    /// The time of the first transmission.
     since: Instant,
-    /// When to repeat it; `None`: now.
+    /// When to repeat it; `None` if the timer has expired and the repetition is due.
     deadline: Option<Instant>,
     retransmissions: u8,
-    /// How many bytes its datagram has.
+    /// The size of its datagram in bytes.
     bytes: u16,
 }
 
-/// The furthest that numbers can lie back and still be told from those ahead.
+/// The furthest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
 
 impl StopAndWait {
@@ -77,13 +77,13 @@ impl StopAndWait {
         Self::default()
     }
 
-    /// The peer has received INFO `number`.
+    /// Processes an acknowledgement of INFO `number`.
     fn on_acknowledged(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         if number.precedes(self.base) {
-            // A second acknowledgement: both transmissions arrived, so the first was answered first, and the timeout had
-            // been too short. Without this sample it would stay so for ever, every INFO being sent twice (RFC 3522 finds
-            // the same by timestamps).
-            if let Some(round_trip) = self.unclear.take_if(|_| number.next() == self.base) {
+            // A second acknowledgement: both transmissions arrived, so the first acknowledgement answered the first
+            // transmission, and the timeout was too short. Without this sample the timeout would never grow, and every
+            // INFO would be sent twice (RFC 3522 detects the same by timestamps).
+            if let Some(round_trip) = self.ambiguous_rtt.take_if(|_| number.next() == self.base) {
                 rtt.sample(round_trip.get());
                 self.counters.spurious = self.counters.spurious.saturating_add(1);
             }
@@ -95,7 +95,7 @@ impl StopAndWait {
         let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
         let Flight { since, retransmissions, bytes, .. } = flight;
         let round_trip = now.saturating_since(since);
-        self.unclear = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
+        self.ambiguous_rtt = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
         if retransmissions == 0 {
             rtt.sample(round_trip);
         }
@@ -104,7 +104,7 @@ impl StopAndWait {
         Acknowledged::New
     }
 
-    /// Its bitmap has nothing to tell: nothing is outstanding but `base`.
+    /// Processes a SACK. Only `base` can be outstanding, so the bitmap carries no news.
     fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
         let sent = if self.flight.is_none() { self.base } else { self.base.next() };
         let never_sent = |number: Seq| sent.precedes(number);
@@ -115,7 +115,7 @@ impl StopAndWait {
         if sack.next != self.base.next() {
             return Acknowledged::Old;
         }
-        // The sample comes without the time that the peer took.
+        // The peer's acknowledgement delay is not part of the round trip.
         self.on_acknowledged(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
     }
 }
@@ -212,7 +212,8 @@ impl Arq for StopAndWait {
         if self.next.distance_from(number) > self.received {
             return Arrival::BeyondWindow;
         }
-        // Acknowledged again, however old: when the first acknowledgement was lost, the peer would repeat it for ever.
+        // Every old number is acknowledged again: if its first acknowledgement is lost, the peer repeats it until one
+        // arrives.
         self.report.on_arrival(now, number, self.next);
         Arrival::Old
     }

@@ -1,11 +1,12 @@
-//! The numbers that wait for their acknowledgement in base mode.
+//! The numbers whose acknowledgement is pending in base mode.
 
 use crate::Seq;
 
-/// A bit for each number to acknowledge: the 64 before `next`, and one older.
+/// A bit for each pending number: the 64 before `next`, and one older number.
 ///
-/// Not a queue: a number that arrives twice before its acknowledgement left needs one, not two, and nothing can overflow.
-/// Where two numbers older than 64 wait at once the later one wins, and the peer repeats the other.
+/// A set, not a queue: a number that arrives twice before its acknowledgement leaves needs one acknowledgement, and
+/// nothing can overflow. If two numbers older than 64 are pending at once, the later one replaces the earlier, and the
+/// peer repeats the latter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct PendingAcks {
     /// Bit *i* stands for `next − 1 − i`.
@@ -14,7 +15,7 @@ pub struct PendingAcks {
 }
 
 impl PendingAcks {
-    /// `next` moves by one. `next` is the old value.
+    /// Shifts the bits as `next` moves by one. The argument is the old value.
     pub fn advance(&mut self, next: Seq) {
         if self.recent >> 63 == 1 {
             self.older = Some(next.sub(64));
@@ -22,7 +23,7 @@ impl PendingAcks {
         self.recent <<= 1;
     }
 
-    /// `number`, which precedes `next`, has arrived.
+    /// Marks `number`, which precedes `next`, as pending.
     pub fn mark(&mut self, number: Seq, next: Seq) {
         match 1_u64.checked_shl(next.distance_from(number).wrapping_sub(1)) {
             Some(bit) => self.recent |= bit,
@@ -30,13 +31,13 @@ impl PendingAcks {
         }
     }
 
-    /// The oldest number that waits.
+    /// The oldest pending number.
     #[must_use]
     pub fn first(&self, next: Seq) -> Option<Seq> {
         self.older.or_else(|| self.recent.checked_ilog2().map(|bit| next.sub(bit + 1)))
     }
 
-    /// The acknowledgement of `number` has left.
+    /// Clears `number` once its acknowledgement has left.
     pub fn clear(&mut self, number: Seq, next: Seq) {
         if self.older == Some(number) {
             self.older = None;
@@ -81,11 +82,11 @@ mod tests {
         acks.mark(Seq::new(936), next);
         acks.mark(Seq::new(935), next);
         acks.mark(Seq::new(3), next);
-        assert_eq!(drain(&mut acks, next), [3, 936], "of those older than 64 the latest");
+        assert_eq!(drain(&mut acks, next), [3, 936], "only the latest number older than 64 stays pending");
     }
 
     #[test]
-    fn a_bit_that_leaves_the_window_waits_on_as_the_older_one() {
+    fn a_bit_shifted_out_stays_pending_as_the_older_number() {
         let mut acks = PendingAcks::default();
         for number in (0..65).map(Seq::new) {
             acks.advance(number);

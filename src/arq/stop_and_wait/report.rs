@@ -1,29 +1,29 @@
-//! What the receiver has still to tell the peer.
+//! The acknowledgements that are pending, and the peer's receive window.
 
 use super::pending_acks::PendingAcks;
 use crate::arq::Ack;
 use crate::wire::{Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
-/// What is to be acknowledged, in the vocabulary of the mode; and what the peer takes.
+/// Pending acknowledgements in the format of the mode. In extended mode also the peer's receive window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Report {
-    /// Base mode.
+    /// Base mode: an ACK of each number.
     Acks(PendingAcks),
-    /// Extended mode.
+    /// Extended mode: SACKs.
     Sacks(Sacks),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sacks {
-    /// The peer takes numbers before this one.
+    /// The end of the peer's receive window, excluded.
     peer_limit: Seq,
-    /// What arrived last, and when.
+    /// The number that arrived last. Its time is `None` before the first arrival.
     latest: Seq,
     latest_at: Option<Instant>,
-    /// Whether a SACK is to tell of it.
+    /// Whether a SACK is due.
     due: bool,
-    /// What the last SACK said our window ends at.
+    /// The end of our receive window in the last SACK.
     limit: Seq,
 }
 
@@ -34,11 +34,11 @@ impl Default for Report {
 }
 
 impl Report {
-    /// The handshake has agreed on extended mode. `next`: the lowest number not received.
+    /// Switches to extended mode. `next` is the lowest number not received.
     pub(super) fn start_extended(&mut self, next: Seq, peer_limit: Seq) {
         match self {
             Self::Acks(_) => {
-                // The handshake has said that one number is taken.
+                // The handshake announces a window of one number.
                 let (latest, latest_at, due, limit) = (next, None, false, next.next());
                 *self = Self::Sacks(Sacks { peer_limit, latest, latest_at, due, limit });
             }
@@ -46,7 +46,7 @@ impl Report {
         }
     }
 
-    /// The peer takes numbers before `limit`, which never moves back.
+    /// Records the end of the peer's receive window, which never decreases.
     pub(super) fn on_peer_limit(&mut self, limit: Seq) {
         match self {
             Self::Sacks(sacks) if sacks.peer_limit.precedes(limit) => sacks.peer_limit = limit,
@@ -54,7 +54,7 @@ impl Report {
         }
     }
 
-    /// The peer takes numbers before this one, if it says so.
+    /// The end of the peer's receive window; `None` in base mode.
     pub(super) const fn peer_limit(&self) -> Option<Seq> {
         match self {
             Self::Acks(_) => None,
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    /// `next` moves by one. `next` is the old value.
+    /// Follows `next` as it moves by one. The argument is the old value.
     pub(super) fn advance(&mut self, next: Seq) {
         match self {
             Self::Acks(acks) => acks.advance(next),
@@ -70,7 +70,7 @@ impl Report {
         }
     }
 
-    /// INFO `number`, which precedes `next`, has arrived, and is to be acknowledged.
+    /// Marks INFO `number`, which precedes `next` and has arrived, as pending.
     pub(super) fn on_arrival(&mut self, now: Instant, number: Seq, next: Seq) {
         match self {
             Self::Acks(acks) => acks.mark(number, next),
@@ -78,7 +78,7 @@ impl Report {
         }
     }
 
-    /// The peer asks for an acknowledgement. In base mode it cannot.
+    /// Makes an acknowledgement due, as a PROBE requests. Base mode has no PROBE.
     pub(super) fn request(&mut self) {
         match self {
             Self::Acks(_) => {}
@@ -86,12 +86,12 @@ impl Report {
         }
     }
 
-    /// Whether an acknowledgement is due, where the window ends at `limit`.
+    /// Whether an acknowledgement is due. The receive window ends at `limit`.
     #[inline]
     pub(super) fn is_due(&self, next: Seq, limit: Seq) -> bool {
         match self {
             Self::Acks(acks) => acks.first(next).is_some(),
-            // Where the window opens from 0 the peer waits to hear of it.
+            // When the window opens from 0 the peer is waiting for an update.
             Self::Sacks(sacks) => sacks.due || (sacks.limit == next && limit != next),
         }
     }
@@ -114,7 +114,7 @@ impl Report {
         }
     }
 
-    /// That acknowledgement has left.
+    /// Records that the acknowledgement has left.
     pub(super) fn on_sent(&mut self, next: Seq, limit: Seq) {
         match self {
             Self::Acks(acks) => {

@@ -1,4 +1,4 @@
-//! Traces of one INFO at a time.
+//! Traces of stop-and-wait.
 
 use super::*;
 use crate::arq::Jitter;
@@ -41,7 +41,7 @@ fn one_info_outstanding_then_the_next() {
 }
 
 #[test]
-fn a_timeout_repeats_the_same_number_with_doubled_intervals() {
+fn a_timeout_repeats_the_number_and_doubles_the_interval() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     let mut now = at(0);
     for doubled in [1_000, 2_000, 4_000] {
@@ -59,7 +59,7 @@ fn a_timeout_repeats_the_same_number_with_doubled_intervals() {
 }
 
 #[test]
-fn karn_no_sample_of_what_was_sent_twice() {
+fn a_retransmitted_info_gives_no_rtt_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
@@ -69,9 +69,9 @@ fn karn_no_sample_of_what_was_sent_twice() {
     assert_eq!(rtt.srtt(), None);
 }
 
-/// A path slower than the timeout was once never measured: each INFO was sent twice, for ever.
+/// On a path slower than the timeout every INFO would otherwise be sent twice.
 #[test]
-fn a_second_acknowledgement_says_the_timeout_was_too_short() {
+fn a_second_acknowledgement_yields_the_ambiguous_rtt_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
@@ -95,7 +95,7 @@ fn an_acknowledgement_counts_after_the_timer_has_expired() {
 }
 
 #[test]
-fn other_acknowledgements_are_classified_and_change_nothing() {
+fn old_and_never_sent_acknowledgements_change_nothing() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     assert_eq!(arq.handle_ack(at(0), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::NeverSent);
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
@@ -108,7 +108,7 @@ fn other_acknowledgements_are_classified_and_change_nothing() {
 }
 
 #[test]
-fn the_receiver_acknowledges_what_it_keeps_and_what_it_kept() {
+fn the_receiver_acknowledges_new_and_old_numbers() {
     let mut arq = StopAndWait::new();
     assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::NoRoom);
     assert_eq!(arq.handle_info(at(0), ONE, offer(true)), Arrival::BeyondWindow);
@@ -117,7 +117,11 @@ fn the_receiver_acknowledges_what_it_keeps_and_what_it_kept() {
     assert_eq!(next_ack(&arq), Some(Seq::ZERO));
     arq.on_ack_sent(Seq::new(1_000_000));
     assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::Old);
-    assert_eq!(next_ack(&arq), Some(Seq::ZERO), "again, since the first may be lost; that needs no room");
+    assert_eq!(
+        next_ack(&arq),
+        Some(Seq::ZERO),
+        "acknowledged again, since the first ACK may be lost; no room is needed"
+    );
 }
 
 #[test]

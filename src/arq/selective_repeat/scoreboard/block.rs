@@ -1,25 +1,25 @@
-//! What is kept of each number: the memory that a caller lends.
+//! The memory for each number, which the caller lends.
 
 /// Memory for 64 consecutive numbers in each direction.
 ///
-/// The window of a [`SelectiveRepeat`](crate::arq::SelectiveRepeat) is 64 times as many numbers as it has blocks. A block
-/// takes 1,048 bytes.
+/// A [`SelectiveRepeat`](crate::arq::SelectiveRepeat) has windows of 64 numbers per block, for the largest power of two
+/// of blocks. A block takes 1,048 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// A bit for each number of this side that the peer has acknowledged.
     pub(super) acknowledged: u64,
     /// A bit for each number of the peer that has been received.
     pub(super) received: u64,
-    /// A bit for each number of the peer that waits for its acknowledgement in base mode.
+    /// A bit for each number of the peer whose acknowledgement is pending in base mode.
     pub(super) ack_pending: u64,
     pub(super) sent: [Sent; 64],
 }
 
 impl Block {
-    /// How many numbers of each direction a block keeps.
+    /// The numbers of each direction that a block holds.
     pub const NUMBERS: u32 = u64::BITS;
 
-    /// A block of numbers that nothing is known of.
+    /// A block without any number sent or received.
     pub const EMPTY: Self = Self { acknowledged: 0, received: 0, ack_pending: 0, sent: [Sent::UNSENT; 64] };
 }
 
@@ -29,17 +29,17 @@ impl Default for Block {
     }
 }
 
-/// What is kept of a number that was sent. Its state says which list it is in.
+/// The state of a number that was sent. `state` determines the list that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sent {
-    /// The neighbours in its list.
+    /// The numbers before and after it in its list.
     pub(super) before: u32,
     pub(super) after: u32,
-    /// When it was sent last: the low 32 bits of the µs.
+    /// The time of its last transmission: the low 32 bits in µs.
     pub(super) at: u32,
-    /// How many bytes of datagram it takes.
+    /// The size of its datagram in bytes.
     pub(super) bytes: u16,
-    /// How often it was sent.
+    /// The number of transmissions.
     pub(super) transmissions: u8,
     pub(super) state: SentState,
 }
@@ -49,7 +49,7 @@ impl Sent {
         Self { before: 0, after: 0, at: 0, bytes: 0, transmissions: 0, state: SentState::Settled };
 }
 
-/// Where a number stands.
+/// The state of a number in the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SentState {
     /// Not sent yet, or acknowledged.
@@ -58,10 +58,10 @@ pub(crate) enum SentState {
     Original,
     /// In flight again, after it was judged lost.
     Retransmitted,
-    /// In flight again, but only ever as a probe: it was never judged lost.
+    /// In flight again, but only as a probe: it was never judged lost.
     Probed,
-    /// In flight again, sent last as a proactive retransmission: an acknowledgement may answer an earlier transmission.
+    /// In flight again, proactively: an acknowledgement may answer an earlier transmission.
     Proactive,
-    /// Judged lost: it waits for its retransmission.
+    /// Judged lost: its retransmission is pending.
     Lost,
 }

@@ -1,4 +1,4 @@
-//! Lists of numbers, linked through what is kept of each.
+//! Lists of numbers, linked through the state of each number.
 
 use super::block::Sent;
 use super::window::{Memory, Window};
@@ -25,7 +25,7 @@ impl List {
         (self.len > 0).then_some(self.tail)
     }
 
-    /// Adds `number` at the end, and returns what is to be kept of it as the one before.
+    /// Appends `number`, and returns the `before` to store for it.
     #[must_use]
     pub(super) fn push<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) -> u32 {
         let before = self.tail;
@@ -39,7 +39,7 @@ impl List {
         before.value()
     }
 
-    /// Forgets the neighbours that its first and last number once had.
+    /// Clears the outer links of its first and last number.
     pub(super) fn forget_ends<M: Memory>(&mut self, window: &mut Window<M>) {
         if self.len == 0 {
             *self = Self::default();
@@ -49,12 +49,12 @@ impl List {
         }
     }
 
-    /// Takes out `number`, which is in the list, and of which `sent` is kept.
+    /// Removes `number`, which is in the list and has the state `sent`.
     pub(super) fn remove<M: Memory>(&mut self, window: &mut Window<M>, number: Seq, sent: Sent) {
         let Sent { before, after, .. } = sent;
         self.len -= 1;
         if number == self.head {
-            // The oldest mostly: what was sent first is acknowledged first. The head of an empty list is never asked for.
+            // The usual case: the number sent first is acknowledged first. The head of an empty list is never read.
             self.head = Seq::new(after);
         } else if number == self.tail {
             self.tail = Seq::new(before);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_gives_up_its_first_last_and_any_between() {
+    fn the_first_the_last_and_any_other_number_can_be_removed() {
         let (mut window, mut list) = (Window::new([Block::EMPTY]).unwrap(), List::default());
         for number in [5, 9, 2, 7, 63] {
             push(&mut list, &mut window, number);

@@ -1,4 +1,4 @@
-//! The scoreboard (RFC 6675): where each number of this side stands.
+//! The scoreboard (RFC 6675): the state of each number of this side.
 //!
 //! ```text
 //!            transmitted              acknowledged
@@ -8,12 +8,15 @@
 //!                            LOST  ----------------> settled (it was only late)
 //! ```
 //!
-//! What is in flight is listed in the order of sending: originals in one list, what was sent again in another. So what is to
-//! be judged is always at the front of one of the two. Lost numbers are listed in the order in which they were declared lost.
-//! Every operation is O(1) for each number that it changes.
+//! Two lists hold the numbers in flight, in the order of transmission: one the originals, one the retransmissions. The
+//! next number to judge is therefore at the front of one of them. A third list holds the lost numbers in the order in
+//! which they were declared lost. Every operation is O(1) for each number that it changes.
 //!
-//! These always hold: each number from `base` to `next` is acknowledged, or in exactly one list; the bytes in flight are
-//! those of the numbers in the first two lists; nothing before `base` or from `next` on is in a list or marked.
+//! Invariants:
+//!
+//! - Each number from `base` to `next` is acknowledged or in exactly one list.
+//! - `in_flight` is the sum of bytes over the first two lists.
+//! - No number before `base` or from `next` on is marked or in a list.
 
 mod block;
 mod list;
@@ -27,7 +30,7 @@ use crate::{ClockShift, Instant, Seq};
 use block::Sent;
 use list::List;
 
-/// Where the numbers of this side stand. It owns the lent memory, which the receiver's marks are in too.
+/// The state of the numbers of this side. It owns the lent memory, which also holds the receiver's marks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Scoreboard<M> {
     window: Window<M>,
@@ -42,43 +45,43 @@ pub(super) struct Scoreboard<M> {
     in_flight: u64,
     /// Numbers above `base` that have been acknowledged.
     acknowledged: u32,
-    /// When anything left last.
+    /// The time of the last transmission.
     last_sent: Instant,
 }
 
-/// One of the two lists of what is in flight.
+/// One of the two lists of numbers in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flight {
-    /// Sent once, in the order of their numbers.
+    /// Sent once, in the order of the numbers.
     Originals,
-    /// Sent again, for whatever reason.
+    /// Sent more than once, for any reason.
     Retransmissions,
 }
 
-/// What is known of a number that was sent.
+/// The record of a number that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// When it was sent last.
+    /// The time of the last transmission.
     pub(super) sent_at: Instant,
-    /// How many bytes its datagram has.
+    /// The size of its datagram in bytes.
     pub(super) bytes: u16,
-    /// How often it was sent.
+    /// The number of transmissions.
     pub(super) transmissions: u8,
     pub(super) state: SentState,
 }
 
-/// What kind of transmission has left.
+/// The kind of a transmission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transmitted {
-    /// A number for the first time.
+    /// The first transmission of a number.
     Original,
-    /// What was judged lost, after so many transmissions.
+    /// A retransmission of a number that was judged lost after `transmissions` transmissions.
     Retransmission { transmissions: u8 },
-    /// What was in flight already, as a probe.
+    /// A number in flight, sent again as a probe.
     Probe,
-    /// What was in flight already, proactively.
+    /// A number in flight, sent again proactively.
     Proactive,
-    /// A number that is not outstanding: it is acknowledged already.
+    /// A number that is not outstanding, because it is acknowledged.
     Needless,
 }
 
@@ -87,13 +90,13 @@ pub(super) enum Transmitted {
 pub(super) struct Run {
     pub(super) count: u32,
     pub(super) bytes: u64,
-    /// The last of them, and when it was sent.
+    /// The last of them, and the time of its transmission.
     pub(super) newest: Seq,
     pub(super) newest_sent_at: Instant,
 }
 
 impl<M: Memory> Scoreboard<M> {
-    /// Nothing sent, the next number is 0. `None` if there is no block.
+    /// An empty scoreboard that begins with number 0. `None` if there is no block.
     pub(super) fn new(memory: M) -> Option<Self> {
         Some(Self {
             window: Window::new(memory)?,
@@ -118,7 +121,7 @@ impl<M: Memory> Scoreboard<M> {
         self.window.into_memory()
     }
 
-    /// The marks of the peer's numbers, which are the receiver's.
+    /// The window with the receiver's marks.
     pub(super) const fn window(&self) -> &Window<M> {
         &self.window
     }
@@ -140,7 +143,7 @@ impl<M: Memory> Scoreboard<M> {
         self.next.distance_from(self.base)
     }
 
-    /// How many numbers may still be sent for the first time.
+    /// How many new numbers the window has room for.
     pub(super) const fn free_places(&self) -> u32 {
         self.window.places().saturating_sub(self.span())
     }
@@ -189,7 +192,7 @@ impl<M: Memory> Scoreboard<M> {
         }
     }
 
-    /// What is known of `number`, which lies between `base` and `next`.
+    /// The record of `number`, which lies between `base` and `next`.
     pub(super) fn record(&self, number: Seq) -> Record {
         self.record_of(self.window.sent(number))
     }
@@ -199,17 +202,18 @@ impl<M: Memory> Scoreboard<M> {
         Record { sent_at: full_time(self.last_sent, sent.at), bytes, transmissions, state }
     }
 
-    /// Whether `number` has left, and neither was acknowledged by itself nor lies before `base`.
+    /// Whether `number` was sent, and neither lies before `base` nor is marked as acknowledged.
     pub(super) fn is_outstanding(&self, number: Seq) -> bool {
         number.distance_from(self.base) < self.span() && !self.window.has(Mark::ACKNOWLEDGED, number)
     }
 
-    /// Which of the numbers from `first` on, of which `word` has a bit each, have not been acknowledged by themselves.
+    /// The bits of `word` whose numbers, from `first` on, are not marked as acknowledged.
     pub(super) fn unmarked(&self, first: Seq, word: u64) -> u64 {
         word & !self.window.bits(Mark::ACKNOWLEDGED, first)
     }
 
-    /// `number` has left in a datagram of `bytes`. Only if it is [`next`](Self::next) it may be new.
+    /// Records a transmission of `number` in a datagram of `bytes`. It is an original only if `number` is
+    /// [`next`](Self::next).
     pub(super) fn transmitted(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
         if number == self.next {
             self.transmitted_run(now, bytes, 1);
@@ -218,7 +222,7 @@ impl<M: Memory> Scoreboard<M> {
         let sent = self.window.sent(number);
         let (state, transmitted) = match sent.state {
             SentState::Original | SentState::Probed | SentState::Retransmitted | SentState::Proactive => {
-                self.land(number, sent);
+                self.leave_flight(number, sent);
                 if !is_probe {
                     (SentState::Proactive, Transmitted::Proactive)
                 } else if matches!(sent.state, SentState::Original | SentState::Probed) {
@@ -242,7 +246,7 @@ impl<M: Memory> Scoreboard<M> {
         transmitted
     }
 
-    /// The next `count` numbers have left for the first time, each in a datagram of `bytes`.
+    /// Records the first transmission of the next `count` numbers, each in a datagram of `bytes`.
     pub(super) fn transmitted_run(&mut self, now: Instant, bytes: u16, count: u32) {
         let (at, state) = (low_bits(now), SentState::Original);
         for _ in 0..count {
@@ -256,7 +260,7 @@ impl<M: Memory> Scoreboard<M> {
         self.last_sent = now;
     }
 
-    /// `number`, which is [outstanding](Self::is_outstanding), has been acknowledged by itself. Returns how it stood.
+    /// Marks `number`, which is [outstanding](Self::is_outstanding), as acknowledged. Returns its record before.
     pub(super) fn acknowledge(&mut self, number: Seq) -> Record {
         let record = self.settle(number);
         self.window.set(Mark::ACKNOWLEDGED, number);
@@ -264,20 +268,22 @@ impl<M: Memory> Scoreboard<M> {
         record
     }
 
-    /// What an acknowledgement of all numbers before `next` covers first: of up to 64 numbers from `base` on, how many, and
-    /// a bit for each that had been acknowledged by itself. Settle the others, and then [pass](Self::pass) all.
+    /// The first step of an acknowledgement of all numbers before `next`: a count of up to 64 numbers from `base` on,
+    /// and the mask of those that are marked as acknowledged.
+    ///
+    /// The caller settles the others, then [passes](Self::pass) all.
     pub(super) fn chunk_before(&self, next: Seq) -> (u32, u64) {
         let count = next.distance_from(self.base).min(u64::BITS);
         let range = u64::MAX.checked_shr(u64::BITS - count).unwrap_or(0);
         (count, self.window.bits(Mark::ACKNOWLEDGED, self.base) & range)
     }
 
-    /// `number`, which lies before what is to be [passed](Self::pass) next, has been acknowledged. Returns how it stood.
+    /// Settles `number`, which is acknowledged and will be [passed](Self::pass) next. Returns its record before.
     pub(super) fn settle(&mut self, number: Seq) -> Record {
         let sent = self.window.update(number, |place| place.state = SentState::Settled);
         match sent.state {
             SentState::Original | SentState::Retransmitted | SentState::Probed | SentState::Proactive => {
-                self.land(number, sent);
+                self.leave_flight(number, sent);
             }
             SentState::Lost => self.lost.remove(&mut self.window, number, sent),
             SentState::Settled => {}
@@ -285,8 +291,9 @@ impl<M: Memory> Scoreboard<M> {
         self.record_of(sent)
     }
 
-    /// As [`settle`](Self::settle) for the numbers from `base` on, `most` at most, that are the oldest originals: what a path
-    /// without losses has, at a fraction of the cost.
+    /// Settles the run of oldest originals that begins at `base`, `most` at most.
+    ///
+    /// The effect is that of [`settle`](Self::settle) for each, at lower cost. Without losses it covers every number.
     pub(super) fn settle_run(&mut self, most: u32) -> Option<Run> {
         let (mut count, mut number, mut bytes, mut at) = (0, self.base, 0, 0);
         while count < most && self.originals.first() == Some(number) {
@@ -302,14 +309,14 @@ impl<M: Memory> Scoreboard<M> {
         (count > 0).then_some(Run { count, bytes, newest: number.sub(1), newest_sent_at })
     }
 
-    /// Moves `base` by `count` numbers, all of which have been acknowledged, `marked` of them by themselves.
+    /// Moves `base` by `count` acknowledged numbers, of which `marked` are marked.
     pub(super) fn pass(&mut self, count: u32, marked: u32) {
         self.window.clear(Mark::ACKNOWLEDGED, self.base, count);
         self.acknowledged -= marked;
         self.base = self.base.add(count);
     }
 
-    /// Moves `base` over what has been acknowledged without a gap.
+    /// Moves `base` past the numbers acknowledged without a gap.
     pub(super) fn pass_acknowledged(&mut self) {
         while self.base != self.next {
             let marks = self.window.bits(Mark::ACKNOWLEDGED, self.base);
@@ -321,24 +328,25 @@ impl<M: Memory> Scoreboard<M> {
         }
     }
 
-    /// `number`, which is in flight, counts as lost. Returns how it stood.
+    /// Declares `number`, which is in flight, lost. Returns its record before.
     pub(super) fn declare_lost(&mut self, number: Seq) -> Record {
         let sent = self.window.sent(number);
-        self.land(number, sent);
+        self.leave_flight(number, sent);
         let before = self.lost.push(&mut self.window, number);
         self.window.update(number, |place| (place.before, place.state) = (before, SentState::Lost));
         self.record_of(sent)
     }
 
-    /// Takes `number`, of which `sent` is kept, out of flight.
-    fn land(&mut self, number: Seq, sent: Sent) {
+    /// Removes `number`, whose state is `sent`, from its list of numbers in flight.
+    fn leave_flight(&mut self, number: Seq, sent: Sent) {
         self.in_flight -= u64::from(sent.bytes);
         let list = if sent.state == SentState::Original { &mut self.originals } else { &mut self.retransmissions };
         list.remove(&mut self.window, number, sent);
     }
 
-    /// Moves every time to another clock, and forgets what is kept of numbers that are settled. Returns the shift with the
-    /// time at which the oldest outstanding number was sent.
+    /// Translates every time to another clock, and clears the state of settled numbers.
+    ///
+    /// Returns the shift with the transmission time of the oldest outstanding number.
     pub(super) fn rebase(&mut self, shift: ClockShift) -> ClockShift {
         let (mut oldest, last_sent) = (shift.from(), self.last_sent);
         for sent in self.window.all_sent() {
@@ -359,13 +367,13 @@ impl<M: Memory> Scoreboard<M> {
     }
 }
 
-/// A time is kept in 32 bits, which tell 71 minutes apart: much longer than anything stays in flight.
-#[allow(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+/// The low 32 bits of a time in µs. They wrap after 71 minutes, much longer than a packet stays in flight.
+#[allow(clippy::cast_possible_truncation, reason = "only the low bits are kept")]
 const fn low_bits(at: Instant) -> u32 {
     at.as_micros() as u32
 }
 
-/// The time before `now` with these low bits.
+/// The latest time up to `now` with these low bits.
 const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);
     Instant::from_micros(now.as_micros().saturating_sub(ago as u64))

@@ -1,4 +1,4 @@
-//! The places of consecutive numbers in lent memory, and their bits.
+//! Places and marks of consecutive numbers in lent memory.
 
 use super::block::{Block, Sent};
 use crate::Seq;
@@ -8,54 +8,55 @@ pub(crate) trait Memory: AsRef<[Block]> + AsMut<[Block]> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>> Memory for M {}
 
-/// A number's place is its low bits: a window holds as many consecutive numbers as it has places.
+/// The places of consecutive numbers. The low bits of a number are its place.
 ///
-/// What is kept of this side's numbers is the scoreboard's alone. Memory that shrinks after it was lent loses what it held; nothing panics.
+/// The scoreboard alone reads and writes the state of this side's numbers. Memory that shrinks after it was lent loses
+/// its content; nothing panics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Window<M> {
     memory: M,
-    /// One less than the places, which are a power of two.
+    /// The number of places, a power of two, less one.
     mask: u32,
 }
 
-/// A bit that is kept of each number. The receiver sees those of the peer's numbers only.
+/// A bit for each number. The receiver has access to the marks of the peer's numbers only.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark(Which);
+pub(crate) struct Mark(MarkKind);
 
 #[derive(Clone, Copy, Debug)]
-enum Which {
+enum MarkKind {
     Acknowledged,
     Received,
     AckPending,
 }
 
 impl Mark {
-    /// Of this side's numbers: the peer has acknowledged it.
-    pub(super) const ACKNOWLEDGED: Self = Self(Which::Acknowledged);
-    /// Of the peer's numbers: it has been received.
-    pub(crate) const RECEIVED: Self = Self(Which::Received);
-    /// Of the peer's numbers: it waits for its acknowledgement in base mode.
-    pub(crate) const ACK_PENDING: Self = Self(Which::AckPending);
+    /// This side's number: the peer has acknowledged it.
+    pub(super) const ACKNOWLEDGED: Self = Self(MarkKind::Acknowledged);
+    /// The peer's number: it has been received.
+    pub(crate) const RECEIVED: Self = Self(MarkKind::Received);
+    /// The peer's number: its acknowledgement is pending in base mode.
+    pub(crate) const ACK_PENDING: Self = Self(MarkKind::AckPending);
 
     const fn of(self, block: &Block) -> u64 {
         match self.0 {
-            Which::Acknowledged => block.acknowledged,
-            Which::Received => block.received,
-            Which::AckPending => block.ack_pending,
+            MarkKind::Acknowledged => block.acknowledged,
+            MarkKind::Received => block.received,
+            MarkKind::AckPending => block.ack_pending,
         }
     }
 
     const fn of_mut(self, block: &mut Block) -> &mut u64 {
         match self.0 {
-            Which::Acknowledged => &mut block.acknowledged,
-            Which::Received => &mut block.received,
-            Which::AckPending => &mut block.ack_pending,
+            MarkKind::Acknowledged => &mut block.acknowledged,
+            MarkKind::Received => &mut block.received,
+            MarkKind::AckPending => &mut block.ack_pending,
         }
     }
 }
 
 impl<M: Memory> Window<M> {
-    /// The whole of `memory`, or the largest power of two of its blocks; `None` if there are none.
+    /// A window over the largest power of two of blocks in `memory`; `None` if there is none.
     pub(super) fn new(mut memory: M) -> Option<Self> {
         const MOST_BLOCKS: u32 = 1 << 24;
         let blocks = u32::try_from(memory.as_ref().len()).unwrap_or(u32::MAX).min(MOST_BLOCKS);
@@ -85,7 +86,7 @@ impl<M: Memory> Window<M> {
         sent.copied().unwrap_or(Sent::UNSENT)
     }
 
-    /// Changes what is kept of `number`, and returns what it was.
+    /// Changes the state of `number`, and returns the previous state.
     pub(super) fn update(&mut self, number: Seq, change: impl FnOnce(&mut Sent)) -> Sent {
         let block = self.block_mut(number);
         let Some(place) = block.and_then(|block| block.sent.get_mut((number.value() % Block::NUMBERS) as usize)) else {
@@ -96,12 +97,12 @@ impl<M: Memory> Window<M> {
         before
     }
 
-    /// What is kept of each number, in no order.
+    /// The state of each number, in no order.
     pub(super) fn all_sent(&mut self) -> impl Iterator<Item = &mut Sent> {
         self.memory.as_mut().iter_mut().flat_map(|block| &mut block.sent)
     }
 
-    /// The marks of the numbers from `first` on, 64 of them, whatever block each is in.
+    /// The marks of the 64 numbers from `first` on, which may span two blocks.
     pub(crate) fn bits(&self, mark: Mark, first: Seq) -> u64 {
         let of = |number| self.block(number).map_or(0, |block| mark.of(block));
         let shift = first.value() % Block::NUMBERS;
