@@ -1,4 +1,4 @@
-//! Datagrams to packets and back: what every datagram costs before anything is done with it.
+//! Decoding and encoding: the cost of every datagram before it is processed.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, reason = "the bench makes its own packets")]
 
@@ -10,7 +10,7 @@ use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDel
 
 const TAGGED: Framing = Framing::tagged(Tag::new(*b"\xe4\x17\x0b\x5a\x93\xc8\x21\x7f"));
 
-/// Every packet of the bench with its name and framing.
+/// The packets of the bench, with name and framing.
 fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'static str, Framing, Packet<'a>); 5] {
     let options = OptionsWriter::new(list)
         .tag(Tag::new(*b"\x18\xb2\x6d\x40\xaf\x05\xf9\x3c"))

@@ -1,10 +1,11 @@
-//! Values that are no part of a machine's state.
+//! Values that are not part of a machine's state.
 
 use core::hash::{Hash, Hasher};
 use core::ops::{Deref, DerefMut};
 
-/// A value that is left out when machines are compared or hashed. Two machines whose counters differ behave alike from now
-/// on, and a model checker must take them for one state.
+/// A value that comparison and hashing ignore.
+///
+/// Machines that differ only in counters behave alike, and a model checker must treat them as one state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uncompared<T>(T);
 

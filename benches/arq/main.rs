@@ -1,5 +1,6 @@
-//! Selective repeat, operation by operation, for windows of 16 to 65,536 numbers: what an operation costs must not depend
-//! on how wide the window is.
+//! Selective repeat, operation by operation, for windows of 16 to 65,536 numbers.
+//!
+//! The cost of an operation must not depend on the width of the window.
 //!
 //! ```text
 //! cargo bench --bench arq                       # two minutes; at the end a table of all rows
@@ -8,18 +9,18 @@
 //!
 //! Each operation is measured in two settings.
 //!
-//! - **16 in flight**, at a place that moves through a window of that many numbers: the same work on the same number of
-//!   packets, whatever the window. This is what the claim "the cost is flat" is about.
-//! - **all in flight**: as many as the window has numbers, which is what a long fast path looks like. A number takes 16
-//!   bytes, so 65,536 of them are 1 MiB, and what is touched once per round trip has left the nearer caches by then. Those
-//!   misses are part of the row, and honest.
+//! - **16 in flight**, at a place that moves through the window: the same work on the same number of packets for every
+//!   window. The claim "the cost is flat" is about this setting.
+//! - **all in flight**: the whole window, as on a long fast path. A number takes 16 bytes, so 65,536 of them take 1
+//!   MiB, and data touched once per round trip is no longer in the nearer caches. Those cache misses are part of the
+//!   row.
 //!
-//! A window of 16 has the memory of 64 numbers, the smallest there is; the peer's limit makes it one of 16.
+//! A window of 16 has the memory of 64 numbers, the minimum; the peer's limit reduces it to 16.
 //!
-//! Where state has to be prepared between operations the clock is read around each 16 of them; what reading it costs is
-//! measured first and taken off. The rows *steady* need no preparation: there it is read once in 512 numbers.
+//! Where state is prepared between operations, the clock is read around each 16 of them. The cost of reading it is
+//! measured first and subtracted. The *steady* rows need no preparation: there the clock is read once in 512 numbers.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench in an unexpected state must stop")]
 
 mod receiver;
 mod sender;
@@ -31,13 +32,12 @@ use criterion::{BenchmarkId, Criterion, criterion_group};
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{FixedWindow, Pacer};
 
-/// How many operations are measured at a time, and how many packets are in flight in the first setting: as many as the
-/// smallest window has.
+/// The operations measured at a time, and the packets in flight in the first setting: the smallest window.
 const BATCH: u32 = 16;
 
 const WINDOWS: [u32; 7] = [16, 64, 256, 1_024, 4_096, 16_384, 65_536];
 
-/// How much is in flight, or held by a receiver.
+/// How much is in flight, or buffered by a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
     Batch,
@@ -53,24 +53,24 @@ impl Load {
     }
 }
 
-/// Selective repeat with a window of `numbers`, and nothing but the window to hold it back.
+/// Selective repeat that only a window of `numbers` limits.
 fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, FixedWindow> {
     let blocks = vec![Block::EMPTY; numbers.div_ceil(64) as usize];
     let pacer = Pacer::new(rdt_proto::Duration::from_millis(1), 1_200);
     SelectiveRepeat::new(blocks, FixedWindow::new(u64::MAX), pacer).expect("there is a block")
 }
 
-/// What a step did: how long, and how many operations.
+/// The result of a step: its duration, and the number of operations.
 type Step = (Duration, u64);
 
-/// Runs `operations`, and says how long that took without the reading of the clock.
+/// Runs `operations`, and returns their duration without the cost of the clock.
 fn timed(operations: impl FnOnce()) -> Duration {
     let start = std::time::Instant::now();
     operations();
     start.elapsed().saturating_sub(table::clock())
 }
 
-/// A rig that begins with a cache line: what lies on two lines costs more, and each window would have its own accidents.
+/// A rig aligned to a cache line: state that spans two lines costs more, by chance for each window.
 #[repr(align(64))]
 struct Aligned<R>(R);
 
@@ -99,7 +99,7 @@ fn rows<R>(c: &mut Criterion, (name, load): (&str, Load), new: impl Fn(u32, Load
     }
 }
 
-/// What the sender does: the operations of one number, or of one acknowledgement.
+/// The operations of the sender: on one number, or on one acknowledgement.
 fn senders(c: &mut Criterion) {
     use sender::Rig;
     for load in [Load::Batch, Load::All] {
@@ -114,24 +114,24 @@ fn senders(c: &mut Criterion) {
     }
 }
 
-/// What the receiver does.
+/// The operations of the receiver.
 fn receivers(c: &mut Criterion) {
     use receiver::Rig;
     for load in [Load::Batch, Load::All] {
         let mut row = |name, step: fn(&mut Rig) -> Step| rows(c, (name, load), Rig::new, step);
         if load == Load::Batch {
-            row("steady receiver, a number taken and told", Rig::steady);
+            row("steady receiver, a number received and acknowledged", Rig::steady);
             row("handle_info in order", Rig::info_in_order);
             row("sack in order", Rig::sack_in_order);
         }
         row("handle_info out of order", Rig::info_early);
-        // Its bitmap tells of what is held, as far as a datagram reaches: 1,024 numbers. So it takes longer up to there.
+        // Its bitmap covers up to 1,024 buffered numbers, so the cost grows up to there.
         row("sack with holes", Rig::sack_with_holes);
     }
     rows(c, ("base mode, ack and on_ack_sent in order", Load::Batch), Rig::base, Rig::acks_in_order);
 }
 
-/// The most that one call can do: time for each number that it settles, which is to stay the same.
+/// The largest effect of one call: the time per number that it settles must stay the same.
 fn at_once(c: &mut Criterion) {
     let mut row = |name, step: fn(&mut sender::Rig) -> Step| rows(c, (name, Load::All), sender::Rig::new, step);
     row("one handle_sack fills the hole, a number", sender::Rig::fill);
@@ -142,7 +142,7 @@ fn at_once(c: &mut Criterion) {
     row("two acknowledgements a window apart", receiver::Rig::acks_far_apart);
 }
 
-/// Short rows: there are many.
+/// Short measurements, since there are many rows.
 fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(10)

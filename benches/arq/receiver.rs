@@ -1,4 +1,4 @@
-//! The receiver. What a sender has in flight is here what is held ahead of the lowest number not received.
+//! The receiver. The packets in flight at a sender are here those buffered above the lowest missing number.
 
 use std::hint::black_box;
 
@@ -7,15 +7,15 @@ use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, SelectiveRepeat};
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
-/// Works through one window of numbers after the other, a batch in each step.
+/// Processes one window after another, one batch per step.
 pub(crate) struct Rig {
     arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     now: Instant,
     window: u32,
     load: Load,
-    /// The lowest number not received, where something is held the missing one.
+    /// The lowest number not received.
     origin: Seq,
-    /// How far ahead of it the steps have come.
+    /// The offset of the next step from it.
     at: u32,
 }
 
@@ -35,14 +35,14 @@ impl Rig {
     fn warm(arq: SelectiveRepeat<Vec<Block>, FixedWindow>, window: u32, load: Load) -> Self {
         let now = Instant::from_millis(1_000);
         let mut rig = Self { arq, now, window, load, origin: Seq::ZERO, at: 0 };
-        // Every number has been used once, and there are old ones.
+        // Every number was used once, and old numbers exist.
         while rig.origin.value() < 2 * rig.arq.places() {
             rig.info_in_order();
         }
         rig
     }
 
-    /// Two numbers are taken, and a SACK tells of them.
+    /// Receives two numbers, and sends a SACK of them.
     pub(crate) fn steady(&mut self) -> Step {
         const NUMBERS: u32 = 512;
         let time = timed(|| {
@@ -51,7 +51,7 @@ impl Rig {
                 self.take(self.origin, Arrival::Next);
                 self.take(self.origin.next(), Arrival::Next);
                 self.origin = self.origin.add(2);
-                self.tell();
+                self.send_sack();
             }
         });
         (time, NUMBERS.into())
@@ -61,7 +61,7 @@ impl Rig {
     pub(crate) fn info_in_order(&mut self) -> Step {
         let time = timed(|| (0..BATCH).for_each(|_| self.take_next()));
         while self.arq.ack_at(self.limit()).is_some() {
-            self.tell();
+            self.send_sack();
         }
         (time, BATCH.into())
     }
@@ -69,7 +69,7 @@ impl Rig {
     /// `ack` and `on_ack_sent`, nothing missing.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         self.info_in_order();
-        let time = timed(|| (0..BATCH).for_each(|_| self.tell()));
+        let time = timed(|| (0..BATCH).for_each(|_| self.send_sack()));
         (time, BATCH.into())
     }
 
@@ -94,17 +94,17 @@ impl Rig {
         for ahead in self.at.max(1)..self.at + BATCH {
             self.take(self.origin.add(ahead), Arrival::Early);
         }
-        let time = timed(|| (0..BATCH).for_each(|_| self.tell()));
+        let time = timed(|| (0..BATCH).for_each(|_| self.send_sack()));
         self.end_batch();
         (time, BATCH.into())
     }
 
-    /// The first number of a window, all the others of which are held, arrives too.
+    /// The first number of a window arrives after all others.
     pub(crate) fn fill(&mut self) -> Step {
         for ahead in 1..self.window {
             self.take(self.origin.add(ahead), Arrival::Early);
         }
-        self.tell();
+        self.send_sack();
         let time = timed(|| self.take(self.origin, Arrival::Next));
         self.origin = self.origin.add(self.window);
         (time, self.window.into())
@@ -141,7 +141,7 @@ impl Rig {
         self.origin = self.origin.next();
     }
 
-    fn tell(&mut self) {
+    fn send_sack(&mut self) {
         let mut bitmap = None;
         black_box(self.arq.ack(self.now, self.limit(), &mut bitmap));
         self.arq.on_ack_sent(self.limit());
@@ -154,15 +154,15 @@ impl Rig {
         self.arq.on_ack_sent(self.limit());
     }
 
-    /// After one batch, or all of the window, the missing number arrives.
+    /// The missing number arrives after one batch, or after the whole window.
     fn end_batch(&mut self) {
-        self.tell();
+        self.send_sack();
         self.at += BATCH;
         if self.load == Load::Batch || self.at == self.window {
             self.take(self.origin, Arrival::Next);
             self.origin = self.origin.add(self.at);
             self.at = 0;
-            self.tell();
+            self.send_sack();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sender, with the acknowledgements that its peer would give.
+//! The sender, with the acknowledgements of its peer.
 
 use std::hint::black_box;
 
@@ -10,16 +10,16 @@ use rdt_proto::{Duration, Instant, Seq};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// Works through one window of numbers after the other, a batch in each step.
+/// Processes one window after another, one batch per step.
 pub(crate) struct Rig {
     arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     rtt: Rtt,
     now: Instant,
     window: u32,
     load: Load,
-    /// Where this window begins, which is the lowest number not acknowledged.
+    /// The first number of this window: the lowest not acknowledged.
     origin: Seq,
-    /// How far into it the steps have come.
+    /// The offset of the next step from it.
     at: u32,
     /// The lowest number never sent.
     sent: Seq,
@@ -38,7 +38,7 @@ impl Rig {
             sent: Seq::ZERO,
         };
         rig.arq.start_extended(Seq::new(window));
-        // Every number has been used once: no page of the memory is new to the machine.
+        // Every number was used once, so that every page of the memory is mapped.
         while rig.sent.value() < window {
             rig.send_up_to(rig.sent.add(BATCH));
             rig.pass_round_trip();
@@ -58,7 +58,7 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// As many in flight as the load says, and the two oldest of them acknowledged before two more leave.
+    /// Keeps the load in flight: the two oldest numbers are acknowledged before two more leave.
     pub(crate) fn steady(&mut self) -> Step {
         const NUMBERS: u32 = 512;
         let flight = if self.load == Load::Batch { BATCH } else { self.window };
@@ -78,12 +78,12 @@ impl Rig {
         (time, NUMBERS.into())
     }
 
-    /// `handle_ack` of a SACK as it comes for each two numbers while nothing is lost.
+    /// `handle_ack` of a SACK for each two numbers while nothing is lost.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         let first = self.send_batch();
         let time = timed(|| {
-            for told in (2..=BATCH).step_by(2) {
-                let next = first.add(told);
+            for acknowledged in (2..=BATCH).step_by(2) {
+                let next = first.add(acknowledged);
                 self.sack(next, next.sub(1), next, &[]);
             }
         });
@@ -99,7 +99,7 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// `handle_ack` of a SACK as it comes for each number while the first of the window is missing, which lies ever further back.
+    /// `handle_ack` of a SACK for each number while the first of the window is missing, ever further back.
     pub(crate) fn sack_with_hole(&mut self) -> Step {
         let (batch, first) = self.batch_behind_hole();
         let time = timed(|| {
@@ -119,7 +119,7 @@ impl Rig {
         (time, (BATCH - first).into())
     }
 
-    /// 13 of 16 numbers are judged lost, since three later ones have arrived, and sent again.
+    /// Judges 13 of 16 numbers lost, since three later ones have arrived, and sends them again.
     pub(crate) fn lose(&mut self) -> Step {
         const LOST: u32 = BATCH - 3;
         let batch = self.send_batch();
@@ -135,7 +135,7 @@ impl Rig {
         (time, LOST.into())
     }
 
-    /// The first number of a window, all the others of which have been acknowledged, is acknowledged too.
+    /// The first number of a window is acknowledged after all others.
     pub(crate) fn fill(&mut self) -> Step {
         self.acknowledge_all_but_the_first();
         let time = timed(|| self.sack(self.sent, self.origin, self.sent, &[]));
@@ -143,7 +143,7 @@ impl Rig {
         (time, self.window.into())
     }
 
-    /// Nothing was acknowledged: `handle_timeout` judges all of it lost.
+    /// `handle_timeout` judges a whole window lost.
     pub(crate) fn time_out(&mut self) -> Step {
         self.send_up_to(self.origin.add(self.window));
         self.now = self.now + Duration::from_secs(10);
@@ -165,7 +165,7 @@ impl Rig {
         self.sent = self.sent.next();
     }
 
-    /// Whatever was lost.
+    /// Sends a lost number again.
     fn send_again(&mut self) {
         let number = self.arq.next_info(self.now, self.sent).expect("something was lost");
         self.on_sent(number, self.sent);
@@ -176,7 +176,7 @@ impl Rig {
         black_box(self.arq.on_info_sent(sending, &mut self.rtt));
     }
 
-    /// New numbers, whatever else would go before them.
+    /// Sends new numbers up to `end`, before any other.
     fn send_up_to(&mut self, end: Seq) {
         while self.sent != end {
             self.on_sent(self.sent, end.next());
@@ -184,7 +184,7 @@ impl Rig {
         }
     }
 
-    /// What a connection does with a SACK. All of these tell of something new.
+    /// Processes a SACK as a connection does. Each acknowledges something new.
     fn sack(&mut self, next: Seq, latest: Seq, base: Seq, bitmap: &[u8]) {
         let sack = Sack { next, window: self.window, latest, delay: SackDelay::new(0), base, bitmap };
         let acknowledged = self.arq.handle_ack(self.now, black_box(&Ack::Selective(sack)), &mut self.rtt);
@@ -199,14 +199,14 @@ impl Rig {
         self.now = self.now + ROUND_TRIP;
     }
 
-    /// A new window begins.
+    /// Acknowledges everything, and starts a new window.
     fn acknowledge_all(&mut self) {
         self.sack(self.sent, self.sent.sub(1), self.sent, &[]);
         (self.origin, self.at) = (self.sent, 0);
         assert_eq!((self.arq.base(), self.arq.in_flight()), (self.sent, 0));
     }
 
-    /// A batch in flight, or all of the window where its first batch begins. A round trip passes. Returns the first number
+    /// Sends a batch, or the whole window before its first batch, and lets a round trip pass. Returns the first number
     /// of the batch.
     fn send_batch(&mut self) -> Seq {
         let batch = self.origin.add(self.at);
@@ -217,7 +217,7 @@ impl Rig {
         batch
     }
 
-    /// Everything before `next` is acknowledged.
+    /// Ends a batch after everything before `next` was acknowledged.
     fn end_batch(&mut self, next: Seq) {
         self.at += BATCH;
         if self.load == Load::Batch || self.at == self.window {
@@ -227,8 +227,9 @@ impl Rig {
         }
     }
 
-    /// A batch, all of it in flight but the first number of the window, which has been judged lost and waits to be sent
-    /// again. Returns the first number of the batch, and how many in it have been acknowledged or lost already.
+    /// Sends a batch behind the first number of the window, which has been judged lost and awaits its retransmission.
+    ///
+    /// Returns the first number of the batch, and how many in it have been acknowledged or lost already.
     fn batch_behind_hole(&mut self) -> (Seq, u32) {
         let batch = self.send_batch();
         if self.at > 0 {
@@ -248,7 +249,7 @@ impl Rig {
         }
     }
 
-    /// All of the window was sent, and only its first number is not acknowledged.
+    /// Sends the whole window, and acknowledges all of it but the first number.
     fn acknowledge_all_but_the_first(&mut self) {
         self.send_up_to(self.origin.add(self.window));
         self.pass_round_trip();

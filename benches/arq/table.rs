@@ -1,24 +1,26 @@
-//! All rows side by side, for comparison: criterion's own output has no place for that.
+//! A table of all rows, which criterion's output lacks.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Step, WINDOWS};
 
-/// Every row that was measured: ns for an operation, in the order of the windows.
+/// The measured rows: ns per operation, in the order of the windows.
 static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
 
-/// How often the windows take turns, and how long a turn is.
+/// The number of turns of each window, and the duration of a turn.
 const ROUNDS: u32 = 40;
 const TURN: Duration = Duration::from_millis(3);
 
-/// `--test` is to see that everything works, and measures nothing.
+/// Whether `--test` was given, which runs each bench once without measuring.
 pub(crate) fn is_test() -> bool {
     std::env::args().any(|arg| arg == "--test")
 }
 
-/// Measures a row. The windows take turns, and the fastest turn of each counts, so that what else the machine does, which
-/// may take seconds, does not look like a cost of one window.
+/// Measures a row.
+///
+/// The windows take turns, and the fastest turn of each counts. Other load on the machine, which may last seconds, then
+/// does not appear as a cost of one window.
 pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Step) {
     let mut fastest = vec![f64::MAX; rigs.len()];
     for _ in 0..ROUNDS {
@@ -29,7 +31,7 @@ pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Ste
     ROWS.lock().unwrap_or_else(PoisonError::into_inner).push((row.into(), fastest));
 }
 
-/// The mean of the steps without the slowest twentieth, in which the machine did something else.
+/// The mean of the steps without the slowest 5 %, in which the machine had other load.
 fn turn(mut step: impl FnMut() -> Step) -> f64 {
     let (start, mut nanos) = (Instant::now(), Vec::new());
     while nanos.is_empty() || start.elapsed() < TURN {
@@ -41,7 +43,7 @@ fn turn(mut step: impl FnMut() -> Step) -> f64 {
     kept.iter().sum::<f64>() / kept.len() as f64
 }
 
-/// One line for each row, and by how much its slowest window exceeds the fastest.
+/// Prints each row, and by how much its slowest window exceeds the fastest.
 pub(crate) fn print() {
     let rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
     if rows.is_empty() {
@@ -58,7 +60,7 @@ pub(crate) fn print() {
     }
 }
 
-/// What two readings of the clock cost, one right after the other.
+/// The time between two consecutive readings of the clock.
 pub(crate) fn clock() -> Duration {
     static COST: OnceLock<Duration> = OnceLock::new();
     *COST.get_or_init(|| {

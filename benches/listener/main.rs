@@ -1,20 +1,23 @@
-//! A listener with 10 to 100,000 connections: what a datagram costs must not depend on how many there are.
+//! A listener with 10 to 100,000 connections.
+//!
+//! The cost of a datagram must not depend on the number of connections.
 //!
 //! ```text
 //! cargo bench --bench listener                  # two minutes; first a table of bytes, then criterion's rows
 //! cargo bench --bench listener -- 'receive'     # only these rows
 //! ```
 //!
-//! Every connection is established, in extended mode, with stop-and-wait and bodies of 64 bytes, and has a deadline among all
-//! the others'. Each row is measured with the datagrams of three kinds of peers:
+//! Every connection is established in extended mode, with stop-and-wait and bodies of 64 bytes, and has a deadline.
+//! Each row is measured with the datagrams of three kinds of peers:
 //!
 //! - **one** connection, whose memory is in the nearest cache;
-//! - **ten** connections, at random among all of them: their memory is near, whatever the tables of the others take;
-//! - **all** of them, at random: with many, each datagram finds its connection in main memory. What that row has above *ten* is
-//!   the price of the processor's caches, and not of the listener's tables.
+//! - **ten** connections, chosen at random: their memory is in a near cache, while the tables hold all connections;
+//! - **all** connections, at random: with many of them each datagram finds its connection in main memory. The
+//!   difference from *ten* is the cost of cache misses, not of the listener's tables.
 //!
-//! *receive*: an INFO arrives, is told (`poll_event`), read and acknowledged (SACK), and the next deadline is asked for.
-//! *send*: a body is written, leaves, and its SACK arrives. Preparing the datagrams is not part of the time.
+//! *receive*: an INFO arrives, its event is polled (`poll_event`), it is read and acknowledged (SACK), and the next
+//! deadline is polled. *send*: a body is written, leaves, and its SACK arrives. The time excludes the preparation of
+//! the datagrams.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
 

@@ -1,4 +1,4 @@
-//! A listener full of connections, and their clients as far as a listener sees them.
+//! A listener with connections, and their clients as the listener sees them.
 
 use oorandom::Rand32;
 use rdt_proto::connection::{Config, Event, Handled, Storage};
@@ -8,18 +8,18 @@ use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDel
 use rdt_proto::{Duration, Instant, Seq};
 
 const BODY: u16 = 64;
-/// Every connection has a deadline: in an hour, if nothing is heard.
+/// Every connection has a deadline: the keep-alive after an hour of silence.
 const CONFIG: Config =
     Config { segment: BODY, recv_segment: BODY, keep_alive: Duration::from_secs(3_600), ..Config::new() };
 
-/// Room for one body.
+/// Memory for one body.
 pub(crate) type Memory = [u8; CONFIG.send_bytes(1)];
 pub(crate) type Server = Listener<HeapPeers<u32, Storage<SendSlots<Memory>, RecvSlots<Memory>>>>;
 
-/// How many datagrams are prepared at a time.
+/// The datagrams prepared at a time.
 const BATCH: usize = 256;
 
-/// Whose datagrams arrive.
+/// The connections whose datagrams arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     One,
@@ -37,11 +37,11 @@ impl Order {
     }
 }
 
-/// What a client knows.
+/// The state of a client.
 struct Client {
     /// The tag of the listener's side.
     theirs: Tag,
-    /// The numbers of its next INFO, and of the listener's.
+    /// The number of its next INFO, and that of the listener's next INFO.
     number: Seq,
     expects: Seq,
     id: rdt_proto::listener::PeerId,
@@ -55,7 +55,7 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// What the bench keeps of each client.
+    /// The size of the bench's state for each client.
     pub(crate) const CLIENT_BYTES: usize = size_of::<Client>();
 
     pub(crate) fn new(peers: usize) -> Self {
@@ -86,7 +86,7 @@ impl Population {
         assert_eq!(self.take(address, &buf[..info]), 1);
     }
 
-    /// The next INFO of a client; returns how long it is.
+    /// Encodes the next INFO of a client. Returns its length.
     fn info(&mut self, client: usize, buf: &mut [u8]) -> usize {
         let client = &mut self.clients[client];
         let packet = Packet::Info { number: client.number, body: &[7; BODY as usize] };
@@ -94,7 +94,7 @@ impl Population {
         packet.encode(&Framing::tagged(client.theirs), buf).unwrap()
     }
 
-    /// The SACK of a client for the listener's next INFO.
+    /// Encodes a client's SACK of the listener's next INFO. Returns its length.
     fn sack(&mut self, client: usize, buf: &mut [u8]) -> usize {
         let client = &mut self.clients[client];
         let latest = client.expects;
@@ -108,14 +108,14 @@ impl Population {
         let all = u32::try_from(self.clients.len()).unwrap();
         let index = match order {
             Order::One => all / 2,
-            // Far from each other, and the same ones each time.
+            // Far from each other, and the same each time.
             Order::Ten => self.random.rand_range(0..10) * (all / 10),
             Order::All => self.random.rand_range(0..all),
         };
         index as usize
     }
 
-    /// All that a server does for one datagram. Returns how many it sent.
+    /// The work of a server for one datagram. Returns how many datagrams it sent.
     #[inline]
     fn take(&mut self, from: u32, datagram: &[u8]) -> usize {
         let (now, mut buf, mut sent) = (self.now, [0; 256], 0);
@@ -134,7 +134,7 @@ impl Population {
         sent
     }
 
-    /// The time that `count` datagrams take which arrive.
+    /// The time to receive `count` datagrams.
     pub(crate) fn receive(&mut self, order: Order, count: u64) -> std::time::Duration {
         self.measure(count, |population, batch| {
             let datagrams = population.prepare(order, batch, Self::info);
@@ -147,7 +147,7 @@ impl Population {
         })
     }
 
-    /// The time that `count` bodies take which leave and are acknowledged.
+    /// The time to send `count` bodies and receive their acknowledgements.
     pub(crate) fn send(&mut self, order: Order, count: u64) -> std::time::Duration {
         self.measure(count, |population, batch| {
             let datagrams = population.prepare(order, batch, Self::sack);
@@ -161,7 +161,7 @@ impl Population {
         })
     }
 
-    /// A body is written, and leaves.
+    /// Writes and sends a body.
     #[inline]
     fn write(&mut self, client: u32) {
         let (now, mut buf) = (self.now, [0; 256]);
@@ -206,7 +206,7 @@ pub(crate) fn tag(client: u32) -> Tag {
     Tag::new([1, 1, 1, 1, a, b, c, d])
 }
 
-/// A CONNECT of extended mode, of the least size.
+/// A CONNECT of extended mode, with the minimum segment.
 pub(crate) fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     let mut list = [0; 2 * MIN_CONNECT];
     let options = OptionsWriter::new(&mut list).tag(tag).unwrap();

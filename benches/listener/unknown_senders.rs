@@ -1,4 +1,4 @@
-//! What it costs to turn a datagram away.
+//! The cost of rejecting a datagram.
 
 use super::population::{Server, connect, tag};
 use criterion::{BatchSize, Criterion};

@@ -1,4 +1,4 @@
-//! Whole transfers: what the machines cost, and what they get out of a link.
+//! Whole transfers: the cost of the machines, and their goodput on a link.
 //!
 //! ```text
 //! cargo bench --bench transfer                        # two minutes; at the end a table of goodput
@@ -6,12 +6,12 @@
 //! cargo bench --bench transfer -- simulated           # only the goodput
 //! ```
 //!
-//! **memory**: two connections in one process, no loss, no link. Wall time: what a core spends on both ends.
+//! **memory**: two connections in one process, without loss or link. Wall time: the cost on one core of both ends.
 //!
-//! **simulated**: two connections and 100 Mbit/s with a round trip of 100 ms between them, in the simulation of the crate's
-//! feature `sim`. These rows are *virtual* time: what criterion calls `time` is how long the transfer took on the simulated
-//! clock, `thrpt` is the goodput, and both are the same on every machine: ten seeds, the spread is theirs. A change that
-//! criterion reports there is one of behaviour, not of speed.
+//! **simulated**: two connections over a simulated link of 100 Mbit/s with a round trip of 100 ms (feature `sim`). The
+//! rows are in *virtual* time: criterion's `time` is the duration of the transfer on the simulated clock, and `thrpt`
+//! is the goodput. Both are the same on every machine; the spread is that of ten seeds. A change that criterion reports
+//! there is a change of behaviour, not of speed.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench whose transfer fails must not go on")]
 
@@ -34,7 +34,7 @@ fn in_memory(c: &mut Criterion) {
 }
 
 fn simulated(c: &mut Criterion) {
-    // With `--test` it is only to be seen that it works.
+    // With `--test` a short transfer suffices.
     let bytes = if std::env::args().any(|arg| arg == "--test") { 1 << 18 } else { 20 << 20 };
     let mut results = Results::new(bytes);
     for (name, controller) in CONTROLLERS {

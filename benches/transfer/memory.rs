@@ -1,4 +1,4 @@
-//! Two connections in one process, each datagram handed from one to the other at once.
+//! Two connections in one process that exchange datagrams directly.
 
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::connection::{
@@ -8,11 +8,11 @@ use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
-/// Bytes of a datagram, and how many of them are in flight with selective repeat.
+/// The bytes of a datagram, and the datagrams in flight with selective repeat.
 const DATAGRAM: usize = 1_200;
 const WINDOW: u32 = 64;
 
-/// Both ends. They stay, so that what is measured is the transfer of bytes and not the handshake.
+/// Both ends. They are reused, so that the transfer of bytes is measured and not the handshake.
 pub(crate) struct Pair<T: ConnectionTypes> {
     client: Connection<T>,
     server: Connection<T>,
@@ -35,7 +35,7 @@ pub(crate) fn stop_and_wait() -> Pair<HeapStopAndWait> {
     Pair::new(config, || HeapStopAndWait::stop_and_wait_on_heap(&config))
 }
 
-/// With bodies that fill a datagram in this framing.
+/// `config` with bodies that fill a datagram in this framing.
 fn config(config: Config, framing: Framing) -> Config {
     let segment = u16::try_from(DATAGRAM - framing.info_header_len()).expect("a datagram is shorter than 64 KiB");
     let pacing_granularity = Duration::from_millis(1);
@@ -49,7 +49,7 @@ impl<T: ConnectionTypes> Pair<T> {
         let storage = || storage().expect("there is a slot");
         let client = Connection::connect(now, config, [1; Entropy::BYTES], storage());
         let mut client = client.expect("the storage was made for it");
-        let call = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client calls at once");
+        let call = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client sends CONNECT at once");
         let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..call.len]) else {
             panic!("the first datagram is CONNECT");
         };
@@ -62,7 +62,7 @@ impl<T: ConnectionTypes> Pair<T> {
         pair
     }
 
-    /// Moves so many bytes.
+    /// Transfers `bytes` bytes.
     pub(crate) fn transfer(&mut self, bytes: u64) {
         let (mut unsent, mut missing) = (bytes, bytes);
         while missing > 0 {
@@ -77,7 +77,7 @@ impl<T: ConnectionTypes> Pair<T> {
         }
     }
 
-    /// The bytes that arrive are those that were sent.
+    /// Checks that the bytes that arrive are those that were sent.
     fn check(&mut self) {
         let (mut unsent, mut arrived) = (self.data.len(), Vec::new());
         while arrived.len() < self.data.len() {
@@ -106,7 +106,7 @@ impl<T: ConnectionTypes> Pair<T> {
         written
     }
 
-    /// Datagrams cross until neither end has one, each answered at once.
+    /// Exchanges datagrams until neither end has one.
     fn carry(&mut self) {
         let Self { client, server, now, datagram, .. } = self;
         loop {
@@ -118,7 +118,7 @@ impl<T: ConnectionTypes> Pair<T> {
         }
     }
 
-    /// Where nothing moves, to the next deadline.
+    /// Moves the time to the next deadline where nothing moved.
     fn pass_time(&mut self, stuck: bool) {
         self.now = self.now + Duration::from_micros(10);
         if stuck {
@@ -130,7 +130,7 @@ impl<T: ConnectionTypes> Pair<T> {
     }
 }
 
-/// One datagram, if there is one.
+/// Carries one datagram, if there is one.
 fn carry<T: ConnectionTypes>(
     now: Instant,
     from: &mut Connection<T>,

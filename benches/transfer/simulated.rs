@@ -11,20 +11,20 @@ use rdt_proto::{Duration, Instant};
 
 const BITS_PER_SECOND: u64 = 100_000_000;
 const ONE_WAY: Duration = Duration::from_millis(50);
-/// Bandwidth × delay, in bytes. The queue holds as much.
+/// The bandwidth-delay product in bytes, and the size of the queue.
 const PRODUCT: u32 = 1_250_000;
-/// Of body, in datagrams of 1,400 bytes.
+/// The bytes of a body, in datagrams of 1,400 bytes.
 const SEGMENT: u16 = 1_385;
-/// Room for eight times the product: at 20 % a number may be lost several times in a row.
+/// Slots for eight times the product: at 20 % loss a number may be lost several times in a row.
 const SLOTS: u32 = 8 * PRODUCT / SEGMENT as u32;
 
-/// The shares that are lost in each direction, in %.
+/// The loss rates in each direction, in %.
 pub(crate) const LOSSES: [u32; 5] = [0, 1, 5, 10, 20];
 
-/// Makes a controller for datagrams of so many bytes.
+/// Makes a controller for datagrams of the given size in bytes.
 type MakeController = fn(u32) -> Controller;
 
-/// What may be in flight is decided by each of these.
+/// The controllers that are compared.
 pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
     ("FixedWindow", |_| FixedWindow::new(PRODUCT.into()).into()),
     ("NewReno", |datagram| Algorithm::NewReno.controller(datagram)),
@@ -32,7 +32,7 @@ pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
     ("BandwidthDelay", |datagram| Algorithm::BandwidthDelay.controller(datagram)),
 ];
 
-/// How long each transfer took, once it was run: with the same seed it would take as long again.
+/// The duration of each transfer. The same seed would give the same duration again.
 pub(crate) struct Results {
     bytes: u64,
     seconds: BTreeMap<(&'static str, u32), BTreeMap<u64, time::Duration>>,
@@ -43,7 +43,9 @@ impl Results {
         Self { bytes, seconds: BTreeMap::new() }
     }
 
-    /// Virtual time from the end of the handshake, which takes seconds where its packets are lost, to the last byte read.
+    /// The virtual time of a transfer, from the end of the handshake to the last byte read.
+    ///
+    /// The handshake takes seconds where its packets are lost.
     pub(crate) fn transfer(
         &mut self,
         name: &'static str,
@@ -55,7 +57,7 @@ impl Results {
         *seeds.entry(seed).or_insert_with(|| transfer(controller, percent, self.bytes, seed))
     }
 
-    /// Nothing after `--test`, which runs something else.
+    /// Prints nothing with `--test`, which runs another transfer.
     pub(crate) fn print(&self) {
         if self.seconds.is_empty() || std::env::args().any(|arg| arg == "--test") {
             return;

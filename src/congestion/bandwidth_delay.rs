@@ -1,5 +1,5 @@
-//! A model of the path: its bandwidth and its round-trip time without queues. The idea is BBR's. Its phases are in
-//! `phase`.
+//! A controller that models the path: its bandwidth and its round-trip time without queues. It follows the idea of BBR;
+//! `phase` has its phases.
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
@@ -9,51 +9,53 @@ use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
-/// Cruise: rounds between two probes for bandwidth.
+/// Rounds of cruise between two probes for bandwidth.
 const CRUISE_ROUNDS: u8 = 6;
-/// How long a minimum of the round-trip time counts.
+/// How long a minimum of the round-trip time is valid.
 const MIN_RTT_SPAN: Duration = Duration::from_secs(10);
-/// Segments in the initial window: a train long enough to read the rate of the bottleneck from.
+/// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
-/// Segments in the window at least.
+/// Segments in the minimum window.
 const MINIMUM_SEGMENTS: u64 = 4;
-/// Startup: times the acknowledged bytes that the window grows by at most.
-const JUMP: u64 = 256;
-/// How long end systems hold things back that wake each millisecond and then do a batch at once, on both sides. On a path
-/// without a delay of its own one product would stand still between two of their turns (BBR, draft-cardwell-iccrg-bbr:
-/// `BBRQuantizationBudget`).
+/// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
+const MAX_STARTUP_GROWTH: u64 = 256;
+/// The delay of end systems that wake each millisecond and send in batches, on both sides.
+///
+/// On a path without a delay of its own, the bandwidth-delay product alone would be too small to send between two
+/// batches (`BBRQuantizationBudget` in draft-cardwell-iccrg-bbr-congestion-control).
 const BATCHING: Duration = Duration::from_millis(2);
-/// The shortest round trip that can be computed with.
+/// The shortest round trip, to avoid division by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
-/// Segments in a train from which the rate of the bottleneck can be read.
+/// The segments that a measurement of the bottleneck's rate needs.
 const TRAIN_SEGMENTS: u64 = 8;
 
-/// The start of a round, and what was acknowledged by then.
+/// The state at the start of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-struct Mark {
+struct RoundStart {
     at: Instant,
-    /// When the newest packet acknowledged by then had been sent.
+    /// The transmission time of the newest packet acknowledged by then.
     sent_at: Instant,
     delivered: u64,
 }
 
-/// A controller that models the path: the bandwidth of its bottleneck and its round-trip time without queues. It sends at
-/// that bandwidth, paced, and keeps about one product of the two in flight, two at most.
+/// A controller that models the path by its bottleneck bandwidth and its round-trip time without queues.
 ///
-/// **A loss as such means nothing to it.** From time to time it sends slower than it could, and what is lost then, with no
-/// queue on the way, is lost whatever the speed: it sends that much more, up to 30 %. Only a round that loses more than
-/// this (by 1 % and by what chance explains) is congestion: then it takes 40 % off what it lets be in flight, between `Cubic`
-/// and `NewReno`, and grows back slowly, so that these have time for it too. It never goes below one product, with room for
-/// what is lost and not yet found.
+/// It paces packets at that bandwidth and keeps about one bandwidth-delay product in flight, two at most.
 ///
-/// **It starts fast.** The initial window leaves in one burst of 32 segments. How far apart their acknowledgements come tells
-/// the rate of the bottleneck; the window then jumps to three quarters of what that promises, and goes on quickly as long
-/// as the path delivers and no queue builds. A path that promises nothing sees the window tripled each round trip. A start
-/// that loses more than 30 % has met a full queue, not chance, and is over.
+/// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth. Losses in
+/// such a phase, with no queue on the path, occur at any rate, and it sends as much more to compensate, up to 30 %. A
+/// round that loses more than that (by 1 % and by what chance explains) means congestion. The controller then reduces
+/// the bytes in flight by 40 %, between `Cubic` and `NewReno`, and grows again slowly enough for these to keep a share.
+/// It keeps at least one bandwidth-delay product in flight, plus the lost packets that are not detected yet.
 ///
-/// Bandwidth is bytes acknowledged over a round trip, the most of the last two cycles of about eight rounds. Bytes that
-/// were acknowledged while the application was the limit count only if they raise it. Every 10 s without a round trip near
-/// the minimum it lets the queue run empty for two rounds, to see whether the path has become longer.
+/// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
+/// rate of the bottleneck. The window then jumps to three quarters of the product that this rate implies, and keeps
+/// growing fast while the path delivers and no queue builds. Without such an estimate the window triples each round
+/// trip. A start that loses more than 30 % has met a full queue, and ends.
+///
+/// The bandwidth is the maximum of the bytes acknowledged per round trip over the last two cycles, about eight rounds
+/// each. Rounds that the application limited count only if they raise it. After 10 s without a round trip near the
+/// minimum, the queue is drained for two rounds, to measure whether the path has become longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
     segment: NonZero<u32>,
@@ -63,33 +65,33 @@ pub struct BandwidthDelay {
     inflated: u8,
     window: u64,
     rate: Option<NonZero<u64>>,
-    /// The most delivered per second, in this cycle and in the one before.
+    /// The highest delivery rate in this cycle and in the previous one.
     bandwidth: [u64; 2],
-    /// Startup: the rate at which a train of packets came through.
+    /// Startup: the rate at which a train of packets passed the bottleneck.
     train_rate: u64,
-    /// Without queues; `None` before the first round trip.
+    /// The round-trip time without queues; `None` before the first sample.
     min_rtt: Option<ShortDuration>,
     min_rtt_at: Instant,
-    round: Mark,
+    round: RoundStart,
     /// Bytes acknowledged so far.
     delivered: u64,
-    /// The start of the train, and what was acknowledged by then: the first acknowledgement of this round.
+    /// The time of the first acknowledgement in this round, and the bytes acknowledged by then.
     train_at: Instant,
     train_delivered: u64,
     meter: LossMeter,
-    /// In this round, losses of the one before were found to be congestion.
+    /// Whether losses of the previous round were found to be congestion in this round.
     excess: bool,
-    /// Bytes in flight beyond which losses rise.
+    /// The limit of the bytes in flight, above which losses rise.
     ceiling: u64,
-    /// The most in flight in this round.
+    /// The maximum of the bytes in flight in this round.
     peak: u64,
-    /// Cycles without such losses, this one included.
+    /// Cycles without congestion, including this one.
     clean: u8,
     timed_out: bool,
 }
 
 impl BandwidthDelay {
-    /// Starts with the initial window for datagrams of so many bytes.
+    /// Starts with the initial window for datagrams of `datagram_bytes`.
     #[must_use]
     pub fn new(datagram_bytes: u32) -> Self {
         let segment = NonZero::new(datagram_bytes).unwrap_or(NonZero::<u32>::MIN);
@@ -105,7 +107,7 @@ impl BandwidthDelay {
             train_rate: 0,
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
-            round: Mark::default(),
+            round: RoundStart::default(),
             delivered: 0,
             train_at: Instant::ZERO,
             train_delivered: 0,
@@ -118,12 +120,12 @@ impl BandwidthDelay {
         }
     }
 
-    /// Bytes per second that must leave for the bottleneck to be busy: what arrives, and the share lost on the way.
+    /// The sending rate that keeps the bottleneck busy: the delivery rate plus the share lost on the path.
     fn capacity(&self) -> u64 {
         self.meter.gross(self.net())
     }
 
-    /// Bytes per second that arrive.
+    /// The delivery rate in bytes per second.
     fn net(&self) -> u64 {
         self.bandwidth[0].max(self.bandwidth[1])
     }
@@ -132,7 +134,7 @@ impl BandwidthDelay {
         self.segment.get().into()
     }
 
-    /// Longer than anything before the first round trip.
+    /// The minimum round-trip time; `Duration::MAX` before the first sample.
     fn min_rtt(&self) -> Duration {
         self.min_rtt.map_or(Duration::MAX, ShortDuration::get)
     }
@@ -153,7 +155,7 @@ impl BandwidthDelay {
         self.inflated = if rtt.as_micros() > queued { self.inflated.saturating_add(1) } else { 0 };
     }
 
-    /// The rate at which the packets acknowledged in this round came through, whatever the rest of the round was.
+    /// Measures the rate at which the packets acknowledged in this round passed the bottleneck.
     fn observe_train(&mut self, ack: &Acknowledgement) {
         if self.round_ends(ack) || self.train_delivered == 0 {
             (self.train_at, self.train_delivered) = (ack.now, ack.delivered);
@@ -166,8 +168,9 @@ impl BandwidthDelay {
         }
     }
 
-    /// A packet sent in this round has arrived. Not sooner than a round trip allows: what was sent again although it had
-    /// arrived is acknowledged early.
+    /// Whether a packet sent in this round is acknowledged, not sooner than after a round trip.
+    ///
+    /// A spurious retransmission is acknowledged early, by its original.
     fn round_ends(&self, ack: &Acknowledgement) -> bool {
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
     }
@@ -184,9 +187,9 @@ impl BandwidthDelay {
         let grew = sample >= before.saturating_add(before / 4);
         self.rounds = self.rounds.saturating_add(1);
         self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
-        self.round = Mark { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
+        self.round = RoundStart { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
         let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
-        excess |= self.meter.is_overwhelmed(self.segment.into());
+        excess |= self.meter.start_lost_too_much(self.segment.into());
         if !self.meter.is_measured() {
             self.meter.end_cycle(self.segment.into());
         }
@@ -197,11 +200,12 @@ impl BandwidthDelay {
         self.next_phase(ack, sample >= before.saturating_add(before / 8), excess);
     }
 
-    /// More is lost than the path loses by itself.
+    /// Reduces the limit of the bytes in flight after congestion.
     fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
-        // What is lost counts as in flight until it is found, a quarter of a round trip after its time and more where the
-        // path reorders (RFC 8985 §6.2): with one product a lossy path would never be full, and the next estimate smaller.
+        // Lost packets count as in flight until they are detected, a quarter of a round trip late, and later if the
+        // path reorders (RFC 8985 §6.2). With one product only, a lossy path would never be full, and the next estimate
+        // would be smaller.
         let floor = self.meter.gross(self.product());
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
@@ -211,8 +215,8 @@ impl BandwidthDelay {
         match self.phase {
             Phase::Startup => {
                 if excess {
-                    // What was taken for chance so far may have been the end of startup itself.
-                    self.meter.doubt();
+                    // Losses taken for chance so far may be the congestion that ends startup.
+                    self.meter.discard_samples();
                 }
                 if excess || self.stalled_rounds >= 2 {
                     self.leave_startup(ack);
@@ -224,7 +228,7 @@ impl BandwidthDelay {
                 }
             }
             Phase::Up => {
-                // The first round still measures what was sent before.
+                // The first round still measures packets of the previous phase.
                 if self.rounds >= 2 && !grew {
                     self.enter(Phase::Down, ack.now);
                 }
@@ -278,12 +282,12 @@ impl BandwidthDelay {
 
     fn end_cycle(&mut self) {
         if self.clean > 0 {
-            // Ever faster while nothing objects: 1/64, 1/32, … 1/4.
+            // Growth accelerates in the absence of congestion: 1/64, 1/32, … 1/4.
             let step = self.ceiling >> 6_u8.saturating_sub(self.clean / 8).max(2);
             self.ceiling = self.ceiling.saturating_add(step.max(self.segment()));
         }
         self.clean = self.clean.saturating_add(1);
-        // A cycle in which the application was the limit tells nothing.
+        // A cycle that the application limited gives no estimate.
         if self.bandwidth[0] > 0 {
             self.bandwidth = [0, self.bandwidth[0]];
         }
@@ -298,8 +302,8 @@ impl BandwidthDelay {
         let growth = if self.train_rate == 0 {
             ack.bytes.saturating_mul(2)
         } else if self.window < hint / 4 * 3 {
-            // Three quarters of what the train promises at once: the promise may be wrong, or the path shared.
-            ack.bytes.saturating_mul(JUMP).min(hint / 4 * 3 - self.window)
+            // Three quarters of the estimate at once: it may be wrong, or the path may be shared.
+            ack.bytes.saturating_mul(MAX_STARTUP_GROWTH).min(hint / 4 * 3 - self.window)
         } else if self.window < hint {
             ack.bytes.saturating_mul(4).min(hint - self.window)
         } else {
@@ -309,13 +313,14 @@ impl BandwidthDelay {
         self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt()), 5, 4));
     }
 
-    fn steer(&mut self) {
+    fn update_rate_and_window(&mut self) {
         let capacity = self.capacity();
         let Some((pace, most)) = self.phase.gains() else { return };
-        // Yielding must be slower than what arrives, or a share of loss once misjudged would confirm itself.
+        // Yielding must be slower than the delivery rate, or an overestimated base loss rate would confirm itself.
         let is_yielding = self.phase == Phase::Down;
         let pace = if is_yielding { pace.min(mul_div(self.net(), ONE * 9 / 10, capacity)) } else { pace };
-        // A segment each round trip passes anywhere; and what is small grows by some segments, or it would not show.
+        // Any path passes a segment per round trip. Up adds four, since a small bandwidth would otherwise not grow
+        // measurably.
         let least = match self.phase {
             Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
             Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
@@ -333,8 +338,8 @@ impl Congestion for BandwidthDelay {
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.peak = self.peak.max(in_flight);
         if in_flight <= u64::from(bytes) {
-            // From standstill: the idle time belongs to no round.
-            self.round = Mark { at: now, sent_at: now, delivered: self.delivered };
+            // After idling, the idle time belongs to no round.
+            self.round = RoundStart { at: now, sent_at: now, delivered: self.delivered };
         }
     }
 
@@ -358,7 +363,7 @@ impl Congestion for BandwidthDelay {
         }
         let yielded = match self.phase {
             Phase::Drain => true,
-            // A round at least, to measure what is lost.
+            // At least one round, to measure the base loss rate.
             Phase::Down => self.rounds >= 1,
             Phase::Startup | Phase::Up | Phase::Cruise | Phase::ProbeRtt => false,
         };
@@ -369,7 +374,7 @@ impl Congestion for BandwidthDelay {
         if self.phase == Phase::Up && self.rounds >= 1 && queue {
             self.enter(Phase::Down, ack.now);
         }
-        self.steer();
+        self.update_rate_and_window();
     }
 
     fn on_lost(&mut self, loss: &Loss) {

@@ -7,27 +7,29 @@ use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
 
-/// Time from the start of the epoch counts up to this much, 17 minutes in ms: its cube fits.
+/// The longest time since the start of the epoch that counts: 17 minutes in ms, whose cube fits in 64 bits.
 const LONGEST_EPOCH_MS: u64 = 1 << 20;
-/// Parts of a byte in which `W_est` counts.
+/// The fraction of a byte in which `W_est` is counted.
 const W_EST_PARTS: u64 = 1_024;
 
-/// CUBIC (RFC 9438): after a loss the window grows as a cubic function of time, quickly back towards where it was, slowly
-/// around it, quickly beyond. What most of the Internet runs. Slow start ends by `HyStart++` (RFC 9406).
+/// CUBIC (RFC 9438), the most common controller on the Internet.
 ///
-/// Like every controller that takes each loss for congestion it collapses on lossy paths.
+/// After a loss the window grows as a cubic function of time: fast towards its previous size, slowly around it, and
+/// fast beyond. Slow start ends by `HyStart++` (RFC 9406).
+///
+/// Every loss counts as congestion, so its throughput collapses on lossy paths.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cubic {
     segment: u64,
     srtt: Duration,
-    /// Of the current acknowledgements: when the last one came.
+    /// The arrival of the latest acknowledgement.
     last_ack: Instant,
     recovery: RecoveryPeriod,
     hystart: HyStart,
     state: State,
-    /// As it was before the last reduction, in case that proves spurious (§4.9).
+    /// The state before the last reduction, restored if that proves spurious (§4.9).
     undo: Option<State>,
-    /// Bytes judged lost that the last reduction stands for, less those that were only late.
+    /// Bytes judged lost since the last reduction, without those that were only late.
     missing: u64,
 }
 
@@ -37,9 +39,10 @@ struct State {
     window: u64,
     /// `ssthresh`; `u64::MAX` before the first loss.
     threshold: u64,
-    /// `W_max`: the window before the last reduction, or less by fast convergence.
+    /// `W_max`: the window before the last reduction, less with fast convergence.
     w_max: u64,
-    /// `W_est`: what Reno would have, in 1/1024 of a byte, or small steps of a large window would be rounded away.
+    /// `W_est`: the window that Reno would have, in 1/1024 of a byte, so that small steps of a large window are not
+    /// rounded to 0.
     w_est: u64,
     /// `cwnd_prior`: the window before the last reduction.
     prior: u64,
@@ -50,7 +53,7 @@ struct State {
 }
 
 impl Cubic {
-    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of so many bytes.
+    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of `datagram_bytes`.
     #[must_use]
     pub fn new(datagram_bytes: u32) -> Self {
         let segment = u64::from(datagram_bytes.max(1));
@@ -91,7 +94,7 @@ impl Cubic {
     fn begin_epoch(&mut self, now: Instant) -> Instant {
         let state = &mut self.state;
         if state.w_max < state.window {
-            // §4.8, and slow start that ended without a loss: K = 0, W_max is where it starts.
+            // §4.8, or slow start ended without a loss: K = 0, and W_max is the current window.
             state.w_max = state.window;
         }
         // K = cube root of (W_max - cwnd_epoch) / C
@@ -107,7 +110,7 @@ impl Cubic {
         let ahead = self.w_cubic(elapsed.saturating_add(ack.srtt));
         let present = self.w_cubic(elapsed);
         let state = &mut self.state;
-        // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, and 1 once it is where it was reduced.
+        // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, and α = 1 once it reaches cwnd_prior.
         let (share, of) = if state.w_est / W_EST_PARTS < state.prior { (9, 17) } else { (1, 1) };
         let grown = mul_div(ack.bytes, self.segment * W_EST_PARTS * share, state.window.saturating_mul(of));
         state.w_est = state.w_est.saturating_add(grown);
@@ -116,18 +119,18 @@ impl Cubic {
             state.window = state.window.max(state.w_est / W_EST_PARTS);
             return;
         }
-        // §4.2, §4.4, §4.5: towards the target one round trip ahead, which is no more than half again the window.
+        // §4.2, §4.4, §4.5: grows towards the target one round trip ahead, at most 1.5 times the window.
         let target = ahead.clamp(state.window, state.window.saturating_add(state.window / 2));
         let growth = mul_div(target - state.window, ack.bytes, state.window);
         state.window = state.window.saturating_add(growth);
     }
 
-    /// §4.6 and §4.7.
+    /// Reduces the window (§4.6, §4.7).
     fn reduce(&mut self) {
         let state = &mut self.state;
         self.undo = Some(*state);
         state.prior = state.window;
-        // §4.7, fast convergence: below the last maximum another flow has come; leave room: × (1+β)/2.
+        // §4.7, fast convergence: a window below the last maximum means that a new flow needs room: × (1+β)/2.
         state.w_max = if state.window < state.w_max { mul_div(state.window, 17, 20) } else { state.window };
         // §4.6: β = 0.7.
         state.threshold = mul_div(state.window, 7, 10).max(minimum_window(self.segment));
@@ -180,13 +183,13 @@ impl Congestion for Cubic {
         // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
         self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
         self.recovery.leave();
-        // All that was in flight counts as lost, and it is unknown how much that was: it is not undone.
+        // Everything in flight is lost, and its size is unknown, so the reduction is not undone.
         (self.undo, self.missing) = (None, 0);
     }
 
     fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
-        // §4.9.2: back to before the reduction, unless the window is already beyond. But one that was late among many that
-        // were dropped proves nothing: only once none of them is missing was there no congestion.
+        // §4.9.2: restores the state before the reduction, unless the window is larger already. One late packet among
+        // many lost ones proves nothing: only if all were late was there no congestion.
         self.missing = self.missing.saturating_sub(bytes);
         if self.missing > 0 {
             return;

@@ -3,9 +3,9 @@
 use super::{Acknowledgement, Congestion, Loss};
 use crate::{ClockShift, Instant};
 
-/// A constant window, whatever happens: the ARQ of the textbook.
+/// A constant window: no loss or acknowledgement changes it.
 ///
-/// For links of one's own whose capacity is known: a serial line, a radio, a tunnel with a reserved rate. **Not for the
+/// For private links of known capacity: a serial line, a radio, a tunnel with a reserved rate. **Not for the
 /// Internet**: it never yields to another flow.
 ///
 /// ```
@@ -23,14 +23,16 @@ pub struct FixedWindow {
 }
 
 impl FixedWindow {
-    /// `window` bytes in flight, not paced. A window smaller than a datagram lets one datagram out at a time; 0 counts as 1,
-    /// or nothing would ever leave.
+    /// Keeps `window` bytes in flight, without pacing.
+    ///
+    /// A window smaller than a datagram lets one datagram out at a time. 0 counts as 1, since nothing would ever leave
+    /// otherwise.
     #[must_use]
     pub const fn new(window: u64) -> Self {
         Self { window: if window == 0 { 1 } else { window }, rate: None }
     }
 
-    /// The same, but no more than `rate` bytes per second.
+    /// Limits the rate to `rate` bytes per second.
     #[must_use]
     pub const fn paced(self, rate: u64) -> Self {
         Self { rate: Some(rate), ..self }
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_moves_it() {
+    fn losses_and_timeouts_do_not_change_a_fixed_window() {
         let mut fixed = FixedWindow::new(10_000);
         fixed.on_lost(&Loss { now: Instant::ZERO, bytes: 9_000, newest_sent_at: Instant::ZERO, in_flight: 1_000 });
         fixed.on_timeout(Instant::from_millis(1));
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_nothing_still_lets_a_datagram_out() {
+    fn a_window_of_0_still_lets_a_datagram_out() {
         assert!(FixedWindow::new(0).window() > 0);
     }
 }

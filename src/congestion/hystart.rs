@@ -1,4 +1,4 @@
-//! The end of slow start before it overflows the queue: `HyStart++` (RFC 9406).
+//! Detects the end of slow start before the queue overflows: `HyStart++` (RFC 9406).
 
 use super::Acknowledgement;
 use crate::Duration;
@@ -17,14 +17,15 @@ const GROWTH_DIVISOR: u64 = 4;
 /// `CSS_ROUNDS`.
 const CONSERVATIVE_ROUNDS: u8 = 5;
 
-/// Watches the round-trip time of each round in slow start. When it rises, growth becomes conservative for a few rounds;
-/// if it stays up, slow start is over.
+/// Watches the round-trip time of each round in slow start.
+///
+/// When it rises, growth is conservative for some rounds. If it stays high, slow start ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HyStart {
     last_round_min: Option<ShortDuration>,
     this_round_min: Option<ShortDuration>,
     samples: u8,
-    /// In conservative slow start: the round-trip time that led there, and the rounds left.
+    /// In conservative slow start: the round-trip time at its start, and the rounds left.
     conservative: Option<(ShortDuration, u8)>,
 }
 
@@ -33,12 +34,12 @@ impl HyStart {
         Self { last_round_min: None, this_round_min: None, samples: 0, conservative: None }
     }
 
-    /// Whether slow start is conservative, since the round-trip time has risen.
+    /// Whether slow start is conservative, because the round-trip time has risen.
     pub(super) const fn is_conservative(&self) -> bool {
         self.conservative.is_some()
     }
 
-    /// By how much the window grows for this acknowledgement in slow start; `None` if slow start ends here.
+    /// The growth of the window for this acknowledgement in slow start; `None` if slow start ends here.
     pub(super) fn growth(&mut self, ack: &Acknowledgement) -> Option<u64> {
         if ack.round_ended {
             self.last_round_min = self.this_round_min.take();
@@ -64,7 +65,7 @@ impl HyStart {
     fn judge(&mut self) {
         let Some(this) = self.this_round_min else { return };
         match (self.conservative, self.last_round_min.map(ShortDuration::get)) {
-            // The rise was a passing one: slow start again.
+            // The rise was temporary: slow start resumes.
             (Some((baseline, _)), _) if this < baseline => self.conservative = None,
             (None, Some(last)) => {
                 let threshold = Duration::from_micros(last.as_micros() / MIN_RTT_DIVISOR)

@@ -1,16 +1,16 @@
-//! Which losses are congestion: those that come with speed.
+//! Tells losses by congestion from losses at any rate.
 
 use super::math::mul_div;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
-/// A share of 1: all.
+/// A share of 1 in fixed-point arithmetic.
 const ONE: u64 = 1_024;
-/// The largest share of loss that is made up for by sending more: 30 %.
+/// The largest loss rate that is compensated by sending more: 30 %.
 const LARGEST_BASE: u64 = ONE * 3 / 10;
-/// Losses beyond what speed cannot explain that are let pass: 1 %.
+/// The excess over the base loss rate that is tolerated: 1 %.
 const TOLERANCE: u64 = ONE / 100;
-/// Segments from which the share of loss is read.
+/// The segments that a sample of the loss rate needs.
 const SAMPLE_SEGMENTS: u64 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -24,7 +24,7 @@ impl Count {
         u64::from(self.acknowledged) + u64::from(self.lost)
     }
 
-    /// From 4 GiB on both are halved: the share stays.
+    /// Adds to both counts. Above 4 GiB both are halved, which keeps the share.
     fn plus(self, acknowledged: u64, lost: u64) -> Self {
         let mut sums = [(self.acknowledged, acknowledged), (self.lost, lost)].map(|(a, b)| b.saturating_add(a.into()));
         loop {
@@ -40,45 +40,47 @@ impl Count {
     }
 }
 
-/// The share lost of what is sent while the sender yields, slower than the path could take: that is lost whatever the
-/// speed. And whether what was sent in a round lost more.
+/// Measures the base loss rate, and detects rounds that lose more.
 ///
-/// Everything counts where it was *sent*, not when it is heard of: a loss is judged later than its neighbours are
-/// acknowledged, so that a sender that slows down between the two would see nothing but losses.
+/// The base loss rate is that of data sent while the sender yields, that is, sends slower than the path permits: such
+/// losses occur at any rate.
+///
+/// Each byte counts for the time at which it was *sent*. A loss is detected later than its neighbours are acknowledged,
+/// so counting by detection time would show a sender that slows down nothing but losses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct LossMeter {
-    /// The span of sending in which the sender yielded last.
+    /// The latest interval of transmission times in which the sender yielded.
     from: Instant,
     until: Option<Instant>,
     yielding: Count,
-    /// Bytes that arrived while it yielded, but through a queue.
-    restless: u32,
-    /// Where the share comes from: what was sent while yielding, older cycles for less.
+    /// Bytes sent while yielding that arrived through a queue.
+    queued: u32,
+    /// The counts that give the base loss rate: data sent while yielding, older cycles with less weight.
     history: Count,
-    /// When the present round began, and the one before.
+    /// The start of the current round and of the previous one.
     round_at: [Instant; 2],
-    /// What was sent in the round before the present one, and earlier. Of the present one nothing is known yet.
+    /// Counts of data sent in the previous round, and before. Nothing is known yet of data sent in the current round.
     rounds: [Count; 2],
-    /// The older of the two has been found to lose too much.
+    /// Whether the older round was already reported as losing too much.
     reported: bool,
-    /// The share that is lost whatever the speed.
+    /// The base loss rate: the share lost at any rate.
     base: u16,
     measured: bool,
 }
 
 impl LossMeter {
-    /// What is sent from now on is sent at less than the bandwidth.
+    /// Marks data sent from now on as sent below the bandwidth.
     pub(super) fn start_yielding(&mut self, now: Instant) {
         self.from = now;
         self.until = None;
     }
 
-    /// It no longer is.
+    /// Ends the interval of yielding.
     pub(super) fn stop_yielding(&mut self, now: Instant) {
         self.until.get_or_insert(now);
     }
 
-    /// `bytes` sent at `sent_at` arrived. `calm`: with no queue to speak of on the way.
+    /// Records the arrival of `bytes` sent at `sent_at`. `calm`: they met almost no queue.
     pub(super) fn acknowledged(&mut self, sent_at: Instant, bytes: u64, calm: bool) {
         let count = self.sent_in(sent_at);
         *count = count.plus(bytes, 0);
@@ -88,13 +90,14 @@ impl LossMeter {
         if calm {
             self.yielding = self.yielding.plus(bytes, 0);
         } else {
-            // What was sent by then met a queue, which may have dropped some of it.
-            self.restless = self.restless.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+            // Data sent up to then met a queue, which may have dropped some of it.
+            self.queued = self.queued.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
             self.from = sent_at + Duration::from_micros(1);
         }
     }
 
-    /// `bytes` sent at `sent_at` were lost. Whether their round loses more than can be had from chance.
+    /// Records the loss of `bytes` sent at `sent_at`. Returns whether their round lost too much, as
+    /// [`end_round`](Self::end_round).
     pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: NonZero<u64>) -> bool {
         let count = self.sent_in(sent_at);
         *count = count.plus(0, bytes);
@@ -115,18 +118,19 @@ impl LossMeter {
         if sent_at >= self.round_at[1] { recent } else { older }
     }
 
-    /// Before the first sample all counts that met no queue: so far there was no reason to send too fast.
+    /// Before the first sample all data that met no queue counts: the sender had no reason to send too fast.
     fn yielded_at(&self, sent_at: Instant) -> bool {
         sent_at >= self.from && (!self.measured || self.until.is_none_or(|until| sent_at < until))
     }
 
-    /// What must leave for `net` to arrive.
+    /// The bytes to send for `net` bytes to arrive.
     pub(super) fn gross(&self, net: u64) -> u64 {
         mul_div(net, ONE, ONE - u64::from(self.base))
     }
 
-    /// A round ends now: what was sent in the one before has been acknowledged, or will be found lost soon. Whether that
-    /// was too much already.
+    /// Ends a round. Data sent in the previous round is acknowledged, or will soon be found lost.
+    ///
+    /// Returns whether that round lost too much already.
     pub(super) fn end_round(&mut self, now: Instant, segment: NonZero<u64>) -> bool {
         self.rounds = [Count::default(), self.rounds[0]];
         self.round_at = [now, self.round_at[0]];
@@ -134,7 +138,10 @@ impl LossMeter {
         self.judge(segment)
     }
 
-    /// Whether the older round lost more than the base and a tolerance, of samples that were few themselves. Says so once.
+    /// Whether the older round lost more than the base loss rate, the tolerance and chance explain. True once for each
+    /// round.
+    ///
+    /// Chance includes the error of the base loss rate, which stems from a limited sample.
     fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let base = u64::from(self.base);
@@ -145,8 +152,8 @@ impl LossMeter {
         excess
     }
 
-    /// Before the first sample: whether so much is lost that it cannot be chance.
-    pub(super) fn is_overwhelmed(&self, segment: NonZero<u64>) -> bool {
+    /// Whether, before the first sample, more is lost than the largest base loss rate and chance explain.
+    pub(super) fn start_lost_too_much(&self, segment: NonZero<u64>) -> bool {
         let sent = self.yielding.sent() / segment;
         let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
         !self.measured && u64::from(self.yielding.lost) / segment > most
@@ -156,26 +163,27 @@ impl LossMeter {
         self.measured
     }
 
-    /// From now on losses are judged, whether or not the share is known.
+    /// Starts to judge losses, whether or not the base loss rate was measured.
     pub(super) fn start_judging(&mut self) {
         self.measured = true;
     }
 
-    /// What was measured so far may be wrong: only what is lost while yielding counts from here on.
-    pub(super) fn doubt(&mut self) {
+    /// Discards the samples so far, which may contain congestion. Only data sent while yielding counts from now on.
+    pub(super) fn discard_samples(&mut self) {
         self.base = 0;
         self.measured = true;
         self.yielding = Count::default();
         self.history = Count::default();
     }
 
-    /// All that was sent while yielding has been acknowledged or found lost.
+    /// Ends a cycle: all data sent while yielding is acknowledged or found lost.
     pub(super) fn end_cycle(&mut self, segment: NonZero<u64>) {
         let sent = self.yielding.sent();
-        let restless = core::mem::take(&mut self.restless);
+        let queued = core::mem::take(&mut self.queued);
         if sent < segment.get().saturating_mul(SAMPLE_SEGMENTS) {
-            // Others keep the queue filled: what cannot be confirmed fades. Otherwise it only takes some cycles more.
-            if u64::from(restless) > sent {
+            // Other flows keep the queue filled: a base loss rate that cannot be confirmed decays. Otherwise the sample
+            // only needs more cycles.
+            if u64::from(queued) > sent {
                 self.history.lost -= self.history.lost.div_ceil(4);
                 self.base = self.share();
             }
@@ -193,12 +201,12 @@ impl LossMeter {
     }
 }
 
-/// Of the number lost of `sent` where each is lost with the probability `share`.
+/// The variance of the number lost of `sent`, each with the probability `share`.
 fn variance(sent: u64, share: u64) -> u64 {
     mul_div(sent, share * (ONE - share), ONE * ONE)
 }
 
-/// What may be lost of `sent` at this share, by chance: three standard deviations more, and two.
+/// The losses of `sent` that `share` and chance explain: the mean, three standard deviations, and two.
 fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
     mul_div(sent, share, ONE).saturating_add(deviation.saturating_mul(3) + 2)
 }
@@ -214,7 +222,7 @@ mod tests {
         Instant::from_millis(ms)
     }
 
-    /// Of each 10 segments sent at these times `lost` are lost. Whether that was ever found too much.
+    /// Sends 10 segments each ms, of which `lost` are lost. Returns whether that was ever found too much.
     fn send(meter: &mut LossMeter, ms: core::ops::Range<u64>, lost: u64, calm: bool) -> bool {
         let mut excess = false;
         for sent in ms {
@@ -224,8 +232,8 @@ mod tests {
         excess
     }
 
-    /// A meter that has seen 20 % lost at rest. The round that began at 200 ms is under way: what was sent since 100 ms is
-    /// being acknowledged.
+    /// A meter with a base loss rate of 20 %. The round that began at 200 ms is current, and acknowledgements of data
+    /// sent since 100 ms arrive.
     fn measured() -> LossMeter {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
@@ -238,18 +246,18 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_counts_where_it_was_sent() {
+    fn a_loss_counts_for_the_round_in_which_it_was_sent() {
         let mut meter = measured();
         for sent in 100..200 {
             meter.acknowledged(at(sent), 8 * BYTES, true);
         }
-        // Nothing more is sent: in the round that follows only the losses of the one before are heard of.
+        // Nothing more is sent: the next round detects only losses of the previous one.
         assert!(!meter.end_round(at(300), SEGMENT));
         assert!(!(100..200).any(|sent| meter.lost(at(sent), 2 * BYTES, SEGMENT)));
     }
 
     #[test]
-    fn more_loss_than_chance_is_reported_once_a_round() {
+    fn excess_loss_is_reported_once_per_round() {
         let mut meter = measured();
         send(&mut meter, 100..200, 4, true);
         assert!(meter.end_round(at(300), SEGMENT));
@@ -259,10 +267,10 @@ mod tests {
     }
 
     #[test]
-    fn what_met_a_queue_is_no_sample() {
+    fn data_that_met_a_queue_is_not_sampled() {
         let mut meter = measured();
         meter.start_yielding(at(200));
-        // The queue still stands and drops; from 250 on it is gone.
+        // The queue still drops packets. From 250 ms on it is empty.
         send(&mut meter, 200..250, 5, false);
         send(&mut meter, 250..300, 2, true);
         meter.stop_yielding(at(300));
@@ -272,16 +280,16 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_loses_most_has_met_a_full_queue() {
+    fn a_start_that_loses_over_30_percent_met_a_full_queue() {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
-        assert!(!meter.is_overwhelmed(SEGMENT));
+        assert!(!meter.start_lost_too_much(SEGMENT));
         send(&mut meter, 50..150, 7, true);
-        assert!(meter.is_overwhelmed(SEGMENT));
+        assert!(meter.start_lost_too_much(SEGMENT));
     }
 
     #[test]
-    fn what_others_keep_from_being_measured_fades() {
+    fn a_base_loss_rate_that_cannot_be_measured_decays() {
         let mut meter = measured();
         for _ in 0..8 {
             meter.start_yielding(at(200));

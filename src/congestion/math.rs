@@ -6,7 +6,7 @@ use core::num::NonZero;
 /// Microseconds in a second.
 pub(super) const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// `a × b / c`, rounded down, without overflow in between; saturates, also where `c` is 0.
+/// `a × b / c`, rounded down. The product cannot overflow; the result saturates, and is `u64::MAX` for `c` = 0.
 pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
     match a.checked_mul(b) {
         Some(product) => product.checked_div(c).unwrap_or(u64::MAX),
@@ -17,12 +17,12 @@ pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
     }
 }
 
-/// `bytes` in `span`, as bytes per second.
+/// The rate in bytes per second of `bytes` in `span`.
 pub(super) fn rate(bytes: u64, span: Duration) -> u64 {
     mul_div(bytes, MICROS_PER_SECOND, span.as_micros())
 }
 
-/// What passes at `rate` bytes per second in `span`.
+/// The bytes that pass in `span` at `rate` bytes per second.
 pub(super) fn volume(rate: u64, span: Duration) -> u64 {
     mul_div(rate, span.as_micros(), MICROS_PER_SECOND)
 }
@@ -35,7 +35,8 @@ pub(super) fn div_ceil(a: u64, b: NonZero<u64>) -> u64 {
 /// The cube root, rounded down.
 pub(super) fn cube_root(x: u64) -> u64 {
     let (mut rest, mut root) = (x, 0_u64);
-    // Digit by digit in base 2: each step takes three bits of `x` and gives one of the root, which stays below 2^22.
+    // Digit by digit in base 2: each step takes three bits of `x` and yields one bit of the root, which stays below
+    // 2^22.
     for shift in (0..=63).rev().step_by(3) {
         root <<= 1;
         let step = 3 * root * (root + 1) + 1; // (root + 1)³ - root³

@@ -1,16 +1,18 @@
-//! `NewReno` as RFC 9002 §7 has it.
+//! `NewReno` (RFC 9002 §7).
 
 use super::math::{MICROS_PER_SECOND, mul_div};
 use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
 
-/// `NewReno` (RFC 9002 §7, RFC 6582): doubles the window each round trip until the first loss, then adds a segment per
-/// round trip and halves at a loss.
+/// `NewReno` (RFC 9002 §7, RFC 6582), the reference for fairness.
 ///
-/// The reference for what is fair, and the slowest of all on paths that are long, fast or lossy: at 1 % loss it keeps
-/// about 12 segments in flight. Beside [`Cubic`](super::Cubic) it has a fair share of short or slow paths only: of 100 Mbit/s
-/// and 100 ms a fifth in the first minute, and less later.
+/// The window doubles each round trip until the first loss. Then it grows by a segment per round trip, and halves at a
+/// loss.
+///
+/// It is the slowest of all on long, fast or lossy paths: at 1 % loss it keeps about 12 segments in flight. Beside
+/// [`Cubic`](super::Cubic) it has a fair share on short or slow paths only: a fifth of 100 Mbit/s at 100 ms in the
+/// first minute, and less later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewReno {
     segment: u64,
@@ -24,7 +26,7 @@ pub struct NewReno {
 }
 
 impl NewReno {
-    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of so many bytes.
+    /// Starts with the initial window (RFC 9002 §7.2) for datagrams of `datagram_bytes`.
     #[must_use]
     pub fn new(datagram_bytes: u32) -> Self {
         let segment = u64::from(datagram_bytes.max(1));
@@ -44,12 +46,12 @@ impl Congestion for NewReno {
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
         self.srtt = ack.srtt;
-        // §7.3.2: no growth in the recovery period. §7.8: none either while the window is not what limits the sender.
+        // §7.3.2: no growth in the recovery period. §7.8: none while the window is not the limit.
         if self.recovery.covers(ack.newest_sent_at) || ack.app_limited {
             return;
         }
         if self.window < self.threshold {
-            // §7.3.1: by what was acknowledged.
+            // §7.3.1: slow start grows by the bytes acknowledged.
             self.window = self.window.saturating_add(ack.bytes);
             return;
         }
@@ -99,8 +101,9 @@ impl Congestion for NewReno {
     }
 }
 
-/// RFC 9002 §7.7: `N × window / srtt` with N = 1.25, and 2 in slow start so that the growth of one round can leave in that
-/// round. No pacing before the first round trip.
+/// The pacing rate (RFC 9002 §7.7): `N × window / srtt` with N = 1.25, and 2 in slow start.
+///
+/// With 2 the growth of a round can leave in that round. `None` before the first round trip.
 pub(super) fn paced(window: u64, srtt: Duration, slow_start: bool) -> Option<u64> {
     let gain = if slow_start { 2 * MICROS_PER_SECOND } else { MICROS_PER_SECOND / 4 * 5 };
     (srtt > Duration::ZERO).then(|| mul_div(window, gain, srtt.as_micros()).max(1))

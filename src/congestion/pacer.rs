@@ -1,42 +1,44 @@
-//! Spreading packets out in time: a token bucket whose answer is a deadline.
+//! Pacing: a token bucket that returns deadlines.
 
 use super::math::div_ceil;
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
 
-/// Parts of a byte in which credit counts: what a rate of 1 byte per second earns in a microsecond.
+/// The fraction of a byte in which credit is counted: a rate of 1 byte per second earns one in a microsecond.
 const PARTS_PER_BYTE: u64 = 1_000_000;
 
 /// A token bucket (RFC 9002 §7.7).
 ///
-/// Credit is kept in millionths of a byte, so that a microsecond at any rate is a whole number: nothing is rounded, nothing
-/// drifts, at 1 kbit/s as at 10 Gbit/s.
+/// Credit is counted in millionths of a byte, so that any rate earns a whole number in a microsecond. Nothing is
+/// rounded, at 1 kbit/s as at 10 Gbit/s.
 ///
-/// A *burst* is `rate × granularity`, at least two datagrams; the bucket holds no more. Once there is no credit for a
-/// datagram, the deadline is when there is credit for half a burst, so that wake-ups come no more often than the clock
-/// can serve them, and one that comes late by half the granularity costs nothing. Let the granularity be twice the
-/// resolution of the timer: 2 ms for `epoll`.
+/// A *burst* is `rate × granularity`, at least two datagrams; the bucket holds no more. When there is no credit for a
+/// datagram, the deadline is when there is credit for half a burst. Wake-ups are then no more frequent than the clock
+/// permits, and a wake-up that is late by half the granularity loses nothing. Choose twice the resolution of the timer
+/// as the granularity: 2 ms for `epoll`.
 ///
-/// A sender may ask for less credit than it then uses, for one byte: what it sends beyond its credit is **owed**, up to two
-/// datagrams, or each burst would be a datagram too long and a small one at a high rate run a tenth too fast.
+/// A sender may ask for less credit than it then uses, such as one byte. The bytes sent beyond its credit are a debt,
+/// up to two datagrams. Without the debt each burst would be a datagram too long, and a small burst at a high rate
+/// would be a tenth too fast.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pacer {
     granularity: ShortDuration,
     /// The bytes of two datagrams.
     smallest_burst: u32,
-    /// Bytes per second; `None` while nothing is paced.
+    /// Bytes per second; `None` without pacing.
     rate: Option<NonZero<u64>>,
-    /// Millionths of a byte that could leave at `updated_at`.
+    /// Credit at `updated_at`, in millionths of a byte.
     credit: u64,
-    /// Millionths of a byte that left without credit, and come off what is earned next.
+    /// Millionths of a byte that left without credit. They are subtracted from later earnings.
     debt: u64,
     updated_at: Instant,
 }
 
 impl Pacer {
-    /// Full, and without a rate: nothing is held back. `granularity` of zero gives the smoothest output;
-    /// `datagram_bytes` is the size of the largest datagram.
+    /// Makes a full bucket without a rate, which holds nothing back.
+    ///
+    /// `datagram_bytes` is the size of the largest datagram. A `granularity` of zero gives the smoothest output.
     #[must_use]
     pub fn new(granularity: Duration, datagram_bytes: u32) -> Self {
         let smallest_burst = datagram_bytes.max(1).saturating_mul(2);
@@ -50,7 +52,7 @@ impl Pacer {
         }
     }
 
-    /// From `now` on the rate is this, in bytes per second; 0 counts as 1. Credit so far was earned at the old rate.
+    /// Sets the rate in bytes per second from `now` on; 0 counts as 1. Credit up to now was earned at the old rate.
     pub fn update_rate(&mut self, now: Instant, rate: Option<u64>) {
         let rate = rate.map(|rate| NonZero::new(rate).unwrap_or(NonZero::<u64>::MIN));
         if self.rate != rate {
@@ -66,8 +68,9 @@ impl Pacer {
         self.ready_at(bytes) <= now
     }
 
-    /// How many datagrams of `bytes` each may leave now after each other, where [`allows`](Self::allows) is asked for `least`
-    /// before each; `most` at most.
+    /// How many datagrams of `bytes` each may leave now in a row, `most` at most.
+    ///
+    /// Each needs credit for `least` bytes, as in [`allows`](Self::allows).
     #[must_use]
     pub fn allows_run(&self, now: Instant, bytes: u32, least: u32, most: u32) -> u32 {
         if self.rate.is_none() {
@@ -81,11 +84,13 @@ impl Pacer {
         count
     }
 
-    /// When `bytes` may leave; an instant already past if they may at once. It moves only by calls that change the pacer.
+    /// When `bytes` may leave; an instant in the past if they may leave at once.
+    ///
+    /// It changes only by calls that change the pacer.
     #[must_use]
     pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(rate) = self.rate else { return Instant::ZERO };
-        // More than a burst leaves when the bucket is full, or it never could.
+        // More than a burst leaves when the bucket is full, since it never holds more credit.
         let need = (u64::from(bytes) * PARTS_PER_BYTE).min(self.burst_credit());
         if self.credit >= need {
             return Instant::ZERO;
@@ -95,17 +100,17 @@ impl Pacer {
         self.updated_at + Duration::from_micros(div_ceil(missing, rate))
     }
 
-    /// `bytes` have left, allowed or not.
+    /// Records that `bytes` have left, allowed or not.
     pub fn on_sent(&mut self, now: Instant, bytes: u32) {
         self.settle(now);
         let used = u64::from(bytes) * PARTS_PER_BYTE;
-        // No more is owed than the smallest burst: probes and the like, which do not ask, would hold all else back for long.
+        // The debt is at most the smallest burst: probes, which do not ask, would otherwise delay everything else.
         let most = if self.rate.is_some() { self.smallest_credit() } else { 0 };
         self.debt = self.debt.saturating_add(used.saturating_sub(self.credit)).min(most);
         self.credit = self.credit.saturating_sub(used);
     }
 
-    /// Credits the time up to `now`.
+    /// Adds the credit earned up to `now`.
     fn settle(&mut self, now: Instant) {
         let Some(rate) = self.rate else {
             self.updated_at = self.updated_at.max(now);
@@ -119,7 +124,7 @@ impl Pacer {
     }
 
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
-        // How long it takes until the bucket is full: nothing more is earned after that.
+        // The time until the bucket is full: nothing is earned after that.
         let missing = self.burst_credit().saturating_sub(self.credit).saturating_add(self.debt);
         let longest = self.rate.map_or(0, |rate| div_ceil(missing, rate));
         self.updated_at = shift.aged(self.updated_at, Duration::from_micros(longest));

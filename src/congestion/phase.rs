@@ -1,4 +1,4 @@
-//! The phases of the model of the path, and what each makes of the estimates.
+//! The phases of `BandwidthDelay`, and their gains.
 //!
 //! ```text
 //!                 queue builds, or
@@ -12,27 +12,30 @@
 //!                                                        +---- ProbeRtt
 //! ```
 
-/// A gain of 1.
+/// A gain of 1 in fixed-point arithmetic.
 pub(super) const ONE: u64 = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
-    /// The window grows, as quickly as the path bears.
+    /// The window grows as fast as the path permits.
     Startup,
-    /// What startup queued runs empty.
+    /// The queue that startup built drains.
     Drain,
-    /// Faster than the bandwidth, to see whether there is more.
+    /// Sends faster than the estimated bandwidth, to find out whether more is available.
     Up,
-    /// Slower than it, so that the queue runs empty, and losses are those of the path.
+    /// Sends slower, so that the queue drains. Losses are then those of the path.
     Down,
+    /// The queue runs empty
     Cruise,
-    /// The queue runs empty, to see whether the path has become longer.
+    /// The queue runs empty
+    /// Drains the queue, to measure the round-trip time of the path again.
     ProbeRtt,
 }
 
 impl Phase {
-    /// How many times the bandwidth leaves, and how many times the product of bandwidth and round trip may be in flight.
-    /// Startup has a window of its own.
+    /// The gains of the pacing rate and of the window, relative to the bandwidth and to the bandwidth-delay product.
+    ///
+    /// `None` in startup, which grows its window from acknowledgements.
     pub(super) const fn gains(self) -> Option<(u64, u64)> {
         match self {
             Self::Startup => None,
