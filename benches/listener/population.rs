@@ -206,7 +206,7 @@ pub(crate) fn tag(client: u32) -> Tag {
     Tag::new([1, 1, 1, 1, a, b, c, d])
 }
 
-/// A CONNECT of extended mode, with the minimum segment.
+/// A CONNECT of extended mode, padded to the minimum length.
 pub(crate) fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     let mut list = [0; 2 * MIN_CONNECT];
     let options = OptionsWriter::new(&mut list).tag(tag).unwrap();

@@ -1,5 +1,4 @@
-//! A controller that models the path: its bandwidth and its round-trip time without queues. It follows the idea of BBR;
-//! `phase` has its phases.
+//! A controller that models the path, in the manner of BBR. `phase` has its phases.
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
@@ -19,10 +18,8 @@ const INITIAL_SEGMENTS: u64 = 32;
 const MINIMUM_SEGMENTS: u64 = 4;
 /// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
 const MAX_STARTUP_GROWTH: u64 = 256;
-/// The delay of end systems that wake each millisecond and send in batches, on both sides.
-///
-/// On a path without a delay of its own, the bandwidth-delay product alone would be too small to send between two
-/// batches (`BBRQuantizationBudget` in draft-cardwell-iccrg-bbr-congestion-control).
+/// The batching delay of two end systems that wake each millisecond (BBR: `BBRQuantizationBudget`). Without it, the
+/// bandwidth-delay product of a very short path would not last until the next batch.
 const BATCHING: Duration = Duration::from_millis(2);
 /// The shortest round trip, to avoid division by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
@@ -40,13 +37,14 @@ struct RoundStart {
 
 /// A controller that models the path by its bottleneck bandwidth and its round-trip time without queues.
 ///
-/// It paces packets at that bandwidth and keeps about one bandwidth-delay product in flight, two at most.
+/// It paces packets at that bandwidth and keeps about one bandwidth-delay product in flight. The window is two
+/// products, and 2.25 while it probes for bandwidth.
 ///
 /// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth. Losses in
-/// such a phase, with no queue on the path, occur at any rate, and it sends as much more to compensate, up to 30 %. A
-/// round that loses more than that (by 1 % and by what chance explains) means congestion. The controller then reduces
-/// the bytes in flight by 40 %, between `Cubic` and `NewReno`, and grows again slowly enough for these to keep a share.
-/// It keeps at least one bandwidth-delay product in flight, plus the lost packets that are not detected yet.
+/// such a phase, with no queue on the path, occur at any rate: it sends up to 30 % more to compensate. A round that
+/// loses more than that (by 1 % and by what chance explains) means congestion. The controller then reduces the bytes in
+/// flight by 40 %, between `Cubic` and `NewReno`, and grows slowly enough for these to keep a share. It keeps at least
+/// one product in flight, plus the lost packets that are not detected yet.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
 /// rate of the bottleneck. The window then jumps to three quarters of the product that this rate implies, and keeps
@@ -168,9 +166,7 @@ impl BandwidthDelay {
         }
     }
 
-    /// Whether a packet sent in this round is acknowledged, not sooner than after a round trip.
-    ///
-    /// A spurious retransmission is acknowledged early, by its original.
+    /// Whether a packet sent in this round is acknowledged. Within less than a round trip, an earlier copy was.
     fn round_ends(&self, ack: &Acknowledgement) -> bool {
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
     }
@@ -203,9 +199,8 @@ impl BandwidthDelay {
     /// Reduces the limit of the bytes in flight after congestion.
     fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
-        // Lost packets count as in flight until they are detected, a quarter of a round trip late, and later if the
-        // path reorders (RFC 8985 §6.2). With one product only, a lossy path would never be full, and the next estimate
-        // would be smaller.
+        // A lost packet counts as in flight until it is detected, a quarter of a round trip late or more (RFC 8985
+        // §6.2). With one product only, a lossy path would never be full, and the next estimate would be smaller.
         let floor = self.meter.gross(self.product());
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
@@ -319,8 +314,7 @@ impl BandwidthDelay {
         // Yielding must be slower than the delivery rate, or an overestimated base loss rate would confirm itself.
         let is_yielding = self.phase == Phase::Down;
         let pace = if is_yielding { pace.min(mul_div(self.net(), ONE * 9 / 10, capacity)) } else { pace };
-        // Any path passes a segment per round trip. Up adds four, since a small bandwidth would otherwise not grow
-        // measurably.
+        // Any path passes a segment per round trip. Up adds four, so that a small bandwidth grows measurably.
         let least = match self.phase {
             Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
             Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
