@@ -7,6 +7,7 @@ mod enet;
 mod kcp;
 pub mod null;
 mod quinn;
+mod quinn_null_keys;
 mod rdt;
 pub mod rdt_ends;
 mod rdt_source;
