@@ -29,7 +29,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if number.distance_from(base) >= span {
             return Acknowledged::NeverSent;
         }
-        if !self.scoreboard.is_outstanding(number) {
+        if self.scoreboard.is_acknowledged(number) {
             return Acknowledged::Old;
         }
         let record = self.scoreboard.acknowledge(number);

@@ -123,7 +123,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             None => None,
         };
         let other = other.filter(|due| due.number == self.scoreboard.next() || is_ready(due.number));
-        [duplicate, other].into_iter().flatten().min_by_key(|due| due.at)
+        // By hand: an iterator would put both into memory first.
+        match (duplicate, other) {
+            (Some(duplicate), Some(other)) if other.at < duplicate.at => Some(other),
+            (Some(duplicate), _) => Some(duplicate),
+            (None, other) => other,
+        }
     }
 
     /// Whether nothing is lost, duplicated or probed: the common case.
@@ -175,7 +180,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
         let is_again = transmitted != Transmitted::Original;
-        self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
+        if is_again {
+            self.counters.retransmitted = self.counters.retransmitted.saturating_add(1);
+        }
         is_again
     }
 
@@ -218,10 +225,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight is lost, and is sent again as the window
             // permits.
             self.timers.back_off();
+            self.count_lost(self.scoreboard.outstanding());
             for flight in [Flight::Originals, Flight::Retransmissions] {
-                while let Some(number) = self.scoreboard.oldest(flight) {
-                    self.declare_lost(number);
-                }
+                while self.declare_oldest_lost(flight) {}
             }
             self.recovery_end = Some(self.scoreboard.next());
             self.congestion.on_timeout(now);
@@ -240,7 +246,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// `bitmap_base` is the first number of the bitmap that has just arrived.
     pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
         self.timers.stop_reordering();
-        let (mut bytes, mut newest_sent_at) = (0, Instant::ZERO);
+        let (mut count, mut bytes, mut newest_sent_at) = (0, 0, Instant::ZERO);
         // Where the span exceeds one bitmap, the next SACK may report the rest.
         let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
         let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
@@ -256,12 +262,14 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
                     self.timers.judge_at(at);
                     break;
                 }
+                count += 1;
                 bytes += u64::from(record.bytes);
                 newest_sent_at = newest_sent_at.max(record.sent_at);
-                self.declare_lost(number);
+                self.declare_oldest_lost(flight);
             }
         }
         if bytes > 0 {
+            self.count_lost(count);
             self.recovery_end.get_or_insert(self.scoreboard.next());
             self.proactive.on_lost(bytes);
             let in_flight = self.scoreboard.in_flight();
@@ -270,10 +278,14 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    fn declare_lost(&mut self, number: Seq) {
-        self.scoreboard.declare_lost(number);
-        self.proactive.cancel(number);
-        self.counters.lost = self.counters.lost.saturating_add(1);
+    /// Returns whether there was one.
+    fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
+        let lost = self.scoreboard.declare_oldest_lost(flight);
+        lost.inspect(|&number| self.proactive.cancel(number)).is_some()
+    }
+
+    fn count_lost(&mut self, count: u32) {
+        self.counters.lost = self.counters.lost.saturating_add(count);
     }
 
     /// When `timer` expires. For pacing: when the next number before `end` may leave.

@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn remove(list: &mut List, window: &mut Blocks, number: u32) {
-        let sent = window.sent(Seq::new(number));
+        let sent = *window.sent(Seq::new(number));
         list.remove(window, Seq::new(number), sent);
     }
 

@@ -197,14 +197,19 @@ impl<M: Memory> Scoreboard<M> {
         self.record_of(self.window.sent(number))
     }
 
-    fn record_of(&self, sent: Sent) -> Record {
-        let Sent { bytes, transmissions, state, .. } = sent;
+    fn record_of(&self, sent: &Sent) -> Record {
+        let Sent { bytes, transmissions, state, .. } = *sent;
         Record { sent_at: full_time(self.last_sent, sent.at), bytes, transmissions, state }
     }
 
     /// Whether `number` was sent, and neither lies before `base` nor is marked as acknowledged.
     pub(super) fn is_outstanding(&self, number: Seq) -> bool {
         number.distance_from(self.base) < self.span() && !self.window.has(Mark::ACKNOWLEDGED, number)
+    }
+
+    /// Whether `number`, which lies between `base` and `next`, is marked as acknowledged.
+    pub(super) fn is_acknowledged(&self, number: Seq) -> bool {
+        self.window.has(Mark::ACKNOWLEDGED, number)
     }
 
     /// The bits of `word` whose numbers, from `first` on, are not marked as acknowledged.
@@ -214,12 +219,17 @@ impl<M: Memory> Scoreboard<M> {
 
     /// Records a transmission of `number` in a datagram of `bytes`. It is an original only if `number` is
     /// [`next`](Self::next).
+    #[inline]
     pub(super) fn transmitted(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
         if number == self.next {
             self.transmitted_run(now, bytes, 1);
             return Transmitted::Original;
         }
-        let sent = self.window.sent(number);
+        self.transmitted_again(now, number, bytes, is_probe)
+    }
+
+    fn transmitted_again(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
+        let sent = *self.window.sent(number);
         let (state, transmitted) = match sent.state {
             SentState::Original | SentState::Probed | SentState::Retransmitted | SentState::Proactive => {
                 self.leave_flight(number, sent);
@@ -280,7 +290,9 @@ impl<M: Memory> Scoreboard<M> {
 
     /// Settles `number`, which is acknowledged and will be [passed](Self::pass) next. Returns its record before.
     pub(super) fn settle(&mut self, number: Seq) -> Record {
-        let sent = self.window.update(number, |place| place.state = SentState::Settled);
+        let Some(place) = self.window.sent_mut(number) else { return self.record(number) };
+        let sent = *place;
+        place.state = SentState::Settled;
         match sent.state {
             SentState::Original | SentState::Retransmitted | SentState::Probed | SentState::Proactive => {
                 self.leave_flight(number, sent);
@@ -288,7 +300,7 @@ impl<M: Memory> Scoreboard<M> {
             SentState::Lost => self.lost.remove(&mut self.window, number, sent),
             SentState::Settled => {}
         }
-        self.record_of(sent)
+        self.record_of(&sent)
     }
 
     /// Settles the run of oldest originals that begins at `base`, `most` at most.
@@ -297,7 +309,9 @@ impl<M: Memory> Scoreboard<M> {
     pub(super) fn settle_run(&mut self, most: u32) -> Option<Run> {
         let (mut count, mut number, mut bytes, mut at) = (0, self.base, 0, 0);
         while count < most && self.originals.first() == Some(number) {
-            let sent = self.window.update(number, |place| place.state = SentState::Settled);
+            let Some(place) = self.window.sent_mut(number) else { break };
+            let sent = *place;
+            place.state = SentState::Settled;
             self.originals.remove(&mut self.window, number, sent);
             bytes += u64::from(sent.bytes);
             at = sent.at;
@@ -328,13 +342,18 @@ impl<M: Memory> Scoreboard<M> {
         }
     }
 
-    /// Declares `number`, which is in flight, lost. Returns its record before.
-    pub(super) fn declare_lost(&mut self, number: Seq) -> Record {
-        let sent = self.window.sent(number);
-        self.leave_flight(number, sent);
+    /// Declares the oldest number of `flight` lost, and returns it.
+    pub(super) fn declare_oldest_lost(&mut self, flight: Flight) -> Option<Seq> {
+        let number = self.oldest(flight)?;
+        let sent = *self.window.sent(number);
+        self.in_flight -= u64::from(sent.bytes);
+        match flight {
+            Flight::Originals => self.originals.remove(&mut self.window, number, sent),
+            Flight::Retransmissions => self.retransmissions.remove(&mut self.window, number, sent),
+        }
         let before = self.lost.push(&mut self.window, number);
-        self.window.update(number, |place| (place.before, place.state) = (before, SentState::Lost));
-        self.record_of(sent)
+        self.window.update(number, |place| *place = Sent { before, state: SentState::Lost, ..sent });
+        Some(number)
     }
 
     /// Removes `number`, whose state is `sent`, from its list of numbers in flight.

@@ -81,20 +81,21 @@ impl<M: Memory> Window<M> {
         self.memory.as_mut().get_mut(((number.value() & self.mask) / Block::NUMBERS) as usize)
     }
 
-    pub(super) fn sent(&self, number: Seq) -> Sent {
+    /// By reference, so that only the fields that are wanted are loaded.
+    pub(super) fn sent(&self, number: Seq) -> &Sent {
         let sent = self.block(number).and_then(|block| block.sent.get((number.value() % Block::NUMBERS) as usize));
-        sent.copied().unwrap_or(Sent::UNSENT)
+        sent.unwrap_or_else(|| unsent())
     }
 
-    /// Changes the state of `number`, and returns the previous state.
-    pub(super) fn update(&mut self, number: Seq, change: impl FnOnce(&mut Sent)) -> Sent {
-        let block = self.block_mut(number);
-        let Some(place) = block.and_then(|block| block.sent.get_mut((number.value() % Block::NUMBERS) as usize)) else {
-            return Sent::UNSENT;
-        };
-        let before = *place;
-        change(place);
-        before
+    pub(super) fn sent_mut(&mut self, number: Seq) -> Option<&mut Sent> {
+        self.block_mut(number).and_then(|block| block.sent.get_mut((number.value() % Block::NUMBERS) as usize))
+    }
+
+    /// Changes the state of `number`.
+    pub(super) fn update(&mut self, number: Seq, change: impl FnOnce(&mut Sent)) {
+        if let Some(sent) = self.sent_mut(number) {
+            change(sent);
+        }
     }
 
     /// The state of each number, in no order.
@@ -104,11 +105,12 @@ impl<M: Memory> Window<M> {
 
     /// The marks of the 64 numbers from `first` on, which may span two blocks.
     pub(crate) fn bits(&self, mark: Mark, first: Seq) -> u64 {
-        let of = |number| self.block(number).map_or(0, |block| mark.of(block));
         let shift = first.value() % Block::NUMBERS;
+        let following = self.block(first.add(Block::NUMBERS - 1));
+        let (Some(block), Some(following)) = (self.block(first), following) else { return 0 };
         // The upper part lies in the following block; for shift 0 there is none.
-        let high = of(first.add(Block::NUMBERS - 1)).checked_shl(Block::NUMBERS - shift).unwrap_or(0);
-        of(first) >> shift | high
+        let high = mark.of(following).checked_shl(Block::NUMBERS - shift).unwrap_or(0);
+        mark.of(block) >> shift | high
     }
 
     pub(crate) fn has(&self, mark: Mark, number: Seq) -> bool {
@@ -135,6 +137,13 @@ impl<M: Memory> Window<M> {
             count -= here;
         }
     }
+}
+
+/// Where the memory has shrunk. Cold, so that a processor predicts the address of what is kept and does not wait to select it.
+#[cold]
+#[inline(never)]
+const fn unsent() -> &'static Sent {
+    &Sent::UNSENT
 }
 
 #[cfg(test)]
