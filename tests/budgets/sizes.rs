@@ -1,4 +1,4 @@
-//! What a connection costs in bytes of RAM: the figures in the README, which a change must not alter unseen.
+//! The size of a connection in bytes of RAM, as stated in the README.
 #![cfg(target_pointer_width = "64")]
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
@@ -7,9 +7,9 @@ use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
 use rdt_proto::socket_tcp::SocketConnection;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// A machine that holds its memory for bodies: one slot of 1,200 bytes each way.
+/// A machine that owns its memory for bodies: one slot of 1,200 bytes each way.
 type Holding = Connection<Storage<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>>;
-/// One with selective repeat and a window of 64, which borrows its memory for bodies but not that for its numbers.
+/// A machine with selective repeat and a window of 64. It borrows memory for bodies and owns its scoreboard.
 type Window64<'m, C> =
     Connection<Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>>;
 
