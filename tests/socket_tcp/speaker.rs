@@ -124,7 +124,7 @@ impl Speaker {
         [behaviour.closes_at, behaviour.aborts_at, unread.then_some(self.reads_at)].into_iter().flatten().min()
     }
 
-    fn keep_manners(&mut self, now: Instant) -> bool {
+    fn apply_behaviour(&mut self, now: Instant) -> bool {
         let Some(behaviour) = &mut self.behaviour else { return self.say() | self.hear() };
         let Some(machine) = &mut self.machine else { return false };
         if behaviour.closes_at.take_if(|at| *at <= now).is_some() {
@@ -142,7 +142,7 @@ impl Speaker {
         self.say() | (reads && self.hear())
     }
 
-    fn babbling(&mut self) -> bool {
+    fn send_message(&mut self) -> bool {
         let Some(machine) = &mut self.machine else { return false };
         machine.recv(&mut [0; 64]).is_some() | machine.send(b"what was said before, and again").is_ok()
     }
@@ -215,9 +215,9 @@ impl Node for Speaker {
 
     fn poll_app(&mut self, now: Instant) -> bool {
         if self.sends_only {
-            return self.babbling();
+            return self.send_message();
         }
-        let did = self.keep_manners(now);
+        let did = self.apply_behaviour(now);
         if self.is_complete()
             && self.closes
             && let Some(machine) = &mut self.machine
