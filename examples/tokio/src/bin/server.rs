@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let config = listener.config().connection;
             let mut entropy = [0; 32];
             getrandom::fill(&mut entropy)?;
-            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok(); // gone is no error
+            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok(); // it may be gone
         }
         while let Some((id, event)) = listener.poll_event() {
             let Some(connection) = listener.peer_mut(id) else { continue };
