@@ -14,12 +14,12 @@ type Window64<'m, C> =
     Connection<Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>>;
 
 #[test]
-fn a_stop_and_wait_connection_takes_what_the_readme_says() {
+fn a_stop_and_wait_connection_has_the_size_in_the_readme() {
     assert_eq!((size_of::<Connection<LentStopAndWait<'_>>>(), size_of::<Holding>()), (544, 2_920));
 }
 
 #[test]
-fn a_selective_repeat_connection_takes_what_the_readme_says() {
+fn a_selective_repeat_connection_has_the_size_in_the_readme() {
     assert_eq!(size_of::<Block>(), 1_048);
     assert_eq!((size_of::<Window64<'_, FixedWindow>>(), size_of::<Window64<'_, NewReno>>()), (1_896, 1_920));
     assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_056, 2_072));
@@ -27,7 +27,7 @@ fn a_selective_repeat_connection_takes_what_the_readme_says() {
 }
 
 #[test]
-fn a_connection_of_socket_tcp_takes_what_the_readme_says() {
+fn a_connection_of_socket_tcp_has_the_size_in_the_readme() {
     let sizes = (size_of::<SocketConnection<u16, 16, 16>>(), size_of::<SocketConnection<u16>>());
     assert_eq!(sizes, (440, 1_432));
 }

@@ -44,7 +44,7 @@ fn rfc9002_7_2_initial_window() {
 }
 
 #[test]
-fn rfc9002_7_3_1_slow_start_grows_by_what_is_acknowledged() {
+fn rfc9002_7_3_1_slow_start_grows_by_acknowledged_bytes() {
     let mut reno = NewReno::new(SEGMENT);
     reno.on_acknowledged(&ack(100, 10));
     assert_eq!(segments(&reno), 20);

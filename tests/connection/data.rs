@@ -379,7 +379,7 @@ fn a_path_that_has_become_slower_is_measured() {
     assert_eq!(sent, 2, "30 and 60 ms after the first one");
 }
 
-/// A buffer as large as the config's maximum datagram holds a body of any segment.
+/// A buffer of `max_datagram_len` is exactly large enough for the datagrams of any segment.
 #[test]
 fn the_largest_datagram_has_the_configured_length() {
     for (segment, len) in [(1_200, 1_211), (0, 155), (200, 211), (u16::MAX, 65_507)] {

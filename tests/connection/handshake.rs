@@ -201,7 +201,7 @@ fn a_late_connect_is_ignored_once_established_and_at_the_end() {
 }
 
 #[test]
-fn a_client_that_closes_early_delivers_what_it_wrote() {
+fn a_client_that_closes_early_delivers_its_data() {
     let mut client = BaseTrace::client(Config::base());
     assert_eq!(client.machine.send(b"last words"), Ok(10));
     client.machine.close();
@@ -228,7 +228,7 @@ fn a_client_that_closes_early_without_data_confirms_first() {
 }
 
 #[test]
-fn a_server_that_closes_before_info_0_delivers_what_it_wrote() {
+fn a_server_that_closes_before_info_0_delivers_its_data() {
     let mut server = BaseTrace::server(Config::base());
     assert_eq!(server.machine.send(b"no, thanks"), Ok(10));
     server.machine.close();

@@ -138,7 +138,7 @@ fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
 }
 
 #[test]
-fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
+fn a_batch_fills_the_buffer_and_leaves_the_rest_due() {
     let mut client = ExtendedTrace::established(Config::default());
     for body in 0..5 {
         client.machine.send_segment(&[body; 100]).unwrap();
@@ -187,7 +187,7 @@ fn the_congestion_window_ends_a_batch() {
 
 /// Holds for any data, acknowledgement, loss and pacing before.
 #[test]
-fn a_batch_sends_what_single_calls_send_and_leaves_the_same() {
+fn a_batch_is_equivalent_to_single_calls() {
     for seed in 0..300 {
         let mut random = oorandom::Rand32::new(seed);
         let config = Config { pacing_granularity: Duration::from_millis(1), ..Config::default() };

@@ -68,7 +68,7 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn uploads_arrive_whole(content in content(), schedule in schedule()) {
+    fn uploads_arrive_complete(content in content(), schedule in schedule()) {
         let (mut client, mut server) = (uploading("a", &content), serving(&[]));
         play(&mut client, &mut server, &schedule);
         finish(&mut client, &mut server);
@@ -78,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn downloads_arrive_whole(content in content(), schedule in schedule()) {
+    fn downloads_arrive_complete(content in content(), schedule in schedule()) {
         let (mut client, mut server) = (downloading("a"), serving(&[("a", &content)]));
         play(&mut client, &mut server, &schedule);
         finish(&mut client, &mut server);
@@ -117,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn a_broken_connection_leaves_whole_files_or_nothing(content in content(), upload: bool, schedule in schedule()) {
+    fn a_broken_connection_leaves_complete_files_or_none(content in content(), upload: bool, schedule in schedule()) {
         let (mut client, mut server) = if upload {
             (uploading("a", &content), serving(&[]))
         } else {

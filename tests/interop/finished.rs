@@ -1,4 +1,4 @@
-//! Property: nothing reaches a public implementation that has finished, and nothing else crashes it.
+//! Property: no packet reaches a public implementation that has finished, and no packet crashes it.
 //!
 //! The machine does not know the state of the peer. The path delays and loses datagrams. It keeps their order,
 //! duplicates nothing, and is faster than the peer's repetition of FIN. On any other path no rule can hold: the peer's

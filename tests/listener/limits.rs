@@ -12,7 +12,7 @@ fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { connection: Config::default(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
 
-/// All 64 bits of a tag must match, a shortened tag does not, and the framing of base mode is not accepted.
+/// A tag is accepted only if all 64 bits match. A shortened tag and the framing of base mode are rejected.
 #[test]
 fn a_tag_that_is_nearly_right_is_wrong() {
     let mut listener = ListenerTrace::new(config(Retry::Never));

@@ -2,7 +2,7 @@
 //!
 //! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
 //! recorded place. Four numbers differ in the session of 5 bytes. The report's receiver counts the length of every
-//! message as two bytes, and its sender counts the bytes that it sent.
+//! message as two bytes, and its sender counts its real bytes.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;

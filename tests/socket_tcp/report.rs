@@ -104,7 +104,7 @@ fn its_late_ack_of_a_piece_taken_twice_is_accepted() {
 }
 
 #[test]
-fn its_message_may_begin_ahead_of_what_it_acknowledged() {
+fn its_message_may_begin_ahead_of_its_acknowledgement() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));

@@ -30,7 +30,7 @@ impl Script {
 /// How a side interrupts a conversation.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Behaviour {
-    /// The time of its close, whatever is in flight.
+    /// The time of its close, even with data in flight.
     pub(crate) closes_at: Option<Instant>,
     pub(crate) aborts_at: Option<Instant>,
     /// The interval between reads.

@@ -116,7 +116,7 @@ impl Driver {
             due.map(|due| due.saturating_since(self.now()).into())
         };
         match self.poll.poll(events, timeout) {
-            // A signal, or the end of a SIGSTOP: the loop goes on.
+            // A signal, or the end of a SIGSTOP: the loop continues.
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }

@@ -123,8 +123,8 @@ pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
 /// The maximum time that a client stays after its outcome.
 ///
 /// The outcome is final. The client stays only to answer the peer's FIN, so that the peer need not wait for its idle
-/// limit. Three seconds are the linger (1 s), and time for our own FIN and for repetitions. The user waits meanwhile,
-/// and a lost peer never sends its FIN, so the time is bounded whatever the idle limit is.
+/// limit. The three seconds cover the linger (1 s), our own FIN and repetitions. The user waits meanwhile, and a lost
+/// peer never sends its FIN, so the time does not depend on the idle limit.
 ///
 /// The public implementation needs more: its linger (5 s), and a FIN sent five times at intervals of a second.
 pub(crate) fn farewell(config: &Config) -> Duration {

@@ -1,4 +1,4 @@
-//! Failures of the program `rdt`: the messages of both sides, the files on the disk, and a server that goes on.
+//! Failures of the program `rdt`: the messages of both sides, the files on the disk, and a server that keeps serving.
 
 use crate::runner::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
@@ -82,7 +82,7 @@ fn a_read_only_server_refuses_while_content_is_in_flight() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_whose_disk_is_full_refuses_and_goes_on() {
+fn a_server_with_a_full_disk_refuses_and_keeps_serving() {
     let place = Place::new();
     let mut server = place.serve_with_full_disk();
     write_large(&place.client("a"));

@@ -72,7 +72,7 @@ fn a_limit_out_of_range_is_reported_with_its_option() {
 }
 
 #[test]
-fn a_load_gets_back_what_it_sent() {
+fn a_load_verifies_its_content() {
     let place = Place::new();
     let server = place.serve(&["--loss", "2"]);
     let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
