@@ -1,6 +1,6 @@
-//! A game at 60 ticks a second: each tick reads what has come, runs timers, plays, and sends. One non-blocking socket, many players.
-//! Chat goes over reliable streams. Positions are datagrams of the game's own on the same socket: only the newest matters.
-//! Run: `cargo run --release --example game_loop`: a server and eight players in one thread, a tenth of all datagrams lost.
+//! A game at 60 ticks a second, with many players on one non-blocking socket. A tick reads, runs timers and sends.
+//! Chat uses reliable streams. Positions are the game's own datagrams on the same socket: only the newest matters.
+//! Run: `cargo run --release --example game_loop`: a server and eight players in one thread, with 10 % loss.
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStorage, Ignored, SendError, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
@@ -12,16 +12,16 @@ use std::net::{SocketAddr, UdpSocket};
 
 const PLAYERS: usize = 8;
 const TICK: Duration = Duration::from_micros(16_667);
-/// Ticks to play, and then ticks until the players leave: what was said late is still on its way.
+/// The ticks of the game, and the ticks until the players leave, in which the last lines arrive.
 const PLAYED: usize = 120;
 const QUIET: usize = 60;
-/// Packets that a stream buffers, each way: a few ticks of chat.
+/// The number of packets that a stream buffers each way: a few ticks of chat.
 const WINDOW: u32 = 64;
-/// The longest line, with its end.
+/// The longest line, with its newline.
 const LINE: usize = 256;
 const LOSS: f32 = 0.1;
 
-/// A socket that is read once a tick, and loses datagrams on purpose.
+/// A socket that is read once a tick, with artificial loss.
 struct Link {
     socket: UdpSocket,
     random: oorandom::Rand32,
@@ -35,7 +35,7 @@ impl Link {
         Ok(Self { socket, random: oorandom::Rand32::new(seed), buf: vec![0; 2_048] })
     }
 
-    /// The next datagram that waits.
+    /// Returns the next waiting datagram.
     fn receive(&mut self) -> Option<(SocketAddr, &[u8])> {
         loop {
             let (len, from) = self.socket.recv_from(&mut self.buf).ok()?;
@@ -46,12 +46,12 @@ impl Link {
     }
 }
 
-/// Every stream is driven once a tick: pacing lets leave at once what two ticks carry.
+/// The configuration. Streams are driven once a tick, so pacing allows a burst of two ticks.
 fn config() -> Config {
     Config { pacing_granularity: Duration::from_micros(2 * TICK.as_micros()), ..Config::default() }
 }
 
-/// Takes the lines that are whole out of a stream. What a stranger sends without an end never takes more than a line.
+/// Takes complete lines out of a stream. An unfinished line is limited to the longest line.
 fn read_lines(connection: &mut Connection<HeapStorage>, inbox: &mut Vec<u8>) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(&byte) = connection.recv_chunk().first() {
@@ -89,13 +89,13 @@ impl Server {
         while let Some((to, transmit)) = self.listener.poll_transmit(now, &mut self.link.buf)? {
             self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // no room: lost, and repeated
         }
-        // One datagram with all positions to each, beside the streams.
+        // One datagram with all positions to each player, beside the streams.
         let mut positions = [&b"POS"[..], &self.tick.to_be_bytes()].concat();
         self.avatars
             .values()
             .for_each(|avatar| positions.extend([avatar.x.to_be_bytes(), avatar.y.to_be_bytes()].concat()));
         for to in self.avatars.keys().filter_map(|&id| self.listener.address(id)) {
-            self.link.socket.send_to(&positions, to).ok(); // no room: the next tick has newer ones
+            self.link.socket.send_to(&positions, to).ok(); // no room: the next tick has newer positions
         }
         self.tick += 1;
         Ok(())
@@ -124,7 +124,7 @@ impl Server {
         for (&id, avatar) in &mut self.avatars {
             (avatar.x, avatar.y) = (avatar.x.wrapping_add(3), avatar.y.wrapping_add(5));
             let Some(connection) = self.listener.peer_mut(id) else { continue };
-            // A player that does not keep up with the chat, and lets its buffer fill, leaves the game.
+            // A player that does not read the chat, so that its buffer fills, leaves the game.
             let mut sent = chat.iter().map(|line| connection.send_segment(format!("{line}\n").as_bytes()));
             if sent.any(|result| result == Err(SendError::Full)) {
                 gone.push(id);
@@ -145,7 +145,7 @@ struct Player {
     inbox: Vec<u8>,
     said: usize,
     heard: usize,
-    /// The newest tick whose positions have come, and how often newer ones came.
+    /// The newest tick whose positions have arrived, and the number of updates.
     seen: u32,
     updates: usize,
 }
@@ -156,7 +156,7 @@ impl Player {
             if from != self.server {
                 continue;
             }
-            // What is no packet of the stream is the game's.
+            // A datagram that is no packet of the stream belongs to the game.
             if self.connection.handle_datagram(now, datagram)
                 == Handled::Ignored(Ignored::Malformed(DecodeError::Prefix))
                 && let Some((tick, _positions)) =
@@ -222,7 +222,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Bytes that a stranger cannot guess.
+/// Returns unpredictable bytes.
 fn entropy<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map(|()| bytes)

@@ -11,9 +11,9 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 
-/// Packets that are buffered each way.
+/// The number of packets buffered each way.
 const WINDOW: u32 = 1_024;
-/// How long to answer the server's FIN after the outcome is known. It is a courtesy: a few lingers do.
+/// The time to answer the server's FIN after the outcome is known. A few linger times are enough.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     loop {
         download.pump(now())?;
         while let Some(transmit) = download.connection.poll_transmit(now(), &mut buf)? {
-            socket.send(&buf[..transmit.len]).ok(); // what cannot be sent is lost, and repeated
+            socket.send(&buf[..transmit.len]).ok(); // a datagram that fails is lost, and repeated
         }
         if download.session.outcome().is_some() {
             leave_at.get_or_insert(now() + FAREWELL);
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Nothing came, or the server is not there yet: the limits of the connection decide.
+/// Whether nothing was received: no datagram, or no server yet. The limits of the connection apply.
 fn is_nothing(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused)
@@ -74,7 +74,7 @@ struct Download {
 }
 
 impl Download {
-    /// Moves what can be moved between connection, session and file, until nothing moves any more.
+    /// Moves data between connection, session and file until nothing changes.
     fn pump(&mut self, now: Instant) -> Result<(), Unasked> {
         loop {
             let taken = self.session.handle_input(now, self.connection.recv_chunk());
@@ -87,7 +87,7 @@ impl Download {
         }
     }
 
-    /// Once everything was read: how the server's side of the stream ended, if it has.
+    /// Reports the end of the server's stream to the session, once everything was read.
     fn report_end(&mut self) {
         if self.connection.is_finished_reading() {
             match self.connection.ended() {
@@ -97,7 +97,7 @@ impl Download {
         }
     }
 
-    /// Does what the session asks of the file. Returns whether it asked.
+    /// Executes a pending storage request. Returns whether there was one.
     fn store(&mut self, now: Instant) -> Result<bool, Unasked> {
         let Some(request) = self.session.poll_request(0) else { return Ok(false) };
         let answer = self.target.perform(request, self.connection.recv_chunk()).unwrap_or_else(|error| {
@@ -109,7 +109,7 @@ impl Download {
         Ok(true)
     }
 
-    /// Does what the session wants of the stream. Returns whether it got anywhere.
+    /// Sends a pending output of the session. Returns whether it made progress.
     fn write(&mut self) -> Result<bool, Unasked> {
         match self.session.poll_output() {
             None => return Ok(false),
@@ -118,7 +118,7 @@ impl Download {
                     let len = header.len();
                     self.session.header_sent(len)?;
                 }
-                Err(SendError::Full) => return Ok(false), // the session gives it again
+                Err(SendError::Full) => return Ok(false), // the session repeats the output
                 Err(_) => self.session.handle_lost(),
             },
             Some(Output::Close) => self.connection.close(),
@@ -139,7 +139,7 @@ impl Download {
     }
 }
 
-/// A file beside its name, which gets the name once it is whole.
+/// A temporary file that gets its name once it is complete.
 struct Target {
     path: PathBuf,
     part: PathBuf,
@@ -148,7 +148,7 @@ struct Target {
 }
 
 impl Target {
-    /// Offsets are consecutive, so that writing at the end is all there is to do.
+    /// Executes a storage request. Offsets are consecutive, so each write appends.
     fn perform(&mut self, request: Request<'_>, unread: &[u8]) -> io::Result<Answer> {
         match (request, &mut self.file) {
             (Request::Create { .. }, file) => {

@@ -1,5 +1,5 @@
 //! An event loop: one mio poll and one socket for all connections, selective repeat.
-//! `serve` sends back what each client sends; `send` sends so many MiB, reads them back and prints the throughput.
+//! `serve` echoes the data of each client. `send` sends some MiB, reads them back and prints the throughput.
 //! Run: `cargo run --release --example mio serve 127.0.0.1:6969`, and `… mio send 127.0.0.1:6969 100`.
 
 use mio::{Events, Interest, Poll, Token, net::UdpSocket};
@@ -13,16 +13,16 @@ use std::net::SocketAddr;
 type Failure = Box<dyn Error>;
 type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 
-/// Packets that a connection buffers, each way.
+/// The number of packets that a connection buffers each way.
 const WINDOW: u32 = 1_024;
-/// Datagrams that are read before timers and answers have their turn.
+/// The number of datagrams read before timers run and answers are sent.
 const BATCH: usize = 64;
-/// How long to wait for a socket that takes nothing. Timers run meanwhile.
+/// The time to wait while the socket is blocked. Timers run meanwhile.
 const BLOCKED: Duration = Duration::from_millis(10);
 
-/// What the loop drives.
+/// A machine that the loop drives.
 trait Machine {
-    /// Reads, writes, accepts. Returns whether the work is over.
+    /// Reads, writes and accepts. Returns whether the work is complete.
     fn work(&mut self, now: Instant) -> Result<bool, Failure>;
     fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]);
     fn handle_timeout(&mut self, now: Instant);
@@ -35,10 +35,10 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
     let now = || Instant::ZERO + started.elapsed().into();
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(8));
     let mut socket = UdpSocket::bind(address)?;
-    // An event tells once that there is something to read, or room to send.
+    // Events are edge-triggered: each readiness is reported once.
     poll.registry().register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE)?;
     let (mut send_buf, mut recv_buf) = (vec![0; 2_048], vec![0; 1 << 16]);
-    // What stands in `send_buf`, and the socket did not take yet.
+    // A datagram in `send_buf` that the socket has not accepted yet.
     let mut unsent: Option<(SocketAddr, usize)> = None;
     let mut is_drained = false;
     loop {
@@ -50,8 +50,8 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             }
             let Some((to, len)) = unsent else { break };
             match socket.send_to(&send_buf[..len], to) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break, // the bytes stay where they are
-                Ok(_) | Err(_) => unsent = None, // what cannot be sent is lost, and repeated
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break, // the bytes stay in the buffer
+                Ok(_) | Err(_) => unsent = None, // a datagram that fails is lost, and repeated
             }
         }
         if is_over && unsent.is_none() {
@@ -67,7 +67,7 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        // All datagrams that wait are read before a timer counts as expired, but a flood does not keep timers from running.
+        // All waiting datagrams are read before a timer counts as expired, but a flood does not delay the timers.
         is_drained = false;
         for _ in 0..BATCH {
             match socket.recv_from(&mut recv_buf) {
@@ -91,7 +91,7 @@ impl Machine for Server {
         let listener = &mut self.0;
         while let Some(incoming) = listener.poll_incoming() {
             let config = listener.config().connection;
-            // A client that has left meanwhile is no error.
+            // A client that has given up meanwhile is no error.
             listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok();
         }
         while let Some((id, event)) = listener.poll_event() {
@@ -118,12 +118,12 @@ impl Machine for Server {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        // The last datagram of a connection may just have left, which makes room for a client that waits.
+        // The last datagram of a connection may have been sent, which makes room for a waiting client.
         if self.0.has_incoming() { Some(Instant::ZERO) } else { self.0.poll_timeout() }
     }
 }
 
-/// Sends back as much as there is room for. What stays unread keeps the client from sending more.
+/// Echoes as much as there is room for. Unread data keeps the client from sending more.
 fn echo(connection: &mut Connection<HeapStorage>) {
     let mut buf = [0; 1_200];
     loop {
@@ -151,12 +151,12 @@ impl Machine for Client {
         let (content, mut buf) = ([7; 1_200], [0; 1_200]);
         while self.sent < self.total {
             match self.connection.send(&content[..content.len().min(self.total - self.sent)])? {
-                0 => break, // until something is acknowledged
+                0 => break, // full until an acknowledgement arrives
                 count => self.sent += count,
             }
         }
         if self.sent == self.total {
-            self.connection.close(); // what comes back is still received
+            self.connection.close(); // the echo is still received
         }
         while let count @ 1.. = self.connection.recv(&mut buf) {
             self.read += count;
@@ -189,7 +189,7 @@ impl Machine for Client {
     }
 }
 
-/// Bytes that a stranger cannot guess.
+/// Returns unpredictable bytes.
 fn entropy<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;

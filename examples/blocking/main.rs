@@ -1,6 +1,6 @@
 //! Blocking calls over one UDP port, selective repeat: `bind`, `listen`, `accept`, `connect`, `send`, `recv`, `close`.
-//! A call needs no thread beside it: while it waits, it drives every connection of its port.
-//! Run: `cargo run --example blocking`: a client, and a server in another thread, say hello. Test: `cargo test --example blocking`.
+//! No call needs another thread: while it waits, it drives every connection of its port.
+//! Run: `cargo run --example blocking`: a client and a server thread say hello. Test: `cargo test --example blocking`.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStorage, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
@@ -12,9 +12,9 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::rc::Rc;
 use std::thread;
 
-/// Packets that a stream buffers, each way.
+/// The number of packets that a stream buffers each way.
 const WINDOW: u32 = 256;
-/// Datagrams that are read before timers and answers have their turn.
+/// The number of datagrams read before timers run and answers are sent.
 const BATCH: usize = 64;
 
 /// A bound port.
@@ -25,7 +25,7 @@ impl Socket {
         UdpSocket::bind(address).map(Self)
     }
 
-    /// Up to `backlog` clients wait to be accepted. Further ones repeat their CONNECT.
+    /// Listens. Up to `backlog` clients wait to be accepted, and further clients repeat their CONNECT.
     fn listen(self, backlog: usize) -> io::Result<Acceptor> {
         let config = ListenerConfig { backlog, ..ListenerConfig::default() };
         let listener = Listener::new(Instant::ZERO, config, entropy()?);
@@ -55,15 +55,15 @@ impl Acceptor {
     }
 }
 
-/// One connection, which is aborted if it is dropped without [`close`](Self::close).
+/// One connection. Dropping it without [`close`](Self::close) aborts it.
 struct Stream {
     port: Rc<RefCell<Port>>,
-    /// Which one of a server's connections.
+    /// The identifier of a server's connection.
     id: Option<PeerId>,
 }
 
 impl Stream {
-    /// Returns how many bytes were taken: fewer than all at the time-out. Later calls go on sending what was taken.
+    /// Sends `data`, and returns the number of bytes accepted: fewer at the time-out. Later calls still send these.
     fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
@@ -76,7 +76,7 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Fills `buf` and returns how many bytes came: fewer at the time-out or at the end of the stream.
+    /// Fills `buf`, and returns the number of bytes: fewer at the time-out or at the end of the stream.
     fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| {
@@ -89,7 +89,7 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Waits until all has arrived and the peer has closed too. A client then stays a little: its last FINACK may be lost.
+    /// Waits until all data is acknowledged and the peer has closed. A client then lingers to repeat its last FINACK.
     fn close(self, time_out: Duration) -> io::Result<()> {
         let closed = self.wait(time_out, |connection| {
             connection.close();
@@ -122,7 +122,7 @@ impl Drop for Stream {
     }
 }
 
-/// A socket, and the machine behind it.
+/// A socket and the machine that it drives.
 struct Port {
     socket: UdpSocket,
     machine: Machine,
@@ -149,7 +149,7 @@ impl Port {
         let Machine::Server(listener) = &mut self.machine else { return Ok(None) };
         let Some(incoming) = listener.poll_incoming() else { return Ok(None) };
         let config = listener.config().connection;
-        // A client that has left meanwhile is no error.
+        // A client that has given up meanwhile is no error.
         Ok(listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok())
     }
 
@@ -160,7 +160,7 @@ impl Port {
         }
     }
 
-    /// Drives the port until `ready` gives something, or returns `None` at the time-out.
+    /// Drives the port until `ready` returns a value. Returns `None` at the time-out.
     fn wait<R>(
         &mut self,
         time_out: Duration,
@@ -177,7 +177,7 @@ impl Port {
         }
     }
 
-    /// Sends what is due.
+    /// Sends all pending datagrams.
     fn transmit(&mut self) -> io::Result<()> {
         loop {
             let now = self.now();
@@ -188,11 +188,11 @@ impl Port {
                 Machine::Server(listener) => listener.poll_transmit(now, &mut self.buf),
             };
             let Some((to, transmit)) = next.map_err(io::Error::other)? else { return Ok(()) };
-            let _ = self.socket.send_to(&self.buf[..transmit.len], to); // what cannot be sent is lost, and repeated
+            let _ = self.socket.send_to(&self.buf[..transmit.len], to); // a datagram that fails is lost, and repeated
         }
     }
 
-    /// Waits for a datagram, a timer or `until`. All datagrams that wait are read before a timer counts as expired.
+    /// Waits for a datagram, a timer or `until`, and reads all waiting datagrams before a timer counts as expired.
     fn receive(&mut self, until: Instant) -> io::Result<()> {
         use ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
         let due = match &self.machine {
@@ -204,7 +204,7 @@ impl Port {
         for _ in 0..BATCH {
             let (len, from) = match self.socket.recv_from(&mut self.buf) {
                 Ok(received) => received,
-                // Nothing waits; or Windows tells of a peer that is gone.
+                // Nothing waits, or Windows reports that a peer has closed its port.
                 Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionReset) => break,
                 Err(error) => return Err(error),
             };
@@ -234,7 +234,7 @@ fn failure(reason: CloseReason) -> io::Error {
     io::Error::new(ErrorKind::ConnectionAborted, reason)
 }
 
-/// Bytes that a stranger cannot guess.
+/// Returns unpredictable bytes.
 fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -244,7 +244,7 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
 const PATIENCE: Duration = Duration::from_secs(10);
 const SERVER: ([u8; 4], u16) = ([127, 0, 0, 1], 6969);
 
-/// Sends back what one client sends.
+/// Echoes the data of one client.
 fn serve() -> io::Result<()> {
     let stream = Socket::bind(SocketAddr::from(SERVER))?.listen(8)?.accept(PATIENCE)?;
     let mut message = [0; 5];

@@ -14,7 +14,7 @@ fn address(acceptor: &Acceptor) -> SocketAddr {
     acceptor.0.borrow().socket.local_addr().unwrap()
 }
 
-/// Runs a server in a thread of its own and a client in this one.
+/// Runs a server in a thread, and a client in the current one.
 fn run(server: impl FnOnce(Acceptor) + Send, client: impl FnOnce(SocketAddr)) {
     thread::scope(|scope| {
         let (report, reported) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! What the explorer needs of a connection.
+//! The interface through which the explorer drives a connection.
 
 use crate::scenario::{Lend, Received, Scenario, Sent, storage};
 use rdt_proto::Instant;
@@ -6,12 +6,12 @@ use rdt_proto::arq::Arq;
 use rdt_proto::connection::{CloseReason, Connection, Event, HandshakeParameters, Storage};
 use std::hash::Hash;
 
-/// No datagram is longer.
+/// The maximum length of a datagram.
 const LONGEST_DATAGRAM: usize = 512;
 
-/// The calls of a connection, so that a test can put a broken one in its place.
+/// The calls of a connection. A test substitutes a defective one.
 pub(crate) trait Endpoint: Clone + Hash {
-    /// A client, or a server that was sent a CONNECT with these parameters. `None` if the scenario lends too little memory.
+    /// Opens a client, or a server for a CONNECT with these parameters. `None` if the scenario has too little memory.
     fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self>;
 
     fn handle_datagram(&mut self, now: Instant, datagram: &[u8]);
@@ -19,9 +19,9 @@ pub(crate) trait Endpoint: Clone + Hash {
     fn poll_transmit(&mut self, now: Instant) -> Option<Vec<u8>>;
     fn poll_timeout(&self) -> Option<Instant>;
     fn poll_event(&mut self) -> Option<Event>;
-    /// Whether the byte was taken.
+    /// Writes a byte. Returns whether the connection accepted it.
     fn write(&mut self, byte: u8) -> bool;
-    /// All that can be read.
+    /// Reads everything that can be read.
     fn read(&mut self) -> Vec<u8>;
     fn close(&mut self);
     fn abort(&mut self);

@@ -1,4 +1,4 @@
-//! The search, breadth first.
+//! A breadth-first search of the states.
 
 use crate::endpoint::Endpoint;
 use crate::property::{Violation, check_end, check_state};
@@ -8,32 +8,32 @@ use crate::world::{Step, World};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// Different states.
+    /// The number of distinct states.
     pub(crate) states: usize,
-    /// Steps made, each from one of them to another.
+    /// The number of steps between them.
     pub(crate) steps: u64,
-    /// Steps from the start to the furthest state.
+    /// The number of steps from the start to the furthest state.
     pub(crate) depth: usize,
-    /// The first property that does not hold, with the shortest course that leads there.
+    /// The first violated property, with the shortest course to it.
     pub(crate) violation: Option<Violation>,
 }
 
-/// A state that was met.
+/// A visited state.
 struct Node {
-    /// The state and the step that led here first; `None` at the start.
+    /// The previous state and the step from it. `None` at the start.
     from: Option<(usize, Step)>,
     depth: usize,
-    /// Where it goes by itself, once no application has anything to do.
+    /// The next state without a fault or an application's act, once no application has a duty.
     next: Option<usize>,
 }
 
-/// A state that lies in a circle, and the step before it.
+/// A violation: the index of its state, a further step, and the property.
 struct Found(usize, Option<Step>, Violation);
 
-/// Meets every state of `scenario`.
+/// Visits every state of `scenario`.
 pub(crate) fn explore<E: Endpoint>(scenario: &Scenario) -> Outcome {
     let mut search = Search::<E> { scenario, nodes: Vec::new(), met: HashMap::new(), open: VecDeque::new(), steps: 0 };
     let violation = search.run().err().map(|Found(index, step, violation)| {
@@ -47,9 +47,9 @@ pub(crate) fn explore<E: Endpoint>(scenario: &Scenario) -> Outcome {
 struct Search<'s, E> {
     scenario: &'s Scenario,
     nodes: Vec<Node>,
-    /// Where the states with these keys stand in `nodes`.
+    /// The index in `nodes` of each state, by its key.
     met: HashMap<u128, usize>,
-    /// Those whose steps were not made yet.
+    /// States whose steps are not explored yet.
     open: VecDeque<(usize, World<E>)>,
     steps: u64,
 }
@@ -76,7 +76,7 @@ impl<E: Endpoint> Search<'_, E> {
         self.find_circle()
     }
 
-    /// A state, which may be known. Returns its place.
+    /// Visits a state, and returns its index. Does nothing if the state is known.
     fn meet(&mut self, world: World<E>, from: Option<(usize, Step)>) -> Result<usize, Found> {
         let index = self.nodes.len();
         match self.met.entry(world.key()) {
@@ -94,7 +94,7 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(index)
     }
 
-    /// A course that comes back to where it was, without an application or a fault: a wait without an end.
+    /// Finds a circle of states without an application's act or a fault, which is an endless wait.
     fn find_circle(&self) -> Result<(), Found> {
         let next = |index: usize| self.nodes.get(index).and_then(|node| node.next);
         let mut seen = vec![0; self.nodes.len()];
@@ -103,11 +103,7 @@ impl<E: Endpoint> Search<'_, E> {
             while let Some(index) = at {
                 let Some(mark) = seen.get_mut(index) else { break };
                 if *mark == start + 1 {
-                    return Err(Found(
-                        index,
-                        None,
-                        Violation::new("it goes on like this for ever: a wait without an end"),
-                    ));
+                    return Err(Found(index, None, Violation::new("this repeats for ever: an endless wait")));
                 }
                 if *mark != 0 {
                     break;
@@ -119,7 +115,7 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(())
     }
 
-    /// What happens from the start to the state at `index`, and in one step more.
+    /// The events from the start to the state at `index`, and in one more step.
     fn course(&self, index: usize, last: Option<Step>) -> String {
         let mut steps: Vec<_> = last.into_iter().collect();
         let mut at = index;

@@ -1,4 +1,4 @@
-//! Explores every course that two connections can take over a network with one fault, and checks what must always hold.
+//! Explores every course of two connections over a network with one fault, and checks properties in each state.
 //!
 //! ```text
 //!             write, read, close, abort            write, read, close, abort
@@ -8,24 +8,24 @@
 //! ```
 //!
 //! ```sh
-//! cargo run --release --example check               # each scenario; ends with 1 if a property is violated
-//! cargo run --release --example check -- extended   # only those whose names contain that
+//! cargo run --release --example check               # every scenario; exit code 1 if a property is violated
+//! cargo run --release --example check -- extended   # scenarios whose names contain "extended"
 //! ```
 //!
-//! The connections are the shipped ones, and what passes between them are the datagrams that they write. An explorer starts at
-//! one state, makes each step that is possible there, and goes on from each state that it has not met, breadth first. So a
-//! violation is found by the shortest course that leads to it, which is printed packet by packet. Two states are the same if
-//! they are equal after [`Connection::rebase`](rdt_proto::connection::Connection::rebase): that makes them finitely many.
+//! The connections are the shipped ones, and they exchange real datagrams. The explorer starts at one state, makes each
+//! step that is possible there, and continues from each new state, breadth first. So it finds a violation by the
+//! shortest course that leads to it, which is printed packet by packet. Two states are the same if they are equal after
+//! [`Connection::rebase`](rdt_proto::connection::Connection::rebase), so their number is finite.
 //!
 //! | file | subject |
 //! |---|---|
-//! | `scenario` | what a run is made of: mechanism, mode, windows, how much is written |
-//! | `endpoint` | what the explorer needs of a connection |
-//! | `side` | one end: the connection, its application, and what it was told |
-//! | `world` | both ends and the network: which steps are possible, and what a step does |
-//! | `property` | what must hold in each state, and at the end |
+//! | `scenario` | the parameters of a run: mechanism, mode, windows, number of writes |
+//! | `endpoint` | the interface through which the explorer drives a connection |
+//! | `side` | one side: the connection, its application, and the reported events |
+//! | `world` | both sides and the network: possible steps, and the effect of a step |
+//! | `property` | the properties of each state, and of the end |
 //! | `explore` | the search |
-//! | `trace` | the course of events that led somewhere, to be read |
+//! | `trace` | a printed course of events |
 
 mod endpoint;
 mod explore;

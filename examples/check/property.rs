@@ -1,4 +1,4 @@
-//! What must hold in each state, and at the end.
+//! The properties of each state, and of the end.
 
 use crate::endpoint::Endpoint;
 use crate::side::Side;
@@ -6,7 +6,7 @@ use crate::world::{NOW, World};
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 
-/// A property that does not hold.
+/// A violated property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation(String);
 
@@ -19,7 +19,7 @@ impl Violation {
         Self::new("the scenario lends too little memory")
     }
 
-    /// The same, with the course of events that led to it.
+    /// The violation with the course of events that led to it.
     pub(crate) fn after(self, course: &str) -> Self {
         Self(format!("{course}\n\nviolated: {}", self.0))
     }
@@ -31,16 +31,17 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// However long nothing happens.
+/// A time long enough for anything that has no deadline.
 const LONG: Duration = Duration::from_secs(86_400);
 
-/// No course takes more deadlines than this after the last act of an application: what one fault delays, a retransmission
-/// repairs, and both sides stay until then.
+/// The maximum number of deadlines after the last act of an application.
+///
+/// A retransmission repairs what one fault delays, and both sides stay until then.
 const MOST_WAKES: u8 = 16;
-/// Where a peer may have aborted, and has forgotten the connection: what is not answered is repeated until the idle limit.
+/// The same, where a peer may have aborted. Unanswered packets are repeated until the idle limit.
 const MOST_WAKES_ABORTED: u8 = 100;
 
-/// What holds in each state.
+/// Checks the properties of each state.
 pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
     for side in world.sides() {
         reported_all(side)?;
@@ -56,24 +57,24 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
         .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
     let most = if aborted { MOST_WAKES_ABORTED } else { MOST_WAKES };
     if world.wakes() > most {
-        return Err(Violation::new(format!("{most} deadlines have passed, and the connections live on")));
+        return Err(Violation::new(format!("{most} deadlines have passed, and the connections have not ended")));
     }
     Ok(())
 }
 
-/// What holds where nothing can happen any more, but the arrival of a datagram that is late.
+/// Checks the properties of a state in which nothing more happens, except that a late datagram may arrive.
 pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // Where an application may abort, there is a limit on silence, which also ends what no application has ended in time.
+    // Where an application may abort, the limits on silence also end a connection that no application closes in time.
     let aborted = world.sides().any(|side| {
         side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
     });
     for side in world.sides() {
         let role = side.role;
         let Some(reason) = side.app.ended else {
-            return Err(Violation::new(format!("nothing will happen any more, and the {role} has not ended")));
+            return Err(Violation::new(format!("nothing more happens, and the {role} has not ended")));
         };
         if !side.machine.is_drained() {
-            return Err(Violation::new(format!("nothing will happen any more, and the {role} is not drained")));
+            return Err(Violation::new(format!("nothing more happens, and the {role} is not drained")));
         }
         if !aborted && reason != CloseReason::Finished {
             return Err(Violation::new(format!("one fault, and the {role} ended by: {reason}")));
@@ -91,7 +92,7 @@ pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> 
     Ok(())
 }
 
-/// The application was told of all that it can see.
+/// Checks that events have reported everything that the application can observe.
 fn reported_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let (machine, app, role) = (&side.machine, &side.app, side.role);
     let unreported = if machine.is_established() && !app.connected {
@@ -109,15 +110,15 @@ fn reported_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     } else {
         return Ok(());
     };
-    Err(Violation::new(format!("the {role} {unreported}, and no event has told of it")))
+    Err(Violation::new(format!("the {role} {unreported}, and no event has reported it")))
 }
 
-/// Nothing happens before the time that `poll_timeout` names; nothing at all where it names none.
+/// Checks that nothing happens before the time of `poll_timeout`, and nothing at all without one.
 fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let role = side.role;
     let timeout = side.machine.poll_timeout();
     if timeout == Some(NOW) {
-        // The other end has acted, and at the same time something is due here: that comes next.
+        // The other side has acted at the time of a deadline here. That deadline is next.
         return Ok(());
     }
     let before = timeout.map_or(NOW + LONG, |at| at - Duration::from_micros(1));
@@ -127,12 +128,12 @@ fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let mut machine = side.machine.clone();
     machine.handle_timeout(before);
     if machine.poll_transmit(before).is_some() {
-        return Err(Violation::new(format!("the {role} sends before poll_timeout, {timeout:?} where it is {NOW:?}")));
+        return Err(Violation::new(format!("the {role} sends before poll_timeout: {timeout:?}, now is {NOW:?}")));
     }
     if let Some(event) = machine.poll_event() {
-        return Err(Violation::new(format!("the {role} tells {event:?} before poll_timeout")));
+        return Err(Violation::new(format!("the {role} reports {event:?} before poll_timeout")));
     }
-    // It may turn out that there is less to wait for: a wake-up in vain.
+    // The deadline may move to a later time: a wake-up without effect is allowed.
     let after = machine.poll_timeout();
     if after.is_some_and(|after| timeout.is_none_or(|at| after < at)) {
         return Err(Violation::new(format!(
@@ -142,7 +143,7 @@ fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What was acknowledged can be read, and no more than was written.
+/// Checks that acknowledged bytes can be read, and that no more can be read than was written.
 fn kept<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
     let written = usize::from(from.app.written);
     let unread = |to: &Side<E>| if to.machine.is_readable() { to.machine.clone().read().len() } else { 0 };

@@ -1,4 +1,4 @@
-//! What a run is made of.
+//! The parameters of a run.
 
 use rdt_proto::Duration;
 use rdt_proto::arq::{Block, SelectiveRepeat, StopAndWait};
@@ -6,11 +6,11 @@ use rdt_proto::congestion::{FixedWindow, Pacer};
 use rdt_proto::connection::{Config, Connection, Mode, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// The largest body that is sent: one byte, so that each write is a packet.
+/// The largest body: one byte, so that each write is a packet.
 const SEGMENT: u16 = 1;
 /// The smallest slot that extended mode allows.
 const SLOT: u16 = 64;
-/// How many slots there can be in each direction.
+/// The maximum number of slots in each direction.
 const MOST_SLOTS: usize = 2;
 
 pub(crate) type Sent = SendSlots<[u8; MOST_SLOTS * slot_bytes(SEGMENT)]>;
@@ -20,7 +20,7 @@ pub(crate) type Waiting = Connection<Storage<Sent, Received, StopAndWait>>;
 /// A connection with selective repeat.
 pub(crate) type Repeating = Connection<Storage<Sent, Received, SelectiveRepeat<[Block; 1], FixedWindow>>>;
 
-/// How what is lost is repeated.
+/// The retransmission mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     StopAndWait,
@@ -32,20 +32,20 @@ pub(crate) enum Mechanism {
 pub(crate) struct Scenario {
     pub(crate) mechanism: Mechanism,
     pub(crate) mode: Mode,
-    /// Slots of each receiver: the largest window.
+    /// The slots of each receiver, which is its largest window.
     pub(crate) slots: usize,
-    /// How many bytes the client and the server write at most, one in each packet.
+    /// The maximum number of bytes that the client and the server write, one in each packet.
     pub(crate) writes: [u8; 2],
     /// Whether one application may abort.
     pub(crate) aborts: bool,
     /// Whether the network may lose, delay or duplicate one datagram.
     pub(crate) faults: bool,
-    /// How many deadlines may pass before an application does what it has to do.
+    /// The number of deadlines that may pass before an application fulfils a duty.
     pub(crate) patience: u8,
 }
 
 impl Scenario {
-    /// All that are explored.
+    /// All scenarios.
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         for mechanism in [Mechanism::StopAndWait, Mechanism::SelectiveRepeat] {
@@ -79,8 +79,10 @@ impl Scenario {
         format!("{mechanism} {mode} window {} writes {client}+{server}{aborts}", self.slots)
     }
 
-    /// A peer that has aborted is told of once, which may be lost: then a limit must end the silence, or an answer that never
-    /// comes. Without that nothing needs to, since the explorer lets applications act in time.
+    /// The configuration of both sides.
+    ///
+    /// An aborted side sends one RESET or FIN, which may be lost. So with aborts, a limit must end the silence. Without
+    /// aborts no limit is needed, since applications act in time.
     pub(crate) fn config(&self) -> Config {
         let config = Config { mode: self.mode, segment: SEGMENT, ..Config::default() };
         if self.aborts {
@@ -92,7 +94,7 @@ impl Scenario {
     }
 }
 
-/// A mechanism that a scenario can run with.
+/// A mechanism, with the memory that it needs.
 pub(crate) trait Lend: Sized {
     fn lend() -> Option<Self>;
 }

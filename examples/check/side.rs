@@ -1,4 +1,4 @@
-//! One end: a connection, and the application that uses it.
+//! One side: a connection, and the application that uses it.
 
 use crate::endpoint::Endpoint;
 use crate::property::Violation;
@@ -7,28 +7,28 @@ use crate::world::Role;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Event};
 
-/// What the application has done and was told.
+/// The state of the application: its acts, and the reported events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct App {
-    /// How many bytes it may still write.
+    /// The number of bytes that it may still write.
     pub(crate) left: u8,
-    /// Bytes written and read: the n-th byte of each direction is n.
+    /// The number of bytes written and read. The n-th byte of each direction is n.
     pub(crate) written: u8,
     pub(crate) read: u8,
-    /// A write found no room, and nothing has told of room since.
+    /// A write found no room, and no event has reported room since.
     pub(crate) blocked: bool,
     pub(crate) closed: bool,
     pub(crate) aborted: bool,
     pub(crate) connected: bool,
-    /// Something can be read, as far as events told.
+    /// Data can be read, according to the events.
     pub(crate) readable: bool,
     pub(crate) peer_closed: bool,
     pub(crate) ended: Option<CloseReason>,
-    /// How many deadlines have passed while it had something to do, since it last wrote or read.
+    /// The number of deadlines that passed while it had a duty, since its last write or read.
     waits: u8,
 }
 
-/// One end.
+/// One side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Side<E> {
     pub(crate) role: Role,
@@ -36,7 +36,7 @@ pub(crate) struct Side<E> {
     pub(crate) app: App,
 }
 
-/// What an application can do.
+/// An act of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Write,
@@ -63,7 +63,7 @@ impl<E: Endpoint> Side<E> {
         Self { role, machine, app }
     }
 
-    /// What the application has to do sooner or later.
+    /// The acts that the application must do eventually.
     pub(crate) fn duties(&self) -> impl Iterator<Item = Call> {
         let App { left, blocked, closed, readable, ended, .. } = self.app;
         let open = !closed && ended.is_none();
@@ -73,12 +73,12 @@ impl<E: Endpoint> Side<E> {
         [write, read, close].into_iter().flatten()
     }
 
-    /// Whether the application may still wait.
+    /// Whether the application may wait for another deadline.
     pub(crate) fn is_patient(&self, patience: u8) -> bool {
         self.app.waits < patience || self.duties().next().is_none()
     }
 
-    /// A deadline passes.
+    /// Counts a deadline that passes.
     pub(crate) fn wait(&mut self) {
         let has_duties = self.duties().next().is_some();
         self.app.waits = if has_duties { self.app.waits.saturating_add(1) } else { 0 };
@@ -121,8 +121,9 @@ impl<E: Endpoint> Side<E> {
         Ok(())
     }
 
-    /// What a driver does after each call: sends what is due, handles a timeout that is, and polls events. Returns the
-    /// datagrams.
+    /// Drives the connection like a driver after each call: sends, handles a due timeout, and polls events.
+    ///
+    /// Returns the datagrams.
     pub(crate) fn drive(&mut self, now: Instant, trace: &mut Trace) -> Result<Vec<Vec<u8>>, Violation> {
         let mut sent = Vec::new();
         self.transmit(now, &mut sent)?;
@@ -131,13 +132,13 @@ impl<E: Endpoint> Side<E> {
             self.transmit(now, &mut sent)?;
             if self.is_due(now) {
                 return Err(Violation::new(format!(
-                    "poll_timeout of the {} is due still, after handle_timeout and a drained poll_transmit",
+                    "poll_timeout of the {} is still due after handle_timeout and a drained poll_transmit",
                     self.role
                 )));
             }
         }
         while let Some(event) = self.machine.poll_event() {
-            trace.says(|| format!("{} is told {event:?}", self.role));
+            trace.says(|| format!("{} gets {event:?}", self.role));
             self.on_event(event)?;
         }
         Ok(sent)
@@ -152,7 +153,7 @@ impl<E: Endpoint> Side<E> {
             let is_due = self.is_due(now);
             let Some(datagram) = self.machine.poll_transmit(now) else { return Ok(()) };
             if !is_due {
-                return Err(Violation::new(format!("the {} sent what poll_timeout did not tell of", self.role)));
+                return Err(Violation::new(format!("the {} sent a datagram before poll_timeout was due", self.role)));
             }
             sent.push(datagram);
         }
@@ -173,10 +174,10 @@ impl<E: Endpoint> Side<E> {
                 (app.ended, app.blocked) = (Some(reason), false);
                 false
             }
-            _ => return Err(Violation::new(format!("the {} was told {event:?}, which is not known here", self.role))),
+            _ => return Err(Violation::new(format!("the {} got the unknown {event:?}", self.role))),
         };
         if again {
-            return Err(Violation::new(format!("the {} was told {event:?} once too often", self.role)));
+            return Err(Violation::new(format!("the {} got {event:?} once too often", self.role)));
         }
         Ok(())
     }

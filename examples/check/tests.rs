@@ -1,4 +1,4 @@
-//! The explorer finds what is broken, and ends without a finding where nothing is.
+//! The explorer finds each defect, and reports nothing for the shipped connections.
 
 use crate::endpoint::Endpoint;
 use crate::explore::{Outcome, explore};
@@ -23,11 +23,11 @@ fn shipped_connections_have_no_violation() {
     }
 }
 
-/// A connection with a defect, by its number.
+/// A connection with the defect of this number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Broken<const DEFECT: u8>(Waiting);
 
-/// What is wrong with it.
+/// The defects.
 const DROPS_CLOSED: u8 = 0;
 const DELIVERS_TWICE: u8 = 1;
 const WAKES_LATE: u8 = 2;
@@ -115,7 +115,7 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     }
 }
 
-/// What the explorer says of a connection with this defect.
+/// The violation that the explorer reports for this defect.
 fn found<const DEFECT: u8>() -> String {
     let Outcome { violation, .. } = explore::<Broken<DEFECT>>(&small(Mode::Extended));
     violation.expect("the defect is found").to_string()
@@ -124,9 +124,9 @@ fn found<const DEFECT: u8>() -> String {
 #[test]
 fn a_dropped_event_is_found() {
     let text = found::<DROPS_CLOSED>();
-    assert!(text.ends_with("has ended, and no event has told of it"), "{text}");
+    assert!(text.ends_with("has ended, and no event has reported it"), "{text}");
     let text = found::<DROPS_READABLE>();
-    assert!(text.ends_with("violated: the server has something to read, and no event has told of it"), "{text}");
+    assert!(text.ends_with("violated: the server has something to read, and no event has reported it"), "{text}");
 }
 
 #[test]
@@ -137,19 +137,19 @@ fn bytes_delivered_twice_are_found_with_their_trace() {
 }
 
 #[test]
-fn bytes_acknowledged_and_lost_are_found() {
+fn acknowledged_bytes_that_are_lost_are_found() {
     let text = found::<LOSES_WHAT_IT_ACKNOWLEDGED>();
     assert!(text.contains("violated: the client wrote 1 bytes, "), "{text}");
 }
 
 #[test]
-fn a_timeout_that_is_not_reported_is_found() {
+fn an_unreported_deadline_is_found() {
     let text = found::<WAKES_LATE>();
-    assert!(text.ends_with("the client sent what poll_timeout did not tell of"), "{text}");
+    assert!(text.ends_with("the client sent a datagram before poll_timeout was due"), "{text}");
 }
 
 #[test]
-fn a_timeout_that_stays_due_is_found() {
+fn a_deadline_that_stays_due_is_found() {
     let text = found::<NEVER_ENDS>();
-    assert!(text.ends_with("is due still, after handle_timeout and a drained poll_transmit"), "{text}");
+    assert!(text.ends_with("is still due after handle_timeout and a drained poll_transmit"), "{text}");
 }

@@ -1,9 +1,9 @@
-//! A course of events, to be read.
+//! A printed course of events.
 
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Seq};
 
-/// What happened, line by line; nothing is kept of it while states are explored.
+/// The events, one a line. Nothing is kept while states are explored.
 #[derive(Default)]
 pub(crate) struct Trace {
     lines: Option<Vec<String>>,
@@ -11,7 +11,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// One that keeps its lines.
+    /// A trace that keeps its lines.
     pub(crate) fn kept() -> Self {
         Self { lines: Some(Vec::new()), ..Self::default() }
     }
@@ -31,7 +31,7 @@ impl Trace {
     }
 }
 
-/// A datagram on one line.
+/// Describes a datagram on one line.
 pub(crate) fn describe(datagram: &[u8]) -> String {
     let framings = [Framing::NOTE, Framing::tagged(tag(1)), Framing::tagged(tag(2))];
     let Some(packet) = framings.iter().find_map(|framing| framing.decode(datagram).ok()) else {
@@ -55,7 +55,7 @@ pub(crate) fn describe(datagram: &[u8]) -> String {
     }
 }
 
-/// The tag that a connection chooses whose entropy is this byte again and again.
+/// The tag of a connection whose entropy repeats this byte.
 fn tag(entropy: u8) -> Tag {
     Tag::new([entropy; 8])
 }

@@ -1,8 +1,8 @@
-//! Both ends and the network between them: which steps are possible, and what a step does.
+//! Both sides and the network between them: possible steps, and the effect of a step.
 //!
-//! A datagram arrives 10 ms after it was sent, in order. Time stands still until the next one arrives or a deadline is due;
-//! applications act in between, at no cost of time. One datagram may be lost, or be taken aside to arrive at any later point,
-//! or do both: arrive, and arrive again at any later point.
+//! A datagram arrives 10 ms after it was sent, in order. The time advances only to the next arrival or deadline.
+//! Applications act in between, which takes no time. One datagram may be lost, delayed to any later point, or
+//! duplicated: it arrives, and arrives again at any later point.
 
 use crate::endpoint::Endpoint;
 use crate::property::Violation;
@@ -16,12 +16,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The time of every state: what happens later is told from here.
+/// The time of every state, to which all other times are relative.
 pub(crate) const NOW: Instant = Instant::from_millis(3_600_000);
-/// From one end to the other.
+/// The delay from one side to the other.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// Which end.
+/// A side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Client,
@@ -46,18 +46,18 @@ impl fmt::Display for Role {
     }
 }
 
-/// What can happen next.
+/// A possible step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The next datagram arrives.
     Deliver,
-    /// The next datagram does not arrive.
+    /// The next datagram is lost.
     Lose,
-    /// The next datagram arrives later.
+    /// The next datagram is delayed.
     Hold,
-    /// The next datagram arrives, and again later.
+    /// The next datagram arrives, and a copy is delayed.
     Duplicate,
-    /// What was taken aside arrives.
+    /// The delayed datagram arrives.
     Release,
     /// The next deadline is due.
     Wake,
@@ -72,18 +72,18 @@ struct Flying {
     datagram: Vec<u8>,
 }
 
-/// A state.
+/// A state of both sides and the network.
 #[derive(Clone, Debug)]
 pub(crate) struct World<E> {
     pub(crate) client: Side<E>,
-    /// `None` before its first CONNECT.
+    /// The server. `None` before the first CONNECT.
     pub(crate) server: Option<Side<E>>,
-    /// In the order of arrival.
+    /// Datagrams in flight, in the order of arrival.
     network: VecDeque<Flying>,
     held: Option<(Role, Vec<u8>)>,
     may_fail: bool,
     may_abort: bool,
-    /// How many deadlines have passed since an application did anything.
+    /// The number of deadlines since the last act of an application.
     wakes: u8,
 }
 
@@ -112,12 +112,12 @@ impl<E: Endpoint> World<E> {
         self.wakes
     }
 
-    /// Whether an application has something to do yet.
+    /// Whether an application has a duty.
     pub(crate) fn has_duties(&self) -> bool {
         self.sides().any(|side| side.duties().next().is_some())
     }
 
-    /// What happens if nothing goes wrong and no application acts.
+    /// The next step without a fault or an act of an application.
     pub(crate) fn next(&self, scenario: &Scenario) -> Option<Step> {
         let arrival = self.network.front().map(|flying| flying.at);
         let deadline = self.deadline();
@@ -129,7 +129,7 @@ impl<E: Endpoint> World<E> {
         }
     }
 
-    /// An application that has something to do does not wait for ever.
+    /// The step to the next deadline, unless an application with a duty has run out of patience.
     fn wake(&self, scenario: &Scenario) -> Option<Step> {
         self.sides().all(|side| side.is_patient(scenario.patience)).then_some(Step::Wake)
     }
@@ -138,7 +138,7 @@ impl<E: Endpoint> World<E> {
         self.sides().filter_map(|side| side.machine.poll_timeout()).min()
     }
 
-    /// All that can happen; nothing at the end.
+    /// All possible steps. Empty at the end.
     pub(crate) fn steps(&self, scenario: &Scenario) -> Vec<Step> {
         let next = self.next(scenario);
         let mut steps: Vec<_> = next.into_iter().collect();
@@ -201,7 +201,7 @@ impl<E: Endpoint> World<E> {
         }
     }
 
-    /// A datagram has come to where the network may fail.
+    /// Handles a datagram at the point where the network may fail.
     fn meet(
         &mut self,
         step: Step,
@@ -242,7 +242,7 @@ impl<E: Endpoint> World<E> {
         match self.side(to) {
             Some(side) => side.machine.handle_datagram(now, datagram),
             None => {
-                // What a listener does.
+                // The part of a listener: CONNECT opens the server.
                 let Ok(Packet::Connect(options)) = Framing::NOTE.decode(datagram) else { return Ok(()) };
                 let parameters = HandshakeParameters::from_options(&options);
                 let machine = E::open(scenario, now, Some(parameters)).ok_or_else(Violation::no_memory)?;
@@ -274,7 +274,7 @@ impl<E: Endpoint> World<E> {
         Ok(())
     }
 
-    /// What is `now` becomes the time of every state.
+    /// Rebases the state from `now` to the time of every state.
     fn rebase(&mut self, now: Instant) {
         let passed = now.saturating_since(NOW);
         self.client.machine.rebase(now, NOW);
@@ -286,7 +286,7 @@ impl<E: Endpoint> World<E> {
         }
     }
 
-    /// What tells this state from others.
+    /// A key that distinguishes this state from others.
     pub(crate) fn key(&self) -> u128 {
         let mut bytes = Bytes(Vec::with_capacity(8_192));
         self.hash(&mut bytes);
@@ -307,7 +307,7 @@ impl<E: Endpoint> Hash for World<E> {
     }
 }
 
-/// All that is to be hashed, in one piece: hashing that is faster than a field at a time.
+/// Collects all bytes to hash, which is faster than hashing each field.
 struct Bytes(Vec<u8>);
 
 impl Hasher for Bytes {
@@ -315,7 +315,7 @@ impl Hasher for Bytes {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Of no use: the bytes are hashed elsewhere.
+    /// Unused: the bytes are hashed elsewhere.
     fn finish(&self) -> u64 {
         0
     }

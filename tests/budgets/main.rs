@@ -1,4 +1,4 @@
-//! What may not grow unseen: allocations, of which there are none, and the sizes of connections.
+//! Budgets that a change must not exceed: no allocation, and the sizes of connections.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod no_alloc;

@@ -1,4 +1,4 @@
-//! No call allocates, with all features on: everything between set-up and the last word, over a network that loses.
+//! No call allocates after setup, with all features enabled, over a lossy network.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStopAndWait};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};
@@ -9,7 +9,7 @@ use rdt_proto::{Duration, Instant};
 
 const ADDRESS: u8 = 1;
 
-/// Each side of a transfer of `goal` bytes, and what has been sent and received of it.
+/// Both sides of a transfer of `goal` bytes, with the bytes sent and received so far.
 struct Run {
     client: Connection<HeapStopAndWait>,
     server: Listener<FixedPeers<4, u8, HeapStopAndWait>>,
@@ -21,7 +21,7 @@ struct Run {
 }
 
 impl Run {
-    /// One datagram in seven is lost.
+    /// Whether the next datagram arrives: one in seven is lost.
     fn arrives(&mut self) -> bool {
         self.datagrams += 1;
         !self.datagrams.is_multiple_of(7)
@@ -131,7 +131,7 @@ fn a_message_of_socket_tcp_allocates_nothing() {
     assert_eq!((allocations.count_total, got), (0, true));
 }
 
-/// The counter counts: an allocation is found where there is one.
+/// The allocation counter finds an allocation.
 #[test]
 fn an_allocation_is_counted() {
     assert_eq!(allocation_counter::measure(|| drop(Box::new(1))).count_total, 1);

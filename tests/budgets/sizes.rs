@@ -1,4 +1,4 @@
-//! What a connection costs in bytes of RAM: the figures in the README, which a change must not alter unseen.
+//! The size of a connection in bytes of RAM, as stated in the README.
 #![cfg(target_pointer_width = "64")]
 
 use rdt_proto::arq::{Block, SelectiveRepeat};
@@ -7,19 +7,19 @@ use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
 use rdt_proto::socket_tcp::SocketConnection;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// A machine that holds its memory for bodies: one slot of 1,200 bytes each way.
+/// A machine that owns its memory for bodies: one slot of 1,200 bytes each way.
 type Holding = Connection<Storage<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>>;
-/// One with selective repeat and a window of 64, which borrows its memory for bodies but not that for its numbers.
+/// A machine with selective repeat and a window of 64. It borrows memory for bodies and owns its scoreboard.
 type Window64<'m, C> =
     Connection<Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>>;
 
 #[test]
-fn a_stop_and_wait_connection_takes_what_the_readme_says() {
+fn a_stop_and_wait_connection_has_the_size_in_the_readme() {
     assert_eq!((size_of::<Connection<LentStopAndWait<'_>>>(), size_of::<Holding>()), (528, 2_904));
 }
 
 #[test]
-fn a_selective_repeat_connection_takes_what_the_readme_says() {
+fn a_selective_repeat_connection_has_the_size_in_the_readme() {
     assert_eq!(size_of::<Block>(), 1_048);
     assert_eq!((size_of::<Window64<'_, FixedWindow>>(), size_of::<Window64<'_, NewReno>>()), (1_872, 1_896));
     assert_eq!((size_of::<Window64<'_, Cubic>>(), size_of::<Window64<'_, BandwidthDelay>>()), (2_032, 2_048));
@@ -27,7 +27,7 @@ fn a_selective_repeat_connection_takes_what_the_readme_says() {
 }
 
 #[test]
-fn a_connection_of_socket_tcp_takes_what_the_readme_says() {
+fn a_connection_of_socket_tcp_has_the_size_in_the_readme() {
     let sizes = (size_of::<SocketConnection<u16, 16, 16>>(), size_of::<SocketConnection<u16>>());
     assert_eq!(sizes, (440, 1_432));
 }

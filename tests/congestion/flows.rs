@@ -1,4 +1,5 @@
-//! Each controller over a simulated bottleneck: how much of the link it fills, at what cost, and what it leaves to others.
+//! Each controller over a simulated bottleneck: its share of the link, its overhead, and the share of other flows.
+//!
 //! `cargo test --release --test congestion flows -- --nocapture --include-ignored` prints the whole table.
 
 use crate::network::{Network, Path, SEGMENT, WIRE};
@@ -6,13 +7,13 @@ use rdt_proto::Instant;
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno};
 
 const MIB: usize = 1 << 20;
-/// Makes a controller for datagrams of a size.
+/// The name of a controller, and its constructor.
 type Maker = (&'static str, fn() -> Controller);
 const RENO: Maker = ("NewReno", || NewReno::new(SEGMENT).into());
 const CUBIC: Maker = ("Cubic", || Cubic::new(SEGMENT).into());
 const MODEL: Maker = ("BandwidthDelay", || BandwidthDelay::new(SEGMENT).into());
 
-/// The links that the crate is measured on; loss is each way, the queue holds one bandwidth-delay product.
+/// The links of the crate's figures. Loss is each way, the queue holds one bandwidth-delay product.
 fn links() -> [Path; 8] {
     [
         Path::new(100, 100),
@@ -28,13 +29,13 @@ fn links() -> [Path; 8] {
 
 #[derive(Debug)]
 struct Share {
-    /// Of the bound (1 - p) × header share, in percent.
+    /// Throughput in percent of the bound: the rate × (1 - p).
     of_bound: u64,
     /// Packets sent × (1 - p) for each 100 delivered.
     overhead: u64,
 }
 
-/// The median of some seeds.
+/// Runs `seeds` transfers and returns the median.
 fn transfer(name: &str, controller: &Controller, path: &Path, bytes: usize, seeds: u64) -> Share {
     let mut runs: Vec<_> = (1..=seeds).map(|seed| once(controller, &path.clone().with_seed(seed), bytes)).collect();
     runs.sort_by_key(|&(of_bound, ..)| of_bound);
@@ -66,8 +67,8 @@ fn once(controller: &Controller, path: &Path, bytes: usize) -> (u64, u64, String
 fn the_model_fills_lossy_links() {
     for path in links() {
         let share = transfer(MODEL.0, &MODEL.1(), &path, 20 * MIB, 3);
-        // 20 MiB at 1 Gbit/s are over in four round trips: even a sender that knew the path would take a third more.
-        // At 20 % the tail alone costs 7 % here.
+        // 20 MiB at 1 Gbit/s take four round trips: even a sender that knows the path would take a third more.
+        // At 20 % loss the tail alone costs 7 % here.
         let least = match (path.rate, path.loss) {
             (1_000_000_000, _) => 50,
             (_, 200) => 80,
@@ -84,7 +85,7 @@ fn the_model_fills_lossy_links() {
 #[test]
 fn the_model_is_no_slower_than_cubic() {
     for path in links() {
-        // As much as `Cubic` moves in reasonable time.
+        // The number of bytes that `Cubic` transfers in reasonable time.
         let bytes = if path.loss > 0 { MIB } else { 20 * MIB };
         let (cubic, model) = (CUBIC.1(), MODEL.1());
         let cubic = transfer(CUBIC.0, &cubic, &path, bytes, 1);
@@ -100,13 +101,13 @@ fn the_model_respects_shallow_queues_and_needs_no_deep_ones() {
         let share = transfer(MODEL.0, &MODEL.1(), &path, 40 * MIB, 1);
         assert!(share.of_bound >= 80 && share.overhead <= 105, "{path:?} {share:?}");
     }
-    // A few packets in flight are enough to tell chance from congestion.
+    // A few packets in flight are enough to distinguish random loss from congestion.
     let path = Path::new(1, 100).with_loss(100);
     assert!(transfer(MODEL.0, &MODEL.1(), &path, 2 * MIB, 1).of_bound >= 80);
 }
 
 #[test]
-fn the_others_fill_clean_links() {
+fn the_other_controllers_fill_clean_links() {
     let path = Path::new(100, 20);
     let fixed = FixedWindow::new(300_000).paced(12_250_000).into();
     assert!(transfer("FixedWindow", &fixed, &path, 20 * MIB, 1).of_bound >= 97);
@@ -114,7 +115,9 @@ fn the_others_fill_clean_links() {
     assert!(transfer(RENO.0, &RENO.1(), &path, 20 * MIB, 1).of_bound >= 65);
 }
 
-/// Two flows for a minute from the moment when the second one starts, `later` s after the first: neither below a quarter.
+/// Runs two flows, the second `later` s after the first.
+///
+/// Asserts that over the next minute each gets at least a quarter of the link.
 fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
     let path = Path::new(mbit, rtt_ms);
     let start = Instant::from_millis(later * 1_000);

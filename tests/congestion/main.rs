@@ -1,4 +1,4 @@
-//! The congestion controllers: their rules, and what they do with simulated bottlenecks.
+//! The congestion controllers: their rules, and their behaviour at simulated bottlenecks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod flows;

@@ -1,5 +1,7 @@
-//! Flows over one bottleneck, packet by packet, in virtual time: a drop-tail queue, a line, a delay, and an ideal
-//! selective repeat that finds out about every loss as soon as it can be known. What remains is the controller.
+//! Flows over one bottleneck, packet by packet, in virtual time.
+//!
+//! The bottleneck is a drop-tail queue, a line and a delay. An ideal selective repeat finds each loss as soon as it can
+//! be known, so the results depend on the controller alone.
 
 mod path;
 mod sender;
@@ -12,16 +14,16 @@ use rdt_proto::{Duration, Instant};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Bytes of a datagram as the controllers count them.
+/// The bytes of a datagram that a controller counts.
 pub(crate) const SEGMENT: u32 = 1_400;
-/// Bytes of it on the line: UDP and IPv4 on top.
+/// The bytes of a datagram on the line, with the headers of UDP and IPv4.
 pub(crate) const WIRE: u64 = 1_428;
 /// The longest delay of an acknowledgement.
 const ACK_DELAY: Duration = Duration::from_millis(5);
 /// Packets for each SACK.
 const PER_SACK: usize = 2;
 
-/// What is to happen. Flows and transmissions by index.
+/// A scheduled event, with the index of a flow and of its transmissions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrival(usize, usize),
@@ -34,17 +36,17 @@ enum Event {
 #[derive(Default)]
 struct Receiver {
     got: Vec<bool>,
-    /// Arrived and not yet reported by a SACK that came through.
+    /// Transmissions that arrived and were not yet reported by a SACK that arrived.
     unreported: Vec<usize>,
     since_sack: usize,
     last_arrival: Instant,
-    /// Counts SACKs, so that a delay that is no longer waited for is recognised.
+    /// The count of SACKs, which shows whether the timer of a delayed SACK is outdated.
     sacks: u64,
     unique: usize,
     done_at: Option<Instant>,
 }
 
-/// Some flows over one path.
+/// Flows over one path.
 pub(crate) struct Network {
     now: Instant,
     path: Path,
@@ -55,14 +57,14 @@ pub(crate) struct Network {
     woken: Vec<Option<Instant>>,
 }
 
-/// What became of a flow.
+/// The result of a flow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
-    /// Different packets that arrived.
+    /// The number of distinct packets that arrived.
     pub(crate) delivered: u64,
-    /// Packets that were sent, those lost or dropped included.
+    /// The number of packets sent, including lost and dropped ones.
     pub(crate) sent: u64,
-    /// When the last one arrived, or when the simulation ended.
+    /// The time of the last arrival, or the end of the simulation.
     pub(crate) ended: Instant,
 }
 
@@ -79,7 +81,7 @@ impl Network {
         }
     }
 
-    /// A flow of `packets` from `start` on.
+    /// Adds a flow of `packets` from `start` on.
     pub(crate) fn add(&mut self, controller: Controller, packets: usize, start: Instant) {
         let flow = self.senders.len();
         self.senders.push(Sender::new(controller, packets, self.path.round_trip()));

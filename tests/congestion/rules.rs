@@ -12,7 +12,7 @@ fn at(ms: u64) -> Instant {
     Instant::from_millis(ms)
 }
 
-/// At `ms`, `segments` that were sent a round trip ago are acknowledged.
+/// An acknowledgement at `ms` of `segments` that were sent a round trip ago.
 fn ack(ms: u64, segments: u64) -> Acknowledgement {
     Acknowledgement {
         now: at(ms),
@@ -27,7 +27,7 @@ fn ack(ms: u64, segments: u64) -> Acknowledgement {
     }
 }
 
-/// At `ms`, a segment is found lost that was sent `age` ms before.
+/// A loss found at `ms` of a segment sent `age` ms before.
 fn loss(ms: u64, age: u64) -> Loss {
     Loss { now: at(ms), bytes: u64::from(SEGMENT), newest_sent_at: at(ms - age), in_flight: 0 }
 }
@@ -44,7 +44,7 @@ fn rfc9002_7_2_initial_window() {
 }
 
 #[test]
-fn rfc9002_7_3_1_slow_start_grows_by_what_is_acknowledged() {
+fn rfc9002_7_3_1_slow_start_grows_by_acknowledged_bytes() {
     let mut reno = NewReno::new(SEGMENT);
     reno.on_acknowledged(&ack(100, 10));
     assert_eq!(segments(&reno), 20);
@@ -56,11 +56,11 @@ fn rfc9002_7_3_2_a_loss_halves_once_a_round_trip() {
     reno.on_acknowledged(&ack(100, 10));
     reno.on_lost(&loss(200, 100));
     assert_eq!(segments(&reno), 10);
-    // Sent before the recovery period began: nothing more, neither down nor up.
+    // Sent before the recovery period began: the window does not change.
     reno.on_lost(&loss(250, 100));
     reno.on_acknowledged(&ack(300, 10));
     assert_eq!(segments(&reno), 10);
-    // Sent after it.
+    // Sent in the recovery period: the window is halved again.
     reno.on_lost(&loss(350, 100));
     assert_eq!(segments(&reno), 5);
 }
@@ -83,7 +83,7 @@ fn rfc9002_7_6_2_persistent_congestion_rfc5681_3_1_threshold() {
     reno.on_timeout(at(1_000));
     reno.on_timeout(at(3_000));
     assert_eq!(segments(&reno), 2);
-    // Slow start again up to half of what it was, then congestion avoidance.
+    // Slow start again up to half of the window at the loss, then congestion avoidance.
     reno.on_acknowledged(&ack(3_100, 8));
     assert_eq!(segments(&reno), 10);
     reno.on_acknowledged(&ack(3_200, 10));
@@ -91,7 +91,7 @@ fn rfc9002_7_6_2_persistent_congestion_rfc5681_3_1_threshold() {
 }
 
 #[test]
-fn rfc9002_7_8_no_growth_while_the_application_is_the_limit() {
+fn rfc9002_7_8_no_growth_while_application_limited() {
     let limited = Acknowledgement { app_limited: true, ..ack(100, 10) };
     for mut controller in [NewReno::new(SEGMENT).into(), Cubic::new(SEGMENT).into(), Controller::new(SEGMENT)] {
         let before = controller.window();
@@ -138,14 +138,14 @@ fn rfc9438_4_2_back_at_w_max_after_k() {
     assert!((90..98).contains(&segments(&cubic)), "{}", segments(&cubic));
     run(&mut cubic, 3_000, 5_400);
     assert!((99..=101).contains(&segments(&cubic)), "{}", segments(&cubic));
-    // Convex beyond: W(2K) = 100 + 30.
+    // Convex beyond W_max: W(2K) = 100 + 30.
     run(&mut cubic, 5_400, 9_600);
     assert!((125..=135).contains(&segments(&cubic)), "{}", segments(&cubic));
 }
 
 #[test]
 fn rfc9438_4_3_reno_friendly_on_short_paths() {
-    // At 1 ms a Reno window grows by hundreds of segments in a second, a cubic one by next to nothing.
+    // At 1 ms a Reno window grows by hundreds of segments in a second, a cubic window by almost nothing.
     let mut cubic = reduced();
     for ms in 1_200..2_200 {
         let quick = Acknowledgement { srtt: Duration::from_millis(1), newest_sent_at: at(ms - 1), ..ack(ms, 70) };
@@ -161,7 +161,7 @@ fn rfc9438_4_7_fast_convergence() {
     cubic.on_lost(&loss(1_000, 100));
     cubic.on_lost(&loss(1_300, 100));
     assert_eq!(segments(&cubic), 490);
-    // W_max is 0.85 × 700 = 595: flat there after K = 6.4 s, not at 700.
+    // W_max is 0.85 × 700 = 595: the window is flat there after K = 6.4 s, not at 700.
     run(&mut cubic, 1_500, 7_900);
     assert!((590..=600).contains(&segments(&cubic)), "{}", segments(&cubic));
 }
@@ -186,7 +186,7 @@ fn rfc9438_4_9_a_spurious_loss_is_undone() {
     assert_eq!(segments(&cubic), 100);
 }
 
-/// RFC 9438 §4.9: an event of congestion is spurious when all that was judged lost in it was only late.
+/// RFC 9438 §4.9: a congestion event is spurious if every packet marked lost in it was only late.
 #[test]
 fn rfc9438_4_9_one_late_packet_among_lost_ones_undoes_nothing() {
     let mut cubic = reduced();
@@ -198,7 +198,7 @@ fn rfc9438_4_9_one_late_packet_among_lost_ones_undoes_nothing() {
 }
 
 #[test]
-fn rfc9438_5_8_idle_time_is_no_growth() {
+fn rfc9438_5_8_an_idle_period_does_not_grow_the_window() {
     let (mut busy, mut idle) = (reduced(), reduced());
     run(&mut busy, 1_200, 2_200);
     run(&mut idle, 1_200, 2_200);
@@ -219,7 +219,8 @@ fn rfc9406_4_2_slow_start_ends_when_the_round_trip_rises() {
         segments(&cubic)
     };
     assert_eq!(round(100, 1_000), 20);
-    // By an eighth: from the eighth sample on the window grows by a quarter, for five rounds, then slow start is over.
+    // The RTT rises by an eighth. From the eighth sample on the window grows by a quarter, for five rounds, then slow
+    // start ends.
     assert_eq!(round(113, 1_200), 27);
     for i in 0..4 {
         round(113, 1_400 + i * 200);
@@ -230,7 +231,7 @@ fn rfc9406_4_2_slow_start_ends_when_the_round_trip_rises() {
 
 #[test]
 fn the_model_reads_the_bottleneck_from_a_train() {
-    // 32 segments left at once and come back 100 µs apart: 12 MB/s, so 1.2 MB for 100 ms.
+    // 32 segments sent at once return 100 µs apart: 12 MB/s, so 1.2 MB for 100 ms.
     let mut model = BandwidthDelay::new(SEGMENT);
     for i in 0..32_u64 {
         model.on_sent(at(0), SEGMENT, (i + 1) * 1_200);
@@ -248,13 +249,13 @@ fn the_model_reads_the_bottleneck_from_a_train() {
             ..ack(100, 1)
         });
     }
-    // Three quarters at once, the rest with what is acknowledged, but never more than the train promises.
+    // Three quarters at once, the rest with the acknowledgements, but never more than the train indicates.
     assert!((900_000..=1_200_000).contains(&model.window()), "{}", model.window());
     assert!(model.pacing_rate().is_some_and(|rate| rate <= 15_000_000));
 }
 
 #[test]
-fn the_model_lets_little_out_while_nothing_comes_back() {
+fn the_model_sends_little_while_no_acknowledgement_arrives() {
     let mut model = BandwidthDelay::new(SEGMENT);
     model.on_timeout(at(1_000));
     assert_eq!(segments(&model), 4);
@@ -270,7 +271,7 @@ fn controllers_are_small() {
 }
 
 #[test]
-fn any_values_in_any_order() {
+fn controllers_accept_any_values_in_any_order() {
     let extremes = [0, 1, 1_000, u64::MAX / 2, u64::MAX];
     let all = [
         FixedWindow::new(0).into(),
@@ -311,7 +312,7 @@ fn any_values_in_any_order() {
     }
 }
 
-/// Sends datagrams as the pacer allows for `ms`, waking every `step` µs at the soonest; says how many bytes left.
+/// Sends datagrams as the pacer allows for `ms`, waking every `step` µs at the soonest. Returns the bytes sent.
 fn paced(rate: u64, granularity: Duration, step: u64, ms: u64) -> u64 {
     let mut pacer = Pacer::new(granularity, SEGMENT);
     pacer.update_rate(Instant::ZERO, Some(rate));
@@ -343,7 +344,7 @@ fn pacing_does_not_drift() {
     }
 }
 
-/// Whoever asks for one byte and sends a datagram owes the rest: the rate holds whatever is asked for.
+/// A sender may ask for one byte and send a datagram. The rate holds, since the rest becomes debt.
 #[test]
 fn bytes_sent_beyond_the_credit_become_debt() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
@@ -357,7 +358,7 @@ fn bytes_sent_beyond_the_credit_become_debt() {
         now = pacer.ready_at(1);
     }
     assert!(sent <= 12_500_000 + 12_500 + 2_400, "{sent}");
-    // But no more than two datagrams, however much left unasked.
+    // The debt is at most two datagrams, whatever was sent without permission.
     (0..1_000).for_each(|_| pacer.on_sent(now, SEGMENT));
     assert!(pacer.ready_at(1) <= now + Duration::from_millis(1));
 }
@@ -375,7 +376,7 @@ fn a_burst_is_bounded() {
 }
 
 #[test]
-fn without_a_rate_nothing_is_held_back() {
+fn without_a_rate_the_pacer_holds_nothing_back() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
     for _ in 0..1_000 {
         assert!(pacer.allows(Instant::ZERO, SEGMENT));

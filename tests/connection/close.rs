@@ -1,4 +1,4 @@
-//! How a connection closes: FIN and FINACK each way, what is lost, lingering, abort.
+//! How a connection closes: FIN and FINACK each way, loss, lingering, abort.
 
 use crate::states::states;
 use harness::base::*;
@@ -6,7 +6,7 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, SendError};
 use rdt_proto::wire::Packet;
 
-/// A FINACK that came before our FIN had left once counted as its answer, and the FIN was never sent.
+/// A FINACK that arrived before our FIN was sent once counted as its answer, and the FIN was never sent.
 #[test]
 fn a_finack_before_our_fin_answers_nothing() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -17,8 +17,9 @@ fn a_finack_before_our_fin_answers_nothing() {
     client.expect_nothing();
 }
 
-/// A side that only received has measured no round trip. It once repeated its FIN after a whole second, when a peer with
-/// a short round trip had just stopped lingering.
+/// The FIN of a side without an RTT sample repeats three times while the peer lingers.
+///
+/// It was once repeated after a whole second, when a peer with a short round trip had just stopped lingering.
 #[test]
 fn unmeasured_fin_repeats_three_times_in_the_default_linger() {
     let mut server = BaseTrace::established_server(Config::base());
@@ -32,9 +33,9 @@ fn unmeasured_fin_repeats_three_times_in_the_default_linger() {
     }
 }
 
-/// `abort` is told no time. The quarantine was once counted from the last call before it, and could be over already.
+/// The quarantine once began at the last call before `abort`, which takes no time, and could be over already.
 #[test]
-fn quarantine_after_abort_begins_when_the_fin_has_left() {
+fn quarantine_after_abort_begins_when_the_fin_is_sent() {
     let mut client = BaseTrace::established_client(Config::base());
     client.now = client.now + Duration::from_secs(20);
     client.machine.abort(0);
@@ -43,7 +44,7 @@ fn quarantine_after_abort_begins_when_the_fin_has_left() {
 }
 
 #[test]
-fn the_side_that_closes_first() {
+fn the_first_side_to_close_waits_for_the_peers_fin() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"bye"), Ok(3));
     client.machine.close();
@@ -127,7 +128,7 @@ fn both_sides_close_at_once() {
 }
 
 #[test]
-fn a_finack_that_is_due_when_the_connection_ends_is_sent() {
+fn a_pending_finack_is_sent_after_the_end() {
     let mut client = BaseTrace::established_client(Config::base());
     client.machine.close();
     client.expect(FIN);
@@ -307,7 +308,7 @@ fn closing_twice_closes_once() {
     client.expect_nothing();
 }
 
-/// What each packet does in each state: the types of the answers, or why it is ignored. Two of each make no difference.
+/// Each packet in each state: the types of the answers, or the reason to ignore it. A second copy changes nothing.
 #[test]
 fn every_packet_in_every_state() {
     let packets = [
@@ -349,7 +350,7 @@ fn every_packet_in_every_state() {
             };
             assert_eq!(done, expected, "{packet:?} while {name}");
             side.expect_nothing();
-            // Whatever comes now, nothing panics and nothing is left over.
+            // A repetition, an abort or a timeout never panics, and the connection drains.
             side.receive(packet);
             side.machine.abort(0);
             side.drain_names();

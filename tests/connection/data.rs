@@ -1,4 +1,4 @@
-//! How data flows: INFO and ACK both ways, what is lost and repeated, and what the application sees.
+//! How data flows: INFO and ACK both ways, loss and repetition, and the view of the application.
 
 use harness::base::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
@@ -17,10 +17,9 @@ fn small_client(slots: u32) -> BaseTrace {
     client
 }
 
-/// What was lent as the rest of an open packet was once committed to the next one, whose memory the application had not
-/// filled in: old bytes went out.
+/// A slot lent as the rest of an open packet was once committed to the next packet, which then sent old bytes.
 #[test]
-fn what_send_slot_lent_is_void_once_its_packet_has_left() {
+fn a_lent_slot_is_void_once_its_packet_is_sent() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"ab"), Ok(2));
     client.machine.send_slot().unwrap()[..2].copy_from_slice(b"cd");
@@ -33,9 +32,9 @@ fn what_send_slot_lent_is_void_once_its_packet_has_left() {
     client.expect(info(2, b"cd"));
 }
 
-/// The sending of another packet once took it back as well.
+/// A lent slot was once also taken back when another packet was sent.
 #[test]
-fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
+fn a_lent_slot_outlives_the_sending_of_another_packet() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send_segment(b"header"), Ok(()));
     client.machine.send_slot().unwrap()[..4].copy_from_slice(b"data");
@@ -45,9 +44,9 @@ fn what_send_slot_lent_outlives_the_sending_of_another_packet() {
     client.expect(info(2, b"data"));
 }
 
-/// The same with a CONNACK, for which the connection sends an INFO 0 of its own.
+/// A lent slot is void once CONNACK makes the connection send an INFO 0 of its own.
 #[test]
-fn what_send_slot_lent_is_void_once_its_number_is_used() {
+fn a_lent_slot_is_void_once_its_number_is_used() {
     let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.machine.send_slot().unwrap()[..2].copy_from_slice(b"ab");
@@ -79,7 +78,7 @@ fn one_info_at_a_time_with_numbers_in_order() {
 }
 
 #[test]
-fn what_is_written_meanwhile_fills_the_next_info_only() {
+fn data_written_meanwhile_fills_the_next_info_only() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"a"), Ok(1));
     client.expect(info(1, b"a"));
@@ -96,7 +95,7 @@ fn what_is_written_meanwhile_fills_the_next_info_only() {
 fn info_repeats_at_doubled_intervals_that_new_data_resets() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"one"), Ok(3));
-    // The round trip was 10 ms: the timeout is 10 + 4 x 5 ms.
+    // The round trip was 10 ms, so the timeout is 10 + 4 × 5 ms.
     client.expect(info(1, b"one"));
     for doubled in [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_500, 7_500] {
         client.sleep(doubled, doubled + doubled / 16 + 1);
@@ -120,7 +119,7 @@ fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
     server.expect(ack(1));
     server.expect_nothing();
     server.peer_sends(info(2, b"b"));
-    // Even what was acknowledged long ago, in case the peer did not hear it.
+    // Old data is acknowledged again, in case the peer did not receive the ACK.
     server.peer_sends(info(0, b""));
     server.expect(ack(0));
     server.expect(ack(2));
@@ -130,7 +129,7 @@ fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
 }
 
 #[test]
-fn numbers_that_cannot_be_taken_are_not_acknowledged() {
+fn numbers_beyond_the_window_are_not_acknowledged() {
     let mut server = BaseTrace::established_server(Config::base());
     for number in [2, 3, 1_000, 1 << 31, u32::MAX] {
         server.ignores(info(number, b"x"), Ignored::BeyondWindow);
@@ -144,7 +143,7 @@ fn other_acks_are_ignored() {
     let mut client = BaseTrace::established_client(Config::base());
     client.ignores(ack(1), Ignored::NeverSent);
     assert_eq!(client.machine.send(b"a"), Ok(1));
-    // It has a body, but it has not left.
+    // The INFO has a body, but it was not sent yet.
     client.ignores(ack(1), Ignored::NeverSent);
     client.expect(info(1, b"a"));
     client.ignores(ack(0), Ignored::OldAck);
@@ -169,20 +168,20 @@ fn both_directions_at_once() {
 }
 
 #[test]
-fn a_body_too_large_is_ignored_until_one_that_fits_comes() {
+fn a_body_too_large_is_ignored_until_one_fits() {
     let mut client = small_client(2);
     client.ignores(info(0, b"abcde"), Ignored::BodyTooLarge);
     client.expect_nothing();
     client.peer_sends(info(0, b"abcd"));
     client.expect(ack(0));
-    // Of an old one the body does not matter.
+    // The body of an old INFO does not matter.
     client.peer_sends(info(0, b"abcde"));
     client.expect(ack(0));
     assert_eq!(client.read(), b"abcd");
 }
 
 #[test]
-fn what_finds_no_room_is_taken_when_it_is_repeated() {
+fn data_without_room_is_accepted_when_it_is_repeated() {
     let mut client = small_client(2);
     client.peer_sends(info(0, b"ab"));
     client.expect(ack(0));
@@ -201,7 +200,7 @@ fn what_finds_no_room_is_taken_when_it_is_repeated() {
     assert_eq!(client.read(), b"cdef");
 }
 
-/// It was told only where nothing was unread: an application that read less than everything never heard again.
+/// Readable was once reported only if nothing was unread, so an application that read less received no more events.
 #[test]
 fn readable_is_reported_again_while_data_is_unread() {
     let mut client = small_client(4);
@@ -254,7 +253,7 @@ fn a_full_store_takes_a_part_and_reports_writable_later() {
     assert_eq!(client.machine.send(b"ij"), Ok(2));
     client.expect(info(2, b"efgh"));
     client.peer_sends(ack(2));
-    // Nobody waited for it.
+    // No write was waiting for room.
     client.expect_no_event();
     client.expect(info(3, b"ij"));
 }
@@ -326,7 +325,7 @@ fn a_buffer_too_small_is_an_error_and_changes_nothing() {
 }
 
 #[test]
-fn what_was_acknowledged_can_be_read_after_the_end() {
+fn acknowledged_data_can_be_read_after_the_end() {
     let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(info(0, b"kept"));
     client.expect(ack(0));
@@ -340,7 +339,7 @@ fn what_was_acknowledged_can_be_read_after_the_end() {
 }
 
 #[test]
-fn a_clock_that_goes_back_is_held_still() {
+fn a_clock_that_goes_back_is_clamped() {
     let mut client = BaseTrace::established_client(Config::base());
     let late = client.now;
     client.now = late - Duration::from_millis(500);
@@ -356,7 +355,7 @@ fn a_clock_that_goes_back_is_held_still() {
     assert_eq!(client.machine.rtt().srtt(), Some(Duration::from_millis(10)));
 }
 
-/// A second acknowledgement tells that the timeout was too short; otherwise every INFO would be sent twice for ever.
+/// A second acknowledgement shows that the timeout was too short. Otherwise every INFO would be sent twice for ever.
 #[test]
 fn a_path_that_has_become_slower_is_measured() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -380,9 +379,9 @@ fn a_path_that_has_become_slower_is_measured() {
     assert_eq!(sent, 2, "30 and 60 ms after the first one");
 }
 
-/// The buffer of a client whose segment has this length, exactly as large as its config says.
+/// A buffer of `max_datagram_len` is exactly large enough for the datagrams of any segment.
 #[test]
-fn the_largest_datagram_is_what_the_config_says() {
+fn the_largest_datagram_has_the_configured_length() {
     for (segment, len) in [(1_200, 1_211), (0, 155), (200, 211), (u16::MAX, 65_507)] {
         let config = Config { segment, ..Config::base() };
         assert_eq!(config.max_datagram_len(), len);

@@ -1,4 +1,4 @@
-//! What is written before the peer has said what it takes.
+//! Early data: written before the peer has announced its largest segment.
 
 use harness::base;
 use harness::extended::*;
@@ -11,15 +11,15 @@ use rdt_proto::store::{RecvStore, SendSlots, SendSource, SendStore, StoreError};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Instant, Seq};
 
-/// What the servers here say of themselves.
+/// The handshake parameters of the servers in these tests.
 const SMALL: HandshakeParameters = HandshakeParameters { segment: 128, ..PARAMETERS };
 
-/// Three bodies of the largest size, no two bytes that are neighbours alike.
+/// Data of three full bodies, in which adjacent bytes differ.
 fn image() -> Vec<u8> {
     (0..3 * Config::new().segment).map(|index| u8::try_from(index % 251).unwrap()).collect()
 }
 
-/// The next INFO has this number and at most 128 bytes. Returns its body.
+/// Asserts that the next INFO has this number and at most 128 bytes, and returns its body.
 #[track_caller]
 fn next_body<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, expected: u32) -> Vec<u8> {
     let datagram = client.next_datagram().expect("no INFO");
@@ -31,7 +31,7 @@ fn next_body<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, expected: u32) -
     body.to_vec()
 }
 
-/// The server takes 128 bytes. Everything arrives, in order, under consecutive numbers.
+/// The server accepts bodies of 128 bytes. Asserts that all data arrives in order, under consecutive numbers.
 #[track_caller]
 fn arrives_in_pieces<T: ConnectionTypes>(mut client: ExtendedTrace<T>, image: &[u8]) {
     client.learns_tag();
@@ -49,7 +49,7 @@ fn arrives_in_pieces<T: ConnectionTypes>(mut client: ExtendedTrace<T>, image: &[
     client.expect_nothing();
 }
 
-/// A client that has written three full bodies.
+/// Creates a client and writes three full bodies.
 fn writes_early<T: ConnectionTypes>(storage: T) -> ExtendedTrace<T> {
     let mut client = ExtendedTrace::client_with(Config::default(), storage);
     assert_eq!(client.machine.send(&image()), Ok(image().len()));
@@ -57,17 +57,17 @@ fn writes_early<T: ConnectionTypes>(storage: T) -> ExtendedTrace<T> {
 }
 
 #[test]
-fn selective_repeat_cuts_early_data_to_what_the_peer_takes() {
+fn selective_repeat_cuts_early_data_to_the_peers_segment() {
     arrives_in_pieces(writes_early(storage(&Config::default(), 3, 1)), &image());
 }
 
 #[test]
-fn stop_and_wait_cuts_early_data_to_what_the_peer_takes() {
+fn stop_and_wait_cuts_early_data_to_the_peers_segment() {
     arrives_in_pieces(writes_early(base::storage(&Config::default(), 3).unwrap()), &image());
 }
 
 #[test]
-fn a_source_is_cut_to_what_the_peer_takes() {
+fn a_source_is_cut_to_the_peers_segment() {
     let (image, config) = (image(), Config::default());
     let send = || SendSource::new(&image[..], config.segment).unwrap();
     let Storage { recv, arq, .. } = storage(&config, 64, 1);
@@ -77,7 +77,7 @@ fn a_source_is_cut_to_what_the_peer_takes() {
 }
 
 #[test]
-fn what_is_written_after_the_cut_follows_in_bodies_as_small() {
+fn data_after_the_cut_has_bodies_of_the_same_size() {
     let mut client = writes_early(storage(&Config::default(), 5, 64));
     client.learns_tag();
     client.peer_sends_connack(SMALL);
@@ -89,7 +89,7 @@ fn what_is_written_after_the_cut_follows_in_bodies_as_small() {
 }
 
 #[test]
-fn a_piece_that_is_lost_is_repeated_as_it_was() {
+fn a_lost_piece_is_repeated_unchanged() {
     let mut client = writes_early(storage(&Config::default(), 3, 4));
     client.learns_tag();
     client.peer_sends_connack(SMALL);
@@ -99,7 +99,7 @@ fn a_piece_that_is_lost_is_repeated_as_it_was() {
     client.expect(info(0, &first));
 }
 
-/// A store whose bodies stay as they were written.
+/// A store that cannot cut its bodies.
 struct Whole(SendSlots<Vec<u8>>);
 
 impl SendStore for Whole {
@@ -163,7 +163,7 @@ fn whole(segment: u16) -> Storage<Whole, impl RecvStore, impl Arq> {
 }
 
 #[test]
-fn a_store_that_cannot_cut_is_refused_where_it_is_too_large() {
+fn a_store_that_cannot_cut_is_refused_if_its_body_is_too_large() {
     let (now, config) = (Instant::from_millis(1_000), Config::default());
     let too_large = |limit, available| Some(StoreError::SegmentTooLarge { limit, available });
     assert_eq!(Connection::connect(now, config, [1; 32], whole(1_201)).err(), too_large(1_200, 1_201));
@@ -172,7 +172,7 @@ fn a_store_that_cannot_cut_is_refused_where_it_is_too_large() {
 }
 
 #[test]
-fn a_client_that_cannot_cut_ends_once_the_peer_takes_less() {
+fn a_client_that_cannot_cut_ends_at_a_smaller_peer_segment() {
     let mut client = writes_early(whole(1_200));
     client.learns_tag();
     client.peer_sends_connack(SMALL);

@@ -9,7 +9,7 @@ use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Sack, 
 use rdt_proto::{Duration, Instant, Seq};
 
 #[test]
-fn connect_says_what_the_client_takes_and_repeats_exactly() {
+fn connect_announces_parameters_and_repeats_unchanged() {
     let mut client = ExtendedTrace::client(Config::default());
     let first = client.learns_tag();
     assert!(first.len() >= MIN_CONNECT);
@@ -22,7 +22,7 @@ fn connect_says_what_the_client_takes_and_repeats_exactly() {
 }
 
 #[test]
-fn connack_uses_the_clients_tag_and_the_rest_the_servers() {
+fn connack_has_the_clients_tag_and_others_the_servers() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(PARAMETERS);
@@ -86,7 +86,7 @@ fn a_client_of_both_modes_falls_back_after_an_rto() {
 }
 
 #[test]
-fn a_better_answer_within_an_rto_counts() {
+fn an_extended_answer_within_an_rto_replaces_a_base_answer() {
     let config = Config { mode: Mode::Both, ..Config::default() };
     let mut client = ExtendedTrace::client(config);
     client.learns_tag();
@@ -98,7 +98,7 @@ fn a_better_answer_within_an_rto_counts() {
 }
 
 #[test]
-fn an_extended_client_takes_no_answer_in_base_mode() {
+fn an_extended_client_ignores_an_answer_in_base_mode() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     let handled = client.receive_under(&Framing::NOTE, Packet::ConnAck(Options::NONE));
@@ -106,7 +106,7 @@ fn an_extended_client_takes_no_answer_in_base_mode() {
 }
 
 #[test]
-fn bodies_are_no_larger_than_the_peer_takes() {
+fn bodies_are_no_larger_than_the_peers_segment() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(HandshakeParameters { segment: 100, ..PARAMETERS });
@@ -117,9 +117,9 @@ fn bodies_are_no_larger_than_the_peer_takes() {
     }
 }
 
-/// The memory stayed lent once: 250 bytes committed to it made a body that such a peer never takes.
+/// A slot once stayed lent: 250 bytes committed to it made a body that the peer never accepts.
 #[test]
-fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
+fn a_slot_lent_before_the_peer_announced_less_is_void() {
     let mut client = ExtendedTrace::client(Config::default());
     client.machine.send_segment(&[7; 10]).unwrap();
     client.machine.send_slot().unwrap()[..250].fill(8);
@@ -132,7 +132,7 @@ fn a_slot_lent_before_the_peer_named_a_small_segment_is_void() {
 }
 
 #[test]
-fn the_smaller_idle_limit_holds() {
+fn the_smaller_idle_limit_applies() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..PARAMETERS });
@@ -176,7 +176,7 @@ fn reordered_repeated_and_gap_filling_infos_get_a_sack_at_once() {
     assert_eq!((client.machine.recv(&mut data), &data[..4]), (4, &b"abcd"[..]));
 }
 
-/// A SACK of everything before `next`, with a window of 0.
+/// A SACK that acknowledges everything before `next`, with a window of 0.
 fn closed(next: u32) -> Packet<'static> {
     let (next, delay) = (Seq::new(next), SackDelay::new(0));
     Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
@@ -185,13 +185,13 @@ fn closed(next: u32) -> Packet<'static> {
 #[test]
 fn a_zero_window_is_probed_with_backoff_until_it_opens() {
     let mut client = ExtendedTrace::established(Config::default());
-    // The right edge is at 65: go there, have all acknowledged, and nothing opened.
+    // The right edge of the window is 65. Everything up to it is acknowledged, and the window stays closed.
     client.sends(1, 32);
     client.peer_sends(closed(33));
     client.sends(33, 32);
     client.peer_sends(closed(65));
     client.machine.send_segment(b"waits").unwrap();
-    // An RTO and then twice that; RTO = SRTT + 4 RTTVAR + 5 ms.
+    // The first interval is an RTO and the next twice that; RTO = SRTT + 4 RTTVAR + 5 ms.
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
     let probe = client.next_datagram().unwrap();
@@ -214,13 +214,13 @@ fn a_probe_is_echoed_and_answered_with_a_sack() {
 }
 
 #[test]
-fn an_echo_that_answers_nothing_is_ignored() {
+fn an_echo_without_a_probe_is_ignored() {
     let mut client = ExtendedTrace::established(Config::default());
     client.ignores(Packet::Echo { nonce: 1 }, Ignored::NeverSent);
 }
 
 #[test]
-fn keep_alive_asks_after_a_silence_and_notices_a_peer_gone() {
+fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
     let mut client = ExtendedTrace::established(config);
     client.sleep(9_900, 10_000);
@@ -238,7 +238,7 @@ fn keep_alive_asks_after_a_silence_and_notices_a_peer_gone() {
     assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
 }
 
-/// The keep-alive, which was waiting already, delayed the first question to a closed window.
+/// A pending keep-alive once delayed the first PROBE to a closed window.
 #[test]
 fn a_closed_window_is_probed_after_an_rto_despite_keep_alive() {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
@@ -290,7 +290,7 @@ fn a_reset_instead_of_connack_refuses() {
 }
 
 #[test]
-fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
+fn an_acknowledgement_of_unsent_data_is_ignored() {
     let mut client = ExtendedTrace::established(Config::default());
     client.sends(1, 3);
     client.ignores(sack(9, 8, 9, &[]), Ignored::NeverSent);
@@ -301,7 +301,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_ignored_whole() {
 }
 
 #[test]
-fn a_server_keeps_what_overtakes_info_0_and_says_what_lacks() {
+fn a_server_keeps_data_that_overtakes_info_0_and_sacks_it() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     server.peer_sends(info(1, b"b"));

@@ -1,4 +1,4 @@
-//! How a connection opens: CONNECT, CONNACK, INFO 0, and what happens when each of them is lost.
+//! How a connection opens: CONNECT, CONNACK, INFO 0, and the loss of each.
 
 use harness::base::*;
 use rdt_proto::Seq;
@@ -6,7 +6,7 @@ use rdt_proto::connection::{CloseReason, Config, Event, Ignored, Role, SendError
 use rdt_proto::wire::{Options, Packet, Sack, SackDelay};
 use rdt_proto::{Duration, Instant};
 
-/// No limit but these.
+/// A configuration without limits.
 fn unlimited() -> Config {
     let (handshake_limit, idle_limit, quiet_limit) = (Duration::MAX, Duration::MAX, Duration::MAX);
     Config { handshake_limit, idle_limit, quiet_limit, ..Config::base() }
@@ -32,7 +32,7 @@ fn connect_repeats_at_least_seven_times_until_the_limit() {
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
     for _ in 2..=8 {
-        // Not doubled further: there would be fewer than eight in all.
+        // The interval does not double again: otherwise there would be fewer than eight CONNECTs.
         client.sleep(1_250, 1_329);
         client.expect(CONNECT);
     }
@@ -44,7 +44,7 @@ fn connect_repeats_at_least_seven_times_until_the_limit() {
 }
 
 #[test]
-fn what_was_written_before_the_answer_goes_with_info_0() {
+fn data_written_before_the_answer_goes_with_info_0() {
     let mut client = BaseTrace::client(Config::base());
     assert_eq!(client.machine.send(b"hello"), Ok(5));
     client.expect(CONNECT);
@@ -60,7 +60,7 @@ fn a_server_repeats_connack_until_the_handshake_limit() {
     server.sleep(1_000, 1_063);
     server.expect(CONNACK);
     for _ in 2..=8 {
-        // Not doubled further: there would be fewer than eight in all.
+        // The interval does not double again: otherwise there would be fewer than eight CONNACKs.
         server.sleep(1_250, 1_329);
         server.expect(CONNACK);
     }
@@ -97,7 +97,7 @@ fn a_lost_connack_is_sent_again_for_the_next_connect() {
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect(info(0, b""));
-    // No sample: nobody knows which CONNECT was answered.
+    // There is no RTT sample: it is unknown which CONNECT was answered.
     assert_eq!(client.machine.rtt().srtt(), None);
 }
 
@@ -153,7 +153,7 @@ fn a_connack_before_connect_has_left_is_ignored_as_a_stray() {
 }
 
 #[test]
-fn what_comes_before_connack_is_ignored_and_not_acknowledged() {
+fn data_before_connack_is_not_acknowledged() {
     let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.ignores(info(0, b"early"), Ignored::State);
@@ -201,7 +201,7 @@ fn a_late_connect_is_ignored_once_established_and_at_the_end() {
 }
 
 #[test]
-fn a_client_that_closes_early_delivers_what_it_wrote() {
+fn a_client_that_closes_early_delivers_its_data() {
     let mut client = BaseTrace::client(Config::base());
     assert_eq!(client.machine.send(b"last words"), Ok(10));
     client.machine.close();
@@ -228,7 +228,7 @@ fn a_client_that_closes_early_without_data_confirms_first() {
 }
 
 #[test]
-fn a_server_that_closes_before_info_0_delivers_what_it_wrote() {
+fn a_server_that_closes_before_info_0_delivers_its_data() {
     let mut server = BaseTrace::server(Config::base());
     assert_eq!(server.machine.send(b"no, thanks"), Ok(10));
     server.machine.close();
@@ -244,7 +244,7 @@ fn a_server_that_closes_before_info_0_delivers_what_it_wrote() {
 }
 
 #[test]
-fn abort_during_the_handshake_ends_without_a_word() {
+fn abort_during_the_handshake_sends_nothing() {
     for mut side in [BaseTrace::client(Config::base()), BaseTrace::server(Config::base())] {
         side.machine.abort(0);
         side.expect_nothing();
@@ -274,7 +274,7 @@ fn the_idle_limit_ends_a_handshake_too() {
     }
 }
 
-/// A client that repeats its CONNECT is not silent: the idle limit once ended its handshake where no handshake limit did.
+/// The idle limit once ended the handshake of a client that repeats CONNECT, where no handshake limit did.
 #[test]
 fn a_repeated_connect_is_a_sign_of_life() {
     let config = Config { handshake_limit: Duration::MAX, ..Config::base() };
@@ -291,7 +291,7 @@ fn a_repeated_connect_is_a_sign_of_life() {
 }
 
 #[test]
-fn without_limits_a_handshake_goes_on_for_ever_at_a_minute_each() {
+fn without_limits_a_handshake_repeats_every_minute_for_ever() {
     for mut side in [BaseTrace::client(unlimited()), BaseTrace::server(unlimited())] {
         let opening = if side.machine.role() == Role::Client { CONNECT } else { CONNACK };
         side.expect(opening);
@@ -333,7 +333,7 @@ fn packets_of_extended_mode_are_ignored() {
 }
 
 #[test]
-fn options_without_a_tag_do_not_matter() {
+fn options_without_a_tag_are_skipped() {
     let padding = Options::parse(b"\x06\x02ab").unwrap();
     let mut server = BaseTrace::server(Config::base());
     server.expect(CONNACK);

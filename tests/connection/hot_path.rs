@@ -1,4 +1,4 @@
-//! What saves copies and calls: bodies lent straight out of a datagram, and several datagrams from one call.
+//! Calls that save copies: bodies lent from a datagram, and several datagrams from one call.
 
 use harness::extended::*;
 use rdt_proto::congestion::{Controller, Cubic, FixedWindow};
@@ -7,7 +7,7 @@ use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
-/// The peer sends `packet`, and the application takes up to `most` bytes of what is lent. Returns what it took.
+/// Delivers `packet`, of which the application consumes up to `most` lent bytes. Returns the bytes that it consumed.
 fn lends(trace: &mut ExtendedTrace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> {
     let mut datagram = [0; 2_048];
     let len = packet.encode(&Framing::tagged(trace.peer.tag.unwrap()), &mut datagram).unwrap();
@@ -29,7 +29,7 @@ fn reads(trace: &mut ExtendedTrace) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_in_order_is_lent_and_counts_as_read() {
+fn data_in_order_is_lent_and_counts_as_read() {
     let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
     assert_eq!(lends(&mut client, info(1, b"two"), 9).as_deref(), Some(&b"two"[..]));
@@ -39,7 +39,7 @@ fn what_is_in_order_is_lent_and_counts_as_read() {
 }
 
 #[test]
-fn what_is_not_taken_is_kept_and_read_before_what_follows() {
+fn data_not_consumed_is_kept_and_read_first() {
     let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(0, b"abcdef"), 2).as_deref(), Some(&b"ab"[..]));
     client.expect_event(Event::Readable);
@@ -53,7 +53,7 @@ fn what_is_not_taken_is_kept_and_read_before_what_follows() {
 }
 
 #[test]
-fn what_a_gap_held_back_is_read_after_what_is_lent() {
+fn data_behind_a_gap_is_read_after_the_lent_data() {
     let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "not in order");
     assert_eq!(lends(&mut client, info(0, b"one"), 9).as_deref(), Some(&b"one"[..]));
@@ -64,7 +64,7 @@ fn what_a_gap_held_back_is_read_after_what_is_lent() {
 }
 
 #[test]
-fn a_store_of_one_slot_never_fills_while_everything_is_taken() {
+fn a_store_of_one_slot_never_fills_if_everything_is_consumed() {
     let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 1, 32));
     for number in 0..5 {
         assert_eq!(lends(&mut client, info(number, b"x"), 9).as_deref(), Some(&b"x"[..]));
@@ -107,7 +107,7 @@ fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
     assert_eq!(most, 84, "bodies in one round, without a slot for any");
 }
 
-/// The sizes of the datagrams of the next batch, which goes into a buffer of `len` bytes.
+/// The sizes of the datagrams of the next batch, in a buffer of `len` bytes.
 fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
     let mut buf = vec![0; len];
     let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, 64, &mut buf).unwrap()
@@ -122,7 +122,7 @@ fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
     buf[..len].chunks(segment_size).map(<[u8]>::len).collect()
 }
 
-/// INFO of extended mode has this many bytes before its body.
+/// The length of an INFO of extended mode before its body.
 const HEADER: usize = 15;
 
 #[test]
@@ -138,7 +138,7 @@ fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
 }
 
 #[test]
-fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
+fn a_batch_fills_the_buffer_and_leaves_the_rest_due() {
     let mut client = ExtendedTrace::established(Config::default());
     for body in 0..5 {
         client.machine.send_segment(&[body; 100]).unwrap();
@@ -151,7 +151,7 @@ fn a_batch_takes_what_fits_and_leaves_the_rest_due() {
 }
 
 #[test]
-fn a_batch_has_as_many_datagrams_as_the_caller_can_send_at_once() {
+fn a_batch_has_at_most_the_callers_number_of_datagrams() {
     let mut client = ExtendedTrace::established(Config::default());
     for body in 0..6 {
         client.machine.send_segment(&[body; 100]).unwrap();
@@ -165,7 +165,7 @@ fn a_batch_has_as_many_datagrams_as_the_caller_can_send_at_once() {
 }
 
 #[test]
-fn an_acknowledgement_goes_by_itself_before_a_batch() {
+fn an_acknowledgement_is_sent_alone_before_a_batch() {
     let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(1, b"early"));
     client.machine.send_segment(b"a").unwrap();
@@ -185,9 +185,9 @@ fn the_congestion_window_ends_a_batch() {
     client.expect_nothing();
 }
 
-/// Whatever was written, acknowledged and lost before, and however the pacer holds back.
+/// Holds for any data, acknowledgement, loss and pacing before.
 #[test]
-fn a_batch_sends_what_single_calls_send_and_leaves_the_same() {
+fn a_batch_is_equivalent_to_single_calls() {
     for seed in 0..300 {
         let mut random = oorandom::Rand32::new(seed);
         let config = Config { pacing_granularity: Duration::from_millis(1), ..Config::default() };

@@ -1,11 +1,11 @@
-//! The limits on silence: idle, quiet, and what does and does not count as a sign of life.
+//! The limits on silence: idle, quiet, and the packets that restart them.
 
 use harness::base::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
-/// Repeats this packet whenever it is due until the connection ends. Returns after how many milliseconds it did.
+/// Expects this packet whenever it is due until the connection ends. Returns the elapsed milliseconds.
 #[track_caller]
 fn repeat_until_the_end(side: &mut BaseTrace, packet: Packet<'_>) -> u64 {
     let start = side.now;
@@ -13,7 +13,7 @@ fn repeat_until_the_end(side: &mut BaseTrace, packet: Packet<'_>) -> u64 {
     side.now.saturating_since(start).as_millis()
 }
 
-/// Repeats this packet once. Returns whether the connection goes on.
+/// Expects one repetition of this packet. Returns whether the connection is still open.
 #[track_caller]
 fn repeat(side: &mut BaseTrace, packet: Packet<'_>) -> bool {
     side.sleep(1, 70_000);
@@ -53,7 +53,7 @@ fn the_idle_limit_follows_the_config_and_bounds_the_timeout() {
 }
 
 #[test]
-fn each_sign_of_life_starts_the_idle_limit_anew() {
+fn each_sign_of_life_restarts_the_idle_limit() {
     for sign in [info(0, b"x"), info(5, b"beyond the window"), ack(0), CONNACK, FIN, FINACK] {
         let mut client = BaseTrace::established_client(Config::base());
         assert_eq!(client.machine.send(b"x"), Ok(1));
@@ -82,7 +82,7 @@ fn noise_is_no_sign_of_life() {
     for _ in 0..5 {
         assert!(repeat(&mut server, info(0, b"x")));
     }
-    // A restarted client must not keep its predecessor's connection alive.
+    // A restarted client must not keep the connection of its predecessor alive.
     server.ignores(CONNECT, Ignored::LateConnect);
     server.ignores(CONNACK, Ignored::Role);
     server.ignores(ack(7), Ignored::NeverSent);
@@ -117,7 +117,7 @@ fn a_quiet_connection_lives_until_the_quiet_limit() {
 }
 
 #[test]
-fn the_quiet_limit_starts_anew_with_each_packet_of_the_peer() {
+fn each_packet_of_the_peer_restarts_the_quiet_limit() {
     let mut server = BaseTrace::established_server(Config::base());
     for number in 1..5 {
         server.elapse(59_000);
@@ -147,7 +147,7 @@ fn a_quiet_connection_that_sends_gets_a_full_idle_limit() {
 }
 
 #[test]
-fn the_answer_turns_the_idle_limit_back_into_the_quiet_limit() {
+fn after_the_answer_the_quiet_limit_applies_again() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
@@ -170,7 +170,7 @@ fn without_a_quiet_limit_a_quiet_connection_has_no_deadline() {
         assert_eq!(side.machine.poll_timeout(), None);
         side.elapse(1_000_000_000);
         assert!(side.machine.is_established());
-        // The other limits are still there.
+        // The other limits still apply.
         let number = side.machine.stats().infos_sent.try_into().unwrap();
         assert_eq!(side.machine.send(b"x"), Ok(1));
         side.expect(info(number, b"x"));
@@ -200,7 +200,7 @@ fn without_an_idle_limit_data_repeats_each_minute_for_ever() {
 }
 
 #[test]
-fn a_deadline_that_was_missed_by_far_counts_once() {
+fn a_deadline_missed_by_far_counts_once() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
@@ -216,7 +216,7 @@ fn a_deadline_that_was_missed_by_far_counts_once() {
     client.expect_nothing();
 }
 
-/// What had just been sent was once overdue in the same instant, so that the deadline did not lie in the future.
+/// A packet sent in the same instant was once overdue at once, so the deadline did not lie in the future.
 #[test]
 fn an_idle_limit_of_zero_ends_after_a_tick() {
     let mut client = BaseTrace::client(Config { idle_limit: Duration::ZERO, ..Config::base() });
@@ -227,7 +227,7 @@ fn an_idle_limit_of_zero_ends_after_a_tick() {
 }
 
 #[test]
-fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
+fn a_handshake_ends_at_an_idle_limit_that_is_shorter() {
     let config = Config { handshake_limit: Duration::from_secs(300), ..Config::base() };
     let mut client = BaseTrace::client(config);
     client.expect(CONNECT);
@@ -235,7 +235,7 @@ fn a_handshake_ends_by_the_idle_limit_where_that_is_shorter() {
     client.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
-/// Nothing ended a linger of `Duration::MAX`.
+/// A linger of `Duration::MAX` once never ended.
 #[test]
 fn a_linger_without_bound_ends_after_four_minutes() {
     let mut client = BaseTrace::established_client(Config { linger: Duration::MAX, ..Config::base() });

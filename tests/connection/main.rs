@@ -1,4 +1,4 @@
-//! One connection, as traces: how it opens, carries data and closes, in base mode and in extended mode, and its limits.
+//! One connection, as traces: handshake, data, close and limits, in base mode and in extended mode.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod close;

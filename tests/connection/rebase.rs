@@ -1,4 +1,4 @@
-//! A connection that was moved to another clock behaves as the one that was not.
+//! A connection that is rebased to another clock behaves like one that is not.
 
 use harness::base;
 use oorandom::Rand32;
@@ -10,17 +10,17 @@ use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// With either mechanism and any controller.
+/// A connection with either mechanism and any controller.
 type Machine = Connection<Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>>;
 
-/// Further from the origin than any limit is long.
+/// A time further from the origin than any limit is long.
 const LEAST_NOW: u64 = 10_800_000_000;
 
-/// One side: a connection, and its twin that is moved from clock to clock.
+/// One side: a connection, and a copy that is rebased from clock to clock.
 struct Side {
     plain: Machine,
     moved: Machine,
-    /// The time of the first one and of the twin.
+    /// The time of the original and of the copy.
     now: [Instant; 2],
 }
 
@@ -40,7 +40,7 @@ impl Side {
         self.now = self.now.map(|now| now + span);
     }
 
-    /// Does the same with both, and compares what comes of it.
+    /// Makes the same call on both, and asserts equal results.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, mut call: impl FnMut(&mut Machine, Instant) -> T) -> T {
         let [plain, moved] = [call(&mut self.plain, self.now[0]), call(&mut self.moved, self.now[1])];
         assert_eq!(plain, moved);
@@ -61,19 +61,19 @@ impl Side {
         }
     }
 
-    /// How long it is until the next deadline. One that has passed is as good as one that passes now.
+    /// The time until the next deadline, zero if it has passed.
     fn until_due(&mut self) -> Option<Duration> {
         self.both(|machine, now| machine.poll_timeout().map(|at| at.saturating_since(now)))
     }
 
-    /// Both are the same machine once they are moved to the same time.
+    /// Asserts that both are equal once they are rebased to the same time.
     fn compare(&self) {
         let [mut plain, mut moved] = [self.plain.clone(), self.moved.clone()];
         let now = Instant::from_micros(2 * LEAST_NOW);
         plain.rebase(self.now[0], now);
         moved.rebase(self.now[1], now);
         if plain != moved {
-            // Without the memory, which is long.
+            // Without the memory, which would fill many lines.
             let [plain, moved] = [plain, moved].map(|machine| {
                 let text = format!("{machine:#?}");
                 text.lines().filter(|line| !line.trim().starts_with("0,")).collect::<Vec<_>>().join("\n")
@@ -91,7 +91,7 @@ fn hash(machine: &Machine) -> u64 {
     hasher.finish()
 }
 
-/// Each mechanism and each controller in turn.
+/// Two sides with the mechanism and the controller of this index.
 fn sides(index: u64, mode: Mode) -> [Side; 2] {
     let keep_alive = if index.is_multiple_of(4) { Duration::from_secs(3) } else { Duration::MAX };
     let config = Config { mode, keep_alive, segment: 64, recv_segment: 64, ..Config::default() };
@@ -114,7 +114,7 @@ fn sides(index: u64, mode: Mode) -> [Side; 2] {
     [client, Side::new(Connection::accept(now, config, [5; 32], parameters, storage()).unwrap())]
 }
 
-/// Lets both sides do as chance will, the network lose, delay and reorder, and the twins change their clocks.
+/// Runs random calls on both sides over a network that loses, delays and reorders, and rebases the copies.
 fn run(seed: u64, mode: Mode) -> Stats {
     println!("seed {seed}, {mode:?}");
     let mut sides = sides(seed, mode);
@@ -142,7 +142,7 @@ fn run(seed: u64, mode: Mode) -> Stats {
                 sides.iter_mut().for_each(|side| side.elapse(Duration::from_micros(micros)));
             }
             70..74 => {
-                // Everything stands still until something is due; the limits are for the end.
+                // Nothing happens until the next deadline. Towards the end, that may be a limit.
                 let longest = if step < 2_000 { Duration::from_secs(2) } else { Duration::MAX };
                 let span = sides.iter_mut().filter_map(Side::until_due).min();
                 if let Some(span) = span.filter(|&span| span <= longest) {
@@ -180,7 +180,7 @@ fn run(seed: u64, mode: Mode) -> Stats {
 }
 
 #[test]
-fn a_rebased_connection_behaves_as_one_that_was_not() {
+fn rebasing_does_not_change_behaviour() {
     let (mut infos, mut repeated, mut timeouts) = (0, 0, 0);
     for seed in 0..24 {
         for mode in [Mode::Base, Mode::Extended] {

@@ -1,4 +1,4 @@
-//! RETRY: a server keeps nothing of an address that is not validated, and a client validates its own.
+//! RETRY: a server keeps no state for an unvalidated address, and a client validates its own.
 
 use harness::extended::*;
 use rdt_proto::Instant;
@@ -49,7 +49,7 @@ fn the_longest_cookie_fits() {
 }
 
 #[test]
-fn a_lost_retry_is_asked_for_again_by_the_same_connect() {
+fn a_lost_retry_is_answered_by_repeating_the_connect() {
     let mut client = ExtendedTrace::client(Config::default());
     let first = client.learns_tag();
     client.sleep(1_000, 1_063);
@@ -71,7 +71,7 @@ fn connect_with_a_cookie_repeats_from_the_first_timeout_on() {
 }
 
 #[test]
-fn two_retries_are_followed_and_no_third() {
+fn two_retries_are_followed_and_a_third_is_ignored() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends(Packet::Retry { cookie: b"one" });
@@ -98,32 +98,32 @@ fn retries_do_not_extend_the_handshake_limit() {
 }
 
 #[test]
-fn a_retry_that_answers_nothing_is_ignored() {
-    // Somebody who did not see the CONNECT does not know its tag.
+fn a_retry_without_a_pending_connect_is_ignored() {
+    // A forger that did not see the CONNECT does not know its tag.
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     let forged = client.receive_under(&Framing::tagged(Tag::new(*b"stranger")), Packet::Retry { cookie: b"c" });
     assert_eq!(forged, Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
     client.expect_nothing();
-    // After the answer.
+    // After the answer to CONNECT.
     let mut client = ExtendedTrace::established(Config::default());
     client.ignores(Packet::Retry { cookie: b"late" }, Ignored::State);
     client.expect_nothing();
-    // Before CONNECT has left: that of an earlier connection with the same entropy.
+    // Before the first CONNECT: a RETRY for an earlier connection with the same entropy.
     let mut client = ExtendedTrace::client(Config::default());
     client.peer.tag = Some(Tag::new([8, 9, 10, 11, 12, 13, 14, 15]));
     client.ignores(Packet::Retry { cookie: b"early" }, Ignored::State);
     assert_eq!(options(&client.learns_tag()).cookie(), None);
-    // A server asks for cookies, and gets none.
+    // A server sends RETRY, and ignores one.
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     server.ignores(Packet::Retry { cookie: b"c" }, Ignored::Role);
     server.expect_nothing();
 }
 
-/// RFC 6298 §3: which CONNECT a CONNACK answers is clear after a RETRY, too.
+/// RFC 6298 §3: after a RETRY it is also unambiguous which CONNECT was answered.
 #[test]
-fn the_connect_with_the_cookie_measures_the_path() {
+fn the_connect_with_the_cookie_gives_an_rtt_sample() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.elapse(300);
@@ -133,13 +133,13 @@ fn the_connect_with_the_cookie_measures_the_path() {
     client.peer_sends_connack(PARAMETERS);
     client.expect_event(Event::Connected);
     client.expect(info(0, b""));
-    // 300 + 4 × 150 ms and the peer's delay: that of a handshake of 300 ms.
+    // 300 + 4 × 150 ms and the peer's delay: the timeout after a handshake of 300 ms.
     client.sleep(0, 960);
 }
 
-/// A listener that always asks, and a client: a round trip more, and everything arrives.
+/// With a listener that always validates, the handshake takes a round trip more, and all data arrives.
 #[test]
-fn a_client_gets_through_to_a_listener_that_always_asks() {
+fn a_client_connects_to_a_listener_that_always_validates() {
     let now = Instant::from_millis(5);
     let config = ListenerConfig { retry: Retry::Always, ..ListenerConfig::default() };
     let mut server = Listener::<FixedPeers<2, u8, HeapStorage>>::new(now, config, [9; 48]);

@@ -1,4 +1,4 @@
-//! Which timers run in which state, by name.
+//! The timers that run in each state, by name.
 
 use harness::extended::*;
 use rdt_proto::connection::{Config, Timer};
@@ -13,7 +13,7 @@ fn running(trace: &ExtendedTrace) -> Vec<Timer> {
     running.into_iter().map(|(_, timer)| timer).collect()
 }
 
-/// The earliest deadline by the listing.
+/// The earliest deadline of the running timers.
 fn earliest(trace: &ExtendedTrace) -> Option<Instant> {
     let mut earliest: Option<Instant> = None;
     trace.machine.for_each_deadline(|_, at| earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))));
@@ -29,7 +29,7 @@ fn connect_is_repeated_until_the_handshake_limit() {
 }
 
 #[test]
-fn data_in_flight_is_probed_and_then_sent_again() {
+fn data_in_flight_has_a_probe_timer_and_then_an_rto() {
     let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(running(&client), []);
     client.machine.send(b"data").unwrap();
@@ -38,14 +38,14 @@ fn data_in_flight_is_probed_and_then_sent_again() {
 }
 
 #[test]
-fn an_arrival_runs_the_timer_of_a_delayed_acknowledgement() {
+fn an_arrival_starts_the_delayed_acknowledgement_timer() {
     let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(0, b"data"));
     assert_eq!(running(&client), [Timer::AckDelay]);
 }
 
 #[test]
-fn a_quiet_connection_with_keep_alive_waits_to_ask() {
+fn a_quiet_connection_with_keep_alive_waits_to_probe() {
     let client = ExtendedTrace::established(Config { keep_alive: Duration::from_secs(5), ..Config::default() });
     assert_eq!(running(&client), [Timer::KeepAlive]);
 }

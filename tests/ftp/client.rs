@@ -17,7 +17,7 @@ fn an_upload_streams_behind_its_header() {
 }
 
 #[test]
-fn a_header_may_go_out_in_parts_and_content_waits_for_it() {
+fn a_header_may_be_sent_in_parts_and_content_waits_for_it() {
     let mut client = Client::upload(ClientConfig::default(), name("a"), 5);
     for sent in 0..12 {
         let output = client.poll_output();
@@ -37,7 +37,7 @@ fn an_error_stops_the_upload_at_once() {
         host.room = 2;
         host.turn(); // the header
         host.turn(); // two bytes
-        host.hears(&[4]); // goes on while the answer is not whole
+        host.hears(&[4]); // the answer is not complete yet
         assert_eq!((host.log().len(), host.ended), (3, None));
 
         let mut host = uploading("a", b"hello");
@@ -52,7 +52,7 @@ fn an_error_stops_the_upload_at_once() {
 }
 
 #[test]
-fn the_close_waits_for_a_read_that_is_on_its_way() {
+fn the_close_waits_for_a_pending_read() {
     let mut host = uploading("a", b"hello");
     host.turn();
     host.hold = true;
@@ -103,7 +103,7 @@ fn a_confirm_may_overtake_the_answer_of_the_last_read() {
 }
 
 #[test]
-fn what_is_no_answer_is_a_violation() {
+fn a_message_that_is_no_answer_is_a_violation() {
     for answer in [&file(5)[..], &[5], &upload("a", 5), &download("a"), &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
         let mut host = uploading("a", b"hello");
         host.run().hears(answer);
@@ -148,7 +148,7 @@ fn an_empty_download_is_stored() {
 }
 
 #[test]
-fn a_download_that_ends_early_is_cut_short_and_discarded() {
+fn a_download_that_ends_early_is_discarded() {
     type End = fn(&mut Host<Client>);
     let ends: [(End, Outcome); 3] = [
         (|host| host.session.handle_peer_closed(), Outcome::CutShort),
@@ -169,7 +169,7 @@ fn a_download_that_ends_early_is_cut_short_and_discarded() {
 }
 
 #[test]
-fn a_download_that_is_whole_survives_the_connection() {
+fn a_complete_download_survives_the_connection() {
     let mut host = downloading("a");
     host.run().hears(&file(5));
     host.hold = true;
@@ -222,7 +222,7 @@ fn cancel_closes_and_discards() {
     host.run();
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Cancelled)));
 
-    // A close behind the whole content would not say "cancelled".
+    // A close after the whole content would not mean "cancelled".
     let mut host = uploading("a", b"hello");
     host.run().session.cancel().unwrap();
     host.run();
@@ -230,7 +230,7 @@ fn cancel_closes_and_discards() {
 }
 
 #[test]
-fn progress_is_visible() {
+fn progress_is_reported() {
     let mut host = downloading("a");
     assert_eq!((host.session.bytes_done(), host.session.length()), (0, None));
     host.run().hears(&file(5)).hears(b"he");

@@ -1,4 +1,4 @@
-//! A host for a session: streams and storage in memory, answers at once or later.
+//! A host for a session: streams and storage in memory, with answers at once or later.
 use std::collections::BTreeMap;
 
 use rdt_proto::Instant;
@@ -30,17 +30,17 @@ pub(crate) fn file(length: u64) -> Vec<u8> {
     [&[2][..], &length.to_le_bytes()].concat()
 }
 
-/// Files in memory. `log` is what was asked, in the order of asking.
+/// Files in memory. `log` lists the requests in order.
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) part: Option<Vec<u8>>,
     pub(crate) log: Vec<String>,
-    /// The verb that fails, and how.
+    /// The request that fails, and its error.
     pub(crate) fails: Option<(&'static str, StorageError)>,
-    /// How many bytes fit.
+    /// The number of bytes that fit.
     pub(crate) space: Option<usize>,
-    /// At most so many bytes in one write.
+    /// The most bytes that one write takes.
     pub(crate) write_at_most: Option<usize>,
     open: String,
 }
@@ -51,7 +51,7 @@ impl Memory {
     }
 }
 
-/// A request that storage works on.
+/// A request that storage has not answered yet.
 #[derive(Clone, Copy)]
 enum Pending {
     Open,
@@ -71,20 +71,20 @@ pub(crate) enum Ended {
 pub(crate) struct Host<S> {
     pub(crate) session: S,
     pub(crate) now: Instant,
-    /// Bytes from the peer that the session has not taken.
+    /// Bytes from the peer that the session has not consumed.
     pub(crate) inbox: Vec<u8>,
-    /// The peer closed behind them.
+    /// The peer closed its direction after these bytes.
     pub(crate) peer_closed: bool,
-    /// Bytes for the peer, headers among them.
+    /// Bytes for the peer, headers included.
     pub(crate) outbox: Vec<u8>,
     pub(crate) headers: Vec<Vec<u8>>,
     pub(crate) ended: Option<Ended>,
     pub(crate) events: Vec<FileEvent>,
     pub(crate) storage: Memory,
     pub(crate) taken: u64,
-    /// Storage does not answer.
+    /// Storage withholds its answers.
     pub(crate) hold: bool,
-    /// How much content the outgoing stream takes at once.
+    /// The bytes of content that the outgoing stream takes at once.
     pub(crate) room: usize,
     pending: Option<Pending>,
 }
@@ -130,7 +130,7 @@ impl<S: Session> Host<S> {
         }
     }
 
-    /// The peer sends these bytes; everything that follows from them happens.
+    /// Delivers these bytes from the peer, and runs the session until nothing changes.
     pub(crate) fn hears(&mut self, bytes: &[u8]) -> &mut Self {
         self.inbox.extend(bytes);
         self.run()
@@ -141,7 +141,7 @@ impl<S: Session> Host<S> {
         self.run()
     }
 
-    /// Storage answers what it was asked.
+    /// Answers the pending storage request.
     pub(crate) fn storage_answers(&mut self) -> &mut Self {
         self.hold = false;
         self.run()
@@ -163,7 +163,7 @@ impl<S: Session> Host<S> {
         self.storage.log.iter().map(String::as_str).collect()
     }
 
-    /// One round of the driver's loop; whether anything happened.
+    /// Runs one round of the driver's loop. Returns whether anything happened.
     pub(crate) fn turn(&mut self) -> bool {
         let taken = self.session.handle_input(self.now, &self.inbox);
         self.inbox.drain(..taken);

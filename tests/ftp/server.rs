@@ -63,7 +63,7 @@ fn an_empty_upload_is_stored() {
 }
 
 #[test]
-fn a_download_is_a_file_and_its_content() {
+fn a_download_is_a_file_header_and_its_content() {
     let mut host = serving(&[("a", b"hello")]);
     host.room = 2;
     host.hears(&download("a"));
@@ -74,7 +74,7 @@ fn a_download_is_a_file_and_its_content() {
 }
 
 #[test]
-fn an_empty_download_is_a_file_alone() {
+fn an_empty_download_is_a_file_header_alone() {
     let mut host = serving(&[("a", b"")]);
     host.hears(&download("a"));
     assert_eq!((host.outbox.clone(), host.outcome()), (file(0), Some(Outcome::Sent)));
@@ -111,7 +111,7 @@ fn a_missing_file_is_error_1() {
 }
 
 #[test]
-fn no_space_in_the_middle_refuses_and_drops_the_rest() {
+fn a_disk_that_fills_up_refuses_and_drops_the_rest() {
     let mut host = server(ServerConfig::default());
     host.storage.space = Some(3);
     host.hears(&upload("a", 9)).hears(b"abc").hears(b"def");
@@ -133,7 +133,7 @@ fn a_failed_commit_is_no_confirm() {
 }
 
 #[test]
-fn too_long_is_refused_before_the_name_is_there() {
+fn a_long_upload_is_refused_before_its_name_is_created() {
     let mut host = server(ServerConfig { max_upload_length: 4, ..ServerConfig::default() });
     host.hears(&upload("a", 5)[..9]);
     assert_eq!((host.outbox.as_slice(), host.log().len()), (&[4, 2][..], 0));
@@ -178,7 +178,7 @@ fn a_bad_name_is_error_3_and_storage_is_not_touched() {
 }
 
 #[test]
-fn what_is_no_request_is_error_0() {
+fn a_message_that_is_no_request_is_error_0() {
     for request in [&file(5)[..], &[3], &[4, 1], &[5], &[255, 1, 2]] {
         let mut host = server(ServerConfig::default());
         host.hears(request).peer_closes();
@@ -206,7 +206,7 @@ fn closing_early_cancels() {
 }
 
 #[test]
-fn closing_behind_the_whole_content_cancels_nothing() {
+fn closing_after_the_whole_content_cancels_nothing() {
     let mut host = server(ServerConfig::default());
     host.peer_closed = true;
     host.hold = true;
@@ -236,7 +236,7 @@ fn an_empty_file_is_sent_once_its_header_is() {
 }
 
 #[test]
-fn cancelled_while_storage_works_is_discarded_once() {
+fn an_upload_cancelled_during_a_write_is_discarded_once() {
     for (verb, content) in [("create a 5", &b""[..]), ("write 0+2", b"he")] {
         let mut host = server(ServerConfig::default());
         host.hears(&upload("a", 5)[..3]);
@@ -255,7 +255,7 @@ fn cancelled_while_storage_works_is_discarded_once() {
 }
 
 #[test]
-fn lost_during_the_commit_is_stored_all_the_same() {
+fn a_connection_lost_during_the_commit_keeps_the_file() {
     let mut host = server(ServerConfig::default());
     host.hold = true;
     host.hears(&upload("a", 0));
@@ -336,7 +336,7 @@ fn the_caller_refuses_for_its_own_reasons() {
     assert_eq!((host.outbox.as_slice(), host.outcome()), (&[4, 7][..], refused(ErrorCode::Busy)));
     assert!(host.log().is_empty());
 
-    // In the middle of an upload, while storage works on bytes of the input.
+    // In the middle of an upload, while storage holds bytes of the input.
     let mut host = server(ServerConfig::default());
     host.hears(&upload("a", 5));
     host.hold = true;
@@ -347,7 +347,7 @@ fn the_caller_refuses_for_its_own_reasons() {
     host.storage_answers().peer_closes();
     assert_eq!((host.log().last(), host.outcome()), (Some(&"discard"), refused(ErrorCode::Cancelled)));
 
-    // In the middle of a download no ERROR fits any more.
+    // In the middle of a download, where an ERROR can no longer be sent.
     let mut host = serving(&[("a", b"hello")]);
     host.room = 0;
     host.hears(&download("a"));

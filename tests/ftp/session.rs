@@ -1,11 +1,12 @@
-//! Client against server over an in-memory stream that is cut anywhere, with storage that answers at any time; and
-//! against the recorded bytes of another implementation.
+//! Client and server over an in-memory stream that is split anywhere, with storage that answers at any time.
+//!
+//! Both are also compared with recorded bytes of another implementation.
 
 use crate::host::{Ended, Host, downloading, serving, uploading};
 use proptest::prelude::*;
 use rdt_proto::ftp::{Answer, ErrorCode, Outcome, Session, StorageError};
 
-/// Moves up to `len` bytes, and the end of the stream behind the last one.
+/// Moves up to `len` bytes, and the end of the stream after the last byte.
 fn carry<A: Session, B: Session>(from: &mut Host<A>, to: &mut Host<B>, len: usize) -> bool {
     let len = len.min(from.outbox.len());
     to.inbox.extend(from.outbox.drain(..len));
@@ -20,7 +21,7 @@ fn carry<A: Session, B: Session>(from: &mut Host<A>, to: &mut Host<B>, len: usiz
     len > 0
 }
 
-/// Lets both go on until nothing moves.
+/// Runs both sides until nothing moves.
 fn finish<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>) {
     client.hold = false;
     server.hold = false;
@@ -35,7 +36,7 @@ fn finish<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>) {
     }
 }
 
-/// One step of a schedule: action moves, and how far.
+/// One step of a schedule: the action, and the number of bytes.
 type Step = (u8, usize);
 
 fn schedule() -> impl Strategy<Value = Vec<Step>> {
@@ -67,7 +68,7 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn uploads_arrive_whole(content in content(), schedule in schedule()) {
+    fn uploads_arrive_complete(content in content(), schedule in schedule()) {
         let (mut client, mut server) = (uploading("a", &content), serving(&[]));
         play(&mut client, &mut server, &schedule);
         finish(&mut client, &mut server);
@@ -77,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn downloads_arrive_whole(content in content(), schedule in schedule()) {
+    fn downloads_arrive_complete(content in content(), schedule in schedule()) {
         let (mut client, mut server) = (downloading("a"), serving(&[("a", &content)]));
         play(&mut client, &mut server, &schedule);
         finish(&mut client, &mut server);
@@ -116,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn a_broken_connection_leaves_whole_files_or_nothing(content in content(), upload: bool, schedule in schedule()) {
+    fn a_broken_connection_leaves_complete_files_or_none(content in content(), upload: bool, schedule in schedule()) {
         let (mut client, mut server) = if upload {
             (uploading("a", &content), serving(&[]))
         } else {
@@ -162,7 +163,7 @@ fn both_sides_agree_on_every_refusal() {
 }
 
 #[test]
-fn a_file_that_shrinks_ends_for_both() {
+fn a_file_that_shrinks_ends_both_sessions() {
     let (mut client, mut server) = (downloading("a"), serving(&[("a", b"hello")]));
     client.turn();
     carry(&mut client, &mut server, usize::MAX);
@@ -175,8 +176,9 @@ fn a_file_that_shrinks_ends_for_both() {
     assert!(client.storage.files.is_empty() && client.storage.part.is_none());
 }
 
-/// The bodies of the INFO packets (without the empty one that opens the connection) that a public implementation of the
-/// protocol exchanged, client first. All its exchanges end with the server's answer.
+/// Recorded INFO bodies of a public implementation, client first, without the empty INFO 0.
+///
+/// Each exchange ends with the server's answer.
 mod recorded {
     pub(crate) const UPLOAD: &[&str] =
         &["001b00000000000000090068656c6c6f2e747874", "68656c6c6f206f766572206c6f73737920646174616772616d730a"];
@@ -194,7 +196,7 @@ fn bytes(bodies: &[&str]) -> Vec<Vec<u8>> {
     bodies.iter().map(|body| (0..body.len()).step_by(2).map(|at| byte(body, at)).collect()).collect()
 }
 
-/// `ours` says what was recorded of its side, given what was recorded of the other.
+/// Feeds `theirs` to one side, and asserts that it sends the `expected` bytes.
 fn replay<S: Session>(mut ours: Host<S>, theirs: &[&str], expected: &[&str]) -> Host<S> {
     ours.run();
     for body in bytes(theirs) {
@@ -233,7 +235,7 @@ fn recorded_missing_file() {
 }
 
 #[test]
-fn unasked_answers_change_nothing() {
+fn unsolicited_answers_change_nothing() {
     let answers = [
         Answer::Opened { length: 1 },
         Answer::Created,

@@ -1,5 +1,7 @@
-//! How a connection with the public implementation closes, rule by rule: its server dies for everybody when anything but
-//! CONNECT comes from somebody that it has forgotten, so nothing may be sent to it once it has finished.
+//! The rules of closing a connection with the public implementation.
+//!
+//! Its server crashes for all clients when a packet other than CONNECT comes from an address that it has forgotten. So
+//! nothing may be sent to it after it has finished.
 
 use crate::methods::*;
 use harness::base::*;
@@ -112,7 +114,7 @@ fn a_fin_before_the_handshake_is_done_is_not_answered() {
 }
 
 #[test]
-fn a_peer_that_was_given_up_is_sent_nothing() {
+fn nothing_is_sent_to_a_peer_after_the_timeout() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in established(config) {
             assert_eq!(trace.machine.send(b"x"), Ok(1));
@@ -136,7 +138,7 @@ fn a_peer_that_was_given_up_is_sent_nothing() {
 #[test]
 fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
     for mut trace in established(selective_repeat()) {
-        // All that could be sent is: an ACK, an INFO, a FIN.
+        // An ACK, an INFO and a FIN are ready to be sent.
         trace.peer_sends(info(trace.next_of_peer(), b"data"));
         assert_eq!(trace.machine.send(b"unsent"), Ok(6));
         trace.machine.close();
@@ -190,7 +192,7 @@ fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
 }
 
 #[test]
-fn sr_our_fin_answered_and_none_has_come_one_unasked_finack() {
+fn sr_our_fin_answered_without_a_peer_fin_sends_one_finack() {
     for mut trace in closing(selective_repeat()) {
         trace.elapse(40);
         trace.peer_sends(FINACK);
@@ -206,8 +208,8 @@ fn sr_our_fin_answered_and_none_has_come_one_unasked_finack() {
 }
 
 #[test]
-fn sr_once_a_finack_has_come_no_fin_is_answered() {
-    // Its FIN, our FINACK, its FINACK: it has finished. A late FIN was overtaken.
+fn sr_after_a_finack_no_fin_is_answered() {
+    // FIN of the peer, our FINACK, its FINACK: the peer has finished. A later FIN is one that was overtaken.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -221,7 +223,7 @@ fn sr_once_a_finack_has_come_no_fin_is_answered() {
 
 #[test]
 fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
-    // The first FINACK was on its way when the peer repeated its FIN; it arrived, and the peer has finished.
+    // The first FINACK was in flight when the peer repeated its FIN. It arrived, and the peer has finished.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -235,7 +237,7 @@ fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
 
 #[test]
 fn sr_a_finack_cancels_an_answer_that_outwaited_the_linger() {
-    // Nothing left for a while: the driver was busy, or the socket was full.
+    // Nothing was sent for a while: the driver was busy, or the socket was full.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -251,7 +253,7 @@ fn sr_a_finack_cancels_an_answer_that_outwaited_the_linger() {
 
 #[test]
 fn sr_crossing_fins_the_peers_finack_does_not_cancel_ours() {
-    // As recorded in an upload: the peer's FIN and FINACK arrive together. It still waits for our FINACK.
+    // As recorded in an upload: FIN and FINACK of the peer arrive together. The peer still waits for our FINACK.
     for mut trace in closing(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.peer_sends(FINACK);
@@ -274,7 +276,7 @@ fn sr_crossing_fins_where_the_finack_overtakes_the_fin() {
 }
 
 #[test]
-fn sr_what_comes_after_the_fifth_fin_is_still_answered_once() {
+fn sr_a_fin_after_our_fifth_fin_is_still_answered_once() {
     let given_up = || {
         closing(selective_repeat()).map(|mut trace| {
             for _ in 0..4 {

@@ -1,5 +1,7 @@
-//! How a connection with the public implementation closes when that runs with stop-and-wait: a FIN each way, each answered
-//! by one FINACK. It takes an unasked FINACK for the answer to its own FIN.
+//! The rules of closing a connection with the public implementation in stop-and-wait.
+//!
+//! Each side sends a FIN and answers the other's with one FINACK. The implementation takes an unsolicited FINACK for
+//! the answer to its own FIN.
 
 use crate::methods::*;
 use harness::base::*;
@@ -7,7 +9,7 @@ use rdt_proto::connection::{CloseReason, Event, Ignored};
 
 #[test]
 fn a_fin_each_way_each_answered_by_one_finack() {
-    // The peer first.
+    // The peer closes first.
     for mut trace in established(stop_and_wait()) {
         trace.peer_sends(FIN);
         trace.expect_event(Event::PeerClosed);
@@ -26,7 +28,7 @@ fn a_fin_each_way_each_answered_by_one_finack() {
         trace.elapse(6_000);
         is_silent_for_ever(&mut trace);
     }
-    // This side first.
+    // The machine closes first.
     for mut trace in closing(stop_and_wait()) {
         trace.peer_sends(FINACK);
         trace.expect_nothing();

@@ -1,8 +1,8 @@
-//! Property: over a path that delays and loses datagrams, nothing ever reaches a public implementation that has finished,
-//! and nothing else that it dies of: from its point of view, which the machine does not know.
+//! Property: no packet reaches a public implementation that has finished, and no packet crashes it.
 //!
-//! The path keeps the order, repeats nothing, and is faster than the peer repeats its FIN. On a path that does not, no rule
-//! could hold: its FIN and our FINACK would cross.
+//! The machine does not know the state of the peer. The path delays and loses datagrams. It keeps their order,
+//! duplicates nothing, and is faster than the peer's repetition of FIN. On any other path no rule can hold: the peer's
+//! FIN and our FINACK would cross.
 
 use crate::reference_peer::{Habits, Peer};
 use harness::base::*;
@@ -17,12 +17,12 @@ const START: Instant = Instant::from_millis(1_000);
 #[derive(Clone, Debug)]
 struct Scenario {
     machine_is_client: bool,
-    /// Ticks each way.
+    /// The delay each way, in ticks.
     delay: u64,
-    /// Which datagrams are lost, from the first on, again and again.
+    /// Whether each datagram is lost. The pattern repeats.
     lost: Vec<bool>,
     habits: Habits,
-    /// Bodies of ours, and ticks from the start until our application closes and, where it does, aborts.
+    /// The number of bodies, and the ticks until the application closes and, optionally, aborts.
     bodies: usize,
     closes_at: u64,
     aborts_at: Option<u64>,
@@ -30,7 +30,7 @@ struct Scenario {
 
 fn scenario() -> impl Strategy<Value = Scenario> {
     let lost = prop_oneof![Just(vec![false]), prop::collection::vec(prop::bool::weighted(0.3), 1..60)];
-    // Most of the closes close to each other, so that they cross.
+    // Most closes are near each other, so that they cross.
     let closes = (0..60_u64, prop_oneof![0..20_i64, -20..20_i64, 0..400_i64]);
     let aborts = prop::option::weighted(0.2, 0..200_u64);
     (any::<[bool; 2]>(), 0..=6_u64, lost, 0..3_u32, 0..4_usize, closes, aborts).prop_map(
@@ -84,7 +84,7 @@ fn run(method: Method, scenario: &Scenario) {
         }
         peer.acts(now);
         if peer.gave_up {
-            // Of that the machine cannot know: no rule covers it.
+            // The machine cannot know this. No rule covers it.
             return;
         }
         for datagram in peer.take_sent() {
@@ -93,7 +93,7 @@ fn run(method: Method, scenario: &Scenario) {
             }
         }
         while let Some(datagram) = to_machine.arrived(now) {
-            // As a listener would: the first CONNECT is accepted.
+            // Like a listener: the first CONNECT is accepted.
             let machine = machine.get_or_insert_with(|| BaseTrace::server(config).machine);
             machine.handle_datagram(now, &datagram);
         }

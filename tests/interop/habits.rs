@@ -1,4 +1,4 @@
-//! The habits of the public implementation while a connection with it opens and runs.
+//! The habits of the public implementation while a connection opens and carries data.
 
 use crate::methods::*;
 use harness::base::*;
@@ -71,13 +71,13 @@ fn connect_is_never_sent_after_connack() {
     for config in BOTH {
         let mut client = BaseTrace::client(config());
         client.expect(CONNECT);
-        // Its timer has expired, but the repetition has not left.
+        // The timer has expired, but the repetition is not sent yet.
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
         client.peer_sends(CONNACK);
         client.expect(info(0, b""));
         client.ignores(CONNACK, Ignored::State);
-        // INFO 0 is what is repeated now, with nothing else between.
+        // Only INFO 0 is repeated from here on.
         for (from, to) in [(1_000, 1_063), (2_000, 2_125), (4_000, 4_250)] {
             client.sleep(from, to);
             client.expect(info(0, b""));
@@ -90,7 +90,7 @@ fn connect_is_never_sent_after_connack() {
 
 #[test]
 fn a_connack_before_connect_has_left_is_a_stray() {
-    // An INFO would reach a server that does not know us.
+    // An INFO would reach a server without a connection for it.
     for config in BOTH {
         let mut client = BaseTrace::client(config());
         client.ignores(CONNACK, Ignored::State);
@@ -127,7 +127,7 @@ fn a_repeated_connect_is_answered_until_info_0() {
             server.expect(CONNACK);
             server.expect_nothing();
         }
-        // An answer that has not left is not sent after INFO 0.
+        // A pending CONNACK is not sent after INFO 0.
         server.peer_sends(CONNECT);
         server.peer_sends(info(0, b""));
         server.expect(ack(0));
@@ -187,7 +187,7 @@ fn a_body_larger_than_the_slots_is_not_acknowledged() {
     server.expect(ack(1));
 }
 
-/// INFO packets each way in the tests of wrapping numbers: more than there are numbers of 16 bits.
+/// INFO packets each way in the tests of wrapping numbers: more than 2^16.
 const MANY: u32 = (1 << 16) + 3;
 
 #[test]
@@ -195,19 +195,19 @@ fn stop_and_wait_numbers_wrap_from_65535_to_0_both_ways() {
     let mut server = BaseTrace::established_server(stop_and_wait());
     let mut pipe = Pipe::default();
     for count in 1..MANY {
-        // The peer's INFO: its own count goes over 16 bits as well.
+        // The peer's INFO: its number exceeds 16 bits as well.
         let theirs = count & 0xFFFF;
         pipe.gives(&mut server, &Packet16::Info(theirs).bytes());
         pipe.expects(&mut server, &Packet16::Ack(theirs).bytes());
         assert_eq!(server.machine.recv(&mut [0; 9]), 1);
-        // Ours, from 0 on.
+        // The machine's INFO, from 0 on.
         let ours = (count - 1) & 0xFFFF;
         assert_eq!(server.machine.send(b"x"), Ok(1));
         pipe.expects(&mut server, &Packet16::Info(ours).bytes());
         pipe.gives(&mut server, &Packet16::Ack(ours).bytes());
     }
     assert!(server.machine.is_all_acknowledged());
-    // After the wrap, a repetition from before it is told from a new one.
+    // After the wrap, a repetition from before it is distinguished from new data.
     server.peer_sends(info(0xFFFF, b"x"));
     server.expect(ack(0xFFFF));
     assert_eq!(server.read(), b"");
@@ -237,9 +237,9 @@ fn an_ack_that_is_five_seconds_late_ends_nothing() {
         for number in 1..=40 {
             client.machine.send_segment(b"x").unwrap();
             client.expect(info(number, b"x"));
-            // Nothing but this INFO again, meanwhile.
+            // Meanwhile only this INFO is repeated.
             let repeated = repetitions(&mut client, 5_000, || info(number, b"x"));
-            // Once it is measured that the peer is slow, nothing is repeated any more.
+            // Once the round-trip time is measured, nothing is repeated.
             let expected = if number == 1 { 1..=10 } else { 0..=10 };
             assert!(expected.contains(&repeated), "INFO {number} was repeated {repeated} times");
             assert!(number < 40 || repeated == 0, "{repeated}");
@@ -273,7 +273,7 @@ fn an_info_0_acknowledged_five_seconds_late_ends_nothing() {
     }
 }
 
-/// The peer is silent for so long: how often the machine sends this packet meanwhile. It must send nothing else.
+/// Counts how often the machine repeats this packet during this much silence. Asserts that it sends nothing else.
 #[track_caller]
 fn repetitions<'a>(trace: &mut BaseTrace, millis: u64, packet: impl Fn() -> Packet<'a>) -> usize {
     let end = trace.now + Duration::from_millis(millis);
@@ -289,9 +289,9 @@ fn repetitions<'a>(trace: &mut BaseTrace, millis: u64, packet: impl Fn() -> Pack
     count
 }
 
-/// Packets as the public implementation writes them.
+/// Packets as the public implementation encodes them.
 enum Packet16 {
-    /// With the body `x`.
+    /// INFO with the body `x`.
     Info(u32),
     Ack(u32),
 }
@@ -305,7 +305,7 @@ impl Packet16 {
     }
 }
 
-/// Datagrams without the large buffers of a trace, for many of them.
+/// Exchanges many datagrams without the large buffers of a trace.
 #[derive(Default)]
 struct Pipe {
     buf: [u8; 32],

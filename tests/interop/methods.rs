@@ -1,4 +1,4 @@
-//! Connections with the public implementation of either method.
+//! Connections with the public implementation, for both of its methods.
 
 use harness::base::*;
 use rdt_proto::connection::{Config, Ignored, Method};
@@ -11,7 +11,7 @@ pub(crate) fn stop_and_wait() -> Config {
     Config::rostov(Method::StopAndWait)
 }
 
-/// A client and a server, both established, with their FIN under way.
+/// An established client and an established server, each with its FIN sent.
 pub(crate) fn closing(config: Config) -> [BaseTrace; 2] {
     [BaseTrace::established_client(config), BaseTrace::established_server(config)].map(|mut trace| {
         trace.machine.close();
@@ -25,7 +25,7 @@ pub(crate) fn established(config: Config) -> [BaseTrace; 2] {
     [BaseTrace::established_client(config), BaseTrace::established_server(config)]
 }
 
-/// Nothing is sent any more, whatever time passes and whatever the peer and the application do.
+/// Asserts that nothing more is sent, for any time, packet or call.
 #[track_caller]
 pub(crate) fn is_silent_for_ever(trace: &mut BaseTrace) {
     for packet in [CONNECT, CONNACK, info(0, b""), info(1, b"late"), ack(0), ack(1), FINACK] {

@@ -1,11 +1,11 @@
-//! The recorded sessions of the public implementation (`tests/vectors`), with ours in the place of one side.
+//! Recorded sessions of the public implementation (`tests/vectors`), in which our machine takes one side.
 //!
-//! The other side's datagrams are fed in the recorded order. What ours sends must be the recorded bytes at the recorded
-//! place, with nothing more between them, but for this:
+//! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
+//! recorded place and nothing else, with two exceptions:
 //!
-//! - *One INFO in flight.* Where the recorded side sent an INFO while an earlier one waited for its ACK, ours sends it right
-//!   after that ACK was fed. Nothing else may leave meanwhile.
-//! - *After the peer's FIN* (selective repeat) ours sends no FIN of its own: it answers the peer's, and that is all. In the
+//! - *One INFO in flight.* Where the recorded side sent an INFO while an earlier one was unacknowledged, our side sends
+//!   it right after that ACK arrives. Nothing else may be sent meanwhile.
+//! - *After the peer's FIN* (selective repeat) our side sends no FIN of its own and only answers the peer's. In the
 //!   recorded upload both sides sent one.
 
 use harness::base::*;
@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 const FILE: &[u8] = b"hello over lossy datagrams\n";
 
-/// What one side's application writes: headers go as one INFO each, then the content.
+/// What one application writes: each header as one INFO, then the content.
 #[derive(Clone, Copy)]
 struct Script {
     header: &'static [u8],
@@ -28,7 +28,7 @@ struct Session {
     method: Method,
     client: Script,
     server: Script,
-    /// The client closes once it has the answer. (Otherwise the server closes once it has given it.)
+    /// The client closes after the answer. Otherwise the server closes after it has sent the answer.
     client_closes: bool,
 }
 
@@ -107,7 +107,7 @@ fn missing_file_our_client() {
 fn stop_and_wait_download_our_server() {
     let mut replay = Replay::new(SAW_DOWNLOAD, Role::Server);
     replay.run();
-    // The recording ends here. A FIN each way:
+    // The recording ends here. The machine completes the close with a FIN each way.
     replay.trace.elapse(2_000);
     replay.trace.peer_sends(FIN);
     replay.trace.expect(FINACK);
@@ -118,7 +118,7 @@ fn stop_and_wait_download_our_server() {
 fn stop_and_wait_download_our_client() {
     let mut replay = Replay::new(SAW_DOWNLOAD, Role::Client);
     replay.run();
-    // The recording ends here. A FIN each way:
+    // The recording ends here. The machine completes the close with a FIN each way.
     replay.trace.machine.close();
     replay.trace.expect(FIN);
     replay.trace.expect_nothing();
@@ -133,7 +133,7 @@ struct Replay {
     session: Session,
     written: bool,
     received: Vec<u8>,
-    /// Recorded INFO packets that wait for the ACK of an earlier one.
+    /// Recorded INFO packets that wait for the ACK of an earlier INFO.
     held_back: VecDeque<Vec<u8>>,
     peer_closed: bool,
 }
@@ -159,7 +159,7 @@ impl Replay {
                 self.sends(datagram, line);
             } else {
                 if sent_last {
-                    // The recorded side had nothing more to send either.
+                    // The recorded side had nothing more to send, either.
                     self.trace.expect_nothing();
                 }
                 self.receives(&datagram, line);
@@ -172,7 +172,7 @@ impl Replay {
         assert_eq!(self.received, [peer.header, peer.content].concat());
     }
 
-    /// The recorded side sent this.
+    /// Expects this datagram, which the recorded side sent.
     fn sends(&mut self, datagram: Vec<u8>, line: &str) {
         let no_fin = self.session.method == Method::SelectiveRepeat && self.peer_closed;
         if no_fin && packet(&datagram) == Packet::Fin {
@@ -188,7 +188,7 @@ impl Replay {
         }
     }
 
-    /// The other side sent this.
+    /// Delivers this datagram, which the other side sent.
     fn receives(&mut self, datagram: &[u8], line: &str) {
         self.trace.now = self.trace.now + Duration::from_millis(1);
         let handled = self.trace.machine.handle_datagram(self.trace.now, datagram);
@@ -210,7 +210,7 @@ impl Replay {
         Some(buf)
     }
 
-    /// The application: the client writes its request at once, the server its answer to a whole request.
+    /// Runs the application: the client writes its request at once, the server its answer after the whole request.
     fn act(&mut self) {
         self.received.extend(self.trace.read());
         let Session { client, server, client_closes, .. } = self.session;
@@ -226,7 +226,7 @@ impl Replay {
         }
     }
 
-    /// It has ended well, and nothing more is sent.
+    /// Asserts that the connection has finished and sends nothing more.
     fn finishes(&mut self) {
         assert_eq!(self.trace.machine.ended(), Some(CloseReason::Finished));
         while let Some(event) = self.trace.machine.poll_event() {

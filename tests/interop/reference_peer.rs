@@ -1,5 +1,6 @@
-//! A model of the public implementation, as far as its handshake and its close go: what it sends and when, when it has
-//! finished, and what it cannot bear.
+//! A model of the public implementation's handshake and close.
+//!
+//! It models what the implementation sends and when, when it has finished, and which packets crash it.
 
 use harness::base::*;
 use rdt_proto::connection::{Method, Role};
@@ -9,19 +10,19 @@ use rdt_proto::{Duration, Instant};
 const REPEAT: Duration = Duration::from_millis(1_500);
 const REPEAT_FIN_STOP_AND_WAIT: Duration = Duration::from_secs(2);
 const MOST_REPETITIONS: u32 = 50;
-/// Selective repeat: how long it waits for a FINACK after its own.
+/// Selective repeat: the wait for a FINACK after its own.
 const WAIT: Duration = Duration::from_secs(7);
-/// Stop-and-wait: a FINACK may be lost, so it must stay for the repetition of our FIN.
+/// Stop-and-wait: the wait for a repetition of our FIN, since its FINACK may be lost.
 const STAY: Duration = Duration::from_secs(5);
 
-/// What its application does.
+/// The behaviour of the peer's application.
 #[derive(Clone, Debug)]
 pub(crate) struct Habits {
-    /// How many INFO packets it sends, one after another.
+    /// The number of INFO packets that it sends, one after another.
     pub(crate) infos: u32,
-    /// When it closes, at the earliest.
+    /// The earliest time of its close.
     pub(crate) closes_at: Instant,
-    /// Selective repeat: whether a FIN makes it send its own before it answers.
+    /// Selective repeat: whether it sends its own FIN before it answers ours.
     pub(crate) fin_on_fin: bool,
 }
 
@@ -31,17 +32,17 @@ pub(crate) struct Peer {
     habits: Habits,
     opened: bool,
     confirmed: bool,
-    /// The number of our next INFO, and of its own.
+    /// The numbers of the next INFO, from us and from the peer.
     next: u32,
     base: u32,
-    /// What it repeats: its CONNECT, CONNACK, INFO or FIN.
+    /// The packet that it repeats: CONNECT, CONNACK, INFO or FIN.
     sent_at: Option<Instant>,
     repetitions: u32,
     fin_sent: bool,
     fin_answered: bool,
     got_fin: Option<Instant>,
     pub(crate) finished: bool,
-    /// Everything was lost, or a whole direction, for more than a minute.
+    /// It gave up: everything, or one whole direction, was lost for more than a minute.
     pub(crate) gave_up: bool,
     outbox: Vec<Vec<u8>>,
 }
@@ -67,7 +68,7 @@ impl Peer {
         }
     }
 
-    /// What it has sent since the last call.
+    /// Takes the datagrams sent since the last call.
     pub(crate) fn take_sent(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.outbox)
     }
@@ -80,9 +81,9 @@ impl Peer {
     }
 
     pub(crate) fn receives(&mut self, now: Instant, datagram: &[u8]) {
-        let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("dies of {error}: {datagram:?}"));
-        assert!(!self.finished, "dies of {packet:?} after it has finished");
-        assert!(self.opened || packet == CONNECT, "dies of {packet:?} from an unknown sender");
+        let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("fails on {error}: {datagram:?}"));
+        assert!(!self.finished, "crashes on {packet:?} after it has finished");
+        assert!(self.opened || packet == CONNECT, "crashes on {packet:?} from an unknown sender");
         match packet {
             Packet::Connect(_) => self.on_connect(),
             Packet::ConnAck(_) => self.on_connack(),
@@ -94,7 +95,7 @@ impl Peer {
             Packet::Ack { .. } => {}
             Packet::Fin => self.on_fin(now),
             Packet::FinAck => self.on_finack(),
-            _ => panic!("dies of {packet:?}"),
+            _ => panic!("crashes on {packet:?}"),
         }
     }
 
@@ -102,7 +103,7 @@ impl Peer {
         assert_eq!(self.role, Role::Server, "CONNECT to a client");
         let first = !std::mem::replace(&mut self.opened, true);
         if self.method == Method::StopAndWait {
-            assert!(!self.confirmed, "its handler dies of a CONNECT after INFO 0");
+            assert!(!self.confirmed, "its handler crashes on a CONNECT after INFO 0");
             self.sends(CONNACK);
         } else if first {
             self.sent_at = None;
@@ -141,20 +142,20 @@ impl Peer {
     fn on_finack(&mut self) {
         match self.method {
             Method::SelectiveRepeat => {
-                assert!(self.fin_sent || self.got_fin.is_some(), "unasked FINACK");
+                assert!(self.fin_sent || self.got_fin.is_some(), "unsolicited FINACK");
                 if self.got_fin.is_none() {
                     self.sends(FINACK);
                 }
                 self.finished = true;
             }
             Method::StopAndWait => {
-                assert!(self.fin_sent, "unasked FINACK");
+                assert!(self.fin_sent, "unsolicited FINACK");
                 self.fin_answered = true;
             }
         }
     }
 
-    /// Time passes.
+    /// Advances the peer to this time.
     pub(crate) fn acts(&mut self, now: Instant) {
         if self.finished || !self.opened {
             return;
@@ -188,7 +189,7 @@ impl Peer {
         self.repeats(now);
     }
 
-    /// A client's INFO 0 is one more.
+    /// The number of INFO packets that it sends. A client also sends INFO 0.
     fn last_info(&self) -> u32 {
         self.habits.infos + u32::from(self.role == Role::Client)
     }

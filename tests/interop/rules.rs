@@ -1,7 +1,7 @@
-//! Property: whatever a peer sends, when it sends it, and whatever the application calls, the rules of the public
-//! implementation's close hold, as an observer of the datagrams can tell. Nothing is ever sent to a peer that has finished.
+//! Property: the rules of the public implementation's close hold for all packets, times and calls.
 //!
-//! The peer here is arbitrary, not faithful: the rules speak of what arrived and what left, nothing else.
+//! An observer of the datagrams checks them. Nothing is ever sent to a peer that has finished. The peer is arbitrary
+//! here: the rules depend only on the packets received and sent.
 
 use harness::base::*;
 use proptest::prelude::*;
@@ -13,17 +13,17 @@ use rdt_proto::{Duration, Instant, Seq};
 enum Op {
     Connect,
     ConnAck,
-    /// The INFO that is expected next.
+    /// The next expected INFO.
     NextInfo,
     Info(u32),
-    /// The ACK of the INFO that left last.
+    /// The ACK of the last INFO sent.
     AckLatest,
     Ack(u32),
     Fin,
     FinAck,
-    /// Up to so many datagrams leave.
+    /// Up to this many datagrams are sent.
     Poll(usize),
-    /// Time passes; with or without the datagrams leaving that become due.
+    /// The time advances. Datagrams that become due are sent or kept.
     Elapse {
         millis: u64,
         polls: bool,
@@ -57,21 +57,21 @@ fn op() -> impl Strategy<Value = Op> {
 /// What an observer of the datagrams knows.
 struct Observer {
     method: Method,
-    /// CONNACK was taken, by a client.
+    /// A client has accepted CONNACK.
     connack: bool,
-    /// The number of the INFO that waits for its ACK.
+    /// The number of the unacknowledged INFO.
     in_flight: Option<Seq>,
     latest_info: u32,
     next_info: u32,
     fins_sent: u32,
     fin_sent_at: Option<Instant>,
     fin_answered: bool,
-    /// The peer's FIN has come to an established connection.
+    /// The peer's FIN has reached an established connection.
     fin_came: bool,
-    /// It waits for its FINACK.
+    /// The peer's FIN waits for its FINACK.
     finack_pending: bool,
     finack_sent: bool,
-    /// Selective repeat: the peer has said its last word.
+    /// Selective repeat: the peer has sent its last packet.
     gone: bool,
 }
 
@@ -93,7 +93,7 @@ impl Observer {
         }
     }
 
-    /// This packet arrived.
+    /// Records a packet that arrived.
     fn received(&mut self, packet: Packet<'_>, was_established: bool, handled: Handled) {
         let taken = handled == Handled::Accepted;
         match packet {
@@ -116,7 +116,7 @@ impl Observer {
         }
     }
 
-    /// This packet leaves.
+    /// Records a packet that is sent.
     fn sends(&mut self, packet: Packet<'_>, now: Instant, ended: Option<CloseReason>) {
         if let Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) = ended {
             panic!("sent {packet:?} after {ended:?}");
@@ -141,7 +141,7 @@ impl Observer {
                 self.fin_sent_at = Some(now);
             }
             Packet::FinAck => {
-                assert!(self.finack_pending, "an unasked FINACK, or a second one");
+                assert!(self.finack_pending, "an unsolicited FINACK, or a second one");
                 self.finack_pending = false;
                 self.finack_sent = true;
             }

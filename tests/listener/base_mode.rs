@@ -1,4 +1,4 @@
-//! A listener in base mode: routing, backlog, turns.
+//! A listener in base mode: routing, backlog, scheduling.
 
 use harness::base::*;
 use harness::base_listener::BaseListenerTrace;
@@ -13,7 +13,7 @@ pub(crate) fn server() -> BaseListenerTrace {
     BaseListenerTrace::new(ListenerConfig { backlog: 2, ..base() }, 4)
 }
 
-/// Both sides of the connection with this address close, the peer first. It lingers.
+/// Closes the connection with this address from both sides, the peer first. It lingers.
 #[track_caller]
 pub(crate) fn finish(server: &mut BaseListenerTrace, address: u8, id: PeerId) {
     server.takes(address, FIN);
@@ -25,14 +25,14 @@ pub(crate) fn finish(server: &mut BaseListenerTrace, address: u8, id: PeerId) {
     server.expect_event(id, Event::Closed(CloseReason::Finished));
 }
 
-/// A listener for base mode.
+/// The configuration of a listener for base mode.
 pub(crate) fn base() -> ListenerConfig {
     ListenerConfig { connection: Config::base(), ..ListenerConfig::default() }
 }
 
-/// A process that was stalled for longer than the idle limit once declared a peer dead whose answer waited in the socket.
+/// A process stalled for longer than the idle limit once closed a connection whose answer waited in the socket.
 #[test]
-fn an_answer_after_a_stall_is_heard_before_any_timer_runs() {
+fn an_answer_after_a_stall_is_handled_before_any_timer() {
     let mut server = server();
     let id = server.connected(1);
     server.peer(id).send(b"hello").unwrap();
@@ -56,14 +56,14 @@ fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     extended.queues(1, Packet::Connect(options));
     extended.ignores(1, CONNECT, DropReason::Mode);
     assert_eq!((extended.dropped(DropReason::Mode), extended.dropped(DropReason::TooShort)), (2, 1));
-    // In base mode options are skipped: who asks for more may still be content with it.
+    // In base mode options are skipped: a client that asks for more may still accept base mode.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
 }
 
-/// Without a handshake limit its deadline was once the end of time instead of none.
+/// Without a handshake limit the deadline was once the end of time instead of none.
 #[test]
-fn no_handshake_limit_means_waiting_for_ever_without_deadline() {
+fn without_a_handshake_limit_a_client_has_no_deadline() {
     let mut config = base();
     config.connection.handshake_limit = Duration::MAX;
     let mut server = BaseListenerTrace::new(config, 1);
@@ -96,7 +96,7 @@ fn from_an_unknown_sender_only_connect_counts() {
     assert_eq!(server.receive_datagram(1, b"nonsense"), Dispatch::Dropped(malformed));
     assert!(server.machine.is_empty());
     assert_eq!((server.dropped(DropReason::UnknownPeer), server.dropped(malformed)), (6, 1));
-    // A sender that only waits is unknown still.
+    // A sender in the backlog is still unknown.
     server.queues(1, CONNECT);
     server.ignores(1, info(0, b""), DropReason::UnknownPeer);
     server.expect_nothing();
@@ -113,7 +113,7 @@ fn the_longest_waiting_is_accepted_first_despite_repeats() {
     server.queues(2, CONNECT);
     assert_eq!((server.machine.backlog_len(), server.machine.len()), (2, 0));
     server.ignores(3, CONNECT, DropReason::BacklogFull);
-    // Who is accepted and has not confirmed still holds its place: an address that pretends fills no more than that.
+    // An accepted client holds its place in the backlog until INFO 0: forged addresses fill no more than that.
     server.accept(2);
     server.ignores(3, CONNECT, DropReason::BacklogFull);
     server.expect(2, CONNACK);
@@ -138,7 +138,7 @@ fn a_refused_client_may_queue_again() {
     server.machine.refuse(one, 7);
     server.machine.ignore(two);
     assert_eq!((server.machine.backlog_len(), server.machine.stats().refused), (0, 1));
-    // In base mode there is no packet that would tell.
+    // Base mode has no packet for a refusal.
     server.expect_nothing();
     server.queues(1, CONNECT);
     server.accept(1);
@@ -155,7 +155,7 @@ fn no_client_waits_longer_than_the_handshake_limit() {
     assert_eq!(server.machine.backlog_len(), 2);
     server.elapse(1);
     assert_eq!(server.machine.backlog_len(), 1);
-    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("nobody waits"));
+    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("no client waits"));
     assert_eq!(gone, Err(AcceptError::<StoreError>::Gone));
     let _ = server.incoming(2);
     server.elapse(6_000);
@@ -204,7 +204,7 @@ fn peers_take_turns_to_send_and_to_report_events() {
     assert_eq!(reported[..3], reported[3..], "{reported:?}");
 }
 
-/// A connection that something was done with, and whose turn to send had not come since, once missed its deadline.
+/// A connection that was touched, and whose turn to send had not come since, once missed its deadline.
 #[test]
 fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
     let mut server = server();
@@ -218,7 +218,7 @@ fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
 }
 
 #[test]
-fn a_buffer_too_small_is_an_error_and_the_datagram_waits() {
+fn a_buffer_too_small_is_an_error_and_keeps_the_datagram() {
     let mut server = server();
     server.queues(1, CONNECT);
     server.accept(1);

@@ -1,4 +1,4 @@
-//! A socket that takes nothing: what waits to be sent costs nothing until it does, and no deadline is missed.
+//! A blocked socket: pending datagrams cost nothing, and no deadline is missed.
 
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, HeapStopAndWait, Storage};
 use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, PeerId};
@@ -8,10 +8,12 @@ use rdt_proto::{Duration, Instant, Seq};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// Counts how often its connection asks for its end: whenever that is events the time, or asked what it has to send.
+/// A send store that counts the calls of `end`.
+///
+/// A connection makes that call whenever it handles a timeout, or decides whether it has something to send.
 struct Watched {
     slots: SendSlots<Vec<u8>>,
-    looks: Rc<Cell<u32>>,
+    inspections: Rc<Cell<u32>>,
 }
 
 impl SendStore for Watched {
@@ -20,7 +22,7 @@ impl SendStore for Watched {
     }
 
     fn end(&self) -> Seq {
-        self.looks.set(self.looks.get() + 1);
+        self.inspections.set(self.inspections.get() + 1);
         self.slots.end()
     }
 
@@ -71,31 +73,31 @@ impl SendStore for Watched {
 
 const PEERS: u16 = 200;
 
-/// Stop-and-wait whose send store is watched.
+/// Stop-and-wait storage whose send store is watched.
 type WatchedStorage = Storage<Watched, RecvSlots<Vec<u8>>>;
 
-/// A listener in base mode, whose connections are watched as one.
+/// A listener in base mode whose send stores share one counter.
 struct WatchedListener {
     machine: Listener<HeapPeers<u16, WatchedStorage>>,
     now: Instant,
-    looks: Rc<Cell<u32>>,
+    inspections: Rc<Cell<u32>>,
     ids: Vec<PeerId>,
 }
 
 impl WatchedListener {
-    /// Everybody is connected, and the application has written something to each.
+    /// Creates a listener with all peers connected, and data written to each.
     fn new() -> Self {
         let connection = Config { segment: 64, recv_segment: 64, ..Config::base() };
         let config = ListenerConfig { connection, ..ListenerConfig::default() };
         let now = Instant::from_millis(1_000);
         let machine = Listener::new(now, config, [7; 48]);
-        let mut listener = Self { machine, now, looks: Rc::default(), ids: Vec::new() };
+        let mut listener = Self { machine, now, inspections: Rc::default(), ids: Vec::new() };
         for address in 0..PEERS {
             assert_eq!(listener.receive(address, Packet::Connect(Options::NONE)), Dispatch::Queued);
-            let looks = Rc::clone(&listener.looks);
+            let inspections = Rc::clone(&listener.inspections);
             let storage = || {
                 let Storage { send, recv, arq } = HeapStopAndWait::stop_and_wait_on_heap(&config.connection)?;
-                Ok::<_, StoreError>(Storage { send: Watched { slots: send, looks }, recv, arq })
+                Ok::<_, StoreError>(Storage { send: Watched { slots: send, inspections }, recv, arq })
             };
             let incoming = listener.machine.poll_incoming().unwrap();
             let id = listener.machine.accept(now, incoming, [1; 32], storage).unwrap();
@@ -125,46 +127,46 @@ impl WatchedListener {
         self.machine.poll_transmit(self.now, &mut [0; 128]).unwrap().map(|(to, _)| to)
     }
 
-    /// How many looks at connections it takes to tell the time.
-    fn looks_of_a_timeout(&mut self) -> u32 {
-        let before = self.looks.get();
+    /// Handles a timeout, and returns the number of inspections of connections that it took.
+    fn inspections_of_timeout(&mut self) -> u32 {
+        let before = self.inspections.get();
         self.machine.handle_timeout(self.now);
-        assert_eq!(self.machine.poll_timeout(), Some(self.now), "there is something to be sent");
-        self.looks.get() - before
+        assert_eq!(self.machine.poll_timeout(), Some(self.now), "a datagram is pending");
+        self.inspections.get() - before
     }
 }
 
-/// Each call once looked at all that had something to send.
+/// Each call once inspected every connection with something to send.
 #[test]
-fn a_timeout_looks_at_no_connection_without_news() {
+fn a_timeout_inspects_no_unchanged_connection() {
     let mut listener = WatchedListener::new();
-    let all = listener.looks_of_a_timeout();
+    let all = listener.inspections_of_timeout();
     assert!(all >= u32::from(PEERS));
-    assert_eq!(listener.looks_of_a_timeout(), 0);
+    assert_eq!(listener.inspections_of_timeout(), 0);
     listener.takes(7, Packet::Info { number: Seq::new(1), body: b"x" });
-    let one = listener.looks_of_a_timeout();
-    assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} looks for one, {all} for all");
-    assert_eq!(listener.looks_of_a_timeout(), 0);
-    // One that sends waits for its answer from then on.
+    let one = listener.inspections_of_timeout();
+    assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} inspections for one, {all} for all");
+    assert_eq!(listener.inspections_of_timeout(), 0);
+    // After its transmission, a connection waits for the acknowledgement.
     assert!(listener.transmit().is_some());
-    assert!((1..=one).contains(&listener.looks_of_a_timeout()));
+    assert!((1..=one).contains(&listener.inspections_of_timeout()));
     listener.now = listener.now + Duration::from_millis(10);
-    assert_eq!(listener.looks_of_a_timeout(), 0);
+    assert_eq!(listener.inspections_of_timeout(), 0);
 }
 
-/// What waits to be sent holds no deadline up.
+/// Pending datagrams delay no deadline.
 #[test]
-fn deadlines_are_kept_while_the_socket_takes_nothing() {
+fn deadlines_are_kept_while_the_socket_is_blocked() {
     let mut listener = WatchedListener::new();
     let first = listener.transmit().unwrap();
-    let _ = listener.looks_of_a_timeout();
-    // The retransmission timer of the one that has sent.
+    let _ = listener.inspections_of_timeout();
+    // The retransmission timer of the connection that has sent.
     listener.now = listener.now + Duration::from_millis(1_100);
-    let looks = listener.looks_of_a_timeout();
-    assert!((1..u32::from(PEERS)).contains(&looks), "{looks} looks");
+    let inspections = listener.inspections_of_timeout();
+    assert!((1..u32::from(PEERS)).contains(&inspections), "{inspections} inspections");
     let id = listener.ids[usize::from(first)];
     assert_eq!(listener.machine.peer(id).unwrap().stats().timeouts, 1);
-    // Its idle limit, and the quiet limits of all others.
+    // The idle limit of that connection, and the quiet limits of all others.
     for (millis, count, reason) in [(28_900, 1, CloseReason::TimedOut), (30_000, PEERS - 1, CloseReason::Quiet)] {
         listener.now = listener.now + Duration::from_millis(millis);
         listener.machine.handle_timeout(listener.now);
@@ -174,16 +176,16 @@ fn deadlines_are_kept_while_the_socket_takes_nothing() {
     }
 }
 
-/// The turns stay fair: who has waited longest sends first, whatever happens to it meanwhile.
+/// Scheduling stays fair: the connection that has waited longest sends first, whatever it receives meanwhile.
 #[test]
-fn a_peer_that_is_heard_keeps_its_turn() {
+fn a_peer_that_sends_keeps_its_turn() {
     let mut listener = WatchedListener::new();
     let order: Vec<u16> = std::iter::from_fn(|| listener.transmit()).collect();
     let mut listener = WatchedListener::new();
     let mut heard = Vec::new();
     for (turn, &expected) in order.iter().enumerate() {
-        let _ = listener.looks_of_a_timeout();
-        // The last one in the order hears from its peer all the time.
+        let _ = listener.inspections_of_timeout();
+        // The last connection in the order receives packets all the time.
         let last = order[order.len() - 1];
         listener.takes(last, Packet::Info { number: Seq::new(1 + u32::try_from(turn % 2).unwrap()), body: b"" });
         heard.push(listener.transmit().unwrap());

@@ -1,15 +1,15 @@
-//! A flood of forged CONNECTs on the link of honest transfers, beside as many bytes of noise.
+//! A flood of forged CONNECTs on the link of honest transfers, compared with a flood of noise of the same size.
 //!
 //! ```text
-//! cargo test --test listener flood                                          # 30,000 of them, in a second or two of virtual time
+//! cargo test --test listener flood                                          # 30,000 CONNECTs, in 2 s of virtual time
 //! FLOOD=1000000 cargo test --release --test listener flood -- --nocapture   # a minute of virtual time, with figures
 //! ```
 
-mod crowd;
+mod clients;
 mod flooder;
 mod server;
 
-use crowd::Crowd;
+use clients::Clients;
 use flooder::{Flood, Flooder};
 use rdt_proto::arq::Block;
 use rdt_proto::congestion::BandwidthDelay;
@@ -23,18 +23,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 const SERVER: NodeId = NodeId(0);
-const CROWD: NodeId = NodeId(1);
-/// Whose addresses are forged. It takes what comes and says nothing.
+const CLIENTS: NodeId = NodeId(1);
+/// The owner of the forged addresses. It receives datagrams and sends nothing.
 const VICTIM: NodeId = NodeId(2);
 const FLOODER: NodeId = NodeId(3);
 
-/// The least size of a CONNECT, and that of every forged datagram.
+/// The minimum size of a CONNECT, and the size of every forged datagram.
 const CONNECT_BYTES: usize = 80;
 
-/// What all connections are made with.
+/// The configuration of all connections.
 const CONFIG: Config = Config::new();
 
-/// Room for so many packets to send, and so many to receive.
+/// Storage for this many packets to send and to receive.
 fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
     let memory = Memory {
         send: vec![0; CONFIG.send_bytes(send)],
@@ -44,18 +44,18 @@ fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
     HeapStorage::selective_repeat(&CONFIG, memory, BandwidthDelay::new)
 }
 
-/// A million in a minute.
+/// The interval of forged datagrams: a million in a minute.
 const APART: Duration = Duration::from_micros(60);
-/// Enough that the round trip of a RETRY, 40 ms, is a small part of a transfer.
+/// The size of a transfer: large enough that the round trip of a RETRY, 40 ms, is a small part of its duration.
 const BYTES: u64 = 5_000_000;
 
-/// How many CONNECTs are forged, and how many honest transfers there are at the same time.
+/// The number of forged CONNECTs, and of honest transfers during the flood.
 fn size() -> (u64, usize) {
     let flood = std::env::var("FLOOD").map_or(30_000, |count| count.parse().expect("FLOOD is a number"));
     (flood, usize::try_from(flood / 10_000).unwrap())
 }
 
-/// One that takes what comes.
+/// A node that receives datagrams and sends nothing.
 struct Sink;
 
 impl Node for Sink {
@@ -84,25 +84,25 @@ fn run(flood: Flood) -> Outcome {
         ListenerConfig { per_host: usize::MAX, backlog: 64, peers: transfers + 64, ..ListenerConfig::default() };
     let config = ListenerConfig { connection: CONFIG, ..limits };
     let server = Rc::new(RefCell::new(Server::new(config)));
-    // The last client calls before the flood ends.
+    // The last client connects before the flood ends.
     let apart = APART.saturating_mul(count * 9 / 10 / transfers as u64);
-    let crowd = Rc::new(RefCell::new(Crowd::new(transfers, apart, BYTES)));
+    let clients = Rc::new(RefCell::new(Clients::new(transfers, apart, BYTES)));
     let mut sim = Simulation::<Box<dyn Node>>::new(1);
     assert_eq!(sim.add(Box::new(Rc::clone(&server))), SERVER);
-    assert_eq!(sim.add(Box::new(Rc::clone(&crowd))), CROWD);
+    assert_eq!(sim.add(Box::new(Rc::clone(&clients))), CLIENTS);
     assert_eq!(sim.add(Box::new(Sink)), VICTIM);
     assert_eq!(sim.add(Box::new(Flooder::new(flood, count, APART))), FLOODER);
     let link = LinkConfig::ideal().with_rate(100_000_000).with_delay(Duration::from_millis(20)).with_queue(500_000);
     let (there, back) = (sim.add_link(link.clone()), sim.add_link(link));
-    sim.route(CROWD, SERVER, there);
+    sim.route(CLIENTS, SERVER, there);
     sim.route(FLOODER, SERVER, there);
-    sim.route(SERVER, CROWD, back);
+    sim.route(SERVER, CLIENTS, back);
     sim.route(SERVER, VICTIM, back);
     sim.run_until_done(Duration::from_secs(1_000));
-    // Nothing stays of the flood.
+    // All state from the flood expires.
     sim.run_for(Duration::from_secs(60));
     drop(sim);
-    let times = crowd.borrow().times();
+    let times = clients.borrow().times();
     let arrived = { server.borrow().queued + server.borrow().retried + server.borrow().ignored };
     Outcome { server, times, arrived }
 }
@@ -123,15 +123,15 @@ fn honest_transfers_take_no_longer_than_beside_noise() {
         "{count} forged CONNECTs: {} queued, {} retried, {} ignored",
         server.queued, server.retried, server.ignored
     );
-    println!("at most {} connections and {} who waited; {stats:?}", server.most.0, server.most.1);
+    println!("at most {} connections and {} that waited; {stats:?}", server.most.0, server.most.1);
     for outcome in [&beside_noise, &beside_flood] {
         let server = outcome.server.borrow();
         assert_eq!((outcome.times.len(), server.received), (transfers, BYTES * transfers as u64));
-        assert!(server.is_empty(), "something stays");
+        assert!(server.is_empty(), "the listener kept state");
         assert!(count - outcome.arrived <= count / 10, "the link lost {} of {count}", count - outcome.arrived);
     }
     assert!(worst < 1.1, "{ratios:?}");
-    // Everything that arrived is explained.
+    // The counters account for every datagram that arrived.
     let honest = stats.accepted - server.queued;
     assert_eq!(honest, transfers as u64);
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);

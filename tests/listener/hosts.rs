@@ -1,18 +1,18 @@
-//! What one host and one address may have of a listener in extended mode, by handshakes and by moving.
+//! The limits of a listener in extended mode for each host and each address, for handshakes and for moving peers.
 
 use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Mode};
 use rdt_proto::listener::{Dispatch, DropReason, FixedTables, ListenerConfig, Retry, TableMemory};
 use rdt_proto::wire::{Framing, Options, Packet};
 
-/// Where peers move to.
+/// The address to which peers move.
 const NEW: At = At(9, 1);
 
 fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { retry, ..ListenerConfig::default() }
 }
 
-/// As many forged CONNECTs as a host may have entries once kept everybody of that host out.
+/// Forged CONNECTs that filled the entries of a host once kept out all of its clients.
 #[test]
 fn forged_connects_do_not_keep_out_a_validated_address() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 2, ..config(Retry::Auto) });
@@ -23,13 +23,13 @@ fn forged_connects_do_not_keep_out_a_validated_address() {
         let cookie = listener.retries(At(1, port), tag(1));
         assert_eq!(listener.connect(At(1, port), tag(1), Some(&cookie)), Dispatch::Queued);
     }
-    // Only those who are there keep others out, and for them no proof is asked in vain.
+    // Only validated addresses keep others out. With those at the limit, no validation is requested.
     listener.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     assert_eq!((listener.dropped(DropReason::HostLimit), listener.machine.stats().retried), (1, 2));
     listener.queues(At(2, 1), tag(1));
 }
 
-/// A handshake that proved nothing holds no place against those who did.
+/// A handshake without a validated address holds no place against validated peers.
 #[test]
 fn info_0_of_a_host_full_of_validated_peers_ends_its_handshake() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -42,18 +42,18 @@ fn info_0_of_a_host_full_of_validated_peers_ends_its_handshake() {
     listener.expect_event(&late, Event::Connected);
     listener.expect_event(&late, Event::Readable);
     listener.expect_event(&late, Event::Closed(CloseReason::Evicted));
-    // Its client takes itself for connected.
+    // The client has received CONNACK, so it regards itself as connected.
     listener.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     listener.confirms(&sooner);
     assert_eq!(listener.machine.stats().evicted, 1);
-    // It is no entry of the proven ones, however long it stays.
+    // The closed handshake is not counted among the validated entries.
     listener.peer(&sooner).abort(0);
     listener.drain();
     listener.machine.release(listener.now, sooner.id);
     listener.queues(At(1, 3), tag(3));
 }
 
-/// It was examined although it had ended, and could still move: the counts of both hosts were wrong afterwards.
+/// A handshake that had ended once still began path validation and could move, so both hosts had wrong counts.
 #[test]
 fn a_handshake_evicted_by_its_info_from_elsewhere_never_moves() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -70,7 +70,7 @@ fn a_handshake_evicted_by_its_info_from_elsewhere_never_moves() {
     listener.queues(NEW, tag(4));
 }
 
-/// A client that restarts takes the place of its old connection, whoever else its host has.
+/// A client that restarts takes the place of its old connection, whatever other connections its host has.
 #[test]
 fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -83,7 +83,7 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     assert_eq!(listener.peer(&old).ended(), None);
     listener.confirms(&newer);
     assert_eq!(listener.peer(&old).ended(), Some(CloseReason::Evicted));
-    // There is one proven entry, as before.
+    // There is one validated entry, as before.
     listener.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     listener.machine.release(listener.now, old.id);
     listener.machine.release(listener.now, newer.id);
@@ -92,7 +92,7 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     listener.queues(At(1, 2), tag(9));
 }
 
-/// The same where it waited before its host was full.
+/// A restarted client that waited before its host was full also takes its own place.
 #[test]
 fn a_restarted_client_takes_its_own_place_in_a_full_host() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 2, ..config(Retry::Auto) });
@@ -107,23 +107,23 @@ fn a_restarted_client_takes_its_own_place_in_a_full_host() {
     listener.confirms(&third);
 }
 
-/// A peer that moves is an entry of two hosts for a while, and fixed memory counts only so many.
+/// A moving peer is an entry of two hosts until validation ends, and fixed memory counts a bounded number of hosts.
 #[test]
 fn a_client_that_cannot_be_counted_is_not_reported() {
     let mut listener = ListenerTrace::<FixedTables<2>>::with_memory(config(Retry::Auto));
     let client = listener.established(At(1, 1), tag(1));
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
-    let nonce = probe_to(&mut listener, &client, NEW).expect("it is asked");
+    let nonce = probe_to(&mut listener, &client, NEW).expect("no PROBE");
     listener.takes_from(NEW, &client, Packet::Echo { nonce });
     listener.drain();
     listener.queues(At(2, 1), tag(2));
     assert!(!listener.machine.has_incoming() && listener.machine.poll_incoming().is_none());
-    // Once the examination is over there is room.
+    // Once path validation is over there is room.
     listener.elapse_with_loss(3_000);
     assert!(listener.machine.has_incoming());
 }
 
-/// Four forged handshakes at the address to which a client had moved once cut it off.
+/// Four forged handshakes at the address to which a client had moved once evicted it.
 #[test]
 fn forged_connects_at_the_new_address_do_not_stop_a_move() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
@@ -132,12 +132,12 @@ fn forged_connects_at_the_new_address_do_not_stop_a_move() {
         listener.queues(NEW, tag(forged));
     }
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
-    let nonce = probe_to(&mut listener, &client, NEW).expect("it is asked");
+    let nonce = probe_to(&mut listener, &client, NEW).expect("no PROBE");
     listener.takes_from(NEW, &client, Packet::Echo { nonce });
     assert_eq!((listener.machine.address(client.id), listener.machine.stats().evicted_pending), (Some(NEW), 1));
 }
 
-/// The nonce of the PROBE that leaves to this address.
+/// The nonce of the PROBE that is sent to this address.
 fn probe_to<M: TableMemory>(listener: &mut ListenerTrace<M>, client: &Client, to: At) -> Option<u64> {
     listener.drain().into_iter().find_map(|(address, sent)| match Framing::tagged(client.tag).decode(&sent) {
         Ok(Packet::Probe { nonce, .. }) if address == to => Some(nonce),
@@ -145,7 +145,7 @@ fn probe_to<M: TableMemory>(listener: &mut ListenerTrace<M>, client: &Client, to
     })
 }
 
-/// Nor is a cookie worth more for one that waits already.
+/// A cookie validates a client in the backlog only within the quota of its host.
 #[test]
 fn a_pending_client_is_validated_only_within_its_host_quota() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -162,7 +162,7 @@ fn a_pending_client_is_validated_only_within_its_host_quota() {
     assert!(listener.incoming(At(1, 2)).is_validated());
 }
 
-/// Base mode proves nothing: it keeps nobody of extended mode out of his host.
+/// Base mode validates no address, so its connections keep out no validated address of their host.
 #[test]
 fn base_mode_connections_keep_out_only_unvalidated_addresses() {
     let both = Config { mode: Mode::Both, ..Config::default() };
@@ -183,8 +183,8 @@ fn base_mode_connections_keep_out_only_unvalidated_addresses() {
     assert_eq!(cookie, Dispatch::Retried);
 }
 
-/// The nonces that the old address and the new one are asked for, after a datagram from the new one.
-fn asked(listener: &mut ListenerTrace, client: &Client, number: u32) -> (Option<u64>, Option<u64>) {
+/// Delivers a datagram from the new address, and returns the nonces of the PROBEs to the old and to the new address.
+fn challenge_nonces(listener: &mut ListenerTrace, client: &Client, number: u32) -> (Option<u64>, Option<u64>) {
     listener.takes_from(NEW, client, info(number, b"from elsewhere"));
     let (mut old, mut new) = (None, None);
     for (to, sent) in listener.drain() {
@@ -195,16 +195,16 @@ fn asked(listener: &mut ListenerTrace, client: &Client, number: u32) -> (Option<
     (old, new)
 }
 
-/// The peer has another address from now on. Returns what its old one was asked.
+/// Moves the peer to the new address, and returns the nonce of the PROBE to the old one.
 #[track_caller]
 fn moves(listener: &mut ListenerTrace, client: &Client) -> u64 {
-    let (Some(old), Some(new)) = asked(listener, client, 1) else { panic!("nobody was asked") };
+    let (Some(old), Some(new)) = challenge_nonces(listener, client, 1) else { panic!("no PROBE was sent") };
     listener.takes_from(NEW, client, Packet::Echo { nonce: new });
     assert_eq!(listener.machine.address(client.id), Some(NEW));
     old
 }
 
-/// Connections that moved to one address or host once were not counted there: it had as many as anybody liked.
+/// Connections that moved to an address or host once were not counted there, so the limits had no effect.
 #[test]
 fn no_peer_moves_to_an_address_or_host_that_is_full() {
     for limits in [
@@ -217,36 +217,36 @@ fn no_peer_moves_to_an_address_or_host_that_is_full() {
         moves(&mut listener, &first);
         listener.elapse_with_loss(4_000);
         let before = listener.machine.stats().other_address;
-        // Not even the old address is asked, but what was sent counts.
-        assert_eq!(asked(&mut listener, &second, 1), (None, None));
+        // No PROBE is sent, not even to the old address. The data of the datagram is accepted.
+        assert_eq!(challenge_nonces(&mut listener, &second, 1), (None, None));
         assert_eq!(listener.machine.stats().other_address, before + 1);
         assert_eq!(listener.peer(&second).recv_chunk(), b"from elsewhere");
         assert_eq!(listener.machine.address(second.id), Some(At(2, 1)));
-        // When the other one has gone there is room.
+        // When the other connection is released there is room.
         listener.peer(&first).abort(0);
         listener.drain();
         listener.machine.release(listener.now, first.id);
-        assert!(matches!(asked(&mut listener, &second, 2), (Some(_), Some(_))));
+        assert!(matches!(challenge_nonces(&mut listener, &second, 2), (Some(_), Some(_))));
     }
 }
 
-/// Two that are examined at once cannot both take the last place.
+/// Two concurrent path validations cannot both take the last place.
 #[test]
-fn the_limits_are_looked_at_again_when_the_new_address_answers() {
+fn limits_are_checked_again_when_the_new_address_answers() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
     let clients = [listener.established(At(1, 1), tag(1)), listener.established(At(2, 1), tag(2))];
-    let nonces = clients.map(|client| asked(&mut listener, &client, 1).1.unwrap());
+    let nonces = clients.map(|client| challenge_nonces(&mut listener, &client, 1).1.unwrap());
     for (client, nonce) in clients.iter().zip(nonces) {
         listener.takes_from(NEW, client, Packet::Echo { nonce });
     }
     assert_eq!(clients.map(|client| listener.machine.address(client.id).unwrap()), [NEW, At(2, 1)]);
     assert_eq!(listener.machine.stats().moved, 1);
-    // The examination is over, and what answers the old address decides nothing.
+    // Path validation is over. An answer from the old address changes nothing.
     listener.expect_nothing();
 }
 
 #[test]
-fn another_port_of_the_same_host_is_no_further_entry_of_it() {
+fn another_port_of_the_same_host_is_no_further_entry() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(9, 2), tag(1));
     moves(&mut listener, &client);
@@ -254,8 +254,9 @@ fn another_port_of_the_same_host_is_no_further_entry_of_it() {
     listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
-/// Until it is clear that the old address does not answer: who only passes on what a peer sends must not win by opening
-/// connections from the peer's host.
+/// A moved peer keeps its place at the old host until the old address has failed to answer.
+///
+/// Otherwise a forwarder of the peer's datagrams could win by opening connections from the peer's host.
 #[test]
 fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
@@ -267,7 +268,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
     listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     listener.established(At(9, 2), tag(2));
-    // One that does not return leaves it.
+    // A peer that does not return gives up the place at its old host.
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(1, 1), tag(1));
     moves(&mut listener, &client);
@@ -289,7 +290,7 @@ fn a_returning_client_evicts_unvalidated_handshakes() {
     listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
 }
 
-/// One who receives at the old address has opened others there.
+/// A client that receives at the old address has opened other connections there.
 #[test]
 fn a_peer_that_returns_to_a_full_address_is_evicted() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
@@ -302,7 +303,7 @@ fn a_peer_that_returns_to_a_full_address_is_evicted() {
     listener.expect_nothing();
 }
 
-/// However many handshakes an address has: all that are older end, and none that is newer.
+/// A confirmed client evicts every older handshake of its address, and no newer one.
 #[test]
 fn a_confirmed_client_evicts_all_older_ones_of_its_address() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 8, ..config(Retry::Never) });
@@ -324,7 +325,7 @@ fn a_confirmed_client_evicts_all_older_ones_of_its_address() {
     assert_eq!(listener.machine.stats().evicted, 6);
 }
 
-/// Restarts in a full host are open handshakes like others, and no more of them than the backlog holds.
+/// Handshakes of clients that restart in a full host count like others, and the backlog bounds them.
 #[test]
 fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 3, backlog: 2, ..config(Retry::Auto) });

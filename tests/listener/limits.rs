@@ -1,4 +1,4 @@
-//! What a listener in extended mode holds at most, for whom, and what it says to the others.
+//! The limits of a listener in extended mode, and its answers to clients beyond them.
 
 use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
@@ -12,7 +12,7 @@ fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { connection: Config::default(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
 
-/// Each of the 64 bits of a tag counts, all of them have to be there, and the framing of base mode is none.
+/// A tag is accepted only if all 64 bits match. A shortened tag and the framing of base mode are rejected.
 #[test]
 fn a_tag_that_is_nearly_right_is_wrong() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
@@ -54,7 +54,7 @@ fn no_answer_to_a_connect_is_larger_than_it() {
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);
     let id = listener.accept(incoming);
-    // What the application writes waits for INFO 0.
+    // Data from the application waits for INFO 0.
     assert_eq!(listener.machine.peer_mut(id).unwrap().send(&[0; 1_000]), Ok(1_000));
     let [connack] = sizes(&mut listener)[..] else { panic!("one CONNACK") };
     listener.machine.peer_mut(id).unwrap().abort(1);
@@ -77,8 +77,9 @@ fn at_the_connection_limit_clients_wait_and_are_not_reported() {
     listener.confirms(&client);
 }
 
-/// A loop that accepts whoever it is refused of once never ended where there was no room: each was refused of again behind the
-/// others, so that they lost their order as well.
+/// A client refused for lack of room once returned to the end of the queue.
+///
+/// An application that accepted until no client was left never finished, and the order of the clients was lost.
 #[test]
 fn a_client_without_room_is_reported_again_in_its_order() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
@@ -102,7 +103,7 @@ fn a_client_without_room_is_reported_again_in_its_order() {
 
 /// Without RETRY a flood holds all places until the handshake limit.
 #[test]
-fn without_retry_the_backlog_is_full_when_it_is_full() {
+fn without_retry_a_full_backlog_ignores_new_clients() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     for host in 1..=8 {
         listener.queues(At(host, 1), tag(1));
@@ -119,9 +120,9 @@ fn without_retry_the_backlog_is_full_when_it_is_full() {
     listener.queues(At(9, 1), tag(1));
 }
 
-/// Clients are asked for as long as half of the places are held by those who proved nothing.
+/// Validation is required while unvalidated handshakes hold half of the backlog.
 #[test]
-fn once_forged_handshakes_end_no_validation_is_asked_for() {
+fn once_forged_handshakes_end_no_validation_is_required() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -152,7 +153,7 @@ fn validated_addresses_fill_the_rest_of_the_backlog() {
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().bad_cookie), (8, 0));
 }
 
-/// Whoever has to make way for a newcomer once ended before it was known that there was room for that.
+/// A handshake was once evicted for a new client before it was known whether that client fits.
 #[test]
 fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, backlog: 4, ..config(Retry::Auto) });
@@ -167,16 +168,16 @@ fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     let dispatch = listener.connect(HERE, tag(2), Some(&cookie));
     assert_eq!(dispatch, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((listener.peer(&honest).ended(), listener.machine.stats().evicted), (None, 0));
-    // One that waits gives its own place, also in a full backlog.
+    // A client in the backlog gives its own place to its new handshake, also in a full backlog.
     let cookie = listener.retries(At(2, 1), tag(2));
     assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().evicted), (4, 1));
     listener.confirms(&honest);
 }
 
-/// A late copy of the first CONNECT may be queued before that with the cookie comes.
+/// A late copy of the first CONNECT may enter the backlog before the CONNECT with the cookie.
 #[test]
-fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
+fn a_cookie_validates_the_address_of_a_client_in_the_backlog() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -189,14 +190,14 @@ fn a_cookie_proves_the_address_of_a_client_that_waits_already() {
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().validated), (4, 1));
     listener.queues(At(9, 1), tag(1));
-    // Once.
+    // The counter counts the client once.
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!(listener.machine.stats().validated, 1);
 }
 
-/// Those that waited and those that the application ignored once were counted nowhere.
+/// Clients in the backlog, and clients that the application ignored, once had no counter.
 #[test]
-fn the_counters_say_what_became_of_every_connect() {
+fn the_counters_account_for_every_connect() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 6, ..config(Retry::Never) });
     for host in 1..=6 {
         listener.queues(At(host, 1), tag(1));
@@ -220,7 +221,7 @@ fn the_counters_say_what_became_of_every_connect() {
     assert_eq!((stats.evicted_pending, stats.expired, listener.machine.backlog_len()), (1, 1, 0));
 }
 
-/// No more answers wait than 16: the others are refused when they ask again.
+/// At most 16 answers are pending. The other clients are refused when they repeat CONNECT.
 #[test]
 fn all_clients_get_a_reset_when_accepting_stops() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 32, ..config(Retry::Never) });
@@ -239,9 +240,9 @@ fn all_clients_get_a_reset_when_accepting_stops() {
     assert_eq!(listener.machine.poll_incoming(), None);
 }
 
-/// A datagram from elsewhere may come before INFO 0: it asks nobody anything.
+/// A datagram from another address before INFO 0 starts no path validation.
 #[test]
-fn before_the_handshake_is_over_no_path_is_validated() {
+fn no_path_is_validated_before_the_end_of_the_handshake() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     let client = listener.accepts(HERE);
@@ -253,8 +254,9 @@ fn before_the_handshake_is_over_no_path_is_validated() {
     listener.expect_event(&client, Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
-/// A busy network may lose INFO 0 for longer than the handshake limit. A client that had got CONNACK then repeated it to
-/// nobody, up to its idle limit.
+/// A congested network may lose INFO 0 for longer than the handshake limit.
+///
+/// The listener once dropped the handshake then, and the client repeated INFO 0 until its idle limit.
 #[test]
 fn a_client_of_a_validated_address_may_confirm_late() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
@@ -276,7 +278,7 @@ mod fixed {
     use rdt_proto::listener::{FixedPeers, Listener};
     use rdt_proto::{Duration, Instant};
 
-    /// With room for fewer than half of the configured backlog, clients once were never asked to validate their address.
+    /// With room for less than half of the configured backlog, clients were once never asked to validate their address.
     #[test]
     fn a_flood_does_not_fill_a_listener_of_fixed_memory() {
         let mut now = Instant::ZERO;

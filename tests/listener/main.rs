@@ -1,4 +1,4 @@
-//! Many peers on one socket, as traces: who is admitted, what each may have, how they move; and a flood in the simulator.
+//! Many peers on one socket: admission, limits, address changes, and a simulated flood.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod base_mode;

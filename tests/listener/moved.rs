@@ -1,4 +1,4 @@
-//! A peer whose address changes, and those who pretend that it did (RFC 9000 §9.3).
+//! A peer whose address changes, and senders that forge such a change (RFC 9000 §9.3).
 
 use harness::listener::*;
 use rdt_proto::connection::{Event, Handled, Ignored};
@@ -15,7 +15,7 @@ fn connected() -> (ListenerTrace, Client) {
     (listener, client)
 }
 
-/// The peer writes from a new address, and the PROBEs are told: that to the old address, and that to the new.
+/// Delivers a datagram from the new address, and returns the nonces of the PROBEs to the old and to the new address.
 #[track_caller]
 fn moves(listener: &mut ListenerTrace, client: &Client, number: u32) -> (u64, u64) {
     listener.takes_from(NEW, client, info(number, b"from elsewhere"));
@@ -27,7 +27,7 @@ fn moves(listener: &mut ListenerTrace, client: &Client, number: u32) -> (u64, u6
             (to, packet) => assert!(to == OLD, "{packet:?} to {to:?}"),
         }
     }
-    (to_old.expect("the old address was not asked"), to_new.expect("the new address was not asked"))
+    (to_old.expect("no PROBE to the old address"), to_new.expect("no PROBE to the new address"))
 }
 
 fn echo(nonce: u64) -> Packet<'static> {
@@ -43,7 +43,7 @@ fn expect_at(listener: &mut ListenerTrace, client: &Client, at: At) {
 fn the_new_address_takes_over_when_it_answers() {
     let (mut listener, client) = connected();
     let (_, nonce) = moves(&mut listener, &client, 1);
-    assert_eq!(listener.peer(&client).recv_chunk(), b"from elsewhere", "what it holds counts");
+    assert_eq!(listener.peer(&client).recv_chunk(), b"from elsewhere", "its data is accepted");
     listener.peer(&client).send(b"to the old one").unwrap();
     listener.expect(OLD, &client, info(0, b"to the old one"));
     expect_at(&mut listener, &client, OLD);
@@ -53,7 +53,7 @@ fn the_new_address_takes_over_when_it_answers() {
     listener.peer(&client).send(b"to the new one").unwrap();
     listener.expect(NEW, &client, info(1, b"to the new one"));
     assert_eq!(listener.machine.stats().moved, 1);
-    // The examination is over some time, and the next change is another.
+    // Path validation ends. A later change of address starts another one.
     listener.elapse_with_loss(20_000);
     expect_at(&mut listener, &client, NEW);
 }
@@ -95,7 +95,7 @@ fn without_an_answer_nothing_moves_and_validation_can_restart() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// As long as the new address may get what it sent.
+/// A PROBE is repeated as long as the new address may receive as many bytes as it sent.
 #[test]
 fn a_lost_probe_is_repeated_by_the_timeout() {
     let (mut listener, client) = connected();
@@ -114,12 +114,12 @@ fn a_lost_probe_is_repeated_by_the_timeout() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// Somebody passes on what the peer sends, and does not see what is sent to it.
+/// A forwarder copies the peer's datagrams, and does not receive datagrams to the peer.
 #[test]
 fn a_sender_that_cannot_echo_moves_nothing_and_gains_no_bytes() {
     let (mut listener, client) = connected();
     for number in 1..50 {
-        // A copy from elsewhere overtakes the datagram, which comes after it.
+        // A copy from another address overtakes the original.
         listener.takes_from(NEW, &client, info(number, b"x"));
         listener.takes(&client, info(number, b"x"));
         listener.peer(&client).consume(1);
@@ -133,7 +133,7 @@ fn a_sender_that_cannot_echo_moves_nothing_and_gains_no_bytes() {
     assert_eq!(listener.machine.stats().moved, 0);
 }
 
-/// An ECHO answers only from the address that was asked.
+/// An ECHO is accepted only from the address of its PROBE.
 #[test]
 fn an_answer_from_the_wrong_address_decides_nothing() {
     let (mut listener, client) = connected();
@@ -172,7 +172,7 @@ fn hosts_are_counted_where_their_peers_are() {
     listener.ignores(At(2, 9), tag(2), rdt_proto::listener::DropReason::HostLimit);
 }
 
-/// A client that restarts at its address after it had moved there.
+/// A client that restarts at the address to which it had moved evicts its old connection.
 #[test]
 fn a_connection_that_moved_is_evicted_at_its_new_address() {
     let (mut listener, client) = connected();
@@ -186,9 +186,9 @@ fn a_connection_that_moved_is_evicted_at_its_new_address() {
     assert!(listener.peer(&other).is_established());
 }
 
-/// An ECHO that answers the listener once was no sign of life for its connection.
+/// An ECHO for the listener once did not restart the idle limit of its connection.
 #[test]
-fn an_answer_to_the_listener_is_heard() {
+fn an_echo_for_the_listener_restarts_the_idle_limit() {
     let (mut listener, client) = connected();
     listener.peer(&client).send(b"waits for an answer").unwrap();
     listener.drain();
@@ -199,16 +199,16 @@ fn an_answer_to_the_listener_is_heard() {
     let stats = listener.peer(&client).stats().clone();
     assert_eq!(stats.datagrams_received - before.datagrams_received, 2);
     assert_eq!(stats.bytes_received - before.bytes_received, 15 + 14 + 17);
-    // Silence counts from there on.
+    // The idle limit counts from the ECHO.
     listener.elapse_with_loss(29_999);
     assert_eq!(listener.peer(&client).ended(), None);
     listener.elapse_with_loss(1);
     assert_eq!(listener.peer(&client).ended(), Some(rdt_proto::connection::CloseReason::TimedOut));
 }
 
-/// The end of a connection ends the examination, too.
+/// The end of a connection also ends path validation.
 #[test]
-fn nothing_is_asked_after_the_end() {
+fn nothing_is_probed_after_the_end() {
     let (mut listener, client) = connected();
     moves(&mut listener, &client, 1);
     listener.peer(&client).abort(1);
@@ -220,7 +220,7 @@ fn nothing_is_asked_after_the_end() {
     assert!(listener.machine.is_empty());
 }
 
-/// What was asked of whom since.
+/// The PROBEs sent since the last call: destination and nonce.
 fn probes(listener: &mut ListenerTrace, client: &Client) -> Vec<(At, u64)> {
     let framing = Framing::tagged(client.tag);
     let sent = listener.drain();
@@ -231,7 +231,7 @@ fn probes(listener: &mut ListenerTrace, client: &Client) -> Vec<(At, u64)> {
     sent.iter().filter_map(|(to, sent)| Some((*to, nonce(sent)?))).collect()
 }
 
-/// Time passes to the next deadline.
+/// Advances the time to the next deadline.
 fn wake(listener: &mut ListenerTrace) -> bool {
     let Some(due) = listener.machine.poll_timeout() else { return false };
     listener.now = due.max(listener.now);
@@ -239,21 +239,21 @@ fn wake(listener: &mut ListenerTrace) -> bool {
     true
 }
 
-/// Three times each, if the new address has sent enough to be answered; then nobody is asked any more.
+/// Each address gets three PROBEs, if the new address has sent enough bytes. Then no more are sent.
 #[test]
-fn each_address_is_asked_three_times_within_three_timeouts() {
+fn each_address_is_probed_three_times_in_three_timeouts() {
     let (mut listener, client) = connected();
     let start = listener.now;
     let (to_old, to_new) = moves(&mut listener, &client, 1);
     listener.takes_from(NEW, &client, info(2, &[0; 40]));
-    let mut asked = vec![(OLD, to_old), (NEW, to_new)];
-    asked.extend(probes(&mut listener, &client));
+    let mut probed = vec![(OLD, to_old), (NEW, to_new)];
+    probed.extend(probes(&mut listener, &client));
     while wake(&mut listener) {
-        asked.extend(probes(&mut listener, &client));
+        probed.extend(probes(&mut listener, &client));
     }
-    let count = |at, nonce| asked.iter().filter(|probe| **probe == (at, nonce)).count();
-    assert_eq!((count(OLD, to_old), count(NEW, to_new), asked.len()), (3, 3, 6), "{asked:?}");
-    // The timeout is that of a connection without a sample.
+    let count = |at, nonce| probed.iter().filter(|probe| **probe == (at, nonce)).count();
+    assert_eq!((count(OLD, to_old), count(NEW, to_new), probed.len()), (3, 3, 6), "{probed:?}");
+    // The timeout is that of a connection without an RTT sample.
     let took = listener.now.saturating_since(start).as_millis();
     assert!((3_000..3_300).contains(&took), "{took} ms");
     expect_at(&mut listener, &client, OLD);
@@ -266,13 +266,13 @@ fn the_old_address_may_answer_a_repeated_probe() {
     listener.takes_from(NEW, &client, echo(to_new));
     expect_at(&mut listener, &client, NEW);
     while !probes(&mut listener, &client).contains(&(OLD, to_old)) {
-        assert!(wake(&mut listener), "it is not asked again");
+        assert!(wake(&mut listener), "the PROBE is not repeated");
     }
     listener.takes_from(OLD, &client, echo(to_old));
     expect_at(&mut listener, &client, OLD);
 }
 
-/// Nothing smaller than a PROBE is answered by one.
+/// A datagram smaller than a PROBE is not answered with one.
 #[test]
 fn a_new_address_is_probed_once_it_has_sent_a_probes_length() {
     let (mut listener, client) = connected();
@@ -280,13 +280,13 @@ fn a_new_address_is_probed_once_it_has_sent_a_probes_length() {
     assert!(probes(&mut listener, &client).iter().all(|(to, _)| *to == OLD));
     expect_at(&mut listener, &client, OLD);
     listener.takes_from(NEW, &client, Packet::Fin);
-    let asked = probes(&mut listener, &client);
-    let [(NEW, nonce)] = asked[..] else { panic!("{asked:?}") };
+    let probed = probes(&mut listener, &client);
+    let [(NEW, nonce)] = probed[..] else { panic!("{probed:?}") };
     listener.takes_from(NEW, &client, echo(nonce));
     expect_at(&mut listener, &client, NEW);
 }
 
-/// One datagram of the peer, copied by somebody who sees it and sends it from elsewhere.
+/// An observer copies one datagram of the peer, and sends it from another address.
 #[test]
 fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
     let (mut listener, client) = connected();
@@ -294,14 +294,14 @@ fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
     listener.drain();
     for answers in [true, false] {
         listener.takes_from(NEW, &client, info(1, b"once"));
-        let asked = probes(&mut listener, &client);
-        let [(at, _), (other, _)] = asked[..] else { panic!("{asked:?}") };
-        assert_ne!(at, other, "both are asked");
+        let probed = probes(&mut listener, &client);
+        let [(at, _), (other, _)] = probed[..] else { panic!("{probed:?}") };
+        assert_ne!(at, other, "both PROBEs went to one address");
         if answers {
-            let (_, nonce) = asked.iter().find(|(to, _)| *to == OLD).unwrap();
+            let (_, nonce) = probed.iter().find(|(to, _)| *to == OLD).unwrap();
             listener.takes(&client, echo(*nonce));
             listener.expect_nothing();
-            assert_eq!(listener.machine.poll_timeout(), None, "the examination is over");
+            assert_eq!(listener.machine.poll_timeout(), None, "path validation goes on");
         } else {
             listener.elapse_with_loss(20_000);
         }
@@ -311,7 +311,7 @@ fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
     assert_eq!(listener.machine.stats().moved, 0);
 }
 
-/// An examination that had run out once went on until `handle_timeout`.
+/// An expired path validation once continued until `handle_timeout`.
 #[test]
 fn an_echo_after_three_timeouts_is_late_before_any_timer_runs() {
     let (mut listener, client) = connected();
@@ -322,15 +322,15 @@ fn an_echo_after_three_timeouts_is_late_before_any_timer_runs() {
     expect_at(&mut listener, &client, OLD);
 }
 
-/// The same.
+/// An expired path validation once blocked the next one until `handle_timeout`.
 #[test]
 fn a_third_address_is_challenged_once_the_last_challenge_ends() {
     let (mut listener, client) = connected();
     let _ = moves(&mut listener, &client, 1);
     listener.now = listener.now + rdt_proto::Duration::from_millis(4_000);
     listener.takes_from(THIRD, &client, info(2, b"from a third"));
-    let asked = probes(&mut listener, &client);
-    let (_, nonce) = asked.iter().find(|(to, _)| *to == THIRD).expect("it is not asked");
+    let probed = probes(&mut listener, &client);
+    let (_, nonce) = probed.iter().find(|(to, _)| *to == THIRD).expect("no PROBE");
     listener.takes_from(THIRD, &client, echo(*nonce));
     expect_at(&mut listener, &client, THIRD);
 }

@@ -1,4 +1,4 @@
-//! A listener in base mode after connections have ended: release, quarantine, storage that comes back.
+//! A listener in base mode after connections have ended: release, quarantine, and reclaimed storage.
 
 use super::base_mode::{base, finish, server};
 use harness::base::*;
@@ -7,7 +7,7 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Storage};
 use rdt_proto::listener::{Dispatch, DropReason};
 
-/// Releasing with the id of a connection that is gone once marked the connection that now has its slot as released.
+/// Releasing a stale identifier once marked the connection that had taken its slot as released.
 #[test]
 fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
     let mut server = BaseListenerTrace::new(base(), 1);
@@ -26,7 +26,7 @@ fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
     assert!(server.peer(id).is_established());
 }
 
-/// A datagram that came after the end of the quarantine, and before `handle_timeout`, was once ignored.
+/// A CONNECT after the end of the quarantine, and before `handle_timeout`, was once ignored.
 #[test]
 fn connect_after_quarantine_queues_before_handle_timeout() {
     let mut server = server();
@@ -40,7 +40,7 @@ fn connect_after_quarantine_queues_before_handle_timeout() {
     server.queues(1, CONNECT);
 }
 
-/// The same of a connection that lingers: whoever repeats its FIN has not got the answer.
+/// A repeated FIN after a stall reaches the lingering connection, since the peer has no answer to it yet.
 #[test]
 fn a_fin_that_comes_after_a_stall_is_answered() {
     let mut server = server();
@@ -92,7 +92,7 @@ fn a_released_connection_goes_on_lingering() {
 }
 
 #[test]
-fn what_is_unread_stays_until_release() {
+fn unread_data_stays_until_release() {
     let mut server = server();
     let id = server.connected(1);
     server.takes(1, info(1, b"kept"));
@@ -123,7 +123,7 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     server.elapse(3_000);
     assert!(server.machine.is_empty());
 
-    // Before INFO 0 there is nothing to be told.
+    // Before INFO 0 no FIN is sent.
     server.queues(2, CONNECT);
     let id = server.accept(2);
     server.release(id);
@@ -131,7 +131,7 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     server.ignores(2, CONNECT, DropReason::Quarantined);
 }
 
-/// A pool of borrowed memory: one connection after the other uses it, from different addresses.
+/// A pool of borrowed memory serves connections from different addresses, one after another.
 #[test]
 fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     let mut server = server();
@@ -164,7 +164,7 @@ fn storage_of_an_aborted_peer_returns_once_its_fin_has_left() {
     let mut server = server();
     let id = server.connected(1);
     server.peer(id).abort(0);
-    assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is to be sent");
+    assert!(server.machine.reclaim(server.now, id).is_none(), "FIN is pending");
     server.expect(1, FIN);
     assert!(server.machine.reclaim(server.now, id).is_some());
     server.ignores(1, CONNECT, DropReason::Quarantined);

@@ -1,4 +1,4 @@
-//! A listener among unknown senders: forged datagrams, floods of handshakes, restarted clients, cookies, limits.
+//! A listener and unknown senders: forged datagrams, handshake floods, restarted clients, cookies, limits.
 
 use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Mode};
@@ -12,7 +12,7 @@ const fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { connection: Config::new(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
 
-/// Off the path, with the right address and one of 2^64 tags.
+/// Forged datagrams come from off the path, with the right address and one of 2^64 tags.
 #[test]
 fn a_million_forged_packets_change_nothing_but_a_counter() {
     let mut listener = ListenerTrace::new(NEVER);
@@ -54,7 +54,7 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
     listener.takes(&client, sack(1));
 }
 
-/// The connection ends when the new one is confirmed, and not before: a CONNECT can be forged.
+/// The old connection ends when INFO 0 confirms the new one, not before: a CONNECT can be forged.
 #[test]
 fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
     let mut listener = ListenerTrace::new(NEVER);
@@ -69,7 +69,7 @@ fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
     assert_eq!(late, Dispatch::Peer(old.id, Handled::Ignored(Ignored::Closed)));
     listener.expect_nothing();
     assert_eq!(listener.machine.stats().evicted, 1);
-    // What it had received may still be read.
+    // Data that it received can still be read.
     assert_eq!(listener.peer(&old).recv_chunk(), b"still heard");
     listener.machine.release(listener.now, old.id);
     assert_eq!(listener.machine.len(), 1);
@@ -89,7 +89,7 @@ fn a_forged_connect_ends_nothing_but_its_own_handshake() {
     assert!(listener.peer(&client).is_established());
 }
 
-/// Two handshakes of a client that restarts quickly: the late INFO 0 of the first does not end the second.
+/// A client restarts twice quickly. The late INFO 0 of its first handshake does not end the second.
 #[test]
 fn a_handshake_that_began_later_is_not_evicted() {
     let mut listener = ListenerTrace::new(NEVER);
@@ -101,7 +101,7 @@ fn a_handshake_that_began_later_is_not_evicted() {
     listener.confirms(&second);
     listener.expect_event(&first, Event::Closed(CloseReason::Evicted));
     assert!(listener.peer(&second).is_established());
-    // One that only waits goes, too.
+    // A handshake in the backlog is evicted, too.
     listener.queues(HERE, tag(3));
     let waiting = listener.incoming(HERE);
     listener.queues(HERE, tag(4));
@@ -139,7 +139,7 @@ fn base_mode_never_evicts_a_connection_of_extended_mode() {
     }
     assert!(listener.peer(&extended).is_established());
     listener.takes(&extended, info(1, b"goes on"));
-    // The other way round, what base mode began ends when a connection of extended mode is confirmed.
+    // In the other direction, a base-mode handshake ends when a connection of extended mode is confirmed.
     listener.drain();
     let new = listener.established(HERE, tag(2));
     assert_eq!(listener.machine.peer(base).unwrap().ended(), Some(CloseReason::Evicted));
@@ -195,7 +195,7 @@ fn each_limit_has_its_counter() {
         assert_eq!(listener.dropped(limit), 1, "{limit}");
     }
     assert_eq!(listener.machine.stats().dropped.total(), 3);
-    // Accepted ones count, too, until they are gone.
+    // Accepted handshakes also count, until they end.
     let clients = [listener.accepts(At(1, 1)), listener.accepts(At(1, 2)), listener.accepts(At(2, 1))];
     listener.ignores(At(3, 1), tag(1), DropReason::BacklogFull);
     for client in &clients {
@@ -235,7 +235,7 @@ fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
     assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
 }
 
-/// Half of the backlog is for those who prove their address, however many others come.
+/// Half of the backlog is reserved for clients that validate their address, however many others connect.
 #[test]
 fn from_half_of_the_backlog_on_addresses_must_be_validated() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
@@ -246,7 +246,7 @@ fn from_half_of_the_backlog_on_addresses_must_be_validated() {
         let _ = listener.retries(At(host, 1), tag(1));
     }
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().retried), (4, 198));
-    // Accepted ones that have not confirmed hold their part.
+    // Accepted, unconfirmed handshakes count as unvalidated.
     let first = listener.accepts(At(1, 0));
     let cookie = listener.retries(At(9, 9), tag(1));
     assert_eq!(listener.connect(At(9, 9), tag(1), Some(&cookie)), Dispatch::Queued);
@@ -254,7 +254,7 @@ fn from_half_of_the_backlog_on_addresses_must_be_validated() {
     listener.queues(At(10, 1), tag(1));
 }
 
-/// With more room in the backlog than for connections, forged handshakes once took all of these.
+/// With a backlog larger than the connection limit, forged handshakes once took all connections.
 #[test]
 fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 4, backlog: 128, ..config(Retry::Auto) });
@@ -268,10 +268,11 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     listener.confirms(&client);
 }
 
-/// An application that serves fewer than there may be connections, since some linger, bounds the backlog by these: forged
-/// handshakes once took the place of all whom it serves.
+/// Forged handshakes once took every place in an application that serves fewer clients than `peers` allows.
+///
+/// Some connections linger, so such an application bounds the backlog by the number of clients that it serves.
 #[test]
-fn forged_handshakes_take_at_most_half_of_what_is_served() {
+fn forged_handshakes_take_at_most_half_of_the_served_places() {
     let served = 8;
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 2 * served, backlog: served, ..config(Retry::Auto) });
     let mut accepted = 0;
@@ -308,14 +309,14 @@ fn a_validated_address_evicts_unvalidated_handshakes() {
     let cookie = listener.retries(HERE, tag(2));
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
-    // The proven ones stay.
+    // Handshakes with a validated address stay.
     listener.machine.release(listener.now, forged.id);
     let cookie = listener.retries(HERE, tag(3));
     assert_eq!(listener.connect(HERE, tag(3), Some(&cookie)), Dispatch::Dropped(DropReason::AddressLimit));
 }
 
 #[test]
-fn answers_that_are_not_fetched_are_dropped_and_counted() {
+fn answers_that_are_not_polled_are_dropped_and_counted() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     for port in 0..20 {
         assert_eq!(listener.connect(At(1, port), tag(1), None), Dispatch::Retried);
@@ -337,7 +338,7 @@ fn a_refused_client_gets_a_reset_and_an_ignored_one_may_retry() {
     listener.machine.ignore(incoming);
     listener.expect_nothing();
     listener.queues(HERE, tag(1));
-    // Nobody decides: it waits for the handshake limit.
+    // The application drops the client without a decision. It waits until the handshake limit.
     drop(listener.incoming(HERE));
     listener.elapse_with_loss(10_000);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().expired), (0, 1));
@@ -362,7 +363,7 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
     assert!(listener.machine.is_empty() && listener.machine.poll_timeout().is_none());
 }
 
-/// A caller's entropy that repeats would make two connections of one tag.
+/// Repeated entropy from the caller would give two connections the same tag.
 #[test]
 fn no_two_connections_have_one_tag() {
     let mut listener = ListenerTrace::new(NEVER);

@@ -1,4 +1,4 @@
-//! Any calls in any order, from random bytes: what the fuzz target `any_order` explores for longer.
+//! Any calls on a connection, from random bytes, as in the fuzz target `any_order`.
 
 use proptest::prelude::*;
 use rdt_proto::connection::fuzzing;

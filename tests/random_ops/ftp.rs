@@ -1,4 +1,4 @@
-//! Any call, in any order, at any time, is legal; and what storage is asked makes sense whatever was called.
+//! Any call on a file session, in any order and at any time. Its storage requests stay consistent.
 
 use proptest::prelude::*;
 use rdt_proto::Instant;
@@ -60,7 +60,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What an observer knows of the storage and the end.
+/// What an observer knows of the storage requests and the end.
 #[derive(Default)]
 struct Seen {
     asked: bool,
@@ -89,7 +89,7 @@ impl Seen {
     }
 
     fn answered(&mut self, answer: Answer) {
-        assert!(std::mem::take(&mut self.asked), "an answer that nobody asked for was taken");
+        assert!(std::mem::take(&mut self.asked), "an answer without a request was accepted");
         self.created |= self.creating && answer == Answer::Created;
         self.creating = false;
         if answer == Answer::Committed {
@@ -136,10 +136,10 @@ fn apply<S: Session + Clone + PartialEq + std::fmt::Debug>(session: &mut S, seen
             }
         }
     }
-    assert!(session.outcome().is_none() || !seen.asked && !seen.created, "done, but storage is not");
+    assert!(session.outcome().is_none() || !seen.asked && !seen.created, "done with a storage request open");
 }
 
-/// Whatever happened, once the connection is lost and storage has answered, the session ends.
+/// Asserts that the session ends once the connection is lost and storage has answered.
 fn end<S: Session + Clone + PartialEq + std::fmt::Debug>(mut session: S, mut seen: Seen) {
     session.handle_lost();
     for _ in 0..8 {
@@ -155,7 +155,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn server(calls in prop::collection::vec(call(), 0..60)) {
+    fn a_server_session_stays_consistent(calls in prop::collection::vec(call(), 0..60)) {
         let (mut session, mut seen) = (Server::new(ServerConfig::default()), Seen::default());
         for call in calls {
             apply(&mut session, &mut seen, call);
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn client(upload: Option<u8>, calls in prop::collection::vec(call(), 0..60)) {
+    fn a_client_session_stays_consistent(upload: Option<u8>, calls in prop::collection::vec(call(), 0..60)) {
         let (config, name) = (ClientConfig::default(), Name::new("a").unwrap());
         let mut session = match upload {
             Some(length) => Client::upload(config, name, length.into()),

@@ -1,4 +1,4 @@
-//! Any calls on a listener in any order, from random bytes: what the fuzz target `listener` explores for longer.
+//! Any calls on a listener, from random bytes, as in the fuzz target `listener`.
 
 use proptest::prelude::*;
 use rdt_proto::listener::fuzzing;

@@ -1,4 +1,4 @@
-//! Any calls in any order, from random bytes: what the fuzz targets explore for longer.
+//! Any calls in any order, from random bytes. The fuzz targets run the same operations for longer.
 
 mod connection;
 mod connection_pair;

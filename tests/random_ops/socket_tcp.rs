@@ -1,4 +1,4 @@
-//! SocketTCP with any bytes and any calls, from random bytes: what the fuzz target `socket_tcp` explores for longer.
+//! SocketTCP with any bytes and any calls, from random bytes, as in the fuzz target `socket_tcp`.
 
 use proptest::prelude::*;
 use rdt_proto::socket_tcp::fuzzing;
@@ -17,7 +17,7 @@ proptest! {
     }
 
     #[test]
-    fn a_datagram_that_is_read_is_written_again_byte_for_byte(
+    fn a_decoded_datagram_encodes_to_the_same_bytes(
         flags in "[01]\\|\\|\\|[01]\\|\\|\\|[01]\\|\\|\\|", number in "[0-9]{0,20}", body in prop::collection::vec(any::<u8>(), 0..20),
     ) {
         fuzzing::parse(&[flags.as_bytes(), number.as_bytes(), b"|||", &body].concat());

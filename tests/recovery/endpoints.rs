@@ -1,4 +1,4 @@
-//! Endpoints of a simulated exchange: each side sends bytes that the other can check, closes, and stays until all is done.
+//! Endpoints of a simulated exchange: each side sends bytes that the other can verify, closes, and drains.
 
 mod exchange;
 mod runs;
@@ -17,8 +17,9 @@ use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::wire::Packet;
 use std::hash::{DefaultHasher, Hasher};
 
-/// What the link below must do, as UDP or a serial frame does: throw away what was damaged. The protocol has no checksum of
-/// its own.
+/// The length of a checksum.
+///
+/// The link must discard damaged datagrams, as UDP or a serial frame does. The protocol has no checksum.
 const CHECKSUM_BYTES: usize = 8;
 
 /// The checksum of a datagram.
@@ -34,13 +35,13 @@ pub(crate) fn undamaged(frame: &[u8]) -> Option<&[u8]> {
     (*sum == checksum(datagram)).then_some(datagram)
 }
 
-/// What an endpoint keeps its data in, with the mechanism that repeats what was lost.
+/// The storage of an endpoint, with its retransmission mechanism.
 pub(crate) trait RandomStorage: ConnectionTypes {
-    /// In each direction of the size that the generator gives.
+    /// Creates storage whose size in each direction comes from the generator.
     fn random(config: &Config, rng: &mut Rng) -> Self;
 }
 
-/// At least one, at most so many.
+/// A random number of packets from 1 to `most`.
 pub(crate) fn packets(rng: &mut Rng, most: u32) -> u32 {
     1 + u32::try_from(rng.below(most.into())).unwrap()
 }
@@ -52,7 +53,7 @@ impl RandomStorage for HeapStopAndWait {
     }
 }
 
-/// With any controller.
+/// Selective repeat with a random controller.
 impl RandomStorage for HeapStorage<Controller> {
     fn random(config: &Config, rng: &mut Rng) -> Self {
         let (choice, datagrams) = (rng.index(4), 1 + rng.below(64));
@@ -74,15 +75,15 @@ pub(crate) struct Endpoint<S: ConnectionTypes> {
     peer: SimAddress,
     config: Config,
     rng: Rng,
-    /// `None` for a server that nobody has called yet.
+    /// The connection. `None` for a server that has not received a CONNECT.
     pub(crate) stream: Option<Connection<S>>,
     pub(crate) exchange: Exchange,
-    /// Whether damaged datagrams are thrown away before they reach the machine.
+    /// Whether damaged datagrams are discarded before they reach the machine.
     pub(crate) checked: bool,
 }
 
 impl<S: RandomStorage> Endpoint<S> {
-    /// A client that calls at once.
+    /// A client that connects at once.
     pub(crate) fn client(peer: SimAddress, config: Config, mut rng: Rng, exchange: Exchange) -> Self {
         let mut entropy = [0; 32];
         rng.fill(&mut entropy);
@@ -91,7 +92,7 @@ impl<S: RandomStorage> Endpoint<S> {
         Self { peer, config, rng, stream: Some(stream), exchange, checked: true }
     }
 
-    /// A server that accepts the first call.
+    /// A server that accepts the first CONNECT.
     pub(crate) fn server(peer: SimAddress, config: Config, rng: Rng, exchange: Exchange) -> Self {
         Self { peer, config, rng, stream: None, exchange, checked: true }
     }
@@ -155,7 +156,7 @@ impl<S: RandomStorage> Node for Endpoint<S> {
     }
 
     fn is_done(&self) -> bool {
-        // A server that was never called waits for ever, and may.
+        // A server that never receives a CONNECT may wait for ever.
         self.stream.as_ref().is_none_or(|stream| stream.is_drained() && stream.is_finished_reading())
     }
 }

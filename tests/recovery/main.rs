@@ -1,4 +1,4 @@
-//! Recovery from loss: its rules as traces, and whole connections over simulated networks that lose, repeat, reorder and damage.
+//! Loss recovery: its rules as traces, and whole connections over networks that lose, duplicate, reorder and damage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod endpoints;

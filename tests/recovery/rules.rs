@@ -4,7 +4,7 @@ use harness::extended::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 
-/// A client with a round-trip time of 100 ms.
+/// An established client with an RTT of 100 ms.
 fn client() -> ExtendedTrace {
     ExtendedTrace::established(Config::default())
 }
@@ -34,17 +34,17 @@ fn rfc8985_6_2_fewer_mark_it_lost_after_a_quarter_of_min_rtt() {
 }
 
 #[test]
-fn rfc8985_6_2_step_3_a_path_that_reorders_gets_its_window() {
+fn rfc8985_6_2_step_3_reordering_widens_the_window() {
     let mut client = client();
     client.sends(1, 4);
     client.elapse(100);
-    // 2 before 1: reordered.
+    // 2 arrives before 1: the path reorders.
     client.peer_sends(sack(1, 2, 1, &[0b0010]));
     client.peer_sends(sack(3, 1, 3, &[]));
     client.peer_sends(sack(5, 4, 5, &[]));
     client.sends(5, 6);
     client.elapse(100);
-    // Six are ahead of 5, which no longer is enough.
+    // Six later packets are acknowledged, and 5 is not lost yet.
     client.peer_sends(sack(5, 10, 5, &[0b11_1110]));
     client.sleep(25, 25);
     client.expect(info(5, b"x"));
@@ -60,7 +60,7 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
     client.elapse(10);
     client.sends(5, 3);
     client.elapse(100);
-    // What was sent after the retransmission is acknowledged, the retransmission is not.
+    // Packets after the retransmission are acknowledged, the retransmission is not.
     client.peer_sends(sack(1, 7, 1, &[0b111_1110]));
     client.expect(info(1, b"x"));
     client.expect_nothing();
@@ -70,10 +70,10 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
 fn rfc8985_7_3_a_probe_repeats_the_last_packet_of_a_silent_tail() {
     let mut client = client();
     client.sends(1, 3);
-    // Two round trips: what is in flight is more than one, so nobody waits for a delayed acknowledgement.
+    // Two round trips: with more than one packet in flight, the probe does not wait for a delayed acknowledgement.
     client.sleep(200, 200);
     client.expect(info(3, b"x"));
-    // It shows that 1 and 2 were lost.
+    // The SACK of the probe shows that 1 and 2 are lost.
     client.elapse(100);
     client.peer_sends(sack(1, 3, 1, &[0b100]));
     client.expect(info(1, b"x"));
@@ -88,7 +88,7 @@ fn rfc8985_7_2_a_probe_for_one_packet_waits_for_a_delayed_ack() {
     client.expect(info(1, b"x"));
 }
 
-/// With a round trip of 0, on a loopback under a coarse clock, the probe was due at the instant of sending.
+/// With an RTT of 0, as on a loopback with a coarse clock, the probe was once due at the instant of sending.
 #[test]
 fn rfc8985_7_2_a_probe_is_never_due_at_once() {
     let mut client = ExtendedTrace::client(Config::default());
@@ -107,7 +107,7 @@ fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
     let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 32, 1));
     client.machine.send(&[7; 2_400]).unwrap();
     client.expect(info(1, &[7; 1_200]));
-    // The congestion window is full, which the probe does not mind.
+    // The congestion window is full. The probe is sent despite that.
     client.sleep(205, 205);
     client.expect(info(2, &[7; 1_200]));
     client.expect_nothing();
@@ -148,7 +148,7 @@ fn rfc6298_5_5_the_timeout_doubles_and_new_data_resets_it() {
 }
 
 #[test]
-fn rfc6298_3_karn_no_sample_of_what_was_sent_twice() {
+fn rfc6298_3_karn_no_sample_of_a_retransmitted_packet() {
     let mut client = client();
     let before = client.machine.rtt().srtt();
     client.sends(1, 1);
@@ -160,11 +160,11 @@ fn rfc6298_3_karn_no_sample_of_what_was_sent_twice() {
 }
 
 #[test]
-fn what_was_only_late_is_not_sent_again_once_it_is_acknowledged() {
+fn a_late_packet_is_not_sent_again_once_acknowledged() {
     let mut client = client();
     client.sends(1, 7);
     client.elapse(100);
-    // 1 to 3 are judged lost; before they leave again they are acknowledged after all.
+    // 1 to 3 are marked lost. Before their retransmission they are acknowledged.
     client.peer_sends(sack(1, 7, 1, &[0b0111_1000]));
     client.peer_sends(sack(8, 3, 8, &[]));
     client.expect_nothing();
@@ -173,7 +173,7 @@ fn what_was_only_late_is_not_sent_again_once_it_is_acknowledged() {
 }
 
 #[test]
-fn a_sack_that_comes_late_moves_nothing_back() {
+fn a_late_sack_moves_nothing_back() {
     let mut client = client();
     client.sends(1, 6);
     client.elapse(100);
@@ -187,7 +187,7 @@ fn a_sack_that_comes_late_moves_nothing_back() {
     assert!(client.machine.rtt().srtt() <= Some(Duration::from_millis(100)));
 }
 
-/// A client with credit that has just seen four of eight lost. Its next number is 105.
+/// A client with credit that has just detected four losses of eight. Its next number is 105.
 fn client_on_a_lossy_path() -> ExtendedTrace {
     let mut client = client_after(3);
     client.sends(97, 8);
@@ -202,10 +202,11 @@ fn client_on_a_lossy_path() -> ExtendedTrace {
 }
 
 #[test]
-fn where_much_is_lost_what_leaves_last_is_sent_twice() {
+fn at_high_loss_the_last_packets_are_sent_twice() {
     let mut client = client_on_a_lossy_path();
     client.sends(105, 3);
-    // A while apart, the newest first; half a round trip after that once more, if nothing is heard.
+    // The first copies are sent after an eighth of an RTT, the newest first. The next follow half an RTT later, if no
+    // SACK arrives.
     let srtt_ms = client.machine.rtt().srtt().unwrap().as_millis();
     client.sleep(srtt_ms / 8, srtt_ms / 8 + 1);
     for number in [107, 106, 105] {
@@ -215,13 +216,13 @@ fn where_much_is_lost_what_leaves_last_is_sent_twice() {
 }
 
 #[test]
-fn at_high_loss_what_only_copies_followed_repeats_before_probes() {
+fn at_high_loss_copies_repeat_before_probes() {
     let mut client = client_on_a_lossy_path();
     for number in 105..112 {
         client.sends(number, 1);
         client.elapse(10);
     }
-    // Of what is older than half a round trip the acknowledgement is nearer than a copy.
+    // Packets older than half an RTT get no copy: their acknowledgement is near.
     client.sleep(1, 4);
     for number in [111, 110, 109, 108] {
         client.expect(info(number, b"x"));
@@ -238,12 +239,12 @@ fn at_high_loss_what_only_copies_followed_repeats_before_probes() {
     client.expect(info(105, b"x"));
 }
 
-/// A client that has sent enough to have credit for some datagrams in advance. Its next number is 65.
+/// A client with credit for some proactive retransmissions. Its next number is 65.
 fn client_with_credit() -> ExtendedTrace {
     client_after(2)
 }
 
-/// A client that has sent so many times 32 datagrams. Its credit is an eighth of them.
+/// A client that has sent `rounds` times 32 datagrams. Its credit is an eighth of them.
 fn client_after(rounds: u32) -> ExtendedTrace {
     let mut client = client();
     for first in (0..rounds).map(|round| round * 32 + 1) {
@@ -263,16 +264,16 @@ fn an_idle_sender_repeats_a_loss_again_after_half_a_round_trip() {
     client.expect(info(65, b"x"));
     client.sleep(50, 50);
     client.expect(info(65, b"x"));
-    // What was lost more than once is not worth that long a wait.
+    // After a second loss the interval is shorter.
     client.sleep(12, 12);
     client.expect(info(65, b"x"));
-    // An answer says neither when it was sent (RFC 6298 §3) nor that anything was needless.
+    // The SACK gives no RTT sample (RFC 6298 §3), and does not show that a retransmission was spurious.
     let srtt = client.machine.rtt().srtt();
     client.elapse(10);
     client.peer_sends(sack(69, 65, 69, &[]));
     assert!(client.machine.is_all_acknowledged());
     assert_eq!(client.machine.rtt().srtt(), srtt);
-    // The path is still taken for one that keeps the order: three later ones are enough.
+    // The path still counts as one that keeps the order: three later acknowledgements are enough.
     client.sends(69, 4);
     client.elapse(100);
     client.peer_sends(sack(69, 72, 69, &[0b1110]));
@@ -280,7 +281,7 @@ fn an_idle_sender_repeats_a_loss_again_after_half_a_round_trip() {
 }
 
 #[test]
-fn what_was_never_lost_is_not_sent_in_advance() {
+fn a_packet_never_lost_is_not_sent_proactively() {
     let mut client = client_with_credit();
     client.sends(65, 3);
     client.sleep(200, 200);
@@ -288,12 +289,12 @@ fn what_was_never_lost_is_not_sent_in_advance() {
 }
 
 #[test]
-fn nothing_is_sent_in_advance_while_the_peer_is_silent() {
+fn nothing_is_sent_proactively_while_the_peer_is_silent() {
     let mut client = client_with_credit();
     client.sends(65, 1);
     client.sleep(205, 205);
     client.expect(info(65, b"x"));
-    // Then the timeout, and a probe after it.
+    // The timeout follows, and a probe after it.
     client.sleep(200, 240);
     client.expect(info(65, b"x"));
     client.sleep(205, 205);

@@ -1,11 +1,11 @@
-//! Selective repeat, with every controller and in both modes, over networks that lose, repeat, reorder and damage.
+//! Selective repeat with every controller and in both modes, over networks that lose, duplicate, reorder and damage.
 
 use crate::endpoints::Runs;
 use rdt_proto::Duration;
 use rdt_proto::congestion::Controller;
 use rdt_proto::connection::{Config, HeapStorage};
 
-/// The defaults, and a connection notices when its peer is gone.
+/// The defaults with a keep-alive, so that a connection detects a lost peer.
 fn extended() -> Runs {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
     Runs { seeds: 250, most: 240_000, config }
@@ -22,9 +22,9 @@ fn delivers_byte_exact_with_limits_lifted() {
 }
 
 #[test]
-fn delivers_or_ends_honestly_with_the_default_limits() {
-    extended().deliver_or_end_honestly::<HeapStorage<Controller>>();
-    base().deliver_or_end_honestly::<HeapStorage<Controller>>();
+fn the_default_limits_deliver_everything_or_report_the_end() {
+    extended().deliver_or_report_the_end::<HeapStorage<Controller>>();
+    base().deliver_or_report_the_end::<HeapStorage<Controller>>();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Stop-and-wait in base mode over networks that lose, repeat, reorder and damage.
+//! Stop-and-wait in base mode over networks that lose, duplicate, reorder and damage.
 
 use crate::endpoints::Runs;
 use rdt_proto::connection::{Config, HeapStopAndWait};
@@ -13,8 +13,8 @@ fn delivers_byte_exact_with_limits_lifted() {
 }
 
 #[test]
-fn delivers_or_ends_honestly_with_the_default_limits() {
-    runs().deliver_or_end_honestly::<HeapStopAndWait>();
+fn the_default_limits_deliver_everything_or_report_the_end() {
+    runs().deliver_or_report_the_end::<HeapStopAndWait>();
 }
 
 #[test]

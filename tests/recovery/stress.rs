@@ -1,8 +1,7 @@
-//! Everything at once, from a seed: any network, mode, mechanism, controller, window and size, blackouts, and ends that
-//! restart.
+//! Random runs from a seed: any network, mode, mechanism, controller, window and size, with blackouts and restarts.
 //!
-//! A few hundred seeds by default. `STRESS_SEEDS=1-10000 cargo test --release --test recovery stress` runs them all,
-//! `STRESS_SEEDS=17` one alone, with the last datagrams before a failure.
+//! A few hundred seeds run by default. `STRESS_SEEDS=1-10000 cargo test --release --test recovery stress` runs more.
+//! `STRESS_SEEDS=17` runs one seed, and prints the last datagrams before a failure.
 
 mod client;
 mod ledger;
@@ -30,7 +29,7 @@ fn seeds() -> RangeInclusive<u64> {
     number(first)..=number(last)
 }
 
-/// Says how to repeat a run that panics.
+/// Prints how to repeat a run that panics.
 struct RepeatHint(&'static str, u64);
 
 impl Drop for RepeatHint {
@@ -41,7 +40,7 @@ impl Drop for RepeatHint {
     }
 }
 
-/// Runs to the end, and gives what everybody wrote and read.
+/// Runs the plan to its end, and returns all data written and read.
 fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
     let _repeat = RepeatHint(test, seed);
     let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -58,11 +57,11 @@ fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
     sim.run_until_done(Duration::from_secs(100_000));
     drop(sim);
     let ledger = ledger.take();
-    ledger.judge();
+    ledger.check();
     ledger
 }
 
-/// Everything arrives, and both sides know it.
+/// Without limits, everything arrives, and both sides report it.
 #[test]
 fn with_limits_lifted_everything_arrives() {
     for seed in seeds() {
@@ -75,8 +74,9 @@ fn with_limits_lifted_everything_arrives() {
     }
 }
 
-/// With the limits of the defaults, and ends that are dropped and come back without memory: what arrives is an exact prefix of
-/// what one incarnation wrote, and each end has one of the reasons that the ledger allows.
+/// With default limits and restarts, an exact prefix arrives.
+///
+/// It is a prefix of the data of one incarnation, and each end has one of the reasons that the ledger allows.
 #[test]
 fn with_restarts_a_prefix_arrives_for_an_honest_reason() {
     let (mut finished, mut total) = (0, 0);
@@ -85,6 +85,6 @@ fn with_restarts_a_prefix_arrives_for_an_honest_reason() {
         finished += u64::from(ledger.of(Side::Client).any(|entry| entry.end == Some(CloseReason::Finished)));
         total += 1;
     }
-    // Many are dropped for good, or give up calling: asked for is only that some come through.
+    // Many clients stay away after a restart, or give up. The test requires that some finish.
     assert!(finished * 4 > total || total < 50, "only {finished} of {total} finished");
 }

@@ -1,4 +1,4 @@
-//! The simulated network: what its links do, and what it demands of its nodes.
+//! The simulated network: the behaviour of its links, and its checks of the nodes.
 
 mod network;
 mod promises;

@@ -1,4 +1,4 @@
-//! What a simulated link does to datagrams, to the microsecond.
+//! The effects of a simulated link on datagrams, to the microsecond.
 
 use rdt_proto::sim::{Fate, LinkConfig, LinkId, LinkStats, Node, Outgoing, SimAddress, Simulation};
 use rdt_proto::{Duration, Instant};
@@ -6,16 +6,16 @@ use rdt_proto::{Duration, Instant};
 const A: SimAddress = SimAddress::new(0, 0);
 const B: SimAddress = SimAddress::new(1, 0);
 
-/// Sends what it is told when it is told, and keeps what arrives.
+/// Sends datagrams at scheduled times, and keeps those that arrive.
 #[derive(Default)]
 struct Terminal {
-    /// Latest first.
+    /// Scheduled datagrams, latest first.
     outbox: Vec<(Instant, Outgoing, Vec<u8>)>,
     inbox: Vec<(Instant, SimAddress, SimAddress, Vec<u8>)>,
 }
 
 impl Terminal {
-    /// Sends `count` datagrams of `len` bytes to B, one every `interval`; the first bytes are their number.
+    /// Sends `count` datagrams of `len` bytes to B, one every `interval`. Each begins with its number.
     fn sends(count: u32, len: usize, interval: Duration) -> Self {
         let outbox = (0..count).rev().map(|number| {
             let mut bytes = vec![0; len];
@@ -78,7 +78,7 @@ fn us(micros: u64) -> Duration {
     Duration::from_micros(micros)
 }
 
-/// 1,000 numbered datagrams, one each 100 µs, through `link`.
+/// Sends 1,000 numbered datagrams, one every 100 µs, through `link`.
 fn thousand(link: LinkConfig) -> (Terminal, LinkStats) {
     run(Terminal::sends(1_000, 100, us(100)), link)
 }
@@ -87,7 +87,7 @@ fn thousand(link: LinkConfig) -> (Terminal, LinkStats) {
 fn a_datagram_arrives_exactly_after_its_bits_and_the_delay() {
     let link = LinkConfig::ideal().with_rate(10_000_000).with_delay(Duration::from_millis(20));
     let (b, stats) = run(Terminal::sends(5, 1_200, Duration::ZERO), link);
-    // 1,228 bytes take 982.4 µs; fractions add up.
+    // 1,228 bytes take 982.4 µs. Fractions accumulate.
     assert_eq!(b.arrivals(), [20_983, 21_965, 22_948, 23_930, 24_912]);
     assert_eq!((stats.offered, stats.delivered, stats.delivered_bytes), (5, 5, 6_000));
 }
@@ -101,7 +101,7 @@ fn an_ideal_link_delivers_at_once_and_in_order() {
 
 #[test]
 fn the_queue_drops_its_tail() {
-    // 100 bytes a millisecond, and three of them fit.
+    // The rate is 100 bytes a millisecond. The queue holds three datagrams.
     let link = LinkConfig::ideal().with_overhead(0).with_rate(800_000).with_queue(300);
     let (b, stats) = run(Terminal::sends(5, 100, Duration::ZERO), link.clone());
     assert_eq!(b.numbers(), [0, 1, 2]);
@@ -116,7 +116,7 @@ fn the_queue_drops_its_tail() {
 }
 
 #[test]
-fn loss_takes_its_share() {
+fn loss_has_the_configured_share() {
     let (b, stats) = run(Terminal::sends(10_000, 100, us(100)), LinkConfig::ideal().with_loss(0.3));
     assert!((2_800..3_200).contains(&stats.lost), "{stats:?}");
     assert_eq!(stats.lost + stats.delivered, 10_000);
@@ -201,7 +201,7 @@ fn one_buffer_may_hold_several_datagrams() {
 }
 
 #[test]
-fn ports_and_forged_sources_pass_unread() {
+fn ports_and_forged_sources_pass_unchanged() {
     let (forged, port) = (SimAddress::new(77, 5), B.node.port(80));
     let mut sender = Terminal::default();
     sender.outbox.push((Instant::ZERO, Outgoing::new(port, 1).with_source(forged), vec![1]));
@@ -228,7 +228,7 @@ fn routes_may_share_a_bottleneck() {
 }
 
 #[test]
-fn a_filter_decides_the_fate() {
+fn a_filter_decides_what_happens_to_a_datagram() {
     let (mut sim, there) = simulation(1, Terminal::sends(6, 4, us(100)), LinkConfig::ideal());
     sim.drop_next(there, |record| record.data[3] >= 2);
     sim.drop_next(there, |record| record.data == [0, 0, 0, 4]);
@@ -243,7 +243,7 @@ fn a_filter_decides_the_fate() {
 }
 
 #[test]
-fn a_link_may_change_on_the_way() {
+fn a_link_may_change_during_a_run() {
     let (mut sim, there) = simulation(1, Terminal::sends(4, 4, us(100)), LinkConfig::ideal());
     sim.run_until(Instant::ZERO + us(150));
     assert_eq!(sim.now(), Instant::ZERO + us(150));
@@ -255,7 +255,7 @@ fn a_link_may_change_on_the_way() {
 }
 
 #[test]
-fn a_change_from_outside_gives_the_node_its_turn() {
+fn a_change_from_outside_wakes_the_node() {
     let (mut sim, _) = simulation(1, Terminal::default(), LinkConfig::ideal());
     sim.run_until(Instant::from_millis(3));
     assert!(sim.is_done());
@@ -266,7 +266,7 @@ fn a_change_from_outside_gives_the_node_its_turn() {
 }
 
 #[test]
-fn a_seed_is_a_run() {
+fn a_seed_determines_the_run() {
     let run = |seed| {
         let link = LinkConfig::bad(0.2).with_corruption(0.05).with_truncation(0.05);
         let (mut sim, _) = simulation(seed, Terminal::sends(1_000, 100, us(100)), link);

@@ -1,4 +1,4 @@
-//! What a simulation demands of its nodes: those that keep their promises finish, those that break one are found.
+//! The checks of a simulation on its nodes: correct nodes finish, and each broken promise is reported.
 
 use std::cell::RefCell;
 use std::process::Command;
@@ -11,7 +11,7 @@ const A: SimAddress = SimAddress::new(0, 0);
 const B: SimAddress = SimAddress::new(1, 0);
 const RETRY: Duration = Duration::from_millis(300);
 
-/// Stop-and-wait in a few lines: the application hands over the numbers to `goal`, each is sent until it is answered.
+/// A small stop-and-wait sender. It sends each number below `goal` until an answer arrives.
 #[derive(Default)]
 struct Client {
     number: u8,
@@ -60,7 +60,7 @@ impl Node for Client {
     }
 }
 
-/// Answers everything.
+/// Answers every datagram.
 #[derive(Default)]
 struct Server {
     answer: Option<(Instant, SimAddress, u8)>,
@@ -129,7 +129,7 @@ fn the_first_answer_may_be_lost_on_purpose() {
     assert_eq!((sim.stats(there).offered, sim.stats(back).lost), (2, 1));
 }
 
-/// Wants to be woken so many times more, next at that microsecond.
+/// A node that asks for the given number of wake-ups, the next at the given microsecond.
 struct Ticker(u32, u64);
 
 impl Node for Ticker {
@@ -175,20 +175,20 @@ fn a_coarse_timer_wakes_late() {
     assert_eq!(sim.run_until_done(Duration::from_secs(1)), Instant::from_millis(301));
 }
 
-/// Breaks one promise.
+/// A node that breaks one promise.
 #[derive(Clone, Copy, PartialEq)]
 enum Rogue {
-    /// Stays due whatever happens.
+    /// Stays due after every call.
     HotLoop,
     /// Is not done and has no deadline.
     Sleeper,
-    /// Has something to send and says that it is due later.
+    /// Has a datagram to send, and reports a later deadline.
     Hider,
-    /// Always has something more to send.
+    /// Has another datagram to send after each one.
     Spinner,
-    /// Never gets done.
+    /// Is never done.
     Dawdler,
-    /// Has a bug of its own.
+    /// Panics.
     Panics,
 }
 
@@ -255,7 +255,7 @@ fn a_run_that_takes_too_long_is_found() {
     run_rogue(Rogue::Dawdler);
 }
 
-/// Set for the run of `a_node_panics` that is meant to fail.
+/// The variable that enables the panic in `a_node_panics`.
 const PANIC: &str = "SIM_PROMISES_PANIC";
 
 #[test]

@@ -1,4 +1,4 @@
-//! SocketTCP as traces: how a connection closes, with each loss, and what crosses.
+//! SocketTCP as traces: how a connection closes, with each loss and each crossing.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
@@ -9,7 +9,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn the_side_that_closes_says_farewell_three_times() {
+fn the_closing_side_sends_its_farewell_three_times() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.machine.close();
@@ -96,7 +96,7 @@ fn a_fin_acknowledges_the_last_piece() {
 
 #[test]
 fn a_message_that_crosses_a_fin_goes_first() {
-    // The side that closes takes its FIN back.
+    // The side that closes withdraws its FIN.
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -108,7 +108,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
     server.expect(&fin(15));
     server.reads(b"hi", true);
 
-    // The side that sends does not answer it, sent or not.
+    // The side that sends does not answer the FIN, whether its message was sent or not.
     for sent in [true, false] {
         let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"hi").unwrap();
@@ -138,7 +138,7 @@ fn close_waits_for_the_message_that_is_coming_in() {
 }
 
 #[test]
-fn a_message_that_is_cut_short_is_reported_on_both_sides() {
+fn an_incomplete_message_is_reported_on_both_sides() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.begin(20).unwrap();
     assert_eq!(client.machine.write(b"012"), Ok(3));
@@ -177,7 +177,7 @@ fn a_peer_that_leaves_in_the_middle_of_our_message_ends_it() {
 
 #[test]
 fn a_lost_fin_that_crosses_another_is_not_missed() {
-    // Its own is lost, but that of the other side comes: it answers, and is done. The other side has its answer.
+    // The client's FIN is lost, but the peer's FIN arrives: the client answers it, and has finished.
     let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
@@ -195,7 +195,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
 }
 
 #[test]
-fn a_lost_answer_to_a_crossing_fin_is_tried_three_times() {
+fn a_lost_answer_to_a_crossing_fin_is_sent_three_times() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     for _ in 0..3 {
@@ -206,7 +206,7 @@ fn a_lost_answer_to_a_crossing_fin_is_tried_three_times() {
 }
 
 #[test]
-fn a_lost_message_that_crosses_a_fin_comes_again() {
+fn a_lost_message_that_crosses_a_fin_is_sent_again() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -214,7 +214,7 @@ fn a_lost_message_that_crosses_a_fin_comes_again() {
     server.expect(&fin(12));
     server.peer_sends(&data(12, "0"));
     server.expect(&ack(13));
-    // All tries begin anew.
+    // The count of tries starts anew.
     for _ in 0..3 {
         server.expect(&fin(13));
         server.sleep(200, 900);
@@ -237,7 +237,7 @@ fn a_fin_within_a_message_is_answered_while_ours_waits() {
 }
 
 #[test]
-fn abort_is_heard_with_or_without_the_outstanding_segment() {
+fn abort_ends_the_peer_despite_an_outstanding_segment() {
     for arrived in [true, false] {
         let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"0123456789abcdefg").unwrap();
@@ -261,7 +261,7 @@ fn abort_is_heard_with_or_without_the_outstanding_segment() {
 }
 
 #[test]
-fn abort_is_heard_whether_the_length_has_arrived_or_not() {
+fn abort_ends_the_peer_before_and_after_the_length() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));
@@ -298,7 +298,7 @@ fn an_abort_acknowledges_no_message_that_crosses_it() {
 }
 
 #[test]
-fn what_was_lost_is_not_called_acknowledged() {
+fn lost_data_is_not_reported_as_acknowledged() {
     for end in ["abort", "time", "fin"] {
         let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"x").unwrap();
@@ -319,7 +319,7 @@ fn what_was_lost_is_not_called_acknowledged() {
 }
 
 #[test]
-fn abort_says_fin_once() {
+fn abort_sends_fin_once() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -333,7 +333,7 @@ fn abort_says_fin_once() {
 }
 
 #[test]
-fn what_was_received_is_read_after_the_end() {
+fn received_data_can_be_read_after_the_end() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.peer_sends(&data(13, "hi"));

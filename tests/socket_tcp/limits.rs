@@ -24,7 +24,7 @@ fn a_silent_peer_with_an_answer_pending_ends_at_the_idle_limit() {
 }
 
 #[test]
-fn a_quiet_peer_ends_it_after_the_quiet_limit() {
+fn a_quiet_peer_ends_the_connection_at_the_quiet_limit() {
     let mut server = SegmentTrace::established_server(config());
     server.sleep(60_000, 60_000);
     server.ends(SocketCloseReason::Quiet);
@@ -43,7 +43,7 @@ fn a_new_syn_does_not_keep_the_old_connection_alive() {
 
 #[test]
 fn two_sides_that_send_and_never_read_end_by_the_idle_limit() {
-    // Each repeats what the other cannot take.
+    // Each side repeats data that the other cannot take.
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));
@@ -89,7 +89,7 @@ fn a_buffer_too_small_changes_nothing() {
 }
 
 #[test]
-fn machines_with_any_room_of_a_segment_or_more_work() {
+fn room_for_one_segment_is_enough() {
     let machine = SocketConnection::<u8, 16, 16>::connect(rdt_proto::Instant::ZERO, config(), [0; 16], 1);
     assert!(!machine.is_established());
 }

@@ -19,7 +19,7 @@ fn each_client_has_its_connection() {
     assert_ne!(anna, berta);
     listener.takes(anna, ANNA, &data(12, "2"));
     listener.takes(berta, BERTA, &data(12, "3"));
-    // Whose turn it is: her last datagram left first.
+    // The order is that of the send queue.
     listener.expect(BERTA, &ack(13));
     listener.expect(ANNA, &ack(13));
     listener.takes(berta, BERTA, &data(13, "abc"));
@@ -36,7 +36,7 @@ fn each_client_has_its_connection() {
 }
 
 #[test]
-fn a_client_that_is_not_accepted_costs_nothing_and_calls_again() {
+fn a_client_that_is_not_accepted_costs_nothing_and_retries() {
     let mut listener = SegmentListenerTrace::new();
     for _ in 0..3 {
         assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
@@ -58,7 +58,7 @@ fn a_client_has_one_connection_and_there_is_room_for_two() {
     listener.accepts(BERTA);
     let SocketDispatch::Incoming(third) = listener.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
     assert_eq!(listener.machine.accept(listener.now, third, starting_with(0)), Err(SocketAcceptError::Full));
-    // The one that leaves makes room, once its last word is said.
+    // A released connection makes room once its last segment is sent.
     listener.takes(anna, ANNA, &ack(12));
     listener.machine.release(listener.now, anna);
     assert!(listener.machine.peer(anna).is_none());
@@ -100,7 +100,7 @@ fn from_an_unknown_sender_only_a_syn_counts() {
 }
 
 #[test]
-fn a_connection_that_was_closed_stays_until_it_is_released() {
+fn a_closed_connection_stays_until_it_is_released() {
     let mut listener = SegmentListenerTrace::new();
     let anna = listener.accepts(ANNA);
     listener.takes(anna, ANNA, &data(12, "1"));
@@ -122,7 +122,7 @@ fn a_connection_that_was_closed_stays_until_it_is_released() {
     listener.machine.release(listener.now, anna);
     listener.expect_nothing();
     assert!(listener.machine.is_empty());
-    // It may call again at once.
+    // The client may connect again at once.
     listener.accepts(ANNA);
 }
 
@@ -140,7 +140,7 @@ fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
     assert_eq!(listener.now, Instant::from_millis(10_000));
 }
 
-/// A server that sends back each message.
+/// A server that echoes each message.
 struct Echo {
     listener: SocketListener<SimAddress, HeapTables, 64, 64>,
     echoed: usize,
@@ -185,7 +185,7 @@ impl Node for Echo {
     }
 }
 
-/// Clients, each at a port of its own.
+/// Clients, each on its own port.
 struct Clients(Vec<Client>);
 
 struct Client {

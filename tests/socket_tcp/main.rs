@@ -1,4 +1,4 @@
-//! SocketTCP: as traces of segments, over simulated networks, and beside what the report's own code does.
+//! SocketTCP: traces of segments, simulated networks, and compatibility with the report's own code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod close;

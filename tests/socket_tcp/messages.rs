@@ -1,4 +1,4 @@
-//! SocketTCP as traces: messages, with each loss, and what is written and read.
+//! SocketTCP as traces: messages, with each loss, and the calls that write and read them.
 
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
@@ -93,7 +93,7 @@ fn any_byte_and_any_separator_may_be_in_a_message() {
 }
 
 #[test]
-fn what_arrives_is_read_in_pieces_of_any_size_or_whole() {
+fn a_message_is_read_in_pieces_of_any_size_or_whole() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "20"));
     server.peer_sends(&data(14, "0123456789abcdef"));
@@ -103,7 +103,7 @@ fn what_arrives_is_read_in_pieces_of_any_size_or_whole() {
     assert_eq!(server.machine.recv_message(&mut [0; 19]), Err(RecvError::Buffer(BufferTooSmall { needed: 20 })));
     assert_eq!(server.machine.recv(&mut buf[..7]).map(|received| received.len), Some(7));
     server.peer_sends(&data(30, "ghij"));
-    // As much as there is: what larger segments brought, or several.
+    // A read returns the rest of the message, here from several segments.
     assert_eq!(server.machine.recv_message(&mut buf), Ok(Some(13)));
     assert_eq!(&buf[..13], b"789abcdefghij");
     assert_eq!(server.machine.message(), None);
@@ -136,7 +136,7 @@ fn a_segment_without_room_is_acknowledged_when_repeated() {
 }
 
 #[test]
-fn the_next_message_is_only_taken_once_the_one_before_is_read() {
+fn the_next_message_waits_until_the_last_one_is_read() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "a"));
@@ -165,7 +165,7 @@ fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
         client.expect(&data(15 + 16 * piece, "xxxxxxxxxxxxxxxx"));
         client.peer_sends(&ack(31 + 16 * piece));
     }
-    // 20 more than 16, of which there is room for all.
+    // The last 20 bytes of the message. There is room for all of them.
     assert_eq!(client.machine.write(&[b'y'; 90]), Ok(20));
     client.expect(&data(79, "yyyyyyyyyyyyyyyy"));
     client.peer_sends(&ack(95));
@@ -180,7 +180,7 @@ fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_an_error_of_that_call() {
+fn data_that_cannot_be_sent_is_an_error_of_that_call() {
     let mut client = SegmentTrace::established_client(config());
     let too_large = |length, limit| Err(SocketSendError::TooLarge { length, limit });
     assert_eq!(client.machine.send(&[0; 65]), too_large(65, 64));
@@ -195,7 +195,7 @@ fn what_cannot_be_sent_is_an_error_of_that_call() {
 }
 
 #[test]
-fn what_is_no_segment_of_a_message_is_ignored() {
+fn a_segment_outside_of_a_message_is_ignored() {
     let mut server = SegmentTrace::established_server(config());
     server.ignores(&data(12, "five"), SocketIgnored::Length);
     server.ignores("hello", SocketIgnored::Malformed(SegmentError::Separators));

@@ -1,6 +1,8 @@
-//! SocketTCP over networks that lose, repeat and reorder: every length of message, and conversations from a thousand seeds.
+//! SocketTCP over networks that lose, duplicate and reorder.
+//!
+//! The tests cover every length of message, and conversations from a thousand seeds.
 
-use crate::speaker::{Manners, Script, Speaker};
+use crate::speaker::{Behaviour, Script, Speaker};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig};
 use rdt_proto::{Duration, Instant};
@@ -13,7 +15,7 @@ fn lifted() -> SocketConfig {
     SocketConfig { handshake_limit: never, idle_limit: never, quiet_limit: never, ..SocketConfig::default() }
 }
 
-/// A client and a server, and a link between them.
+/// A client and a server with a link between them.
 fn conversation(
     seed: u64,
     config: SocketConfig,
@@ -32,7 +34,7 @@ fn conversation(
     sim
 }
 
-/// Every length up to `most` in each direction, with this loss each way.
+/// Sends every length up to `most` in each direction, with this loss each way.
 fn every_length(loss: f64, most: usize) {
     let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(5)).with_loss(loss);
     for length in LENGTHS.into_iter().chain([10_000]).filter(|&length| length <= most) {
@@ -63,7 +65,7 @@ fn every_length_to_10_000_bytes_at_40_percent_each_way() {
     every_length(0.4, 10_000);
 }
 
-/// Up to 30 % lost, duplicates, late ones, and a delay of up to 100 ms.
+/// A link with up to 30 % loss, duplicates, reordering, and a delay of up to 100 ms.
 fn bad_link(rng: &mut Rng) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
     LinkConfig::ideal()
@@ -74,7 +76,7 @@ fn bad_link(rng: &mut Rng) -> LinkConfig {
         .with_reordering(share(rng, 20), Duration::from_millis(300))
 }
 
-/// Some messages each way.
+/// A conversation with several messages each way.
 fn chatter(seed: u64, config: SocketConfig) -> Simulation<Speaker> {
     let mut rng = Rng::new(!seed);
     let mut lengths = || {
@@ -86,7 +88,7 @@ fn chatter(seed: u64, config: SocketConfig) -> Simulation<Speaker> {
 }
 
 #[test]
-fn every_conversation_is_heard_with_limits_lifted() {
+fn every_conversation_completes_with_limits_lifted() {
     for seed in 1..=SEEDS {
         let mut sim = chatter(seed, lifted());
         sim.run_until_done(Duration::from_secs(100_000));
@@ -97,15 +99,15 @@ fn every_conversation_is_heard_with_limits_lifted() {
 }
 
 #[test]
-fn the_default_limits_deliver_all_or_report_the_end() {
+fn the_default_limits_deliver_everything_or_report_the_end() {
     let mut complete = 0;
     for seed in 1..=SEEDS {
         let mut sim = chatter(seed, SocketConfig::default());
         sim.run_until_done(Duration::from_secs(3_600));
-        // Both sides come to an end.
+        // Both sides end.
         sim.run_for(Duration::from_secs(600));
         let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
-        // Acknowledged is kept: what one side took for heard, the other has.
+        // Acknowledged data is kept: the peer has every message that a side counts as acknowledged.
         assert!(client.sent <= server.heard && server.sent <= client.heard, "seed {seed}");
         for speaker in [client, server] {
             match speaker.ended() {
@@ -129,13 +131,13 @@ fn the_default_limits_deliver_all_or_report_the_end() {
 #[derive(Clone, Copy, PartialEq)]
 enum Ends {
     Abort,
-    /// With slow readers, or not.
+    /// A close, with slow or fast readers.
     Close {
         slow: bool,
     },
 }
 
-/// Some messages each way, between sides of which one or both close or abort at any moment.
+/// A conversation with several messages each way, in which one or both sides close or abort at any moment.
 fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: Ends) -> Simulation<Speaker> {
     let mut rng = Rng::new(seed ^ 0xabcd);
     let lengths =
@@ -147,10 +149,10 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
         let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
         let reads_every = rng.up_to(slowest);
         let at = Instant::ZERO + rng.up_to(Duration::from_millis(1_500));
-        // One of them, or both.
+        // One side, or both.
         let at = Some(at).filter(|_| only == 2 || only == u64::from(id.0));
         let (closes_at, aborts_at) = if ends == Ends::Abort { (None, at) } else { (at, None) };
-        sim.node_mut(id).behave(Manners { closes_at, aborts_at, reads_every });
+        sim.node_mut(id).behave(Behaviour { closes_at, aborts_at, reads_every });
     }
     sim
 }
@@ -158,7 +160,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
 #[test]
 fn close_at_any_moment_reaches_both_sides_at_once() {
     for seed in 1..=2 * SEEDS {
-        // Nothing is lost, but much is late, and comes twice.
+        // Nothing is lost, but many segments are late or duplicated.
         let mut link = |rng: &mut Rng| if seed % 2 == 0 { bad_link(rng).with_loss(0.0) } else { LinkConfig::ideal() };
         let mut sim = interrupted(seed, &mut link, Ends::Close { slow: false });
         sim.run_until_done(Duration::from_secs(1_000));
@@ -182,7 +184,7 @@ fn close_or_abort_at_any_moment_ends_both_sides() {
         let mut sim = interrupted(seed, &mut bad_link, ends);
         sim.run_for(Duration::from_secs(600));
         let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
-        // What was acknowledged is kept: read, or there to be read.
+        // Acknowledged messages are kept: read, or ready to be read.
         assert!(client.sent <= server.kept() && server.sent <= client.kept(), "seed {seed}");
         for speaker in [client, server] {
             assert!(speaker.ended().is_some() || speaker.machine.is_none(), "seed {seed}");
@@ -192,12 +194,12 @@ fn close_or_abort_at_any_moment_ends_both_sides() {
 
 #[test]
 fn damage_breaks_no_promise_of_the_machine() {
-    // What arrives may be wrong, so a side only says, and nobody need come to an end.
+    // The content may be wrong, so both sides only send, and neither has to end.
     for seed in 1..=SEEDS {
         let mut link = |rng: &mut Rng| bad_link(rng).with_corruption(0.1).with_truncation(0.05);
         let mut sim = conversation(seed, SocketConfig::default(), &mut link, vec![], vec![]);
         for id in [NodeId(0), NodeId(1)] {
-            sim.node_mut(id).babble();
+            sim.node_mut(id).send_only();
         }
         sim.run_for(Duration::from_secs(600));
     }

@@ -83,7 +83,7 @@ fn a_client_that_only_closes_repeats_the_ack_with_its_fin() {
 }
 
 #[test]
-fn a_client_that_begins_anew_replaces_its_unconfirmed_handshake() {
+fn a_new_syn_replaces_the_unconfirmed_handshake() {
     let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||60|||");
@@ -110,7 +110,7 @@ fn an_unconfirmed_server_gives_up() {
 }
 
 #[test]
-fn after_the_handshake_all_goes_to_the_port_that_answered() {
+fn after_the_handshake_segments_go_to_the_answering_port() {
     let mut client = SegmentTrace::client(config(), 10);
     client.machine.send(b"x").unwrap();
     client.expect("1|||0|||0|||10|||");
@@ -124,7 +124,7 @@ fn after_the_handshake_all_goes_to_the_port_that_answered() {
     assert_eq!(client.machine.peer(), other);
     client.expect_to(SERVER, &ack(12));
     client.expect_to(other, &data(12, "1"));
-    // The port that was called is nobody now.
+    // The port of the first SYN is unknown now.
     client.ignores(&ack(13), SocketIgnored::Address);
     client.peer.at = other;
     client.peer_sends(answer);
@@ -134,7 +134,7 @@ fn after_the_handshake_all_goes_to_the_port_that_answered() {
 }
 
 #[test]
-fn a_client_configured_so_takes_an_answer_from_another_host() {
+fn a_client_may_be_configured_to_accept_another_host() {
     let mut client = SegmentTrace::client(SocketConfig { answer_from: AnswerFrom::AnyHost, ..config() }, 10);
     client.expect("1|||0|||0|||10|||");
     client.peer.at = At(9, 1);

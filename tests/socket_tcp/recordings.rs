@@ -1,8 +1,8 @@
-//! The recorded sessions of the report's code (`tests/vectors`), with ours in the place of one side.
+//! Recorded sessions of the report's code (`tests/vectors`), in which our machine takes one side.
 //!
-//! The other side's datagrams are fed in the recorded order, and what ours sends must be the recorded bytes at the recorded
-//! place. In the session of 5 bytes four numbers differ, and cannot but differ: the report's receiver takes the length of a
-//! message for two bytes whatever it has, and its sender counts the bytes that it has.
+//! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
+//! recorded place. Four numbers differ in the session of 5 bytes. The report's receiver counts the length of every
+//! message as two bytes, and its sender counts its real bytes.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
@@ -11,8 +11,9 @@ use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig};
 const BYTES_19: &str = include_str!("../vectors/socket_tcp_19_bytes.txt");
 const BYTES_5: &str = include_str!("../vectors/socket_tcp_5_bytes.txt");
 
-/// Feeds what the other side sent, and compares what ours sends. `ours`: `C>S` or `S>C`. `differs`: what ours sends instead of
-/// what was recorded.
+/// Delivers the other side's datagrams, and compares those of our side.
+///
+/// `ours` is `C>S` or `S>C`. `differs` maps a recorded segment to the one that our side sends instead.
 fn replay(mut trace: SegmentTrace, recording: &str, ours: &str, differs: &[(&str, &str)]) -> SegmentTrace {
     let mut differs = differs.iter();
     let mut next = differs.next();
@@ -38,13 +39,13 @@ fn replay(mut trace: SegmentTrace, recording: &str, ours: &str, differs: &[(&str
     trace
 }
 
-/// Until the first FIN and its answer.
+/// The recording up to the first FIN and its answer.
 fn until_closed(recording: &str) -> String {
     let fin = recording.lines().position(|line| line.contains("0|||0|||1")).unwrap();
     recording.lines().take(fin + 1).map(|line| format!("{line}\n")).collect()
 }
 
-/// A client that sends a message and closes. It answers SYN+ACK with the number of its recording.
+/// A client that sends a message and closes. Its initial number is that of its recording.
 fn client(number: u8, message: &str) -> SegmentTrace {
     let mut trace = SegmentTrace::client(SocketConfig::report(), number);
     trace.machine.send(message.as_bytes()).unwrap();
@@ -52,20 +53,20 @@ fn client(number: u8, message: &str) -> SegmentTrace {
     trace
 }
 
-/// A server to which the first segment of the recording has come.
+/// A server that has received the first segment of the recording.
 fn server(recording: &str) -> (SegmentTrace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
     (SegmentTrace::server(SocketConfig::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
 }
 
 #[test]
-fn our_client_sends_what_the_report_s_sent() {
+fn our_client_sends_the_recorded_segments() {
     let mut trace = replay(client(10, "Mensaje de largo 19"), BYTES_19, "C>S", &[]);
     trace.ends(SocketCloseReason::Finished);
 }
 
 #[test]
-fn our_server_sends_what_the_report_s_sent() {
+fn our_server_sends_the_recorded_segments() {
     let (trace, recording) = server(BYTES_19);
     let mut trace = replay(trace, &recording, "S>C", &[]);
     let mut buf = [0; 64];
@@ -76,8 +77,8 @@ fn our_server_sends_what_the_report_s_sent() {
 
 #[test]
 fn a_length_of_one_digit_with_our_client() {
-    // The report's server acknowledged the length with 84, two more than 82. Ours goes on from there, which the report's
-    // receiver expects; the report's client went on from 83, which is what it counted itself.
+    // The report's server acknowledged the length with 84, two more than 82. Our client continues from 84, as the
+    // report's receiver expects. The report's client continued from 83, its own count.
     let recording = until_closed(BYTES_5);
     let differs = [(data(83, "12345"), data(84, "12345")), (fin(88), fin(89))];
     let differs = differs.each_ref().map(|(recorded, sent)| (recorded.as_str(), sent.as_str()));
@@ -87,13 +88,13 @@ fn a_length_of_one_digit_with_our_client() {
 
 #[test]
 fn a_length_of_one_digit_with_our_server() {
-    // Ours counts the bytes that came: one for the length, where the report's server counted two, and five.
+    // Our server counts the bytes received: one for the length, where the report's server counted two, then five.
     let (trace, recording) = server(&until_closed(BYTES_5));
     let differs = [(ack(84), ack(83)), (ack(89), ack(88))];
     let differs = differs.each_ref().map(|(recorded, sent)| (recorded.as_str(), sent.as_str()));
     let mut trace = replay(trace, &recording, "S>C", &differs);
     trace.reads(b"12345", true);
-    // The recording has 89 here as well, and goes on in its own way; ours ends.
+    // The recording also has 89 here, and differs from then on. Our connection ends.
     trace.expect(&fin_ack(89));
     trace.peer_sends(&fin(90));
     trace.ends(SocketCloseReason::Finished);

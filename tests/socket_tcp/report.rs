@@ -1,4 +1,4 @@
-//! What the report's own code does beside the rules, and how ours bears it: as traces, with `SocketConfig::report`.
+//! Deviations of the report's own code from its rules, and how a connection with `SocketConfig::report` handles them.
 
 use harness::socket_tcp::*;
 use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig, SocketEvent, SocketIgnored};
@@ -20,7 +20,7 @@ fn its_server_answers_from_the_port_above_the_client_s() {
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
     client.expect(&data(12, "5"));
-    // It takes nothing before the ACK of the handshake, which was lost.
+    // The report's server accepts nothing before the ACK of the handshake, which was lost.
     client.sleep(4_000, 4_000);
     client.expect_to(SERVER, &ack(12));
     client.expect(&data(12, "5"));
@@ -31,7 +31,7 @@ fn its_server_answers_from_the_port_above_the_client_s() {
 }
 
 #[test]
-fn its_server_is_deaf_for_16_s_after_a_syn() {
+fn its_server_ignores_segments_for_16_s_after_a_syn() {
     let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     for _ in 0..3 {
         client.expect("1|||0|||0|||10|||");
@@ -43,7 +43,7 @@ fn its_server_is_deaf_for_16_s_after_a_syn() {
 }
 
 #[test]
-fn its_receiver_takes_every_length_for_two_bytes() {
+fn its_receiver_counts_every_length_as_two_bytes() {
     for (message, length) in [("", "0"), ("12345", "5"), ("0123456789", "10"), (&"x".repeat(64), "64")] {
         let mut client = client();
         client.machine.send(message.as_bytes()).unwrap();
@@ -59,7 +59,7 @@ fn its_receiver_takes_every_length_for_two_bytes() {
         client.machine.close();
         client.expect(&fin(number));
     }
-    // Of three digits it takes one less than there are.
+    // It counts two bytes for a length of three digits.
     let mut client = client();
     client.machine.begin(100).unwrap();
     client.machine.write(&[b'x'; 16]).unwrap();
@@ -75,7 +75,7 @@ fn its_receiver_takes_a_piece_twice_and_its_numbers_run_ahead() {
     client.expect(&data(12, "19"));
     client.peer_sends(&ack(14));
     client.expect(&data(14, "0123456789abcdef"));
-    // Its ACK of 30 is lost.
+    // The ACK of 30 is lost.
     client.sleep(4_000, 4_000);
     client.expect(&data(14, "0123456789abcdef"));
     client.peer_sends(&ack(46));
@@ -87,7 +87,7 @@ fn its_receiver_takes_a_piece_twice_and_its_numbers_run_ahead() {
 }
 
 #[test]
-fn its_late_ack_of_a_piece_taken_twice_is_heard() {
+fn its_late_ack_of_a_piece_taken_twice_is_accepted() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -98,13 +98,13 @@ fn its_late_ack_of_a_piece_taken_twice_is_heard() {
     client.peer_sends(&ack(15));
     assert!(client.machine.is_all_acknowledged());
     client.peer_sends(&ack(16));
-    // Whatever is sent next has the number that it expects.
+    // The next segment has the number that the report's code expects.
     client.machine.send(b"y").unwrap();
     client.expect(&data(16, "1"));
 }
 
 #[test]
-fn its_message_may_begin_ahead_of_what_it_acknowledged() {
+fn its_message_may_begin_ahead_of_its_acknowledgement() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -158,7 +158,7 @@ fn its_server_answers_our_farewell_as_if_it_were_a_fin() {
 }
 
 #[test]
-fn it_never_gives_way_so_ours_does() {
+fn it_never_withdraws_its_segment_so_ours_does() {
     let mut client = client();
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
@@ -174,7 +174,7 @@ fn it_never_gives_way_so_ours_does() {
 }
 
 #[test]
-fn it_never_takes_its_fin_back_so_ours_answers() {
+fn it_never_withdraws_its_fin_so_ours_answers() {
     let mut client = client();
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
@@ -248,7 +248,7 @@ fn several_messages_each_way_on_one_connection() {
         client.peer_sends(&ack(number + 2));
         client.expect(&data(number + 2, "ping"));
         client.peer_sends(&ack(number + 6));
-        // It goes on from what it counted.
+        // The report's code continues from its own count.
         client.peer_sends(&data(number + 6, "11"));
         client.expect(&ack(number + 8));
         client.peer_sends(&data(number + 8, "pong pong 0"));

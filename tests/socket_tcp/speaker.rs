@@ -1,4 +1,4 @@
-//! One side of a conversation in the simulator: it sends its messages one after another, and compares those that come.
+//! One side of a simulated conversation: it sends its messages one after another, and compares those it receives.
 
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::socket_tcp::{
@@ -27,37 +27,37 @@ impl Script {
     }
 }
 
-/// How a side behaves that does not only say all and hear all.
+/// How a side interrupts a conversation.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Manners {
-    /// It closes at this time, whatever is on its way.
+pub(crate) struct Behaviour {
+    /// The time of its close, even with data in flight.
     pub(crate) closes_at: Option<Instant>,
     pub(crate) aborts_at: Option<Instant>,
-    /// It reads only so often.
+    /// The interval between reads.
     pub(crate) reads_every: Duration,
 }
 
 pub(crate) struct Speaker {
     config: SocketConfig,
     entropy: [u8; SOCKET_ENTROPY_BYTES],
-    /// A server has none before a SYN has come.
+    /// The connection. `None` for a server before a SYN arrives.
     pub(crate) machine: Option<Machine>,
     says: Script,
     hears: Script,
-    /// The message that is being written, how much of it was, and how many were acknowledged before.
+    /// The message being written, with its bytes written and the count of messages acknowledged before it.
     message: Option<(Vec<u8>, usize)>,
     pub(crate) sent: usize,
-    /// The message that is expected, how much of it came, and how many came whole before.
+    /// The expected message, with its bytes received and the count of complete messages before it.
     expected: Option<(Vec<u8>, usize)>,
     pub(crate) heard: usize,
-    /// It closes once all is said and heard.
+    /// It closes once every message is sent and received.
     closes: bool,
-    /// How much it reads at once.
+    /// The size of a read.
     piece: usize,
-    /// It says one thing after another, and does not compare what it hears.
-    babbles: bool,
-    manners: Option<Manners>,
-    /// With manners: when it reads again.
+    /// It sends without end, and does not compare what it receives.
+    sends_only: bool,
+    behaviour: Option<Behaviour>,
+    /// With a behaviour: the time of its next read.
     reads_at: Instant,
 }
 
@@ -77,8 +77,8 @@ impl Speaker {
             heard: 0,
             closes: rng.chance(0.5),
             piece: 1 + rng.index(40),
-            babbles: false,
-            manners: None,
+            sends_only: false,
+            behaviour: None,
             reads_at: Instant::ZERO,
         }
     }
@@ -90,12 +90,12 @@ impl Speaker {
         speaker
     }
 
-    /// Everything was said and acknowledged, and everything heard.
+    /// Every message is acknowledged, and every expected message is received.
     pub(crate) fn is_complete(&self) -> bool {
         (self.sent, self.heard) == (self.says.lengths.len(), self.hears.lengths.len())
     }
 
-    /// How many messages were heard, or lie there whole.
+    /// The number of messages that are received, or ready to be read as a whole.
     pub(crate) fn kept(&self) -> usize {
         let message = self.machine.as_ref().and_then(Machine::message);
         self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
@@ -105,44 +105,44 @@ impl Speaker {
         self.machine.as_ref()?.ended()
     }
 
-    /// From now on it says something whenever it may, whatever comes, which it does not compare.
-    pub(crate) fn babble(&mut self) {
-        self.babbles = true;
+    /// From now on it sends whenever it can, and does not compare what it receives.
+    pub(crate) fn send_only(&mut self) {
+        self.sends_only = true;
     }
 
-    /// From now on it closes and reads when it is told to, and is done when the connection has ended.
-    pub(crate) fn behave(&mut self, manners: Manners) {
-        self.manners = Some(manners);
+    /// From now on it closes and reads at the given times, and is done when the connection has ended.
+    pub(crate) fn behave(&mut self, behaviour: Behaviour) {
+        self.behaviour = Some(behaviour);
         self.closes = false;
     }
 
-    /// What is due by its manners.
+    /// The next time at which its behaviour acts.
     fn due(&self) -> Option<Instant> {
-        let manners = self.manners.filter(|_| self.ended().is_none())?;
+        let behaviour = self.behaviour.filter(|_| self.ended().is_none())?;
         let message = self.machine.as_ref().and_then(Machine::message);
         let unread = message.is_some_and(|message| message.arrived > message.read || message.length == 0);
-        [manners.closes_at, manners.aborts_at, unread.then_some(self.reads_at)].into_iter().flatten().min()
+        [behaviour.closes_at, behaviour.aborts_at, unread.then_some(self.reads_at)].into_iter().flatten().min()
     }
 
-    fn keep_manners(&mut self, now: Instant) -> bool {
-        let Some(manners) = &mut self.manners else { return self.say() | self.hear() };
+    fn apply_behaviour(&mut self, now: Instant) -> bool {
+        let Some(behaviour) = &mut self.behaviour else { return self.say() | self.hear() };
         let Some(machine) = &mut self.machine else { return false };
-        if manners.closes_at.take_if(|at| *at <= now).is_some() {
+        if behaviour.closes_at.take_if(|at| *at <= now).is_some() {
             machine.close();
             return true;
         }
-        if manners.aborts_at.take_if(|at| *at <= now).is_some() {
+        if behaviour.aborts_at.take_if(|at| *at <= now).is_some() {
             machine.abort();
             return true;
         }
         let reads = self.reads_at <= now;
         if reads {
-            self.reads_at = now + manners.reads_every;
+            self.reads_at = now + behaviour.reads_every;
         }
         self.say() | (reads && self.hear())
     }
 
-    fn babbling(&mut self) -> bool {
+    fn send_message(&mut self) -> bool {
         let Some(machine) = &mut self.machine else { return false };
         machine.recv(&mut [0; 64]).is_some() | machine.send(b"what was said before, and again").is_ok()
     }
@@ -214,10 +214,10 @@ impl Node for Speaker {
     }
 
     fn poll_app(&mut self, now: Instant) -> bool {
-        if self.babbles {
-            return self.babbling();
+        if self.sends_only {
+            return self.send_message();
         }
-        let did = self.keep_manners(now);
+        let did = self.apply_behaviour(now);
         if self.is_complete()
             && self.closes
             && let Some(machine) = &mut self.machine
@@ -229,11 +229,11 @@ impl Node for Speaker {
         did
     }
 
-    /// The other side may not have heard yet.
+    /// A side is done even if its last segment has not reached the peer yet.
     fn is_done(&self) -> bool {
-        let undisturbed = self.is_complete() && self.manners.is_none();
-        // Who was never called has no end.
-        let uncalled = self.machine.is_none() && self.manners.is_some();
-        self.babbles || undisturbed || uncalled || self.ended().is_some()
+        let undisturbed = self.is_complete() && self.behaviour.is_none();
+        // A server that never received a SYN has no end.
+        let uncalled = self.machine.is_none() && self.behaviour.is_some();
+        self.sends_only || undisturbed || uncalled || self.ended().is_some()
     }
 }

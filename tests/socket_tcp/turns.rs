@@ -1,4 +1,4 @@
-//! SocketTCP as traces: one counter for both directions, and who goes first.
+//! SocketTCP as traces: one counter for both directions, and which side sends first.
 
 use harness::socket_tcp::*;
 use rdt_proto::socket_tcp::{SocketConfig, SocketIgnored};
@@ -36,14 +36,14 @@ fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
 }
 
 #[test]
-fn where_both_send_at_once_the_server_gives_way() {
+fn where_both_send_at_once_the_server_withdraws() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.send(b"you").unwrap();
     server.expect(&data(12, "3"));
     server.peer_sends(&data(12, "2"));
     server.expect(&ack(13));
     server.expect_nothing();
-    // What the client says of the segment that was withdrawn means nothing.
+    // An ACK of the withdrawn segment is ignored.
     server.ignores(&ack(13), SocketIgnored::OldAck);
     server.ignores(&ack(99), SocketIgnored::OldAck);
     server.peer_sends(&data(13, "hi"));
@@ -61,14 +61,14 @@ fn where_both_send_at_once_the_client_goes_first() {
     client.ignores(&data(12, "3"), SocketIgnored::Crossing);
     client.peer_sends(&ack(13));
     client.expect(&data(13, "hi"));
-    // The server's ACK was lost; its own message acknowledges as well.
+    // The server's ACK was lost. Its own message acknowledges as well.
     client.peer_sends(&data(15, "3"));
     assert!(client.machine.is_all_acknowledged());
     client.expect(&ack(16));
 }
 
 #[test]
-fn a_server_whose_memory_is_full_does_not_give_way() {
+fn a_server_whose_memory_is_full_does_not_withdraw() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));

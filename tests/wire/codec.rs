@@ -1,11 +1,11 @@
-//! The two laws of the codec, and the datagrams of an implementation that is not ours.
+//! The two laws of the codec, and recorded datagrams of another implementation.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rdt_proto::Seq;
 use rdt_proto::wire::{DecodeError, Framing, Options, OptionsWriter, Packet, Tag, fuzzing};
 
-/// Datagrams recorded between two peers of a public implementation, without repetitions, and what they are.
+/// Datagrams of a session between two peers of a public implementation, without repetitions, and their packets.
 const RECORDED: [(&str, Packet<'static>); 16] = [
     ("524f53544f5630", Packet::Connect(Options::NONE)),
     ("524f53544f5631", Packet::ConnAck(Options::NONE)),
@@ -47,7 +47,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 }
 
 #[test]
-fn recorded_datagrams_are_what_they_were_meant_to_be() {
+fn recorded_datagrams_decode_to_their_packets() {
     for (hex, packet) in RECORDED {
         let datagram = bytes_of(hex);
         assert_eq!(Framing::ROSTOV.decode(&datagram), Ok(packet), "{hex}");
@@ -58,7 +58,7 @@ fn recorded_datagrams_are_what_they_were_meant_to_be() {
     }
 }
 
-/// Type and fields that are a packet or nearly one: the right length for its type, or a few bytes more or less.
+/// Bytes with a packet type and the right length for it, or a few bytes more or fewer.
 fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
     let options = vec((0..8_u8, vec(any::<u8>(), 0..10)), 0..6).prop_map(|options| {
         let as_bytes =
@@ -87,13 +87,13 @@ fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Law 1: what can be encoded decodes to itself.
+    /// Law 1: a packet decodes to itself after it is encoded.
     #[test]
     fn packets_survive_the_wire(bytes in vec(any::<u8>(), 9..400)) {
         fuzzing::round_trip_packet(&bytes);
     }
 
-    /// Law 2: what decodes encodes to itself, and nothing at all panics.
+    /// Law 2: a datagram that decodes encodes to itself, and no input panics.
     #[test]
     fn accepted_datagrams_encode_to_themselves(fields in nearly_a_packet(), shift in prop_oneof![Just(0), Just(b'0')]) {
         let mut shifted = fields.clone();
@@ -103,9 +103,9 @@ proptest! {
         }
     }
 
-    /// What a base-mode-only framing takes, every other takes too, for the same packet.
+    /// A datagram that base-mode-only framing accepts is the same packet in every other framing.
     #[test]
-    fn rostov_is_a_part_of_note(fields in nearly_a_packet()) {
+    fn rostov_framing_is_a_subset_of_note_framing(fields in nearly_a_packet()) {
         let mut shifted = fields.clone();
         shifted[0] = shifted[0].wrapping_add(b'0');
         let (note, rostov) = ([&b"RDT1"[..], &fields].concat(), [&b"ROSTOV"[..], &shifted].concat());
@@ -114,7 +114,7 @@ proptest! {
         }
     }
 
-    /// Options read back as they were written, whatever their values.
+    /// Options read back with the values written.
     #[test]
     fn options_read_back(
         tag: [u8; 8],

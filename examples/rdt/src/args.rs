@@ -9,7 +9,7 @@ use rdt_proto::listener;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-/// The port of a server that names none.
+/// The default port of a server.
 const PORT: u16 = 6969;
 
 /// Reliable file transfer over UDP.
@@ -28,26 +28,26 @@ pub(crate) enum Command {
     Put(PutArgs),
     /// Fetch a file from a server
     Get(GetArgs),
-    /// Server and client in one process: send a file up and down through loss, and compare
+    /// Run server and client in one process: send a file up and down through loss, and compare
     Demo(DemoArgs),
-    /// Many clients at once: each sends content of its own to a server, fetches it again and compares. The server keeps it
-    /// under the names load-0, load-1 and so on
+    /// Run many clients at once: each sends its own content to a server, fetches it again and compares. The server
+    /// keeps it under the names load-0, load-1 and so on
     Load(LoadArgs),
-    /// The other protocol, SocketTCP: messages in segments of text, 16 bytes each
+    /// Speak the other protocol, SocketTCP: messages in text segments of 16 bytes
     #[command(subcommand)]
     SocketTcp(SocketTcpCommand),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum SocketTcpCommand {
-    /// Print each message that is received, of as many clients as there are
+    /// Print each message received, from any number of clients
     Listen(ListenArgs),
     /// Send standard input as one message
     Send {
-        /// Who listens: host or host:port
+        /// The listener: host or host:port
         #[arg(value_name = "ADDR")]
         server: String,
-        /// Who closes: this side once the message has arrived (active), or the server (passive)
+        /// Which side closes: this side once the message has arrived (active), or the listener (passive)
         #[arg(long, value_enum, default_value_t = CloseRole::Active)]
         close: CloseRole,
         #[command(flatten)]
@@ -57,13 +57,13 @@ pub(crate) enum SocketTcpCommand {
 
 #[derive(Args)]
 pub(crate) struct ListenArgs {
-    /// Where to listen: host, host:port, or port 0 for any that is free
+    /// The address to listen on: host, host:port, or port 0 for any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
     pub(crate) bind: String,
-    /// The largest message to take, in bytes (or with K, M, G for powers of 1024)
+    /// The largest message to accept, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = parse_size)]
     pub(crate) max_size: u64,
-    /// Who closes: this side after each message (active), or the client (passive)
+    /// Which side closes: this side after each message (active), or the client (passive)
     #[arg(long, value_enum, default_value_t = CloseRole::Passive)]
     pub(crate) close: CloseRole,
     #[command(flatten)]
@@ -72,19 +72,19 @@ pub(crate) struct ListenArgs {
 
 #[derive(Args)]
 pub(crate) struct SocketTcpArgs {
-    /// The other end is the report's own code: its timeouts, and it goes first where both send at once. Not between two of
-    /// this program
+    /// Expect the report's own code at the other end: use its timeouts, and let it send first where both send at once.
+    /// Not for two instances of this program
     #[arg(long)]
     pub(crate) report: bool,
-    /// Lose so much of what is sent, in percent, to see how it is repaired
+    /// Lose this percentage of sent datagrams, to exercise loss recovery
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
-    /// With --loss: which datagrams are lost
+    /// With --loss: the seed that selects the lost datagrams
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
 
-/// Which side of the close.
+/// The role of this side in the close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum CloseRole {
     /// Closes
@@ -95,10 +95,10 @@ pub(crate) enum CloseRole {
 
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen: host, host:port, or port 0 for any that is free
+    /// The address to listen on: host, host:port, or port 0 for any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
     pub(crate) bind: String,
-    /// The folder, made if it is not there. Nothing outside of it is read or written
+    /// The folder, created if it does not exist. Nothing outside of it is read or written
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) root: PathBuf,
     /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
@@ -107,29 +107,31 @@ pub(crate) struct ServeArgs {
     /// Store nothing
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Refuse to store a file under a name that exists
+    /// Refuse to store a file under an existing name
     #[arg(long)]
     pub(crate) no_replace: bool,
-    /// How many clients are served at once, by each thread. Others wait for their turn
+    /// The number of clients that each thread serves at once. Further clients wait
     #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
     pub(crate) max_peers: usize,
-    /// How many connections one host may have at once, with each thread. One counts until about a second after its end
+    /// The number of connections that one host may have at once, for each thread. A connection counts until about a
+    /// second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
-    /// When a client must show that it receives at its address before anything is kept of it: while many have not, always,
-    /// or never
+    /// When a client must validate its address before the server keeps any state for it: while many clients have not,
+    /// always, or never
     #[arg(long, value_enum, default_value_t = Retry::Auto)]
     pub(crate) retry: Retry,
-    /// Serve with so many threads. Each has a socket of its own on the same port, and shares nothing: the system gives a client
-    /// to one of them by its address and port. So a client whose address or port changes in the middle (a NAT that forgets) may
-    /// come to another thread, which does not know it, and ends by its --timeout; with one thread it goes on
+    /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client
+    /// to a thread by its address and port. A client whose address or port changes during a transfer (a NAT that
+    /// forgets it) may reach another thread, which ignores it until the client's --timeout. With one thread the
+    /// transfer continues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
-/// When a client must prove its address.
+/// When a client must validate its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Retry {
     Auto,
@@ -154,7 +156,7 @@ pub(crate) struct PutArgs {
     /// The server: host or host:port
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
-    /// The name to store it under; without it, that of the file
+    /// The name to store it under, by default that of the file
     #[arg(long, value_parser = parse_name)]
     pub(crate) name: Option<NameBuf>,
     #[command(flatten)]
@@ -169,8 +171,8 @@ pub(crate) struct GetArgs {
     /// The server: host or host:port
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
-    /// Where to store it; without it, under its name in the current folder. A file that is there is replaced once all has
-    /// come, and keeps its permissions; a symbolic link to a file is replaced itself
+    /// The path to store it at, by default its name in the current folder. An existing file is replaced once the
+    /// download is complete, and keeps its permissions. A symbolic link to a file is itself replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -179,25 +181,25 @@ pub(crate) struct GetArgs {
 
 #[derive(Args)]
 pub(crate) struct DemoArgs {
-    /// The file to send; without it, 4 MiB of random bytes
+    /// The file to send, by default 4 MiB of random bytes
     pub(crate) file: Option<PathBuf>,
-    /// How many of the datagrams sent are lost, each way, in percent
+    /// The percentage of datagrams lost, each way
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
-    /// Which ones: another seed, other losses
+    /// The seed that selects the lost datagrams
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }
 
 #[derive(Args)]
 pub(crate) struct LoadArgs {
-    /// The server: host or host:port. It must allow as many connections from here (--per-host)
+    /// The server: host or host:port. It must allow as many connections from this host (--per-host)
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
-    /// How many clients
+    /// The number of clients
     #[arg(long, default_value_t = 100, value_parser = parse_count)]
     pub(crate) clients: usize,
-    /// How much each one sends and fetches, in bytes (or with K, M, G for powers of 1024)
+    /// The number of bytes that each client sends and fetches (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_size)]
     pub(crate) size: u64,
     #[command(flatten)]
@@ -206,35 +208,35 @@ pub(crate) struct LoadArgs {
 
 #[derive(Args)]
 pub(crate) struct Common {
-    /// Whose implementation is at the other end
+    /// The implementation at the other end
     #[arg(long, value_enum, default_value_t = Profile::Note)]
     profile: Profile,
-    /// With --profile rostov: how the other end repeats. It cannot be seen on the wire
+    /// With --profile rostov: the retransmission mechanism of the other end, which is not visible on the wire
     #[arg(long, value_enum, default_value_t = PeerMethod::SelectiveRepeat)]
     peer_method: PeerMethod,
-    /// Give up when the other side is silent for so long, in seconds; twice as long where it owes no answer. Without it:
-    /// 10 for the first answer, then 30 and 60
+    /// Give up after this silence of the other side, in seconds, or twice as long where no answer is pending. The
+    /// default is 10 for the first answer, then 30 and 60
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: Option<u64>,
-    /// How lost packets are repeated
+    /// The retransmission mechanism
     #[arg(long, value_enum, default_value_t = Mechanism::SelectiveRepeat)]
     arq: Mechanism,
-    /// What bounds how much is on its way
+    /// The congestion controller, which bounds the data in flight
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,
-    /// How many packets are kept each way until they are acknowledged, or read
+    /// The number of packets buffered each way until they are acknowledged or read
     #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
     window: u32,
     /// The largest body of a packet, in bytes: of those that are sent, and of those that are taken
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
     segment: u16,
-    /// Lose so much of what is sent, in percent, to see how it is repaired
+    /// Lose this percentage of sent datagrams, to exercise loss recovery
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
-    /// With --loss: which datagrams are lost
+    /// With --loss: the seed that selects the lost datagrams
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Say nothing but what went wrong (a server still tells where it listens)
+    /// Print errors only (a server still prints its address)
     #[arg(long)]
     pub(crate) quiet: bool,
     /// Print each packet, timer, loss and state of each connection to the standard error output
@@ -253,21 +255,23 @@ impl Common {
     }
 }
 
-/// The address that `text` names, with the default port where it names none.
+/// Resolves `text` to an address, with the default port if it names none.
 pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     let explain = |why: String| format!("cannot use the address {text}: {why}");
-    // An IPv6 address alone has colons as well: it is tried without a port first.
+    // An IPv6 address alone also has colons, so `text` is first tried without a port.
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
     let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
     let addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
-    // Of several, one that a server listens on unless it is told otherwise.
+    // Prefer IPv4, on which a server listens by default.
     let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
     first.copied().ok_or_else(|| explain("it has no address".into()))
 }
 
-/// The address of somebody to talk to. "Any" is one to listen on only: what is sent there may reach this host, but the
-/// answers come from another address, and are nobody's.
+/// Resolves the address of a peer, which must name a host.
+///
+/// The unspecified address is for listening only. A datagram to it may reach this host, but the answer comes from
+/// another address and is ignored.
 pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
     let address = resolve(text)?;
     if address.ip().to_canonical().is_unspecified() {

@@ -12,7 +12,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// How long to stay after Ctrl-C, so that the server hears of it.
+/// The time to stay after Ctrl-C, so that the server receives the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct FileClient<F> {
@@ -21,17 +21,17 @@ pub(crate) struct FileClient<F> {
     connection: Connection<AnyStorage>,
     exchange: Exchange<Client, F>,
     progress: Progress,
-    /// Whether to tell that it went well.
+    /// Whether to print a success.
     announce: bool,
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
-    /// When to leave, whether the connection is drained or not.
+    /// The time to leave, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
 }
 
-/// How it went.
+/// The result of a transfer.
 #[derive(Clone, Copy)]
 pub(crate) struct TransferResult {
     pub(crate) outcome: Outcome,
@@ -39,7 +39,7 @@ pub(crate) struct TransferResult {
     pub(crate) took: Duration,
 }
 
-/// An unbound client address of the same kind as the server's.
+/// The unspecified address of the server's address family.
 pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     SocketAddr::new(any, 0)
@@ -74,7 +74,7 @@ impl<F: Storage> FileClient<F> {
         Ok(client)
     }
 
-    /// How it went; `None` if it never came to an end.
+    /// The result. `None` if there is none yet.
     pub(crate) fn result(&self) -> Option<TransferResult> {
         self.result
     }
@@ -98,7 +98,7 @@ impl<F: Storage> FileClient<F> {
             self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
             self.result = Some(TransferResult { outcome, bytes, took });
-            // The result is there. What follows is a matter between the machines.
+            // The result is known. The rest is the close of the connection.
             if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
                 let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
                 match outcome {
@@ -112,8 +112,9 @@ impl<F: Storage> FileClient<F> {
         }
     }
 
-    /// How many of the bytes that are done have surely crossed the network: of an upload, those that the connection cannot
-    /// hold any more.
+    /// How many of the `done` bytes have certainly crossed the network.
+    ///
+    /// For an upload, those are the bytes that the connection can no longer hold.
     fn arrived(&self, done: u64) -> u64 {
         if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
             return done;
@@ -125,7 +126,7 @@ impl<F: Storage> FileClient<F> {
         self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
     }
 
-    /// What went wrong, and what can be done; `None` if it went well.
+    /// The failure and the user's remedy. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let server = self.server;
         let name = self.exchange.session.name();
@@ -158,12 +159,12 @@ impl<F: Storage> FileClient<F> {
                 let what = if upload { "cannot read HERE" } else { "cannot write HERE" };
                 format!("{what}: \"{name}\": {}", messages::storage_error(error, self.exchange.error()))
             }
-            Some(Outcome::Violation) => format!("{server} answered what makes no sense: another version or --profile?"),
+            Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),
             Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
 
-    /// Whether the server ever answered.
+    /// Whether the handshake did not time out.
     fn has_met(&self) -> bool {
         self.connection.ended() != Some(rdt_proto::connection::CloseReason::HandshakeTimedOut)
     }
@@ -171,7 +172,7 @@ impl<F: Storage> FileClient<F> {
 
 impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        // The socket takes datagrams from anyone.
+        // The socket receives datagrams from any address.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
             self.connection.handle_datagram(now, datagram);
             self.pump(now);
@@ -188,11 +189,11 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // It is never too late: we store at once when we are asked.
+            // Cancellation is not too late: storage commits as soon as it is asked, so no commit is pending.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }
-        // Where nobody has answered nobody has to hear of it.
+        // Without a connection there is no server to notify.
         self.leave_by(if self.connection.is_established() { now + STOP_LIMIT } else { now });
     }
 

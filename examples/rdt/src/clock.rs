@@ -1,8 +1,8 @@
-//! The clock.
+//! A thread's clock.
 
 use rdt_proto::Instant;
 
-/// The one clock of a thread: what its machines call [`Instant::ZERO`] is when it started.
+/// The clock of a thread. [`Instant::ZERO`] is the time of its start.
 pub(crate) struct Clock(std::time::Instant);
 
 impl Clock {

@@ -1,4 +1,4 @@
-//! Server and client in one process, in two threads, over two real sockets: a file goes up and comes down through loss.
+//! Server and client in one process, in two threads, over real sockets: a file is sent and fetched through loss.
 
 use crate::args::DemoArgs;
 use crate::client::{FileClient, any_address_for};
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-/// Enough to see something, and over soon.
+/// The size of the generated file: large enough to show progress, small enough to finish soon.
 const GENERATED_BYTES: usize = 4 << 20;
 
 struct Demo<'a> {
@@ -113,7 +113,7 @@ impl Demo<'_> {
     }
 }
 
-/// A file of random bytes, so that nothing that is missing or twice can look right.
+/// Creates a file of random bytes, in which no missing or repeated part looks right.
 fn generate(folder: &Path) -> io::Result<std::path::PathBuf> {
     let mut content = vec![0; GENERATED_BYTES];
     getrandom::fill(&mut content).map_err(io::Error::other)?;

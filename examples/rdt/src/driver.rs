@@ -1,18 +1,18 @@
 //! The event loop: one UDP socket, one endpoint, one thread.
 //!
-//! The machines of the library know no socket and no clock. All that they need from outside is here, and it is the same for
-//! a client and for a server with many peers:
+//! The machines of the library use no socket and no clock. This loop provides both, in the same way for a client and
+//! for a server with many peers:
 //!
-//! 1. send what [`Endpoint::poll_transmit`] has, until it has no more or the socket takes no more;
-//! 2. if the socket was empty, sleep until a datagram comes, until [`Endpoint::poll_timeout`] is due (it may be already), or
-//!    until somebody wakes us;
-//! 3. look at the clock, then read a batch from the socket, whatever the poller said;
-//! 4. if the socket was empty, tell what is due the time of step 3.
+//! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns nothing or the socket is full.
+//! 2. If the socket was empty, sleep until a datagram arrives, until [`Endpoint::poll_timeout`], which may have
+//!    passed, or until a waker fires.
+//! 3. Read the clock, then read a batch from the socket, whatever the poller reported.
+//! 4. If the socket was empty, handle timeouts at the time of step 3.
 //!
-//! The order matters. A process can stand still at any point: a slow disk, SIGSTOP, a busy machine. Afterwards limits
-//! seem to be over although the peers have answered in time: their datagrams wait in the socket. So timers only ever see a
-//! time at which everything that had come until then was handed over, and a live peer is not taken for a dead one. The one
-//! exception is a flood, which must not hold the timers up: they run after [`TIMERS_AFTER`] batches even so.
+//! The order matters. A process can stall at any point: a slow disk, SIGSTOP, a busy machine. Afterwards deadlines have
+//! passed although the peers answered in time, since their datagrams wait in the socket. So timers see a time only
+//! after all datagrams up to that time were handled, and a live peer does not time out. A flood is the exception: it
+//! must not delay timers, so they also run after [`TIMERS_AFTER`] batches.
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -30,11 +30,12 @@ use std::time::Duration;
 const SOCKET: Token = Token(0);
 const STOP: Token = Token(1);
 
-/// After so many batches timers run, even if the socket is still not empty: more than the kernel keeps for a socket unless
-/// it is told a lot, so that what waited during a pause is read before.
+/// The number of batches after which timers run even if the socket is not empty.
+///
+/// It exceeds what the kernel buffers by default, so datagrams that arrived during a stall are read first.
 const TIMERS_AFTER: u32 = 2_048;
 
-/// How often to look at the clock while the socket takes nothing.
+/// The interval of timers while the socket is full.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) struct Driver {
@@ -46,12 +47,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// `datagram_bytes`: the largest datagram that the endpoint sends.
+    /// Binds a socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
         Self::on(socket::bind(address, false)?, datagram_bytes, loss, stop)
     }
 
-    /// On a socket that does not block.
+    /// Creates a driver on a non-blocking socket.
     pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
         let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
@@ -67,7 +68,7 @@ impl Driver {
         self.clock.now()
     }
 
-    /// How many datagrams were dropped on purpose.
+    /// The number of datagrams dropped by artificial loss.
     pub(crate) fn dropped(&self) -> u64 {
         self.socket.dropped()
     }
@@ -102,8 +103,9 @@ impl Driver {
         }
     }
 
-    /// Sleeps until there is something to do. The poller rounds up to what it can measure (epoll: 1 ms), so that nothing
-    /// is too early and we do not spin.
+    /// Sleeps until there is something to do.
+    ///
+    /// The poller rounds up to its granularity (epoll: 1 ms), so that it is never early and the loop does not spin.
     fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
         if !self.socket.is_drained() {
             return Ok(());
@@ -114,7 +116,7 @@ impl Driver {
             due.map(|due| due.saturating_since(self.now()).into())
         };
         match self.poll.poll(events, timeout) {
-            // A signal, or a pause that is over: as good as any other reason to look at everything again.
+            // A signal, or the end of a SIGSTOP: the loop continues.
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
@@ -135,7 +137,7 @@ mod tests {
     use rdt_proto::{BufferTooSmall, Instant};
     use std::net::{SocketAddr, UdpSocket};
 
-    /// More than a driver reads at once.
+    /// More datagrams than a driver reads at once.
     const WAITING: usize = 20;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +147,10 @@ mod tests {
         Stop,
     }
 
-    /// Its timer has been due for ever, and it ends after it.
+    /// An endpoint whose timer is always due. It finishes after a timeout or a stop.
     struct Overdue {
         seen: Vec<Seen>,
-        /// Who sends one more datagram for each that came, so that the socket is never empty.
+        /// A socket that sends another datagram for each one received, so that the driver's socket is never empty.
         flood: Option<(UdpSocket, SocketAddr)>,
     }
 
@@ -192,7 +194,7 @@ mod tests {
         }
     }
 
-    /// A driver in whose socket datagrams wait, and who sent them.
+    /// A driver with waiting datagrams, and their sender.
     fn driver_with_waiting(stop: Stop) -> (Driver, UdpSocket, SocketAddr) {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let driver = Driver::bind(loopback, 1, Loss::new(0.0, 1), stop).unwrap();

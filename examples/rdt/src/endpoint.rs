@@ -1,15 +1,16 @@
-//! What the event loop drives, and the addresses of its datagrams.
+//! The interface between the event loop and a client or a server, and the addresses of datagrams.
 
 use rdt_proto::connection::Transmit;
 use rdt_proto::{BufferTooSmall, Instant};
 use std::net::{IpAddr, SocketAddr};
 
-/// Both ends of a path. A server on a wildcard address must answer from the address that was called, or the client does
-/// not recognise the answer.
+/// Both addresses of a path.
+///
+/// A server on a wildcard address must answer from the address of the request, or the client ignores the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
     pub(crate) peer: SocketAddr,
-    /// `None`: the system chooses.
+    /// The local address. `None` if the system chooses.
     pub(crate) local: Option<IpAddr>,
 }
 
@@ -21,11 +22,11 @@ impl rdt_proto::listener::Address for Address {
     }
 }
 
-/// What the loop drives.
+/// A client or a server that the loop drives.
 pub(crate) trait Endpoint {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]);
     fn handle_timeout(&mut self, now: Instant);
-    /// The program is to stop. What remains to be done should be short.
+    /// Starts to shut down. The remaining work should be short.
     fn handle_stop(&mut self, now: Instant);
     fn poll_transmit(
         &mut self,
@@ -34,6 +35,6 @@ pub(crate) trait Endpoint {
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
     fn poll_timeout(&self) -> Option<Instant>;
-    /// Whether the loop shall end, once everything was sent.
+    /// Whether the loop ends once everything is sent.
     fn is_finished(&self) -> bool;
 }

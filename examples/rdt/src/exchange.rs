@@ -1,8 +1,8 @@
-//! The pump between a connection, a file session and its files: the same for client and server.
+//! Moves data between a connection, a file session and its files, for client and server.
 //!
-//! Content is never held in between: what is sent is read from the file into the connection's own memory, and what has come
-//! is written from there into the file. Files are read and written at once, so while the disk works nobody else is served; a
-//! server on slow disks would hand requests to a thread, and the answer to the session when it comes.
+//! Content is never buffered in between. A file is read into the connection's own memory, and received content is
+//! written from there into the file. File access blocks, so no other client is served while the disk is busy. A server
+//! on slow disks would hand requests to a thread, and return its answers to the session later.
 
 use crate::files::{Folder, Source, Target};
 use crate::messages::error_text;
@@ -13,24 +13,24 @@ use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
 use std::ffi::OsString;
 use std::io;
 
-/// Where the content of a request comes from, or goes to.
+/// The source or the destination of a request's content.
 pub(crate) trait Storage {
-    /// Does what a session asks for: what is read goes into the connection's own memory, what is written is in it.
+    /// Executes a storage request. Reads go into the connection's own memory, writes come from there.
     fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer>;
 
-    /// The request is over.
+    /// Ends the request.
     fn finish(&mut self);
 }
 
-/// Files: beneath a folder, or one that is sent.
+/// Files in a folder, or one file to send.
 pub(crate) struct Files<'d> {
     folder: Option<&'d Folder>,
-    /// The name to store under, where it is not the one in the request.
+    /// The name to store under, if it differs from that of the request.
     local_name: Option<OsString>,
     open: Open<'d>,
 }
 
-/// What is open.
+/// The open file.
 enum Open<'d> {
     Nothing,
     Reading(Source),
@@ -38,17 +38,17 @@ enum Open<'d> {
 }
 
 impl<'d> Files<'d> {
-    /// Whatever the session asks for, in this folder.
+    /// Serves any request of the session from this folder.
     pub(crate) fn beneath(folder: &'d Folder) -> Self {
         Self { folder: Some(folder), local_name: None, open: Open::Nothing }
     }
 
-    /// What comes is stored under this name, whatever it is called by the peer.
+    /// Stores the received content under this name, not under that of the request.
     pub(crate) fn named(folder: &'d Folder, name: OsString) -> Self {
         Self { local_name: Some(name), ..Self::beneath(folder) }
     }
 
-    /// This file is sent.
+    /// Sends this file.
     pub(crate) fn one(source: Source) -> Self {
         Self { folder: None, local_name: None, open: Open::Reading(source) }
     }
@@ -58,7 +58,7 @@ impl<'d> Files<'d> {
 pub(crate) struct Exchange<S, F> {
     pub(crate) session: S,
     storage: F,
-    /// What the system said when storage failed.
+    /// The system's message for a storage failure.
     error: Option<String>,
 }
 
@@ -67,13 +67,14 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         Self { session, storage, error: None }
     }
 
-    /// What the system said when storage failed.
+    /// The system's message for a storage failure.
     pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
-    /// Moves everything on as far as it goes now. To be called whenever something happened to the connection or the session:
-    /// a datagram, a timeout, a call.
+    /// Moves all data that can be moved now.
+    ///
+    /// It must be called after each change of the connection or of the session: a datagram, a timeout, a call.
     pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> Option<Outcome> {
         loop {
             let read = self.session.handle_input(now, connection.recv_chunk());
@@ -92,7 +93,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         outcome
     }
 
-    /// Once everything was read: how the peer's side of the stream ended, if it has.
+    /// Reports the end of the peer's stream to the session, once everything was read.
     fn handle_end(&mut self, connection: &Connection<AnyStorage>) {
         if !connection.is_finished_reading() {
             return;
@@ -106,7 +107,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         }
     }
 
-    /// Does what the session asks of storage. Returns whether it asked.
+    /// Executes a pending storage request. Returns whether there was one.
     fn serve_storage(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
         let room = connection.send_slot().map_or(0, |slot| slot.len());
         let Some(request) = self.session.poll_request(room) else { return false };
@@ -117,11 +118,11 @@ impl<S: Session, F: Storage> Exchange<S, F> {
                 Answer::Failed(StorageError::from(error.kind()))
             }
         };
-        // It is what was asked for.
+        // The answer is of the requested type.
         self.session.handle_answer(now, answer).is_ok()
     }
 
-    /// Hands the session's outputs to the connection. Returns whether there was one.
+    /// Hands pending outputs of the session to the connection. Returns whether there was one.
     fn write(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
         match self.session.poll_output() {
             None => false,
@@ -179,7 +180,7 @@ impl Storage for Files<'_> {
                 *open = Open::Nothing;
                 Ok(Answer::Discarded)
             }
-            // A session asks in order, and for nothing else.
+            // A session requests in order, and nothing else.
             _ => Ok(Answer::Failed(StorageError::Failed)),
         }
     }

@@ -1,11 +1,11 @@
-//! Files as a session wants them: read in order, or stored whole or not at all.
+//! Files for a session: read in order, or stored completely or not at all.
 //!
-//! A file that is being received has no name, or (where the system cannot do that) a random one, until it is complete and on
-//! the disk. Then it takes its name in one step. Whatever happens before, even SIGKILL, the name shows what it showed before.
+//! Until it is complete and on the disk, a received file has no name, or a random one where the system requires a name.
+//! Then it takes its name in one step. Until then, even after SIGKILL, the name refers to the old content.
 //!
-//! Only files are replaced, and the new one has the permissions of the old one. A symbolic link to a file, or to nothing, is
-//! replaced itself, as by `mv`: what it leads to stays as it is, wherever that is. Pipes, sockets and devices are never
-//! replaced, nor are links to them.
+//! Only regular files are replaced. The new file has the permissions of the old one. A symbolic link to a file, or to
+//! nothing, is itself replaced, as by `mv`, and its target stays unchanged. Pipes, sockets, devices and links to them
+//! are never replaced.
 
 use crate::messages::error_text;
 use cap_std::ambient_authority;
@@ -16,10 +16,10 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// How much is read or written at once.
+/// The size of a read or write of the system.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A folder. Nothing outside of it is opened, whatever links are in it.
+/// A folder. Nothing outside of it is opened, even through links in it.
 pub(crate) struct Folder(Dir);
 
 impl Folder {
@@ -27,16 +27,16 @@ impl Folder {
         Dir::open_ambient_dir(path, ambient_authority()).map(Self)
     }
 
-    /// Opens a regular file and tells its length.
+    /// Opens a regular file.
     pub(crate) fn read(&self, name: &str) -> io::Result<Source> {
-        // Before it is opened: opening a pipe would wait for its other end.
+        // Checked before opening: to open a pipe would block until its other end is opened.
         if !self.0.metadata(name)?.is_file() {
             return Err(ErrorKind::NotFound.into());
         }
         Source::new(self.0.open(name)?.into_std())
     }
 
-    /// Begins a file that will have this name.
+    /// Creates a file that will have this name.
     pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target<'_>> {
         let old = replaceable(&self.0, name, replace)?;
         let file = TempFile::new(&self.0)?;
@@ -48,7 +48,7 @@ impl Folder {
     }
 }
 
-/// What has this name, if it is something that a file may replace.
+/// Returns the metadata of the file with this name. Fails if it may not be replaced.
 fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
     let there = match folder.symlink_metadata(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -57,7 +57,7 @@ fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<M
     if !replace {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    // Where a link leads out of the folder, or nowhere, nobody looks.
+    // A link out of the folder, or to nothing, is replaced without a look at its target.
     let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
     match there {
         Some(other) if !other.is_file() => Err(not_a_file()),
@@ -66,25 +66,25 @@ fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<M
 }
 
 fn not_a_file() -> io::Error {
-    io::Error::new(ErrorKind::AlreadyExists, "what has this name is not a regular file, and is not replaced")
+    io::Error::new(ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
 }
 
-/// What was private stays private. Special bits, such as set-user-ID, were meant for the old content.
+/// Copies the permissions without special bits: set-user-ID was meant for the old content.
 #[cfg(unix)]
 fn keep_permissions(old: &Metadata, new: &TempFile<'_>) -> io::Result<()> {
     use cap_std::fs::{Permissions, PermissionsExt};
     new.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))
 }
 
-/// All that there is elsewhere is "read-only", which nobody can replace.
+/// Does nothing: the only permission elsewhere is "read-only", and such a file cannot be replaced.
 #[cfg(not(unix))]
 fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that is read.
+/// A file to read.
 pub(crate) struct Source {
-    /// A session asks for a packet at a time: the system is asked for many.
+    /// A session reads a packet at a time. Reads of the system are larger.
     file: BufReader<File>,
     length: u64,
     position: u64,
@@ -99,7 +99,7 @@ impl Source {
         Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, file), length: metadata.len(), position: 0 })
     }
 
-    /// Opens what a user named, with an error that says what is wrong.
+    /// Opens the file that a user named. The error states the reason.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), error_text(&error));
         let metadata = std::fs::metadata(path).map_err(explain)?;
@@ -116,7 +116,7 @@ impl Source {
         self.length
     }
 
-    /// Reads at `offset`; 0 says that the file ends there.
+    /// Reads at `offset`. Returns 0 at the end of the file.
     pub(crate) fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         if offset != self.position {
             self.position = self.file.seek(SeekFrom::Start(offset))?;
@@ -134,10 +134,10 @@ impl Source {
     }
 }
 
-/// A file that is being stored. Dropped before [`commit`](Self::commit) it was never there.
+/// A file being stored. Dropping it before [`commit`](Self::commit) leaves no trace.
 pub(crate) struct Target<'d> {
     folder: &'d Dir,
-    /// A session hands over a packet at a time: the system gets many.
+    /// A session writes a packet at a time. Writes of the system are larger.
     file: BufWriter<TempFile<'d>>,
     name: Box<OsStr>,
     replace: bool,
@@ -147,7 +147,7 @@ pub(crate) struct Target<'d> {
 }
 
 impl Target<'_> {
-    /// So that the last flush is short: meanwhile nobody else is served.
+    /// The bytes between flushes, which keep the last flush short: no other client is served meanwhile.
     const SYNC_INTERVAL: usize = 64 << 20;
 
     pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -165,21 +165,21 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// On the disk, then under its name, and that on the disk as well.
+    /// Flushes the file to the disk, gives it its name, and flushes the folder.
     pub(crate) fn commit(self) -> io::Result<()> {
         let Self { folder, file, name, replace, .. } = self;
         let file = file.into_inner().map_err(IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         if replace {
-            // It may have come meanwhile.
+            // An entry may have been created meanwhile.
             replaceable(folder, &name, replace)?;
             file.replace(&name)?;
         } else {
-            // Renaming would replace what has come meanwhile, a link does not.
+            // A rename would replace an entry created meanwhile. A hard link does not.
             let hidden = format!(".{:032x}.part", u128::from_ne_bytes(crate::entropy::random_bytes()?));
             file.replace(&hidden)?;
             let linked = folder.hard_link(&hidden, folder, &*name);
-            // If it stays, it is under a name that nobody can guess.
+            // A file that cannot be removed keeps an unpredictable name.
             let _ = folder.remove_file(&hidden);
             linked?;
         }
@@ -187,13 +187,13 @@ impl Target<'_> {
     }
 }
 
-/// The new name survives a power cut only once its folder is on the disk.
+/// Flushes the folder, since the new name survives a power cut only then.
 #[cfg(unix)]
 fn sync_folder(folder: &Dir) -> io::Result<()> {
     folder.open(".")?.sync_all()
 }
 
-/// Folders cannot be flushed here.
+/// Does nothing: folders cannot be flushed on this system.
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Dir) -> io::Result<()> {
     Ok(())

@@ -1,7 +1,7 @@
-//! Many clients at once against one server: what does it bear, and does each get its share?
+//! Many clients at once against one server: its capacity, and the share of each client.
 //!
-//! Each client has a socket and a connection of its own, and all of them one thread. It sends content that no other client
-//! sends, fetches it again and compares each byte. Nothing is kept on this side.
+//! Each client has its own socket and connection, and all run on one thread. A client sends content of its own, fetches
+//! it again and compares each byte. This side stores nothing.
 
 use crate::args::LoadArgs;
 use crate::client::{FileClient, any_address_for};
@@ -25,14 +25,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// After so many batches it is another client's turn.
+/// The number of batches before another client is served.
 const BATCHES: usize = 8;
 const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let server = crate::args::resolve_peer(&args.server)?;
     let size = usize::try_from(args.size).map_err(|_| "so much content does not fit into memory".to_owned())?;
-    // The content of a client is an excerpt, one byte further on than that of the client before.
+    // The content of a client is an excerpt, one byte further on than that of the previous client.
     let mut random = vec![0; size + args.clients];
     getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
     let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
@@ -63,10 +63,10 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     load.report()
 }
 
-/// What a client sends, and expects to come back.
+/// The content that a client sends, and compares with the download.
 struct Excerpt<'r> {
     content: &'r [u8],
-    /// How much has come back.
+    /// The number of bytes compared.
     compared: u64,
 }
 
@@ -91,7 +91,7 @@ impl Storage for Excerpt<'_> {
                 let came = connection.recv_chunk();
                 let len = len.min(came.len());
                 if self.from(offset).get(..len) != Some(&came[..len]) {
-                    return Err(io::Error::other(format!("other bytes than were sent, near byte {offset}")));
+                    return Err(io::Error::other(format!("the content differs near byte {offset}")));
                 }
                 self.compared += len as u64;
                 Ok(Answer::Written(len))
@@ -99,7 +99,7 @@ impl Storage for Excerpt<'_> {
             Request::Commit if self.compared == self.content.len() as u64 => Ok(Answer::Committed),
             Request::Commit => Err(io::Error::other(format!("only {} bytes", self.compared))),
             Request::Discard => Ok(Answer::Discarded),
-            // Nobody fetches from here.
+            // This side serves no downloads.
             _ => Ok(Answer::Failed(StorageError::Failed)),
         }
     }
@@ -110,7 +110,7 @@ impl Storage for Excerpt<'_> {
 /// One client.
 enum Member<'r> {
     Active(Box<Active<'r>>),
-    /// It has sent and fetched all of it, in this time.
+    /// It has sent and fetched equal content, in this time.
     Equal(Duration),
     Failed,
 }
@@ -119,7 +119,7 @@ struct Active<'r> {
     socket: Socket,
     client: FileClient<Excerpt<'r>>,
     deadline: Option<Instant>,
-    /// How long the upload took, once it is done.
+    /// The duration of the upload, once it is complete.
     uploaded: Option<Duration>,
 }
 
@@ -133,7 +133,7 @@ struct Load<'r> {
     clock: Clock,
     recv_buf: RecvBuf,
     clients: Vec<Member<'r>>,
-    /// When to drive which client.
+    /// The next deadline of each client, with its index.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
 }
@@ -147,14 +147,14 @@ impl<'r> Load<'r> {
                 format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, error_text(&error))
             })?;
             self.clients.push(Member::Active(Box::new(active)));
-            // All at once: this is their first deadline.
+            // The first deadline of each client is now.
             self.deadlines.insert((Instant::ZERO, index));
         }
         self.active = self.clients.len();
         Ok(())
     }
 
-    /// A connection for a client: to send, or to fetch once that is done.
+    /// Connects a client: for the upload, or for the download once the upload is complete.
     fn connect(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
         let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
         let content = &self.random[index..index + self.size];
@@ -163,7 +163,7 @@ impl<'r> Load<'r> {
             Some(_) => Client::download(ClientConfig::default(), name.as_name()),
         };
         let exchange = Exchange::new(session, Excerpt { content, compared: 0 });
-        // Other losses for each connection.
+        // Each connection loses other datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
         let bound = socket::bind(any_address_for(self.server), false)?;
@@ -173,7 +173,7 @@ impl<'r> Load<'r> {
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
-    /// Waits until something happens, and drives the clients that it concerns.
+    /// Waits for an event or a deadline, and drives the clients concerned.
     fn turn(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         let due = self.deadlines.first().map(|&(at, _)| at.saturating_since(self.clock.now()).into());
@@ -196,12 +196,12 @@ impl<'r> Load<'r> {
         Ok(())
     }
 
-    /// Receives, tells the time, sends.
+    /// Receives, handles timeouts, and sends.
     fn drive(&mut self, index: usize) -> io::Result<()> {
         let Some(Member::Active(active)) = self.clients.get_mut(index) else { return Ok(()) };
         let Active { socket, client, deadline, .. } = &mut **active;
         let now = self.clock.now();
-        // The time is told after what has come until then, or an answer in time might count as late.
+        // Timeouts are handled after the datagrams that arrived before, or an answer in time might count as late.
         for _ in 0..BATCHES {
             socket.receive(now, &mut self.recv_buf, client)?;
             if socket.is_drained() {
@@ -213,7 +213,7 @@ impl<'r> Load<'r> {
         }
         socket.transmit(self.poll.registry(), &self.clock, client)?;
         let next = match client.poll_timeout() {
-            // The poller tells when there is room.
+            // The poller reports when there is room.
             _ if socket.is_blocked() => None,
             _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
             due => due,
@@ -230,7 +230,7 @@ impl<'r> Load<'r> {
         Ok(())
     }
 
-    /// A connection is over: the next one of this client, or its result.
+    /// Starts the next connection of a client whose connection has ended, or records its result.
     fn start_next(&mut self, index: usize) -> io::Result<()> {
         let Member::Active(active) = &self.clients[index] else { return Ok(()) };
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
@@ -252,7 +252,7 @@ impl<'r> Load<'r> {
         Ok(())
     }
 
-    /// The server hears that they leave, as far as one datagram can say it.
+    /// Cancels all transfers, and sends the datagrams that notify the server.
     fn stop(&mut self) {
         let now = self.clock.now();
         for client in &mut self.clients {

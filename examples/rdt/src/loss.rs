@@ -1,6 +1,6 @@
-//! Loss on purpose, so that anyone can watch how it is repaired.
+//! Artificial loss, which exercises loss recovery.
 
-/// Drops a share of what is sent; which datagrams those are depends on the seed only.
+/// Drops a share of sent datagrams. Its seed determines which.
 pub(crate) struct Loss {
     percent: f64,
     random: oorandom::Rand64,
@@ -12,8 +12,9 @@ impl Loss {
         Self { percent, random: oorandom::Rand64::new(seed.into()), dropped: 0 }
     }
 
-    /// Of the datagrams of `size` bytes in `batch`, the last of which may be shorter, those that are not lost move to its start.
-    /// Returns how many bytes they have.
+    /// Moves the datagrams that are not lost to the start of `batch`, and returns their length in bytes.
+    ///
+    /// All datagrams have `size` bytes, except that the last one may be shorter.
     pub(crate) fn thin(&mut self, batch: &mut [u8], size: usize) -> usize {
         let mut kept = 0;
         for start in (0..batch.len()).step_by(size.max(1)) {
@@ -26,7 +27,7 @@ impl Loss {
         kept
     }
 
-    /// Whether the next datagram is lost.
+    /// Whether to drop the next datagram.
     fn drops(&mut self) -> bool {
         let drops = self.percent > 0.0 && self.random.rand_float() * 100.0 < self.percent;
         self.dropped += u64::from(drops);

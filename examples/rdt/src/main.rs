@@ -6,21 +6,21 @@
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
 //!
-//! | module | what |
+//! | module | subject |
 //! |---|---|
-//! | `driver`, `endpoint`, `socket` | the event loop, what it drives, its UDP socket. The ones to copy |
-//! | `client`, `server` | what the loop drives: one connection; many behind a listener |
-//! | `exchange` | joins a connection, a file session and files: for client and server |
-//! | `files` | files beneath a folder, stored whole or not at all |
+//! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
+//! | `client`, `server` | endpoints of the loop: one connection; many behind a listener |
+//! | `exchange` | joins a connection, a file session and files, for client and server |
+//! | `files` | files in a folder, stored completely or not at all |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
 //! | `load` | many clients at once |
-//! | `socket_tcp` | the other protocol: messages sent and received |
+//! | `socket_tcp` | the other protocol: sends and receives messages |
 //! | `threads` | the threads of a server |
-//! | `args`, `messages`, `progress` | the command line, and what is printed |
-//! | `clock`, `stop`, `loss` | the time, Ctrl-C, loss on purpose |
+//! | `args`, `messages`, `progress` | the command line, and the printed output |
+//! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
-//! Exit codes: 0 it went well, 1 it did not, 2 the command line was wrong, 130 it was interrupted.
+//! Exit codes: 0 success, 1 failure, 2 invalid command line, 130 interrupted.
 
 mod args;
 mod client;
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
 fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
     let address = resolve(&args.bind)?;
     if !args.root.exists() {
-        // One that cannot be made cannot be opened, either.
+        // An error shows up when the folder is opened.
         let _ = std::fs::create_dir(&args.root);
     }
     let folder = open_folder(&args.root)?;
@@ -125,7 +125,7 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     if output.is_dir() {
         return Err(format!("{} is a directory: give --output FILE", output.display()));
     }
-    // Before anybody is asked; here a link is followed wherever it leads, /dev/stdout for one.
+    // Checked before the request. The path may be a link to anywhere, such as /dev/stdout.
     if output.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
     }
@@ -138,7 +138,7 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     request(&args.server, &args.common, Exchange::new(client, Files::named(&folder, file_name.into())), stop)
 }
 
-/// The client's way: ask, tell the result.
+/// Runs a client until its request is complete, and reports the result.
 fn request(
     server: &str,
     common: &Common,
@@ -169,7 +169,7 @@ fn open_folder(path: &Path) -> Result<Folder, String> {
     Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), error_text(&error)))
 }
 
-/// The name to store a file under.
+/// The name under which the server stores a file.
 fn name_of(file: &Path) -> Result<NameBuf, String> {
     let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
     let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;

@@ -1,4 +1,4 @@
-//! What the program prints, and its wording.
+//! The text that the program prints.
 
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
@@ -7,13 +7,13 @@ use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints a line of the result. Where nothing reads it any more, the work goes on.
+/// Prints a line of the result. A closed output does not stop the work.
 pub(crate) fn to_stdout(line: impl Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Prints a line beside the result: progress, or what went wrong.
+/// Prints a line of progress, or an error.
 pub(crate) fn to_stderr(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "rdt: {line}");
 }
@@ -31,20 +31,20 @@ pub(crate) fn seconds(took: Duration) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// Why a connection ended before its time.
+/// The reason for the early end of a connection.
 pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
     match reason {
-        Some(CloseReason::HandshakeTimedOut) => "nobody answered",
+        Some(CloseReason::HandshakeTimedOut) => "no answer came",
         Some(CloseReason::TimedOut) => "it stopped answering",
         Some(CloseReason::Quiet) => "nothing more came from it",
-        Some(CloseReason::PeerLeft) => "it left in the middle",
+        Some(CloseReason::PeerLeft) => "it closed early",
         Some(CloseReason::Finished) => "it closed",
         Some(CloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",
     }
 }
 
-/// How a server's side of a request ended; `detail` is what its own system said.
+/// The outcome of a request at a server. `detail` is the message of its own system.
 pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
     let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists);
@@ -66,12 +66,12 @@ pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, det
     }
 }
 
-/// Why a client's storage failed.
+/// The reason for a storage failure of a client.
 pub(crate) fn storage_error(error: StorageError, detail: Option<&str>) -> String {
     detail.map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// What an error code of the other side means, and what can be done.
+/// The meaning of an error code of the other side, and the user's remedy.
 pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
@@ -89,7 +89,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     }
 }
 
-/// An error without its number.
+/// The text of an error without its number.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

@@ -1,5 +1,7 @@
-//! How far a transfer is: a bar on a terminal, else a line when content begins to arrive, one now and then, and one at the
-//! end. "100 %" is said only of what has come to a good end.
+//! The progress of a transfer: a bar on a terminal, otherwise lines.
+//!
+//! A line is printed when content begins to arrive, at intervals, and at the end. Only a successful transfer shows
+//! "100 %".
 
 use crate::messages::to_stderr;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -50,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the terminal to the result. `total`: all of it arrived, if it did.
+    /// Clears the terminal for the result. `total` is the length of a complete transfer.
     pub(crate) fn finish(&mut self, total: Option<u64>) {
         match (self, total) {
             (Self::Bar(bar), _) => bar.finish_and_clear(),

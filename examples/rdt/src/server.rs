@@ -1,4 +1,4 @@
-//! A server: many connections, each with a request, in one folder.
+//! A server: many connections, each with one request, in one folder.
 
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
@@ -14,17 +14,17 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
-/// How long to stay after Ctrl-C, so that the clients hear of it.
+/// The time to stay after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
-/// How often to say on a terminal how it goes.
+/// The interval of status lines on a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What is not exceeded.
+/// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How many are served at once. Others wait for their turn in the backlog.
+    /// The number of clients served at once. Further clients wait in the backlog.
     pub(crate) clients: usize,
-    /// How many connections one host may have.
+    /// The number of connections of one host.
     pub(crate) per_host: usize,
     pub(crate) retry: Retry,
 }
@@ -43,9 +43,9 @@ pub(crate) struct FileServer<'d> {
     folder: &'d Folder,
     quiet: bool,
     peers: Listener<HeapPeers<Address, AnyStorage>>,
-    /// By the index of their peer.
+    /// The exchanges, by the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
-    /// The deadlines of their sessions.
+    /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
     stopping: bool,
@@ -54,7 +54,7 @@ pub(crate) struct FileServer<'d> {
     report: Report,
 }
 
-/// One client.
+/// A client being served.
 struct Served<'d> {
     peer: PeerId,
     exchange: Exchange<Server, Files<'d>>,
@@ -75,10 +75,10 @@ impl<'d> FileServer<'d> {
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
-            // Those that linger after their end are not served any more.
+            // Lingering connections are no longer served, so there may be more connections than clients.
             peers: limits.clients.saturating_mul(2),
-            // Addresses that are not proven hold half of the backlog at most: so they hold no more than half of the places
-            // where clients are served.
+            // Unvalidated addresses fill at most half of the backlog, so they hold at most half of the places where
+            // clients are served.
             backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
@@ -101,7 +101,7 @@ impl<'d> FileServer<'d> {
         })
     }
 
-    /// Accepts those who wait, as far as there is room. Of others nothing is heard, and no memory is made for them.
+    /// Accepts waiting clients while there is room. Other clients get no memory.
     fn accept(&mut self, now: Instant) {
         while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
@@ -130,7 +130,7 @@ impl<'d> FileServer<'d> {
         }
     }
 
-    /// Moves the exchange with this index on, and lets go what is over.
+    /// Drives the exchange with this index, and releases it after its end.
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
         let Some(connection) = self.peers.peer_mut(served.peer) else { return };
@@ -143,7 +143,7 @@ impl<'d> FileServer<'d> {
             served.deadline = deadline;
         }
         let Some(outcome) = outcome else { return };
-        // Whether all of a file has arrived shows at the end of the connection.
+        // Whether a whole file arrived is known only at the end of the connection.
         if !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
             served.reported = true;
             self.report.served += 1;
@@ -161,14 +161,14 @@ impl<'d> FileServer<'d> {
         }
     }
 
-    /// Moves on whoever has something to tell.
+    /// Drives each exchange whose connection has an event.
     fn pump_events(&mut self, now: Instant) {
         while let Some((peer, _)) = self.peers.poll_event() {
             self.pump(now, peer.index());
         }
     }
 
-    /// What was done in all; of which thread, where there are several.
+    /// Prints the totals, with the number of the thread if there are several.
     pub(crate) fn print_totals(&self, thread: Option<u64>) {
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
@@ -177,14 +177,14 @@ impl<'d> FileServer<'d> {
     }
 }
 
-/// What passed through, for people.
+/// Statistics for the status lines.
 struct Report {
-    /// When the next line is due, where anybody sees it.
+    /// The time of the next line, if lines are shown.
     next: Option<Instant>,
     served: u64,
     bytes_in: u64,
     bytes_out: u64,
-    /// What the last line said of the bytes.
+    /// The bytes in and out at the last line.
     reported: (u64, u64),
 }
 
@@ -207,7 +207,7 @@ impl Report {
         )
     }
 
-    /// A line each few seconds, while anything happens.
+    /// Prints a line at each interval in which anything changed.
     fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
@@ -274,7 +274,7 @@ impl Endpoint for FileServer<'_> {
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
             if let Some(served) = &mut self.exchanges[index] {
-                // What is decided already only has to be told.
+                // A session whose outcome is decided cannot refuse, and only reports it.
                 let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);
             }
             self.pump(now, index);
@@ -291,7 +291,7 @@ impl Endpoint for FileServer<'_> {
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
         self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
-            // The last word of somebody has left, which made room.
+            // The last datagram of a connection was sent, which made room.
             self.accept(now);
         }
         Ok(polled)
@@ -299,7 +299,7 @@ impl Endpoint for FileServer<'_> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.deadlines.first().map(|&(at, _)| at);
-        // Nobody is told of a server that rests.
+        // An idle server prints no status.
         let report = self.report.next.filter(|_| self.active > 0);
         [session, self.peers.poll_timeout(), self.leave_at, report].into_iter().flatten().min()
     }

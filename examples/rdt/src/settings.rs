@@ -1,4 +1,4 @@
-//! The connection as this program uses it: memory from the heap, the mechanism as the command line says.
+//! The settings of connections in this program: memory from the heap, the mechanism from the command line.
 
 use crate::packet_log::PacketLog;
 use rdt_proto::Duration;
@@ -12,47 +12,48 @@ type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>,
 /// What a connection of this program is made of.
 pub(crate) type AnyStorage = Observed<Stores, PacketLog>;
 
-/// The public implementation sends bodies as large as a datagram: few are enough, and many would be much memory.
+/// The receive slots for the public implementation. Its bodies are as large as a datagram, so few must be enough.
 const ROSTOV_RECV_SLOTS: u32 = 8;
-/// Packets buffered each way, unless the command line says otherwise: 2.4 MiB for each connection and direction, which is
-/// what four round trips of 100 ms at 50 Mbit/s need.
+/// The default number of packets buffered each way.
+///
+/// It takes 2.4 MiB for each connection and direction, enough for four round trips of 100 ms at 50 Mbit/s.
 pub(crate) const WINDOW: u32 = 2_048;
 
-/// How lost packets are repeated.
+/// The retransmission mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Mechanism {
-    /// Many packets on their way, only what is lost is sent again
+    /// Many packets in flight, and only lost packets are sent again
     SelectiveRepeat,
-    /// One packet on its way
+    /// One packet in flight
     StopAndWait,
 }
 
-/// What bounds how much is on its way.
+/// The congestion controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Congestion {
     /// A model of the path's bandwidth and round trip: holds its rate under random loss
     BandwidthDelay,
-    /// RFC 9438, what most of the Internet runs
+    /// RFC 9438, the most common controller of the Internet
     Cubic,
     /// RFC 9002
     NewReno,
-    /// The window alone: for private links
+    /// A constant window, for private links
     Fixed,
 }
 
-/// How a connection is made.
+/// The settings of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) arq: Mechanism,
     pub(crate) congestion: Congestion,
-    /// Packets buffered each way.
+    /// The number of packets buffered each way.
     pub(crate) window: u32,
     /// Whether each connection prints what it does.
     pub(crate) is_verbose: bool,
 }
 
-/// Which implementation is at the other end.
+/// The implementation at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
     /// This program
@@ -61,7 +62,7 @@ pub(crate) enum Profile {
     Rostov,
 }
 
-/// How the public Python implementation repeats what was lost.
+/// The retransmission mechanism of the public Python implementation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum PeerMethod {
     SelectiveRepeat,
@@ -81,7 +82,7 @@ impl Default for Settings {
     }
 }
 
-/// `patience`: how long the other side may be silent, if not as long as the library allows.
+/// Creates a configuration. `patience` replaces the library's limits on silence.
 pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Duration>) -> Config {
     let config = match (profile, method) {
         (Profile::Note, _) => Config { keep_alive: KEEP_ALIVE, ..Config::default() },
@@ -99,13 +100,13 @@ pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Dura
     }
 }
 
-/// The public implementation sends bodies as large as a datagram can be.
+/// The configuration for the public implementation, whose bodies are as large as a datagram.
 fn rostov(method: Method) -> Config {
     let config = Config::rostov(method);
     Config { recv_segment: u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ..config }
 }
 
-/// A quiet connection asks so often whether its peer is still there.
+/// The interval at which a quiet connection probes its peer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Storage for the connection to `peer`.
@@ -130,17 +131,18 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
     Ok(HeapStorage::selective_repeat(config, memory, controller)?.map_arq(AnyArq::SelectiveRepeat))
 }
 
-/// How many bytes a connection can have taken that were not acknowledged.
+/// The maximum number of unacknowledged bytes that a connection can hold.
 pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
     u64::from(settings.window) * u64::from(settings.config.segment)
 }
 
-/// How long a client stays at the most after its outcome. The file is there or not, nothing that still comes changes that: to
-/// stay is a courtesy to the peer, whose FIN is answered, so that it need not wait for its idle limit. Three seconds are the
-/// linger (1 s), and time for a FIN of our own and for repetitions. Whoever uses the program waits meanwhile, and a peer that
-/// is gone never lets it go: so it is bounded, whatever the idle limit is.
+/// The maximum time that a client stays after its outcome.
 ///
-/// The public implementation needs more: its linger (5 s), and a FIN that is sent five times, a second apart.
+/// The outcome is final. The client stays only to answer the peer's FIN, so that the peer need not wait for its idle
+/// limit. The three seconds cover the linger (1 s), our own FIN and repetitions. The user waits meanwhile, and a lost
+/// peer never sends its FIN, so the time does not depend on the idle limit.
+///
+/// The public implementation needs more: its linger (5 s), and a FIN sent five times at intervals of a second.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
 }

@@ -1,6 +1,6 @@
-//! The UDP socket of one endpoint: sends what is due and receives what has arrived, in batches.
+//! The UDP socket of one endpoint: sends pending datagrams and receives in batches.
 //!
-//! It has room for what many clients send at once, and may share its port with the sockets of other threads.
+//! Its buffers hold what many clients send at once. It may share its port with the sockets of other threads.
 
 use crate::clock::Clock;
 use crate::endpoint::{Address, Endpoint};
@@ -14,18 +14,22 @@ use socket2::{Domain, Protocol, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
 
-/// How many datagrams one system call may receive, and how large they may be. The kernel may join several of one sender up
-/// to that size (GRO): so hundreds may be handed over between two calls of [`Endpoint::poll_transmit`].
+/// The number and the size of the buffers of one receive call.
+///
+/// The kernel may join several datagrams of one sender in a buffer (GRO), so hundreds of datagrams may be handled
+/// between two calls of [`Endpoint::poll_transmit`].
 const BATCH: usize = 8;
 const RECV_BYTES: usize = 1 << 16;
-/// What the kernel takes to cut apart has at most the size of a datagram.
+/// The maximum length that the kernel splits into datagrams (GSO): that of a datagram.
 const GSO_BYTES: usize = 65_507;
 
-/// How much the kernel keeps for a socket whose program is busy: some 10 ms at 1 Gbit/s. It gives less where it is configured to
-/// (`net.core.rmem_max` on Linux), and then loses what comes above: the peers repeat it.
+/// The kernel's buffer for a socket, about 10 ms at 1 Gbit/s.
+///
+/// The kernel may be configured to give less (`net.core.rmem_max` on Linux). It then drops datagrams during a stall,
+/// and the peers repeat them.
 const BUFFER_BYTES: usize = 4 << 20;
 
-/// Memory to receive into, which sockets of one thread share.
+/// Memory to receive into, shared by the sockets of a thread.
 pub(crate) struct RecvBuf(Vec<u8>);
 
 impl RecvBuf {
@@ -41,16 +45,16 @@ pub(crate) struct Socket {
     state: UdpSocketState,
     loss: Loss,
     send_buf: Vec<u8>,
-    /// What stands in `send_buf` and the socket did not take yet.
+    /// A batch in `send_buf` that the socket has not accepted yet.
     unsent: Option<(Address, Transmit)>,
-    /// The socket had nothing more to read. Only then may we sleep: the poller tells once what has come.
+    /// The socket was read until it was empty. Sleep only then: the poller reports each arrival once.
     drained: bool,
-    /// The latest failure of the network: nothing that ends a transfer, but it may explain why one ended.
+    /// The latest network error. It ends no transfer, but may explain why one ended.
     network_error: Option<io::Error>,
 }
 
 impl Socket {
-    /// A socket that does not block. `datagram_bytes`: the largest datagram that the endpoint sends.
+    /// Creates a non-blocking socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn new(
         registry: &Registry,
         token: Token,
@@ -69,7 +73,7 @@ impl Socket {
         self.socket.local_addr()
     }
 
-    /// How many datagrams were dropped on purpose.
+    /// The number of datagrams dropped by artificial loss.
     pub(crate) fn dropped(&self) -> u64 {
         self.loss.dropped()
     }
@@ -78,22 +82,22 @@ impl Socket {
         self.network_error.as_ref()
     }
 
-    /// Whether the socket was empty when it was read last.
+    /// Whether the last read found the socket empty.
     pub(crate) fn is_drained(&self) -> bool {
         self.drained
     }
 
-    /// Whether something waits until the socket has room.
+    /// Whether a batch waits for room in the socket.
     pub(crate) fn is_blocked(&self) -> bool {
         self.unsent.is_some()
     }
 
-    /// The socket has room again.
+    /// Handles room in the socket.
     pub(crate) fn on_writable(&mut self, registry: &Registry) -> io::Result<()> {
         registry.reregister(&mut self.socket, self.token, Interest::READABLE)
     }
 
-    /// Sends until there is nothing more to send, or no room.
+    /// Sends until nothing is pending or the socket is full.
     pub(crate) fn transmit(
         &mut self,
         registry: &Registry,
@@ -103,7 +107,7 @@ impl Socket {
         loop {
             if self.unsent.is_none() {
                 let now = clock.now();
-                // As many as the kernel cuts apart: 1 where it cannot.
+                // As many datagrams as the kernel splits: 1 where it does not.
                 let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
                 let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
                 let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
@@ -123,19 +127,20 @@ impl Socket {
             match self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &datagrams)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // The bytes stay where they are until the socket has room.
+                    // The bytes stay in the buffer until the socket has room.
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     return registry.reregister(&mut self.socket, self.token, interest);
                 }
-                // As good as lost on the way: it will be repeated, or time out.
+                // Like a lost datagram: it is repeated, or times out.
                 Err(error) => self.network_error = Some(error),
             }
             self.unsent = None;
         }
     }
 
-    /// One batch, at a time that is not later than the call that reads it: whatever the socket has not got by then has not
-    /// come yet.
+    /// Receives one batch. `now` must not be later than this call.
+    ///
+    /// Then each datagram that arrived by `now` is in the socket.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -166,13 +171,13 @@ impl Socket {
     }
 }
 
-/// A socket with this address. `shared`: others have it, too, and the system spreads the peers over them.
+/// Binds a socket. If `shared`, other sockets have the same port, and the system distributes the peers.
 pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if shared {
         share(&socket)?;
     }
-    // As much as we may have: less is slower, and no error.
+    // A smaller buffer is slower, and no error.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     socket.set_nonblocking(true)?;
@@ -190,7 +195,7 @@ fn share(_socket: &socket2::Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }
 
-/// What ICMP reports says something about one peer, or about one who pretends: never a reason to end.
+/// Whether an ICMP error concerns one peer. It may be forged, so it never ends the endpoint.
 fn is_about_a_peer(error: &io::Error) -> bool {
     matches!(
         error.kind(),

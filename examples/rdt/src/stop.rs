@@ -4,10 +4,10 @@ use mio::Waker;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The exit code of a program that was interrupted, as shells count it.
+/// The exit code of an interrupted program, by the convention of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// A request to stop that wakes the event loops that look at it.
+/// A request to stop, which wakes the event loops registered with it.
 #[derive(Clone, Default)]
 pub(crate) struct Stop {
     count: Arc<AtomicU32>,
@@ -15,7 +15,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Stops on Ctrl-C; a second one ends the process where it is.
+    /// Stops on Ctrl-C. A second Ctrl-C ends the process at once.
     pub(crate) fn on_ctrl_c() -> Result<Self, ctrlc::Error> {
         let stop = Self::default();
         let handler = stop.clone();
@@ -31,17 +31,17 @@ impl Stop {
     pub(crate) fn request(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // Where waking fails the loop is gone.
+            // A waker fails only if its loop has ended.
             let _ = waker.wake();
         }
     }
 
-    /// How often it was requested.
+    /// The number of requests.
     pub(crate) fn count(&self) -> u32 {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Wakes this one as well.
+    /// Registers another waker.
     pub(crate) fn add_waker(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }

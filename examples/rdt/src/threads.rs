@@ -1,4 +1,4 @@
-//! Several threads, each with a socket on the same port, a listener and files of its own to serve: they share nothing.
+//! Several server threads on one port. Each has its own socket, listener and files, and they share nothing.
 
 use crate::driver::Driver;
 use crate::messages::error_text;
@@ -9,7 +9,9 @@ use rdt_proto::Instant;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
-/// Serves until it is stopped. `bound` is told the address once all threads listen on it. What ends one thread ends all.
+/// Serves until a stop is requested.
+///
+/// Calls `bound` with the address once all threads listen on it. The end of one thread ends all.
 pub(crate) fn run<'d>(
     address: SocketAddr,
     threads: u8,
@@ -20,7 +22,7 @@ pub(crate) fn run<'d>(
 ) -> Result<(), String> {
     let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let first = socket::bind(address, threads > 1).map_err(fail)?;
-    // Where the port was left to the system, the first socket has it.
+    // With port 0, the system has chosen the port of the first socket.
     let address = first.local_addr().map_err(fail)?;
     let mut sockets = vec![first];
     for _ in 1..threads {
@@ -28,7 +30,7 @@ pub(crate) fn run<'d>(
     }
     bound(address);
     let one = |socket, thread| {
-        // A thread that panics ends the others, too.
+        // A panic in one thread ends the others, too.
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
         let mut server = serve(driver.now()).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
@@ -47,7 +49,7 @@ pub(crate) fn run<'d>(
     })
 }
 
-/// Ends all threads when one has ended.
+/// Ends all threads when dropped.
 struct StopAtEnd<'s>(&'s Stop);
 
 impl Drop for StopAtEnd<'_> {

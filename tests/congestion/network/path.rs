@@ -1,27 +1,27 @@
-//! The bottleneck and the way back.
+//! The bottleneck, and the way back.
 
 use super::WIRE;
 use rdt_proto::{Duration, Instant};
 
-/// A path: a drop-tail queue before a line, a delay, losses behind it; on the way back a delay and losses.
+/// A path with a drop-tail queue before a line, then delay and loss, and on the way back delay and loss.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     /// Bits per second.
     pub(crate) rate: u64,
-    /// One way.
+    /// The delay one way.
     pub(crate) delay: Duration,
-    /// Bytes that may wait for the line.
+    /// The capacity of the queue in bytes.
     pub(crate) queue: u64,
-    /// Lost of 1,000, each way.
+    /// The loss each way, of 1,000.
     pub(crate) loss: u64,
-    /// Held back up to 5 ms, of 1,000.
+    /// The packets held back for up to 5 ms, of 1,000.
     pub(crate) late: u64,
-    /// Packets that the queue had no room for.
+    /// The number of packets dropped by the full queue.
     pub(crate) dropped: u64,
-    /// The most that ever waited, in bytes.
+    /// The longest queue so far, in bytes.
     pub(crate) longest: u64,
     seed: u64,
-    /// When the line has sent all it has, in ns.
+    /// The time in ns at which the line becomes idle.
     busy_until: u64,
 }
 
@@ -55,7 +55,7 @@ impl Path {
         self.delay.saturating_mul(2)
     }
 
-    /// When a packet that enters the queue now arrives, if it does.
+    /// The arrival time of a packet that enters the queue now. `None` if it is dropped or lost.
     pub(crate) fn forth(&mut self, now: Instant) -> Option<Instant> {
         let now_ns = now.as_micros() * 1_000;
         let backlog_ns = self.busy_until.saturating_sub(now_ns);
@@ -73,7 +73,7 @@ impl Path {
         Some(Instant::from_micros(self.busy_until.div_ceil(1_000) + late) + self.delay)
     }
 
-    /// When a SACK that is sent now arrives, if it does.
+    /// The arrival time of a SACK that is sent now. `None` if it is lost.
     pub(crate) fn back(&mut self, now: Instant) -> Option<Instant> {
         (!self.one_in(self.loss)).then(|| now + self.delay)
     }
@@ -82,7 +82,7 @@ impl Path {
         permille > 0 && self.random() % 1_000 < permille
     }
 
-    /// xorshift64*.
+    /// The next number of xorshift64*.
     fn random(&mut self) -> u64 {
         self.seed ^= self.seed >> 12;
         self.seed ^= self.seed << 25;

@@ -1,4 +1,4 @@
-//! An ideal selective repeat: unlimited span, losses found by RACK (RFC 8985), the lost sent again first.
+//! An ideal selective repeat: unlimited span, loss detection by RACK (RFC 8985), retransmissions first.
 
 use super::SEGMENT;
 use rdt_proto::congestion::{Acknowledgement, Congestion, Controller, Loss, Pacer};
@@ -26,9 +26,9 @@ pub(crate) struct Sender {
     next: usize,
     acknowledged: Vec<bool>,
     transmissions: Vec<Transmission>,
-    /// Every transmission before this one is settled.
+    /// The first transmission that may still be in flight.
     first_open: usize,
-    /// At the tail, every transmission before this one was repeated.
+    /// At the tail, the first transmission that was not repeated.
     repeated: usize,
     lost: VecDeque<usize>,
     in_flight: u64,
@@ -123,7 +123,7 @@ impl Sender {
             self.controller.on_spurious_loss(now, SEGMENT.into());
         }
         let deadline = now - self.rtt.saturating_add(self.reordering_window());
-        self.judge(now, deadline.min(self.newest));
+        self.mark_lost(now, deadline.min(self.newest));
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -134,12 +134,12 @@ impl Sender {
                 self.controller.on_timeout(now);
             }
             let deadline = now - self.srtt.saturating_add(self.reordering_window());
-            self.judge(now, deadline);
+            self.mark_lost(now, deadline);
         }
         self.pacer.update_rate(now, self.controller.pacing_rate());
     }
 
-    /// The next transmission, if one may leave now.
+    /// Returns the number of the next transmission, if one may be sent now.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<usize> {
         self.pacer.update_rate(now, self.controller.pacing_rate());
         if self.in_flight + u64::from(SEGMENT) > self.controller.window().max(u64::from(SEGMENT))
@@ -184,7 +184,7 @@ impl Sender {
         self.repeat(now)
     }
 
-    /// At the tail, what is still open is sent again in advance, each number every quarter of a round trip at most.
+    /// Retransmits proactively at the tail: each unacknowledged number at most every quarter of a round trip.
     fn repeat(&mut self, now: Instant) -> Option<usize> {
         self.app_limited = true;
         let early = now - Duration::from_micros(self.srtt.as_micros() / 4);
@@ -201,8 +201,8 @@ impl Sender {
         None
     }
 
-    /// What was sent before `deadline` and is still in flight is lost.
-    fn judge(&mut self, now: Instant, deadline: Instant) {
+    /// Marks transmissions sent before `deadline` and still in flight as lost.
+    fn mark_lost(&mut self, now: Instant, deadline: Instant) {
         let (mut bytes, mut newest) = (0, Instant::ZERO);
         let mut index = self.first_open;
         while let Some(transmission) = self.transmissions.get_mut(index) {

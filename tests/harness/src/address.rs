@@ -1,4 +1,4 @@
-//! The addresses of traces.
+//! Addresses of simulated hosts in traces.
 
 use rdt_proto::Address;
 

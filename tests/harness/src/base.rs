@@ -8,10 +8,10 @@ use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, Heap
 use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet};
 
-/// One connection, and a peer of base mode that sends what the test says.
+/// A trace of one base-mode connection and its scripted peer.
 pub type BaseTrace = Trace<Connection<HeapStopAndWait>, BasePeer>;
 
-/// The largest body of the connections under test, unless they say otherwise.
+/// The largest body of the connections under test, unless a test configures another.
 pub const SEGMENT: u16 = Config::new().segment;
 
 /// Storage for stop-and-wait with room for this many bodies in each direction.
@@ -46,13 +46,13 @@ impl ScriptedPeer for BasePeer {
 }
 
 impl BaseTrace {
-    /// A client that has not sent its CONNECT yet.
+    /// A client before its first CONNECT.
     #[must_use]
     pub fn client(config: Config) -> Self {
         Self::client_with(config, storage(&config, 4).unwrap())
     }
 
-    /// The same with storage of the test's choice.
+    /// [`client`](Self::client) with the given storage.
     #[must_use]
     pub fn client_with(config: Config, storage: HeapStopAndWait) -> Self {
         let now = Instant::from_millis(1_000);
@@ -60,13 +60,13 @@ impl BaseTrace {
         Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 
-    /// A server that has accepted and not sent its CONNACK yet.
+    /// A server that accepted a CONNECT, before its CONNACK.
     #[must_use]
     pub fn server(config: Config) -> Self {
         Self::server_with(config, storage(&config, 4).unwrap())
     }
 
-    /// The same with storage of the test's choice.
+    /// [`server`](Self::server) with the given storage.
     #[must_use]
     pub fn server_with(config: Config, storage: HeapStopAndWait) -> Self {
         let now = Instant::from_millis(1_000);
@@ -74,7 +74,7 @@ impl BaseTrace {
         Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 
-    /// A client whose empty INFO 0 has been acknowledged, 10 ms after it was sent.
+    /// A client whose empty INFO 0 was acknowledged 10 ms after it was sent.
     #[must_use]
     pub fn established_client(config: Config) -> Self {
         let mut trace = Self::client(config);
@@ -100,7 +100,7 @@ impl BaseTrace {
         trace
     }
 
-    /// Everything that has arrived.
+    /// Reads everything that has arrived.
     pub fn read(&mut self) -> Vec<u8> {
         let mut data = vec![0; 1 << 20];
         let len = self.machine.recv(&mut data);
@@ -108,13 +108,13 @@ impl BaseTrace {
         data
     }
 
-    /// The number of the first INFO of the peer once the connection is established: a client's empty INFO 0 has been.
+    /// The number of the peer's first INFO after the handshake: 1 if the peer is the client, which has used INFO 0.
     #[must_use]
     pub fn next_of_peer(&self) -> u32 {
         u32::from(self.machine.role() == Role::Server)
     }
 
-    /// The number of our first INFO once the connection is established.
+    /// The number of the machine's first INFO after the handshake.
     #[must_use]
     pub fn next_of_ours(&self) -> u32 {
         1 - self.next_of_peer()

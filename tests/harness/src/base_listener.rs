@@ -1,4 +1,4 @@
-//! A listener that faces scripted clients of base mode, at small addresses.
+//! A listener that faces scripted base-mode clients at small addresses.
 
 use crate::base::storage;
 use crate::byte_account::AccountedListener;
@@ -9,10 +9,10 @@ use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStopAndWait}
 use rdt_proto::listener::{Dispatch, DropReason, HeapPeers, Incoming, ListenerConfig, PeerId};
 use rdt_proto::wire::{Framing, Packet};
 
-/// A listener, and clients of base mode that send what the test says.
+/// A trace of one listener and its scripted base-mode clients.
 pub type BaseListenerTrace = Trace<AccountedListener<HeapPeers<u8, HeapStopAndWait>>, BaseClients>;
 
-/// Clients of base mode, which all use one framing.
+/// Clients of base mode. All use one framing.
 pub struct BaseClients;
 
 impl Peer for BaseClients {
@@ -22,7 +22,7 @@ impl Peer for BaseClients {
 }
 
 impl BaseListenerTrace {
-    /// A listener for this many connections.
+    /// Creates a listener for this many connections.
     #[must_use]
     pub fn new(config: ListenerConfig, peers: usize) -> Self {
         let now = Instant::from_millis(1_000);
@@ -30,37 +30,37 @@ impl BaseListenerTrace {
         Self { machine, now, peer: BaseClients }
     }
 
-    /// This packet arrives from this address.
+    /// Delivers this packet from this address.
     pub fn receive(&mut self, from: u8, packet: Packet<'_>) -> Dispatch {
         self.receive_datagram(from, &datagram(&Framing::NOTE, packet))
     }
 
-    /// This packet arrives, and goes into the backlog.
+    /// Delivers this packet and asserts that it enters the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: u8, packet: Packet<'_>) {
         assert_eq!(self.receive(from, packet), Dispatch::Queued, "{packet:?} of {from}");
     }
 
-    /// This packet arrives, and the connection of its address takes it.
+    /// Delivers this packet and asserts that the connection of its address takes it.
     #[track_caller]
     pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
         let dispatch = self.receive(from, packet);
         assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {dispatch:?}");
     }
 
-    /// This packet arrives, and goes nowhere.
+    /// Delivers this packet and asserts that it is dropped.
     #[track_caller]
     pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: DropReason) {
         assert_eq!(self.receive(from, packet), Dispatch::Dropped(reason), "{packet:?} of {from}");
     }
 
-    /// How many datagrams were dropped for this reason.
+    /// The number of datagrams dropped for this reason.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.machine.stats().dropped.of(reason)
     }
 
-    /// The next that the application hears of is this address.
+    /// Asserts that the next incoming client has this address.
     #[track_caller]
     pub fn incoming(&mut self, address: u8) -> Incoming<u8> {
         let incoming = self.machine.poll_incoming().unwrap();
@@ -68,7 +68,7 @@ impl BaseListenerTrace {
         incoming
     }
 
-    /// The same; it is accepted.
+    /// Accepts the next incoming client, which has this address.
     #[track_caller]
     pub fn accept(&mut self, address: u8) -> PeerId {
         let incoming = self.incoming(address);
@@ -77,7 +77,7 @@ impl BaseListenerTrace {
         id
     }
 
-    /// An established connection with this address.
+    /// Establishes a connection with this address.
     #[track_caller]
     pub fn connected(&mut self, address: u8) -> PeerId {
         self.queues(address, CONNECT);
@@ -89,18 +89,18 @@ impl BaseListenerTrace {
         id
     }
 
-    /// The connection with this name, which exists.
+    /// The connection with this identifier. Panics if there is none.
     #[track_caller]
     pub fn peer(&mut self, id: PeerId) -> &mut Connection<HeapStopAndWait> {
         self.machine.peer_mut(id).unwrap()
     }
 
-    /// The application is done with this connection.
+    /// Releases this connection.
     pub fn release(&mut self, id: PeerId) {
         self.machine.release(self.now, id);
     }
 
-    /// The next datagram is this one to this address.
+    /// Asserts that the next datagram is this packet, to this address.
     #[track_caller]
     pub fn expect(&mut self, to: u8, expected: Packet<'_>) {
         let Some((address, sent)) = self.transmit() else {
@@ -109,7 +109,7 @@ impl BaseListenerTrace {
         assert_eq!((address, Framing::NOTE.decode(&sent).unwrap()), (to, expected));
     }
 
-    /// The next event is this one.
+    /// Asserts that the next event is this one.
     #[track_caller]
     pub fn expect_event(&mut self, id: PeerId, event: Event) {
         assert_eq!(self.machine.poll_event(), Some((id, event)));

@@ -1,5 +1,7 @@
-//! Never an amplifier: until a peer has shown that it receives at an address, a listener in extended mode sends no more bytes
-//! there than came from there. Every listener of a test or a simulation is held to it here.
+//! The anti-amplification rule, checked for every listener of a test or a simulation.
+//!
+//! Until a peer has validated its address, a listener in extended mode sends no more bytes to that address than it
+//! received from there.
 
 use crate::machine::Machine;
 use rdt_proto::connection::{Event, Handled, Mode, Transmit};
@@ -15,7 +17,7 @@ pub struct AccountedListener<T: ListenerTypes> {
     accounts: HashMap<T::Address, Account>,
 }
 
-/// What came from one address, and went there.
+/// Bytes received from one address and sent to it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
     received: usize,
@@ -24,33 +26,33 @@ struct Account {
 }
 
 impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
-    /// A listener that knows no address yet.
+    /// Creates a listener without any traffic.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, key: [u8; 48]) -> Self {
         Self { listener: Listener::new(now, config, key), accounts: HashMap::new() }
     }
 
-    /// A datagram arrives.
+    /// Delivers a datagram.
     pub fn handle_datagram(&mut self, now: Instant, from: T::Address, datagram: &[u8]) -> Dispatch {
         let account = self.accounts.entry(from).or_default();
         account.received += datagram.len();
         let before = self.listener.stats().validated;
         let dispatch = self.listener.handle_datagram(now, from, datagram);
         if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
-            // A peer that knows our tag has received it at the address of the connection: INFO 0 is the first that tells.
+            // The first packet under our tag shows that the peer received CONNACK or INFO at this address.
             let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
             account.validated |= tagged && self.listener.address(id) == Some(from);
         }
-        // A cookie of ours.
+        // A cookie of the listener came back.
         account.validated |= self.listener.stats().validated > before;
         dispatch
     }
 
-    /// The next datagram, and where it goes. It was due.
+    /// Returns the next datagram and its destination. Asserts that it was due.
     ///
     /// # Errors
     ///
-    /// `buf` is too small for it.
+    /// `buf` is too small for the datagram.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
@@ -58,10 +60,10 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
     ) -> Result<Option<(T::Address, Transmit)>, BufferTooSmall> {
         let due = self.listener.poll_timeout().is_some_and(|due| due <= now);
         let Some((to, transmit)) = self.listener.poll_transmit(now, buf)? else { return Ok(None) };
-        assert!(due, "poll_timeout did not tell that something was to be sent");
+        assert!(due, "a datagram was sent before poll_timeout was due");
         let account = self.accounts.entry(to).or_default();
         account.sent += transmit.len;
-        // Base mode cannot validate an address, and repeats CONNACK.
+        // Base mode cannot validate an address, and it repeats CONNACK.
         let bound = self.listener.config().connection.mode == Mode::Extended;
         assert!(!bound || account.validated || account.sent <= account.received, "{to:?}: {account:?}");
         Ok(Some((to, transmit)))
@@ -94,7 +96,7 @@ impl<T: ListenerTypes<Address: Debug>> Machine for AccountedListener<T> {
     }
 }
 
-/// All other calls go to the listener itself.
+/// Forwards all other calls to the listener.
 impl<T: ListenerTypes> Deref for AccountedListener<T> {
     type Target = Listener<T>;
 

@@ -9,38 +9,38 @@ use rdt_proto::connection::{Config, Connection, ConnectionTypes, Event, Handled,
 use rdt_proto::wire::{Framing, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Instant, Seq};
 
-/// One connection, and a peer of extended mode that sends what the test says.
+/// A trace of one extended-mode connection and its scripted peer.
 pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, ExtendedPeer>;
 
-/// The tag that the scripted peer chose.
+/// The tag of the scripted peer.
 pub const PEER: Tag = Tag::new(*b"the peer");
 
-/// What the scripted peer says of itself.
+/// The handshake parameters of the scripted peer.
 pub const PARAMETERS: HandshakeParameters =
     HandshakeParameters { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
 
-/// A SACK: everything before `next` and, above it, the numbers whose bits are set; of what has just arrived.
+/// A SACK that acknowledges everything before `next`, and above it each number whose bit is set, without ACK delay.
 #[must_use]
 pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
     let (next, latest, base) = (Seq::new(next), Seq::new(latest), Seq::new(base));
     Packet::Sack(Sack { next, window: 64, latest, delay: SackDelay::new(0), base, bitmap })
 }
 
-/// Storage for this many packets each way, and a constant window of `in_flight` datagrams.
+/// Storage for this many packets each way, with a constant window of `in_flight` datagrams.
 #[must_use]
 pub fn storage(config: &Config, window: u32, in_flight: u64) -> HeapStorage<Controller> {
     let controller = |datagram: u32| FixedWindow::new(in_flight * u64::from(datagram)).into();
     HeapStorage::on_heap_with(config, window, controller).unwrap()
 }
 
-/// A peer of extended mode: each side writes the tag of the other.
+/// A peer of extended mode. Each side writes the other's tag.
 pub struct ExtendedPeer {
-    /// The tag that the machine chose, once it is known.
+    /// The tag of the machine, once it is known.
     pub tag: Option<Tag>,
 }
 
 impl ExtendedPeer {
-    /// The framing of what the peer sends.
+    /// The framing of datagrams from the peer.
     #[must_use]
     pub fn framing(&self) -> Framing {
         Framing::tagged(self.tag.expect("no tag yet"))
@@ -68,19 +68,19 @@ impl ScriptedPeer for ExtendedPeer {
     }
 }
 
-/// The framing of what the machine sends: before it knows the peer's tag, that of base mode.
+/// The framing of datagrams from the machine: that of base mode until it knows the peer's tag.
 fn framing_of(datagram: &[u8]) -> Framing {
     if datagram.starts_with(PEER.as_bytes()) { Framing::tagged(PEER) } else { Framing::NOTE }
 }
 
 impl ExtendedTrace {
-    /// A client that has not sent its CONNECT yet.
+    /// A client before its first CONNECT.
     #[must_use]
     pub fn client(config: Config) -> Self {
         Self::client_with(config, storage(&config, 32, 32))
     }
 
-    /// A server that has accepted what the peer's CONNECT said.
+    /// A server that accepted the parameters of the peer's CONNECT.
     #[must_use]
     pub fn server(config: Config, parameters: HandshakeParameters) -> Self {
         Self::server_with(config, parameters, storage(&config, 32, 32))
@@ -92,7 +92,7 @@ impl ExtendedTrace {
         Self::established_with(config, storage(&config, 32, 32))
     }
 
-    /// The same with storage of the test's choice.
+    /// [`established`](Self::established) with the given storage.
     #[must_use]
     pub fn established_with(config: Config, storage: HeapStorage<Controller>) -> Self {
         let mut trace = Self::client_with(config, storage);
@@ -108,7 +108,7 @@ impl ExtendedTrace {
 }
 
 impl<T: ConnectionTypes> ExtendedTrace<T> {
-    /// A client with storage of any kind that has not sent its CONNECT yet.
+    /// A client with storage of any type, before its first CONNECT.
     #[must_use]
     pub fn client_with(config: Config, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
@@ -116,7 +116,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         Self { machine, now, peer: ExtendedPeer { tag: None } }
     }
 
-    /// A server with storage of any kind that has accepted what the peer's CONNECT said.
+    /// A server with storage of any type that accepted the parameters of the peer's CONNECT.
     #[must_use]
     pub fn server_with(config: Config, parameters: HandshakeParameters, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
@@ -124,7 +124,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         Self { machine, now, peer: ExtendedPeer { tag: None } }
     }
 
-    /// The machine sends CONNECT or CONNACK, which names its tag. Returns that datagram.
+    /// Takes CONNECT or CONNACK from the machine, learns its tag, and returns the datagram.
     #[track_caller]
     pub fn learns_tag(&mut self) -> Vec<u8> {
         let sent = self.next_datagram().expect("nothing was sent");
@@ -137,7 +137,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         sent
     }
 
-    /// The peer answers CONNECT.
+    /// Delivers the peer's answer to CONNECT.
     #[track_caller]
     pub fn peer_sends_connack(&mut self, parameters: HandshakeParameters) {
         let mut buf = [0; 80];
@@ -151,12 +151,12 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         self.peer_sends(Packet::ConnAck(options.finish()));
     }
 
-    /// A packet arrives in a framing of the test's choice.
+    /// Delivers a packet in the given framing.
     pub fn receive_under(&mut self, framing: &Framing, packet: Packet<'_>) -> Handled {
         self.receive_datagram((), &datagram(framing, packet))
     }
 
-    /// The next datagram is a SACK of this: `next`, and the numbers above it that the bitmap tells.
+    /// Asserts that the next datagram is a SACK with this `next` and this bitmap of later numbers.
     #[track_caller]
     pub fn expect_sack(&mut self, next: u32, above: &[u32]) {
         let sent = self.next_datagram().expect("no SACK was sent");
@@ -166,7 +166,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         assert_eq!(numbers, above);
     }
 
-    /// Writes `count` bodies of one byte each, and sees INFO `from` and following leave.
+    /// Writes `count` bodies of one byte, and asserts that INFO `from` and the following are sent.
     #[track_caller]
     pub fn sends(&mut self, from: u32, count: u32) {
         for number in from..from + count {

@@ -1,7 +1,7 @@
-//! What several test programs of `rdt-proto` need: traces in virtual time, and peers that do what a test says.
+//! The shared test harness of `rdt-proto`: traces in virtual time and scripted peers.
 //!
-//! A [`Trace`](trace::Trace) holds a machine under test, its peer and the time. A test tells the peer what to send, says which
-//! datagrams it expects, and lets time pass:
+//! A [`Trace`](trace::Trace) holds a machine under test, its peer and the time. A test scripts the peer, states
+//! which datagrams it expects, and advances the time:
 //!
 //! ```text
 //! let mut client = BaseTrace::established_client(Config::base());
@@ -21,8 +21,8 @@
 //! | [`listener`] | a listener | clients of extended mode |
 //! | [`socket_tcp`] | a connection or a listener of SocketTCP | segments of text |
 //!
-//! Every datagram that a machine sends must have been due by its `poll_timeout`. A listener must send no more bytes to an
-//! address than came from there until that is validated: [`byte_account`] holds every one of them to it.
+//! Every datagram that a machine sends must have been due by its `poll_timeout`. Until an address is validated, a
+//! listener must not send more bytes to it than it received from there: [`byte_account`] checks every listener.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 pub mod address;

@@ -1,4 +1,4 @@
-//! A listener that faces scripted clients of extended mode.
+//! A listener that faces scripted extended-mode clients.
 
 pub use crate::address::At;
 pub use crate::packets::info;
@@ -12,30 +12,30 @@ use rdt_proto::listener::{Dispatch, DropReason, HeapTables, Incoming, ListenerCo
 use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Instant, Seq};
 
-/// A listener, and clients of extended mode that send what the test says.
+/// A trace of one listener and its scripted extended-mode clients.
 pub type ListenerTrace<M = HeapTables> = Trace<AccountedListener<PeerTypes<At, HeapStopAndWait, M>>, ExtendedClients>;
 
-/// Everything before `next` has arrived.
+/// A SACK that acknowledges everything before `next`.
 #[must_use]
 pub fn sack(next: u32) -> Packet<'static> {
     let (next, latest) = (Seq::new(next), Seq::new(next.wrapping_sub(1)));
     Packet::Sack(Sack { next, window: 2, latest, delay: SackDelay::NO_SAMPLE, base: next, bitmap: &[] })
 }
 
-/// A client as the listener sees it.
+/// A client, as the listener knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
-    /// Where it is.
+    /// The client's address.
     pub at: At,
-    /// The tag that it chose.
+    /// The tag that the client chose.
     pub tag: Tag,
     /// The tag that the listener chose.
     pub theirs: Tag,
-    /// The name of its connection.
+    /// The identifier of its connection.
     pub id: PeerId,
 }
 
-/// All clients, and what the application was told of them and the test has not asked for yet.
+/// All clients, with the listener's events that the test has not taken yet.
 #[derive(Default)]
 pub struct ExtendedClients {
     events: Vec<(PeerId, Event)>,
@@ -50,7 +50,7 @@ impl Peer for ExtendedClients {
 }
 
 impl ListenerTrace {
-    /// A listener whose tables grow.
+    /// A listener with tables on the heap.
     #[must_use]
     pub fn new(config: ListenerConfig) -> Self {
         Self::with_memory(config)
@@ -58,42 +58,42 @@ impl ListenerTrace {
 }
 
 impl<M: TableMemory> ListenerTrace<M> {
-    /// A listener with tables in memory of any kind.
+    /// A listener with tables in memory of any type.
     #[must_use]
     pub fn with_memory(config: ListenerConfig) -> Self {
         let now = Instant::from_millis(1_000);
         Self { machine: AccountedListener::new(now, config, [7; 48]), now, peer: ExtendedClients::default() }
     }
 
-    /// A packet under a tag arrives.
+    /// Delivers a packet under this tag.
     pub fn receive_under(&mut self, from: At, tag: Tag, packet: Packet<'_>) -> Dispatch {
         self.receive_datagram(from, &datagram(&Framing::tagged(tag), packet))
     }
 
-    /// A CONNECT arrives.
+    /// Delivers a CONNECT.
     pub fn connect(&mut self, from: At, tag: Tag, cookie: Option<&[u8]>) -> Dispatch {
         self.receive_datagram(from, &connect(tag, cookie))
     }
 
-    /// A CONNECT arrives, and goes into the backlog.
+    /// Delivers a CONNECT and asserts that it enters the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: At, tag: Tag) {
         assert_eq!(self.connect(from, tag, None), Dispatch::Queued);
     }
 
-    /// A CONNECT arrives, and goes nowhere.
+    /// Delivers a CONNECT and asserts that it is dropped.
     #[track_caller]
     pub fn ignores(&mut self, from: At, tag: Tag, reason: DropReason) {
         assert_eq!(self.connect(from, tag, None), Dispatch::Dropped(reason));
     }
 
-    /// How many datagrams were dropped for this reason.
+    /// The number of datagrams dropped for this reason.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.machine.stats().dropped.of(reason)
     }
 
-    /// A CONNECT is answered with RETRY, whose cookie this is.
+    /// Delivers a CONNECT, expects RETRY, and returns its cookie.
     #[track_caller]
     pub fn retries(&mut self, from: At, tag: Tag) -> Vec<u8> {
         assert_eq!(self.connect(from, tag, None), Dispatch::Retried);
@@ -103,7 +103,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         cookie.to_vec()
     }
 
-    /// The next that the application hears of is this address.
+    /// Asserts that the next incoming client has this address.
     #[track_caller]
     pub fn incoming(&mut self, from: At) -> Incoming<At> {
         let incoming = self.machine.poll_incoming().expect("no client waits");
@@ -111,7 +111,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         incoming
     }
 
-    /// The next that the application hears of is accepted, and gets CONNACK.
+    /// Accepts the next incoming client, and takes its CONNACK.
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> Client {
         let incoming = self.incoming(from);
@@ -123,18 +123,18 @@ impl<M: TableMemory> ListenerTrace<M> {
         Client { at: from, tag, theirs: options.tag().unwrap(), id }
     }
 
-    /// The application accepts this client, with entropy of its own.
+    /// Accepts this client with fresh entropy.
     pub fn accept(&mut self, incoming: Incoming<At>) -> PeerId {
         self.peer.accepted += 1;
         self.machine.accept(self.now, incoming, [self.peer.accepted; 32], || storage(&Config::new(), 2)).unwrap()
     }
 
-    /// The next connection gets the entropy of the first.
+    /// Gives the next connection the entropy of the first.
     pub fn repeat_entropy(&mut self) {
         self.peer.accepted = 0;
     }
 
-    /// The client's empty INFO 0 arrives, and is acknowledged.
+    /// Delivers the client's empty INFO 0, and expects its acknowledgement.
     #[track_caller]
     pub fn confirms(&mut self, client: &Client) {
         self.takes(client, info(0, b""));
@@ -143,7 +143,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         self.drain();
     }
 
-    /// A connection with this address.
+    /// Establishes a connection with this address.
     #[track_caller]
     pub fn established(&mut self, at: At, tag: Tag) -> Client {
         self.queues(at, tag);
@@ -152,25 +152,25 @@ impl<M: TableMemory> ListenerTrace<M> {
         client
     }
 
-    /// A packet of this client arrives, and counts.
+    /// Delivers a packet of this client and asserts that its connection takes it.
     #[track_caller]
     pub fn takes(&mut self, client: &Client, packet: Packet<'_>) {
         self.takes_from(client.at, client, packet);
     }
 
-    /// The same from another address.
+    /// Delivers a packet of this client from another address and asserts that its connection takes it.
     #[track_caller]
     pub fn takes_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
         assert_eq!(self.receive_under(from, client.theirs, packet), Dispatch::Peer(client.id, Handled::Accepted));
     }
 
-    /// The connection of this client, which exists.
+    /// The connection of this client. Panics if there is none.
     #[track_caller]
     pub fn peer(&mut self, client: &Client) -> &mut Connection<HeapStopAndWait> {
         self.machine.peer_mut(client.id).unwrap()
     }
 
-    /// The next datagram is this one, to this address.
+    /// Asserts that the next datagram is this packet, to this address.
     #[track_caller]
     pub fn expect(&mut self, to: At, client: &Client, expected: Packet<'_>) {
         let (address, sent) = self.transmit().unwrap_or_else(|| panic!("expected {expected:?}, nothing was sent"));
@@ -178,7 +178,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         assert_eq!((address, sent), (to, expected));
     }
 
-    /// The next event of this client is this one, whatever others have to tell.
+    /// Asserts that the next event of this client is this one. Events of other clients are kept.
     #[track_caller]
     pub fn expect_event(&mut self, client: &Client, event: Event) {
         let events = &mut self.peer.events;
@@ -188,7 +188,7 @@ impl<M: TableMemory> ListenerTrace<M> {
     }
 }
 
-/// A CONNECT of extended mode, of the least size.
+/// A CONNECT of extended mode, of the minimum size.
 #[must_use]
 pub fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     let mut list = [0; 2 * MIN_CONNECT];

@@ -1,4 +1,4 @@
-//! What all machines have in common, as far as a trace drives them.
+//! The interface through which a trace drives any machine.
 
 use rdt_proto::connection::{Connection, ConnectionTypes, Event, Handled, Ignored};
 use rdt_proto::listener::{PeerId, TableMemory};
@@ -10,36 +10,36 @@ use std::fmt::Debug;
 
 /// A machine that a trace can drive.
 pub trait Machine {
-    /// Where datagrams come from and go to. `()` where the machine knows no address.
+    /// The source and destination of datagrams. `()` where the machine knows no address.
     type Address: Copy + Debug + PartialEq;
-    /// What became of a datagram.
+    /// The result of a datagram.
     type Handled: Debug + PartialEq;
-    /// What the application is told.
+    /// An event for the application.
     type Event: Debug + PartialEq;
 
-    /// A datagram arrives.
+    /// Delivers a datagram.
     fn handle_datagram(&mut self, now: Instant, from: Self::Address, datagram: &[u8]) -> Self::Handled;
-    /// Time has passed.
+    /// Handles timers that have expired.
     fn handle_timeout(&mut self, now: Instant);
-    /// When the machine wants to be called next.
+    /// The next deadline.
     fn poll_timeout(&self) -> Option<Instant>;
-    /// The next datagram: where it goes, and its length.
+    /// Writes the next datagram, and returns its destination and its length.
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(Self::Address, usize)>;
-    /// The next event.
+    /// Returns the next event.
     fn poll_event(&mut self) -> Option<Self::Event>;
 }
 
-/// A machine with one peer, which takes or ignores what that sends.
+/// A machine with one peer, which accepts or ignores each datagram.
 pub trait SinglePeer: Machine {
-    /// Why a datagram was ignored.
+    /// The reason to ignore a datagram.
     type Ignored: Copy;
 
-    /// The datagram did its work.
+    /// The result of a datagram that the machine accepted.
     const ACCEPTED: Self::Handled;
 
-    /// The datagram did nothing.
+    /// The result of a datagram that the machine ignored for this reason.
     fn ignored(reason: Self::Ignored) -> Self::Handled;
-    /// How many datagrams were ignored for this reason.
+    /// The number of datagrams ignored for this reason.
     fn ignored_count(&self, reason: Self::Ignored) -> u64;
 }
 
@@ -118,7 +118,7 @@ impl<A: Address + Debug, const SEND: usize, const RECV: usize> SinglePeer for So
         SocketHandled::Ignored(reason)
     }
 
-    /// Its counters do not tell the reasons apart.
+    /// The count for all reasons: the machine does not count them separately.
     fn ignored_count(&self, _reason: SocketIgnored) -> u64 {
         self.stats().ignored()
     }

@@ -1,4 +1,4 @@
-//! Packets as traces write them, and the names of those that a machine sent.
+//! Packets in the notation of traces, and names of packets that a machine sent.
 
 use rdt_proto::Seq;
 use rdt_proto::wire::{Framing, Options, Packet};
@@ -26,7 +26,7 @@ pub const fn ack(number: u32) -> Packet<'static> {
     Packet::Ack { number: Seq::new(number) }
 }
 
-/// The datagram of a packet in this framing.
+/// Encodes a packet in this framing.
 #[must_use]
 pub fn datagram(framing: &Framing, packet: Packet<'_>) -> Vec<u8> {
     let mut datagram = vec![0; 66_000];
@@ -35,7 +35,7 @@ pub fn datagram(framing: &Framing, packet: Packet<'_>) -> Vec<u8> {
     datagram
 }
 
-/// What a datagram in this framing says.
+/// The name of the packet in a datagram of this framing.
 #[must_use]
 pub fn describe(framing: &Framing, datagram: &[u8]) -> String {
     match framing.decode(datagram) {

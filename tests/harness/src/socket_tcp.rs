@@ -1,4 +1,4 @@
-//! A connection or a listener of SocketTCP, and a script for its peers. Segments are text, and are written as they are sent.
+//! A SocketTCP connection or listener with scripted peers. Segments are written as the text on the wire.
 
 pub use crate::address::At;
 
@@ -10,19 +10,19 @@ use rdt_proto::socket_tcp::{
     SocketHandled, SocketListener, SocketListenerConfig,
 };
 
-/// What a client calls.
+/// The address that a client connects to.
 pub const SERVER: At = At(1, 8_000);
-/// Where a client is.
+/// The address of a client.
 pub const CLIENT: At = At(2, 5_000);
 
 /// The connection under test.
 pub type Machine = SocketConnection<At, 64, 64>;
-/// One connection, and a peer that sends what the test says.
+/// A trace of one connection and its scripted peer.
 pub type SegmentTrace = Trace<Machine, SegmentPeer>;
-/// A listener with room for two, and clients that send what the test says.
+/// A trace of one listener with room for two connections, and its scripted clients.
 pub type SegmentListenerTrace = Trace<SocketListener<At, FixedTables<2>, 64, 64>, SegmentClients>;
 
-/// Entropy that makes a client begin with this number.
+/// Entropy that gives a client this initial number.
 #[must_use]
 pub fn starting_with(number: u8) -> [u8; SOCKET_ENTROPY_BYTES] {
     let mut entropy = [0; SOCKET_ENTROPY_BYTES];
@@ -32,7 +32,7 @@ pub fn starting_with(number: u8) -> [u8; SOCKET_ENTROPY_BYTES] {
 
 /// The one peer of a connection.
 pub struct SegmentPeer {
-    /// Where its segments come from, and the machine's must go to.
+    /// The address of the peer: the source of its segments, and the destination of the machine's.
     pub at: At,
 }
 
@@ -60,14 +60,14 @@ impl ScriptedPeer for SegmentPeer {
 }
 
 impl SegmentTrace {
-    /// A client that begins with this number.
+    /// A client whose initial number is this one.
     #[must_use]
     pub fn client(config: SocketConfig, number: u8) -> Self {
         let machine = Machine::connect(Instant::ZERO, config, starting_with(number), SERVER);
         Self { machine, now: Instant::ZERO, peer: SegmentPeer { at: SERVER } }
     }
 
-    /// A server to which this SYN has come.
+    /// A server that has received this SYN.
     #[must_use]
     pub fn server(config: SocketConfig, syn: &str) -> Self {
         let syn = Segment::decode(syn.as_bytes()).unwrap();
@@ -75,7 +75,7 @@ impl SegmentTrace {
         Self { machine, now: Instant::ZERO, peer: SegmentPeer { at: CLIENT } }
     }
 
-    /// A client whose next number is 12, and whose server it has not heard after its SYN+ACK.
+    /// A client that has received only SYN+ACK from its server. Its next number is 12.
     #[must_use]
     pub fn established_client(config: SocketConfig) -> Self {
         let mut trace = Self::client(config, 10);
@@ -100,13 +100,13 @@ impl SegmentTrace {
         trace
     }
 
-    /// The next segment of the machine, and where it goes.
+    /// Returns the next segment of the machine and its destination.
     #[track_caller]
     pub fn next_segment(&mut self) -> Option<(At, String)> {
         self.transmit().map(|(to, segment)| (to, String::from_utf8(segment).unwrap()))
     }
 
-    /// What can be read of the current message is this, and its end or not.
+    /// Asserts that these bytes of the current message can be read, and whether it ends there.
     #[track_caller]
     pub fn reads(&mut self, content: &[u8], is_end: bool) {
         let mut buf = [0; 64];
@@ -114,7 +114,7 @@ impl SegmentTrace {
         assert_eq!((&buf[..received.len], received.is_end), (content, is_end));
     }
 
-    /// It has ended for this reason, tells that once, and sends no more.
+    /// Asserts that the machine has ended for this reason, reports that once, and sends nothing more.
     #[track_caller]
     pub fn ends(&mut self, reason: SocketCloseReason) {
         self.expect_nothing();
@@ -146,12 +146,12 @@ impl SegmentListenerTrace {
         Self { machine, now: Instant::ZERO, peer: SegmentClients }
     }
 
-    /// A segment arrives.
+    /// Delivers a segment.
     pub fn receive(&mut self, from: At, segment: &str) -> SocketDispatch<At> {
         self.receive_datagram(from, segment.as_bytes())
     }
 
-    /// A client calls, and is accepted.
+    /// Delivers a client's SYN, and accepts it.
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> PeerId {
         let SocketDispatch::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else {
@@ -165,13 +165,13 @@ impl SegmentListenerTrace {
         id
     }
 
-    /// A segment arrives, and this connection takes it.
+    /// Delivers a segment and asserts that this connection takes it.
     #[track_caller]
     pub fn takes(&mut self, id: PeerId, from: At, segment: &str) {
         assert_eq!(self.receive(from, segment), SocketDispatch::Peer(id, SocketHandled::Accepted), "{segment}");
     }
 
-    /// The next datagram is this one, to this address.
+    /// Asserts that the next datagram is this segment, to this address.
     #[track_caller]
     pub fn expect(&mut self, to: At, segment: &str) {
         let Some((address, sent)) = self.transmit() else { panic!("expected {segment}, nothing was sent") };
@@ -185,13 +185,13 @@ impl Default for SegmentListenerTrace {
     }
 }
 
-/// A segment with bytes of a message, as the machine sends it.
+/// A segment with bytes of a message, as the machine writes it.
 #[must_use]
 pub fn data(number: u64, body: &str) -> String {
     format!("0|||0|||0|||{number}|||{body}")
 }
 
-/// A segment that acknowledges.
+/// A segment that only acknowledges.
 #[must_use]
 pub fn ack(number: u64) -> String {
     format!("0|||1|||0|||{number}|||")
@@ -203,7 +203,7 @@ pub fn fin(number: u64) -> String {
     format!("0|||0|||1|||{number}|||")
 }
 
-/// The answer to a FIN.
+/// A FIN+ACK.
 #[must_use]
 pub fn fin_ack(number: u64) -> String {
     format!("0|||1|||1|||{number}|||")

@@ -1,16 +1,16 @@
-//! Somebody who sends datagrams with forged source addresses, at an even pace.
+//! A node that sends datagrams with forged source addresses, at an even pace.
 
 use super::{CONNECT_BYTES, SERVER, VICTIM};
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::wire::{Framing, OptionsWriter, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
-/// What is sent.
+/// The content of the forged datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flood {
-    /// Good CONNECTs with a tag and an address of their own each.
+    /// Valid CONNECTs, each with its own tag and address.
     Connect,
-    /// As many bytes that mean nothing.
+    /// As many bytes of noise.
     Noise,
 }
 
@@ -39,7 +39,7 @@ impl Node for Flooder {
         }
         self.left -= 1;
         self.next = self.next + self.apart;
-        // Below 2^31, for a port of its own each: none is used twice but by chance.
+        // Each port is below 2^31 and random: repetitions are rare.
         let port = u32::try_from(self.rng.below(1 << 31)).unwrap();
         let tag = Tag::new(self.rng.next_u64().to_ne_bytes());
         match self.flood {

@@ -12,11 +12,11 @@ const PACKETS: u32 = 1_024;
 pub(crate) struct Server {
     listener: AccountedListener<HeapPeers<SimAddress>>,
     rng: Rng,
-    /// What became of forged datagrams.
+    /// Counters of what the listener did with forged datagrams.
     pub(crate) queued: u64,
     pub(crate) retried: u64,
     pub(crate) ignored: u64,
-    /// The most connections, and the most who waited.
+    /// The maximum number of connections, and of clients in the backlog.
     pub(crate) most: (usize, usize),
     pub(crate) received: u64,
 }
@@ -45,7 +45,7 @@ impl Node for Server {
                 Dispatch::Queued => self.queued += 1,
                 Dispatch::Retried => self.retried += 1,
                 Dispatch::Dropped(_) => self.ignored += 1,
-                Dispatch::Peer(..) => panic!("{from} has a connection, which nobody confirmed"),
+                Dispatch::Peer(..) => panic!("{from} has a connection without a confirmation"),
             }
         }
         let (peers, waiting) = self.most;

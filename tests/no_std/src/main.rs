@@ -1,5 +1,6 @@
-//! A program without `std` and without an allocator that links the crate and moves a message between two connections. It
-//! links only if nothing in the crate needs either, and exits with 0 only if the message arrived.
+//! A program without `std` and without an allocator that sends a message between two connections of the crate.
+//!
+//! It links only if the crate needs neither, and exits with 0 only if the message arrives.
 #![no_std]
 #![no_main]
 
@@ -9,7 +10,7 @@ use rdt_proto::{Duration, Instant};
 
 const CONFIG: Config = Config { mode: Mode::Base, segment: 64, recv_segment: 64, ..Config::new() };
 
-// For `memcpy` and `main`; the crate itself needs nothing of it.
+// For `memcpy` and `main`. The crate itself does not need libc.
 #[link(name = "c")]
 unsafe extern "C" {}
 

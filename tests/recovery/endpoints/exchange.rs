@@ -1,9 +1,9 @@
-//! The application of an endpoint: bytes out, bytes in and compared.
+//! The application of an endpoint: it sends bytes, receives bytes and compares them.
 
 use rdt_proto::connection::{Connection, ConnectionTypes, Event, SendError};
 use rdt_proto::sim::Rng;
 
-/// What one side sends and expects.
+/// The bytes that one side sends and expects.
 pub(crate) struct Exchange {
     sends: Pattern,
     to_send: u64,
@@ -16,18 +16,18 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Sends `to_send` bytes of pattern `sends` and expects `to_receive` of pattern `expects`.
+    /// An exchange that sends `to_send` bytes of pattern `sends` and expects `to_receive` of pattern `expects`.
     pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
         let (sends, expects) = (Pattern(sends), Pattern(expects));
         Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }
     }
 
-    /// What comes may be anything.
+    /// Accepts any content from now on.
     pub(crate) fn ignore_content(&mut self) {
         self.compare = false;
     }
 
-    /// Whether everything that was expected has come.
+    /// Whether all expected bytes have arrived.
     pub(crate) fn is_complete(&self) -> bool {
         self.received == self.to_receive
     }
@@ -37,7 +37,7 @@ impl Exchange {
         self.events.push(event);
     }
 
-    /// Reads and writes what can be, in pieces of any size and by any of the calls. Returns whether anything was done.
+    /// Reads and writes pieces of random size with random calls. Returns whether anything was done.
     pub(crate) fn turn<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
         let read = self.read(stream, rng);
         let written = stream.ended().is_none() && self.write(stream, rng);
@@ -103,7 +103,7 @@ impl Exchange {
     }
 }
 
-/// An endless sequence of bytes, told by its seed.
+/// An endless sequence of bytes, determined by its seed.
 struct Pattern(u64);
 
 impl Pattern {

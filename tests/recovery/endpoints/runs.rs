@@ -1,16 +1,16 @@
-//! Runs of two endpoints over a bad network, each from a seed that a failure prints; the same for every mechanism.
+//! Runs of two endpoints over a bad network, the same for every mechanism. A failure prints its seed.
 
 use super::{Endpoint, Exchange, RandomStorage};
 use rdt_proto::connection::{CloseReason, Config};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::{Duration, Instant};
 
-/// What differs between the mechanisms.
+/// The parameters that differ between the mechanisms.
 #[derive(Clone, Copy)]
 pub(crate) struct Runs {
-    /// How many seeds, from 1 on.
+    /// The number of seeds, from 1 on.
     pub(crate) seeds: u64,
-    /// The most bytes that a side sends.
+    /// The maximum number of bytes that a side sends.
     pub(crate) most: u64,
     pub(crate) config: Config,
 }
@@ -22,7 +22,7 @@ impl Runs {
         Self { config, ..self }
     }
 
-    /// A client and a server with something to send each, and a bad link between them.
+    /// A client and a server, each with data to send, and a bad link between them.
     fn pair<S: RandomStorage>(self, seed: u64) -> Simulation<Endpoint<S>> {
         let mut rng = Rng::new(seed);
         let mut sim = Simulation::new(seed);
@@ -36,7 +36,7 @@ impl Runs {
         sim
     }
 
-    /// With time limits lifted every run delivers byte-exact.
+    /// With time limits lifted every run delivers all bytes unchanged.
     pub(crate) fn deliver_with_limits_lifted<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.lifted().pair::<S>(seed);
@@ -48,16 +48,16 @@ impl Runs {
         }
     }
 
-    /// With limits every run delivers, or ends with an honest reason and an exact prefix.
-    pub(crate) fn deliver_or_end_honestly<S: RandomStorage>(self) {
+    /// With limits every run delivers all bytes, or ends with a true reason and an exact prefix.
+    pub(crate) fn deliver_or_report_the_end<S: RandomStorage>(self) {
         let mut complete = 0;
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<S>(seed);
-            // Who never hears again ends by a limit: nobody stays for ever.
+            // A limit ends a side that receives nothing more.
             sim.run_until_done(Duration::from_secs(3_600));
             let endpoints: Vec<_> = sim.nodes().collect();
-            // What was received is an exact prefix: each byte was compared as it came. If either side says that both have
-            // finished, then everything arrived, both ways.
+            // The received data is an exact prefix, since each byte is compared on arrival. If either side reports
+            // `Finished`, everything has arrived both ways.
             let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(CloseReason::Finished));
             let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
             assert!(all || !finished, "seed {seed}: finished without everything");
@@ -78,9 +78,10 @@ impl Runs {
         assert!(complete * 10 > self.seeds * 9, "only {complete} of {} delivered", self.seeds);
     }
 
-    /// Damage that no checksum finds breaks no promise of the machine to its driver, which the simulation asserts. What
-    /// arrives may be wrong, so nothing is compared, and nobody need come to an end: an acknowledgement that was never given
-    /// leaves a gap for ever.
+    /// Undetected damage breaks no promise of the machine to its driver.
+    ///
+    /// The simulation asserts these promises. The content may be wrong, so nothing is compared. Neither side has to
+    /// end: a damaged acknowledgement leaves a gap for ever.
     pub(crate) fn bear_damage<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<S>(seed);
@@ -93,7 +94,7 @@ impl Runs {
         }
     }
 
-    /// The same seed gives the same run, and another one another.
+    /// The same seed gives the same run, and another seed gives another one.
     pub(crate) fn repeat_from_their_seed<S: RandomStorage>(self) {
         let run = |seed| {
             let mut sim = self.lifted().pair::<S>(seed);
@@ -104,7 +105,7 @@ impl Runs {
         assert_ne!(run(7), run(8));
     }
 
-    /// A blackout in the middle is survived within the idle limit. `bytes` take more than a second without it.
+    /// A blackout during the transfer is survived within the idle limit. `bytes` take more than a second without it.
     pub(crate) fn survive_a_blackout<S: RandomStorage>(self, bytes: u64) {
         let (client, server) = (NodeId(0), NodeId(1));
         let mut sim = Simulation::<Endpoint<S>>::new(5);
@@ -122,7 +123,7 @@ impl Runs {
     }
 }
 
-/// Loss up to 30 %, and everything else that a network does to a datagram.
+/// A link with up to 30 % loss, and every other fault of a network.
 fn bad_link(rng: &mut Rng) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
     let link = LinkConfig::ideal()

@@ -1,4 +1,4 @@
-//! The client: one connection at a time, which may be dropped and made anew.
+//! The client: one connection at a time, which may be dropped and opened anew.
 
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
@@ -10,7 +10,7 @@ use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// So often it calls again when nobody answers: the server may still hold its earlier incarnation.
+/// The maximum number of connections, since the server may still have the client's earlier connection.
 const CALLS: u32 = 12;
 
 pub(crate) struct Client {
@@ -19,7 +19,7 @@ pub(crate) struct Client {
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
     running: Option<(Connection<AnyStorage>, Session)>,
-    /// When it comes back.
+    /// The time of its return after a restart.
     back_at: Option<Instant>,
     calls: u32,
     port: u32,
@@ -50,7 +50,7 @@ impl Client {
         }
     }
 
-    /// The next time that it is dropped.
+    /// The time of the next restart.
     fn restart_at(&self) -> Option<Instant> {
         self.running.as_ref().and(self.end.restarts.first()).map(|&(at, _)| at)
     }
@@ -74,7 +74,7 @@ impl Node for Client {
         if self.back_at.take_if(|at| *at <= now).is_some() {
             self.port += u32::from(!self.end.same_port);
             if let Some((at, _)) = self.end.restarts.first_mut() {
-                // It came back too late for that.
+                // The client returned after the time of its next restart.
                 *at = (*at).max(now + Duration::from_millis(1));
             }
             self.call(now);

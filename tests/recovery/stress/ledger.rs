@@ -1,4 +1,4 @@
-//! What everybody wrote, read and was told, and whether that is honest.
+//! The data written and read by all incarnations, their close reasons, and a check of both.
 
 use super::session::Session;
 use rdt_proto::connection::CloseReason;
@@ -17,13 +17,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A name that no other incarnation has.
+    /// Returns an identifier that no other incarnation has.
     pub(crate) fn next_id(&mut self, side: Side) -> u64 {
         self.names += 1;
         u64::from(side == Side::Server) << 63 | self.names << 32 | 0xA5A5_A5A5
     }
 
-    /// It has ended, or was dropped, which is the end that nobody was told.
+    /// Records an incarnation that has ended, or that was dropped without an end.
     pub(crate) fn note(&mut self, side: Side, session: Session) {
         self.entries.push((side, session));
     }
@@ -32,26 +32,28 @@ impl Ledger {
         self.entries.iter().filter(move |(of, _)| *of == side).map(|(_, session)| session)
     }
 
-    /// Whether everything is as it should be.
-    pub(crate) fn judge(&self) {
+    /// Asserts that all records are consistent.
+    pub(crate) fn check(&self) {
         for (side, other) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
             for session in self.of(side) {
                 let peer = self.writer(session, other);
                 assert!(is_allowed(side, session), "{side:?} of {:x}: {:?}", session.id, session.end);
                 if session.end == Some(CloseReason::Finished) {
-                    self.judge_finished(session, peer, other);
+                    self.check_finished(session, peer, other);
                 }
             }
         }
     }
 
-    /// Who wrote what `session` read: one incarnation, and nobody else has read anything of it.
+    /// Returns the incarnation that wrote what `session` read.
+    ///
+    /// Asserts that there is one, and that no other session has read its data.
     fn writer(&self, session: &Session, other: Side) -> Option<&Session> {
         if session.received.is_empty() {
             return None;
         }
         let peer = self.of(other).find(|peer| peer.written().starts_with(&session.received));
-        assert!(peer.is_some(), "{:x} read {} bytes that nobody wrote so", session.id, session.received.len());
+        assert!(peer.is_some(), "{:x} read {} bytes that no incarnation wrote", session.id, session.received.len());
         let first = session.received.first_chunk::<8>();
         let readers =
             self.entries.iter().filter(|(_, reader)| first.is_some() && reader.received.first_chunk() == first);
@@ -59,11 +61,11 @@ impl Ledger {
         peer
     }
 
-    /// Everything that was written has arrived, both ways.
-    fn judge_finished(&self, session: &Session, peer: Option<&Session>, other: Side) {
+    /// Asserts that all written data has arrived, both ways.
+    fn check_finished(&self, session: &Session, peer: Option<&Session>, other: Side) {
         assert_eq!(session.sent, session.data.len(), "{:x} finished before it had written everything", session.id);
         let readers = self.of(other).filter(|reader| reader.received == session.data).count();
-        // Bytes too few to tell whose they are may have come from another one.
+        // Fewer bytes than an identifier may belong to several incarnations.
         let unclear = |bytes: &[u8]| bytes.len() < 8;
         assert!(readers == 1 || unclear(&session.data), "{readers} read all that {:x} wrote", session.id);
         match peer {
@@ -82,14 +84,16 @@ impl Ledger {
     }
 }
 
-/// | what ended it | told |
+/// Whether this end of a session is allowed.
+///
+/// | cause | reported reason |
 /// |---|---|
 /// | both closed, or the last FIN alone has no answer | `Finished` |
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
 /// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
-/// | the same while nothing waits, in base mode | `Quiet` |
+/// | the same while nothing is unacknowledged, in base mode | `Quiet` |
 /// | its client was dropped and has opened a newer connection, in extended mode | `Evicted`, at the server |
-/// | it was dropped itself | nothing |
+/// | the session was dropped itself | none |
 fn is_allowed(side: Side, session: &Session) -> bool {
     match session.end {
         Some(CloseReason::Finished | CloseReason::TimedOut) | None => true,

@@ -1,4 +1,4 @@
-//! What a seed decides.
+//! The parameters of a run, determined by its seed.
 
 use crate::endpoints::packets;
 use rdt_proto::arq::{AnyArq, Block};
@@ -8,10 +8,10 @@ use rdt_proto::sim::{LinkConfig, Rng};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 use rdt_proto::{Duration, Instant};
 
-/// With either mechanism and any controller.
+/// Storage with either mechanism and any controller.
 pub(crate) type AnyStorage = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
 
-/// A run.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
@@ -19,19 +19,19 @@ pub(crate) struct Plan {
     pub(crate) server: End,
     pub(crate) there: LinkConfig,
     pub(crate) back: LinkConfig,
-    /// How late timers are.
+    /// The granularity of timers.
     pub(crate) granularity: Duration,
 }
 
-/// One side, in all its incarnations.
+/// One side in all its incarnations.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) config: Config,
-    /// How many bytes an incarnation writes.
+    /// The number of bytes that an incarnation writes.
     pub(crate) size: usize,
-    /// When it is dropped, and how much later it comes back.
+    /// The time of each restart, and how long the side stays away.
     pub(crate) restarts: Vec<(Instant, Duration)>,
-    /// Whether a client comes back from the same port.
+    /// Whether a client returns with the same port.
     pub(crate) same_port: bool,
     choice: Choice,
 }
@@ -39,20 +39,21 @@ pub(crate) struct End {
 /// A mechanism.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
-    /// 0 is stop-and-wait.
+    /// The number of blocks of selective repeat; 0 is stop-and-wait.
     blocks: u32,
     controller: usize,
     fixed_segments: u64,
-    /// How many packets there is room for, to send and to receive.
+    /// The number of packets to send and to receive that fit in memory.
     slots: (u32, u32),
 }
 
-/// No datagram lives longer: an address rests as long before base mode, which cannot tell an old datagram from a new one,
-/// uses it again.
+/// The maximum lifetime of a datagram.
+///
+/// Base mode cannot tell an old datagram from a new one, so an address rests as long before it is used again.
 const LONGEST_LIFE: Duration = Duration::from_millis(1_000);
 
 impl Plan {
-    /// The run of this seed: without restarts, and with the limits of the defaults.
+    /// The plan of this seed, without restarts and with default limits.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let (client_mode, server_mode) = match rng.index(8) {
@@ -70,7 +71,7 @@ impl Plan {
         let mut client = End::new(client_mode, choice, up, down, &mut rng);
         let server = End::new(server_mode, other, down, up.max(more), &mut rng);
         if client_mode == Mode::Extended {
-            // It says so, and the server keeps to it.
+            // The client announces it, and the server complies.
             client.config.recv_segment = less;
         }
         let dark = blackouts(&mut rng);
@@ -79,7 +80,7 @@ impl Plan {
         Self { seed, client, server, there, back, granularity }
     }
 
-    /// No limit ends anything.
+    /// Lifts all limits.
     pub(crate) fn lifted(mut self) -> Self {
         for end in [&mut self.client, &mut self.server] {
             let never = Duration::MAX;
@@ -88,7 +89,7 @@ impl Plan {
         self
     }
 
-    /// One end, or both, are dropped once or twice and come back.
+    /// Adds one or two restarts to one side or both.
     pub(crate) fn restarts(mut self) -> Self {
         let mut rng = Rng::new(!self.seed);
         let extended = [&self.client, &self.server].iter().all(|end| end.config.mode == Mode::Extended);
@@ -118,17 +119,17 @@ impl Plan {
 
 impl End {
     fn new(mode: Mode, choice: Choice, segment: u16, recv_segment: u16, rng: &mut Rng) -> Self {
-        // Who has nothing to send notices that the peer is gone: base mode by the quiet limit, extended mode so.
+        // A side with nothing to send detects a lost peer: base mode by the quiet limit, extended mode by keep-alive.
         let keep_alive = Duration::from_secs(10);
         let config = Config { mode, segment, recv_segment, keep_alive, ..Config::default() };
-        // A packet takes a round trip where only one is on its way.
+        // With one packet in flight, each takes a round trip.
         let packets = if choice.blocks == 0 { 200 } else { 1_000 };
         let most = (usize::from(segment) * packets).min(400 * 1_024);
         let size = if rng.chance(0.1) { 0 } else { rng.index(most) };
         Self { config, size, restarts: Vec::new(), same_port: false, choice }
     }
 
-    /// Memory for one incarnation.
+    /// Creates the storage of one incarnation.
     pub(crate) fn storage(&self) -> Result<AnyStorage, StoreError> {
         self.choice.storage(&self.config)
     }
@@ -159,13 +160,13 @@ impl Choice {
     }
 }
 
-/// Any time within so many seconds, as often as not within the first of them.
+/// A random time within `secs` s, half of the time within the first `soon` s.
 fn soon_or_within(secs: u64, soon: u64, rng: &mut Rng) -> Duration {
     let secs = if rng.chance(0.5) { soon } else { secs };
     rng.up_to(Duration::from_secs(secs))
 }
 
-/// Times in which nothing passes, either way: up to four of 1 to 20 s.
+/// Up to four blackouts of both directions, of 1 to 20 s.
 fn blackouts(rng: &mut Rng) -> Vec<(Instant, Instant)> {
     let span = |rng: &mut Rng| {
         let start = Instant::ZERO + soon_or_within(120, 10, rng);
@@ -174,7 +175,7 @@ fn blackouts(rng: &mut Rng) -> Vec<(Instant, Instant)> {
     (0..rng.index(5)).map(|_| span(rng)).collect()
 }
 
-/// One direction: loss up to 40 %, and everything else that a network does to a datagram.
+/// One direction, with up to 40 % loss, and every other fault of a network.
 fn link(rng: &mut Rng, dark: &[(Instant, Instant)]) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
     let (delay, jitter) = if rng.chance(0.1) { (0, 0) } else { (150, 20) };

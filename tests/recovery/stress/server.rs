@@ -1,4 +1,4 @@
-//! The server: a listener that accepts everybody, and may be dropped and made anew without memory.
+//! The server: a listener that accepts every client, and may be dropped and opened anew without memory.
 
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
@@ -16,7 +16,7 @@ pub(crate) struct Server {
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
-    /// `None` while it is away.
+    /// The listener. `None` during a restart.
     listener: Option<AccountedListener<HeapPeers<SimAddress, AnyStorage>>>,
     sessions: Vec<(PeerId, Session)>,
     back_at: Option<Instant>,
@@ -53,7 +53,7 @@ impl Server {
         self.ledger.borrow_mut().note(Side::Server, session);
     }
 
-    /// The next time that it is dropped, unless nobody would notice.
+    /// The time of the next restart. `None` while there is no session to interrupt.
     fn restart_at(&self) -> Option<Instant> {
         self.listener.as_ref().filter(|_| !self.sessions.is_empty())?;
         self.end.restarts.first().map(|&(at, _)| at)

@@ -1,4 +1,4 @@
-//! The application on one connection: writes all that it has, closes, and keeps what it reads.
+//! The application on one connection: it writes its data, closes, and keeps what it reads.
 
 use super::plan::AnyStorage;
 use rdt_proto::connection::{CloseReason, Connection, Event};
@@ -8,13 +8,13 @@ use rdt_proto::sim::Rng;
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: u64,
-    /// What it has to write: begins with the name, and follows from it.
+    /// The data to write. It begins with the identifier, which determines the rest.
     pub(crate) data: Vec<u8>,
-    /// How much of it the connection has taken.
+    /// The number of bytes that the connection has accepted.
     pub(crate) sent: usize,
     pub(crate) received: Vec<u8>,
     pub(crate) extended: bool,
-    /// The reason that it was told.
+    /// The reported close reason.
     pub(crate) end: Option<CloseReason>,
 }
 
@@ -26,7 +26,7 @@ impl Session {
         Self { id, data, sent: 0, received: Vec::new(), extended: false, end: None }
     }
 
-    /// What the connection has taken.
+    /// The data that the connection has accepted.
     pub(crate) fn written(&self) -> &[u8] {
         &self.data[..self.sent]
     }
@@ -38,7 +38,7 @@ impl Session {
         }
     }
 
-    /// Reads and writes what can be. Returns whether anything was done.
+    /// Reads and writes what is possible. Returns whether anything was done.
     pub(crate) fn turn(&mut self, stream: &mut Connection<AnyStorage>, rng: &mut Rng) -> bool {
         self.extended |= stream.is_extended();
         let before = (self.received.len(), self.sent);

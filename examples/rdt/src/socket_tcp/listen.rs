@@ -1,4 +1,4 @@
-//! The side that prints what it receives, of many at once.
+//! A listener that prints messages from many clients.
 
 use super::end_reason;
 use crate::args::{CloseRole, ListenArgs};
@@ -16,7 +16,7 @@ pub(super) struct Listen {
     listener: SocketListener<Address, HeapTables>,
     close: CloseRole,
     max_size: u64,
-    /// What has arrived of the message of each, by the index of its peer.
+    /// The received part of each client's message, by the index of its peer.
     messages: Vec<Vec<u8>>,
     stopping: bool,
 }
@@ -89,7 +89,7 @@ impl Listen {
     }
 }
 
-/// The message, and the end of a line. Where nobody reads it any more, the work goes on.
+/// Prints the message and a newline. A closed output does not stop the work.
 fn print(message: &[u8]) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(message).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
@@ -100,7 +100,7 @@ impl Endpoint for Listen {
         if let SocketDispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
             && !self.stopping
         {
-            // Who is not accepted asks again.
+            // A client that is not accepted repeats its SYN.
             if let Ok(entropy) = entropy::random_bytes() {
                 let _ = self.listener.accept(now, incoming, entropy);
             }
@@ -113,7 +113,7 @@ impl Endpoint for Listen {
         self.pump(now);
     }
 
-    /// Whoever is connected is told once.
+    /// Aborts each connection.
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;
         let peers: Vec<_> = self.listener.peers().collect();

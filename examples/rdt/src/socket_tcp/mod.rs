@@ -1,4 +1,4 @@
-//! SocketTCP on the command line: one side sends its standard input as a message, the other prints what it receives.
+//! SocketTCP on the command line: one side sends its standard input as a message, the other prints it.
 
 mod listen;
 mod send;
@@ -23,7 +23,7 @@ pub(crate) fn run(command: &SocketTcpCommand, stop: Stop) -> Result<ExitCode, St
     }
 }
 
-/// Who is at the other end.
+/// The configuration for the implementation at the other end.
 fn config(args: &SocketTcpArgs) -> SocketConfig {
     if args.report { SocketConfig::report() } else { SocketConfig::default() }
 }
@@ -33,13 +33,13 @@ fn bind(address: SocketAddr, args: &SocketTcpArgs, stop: Stop) -> Result<Driver,
     bound.map_err(|error| format!("cannot use the address {address}: {}", error_text(&error)))
 }
 
-/// Why a connection ended early.
+/// The reason for the early end of a connection.
 fn end_reason(reason: Option<SocketCloseReason>) -> &'static str {
     match reason {
-        Some(SocketCloseReason::HandshakeTimedOut) => "nobody answered",
+        Some(SocketCloseReason::HandshakeTimedOut) => "no answer came",
         Some(SocketCloseReason::TimedOut) => "it stopped answering",
         Some(SocketCloseReason::Quiet) => "nothing more came from it",
-        Some(SocketCloseReason::PeerLeft | SocketCloseReason::CutShort) => "it left in the middle",
+        Some(SocketCloseReason::PeerLeft | SocketCloseReason::CutShort) => "it closed early",
         Some(SocketCloseReason::Finished) => "it closed",
         Some(SocketCloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",

@@ -1,12 +1,12 @@
-//! The program `rdt` when something goes wrong: what both sides say, what is left on the disk, and that a server goes on.
+//! Failures of the program `rdt`: the messages of both sides, the files on the disk, and a server that keeps serving.
 
 use crate::runner::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
 
-/// Who is gone is missed soon.
+/// A lost peer is detected soon.
 const IMPATIENT: [&str; 2] = ["--timeout", "1"];
 
-/// The server stores as if nothing had happened.
+/// Asserts that the server still stores files.
 fn expect_service(place: &Place, server: &Server) {
     let file = place.client("service");
     std::fs::write(&file, "still here").unwrap();
@@ -15,7 +15,7 @@ fn expect_service(place: &Place, server: &Server) {
     std::fs::remove_file(place.server("service")).unwrap();
 }
 
-/// An upload of "large" whose content is on its way, over a file of that name.
+/// Starts an upload of "large" over a file of that name, and waits until content is in flight.
 fn put_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     write_large(&place.client("large"));
     std::fs::write(place.server("large"), "old").unwrap();
@@ -24,7 +24,7 @@ fn put_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     client
 }
 
-/// A download of "large" whose content is on its way, over a file of that name.
+/// Starts a download of "large" over a file of that name, and waits until content is in flight.
 fn get_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     write_large(&place.server("large"));
     std::fs::write(place.client("large"), "old").unwrap();
@@ -71,7 +71,7 @@ fn a_refused_request_changes_no_file() {
 }
 
 #[test]
-fn a_read_only_server_refuses_while_content_is_on_its_way() {
+fn a_read_only_server_refuses_while_content_is_in_flight() {
     let place = Place::new();
     let mut server = place.serve(&["--read-only"]);
     write_large(&place.client("a"));
@@ -82,7 +82,7 @@ fn a_read_only_server_refuses_while_content_is_on_its_way() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_whose_disk_is_full_refuses_and_goes_on() {
+fn a_server_with_a_full_disk_refuses_and_keeps_serving() {
     let place = Place::new();
     let mut server = place.serve_with_full_disk();
     write_large(&place.client("a"));
@@ -94,7 +94,7 @@ fn a_server_whose_disk_is_full_refuses_and_goes_on() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_with_a_full_disk_reports_its_own_disk() {
+fn a_client_with_a_full_disk_reports_the_failure() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     write_large(&place.server("a"));
@@ -141,7 +141,7 @@ fn a_source_without_permission_is_reported() {
     let file = place.client("a");
     std::fs::write(&file, "a").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
-    // Root reads everything.
+    // Root can read every file.
     if File::open(&file).is_err() {
         place.put(&file, "127.0.0.1:1", &[]).expect_end(1, "permission denied");
     }

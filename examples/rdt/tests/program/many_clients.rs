@@ -2,8 +2,8 @@
 
 use crate::runner::{Place, Running, SLOW, content, run, write_large};
 
-/// All put and get a file at once; returns what the server was told to be, still running.
-fn crowd(clients: usize, options: &[&str]) -> Running {
+/// Starts a server with `options`. All clients put and get a file at once. Returns the running server.
+fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
     let place = Place::new();
     let server = place.serve(options);
     let (sent, bytes) = (place.client("sent"), content(100 << 10));
@@ -21,13 +21,13 @@ fn crowd(clients: usize, options: &[&str]) -> Running {
 
 #[test]
 fn clients_above_the_limit_wait_for_their_turn() {
-    crowd(6, &["--max-peers", "2"]);
+    put_and_get_at_once(6, &["--max-peers", "2"]);
 }
 
 #[test]
 #[cfg(unix)]
 fn clients_with_a_validated_address_are_served_and_counted() {
-    let server = crowd(3, &["--retry", "always"]);
+    let server = put_and_get_at_once(3, &["--retry", "always"]);
     server.interrupt();
     server.expect_end(130, "6 requests served");
 }
@@ -35,7 +35,7 @@ fn clients_with_a_validated_address_are_served_and_counted() {
 #[test]
 #[cfg(target_os = "linux")]
 fn several_threads_serve_on_one_port() {
-    let server = crowd(8, &["--threads", "2"]);
+    let server = put_and_get_at_once(8, &["--threads", "2"]);
     server.interrupt();
     let (code, said) = server.end();
     assert_eq!(code, 130);
@@ -51,7 +51,7 @@ fn several_threads_serve_on_one_port() {
 fn a_host_has_no_more_connections_than_its_limit() {
     let place = Place::new();
     let server = place.serve(&["--per-host", "1", "--timeout", "60"]);
-    // The first one holds the place of its host: the other is not answered.
+    // The first client fills the limit of its host, so the second is not answered.
     write_large(&place.client("large"));
     let mut first = place.put(&place.client("large"), &server.address, &SLOW);
     first.expect_progress();
@@ -72,7 +72,7 @@ fn a_limit_out_of_range_is_reported_with_its_option() {
 }
 
 #[test]
-fn a_load_gets_back_what_it_sent() {
+fn a_load_verifies_its_content() {
     let place = Place::new();
     let server = place.serve(&["--loss", "2"]);
     let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
@@ -87,7 +87,7 @@ fn a_load_reports_which_clients_failed() {
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("1 of 2 clients got back") && said.contains("1 clients failed"), "{said}");
-    // The other one proved its address sooner than this one, or than its first packet came.
+    // Which client fails, and at which point, depends on the order of their packets.
     let why = ["client 1: no answer", "client 2: no answer", "ended the transfer"];
     assert!(why.iter().any(|why| said.contains(why)), "{said}");
 }

@@ -1,4 +1,4 @@
-//! A client behind a NAT that forgets it: its port changes in the middle of a transfer, over real sockets.
+//! A client behind a NAT that forgets it: its port changes during a transfer, over real sockets.
 
 use crate::runner::{Place, Server, content};
 use std::net::{SocketAddr, UdpSocket};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Passes on what a client and a server say. The server sees it come from another port after so many datagrams.
+/// Forwards datagrams between a client and a server. After some datagrams it uses another port towards the server.
 struct Nat {
     address: SocketAddr,
     ends: Arc<AtomicBool>,
@@ -50,7 +50,7 @@ impl Drop for Nat {
 
 fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // Neither direction waits long for the other.
+    // Neither direction delays the other for long.
     socket.set_read_timeout(Some(Duration::from_micros(100))).unwrap();
     socket
 }

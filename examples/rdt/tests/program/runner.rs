@@ -1,4 +1,4 @@
-//! Runs the program `rdt`. Nothing here measures time: a limit only keeps a test that hangs from hanging for ever.
+//! Runs the program `rdt`. Nothing measures time: a limit only ends a test that would hang.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -11,16 +11,19 @@ use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// With this seed, the default of the program, neither side loses one of its first ten datagrams at 20 % loss: the handshake
-/// takes no second.
+/// The default seed of the program.
+///
+/// With it, neither side loses one of its first ten datagrams at 20 % loss, so the handshake takes less than a second.
 pub(crate) const SEED: &str = "1";
 
-/// Not much of what is large is written while a test runs. Only the client loses, so that what a server says at the end
-/// arrives.
+/// Options that slow down a transfer, so that a test sees only a part of a large file.
+///
+/// Only the client loses, so that the server's final messages arrive.
 pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
 
-/// A file that is still on its way when a test is over, however fast the machine is. It is a hole and takes no space; where
-/// files have none it is as large as may be expected to fit.
+/// Creates a file too large to be transferred during a test.
+///
+/// It is sparse and takes no space. Where there are no sparse files, it has a size that should fit.
 pub(crate) fn write_large(path: &Path) {
     let length = if cfg!(unix) { 1 << 40 } else { 1 << 30 };
     File::create(path).unwrap().set_len(length).unwrap();
@@ -30,7 +33,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rdt"))
 }
 
-/// It cannot write files of more than 100 blocks, as if the disk were full.
+/// Limits its files to 100 blocks, as if the disk were full.
 #[cfg(unix)]
 fn program_with_full_disk() -> Command {
     let mut shell = Command::new("sh");
@@ -38,7 +41,7 @@ fn program_with_full_disk() -> Command {
     shell
 }
 
-/// A program that runs, with what it prints, line by line.
+/// A running program with its printed lines.
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -51,7 +54,7 @@ impl Running {
         Self::start_as_it_is(command)
     }
 
-    /// With the input and the output that it has; what it complains of is read.
+    /// Starts the program with the input and output of `command`. Only its errors are read.
     fn start_as_it_is(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let (sender, lines) = channel();
@@ -68,7 +71,7 @@ impl Running {
         Self { child, lines, seen: String::new() }
     }
 
-    /// Reads on until a line contains `text`.
+    /// Reads lines until one contains `text`.
     pub(crate) fn expect(&mut self, text: &str) -> String {
         loop {
             match self.lines.recv_timeout(LIMIT) {
@@ -84,12 +87,12 @@ impl Running {
         }
     }
 
-    /// Until content is on its way: a client without a terminal says so when the first of it has arrived, and it is not all.
+    /// Waits until content is in flight: without a terminal, a client prints a line for the first part of it.
     pub(crate) fn expect_progress(&mut self) {
         self.expect("% of");
     }
 
-    /// SIGKILL: no time for anything.
+    /// Kills the program with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -101,7 +104,7 @@ impl Running {
         assert!(done.success());
     }
 
-    /// Waits for its end; returns its exit code and all that it printed.
+    /// Waits for the end of the program. Returns its exit code and everything that it printed.
     pub(crate) fn end(mut self) -> (i32, String) {
         loop {
             match self.lines.recv_timeout(LIMIT) {
@@ -130,7 +133,7 @@ impl Drop for Running {
     }
 }
 
-/// Two folders: that of a server, and that of its clients.
+/// Two folders: one of a server, and one of its clients.
 pub(crate) struct Place {
     folder: TempDir,
 }
@@ -152,7 +155,7 @@ impl Place {
         self.folder.path().join("client").join(name)
     }
 
-    /// What is in a folder, hidden files as well.
+    /// The names in a folder, including hidden files.
     pub(crate) fn names(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -184,7 +187,7 @@ impl Place {
         Running::start(command)
     }
 
-    /// Into the client's folder, under the same name.
+    /// Downloads `name` into the client's folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
         self.get_with(program(), name, server, options)
     }
@@ -206,14 +209,14 @@ pub(crate) fn run(arguments: &[&str]) -> Running {
     Running::start(command)
 }
 
-/// With this file as its input.
+/// Runs the program with this file as its input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(File::open(input).unwrap()).stdout(Stdio::piped());
     Running::start_as_it_is(command)
 }
 
-/// With this file for what it prints, but for its complaints.
+/// Runs the program with this file as its output. Errors are not redirected.
 pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(Stdio::null()).stdout(File::create(output).unwrap());
@@ -225,7 +228,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
-/// Bytes that show what is missing, twice or at another place.
+/// Bytes in which a missing, repeated or moved part is visible.
 pub(crate) fn content(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = |state: &mut u64| {

@@ -4,7 +4,7 @@ use crate::runner::{Place, Running, content, run, run_with_input, run_with_outpu
 use std::net::UdpSocket;
 use std::path::Path;
 
-/// Prints into a file what it receives.
+/// Starts a listener that prints into a file.
 fn listen(output: &Path, options: &[&str]) -> (Running, String) {
     let arguments = [&["socket-tcp", "listen", "--bind", "127.0.0.1:0"], options].concat();
     let mut running = run_with_output(&arguments, output);
@@ -18,8 +18,8 @@ fn send(place: &Place, message: &[u8], server: &str, options: &[&str]) -> Runnin
     run_with_input(&[&["socket-tcp", "send", server], options].concat(), &file)
 }
 
-/// Messages of every length, one after another, arrive as they were sent.
-fn every_length(loss: &str) {
+/// Sends messages of every length, one after another, and asserts that they arrive unchanged.
+fn send_every_length(loss: &str) {
     let place = Place::new();
     let printed = place.server("printed");
     let (mut listener, server) = listen(&printed, &["--loss", loss]);
@@ -31,7 +31,7 @@ fn every_length(loss: &str) {
         expected.extend(message);
         expected.push(b'\n');
     }
-    // The last line is written once it has been announced: asked for again, it is there.
+    // A message is announced before it is printed. After another message it has been printed.
     send(&place, b"", &server, &[]).expect_end(0, "sent to");
     listener.expect("sent 0 bytes");
     let printed = std::fs::read(printed).unwrap();
@@ -40,12 +40,12 @@ fn every_length(loss: &str) {
 
 #[test]
 fn messages_of_every_length_arrive() {
-    every_length("0");
+    send_every_length("0");
 }
 
 #[test]
 fn messages_of_every_length_arrive_through_20_percent_loss() {
-    every_length("20");
+    send_every_length("20");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_listener_serves_many_clients_at_once() {
     let place = Place::new();
     let printed = place.server("printed");
     let (mut listener, server) = listen(&printed, &[]);
-    // Each has begun before the first ends: at such a loss a message takes some time.
+    // Each client starts before the first ends: at this loss a message takes some time.
     let message = "0123456789".repeat(20);
     let file = place.client("message");
     std::fs::write(&file, &message).unwrap();
@@ -81,7 +81,7 @@ fn either_side_may_close_first() {
     let (mut listener, server) = listen(&place.server("printed"), &["--close", "active"]);
     send(&place, b"hello", &server, &["--close", "passive"]).expect_end(0, "sent to");
     listener.expect("sent 5 bytes");
-    // Both at once.
+    // Both sides at once.
     send(&place, b"hello", &server, &["--close", "active"]).expect_end(0, "sent to");
     listener.expect("sent 5 bytes");
 }
@@ -107,7 +107,7 @@ fn each_failure_is_reported_in_one_line() {
 fn ctrl_c_ends_both_sides() {
     let place = Place::new();
     let (mut listener, server) = listen(&place.server("printed"), &[]);
-    // It calls somebody who never answers.
+    // The client connects to a socket that never answers.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let client = send(&place, b"hello", &silent.local_addr().unwrap().to_string(), &[]);
     silent.recv(&mut [0; 64]).unwrap();

@@ -1,13 +1,13 @@
-//! The program `rdt` moves files between real sockets, whole or not at all.
+//! The program `rdt` transfers files over real sockets, completely or not at all.
 
 use crate::runner::{Place, SEED, SLOW, content, run, write_large};
 use std::thread;
 
-/// No packet of content, one, one that is full, many.
+/// Lengths with no packet of content, one, a full one, and many.
 const SIZES: [usize; 4] = [0, 1, 1_200, 300 << 10];
 
-/// Each with a server of its own, so that the seeds decide alone what is lost first.
-fn there_and_back(loss: &'static str) {
+/// Sends and fetches each file with its own server, so that the seeds alone determine the losses.
+fn send_and_fetch(loss: &'static str) {
     let transfer = |size: usize| {
         let place = Place::new();
         let (sent, bytes) = (place.client("sent"), content(size));
@@ -36,18 +36,18 @@ fn there_and_back(loss: &'static str) {
 }
 
 #[test]
-fn files_go_there_and_back() {
-    there_and_back("0");
+fn files_are_sent_and_fetched() {
+    send_and_fetch("0");
 }
 
 #[test]
-fn files_go_there_and_back_through_5_percent_loss() {
-    there_and_back("5");
+fn files_are_sent_and_fetched_through_5_percent_loss() {
+    send_and_fetch("5");
 }
 
 #[test]
-fn files_go_there_and_back_through_20_percent_loss() {
-    there_and_back("20");
+fn files_are_sent_and_fetched_through_20_percent_loss() {
+    send_and_fetch("20");
 }
 
 /// The client sends its header and content before it knows that the server takes no body of 1,200 bytes.
@@ -87,7 +87,7 @@ fn several_clients_are_served_at_once() {
     for (index, name) in names.iter().enumerate() {
         std::fs::write(place.client(name), &bytes[index..]).unwrap();
     }
-    // Content of the first is on its way while the others come and go.
+    // Content of the first client is in flight during the other transfers.
     let slow = place.client("slow");
     write_large(&slow);
     let mut slow = place.put(&slow, &server.address, &SLOW);
@@ -128,7 +128,7 @@ fn a_wildcard_server_answers_from_the_address_called() {
     let server = place.serve(&["--bind", "0.0.0.0:0"]);
     std::fs::write(place.server("a"), "content").unwrap();
     let port = server.address.rsplit(':').next().unwrap();
-    // All of 127.0.0.0/8 is this host where it is Linux.
+    // On Linux all of 127.0.0.0/8 is this host.
     let called = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
     place.get("a", &format!("{called}:{port}"), &[]).expect_end(0, "received");
 }

@@ -1,5 +1,5 @@
-//! Sends so many MiB and prints the throughput: selective repeat on tokio, with batches of datagrams (GSO, GRO).
-//! It drops a share of what arrives on purpose, to watch recovery at work; 0 for none.
+//! Sends some MiB and prints the throughput: selective repeat on tokio, with batches of datagrams (GSO, GRO).
+//! It drops a share of received datagrams to exercise loss recovery. 0 is none.
 //! Run: `cargo run --release -p rdt-tokio --bin client 127.0.0.1:6969 50 5`, with the server of this package.
 
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -9,9 +9,9 @@ use std::io::IoSliceMut;
 use std::net::SocketAddr;
 use tokio::{io::Interest, net::UdpSocket, time::timeout};
 
-/// Packets that the connection buffers, each way.
+/// The number of packets that the connection buffers each way.
 const WINDOW: u32 = 2_048;
-/// Buffers for one call that receives. The kernel joins datagrams in each of them.
+/// The number of buffers of one receive call. The kernel joins datagrams in each buffer (GRO).
 const BATCH: usize = 8;
 const BUFFER_BYTES: usize = 65_507;
 
@@ -37,18 +37,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while connection.ended().is_none() {
         while sent < total {
             match connection.send(&content[..content.len().min(total - sent)])? {
-                0 => break, // until something is acknowledged
+                0 => break, // full until an acknowledgement arrives
                 count => sent += count,
             }
         }
         if sent == total {
-            connection.close(); // no more after that; the answer is still received
+            connection.close(); // sends no more data; the answer is still received
         }
         while let Some(transmit) = connection.poll_transmit_batch(now(), state.max_gso_segments(), &mut send_buf)? {
             let (contents, segment_size) = (&send_buf[..transmit.len], Some(transmit.segment_size));
             let datagrams = quinn_udp::Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
             let send = || state.try_send((&socket).into(), &datagrams);
-            socket.async_io(Interest::WRITABLE, send).await.ok(); // what cannot be sent is lost, and repeated
+            socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails is lost, and repeated
         }
         let wait = connection.poll_timeout().map_or(Duration::MAX, |due| due.saturating_since(now()));
         let receive = || state.recv((&socket).into(), &mut slices, &mut metas);
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         answer.extend_from_slice(connection.recv_chunk());
         connection.consume(usize::MAX);
     }
-    // The last word, which answers the server's FIN. If it is lost, the server takes longer to forget this client.
+    // The last packet answers the server's FIN. If it is lost, the server keeps the connection for longer.
     while let Some(transmit) = connection.poll_transmit(now(), &mut send_buf)? {
         socket.send_to(&send_buf[..transmit.len], destination).await?;
     }

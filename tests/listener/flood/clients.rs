@@ -1,4 +1,4 @@
-//! Honest clients: each calls at its time, writes its bytes, and closes.
+//! Honest clients: each connects at its time, writes its bytes, and closes.
 
 use super::{CONFIG, SERVER, storage};
 use rdt_proto::connection::{CloseReason, Connection, HeapStorage};
@@ -7,7 +7,7 @@ use rdt_proto::{Duration, Instant};
 
 const PACKETS: u32 = 1_024;
 
-pub(crate) struct Crowd {
+pub(crate) struct Clients {
     clients: Vec<Client>,
     rng: Rng,
     turn: usize,
@@ -17,12 +17,12 @@ struct Client {
     calls_at: Instant,
     stream: Option<Connection<HeapStorage>>,
     unsent: u64,
-    /// How long it took.
+    /// The duration of the transfer.
     took: Option<Duration>,
 }
 
-impl Crowd {
-    /// One client each `apart`, with so many bytes.
+impl Clients {
+    /// Clients that connect one every `apart`, with this many bytes each.
     pub(crate) fn new(clients: usize, apart: Duration, bytes: u64) -> Self {
         let client = |index: u64| {
             let calls_at = Instant::ZERO + apart.saturating_mul(index);
@@ -31,7 +31,7 @@ impl Crowd {
         Self { clients: (0..clients as u64).map(client).collect(), rng: Rng::new(77), turn: 0 }
     }
 
-    /// How long each took, in the order of their calls.
+    /// The duration of each transfer, in the order of the connections.
     pub(crate) fn times(&self) -> Vec<Duration> {
         self.clients.iter().map(|client| client.took.unwrap()).collect()
     }
@@ -60,7 +60,7 @@ impl Client {
     }
 }
 
-impl Node for Crowd {
+impl Node for Clients {
     fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, datagram: &[u8]) {
         if let Some(stream) = &mut self.clients[to.port as usize].stream {
             stream.handle_datagram(now, datagram);
@@ -87,7 +87,7 @@ impl Node for Crowd {
             let Some(stream) = &mut self.clients[index].stream else { continue };
             if let Some(sent) = stream.poll_transmit(now, buf).unwrap() {
                 self.turn = index + 1;
-                let from = SimAddress::new(super::CROWD.0, u32::try_from(index).unwrap());
+                let from = SimAddress::new(super::CLIENTS.0, u32::try_from(index).unwrap());
                 return Some(Outgoing::new(SERVER.into(), sent.len).with_source(from));
             }
         }
