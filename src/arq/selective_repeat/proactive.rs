@@ -135,8 +135,8 @@ impl Proactive {
     /// remembered.
     pub(super) fn duplicate<M: Memory>(&self, scoreboard: &Scoreboard<M>, lost: Option<Seq>) -> Option<Due> {
         let due = self.duplicate?;
-        let is_displaced = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= DUPLICATE_AFTER_LOSSES);
-        Some(if is_displaced { Due::at_once(due.number) } else { due })
+        let leaves_now = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= DUPLICATE_AFTER_LOSSES);
+        Some(if leaves_now { Due::at_once(due.number) } else { due })
     }
 
     /// The number to repeat while nothing else can be sent before `end`, and when. `window` is the congestion window.
