@@ -40,6 +40,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.next_ready_info(now, end, is_ready))
     }
 
+    fn next_lost(&self) -> Option<Seq> {
+        either!(self, arq => arq.next_lost())
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         either!(self, arq => arq.on_info_sent(sending, rtt))
     }
@@ -75,6 +79,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
 
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
         either!(self, arq => arq.poll_timeout(end))
+    }
+
+    fn is_used(&self) -> bool {
+        either!(self, arq => arq.is_used())
     }
 
     fn next(&self) -> Seq {

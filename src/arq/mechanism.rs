@@ -114,8 +114,11 @@ pub trait Arq: sealed::Sealed {
     /// As [`next_info`](Self::next_info), but repeats a body only while it [is
     /// ready](crate::store::SendStore::is_ready).
     ///
-    /// While a repetition is not ready, another INFO is chosen.
+    /// While the INFO to repeat first is not ready, new data is chosen.
     fn next_ready_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq>;
+
+    /// The number of the INFO to repeat first, whenever the window and pacing allow it.
+    fn next_lost(&self) -> Option<Seq>;
 
     /// Records that an INFO named by [`next_info`](Self::next_info) has left.
     ///
@@ -171,6 +174,9 @@ pub trait Arq: sealed::Sealed {
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
         Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end, |_| true)).min()
     }
+
+    /// Whether an INFO was sent or received.
+    fn is_used(&self) -> bool;
 
     /// The lowest number that has not been received from the peer.
     fn next(&self) -> Seq;

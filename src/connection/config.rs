@@ -37,7 +37,8 @@ pub struct Config {
     ///
     /// The store's largest body and, in extended mode, the peer's limit apply as well. In base mode every receiver
     /// takes 1,200 bytes. It may ignore a larger body, and the connection then ends with
-    /// [`TimedOut`](super::CloseReason::TimedOut): exceed 1,200 only if the peer takes more. 0 counts as 1.
+    /// [`TimedOut`](super::CloseReason::TimedOut): exceed 1,200 only if the peer takes more. The constructors of
+    /// [`Storage`](super::Storage) refuse 0; for a store of your own it counts as 1.
     pub segment: u16,
     /// The largest body to receive in one INFO, in bytes. Default: 1,200.
     ///
@@ -117,22 +118,26 @@ impl Config {
     ///
     /// The linger is at least 5 s, since this peer repeats its FIN slowly.
     #[must_use]
-    pub fn rostov(method: Method) -> Self {
+    pub const fn rostov(method: Method) -> Self {
         let peer = match method {
             Method::SelectiveRepeat => Peer::RostovSelectiveRepeat,
             Method::StopAndWait => Peer::RostovStopAndWait,
         };
-        Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, ..Self::default() }
+        Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, ..Self::new() }
     }
 
     /// The defaults for a peer that speaks only base mode.
     #[must_use]
-    pub fn base() -> Self {
-        Self { mode: Mode::Base, ..Self::default() }
+    pub const fn base() -> Self {
+        Self { mode: Mode::Base, ..Self::new() }
     }
 
-    /// Whether a server with this config accepts a CONNECT with these parameters.
-    pub(crate) fn accepts(&self, parameters: &HandshakeParameters) -> bool {
+    /// Whether a server with this config may accept a CONNECT with these parameters.
+    ///
+    /// A [`Listener`](crate::listener::Listener) asks it by itself. [`Connection::accept`](super::Connection::accept)
+    /// does not: it would speak base mode with a client that offers nothing else.
+    #[must_use]
+    pub fn accepts(&self, parameters: &HandshakeParameters) -> bool {
         (parameters.tag.is_some() && self.allows_extended()) || self.allows_base()
     }
 
@@ -161,7 +166,7 @@ impl Config {
     /// The length of an INFO's header, in the possible mode with the longer one.
     fn info_header_len(&self) -> usize {
         let base = self.framing.info_header_len();
-        if self.mode.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
+        if self.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
     }
 
     /// The shortest linger, whatever the RTO.

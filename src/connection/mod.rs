@@ -105,6 +105,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// # Errors
     ///
+    /// - [`StoreError::Used`]: the storage served another connection. Make new storage of its memory.
     /// - [`StoreError::SegmentTooSmall`]: the mode needs a receive store with larger bodies.
     /// - [`StoreError::SegmentTooLarge`]: the send store holds bodies larger than [`Config::segment`] and cannot cut
     ///   them.
@@ -124,7 +125,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// `parameters` come from the CONNECT that has arrived. CONNACK is due at once. The connection is established once
     /// the client's INFO 0 arrives; data that is [sent](Self::send) before waits in the send store.
     ///
-    /// The connection uses extended mode if the CONNECT asks for it and `config` allows it, and base mode otherwise.
+    /// The connection uses extended mode if the CONNECT asks for it and `config` allows it, and base mode otherwise:
+    /// ask [`Config::accepts`] first, where base mode is not wanted.
     ///
     /// # Errors
     ///
@@ -148,6 +150,9 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Checks that the stores can do what the handshake announces.
     fn check_stores(&mut self, config: &Config) -> Result<(), StoreError> {
+        if self.arq.is_used() {
+            return Err(StoreError::Used);
+        }
         if self.negotiation.tag().is_some() {
             config.check_recv_segment(self.recv.segment())?;
         }
@@ -209,8 +214,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Whether the connection has ended and has nothing left to send.
     ///
-    /// The machine may then be dropped, or its [storage](Self::into_storage) reused, once the application has read
-    /// everything. The address should stay unused until [`quarantine_end`](Self::quarantine_end).
+    /// The machine may then be dropped, or the memory of its [storage](Self::into_storage) reused, once the application
+    /// has read everything. The address should stay unused until [`quarantine_end`](Self::quarantine_end).
     ///
     /// Poll events once more after this turns true: a limit ends and drains a connection at once, so its
     /// [`Event::Closed`] may still be pending.

@@ -29,21 +29,20 @@ use crate::timing::Timer;
 use crate::wire::Packet;
 use core::fmt;
 
-/// Sees what a connection does.
+/// Receives the events of a connection.
 ///
-/// It sees each event at the time that the caller named, before the call returns. What it knows is no part of the connection:
-/// it must not call back.
+/// Each event arrives before the call that causes it returns. Its time is the latest time that any call has named.
 pub trait Observer {
-    /// Whether events are wanted now. While they are not, none is made.
+    /// Whether events are wanted now. While this is false, no event is made.
     fn is_enabled(&self) -> bool {
         true
     }
 
-    /// Something happened.
+    /// Takes an event.
     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>);
 }
 
-/// Sees nothing, and costs nothing.
+/// Ignores all events at no cost.
 impl Observer for () {
     fn is_enabled(&self) -> bool {
         false
@@ -52,7 +51,30 @@ impl Observer for () {
     fn observe(&mut self, _now: Instant, _event: &TraceEvent<'_>) {}
 }
 
-/// What happened. It prints on one line.
+impl<O: Observer> Observer for &mut O {
+    fn is_enabled(&self) -> bool {
+        (**self).is_enabled()
+    }
+
+    fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
+        (**self).observe(now, event);
+    }
+}
+
+/// `None` ignores all events.
+impl<O: Observer> Observer for Option<O> {
+    fn is_enabled(&self) -> bool {
+        self.as_ref().is_some_and(O::is_enabled)
+    }
+
+    fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
+        if let Some(observer) = self {
+            observer.observe(now, event);
+        }
+    }
+}
+
+/// An event of a connection. It prints on one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TraceEvent<'a> {
@@ -70,9 +92,9 @@ pub enum TraceEvent<'a> {
         /// The bytes of its datagram.
         len: usize,
     },
-    /// The datagram that arrived last, which may hold no packet, changed nothing.
+    /// The latest datagram, which may hold no packet, was ignored.
     Ignored(Ignored),
-    /// So many INFO were judged lost.
+    /// This many INFO were judged lost.
     Lost(u64),
     /// A timer expired.
     Expired(Timer),
@@ -96,7 +118,7 @@ impl fmt::Display for TraceEvent<'_> {
     }
 }
 
-/// Where a connection stands.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -104,7 +126,7 @@ pub enum ConnectionState {
     Opening,
     /// Both directions may be open.
     Established,
-    /// This side [closed](super::Connection::close) its direction, and the peer has not acknowledged that yet.
+    /// This side has [closed](super::Connection::close) its direction; the peer may still send.
     Closing,
     /// The connection has ended.
     Ended(CloseReason),

@@ -149,20 +149,20 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// The INFO to send now, of those whose body is at hand.
+    /// The INFO to send now, of those whose body is in memory.
     #[inline]
     fn next_info(&self) -> Option<Seq> {
         self.arq.next_ready_info(self.now, self.send.end(), |number| self.send.is_ready(number))
     }
 
-    /// Asks the store for the body that would be sent again now, where it is not at hand.
+    /// Asks the store to fetch the body that is to be repeated first, now or once the window and pacing allow it.
     #[inline]
     fn request_body(&mut self) {
-        if T::Send::FETCHES
-            && self.state.is_established()
-            && let Some(number) = self.arq.next_info(self.now, self.send.end())
-            && !self.send.is_ready(number)
-        {
+        if !T::Send::FETCHES || !self.state.is_established() {
+            return;
+        }
+        let due = || self.arq.next_info(self.now, self.send.end());
+        if let Some(number) = self.arq.next_lost().or_else(due).filter(|&number| !self.send.is_ready(number)) {
             self.send.request(number);
         }
     }
@@ -282,8 +282,17 @@ impl<T: ConnectionTypes> Connection<T> {
                 close.on_fin_sent(now, &mut self.rtt);
             }
             (Control::Reset(_), State::Ended { ended, .. }) => ended.reset = None,
-            // No other packet is due in these states.
-            (_, State::Opening(_) | State::Established { .. } | State::Ended { .. }) => {}
+            // These packets are due in no other state.
+            (
+                Control::Connect
+                | Control::ConnAck
+                | Control::Echo(_)
+                | Control::Probe
+                | Control::FinAck
+                | Control::Fin
+                | Control::Reset(_),
+                State::Opening(_) | State::Established { .. } | State::Ended { .. },
+            ) => {}
         }
         if matches!(control, Control::Connect | Control::ConnAck | Control::Probe | Control::Fin) {
             self.idle.on_asked(now);

@@ -106,10 +106,12 @@ impl<T: ConnectionTypes> Connection<T> {
         if self.state.ended().is_some() {
             return;
         }
+        let before = self.before();
         self.give_up(CloseReason::Evicted);
         if let State::Ended { ended, .. } = &mut self.state {
             ended.reset = self.negotiation.is_extended().then_some(0);
         }
+        self.trace_changes(before);
     }
 
     /// The tag that the peer chose; `None` in base mode.

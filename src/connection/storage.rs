@@ -298,6 +298,27 @@ impl<S, R, A> Storage<S, R, A> {
         Observed { storage: self, observer }
     }
 
+    /// Replaces the send store: by a [`SendSource`](crate::store::SendSource), for example.
+    ///
+    /// ```
+    /// use rdt_proto::connection::{Config, Connection, Storage};
+    /// use rdt_proto::store::SendSource;
+    /// use rdt_proto::Instant;
+    ///
+    /// static FIRMWARE: &[u8] = &[0xea; 100_000];
+    ///
+    /// let config = Config::default();
+    /// let source = SendSource::new(FIRMWARE, config.segment)?;
+    /// let storage = Storage::stop_and_wait_on_heap(&config)?.map_send(|_| source);
+    /// let mut connection = Connection::connect(Instant::ZERO, config, [7; 32], storage)?;
+    /// connection.close();
+    /// # Ok::<(), rdt_proto::store::StoreError>(())
+    /// ```
+    #[must_use]
+    pub fn map_send<N>(self, map: impl FnOnce(S) -> N) -> Storage<N, R, A> {
+        Storage { send: map(self.send), recv: self.recv, arq: self.arq }
+    }
+
     /// Replaces the mechanism: `storage.map_arq(AnyArq::SelectiveRepeat)`, for example.
     #[must_use]
     pub fn map_arq<B>(self, map: impl FnOnce(A) -> B) -> Storage<S, R, B> {

@@ -1,7 +1,8 @@
-//! The state of a connection and its path, and what an [`Observer`] is shown.
+//! A snapshot of a connection and its path, and the events for an [`Observer`].
 
 use super::event::Handled;
 use super::observer::{ConnectionState, Observer, TraceEvent};
+use super::probe::Probe;
 use super::state::State;
 use super::{Connection, ConnectionTypes};
 use crate::Duration;
@@ -9,10 +10,10 @@ use crate::arq::Arq;
 use crate::timing::Timer;
 use heapless::Vec;
 
-/// What is known of the path, at one moment.
+/// The state of a connection and its estimates of the path, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PathSnapshot {
-    /// Where the connection stands.
+    /// The state of the connection.
     pub state: ConnectionState,
     /// The smoothed round-trip time (RFC 6298 §2); `None` before the first sample.
     pub srtt: Option<Duration>,
@@ -28,7 +29,7 @@ pub struct PathSnapshot {
     pub pacing_rate: Option<u64>,
     /// Bytes of datagrams that were acknowledged, each counted once.
     pub delivered: u64,
-    /// How often an INFO was judged lost.
+    /// How often an INFO was judged lost: by stop-and-wait, when it sends the INFO again.
     pub lost: u64,
     /// How often an INFO was sent again.
     pub retransmitted: u64,
@@ -38,7 +39,7 @@ pub struct PathSnapshot {
     pub phase: &'static str,
 }
 
-/// What an observer is shown the changes of.
+/// The observed part of a connection before a call.
 pub(super) struct Before {
     state: ConnectionState,
     lost: u64,
@@ -81,45 +82,48 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// The store of what was written.
+    /// The send store.
     #[must_use]
     pub fn send_store(&self) -> &T::Send {
         &self.send
     }
 
-    /// The store of what was written, to add memory to it or to hand it a body that it [fetches](crate::store::SendStore::FETCHES).
+    /// The send store, mutably: to add memory, or to hand over a body.
+    ///
+    /// A store that [fetches](crate::store::SendStore::FETCHES) bodies gets them here.
     ///
     /// Call [`poll_transmit`](Self::poll_transmit) afterwards. Bodies that were sent must stay as they are.
     pub fn send_store_mut(&mut self) -> &mut T::Send {
         &mut self.send
     }
 
-    /// The store of what was received.
+    /// The receive store.
     #[must_use]
     pub fn recv_store(&self) -> &T::Recv {
         &self.recv
     }
 
-    /// The store of what was received, to add memory to it: an acknowledgement announces the larger window.
+    /// The receive store, mutably: to add memory.
     ///
+    /// A SACK announces the larger window: at once if the window was 0, and otherwise with the next acknowledgement.
     /// Call [`poll_transmit`](Self::poll_transmit) afterwards. The [limit](crate::store::RecvStore::limit) must not move
     /// back.
     pub fn recv_store_mut(&mut self) -> &mut T::Recv {
         &mut self.recv
     }
 
-    /// The observer that came with the storage.
+    /// The observer.
     #[must_use]
     pub fn observer(&self) -> &T::Observer {
         &self.observer
     }
 
-    /// The same, to be read out or switched.
+    /// The observer, mutably.
     pub fn observer_mut(&mut self) -> &mut T::Observer {
         &mut self.observer
     }
 
-    /// What to compare with after a call; `None` where nothing observes.
+    /// The state to compare with after a call; `None` without an enabled observer.
     #[inline]
     pub(super) fn before(&self) -> Option<Before> {
         self.observer.is_enabled().then(|| {
@@ -128,7 +132,7 @@ impl<T: ConnectionTypes> Connection<T> {
         })
     }
 
-    /// Shows what has changed since.
+    /// Reports the changes since `before`.
     #[inline]
     pub(super) fn trace_changes(&mut self, before: Option<Before>) {
         if let Some(before) = before {
@@ -154,7 +158,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.observer.observe(self.now, event);
     }
 
-    /// A datagram has come and is not handled yet.
+    /// Reports the packet in a datagram that is about to be handled.
     #[inline]
     pub(super) fn trace_received(&mut self, datagram: &[u8]) {
         if self.observer.is_enabled()
@@ -164,7 +168,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// It is handled.
+    /// Reports why a datagram was ignored.
     #[inline]
     pub(super) fn trace_handled(&mut self, handled: Handled) {
         if let (true, Handled::Ignored(reason)) = (self.observer.is_enabled(), handled) {
@@ -172,7 +176,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// `datagrams` of `size` bytes each were written; the last may be shorter.
+    /// Reports datagrams of `size` bytes each that were written; the last may be shorter.
     #[inline]
     pub(super) fn trace_sent(&mut self, datagrams: &[u8], size: usize) {
         if self.observer.is_enabled() {
@@ -190,7 +194,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// Timers that have expired are about to be handled.
+    /// Reports the timers that have expired and are about to be handled.
     #[inline]
     pub(super) fn trace_expired(&mut self) {
         if self.observer.is_enabled() {
@@ -201,8 +205,10 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cold]
     fn show_expired(&mut self) {
         let (now, mut expired) = (self.now, Vec::<Timer, MAX_TIMERS>::new());
+        // A persist timer that is due but does not run yet is about to be started.
+        let is_persisting = self.state.probe().is_some_and(Probe::is_persisting);
         self.for_each_deadline(|timer, at| {
-            if timer.is_handled() && at <= now {
+            if timer.is_handled() && at <= now && (timer != Timer::Persist || is_persisting) {
                 expired.push(timer).ok();
             }
         });

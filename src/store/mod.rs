@@ -64,6 +64,9 @@ pub enum StoreError {
     /// The memory for selective repeat has no block, but at least one is needed.
     #[error("selective repeat needs memory for at least one block of numbers")]
     NoBlock,
+    /// The storage served another connection, and has kept its numbers.
+    #[error("the storage served another connection: make new storage of its memory")]
+    Used,
     /// The source has 2^31 bodies or more.
     #[error("{bodies} bodies are too many for one connection: use larger segments")]
     TooMany {

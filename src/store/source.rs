@@ -136,6 +136,10 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
     }
 
     fn cut(&mut self, from: Seq, limit: u16) -> bool {
+        // Bodies of an earlier size stay as they are.
+        if from.value() < self.first && self.start > 0 && limit < self.earlier {
+            return false;
+        }
         let from = from.value().max(self.first).min(self.end);
         if limit >= self.segment {
             return true;

@@ -5,8 +5,8 @@ use rdt_proto::connection::{
     CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Ignored, Mode, SendError, Storage,
 };
 use rdt_proto::store::{RecvSlots, StoreError};
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Sack, SackDelay, Tag};
-use rdt_proto::{Duration, Instant, Seq};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
+use rdt_proto::{Duration, Instant};
 
 #[test]
 fn connect_announces_parameters_and_repeats_unchanged() {
@@ -176,12 +176,6 @@ fn reordered_repeated_and_gap_filling_infos_get_a_sack_at_once() {
     assert_eq!((client.machine.recv(&mut data), &data[..4]), (4, &b"abcd"[..]));
 }
 
-/// A SACK that acknowledges everything before `next`, with a window of 0.
-fn closed(next: u32) -> Packet<'static> {
-    let (next, delay) = (Seq::new(next), SackDelay::new(0));
-    Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
-}
-
 #[test]
 fn a_zero_window_is_probed_with_backoff_until_it_opens() {
     let mut client = ExtendedTrace::established(Config::default());
@@ -338,6 +332,15 @@ fn a_repeated_connect_measures_nothing() {
     client.expect(info(0, b""));
     client.sleep(1_005, 1_068);
     client.expect(info(0, b""));
+}
+
+#[test]
+fn storage_of_another_connection_is_refused() {
+    let config = Config::default();
+    let used = || ExtendedTrace::established(config).machine.into_storage();
+    let now = Instant::from_millis(1_000);
+    assert_eq!(Connection::connect(now, config, [7; 32], used()).err(), Some(StoreError::Used));
+    assert_eq!(Connection::accept(now, config, [8; 32], PARAMETERS, used()).err(), Some(StoreError::Used));
 }
 
 #[test]

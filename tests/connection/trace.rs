@@ -91,6 +91,21 @@ fn an_observer_sees_a_timer_that_expires() {
 }
 
 #[test]
+fn a_persist_timer_that_starts_is_not_reported_as_expired() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::established_with(config, storage(&config, 64, 64).observed(Log::default()));
+    client.sends(1, 64);
+    client.peer_sends(closed(65));
+    client.machine.send_segment(b"waits").unwrap();
+    client.machine.handle_timeout(client.now);
+    let timers = |log: &Log| log.lines.iter().filter(|line| line.contains("timer: Persist")).count();
+    assert_eq!(timers(client.machine.observer()), 0);
+    client.now = client.machine.poll_timeout().unwrap();
+    client.machine.handle_timeout(client.now);
+    assert_eq!(timers(client.machine.observer()), 1);
+}
+
+#[test]
 fn an_observer_that_pauses_sees_nothing() {
     let config = Config::default();
     let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 32).observed(Log::default()));

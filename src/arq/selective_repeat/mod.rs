@@ -80,6 +80,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.next_info(now, end, is_ready)
     }
 
+    fn next_lost(&self) -> Option<Seq> {
+        self.sender.scoreboard.first_lost()
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         self.sender.on_sent(sending, rtt)
     }
@@ -115,6 +119,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
     #[inline]
     fn deadline(&self, timer: Timer, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Instant> {
         self.sender.deadline(timer, end, is_ready)
+    }
+
+    fn is_used(&self) -> bool {
+        self.sender.scoreboard.next() != Seq::ZERO || self.receiver.next() != Seq::ZERO
     }
 
     fn next(&self) -> Seq {

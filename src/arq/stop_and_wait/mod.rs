@@ -134,6 +134,10 @@ impl Arq for StopAndWait {
         }
     }
 
+    fn next_lost(&self) -> Option<Seq> {
+        self.flight.filter(|flight| flight.deadline.is_none()).map(|_| self.base)
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, bytes, .. } = sending;
         if number != self.base {
@@ -190,6 +194,10 @@ impl Arq for StopAndWait {
         }
     }
 
+    fn is_used(&self) -> bool {
+        self.base != Seq::ZERO || self.flight.is_some() || self.next != Seq::ZERO
+    }
+
     fn next(&self) -> Seq {
         self.next
     }
@@ -237,18 +245,17 @@ impl Arq for StopAndWait {
 
     fn snapshot(&self) -> ArqSnapshot {
         let Counters { delivered, retransmitted, spurious } = *self.counters;
-        // What is overdue counts as lost.
-        let (in_flight, overdue) = match self.flight {
-            Some(Flight { deadline: Some(_), bytes, .. }) => (bytes.into(), 0),
-            Some(Flight { deadline: None, .. }) => (0, 1),
-            None => (0, 0),
+        // An INFO counts as lost when it is sent again: until then its acknowledgement may only be late.
+        let in_flight = match self.flight {
+            Some(Flight { deadline: Some(_), bytes, .. }) => bytes.into(),
+            Some(Flight { deadline: None, .. }) | None => 0,
         };
         ArqSnapshot {
             in_flight,
             window: None,
             pacing_rate: None,
             delivered,
-            lost: u64::from(retransmitted) + overdue,
+            lost: retransmitted.into(),
             retransmitted: retransmitted.into(),
             spurious: spurious.into(),
             phase: "stop and wait",

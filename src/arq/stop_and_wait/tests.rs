@@ -153,10 +153,21 @@ fn a_snapshot_counts_a_retransmission_that_was_spurious() {
     assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (100, 0));
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
     arq.handle_timeout(deadline, &rtt);
-    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 1));
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 0), "its acknowledgement may only be late");
     arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
     arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt);
     arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt);
     let ArqSnapshot { in_flight, delivered, lost, retransmitted, spurious, .. } = arq.snapshot();
     assert_eq!((in_flight, delivered, lost, retransmitted, spurious), (0, 100, 1, 1, 1));
+}
+
+#[test]
+fn a_late_acknowledgement_does_not_take_a_loss_back() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
+    arq.handle_timeout(deadline, &rtt);
+    let before = arq.snapshot().lost;
+    arq.handle_ack(deadline, &Ack::Single(Seq::ZERO), &mut rtt);
+    assert_eq!((before, arq.snapshot().lost), (0, 0));
 }

@@ -26,6 +26,13 @@ pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
     Packet::Sack(Sack { next, window: 64, latest, delay: SackDelay::new(0), base, bitmap })
 }
 
+/// A SACK that acknowledges everything before `next`, with a window of 0.
+#[must_use]
+pub fn closed(next: u32) -> Packet<'static> {
+    let (next, delay) = (Seq::new(next), SackDelay::new(0));
+    Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
+}
+
 /// Storage for this many packets each way, with a constant window of `in_flight` datagrams.
 #[must_use]
 pub fn storage(config: &Config, window: u32, in_flight: u64) -> HeapStorage<Controller> {
@@ -91,10 +98,12 @@ impl ExtendedTrace {
     pub fn established(config: Config) -> Self {
         Self::established_with(config, storage(&config, 32, 32))
     }
+}
 
+impl<T: ConnectionTypes> ExtendedTrace<T> {
     /// [`established`](Self::established) with the given storage.
     #[must_use]
-    pub fn established_with(config: Config, storage: HeapStorage<Controller>) -> Self {
+    pub fn established_with(config: Config, storage: T) -> Self {
         let mut trace = Self::client_with(config, storage);
         trace.learns_tag();
         trace.peer_sends_connack(PARAMETERS);
@@ -105,9 +114,7 @@ impl ExtendedTrace {
         trace.expect_nothing();
         trace
     }
-}
 
-impl<T: ConnectionTypes> ExtendedTrace<T> {
     /// A client with storage of any type, before its first CONNECT.
     #[must_use]
     pub fn client_with(config: Config, storage: T) -> Self {
