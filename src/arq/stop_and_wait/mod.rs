@@ -237,7 +237,7 @@ impl Arq for StopAndWait {
 
     fn snapshot(&self) -> ArqSnapshot {
         let Counters { delivered, retransmitted, spurious } = *self.counters;
-        // What is overdue counts as lost.
+        // An overdue INFO counts as lost.
         let (in_flight, overdue) = match self.flight {
             Some(Flight { deadline: Some(_), bytes, .. }) => (bytes.into(), 0),
             Some(Flight { deadline: None, .. }) => (0, 1),
