@@ -23,7 +23,7 @@ pub(super) enum Phase {
     Drain,
     /// Sends faster than the estimated bandwidth, to find out whether more is available.
     Up,
-    /// Sends slower, so that the queue drains. Losses are then those of the path.
+    /// Sends slower, so that the queue drains and losses are those of the path.
     Down,
     /// The queue runs empty
     Cruise,

@@ -80,7 +80,7 @@ proptest! {
                     }
                 }
                 machine.on_ack_sent(seq(edge));
-                prop_assert!(received.range(next..).all(|number| reported.contains(number)), "not all was reported");
+                prop_assert!(received.range(next..).all(|number| reported.contains(number)), "a number was not reported");
             }
         }
     }

@@ -111,7 +111,7 @@ impl<M: Memory> Scoreboard<M> {
         })
     }
 
-    /// Numbers begin with `first`.
+    /// Sets the first number.
     #[cfg(test)]
     pub(super) fn start_at(&mut self, first: Seq) {
         (self.base, self.next) = (first, first);
@@ -163,24 +163,26 @@ impl<M: Memory> Scoreboard<M> {
         self.acknowledged
     }
 
-    /// Numbers that wait for their retransmission.
+    /// Numbers judged lost, whose retransmission is pending.
     pub(super) const fn lost(&self) -> u32 {
         self.lost.len()
     }
 
-    /// What is to be retransmitted first. `base` goes before all others: everything waits for it, and a path that only ever
-    /// lets the first of a burst through would otherwise never carry it.
+    /// The number to retransmit first: `base` if it is lost, otherwise the number lost first.
+    ///
+    /// Everything waits for `base`. A path that only ever passes the first packet of a burst would otherwise never
+    /// carry it.
     pub(super) fn first_lost(&self) -> Option<Seq> {
         let first = self.lost.first()?;
         Some(if self.window.sent(self.base).state == SentState::Lost { self.base } else { first })
     }
 
-    /// What was sent first, of what is in flight.
+    /// The number in flight that was sent first, in one of the lists.
     pub(super) fn oldest(&self, flight: Flight) -> Option<Seq> {
         self.flight(flight).first()
     }
 
-    /// What was sent last, of what is in flight.
+    /// The number in flight that was sent last, in one of the lists.
     pub(super) fn newest(&self, flight: Flight) -> Option<Seq> {
         self.flight(flight).last()
     }
