@@ -107,6 +107,12 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         self.quotas.of(host)
     }
 
+    /// All hosts of pending handshakes, in any order.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn hosts(&self) -> impl Iterator<Item = A::Host> + '_ {
+        self.quotas.hosts()
+    }
+
     /// The handshake with this address and tag.
     pub(super) fn find_same(&self, address: A, tag: Option<Tag>) -> Option<u32> {
         self.find_at(address, |pending| pending.parameters.tag == tag)

@@ -129,6 +129,8 @@ mod eviction;
 #[doc(hidden)]
 pub mod fuzzing;
 mod input;
+#[cfg(feature = "arbitrary")]
+mod invariants;
 mod output;
 mod path_validation;
 mod peers;

@@ -272,6 +272,12 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         self.end_validation(index);
     }
 
+    /// All hosts that a peer or a path validation counts for, in any order.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn hosts(&self) -> impl Iterator<Item = A::Host> + '_ {
+        self.quotas.hosts()
+    }
+
     /// All path validations, in any order.
     #[cfg(feature = "arbitrary")]
     pub(super) fn validations(&self) -> impl Iterator<Item = &PathValidation<A>> + '_ {

@@ -63,6 +63,12 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
             .map_or_else(Entries::default, |count| count.entries)
     }
 
+    /// All hosts that have an entry, in no order.
+    #[cfg(feature = "arbitrary")]
+    pub(super) fn hosts(&self) -> impl Iterator<Item = H> + '_ {
+        self.counts.iter().map(|(_, count)| count.host)
+    }
+
     /// Whether one more host can be counted.
     pub(super) fn has_room(&self) -> bool {
         (self.counts.len() as usize) < M::CAPACITY
