@@ -103,9 +103,6 @@ mod display;
 mod encode;
 mod error;
 mod framing;
-#[cfg(feature = "arbitrary")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod options;
 mod options_writer;
 mod packet;

@@ -1,8 +1,8 @@
-//! Laws that hold for any bytes: the bodies of the fuzz targets, which property tests also call.
+//! Any bytes as a datagram, and any packet in every framing.
 
 use arbitrary::{Arbitrary, Unstructured};
 
-use super::{EncodeError, Framing, MAX_DATAGRAM, Packet, Tag};
+use rdt_proto::wire::{EncodeError, Framing, MAX_DATAGRAM, Packet, Tag};
 
 /// Decodes `datagram` in every kind of framing, with prefixes of its own first bytes.
 ///

@@ -1,0 +1,13 @@
+//! Laws that hold for any input. The fuzz targets explore them for hours, `tests/random_ops` with a few thousand inputs.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`wire`] | any bytes as a datagram, any packet in every framing |
+//!
+//! Each function takes the input of a fuzzer, and panics if a law does not hold. The inputs in `fuzz/seeds` depend on
+//! the order of fields and variants of the types that are made from input: a new variant goes last.
+//!
+//! The laws are stated over the public interface. What cannot be seen from there is asserted by `check_invariants` of
+//! the library, under its feature `arbitrary`.
+
+pub mod wire;
