@@ -1,7 +1,7 @@
 //! Any calls in any order on a connection: no panic, and every promise kept.
 #![no_main]
 
+use fuzz_harness::connection;
 use libfuzzer_sys::fuzz_target;
-use rdt_proto::connection::fuzzing;
 
-fuzz_target!(|bytes: &[u8]| fuzzing::any_order(bytes));
+fuzz_target!(|bytes: &[u8]| connection::any_order(bytes));

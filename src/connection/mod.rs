@@ -7,9 +7,6 @@ mod close;
 mod config;
 mod entropy;
 mod event;
-#[cfg(feature = "arbitrary")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod handshake;
 mod idle;
 mod input;

@@ -125,9 +125,6 @@ mod config;
 mod cookie;
 mod entropy;
 mod eviction;
-#[cfg(feature = "arbitrary")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod input;
 #[cfg(feature = "arbitrary")]
 mod invariants;

@@ -1,12 +1,11 @@
 //! Two connections and a network, which the input directs.
 
 use super::choice::{Choice, Machine, ROOM, SEGMENT};
-use super::party::Party;
-use crate::connection::{CloseReason, Config, Connection, Mode};
-use crate::{Duration, Instant};
+use super::endpoint::Endpoint;
 use arbitrary::{Arbitrary, Unstructured};
+use rdt_proto::connection::{CloseReason, Config, Connection, Mode};
+use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
-use std::vec::Vec;
 
 /// The choice of both sides.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -71,8 +70,8 @@ pub fn pair(bytes: &[u8]) {
 struct Pair {
     now: Instant,
     limits: bool,
-    client: Party,
-    server: Party,
+    client: Endpoint,
+    server: Endpoint,
     /// The datagrams in flight, each with its destination.
     network: VecDeque<(Side, Vec<u8>)>,
     /// How long the network was impaired.
@@ -88,8 +87,8 @@ const MAX_IN_FLIGHT: usize = 200;
 impl Pair {
     fn new(setup: &Setup) -> Option<Self> {
         let (client_mode, mut server_mode) = (setup.client_mode, setup.server_mode);
-        let base = client_mode.allows_base() && server_mode.allows_base();
-        let extended = client_mode.allows_extended() && server_mode.allows_extended();
+        let base = client_mode != Mode::Extended && server_mode != Mode::Extended;
+        let extended = client_mode != Mode::Base && server_mode != Mode::Base;
         if !base && !extended {
             server_mode = Mode::Both;
         }
@@ -98,9 +97,9 @@ impl Pair {
         let lifted = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..limited };
         let keep_alive = if setup.keep_alive { Duration::from_secs(5) } else { never };
         let config = |mode| Config { mode, keep_alive, ..if setup.limits { limited } else { lifted } };
-        let mut client = Party::new(config(client_mode), 0x5151, setup.client.between_peers().storage()?);
+        let mut client = Endpoint::new(config(client_mode), 0x5151, setup.client.between_peers().storage()?);
         client.machine = Connection::connect(Instant::ZERO, client.config, [3; 32], client.storage.take()?).ok();
-        let server = Party::new(config(server_mode), 0xEAEA, setup.server.between_peers().storage()?);
+        let server = Endpoint::new(config(server_mode), 0xEAEA, setup.server.between_peers().storage()?);
         Some(Self {
             now: Instant::ZERO,
             limits: setup.limits,
@@ -111,7 +110,7 @@ impl Pair {
         })
     }
 
-    fn party(&mut self, side: Side) -> &mut Party {
+    fn endpoint(&mut self, side: Side) -> &mut Endpoint {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
@@ -123,7 +122,7 @@ impl Pair {
         match step {
             Step::Later { us } => self.now = now + Duration::from_micros(us.into()),
             Step::UntilDue => self.now = self.next_deadline().map_or(now, |due| due.max(now)),
-            Step::Wake(side) => self.party(side).wake(now),
+            Step::Wake(side) => self.endpoint(side).wake(now),
             Step::Transmit(side) => drop(self.transmit(side)),
             Step::Drain(side) => while self.transmit(side) {},
             Step::Deliver(which) => self.deliver(which),
@@ -138,17 +137,17 @@ impl Pair {
             }
             Step::Lose(which) => drop(self.index(which).and_then(|index| self.network.remove(index))),
             Step::LoseAll => self.network.clear(),
-            Step::Send { side, len } => self.party(side).send(len.into()),
-            Step::SendSegment { side, len } => self.party(side).send_segment(len.into()),
-            Step::Fill { side, len } => self.party(side).fill(len.into()),
-            Step::Read { side, room } => drop(self.party(side).read(room.into())),
-            Step::Close(side) => self.party(side).close(),
-            Step::Abort(side, code) => self.party(side).abort(code),
+            Step::Send { side, len } => self.endpoint(side).send(len.into()),
+            Step::SendSegment { side, len } => self.endpoint(side).send_segment(len.into()),
+            Step::Fill { side, len } => self.endpoint(side).fill(len.into()),
+            Step::Read { side, room } => drop(self.endpoint(side).read(room.into())),
+            Step::Close(side) => self.endpoint(side).close(),
+            Step::Abort(side, code) => self.endpoint(side).abort(code),
         }
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let due = |party: &Party| party.machine.as_ref().and_then(Machine::poll_timeout);
+        let due = |endpoint: &Endpoint| endpoint.machine.as_ref().and_then(Machine::poll_timeout);
         [due(&self.client), due(&self.server)].into_iter().flatten().min()
     }
 
@@ -158,7 +157,7 @@ impl Pair {
 
     fn transmit(&mut self, side: Side) -> bool {
         let now = self.now;
-        let Some(datagram) = self.party(side).transmit(now) else { return false };
+        let Some(datagram) = self.endpoint(side).transmit(now) else { return false };
         if self.network.len() >= MAX_IN_FLIGHT {
             self.network.pop_front();
         }
@@ -169,7 +168,7 @@ impl Pair {
     fn deliver(&mut self, which: u8) {
         let Some((side, datagram)) = self.index(which).and_then(|index| self.network.remove(index)) else { return };
         let now = self.now;
-        self.party(side).receive(now, &datagram);
+        self.endpoint(side).receive(now, &datagram);
     }
 
     /// Checks what holds after every step.
@@ -193,11 +192,11 @@ impl Pair {
         loop {
             for side in [Side::Client, Side::Server] {
                 let now = self.now;
-                let party = self.party(side);
-                party.wake(now);
-                while party.read(ROOM) > 0 {}
-                party.close();
-                party.check_events();
+                let endpoint = self.endpoint(side);
+                endpoint.wake(now);
+                while endpoint.read(ROOM) > 0 {}
+                endpoint.close();
+                endpoint.check_events();
                 while self.transmit(side) {}
             }
             if !self.network.is_empty() {
@@ -220,37 +219,37 @@ impl Pair {
     ///
     /// The peer has aborted, and the one FIN of base mode was lost; or it has given up its last FIN.
     fn may_stay_open(&self) -> bool {
-        let parties = [&self.client, &self.server];
+        let endpoints = [&self.client, &self.server];
         let gave_up = self.impaired >= LAST_FIN_LIMIT
-            && parties.iter().any(|party| party.reported == Some(CloseReason::Finished));
-        !self.limits && (gave_up || parties.iter().any(|party| party.aborted))
+            && endpoints.iter().any(|endpoint| endpoint.reported == Some(CloseReason::Finished));
+        !self.limits && (gave_up || endpoints.iter().any(|endpoint| endpoint.aborted))
     }
 
     /// Checks the outcome: all data has arrived, or the reason of the end permits a loss.
     fn check_outcome(&self) {
-        let parties = [&self.client, &self.server];
-        let aborted = parties.iter().any(|party| party.aborted);
-        for (party, other) in [(&self.client, &self.server), (&self.server, &self.client)] {
-            match party.reported {
+        let endpoints = [&self.client, &self.server];
+        let aborted = endpoints.iter().any(|endpoint| endpoint.aborted);
+        for (endpoint, other) in [(&self.client, &self.server), (&self.server, &self.client)] {
+            match endpoint.reported {
                 Some(CloseReason::Finished) => {
-                    assert!(other.read == party.written || aborted, "finished, but the peer lacks data");
-                    assert!(party.read == other.written || aborted, "finished, but data of the peer is missing");
+                    assert!(other.read == endpoint.written || aborted, "finished, but the peer lacks data");
+                    assert!(endpoint.read == other.written || aborted, "finished, but data of the peer is missing");
                 }
                 Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) => {
                     assert!(self.limits);
                 }
-                Some(CloseReason::Aborted) => assert!(party.aborted),
+                Some(CloseReason::Aborted) => assert!(endpoint.aborted),
                 Some(CloseReason::Reset { .. } | CloseReason::Refused { .. }) => assert!(other.aborted),
                 // The side does not exist yet, or its peer answers no more.
                 None => assert!(
-                    party.machine.is_none()
+                    endpoint.machine.is_none()
                         || self.may_stay_open()
-                        || other.reported.is_some() && party.may_wait_forever()
+                        || other.reported.is_some() && endpoint.may_wait_forever()
                 ),
                 Some(reason) => assert!(aborted, "{reason}"),
             }
         }
-        let finished = parties.iter().all(|party| party.reported == Some(CloseReason::Finished));
+        let finished = endpoints.iter().all(|endpoint| endpoint.reported == Some(CloseReason::Finished));
         assert!(finished || aborted || self.limits || self.may_stay_open(), "does not end");
     }
 }

@@ -1,19 +1,20 @@
 //! One side of a pair: a connection with its application.
 
 use super::choice::{Machine, ROOM, Stores};
-use crate::arq::Arq;
-use crate::connection::{CloseReason, Config, Connection, Event, Handled, HandshakeParameters, SendError};
-use crate::wire::Packet;
-use crate::{Duration, Instant, Seq};
-use std::vec::Vec;
+use super::tags::{Tags, base_and_next};
+use rdt_proto::connection::{CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Mode, SendError};
+use rdt_proto::wire::{Packet, Tag};
+use rdt_proto::{Duration, Instant, Seq};
 
 /// A connection with its application.
 #[derive(Clone)]
-pub(super) struct Party {
+pub(super) struct Endpoint {
     pub(super) config: Config,
     /// The storage for a server that does not exist yet.
     pub(super) storage: Option<Stores>,
     pub(super) machine: Option<Machine>,
+    /// The tag that a server has announced.
+    tag: Option<Tag>,
     /// Selects the bytes that the application writes.
     pattern: u64,
     pub(super) written: u64,
@@ -26,12 +27,13 @@ pub(super) struct Party {
     pub(super) reported: Option<CloseReason>,
 }
 
-impl Party {
+impl Endpoint {
     pub(super) fn new(config: Config, pattern: u64, storage: Stores) -> Self {
         Self {
             config,
             storage: Some(storage),
             machine: None,
+            tag: None,
             pattern,
             written: 0,
             read: 0,
@@ -53,7 +55,7 @@ impl Party {
     pub(super) fn transmit(&mut self, now: Instant) -> Option<Vec<u8>> {
         let machine = self.machine.as_mut()?;
         let due = machine.poll_timeout().is_some_and(|due| due <= now);
-        let mut datagram = std::vec![0; ROOM];
+        let mut datagram = vec![0; ROOM];
         let transmit = machine.poll_transmit(now, &mut datagram);
         assert!(transmit.is_ok(), "{transmit:?}");
         let transmit = transmit.ok()??;
@@ -67,14 +69,16 @@ impl Party {
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) {
         self.bytes_in += datagram.len();
         if let Some(machine) = &mut self.machine {
-            let tagged = machine.negotiation.tag().is_some_and(|tag| datagram.starts_with(tag.as_bytes()));
+            let tagged = self.tag.is_some_and(|tag| datagram.starts_with(tag.as_bytes()));
             self.validated |= machine.handle_datagram(now, datagram) == Handled::Accepted && tagged;
         } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram)
-            && self.config.accepts(&HandshakeParameters::from_options(&options))
+            && (self.config.mode != Mode::Extended || options.tag().is_some())
             && let Some(storage) = self.storage.take()
         {
             let parameters = HandshakeParameters::from_options(&options);
             self.machine = Connection::accept(now, self.config, [4; 32], parameters, storage).ok();
+            let tag_of = |machine| Tags::of_new(machine, now, self.config.framing, parameters.tag).ours();
+            self.tag = self.machine.as_ref().and_then(tag_of);
         }
     }
 
@@ -174,8 +178,8 @@ impl Party {
     pub(super) fn check_kept_by(&self, peer: &Self) {
         assert!(peer.read <= self.written, "the peer read more than was written");
         let Some(machine) = &self.machine else { return };
-        let base = machine.arq.base();
-        let next = peer.machine.as_ref().map_or(Seq::ZERO, |peer| peer.arq.next());
+        let (base, _) = base_and_next(machine);
+        let next = peer.machine.as_ref().map_or(Seq::ZERO, |peer| base_and_next(peer).1);
         assert!(!next.precedes(base), "acknowledged up to {base:?}, received up to {next:?}");
         if machine.is_all_acknowledged() && peer.read != self.written {
             let mut copy = peer.clone();

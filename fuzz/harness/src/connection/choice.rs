@@ -1,14 +1,12 @@
 //! The choices of a fuzzer for a connection: mode, limits, mechanism, controller, memory.
 
-use super::OPTIONS_BYTES;
-use crate::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use crate::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
-use crate::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
-use crate::store::{RecvSlots, SendSlots, slot_bytes};
-use crate::wire::{Options, Tag};
-use crate::{Duration, Instant};
 use arbitrary::Arbitrary;
-use std::vec::Vec;
+use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
+use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
+use rdt_proto::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
+use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::wire::{MAX_WINDOW, Options, OptionsWriter, Tag};
+use rdt_proto::{Duration, Instant};
 
 /// Selective repeat or stop-and-wait.
 pub(crate) type Mechanism = AnyArq<Vec<Block>, Controller>;
@@ -21,6 +19,8 @@ pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechani
 pub(crate) const SEGMENT: u16 = 64;
 /// A buffer size for every datagram of a machine: a SACK is the longest.
 pub(crate) const ROOM: usize = 160;
+/// A buffer size for the options of [`AnyParameters`].
+pub(crate) const OPTIONS_BYTES: usize = 64;
 
 /// The choice of a mechanism and its memory.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -70,7 +70,7 @@ impl Choice {
             Method::StopAndWait => AnyArq::StopAndWait(StopAndWait::new()),
             Method::SelectiveRepeat => {
                 let pacer = Pacer::new(Duration::from_micros(self.pacing_us.into()), u32::from(SEGMENT) + 15);
-                let blocks = std::vec![Block::EMPTY; 1 + usize::from(self.blocks % 3)];
+                let blocks = vec![Block::EMPTY; 1 + usize::from(self.blocks % 3)];
                 AnyArq::SelectiveRepeat(SelectiveRepeat::new(blocks, self.algorithm.controller(), pacer)?)
             }
         })
@@ -80,7 +80,7 @@ impl Choice {
     pub(crate) fn storage(self) -> Option<Stores> {
         // 0 means a full segment, so that an input of zeros makes a working connection.
         let segment = |less: u8| SEGMENT - u16::from(less) % SEGMENT;
-        let memory = |slots: u8, segment: u16| std::vec![0; (1 + usize::from(slots)) * slot_bytes(segment)];
+        let memory = |slots: u8, segment: u16| vec![0; (1 + usize::from(slots)) * slot_bytes(segment)];
         let (send_segment, recv_segment) = (segment(self.send_segment), segment(self.recv_segment));
         Some(Storage {
             send: SendSlots::new(memory(self.send_slots, send_segment), send_segment).ok()?,
@@ -126,11 +126,20 @@ impl AnyParameters {
         }
     }
 
-    /// The parameters as options, with values clamped to the range that options have.
+    /// The parameters as options, with values clamped to the range that options have; none in base mode.
     pub(crate) fn to_options(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
-        let parameters = self.parameters();
-        let (segment, window) = (parameters.segment.max(SEGMENT), parameters.window.clamp(1, (1 << 31) - 1));
-        HandshakeParameters { segment, window, ..parameters }.to_options(None, 0, buf)
+        let Some(tag) = self.tag else { return Options::NONE };
+        let HandshakeParameters { segment, window, .. } = self.parameters();
+        let options = OptionsWriter::new(buf)
+            .tag(tag)
+            .and_then(|options| options.segment(segment.max(SEGMENT)))
+            .and_then(|options| options.window(window.clamp(1, MAX_WINDOW)))
+            .and_then(|options| match self.idle_ms {
+                Some(limit_ms) => options.idle_ms(limit_ms),
+                None => Ok(options),
+            });
+        assert!(options.is_ok(), "{options:?}");
+        options.map_or(Options::NONE, OptionsWriter::finish)
     }
 }
 
@@ -152,6 +161,16 @@ impl Start {
             linger: limit(self.linger),
             ..base
         }
+    }
+
+    /// The tag in the CONNECT of the peer, for a server.
+    pub(crate) fn peer_tag(&self) -> Option<Tag> {
+        self.parameters.tag.filter(|_| !self.client)
+    }
+
+    /// Whether neither side of a server's connection limits the silence. A limit that 32 bits cannot count is none.
+    pub(crate) fn lifts_idle_limit(&self) -> bool {
+        self.idle_limit.is_none() && self.parameters.idle_ms.is_none_or(|ms| ms == u32::MAX)
     }
 
     pub(crate) fn storage(&self) -> Option<Stores> {

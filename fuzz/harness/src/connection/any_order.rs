@@ -1,100 +1,13 @@
 //! One connection: any calls, in any order.
 
-use super::OPTIONS_BYTES;
-use super::choice::{AnyParameters, Machine, ROOM, Start};
-use crate::arq::Arq;
-use crate::connection::close::Close;
-use crate::connection::{Config, Event, Handled, Role, SendError, Stats};
-use crate::wire::{Framing, Packet, Sack, SackDelay, Tag};
-use crate::{Duration, Instant, Seq};
+use super::calls::{Arrival, Call, Under};
+use super::choice::{Machine, OPTIONS_BYTES, ROOM, Start};
+use super::fins::Fins;
+use super::tags::{Tags, base_and_next};
 use arbitrary::{Arbitrary, Unstructured};
-use std::vec::Vec;
-
-/// A call of the connection, or an advance of the clock.
-#[derive(Arbitrary, Debug)]
-enum Call<'a> {
-    Datagram {
-        later_us: u32,
-        datagram: &'a [u8],
-    },
-    Arrive {
-        later_us: u32,
-        under: Under,
-        arrival: Arrival<'a>,
-    },
-    Timeout {
-        later_us: u32,
-    },
-    TimeoutWhenDue,
-    Leap {
-        hours: u16,
-    },
-    Earlier {
-        by_us: u16,
-    },
-    Transmit {
-        later_us: u16,
-        room: u8,
-    },
-    Drain,
-    Event,
-    Send(&'a [u8]),
-    SendSegment(&'a [u8]),
-    Slot,
-    Commit(u16),
-    Recv(u8),
-    Consume(u16),
-    Close,
-    Abort(u8),
-    TakeStats,
-    /// A datagram from which the application takes up to `most` bytes at once.
-    DatagramInto {
-        later_us: u32,
-        most: u8,
-        under: Under,
-        arrival: Arrival<'a>,
-    },
-    TransmitBatch {
-        max_datagrams: u8,
-        room: u16,
-    },
-}
-
-/// How a packet is framed.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Under {
-    /// Under the connection's tag if it has one, otherwise under the profile's prefix.
-    Ours,
-    Profile,
-    Foreign(Tag),
-}
-
-/// A packet that arrives. Its numbers are relative to those that the connection expects.
-#[derive(Arbitrary, Debug)]
-enum Arrival<'a> {
-    Any(Packet<'a>),
-    Connect(AnyParameters),
-    ConnAck(AnyParameters),
-    Info {
-        ahead: i8,
-        body: &'a [u8],
-    },
-    Ack {
-        ahead: i8,
-    },
-    Sack {
-        next: i8,
-        window: u8,
-        latest: i8,
-        delay: SackDelay,
-        base: i8,
-        bitmap: &'a [u8],
-    },
-    /// The nonce of the PROBE that was sent `ago` probes before the last one.
-    Echo {
-        ago: u8,
-    },
-}
+use rdt_proto::connection::{Config, ConnectionState, Event, Handled, Role, SendError, Stats};
+use rdt_proto::wire::{Framing, Packet, Sack};
+use rdt_proto::{Duration, Instant, Seq};
 
 /// Makes the calls that `bytes` describe on a connection, and checks its guarantees after each call.
 ///
@@ -106,9 +19,20 @@ pub fn any_order(bytes: &[u8]) {
     let Ok(start) = Start::arbitrary(&mut input) else { return };
     let Some(machine) = start.machine() else { return };
     let config = start.config();
-    let mut run = Run { machine, config, now: Instant::ZERO, closed: false, nonces: Vec::new(), buf: [0; ROOM] };
+    let mut run = Run {
+        tags: Tags::of_new(&machine, Instant::ZERO, config.framing, start.peer_tag()),
+        fins: Fins::new(start.peer),
+        machine,
+        start,
+        config,
+        now: Instant::ZERO,
+        closed: false,
+        nonces: Vec::new(),
+        buf: [0; ROOM],
+    };
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
+        run.tags.follow(&run.machine, &[]);
         run.check();
         if input.is_empty() {
             break;
@@ -119,8 +43,11 @@ pub fn any_order(bytes: &[u8]) {
 #[derive(Clone)]
 struct Run {
     machine: Machine,
+    start: Start,
     /// The config of the connection.
     config: Config,
+    tags: Tags,
+    fins: Fins,
     now: Instant,
     closed: bool,
     /// The nonces of the probes that were sent.
@@ -235,6 +162,7 @@ impl Run {
     fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
+        let packet = self.tags.incoming().decode(datagram);
         let handled = self.machine.handle_datagram_into(self.now, datagram, |bytes| {
             lent += 1;
             most.min(bytes.len() + 1)
@@ -242,16 +170,20 @@ impl Run {
         assert!(lent == 0 || lent == 1 && !unread && handled == Handled::Accepted, "lent {lent} times");
         let counted = self.machine.stats().ignored.total() - ignored;
         assert_eq!(counted, u64::from(handled != Handled::Accepted), "{handled:?}");
+        self.tags.follow(&self.machine, datagram);
+        if let (Handled::Accepted, Ok(packet)) = (handled, packet) {
+            self.fins.on_accepted(&packet);
+        }
     }
 
     fn arrive(&mut self, under: Under, arrival: &Arrival<'_>, most: usize) {
         let profile = self.config.framing;
         let framing = match under {
-            Under::Ours => self.machine.negotiation.tag().map_or(profile, Framing::tagged),
+            Under::Ours => self.tags.incoming(),
             Under::Profile => profile,
             Under::Foreign(tag) => Framing::tagged(tag),
         };
-        let (base, next) = (self.machine.arq.base(), self.machine.arq.next());
+        let (base, next) = base_and_next(&self.machine);
         let near = |from: Seq, ahead: i8| Seq::new(from.value().wrapping_add_signed(ahead.into()));
         let mut options = [0; OPTIONS_BYTES];
         let (framing, packet) = match *arrival {
@@ -279,7 +211,7 @@ impl Run {
     /// Writes a batch: it equals what single calls write, and leaves the same state.
     fn transmit_batch(&mut self, max_datagrams: usize, room: usize) {
         let (mut single, mut single_buf) = (self.machine.clone(), [0; ROOM]);
-        let (framing, buf) = (self.machine.negotiation.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
+        let (framing, buf) = (self.tags.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
         match self.machine.poll_transmit_batch(self.now, max_datagrams, buf) {
             Ok(Some(transmit)) => {
                 let written = self.buf.get(..transmit.len).unwrap_or_default();
@@ -291,8 +223,9 @@ impl Run {
                         Some(datagram),
                         "a batch differs from single calls"
                     );
-                    if let Ok(Packet::Probe { nonce, .. }) = framing.decode(datagram) {
-                        self.nonces.push(nonce);
+                    match framing.decode(datagram) {
+                        Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+                        packet => self.fins.on_sent(packet.ok()),
                     }
                 }
                 assert!(single == self.machine, "a batch leaves a different state");
@@ -308,7 +241,7 @@ impl Run {
     /// that is too small changes nothing.
     fn transmit(&mut self, room: usize) -> bool {
         let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
-        let (framing, longest) = (self.machine.negotiation.outgoing(), self.config.max_datagram_len());
+        let (framing, longest) = (self.tags.outgoing(), self.config.max_datagram_len());
         let buf = self.buf.get_mut(..room).unwrap_or_default();
         match self.machine.poll_transmit(self.now, buf) {
             Ok(None) => false,
@@ -319,7 +252,10 @@ impl Run {
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
                 match framing.decode(datagram) {
                     Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
-                    packet => assert!(packet.is_ok(), "sent an invalid packet: {packet:?}"),
+                    packet => {
+                        assert!(packet.is_ok(), "sent an invalid packet: {packet:?}");
+                        self.fins.on_sent(packet.ok());
+                    }
                 }
                 true
             }
@@ -379,10 +315,11 @@ impl Run {
         }
         if !machine.is_established() {
             // In extended mode a server does not repeat CONNACK by itself: it sends no more than it received.
-            let lifted = config.handshake_limit == Duration::MAX && machine.limits.idle.get() == Duration::MAX;
+            let lifted = config.handshake_limit == Duration::MAX && self.start.lifts_idle_limit();
             return lifted && extended && machine.role() == Role::Server;
         }
         let lifted = if extended { config.keep_alive } else { config.quiet_limit } == Duration::MAX;
-        lifted && machine.is_all_acknowledged() && !machine.state.close().is_some_and(Close::is_outstanding)
+        let fin_answered = machine.state() != ConnectionState::Closing || self.fins.is_answered();
+        lifted && machine.is_all_acknowledged() && fin_answered
     }
 }

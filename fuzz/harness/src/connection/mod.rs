@@ -1,0 +1,13 @@
+//! Any calls on one connection, and two connections over a network that the input directs.
+
+mod any_order;
+mod calls;
+mod choice;
+mod endpoint;
+mod fins;
+mod pair;
+mod tags;
+
+pub use any_order::any_order;
+pub(crate) use choice::{AnyParameters, Mechanism, ROOM, Start};
+pub use pair::pair;
