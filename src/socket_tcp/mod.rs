@@ -179,9 +179,6 @@ mod bytes;
 mod config;
 mod connection;
 mod event;
-#[cfg(feature = "arbitrary")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod input;
 mod listener;
 mod message;

@@ -1,25 +1,25 @@
 //! SocketTCP with any bytes and any calls, from random bytes, as in the fuzz target `socket_tcp`.
 
+use fuzz_harness::socket_tcp;
 use proptest::prelude::*;
-use rdt_proto::socket_tcp::fuzzing;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn a_connection_keeps_its_promises(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        fuzzing::any_order(&bytes);
+        socket_tcp::any_order(&bytes);
     }
 
     #[test]
     fn a_listener_keeps_its_promises(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        fuzzing::crowd(&bytes);
+        socket_tcp::crowd(&bytes);
     }
 
     #[test]
     fn a_decoded_datagram_encodes_to_the_same_bytes(
         flags in "[01]\\|\\|\\|[01]\\|\\|\\|[01]\\|\\|\\|", number in "[0-9]{0,20}", body in prop::collection::vec(any::<u8>(), 0..20),
     ) {
-        fuzzing::parse(&[flags.as_bytes(), number.as_bytes(), b"|||", &body].concat());
+        socket_tcp::parse(&[flags.as_bytes(), number.as_bytes(), b"|||", &body].concat());
     }
 }

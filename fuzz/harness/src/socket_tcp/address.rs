@@ -1,7 +1,7 @@
 //! Addresses in pairs that share a host.
 
-use crate::Address;
 use arbitrary::Arbitrary;
+use rdt_proto::Address;
 
 /// An address; two consecutive ones are ports of one host.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]

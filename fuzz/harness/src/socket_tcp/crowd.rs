@@ -1,14 +1,12 @@
 //! Checks a listener under calls in any order.
 
 use super::address::TestAddress;
-use crate::socket_tcp::SocketEvent;
-use crate::socket_tcp::{
-    FixedTables, HeapTables, Kind, MAX_SEGMENT, PeerId, Segment, SocketConfig, SocketDispatch, SocketIncoming,
-    SocketListener, SocketListenerConfig, TableMemory,
-};
-use crate::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
-use std::vec::Vec;
+use rdt_proto::socket_tcp::{
+    FixedTables, HeapTables, Kind, MAX_SEGMENT, PeerId, Segment, SocketConfig, SocketDispatch, SocketEvent,
+    SocketIncoming, SocketListener, SocketListenerConfig, TableMemory,
+};
+use rdt_proto::{Duration, Instant};
 
 /// A call. Addresses and identifiers are few, so that calls collide.
 #[derive(Arbitrary, Debug)]

@@ -1,13 +1,14 @@
-//! Checks for arbitrary input: the bodies of the fuzz target `socket_tcp` and of property tests.
+//! SocketTCP: any bytes as a datagram, any calls on one connection, any calls on a listener.
 
 mod address;
 mod any_order;
+mod counter;
 mod crowd;
 
 pub use any_order::any_order;
 pub use crowd::crowd;
 
-use super::{MAX_SEGMENT, Segment};
+use rdt_proto::socket_tcp::{MAX_SEGMENT, Segment};
 
 /// Checks that a datagram that decodes is encoded again byte for byte.
 ///

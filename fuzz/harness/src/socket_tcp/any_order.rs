@@ -1,16 +1,13 @@
 //! Checks one connection under calls in any order.
 
 use super::address::TestAddress;
-use crate::socket_tcp::SocketEvent;
-use crate::socket_tcp::{
-    AnswerFrom, Kind, MAX_SEGMENT, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketConnection, SocketHandled,
-    SocketPeer, SocketSendError, Timeouts,
-};
-use crate::{Duration, Instant};
+use super::counter::{Counter, Machine};
 use arbitrary::{Arbitrary, Unstructured};
-use std::vec::Vec;
-
-type Machine = SocketConnection<TestAddress, 40, 20>;
+use rdt_proto::socket_tcp::{
+    AnswerFrom, Kind, MAX_SEGMENT, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketEvent, SocketHandled, SocketPeer,
+    SocketSendError, Timeouts,
+};
+use rdt_proto::{Duration, Instant};
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Start {
@@ -88,7 +85,8 @@ enum AnyFrom {
 pub fn any_order(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     let Some(machine) = Start::arbitrary(&mut input).ok().and_then(|start| start.machine()) else { return };
-    let mut run = Run { machine, now: Instant::ZERO, closed: false, kept: Vec::new() };
+    let counter = Counter::of_new(&machine);
+    let mut run = Run { machine, counter, now: Instant::ZERO, closed: false, kept: Vec::new() };
     while let Ok(call) = Call::arbitrary(&mut input) {
         run.make(&call);
         run.check();
@@ -101,6 +99,7 @@ pub fn any_order(bytes: &[u8]) {
 #[derive(Clone)]
 struct Run {
     machine: Machine,
+    counter: Counter,
     now: Instant,
     closed: bool,
     /// Bytes of the current message that are acknowledged and not read.
@@ -112,7 +111,7 @@ impl Run {
         match *call {
             Call::Datagram { from, datagram } => drop(self.receive(from, datagram)),
             Call::Segment { from, kind, ahead, body } => {
-                let number = self.machine.number.saturating_add_signed(ahead.into());
+                let number = self.counter.now(&self.machine, self.now).saturating_add_signed(ahead.into());
                 self.segment(from, kind, number, body);
             }
             Call::Jump { kind, number } => self.segment(AnyFrom::Peer, kind, number, &[]),
@@ -128,9 +127,7 @@ impl Run {
                 self.machine.handle_timeout(self.now - Duration::from_micros(micros.into()));
             }
             Call::Transmit { room } => {
-                let mut buf = [0; 255];
-                let room = buf.get_mut(..room.into()).unwrap_or_default();
-                let _ = self.machine.poll_transmit(self.now, room);
+                self.transmit(room.into());
             }
             Call::Drain => self.drain(),
             Call::SocketEvent => self.event(),
@@ -157,7 +154,8 @@ impl Run {
     /// Receives a datagram. Bytes that arrive of a message must be its next ones.
     fn receive(&mut self, from: TestAddress, datagram: &[u8]) -> SocketHandled {
         let arrived = |machine: &Machine| machine.message().map_or(0, |message| message.arrived);
-        let (had, number) = (self.machine.message(), self.machine.number);
+        let had = self.machine.message();
+        self.counter.look(&self.machine, self.now);
         let before = arrived(&self.machine);
         let handled = self.machine.handle_datagram(self.now, from, datagram);
         let now = arrived(&self.machine);
@@ -169,8 +167,7 @@ impl Run {
             assert_eq!(now - before, body.len() as u64);
             self.kept.extend(body);
         }
-        let is_restart = self.machine.number == self.machine.initial;
-        assert!(self.machine.number >= number || is_restart, "the counter decreased");
+        self.counter.look(&self.machine, self.now);
         handled
     }
 
@@ -218,12 +215,20 @@ impl Run {
     }
 
     fn drain(&mut self) {
-        let mut buf = [0; MAX_SEGMENT];
         let mut count = 0;
-        while self.machine.poll_transmit(self.now, &mut buf).is_ok_and(|sent| sent.is_some()) {
+        while self.transmit(MAX_SEGMENT) {
             count += 1;
             assert!(count <= 8, "poll_transmit never returns None");
         }
+    }
+
+    /// Writes one datagram. Returns whether there was one that fits.
+    fn transmit(&mut self, room: usize) -> bool {
+        let mut buf = [0; 255];
+        let sent = self.machine.poll_transmit(self.now, buf.get_mut(..room).unwrap_or_default());
+        let Ok(Some((_, transmit))) = sent else { return false };
+        self.counter.on_sent(buf.get(..transmit.len).unwrap_or_default());
+        true
     }
 
     fn check(&mut self) {
@@ -236,7 +241,7 @@ impl Run {
         } else {
             assert!(self.machine == other.machine, "a poll without output changed the state");
         }
-        assert!(self.machine.incoming.message().is_none_or(|message| message.arrived <= message.length));
+        assert!(self.machine.message().is_none_or(|message| message.arrived <= message.length));
         other.machine.handle_timeout(self.now);
         other.drain();
         let due = other.machine.poll_timeout();
