@@ -1,4 +1,4 @@
-//! Laws that hold for any input. The fuzz targets explore them for hours, `tests/random_ops` with a few thousand inputs.
+//! Laws that hold for any input. Fuzz targets explore them for hours, `tests/random_ops` with a few thousand inputs.
 //!
 //! | module | subject |
 //! |---|---|
