@@ -15,8 +15,8 @@ type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 
 /// The number of packets that a connection buffers each way.
 const WINDOW: u32 = 1_024;
-/// The number of datagrams read before timers run and answers are sent.
-const BATCH: usize = 64;
+/// The number of datagrams read before timers run and answers are sent: with more, too few acknowledgements leave.
+const BATCH: usize = 8;
 /// The time to wait while the socket is blocked. Timers run meanwhile.
 const BLOCKED: Duration = Duration::from_millis(10);
 

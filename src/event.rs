@@ -19,7 +19,7 @@ pub struct Transmit {
     pub len: usize,
     /// The size of each datagram but the last, which may be shorter.
     ///
-    /// Generic segmentation offload (GSO) takes this value.
+    /// It equals [`len`](Self::len) where there is one datagram. Generic segmentation offload (GSO) takes this value.
     pub segment_size: usize,
 }
 

@@ -170,8 +170,7 @@ impl<M: Memory> Scoreboard<M> {
 
     /// The number to retransmit first: `base` if it is lost, otherwise the number lost first.
     ///
-    /// Everything waits for `base`. A path that only ever passes the first packet of a burst would otherwise never
-    /// carry it.
+    /// All data waits for `base`, and a path may pass no more than the first packet of each burst.
     pub(super) fn first_lost(&self) -> Option<Seq> {
         let first = self.lost.first()?;
         Some(if self.window.sent(self.base).state == SentState::Lost { self.base } else { first })
