@@ -20,6 +20,7 @@ mod error;
 mod event;
 pub mod ftp;
 pub mod guide;
+mod keyed_hash;
 pub mod listener;
 mod seq;
 #[cfg(feature = "sim")]
