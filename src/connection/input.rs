@@ -94,6 +94,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
         if self.state.ended().is_some() {
             return self.handle_after_end(packet);

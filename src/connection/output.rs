@@ -217,6 +217,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let framing = &self.negotiation.outgoing();
         let packet = match control {
@@ -267,6 +268,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.parameters().to_options(cookie, pad_to, buf)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
         match (control, &mut self.state) {

@@ -44,6 +44,7 @@ impl<T: ListenerTypes> Listener<T> {
     }
 
     /// Handles a datagram with the common prefix: a CONNECT, or any packet of base mode.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_untagged(
         &mut self,
         from: T::Address,

@@ -108,6 +108,7 @@ pub struct ListenerStats {
 /// The number of datagrams dropped for each reason.
 pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn increment(counter: &mut u64) {
     *counter = counter.saturating_add(1);
 }

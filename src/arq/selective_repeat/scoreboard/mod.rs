@@ -366,6 +366,7 @@ const fn low_bits(at: Instant) -> u32 {
 }
 
 /// The time before `now` with these low bits.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);
     Instant::from_micros(now.as_micros().saturating_sub(ago as u64))

@@ -80,6 +80,7 @@ impl<M: Memory> Window<M> {
         self.memory.as_mut().get_mut(((number.value() & self.mask) / Block::NUMBERS) as usize)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn sent(&self, number: Seq) -> Sent {
         let sent = self.block(number).and_then(|block| block.sent.get((number.value() % Block::NUMBERS) as usize));
         sent.copied().unwrap_or(Sent::UNSENT)
