@@ -176,12 +176,19 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         if slots > self.used {
             return false;
         }
-        let lengths = || (0..slots).map(|ahead| self.ring.body(from_slot.add(ahead)).len());
-        let is_large = |&(_, len): &(u32, usize)| len > limit.get().into();
-        let Some((first, _)) = (0..slots).zip(lengths()).find(is_large) else { return true };
-        let last = (0..slots).zip(lengths()).filter(is_large).last().map_or(first, |(ahead, _)| ahead);
-        let longest = lengths().max().unwrap_or_default().div_ceil(limit.get().into());
-        let pieces = u16::try_from(longest).ok().and_then(NonZero::new).unwrap_or(NonZero::<u16>::MIN);
+        let (mut large, mut longest) = (None, 0);
+        for ahead in 0..slots {
+            let len = self.ring.body(from_slot.add(ahead)).len();
+            if len > limit.get().into() {
+                large = Some((large.map_or(ahead, |(first, _)| first), ahead));
+                longest = longest.max(len);
+            }
+        }
+        let Some((first, last)) = large else { return true };
+        let pieces = u16::try_from(longest.div_ceil(limit.get().into()))
+            .ok()
+            .and_then(NonZero::new)
+            .unwrap_or(NonZero::<u16>::MIN);
         if last == slots - 1 {
             self.open = None;
         }
