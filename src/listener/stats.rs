@@ -2,7 +2,7 @@
 
 use super::PeerId;
 use crate::connection::Handled;
-use crate::counts::{Countable, Counts, countable};
+use crate::counts::{Countable, Counts, countable, increase};
 use crate::wire::DecodeError;
 use thiserror::Error;
 
@@ -108,7 +108,6 @@ pub struct ListenerStats {
 /// The number of datagrams dropped for each reason.
 pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(super) fn increment(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
+    increase(counter, 1);
 }
