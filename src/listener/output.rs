@@ -5,6 +5,7 @@ use super::peers::{Lifecycle, Peer};
 use super::stats::increment;
 use super::{Listener, ListenerTypes, PeerId};
 use crate::connection::{Changes, Connection, Event, Transmit, Turn};
+use crate::timing::earlier;
 use crate::{BufferTooSmall, Instant};
 
 /// The result of the turn of one peer.
@@ -58,8 +59,7 @@ impl<T: ListenerTypes> Listener<T> {
                 }
                 let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
                 self.on_changes(index, changes);
-                let due = [due, validation].into_iter().flatten().min();
-                self.peers.scheduler_mut().on_woken(index, now, true, due);
+                self.peers.scheduler_mut().on_woken(index, now, true, earlier(due, validation));
             }
         }
     }
@@ -84,7 +84,7 @@ impl<T: ListenerTypes> Listener<T> {
         if !self.replies.is_empty() {
             return Some(self.now);
         }
-        [self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
+        earlier(self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout())
     }
 
     /// Writes the next datagram into `buf`, and returns its destination.
@@ -191,7 +191,7 @@ impl<T: ListenerTypes> Listener<T> {
             self.peers.end_validation(index);
         }
         let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
-        self.peers.scheduler_mut().park(index, [due, validation].into_iter().flatten().min());
+        self.peers.scheduler_mut().park(index, earlier(due, validation));
     }
 
     /// Removes a connection. In base mode its address stays in quarantine.

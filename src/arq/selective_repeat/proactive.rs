@@ -45,6 +45,16 @@ impl Due {
     pub(super) const fn at_once(number: Seq) -> Self {
         Self { number, at: Instant::ZERO }
     }
+
+    /// The one of the two that is due first; the former if both are due at once.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(if other.at < one.at { other } else { one }),
+            (one, None) => one,
+            (None, other) => other,
+        }
+    }
 }
 
 /// What the policy remembers.
@@ -145,8 +155,8 @@ impl Proactive {
         }
         let repeated = self.repeated(scoreboard);
         let earliest = if scoreboard.next() == end && self.is_lossy() {
-            let originals = [self.newest_original(scoreboard), self.overdue_original(scoreboard)];
-            repeated.into_iter().chain(originals.into_iter().flatten()).min_by_key(|due| due.at)
+            let originals = Due::first(self.newest_original(scoreboard), self.overdue_original(scoreboard));
+            Due::first(repeated, originals)
         } else {
             repeated
         };

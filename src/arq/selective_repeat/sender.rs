@@ -121,7 +121,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             None => None,
         };
         let other = other.filter(|due| due.number == self.scoreboard.next() || is_ready(due.number));
-        [duplicate, other].into_iter().flatten().min_by_key(|due| due.at)
+        Due::first(duplicate, other)
     }
 
     /// Most of the time: nothing is lost, and nothing to be sent twice.
@@ -136,8 +136,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     fn sent_last(&self) -> Option<Seq> {
-        let last = [Flight::Originals, Flight::Retransmissions].map(|flight| self.scoreboard.newest(flight));
-        last.into_iter().flatten().max_by_key(|&number| self.scoreboard.record(number).sent_at)
+        let original = self.scoreboard.newest(Flight::Originals);
+        let Some(again) = self.scoreboard.newest(Flight::Retransmissions) else { return original };
+        let sent_at = |number| self.scoreboard.record(number).sent_at;
+        Some(original.filter(|&original| sent_at(original) > sent_at(again)).unwrap_or(again))
     }
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
