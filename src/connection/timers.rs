@@ -60,18 +60,20 @@ impl<T: ConnectionTypes> Connection<T> {
     #[must_use]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() { Some(self.now) } else { self.earliest(|_| true) }
+        if self.next_output().is_some() { Some(self.now) } else { self.earliest(false) }
     }
 
     /// The earliest deadline that [`handle_timeout`](Self::handle_timeout) acts on. A datagram may be due earlier.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.earliest(Timer::is_handled)
+        self.earliest(true)
     }
 
-    fn earliest(&self, counts: impl Fn(Timer) -> bool) -> Option<Instant> {
+    /// The earliest deadline of all timers, or of those that `handle_timeout` handles.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn earliest(&self, handled_only: bool) -> Option<Instant> {
         let mut earliest = Earliest::default();
         self.for_each_deadline(|timer, at| {
-            if counts(timer) {
+            if !handled_only || timer.is_handled() {
                 earliest.see(at);
             }
         });
