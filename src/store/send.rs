@@ -134,8 +134,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
                 }
                 None => break,
             };
-            let to = limit.min(from.saturating_add(rest.len()));
-            let (part, left) = rest.split_at(to - from);
+            let room = limit.saturating_sub(from);
+            let Some((part, left)) = rest.split_at_checked(room.min(rest.len())) else { break };
+            let to = from + part.len();
             let Some(place) = self.ring.grow(self.newest(), to).get_mut(from..) else { break };
             copy(part, place);
             self.open = u16::try_from(to).ok();
