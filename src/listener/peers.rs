@@ -120,7 +120,8 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         }
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
         self.table.get_mut(index)
     }

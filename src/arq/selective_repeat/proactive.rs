@@ -113,6 +113,7 @@ impl Proactive {
     }
 
     /// `number` has been sent again, acknowledged, or judged lost.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn cancel(&mut self, number: Seq) {
         if self.duplicate.is_some_and(|due| due.number == number) {
             self.duplicate = None;
