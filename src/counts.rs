@@ -94,6 +94,13 @@ impl<R: Countable + fmt::Debug, const N: usize, C: Counter> fmt::Debug for Count
     }
 }
 
+/// Adds to a counter, which saturates.
+#[cfg_attr(target_pointer_width = "64", inline)]
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+pub(crate) fn increase(counter: &mut u64, by: u64) {
+    *counter = counter.saturating_add(by);
+}
+
 /// Implements [`Countable`] for an enum.
 ///
 /// A variant that nests another reason comes first, in brackets.

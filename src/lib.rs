@@ -3,6 +3,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
+// `inline(never)` where pointers have fewer than 64 bits: flash is small there, and a function with many callers is linked once.
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -20,6 +21,7 @@ mod error;
 mod event;
 pub mod ftp;
 pub mod guide;
+mod keyed_hash;
 pub mod listener;
 mod seq;
 #[cfg(feature = "sim")]

@@ -47,6 +47,7 @@ impl Instant {
 
     /// The time from `earlier` to `self`; zero if `earlier` is the later of the two.
     #[must_use]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration(self.0.get().saturating_sub(earlier.0.get()))
     }
@@ -61,6 +62,7 @@ impl Default for Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span.0))
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many bytes of flash each program takes on a Cortex-M4, and which functions take them: `size.sh [LINES]`, 0 of them for
-# the sums alone. LEVEL is the optimisation level, z unless it is set.
+# How many bytes of flash and of stack each program takes on a Cortex-M4, and which functions are large: `size.sh [LINES]`, 0
+# of them for the sums alone. LEVEL is the optimisation level, z unless it is set.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../../target/firmware}
@@ -13,9 +13,12 @@ build "$target"
 echo "thumbv7em, opt-level $CARGO_PROFILE_RELEASE_OPT_LEVEL, fat LTO, one codegen unit, panic abort; $compiler, core built with it"
 for program in stop_and_wait file_client listener; do
   image=$CARGO_TARGET_DIR/$target/release/$program
-  arm-none-eabi-size -A "$image" | awk -v program="$program" '
+  # `main` has the largest frame: the program with its memory.
+  frame=$(arm-none-eabi-objdump -d "$image" |
+    awk '/\tsub(w|\.w)?\tsp, (sp, )?#/ { sub(/.*#/, ""); if ($1 > most) most = $1 } END { print most + 0 }')
+  arm-none-eabi-size -A "$image" | awk -v program="$program" -v frame="$frame" '
     $1 == ".text" { text = $2 } $1 == ".rodata" { rodata = $2 } $1 == ".data" { data = $2 }
-    END { printf "%-14s text %6d  rodata %6d  sum %6d  data %d\n", program, text, rodata, text + rodata, data }'
+    END { printf "%-14s text %6d  rodata %6d  sum %6d  data %d  largest frame %6d\n", program, text, rodata, text + rodata, data, frame }'
   arm-none-eabi-nm --size-sort -S -r -C -t d "$image" |
     awk -v lines="${1:-0}" 'NR <= lines { size = $2 + 0; $1 = $2 = $3 = ""; printf "%8d %s\n", size, $0 }'
 done

@@ -1,5 +1,5 @@
-# To be sourced: `build TARGET [arguments of cargo build]` with rustup's compiler where it has the sources of `core`, otherwise
-# with Debian's. `core` is built with the program: the one that rustup has is made for speed.
+# To be sourced: `build TARGET [arguments of cargo build]` and `cross COMMAND TARGET [arguments]`, with rustup's compiler where
+# it has the sources of `core`, otherwise with Debian's. `core` is built with the program: rustup's own is made for speed.
 
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi riscv32imc-unknown-none-elf)
 
@@ -33,9 +33,14 @@ else
   compiler=$(rustc --version)
 fi
 
-build() {
-  local target=$1
-  shift
-  RUSTC_BOOTSTRAP=1 "${rust[@]}" build --quiet --locked --release -Zbuild-std=core -Zbuild-std-features=optimize_for_size \
-    --target "$target" "$@"
+# A command of cargo for a target, with `core` of its own.
+cross() {
+  local command=$1 target=$2
+  shift 2
+  # GNU ld for RISC-V makes images of 64 bits, unless it is told otherwise.
+  case $target in riscv32*) local -x LDEMULATION=elf32lriscv ;; esac
+  RUSTC_BOOTSTRAP=1 "${rust[@]}" "$command" --quiet --locked --release -Zbuild-std=core \
+    -Zbuild-std-features=optimize_for_size --target "$target" "$@"
 }
+
+build() { cross build "$@"; }

@@ -24,6 +24,7 @@ impl IdleTimer {
     }
 
     /// A valid packet of the peer has arrived.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn on_heard(&mut self, now: Instant) {
         *self = match self {
             Self::Answered { .. } => Self::Answered { heard: now },

@@ -6,6 +6,7 @@ use super::probe::Probe;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
 use crate::arq::{Ack, Acknowledged, Arq, Arrival, Offer};
+use crate::counts::increase;
 use crate::event::{Events, Role};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, Packet, Sack};
@@ -80,8 +81,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     #[inline]
     pub(super) fn count_received(&mut self, len: usize) {
-        self.stats.datagrams_received = self.stats.datagrams_received.saturating_add(1);
-        self.stats.bytes_received = self.stats.bytes_received.saturating_add(len as u64);
+        increase(&mut self.stats.datagrams_received, 1);
+        increase(&mut self.stats.bytes_received, len as u64);
     }
 
     fn conclude(&mut self, outcome: Outcome) -> Handled {
@@ -94,6 +95,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
         if self.state.ended().is_some() {
             return self.handle_after_end(packet);

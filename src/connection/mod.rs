@@ -303,6 +303,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Advances the connection's time, which never goes back: an earlier `now` is ignored.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
@@ -345,6 +346,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Ends the connection. `close` may still send FIN or FINACK, and answers a repeated FIN until `linger`.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn end(&mut self, reason: CloseReason, close: Close, linger: Option<Instant>) {
         let linger = linger.filter(|&end| end > self.now);
         let was_established = self.state.is_established();

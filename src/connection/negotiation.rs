@@ -182,6 +182,7 @@ impl Negotiation {
     }
 
     /// The framing of the next datagram to the peer.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn outgoing(&self) -> Framing {
         match self.agreed {
             Agreed::Extended { theirs, .. } => Framing::tagged(theirs),

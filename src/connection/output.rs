@@ -6,6 +6,7 @@ use super::negotiation::OPTIONS_BYTES;
 use super::state::State;
 use super::{Connection, ConnectionTypes};
 use crate::arq::{Ack, Arq, Sending};
+use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Framing, MIN_CONNECT, Options, Packet};
@@ -112,11 +113,11 @@ impl<T: ConnectionTypes> Connection<T> {
             return self.write_info(number, buf.get_mut(..room_len).unwrap_or_default()).unwrap_or(0);
         }
         self.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
-        self.stats.infos_sent = self.stats.infos_sent.saturating_add(count.into());
+        increase(&mut self.stats.infos_sent, count.into());
         self.idle.on_asked(now);
         let len = size * count as usize;
-        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(count.into());
-        self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
+        increase(&mut self.stats.datagrams_sent, count.into());
+        increase(&mut self.stats.bytes_sent, len as u64);
         len
     }
 
@@ -205,7 +206,7 @@ impl<T: ConnectionTypes> Connection<T> {
             self.send.seal();
             self.take_back(number);
         }
-        self.stats.infos_sent = self.stats.infos_sent.saturating_add(1);
+        increase(&mut self.stats.infos_sent, 1);
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
         self.idle.on_asked(now);
         self.count_sent(len);
@@ -213,10 +214,11 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     fn count_sent(&mut self, len: usize) {
-        self.stats.datagrams_sent = self.stats.datagrams_sent.saturating_add(1);
-        self.stats.bytes_sent = self.stats.bytes_sent.saturating_add(len as u64);
+        increase(&mut self.stats.datagrams_sent, 1);
+        increase(&mut self.stats.bytes_sent, len as u64);
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let framing = &self.negotiation.outgoing();
         let packet = match control {
@@ -267,6 +269,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.parameters().to_options(cookie, pad_to, buf)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
         match (control, &mut self.state) {

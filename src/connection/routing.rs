@@ -66,6 +66,12 @@ impl<T: ConnectionTypes> Connection<T> {
         (self.changes(), self.next_timer())
     }
 
+    /// Whether the connection [is drained](Self::is_drained) once its linger has been checked at `now`.
+    pub(crate) fn route_is_drained(&self, now: Instant) -> bool {
+        let has_lingered = |linger: Option<Instant>| linger.is_none_or(|end| end <= now);
+        self.state.ended().is_some_and(|ended| has_lingered(ended.linger)) && self.next_output().is_none()
+    }
+
     /// A turn to send: calls `transmit`, which is [`poll_transmit`](Self::poll_transmit) or its batch form.
     #[inline]
     pub(crate) fn route_transmit(

@@ -14,6 +14,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Call it when [`poll_timeout`](Self::poll_timeout) is due. An earlier call is harmless. Afterwards call
     /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event). Pass in the datagrams that have
     /// arrived first: after a stall of the process, the limits must not end a connection whose peer has answered.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         self.trace_expired();
@@ -57,19 +58,22 @@ impl<T: ConnectionTypes> Connection<T> {
     /// `handle_timeout` and a drained `poll_transmit`. `None` means that nothing happens without a datagram or a call
     /// of the application. Any call may change the instant.
     #[must_use]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.next_output().is_some() { Some(self.now) } else { self.earliest(|_| true) }
+        if self.next_output().is_some() { Some(self.now) } else { self.earliest(false) }
     }
 
     /// The earliest deadline that [`handle_timeout`](Self::handle_timeout) acts on. A datagram may be due earlier.
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.earliest(Timer::is_handled)
+        self.earliest(true)
     }
 
-    fn earliest(&self, counts: impl Fn(Timer) -> bool) -> Option<Instant> {
+    /// The earliest deadline of all timers, or of those that `handle_timeout` handles.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    fn earliest(&self, handled_only: bool) -> Option<Instant> {
         let mut earliest = Earliest::default();
         self.for_each_deadline(|timer, at| {
-            if counts(timer) {
+            if !handled_only || timer.is_handled() {
                 earliest.see(at);
             }
         });

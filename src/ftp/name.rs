@@ -78,21 +78,26 @@ impl<'a> Name<'a> {
         if name == "." || name == ".." {
             return Err(NameError::RelativeFolder);
         }
-        for character in name.chars() {
-            match character {
-                '/' | '\\' => return Err(NameError::Separator),
-                ':' => return Err(NameError::Colon),
-                other if other.is_control() => return Err(NameError::Control),
+        let bytes = name.as_bytes();
+        let mut before = 0;
+        for &byte in bytes {
+            match byte {
+                b'/' | b'\\' => return Err(NameError::Separator),
+                b':' => return Err(NameError::Colon),
+                0..=0x1f | 0x7f => return Err(NameError::Control),
+                // The UTF-8 of U+0080 to U+009F.
+                0x80..=0x9f if before == 0xc2 => return Err(NameError::Control),
                 _ => {}
             }
+            before = byte;
         }
-        if name.starts_with(' ') || name.ends_with(' ') {
+        if bytes.first() == Some(&b' ') || before == b' ' {
             return Err(NameError::OuterSpace);
         }
-        if name.ends_with('.') {
+        if before == b'.' {
             return Err(NameError::TrailingDot);
         }
-        if is_reserved_on_windows(name) {
+        if is_reserved_on_windows(bytes) {
             return Err(NameError::Reserved);
         }
         Ok(Self(name))
@@ -178,18 +183,17 @@ impl fmt::Display for NameBuf {
 }
 
 /// "Naming Files, Paths, and Namespaces" (Microsoft): a device name is reserved with any extension, and spaces before
-/// the extension do not count.
-fn is_reserved_on_windows(name: &str) -> bool {
-    const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+/// the extension do not count. A name has no other white space, since control characters are not allowed.
+fn is_reserved_on_windows(name: &[u8]) -> bool {
+    const DEVICES: [&[u8]; 6] = [b"CON", b"PRN", b"AUX", b"NUL", b"CONIN$", b"CONOUT$"];
+    let stem = name.split(|&byte| byte == b'.').next().unwrap_or(name).trim_ascii_end();
     if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) {
         return true;
     }
-    let Some((port, number)) = stem.split_at_checked(3) else { return false };
-    let mut digits = number.chars();
-    (port.eq_ignore_ascii_case("COM") || port.eq_ignore_ascii_case("LPT"))
-        && matches!(digits.next(), Some('0'..='9' | '¹' | '²' | '³'))
-        && digits.next().is_none()
+    let Some((port, number)) = stem.split_first_chunk::<3>() else { return false };
+    // The digits include ¹, ² and ³ in UTF-8.
+    (port.eq_ignore_ascii_case(b"COM") || port.eq_ignore_ascii_case(b"LPT"))
+        && matches!(number, [b'0'..=b'9'] | [0xc2, 0xb2 | 0xb3 | 0xb9])
 }
 
 #[cfg(test)]
@@ -198,9 +202,21 @@ mod tests {
 
     #[test]
     fn names_that_break_no_rule_are_allowed() {
-        for name in
-            ["a", "hello.txt", ".profile", "a b", "...a", "año 2024.tar.gz", "файл", "COM", "COM10", "console", "nul-1"]
-        {
+        for name in [
+            "a",
+            "hello.txt",
+            ".profile",
+            "a b",
+            "...a",
+            "año 2024.tar.gz",
+            "a\u{a0}b",
+            "\u{2085}",
+            "файл",
+            "COM",
+            "COM10",
+            "console",
+            "nul-1",
+        ] {
             assert_eq!(Name::new(name).map(Name::as_str), Ok(name));
             assert_eq!(NameBuf::new(name).as_ref().map(NameBuf::as_name), Ok(Name(name)));
         }
@@ -222,6 +238,8 @@ mod tests {
             ("a\nb", NameError::Control),
             ("a\u{7f}", NameError::Control),
             ("a\u{85}", NameError::Control),
+            ("\u{80}a", NameError::Control),
+            ("\u{9f}a", NameError::Control),
             (" a", NameError::OuterSpace),
             ("a ", NameError::OuterSpace),
             ("a.", NameError::TrailingDot),

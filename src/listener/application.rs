@@ -58,6 +58,8 @@ impl<T: ListenerTypes> Listener<T> {
     ///
     /// If the handshake is no longer pending, there is no room for a connection, or `storage` fails or does not suit
     /// the [config](super::ListenerConfig::connection).
+    // Outlined, so that the connection on its way to the table takes no room in the frame of the caller's loop.
+    #[inline(never)]
     pub fn accept<E: From<StoreError>>(
         &mut self,
         now: Instant,
@@ -210,11 +212,17 @@ impl<T: ListenerTypes> Listener<T> {
     pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<T::Storage> {
         self.advance(now);
         let now = self.now;
-        let connection = self.peer_mut(id)?;
-        let (changes, _) = connection.route_timeout(now);
-        if !changes.contains(Changes::DRAINED) {
-            return None;
+        // A connection that stays must not be marked as changed: `poll_timeout` would be due at once.
+        self.peer(id).filter(|connection| connection.route_is_drained(now))?;
+        let peer = self.peers.get_mut(id.index)?;
+        let connection = peer.connection_mut()?;
+        connection.handle_timeout(now);
+        let quarantine_end = connection.quarantine_end();
+        let lifecycle = core::mem::replace(&mut peer.lifecycle, Lifecycle::Quarantined { until: now });
+        self.vacate(id.index, quarantine_end);
+        match lifecycle {
+            Lifecycle::Live { connection, .. } => Some(connection.into_storage()),
+            Lifecycle::Quarantined { .. } => None,
         }
-        self.retire(id.index).map(Connection::into_storage)
     }
 }

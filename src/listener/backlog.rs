@@ -140,12 +140,12 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         placed
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Option<Pending<A>> {
-        let pending = self.table.remove(index)?;
+    pub(super) fn remove(&mut self, index: u32) {
+        let Some(pending) = self.table.get(index) else { return };
         self.quotas.leave(pending.address.host(), pending.state.quotas());
+        self.table.remove(index);
         self.order.remove(index);
         self.unreported.remove(index);
-        Some(pending)
     }
 
     /// Records that a cookie has validated the address. Returns whether the state has changed.

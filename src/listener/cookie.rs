@@ -7,10 +7,10 @@
 //!
 //! The listener keeps no state of the address. A cookie is valid for 15 s, for one address and one tag.
 
+use crate::keyed_hash::KeyedHasher;
 use crate::wire::Tag;
 use crate::{Duration, Instant};
 use core::hash::{Hash, Hasher};
-use siphasher::sip::SipHasher24;
 
 /// The length of a cookie in bytes.
 pub(super) const COOKIE_BYTES: usize = 12;
@@ -62,7 +62,7 @@ fn seconds(now: Instant) -> u32 {
 
 /// The code of a cookie.
 fn code<A: Hash>(key: &[u8; 16], address: &A, tag: Tag, time: u32) -> u64 {
-    let mut hasher = SipHasher24::new_with_key(key);
+    let mut hasher = KeyedHasher::new_with_key(key);
     address.hash(&mut hasher);
     hasher.write(tag.as_bytes());
     hasher.write_u32(time);

@@ -44,6 +44,7 @@ impl<T: ListenerTypes> Listener<T> {
     }
 
     /// Handles a datagram with the common prefix: a CONNECT, or any packet of base mode.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_untagged(
         &mut self,
         from: T::Address,
@@ -92,14 +93,14 @@ impl<T: ListenerTypes> Listener<T> {
         // A datagram may arrive before `handle_timeout`, so the end of a linger or quarantine is handled here, too. The
         // timers of a connection that has not ended do not run here: its peer may have sent the datagram in time.
         match &mut self.peers.get_mut(index)?.lifecycle {
-            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
             Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
                     // It only lingers for a repeated FIN, which a client that opens a new connection does not send.
                     connection.handle_timeout(now);
                 }
                 if connection.is_drained() {
-                    drop(self.retire(index));
+                    self.retire(index);
                 }
             }
             Lifecycle::Quarantined { .. } | Lifecycle::Live { .. } => {}

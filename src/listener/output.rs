@@ -1,10 +1,11 @@
 //! Output, deadlines and events. The work does not depend on idle connections.
 
 use super::path_validation::PathValidation;
-use super::peers::Lifecycle;
+use super::peers::{Lifecycle, Peer};
 use super::stats::increment;
 use super::{Listener, ListenerTypes, PeerId};
 use crate::connection::{Changes, Connection, Event, Transmit, Turn};
+use crate::timing::earlier;
 use crate::{BufferTooSmall, Instant};
 
 /// The result of the turn of one peer.
@@ -42,7 +43,7 @@ impl<T: ListenerTypes> Listener<T> {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(index) else { return };
         match &mut peer.lifecycle {
-            Lifecycle::Quarantined { until } if *until <= now => drop(self.peers.remove(index)),
+            Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
             Lifecycle::Quarantined { until } => {
                 let until = *until;
                 self.peers.scheduler_mut().on_woken(index, now, false, Some(until));
@@ -50,7 +51,7 @@ impl<T: ListenerTypes> Listener<T> {
             Lifecycle::Live { connection, is_held } => {
                 let (changes, due) = connection.route_timeout(now);
                 if !*is_held && changes.contains(Changes::DRAINED) {
-                    drop(self.retire(index));
+                    self.retire(index);
                     return;
                 }
                 if self.peers.validating_mut(index).is_some_and(|(_, validation)| validation.handle_timeout(now)) {
@@ -58,8 +59,7 @@ impl<T: ListenerTypes> Listener<T> {
                 }
                 let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
                 self.on_changes(index, changes);
-                let due = [due, validation].into_iter().flatten().min();
-                self.peers.scheduler_mut().on_woken(index, now, true, due);
+                self.peers.scheduler_mut().on_woken(index, now, true, earlier(due, validation));
             }
         }
     }
@@ -84,7 +84,7 @@ impl<T: ListenerTypes> Listener<T> {
         if !self.replies.is_empty() {
             return Some(self.now);
         }
-        [self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout()].into_iter().flatten().min()
+        earlier(self.peers.scheduler().poll_timeout(self.now), self.backlog.poll_timeout())
     }
 
     /// Writes the next datagram into `buf`, and returns its destination.
@@ -183,7 +183,7 @@ impl<T: ListenerTypes> Listener<T> {
     fn on_idle(&mut self, index: u32, changes: Changes, due: Option<Instant>) {
         let is_held = self.peers.get(index).is_some_and(|peer| peer.held().is_some());
         if !is_held && changes.contains(Changes::DRAINED) {
-            drop(self.retire(index));
+            self.retire(index);
             return;
         }
         self.on_changes(index, changes);
@@ -191,28 +191,34 @@ impl<T: ListenerTypes> Listener<T> {
             self.peers.end_validation(index);
         }
         let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
-        self.peers.scheduler_mut().park(index, [due, validation].into_iter().flatten().min());
+        self.peers.scheduler_mut().park(index, earlier(due, validation));
     }
 
-    /// Removes a connection and returns it. In base mode its address stays in quarantine.
-    pub(super) fn retire(&mut self, index: u32) -> Option<Connection<T::Storage>> {
+    /// Removes a connection. In base mode its address stays in quarantine.
+    ///
+    /// The connection is dropped in place: to move it would need its size on the stack.
+    pub(super) fn retire(&mut self, index: u32) {
+        if let Some(connection) = self.peers.get(index).and_then(Peer::connection) {
+            let quarantine_end = connection.quarantine_end();
+            self.vacate(index, quarantine_end);
+        }
+    }
+
+    /// Removes the peer of a connection that has ended, and drops what is left of it.
+    ///
+    /// In base mode its address stays in quarantine until `quarantine_end`.
+    pub(super) fn vacate(&mut self, index: u32, quarantine_end: Option<Instant>) {
         let now = self.now;
         self.peers.on_handshake_over(index);
         self.peers.end_validation(index);
-        let peer = self.peers.get_mut(index)?;
-        let until = peer.connection()?.quarantine_end().filter(|&until| until > now && peer.tag.is_none());
-        let left = match until {
+        let Some(peer) = self.peers.get_mut(index) else { return };
+        match quarantine_end.filter(|&until| until > now && peer.tag.is_none()) {
             Some(until) => {
-                let left = core::mem::replace(&mut peer.lifecycle, Lifecycle::Quarantined { until });
+                peer.lifecycle = Lifecycle::Quarantined { until };
                 self.peers.scheduler_mut().clear_event(index);
                 self.peers.scheduler_mut().park(index, Some(until));
-                left
             }
-            None => self.peers.remove(index)?.lifecycle,
-        };
-        match left {
-            Lifecycle::Live { connection, .. } => Some(connection),
-            Lifecycle::Quarantined { .. } => None,
+            None => self.peers.remove(index),
         }
     }
 

@@ -120,7 +120,8 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         }
     }
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Peer<A, C>> {
         self.table.get_mut(index)
     }
@@ -168,13 +169,12 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         None
     }
 
-    pub(super) fn remove(&mut self, index: u32) -> Option<Peer<A, C>> {
+    pub(super) fn remove(&mut self, index: u32) {
         self.evict(index);
-        let peer = self.table.remove(index)?;
-        if let Some(tag) = peer.tag {
+        if let Some(tag) = self.table.get(index).and_then(|peer| peer.tag) {
             self.by_tag.remove(self.hash_of(tag), index);
         }
-        Some(peer)
+        self.table.remove(index);
     }
 
     /// The number of peers of this host, by quota.
@@ -240,7 +240,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     pub(super) fn end_validation(&mut self, index: u32) {
         let Some(peer) = self.table.get_mut(index) else { return };
         let Some(id) = peer.validation.take() else { return };
-        if let Some(address) = self.validations.remove(id.index()).and_then(|validation| validation.reserved()) {
+        if let Some(address) = self.validations.take(id.index()).and_then(|validation| validation.reserved()) {
             self.quotas.leave_host(address.host(), HostQuota::Validated);
         }
     }

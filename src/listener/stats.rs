@@ -2,7 +2,7 @@
 
 use super::PeerId;
 use crate::connection::Handled;
-use crate::counts::{Countable, Counts, countable};
+use crate::counts::{Countable, Counts, countable, increase};
 use crate::wire::DecodeError;
 use thiserror::Error;
 
@@ -109,5 +109,5 @@ pub struct ListenerStats {
 pub type DropCounts = Counts<DropReason, { DropReason::COUNT }>;
 
 pub(super) fn increment(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
+    increase(counter, 1);
 }

@@ -138,8 +138,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
                 }
                 None => break,
             };
-            let to = limit.min(from.saturating_add(rest.len()));
-            let (part, left) = rest.split_at(to - from);
+            let room = limit.saturating_sub(from);
+            let Some((part, left)) = rest.split_at_checked(room.min(rest.len())) else { break };
+            let to = from + part.len();
             let Some(place) = self.ring.grow(self.newest(), to).get_mut(from..) else { break };
             copy(part, place);
             self.growth = u16::try_from(self.ring.segment() - to).unwrap_or_default();
@@ -176,11 +177,15 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         if from_slot > self.used || self.number_of(from_slot) != from {
             return false;
         }
-        let bodies = || (from_slot..self.used).map(|slot| (slot, self.ring.body(slot).len()));
-        let is_large = |&(_, len): &(u32, usize)| len > limit.get().into();
-        let Some((first, _)) = bodies().find(is_large) else { return true };
-        let last = bodies().filter(is_large).last().map_or(first, |(slot, _)| slot);
-        let longest = bodies().map(|(_, len)| len).max().unwrap_or_default();
+        let (mut large, mut longest) = (None, 0);
+        for slot in from_slot..self.used {
+            let len = self.ring.body(slot).len();
+            if len > limit.get().into() {
+                large = Some((large.map_or(slot, |(first, _)| first), slot));
+                longest = longest.max(len);
+            }
+        }
+        let Some((first, last)) = large else { return true };
         let pieces = u16::try_from(longest.div_ceil(limit.get().into())).unwrap_or(u16::MAX);
         if self.cut.begins_before(from_slot) {
             return false;

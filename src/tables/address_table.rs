@@ -101,10 +101,11 @@ impl<T: Addressed, M: TableMemory> AddressTable<T, M> {
         None
     }
 
-    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
-        let item = self.slab.remove(index)?;
+    /// Removes an item. Returns whether there was one.
+    pub(crate) fn remove(&mut self, index: u32) -> bool {
+        let Some(item) = self.slab.item(index) else { return false };
         self.by_address.remove(self.key.hash(&item.address()), index);
-        Some(item)
+        self.slab.remove(index)
     }
 
     /// Changes an item, and indexes it by its address after the change.
@@ -156,7 +157,7 @@ mod tests {
         let index = table.insert(Item(1, "a")).unwrap();
         let id = table.id(index);
         assert_eq!(table.find(id), Some(&Item(1, "a")));
-        assert_eq!((table.remove(index), table.remove(index)), (Some(Item(1, "a")), None));
+        assert_eq!((table.remove(index), table.remove(index)), (true, false));
         assert_eq!(table.insert(Item(1, "b")), Some(index));
         assert_eq!((table.find(id), table.len()), (None, 1));
     }

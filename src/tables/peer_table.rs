@@ -35,10 +35,10 @@ impl<T: Addressed, M: TableMemory> PeerTable<T, M> {
         None
     }
 
-    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
-        let peer = self.peers.remove(index)?;
-        self.scheduler.remove(index);
-        Some(peer)
+    pub(crate) fn remove(&mut self, index: u32) {
+        if self.peers.remove(index) {
+            self.scheduler.remove(index);
+        }
     }
 
     /// Changes a peer, and indexes it by its address after the change.

@@ -61,7 +61,23 @@ impl<T, M: TableMemory> Slab<T, M> {
         }
     }
 
-    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
+    /// Removes an item, which is dropped in place. Returns whether there was one.
+    ///
+    /// To move it out, as [`take`](Self::take) does, would need its size on the stack.
+    pub(crate) fn remove(&mut self, index: u32) -> bool {
+        let vacant = self.vacant;
+        let Some(place) = self.place_mut(index).filter(|place| matches!(place.item, Item::Held(_))) else {
+            return false;
+        };
+        place.item = Item::Vacant { next: vacant };
+        place.generation = place.generation.wrapping_add(1);
+        self.vacant = index;
+        self.used -= 1;
+        true
+    }
+
+    /// Removes an item and returns it.
+    pub(crate) fn take(&mut self, index: u32) -> Option<T> {
         let vacant = self.vacant;
         let place = self.place_mut(index)?;
         if matches!(place.item, Item::Vacant { .. }) {
@@ -118,8 +134,13 @@ mod tests {
         let mut slab: Slab<&str, FixedTables<2>> = Slab::new();
         assert_eq!((slab.insert("a"), slab.insert("b"), slab.insert("c")), (Ok(0), Ok(1), Err("c")));
         let generation = slab.generation(0);
-        assert_eq!((slab.remove(0), slab.remove(0), slab.remove(7)), (Some("a"), None, None));
+        assert_eq!((slab.take(0), slab.take(0), slab.take(7)), (Some("a"), None, None));
+        assert_eq!((slab.remove(0), slab.remove(7)), (false, false));
         assert_eq!((slab.len(), slab.item(0)), (1, None));
+        assert_eq!(slab.insert("d"), Ok(0));
+        assert_ne!(slab.generation(0), generation);
+        let generation = slab.generation(0);
+        assert_eq!((slab.remove(0), slab.remove(0), slab.len()), (true, false, 1));
         assert_eq!(slab.insert("d"), Ok(0));
         assert_ne!(slab.generation(0), generation);
         assert_eq!(slab.iter().collect::<std::vec::Vec<_>>(), [(0, &"d"), (1, &"b")]);

@@ -16,5 +16,5 @@ pub use jitter::Jitter;
 pub(crate) use limit::{Limit, expiry};
 pub(crate) use retransmit_timer::RetransmitTimer;
 pub use rtt::Rtt;
-pub(crate) use timer::Earliest;
 pub use timer::Timer;
+pub(crate) use timer::{Earliest, earlier};

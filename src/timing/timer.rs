@@ -64,6 +64,16 @@ impl Timer {
     }
 }
 
+/// The earlier of two deadlines.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
+}
+
 /// The earliest of several deadlines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Earliest(Option<Instant>);
@@ -72,7 +82,7 @@ impl Earliest {
     /// Takes one more deadline into account.
     #[inline]
     pub(crate) fn see(&mut self, at: Instant) {
-        self.0 = Some(self.0.map_or(at, |earliest| earliest.min(at)));
+        self.0 = earlier(self.0, Some(at));
     }
 
     #[inline]

@@ -159,6 +159,21 @@ fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     server.expect(2, info(0, b"hello"));
 }
 
+/// It was once due at once, and a program that reclaimed before it waited did not wait at all.
+#[test]
+fn reclaim_of_a_lingering_peer_leaves_its_deadline_alone() {
+    let mut server = server();
+    let id = server.connected(1);
+    finish(&mut server, 1, id);
+    server.expect_nothing();
+    let linger_end = server.machine.poll_timeout().expect("it lingers");
+    assert!(linger_end > server.now);
+    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
+    assert_eq!(server.machine.poll_timeout(), Some(linger_end));
+    server.elapse(3_000);
+    assert!(server.machine.reclaim(server.now, id).is_some(), "it is drained");
+}
+
 #[test]
 fn storage_of_an_aborted_peer_returns_once_its_fin_has_left() {
     let mut server = server();

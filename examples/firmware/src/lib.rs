@@ -18,8 +18,12 @@ pub use link::{ECHO, Link, NODES};
 #[cfg(not(feature = "simulated"))]
 pub use uart::Uart;
 
-/// The largest body of an INFO, and room for the datagram around it.
+use rdt_proto::connection::Config;
+
+/// The largest body of an INFO.
 pub const SEGMENT: u16 = 128;
+/// What all connections have in common.
+pub const CONFIG: Config = Config { segment: SEGMENT, recv_segment: SEGMENT, ..Config::new() };
 /// Room for every datagram: the longest is a SACK with a full bitmap.
 pub const DATAGRAM: usize = 256;
 /// How many bytes each program moves in each direction.

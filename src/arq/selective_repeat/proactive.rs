@@ -44,6 +44,16 @@ impl Due {
     pub(super) const fn at_once(number: Seq) -> Self {
         Self { number, at: Instant::ZERO }
     }
+
+    /// The one of the two that is due first; the former if both are due at once.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(if other.at < one.at { other } else { one }),
+            (one, None) => one,
+            (None, other) => other,
+        }
+    }
 }
 
 /// The state of the policy.
@@ -103,6 +113,7 @@ impl Proactive {
     }
 
     /// Cancels the duplicate of `number`, which was sent again, acknowledged, or judged lost.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn cancel(&mut self, number: Seq) {
         if self.duplicate.is_some_and(|due| due.number == number) {
             self.duplicate = None;
@@ -147,8 +158,8 @@ impl Proactive {
         }
         let repeated = self.repeated(scoreboard);
         let earliest = if scoreboard.next() == end && self.is_lossy() {
-            let originals = [self.newest_original(scoreboard), self.overdue_original(scoreboard)];
-            repeated.into_iter().chain(originals.into_iter().flatten()).min_by_key(|due| due.at)
+            let originals = Due::first(self.newest_original(scoreboard), self.overdue_original(scoreboard));
+            Due::first(repeated, originals)
         } else {
             repeated
         };

@@ -123,12 +123,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             None => None,
         };
         let other = other.filter(|due| due.number == self.scoreboard.next() || is_ready(due.number));
-        // By hand: an iterator would put both into memory first.
-        match (duplicate, other) {
-            (Some(duplicate), Some(other)) if other.at < duplicate.at => Some(other),
-            (Some(duplicate), _) => Some(duplicate),
-            (None, other) => other,
-        }
+        Due::first(duplicate, other)
     }
 
     /// Whether nothing is lost, duplicated or probed: the common case.
@@ -143,8 +138,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     fn sent_last(&self) -> Option<Seq> {
-        let last = [Flight::Originals, Flight::Retransmissions].map(|flight| self.scoreboard.newest(flight));
-        last.into_iter().flatten().max_by_key(|&number| self.scoreboard.record(number).sent_at)
+        let original = self.scoreboard.newest(Flight::Originals);
+        let Some(again) = self.scoreboard.newest(Flight::Retransmissions) else { return original };
+        let sent_at = |number| self.scoreboard.record(number).sent_at;
+        Some(original.filter(|&original| sent_at(original) > sent_at(again)).unwrap_or(again))
     }
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {

@@ -1,11 +1,11 @@
 //! Datagrams with the tag of a connection, from an address that is not the peer's.
 
 use super::{ECHO_BYTES, Outcome, PathValidation};
+use crate::keyed_hash::KeyedHasher;
 use crate::listener::stats::increment;
 use crate::listener::{Address, Listener, ListenerTypes};
 use crate::wire::{Framing, Packet};
 use core::hash::Hasher;
-use siphasher::sip::SipHasher24;
 
 impl<T: ListenerTypes> Listener<T> {
     /// Challenges both addresses, after `received` bytes for an established connection came from another address.
@@ -103,7 +103,7 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// A new nonce for PROBE. Only an endpoint that receives the PROBE can echo it.
     fn nonce(&mut self) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.nonce_secret);
+        let mut hasher = KeyedHasher::new_with_key(&self.nonce_secret);
         hasher.write_u64(self.nonces);
         self.nonces += 1;
         hasher.finish()

@@ -2,34 +2,28 @@
 #![no_std]
 #![no_main]
 
-use firmware::{DATAGRAM, ECHO, LENGTH, Link, SEGMENT, byte_at};
-use rdt_proto::Duration;
+use firmware::{CONFIG, DATAGRAM, ECHO, LENGTH, Link, byte_at};
 use rdt_proto::Instant;
-use rdt_proto::arq::{Block, SelectiveRepeat};
-use rdt_proto::congestion::{FixedWindow, Pacer};
-use rdt_proto::connection::{Config, Connection, CloseReason, SendError, Storage};
+use rdt_proto::arq::Block;
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{CloseReason, Connection, LentStorage, Memory, SendError, Storage, blocks_for};
 use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, Outcome, Output, Request, Session, Unasked};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::store::StoreError;
 
 firmware::main!(run, FileServer);
 
-const SLOTS: usize = 16;
-type Memory<'m> = &'m mut [u8];
-type Stream<'m> = Connection<SendSlots<Memory<'m>>, RecvSlots<Memory<'m>>, SelectiveRepeat<&'m mut [Block], FixedWindow>>;
+/// Packets that wait for their acknowledgement, and packets that wait to be read.
+const WINDOW: u32 = 16;
+const ANSWERS: u32 = 4;
+type Stream<'m> = Connection<LentStorage<'m, FixedWindow>>;
 
 fn run(link: &mut impl Link) -> bool {
-    let (mut send, mut recv) = ([0; SLOTS * slot_bytes(SEGMENT)], [0; 4 * slot_bytes(SEGMENT)]);
-    let mut numbers = [Block::EMPTY];
-    let (Ok(send), Ok(recv)) = (SendSlots::new(&mut send[..], SEGMENT), RecvSlots::new(&mut recv[..], SEGMENT)) else {
-        return false;
+    let mut memory = Memory {
+        send: [0; CONFIG.send_bytes(WINDOW)],
+        recv: [0; CONFIG.recv_bytes(ANSWERS)],
+        blocks: [Block::EMPTY; blocks_for(WINDOW)],
     };
-    let window = FixedWindow::new(SLOTS as u64 * DATAGRAM as u64);
-    let Some(arq) = SelectiveRepeat::new(&mut numbers[..], window, Pacer::new(Duration::ZERO, SEGMENT.into())) else {
-        return false;
-    };
-    let mut connection =
-        Connection::connect(link.now(), Config::default(), link.entropy(), Storage { send, recv, arq });
-    let Ok(name) = Name::new("log.bin") else { return false };
+    let (Ok(mut connection), Ok(name)) = (connect(link, &mut memory), Name::new("log.bin")) else { return false };
     let mut session = Client::upload(ClientConfig::default(), name, LENGTH.into());
 
     let mut buf = [0; DATAGRAM];
@@ -48,6 +42,16 @@ fn run(link: &mut impl Link) -> bool {
         }
         connection.handle_timeout(link.now());
     }
+}
+
+fn connect<'m, S: AsMut<[u8]>, R: AsMut<[u8]>, B: AsMut<[Block]>>(
+    link: &mut impl Link,
+    Memory { send, recv, blocks }: &'m mut Memory<S, R, B>,
+) -> Result<Stream<'m>, StoreError> {
+    let lent = Memory { send: send.as_mut(), recv: recv.as_mut(), blocks: blocks.as_mut() };
+    let storage =
+        Storage::selective_repeat(&CONFIG, lent, |datagram| FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)))?;
+    Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)
 }
 
 /// Moves what can be moved between the connection and the session, until nothing moves any more.

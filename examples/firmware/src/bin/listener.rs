@@ -1,43 +1,50 @@
-//! A server for four clients at once: it sends back what it gets. Selective repeat for those who have room for more than one
-//! packet, stop-and-wait for the others.
+//! A server for four clients at once: it sends back what it gets. Selective repeat for clients that have room for more than
+//! one packet, stop-and-wait for the others.
 #![no_std]
 #![no_main]
 
-use firmware::{DATAGRAM, Link, NODES, SEGMENT};
+use firmware::{CONFIG, DATAGRAM, Link, NODES, SEGMENT};
+use heapless::Vec;
 use rdt_proto::Duration;
-use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{self, Pacer};
-use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, Storage};
-use rdt_proto::listener::{Fixed, Listener, ListenerConfig, PeerId};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::arq::{AnyArq, Block};
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, Memory, Storage, blocks_for};
+use rdt_proto::listener::{FixedPeers, Listener, ListenerConfig, PeerId};
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
 firmware::main!(run, Clients);
 
-const SLOTS: usize = 8;
-type Memory<'m> = &'m mut [u8];
-type Send<'m> = SendSlots<Memory<'m>>;
-type Recv<'m> = RecvSlots<Memory<'m>>;
-type Arq = AnyArq<[Block; 1], congestion::Fixed>;
-type Server<'m> = Listener<u8, Send<'m>, Recv<'m>, Fixed<{ NODES as usize }>, Arq>;
-/// Memory for the bodies of connections, both directions each.
-type Pool<'m> = heapless::Vec<[Memory<'m>; 2], { NODES as usize }>;
+const PEERS: usize = NODES as usize;
+/// Packets that wait in each direction of a connection.
+const WINDOW: u32 = 8;
+type Arq<'m> = AnyArq<&'m mut [Block], FixedWindow>;
+type Parts<'m> = Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, Arq<'m>>;
+type Server<'m> = Listener<FixedPeers<PEERS, u8, Parts<'m>>>;
 
 fn run(link: &mut impl Link) -> bool {
-    let mut memory = [[[0; SLOTS * slot_bytes(SEGMENT)]; 2]; NODES as usize];
-    let mut pool: Pool<'_> = memory.iter_mut().map(|both| both.each_mut().map(|bytes| &mut bytes[..])).collect();
+    let mut bodies = [[[0; CONFIG.send_bytes(WINDOW)], [0; CONFIG.recv_bytes(WINDOW)]]; PEERS];
+    let mut blocks = [const { [Block::EMPTY; blocks_for(WINDOW)] }; PEERS];
+    let mut pool = Pool::default();
+    for (bodies, blocks) in bodies.iter_mut().zip(&mut blocks) {
+        let _ = pool.bodies.push(bodies.each_mut().map(|bytes| &mut bytes[..]));
+        let _ = pool.blocks.push(&mut blocks[..]);
+    }
 
-    let connection = Config { idle_limit: Duration::from_secs(120), ..Config::default() };
-    let config = ListenerConfig { connection, backlog: NODES.into(), ..ListenerConfig::default() };
-    let mut server = Server::new(link.now(), config, link.entropy());
-    let (mut closed, mut served) = (heapless::Vec::new(), 0);
+    let connection = Config { idle_limit: Duration::from_secs(120), ..CONFIG };
+    let config = ListenerConfig { connection, backlog: PEERS, ..ListenerConfig::default() };
+    let mut server = Server::new(link.now(), config, link.entropy::<48>());
+    let (mut closed, mut served) = (Vec::new(), 0);
     let mut buf = [0; DATAGRAM];
     loop {
         accept(&mut server, &mut pool, link);
         serve(&mut server, &mut closed);
-        closed.retain(|&id| {
-            let bodies = server.reclaim(link.now(), id);
-            served += u8::from(bodies.is_some());
-            bodies.is_none_or(|bodies| pool.push([bodies.send.into_memory(), bodies.recv.into_memory()]).is_err())
+        closed.retain(|&id| match server.reclaim(link.now(), id) {
+            Some(parts) => {
+                pool.put(parts);
+                served += 1;
+                false
+            }
+            None => true,
         });
         while let Ok(Some((node, transmit))) = server.poll_transmit(link.now(), &mut buf) {
             link.send(node, buf.get(..transmit.len).unwrap_or_default());
@@ -52,31 +59,46 @@ fn run(link: &mut impl Link) -> bool {
     }
 }
 
-/// Accepts who has connected, while there is memory.
+/// Memory that no connection has.
+#[derive(Default)]
+struct Pool<'m> {
+    /// To send and to receive.
+    bodies: Vec<[&'m mut [u8]; 2], PEERS>,
+    blocks: Vec<&'m mut [Block], PEERS>,
+}
+
+impl<'m> Pool<'m> {
+    fn take(&mut self, parameters: &HandshakeParameters) -> Result<Parts<'m>, StoreError> {
+        let [send, recv] = self.bodies.pop().ok_or(StoreError::NoBlock)?;
+        if parameters.window < 2 {
+            return Ok(Storage::stop_and_wait(&CONFIG, send, recv)?.map_arq(AnyArq::StopAndWait));
+        }
+        let blocks = self.blocks.pop().ok_or(StoreError::NoBlock)?;
+        let window = |datagram| FixedWindow::new(u64::from(WINDOW) * u64::from(datagram));
+        let storage = Storage::selective_repeat(&CONFIG, Memory { send, recv, blocks }, window)?;
+        Ok(storage.map_arq(AnyArq::SelectiveRepeat))
+    }
+
+    fn put(&mut self, Storage { send, recv, arq }: Parts<'m>) {
+        let _ = self.bodies.push([send.into_memory(), recv.into_memory()]);
+        match arq {
+            AnyArq::StopAndWait(_) => {}
+            AnyArq::SelectiveRepeat(arq) => drop(self.blocks.push(arq.into_memory())),
+        }
+    }
+}
+
+/// Accepts clients that wait, while there is memory.
 fn accept<'m>(server: &mut Server<'m>, pool: &mut Pool<'m>, link: &mut impl Link) {
-    while !pool.is_empty() {
+    while !pool.bodies.is_empty() {
         let Some(incoming) = server.poll_incoming() else { return };
-        let (arq, [send, recv]) = match (arq(&incoming.parameters()), pool.pop()) {
-            (Some(arq), Some(memory)) => (arq, memory),
-            _ => return,
-        };
-        let (Ok(send), Ok(recv)) = (SendSlots::new(send, SEGMENT), RecvSlots::new(recv, SEGMENT)) else { return };
-        let _ = server.accept(link.now(), incoming, link.entropy(), || Storage { send, recv, arq });
+        let parameters = incoming.parameters();
+        let _ = server.accept(link.now(), incoming, link.entropy::<32>(), || pool.take(&parameters));
     }
 }
 
-/// Selective repeat, if the client has room for more than one packet.
-fn arq(parameters: &HandshakeParameters) -> Option<Arq> {
-    if parameters.window < 2 {
-        return Some(AnyArq::StopAndWait(StopAndWait::new()));
-    }
-    let pacer = Pacer::new(Duration::ZERO, SEGMENT.into());
-    let window = congestion::Fixed::new(SLOTS as u64 * DATAGRAM as u64);
-    Some(AnyArq::SelectiveRepeat(SelectiveRepeat::new([Block::EMPTY], window, pacer)?))
-}
-
-/// Answers who has sent, and notes who has closed.
-fn serve(server: &mut Server<'_>, closed: &mut heapless::Vec<PeerId, { NODES as usize }>) {
+/// Answers peers with events, and notes whose connection has ended.
+fn serve(server: &mut Server<'_>, closed: &mut Vec<PeerId, PEERS>) {
     while let Some((id, event)) = server.poll_event() {
         let Some(peer) = server.peer_mut(id) else { continue };
         echo(peer);
@@ -86,8 +108,8 @@ fn serve(server: &mut Server<'_>, closed: &mut heapless::Vec<PeerId, { NODES as 
     }
 }
 
-/// Sends back what has come. What there is no room for stays unread, until `Writable` tells.
-fn echo(peer: &mut Connection<Send<'_>, Recv<'_>, Arq>) {
+/// Sends back what has come. What there is no room for stays unread, until `Writable`.
+fn echo(peer: &mut Connection<Parts<'_>>) {
     let mut part = [0; SEGMENT as usize];
     loop {
         let room = peer.send_slot().map_or(0, |slot| slot.len());

@@ -2,9 +2,9 @@
 #![no_std]
 #![no_main]
 
-use firmware::{Check, DATAGRAM, ECHO, Link, SEGMENT, fill};
-use rdt_proto::connection::{Config, Connection, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, StoreError, slot_bytes};
+use firmware::{CONFIG, Check, DATAGRAM, ECHO, Link, SEGMENT, fill};
+use rdt_proto::connection::{Connection, Storage};
+use rdt_proto::store::StoreError;
 
 firmware::main!(run, EchoServer);
 
@@ -13,10 +13,9 @@ fn run(link: &mut impl Link) -> bool {
 }
 
 fn echo(link: &mut impl Link) -> Result<Check, StoreError> {
-    let (mut send, mut recv) = ([0; slot_bytes(SEGMENT)], [0; slot_bytes(SEGMENT)]);
-    let storage =
-        Storage::stop_and_wait(SendSlots::new(&mut send[..], SEGMENT)?, RecvSlots::new(&mut recv[..], SEGMENT)?);
-    let mut connection = Connection::connect(link.now(), Config::default(), link.entropy(), storage);
+    let (mut send, mut recv) = ([0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)]);
+    let storage = Storage::stop_and_wait(&CONFIG, &mut send[..], &mut recv[..])?;
+    let mut connection = Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)?;
 
     let (mut sent, mut check) = (0, Check::NOTHING);
     let mut buf = [0; DATAGRAM];

@@ -48,7 +48,9 @@ const FAILED: usize = 0x2_0023;
 /// Ends the program. QEMU's exit status is 0 if `worked`, and 1 otherwise.
 pub fn exit(worked: bool) -> ! {
     semihosting(SYS_EXIT, if worked { STOPPED } else { FAILED });
-    loop {}
+    loop {
+        core::hint::spin_loop();
+    }
 }
 
 /// Prints a text that ends with a zero, and nothing else.

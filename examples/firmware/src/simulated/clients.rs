@@ -1,34 +1,35 @@
 //! What the listener talks to: four clients, half of them with selective repeat.
 
 use super::Peer;
-use crate::{Check, NODES, SEGMENT, fill};
-use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
-use rdt_proto::congestion::{FixedWindow, Pacer};
-use rdt_proto::connection::{Config, Connection, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use crate::{CONFIG, Check, NODES, fill};
+use rdt_proto::arq::{AnyArq, Block};
+use rdt_proto::congestion::FixedWindow;
+use rdt_proto::connection::{Config, Connection, Memory, Storage, blocks_for};
+use rdt_proto::store::{RecvSlots, SendSlots};
 use rdt_proto::{Duration, Instant};
 
-const SLOTS: usize = 4;
-type Memory = [u8; SLOTS * slot_bytes(SEGMENT)];
-type Arq = AnyArq<[Block; 1], FixedWindow>;
+const WINDOW: u32 = 4;
+type Bodies = [u8; CONFIG.send_bytes(WINDOW)];
+type Arq = AnyArq<[Block; blocks_for(WINDOW)], FixedWindow>;
 
 struct Client {
-    connection: Connection<SendSlots<Memory>, RecvSlots<Memory>, Arq>,
+    connection: Connection<Storage<SendSlots<Bodies>, RecvSlots<Bodies>, Arq>>,
     sent: u32,
 }
 
 impl Client {
     fn new(now: Instant, node: u8) -> Option<Self> {
-        let memory = || [0; SLOTS * slot_bytes(SEGMENT)];
-        let (send, recv) = (SendSlots::new(memory(), SEGMENT).ok()?, RecvSlots::new(memory(), SEGMENT).ok()?);
-        let arq = if node % 2 == 0 {
-            AnyArq::StopAndWait(StopAndWait::new())
+        let (send, recv) = ([0; CONFIG.send_bytes(WINDOW)], [0; CONFIG.recv_bytes(WINDOW)]);
+        let storage = if node.is_multiple_of(2) {
+            Storage::stop_and_wait(&CONFIG, send, recv).ok()?.map_arq(AnyArq::StopAndWait)
         } else {
-            let pacer = Pacer::new(Duration::ZERO, SEGMENT.into());
-            AnyArq::SelectiveRepeat(SelectiveRepeat::new([Block::EMPTY], FixedWindow::new(1_000), pacer)?)
+            let memory = Memory { send, recv, blocks: [Block::EMPTY; blocks_for(WINDOW)] };
+            Storage::selective_repeat(&CONFIG, memory, |_| FixedWindow::new(1_000))
+                .ok()?
+                .map_arq(AnyArq::SelectiveRepeat)
         };
-        let config = Config { idle_limit: Duration::from_secs(120), ..Config::default() };
-        let connection = Connection::connect(now, config, [node; 32], Storage { send, recv, arq });
+        let config = Config { idle_limit: Duration::from_secs(120), ..CONFIG };
+        let connection = Connection::connect(now, config, [node; 32], storage).ok()?;
         Some(Self { connection, sent: 0 })
     }
 

@@ -78,10 +78,12 @@ pub struct Place<P> {
 unsafe impl<P> Sync for Place<P> {}
 
 impl<P: Peer> Place<P> {
+    #[allow(clippy::new_without_default, reason = "a static needs a const fn")]
     pub const fn new() -> Self {
         Self { taken: Cell::new(false), content: UnsafeCell::new((P::NEW, [const { None }; AIR])) }
     }
 
+    #[allow(clippy::mut_from_ref, reason = "it is lent once")]
     fn take(&'static self) -> Option<(&'static mut P, &'static mut Air)> {
         if self.taken.replace(true) {
             return None;

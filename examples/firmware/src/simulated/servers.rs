@@ -1,21 +1,22 @@
 //! What the two clients talk to: an echo server, and a file server.
 
 use super::Peer;
-use crate::{Check, ECHO, SEGMENT};
+use crate::{CONFIG, Check, ECHO, SEGMENT};
 use core::slice;
 use rdt_proto::Instant;
-use rdt_proto::connection::{Connection, CloseReason, SendError, Storage};
+use rdt_proto::connection::{CloseReason, Connection, SendError, Storage};
 use rdt_proto::ftp::{self, Answer, Output, Request, ServerConfig, Session};
-use rdt_proto::listener::{Fixed, Listener, ListenerConfig, PeerId};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::listener::{FixedPeers, Listener, ListenerConfig, PeerId};
+use rdt_proto::store::{RecvSlots, SendSlots};
 
-const SLOTS: usize = 4;
-type Memory = [u8; SLOTS * slot_bytes(SEGMENT)];
-type Stream = Connection<SendSlots<Memory>, RecvSlots<Memory>>;
+const WINDOW: u32 = 4;
+type Bodies = [u8; CONFIG.send_bytes(WINDOW)];
+type Parts = Storage<SendSlots<Bodies>, RecvSlots<Bodies>>;
+type Stream = Connection<Parts>;
 
 /// A listener with one client. It begins when it is called for the first time.
 struct Server {
-    listener: Option<Listener<u8, SendSlots<Memory>, RecvSlots<Memory>, Fixed<1>>>,
+    listener: Option<Listener<FixedPeers<1, u8, Parts>>>,
     client: Option<PeerId>,
 }
 
@@ -23,7 +24,10 @@ impl Server {
     const NEW: Self = Self { listener: None, client: None };
 
     fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        let listener = self.listener.get_or_insert_with(|| Listener::new(now, ListenerConfig::default(), [3; 48]));
+        let listener = self.listener.get_or_insert_with(|| {
+            let config = ListenerConfig { connection: CONFIG, ..ListenerConfig::default() };
+            Listener::new(now, config, [3; 48])
+        });
         listener.handle_datagram(now, ECHO, datagram);
     }
 
@@ -42,9 +46,9 @@ impl Server {
         let listener = self.listener.as_mut()?;
         while listener.poll_event().is_some() {}
         if let Some(incoming) = listener.poll_incoming() {
-            let memory = [0; SLOTS * slot_bytes(SEGMENT)];
-            let (send, recv) = (SendSlots::new(memory, SEGMENT).ok()?, RecvSlots::new(memory, SEGMENT).ok()?);
-            self.client = listener.accept(now, incoming, [5; 32], || Storage::stop_and_wait(send, recv)).ok();
+            let storage =
+                || Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(WINDOW)], [0; CONFIG.recv_bytes(WINDOW)]);
+            self.client = listener.accept(now, incoming, [5; 32], storage).ok();
         }
         listener.peer_mut(self.client?)
     }

@@ -168,9 +168,7 @@ impl<M: Memory> Scoreboard<M> {
         self.lost.len()
     }
 
-    /// The number to retransmit first: `base` if it is lost, otherwise the number lost first.
-    ///
-    /// All data waits for `base`, and a path may pass no more than the first packet of each burst.
+    /// The number to retransmit first: `base`, which all data waits for, if it is lost; otherwise the one lost first.
     pub(super) fn first_lost(&self) -> Option<Seq> {
         let first = self.lost.first()?;
         Some(if self.window.sent(self.base).state == SentState::Lost { self.base } else { first })
@@ -394,6 +392,7 @@ const fn low_bits(at: Instant) -> u32 {
 }
 
 /// The latest time up to `now` with these low bits.
+#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);
     Instant::from_micros(now.as_micros().saturating_sub(ago as u64))

@@ -82,6 +82,7 @@ impl<M: Memory> Window<M> {
     }
 
     /// By reference, so that only the fields that are wanted are loaded.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn sent(&self, number: Seq) -> &Sent {
         let sent = self.block(number).and_then(|block| block.sent.get((number.value() % Block::NUMBERS) as usize));
         sent.unwrap_or_else(|| unsent())
