@@ -3,7 +3,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
-// `inline(never)` where pointers have fewer than 64 bits: flash is small there, and a function with many callers is linked once.
+// `inline(never)` where pointers have fewer than 64 bits: flash is small there, and a function with many callers is
+// linked once.
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
