@@ -8,6 +8,9 @@ use core::num::NonZero;
 /// The fraction of a byte in which credit is counted: a rate of 1 byte per second earns one in a microsecond.
 const PARTS_PER_BYTE: u64 = 1_000_000;
 
+/// A sender waits for half a burst, which must stay well below any limit on silence.
+const MAX_GRANULARITY: Duration = Duration::from_secs(1);
+
 /// A token bucket (RFC 9002 §7.7).
 ///
 /// Credit is counted in millionths of a byte, so that any rate earns a whole number in a microsecond. Nothing is
@@ -38,12 +41,13 @@ pub struct Pacer {
 impl Pacer {
     /// Makes a full bucket without a rate, which holds nothing back.
     ///
-    /// `datagram_bytes` is the size of the largest datagram. A `granularity` of zero gives the smoothest output.
+    /// `datagram_bytes` is the size of the largest datagram. A `granularity` of zero gives the smoothest output; more
+    /// than 1 s counts as 1 s.
     #[must_use]
     pub fn new(granularity: Duration, datagram_bytes: u32) -> Self {
         let smallest_burst = datagram_bytes.max(1).saturating_mul(2);
         Self {
-            granularity: ShortDuration::new(granularity),
+            granularity: ShortDuration::new(granularity.min(MAX_GRANULARITY)),
             smallest_burst,
             rate: None,
             credit: u64::from(smallest_burst) * PARTS_PER_BYTE,

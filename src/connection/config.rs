@@ -81,7 +81,7 @@ pub struct Config {
     /// The longest burst that pacing allows, as a time at the current rate. Default: 2 ms.
     ///
     /// Set it to twice the resolution of the timer that wakes the sender; that of `epoll` is 1 ms. A burst has at least
-    /// two datagrams, whatever the rate.
+    /// two datagrams, whatever the rate. Values above 1 s count as 1 s.
     pub pacing_granularity: Duration,
 }
 

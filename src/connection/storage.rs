@@ -254,6 +254,8 @@ impl<C: Congestion> HeapStorage<C> {
     /// # Errors
     ///
     /// [`StoreError`] if `window` is 0, or the bodies of `config` are empty or too small for its mode.
+    /// As elsewhere in Rust, memory that the system does not have aborts the process: bound a window that is read from
+    /// outside.
     pub fn on_heap_with(config: &Config, window: u32, controller: impl FnOnce(u32) -> C) -> Result<Self, StoreError> {
         let memory = Memory {
             send: vec![0; config.send_bytes(window)],
@@ -274,6 +276,8 @@ impl HeapStorage {
     /// # Errors
     ///
     /// [`StoreError`] if `window` is 0, or the bodies of `config` are empty or too small for its mode.
+    /// As elsewhere in Rust, memory that the system does not have aborts the process: bound a window that is read from
+    /// outside.
     pub fn on_heap(config: &Config, window: u32) -> Result<Self, StoreError> {
         Self::on_heap_with(config, window, BandwidthDelay::new)
     }

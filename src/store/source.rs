@@ -141,7 +141,7 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
             return false;
         }
         let from = from.value().max(self.first).min(self.end);
-        if limit >= self.segment {
+        if limit >= self.segment || from == self.end {
             return true;
         }
         let earlier_is_past = self.first <= self.base.value() || from == self.first;
@@ -219,6 +219,13 @@ mod tests {
         store.release(Seq::new(2));
         assert!(store.cut(Seq::new(3), 1) && !store.cut(Seq::new(3), 0));
         assert_eq!(bodies(&store, 2), [&b"gh"[..], b"i", b"j", b"k"]);
+    }
+
+    #[test]
+    fn a_cut_after_the_last_body_changes_no_body() {
+        let mut store = SendSource::new(b"abcde", 3).unwrap();
+        assert!(store.cut(Seq::new(2), 1));
+        assert_eq!([0, 1].map(|number| store.body(Seq::new(number))), [&b"abc"[..], b"de"]);
     }
 
     #[test]

@@ -375,6 +375,15 @@ fn a_burst_is_bounded() {
     assert_eq!(burst, 10); // 12,500 bytes
 }
 
+/// Without an upper bound, a sender with a granularity of minutes would wait past the idle limit of its peer.
+#[test]
+fn a_burst_is_waited_for_no_longer_than_half_a_second() {
+    let mut pacer = Pacer::new(Duration::MAX, SEGMENT);
+    pacer.update_rate(Instant::ZERO, Some(12_500_000));
+    (0..4).for_each(|_| pacer.on_sent(Instant::ZERO, SEGMENT));
+    assert!(pacer.ready_at(SEGMENT) <= at(501), "{:?}", pacer.ready_at(SEGMENT));
+}
+
 #[test]
 fn without_a_rate_the_pacer_holds_nothing_back() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);

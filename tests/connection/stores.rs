@@ -2,8 +2,8 @@
 
 use harness::extended::*;
 use rdt_proto::Seq;
-use rdt_proto::congestion::Controller;
-use rdt_proto::connection::{Config, ConnectionTypes, Event, HeapStorage, Storage};
+use rdt_proto::congestion::{Controller, FixedWindow};
+use rdt_proto::connection::{Config, ConnectionTypes, HeapStorage, Storage};
 use rdt_proto::store::{RecvSlots, RecvStore, SendSlots, SendStore};
 
 /// Slots that give a body up once it was sent, until the test hands it back.
@@ -166,22 +166,15 @@ impl<R: RecvStore> RecvStore for Elastic<R> {
 /// A client with a constant window of 32 datagrams whose empty INFO 0 was acknowledged after 100 ms.
 fn established<T: ConnectionTypes>(storage: impl FnOnce(HeapStorage<Controller>) -> T) -> ExtendedTrace<T> {
     let config = Config::default();
-    let mut client = ExtendedTrace::client_with(config, storage(self::storage(&config, 32, 32)));
-    client.learns_tag();
-    client.peer_sends_connack(PARAMETERS);
-    client.expect_event(Event::Connected);
-    client.expect(info(0, b""));
-    client.elapse(100);
-    client.peer_sends(sack(1, 0, 1, &[]));
-    client.expect_nothing();
-    client
+    ExtendedTrace::established_with(config, storage(self::storage(&config, 32, 32)))
 }
 
 fn fetching() -> ExtendedTrace<impl ConnectionTypes<Send = FetchingSlots>> {
-    established(|Storage { send, recv, arq }| {
-        let send = FetchingSlots { slots: send, given_up: Seq::ZERO, fetched: None, requested: Vec::new() };
-        Storage { send, recv, arq }
-    })
+    established(|storage| storage.map_send(fetching_slots))
+}
+
+fn fetching_slots(slots: SendSlots<Vec<u8>>) -> FetchingSlots {
+    FetchingSlots { slots, given_up: Seq::ZERO, fetched: None, requested: Vec::new() }
 }
 
 fn send<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, number: u32, body: &[u8]) {
@@ -204,6 +197,23 @@ fn while_a_lost_body_is_fetched_new_data_is_sent() {
     client.expect_nothing();
     client.machine.send_store_mut().fetched = Some(Seq::new(1));
     client.expect(info(1, b"a"));
+}
+
+#[test]
+fn a_lost_body_is_requested_while_pacing_holds_it_back() {
+    let config = Config::default();
+    let storage = HeapStorage::on_heap_with(&config, 32, |_| FixedWindow::new(100_000).paced(2_000)).unwrap();
+    let mut client = ExtendedTrace::established_with(config, storage.map_send(fetching_slots));
+    for body in [[1; 1_200], [2; 1_200], [3; 1_200]] {
+        client.machine.send_segment(&body).unwrap();
+        while client.next_datagram().is_none() {
+            client.now = client.machine.poll_timeout().unwrap();
+        }
+    }
+    client.machine.send_store_mut().given_up = Seq::new(4);
+    client.peer_sends(sack(1, 3, 2, &[0b11]));
+    client.expect_nothing();
+    assert_eq!(client.machine.send_store().requested.first(), Some(&Seq::new(1)));
 }
 
 #[test]
