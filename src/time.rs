@@ -129,7 +129,7 @@ impl Duration {
     /// The span in ms, rounded down.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
-        self.0 / 1_000
+        thousandth(self.0)
     }
 
     /// The sum, at most [`Duration::MAX`].
@@ -143,6 +143,31 @@ impl Duration {
     pub const fn saturating_mul(self, factor: u64) -> Self {
         Self(self.0.saturating_mul(factor))
     }
+}
+
+#[cfg(target_pointer_width = "64")]
+const fn thousandth(number: u64) -> u64 {
+    number / 1_000
+}
+
+/// `number / 1_000` by long division in base 2^16, without the library's division of 64 bits, which takes 400 bytes.
+#[cfg(not(target_pointer_width = "64"))]
+#[inline(never)]
+const fn thousandth(number: u64) -> u64 {
+    long_division(number)
+}
+
+#[cfg(any(test, not(target_pointer_width = "64")))]
+const fn long_division(number: u64) -> u64 {
+    let (mut quotient, mut remainder, mut shift) = (0, 0, u64::BITS);
+    while shift > 0 {
+        shift -= 16;
+        let [low, high, ..] = (number >> shift).to_le_bytes();
+        let part = remainder << 16 | u16::from_le_bytes([low, high]) as u32;
+        quotient = quotient << 16 | (part / 1_000) as u64;
+        remainder = part % 1_000;
+    }
+    quotient
 }
 
 impl From<core::time::Duration> for Duration {
@@ -190,6 +215,13 @@ impl ShortDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_division_agrees_with_division() {
+        for number in [0, 999, 1_000, 65_535_999, 65_536_000, u64::from(u32::MAX), 1 << 48, u64::MAX - 1, u64::MAX] {
+            assert_eq!(long_division(number), number / 1_000);
+        }
+    }
 
     #[test]
     fn a_short_duration_saturates_and_leaves_room_for_none() {

@@ -59,7 +59,7 @@ impl<T: ListenerTypes> Listener<T> {
     /// If the handshake is no longer pending, there is no room for a connection, or `storage` fails or does not suit
     /// the [config](super::ListenerConfig::connection).
     // Outlined, so that the connection on its way to the table takes no room in the frame of the caller's loop.
-    #[inline(never)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn accept<E: From<StoreError>>(
         &mut self,
         now: Instant,

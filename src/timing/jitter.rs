@@ -1,7 +1,5 @@
 //! A small random number generator for jitter.
 
-use core::num::NonZero;
-
 /// A pseudo-random generator that keeps the timers of many peers apart.
 ///
 /// The algorithm is `SplitMix64` (Steele, Lea, Flood 2014). Its output reveals its state, so it serves for jitter only.
@@ -16,15 +14,17 @@ impl Jitter {
         Self(seed)
     }
 
-    /// A number from 0 to `limit`, inclusive.
+    /// A number from 0 to `limit`, inclusive; a limit above 2^32 − 1 counts as that.
     pub fn up_to(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
-        // The modulo favours small numbers by less than limit / 2^64, which is negligible for jitter.
-        NonZero::new(limit.wrapping_add(1)).map_or(z, |count| z % count)
+        // A product instead of a remainder: many machines have no division of 64 bits. Some numbers are favoured by less
+        // than limit / 2^32, which is negligible for jitter.
+        let count = u64::from(u32::try_from(limit).unwrap_or(u32::MAX)) + 1;
+        ((z >> 32) * count) >> 32
     }
 }
 

@@ -7,6 +7,9 @@ use crate::{Duration, Instant};
 /// A limit of 0 would expire at its start, and no deadline could lie in the future.
 const MIN_LIMIT: Duration = Duration::from_millis(1);
 
+/// What makes a division by 1 ms round up.
+const ROUND_UP: Duration = Duration::from_micros(999);
+
 /// When a limit that starts at `start` expires; `None` if it is [`Duration::MAX`], which disables it.
 pub(crate) fn expiry(start: Instant, limit: Duration) -> Option<Instant> {
     (limit != Duration::MAX).then(|| start + limit.max(MIN_LIMIT))
@@ -22,7 +25,7 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self { millis: u32::try_from(limit.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX) }
+        Self { millis: u32::try_from(limit.saturating_add(ROUND_UP).as_millis()).unwrap_or(u32::MAX) }
     }
 
     pub(crate) const fn get(self) -> Duration {
