@@ -42,8 +42,9 @@ pub struct Config {
     pub segment: u16,
     /// The largest body to receive in one INFO, in bytes. Default: 1,200.
     ///
-    /// [`Storage`](super::Storage) divides the receive memory into slots of this size. Extended mode announces it to
-    /// the peer and requires at least 64.
+    /// [`Storage`](super::Storage) divides the receive memory into slots of this size. Extended mode announces the size
+    /// of the slots to the peer and requires at least 64. A receive store of your own has a size of its own, and this
+    /// value is not used.
     pub recv_segment: u16,
     /// How long the handshake may take. Default: 10 s.
     ///

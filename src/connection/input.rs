@@ -34,9 +34,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// These bytes count as read, and no [`Event::Readable`](super::Event::Readable) reports them. The receive store
     /// keeps the rest for [`recv`](Self::recv).
     ///
-    /// `take` is called at most once, and only if no older data is unread. Data behind a gap, and data that arrives
-    /// while older data is unread, goes to the receive store. At a server the call may precede
-    /// [`Event::Connected`](super::Event::Connected).
+    /// `take` is called at most once, and only if no older data is unread, so the stream stays in order. Data behind a
+    /// gap, and data that arrives while older data is unread, goes to the receive store. At a server the call may
+    /// precede [`Event::Connected`](super::Event::Connected).
     ///
     /// ```
     /// # use rdt_proto::Instant;
