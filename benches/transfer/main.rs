@@ -1,17 +1,18 @@
-//! Whole transfers: the cost of the machines, and their goodput on a link.
+//! Benchmarks of whole transfers: the CPU time of both connections, and the goodput on a link.
 //!
 //! ```text
-//! cargo bench --bench transfer                        # two minutes; at the end a table of goodput
-//! cargo bench --bench transfer -- memory              # only the cost
+//! cargo bench --bench transfer                        # takes two minutes, then prints the goodput
+//! cargo bench --bench transfer -- memory              # only the CPU time
 //! cargo bench --bench transfer -- simulated           # only the goodput
 //! ```
 //!
-//! **memory**: two connections in one process, without loss or link. Wall time: the cost on one core of both ends.
+//! **memory**: two connections in one process, without loss or link. The wall-clock time is the CPU
+//! time of both ends on one core.
 //!
 //! **simulated**: two connections over a simulated link of 100 Mbit/s with a round trip of 100 ms (feature `sim`). The
 //! rows are in *virtual* time: criterion's `time` is the duration of the transfer on the simulated clock, and `thrpt`
-//! is the goodput. Both are the same on every machine; the spread is that of ten seeds. A change that criterion reports
-//! there is a change of behaviour, not of speed.
+//! is the goodput. Both values are the same on every machine, and vary only between the ten seeds. If criterion
+//! reports a change of these rows, the protocol behaviour has changed, not the speed of the code.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench whose transfer fails must not go on")]
 

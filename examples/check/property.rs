@@ -1,4 +1,4 @@
-//! The properties of each state, and of the end.
+//! The properties of every state, and of final states.
 
 use crate::endpoint::Endpoint;
 use crate::side::Side;
@@ -19,9 +19,9 @@ impl Violation {
         Self::new("the scenario lends too little memory")
     }
 
-    /// The violation with the course of events that led to it.
-    pub(crate) fn after(self, course: &str) -> Self {
-        Self(format!("{course}\n\nviolated: {}", self.0))
+    /// The violation, preceded by the trace that led to it.
+    pub(crate) fn after(self, trace: &str) -> Self {
+        Self(format!("{trace}\n\nviolated: {}", self.0))
     }
 }
 
@@ -34,37 +34,37 @@ impl std::fmt::Display for Violation {
 /// A time long enough for anything that has no deadline.
 const LONG: Duration = Duration::from_secs(86_400);
 
-/// The maximum number of deadlines after the last act of an application.
+/// The maximum number of deadlines after the last call of an application.
 ///
-/// A retransmission repairs what one fault delays, and both sides stay until then.
-const MOST_WAKES: u8 = 16;
-/// The same, where a peer may have aborted. Unanswered packets are repeated until the idle limit.
-const MOST_WAKES_ABORTED: u8 = 100;
+/// A retransmission recovers from the fault, and no connection ends before the retransmission arrives.
+const MAX_DEADLINES: u8 = 16;
+/// The same maximum if a peer may have aborted. Unanswered packets are retransmitted until the idle limit.
+const MAX_DEADLINES_ABORTED: u8 = 100;
 
-/// Checks the properties of each state.
+/// Checks the properties of every state.
 pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
     for side in world.sides() {
-        reported_all(side)?;
-        timeout_is_true(side)?;
+        all_reported(side)?;
+        idle_before_timeout(side)?;
     }
     let server = world.server.as_ref();
-    kept(&world.client, server)?;
+    peer_has_acknowledged(&world.client, server)?;
     if let Some(server) = server {
-        kept(server, Some(&world.client))?;
+        peer_has_acknowledged(server, Some(&world.client))?;
     }
     let aborted = world
         .sides()
         .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
-    let most = if aborted { MOST_WAKES_ABORTED } else { MOST_WAKES };
+    let most = if aborted { MAX_DEADLINES_ABORTED } else { MAX_DEADLINES };
     if world.wakes() > most {
         return Err(Violation::new(format!("{most} deadlines have passed, and the connections have not ended")));
     }
     Ok(())
 }
 
-/// Checks the properties of a state in which nothing more happens, except that a late datagram may arrive.
+/// Checks the properties of a final state: nothing more happens, except that late datagrams may arrive.
 pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // Where an application may abort, the limits on silence also end a connection that no application closes in time.
+    // If an application may abort, the quiet limit or the idle limit also ends connections that nobody closes in time.
     let aborted = world.sides().any(|side| {
         side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
     });
@@ -93,7 +93,7 @@ pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> 
 }
 
 /// Checks that events have reported everything that the application can observe.
-fn reported_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
+fn all_reported<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let (machine, app, role) = (&side.machine, &side.app, side.role);
     let unreported = if machine.is_established() && !app.connected {
         "is established"
@@ -113,12 +113,12 @@ fn reported_all<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Err(Violation::new(format!("the {role} {unreported}, and no event has reported it")))
 }
 
-/// Checks that nothing happens before the time of `poll_timeout`, and nothing at all without one.
-fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
+/// Checks that the connection sends nothing and reports no event before `poll_timeout`, or ever if that is `None`.
+fn idle_before_timeout<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let role = side.role;
     let timeout = side.machine.poll_timeout();
     if timeout == Some(NOW) {
-        // The other side has acted at the time of a deadline here. That deadline is next.
+        // The other side acted at this instant. The deadline of this side is due too, and is handled next.
         return Ok(());
     }
     let before = timeout.map_or(NOW + LONG, |at| at - Duration::from_micros(1));
@@ -143,8 +143,8 @@ fn timeout_is_true<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Checks that acknowledged bytes can be read, and that no more can be read than was written.
-fn kept<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
+/// Checks that the peer can read all acknowledged bytes, and no more bytes than were written.
+fn peer_has_acknowledged<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
     let written = usize::from(from.app.written);
     let unread = |to: &Side<E>| if to.machine.is_readable() { to.machine.clone().read().len() } else { 0 };
     let has = to.map_or(0, |to| usize::from(to.app.read) + unread(to));

@@ -7,10 +7,10 @@ use crate::world::Role;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Event};
 
-/// The state of the application: its acts, and the reported events.
+/// The state of the application: the calls that it has made, and the events that it has received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct App {
-    /// The number of bytes that it may still write.
+    /// The number of bytes that the application may still write.
     pub(crate) left: u8,
     /// The number of bytes written and read. The n-th byte of each direction is n.
     pub(crate) written: u8,
@@ -24,7 +24,7 @@ pub(crate) struct App {
     pub(crate) readable: bool,
     pub(crate) peer_closed: bool,
     pub(crate) ended: Option<CloseReason>,
-    /// The number of deadlines that passed while it had a duty, since its last write or read.
+    /// The number of deadlines that have passed since the last write or read, while a required call was outstanding.
     waits: u8,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Side<E> {
     pub(crate) app: App,
 }
 
-/// An act of an application.
+/// A call of an application to its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Write,
@@ -63,7 +63,7 @@ impl<E: Endpoint> Side<E> {
         Self { role, machine, app }
     }
 
-    /// The acts that the application must do eventually.
+    /// The required calls: those that the application must make eventually.
     pub(crate) fn duties(&self) -> impl Iterator<Item = Call> {
         let App { left, blocked, closed, readable, ended, .. } = self.app;
         let open = !closed && ended.is_none();
@@ -73,12 +73,12 @@ impl<E: Endpoint> Side<E> {
         [write, read, close].into_iter().flatten()
     }
 
-    /// Whether the application may wait for another deadline.
+    /// Whether another deadline may pass before the next required call.
     pub(crate) fn is_patient(&self, patience: u8) -> bool {
         self.app.waits < patience || self.duties().next().is_none()
     }
 
-    /// Counts a deadline that passes.
+    /// Counts a deadline that passes while a required call is outstanding.
     pub(crate) fn wait(&mut self) {
         let has_duties = self.duties().next().is_some();
         self.app.waits = if has_duties { self.app.waits.saturating_add(1) } else { 0 };
@@ -121,9 +121,9 @@ impl<E: Endpoint> Side<E> {
         Ok(())
     }
 
-    /// Drives the connection like a driver after each call: sends, handles a due timeout, and polls events.
+    /// Does what a driver does after each call: sends datagrams, handles a due timeout, and polls events.
     ///
-    /// Returns the datagrams.
+    /// Returns the datagrams that were sent.
     pub(crate) fn drive(&mut self, now: Instant, trace: &mut Trace) -> Result<Vec<Vec<u8>>, Violation> {
         let mut sent = Vec::new();
         self.transmit(now, &mut sent)?;

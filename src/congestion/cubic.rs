@@ -7,9 +7,9 @@ use super::recovery::RecoveryPeriod;
 use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
 
-/// The longest time since the start of the epoch that counts: 17 minutes in ms, whose cube fits in 64 bits.
+/// The upper bound of the time since the start of the epoch, in ms: about 17 minutes. Its cube fits in 64 bits.
 const LONGEST_EPOCH_MS: u64 = 1 << 20;
-/// The fraction of a byte in which `W_est` is counted.
+/// Units of `W_est` per byte.
 const W_EST_PARTS: u64 = 1_024;
 
 /// CUBIC (RFC 9438), the most common controller on the Internet.
@@ -17,7 +17,7 @@ const W_EST_PARTS: u64 = 1_024;
 /// After a loss the window grows as a cubic function of time: fast towards its previous size, slowly around it, and
 /// fast beyond. Slow start ends by `HyStart++` (RFC 9406).
 ///
-/// Every loss counts as congestion, so its throughput collapses on lossy paths.
+/// CUBIC treats every loss as congestion, so its throughput collapses on lossy paths.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cubic {
     segment: u64,
@@ -27,9 +27,9 @@ pub struct Cubic {
     recovery: RecoveryPeriod,
     hystart: HyStart,
     state: State,
-    /// The state before the last reduction, restored if that proves spurious (§4.9).
+    /// The state before the last reduction. It is restored if the losses were spurious (§4.9).
     undo: Option<State>,
-    /// Bytes judged lost since the last reduction, without those that were only late.
+    /// Bytes declared lost since the last reduction, minus spurious losses.
     missing: u64,
 }
 
@@ -39,16 +39,16 @@ struct State {
     window: u64,
     /// `ssthresh`; `u64::MAX` before the first loss.
     threshold: u64,
-    /// `W_max`: the window before the last reduction, less with fast convergence.
+    /// `W_max`: the window before the last reduction. Fast convergence lowers it (§4.7).
     w_max: u64,
-    /// `W_est`: the window that Reno would have, in 1/1024 of a byte, so that small steps of a large window are not
-    /// rounded to 0.
+    /// `W_est`: the window of Reno, in units of 1/1024 byte. In whole bytes, the small increments of a large window
+    /// would round to 0.
     w_est: u64,
     /// `cwnd_prior`: the window before the last reduction.
     prior: u64,
-    /// `K` in ms: from the start of the epoch until the window is back at `W_max`.
+    /// `K` in ms: the time from the start of the epoch until the window reaches `W_max` again.
     k_ms: u64,
-    /// `t_epoch`: when this congestion avoidance began. `None` until it does.
+    /// `t_epoch`: the start of the current congestion avoidance stage. `None` before that stage starts.
     epoch: Option<Instant>,
 }
 
@@ -119,7 +119,7 @@ impl Cubic {
             state.window = state.window.max(state.w_est / W_EST_PARTS);
             return;
         }
-        // §4.2, §4.4, §4.5: grows towards the target one round trip ahead, at most 1.5 times the window.
+        // §4.2, §4.4, §4.5: the window grows towards `W_cubic(t + RTT)`, limited to 1.5 times the window.
         let target = ahead.clamp(state.window, state.window.saturating_add(state.window / 2));
         let growth = mul_div(target - state.window, ack.bytes, state.window);
         state.window = state.window.saturating_add(growth);
@@ -130,7 +130,7 @@ impl Cubic {
         let state = &mut self.state;
         self.undo = Some(*state);
         state.prior = state.window;
-        // §4.7, fast convergence: a window below the last maximum means that a new flow needs room: × (1+β)/2.
+        // §4.7, fast convergence: a window below `W_max` indicates a new flow. `W_max` is set to the window × (1+β)/2.
         state.w_max = if state.window < state.w_max { mul_div(state.window, 17, 20) } else { state.window };
         // §4.6: β = 0.7.
         state.threshold = mul_div(state.window, 7, 10).max(minimum_window(self.segment));
@@ -147,7 +147,7 @@ impl Congestion for Cubic {
         let since = ack.now.saturating_since(self.last_ack);
         self.last_ack = self.last_ack.max(ack.now);
         if ack.app_limited {
-            // §5.8: time in which the window was not the limit does not count.
+            // §5.8: the start of the epoch moves forward by the application-limited time.
             self.state.epoch = self.state.epoch.map(|epoch| epoch + since);
             return;
         }
@@ -176,20 +176,20 @@ impl Congestion for Cubic {
 
     fn on_timeout(&mut self, _: Instant) {
         let minimum = minimum_window(self.segment);
-        // Timeouts in a row leave the threshold where the first one set it (RFC 5681 §3.1).
+        // Consecutive timeouts keep the threshold that the first one set (RFC 5681 §3.1).
         if self.state.window > minimum {
             self.reduce();
         }
-        // §4.8: slow start from the smallest window; the congestion avoidance after it starts with K = 0.
+        // §4.8: slow start begins at the minimum window. The next congestion avoidance stage starts with K = 0.
         self.state = State { window: minimum, w_max: 0, epoch: None, ..self.state };
         self.recovery.leave();
-        // Everything in flight is lost, and its size is unknown, so the reduction is not undone.
+        // All packets in flight are lost, and their total size is unknown, so this reduction is never undone.
         (self.undo, self.missing) = (None, 0);
     }
 
     fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
-        // §4.9.2: restores the state before the reduction, unless the window is larger already. One late packet among
-        // many lost ones proves nothing: only if all were late was there no congestion.
+        // §4.9.2: restores the state before the reduction, unless the window is already larger. This happens only once
+        // all losses have proved spurious: a single spurious loss does not rule out congestion.
         self.missing = self.missing.saturating_sub(bytes);
         if self.missing > 0 {
             return;

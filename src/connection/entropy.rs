@@ -5,14 +5,14 @@ use core::fmt;
 
 /// Unpredictable bytes for one connection.
 ///
-/// A connection generates no randomness itself. Pass different bytes to each one, from the cryptographic generator of
-/// the system. Base mode uses them only for the jitter of its timers. Extended mode derives the tag and the nonces of
-/// PROBE from them too: an attacker that knows them can inject data.
+/// A connection generates no randomness itself. Pass different bytes to each connection, from the cryptographic random
+/// number generator of the system. Base mode uses the bytes only for timer jitter. Extended mode also derives the tag
+/// and the nonces of PROBE from the bytes: an attacker that knows the bytes can inject data.
 ///
 /// ```
 /// use rdt_proto::connection::Entropy;
 ///
-/// let bytes = [7; Entropy::BYTES]; // from the generator of the system
+/// let bytes = [7; Entropy::BYTES]; // from the random number generator of the system
 /// let entropy = Entropy::from(bytes);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Entropy {
     /// The number of bytes to pass in.
     pub const BYTES: usize = 32;
 
-    /// The seed of the timers' jitter.
+    /// The seed of the timer jitter.
     pub(crate) const fn jitter_seed(&self) -> u64 {
         self.jitter_seed
     }
@@ -36,7 +36,7 @@ impl Entropy {
         self.tag
     }
 
-    /// The key that the nonces of PROBE are derived with.
+    /// The key from which the nonces of PROBE are derived.
     pub(crate) const fn nonce_secret(&self) -> [u8; 16] {
         self.nonce_secret
     }

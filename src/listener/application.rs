@@ -1,4 +1,4 @@
-//! Calls of the application: to accept, refuse, use and release connections.
+//! Methods that the application calls to accept, refuse, use and release connections.
 
 use super::peers::{Lifecycle, Peer};
 use super::replies::Answer;
@@ -31,10 +31,10 @@ pub enum AcceptError<E> {
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Returns the oldest pending handshake that was not yet returned.
+    /// Returns the oldest pending handshake that has not been returned yet.
     ///
     /// Returns `None` while there is no room for another connection. Poll again after each call that may make room.
-    /// That includes [`poll_transmit`](Self::poll_transmit), which writes the last packet of a connection.
+    /// [`poll_transmit`](Self::poll_transmit) makes room when it writes the last packet of a connection.
     pub fn poll_incoming(&mut self) -> Option<Incoming<T::Address>> {
         if self.has_room() { self.backlog.next_incoming() } else { None }
     }
@@ -58,7 +58,7 @@ impl<T: ListenerTypes> Listener<T> {
     ///
     /// If the handshake is no longer pending, there is no room for a connection, or `storage` fails or does not suit
     /// the [config](super::ListenerConfig::connection).
-    // Outlined, so that the connection on its way to the table takes no room in the frame of the caller's loop.
+    // Not inlined: the temporary connection on the stack must not enlarge the stack frame of the caller.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn accept<E: From<StoreError>>(
         &mut self,
@@ -72,11 +72,11 @@ impl<T: ListenerTypes> Listener<T> {
         let state = pending.state();
         let mut config = self.config.connection;
         if state.is_validated() {
-            // For the client the handshake ends with CONNACK. It repeats INFO 0 until its idle limit.
+            // The client ends its handshake when it receives CONNACK. Then it retransmits INFO 0 until its idle limit.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
         let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.parameters);
-        // Reserves the place before `storage` is called.
+        // Reserves the table entry before `storage` is called.
         let place = Peer::reserved(pending.address, tag, pending.ticket, state, self.now);
         let placed = if self.has_room() { self.peers.insert(place) } else { None };
         let Some(index) = placed else {
@@ -103,7 +103,7 @@ impl<T: ListenerTypes> Listener<T> {
         Ok(self.peers.id(index))
     }
 
-    /// Replaces the tag in the entropy as long as another connection has it. Also returns the tag, in extended mode.
+    /// Replaces the tag in the entropy until no other connection uses it. In extended mode, also returns the tag.
     fn with_free_tag(&self, mut entropy: Entropy, parameters: &HandshakeParameters) -> (Entropy, Option<Tag>) {
         loop {
             let tag = accepted_tag(&self.config.connection, &entropy, parameters);
@@ -117,9 +117,9 @@ impl<T: ListenerTypes> Listener<T> {
     ///
     /// The client's connection ends as [`Refused`](crate::connection::CloseReason::Refused).
     ///
-    /// In base mode, which has no RESET, the client gets no answer: it enters the backlog again if it repeats its
-    /// CONNECT, or reaches its handshake limit. The same happens if 16 answers already wait for
-    /// [`poll_transmit`](Self::poll_transmit) ([`replies_dropped`](super::ListenerStats::replies_dropped)).
+    /// Base mode has no RESET, so the client gets no answer. Either the client retransmits its CONNECT and enters the
+    /// backlog again, or its handshake limit expires. The same applies in extended mode if 16 replies are already
+    /// queued for [`poll_transmit`](Self::poll_transmit) ([`replies_dropped`](super::ListenerStats::replies_dropped)).
     pub fn refuse(&mut self, incoming: Incoming<T::Address>, code: u8) {
         if self.backlog.find(incoming.slot).is_none() {
             return;
@@ -141,10 +141,12 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Refuses all clients from now on: pending and new ones get RESET with `code`.
     ///
-    /// This cannot be undone. At most 16 clients get RESET before the next [`poll_transmit`](Self::poll_transmit), the
-    /// others when they repeat their CONNECT. In base mode they get [no answer](Self::refuse). Connections continue:
-    /// [`peers`](Self::peers) lists them. Drive the listener until it [is empty](Self::is_empty), or for as long as the
-    /// program can wait.
+    /// This cannot be undone. At most 16 RESET packets are queued before the next
+    /// [`poll_transmit`](Self::poll_transmit). The other clients get RESET when they retransmit their CONNECT. Clients
+    /// in base mode get [no answer](Self::refuse).
+    ///
+    /// Existing connections continue: [`peers`](Self::peers) lists them. Drive the listener until it
+    /// [is empty](Self::is_empty), or for as long as the program can wait.
     pub fn stop_accepting(&mut self, code: u8) {
         self.stopped = Some(code);
         while let Some(incoming) = self.backlog.oldest().and_then(|index| self.backlog.incoming(index)) {
@@ -182,9 +184,9 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Releases a connection that the application no longer needs.
     ///
-    /// A connection that has not ended is aborted. A lingering one continues to linger. The connection counts for the
-    /// limits until its linger ends, and in base mode until the quarantine of its address ends. Its storage is dropped:
-    /// use [`reclaim`](Self::reclaim) to get it back.
+    /// A connection that has not ended is aborted. A lingering connection continues to linger. The released
+    /// connection counts towards the limits until it stops lingering, and in base mode until the quarantine of its
+    /// address ends. Its storage is dropped: use [`reclaim`](Self::reclaim) to get the storage back.
     pub fn release(&mut self, now: Instant, id: PeerId) {
         self.advance(now);
         let now = self.now;
@@ -207,12 +209,12 @@ impl<T: ListenerTypes> Listener<T> {
     /// Unread data is lost. Returns `None` if there is no such connection, or while it is not drained: call again after
     /// the next [`handle_timeout`](Self::handle_timeout).
     ///
-    /// In base mode the address stays in quarantine. The memory of the storage may serve another connection at once:
-    /// make new slots of it ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
+    /// In base mode the address stays in quarantine. The memory of the storage can be used for another connection at
+    /// once: build new slots from the memory ([`SendSlots::into_memory`](crate::store::SendSlots::into_memory)).
     pub fn reclaim(&mut self, now: Instant, id: PeerId) -> Option<T::Storage> {
         self.advance(now);
         let now = self.now;
-        // A connection that stays must not be marked as changed: `poll_timeout` would be due at once.
+        // A connection that is not drained must not be marked as changed, or `poll_timeout` would be due at once.
         self.peer(id).filter(|connection| connection.route_is_drained(now))?;
         let peer = self.peers.get_mut(id.index)?;
         let connection = peer.connection_mut()?;

@@ -11,7 +11,7 @@ use crate::copy::copy;
 use alloc::{vec, vec::Vec};
 use core::num::NonZero;
 
-/// A [`SendStore`] of equal slots over memory of the caller.
+/// A [`SendStore`] of equal slots, in memory that the caller provides.
 ///
 /// A slot takes [`slot_bytes`](super::slot_bytes) bytes. Stop-and-wait needs one slot. A second slot lets the
 /// application write the next body while the first is unacknowledged.
@@ -20,7 +20,7 @@ pub struct SendSlots<M> {
     ring: Ring<M>,
     /// The number of slots that hold a body.
     used: u32,
-    /// By how many bytes the newest body may grow; 0 once it is sealed.
+    /// The number of bytes by which the newest body may still grow; 0 once the body is sealed.
     growth: u16,
     /// The mapping of numbers to slots.
     cut: Cut,
@@ -41,7 +41,7 @@ impl SendSlots<Vec<u8>> {
 impl<M> SendSlots<M> {
     /// Returns the memory.
     ///
-    /// For a new connection, make new slots of it: these keep their numbers.
+    /// For a new connection, build new slots from the memory: the old slots keep their sequence numbers.
     #[must_use]
     pub fn into_memory(self) -> M {
         self.ring.into_memory()
@@ -49,7 +49,7 @@ impl<M> SendSlots<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
-    /// Makes as many slots for bodies of up to `segment` bytes as fit into `memory`.
+    /// Divides `memory` into as many slots as fit, for bodies of up to `segment` bytes.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         self.ring.base().add(self.cut.number_of(slot))
     }
 
-    /// The slot of a number and the piece of its body. A number without a body has no slot in use.
+    /// The slot of a number, and the piece of the body with that number. If there is no such body, the slot is unused.
     fn find(&self, number: Seq) -> (u32, Piece) {
         self.cut.find(number.distance_from(self.ring.base()))
     }
@@ -190,7 +190,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         if self.cut.begins_before(from_slot) {
             return false;
         }
-        // Bodies before the first large one keep their numbers.
+        // Bodies before the first body above `limit` keep their numbers.
         let Some(cut) = Cut::new(first, last - first + 1, pieces) else { return false };
         if last == self.newest() {
             self.seal();

@@ -1,4 +1,4 @@
-//! The checks of a simulation on its nodes: correct nodes finish, and each broken promise is reported.
+//! How a simulation checks its nodes: correct nodes finish, and each violation of the contract is reported.
 
 use std::cell::RefCell;
 use std::process::Command;
@@ -11,7 +11,7 @@ const A: SimAddress = SimAddress::new(0, 0);
 const B: SimAddress = SimAddress::new(1, 0);
 const RETRY: Duration = Duration::from_millis(300);
 
-/// A small stop-and-wait sender. It sends each number below `goal` until an answer arrives.
+/// A small stop-and-wait sender. It retransmits each number from 1 to `goal` until the answer arrives.
 #[derive(Default)]
 struct Client {
     number: u8,
@@ -119,7 +119,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn the_first_answer_may_be_lost_on_purpose() {
+fn drop_next_drops_the_first_answer() {
     let mut sim = Simulation::<Box<dyn Node>>::new(1);
     sim.add(Box::new(Client::new(1)));
     sim.add(Box::new(Server::default()));
@@ -129,7 +129,7 @@ fn the_first_answer_may_be_lost_on_purpose() {
     assert_eq!((sim.stats(there).offered, sim.stats(back).lost), (2, 1));
 }
 
-/// A node that asks for the given number of wake-ups, the next at the given microsecond.
+/// A node with the number of its remaining timeouts, and the time of the next timeout in microseconds.
 struct Ticker(u32, u64);
 
 impl Node for Ticker {
@@ -165,7 +165,7 @@ fn ten_thousand_nodes_share_a_simulation() {
 }
 
 #[test]
-fn a_coarse_timer_wakes_late() {
+fn a_coarse_timer_fires_late() {
     let mut sim = Simulation::<&mut dyn Node>::new(1);
     let (mut client, mut server) = (Client::new(1), Server::default());
     sim.set_timer_granularity(Duration::from_millis(7));
@@ -175,24 +175,24 @@ fn a_coarse_timer_wakes_late() {
     assert_eq!(sim.run_until_done(Duration::from_secs(1)), Instant::from_millis(301));
 }
 
-/// A node that breaks one promise.
+/// A node that violates one rule of the contract.
 #[derive(Clone, Copy, PartialEq)]
-enum Rogue {
-    /// Stays due after every call.
+enum BrokenNode {
+    /// `poll_timeout` is still due after every call.
     HotLoop,
     /// Is not done and has no deadline.
-    Sleeper,
-    /// Has a datagram to send, and reports a later deadline.
-    Hider,
-    /// Has another datagram to send after each one.
-    Spinner,
+    LostWakeUp,
+    /// Has a datagram to send now, but `poll_timeout` returns a later time.
+    HiddenOutput,
+    /// `poll_transmit` always returns another datagram.
+    Spin,
     /// Is never done.
-    Dawdler,
+    Unfinished,
     /// Panics.
     Panics,
 }
 
-impl Node for Rogue {
+impl Node for BrokenNode {
     fn handle_datagram(&mut self, _now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {}
 
     fn handle_timeout(&mut self, _now: Instant) {
@@ -201,15 +201,15 @@ impl Node for Rogue {
 
     fn poll_transmit(&mut self, _now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
         buf[0] = 0;
-        matches!(self, Self::Hider | Self::Spinner).then_some(Outgoing::new(A, 1))
+        matches!(self, Self::HiddenOutput | Self::Spin).then_some(Outgoing::new(A, 1))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match self {
-            Self::Sleeper => None,
-            Self::Hider | Self::Dawdler => Some(Instant::from_millis(5_000)),
+            Self::LostWakeUp => None,
+            Self::HiddenOutput | Self::Unfinished => Some(Instant::from_millis(5_000)),
             Self::HotLoop | Self::Panics => Some(Instant::from_millis(1_500)),
-            Self::Spinner => Some(Instant::ZERO),
+            Self::Spin => Some(Instant::ZERO),
         }
     }
 
@@ -218,41 +218,41 @@ impl Node for Rogue {
     }
 }
 
-fn run_rogue(rogue: Rogue) {
+fn run_broken(node: BrokenNode) {
     let mut sim = Simulation::new(4_711);
     sim.set_spin_limit(1_000);
-    sim.add(rogue);
+    sim.add(node);
     sim.run_until_done(Duration::from_secs(2));
 }
 
 #[test]
 #[should_panic(expected = "seed 4711 at t=1.500000s: HOT LOOP: node 0")]
 fn a_hot_loop_is_found() {
-    run_rogue(Rogue::HotLoop);
+    run_broken(BrokenNode::HotLoop);
 }
 
 #[test]
 #[should_panic(expected = "seed 4711 at t=0.000000s: LOST WAKE-UP: nodes [0]")]
 fn a_lost_wake_up_is_found() {
-    run_rogue(Rogue::Sleeper);
+    run_broken(BrokenNode::LostWakeUp);
 }
 
 #[test]
 #[should_panic(expected = "seed 4711 at t=0.000000s: HIDDEN OUTPUT: node 0")]
 fn output_without_a_due_deadline_is_found() {
-    run_rogue(Rogue::Hider);
+    run_broken(BrokenNode::HiddenOutput);
 }
 
 #[test]
 #[should_panic(expected = "seed 4711 at t=0.000000s: SPIN: 1000 polls")]
 fn a_spin_is_found() {
-    run_rogue(Rogue::Spinner);
+    run_broken(BrokenNode::Spin);
 }
 
 #[test]
 #[should_panic(expected = "seed 4711 at t=0.000000s: UNFINISHED after 2.000000s: nodes [0]")]
 fn a_run_that_takes_too_long_is_found() {
-    run_rogue(Rogue::Dawdler);
+    run_broken(BrokenNode::Unfinished);
 }
 
 /// The variable that enables the panic in `a_node_panics`.
@@ -261,7 +261,7 @@ const PANIC: &str = "SIM_PROMISES_PANIC";
 #[test]
 fn a_node_panics() {
     if std::env::var_os(PANIC).is_some() {
-        run_rogue(Rogue::Panics);
+        run_broken(BrokenNode::Panics);
     }
 }
 

@@ -1,5 +1,5 @@
-//! C: the loss grid of smoltcp's own tests (`tests/netsim.rs` in its package, the row of 32 KiB), for smoltcp, for
-//! selective repeat with a constant window, and for an ideal sender.
+//! C: the loss grid of smoltcp's own tests, with the 32 KiB row of `tests/netsim.rs` in its package. It compares
+//! smoltcp, selective repeat with a constant window, and an ideal sender.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -18,17 +18,18 @@ use crate::stacks::smoltcp::Smoltcp;
 
 const ROUND_TRIP_MS: u64 = 100;
 const LOSSES: [f64; 6] = [0.0, 0.01, 0.05, 0.1, 0.2, 0.3];
-/// What is in flight at most, and what each of smoltcp's buffers holds.
+/// The maximum number of bytes in flight, and the size of each smoltcp buffer.
 const WINDOW: usize = 32 * 1024;
-/// Bytes in a body: 23 of them are a window, to 16 bytes, in IP packets a little smaller than smoltcp's.
+/// Bytes per body. 23 bodies fill the window except for 16 bytes. Their IP packets are slightly smaller than smoltcp's.
 const BODY: u16 = 1_424;
 const IN_FLIGHT: u32 = WINDOW as u32 / BODY as u32;
-/// Packets between the lowest not acknowledged and the newest: four windows.
+/// The maximum number of packets from the oldest unacknowledged one to the newest: four windows.
 const SPAN: u32 = 4 * IN_FLIGHT;
 /// IP packets of smoltcp, as in its test: Ethernet frames of 1,514 bytes.
 const SMOLTCP_PACKET: usize = 1_500;
 
-/// No rate and no queue: only time and loss. Whole windows arrive at one instant; `at_once` takes them in before it sends.
+/// A link without a rate limit or queue limit: it only delays and loses packets. A whole window arrives at one instant.
+/// With `at_once`, an endpoint receives all of these packets before it sends.
 fn link(loss: f64, at_once: bool) -> Link {
     Link {
         bits_per_second: 1_000_000 * 1_000_000_000,
@@ -42,7 +43,7 @@ fn link(loss: f64, at_once: bool) -> Link {
 }
 
 fn smoltcp() -> [Box<dyn Endpoint>; 2] {
-    // Its test runs without congestion control.
+    // smoltcp's test runs without congestion control.
     let settings = Settings { datagram: SMOLTCP_PACKET, window: WINDOW, control: Control::Tolerant, variant: 0 };
     let (client, server) = Smoltcp { checksums: false }.pair(&settings).expect("smoltcp makes pairs");
     [client, server]
@@ -51,20 +52,22 @@ fn smoltcp() -> [Box<dyn Endpoint>; 2] {
 fn rdt() -> [Box<dyn Endpoint>; 2] {
     let limits = Config { handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
     let config = Config { segment: BODY, recv_segment: BODY, pacing_granularity: Duration::ZERO, ..limits };
-    // What is in flight is counted in datagrams with their headers.
+    // The controller counts the bytes in flight with the headers of the datagrams.
     let controller = |datagram: u32| FixedWindow::new(u64::from(datagram * IN_FLIGHT));
     ends(config, || HeapStorage::on_heap_with(&config, SPAN, controller).expect("at least one slot"))
 }
 
-/// Bytes per second of a sender that knows of each packet, one round trip after it left, whether it arrived, always has
-/// a window in flight as far as the span allows, and sends first what was lost.
+/// The goodput of an ideal sender, in bytes per second.
+///
+/// One round trip after it sends a packet, the sender knows whether the packet arrived. It keeps a full window in
+/// flight as far as the span allows, and sends lost packets first.
 fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
     let mut rng = Rng::new(seed);
     let last = total.div_ceil(BODY.into());
     let (mut base, mut next, mut rounds) = (0, 0, 0);
     let mut lost: VecDeque<u64> = VecDeque::new();
     let mut ahead: HashSet<u64> = HashSet::new();
-    // All that is in flight left at one instant, and so does what follows it a round trip later.
+    // All packets in flight were sent at one instant. The next window is sent at one instant, a round trip later.
     while base < last {
         let mut still_lost = VecDeque::new();
         for _ in 0..IN_FLIGHT {
@@ -89,7 +92,7 @@ fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
         }
         rounds += 1;
     }
-    // The last byte is there half a round trip before the sender knows.
+    // The last byte arrives half a round trip before its acknowledgement.
     total as f64 / ((rounds as f64 - 0.5) * ROUND_TRIP_MS as f64 / 1e3)
 }
 

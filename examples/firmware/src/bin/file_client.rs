@@ -1,4 +1,4 @@
-//! A selective-repeat client that uploads a file from its memory.
+//! A client that uploads a file over selective repeat.
 #![no_std]
 #![no_main]
 
@@ -12,8 +12,9 @@ use rdt_proto::store::StoreError;
 
 firmware::main!(run, FileServer);
 
-/// Packets that wait for their acknowledgement, and packets that wait to be read.
+/// The maximum number of unacknowledged packets.
 const WINDOW: u32 = 16;
+/// The maximum number of received packets that are not yet read.
 const ANSWERS: u32 = 4;
 type Stream<'m> = Connection<LentStorage<'m, FixedWindow>>;
 
@@ -54,7 +55,7 @@ fn connect<'m, S: AsMut<[u8]>, R: AsMut<[u8]>, B: AsMut<[Block]>>(
     Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)
 }
 
-/// Moves what can be moved between the connection and the session, until nothing moves any more.
+/// Passes data between the connection and the session until neither can make progress.
 fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Result<(), Unasked> {
     loop {
         let taken = session.handle_input(now, connection.recv_chunk());
@@ -71,7 +72,7 @@ fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Resu
     }
 }
 
-/// Reads from the file into the stream. Returns whether the session asked for it.
+/// Reads file data into the send buffer of the connection. Returns whether the session requested a read.
 fn read(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Result<bool, Unasked> {
     let slot = connection.send_slot().unwrap_or_default();
     let Some(Request::Read { offset, len }) = session.poll_request(slot.len()) else { return Ok(false) };
@@ -83,7 +84,7 @@ fn read(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Resu
     Ok(true)
 }
 
-/// Does what the session wants of the stream. Returns whether it got anywhere.
+/// Passes one output of the session to the connection. Returns whether the session made progress.
 fn write(connection: &mut Stream<'_>, session: &mut Client) -> Result<bool, Unasked> {
     match session.poll_output() {
         None => return Ok(false),
@@ -92,7 +93,7 @@ fn write(connection: &mut Stream<'_>, session: &mut Client) -> Result<bool, Unas
                 let len = header.len();
                 session.header_sent(len)?;
             }
-            Err(SendError::Full) => return Ok(false), // the session gives it again
+            Err(SendError::Full) => return Ok(false), // the session returns the header again
             Err(_) => session.handle_lost(),
         },
         Some(Output::Close) => connection.close(),
