@@ -46,6 +46,7 @@ impl Due {
     }
 
     /// The one of the two that is due first; the former if both are due at once.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
