@@ -1,6 +1,5 @@
 //! The output of a connection. It is derived from state at each call, so that nothing is queued twice or goes stale.
 
-use super::close::Close;
 use super::handshake::Handshake;
 use super::negotiation::OPTIONS_BYTES;
 use super::state::State;
@@ -123,31 +122,45 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The datagram that is due. Acknowledgements come first, since the peer waits for them. FIN comes last.
     pub(super) fn next_output(&self) -> Option<Output> {
-        let finack = |close: &Close| close.is_finack_due().then_some(Control::FinAck);
-        let fin = |close: &Close| close.is_fin_due().then_some(Output::Control(Control::Fin));
-        match &self.state {
-            State::Opening(handshake) => {
-                let handshake = handshake.is_due().then_some(match self.role {
-                    Role::Client => Control::Connect,
-                    Role::Server => Control::ConnAck,
-                });
+        let control = match &self.state {
+            State::Opening(handshake) => match self.role {
+                Role::Client if handshake.is_due() => Control::Connect,
+                Role::Server if handshake.is_due() => Control::ConnAck,
                 // A server may hold packets that follow INFO 0. Their acknowledgement makes the client repeat INFO 0.
-                handshake.or_else(|| self.next_acknowledgement()).map(Output::Control)
+                Role::Client | Role::Server if self.is_ack_due() => Control::Ack,
+                Role::Client | Role::Server => return None,
+            },
+            State::Established { close, probe } => {
+                if self.is_ack_due() {
+                    Control::Ack
+                } else if let Some(nonce) = probe.echo() {
+                    Control::Echo(nonce)
+                } else if close.is_finack_due() {
+                    Control::FinAck
+                } else if probe.is_due() {
+                    Control::Probe
+                } else if let Some(number) = self.next_info() {
+                    return Some(Output::Info(number));
+                } else if close.is_fin_due() {
+                    Control::Fin
+                } else {
+                    return None;
+                }
             }
-            State::Established { close, probe } => self
-                .next_acknowledgement()
-                .or_else(|| probe.echo().map(Control::Echo))
-                .or_else(|| finack(close))
-                .or_else(|| probe.is_due().then_some(Control::Probe))
-                .map(Output::Control)
-                .or_else(|| self.next_info().map(Output::Info))
-                .or_else(|| fin(close)),
-            // A FIN after the end comes from `abort`.
             State::Ended { ended, close } => {
-                let reset = ended.reset.map(Control::Reset);
-                reset.or_else(|| finack(close)).map(Output::Control).or_else(|| fin(close))
+                if let Some(code) = ended.reset {
+                    Control::Reset(code)
+                } else if close.is_finack_due() {
+                    Control::FinAck
+                } else if close.is_fin_due() {
+                    // The FIN comes from `abort`.
+                    Control::Fin
+                } else {
+                    return None;
+                }
             }
-        }
+        };
+        Some(Output::Control(control))
     }
 
     /// The INFO to send now, of those whose body is in memory.
@@ -169,8 +182,8 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     #[inline]
-    fn next_acknowledgement(&self) -> Option<Control> {
-        self.ack_at().filter(|&at| at <= self.now).map(|_| Control::Ack)
+    fn is_ack_due(&self) -> bool {
+        self.ack_at().is_some_and(|at| at <= self.now)
     }
 
     /// When the next acknowledgement is due. In extended mode there is none once the peer has

@@ -84,6 +84,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// Together they are all that the connection waits for, apart from datagrams that are due already. An expired
     /// deadline waits for [`handle_timeout`](Self::handle_timeout).
+    #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
