@@ -49,7 +49,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// - [`SendError::TooLarge`]: `data` does not fit into one segment.
     /// - [`SendError::Full`]: the send store has no free slot. [`Event::Writable`](super::Event::Writable) reports when
-    ///   it has one.
+    ///   a slot becomes free.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
@@ -74,7 +74,7 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    /// Lends memory of the send store to write into; empty if there is no room.
+    /// Lends memory of the send store for the next data; empty if there is no room.
     ///
     /// This saves the copy that [`send`](Self::send) makes. [`commit`](Self::commit) adds the bytes to the stream.
     ///

@@ -60,7 +60,7 @@ enum Incoming {
     FinAckSent {
         since: Instant,
     },
-    /// No FIN has arrived, but it counts as received. A FIN that still arrives is answered.
+    /// No FIN has arrived, but one counts as received. A FIN that arrives later is answered.
     Presumed {
         since: Instant,
     },
@@ -203,7 +203,7 @@ impl Close {
 
     /// Handles a FINACK. Returns whether it changes anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        // A FINACK that arrives before our FIN has left is a late copy from an earlier connection.
+        // A FINACK that arrives before our FIN is sent is a late copy from an earlier connection.
         let answers = matches!(&self.outgoing, Outgoing::FinSent(fin) if fin.sent() > 0);
         if answers {
             self.outgoing = Outgoing::Closed;

@@ -238,8 +238,8 @@ impl Peer {
 
     /// The maximum number of FINs and the interval between them; `None` without a maximum.
     ///
-    /// After the last one, FIN counts as answered. A rostov server crashes on a FIN of a connection that it has
-    /// forgotten.
+    /// After the last one, FIN counts as answered. A maximum is needed because a rostov server crashes on a FIN of a
+    /// connection that it has forgotten.
     pub(crate) const fn fin_tries(self) -> Option<(u8, Duration)> {
         match self {
             Self::RdtProto => None,

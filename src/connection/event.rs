@@ -167,7 +167,7 @@ pub enum SendError {
     /// `send_slot` lends no memory: it was not called, or a later call ended the loan.
     #[error("no memory is lent to commit")]
     NotLent,
-    /// The send store has no free slot for `send_segment`. [`Event::Writable`] reports when it has one.
+    /// The send store has no free slot for `send_segment`. [`Event::Writable`] reports when a slot becomes free.
     #[error("no room in the send store now")]
     Full,
 }

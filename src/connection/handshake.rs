@@ -23,7 +23,8 @@ use heapless::Vec;
 
 /// The maximum number of RETRY packets that a client follows in one handshake.
 ///
-/// The second one is needed if the server changes its cookie key after the first.
+/// The second one is needed if the server no longer accepts the cookie of the first, for example after a change of its
+/// key.
 const MAX_RETRIES: u8 = 2;
 
 /// The handshake of one side.

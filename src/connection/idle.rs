@@ -9,7 +9,7 @@
 
 use crate::{ClockShift, Duration, Instant};
 
-/// When the peer was last heard, and whether an answer is awaited.
+/// The time of the peer's last packet, and whether an answer is awaited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum IdleTimer {
     /// No answer is awaited.

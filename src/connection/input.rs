@@ -61,7 +61,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.count_received(datagram.len());
         let outcome = match self.negotiation.decode_info(datagram) {
             Some((number, body)) if self.is_established() => {
-                // The fast path: unless a probe is engaged, an INFO changes nothing that `settle` updates.
+                // The fast path: an INFO changes nothing that `settle` updates, unless a probe is engaged.
                 if !self.state.probe().is_some_and(Probe::is_engaged) {
                     let outcome = self.handle_info(number, body, &mut take);
                     return self.conclude(outcome);

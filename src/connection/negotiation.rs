@@ -153,7 +153,7 @@ impl Negotiation {
         Self { profile, agreed }
     }
 
-    /// The tag that this side chose; `None` once extended mode is ruled out.
+    /// The tag that this side chose; `None` in base mode.
     pub(crate) const fn tag(&self) -> Option<Tag> {
         match self.agreed {
             Agreed::Open { ours, .. } | Agreed::Extended { ours, .. } => Some(ours),

@@ -55,9 +55,9 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// While `poll_transmit` would return a datagram, the instant does not lie in the future. After `handle_timeout`
-    /// and a drained `poll_transmit`, it does. `None` means that nothing happens without a datagram or a call of the
-    /// application. Any call may change the instant.
+    /// While `poll_transmit` would return a datagram, the instant does not lie in the future. It lies in the future
+    /// after `handle_timeout` and a drained `poll_transmit`. `None` means that nothing happens without a datagram or a
+    /// call of the application. Any call may change the instant.
     #[must_use]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn poll_timeout(&self) -> Option<Instant> {

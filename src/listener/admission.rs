@@ -46,9 +46,9 @@ pub(super) enum Admission {
 /// A CONNECT, with all counts that its admission depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Request {
-    /// Whether it has a valid cookie.
+    /// Whether the CONNECT has a valid cookie.
     has_cookie: bool,
-    /// Whether it offers extended mode, so that RETRY can answer it.
+    /// Whether the CONNECT offers extended mode, so that RETRY can answer it.
     is_extended: bool,
     /// The entries of its host.
     host: Entries,

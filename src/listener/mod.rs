@@ -9,9 +9,9 @@
 //!          (no state is kept)
 //! ```
 //!
-//! A datagram of extended mode starts with the tag of its connection, and belongs to that connection from any address.
-//! A datagram of base mode belongs to the connection of its address. From all other addresses, only CONNECT is
-//! accepted. The caller chooses the type of an address: see [`Address`].
+//! A datagram of extended mode starts with the tag of its connection. It belongs to that connection, whatever its
+//! source address. A datagram of base mode belongs to the connection of its address. From all other addresses, only
+//! CONNECT is accepted. The caller chooses the type of an address: see [`Address`].
 //!
 //! # Cost
 //!
@@ -31,8 +31,8 @@
 //! - Until an address is validated, the listener sends no more bytes to it than came from it. A valid cookie validates
 //!   the address. The first INFO does so too, since a client can send it only after it has received CONNACK.
 //! - Once unvalidated addresses hold half of the backlog, the listener answers further clients with RETRY and keeps no
-//!   state for them. They must validate their address first ([`Retry`]). Forged CONNECTs therefore exclude no other
-//!   client, in any number.
+//!   state for them. They must validate their address first ([`Retry`]). Any number of forged CONNECTs therefore
+//!   excludes no other client.
 //! - An attacker that does not see the datagrams of a connection has to guess the 64 bits of its tag.
 //! - A client that restarts at its address opens a new connection beside the old one. The old one ends as
 //!   [`Evicted`](crate::connection::CloseReason::Evicted) only once the new one is confirmed, so a forged CONNECT ends
@@ -71,8 +71,8 @@
 //!     Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)])
 //! }
 //!
-//! /// Call this after each datagram and each timeout, before `poll_transmit`. Call it again if `has_incoming` is true
-//! /// afterwards: the last packet of a connection has made room for another one.
+//! /// Call this after each datagram and each timeout, before `poll_transmit`. If `has_incoming` is true after
+//! /// `poll_transmit`, call this again: the last packet of a connection has made room for another connection.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
 //!         let entropy = [7; 32]; // from the generator of the system
@@ -82,7 +82,7 @@
 //!     while let Some((id, event)) = server.poll_event() {
 //!         let Some(peer) = server.peer_mut(id) else { continue };
 //!         loop {
-//!             // The rest stays unread until there is room to write: `Writable`.
+//!             // Data without room for its echo stays unread until `Event::Writable`.
 //!             let room = peer.send_slot().map_or(0, |slot| slot.len());
 //!             let len = peer.recv(&mut buf[..room]);
 //!             if len == 0 {
@@ -101,7 +101,7 @@
 //! }
 //!
 //! let now = Instant::ZERO;
-//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // from the generator of the system, too
+//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // also from the generator of the system
 //! let mut client = Connection::connect(now, CONFIG, [7; 32], bodies()?)?;
 //! client.send(b"hello")?;
 //!
@@ -205,7 +205,7 @@ impl<T: ListenerTypes> Listener<T> {
         &self.config
     }
 
-    /// Counters since the start.
+    /// The counters since the start of the listener.
     #[must_use]
     pub fn stats(&self) -> &ListenerStats {
         &self.stats

@@ -21,7 +21,7 @@ enum PeerTurn<A> {
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Handles all deadlines up to `now`: as [`Connection::handle_timeout`] for each connection that may be due.
+    /// Handles all deadlines up to `now`, as [`Connection::handle_timeout`] does for one connection.
     ///
     /// The work does not depend on other connections, even if many wait for a blocked socket.
     pub fn handle_timeout(&mut self, now: Instant) {

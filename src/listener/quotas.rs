@@ -29,7 +29,7 @@ impl Entries {
     }
 }
 
-/// The entries of one table, by quota. A host without an entry takes no memory.
+/// The number of entries of one table, by host and quota. A host without an entry takes no memory.
 #[derive(Clone)]
 pub(super) struct QuotaCounts<H, M: TableMemory> {
     key: HashKey,
