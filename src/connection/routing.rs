@@ -1,7 +1,7 @@
 //! The interface of a connection for its listener.
 //!
-//! Each `route_*` method does the same as the public method in its documentation. It also returns the [`Changes`] from
-//! which the listener schedules the connection.
+//! Each `route_*` method does the same as the public method that its documentation names. It also returns the
+//! [`Changes`] from which the listener schedules the connection.
 
 use super::state::State;
 use super::{

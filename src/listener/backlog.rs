@@ -45,7 +45,7 @@ impl<A: Copy> Incoming<A> {
 pub(super) struct Pending<A> {
     pub(super) address: A,
     pub(super) parameters: HandshakeParameters,
-    /// The position of the handshake in the order of their starts.
+    /// The number of the handshake. A lower ticket means an older handshake.
     pub(super) ticket: u64,
     /// When the handshake limit expires.
     pub(super) until: Option<Instant>,

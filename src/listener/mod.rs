@@ -166,7 +166,7 @@ pub struct Listener<T: ListenerTypes> {
     now: Instant,
     peers: Peers<T::Address, Connection<T::Storage>, T::Tables>,
     backlog: Backlog<T::Address, T::Tables>,
-    /// The ticket of the next handshake. Tickets are numbered in the order in which handshakes begin.
+    /// The ticket of the next handshake. A lower ticket means an older handshake.
     ticket: u64,
     cookies: Cookies,
     replies: Replies<T::Address>,

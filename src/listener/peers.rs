@@ -16,7 +16,7 @@ pub(super) struct Peer<A, C> {
     pub(super) address: A,
     /// The tag that datagrams from the peer start with; `None` in base mode.
     pub(super) tag: Option<Tag>,
-    /// The position of the handshake in the order of their starts.
+    /// The number of the handshake. A lower ticket means an older handshake.
     pub(super) ticket: u64,
     state: AddressState,
     validation: Option<ValidationId>,

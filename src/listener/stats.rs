@@ -99,7 +99,7 @@ pub struct ListenerStats {
     pub evicted_pending: u64,
     /// Connections that have moved to a new address of their peer.
     pub moved: u64,
-    /// Datagrams with the tag of a connection that came from another address than the peer's, and did not start or
+    /// Datagrams that carry the tag of a connection, but come from another address than the peer's and do not start or
     /// continue a path validation.
     pub other_address: u64,
     /// Datagrams that were dropped, by reason.
