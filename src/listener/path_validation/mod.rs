@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn an_echo_from_the_old_address_keeps_it() {
         let mut validation = challenged(PROBE_BYTES);
-        assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "nothing was sent yet");
+        assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "an unsent challenge has no answer");
         assert_eq!(drain(&mut validation, OLD), [NEW, OLD]);
         assert_eq!(validation.on_echo(NONCES[0], true), Outcome::Ignored, "the new address cannot answer for the old");
         assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Keep);
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(validation.on_echo(NONCES[1], true), Outcome::Migrate);
         validation.on_migrated(OLD, true);
         assert_eq!((validation.other(), validation.reserved()), (OLD, Some(OLD)));
-        assert_eq!(validation.on_echo(NONCES[1], false), Outcome::Ignored, "it has migrated already");
+        assert_eq!(validation.on_echo(NONCES[1], false), Outcome::Ignored, "the new address was validated before");
         assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "the new address cannot answer for the old");
         assert_eq!(validation.on_echo(NONCES[0], true), Outcome::Revert);
         validation.on_reverted(NEW);
