@@ -3,12 +3,12 @@
 use core::hash::Hash;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The source of a datagram, with all that an answer needs.
+/// The source of a datagram, and everything that is needed to answer it.
 ///
-/// Implemented for [`SocketAddr`] and for unsigned integers: the number of a node, a radio or a serial line.
+/// Implemented for [`SocketAddr`] and for unsigned integers, such as the number of a node, a radio or a serial line.
 ///
-/// A server on a wildcard address includes its own address, so that an answer leaves from the address that the peer
-/// knows:
+/// A server that is bound to a wildcard address includes its local address. An answer can then be sent from the address
+/// that the peer knows:
 ///
 /// ```
 /// use rdt_proto::Address;
@@ -35,8 +35,8 @@ pub trait Address: Copy + Eq + Hash {
     /// The host that the address belongs to.
     ///
     /// A listener limits the connections of each host ([`per_host`](crate::listener::ListenerConfig::per_host)). A
-    /// client of [`socket_tcp`](crate::socket_tcp) can require that the answer to its SYN comes from the host that it
-    /// called.
+    /// client of [`socket_tcp`](crate::socket_tcp) can require that the answer to its SYN comes from the host to which
+    /// the SYN was sent.
     fn host(&self) -> Self::Host;
 }
 

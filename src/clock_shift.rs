@@ -15,9 +15,9 @@ pub struct ClockShift {
 }
 
 impl ClockShift {
-    /// A shift for the present, which is `from` on the old clock and `to` on the new one.
+    /// The shift between two clocks whose present time is `from` (old) and `to` (new).
     ///
-    /// No datagram is in flight.
+    /// It assumes that no datagram is in flight. [`with_oldest`](Self::with_oldest) adds one.
     #[must_use]
     pub const fn new(from: Instant, to: Instant) -> Self {
         Self { from, to, oldest: from }
@@ -35,29 +35,29 @@ impl ClockShift {
         self.from
     }
 
-    /// `at` on the new clock; a time before its origin becomes the origin.
+    /// Converts `at` to the new clock. A time before the origin of the new clock becomes the origin.
     #[must_use]
     pub fn apply(self, at: Instant) -> Instant {
         if at < self.from { self.to - self.from.saturating_since(at) } else { self.to + at.saturating_since(self.from) }
     }
 
-    /// A deadline on the new clock; one that has passed becomes due now.
+    /// Converts a deadline to the new clock. An expired deadline becomes due now.
     #[must_use]
     pub fn deadline(self, at: Option<Instant>) -> Option<Instant> {
         at.map(|at| self.apply(at.max(self.from)))
     }
 
-    /// A past time on the new clock, at most `longest` ago.
+    /// Converts a past time to the new clock, with an age of at most `longest`.
     ///
-    /// For times whose age has no further effect beyond `longest`.
+    /// Use it for a time whose age has no further effect above `longest`.
     #[must_use]
     pub fn aged(self, at: Instant, longest: Duration) -> Instant {
         self.apply(at.max(self.from - longest))
     }
 
-    /// A past time on the new clock, for comparison with the send times of datagrams.
+    /// Converts a past time to the new clock, for comparison with the send times of datagrams.
     ///
-    /// A time before the oldest datagram in flight moves to 1 µs before it.
+    /// A time before the send time of the oldest datagram in flight becomes 1 µs before that send time.
     #[must_use]
     pub fn sending(self, at: Instant) -> Instant {
         self.apply(at.max(self.oldest - Duration::from_micros(1)))

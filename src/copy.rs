@@ -2,8 +2,8 @@
 
 /// Copies `from` to the start of `to`, as far as it fits.
 ///
-/// In release builds the loop compiles to `memcpy`. `copy_from_slice` compares the lengths first, and its panic stays
-/// in an image that is optimized for size even where the lengths are always equal.
+/// In release builds the loop compiles to `memcpy`. `copy_from_slice` compares the lengths first. If the code is
+/// optimized for size, its panic path stays in the binary, even if the lengths are always equal.
 #[inline]
 pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     if cfg!(debug_assertions) {
@@ -24,7 +24,7 @@ mod tests {
     use super::copy;
 
     #[test]
-    fn the_shorter_side_decides_how_much_is_copied() {
+    fn the_shorter_slice_limits_the_copy() {
         let mut to = [0; 3];
         copy(&[1, 2], &mut to);
         assert_eq!(to, [1, 2, 0]);

@@ -8,6 +8,6 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the buffer is too small: {needed} bytes are needed")]
 pub struct BufferTooSmall {
-    /// The size of the output in bytes.
+    /// The size of the next output in bytes.
     pub needed: usize,
 }

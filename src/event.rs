@@ -19,7 +19,8 @@ pub struct Transmit {
     pub len: usize,
     /// The size of each datagram but the last, which may be shorter.
     ///
-    /// It equals [`len`](Self::len) where there is one datagram. Generic segmentation offload (GSO) takes this value.
+    /// If there is only one datagram, it equals [`len`](Self::len). Pass it to the kernel for generic segmentation
+    /// offload (GSO).
     pub segment_size: usize,
 }
 
@@ -32,14 +33,14 @@ bitflags! {
         const WRITABLE = 1 << 2;
         const PEER_CLOSED = 1 << 3;
         const CLOSED = 1 << 4;
-        /// No event itself: a write found no room for all of its data, so WRITABLE becomes pending once there is room.
+        /// Not an event. A write found no room for all of its data. Once there is room, WRITABLE becomes pending.
         const BLOCKED = 1 << 5;
     }
 }
 
 /// The kind of a pending event.
 ///
-/// Each protocol has public events of its own, and close reasons of its own.
+/// Each protocol has its own public events and close reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventKind {
     Connected,

@@ -1,7 +1,7 @@
-//! Keyed hashes: SipHash, outlined where pointers have fewer than 64 bits.
+//! Keyed hashes (SipHash). They are not inlined if pointers have fewer than 64 bits.
 //!
-//! `siphasher` inlines its rounds into each caller, which is fast. Where flash is small, all callers share one copy of
-//! SipHash-2-4.
+//! `siphasher` inlines its rounds into each caller, which is fast. Targets with smaller pointers have little flash, so
+//! all callers share one copy of SipHash-2-4.
 
 #[cfg(not(target_pointer_width = "64"))]
 pub(crate) use outlined::{KeyedHasher, KeyedHasher as TableHasher};
@@ -14,7 +14,7 @@ mod outlined {
     use core::hash::Hasher;
     use siphasher::sip::SipHasher24;
 
-    /// SipHash-2-4 in one copy.
+    /// SipHash-2-4 that all callers share.
     pub(crate) struct KeyedHasher(SipHasher24);
 
     impl KeyedHasher {
@@ -25,7 +25,8 @@ mod outlined {
 
     impl Hasher for KeyedHasher {
         fn write(&mut self, bytes: &[u8]) {
-            // A byte at a time: what is hashed here is short, and `SipHasher24::write` is three times as long.
+            // One byte at a time, since the inputs are short and the code of `SipHasher24::write` is three times as
+            // long.
             for &byte in bytes {
                 self.0.write_u8(byte);
             }
@@ -46,7 +47,7 @@ mod tests {
     use core::hash::{Hash, Hasher};
 
     #[test]
-    fn both_forms_give_the_same_hash() {
+    fn the_outlined_hash_equals_the_inlined_hash() {
         let value = (7_u8, 0x0123_4567_u32, 0x89ab_cdef_0123_4567_u64, [1_u16, 2, 3]);
         let (mut outlined, mut inlined) =
             (super::outlined::KeyedHasher::new_with_key(&[9; 16]), super::KeyedHasher::new_with_key(&[9; 16]));

@@ -3,8 +3,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
-// `inline(never)` where pointers have fewer than 64 bits: flash is small there, and a function with many callers is
-// linked once.
+// Some functions are `inline(never)` if pointers have fewer than 64 bits. Such targets have little flash, and a
+// function that is not inlined exists only once.
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -42,7 +42,7 @@ pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
 
-/// The code in the README compiles and works.
+/// Tests the code in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

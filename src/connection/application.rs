@@ -13,8 +13,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Returns the number of bytes written, possibly 0. If `data` is longer,
     /// [`Event::Writable`](super::Event::Writable) reports when there is room again.
     ///
-    /// The bytes are collected into INFO packets of up to one [segment](super::Config::segment). Data that is written
-    /// while an earlier packet is in flight fills the next one.
+    /// The bytes are collected into INFO packets of up to one [segment](super::Config::segment). Small writes share a
+    /// packet until that packet is sent.
     ///
     /// ```
     /// # use rdt_proto::Instant;
@@ -41,14 +41,15 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(taken)
     }
 
-    /// Writes `data` as one INFO of its own: all of it or nothing.
+    /// Writes all of `data` as one separate INFO packet, or nothing.
     ///
-    /// Use it for a header that the peer expects at the start of a packet. Empty data makes no packet.
+    /// Use it for a header that the peer expects at the start of a packet. Empty `data` adds no packet.
     ///
     /// # Errors
     ///
     /// - [`SendError::TooLarge`]: `data` does not fit into one segment.
-    /// - [`SendError::Full`]: there is no room now; [`Event::Writable`](super::Event::Writable) reports when there is.
+    /// - [`SendError::Full`]: the send store has no free slot. [`Event::Writable`](super::Event::Writable) reports when
+    ///   a slot becomes free.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
@@ -73,7 +74,7 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    /// Lends memory of the send store to write into; empty if there is no room.
+    /// Lends memory of the send store for the next data; empty if there is no room.
     ///
     /// This saves the copy that [`send`](Self::send) makes. [`commit`](Self::commit) adds the bytes to the stream.
     ///
@@ -104,21 +105,19 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(spare)
     }
 
-    /// Adds the first `count` bytes that [`send_slot`](Self::send_slot) lent to the stream.
+    /// Appends to the stream the first `count` bytes of the memory that [`send_slot`](Self::send_slot) lends.
     ///
-    /// A larger `count` means all of them.
+    /// A larger `count` appends all of that memory. The memory is lent until one of these calls:
+    ///
+    /// - a `send`, a `commit`, or a `send_segment` that writes data;
+    /// - a `poll_transmit` that sends the packet whose body the memory belongs to;
+    /// - at a client, the `handle_datagram` or `handle_timeout` that completes the handshake, if no data was committed
+    ///   before or the peer accepts only smaller bodies.
     ///
     /// # Errors
     ///
     /// - [`SendError::NotLent`]: no memory is lent. Nothing is added to the stream.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
-    ///
-    /// `send_slot` lends memory until one of these calls:
-    ///
-    /// - `send`, another `commit`, or a `send_segment` that wrote;
-    /// - a `poll_transmit` that sent the packet to which the memory belongs;
-    /// - at a client, the `handle_datagram` that took CONNACK, if nothing was written before or the peer takes smaller
-    ///   bodies.
     pub fn commit(&mut self, count: usize) -> Result<(), SendError> {
         self.check_open()?;
         match core::mem::take(&mut self.lent) {
@@ -130,7 +129,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// Copies unread data into `buf` and returns its length in bytes.
+    /// Copies unread data into `buf`, and returns the number of bytes copied.
     ///
     /// 0 means that nothing is unread or `buf` is empty. [`is_finished_reading`](Self::is_finished_reading) reports the
     /// end of the stream.
@@ -163,7 +162,7 @@ impl<T: ConnectionTypes> Connection<T> {
         filled
     }
 
-    /// Lends the oldest unread data that is contiguous in memory; empty if nothing is unread.
+    /// Lends the oldest unread data, as far as it is contiguous in memory; empty if nothing is unread.
     ///
     /// The data stays unread until [`consume`](Self::consume).
     #[must_use]
@@ -194,8 +193,9 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Closes the outgoing direction.
     ///
-    /// FIN leaves once the peer has acknowledged all written data. The peer may continue to send, and its data is still
-    /// received (half-close, RFC 9293 §3.6). Later writes return [`SendError::Closing`]. A second call does nothing.
+    /// FIN is sent once the peer has acknowledged all written data. The peer may continue to send, and its data is
+    /// still received (half-close, RFC 9293 §3.6). Later writes return [`SendError::Closing`]. A second call does
+    /// nothing.
     pub fn close(&mut self) {
         let before = self.before();
         match &mut self.state {
@@ -210,11 +210,12 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Ends the connection at once, in both directions.
     ///
-    /// Unacknowledged data is lost. Received data stays readable. After the end the call does nothing.
+    /// Unacknowledged data is lost. Received data stays readable. If the connection has already ended, the call does
+    /// nothing.
     ///
-    /// One packet informs the peer, and is not repeated if it is lost. In extended mode it is RESET with `code`. In
-    /// base mode it is FIN, which carries no code and looks like [`close`](Self::close). A peer that does not receive
-    /// it and awaits an answer ends at its idle limit.
+    /// At most one packet informs the peer: RESET with `code` in extended mode, FIN in base mode. To the peer, FIN
+    /// looks like a [`close`](Self::close). The packet is not retransmitted. If it is lost, a peer that awaits an
+    /// answer ends at its idle limit.
     pub fn abort(&mut self, code: u8) {
         let before = self.before();
         match &self.state {
@@ -234,8 +235,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Ends the connection at once and sends nothing to the peer.
     ///
-    /// The [reason](Self::ended) is [`CloseReason::Evicted`]. Received data stays readable. Call it in a program that
-    /// routes datagrams to many connections and needs the place of this one, as a
+    /// The [reason](Self::ended) is [`CloseReason::Evicted`]. Received data stays readable. A program that routes
+    /// datagrams to many connections calls this to make room for another connection, as a
     /// [`Listener`](crate::listener::Listener) does.
     pub fn evict(&mut self, now: Instant) {
         self.advance(now);
@@ -246,7 +247,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.trace_changes(before);
     }
 
-    /// Ends the loan of memory for the body with this number: it is sent, and does not change any more.
+    /// Ends the loan of memory for the body of packet `sent`, since a body that was sent must not change.
     #[inline]
     pub(super) fn take_back(&mut self, sent: Seq) {
         if matches!(self.lent, Lent::Spare { number, .. } if number == sent) {

@@ -1,29 +1,30 @@
-//! The close of a connection: each direction closes by itself.
+//! The close of a connection. Each direction closes independently.
 //!
-//! | outgoing | `close` | all acknowledged | FINACK | the last attempt expires | `abort` |
+//! | outgoing | `close` | all acknowledged | FINACK | the last allowed FIN times out | `abort` |
 //! |---|---|---|---|---|---|
 //! | `Open` | `Closing` | | | | `Aborted`, FIN due |
 //! | `Closing` | | `FinSent`, FIN due | | | `Aborted`, FIN due |
-//! | `FinSent`, repeated | | | `Closed`, if FIN has left | `Closed` | `Aborted`, FIN due, but see `Close::abort` |
+//! | `FinSent`, FIN repeated | | | `Closed`, if FIN was sent | `Closed` | `Aborted`, FIN due, but see `Close::abort` |
 //! | `Closed` | | | | | `Aborted` |
 //! | `Aborted` | | | | | |
 //!
-//! | incoming | FIN | FINACK has left | FINACK of rostov, selective repeat |
+//! | incoming | FIN | FINACK is sent | FINACK from a rostov peer, selective repeat |
 //! |---|---|---|---|
 //! | `Open` | `FinAckDue` | | `FinalFinAckDue`, if it answers our FIN |
-//! | `FinAckDue` | `FinAckDue` | `FinAckSent` | `FinalFinAckDue`; `Gone` if a FINACK had left before |
+//! | `FinAckDue` | `FinAckDue` | `FinAckSent` | `FinalFinAckDue`; `Gone` if a FINACK was sent before |
 //! | `FinAckSent` | `FinAckDue` | | `Gone` |
 //! | `Presumed` | `FinAckDue` | | `FinalFinAckDue` |
 //! | `FinalFinAckDue` | ignored | `Gone` | ignored |
 //! | `Gone` | ignored | | ignored |
 //!
-//! A rostov peer differs. With both methods, our FIN is sent 5 times, 1 s apart, and then counts as answered; the
-//! linger is at least 5 s. With selective repeat, three rules are added:
+//! A rostov peer, which runs the public Python implementation, needs other rules. Our FIN is sent at most 5 times, 1 s
+//! apart, and then counts as answered. The linger is at least 5 s. If the peer uses selective repeat, three more rules
+//! apply:
 //!
-//! - Its FIN closes the outgoing direction too: afterwards this side sends FINACK and nothing else.
-//! - When the last of our FINs counts as answered, its own FIN counts as received (`Presumed`).
-//! - Its FINACK is the last packet that it sends. If no FINACK of ours has left yet, it waits for one. Otherwise it has
-//!   forgotten the connection (`Gone`).
+//! - The peer's FIN closes our outgoing direction too. Afterwards this side sends only FINACK.
+//! - When our last FIN counts as answered, the peer's FIN counts as received (`Presumed`).
+//! - The peer's FINACK is its last packet. If this side has not sent a FINACK before, the peer still waits for one
+//!   (`FinalFinAckDue`). Otherwise the peer has forgotten the connection (`Gone`).
 
 use super::config::{DEFAULT_LINGER, Peer};
 use crate::timing::{RetransmitTimer, Rtt};
@@ -33,38 +34,41 @@ use crate::{ClockShift, Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Outgoing {
     Open,
-    /// `close` was called; written data is not acknowledged yet.
+    /// `close` was called, but some written data is not acknowledged yet.
     Closing,
-    /// FIN is due, or waits for its FINACK.
+    /// FIN is due, or was sent and awaits FINACK.
     FinSent(RetransmitTimer),
     Closed,
-    /// `abort` was called: at most one more FIN leaves, and FINACK is ignored.
+    /// `abort` was called. At most one more FIN is sent, and no FINACK is awaited.
     Aborted {
         fin_due: bool,
     },
 }
 
-/// The state of the incoming direction. `since`: when the last FIN arrived that is answered or presumed.
+/// The state of the incoming direction.
+///
+/// `since` is the start of the linger: the arrival of the last FIN that is answered or of the final FINACK, or the time
+/// from which a FIN is presumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Incoming {
     Open,
     FinAckDue {
         since: Instant,
-        /// A FINACK has left before.
+        /// Whether this side has sent a FINACK before.
         again: bool,
     },
     FinAckSent {
         since: Instant,
     },
-    /// The peer's FIN counts as received. A FIN that arrives is answered.
+    /// No FIN has arrived, but one counts as received. A FIN that arrives later is answered.
     Presumed {
         since: Instant,
     },
-    /// The peer waits for one FINACK and forgets the connection then.
+    /// The peer waits for one FINACK, and then forgets the connection.
     FinalFinAckDue {
         since: Instant,
     },
-    /// The peer has forgotten the connection: nothing may be sent to it.
+    /// The peer has forgotten the connection. Nothing may be sent to it.
     Gone {
         since: Instant,
     },
@@ -104,12 +108,12 @@ impl Incoming {
         Some(Self::FinAckDue { since: now, again })
     }
 
-    /// The state after the peer's final FINACK; `None` if that FINACK has arrived before.
+    /// The state after the peer's final FINACK; `None` if the FINACK is a duplicate.
     const fn on_final_finack(self, now: Instant) -> Option<Self> {
         Some(match self {
             Self::Open => Self::FinalFinAckDue { since: now },
             Self::FinAckDue { since, again: false } | Self::Presumed { since } => Self::FinalFinAckDue { since },
-            // The FINACK that left has arrived. A second one could reach a peer that has forgotten the connection.
+            // The peer has received our FINACK. A second FINACK would reach a peer that has forgotten the connection.
             Self::FinAckDue { since, again: true } | Self::FinAckSent { since } => Self::Gone { since },
             Self::FinalFinAckDue { .. } | Self::Gone { .. } => return None,
         })
@@ -133,7 +137,7 @@ pub(crate) struct Close {
 }
 
 impl Close {
-    /// `closes`: `close` was called before the connection was established.
+    /// Starts with both directions open. If `closes` is set, the outgoing direction is closing already.
     pub(crate) fn new(peer: Peer, closes: bool) -> Self {
         let outgoing = if closes { Outgoing::Closing } else { Outgoing::Open };
         Self { peer, outgoing, incoming: Incoming::Open }
@@ -144,7 +148,7 @@ impl Close {
         matches!(self.outgoing, Outgoing::Open)
     }
 
-    /// Whether our FIN is due or waits for its FINACK.
+    /// Whether our FIN is due or awaits FINACK.
     pub(crate) const fn is_outstanding(&self) -> bool {
         matches!(self.outgoing, Outgoing::FinSent(_))
     }
@@ -166,11 +170,11 @@ impl Close {
         }
     }
 
-    /// Aborts: at most one more FIN leaves, if the peer may lack it.
+    /// Aborts. One more FIN becomes due, unless the peer has acknowledged FIN.
     pub(crate) fn abort(&mut self) {
         let fin_due = match &self.outgoing {
             Outgoing::Open | Outgoing::Closing => true,
-            // A peer with a bound on the number of FINs receives no further one.
+            // If the number of FINs is bounded, abort does not add another one.
             Outgoing::FinSent(fin) => self.peer.fin_tries().is_none() || fin.sent() == 0,
             Outgoing::Closed => false,
             Outgoing::Aborted { fin_due } => *fin_due,
@@ -178,7 +182,7 @@ impl Close {
         self.outgoing = Outgoing::Aborted { fin_due };
     }
 
-    /// All written data is acknowledged: if the direction is closing, FIN is due.
+    /// Records that all written data is acknowledged. If the outgoing direction is closing, FIN becomes due.
     pub(crate) fn on_all_acknowledged(&mut self) {
         if matches!(self.outgoing, Outgoing::Closing) {
             let mut fin = RetransmitTimer::default();
@@ -199,7 +203,7 @@ impl Close {
 
     /// Handles a FINACK. Returns whether it changes anything.
     pub(crate) fn on_finack(&mut self, now: Instant) -> bool {
-        // A FINACK that arrives before our FIN has left is a late copy from an earlier connection.
+        // A FINACK that arrives before our FIN is sent is a late copy from an earlier connection.
         let answers = matches!(&self.outgoing, Outgoing::FinSent(fin) if fin.sent() > 0);
         if answers {
             self.outgoing = Outgoing::Closed;
@@ -232,7 +236,7 @@ impl Close {
         match &mut self.outgoing {
             Outgoing::FinSent(fin) => fin.on_sent(match self.peer.fin_tries() {
                 Some((_, interval)) => now + interval,
-                // The bound on the backoff: the peer's linger must not end between two FINs.
+                // The backoff is bounded, so that the peer's linger does not end between two FINs.
                 None => rtt.deadline(now, fin.sent(), longest_fin_interval(rtt)),
             }),
             Outgoing::Aborted { fin_due } => *fin_due = false,
@@ -240,21 +244,21 @@ impl Close {
         }
     }
 
-    /// Handles an expired retransmission timer of FIN. Returns whether it had expired.
+    /// Handles the retransmission timer of FIN. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         let Outgoing::FinSent(fin) = &mut self.outgoing else { return false };
         let expired = fin.handle_timeout(now);
         if expired && self.peer.fin_tries().is_some_and(|(tries, _)| fin.sent() >= tries) {
             self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {
-                // No packet leaves unasked from now on, but a FIN that still arrives is answered.
+                // From now on this side sends only FINACK, and only in answer to a FIN or FINACK.
                 self.incoming = Incoming::Presumed { since: now };
             }
         }
         expired
     }
 
-    /// When FIN is sent again.
+    /// When FIN is due again.
     pub(crate) const fn fin_deadline(&self) -> Option<Instant> {
         match &self.outgoing {
             Outgoing::FinSent(fin) => fin.deadline(),
@@ -262,7 +266,7 @@ impl Close {
         }
     }
 
-    /// When the linger expires: `linger` after the peer's last FIN.
+    /// When the linger expires; `None` while the incoming direction is open.
     pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
         self.incoming.since().map(|fin| fin + linger)
     }
@@ -279,10 +283,10 @@ impl Close {
     }
 }
 
-/// The longest interval between two FINs: a third of the peer's shortest linger, or a measured RTO that is longer.
+/// The longest interval between two FINs: a third of the default linger, or the measured RTO if that is longer.
 ///
-/// The peer's linger follows its own RTO. Ours keeps its initial value on a side that only received, and may be far
-/// longer. So only a measured RTO lengthens the interval.
+/// The peer lingers for at least three of its own RTOs. A side that has only received data has no RTT sample. Its
+/// initial RTO may be far longer than the peer's RTO, so only a measured RTO lengthens the interval.
 fn longest_fin_interval(rtt: &Rtt) -> Duration {
     let shortest = Duration::from_micros(DEFAULT_LINGER.as_micros() / 3);
     rtt.srtt().map_or(shortest, |_| rtt.rto().max(shortest))

@@ -6,9 +6,9 @@ use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 
 /// The configuration of a connection: framing, mode, sizes and limits.
 ///
-/// `Duration::MAX` lifts a limit; a limit below 1 ms counts as 1 ms. [`linger`](Self::linger) has bounds of its own. A
-/// connection keeps the idle, quiet and keep-alive limits in whole milliseconds, rounded up. From 49.7 days on, a limit
-/// counts as lifted.
+/// `Duration::MAX` disables a limit, and a limit below 1 ms counts as 1 ms. [`linger`](Self::linger) has other bounds.
+/// The idle, quiet and keep-alive limits are rounded up to whole milliseconds. If one of these three is 49.7 days or
+/// more, it is disabled.
 ///
 /// ```
 /// use rdt_proto::Duration;
@@ -27,62 +27,64 @@ use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 pub struct Config {
     /// The framing of datagrams. Default: [`Framing::NOTE`].
     ///
-    /// A framing that exists only in base mode selects base mode, whatever [`mode`](Self::mode) says.
+    /// A framing that exists only in base mode overrides [`mode`](Self::mode): the connection uses base mode.
     pub framing: Framing,
-    /// The modes that this side speaks. Default: [`Mode::Extended`].
+    /// The modes that this side supports. Default: [`Mode::Extended`].
     pub mode: Mode,
     /// The implementation at the other end. Default: [`Peer::RdtProto`].
     pub peer: Peer,
     /// The largest body to send in one INFO, in bytes. Default: 1,200.
     ///
-    /// The store's largest body and, in extended mode, the peer's limit apply as well. In base mode every receiver
-    /// takes 1,200 bytes. It may ignore a larger body, and the connection then ends with
-    /// [`TimedOut`](super::CloseReason::TimedOut): exceed 1,200 only if the peer takes more. The constructors of
-    /// [`Storage`](super::Storage) refuse 0; for a store of your own it counts as 1.
+    /// The send store and, in extended mode, the peer may lower this limit. In base mode every receiver accepts at
+    /// least 1,200 bytes. It may ignore a larger body, and the connection then ends with
+    /// [`TimedOut`](super::CloseReason::TimedOut). Set more than 1,200 only if the peer accepts more. The constructors
+    /// of [`Storage`](super::Storage) reject 0. With a custom send store, 0 counts as 1.
     pub segment: u16,
     /// The largest body to receive in one INFO, in bytes. Default: 1,200.
     ///
-    /// [`Storage`](super::Storage) divides the receive memory into slots of this size. Extended mode announces the size
-    /// of the slots to the peer and requires at least 64. A receive store of your own has a size of its own, and this
-    /// value is not used.
+    /// [`Storage`](super::Storage) divides the receive memory into slots of this size. In extended mode the connection
+    /// announces the slot size to the peer. The size must be at least 64 bytes. With a custom receive store, this value
+    /// is not used: the store defines the size.
     pub recv_segment: u16,
-    /// How long the handshake may take. Default: 10 s.
+    /// The maximum duration of the handshake. Default: 10 s.
     ///
-    /// It runs at a client from `connect` to CONNACK, at a server from `accept` to INFO 0. At the limit the connection
-    /// ends with [`HandshakeTimedOut`](super::CloseReason::HandshakeTimedOut). CONNECT,
-    /// and CONNACK in base mode, is repeated at intervals of at most an eighth of it.
+    /// At a client the handshake lasts from `connect` to CONNACK, at a server from `accept` to INFO 0. At the limit the
+    /// connection ends with [`HandshakeTimedOut`](super::CloseReason::HandshakeTimedOut). CONNECT is repeated at
+    /// intervals of at most an eighth of the limit. In base mode CONNACK is repeated in the same way.
     ///
-    /// The [`idle_limit`](Self::idle_limit) applies as well, with the same reason. For a longer handshake raise both.
+    /// The [`idle_limit`](Self::idle_limit) also ends a handshake, with the same reason. To allow a longer handshake,
+    /// raise both limits.
     pub handshake_limit: Duration,
     /// How long the peer may stay silent while it has something to answer. Default: 30 s.
     ///
     /// At the limit the connection ends with [`TimedOut`](super::CloseReason::TimedOut). A valid packet of the peer
-    /// restarts the limit. In extended mode the smaller value of the two sides applies. A quarter of this side's value,
-    /// or 60 s if that is less, bounds the retransmission timeout (RFC 6298 §2.5).
+    /// restarts the limit. In extended mode the smaller value of the two sides applies. The retransmission timeout is
+    /// at most a quarter of this side's value, and at most 60 s (RFC 6298 §2.5).
     ///
-    /// Where the limit is lifted, one wait still ends: a last FIN is given up after 30 lingers, once everything is
-    /// acknowledged and the peer's own FIN is answered.
+    /// Even if this limit is disabled, a connection does not wait forever for the answer to a last FIN. Once all data
+    /// is acknowledged and the peer has closed, the wait ends after 30 [lingers](Self::linger).
     pub idle_limit: Duration,
     /// Base mode: how long the peer may stay silent while it has nothing to answer. Default: 60 s.
     ///
     /// At the limit the connection ends with [`Quiet`](super::CloseReason::Quiet). Base mode has no other way to detect
     /// a dead peer. Extended mode has [`keep_alive`](Self::keep_alive) instead.
     pub quiet_limit: Duration,
-    /// Extended mode: the silence after which a PROBE tests whether the peer is there. Default: off (`Duration::MAX`).
+    /// Extended mode: the silence after which a PROBE tests whether the peer is alive. Default: off (`Duration::MAX`).
     ///
-    /// A PROBE is sent only if no other answer is awaited. The [`idle_limit`](Self::idle_limit) bounds the wait for its
-    /// answer. With keep-alive off, a connection that awaits no answer stays open without a limit.
+    /// A PROBE is sent only if no other answer is awaited. The [`idle_limit`](Self::idle_limit) limits the wait for the
+    /// answer to the PROBE. With keep-alive off, a connection that awaits no answer stays open without a limit.
     pub keep_alive: Duration,
-    /// How long to answer the peer's repeated FIN, at least. Default: 1 s.
+    /// The minimum time for which a repeated FIN of the peer is answered. Default: 1 s.
     ///
-    /// The peer repeats its FIN when our FINACK is lost. The linger is the longest of this value, three RTOs and what
-    /// the [peer](Self::peer) needs. Within 1 s a peer repeats its FIN three times; with less, the peer may have to
-    /// wait for its idle limit. Values above 4 minutes, twice the MSL of RFC 9293 §3.4.2, count as 4 minutes.
+    /// The peer repeats its FIN when our FINACK is lost. The linger is the longest of three times: this value, three
+    /// RTOs, and the minimum of the [peer implementation](Self::peer). Within 1 s a peer repeats its FIN three times.
+    /// If the linger is shorter, the peer may have to wait for its idle limit. Values above 4 minutes count as 4
+    /// minutes, which is twice the MSL of RFC 9293 §3.4.2.
     pub linger: Duration,
-    /// The longest burst that pacing allows, as a time at the current rate. Default: 2 ms.
+    /// The longest burst that pacing allows, as a duration at the current rate. Default: 2 ms.
     ///
-    /// Set it to twice the resolution of the timer that wakes the sender; that of `epoll` is 1 ms. A burst has at least
-    /// two datagrams, whatever the rate. Values above 1 s count as 1 s.
+    /// Set it to twice the resolution of the timer that wakes the sender. The resolution of `epoll` is 1 ms. At any
+    /// rate, a burst of two datagrams is allowed. Values above 1 s count as 1 s.
     pub pacing_granularity: Duration,
 }
 
@@ -113,9 +115,9 @@ impl Config {
 
     /// The defaults for a peer that runs the public Python implementation.
     ///
-    /// They select its framing and the rules of `method`, the method that the peer is configured with. The method is
-    /// not visible on the wire. With the wrong one small exchanges work, but one side may stay open until a limit ends
-    /// it, for up to 60 s.
+    /// They select the framing of that implementation, and the rules of `method`. The peer must be configured with the
+    /// same method, which is not visible on the wire. With the wrong method small exchanges work, but one side may stay
+    /// open for up to 60 s, until a limit ends it.
     ///
     /// The linger is at least 5 s, since this peer repeats its FIN slowly.
     #[must_use]
@@ -135,8 +137,9 @@ impl Config {
 
     /// Whether a server with this config may accept a CONNECT with these parameters.
     ///
-    /// A [`Listener`](crate::listener::Listener) asks it by itself. [`Connection::accept`](super::Connection::accept)
-    /// does not: it would speak base mode with a client that offers nothing else.
+    /// A [`Listener`](crate::listener::Listener) calls this for each CONNECT.
+    /// [`Connection::accept`](super::Connection::accept) does not. It uses base mode for a client that offers only base
+    /// mode, even if this config does not allow it.
     #[must_use]
     pub fn accepts(&self, parameters: &HandshakeParameters) -> bool {
         (parameters.tag.is_some() && self.allows_extended()) || self.allows_base()
@@ -159,35 +162,35 @@ impl Config {
         (self.info_header_len() + self.max_body_len()).max(LONGEST_CONTROL_PACKET)
     }
 
-    /// The largest body to send, apart from the limits of store and peer.
+    /// The largest body to send, in bytes, apart from the limits of the send store and the peer.
     pub(super) fn max_body_len(&self) -> usize {
         usize::from(self.segment).clamp(1, MAX_DATAGRAM - self.info_header_len())
     }
 
-    /// The length of an INFO's header, in the possible mode with the longer one.
+    /// The length of an INFO header, in bytes. If extended mode is allowed, the longer header of the two modes counts.
     fn info_header_len(&self) -> usize {
         let base = self.framing.info_header_len();
         if self.allows_extended() { base.max(Framing::tagged(Tag::new([0; 8])).info_header_len()) } else { base }
     }
 
-    /// The shortest linger, whatever the RTO.
+    /// The minimum linger, for any RTO.
     pub(super) fn least_linger(&self) -> Duration {
         self.linger.min(LONGEST_LINGER).max(self.peer.linger_floor())
     }
 }
 
-/// The default of [`Config::linger`]. A peer's interval between FINs relies on it.
+/// The default of [`Config::linger`]. The interval between two FINs assumes that the peer uses this default.
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
-/// The length of the longest packet without a body: a tagged SACK with a full bitmap.
+/// The length of the longest packet without a body, in bytes: a tagged SACK with a full bitmap.
 const LONGEST_CONTROL_PACKET: usize = 155;
 
 /// The largest effective [`Config::linger`].
 const LONGEST_LINGER: Duration = Duration::from_secs(240);
 
-/// The retransmission method of the public Python implementation, a setting of that peer.
+/// The retransmission method of a peer that runs the public Python implementation.
 ///
-/// [`Config::rostov`] describes the effect of a wrong value.
+/// It is a setting of the peer. [`Config::rostov`] describes the effect of a wrong value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Method {
@@ -200,7 +203,7 @@ pub enum Method {
 
 /// The implementation at the other end.
 ///
-/// A foreign implementation departs from the protocol in ways that a connection must respect.
+/// The public Python implementation deviates from the protocol, and a connection must adapt to that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Peer {
@@ -209,7 +212,8 @@ pub enum Peer {
     RdtProto,
     /// The public Python implementation with selective repeat, its default.
     ///
-    /// Its FIN closes both directions. Any packet but FINACK after it stops that server for all of its clients.
+    /// Its FIN closes both directions. After that FIN, any packet other than FINACK crashes a server of this
+    /// implementation, for all of its clients.
     RostovSelectiveRepeat,
     /// The public Python implementation with stop-and-wait. Its packet numbers have 16 bits.
     RostovStopAndWait,
@@ -224,7 +228,7 @@ impl Peer {
         }
     }
 
-    /// Whether the peer's FIN closes our direction too, and its FINACK is its last packet.
+    /// Whether the peer's FIN closes both directions. If so, the peer's FINACK is its last packet.
     pub(crate) const fn one_fin_closes_both(self) -> bool {
         match self {
             Self::RostovSelectiveRepeat => true,
@@ -232,9 +236,10 @@ impl Peer {
         }
     }
 
-    /// How often a FIN is sent before it counts as answered, and at what interval; `None` without a bound.
+    /// The maximum number of FINs and the interval between them; `None` without a maximum.
     ///
-    /// A rostov server crashes on a FIN of a connection that it has forgotten.
+    /// After the last one, FIN counts as answered. A maximum is needed because a rostov server crashes on a FIN of a
+    /// connection that it has forgotten.
     pub(crate) const fn fin_tries(self) -> Option<(u8, Duration)> {
         match self {
             Self::RdtProto => None,
@@ -242,7 +247,7 @@ impl Peer {
         }
     }
 
-    /// The shortest linger in which the peer's repeated FIN arrives.
+    /// The minimum linger: the peer repeats its FIN within this time.
     pub(crate) const fn linger_floor(self) -> Duration {
         match self {
             Self::RdtProto => Duration::ZERO,
@@ -250,7 +255,7 @@ impl Peer {
         }
     }
 
-    /// The highest number on the wire; 0 follows it.
+    /// The highest packet number on the wire. Number 0 follows it.
     pub(crate) const fn last_number(self) -> u32 {
         match self {
             Self::RdtProto | Self::RostovSelectiveRepeat => u32::MAX,

@@ -23,7 +23,7 @@ pub struct Entropy {
 }
 
 impl Entropy {
-    /// The number of bytes to pass in.
+    /// The number of bytes that a connection needs.
     pub const BYTES: usize = 32;
 
     /// The seed of the timer jitter.

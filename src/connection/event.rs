@@ -1,4 +1,4 @@
-//! What a connection reports: events, the reason of its end, the effect of a datagram, a refused write.
+//! The reports of a connection: events, close reasons, the effects of datagrams, and write errors.
 
 use crate::counts::countable;
 use crate::event::EventKind;
@@ -7,26 +7,27 @@ use thiserror::Error;
 
 /// A change of a connection that its application may act on.
 ///
-/// [`Connection::poll_event`](super::Connection::poll_event) returns them in the order of these variants.
+/// [`Connection::poll_event`](super::Connection::poll_event) returns pending events in the order of these variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
-    /// The handshake is complete. At a server: INFO 0 of the client has arrived.
+    /// The handshake is complete: a client has received CONNACK, or a server INFO 0.
     Connected,
     /// Data can be read.
     ///
-    /// Read until [`recv`](super::Connection::recv) returns 0: no further event reports unread data until more arrives.
+    /// Read until [`recv`](super::Connection::recv) returns 0. Data that is left unread causes no event until more data
+    /// arrives.
     Readable,
-    /// There is room again after a write that could not take all of its data.
+    /// There is room again, after a write that did not find room for all of its data.
     Writable,
     /// The peer has closed its direction and sends no more data. Data may still be unread.
     PeerClosed,
-    /// The connection has ended: the last event. Data may still be unread.
+    /// The connection has ended. This is the last event. Data may still be unread.
     Closed(CloseReason),
 }
 
 impl Event {
-    /// The public form of a pending event. `ended`: the reason if the connection has ended.
+    /// The public form of a pending event. `ended` is the close reason, if the connection has ended.
     pub(super) fn new(kind: EventKind, ended: Option<CloseReason>) -> Option<Self> {
         Some(match kind {
             EventKind::Connected => Self::Connected,
@@ -56,7 +57,7 @@ pub enum CloseReason {
     /// Base mode: the peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
     #[error("no datagram within the quiet limit")]
     Quiet,
-    /// The peer's FIN closed both directions before it had acknowledged all data of this side.
+    /// The peer's FIN closed both directions, but the peer had not acknowledged all data of this side.
     ///
     /// Only a [`Peer::RostovSelectiveRepeat`](super::Peer::RostovSelectiveRepeat) does this.
     #[error("the peer closed before it had acknowledged all data")]
@@ -78,15 +79,16 @@ pub enum CloseReason {
     },
     /// This side [evicted](super::Connection::evict) the connection.
     ///
-    /// A [`Listener`](crate::listener::Listener) evicts a connection when its peer has restarted and confirmed a newer
-    /// one (extended mode). It evicts an unconfirmed connection when validated ones of the same address or host need
-    /// its place.
+    /// In extended mode, a [`Listener`](crate::listener::Listener) evicts the old connection of a peer that has
+    /// restarted, once the new connection is confirmed. It also evicts a connection if other connections of the same
+    /// address or host take its quota.
     #[error("evicted for another connection of the same peer, address or host")]
     Evicted,
-    /// Extended mode: CONNACK announces a limit below the bodies that are written, and the send store cannot cut them.
+    /// Extended mode: bodies were written that are larger than the peer accepts, and the send store cannot cut them.
     ///
-    /// [`SendSlots`](crate::store::SendSlots) and [`SendSource`](crate::store::SendSource) can, unless 2^31 bodies or
-    /// more would result. Set [`Config::segment`](super::Config::segment) to what such a peer takes.
+    /// CONNACK announces the peer's limit. [`SendSlots`](crate::store::SendSlots) and
+    /// [`SendSource`](crate::store::SendSource) cut bodies to it, unless 2^31 bodies or more would result. For a peer
+    /// with a low limit, set [`Config::segment`](super::Config::segment) to that limit.
     #[error("the send store holds bodies larger than the peer takes")]
     SegmentTooLarge,
 }
@@ -96,9 +98,10 @@ pub enum CloseReason {
 pub enum Handled {
     /// The datagram was processed.
     Accepted,
-    /// The datagram changed nothing, for this reason. [`Stats`](super::Stats) counts it.
+    /// The datagram was ignored for this reason, which [`Stats`](super::Stats) counts.
     ///
-    /// It may still restart the limits on silence: an INFO without room, a repeated CONNACK or FINACK, an old ACK.
+    /// An ignored packet may still restart the idle and quiet limits. Examples are an INFO without room, a repeated
+    /// CONNACK or FINACK, and an old ACK.
     Ignored(Ignored),
 }
 
@@ -108,23 +111,23 @@ pub enum Handled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ignored {
-    /// Not a packet of the framing in use, or without a required option.
+    /// The datagram is not a packet of the framing in use, or lacks a required option.
     Malformed(DecodeError),
     /// A packet that does not exist in the mode of the connection.
     Mode,
     /// A packet that only the other role sends: CONNECT at a client, CONNACK or RETRY at a server.
     Role,
-    /// A packet without a meaning in the state of the connection.
+    /// A packet that has no meaning in the current state of the connection.
     State,
     /// CONNECT on an established connection: a late copy, or a restarted peer. Base mode cannot distinguish the two.
     LateConnect,
     /// An ACK of a number that was acknowledged before.
     OldAck,
-    /// An acknowledgement of a number, or an ECHO of a nonce, that was never sent.
+    /// An acknowledgement of a number that was never sent, or an ECHO with a nonce that was never sent.
     NeverSent,
-    /// An INFO with a body larger than the receive store takes.
+    /// An INFO whose body is larger than the receive store accepts.
     BodyTooLarge,
-    /// The next INFO, without room in the receive store: the application reads too slowly.
+    /// The next INFO, if the receive store has no room for it: the application reads too slowly.
     NoRoom,
     /// An INFO beyond the window.
     BeyondWindow,
@@ -161,10 +164,10 @@ pub enum SendError {
         /// The largest body, in bytes.
         limit: usize,
     },
-    /// No memory is lent by `send_slot`, or another call has used it since.
+    /// `send_slot` lends no memory: it was not called, or a later call ended the loan.
     #[error("no memory is lent to commit")]
     NotLent,
-    /// There is no room for the data of `send_segment`. [`Event::Writable`] reports when there is.
+    /// The send store has no free slot for `send_segment`. [`Event::Writable`] reports when a slot becomes free.
     #[error("no room in the send store now")]
     Full,
 }

@@ -9,8 +9,8 @@
 //!            <- ACK 0 ------------------------------- ESTABLISHED
 //! ```
 //!
-//! In extended mode a server does not repeat CONNACK by itself: it sends no more than it received before its client is
-//! confirmed.
+//! In extended mode a server repeats CONNACK only in answer to CONNECT. Until the client is confirmed, the server sends
+//! no more bytes than it has received.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
@@ -21,29 +21,32 @@ use crate::wire::MAX_COOKIE;
 use crate::{ClockShift, Duration, Instant};
 use heapless::Vec;
 
-/// How many RETRY packets a client follows in one handshake: one, and another if the server's key changes meanwhile.
+/// The maximum number of RETRY packets that a client follows in one handshake.
+///
+/// The second one is needed if the server no longer accepts the cookie of the first, for example after a change of its
+/// key.
 const MAX_RETRIES: u8 = 2;
 
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
-    /// Repeats CONNECT of a client, CONNACK of a server.
+    /// The timer of CONNECT at a client, of CONNACK at a server.
     retransmit: RetransmitTimer,
     /// The longest interval between two transmissions.
     longest: ShortDuration,
     /// When the handshake limit expires.
     expiry: Option<Instant>,
-    /// When a client that prefers extended mode accepts the base-mode answer that it has.
+    /// When a client that prefers extended mode accepts the base-mode answer that has arrived.
     fall_back: Option<Instant>,
-    /// The cookie of the last RETRY that a client followed; empty without one.
+    /// The cookie of the last RETRY that the client followed; empty before the first RETRY.
     cookie: Vec<u8, MAX_COOKIE, u8>,
     retries: u8,
-    /// The application has closed its direction.
+    /// Whether the application has closed the outgoing direction.
     closes: bool,
 }
 
 impl Handshake {
-    /// Starts in CONNECTING or CONFIRMING: the packet is due, the limit runs.
+    /// Starts in CONNECTING or CONFIRMING: CONNECT or CONNACK is due, and the limit runs.
     pub(crate) fn new(now: Instant, limit: Duration) -> Self {
         let mut retransmit = RetransmitTimer::default();
         retransmit.request();
@@ -73,10 +76,10 @@ impl Handshake {
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
     ///
-    /// If so, CONNECT is due again with this cookie, as if for the first time.
+    /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
         let Ok(cookie) = Vec::from_slice(cookie) else { return false };
-        // A RETRY that arrives before CONNECT has left answers an earlier connection.
+        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
         if self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
             return false;
         }
@@ -84,27 +87,27 @@ impl Handshake {
         self.retries += 1;
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
-        // RETRY exists only in extended mode: a base-mode answer came from elsewhere.
+        // RETRY exists only in extended mode. A base-mode answer therefore did not come from this server.
         self.fall_back = None;
         true
     }
 
-    /// The cookie that CONNECT carries.
+    /// The cookie that CONNECT carries; `None` before the first RETRY.
     pub(crate) fn cookie(&self) -> Option<&[u8]> {
         Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty())
     }
 
-    /// Handles a base-mode answer, which is accepted `at` that time. The first answer sets the time.
+    /// Handles a base-mode answer, which is accepted at the time `at`. Further answers do not change that time.
     pub(crate) fn fall_back_at(&mut self, at: Instant) {
         self.fall_back.get_or_insert(at);
     }
 
-    /// Whether the base-mode answer is accepted now.
+    /// Whether a base-mode answer is accepted at `now`.
     pub(crate) fn falls_back(&self, now: Instant) -> bool {
         self.fall_back.is_some_and(|at| at <= now)
     }
 
-    /// The packet has left and is not repeated by a timer (CONNACK in extended mode).
+    /// Records that the packet was sent. No timer repeats it (CONNACK in extended mode).
     pub(crate) fn on_sent_once(&mut self) {
         self.retransmit.on_sent_once();
     }
@@ -113,12 +116,12 @@ impl Handshake {
         self.retransmit.is_due()
     }
 
-    /// How often the packet was sent.
+    /// The number of transmissions of the packet, since the last RETRY if one was followed.
     pub(crate) const fn sent(&self) -> u8 {
         self.retransmit.sent()
     }
 
-    /// The packet has left and is repeated by a timer.
+    /// Records that the packet was sent. A timer repeats it.
     pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         self.retransmit.on_sent(rtt.deadline(now, self.retransmit.sent(), self.longest.get()));
     }
@@ -128,7 +131,7 @@ impl Handshake {
         self.expiry.is_some_and(|expiry| expiry <= now)
     }
 
-    /// Handles an expired retransmission timer. Returns whether it had expired.
+    /// Handles the retransmission timer. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         self.retransmit.handle_timeout(now)
     }

@@ -1,20 +1,21 @@
 //! The idle timer: how long the peer has been silent.
 //!
 //! ```text
-//!           a packet leaves that the peer has to answer
-//!  ANSWERED --------------------------------------------> WAITING, since then
-//!           <--------------------------------------------    | any valid packet of the peer:
-//!           everything is answered                           v waiting starts again
+//!           a packet is sent that the peer has to answer
+//!  ANSWERED --------------------------------------------> WAITING
+//!           <--------------------------------------------    | a valid packet of the peer
+//!           everything is answered                           v restarts the wait
 //! ```
 
 use crate::{ClockShift, Duration, Instant};
 
-/// When the peer was last heard, and whether it has something to answer.
+/// The time of the peer's last packet, and whether an answer is awaited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum IdleTimer {
-    /// The peer has nothing to answer.
+    /// No answer is awaited.
     Answered { heard: Instant },
-    /// The peer has something to answer. `since`: when that left, or when the peer was last heard if that is later.
+    /// An answer is awaited. `since` is the time of the first unanswered packet, or of the peer's last packet if that
+    /// is later.
     Waiting { heard: Instant, since: Instant },
 }
 
@@ -23,7 +24,7 @@ impl IdleTimer {
         Self::Answered { heard: now }
     }
 
-    /// A valid packet of the peer has arrived.
+    /// Records a valid packet of the peer.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn on_heard(&mut self, now: Instant) {
         *self = match self {
@@ -32,7 +33,7 @@ impl IdleTimer {
         };
     }
 
-    /// A packet that the peer has to answer has left.
+    /// Records that a packet was sent that the peer has to answer.
     pub(super) fn on_asked(&mut self, now: Instant) {
         match *self {
             Self::Answered { heard } => *self = Self::Waiting { heard, since: now },
@@ -40,12 +41,12 @@ impl IdleTimer {
         }
     }
 
-    /// The peer has answered everything.
+    /// Records that the peer has answered everything.
     pub(super) fn on_answered(&mut self) {
         *self = Self::Answered { heard: self.heard() };
     }
 
-    /// Moves all times to another clock. `longest`: the age up to which `heard` matters.
+    /// Moves all times to another clock. `longest`: the maximum age at which `heard` still has an effect.
     pub(super) fn rebase(&mut self, shift: ClockShift, longest: Duration) {
         match self {
             Self::Answered { heard } => *heard = shift.aged(*heard, longest),
@@ -56,14 +57,14 @@ impl IdleTimer {
         }
     }
 
-    /// When the peer was last heard.
+    /// When the last valid packet of the peer arrived, or the connection started.
     pub(super) const fn heard(&self) -> Instant {
         match *self {
             Self::Answered { heard } | Self::Waiting { heard, .. } => heard,
         }
     }
 
-    /// Since when an answer of the peer is awaited.
+    /// The start of the wait for an answer; `None` if no answer is awaited.
     pub(super) const fn waiting_since(&self) -> Option<Instant> {
         match *self {
             Self::Answered { .. } => None,
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_takes_no_memory_beside_two_times() {
+    fn the_timer_is_no_larger_than_two_times() {
         assert_eq!(size_of::<IdleTimer>(), 16);
     }
 }

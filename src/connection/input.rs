@@ -15,28 +15,28 @@ use crate::{Instant, Seq};
 /// The result of a packet: processed, or the reason why it is ignored.
 type Outcome = Result<(), Ignored>;
 
-/// Receives the next bytes of the stream and returns how many of them it takes.
+/// A function that receives the next bytes of the stream, and returns the number of bytes that it takes.
 type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
 
 impl<T: ConnectionTypes> Connection<T> {
     /// Handles a datagram from the peer's address.
     ///
-    /// No datagram is an error. One that changes nothing is [ignored](Handled::Ignored) and
+    /// No datagram is an error. A datagram that cannot be processed is [ignored](Handled::Ignored) and
     /// [counted](super::Stats::ignored) by reason. Afterwards call [`poll_transmit`](Self::poll_transmit),
     /// [`poll_event`](Self::poll_event) and [`poll_timeout`](Self::poll_timeout).
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) -> Handled {
         self.handle_datagram_into(now, datagram, |_| 0)
     }
 
-    /// As [`handle_datagram`](Self::handle_datagram), but lends in-order data out of the datagram, which saves a copy.
+    /// As [`handle_datagram`](Self::handle_datagram), but lends in-order data to `take` without a copy.
     ///
-    /// `take` receives the next bytes of the stream and returns how many of them it takes; a larger value means all.
-    /// These bytes count as read, and no [`Event::Readable`](super::Event::Readable) reports them. The receive store
-    /// keeps the rest for [`recv`](Self::recv).
+    /// `take` receives the next bytes of the stream and returns how many of them it takes. A larger value means all.
+    /// The taken bytes count as read, and no [`Event::Readable`](super::Event::Readable) reports them. The receive
+    /// store keeps the rest for [`recv`](Self::recv).
     ///
-    /// `take` is called at most once, and only if no older data is unread, so the stream stays in order. Data behind a
-    /// gap, and data that arrives while older data is unread, goes to the receive store. At a server the call may
-    /// precede [`Event::Connected`](super::Event::Connected).
+    /// To keep the stream in order, `take` is called only if no older data is unread. It is called at most once. Data
+    /// behind a gap, and data that arrives while older data is unread, goes to the receive store. At a server `take`
+    /// may be called before [`Event::Connected`](super::Event::Connected) is reported.
     ///
     /// ```
     /// # use rdt_proto::Instant;
@@ -61,7 +61,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.count_received(datagram.len());
         let outcome = match self.negotiation.decode_info(datagram) {
             Some((number, body)) if self.is_established() => {
-                // The fast path: an INFO changes nothing that `settle` updates, apart from a probe.
+                // The fast path: an INFO changes nothing that `settle` updates, unless a probe is engaged.
                 if !self.state.probe().is_some_and(Probe::is_engaged) {
                     let outcome = self.handle_info(number, body, &mut take);
                     return self.conclude(outcome);
@@ -101,11 +101,11 @@ impl<T: ConnectionTypes> Connection<T> {
             return self.handle_after_end(packet);
         }
         let packet_type = packet.packet_type();
-        let has_sender = match self.role {
+        let is_sent_by_peer = match self.role {
             Role::Client => packet_type.is_sent_by_server(),
             Role::Server => packet_type.is_sent_by_client(),
         };
-        if !has_sender {
+        if !is_sent_by_peer {
             return Err(Ignored::Role);
         }
         match packet {
@@ -123,10 +123,10 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// Handles a packet after the end: until the connection is drained, FIN and FINACK still count.
+    /// Handles a packet after the end. Until the connection is drained, FIN and FINACK still have an effect.
     ///
     /// A repeated FIN means that our FINACK was lost. A FIN or FINACK of a rostov peer can also cancel a FIN or FINACK
-    /// of ours that has not left yet.
+    /// of ours that is due.
     fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
         let (listens, linger) = (!self.is_drained(), self.linger());
         let State::Ended { ended, close } = &mut self.state else { return Err(Ignored::State) };
@@ -160,7 +160,8 @@ impl<T: ConnectionTypes> Connection<T> {
                 self.on_heard();
                 Ok(())
             }
-            // It does not restart the limits on silence: a restarted peer would keep its old connection alive.
+            // A late CONNECT does not restart the limits on silence. Otherwise a restarted peer would keep its old
+            // connection alive.
             State::Established { .. } | State::Ended { .. } => Err(Ignored::LateConnect),
         }
     }
@@ -170,8 +171,8 @@ impl<T: ConnectionTypes> Connection<T> {
             self.on_heard();
             return Err(Ignored::State);
         };
-        // A CONNACK that arrives before CONNECT has left answers an earlier connection: the server may not know this
-        // one yet.
+        // A CONNACK that arrives before CONNECT is sent belongs to an earlier connection. The server cannot know this
+        // connection yet.
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
@@ -191,7 +192,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
             (true, None) => return Err(Ignored::Malformed(DecodeError::Options)),
-            // An extended answer may still be in flight.
+            // An extended-mode answer may still be in flight: wait one RTO for it.
             (false, _) if self.negotiation.tag().is_some() => {
                 if let Some(handshake) = self.state.handshake_mut() {
                     handshake.fall_back_at(self.now + self.rtt.rto());
@@ -213,7 +214,7 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    /// Handles the answer to CONNECT: INFO 0 confirms the connection at once.
+    /// Handles the answer to CONNECT. If there is no data, an empty INFO 0 confirms the connection.
     pub(super) fn confirm(&mut self) {
         self.on_established();
         if self.send.end() == Seq::ZERO {
@@ -221,7 +222,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// A valid packet of the peer has arrived: the limits on silence restart.
+    /// Records a valid packet of the peer: the limits on silence restart.
     pub(super) fn on_heard(&mut self) {
         self.idle.on_heard(self.now);
         if let Some(probe) = self.state.probe_mut() {
@@ -286,7 +287,8 @@ impl<T: ConnectionTypes> Connection<T> {
         match (self.role, self.state.is_established()) {
             (_, true) => {}
             (Role::Client, false) => return Err(Ignored::State),
-            // A client that uses our tag has received CONNACK: an INFO that arrives before INFO 0 is kept.
+            // In extended mode an INFO that overtakes INFO 0 is kept. Its tag shows that the client has received
+            // CONNACK.
             (Role::Server, false) if number != Seq::ZERO && !self.negotiation.is_extended() => {
                 return Err(Ignored::BeyondWindow);
             }
@@ -315,9 +317,10 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    /// Delivers INFO `number`, the next one, and all that follow it without a gap.
+    /// Delivers INFO `number`, the next one, and all stored INFO packets that follow it without a gap.
     ///
-    /// `take` receives the body out of the datagram if nothing older is unread. The store keeps what `take` leaves.
+    /// If no older data is unread, `take` receives the body directly from the datagram. The store keeps the bytes that
+    /// `take` leaves.
     fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
         let recv = &mut self.recv;
         let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
@@ -334,7 +337,8 @@ impl<T: ConnectionTypes> Connection<T> {
         if taken < body.len() {
             recv.consume(taken);
         }
-        // The event repeats while older data is unread: an application that reads only a part must learn of new data.
+        // The event is repeated even if older data is unread. An application that has read only a part must learn of
+        // new data.
         if !recv.chunk().is_empty() {
             self.events.insert(Events::READABLE);
         }
@@ -359,7 +363,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     fn handle_fin(&mut self) -> Outcome {
-        // A FIN before INFO 0 is a late copy from an earlier connection.
+        // A FIN before the handshake is complete is a late copy from an earlier connection.
         if !self.state.is_established() {
             return Err(Ignored::State);
         }
@@ -375,7 +379,8 @@ impl<T: ConnectionTypes> Connection<T> {
         self.with_close(Close::on_finack)
     }
 
-    /// Passes a FIN or FINACK to the close, which reports whether it changes anything.
+    /// Lets `handle` process a FIN or FINACK. `handle` returns whether the packet has an effect; otherwise it is
+    /// ignored.
     fn with_close(&mut self, handle: impl FnOnce(&mut Close, Instant) -> bool) -> Outcome {
         let State::Established { close, .. } = &mut self.state else { return Err(Ignored::State) };
         let first = !close.is_incoming_closed();

@@ -5,9 +5,9 @@ use crate::Duration;
 use crate::time::ShortDuration;
 use crate::timing::{Limit, Rtt};
 
-/// How many lingers a last FIN is repeated for, if the idle limit is longer.
+/// The maximum time for which a last FIN is repeated, in lingers. A shorter idle limit ends it earlier.
 ///
-/// The peer may have ended its linger and be gone. With the defaults both are 30 s.
+/// The peer does not answer if its linger has expired. With the defaults both limits are 30 s.
 const LAST_FIN_LINGERS: u64 = 30;
 
 /// The limits that apply throughout a connection.
@@ -29,14 +29,15 @@ impl Limits {
         }
     }
 
-    /// How long to answer a repeated FIN after the last one: three RTOs, or the config's linger if that is longer.
+    /// The linger after the peer's last FIN: three RTOs, or the configured minimum if that is longer.
     ///
-    /// The peer repeats its FIN by its own RTO, which resembles ours on the same path.
+    /// A repeated FIN is answered until then. The peer repeats FIN at intervals of its own RTO, which is similar to
+    /// ours on the same path.
     pub(super) fn linger(&self, rtt: &Rtt) -> Duration {
         rtt.rto().saturating_mul(3).max(self.linger.get())
     }
 
-    /// The longest linger that is possible with any RTO.
+    /// The linger with the largest possible RTO.
     pub(super) fn longest_linger(&self, rtt: &Rtt) -> Duration {
         rtt.ceiling().saturating_mul(3).max(self.linger.get())
     }

@@ -62,7 +62,7 @@ pub struct Connection<T: ConnectionTypes> {
     role: Role,
     peer: Peer,
     limits: Limits,
-    /// The latest time that a call has passed in.
+    /// The latest time that was passed to a call.
     now: Instant,
     rtt: Rtt,
     idle: IdleTimer,
@@ -82,15 +82,15 @@ pub struct Connection<T: ConnectionTypes> {
 
 /// The memory of the send store that `send_slot` has lent: the application may fill and commit it.
 ///
-/// An `Option` of a struct would take 12 bytes in place of 8.
+/// An `Option` of a struct would take 12 bytes instead of 8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 enum Lent {
     #[default]
     Nothing,
     Spare {
-        /// The packet whose body the memory belongs to.
+        /// The number of the packet whose body the memory belongs to.
         number: Seq,
-        /// Its length in bytes.
+        /// The length of the memory in bytes.
         len: u16,
     },
 }
@@ -102,7 +102,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Used`]: the storage served another connection. Make new storage of its memory.
+    /// - [`StoreError::Used`]: the storage served another connection. Make new storage from its memory.
     /// - [`StoreError::SegmentTooSmall`]: the mode needs a receive store with larger bodies.
     /// - [`StoreError::SegmentTooLarge`]: the send store holds bodies larger than [`Config::segment`] and cannot cut
     ///   them.
@@ -120,14 +120,14 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Accepts a connection as a server.
     ///
     /// `parameters` come from the CONNECT that has arrived. CONNACK is due at once. The connection is established once
-    /// the client's INFO 0 arrives; data that is [sent](Self::send) before waits in the send store.
+    /// the client's INFO 0 arrives. Data that is [sent](Self::send) before then waits in the send store.
     ///
-    /// The connection uses extended mode if the CONNECT asks for it and `config` allows it, and base mode otherwise:
-    /// ask [`Config::accepts`] first, where base mode is not wanted.
+    /// The connection uses extended mode if the CONNECT offers it and `config` allows it. Otherwise the connection uses
+    /// base mode, even if `config` does not allow base mode. Call [`Config::accepts`] first to exclude this case.
     ///
     /// # Errors
     ///
-    /// As for [`connect`](Self::connect). The peer's limit applies to the bodies of the send store as well.
+    /// As for [`connect`](Self::connect). In extended mode the bodies of the send store must also fit the peer's limit.
     pub fn accept(
         now: Instant,
         config: Config,
@@ -145,7 +145,7 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(connection)
     }
 
-    /// Checks that the stores can do what the handshake announces.
+    /// Checks that the storage is unused and that its stores fit the mode and the segment.
     fn check_stores(&mut self, config: &Config) -> Result<(), StoreError> {
         if self.arq.is_used() {
             return Err(StoreError::Used);
@@ -211,16 +211,17 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Whether the connection has ended and has nothing left to send.
     ///
-    /// The machine may then be dropped, or the memory of its [storage](Self::into_storage) reused, once the application
-    /// has read everything. The address should stay unused until [`quarantine_end`](Self::quarantine_end).
+    /// Once the application has also read everything, the connection may be dropped, or the memory of its
+    /// [storage](Self::into_storage) reused. The address should stay unused until
+    /// [`quarantine_end`](Self::quarantine_end).
     ///
-    /// Poll events once more after this turns true: a limit ends and drains a connection at once, so its
+    /// Poll events once more after this becomes true. A limit ends and drains a connection at once, so
     /// [`Event::Closed`] may still be pending.
     ///
-    /// The [linger](Config::linger) runs from the peer's last FIN: 1 s by default, 5 s with [`Config::rostov`]. Each
-    /// repeated FIN starts it again. Before the end, this side repeats a FIN that gets no answer, for up to 30 s by
-    /// default. Lingering only serves the peer: a program that has its own outcome may drop the machine earlier. To
-    /// bound the wait, allow three lingers.
+    /// The [linger](Config::linger) starts at the peer's last FIN and lasts at least 1 s by default, 5 s with
+    /// [`Config::rostov`]. Each repeated FIN restarts it. Before the end, this side repeats an unanswered FIN for up to
+    /// 30 s by default. The linger serves only the peer: a program that knows its own result may drop the connection
+    /// earlier. Such a program may limit its wait to three lingers.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.state.ended().is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()
@@ -229,17 +230,18 @@ impl<T: ConnectionTypes> Connection<T> {
     /// When the address may be used for another connection; `None` before the end.
     ///
     /// Late packets of this connection may arrive until then, even after it [is drained](Self::is_drained). A
-    /// [`Listener`](crate::listener::Listener) observes this time. A client that uses a new port for each connection
-    /// may ignore it.
+    /// [`Listener`](crate::listener::Listener) enforces this quarantine in base mode. A client that uses a new port for
+    /// each connection may ignore it.
     #[must_use]
     pub fn quarantine_end(&self) -> Option<Instant> {
         self.state.ended().map(|ended| ended.at + self.linger())
     }
 
-    /// Returns the storage, for another connection.
+    /// Returns the storage, whose memory can serve another connection.
     ///
-    /// Unsent and unread data is lost, and the peer receives no notice of it: call this once the connection
-    /// [is drained](Self::is_drained). [`Storage::into_memory`] returns the memory.
+    /// Unsent and unread data is lost, and the peer is not informed. Call this once the connection [is
+    /// drained](Self::is_drained). [`Storage::into_memory`] returns the memory. [`connect`](Self::connect) and
+    /// [`accept`](Self::accept) refuse used storage: make new storage from its memory.
     #[must_use]
     pub fn into_storage(self) -> T {
         T::from_parts(self.send, self.recv, self.arq, self.observer)
@@ -308,7 +310,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.now = self.now.max(now);
     }
 
-    /// Whether written data is not yet acknowledged.
+    /// Whether some written data is not yet acknowledged.
     fn has_unacknowledged(&self) -> bool {
         self.arq.base() != self.send.end()
     }
@@ -320,7 +322,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.send.seal();
     }
 
-    /// Brings close, idle timer and probe up to date after a change.
+    /// Updates the close, the idle timer and the probe after a change.
     fn settle(&mut self) {
         let unacknowledged = self.has_unacknowledged();
         let State::Established { close, probe } = &mut self.state else { return };
@@ -340,7 +342,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.settle_probe();
     }
 
-    /// Ends the connection without the peer: it repeats nothing and answers nothing any more.
+    /// Ends the connection without a close: it sends and answers nothing any more.
     fn give_up(&mut self, reason: CloseReason) {
         self.end(reason, Close::new(self.peer, true), None);
     }

@@ -1,15 +1,15 @@
-//! The negotiation of the mode: what the two sides announce, and how their datagrams are framed.
+//! The negotiation of the mode: the parameters of both sides, and the framing of their datagrams.
 //!
 //! ```text
 //! client, Extended   CONNECT with TAG ------->            <-- CONNACK under the client's tag: extended
 //! client, Both       CONNECT with TAG ------->            <-- the same, or CONNACK under the profile's prefix: base,
-//!                                                             unless an extended one arrives within an RTO
+//!                                                             unless a tagged one arrives within an RTO
 //! client, Base       CONNECT ---------------->            <-- CONNACK under the profile's prefix: base
-//! server             extended if its mode allows it and the CONNECT has a TAG, otherwise base if its mode allows that
+//! server             extended if its mode allows it and the CONNECT has a TAG, otherwise base if its mode allows it
 //! ```
 //!
-//! In extended mode every datagram begins with the tag that its receiver chose. An attacker off the path has to guess
-//! these 64 bits.
+//! In extended mode every datagram except CONNECT begins with the tag that its receiver chose. An attacker off the path
+//! has to guess these 64 bits.
 
 use super::event::Ignored;
 use crate::wire::{
@@ -17,7 +17,7 @@ use crate::wire::{
 };
 use crate::{Duration, Seq};
 
-/// The modes that an endpoint speaks.
+/// The modes that an endpoint supports.
 ///
 /// The [module documentation](super#modes) compares the two modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -28,10 +28,10 @@ pub enum Mode {
     Extended,
     /// Base mode only: no protection against forged addresses.
     Base,
-    /// Extended mode if the peer speaks it, otherwise base mode.
+    /// Extended mode if the peer supports it, otherwise base mode.
     ///
-    /// A client that receives a base-mode answer waits one RTO for an extended one. An attacker can forge the base-mode
-    /// answer, and so select base mode if the extended one is late or lost.
+    /// A client that receives a base-mode answer waits one RTO for an answer in extended mode. If that answer is late
+    /// or lost, an attacker can select base mode by a forged base-mode answer.
     Both,
 }
 
@@ -50,11 +50,11 @@ impl Mode {
 pub struct HandshakeParameters {
     /// The tag that datagrams to this side begin with, in extended mode; `None` in base mode.
     pub tag: Option<Tag>,
-    /// The largest body that it receives, in bytes.
+    /// The largest body that this side receives, in bytes.
     pub segment: u16,
-    /// Its receive window at the start, in INFO packets.
+    /// The initial receive window of this side, in INFO packets.
     pub window: u32,
-    /// Its idle limit, if it announces one.
+    /// The idle limit of this side, if it announces one.
     pub idle_limit: Option<Duration>,
 }
 
@@ -74,17 +74,17 @@ impl HandshakeParameters {
     }
 }
 
-/// The SEGMENT option's default: every receiver takes bodies of this size.
+/// The default of the SEGMENT option, in bytes. In base mode every receiver accepts bodies of this size.
 const DEFAULT_SEGMENT: u16 = 1_200;
 
-/// The size of a buffer for all options, with the longest cookie or padded to [`MIN_CONNECT`].
+/// The size of a buffer for all options, in bytes. It holds the longest cookie, or padding up to [`MIN_CONNECT`].
 pub(crate) const OPTIONS_BYTES: usize = MIN_CONNECT + 2 + MAX_COOKIE;
 
 impl HandshakeParameters {
     /// Writes the parameters as options into `buf`; [`Options::NONE`] in base mode.
     ///
-    /// `cookie` is the cookie of a RETRY. `pad_to` is the least length, by which a client brings its CONNECT to
-    /// [`MIN_CONNECT`]: no answer may be larger than the CONNECT.
+    /// `cookie` is the cookie of a RETRY. `pad_to` is the minimum length of the options, in bytes. A client pads its
+    /// CONNECT to [`MIN_CONNECT`], since no answer may be larger than the CONNECT.
     pub(crate) fn to_options<'b>(
         self,
         cookie: Option<&[u8]>,
@@ -110,11 +110,11 @@ impl HandshakeParameters {
 /// The mode that the two sides have agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Agreed {
-    /// None yet: a client that offers extended mode, without an answer.
+    /// No mode yet: a client has offered extended mode and awaits the answer.
     Open {
         /// The tag that this side chose.
         ours: Tag,
-        /// Base mode is allowed too.
+        /// Whether base mode is allowed too.
         may_be_base: bool,
     },
     Base,
@@ -153,7 +153,7 @@ impl Negotiation {
         Self { profile, agreed }
     }
 
-    /// The tag that this side chose; `None` once extended mode is ruled out.
+    /// The tag that this side chose; `None` in base mode.
     pub(crate) const fn tag(&self) -> Option<Tag> {
         match self.agreed {
             Agreed::Open { ours, .. } | Agreed::Extended { ours, .. } => Some(ours),
@@ -190,7 +190,7 @@ impl Negotiation {
         }
     }
 
-    /// The peer's answer carries our tag, and chooses `theirs`. In base mode there is no such answer.
+    /// Records that the peer's answer carries our tag and announces the tag `theirs`. In base mode this has no effect.
     pub(crate) fn agree_extended(&mut self, theirs: Tag) {
         match self.agreed {
             Agreed::Open { ours, .. } | Agreed::Extended { ours, .. } => {
@@ -204,15 +204,18 @@ impl Negotiation {
         self.agreed = Agreed::Base;
     }
 
-    /// The number and the body, if `datagram` is an INFO of extended mode.
+    /// The number and the body of `datagram`, if it is an INFO of extended mode.
     ///
-    /// A fast path before [`decode`](Self::decode), which accepts the same: most datagrams of a transfer are INFO.
+    /// This is a fast path, since most datagrams of a transfer are INFO. [`decode`](Self::decode) accepts the same
+    /// packets.
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
         self.tag()?.decode_info(datagram)
     }
 
-    /// The packet in a datagram, and whether it carries our tag. A packet that its mode does not have is ignored.
+    /// Decodes the packet in a datagram. Also returns whether the datagram carries our tag.
+    ///
+    /// A packet that does not exist in its mode is ignored.
     pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Packet<'d>, bool), Ignored> {
         if let Some(tag) = self.tag()
             && datagram.starts_with(tag.as_bytes())
@@ -235,7 +238,7 @@ impl Negotiation {
     }
 }
 
-/// Changes a tag that begins like the profile's prefix: a datagram under it would be ambiguous.
+/// Changes a tag that begins like the profile's prefix, since datagrams with this tag would be ambiguous.
 fn distinct_tag(tag: Tag, profile: &Framing) -> Tag {
     if !tag.starts_like(profile) {
         return tag;

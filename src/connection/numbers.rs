@@ -1,4 +1,4 @@
-//! Conversion between packet numbers on the wire and in the machines.
+//! Conversion between packet numbers on the wire and in the connection.
 
 use super::Peer;
 use crate::Seq;
@@ -18,7 +18,8 @@ impl Peer {
         if wire.value() > last {
             return None;
         }
-        // The distance ahead of `expected`, modulo the count of numbers; the upper half lies behind.
+        // The distance ahead of `expected`, modulo the number of wire values. Distances in the upper half lie behind
+        // `expected`.
         let ahead = wire.distance_from(expected) & last;
         Some(if ahead <= last / 2 { expected.add(ahead) } else { expected.sub((last - ahead).wrapping_add(1)) })
     }

@@ -1,6 +1,7 @@
-//! What a connection does, shown as it happens: for logs, tests and simulations.
+//! Observation of a connection, for logs, tests and simulations.
 //!
-//! An [`Observer`] becomes part of a connection with its storage. Without one there is no code for it.
+//! [`Storage::observed`](super::Storage::observed) adds an [`Observer`] to a connection. Without an observer, no code
+//! is generated for it.
 //!
 //! ```
 //! use rdt_proto::Instant;
@@ -31,14 +32,15 @@ use core::fmt;
 
 /// Receives the events of a connection.
 ///
-/// Each event arrives before the call that causes it returns. Its time is the latest time that any call has named.
+/// Each event is reported before the call that causes it returns. Its time is the latest time that was passed to any
+/// call.
 pub trait Observer {
-    /// Whether events are wanted now. While this is false, no event is made.
+    /// Whether the observer wants events now. While this is false, no event is reported.
     fn is_enabled(&self) -> bool {
         true
     }
 
-    /// Takes an event.
+    /// Handles an event.
     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>);
 }
 
@@ -74,7 +76,7 @@ impl<O: Observer> Observer for Option<O> {
     }
 }
 
-/// An event of a connection. It prints on one line.
+/// An event of a connection. Its `Display` form is one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TraceEvent<'a> {
@@ -82,19 +84,19 @@ pub enum TraceEvent<'a> {
     Sent {
         /// The packet.
         packet: Packet<'a>,
-        /// The bytes of its datagram.
+        /// The length of the datagram in bytes.
         len: usize,
     },
     /// A packet arrived.
     Received {
         /// The packet.
         packet: Packet<'a>,
-        /// The bytes of its datagram.
+        /// The length of the datagram in bytes.
         len: usize,
     },
-    /// The latest datagram, which may hold no packet, was ignored.
+    /// A datagram was ignored. If it holds a packet, [`Received`](Self::Received) precedes this event.
     Ignored(Ignored),
-    /// This many INFO were judged lost.
+    /// This number of INFO packets was declared lost.
     Lost(u64),
     /// A timer expired.
     Expired(Timer),
@@ -124,7 +126,7 @@ impl fmt::Display for TraceEvent<'_> {
 pub enum ConnectionState {
     /// The handshake is not complete.
     Opening,
-    /// Both directions may be open.
+    /// The handshake is complete, and this side has not closed its direction.
     Established,
     /// This side has [closed](super::Connection::close) its direction; the peer may still send.
     Closing,

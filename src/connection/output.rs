@@ -1,4 +1,4 @@
-//! The output of a connection. It is derived from state at each call, so that nothing is queued twice or goes stale.
+//! The output of a connection. Each call derives it from the state, so no packet is queued twice or becomes stale.
 
 use super::handshake::Handshake;
 use super::negotiation::OPTIONS_BYTES;
@@ -34,9 +34,9 @@ pub(super) enum Control {
 impl<T: ConnectionTypes> Connection<T> {
     /// Writes the next datagram for the peer into `buf`, or returns `None` if nothing is due.
     ///
-    /// The datagram counts as sent at `now`. Call this until it returns `None` after every other call:
-    /// `handle_datagram`, `handle_timeout`, and calls that write, read or close. A datagram that the socket cannot take
-    /// may be dropped, as any datagram may be lost.
+    /// The datagram counts as sent at `now`. After `handle_datagram`, `handle_timeout`, and each call that writes,
+    /// reads or closes, call this until it returns `None`. A datagram that the socket does not accept may be dropped:
+    /// it counts as lost.
     ///
     /// # Errors
     ///
@@ -51,16 +51,16 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(Some(Transmit { len, segment_size: len }))
     }
 
-    /// As [`poll_transmit`](Self::poll_transmit), but writes several INFO packets into `buf`, one after the other.
+    /// As [`poll_transmit`](Self::poll_transmit), but writes several INFO datagrams into `buf`, one after the other.
     ///
-    /// All have [`Transmit::segment_size`] bytes; only the last may be shorter. A kernel takes such a batch in one call
-    /// and splits it (Linux `UDP_SEGMENT`: at most 64 datagrams and 65,507 bytes). The batch ends at `max_datagrams` (0
-    /// counts as 1), at the end of `buf`, or before an INFO that is longer. A packet without a body is a batch by
-    /// itself.
+    /// Each datagram has [`Transmit::segment_size`] bytes; only the last may be shorter. A kernel accepts such a batch
+    /// in one call and splits it (Linux `UDP_SEGMENT`: at most 64 datagrams and 65,507 bytes). The batch ends at
+    /// `max_datagrams` (0 counts as 1), at the end of `buf`, or before a longer INFO. A packet without a body is
+    /// returned alone.
     ///
     /// # Errors
     ///
-    /// [`BufferTooSmall`] if the first datagram does not fit into `buf`. It stays due.
+    /// [`BufferTooSmall`] if the first datagram does not fit into `buf`. The datagram stays due.
     /// [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes always hold one datagram.
     pub fn poll_transmit_batch(
         &mut self,
@@ -73,7 +73,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let Some(output) = self.next_output() else { return Ok(None) };
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
-        // Sending an INFO makes no packet due that precedes INFO.
+        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence.
         if matches!(output, Output::Info(_)) {
             let mut left = max_datagrams.saturating_sub(1);
             while left > 0 {
@@ -89,7 +89,7 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(Some(Transmit { len, segment_size }))
     }
 
-    /// Writes up to `most` further INFO of `size` bytes each, or one that is shorter. Returns the bytes written.
+    /// Writes up to `most` further INFO datagrams of `size` bytes, or one shorter datagram. Returns the bytes written.
     fn write_more(&mut self, most: usize, size: usize, buf: &mut [u8]) -> usize {
         let (now, end) = (self.now, self.send.end());
         let Some(number) = self.next_info() else { return 0 };
@@ -120,13 +120,14 @@ impl<T: ConnectionTypes> Connection<T> {
         len
     }
 
-    /// The datagram that is due. Acknowledgements come first, since the peer waits for them. FIN comes last.
+    /// The next datagram that is due. Acknowledgements come first, since the peer waits for them. FIN comes last.
     pub(super) fn next_output(&self) -> Option<Output> {
         let control = match &self.state {
             State::Opening(handshake) => match self.role {
                 Role::Client if handshake.is_due() => Control::Connect,
                 Role::Server if handshake.is_due() => Control::ConnAck,
-                // A server may hold packets that follow INFO 0. Their acknowledgement makes the client repeat INFO 0.
+                // A server may have received packets that follow INFO 0. Their acknowledgement makes the client repeat
+                // INFO 0.
                 Role::Client | Role::Server if self.is_ack_due() => Control::Ack,
                 Role::Client | Role::Server => return None,
             },
@@ -153,7 +154,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 } else if close.is_finack_due() {
                     Control::FinAck
                 } else if close.is_fin_due() {
-                    // The FIN comes from `abort`.
+                    // After the end, FIN is due only if `abort` was called.
                     Control::Fin
                 } else {
                     return None;
@@ -163,13 +164,13 @@ impl<T: ConnectionTypes> Connection<T> {
         Some(Output::Control(control))
     }
 
-    /// The INFO to send now, of those whose body is in memory.
+    /// The INFO to send now, among those whose body is in memory.
     #[inline]
     fn next_info(&self) -> Option<Seq> {
         self.arq.next_ready_info(self.now, self.send.end(), |number| self.send.is_ready(number))
     }
 
-    /// Asks the store to fetch the body that is to be repeated first, now or once the window and pacing allow it.
+    /// Asks the store to fetch the body of the next retransmission, even if the window or pacing does not allow it yet.
     #[inline]
     fn request_body(&mut self) {
         if !T::Send::FETCHES || !self.state.is_established() {
@@ -186,8 +187,9 @@ impl<T: ConnectionTypes> Connection<T> {
         self.ack_at().is_some_and(|at| at <= self.now)
     }
 
-    /// When the next acknowledgement is due. In extended mode there is none once the peer has
-    /// closed: it has heard of all that it sent.
+    /// When the next acknowledgement is due.
+    ///
+    /// In extended mode none is due after the peer's FIN: the peer sends FIN only when all its data is acknowledged.
     #[inline]
     pub(super) fn ack_at(&self) -> Option<Instant> {
         let is_over = self.negotiation.is_extended() && self.is_incoming_closed();
@@ -214,7 +216,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let (now, end) = (self.now, self.send.end());
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let repeated = self.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
-        // A retransmission has the same body: sending seals it.
+        // Sending a body seals it, since a retransmission must have the same body.
         if !repeated && number.next() == end {
             self.send.seal();
             self.take_back(number);
@@ -250,7 +252,7 @@ impl<T: ConnectionTypes> Connection<T> {
         packet.write(framing, buf)
     }
 
-    /// Encodes CONNECT or CONNACK. A function of its own: other packets need no zeroed memory for options.
+    /// Encodes CONNECT or CONNACK. Only this function zeroes memory for options.
     fn encode_handshake(
         &self,
         least: usize,
@@ -264,18 +266,18 @@ impl<T: ConnectionTypes> Connection<T> {
         packet.write(framing, buf)
     }
 
-    /// The same for a SACK and its bitmap.
+    /// Encodes ACK or SACK. Only this function needs memory for a bitmap.
     fn encode_ack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let mut bitmap = None;
         match self.arq.ack(self.now, self.recv.limit(), &mut bitmap) {
             Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, buf),
             Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, buf),
-            // Only asked for while one is due.
+            // This function is called only while an acknowledgement is due.
             None => Ok(0),
         }
     }
 
-    /// The parameters of this side as options, in a packet of at least `least` bytes.
+    /// The parameters of this side as options, padded for a packet of at least `least` bytes.
     fn options<'b>(&self, least: usize, framing: &Framing, buf: &'b mut [u8; OPTIONS_BYTES]) -> Options<'b> {
         let cookie = self.state.handshake().and_then(Handshake::cookie);
         let pad_to = least.saturating_sub(framing.header_len());
@@ -314,7 +316,7 @@ impl<T: ConnectionTypes> Connection<T> {
             self.idle.on_asked(now);
         }
         if let State::Ended { ended, .. } = &mut self.state {
-            // The quarantine of the address begins when the last packet leaves, which may be after the end.
+            // The quarantine of the address begins with the last packet, which may be sent after the end.
             ended.at = now;
         }
     }

@@ -1,15 +1,19 @@
-//! PROBE and ECHO: they test whether the peer is there and whether its window has opened.
+//! PROBE and ECHO, which test whether the peer is alive and whether its window has opened.
 //!
-//! A PROBE is sent in two cases: while the peer's window of 0 holds back data (a persist timer that backs off, RFC 9293
-//! §3.8.6.1), and after a silence if keep-alive is on. The peer answers with ECHO and a SACK. ECHO returns the nonce of
-//! the PROBE, which an attacker off the path cannot guess: SipHash-2-4 of a counter, keyed with the caller's entropy.
+//! A PROBE is sent in two cases:
+//!
+//! - while the peer's window of 0 holds back data (the persist timer of RFC 9293 §3.8.6.1, with backoff);
+//! - after a silence, if keep-alive is on.
+//!
+//! The peer answers with ECHO and a SACK. ECHO returns the nonce of the PROBE. An attacker off the path cannot guess
+//! the nonce: it is SipHash-2-4 of a counter, keyed with the caller's entropy.
 
 use crate::keyed_hash::KeyedHasher;
 use crate::timing::{RetransmitTimer, Timer};
 use crate::{ClockShift, Instant};
 use core::hash::Hasher;
 
-/// How many of the last probes an ECHO may answer.
+/// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
 /// Derives the nonces of PROBE.
@@ -33,17 +37,17 @@ impl Nonces {
 /// The probes of this side, and the echo that is pending for the peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Probe {
-    /// How many probes were sent: the next nonce derives from it.
+    /// The number of probes sent, from which the next nonce is derived.
     counter: u32,
-    /// Runs while the window is closed, or towards the next keep-alive.
+    /// The persist timer or the keep-alive timer.
     retransmit: RetransmitTimer,
-    /// The timer is the persist timer, not the keep-alive.
+    /// Whether `retransmit` is the persist timer. Otherwise it is the keep-alive timer.
     persists: bool,
-    /// A probe has left, and nothing was heard since.
+    /// Whether a probe was sent and no valid packet has arrived since.
     unanswered: bool,
     /// The nonce of the last PROBE of the peer.
     echo: u64,
-    /// ECHO with that nonce is due.
+    /// Whether ECHO with the nonce `echo` is due.
     echo_pending: bool,
 }
 
@@ -82,7 +86,7 @@ impl Probe {
         self.wait(at);
     }
 
-    /// Schedules a probe of the closed window, in place of a keep-alive. A probe that is due already stays due.
+    /// Schedules a probe of the closed window, and cancels a keep-alive. A probe that is already due stays due.
     pub(super) fn persist(&mut self, at: Instant) {
         self.persists = true;
         if !self.retransmit.is_due() {
@@ -108,14 +112,14 @@ impl Probe {
         self.unanswered = false;
     }
 
-    /// A valid packet of the peer has arrived.
+    /// Records a valid packet of the peer, which also counts as the answer to a probe.
     pub(super) fn on_heard(&mut self) {
         self.unanswered = false;
     }
 
     /// Handles an ECHO. Returns whether it answers one of the last eight probes.
     pub(super) fn on_echo(&self, nonces: &Nonces, nonce: u64) -> bool {
-        // An answer may be late.
+        // A late ECHO may answer an earlier probe.
         (1..=self.counter.min(RECENT_PROBES)).any(|ago| nonces.of(self.counter.wrapping_sub(ago)) == nonce)
     }
 
@@ -129,7 +133,7 @@ impl Probe {
         self.retransmit.deadline().map(|at| (timer, at))
     }
 
-    /// Handles a PROBE: its ECHO is due.
+    /// Handles a PROBE: ECHO is due.
     pub(super) fn on_probe(&mut self, nonce: u64) {
         self.echo = nonce;
         self.echo_pending = true;

@@ -9,17 +9,17 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Moves the connection to another clock.
     ///
     /// The present is `from` on the old clock and `to` on the new one. All stored times move by the difference. The
-    /// connection then behaves as without the call, at times that differ by that much. There are two uses:
+    /// connection then behaves as it would without the call, at times shifted by the difference. There are two uses:
     ///
-    /// - An endpoint whose clock restarts, for example after a sleep that loses the counter of a device. All later
+    /// - The clock of an endpoint restarts, for example because a device loses its counter in deep sleep. All later
     ///   calls pass times of the new clock.
-    /// - A model checker that compares connections (`Eq`, `Hash`). It first moves each one to a fixed time. Times that
-    ///   are too old to matter then become equal, and so do expired deadlines; [statistics](Self::stats) are never
-    ///   compared. So there are finitely many states.
+    /// - A model checker compares connections (`Eq`, `Hash`). It first moves each connection to the same fixed time.
+    ///   Times that are too old to have an effect then become equal, and so do expired deadlines.
+    ///   [Statistics](Self::stats) are never compared. The number of states is therefore finite.
     ///
-    /// A time that would lie before [`Instant::ZERO`] becomes `Instant::ZERO`, which would lengthen a wait that has
-    /// begun. To prevent this, let `to` be later than the longest [limit](super::Config) and the longest flight of a
-    /// datagram. The call takes time in proportion to the window.
+    /// A stored time that would lie before [`Instant::ZERO`] becomes `Instant::ZERO`, and a wait that began then
+    /// becomes longer. To prevent this, choose a `to` that exceeds the longest [limit](super::Config) and the longest
+    /// time of a datagram in flight. The duration of the call is proportional to the window.
     pub fn rebase(&mut self, from: Instant, to: Instant) {
         self.advance(from);
         let shift = ClockShift::new(self.now, to);
@@ -42,12 +42,12 @@ impl<T: ConnectionTypes> Connection<T> {
         self.now = to;
     }
 
-    /// How long the time of the peer's last packet matters while no answer is awaited.
+    /// The maximum age at which the time of the peer's last packet has an effect, while no answer is awaited.
     fn longest_idle(&self) -> Duration {
         let (extended, decided) = (self.negotiation.is_extended(), self.state.is_established());
         let quiet = Some(self.limits.quiet.effective()).filter(|_| !extended);
         let keep_alive = Some(self.limits.keep_alive.effective()).filter(|_| extended || !decided);
-        // A lifted limit does not depend on that time.
+        // A disabled limit never expires, so this time has no effect on it.
         let limits = [quiet, keep_alive].into_iter().flatten().filter(|&limit| limit != Duration::MAX);
         limits.max().unwrap_or_default()
     }

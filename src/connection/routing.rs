@@ -1,7 +1,7 @@
-//! The interface of a connection to a listener, which holds the addresses.
+//! The interface of a connection for its listener.
 //!
-//! Each `route_*` call does the same as the public call that it names, and returns the [`Changes`] by which the
-//! listener schedules the connection.
+//! Each `route_*` method does the same as the public method that its documentation names. It also returns the
+//! [`Changes`] from which the listener schedules the connection.
 
 use super::state::State;
 use super::{
@@ -17,7 +17,7 @@ pub(crate) fn accepted_tag(config: &Config, entropy: &Entropy, parameters: &Hand
 }
 
 bitflags! {
-    /// The changes of a call that a listener acts on.
+    /// The effects of a call that a listener acts on.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Changes: u8 {
         /// This call completed the handshake.
@@ -33,7 +33,7 @@ bitflags! {
     }
 }
 
-/// The result of a turn to send.
+/// The result of a connection's turn to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Datagrams were written.
@@ -58,21 +58,21 @@ impl<T: ConnectionTypes> Connection<T> {
         (handled, changes)
     }
 
-    /// As [`handle_timeout`](Self::handle_timeout). Returns the next timer as well.
+    /// As [`handle_timeout`](Self::handle_timeout). Also returns the next deadline that `handle_timeout` acts on.
     ///
-    /// That timer does not depend on when the datagrams leave that are due now.
+    /// Datagrams that are due now do not affect this deadline.
     pub(crate) fn route_timeout(&mut self, now: Instant) -> (Changes, Option<Instant>) {
         self.handle_timeout(now);
         (self.changes(), self.next_timer())
     }
 
-    /// Whether the connection [is drained](Self::is_drained) once its linger has been checked at `now`.
+    /// Whether the connection [is drained](Self::is_drained) at `now`, even if no timeout has ended its linger yet.
     pub(crate) fn route_is_drained(&self, now: Instant) -> bool {
         let has_lingered = |linger: Option<Instant>| linger.is_none_or(|end| end <= now);
         self.state.ended().is_some_and(|ended| has_lingered(ended.linger)) && self.next_output().is_none()
     }
 
-    /// A turn to send: calls `transmit`, which is [`poll_transmit`](Self::poll_transmit) or its batch form.
+    /// Takes a turn to send. `transmit` is [`poll_transmit`](Self::poll_transmit) or its batch form.
     #[inline]
     pub(crate) fn route_transmit(
         &mut self,
@@ -86,17 +86,16 @@ impl<T: ConnectionTypes> Connection<T> {
         })
     }
 
-    /// As [`handle_timeout`](Self::handle_timeout) and [`abort`](Self::abort): the application has released the
-    /// connection.
+    /// Releases the connection: as [`handle_timeout`](Self::handle_timeout) and then [`abort`](Self::abort).
     pub(crate) fn route_release(&mut self, now: Instant) -> Changes {
         self.handle_timeout(now);
         self.abort(0);
         self.changes()
     }
 
-    /// The peer has answered a path challenge of the listener, in a datagram of `len` bytes.
+    /// Records that the peer has answered a path challenge of the listener, in a datagram of `len` bytes.
     ///
-    /// It restarts the limits on silence, as any valid packet does.
+    /// The answer restarts the limits on silence, as any valid packet does.
     pub(crate) fn on_path_response(&mut self, now: Instant, len: usize) {
         self.advance(now);
         self.count_received(len);
@@ -104,9 +103,10 @@ impl<T: ConnectionTypes> Connection<T> {
         self.settle();
     }
 
-    /// As [`evict`](Self::evict), but RESET informs the peer in extended mode.
+    /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.
     ///
-    /// For a connection whose place was taken before its confirmation arrived: at the peer the handshake is complete.
+    /// This is for a connection whose quota is used up when INFO 0 confirms it. At the client the handshake is already
+    /// complete.
     pub(crate) fn evict_with_reset(&mut self, now: Instant) {
         self.advance(now);
         if self.state.ended().is_some() {

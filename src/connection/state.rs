@@ -14,9 +14,9 @@ use crate::Instant;
 
 /// The state of a connection.
 ///
-/// The data of the states shares memory, since a server holds many idle connections.
+/// The states share memory, since a server holds many idle connections.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[allow(clippy::large_enum_variant, reason = "a connection is made in the larger one, and nothing here is allocated")]
+#[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
     Established { close: Close, probe: Probe },
@@ -27,13 +27,13 @@ pub(super) enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ended {
     pub(super) reason: CloseReason,
-    /// When it ended, or when its last packet left after that.
+    /// When the connection ended, or sent its last packet if that is later.
     pub(super) at: Instant,
-    /// Until when a repeated FIN is answered; `None` once it is not.
+    /// When the linger ends; `None` if it has ended. Until then a repeated FIN is answered.
     pub(super) linger: Option<Instant>,
     /// The code of a RESET that is due.
     pub(super) reset: Option<u8>,
-    /// Whether it had been established.
+    /// Whether the connection was established before its end.
     pub(super) was_established: bool,
 }
 

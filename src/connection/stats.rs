@@ -6,7 +6,8 @@ use core::hash::Hash;
 
 /// The counters of one connection.
 ///
-/// They count from its start, or from the last [`take_stats`](super::Connection::take_stats), and saturate.
+/// They count from the start of the connection, or from the last [`take_stats`](super::Connection::take_stats). They
+/// saturate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Stats {
     /// Datagrams written by `poll_transmit`.
@@ -23,11 +24,11 @@ pub struct Stats {
     pub infos_repeated: u32,
     /// INFO packets received more than once.
     pub infos_duplicate: u32,
-    /// Expired timers of retransmissions and probes, including those of handshake and close.
+    /// Timeouts at which a retransmission or a probe became due, including those of the handshake and the close.
     pub timeouts: u32,
     /// Datagrams ignored, by reason.
     pub ignored: IgnoredCounts,
 }
 
-/// How many datagrams were ignored for each reason.
+/// The number of datagrams ignored for each reason.
 pub type IgnoredCounts = Counts<Ignored, { Ignored::COUNT }, u32>;

@@ -1,4 +1,4 @@
-//! The storage of a connection, made in one call.
+//! The storage of a connection, and its constructors.
 
 use super::config::Config;
 use super::observer::Observer;
@@ -16,10 +16,11 @@ use alloc::{vec, vec::Vec};
 /// | the heap (feature `alloc`) | [`Storage::on_heap`] | [`Storage::stop_and_wait_on_heap`] |
 /// | arrays, slices, `&'static mut` | [`Storage::selective_repeat`] | [`Storage::stop_and_wait`] |
 ///
-/// The constructors derive from the [`Config`] the size of slots, and the datagram size for the congestion controller
-/// and the pacer. [`Config::send_bytes`], [`Config::recv_bytes`] and [`blocks_for`] size arrays at compile time.
+/// The constructors take the size of the slots from the [`Config`], and the datagram size for the congestion controller
+/// and the pacer. [`Config::send_bytes`], [`Config::recv_bytes`] and [`blocks_for`] return the sizes of arrays at
+/// compile time.
 ///
-/// Storage can also be made field by field, with stores of your own.
+/// Storage with custom stores is made field by field.
 ///
 /// On the heap:
 ///
@@ -51,8 +52,7 @@ use alloc::{vec, vec::Vec};
 /// let storage = Storage::selective_repeat(&CONFIG, memory, BandwidthDelay::new)?;
 /// let mut connection = Connection::connect(Instant::ZERO, CONFIG, [7; 32], storage)?;
 /// connection.send(b"hello").expect("the connection is open");
-///
-/// // The lent memory comes back.
+/// // Take the lent memory back.
 /// let memory = connection.into_storage().into_memory();
 /// assert_eq!(memory.send.len(), CONFIG.send_bytes(WINDOW));
 /// # Ok::<(), rdt_proto::store::StoreError>(())
@@ -67,9 +67,9 @@ pub struct Storage<S, R, A = StopAndWait> {
     pub arq: A,
 }
 
-/// The types that a [`Connection`](super::Connection) consists of, under one name.
+/// The type parameters of a [`Connection`](super::Connection), as one bundle.
 ///
-/// Every [`Storage`] implements it. Aliases name the usual ones: [`HeapStorage`], [`LentStorage`] and their
+/// Every [`Storage`] implements this trait. The usual bundles have aliases: [`HeapStorage`], [`LentStorage`] and their
 /// stop-and-wait counterparts. A program writes `Connection<HeapStorage>`, for example.
 pub trait ConnectionTypes: Sized {
     /// The store that keeps written data until it is acknowledged.
@@ -78,13 +78,13 @@ pub trait ConnectionTypes: Sized {
     type Recv: RecvStore;
     /// The retransmission mechanism.
     type Arq: Arq;
-    /// What sees the events of the connection: `()` for none.
+    /// The observer of the connection: `()` for none.
     type Observer: Observer;
 
     /// Splits the storage into its parts.
     fn into_parts(self) -> (Self::Send, Self::Recv, Self::Arq, Self::Observer);
 
-    /// Joins the parts.
+    /// Joins the parts to a storage.
     fn from_parts(send: Self::Send, recv: Self::Recv, arq: Self::Arq, observer: Self::Observer) -> Self;
 }
 
@@ -108,7 +108,7 @@ impl<S: SendStore, R: RecvStore, A: Arq> ConnectionTypes for Storage<S, R, A> {
 pub struct Observed<T, O> {
     /// The storage.
     pub storage: T,
-    /// What sees the events of the connection.
+    /// The observer of the connection.
     pub observer: O,
 }
 
@@ -147,17 +147,17 @@ pub type LentStopAndWait<'m> = Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mu
 /// The memory for a connection with selective repeat: arrays, slices or `Vec`s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Memory<S, R, B> {
-    /// For bodies to send: [`Config::send_bytes`] of a window.
+    /// Memory for bodies to send. [`Config::send_bytes`] returns its size for a window.
     pub send: S,
-    /// For received bodies: [`Config::recv_bytes`] of a window.
+    /// Memory for received bodies. [`Config::recv_bytes`] returns its size for a window.
     pub recv: R,
-    /// For the state of each number: [`blocks_for`] a window.
+    /// Memory for the state of each number. [`blocks_for`] returns the number of blocks for a window.
     pub blocks: B,
 }
 
 /// The number of blocks for a window of `window` packets: a power of two, at least one.
 ///
-/// [`SelectiveRepeat`] uses a power of two of the blocks that are lent.
+/// [`SelectiveRepeat`] uses only the largest power of two of the lent blocks.
 #[must_use]
 pub const fn blocks_for(window: u32) -> usize {
     match (window.div_ceil(Block::NUMBERS) as usize).checked_next_power_of_two() {
@@ -187,14 +187,14 @@ where
     B: AsRef<[Block]> + AsMut<[Block]>,
     C: Congestion,
 {
-    /// Makes selective repeat in lent memory, which holds as many packets as fit.
+    /// Makes storage for selective repeat in lent memory. The memory determines the window.
     ///
     /// `controller` makes the congestion controller from the largest datagram size in bytes: [`BandwidthDelay::new`],
     /// [`Cubic::new`](crate::congestion::Cubic::new), or a closure.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the memory holds no body or no block, or the bodies of `config` are empty or too small for its
+    /// [`StoreError`] if the memory holds no body or no block, or if a segment of `config` is 0 or too small for its
     /// mode.
     pub fn selective_repeat(
         config: &Config,
@@ -222,14 +222,14 @@ where
     S: AsRef<[u8]> + AsMut<[u8]>,
     R: AsRef<[u8]> + AsMut<[u8]>,
 {
-    /// Makes stop-and-wait in lent memory.
+    /// Makes storage for stop-and-wait in lent memory.
     ///
-    /// One body in each direction is enough. With a second one the application can write and read while one is in
-    /// flight.
+    /// Room for one body in each direction is enough. With room for a second body, the application can write and read
+    /// while a packet is in flight.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the memory holds no body, or the bodies of `config` are empty or too small for its mode.
+    /// [`StoreError`] if the memory holds no body, or if a segment of `config` is 0 or too small for its mode.
     pub fn stop_and_wait(config: &Config, send: S, recv: R) -> Result<Self, StoreError> {
         Ok(Self {
             send: SendSlots::new(send, config.segment)?,
@@ -247,15 +247,16 @@ where
 
 #[cfg(feature = "alloc")]
 impl<C: Congestion> HeapStorage<C> {
-    /// Makes selective repeat on the heap, with a chosen congestion controller. Feature `alloc`.
+    /// Makes storage for selective repeat on the heap, with a given congestion controller. Feature `alloc`.
     ///
     /// `controller` is as for [`selective_repeat`](Self::selective_repeat).
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if `window` is 0, or the bodies of `config` are empty or too small for its mode.
-    /// As elsewhere in Rust, memory that the system does not have aborts the process: bound a window that is read from
-    /// outside.
+    /// [`StoreError`] if `window` is 0, or if a segment of `config` is 0 or too small for its mode.
+    ///
+    /// If the system does not have enough memory, the process aborts, as for any allocation. Limit a `window` that
+    /// comes from outside the program.
     pub fn on_heap_with(config: &Config, window: u32, controller: impl FnOnce(u32) -> C) -> Result<Self, StoreError> {
         let memory = Memory {
             send: vec![0; config.send_bytes(window)],
@@ -268,16 +269,17 @@ impl<C: Congestion> HeapStorage<C> {
 
 #[cfg(feature = "alloc")]
 impl HeapStorage {
-    /// Makes selective repeat on the heap, with the default congestion controller. Feature `alloc`.
+    /// Makes storage for selective repeat on the heap, with the default congestion controller. Feature `alloc`.
     ///
-    /// It buffers up to `window` packets in each direction. To fill a path, set `window` to its bandwidth times four
-    /// round trips, in packets: 2,048 for 50 Mbit/s and 100 ms.
+    /// The storage buffers up to `window` packets in each direction. To fill a path, set `window` to the path's
+    /// bandwidth times four round trips, in packets. For 50 Mbit/s and 100 ms this is about 2,048.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if `window` is 0, or the bodies of `config` are empty or too small for its mode.
-    /// As elsewhere in Rust, memory that the system does not have aborts the process: bound a window that is read from
-    /// outside.
+    /// [`StoreError`] if `window` is 0, or if a segment of `config` is 0 or too small for its mode.
+    ///
+    /// If the system does not have enough memory, the process aborts, as for any allocation. Limit a `window` that
+    /// comes from outside the program.
     pub fn on_heap(config: &Config, window: u32) -> Result<Self, StoreError> {
         Self::on_heap_with(config, window, BandwidthDelay::new)
     }
@@ -285,11 +287,11 @@ impl HeapStorage {
 
 #[cfg(feature = "alloc")]
 impl HeapStopAndWait {
-    /// Makes stop-and-wait on the heap, with two bodies in each direction. Feature `alloc`.
+    /// Makes storage for stop-and-wait on the heap, with two bodies in each direction. Feature `alloc`.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the bodies of `config` are empty or too small for its mode.
+    /// [`StoreError`] if a segment of `config` is 0 or too small for its mode.
     pub fn stop_and_wait_on_heap(config: &Config) -> Result<Self, StoreError> {
         Self::stop_and_wait(config, vec![0; config.send_bytes(2)], vec![0; config.recv_bytes(2)])
     }
@@ -302,7 +304,7 @@ impl<S, R, A> Storage<S, R, A> {
         Observed { storage: self, observer }
     }
 
-    /// Replaces the send store: by a [`SendSource`](crate::store::SendSource), for example.
+    /// Replaces the send store, for example by a [`SendSource`](crate::store::SendSource).
     ///
     /// ```
     /// use rdt_proto::connection::{Config, Connection, Storage};
@@ -323,7 +325,7 @@ impl<S, R, A> Storage<S, R, A> {
         Storage { send: map(self.send), recv: self.recv, arq: self.arq }
     }
 
-    /// Replaces the mechanism: `storage.map_arq(AnyArq::SelectiveRepeat)`, for example.
+    /// Replaces the retransmission mechanism, for example by `storage.map_arq(AnyArq::SelectiveRepeat)`.
     #[must_use]
     pub fn map_arq<B>(self, map: impl FnOnce(A) -> B) -> Storage<S, R, B> {
         Storage { send: self.send, recv: self.recv, arq: map(self.arq) }

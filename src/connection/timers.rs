@@ -12,8 +12,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Handles every deadline that has expired at `now`.
     ///
     /// Call it when [`poll_timeout`](Self::poll_timeout) is due. An earlier call is harmless. Afterwards call
-    /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event). Pass in the datagrams that have
-    /// arrived first: after a stall of the process, the limits must not end a connection whose peer has answered.
+    /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event). Before this call, pass in all
+    /// datagrams that have arrived. Otherwise, after a stall of the process, a limit may end a connection whose peer
+    /// has answered.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
@@ -54,9 +55,9 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// The instant has passed while `poll_transmit` would return a datagram. It lies in the future after
-    /// `handle_timeout` and a drained `poll_transmit`. `None` means that nothing happens without a datagram or a call
-    /// of the application. Any call may change the instant.
+    /// While `poll_transmit` would return a datagram, the instant does not lie in the future. It lies in the future
+    /// after `handle_timeout` and a drained `poll_transmit`. `None` means that nothing happens without a datagram or a
+    /// call of the application. Any call may change the instant.
     #[must_use]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -82,8 +83,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Calls `visit` with each timer that runs and its deadline, in no particular order.
     ///
-    /// Together they are all that the connection waits for, apart from datagrams that are due already. An expired
-    /// deadline waits for [`handle_timeout`](Self::handle_timeout).
+    /// The connection waits for nothing else, apart from datagrams that are already due. An expired deadline is
+    /// included until [`handle_timeout`](Self::handle_timeout) handles it.
     #[cfg_attr(target_pointer_width = "64", inline)]
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
@@ -101,8 +102,8 @@ impl<T: ConnectionTypes> Connection<T> {
                 if let Some((timer, at)) = probe.deadline() {
                     visit(timer, at);
                 }
-                // The application may have written into a closed window: `handle_timeout` starts the persist timer
-                // then.
+                // If the application has just written data and the window is closed, `handle_timeout` starts the
+                // persist timer.
                 if self.is_stopped() && !probe.is_persisting() {
                     visit(Timer::Persist, self.now);
                 }
@@ -124,8 +125,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Schedules or cancels the probe.
     ///
-    /// The persist timer runs while the peer's window is closed. The keep-alive timer runs if it is on and no answer is
-    /// awaited.
+    /// The persist timer runs while the peer's closed window holds back data. The keep-alive timer runs if keep-alive
+    /// is on and no answer is awaited.
     pub(super) fn settle_probe(&mut self) {
         let (stopped, unacknowledged) = (self.is_stopped(), self.has_unacknowledged());
         let State::Established { close, probe } = &mut self.state else { return };
@@ -146,17 +147,17 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// Whether only the peer's window holds back data.
+    /// Whether only the peer's closed window holds back data.
     fn is_stopped(&self) -> bool {
         self.negotiation.is_extended() && self.state.is_established() && self.arq.is_stopped(self.send.end())
     }
 
-    /// How long to answer a repeated FIN after the end.
+    /// The linger: how long a repeated FIN is answered after the end.
     pub(super) fn linger(&self) -> Duration {
         self.limits.linger(&self.rtt)
     }
 
-    /// The limit on silence that runs, and its deadline.
+    /// The current limit on silence, and its deadline.
     fn idle_deadline(&self) -> Option<(Timer, Instant)> {
         let is_last_fin = self.is_only_fin_unanswered();
         let (timer, start, limit) = match self.idle {
@@ -170,9 +171,10 @@ impl<T: ConnectionTypes> Connection<T> {
         Some((timer, expiry(start, limit)?))
     }
 
-    /// Whether only our FIN awaits its answer, and the peer has closed.
+    /// Whether the peer has closed and only our FIN is unanswered.
     ///
-    /// All data is acknowledged then. If no answer arrives, the peer has ended its linger: a normal close.
+    /// All data is then acknowledged. If no answer arrives, the peer's linger has expired, and the close counts as
+    /// normal.
     fn is_only_fin_unanswered(&self) -> bool {
         self.state.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }

@@ -17,25 +17,25 @@ pub struct PathSnapshot {
     pub state: ConnectionState,
     /// The smoothed round-trip time (RFC 6298 §2); `None` before the first sample.
     pub srtt: Option<Duration>,
-    /// The least round-trip time that was measured.
+    /// The minimum of the measured round-trip times; `None` before the first sample.
     pub min_rtt: Option<Duration>,
-    /// The retransmission timeout, without backing off.
+    /// The retransmission timeout, without backoff.
     pub rto: Duration,
-    /// Bytes of datagrams in flight: sent, and neither acknowledged nor judged lost.
+    /// Bytes of datagrams in flight: sent, and neither acknowledged nor declared lost.
     pub in_flight: u64,
-    /// Bytes of datagrams that may be in flight; `None` for stop-and-wait: one datagram.
+    /// The congestion window in bytes; `None` for stop-and-wait, which sends one datagram at a time.
     pub window: Option<u64>,
-    /// Bytes per second that may leave; `None` where nothing limits them.
+    /// The pacing rate in bytes per second; `None` without pacing.
     pub pacing_rate: Option<u64>,
-    /// Bytes of datagrams that were acknowledged, each counted once.
+    /// Bytes of acknowledged datagrams. Each datagram counts once.
     pub delivered: u64,
-    /// How often an INFO was judged lost: by stop-and-wait, when it sends the INFO again.
+    /// The number of times that an INFO was declared lost. Stop-and-wait declares an INFO lost when it repeats it.
     pub lost: u64,
-    /// How often an INFO was sent again.
+    /// The number of retransmissions of INFO.
     pub retransmitted: u64,
-    /// How often an INFO that had been judged lost was only late.
+    /// The number of spurious losses: an INFO was declared lost, but was only late.
     pub spurious: u64,
-    /// What the congestion controller is doing.
+    /// The [phase](crate::congestion::Congestion::phase) of the congestion controller.
     pub phase: &'static str,
 }
 
@@ -46,11 +46,11 @@ pub(super) struct Before {
     phase: &'static str,
 }
 
-/// More timers than a connection has.
+/// An upper limit of the number of timers of a connection.
 const MAX_TIMERS: usize = 16;
 
 impl<T: ConnectionTypes> Connection<T> {
-    /// Where the connection stands.
+    /// The state of the connection.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         match &self.state {
@@ -61,8 +61,9 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// What is known of the path now: round-trip times, flight, window, losses. A [`Listener`](crate::listener::Listener) gives
-    /// the connection of a peer by [`peer`](crate::listener::Listener::peer).
+    /// The current estimates of the path: round-trip times, bytes in flight, window, losses.
+    ///
+    /// For a peer of a listener, [`Listener::peer`](crate::listener::Listener::peer) returns the connection.
     #[must_use]
     pub fn path(&self) -> PathSnapshot {
         let arq = self.arq.snapshot();
@@ -88,11 +89,11 @@ impl<T: ConnectionTypes> Connection<T> {
         &self.send
     }
 
-    /// The send store, mutably: to add memory, or to hand over a body.
+    /// The send store, mutably: to add memory, or to supply a body.
     ///
-    /// A store that [fetches](crate::store::SendStore::FETCHES) bodies gets them here.
+    /// A program supplies bodies here if the store [fetches](crate::store::SendStore::FETCHES) them.
     ///
-    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. Bodies that were sent must stay as they are.
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. Bodies that were sent must not change.
     pub fn send_store_mut(&mut self) -> &mut T::Send {
         &mut self.send
     }
@@ -106,8 +107,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The receive store, mutably: to add memory.
     ///
     /// A SACK announces the larger window: at once if the window was 0, and otherwise with the next acknowledgement.
-    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. The [limit](crate::store::RecvStore::limit) must not move
-    /// back.
+    /// Call [`poll_transmit`](Self::poll_transmit) afterwards. The [limit](crate::store::RecvStore::limit) must not
+    /// decrease.
     pub fn recv_store_mut(&mut self) -> &mut T::Recv {
         &mut self.recv
     }
@@ -205,7 +206,7 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cold]
     fn show_expired(&mut self) {
         let (now, mut expired) = (self.now, Vec::<Timer, MAX_TIMERS>::new());
-        // A persist timer that is due but does not run yet is about to be started.
+        // A persist timer that is due but not running has not expired. `handle_timeout` is about to start it.
         let is_persisting = self.state.probe().is_some_and(Probe::is_persisting);
         self.for_each_deadline(|timer, at| {
             if timer.is_handled() && at <= now && (timer != Timer::Persist || is_persisting) {

@@ -1,7 +1,7 @@
-//! The state of the address of a connection or handshake, and the quotas that it counts for.
+//! The validation state of an address, and the quotas that its connection or handshake counts for.
 //!
 //! ```text
-//!                     cookie: begins here
+//!                     a valid cookie starts here
 //!                             |
 //!  CONNECT          INFO 0    v
 //! ---------> HALF-OPEN ---> VALIDATED ---+
@@ -10,7 +10,7 @@
 //!                +-----> UNVALIDATED -> EVICTED
 //! ```
 //!
-//! INFO 0 validates an address in extended mode only: it carries the tag of CONNACK, so the client has received
+//! INFO 0 validates an address only in extended mode. It carries the tag from CONNACK, so the client has received
 //! CONNACK. Base mode has no such secret.
 //!
 //! | state | quota of its host | quota of the backlog | handshake over | validated | evicted |
@@ -20,7 +20,7 @@
 //! | validated | validated | no | – | – | evicted |
 //! | evicted | none | no | – | – | – |
 //!
-//! "–" leaves the state as it is. Only this module changes a state.
+//! "–" means that the state does not change. Only this module changes a state.
 
 /// The state of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,9 @@ pub(super) enum Transition {
     Evicted,
 }
 
-/// The quota of a host that an entry counts for. Unvalidated addresses may be forged, so they never use up the other
-/// quota.
+/// The quota of a host that an entry counts for.
+///
+/// Unvalidated addresses may be forged, so they have a separate quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostQuota {
     Validated,
@@ -57,7 +58,7 @@ pub(super) enum HostQuota {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quotas {
     pub(super) host: Option<HostQuota>,
-    /// Whether the entry is one of the open handshakes of unvalidated addresses, which the backlog limits.
+    /// Whether the entry counts for the backlog: its handshake is open and its address is not validated.
     pub(super) backlog: bool,
 }
 
@@ -87,7 +88,7 @@ impl AddressState {
         }
     }
 
-    /// Whether the handshake is open and the address not validated.
+    /// Whether the handshake is open and the address is not validated.
     pub(super) const fn is_half_open(self) -> bool {
         matches!(self.0, State::HalfOpen)
     }

@@ -1,7 +1,7 @@
-//! Whether a new handshake may enter the backlog.
+//! Admission: the decision whether a new handshake enters the backlog.
 //!
-//! The first rule that applies decides. A quota is *full* when it is used up. A CONNECT with a valid cookie is
-//! validated.
+//! The first rule that applies decides. A CONNECT is validated if it has a valid cookie. A quota, a host or an address
+//! is *full* when its limit is reached. For a host, validated and unvalidated entries count together.
 //!
 //! | # | CONNECT | condition | decision |
 //! |---|---|---|---|
@@ -14,11 +14,12 @@
 //! | 7 | any | its address is full | queue, and evict the victim |
 //! | 8 | any | | queue |
 //!
-//! - A *predecessor* is a validated connection of the same address. The client has restarted, and takes over the quota
-//!   of its old connection when the new one is confirmed. Until then the handshake does not count as validated.
+//! - A *predecessor* is a validated connection of the same address. Its client has restarted. When the new connection
+//!   is confirmed, it takes over the quota of the predecessor. If the validated quota is full, the handshake does not
+//!   count as validated until then.
 //! - A *victim* is a half-open entry of the same address. A client with a valid cookie may evict it.
-//! - Unvalidated addresses may be forged. They count for the quotas of the host and of the backlog, but keep only other
-//!   unvalidated addresses out.
+//! - Unvalidated addresses may be forged. They count for the quotas of the host and of the backlog, but exclude only
+//!   other unvalidated addresses.
 
 use super::address_state::AddressState;
 use super::backlog::Pending;
@@ -32,22 +33,22 @@ use crate::timing::expiry;
 /// The decision about a CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// Its handshake enters the backlog.
+    /// The handshake enters the backlog.
     Queue,
-    /// Its handshake enters the backlog, and evicts a victim.
+    /// The handshake enters the backlog and evicts a victim.
     QueueEvicting(Victim),
-    /// RETRY answers it.
+    /// RETRY answers the CONNECT.
     Retry,
-    /// It is dropped.
+    /// The CONNECT is dropped.
     Drop(DropReason),
 }
 
-/// A CONNECT, and all counts that its admission depends on.
+/// A CONNECT, with all counts that its admission depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Request {
-    /// It has a valid cookie.
+    /// Whether the CONNECT has a valid cookie.
     has_cookie: bool,
-    /// It is of extended mode, so RETRY can answer it.
+    /// Whether the CONNECT offers extended mode, so that RETRY can answer it.
     is_extended: bool,
     /// The entries of its host.
     host: Entries,
@@ -82,7 +83,7 @@ impl Limits {
     fn demands_retry(&self, half_open: usize) -> bool {
         match self.retry {
             Retry::Always => true,
-            // Unvalidated addresses also hold at most half of the connections.
+            // Unvalidated addresses also take at most half of the connections.
             Retry::Auto => half_open >= self.backlog.min(self.peers) / 2,
             Retry::Never => false,
         }
@@ -146,7 +147,8 @@ impl<T: ListenerTypes> Listener<T> {
             Admission::QueueEvicting(victim) => Some(victim),
             Admission::Retry | Admission::Drop(_) => return admission,
         };
-        // The handshake needs the place of a pending victim. A connection is evicted only if the handshake has a place.
+        // A pending victim is evicted first, since the handshake needs its place. A connection is evicted only after
+        // the handshake has a place.
         let (before, behind) = match victim {
             Some(Victim::Pending(_)) => (victim, None),
             Some(Victim::Peer(_)) | None => (None, victim),

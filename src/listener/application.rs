@@ -22,7 +22,7 @@ pub enum AcceptError<E> {
     /// The handshake stays pending, and [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
-    /// There is no storage for the connection.
+    /// No storage was made for the connection, or it does not fit the configuration.
     ///
     /// The handshake is removed, so that a loop over [`Listener::poll_incoming`] ends. The client enters the backlog
     /// again when it repeats its CONNECT.
@@ -50,14 +50,16 @@ impl<T: ListenerTypes> Listener<T> {
         self.peers.len() < self.config.peers.min(<T::Tables as TableMemory>::CAPACITY) && self.peers.has_room_for_host()
     }
 
-    /// Accepts a client: CONNACK is due at once.
+    /// Accepts a client. CONNACK is due at once.
     ///
     /// `storage` is called only if there is room for the connection.
     ///
     /// # Errors
     ///
-    /// If the handshake is no longer pending, there is no room for a connection, or `storage` fails or does not suit
-    /// the [config](super::ListenerConfig::connection).
+    /// - [`AcceptError::Gone`]: the handshake is no longer pending.
+    /// - [`AcceptError::Full`]: there is no room for another connection.
+    /// - [`AcceptError::Storage`]: `storage` failed, or the storage does not fit the
+    ///   [config](super::ListenerConfig::connection).
     // Not inlined: the temporary connection on the stack must not enlarge the stack frame of the caller.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub fn accept<E: From<StoreError>>(
@@ -72,7 +74,7 @@ impl<T: ListenerTypes> Listener<T> {
         let state = pending.state();
         let mut config = self.config.connection;
         if state.is_validated() {
-            // The client ends its handshake when it receives CONNACK. Then it retransmits INFO 0 until its idle limit.
+            // A client that has received CONNACK retransmits INFO 0 until its idle limit, so the server waits as long.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
         let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.parameters);

@@ -12,7 +12,8 @@ use core::ops::Deref;
 /// A pending handshake, to accept, refuse or ignore.
 ///
 /// Pass it to [`accept`](super::Listener::accept), [`refuse`](super::Listener::refuse) or
-/// [`ignore`](super::Listener::ignore). If it is dropped, the handshake stays in the backlog until its limit expires.
+/// [`ignore`](super::Listener::ignore). If this value is dropped, the handshake stays in the backlog until its limit
+/// expires.
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "accept, refuse or ignore it: otherwise it stays in the backlog"]
 pub struct Incoming<A> {
@@ -44,7 +45,7 @@ impl<A: Copy> Incoming<A> {
 pub(super) struct Pending<A> {
     pub(super) address: A,
     pub(super) parameters: HandshakeParameters,
-    /// Tickets give the order in which handshakes began.
+    /// The number of the handshake. A lower ticket means an older handshake.
     pub(super) ticket: u64,
     /// When the handshake limit expires.
     pub(super) until: Option<Instant>,
@@ -177,7 +178,7 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
 
     /// Makes `next_incoming` return a handshake again, in the order of age.
     ///
-    /// The search is short: only other handshakes that were put back can be older.
+    /// The search is short, since only other handshakes that were put back can be older.
     pub(super) fn report_again(&mut self, index: u32) {
         let Some(ticket) = self.get(index).map(|pending| pending.ticket) else { return };
         let is_older = |other: &u32| self.get(*other).is_some_and(|pending| pending.ticket < ticket);

@@ -12,39 +12,42 @@ pub struct ListenerConfig {
     ///
     /// By default only extended mode is allowed, since base mode [cannot validate an address](super).
     pub connection: Config,
-    /// The most connections at once. Default: 1,024.
+    /// The maximum number of connections. Default: 1,024.
     ///
-    /// A connection counts from `accept` until it was released and has lingered. Further clients stay in the backlog,
-    /// and [`poll_incoming`](super::Listener::poll_incoming) does not return them. [Fixed tables](super::FixedTables)
-    /// may hold fewer.
+    /// A connection counts from `accept` until it is released and its linger has ended. Further clients stay in the
+    /// backlog, and [`poll_incoming`](super::Listener::poll_incoming) does not return them. [Fixed
+    /// tables](super::FixedTables) may hold fewer.
     pub peers: usize,
-    /// The most open handshakes. Default: 128.
+    /// The maximum number of open handshakes. Default: 128.
     ///
-    /// This limits two counts: the pending handshakes, and the open handshakes of unvalidated addresses including
-    /// accepted ones. A handshake is pending for the [handshake limit](Config::handshake_limit) at most. An accepted
-    /// client has the same time to confirm. If a cookie has validated its address, it has the
-    /// [idle limit](Config::idle_limit) where that is longer. [Fixed tables](super::FixedTables) may hold fewer.
+    /// The limit applies to two counts. One is the number of pending handshakes. The other is the number of open
+    /// handshakes with unvalidated addresses, pending or accepted. [Fixed tables](super::FixedTables) may hold fewer.
+    ///
+    /// A handshake is pending for at most the [handshake limit](Config::handshake_limit). After `accept`, the client
+    /// has the same time to confirm the connection. If a cookie has validated the address, the client has at least the
+    /// [idle limit](Config::idle_limit).
     pub backlog: usize,
-    /// The most connections and handshakes of one [host](super::Address::host). Default: 256.
+    /// The maximum number of connections and handshakes of one [host](super::Address::host). Default: 256.
     ///
     /// Above the limit, a CONNECT without a valid cookie gets RETRY. It is dropped if [`retry`](Self::retry) is
     /// [`Retry::Never`], or in base mode.
     ///
-    /// Validated addresses have a quota of their own, which unvalidated ones do not use up. So forged addresses of a
-    /// host keep no client of that host out. If the quota is full when a half-open connection is confirmed, the
-    /// connection ends as [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets RESET. A restarted
-    /// client takes over the quota of its old connection. Lingering connections count. Connections of base mode count
-    /// as unvalidated.
+    /// Validated addresses have a separate quota, which unvalidated addresses do not use up. Forged addresses of a host
+    /// therefore do not exclude validated clients of that host. If the quota is full when a half-open connection is
+    /// confirmed, the connection ends as [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets
+    /// RESET. A restarted client takes over the quota of its old connection. Lingering connections count. Connections
+    /// of base mode count as unvalidated.
     pub per_host: usize,
-    /// The most connections and handshakes at one address. Default: 4.
+    /// The maximum number of connections and handshakes at one address. Default: 4.
     ///
     /// A client needs more than one only after a restart, while its old connection still exists.
     ///
     /// Above the limit, a client with a validated address evicts a half-open entry of its address. A connection that
-    /// moves to [another address](super) does the same there. It does not move to a full address without a half-open
-    /// entry, nor to another host whose validated quota ([`per_host`](Self::per_host)) is full.
+    /// moves to [another address](super) evicts a half-open entry there in the same way. It does not move if the new
+    /// address is full and has no half-open entry. It also does not move to another host whose validated quota
+    /// ([`per_host`](Self::per_host)) is full.
     pub per_address: usize,
-    /// When a client must validate its address before the listener keeps state of it. Default: [`Retry::Auto`].
+    /// When a client must validate its address before the listener keeps state for it. Default: [`Retry::Auto`].
     pub retry: Retry,
 }
 

@@ -1,11 +1,11 @@
-//! Cookies, which validate an address: only an endpoint that receives RETRY there can return its cookie.
+//! Cookies, which validate an address: only an endpoint that receives RETRY at the address can return the cookie.
 //!
 //! ```text
 //! cookie := time u32 (s)   code u64
 //! code   := SipHash-2-4 ( address, the client's tag, time ) under a secret key
 //! ```
 //!
-//! The listener keeps no state of the address. A cookie is valid for 15 s, for one address and one tag.
+//! The listener keeps no state for the address. A cookie is valid for 15 s, for one address and one tag.
 
 use crate::keyed_hash::KeyedHasher;
 use crate::wire::Tag;
@@ -47,7 +47,8 @@ impl Cookies {
         let Ok(received) = received.try_into().map(u64::from_be_bytes) else { return false };
         let time = u32::from_be_bytes(time);
         let age_s = u64::from(seconds(now).wrapping_sub(time));
-        // Constant time: a comparison of 64 bits does not depend on where they differ, and both keys are always tried.
+        // Constant time: the duration of a 64-bit comparison does not depend on the bits that differ, and both keys are
+        // always tried.
         let current = code(&self.current, address, tag, time) == received;
         let previous = self.previous.is_some_and(|key| code(&key, address, tag, time) == received);
         (current | previous) & (Duration::from_secs(age_s) <= LIFETIME)
@@ -60,7 +61,7 @@ fn seconds(now: Instant) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// The code of a cookie.
+/// The authentication code of a cookie.
 fn code<A: Hash>(key: &[u8; 16], address: &A, tag: Tag, time: u32) -> u64 {
     let mut hasher = KeyedHasher::new_with_key(key);
     address.hash(&mut hasher);
@@ -110,7 +111,7 @@ mod tests {
         let cookie = cookies.make(at(100), &1_u16, TAG);
         assert!(cookies.is_valid(at(115), &1_u16, TAG, &cookie));
         assert!(!cookies.is_valid(at(116), &1_u16, TAG, &cookie));
-        assert!(!cookies.is_valid(at(99), &1_u16, TAG, &cookie), "from the future");
+        assert!(!cookies.is_valid(at(99), &1_u16, TAG, &cookie), "a cookie from the future is invalid");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use crate::tables::HashKey;
 use core::fmt;
 
-/// Unpredictable bytes for a listener, which has no randomness of its own.
+/// Unpredictable bytes for a listener.
 ///
-/// Take them from the random number generator of the system. An attacker that knows them can slow down look-ups by its
-/// choice of addresses, forge cookies, and take connections over.
+/// A listener generates no randomness itself. Take the bytes from the cryptographic random number generator of the
+/// system. An attacker that knows them can choose addresses that slow down look-ups, forge cookies, and take over
+/// connections.
 ///
 /// ```
 /// use rdt_proto::listener::ListenerEntropy;
@@ -23,7 +24,7 @@ pub struct ListenerEntropy {
 }
 
 impl ListenerEntropy {
-    /// The number of bytes.
+    /// The number of bytes that a listener needs.
     pub const BYTES: usize = 48;
 }
 
@@ -35,7 +36,7 @@ impl From<[u8; Self::BYTES]> for ListenerEntropy {
     }
 }
 
-/// Shows no bytes, since they are secret.
+/// Prints no bytes: they are secret.
 impl fmt::Debug for ListenerEntropy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListenerEntropy").finish_non_exhaustive()
@@ -47,14 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_byte_belongs_to_one_part() {
+    fn each_byte_belongs_to_exactly_one_part() {
         let bytes: [u8; ListenerEntropy::BYTES] = core::array::from_fn(|index| u8::try_from(index).unwrap());
         let ListenerEntropy { hash_key, cookie_key, nonce_secret } = ListenerEntropy::from(bytes);
         assert_eq!([hash_key.0, cookie_key, nonce_secret].concat(), bytes);
     }
 
     #[test]
-    fn debug_does_not_show_it() {
+    fn debug_prints_no_bytes() {
         assert_eq!(std::format!("{:?}", ListenerEntropy::from([7; 48])), "ListenerEntropy { .. }");
     }
 }

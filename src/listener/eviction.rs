@@ -15,7 +15,8 @@ pub(super) enum Victim {
 impl<T: ListenerTypes> Listener<T> {
     /// A validated connection of this address that began before `ticket`.
     ///
-    /// `ticket` is that of a restarted client, whose connection takes over the quota when it is confirmed.
+    /// `ticket` belongs to a new handshake of a restarted client. When its connection is confirmed, it takes over the
+    /// quota of the returned connection.
     pub(super) fn find_predecessor(&self, address: T::Address, ticket: u64) -> Option<u32> {
         self.peers.find_at(address, |_, peer| peer.state().is_validated() && peer.ticket < ticket)
     }
@@ -39,7 +40,7 @@ impl<T: ListenerTypes> Listener<T> {
         increment(&mut self.stats.evicted_pending);
     }
 
-    /// Ends a connection without a packet to its peer. It no longer counts for a quota, even before its release.
+    /// Ends a connection without a packet to its peer. From now on it counts for no quota, even before its release.
     pub(super) fn evict(&mut self, index: u32) {
         let now = self.now;
         self.peers.evict(index);
@@ -54,8 +55,8 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Handles the arrival of INFO 0.
     ///
-    /// In extended mode INFO 0 validates the address. It also shows that the client has restarted after all older
-    /// entries of this address began.
+    /// In extended mode INFO 0 validates the address. It also shows that older entries of this address are obsolete,
+    /// since the client has restarted.
     pub(super) fn on_confirmed(&mut self, index: u32) {
         self.peers.on_handshake_over(index);
         let Some(peer) = self.peers.get(index) else { return };

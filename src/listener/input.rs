@@ -9,7 +9,7 @@ use crate::Instant;
 use crate::connection::{Changes, Handled, HandshakeParameters, Ignored};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
 
-/// Takes in-order data of a peer, and returns the number of bytes taken.
+/// A function that takes in-order data of a peer, and returns the number of bytes taken.
 type Take<'t> = dyn FnMut(PeerId, &[u8]) -> usize + 't;
 
 impl<T: ListenerTypes> Listener<T> {
@@ -18,10 +18,10 @@ impl<T: ListenerTypes> Listener<T> {
         self.handle_datagram_into(now, from, datagram, |_, _| 0)
     }
 
-    /// Handles a datagram, and lends its data to `take` without a copy.
+    /// Handles a datagram, and lends its in-order data to `take` without a copy.
     ///
-    /// `take` gets the id of the connection, and data that is readable at once. It returns the number of bytes taken,
-    /// as in [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into).
+    /// `take` receives the id of the connection, and the data. It returns the number of bytes taken, as in
+    /// [`Connection::handle_datagram_into`](crate::connection::Connection::handle_datagram_into).
     pub fn handle_datagram_into(
         &mut self,
         now: Instant,
@@ -33,7 +33,8 @@ impl<T: ListenerTypes> Listener<T> {
         let dispatch = if datagram.starts_with(self.config.connection.framing.prefix()) {
             self.handle_untagged(from, datagram, &mut take)
         } else {
-            // Tags never start with the common prefix. A datagram with neither belongs to no connection.
+            // Tags never start with the common prefix. A datagram without the prefix and without a known tag belongs to
+            // no connection.
             let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
             found.map(|index| self.deliver(index, from, datagram, &mut take))
         };
@@ -86,7 +87,7 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// The connection of base mode at this address, or its quarantine.
     ///
-    /// A linger or quarantine that is over is removed first.
+    /// An entry whose linger or quarantine is over is removed first.
     fn find_base(&mut self, from: T::Address, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
@@ -96,7 +97,8 @@ impl<T: ListenerTypes> Listener<T> {
             Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
             Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
-                    // It only lingers for a repeated FIN, which a client that opens a new connection does not send.
+                    // CONNECT ends an expired linger. For other packets the linger continues, since a repeated FIN may
+                    // have arrived in time.
                     connection.handle_timeout(now);
                 }
                 if connection.is_drained() {

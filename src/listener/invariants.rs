@@ -1,4 +1,4 @@
-//! What holds between the tables of a listener and its quotas, for fuzzing.
+//! The invariants between the tables of a listener and its quotas, for fuzzing.
 
 use super::address_state::{HostQuota, Quotas};
 use super::path_validation::PathValidation;
@@ -24,8 +24,8 @@ impl<T: ListenerTypes> Listener<T> {
         let pending = || self.backlog.iter().map(|(_, pending)| (pending.address, pending.state().quotas()));
         let (open_peers, open_pending) = (peers().filter(is_half_open), pending().filter(is_half_open));
         let half_open = (self.peers.half_open(), self.backlog.half_open());
-        assert_eq!(half_open, (open_peers.count(), open_pending.count()), "half-open handshakes");
-        assert!(self.half_open() <= self.config.backlog, "too many half-open handshakes");
+        assert_eq!(half_open, (open_peers.count(), open_pending.count()), "the half-open counts equal the tables");
+        assert!(self.half_open() <= self.config.backlog, "half-open handshakes exceed `backlog`");
         let addresses = || peers().chain(pending()).map(|(address, _)| address);
         addresses().for_each(|address| self.check_address(address));
         // A host without an entry must not be counted.
@@ -41,8 +41,8 @@ impl<T: ListenerTypes> Listener<T> {
             !peer.state().is_validated() && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };
         let here = self.peers.iter().filter(|(_, peer)| peer.address == address && !evicted(peer)).count();
-        assert!(here + self.backlog.count_at(address) <= limit, "{here} connections at an address");
-        assert!(self.count_at(address) <= 2 * limit, "{} entries at an address", self.count_at(address));
+        assert!(here + self.backlog.count_at(address) <= limit, "{here} entries exceed `per_address`");
+        assert!(self.count_at(address) <= 2 * limit, "{} entries exceed twice `per_address`", self.count_at(address));
     }
 
     /// Checks the counts of a host, and its limit.
@@ -50,15 +50,15 @@ impl<T: ListenerTypes> Listener<T> {
         let peers = || self.peers.iter().map(|(_, peer)| (peer.address.host(), peer.state().quotas()));
         let pending = || self.backlog.iter().map(|(_, pending)| (pending.address.host(), pending.state().quotas()));
         let mut entries = entries_of(host, peers);
-        // The old host keeps the quota of a connection that has moved, and may move back.
+        // A connection that has moved may move back, so it still counts for its old host.
         let reserved = self.peers.validations().filter_map(PathValidation::reserved);
         entries.validated += number_of(reserved.filter(|address| address.host() == host));
         let counted = (self.peers.of_host(host), self.backlog.of_host(host));
-        assert_eq!(counted, (entries, entries_of(host, pending)), "the entries of a host");
+        assert_eq!(counted, (entries, entries_of(host, pending)), "the counts of a host equal the tables");
         let Entries { validated, unvalidated } = self.of_host(host);
         let limit = self.config.per_host;
-        assert!(validated as usize <= limit, "{validated} validated entries of a host");
-        assert!(unvalidated as usize <= limit, "{unvalidated} unvalidated entries of a host");
+        assert!(validated as usize <= limit, "{validated} validated entries exceed `per_host`");
+        assert!(unvalidated as usize <= limit, "{unvalidated} unvalidated entries exceed `per_host`");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many peers on one socket: dispatch by tag and by address, a backlog, and limits that withstand forged addresses.
+//! Many peers on one socket: dispatch by tag and address, a backlog, and limits that resist forged addresses.
 //!
 //! ```text
 //!  CONNECT                           accept                release, and drained
@@ -9,44 +9,46 @@
 //!          (no state is kept)
 //! ```
 //!
-//! A datagram of extended mode starts with the tag of its connection, and reaches it from any address. A datagram of
-//! base mode belongs to the connection of its address. From all other addresses, only CONNECT is accepted. The caller
-//! chooses the type of an address: see [`Address`].
+//! A datagram of extended mode starts with the tag of its connection. It belongs to that connection, whatever its
+//! source address. A datagram of base mode belongs to the connection of its address. From all other addresses, only
+//! CONNECT is accepted. The caller chooses the type of an address: see [`Address`].
 //!
 //! # Cost
 //!
-//! The cost of a datagram or of a timeout does not depend on the number of connections. The exceptions are the caches
-//! of the processor, and the heap of deadlines, which is O(log n). An idle connection costs nothing. Connections take
-//! turns in sending and in reporting events, so none starves another. A pending handshake in the [backlog](Incoming)
-//! takes about a hundred bytes and no connection. A client that was answered with RETRY takes no memory.
+//! The cost of a datagram or of a timeout does not depend on the number of connections. There are two exceptions: cache
+//! misses of the processor, and the heap of deadlines, which is O(log n). An idle connection costs nothing. Connections
+//! take turns in sending and in reporting events, so none starves another. A pending handshake in the
+//! [backlog](Incoming) takes about a hundred bytes and no connection. A client that was answered with RETRY takes no
+//! memory.
 //!
-//! All tables lie in one kind of [`TableMemory`]: [`FixedTables`] inside the listener, without an allocator, or
-//! [`HeapTables`], which grow up to the [limits](ListenerConfig).
+//! All tables use the same kind of [`TableMemory`]. [`FixedTables`] lie inside the listener and need no allocator.
+//! [`HeapTables`] grow up to the [limits](ListenerConfig).
 //!
 //! # Security
 //!
-//! In extended mode, the only one that is allowed by default:
+//! By default only extended mode is allowed. In extended mode:
 //!
-//! - The listener sends no more bytes to an address than came from it, until the address is validated: by a cookie, or
-//!   by the first INFO, which a client can send only after it has received CONNACK.
+//! - Until an address is validated, the listener sends no more bytes to it than came from it. A valid cookie validates
+//!   the address. The first INFO does so too, since a client can send it only after it has received CONNACK.
 //! - Once unvalidated addresses hold half of the backlog, the listener answers further clients with RETRY and keeps no
-//!   state of them: they validate their address first ([`Retry`]). So forged CONNECTs in any number keep no other
-//!   client out.
+//!   state for them. They must validate their address first ([`Retry`]). Any number of forged CONNECTs therefore
+//!   excludes no other client.
 //! - An attacker that does not see the datagrams of a connection has to guess the 64 bits of its tag.
 //! - A client that restarts at its address opens a new connection beside the old one. The old one ends as
 //!   [`Evicted`](crate::connection::CloseReason::Evicted) only once the new one is confirmed, so a forged CONNECT ends
 //!   no connection.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
 //!   connection. The listener challenges the old and the new address by PROBE, and the connection moves if the new
-//!   address answers and the old one does not. Until then everything goes to the old address. An address whose quota
-//!   is full gets no challenge ([`per_address`](ListenerConfig::per_address), [`per_host`](ListenerConfig::per_host)).
-//!   The listener notices a new address by the next datagram of the peer: turn
-//!   [`keep_alive`](crate::connection::Config::keep_alive) on for peers that may be silent for long.
+//!   address answers and the old one does not. Until then all other datagrams go to the old address. An address whose
+//!   quota is full gets no challenge ([`per_address`](ListenerConfig::per_address),
+//!   [`per_host`](ListenerConfig::per_host)). The listener detects a new address by the next datagram of the peer. A
+//!   peer that may be silent for long should turn [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
 //! source addresses can open connections, inject data into them and end them. It can make the listener send more to a
 //! victim than the attacker has sent. The CONNECT of a restarted client gets no answer until its old connection has
-//! ended, and a changed address is an unknown peer. Base mode never evicts or closes a connection of extended mode.
+//! ended. A peer whose address changes is treated as an unknown peer. Base mode never evicts or closes a connection of
+//! extended mode.
 //!
 //! # Example
 //!
@@ -69,8 +71,8 @@
 //!     Storage::stop_and_wait(&CONFIG, [0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)])
 //! }
 //!
-//! /// Call this after each datagram and each timeout, before `poll_transmit`. Call it again if `has_incoming` is true
-//! /// afterwards: the last packet of a connection has made room for another one.
+//! /// Call this after each datagram and each timeout, before `poll_transmit`. If `has_incoming` is true after
+//! /// `poll_transmit`, call this again: the last packet of a connection has made room for another connection.
 //! fn serve(now: Instant, server: &mut Server) -> Result<(), Box<dyn Error>> {
 //!     while let Some(incoming) = server.poll_incoming() {
 //!         let entropy = [7; 32]; // from the generator of the system
@@ -80,7 +82,7 @@
 //!     while let Some((id, event)) = server.poll_event() {
 //!         let Some(peer) = server.peer_mut(id) else { continue };
 //!         loop {
-//!             // The rest stays unread until there is room to write: `Writable`.
+//!             // Data without room for its echo stays unread until `Event::Writable`.
 //!             let room = peer.send_slot().map_or(0, |slot| slot.len());
 //!             let len = peer.recv(&mut buf[..room]);
 //!             if len == 0 {
@@ -99,7 +101,7 @@
 //! }
 //!
 //! let now = Instant::ZERO;
-//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // from the generator of the system, too
+//! let mut server = Server::new(now, ListenerConfig::default(), [7; 48]); // also from the generator of the system
 //! let mut client = Connection::connect(now, CONFIG, [7; 32], bodies()?)?;
 //! client.send(b"hello")?;
 //!
@@ -158,13 +160,13 @@ use peers::Peers;
 use quotas::Entries;
 use replies::Replies;
 
-/// The server side of one socket.
+/// The server side of one socket: a backlog of handshakes, and the accepted connections.
 pub struct Listener<T: ListenerTypes> {
     config: ListenerConfig,
     now: Instant,
     peers: Peers<T::Address, Connection<T::Storage>, T::Tables>,
     backlog: Backlog<T::Address, T::Tables>,
-    /// The ticket of the next handshake. Tickets give the order in which handshakes began.
+    /// The ticket of the next handshake. A lower ticket means an older handshake.
     ticket: u64,
     cookies: Cookies,
     replies: Replies<T::Address>,
@@ -172,13 +174,13 @@ pub struct Listener<T: ListenerTypes> {
     nonce_secret: [u8; 16],
     /// The number of nonces made so far.
     nonces: u64,
-    /// The code that refuses all clients, after [`stop_accepting`](Self::stop_accepting).
+    /// The RESET code for all clients, after [`stop_accepting`](Self::stop_accepting); `None` before.
     stopped: Option<u8>,
     stats: ListenerStats,
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// A listener without peers.
+    /// Creates a listener without peers.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, entropy: impl Into<ListenerEntropy>) -> Self {
         let ListenerEntropy { hash_key, cookie_key, nonce_secret } = entropy.into();
@@ -203,7 +205,7 @@ impl<T: ListenerTypes> Listener<T> {
         &self.config
     }
 
-    /// Counters since the start.
+    /// The counters since the start of the listener.
     #[must_use]
     pub fn stats(&self) -> &ListenerStats {
         &self.stats
@@ -280,7 +282,7 @@ where
     }
 }
 
-/// Shows counts only, since the connections may be many.
+/// Shows only counts, since there may be many connections.
 impl<T: ListenerTypes> fmt::Debug for Listener<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Listener");

@@ -21,7 +21,7 @@ enum PeerTurn<A> {
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Handles all deadlines up to `now`: as [`Connection::handle_timeout`] for each connection that may be due.
+    /// Handles all deadlines up to `now`, as [`Connection::handle_timeout`] does for one connection.
     ///
     /// The work does not depend on other connections, even if many wait for a blocked socket.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -38,7 +38,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Wakes one peer, and reports its next deadline apart from the datagrams that it may have to send.
+    /// Handles the timeout of one peer, and schedules its next deadline. Datagrams that are due do not count.
     fn wake(&mut self, index: u32) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(index) else { return };
@@ -77,7 +77,7 @@ impl<T: ListenerTypes> Listener<T> {
     /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit), at the
     /// latest.
     ///
-    /// As [`Connection::poll_timeout`]. After any call that may change a connection, the deadline is now until
+    /// As [`Connection::poll_timeout`]. After any call that may change a connection, the timeout is due at once until
     /// `poll_transmit` returns `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -93,7 +93,7 @@ impl<T: ListenerTypes> Listener<T> {
     ///
     /// # Errors
     ///
-    /// If the datagram does not fit into `buf`. No state has changed then.
+    /// [`BufferTooSmall`] if the datagram does not fit into `buf`. The datagram stays due.
     pub fn poll_transmit(
         &mut self,
         now: Instant,
@@ -108,7 +108,7 @@ impl<T: ListenerTypes> Listener<T> {
     ///
     /// # Errors
     ///
-    /// If the first datagram does not fit into `buf`. No state has changed then.
+    /// [`BufferTooSmall`] if the first datagram does not fit into `buf`. The datagram stays due.
     pub fn poll_transmit_batch(
         &mut self,
         now: Instant,
@@ -169,7 +169,7 @@ impl<T: ListenerTypes> Listener<T> {
             Lifecycle::Live { connection, is_held } => match connection.route_transmit(now, buf, transmit)? {
                 Turn::Sent(transmit) => Ok(PeerTurn::Sent(peer.address, transmit)),
                 Turn::Idle { changes, due } if *is_held => Ok(PeerTurn::Idle { changes, due }),
-                // A released connection may have lingered long enough.
+                // The linger of a released connection may have ended.
                 Turn::Idle { .. } => {
                     let (changes, due) = connection.route_timeout(now);
                     Ok(PeerTurn::Idle { changes, due })
@@ -179,7 +179,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Handles a turn without a datagram: the connection has none before `due`.
+    /// Handles a turn in which nothing was sent. The connection has no datagram before `due`.
     fn on_idle(&mut self, index: u32, changes: Changes, due: Option<Instant>) {
         let is_held = self.peers.get(index).is_some_and(|peer| peer.held().is_some());
         if !is_held && changes.contains(Changes::DRAINED) {
@@ -196,7 +196,7 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Removes a connection. In base mode its address stays in quarantine.
     ///
-    /// The connection is dropped in place: to move it would need its size on the stack.
+    /// The connection is dropped in place, since a move would need its size on the stack.
     pub(super) fn retire(&mut self, index: u32) {
         if let Some(connection) = self.peers.get(index).and_then(Peer::connection) {
             let quarantine_end = connection.quarantine_end();
@@ -204,7 +204,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Removes the peer of a connection that has ended, and drops what is left of it.
+    /// Removes a peer whose connection has ended, and drops the connection if the caller has not taken it.
     ///
     /// In base mode its address stays in quarantine until `quarantine_end`.
     pub(super) fn vacate(&mut self, index: u32, quarantine_end: Option<Instant>) {
@@ -222,12 +222,12 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Takes the next event, and the id of its connection. The connections take turns.
+    /// Returns the next event and the id of its connection. The connections take turns.
     pub fn poll_event(&mut self) -> Option<(PeerId, Event)> {
         while let Some(index) = self.peers.scheduler_mut().next_with_event() {
             let held = self.peers.get_mut(index).and_then(|peer| peer.held_mut());
             let Some(event) = held.and_then(Connection::poll_event) else { continue };
-            // Its next event comes after those of all others.
+            // The next event of this connection comes after those of all other connections.
             self.peers.scheduler_mut().mark_event(index);
             return Some((self.peers.id(index), event));
         }

@@ -1,4 +1,4 @@
-//! The connections by index, id, address and tag, with their quotas and path validations.
+//! The table of connections by index, id, address and tag, with their quotas and path validations.
 
 use super::Address;
 use super::address_state::{AddressState, HostQuota, Transition};
@@ -14,25 +14,25 @@ use core::ops::Deref;
 #[derive(Clone)]
 pub(super) struct Peer<A, C> {
     pub(super) address: A,
-    /// The prefix of the datagrams from the peer, in extended mode.
+    /// The tag that datagrams from the peer start with; `None` in base mode.
     pub(super) tag: Option<Tag>,
-    /// Tickets give the order in which handshakes began.
+    /// The number of the handshake. A lower ticket means an older handshake.
     pub(super) ticket: u64,
     state: AddressState,
     validation: Option<ValidationId>,
     pub(super) lifecycle: Lifecycle<C>,
 }
 
-/// The connection of a peer, or its quarantine.
+/// The connection of a peer, or the quarantine of its address.
 #[derive(Clone)]
 pub(super) enum Lifecycle<C> {
-    /// A connection. The application holds it until it releases it.
+    /// A connection. `is_held` is true until the application releases the connection.
     Live { connection: C, is_held: bool },
-    /// The address of a connection of base mode that has ended: its late packets must not reach a new connection.
+    /// A connection of base mode has ended. Its late packets must not reach a new connection of the same address.
     Quarantined { until: Instant },
 }
 
-/// The index of a path validation plus one, so that `Option` takes no more memory.
+/// The index of a path validation plus one, so that an `Option` of it takes no extra memory.
 #[derive(Clone, Copy)]
 struct ValidationId(NonZeroU32);
 
@@ -221,7 +221,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         self.validations.item(self.table.get(index)?.validation?.index())
     }
 
-    /// A peer with a path validation, and that validation.
+    /// This peer and its path validation, if it has one.
     pub(super) fn validating_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut PathValidation<A>)> {
         let peer = self.table.get_mut(index)?;
         let validation = self.validations.item_mut(peer.validation?.index())?;
@@ -247,8 +247,8 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
 
     /// Moves the peer to the other address.
     ///
-    /// If that is another host, the quota at the old host stays reserved. Returns false if there is no room to count
-    /// the new host. Nothing has changed then.
+    /// If the new address belongs to another host, the quota at the old host stays reserved. Returns false if there is
+    /// no room to count the new host. In this case nothing changes.
     pub(super) fn migrate(&mut self, index: u32) -> bool {
         let Some((peer, validation)) = self.validating_mut(index) else { return false };
         let (old, new) = (peer.address, validation.other());

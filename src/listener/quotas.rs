@@ -29,7 +29,7 @@ impl Entries {
     }
 }
 
-/// The entries of one table, by quota. A host without an entry takes no memory.
+/// The number of entries of one table, by host and quota. A host without an entry takes no memory.
 #[derive(Clone)]
 pub(super) struct QuotaCounts<H, M: TableMemory> {
     key: HashKey,
@@ -63,7 +63,7 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
             .map_or_else(Entries::default, |count| count.entries)
     }
 
-    /// All hosts that have an entry, in no order.
+    /// All hosts that have an entry, in any order.
     #[cfg(feature = "arbitrary")]
     pub(super) fn hosts(&self) -> impl Iterator<Item = H> + '_ {
         self.counts.iter().map(|(_, count)| count.host)
@@ -93,7 +93,7 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
         }
     }
 
-    /// Moves an entry, whose state has changed, between quotas.
+    /// Moves an entry between quotas after its state has changed.
     pub(super) fn change(&mut self, host: H, from: Quotas, to: Quotas) {
         self.half_open = self.half_open + usize::from(to.backlog) - usize::from(from.backlog);
         if from.host == to.host {
@@ -128,7 +128,7 @@ impl<H: Copy + Eq + Hash, M: TableMemory> QuotaCounts<H, M> {
         added
     }
 
-    /// Counts one entry less for a host.
+    /// Stops counting one entry for a host.
     pub(super) fn leave_host(&mut self, host: H, quota: HostQuota) {
         let hash = self.key.hash(&host);
         let Some(index) = self.find(hash, host) else { return };
@@ -166,7 +166,7 @@ mod tests {
         let mut counts = QuotaCounts::<u8, FixedTables<2>>::new(HashKey([1; 16]));
         let (validated, half_open) = (AddressState::new(true).quotas(), AddressState::new(false).quotas());
         assert!(counts.enter(1, half_open) && counts.enter(1, validated) && counts.enter(2, half_open));
-        assert!(!counts.enter(3, validated), "no room");
+        assert!(!counts.enter(3, validated), "no room for a third host");
         assert_eq!(([1, 2, 3].map(|host| of(&counts, host)), counts.half_open()), ([(1, 1), (0, 1), (0, 0)], 2));
         counts.leave(2, half_open);
         counts.leave_host(2, HostQuota::Unvalidated);

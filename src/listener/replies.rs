@@ -1,14 +1,14 @@
-//! Answers to clients without state in the listener.
+//! Answers to clients for which the listener keeps no state.
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
 use crate::wire::{Framing, Packet, Tag};
 use heapless::Deque;
 
-/// The most answers that wait for `poll_transmit`.
+/// The maximum number of answers that wait for `poll_transmit`.
 ///
 /// This limits the memory that a flood takes. A driver whose kernel joins datagrams (GRO) may receive more CONNECTs
-/// between two calls. Then answers are dropped, and their clients repeat CONNECT.
+/// between two calls. Answers beyond the maximum are dropped, and their clients repeat CONNECT.
 const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.
@@ -34,7 +34,7 @@ impl<A: Copy> Replies<A> {
         Self(Deque::new())
     }
 
-    /// Adds an answer. Returns false if too many wait already.
+    /// Adds an answer. Returns false if the queue is full.
     pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
         self.0.push_back(reply).is_ok()
     }

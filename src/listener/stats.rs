@@ -9,15 +9,15 @@ use thiserror::Error;
 /// What the listener did with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dispatch {
-    /// Delivered it to this connection, with this result.
+    /// The datagram was delivered to this connection, with this result.
     Peer(PeerId, Handled),
-    /// Put a CONNECT into the backlog, which may hold it already.
+    /// The handshake of a CONNECT is in the backlog. It is new, or the CONNECT repeats it.
     ///
     /// See [`Listener::poll_incoming`](super::Listener::poll_incoming).
     Queued,
-    /// Answered a CONNECT with RETRY, without state: the client must validate its address.
+    /// RETRY answers a CONNECT: the client must validate its address. The listener keeps no state for the client.
     Retried,
-    /// Dropped it for this reason, which is counted in [`ListenerStats::dropped`].
+    /// The datagram was dropped for this reason. [`ListenerStats::dropped`] counts it.
     Dropped(DropReason),
 }
 
@@ -34,7 +34,8 @@ pub enum DropReason {
     /// A CONNECT of base mode, which the [configuration](super::ListenerConfig::connection) does not allow.
     #[error("base mode is not allowed")]
     Mode,
-    /// A CONNECT of extended mode below [`MIN_CONNECT`](crate::wire::MIN_CONNECT): an answer might be longer.
+    /// A CONNECT of extended mode shorter than [`MIN_CONNECT`](crate::wire::MIN_CONNECT). An answer might be longer
+    /// than the CONNECT.
     #[error("the CONNECT is too short for an answer")]
     TooShort,
     /// A CONNECT above the limit of open handshakes, [`backlog`](super::ListenerConfig::backlog).
@@ -61,9 +62,9 @@ countable! {
 
 /// The counters of a listener, which saturate.
 ///
-/// Each connection has counters of its own. Each datagram was delivered to a connection, or counts once in `queued`,
-/// `repeated`, `retried` or `dropped`. Each of `queued` is still pending, or counts once in `accepted`, `refused`,
-/// `dismissed`, `expired` or `evicted_pending`.
+/// Each connection also has its own counters. A datagram is delivered to a connection, or counts once in `queued`,
+/// `repeated`, `retried` or `dropped`. A handshake that counts in `queued` is still pending, or counts once in
+/// `accepted`, `refused`, `dismissed`, `expired` or `evicted_pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct ListenerStats {
     /// Handshakes that have entered the backlog.
@@ -74,32 +75,32 @@ pub struct ListenerStats {
     pub accepted: u64,
     /// Handshakes that the application refused.
     pub refused: u64,
-    /// Handshakes that the application [ignored](super::Listener::ignore), or had no
-    /// [storage](super::AcceptError::Storage) for.
+    /// Handshakes that the application [ignored](super::Listener::ignore), or for which it had no
+    /// [storage](super::AcceptError::Storage).
     pub dismissed: u64,
     /// CONNECTs answered with RETRY.
     pub retried: u64,
     /// Handshakes whose address a cookie has validated, at once or while they were pending.
     pub validated: u64,
-    /// CONNECTs with a forged or expired cookie, or with that of another address or tag. They are handled as CONNECTs
-    /// without a cookie.
+    /// CONNECTs with an invalid cookie: forged, expired, or made for another address or tag. They are handled as
+    /// CONNECTs without a cookie.
     pub bad_cookie: u64,
-    /// Answers to CONNECTs (RETRY, RESET) that were dropped, since 16 already waited for `poll_transmit`. The client
-    /// repeats its CONNECT.
+    /// Answers to CONNECTs (RETRY, RESET) that were dropped, since 16 answers already waited for `poll_transmit`. The
+    /// client repeats its CONNECT.
     pub replies_dropped: u64,
     /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,
     /// Connections and handshakes that were evicted.
     ///
-    /// A newer connection or handshake of the same address was confirmed or needed their place, or the validated quota
-    /// of their host was full.
+    /// The cause is a newer confirmed connection of the same address, another entry that needed the place, or a full
+    /// quota.
     pub evicted: u64,
     /// Handshakes that were evicted while they were pending. [`evicted`](Self::evicted) includes them.
     pub evicted_pending: u64,
     /// Connections that have moved to a new address of their peer.
     pub moved: u64,
-    /// Datagrams with the tag of a connection, from an address that is not the peer's, which started or continued no
-    /// path validation.
+    /// Datagrams that carry the tag of a connection, but come from another address than the peer's and do not start or
+    /// continue a path validation.
     pub other_address: u64,
     /// Datagrams that were dropped, by reason.
     pub dropped: DropCounts,

@@ -1,4 +1,4 @@
-//! Admission over all combinations of small counts and limits.
+//! Tests of admission over all combinations of small counts and limits.
 
 use super::*;
 
@@ -36,7 +36,7 @@ fn requests() -> impl Iterator<Item = Request> {
     })
 }
 
-/// Every set of limits up to 2, with as many peers as the backlog, or fewer.
+/// Every set of limits up to 2.
 fn limits() -> impl Iterator<Item = Limits> {
     pairs(2).flat_map(|(per_host, per_address)| {
         pairs(2).flat_map(move |(peers, backlog)| {
@@ -52,7 +52,7 @@ fn for_all(mut check: impl FnMut(&Request, &Limits, Admission)) {
     }
 }
 
-/// The table of the module, as conditions and decisions.
+/// The decision by the table in the documentation of the module.
 fn by_the_table(request: &Request, limits: &Limits) -> Admission {
     let Request { has_cookie, is_extended, has_predecessor, victim, at_address, pending, half_open, .. } = *request;
     let (validated, all) = (request.host.validated as usize, request.host.all() as usize);
@@ -83,7 +83,7 @@ fn admission_follows_the_table() {
 }
 
 #[test]
-fn no_limit_is_exceeded_by_what_is_queued() {
+fn a_queued_handshake_exceeds_no_limit() {
     for_all(|request, limits, admission| {
         let (gone, pending_gone) = match admission {
             Admission::Queue => (0, 0),
@@ -106,7 +106,7 @@ fn no_limit_is_exceeded_by_what_is_queued() {
 #[test]
 fn unvalidated_entries_keep_out_no_validated_client() {
     for_all(|request, limits, admission| {
-        // The same request without any entry of an unvalidated address.
+        // The same request without entries of unvalidated addresses.
         let alone = Request { half_open: 0, host: Entries { unvalidated: 0, ..request.host }, ..*request };
         if request.counts_as_validated(limits) {
             assert_eq!(admission, alone.decide(limits), "{request:?}, {limits:?}");

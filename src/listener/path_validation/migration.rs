@@ -1,4 +1,4 @@
-//! Datagrams with the tag of a connection, from an address that is not the peer's.
+//! The change of a peer's address, after datagrams with the tag of its connection from another address.
 
 use super::{ECHO_BYTES, Outcome, PathValidation};
 use crate::keyed_hash::KeyedHasher;
@@ -8,7 +8,8 @@ use crate::wire::{Framing, Packet};
 use core::hash::Hasher;
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Challenges both addresses, after `received` bytes for an established connection came from another address.
+    /// Challenges the peer's address and `from`, after a datagram of `received` bytes for the connection came from
+    /// `from`.
     pub(in crate::listener) fn challenge(&mut self, index: u32, from: T::Address, received: usize) {
         if let Some((_, validation)) = self.peers.validating_mut(index) {
             // A connection validates one address at a time.
@@ -31,12 +32,12 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Handles an ECHO that answers a challenge. Returns whether the datagram is one.
+    /// Handles an ECHO that answers a challenge. Returns whether the datagram is such an ECHO.
     pub(in crate::listener) fn handle_echo(&mut self, index: u32, from: T::Address, datagram: &[u8]) -> bool {
         let now = self.now;
         let Some((peer, validation)) = self.peers.validating_mut(index) else { return false };
         if validation.is_over(now) {
-            // It has expired, and another one may start before `handle_timeout`.
+            // The validation has expired. Another one may start before `handle_timeout`.
             self.peers.end_validation(index);
             return false;
         }
@@ -91,8 +92,8 @@ impl<T: ListenerTypes> Listener<T> {
         let Some(old) = self.peers.validation(index).map(PathValidation::other) else { return };
         if !self.has_room_at(old) {
             let Some(victim) = self.find_victim(old) else {
-                // Connections of the old address have taken its quota since. At the new address the connection would
-                // stay with an attacker that only forwards the peer's datagrams.
+                // Other connections have since taken the quota of the old address. The connection must not stay at the
+                // new address, which may belong to an attacker that only forwards the peer's datagrams.
                 self.evict(index);
                 return;
             };

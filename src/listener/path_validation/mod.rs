@@ -12,8 +12,11 @@
 //!             --no ECHO within 3 RTO-----------------------> keep the new address
 //! ```
 //!
-//! The 3 RTO start with the challenge. An address is neither challenged nor moved to if its quota is full and it has no
-//! half-open entry to evict, or if it belongs to another host whose validated quota is full.
+//! The 3 RTO start with the first challenge. The new address gets no challenge, and the connection does not move, in
+//! two cases:
+//!
+//! - The quota of the new address is full, and it has no half-open entry to evict.
+//! - The new address belongs to another host whose validated quota is full.
 //!
 //! An attacker that cannot receive at the new address does not get the connection. Nor does an attacker that only
 //! forwards the peer's datagrams, while the peer still receives at the old address.
@@ -23,24 +26,24 @@ mod migration;
 use crate::wire::{Framing, Packet};
 use crate::{BufferTooSmall, Duration, Instant};
 
-/// The length of a validation in retransmission timeouts, and the most challenges to each address.
+/// The duration of a validation in RTOs, and the maximum number of challenges to each address.
 const TIMEOUTS: u8 = 3;
 
-/// The length of a PROBE under a tag, without padding.
+/// The length of a tagged PROBE without padding, in bytes.
 const PROBE_BYTES: usize = 17;
-/// The length of an ECHO under a tag.
+/// The length of a tagged ECHO, in bytes.
 const ECHO_BYTES: usize = 17;
 
 /// The validation of one change of address.
 #[derive(Clone)]
 pub(super) struct PathValidation<A> {
-    /// The address that is not the peer's: the new one, or after the migration the old one.
+    /// The address that the connection does not use: the new address, or the old address after the migration.
     other: A,
     /// The challenge to the old address.
     old: Challenge,
     state: State,
     rto: Duration,
-    /// When to repeat the challenges.
+    /// When the challenges are repeated.
     repeat_at: Instant,
     /// When the validation ends.
     until: Instant,
@@ -52,19 +55,20 @@ enum State {
     Challenged {
         /// The challenge to the new address.
         new: Challenge,
-        /// The bytes received from the new address less those sent to it, which limit what is sent there.
+        /// The number of bytes that may still be sent to the new address: bytes received from it, minus bytes sent to
+        /// it.
         allowance: usize,
     },
     /// The connection has moved to the new address.
     Migrated {
         /// Whether the connection counts for the hosts of both addresses.
         ///
-        /// The quota at the old host is kept for a way back, until the validation ends.
+        /// The connection may move back until the validation ends. Until then it keeps its quota at the old host.
         reserves_old: bool,
     },
 }
 
-/// A challenge: a PROBE that only an endpoint that receives it can answer.
+/// A challenge to one address: a PROBE that only its receiver can answer.
 #[derive(Clone, Copy)]
 struct Challenge {
     nonce: u64,
@@ -109,7 +113,7 @@ enum Outcome {
 impl<A: Copy + Eq> PathValidation<A> {
     /// Starts a validation, after a datagram of `received` bytes from `new`.
     ///
-    /// `nonces` are for the old and for the new address.
+    /// `nonces` belong to the challenges of the old and the new address, in this order.
     fn new(now: Instant, new: A, rto: Duration, nonces: [u64; 2], received: usize) -> Self {
         let [old, challenge] = nonces.map(Challenge::new);
         let until = now + rto.saturating_mul(TIMEOUTS.into());
@@ -117,12 +121,12 @@ impl<A: Copy + Eq> PathValidation<A> {
         Self { other: new, old, state, rto, repeat_at: now + rto, until }
     }
 
-    /// The address that is not the peer's.
+    /// The address that the connection does not use.
     pub(super) const fn other(&self) -> A {
         self.other
     }
 
-    /// The other address, if the connection also counts for its host.
+    /// The other address, if the connection also counts for the host of that address.
     pub(super) fn reserved(&self) -> Option<A> {
         match self.state {
             State::Migrated { reserves_old: true } => Some(self.other),
@@ -136,7 +140,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         self.state = State::Migrated { reserves_old };
     }
 
-    /// Records that the connection has moved back: the other address is `new` again.
+    /// Records that the connection has moved back. The other address is `new` again.
     pub(super) fn on_reverted(&mut self, new: A) {
         self.other = new;
     }
@@ -149,7 +153,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         }
     }
 
-    /// The effect of an ECHO, from the other address or from that of the peer.
+    /// The effect of an ECHO. If `from_other` is false, it came from the address of the peer.
     fn on_echo(&self, nonce: u64, from_other: bool) -> Outcome {
         match &self.state {
             State::Challenged { new, .. } if from_other && new.is_answered_by(nonce) => Outcome::Migrate,
@@ -161,7 +165,7 @@ impl<A: Copy + Eq> PathValidation<A> {
 
     /// Writes a PROBE that is due into `buf`, and returns its destination and its length.
     ///
-    /// `peer` is the address of the peer.
+    /// `peer` is the current address of the peer.
     pub(super) fn poll_transmit(
         &mut self,
         peer: A,
@@ -186,7 +190,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         Ok(Some((to, self.old.write(framing, buf)?)))
     }
 
-    /// Repeats the challenges that are due. Returns whether the validation is over.
+    /// Makes unanswered challenges due again after an RTO. Returns whether the validation is over.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         if self.repeat_at <= now {
             self.repeat_at = now + self.rto;
@@ -199,7 +203,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         self.is_over(now)
     }
 
-    /// Whether the validation is over: an ECHO has no effect any more.
+    /// Whether the validation is over, so that an ECHO no longer has an effect.
     fn is_over(&self, now: Instant) -> bool {
         self.until <= now
     }
@@ -236,7 +240,7 @@ mod tests {
     #[test]
     fn an_echo_from_the_old_address_keeps_it() {
         let mut validation = challenged(PROBE_BYTES);
-        assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "nothing was sent yet");
+        assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "an unsent challenge has no answer");
         assert_eq!(drain(&mut validation, OLD), [NEW, OLD]);
         assert_eq!(validation.on_echo(NONCES[0], true), Outcome::Ignored, "the new address cannot answer for the old");
         assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Keep);
@@ -250,7 +254,7 @@ mod tests {
         assert_eq!(validation.on_echo(NONCES[1], true), Outcome::Migrate);
         validation.on_migrated(OLD, true);
         assert_eq!((validation.other(), validation.reserved()), (OLD, Some(OLD)));
-        assert_eq!(validation.on_echo(NONCES[1], false), Outcome::Ignored, "it has migrated already");
+        assert_eq!(validation.on_echo(NONCES[1], false), Outcome::Ignored, "the new address was validated before");
         assert_eq!(validation.on_echo(NONCES[0], false), Outcome::Ignored, "the new address cannot answer for the old");
         assert_eq!(validation.on_echo(NONCES[0], true), Outcome::Revert);
         validation.on_reverted(NEW);
