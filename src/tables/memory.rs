@@ -19,12 +19,12 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
         T: Clone;
 }
 
-/// The kind of memory that a listener keeps its tables in: [`FixedTables`] or [`HeapTables`].
+/// The kind of memory for the tables of a listener: [`FixedTables`] or [`HeapTables`].
 pub trait TableMemory: Clone {
-    /// A list of this memory.
+    /// A list in this kind of memory.
     type List<T>: List<T>;
 
-    /// The most items of one list.
+    /// The largest number of items in one list.
     const CAPACITY: usize;
 }
 
@@ -68,7 +68,7 @@ impl TableMemory for HeapTables {
 #[cfg(feature = "alloc")]
 impl<T> List<T> for Vec<T> {
     fn push(&mut self, item: T) -> Result<(), T> {
-        // A failed allocation is a limit like any other, and must not abort the program.
+        // If the allocation fails, the list counts as full. It must not abort the program.
         if self.try_reserve(1).is_err() {
             return Err(item);
         }
