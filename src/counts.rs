@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A type of reasons that [`Counts`] counts, each with its own counter.
+/// A type whose values are reasons. [`Counts`] has a counter for each value.
 ///
 /// A reason may contain a reason of another type:
 /// [`DropReason::Malformed`](crate::listener::DropReason::Malformed) contains a reason of the decoder.
@@ -103,7 +103,7 @@ pub(crate) fn increase(counter: &mut u64, by: u64) {
 
 /// Implements [`Countable`] for an enum.
 ///
-/// The list of variants begins with the one that contains another reason, if there is one, in brackets.
+/// A variant that contains another reason comes first in the list, in brackets.
 macro_rules! countable {
     ($name:ident: $([$nested:ident($inner:ty)])? $($flat:ident),+ $(,)?) => {
         impl $crate::counts::Countable for $name {

@@ -94,7 +94,7 @@ pub struct ArqSnapshot {
 }
 
 pub(super) mod sealed {
-    /// Keeps [`Arq`](super::Arq) to the mechanisms of this crate.
+    /// Restricts [`Arq`](super::Arq) to the mechanisms of this crate.
     pub trait Sealed {}
 }
 

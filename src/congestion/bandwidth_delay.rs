@@ -45,7 +45,7 @@ struct RoundStart {
 /// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth, so that no
 /// queue remains on the path. The loss rate in this phase is the *base loss rate* of the path, which does not depend on
 /// the sending rate. The controller sends faster to compensate for a base loss rate of up to 30 %. A round means
-/// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance explain. The controller then
+/// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance can explain. The controller then
 /// reduces the bytes in flight by 40 %, which lies between `Cubic` (30 %) and `NewReno` (50 %). It keeps at least one
 /// product in flight, plus the lost packets that are not yet detected. Afterwards it grows slowly enough for flows with
 /// `Cubic` or `NewReno` to keep a share of the link.
@@ -213,9 +213,9 @@ impl BandwidthDelay {
     /// Reduces the limit of the bytes in flight after congestion.
     fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
-        // A lost packet counts as in flight until its loss is detected, which takes at least a quarter of a round trip
-        // more than an acknowledgement (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy path,
-        // and the next bandwidth estimate would be smaller.
+        // A lost packet counts as in flight until its loss is detected, at least a quarter of a round trip later than
+        // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
+        // path, and the next bandwidth estimate would be smaller.
         let floor = self.meter.gross(self.product());
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
@@ -277,7 +277,7 @@ impl BandwidthDelay {
     }
 
     fn leave_startup(&mut self, ack: &Acknowledgement) {
-        // The round that filled the path has not ended. A quarter of a round trip of its acknowledgements gives a rate.
+        // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate.
         let span = ack.now.saturating_since(self.train_at);
         if span.as_micros() >= self.min_rtt().as_micros() / 4 {
             let latest = rate(ack.delivered.saturating_sub(self.train_delivered), span);
@@ -312,7 +312,7 @@ impl BandwidthDelay {
         let growth = if self.train_rate == 0 {
             ack.bytes.saturating_mul(2)
         } else if self.window < hint / 4 * 3 {
-            // Jumps to three quarters of the estimate only: it may be wrong, or other flows may share the path.
+            // Only three quarters, because the estimate may be wrong, or other flows may share the path.
             ack.bytes.saturating_mul(MAX_STARTUP_GROWTH).min(hint / 4 * 3 - self.window)
         } else if self.window < hint {
             ack.bytes.saturating_mul(4).min(hint - self.window)

@@ -19,7 +19,7 @@ const CONSERVATIVE_ROUNDS: u8 = 5;
 
 /// Watches the round-trip time of each round in slow start.
 ///
-/// When the round-trip time rises, slow start becomes conservative. If it stays high for five rounds, slow start ends.
+/// When this time rises, slow start becomes conservative. When it has stayed high for five rounds, slow start ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HyStart {
     last_round_min: Option<ShortDuration>,

@@ -64,7 +64,7 @@ pub(super) struct LossMeter {
     round_at: [Instant; 2],
     /// Data sent since the start of the previous round, and data sent earlier.
     ///
-    /// Acknowledgements of data sent in the current round end the round.
+    /// The current round has no count of its own, because the first acknowledgement of its data ends the round.
     rounds: [Count; 2],
     /// Whether excess loss of the earlier data was already reported in this round.
     reported: bool,
@@ -96,7 +96,7 @@ impl LossMeter {
         if calm {
             self.yielding = self.yielding.plus(bytes, 0);
         } else {
-            // Data sent up to `sent_at` met a queue, which may have dropped packets. The interval begins again.
+            // Data sent up to `sent_at` met a queue, which may have dropped packets. The interval begins after it.
             self.queued = self.queued.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
             self.from = sent_at + Duration::from_micros(1);
         }
@@ -136,7 +136,7 @@ impl LossMeter {
         mul_div(net, ONE, ONE - u64::from(self.base))
     }
 
-    /// Ends a round. Returns whether the data sent before it has lost too much.
+    /// Ends a round. Returns whether the data sent before the round began has lost too much.
     ///
     /// That data is acknowledged by now, or will soon be declared lost.
     pub(super) fn end_round(&mut self, now: Instant, segment: NonZero<u64>) -> bool {

@@ -6,7 +6,7 @@ use core::num::NonZero;
 /// Microseconds in a second.
 pub(super) const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// `a × b / c`, rounded down. The product cannot overflow; the result saturates, and is `u64::MAX` for `c` = 0.
+/// `a × b / c`, rounded down and at most `u64::MAX`. For `c` = 0 it is `u64::MAX`.
 pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
     match a.checked_mul(b) {
         Some(product) => product.checked_div(c).unwrap_or(u64::MAX),

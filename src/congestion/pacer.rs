@@ -35,7 +35,7 @@ pub struct Pacer {
     rate: Option<NonZero<u64>>,
     /// Credit at `updated_at`, in millionths of a byte.
     credit: u64,
-    /// What was sent beyond the credit, in millionths of a byte. It is subtracted from later earnings.
+    /// What was sent beyond the credit, in millionths of a byte. Later earnings pay it off first.
     debt: u64,
     updated_at: Instant,
 }

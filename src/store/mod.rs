@@ -97,8 +97,8 @@ pub trait SendStore {
 
     /// Memory for the next bytes: the rest of the open body, or a new body.
     ///
-    /// No body grows beyond `limit` bytes. The memory is empty if there is no room. The caller writes bytes to it, and
-    /// [`commit`](Self::commit) adds them to the body.
+    /// No body grows beyond `limit` bytes. The memory is empty if there is no room. The caller writes bytes into the
+    /// memory, and [`commit`](Self::commit) adds them to the body.
     fn spare(&mut self, limit: usize) -> &mut [u8];
 
     /// Adds the first `count` bytes of [`spare`](Self::spare) to the body; all bytes if `count` is larger.
@@ -109,7 +109,7 @@ pub trait SendStore {
     /// The effect is the same as that of [`spare`](Self::spare) and [`commit`](Self::commit) in a loop.
     fn write(&mut self, data: &[u8], limit: usize) -> usize;
 
-    /// Starts a new, empty, open body if there is room for it. Returns whether it did.
+    /// Starts a new, empty, open body if there is room. Returns whether a body was started.
     fn start(&mut self) -> bool;
 
     /// Seals the newest body: it no longer grows.
@@ -142,9 +142,9 @@ pub trait SendStore {
 
     /// Cuts the bodies from number `from` on into bodies of at most `limit` bytes.
     ///
-    /// None of these bodies may have been sent. The bytes of the stream stay the same, and [`end`](Self::end) may grow.
-    /// Returns whether all these bodies are within the limit now. The call may fail while pieces of an earlier cut are
-    /// unacknowledged. It always fails with a limit of 0.
+    /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and
+    /// [`end`](Self::end) may grow. Returns whether all these bodies are within the limit now. The call may fail while
+    /// pieces of an earlier cut are unacknowledged. It always fails with a limit of 0.
     fn cut(&mut self, from: Seq, limit: u16) -> bool;
 
     /// Removes all bodies before `base`, because the peer has acknowledged them.

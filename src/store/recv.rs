@@ -15,7 +15,7 @@ use alloc::{vec, vec::Vec};
 /// Stop-and-wait needs one slot. A second slot lets the next body arrive while the first is unread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecvSlots<M> {
-    /// Its oldest slot holds the oldest unread body.
+    /// The oldest slot of the ring holds the oldest unread body.
     ring: Ring<M>,
     /// Bodies before this number are readable.
     next: Seq,

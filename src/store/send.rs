@@ -74,7 +74,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         self.ring.base().add(self.cut.number_of(slot))
     }
 
-    /// The slot of a number, and the piece of the slot's body. The slot is an unused one if the number has no body.
+    /// The slot of a number, and the piece of the body in that slot. The slot is unused if the number has no body.
     fn find(&self, number: Seq) -> (u32, Piece) {
         self.cut.find(number.distance_from(self.ring.base()))
     }

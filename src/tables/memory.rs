@@ -53,7 +53,7 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
 
 /// Memory on the heap, which grows up to the limits of the listener. Feature `alloc`.
 ///
-/// It does not shrink.
+/// The memory never shrinks.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct HeapTables;
@@ -68,7 +68,7 @@ impl TableMemory for HeapTables {
 #[cfg(feature = "alloc")]
 impl<T> List<T> for Vec<T> {
     fn push(&mut self, item: T) -> Result<(), T> {
-        // If the allocation fails, the list counts as full. It must not abort the program.
+        // A failed allocation must not abort the program: the list counts as full.
         if self.try_reserve(1).is_err() {
             return Err(item);
         }

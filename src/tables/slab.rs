@@ -68,7 +68,7 @@ impl<T, M: TableMemory> Slab<T, M> {
 
     /// Removes the item at `index`, and drops it in place. Returns whether there was an item.
     ///
-    /// [`take`](Self::take) moves the item instead, which needs as much stack as the item is large.
+    /// [`take`](Self::take) moves the item instead, and needs stack for the whole item.
     pub(crate) fn remove(&mut self, index: u32) -> bool {
         let vacant = self.vacant;
         let Some(place) = self.place_mut(index).filter(|place| matches!(place.item, Item::Held(_))) else {

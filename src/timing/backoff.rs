@@ -2,12 +2,12 @@
 
 use crate::Duration;
 
-/// The longest retransmission timeout: the least maximum that RFC 6298 §2.5 allows.
+/// The longest retransmission timeout for any idle limit (RFC 6298 §2.5).
 const MAX_RTO: Duration = Duration::from_secs(60);
 
 /// How often a handshake packet is sent, at least, before the handshake limit expires.
 ///
-/// With 20 % loss each way, four transmissions all fail in one handshake of 60. Eight all fail in one of 3,500.
+/// With 20 % loss each way, all of four transmissions fail in one handshake of 60, and all of eight in one of 3,500.
 const MIN_HANDSHAKE_TRANSMISSIONS: u64 = 8;
 
 /// The interval after `attempt` retransmissions: `rto` doubled `attempt` times (RFC 6298 §5.5).

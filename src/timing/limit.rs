@@ -4,7 +4,7 @@ use crate::{Duration, Instant};
 
 /// The shortest limit; a shorter setting counts as this.
 ///
-/// A limit of 0 would expire at its start. Its deadline would never lie in the future, as `poll_timeout` requires.
+/// A limit of 0 would expire at its start, but `poll_timeout` must return a deadline in the future.
 const MIN_LIMIT: Duration = Duration::from_millis(1);
 
 /// Added before a division by 1 ms, so that the quotient is rounded up.

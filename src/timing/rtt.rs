@@ -30,7 +30,7 @@ const JITTER_SHIFT: u32 = 4;
 /// Times longer than 71 minutes count as 71 minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rtt {
-    /// SRTT and RTTVAR, from the handshake at first and then from samples; `None` before both.
+    /// SRTT and RTTVAR. They derive from the handshake at first, later from samples. `None` before either.
     smoothed: Option<(ShortDuration, ShortDuration)>,
     /// The least sample. The round-trip time of the handshake does not count.
     min: Option<ShortDuration>,

@@ -145,7 +145,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         };
         if is_spurious {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
-            // Only a number that one bitmap reaches back to proves reordering. An older number is reported by a single
+            // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
             // SACK, which may have been lost.
             if self.scoreboard.next().distance_from(number) <= BITMAP_NUMBERS {
                 self.rack.on_spurious(self.scoreboard.base(), self.scoreboard.next());

@@ -183,8 +183,8 @@ impl Proactive {
 
     /// The newest original, on a lossy path after all data was sent. Its loss would be known last.
     ///
-    /// Acknowledgements of later retransmissions reveal its loss. If a retransmission was sent half a round trip later
-    /// or more, no duplicate is due: that acknowledgement arrives soon.
+    /// The acknowledgement of a later retransmission reveals its loss. If such a retransmission was sent at least half
+    /// a round trip later, no duplicate is due, because its acknowledgement arrives soon.
     fn newest_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.newest(Flight::Originals)?;
         let sent_at = scoreboard.record(number).sent_at;

@@ -34,7 +34,7 @@ pub(super) struct Rack {
     /// The highest number acknowledged (RFC 8985 `RACK.fack`).
     highest: Option<Seq>,
     reordering_seen: bool,
-    /// The reordering window in quarters of the minimum round-trip time, less one (RFC 8985 `RACK.reo_wnd_mult`).
+    /// The reordering window in quarters of the minimum round-trip time, minus one (RFC 8985 `RACK.reo_wnd_mult`).
     widenings: u8,
     /// The recoveries until the reordering window narrows again (RFC 8985 `RACK.reo_wnd_persist`).
     recoveries_left: u8,
@@ -61,7 +61,7 @@ impl Newest {
 pub(super) struct Judge {
     /// The acknowledged transmission that was sent last.
     newest: Transmission,
-    /// The time after its transmission at which a number is lost, if the latest SACK covers it.
+    /// How long after its transmission a number is lost, if the latest SACK covers the number.
     loss_delay: Duration,
     /// The same for a number that the latest SACK does not cover.
     loss_delay_uncovered: Duration,
@@ -196,7 +196,7 @@ mod tests {
 
     /// RFC 8985 §6.2 step 2.
     #[test]
-    fn an_ack_sooner_than_the_minimum_rtt_is_of_an_earlier_copy() {
+    fn an_ack_sooner_than_the_minimum_rtt_is_for_an_earlier_copy() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[100]));
         assert!(
             rack.on_acknowledged(Instant::from_millis(220), sent(200, 1), 2, &rtt),
