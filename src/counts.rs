@@ -3,10 +3,10 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-/// A reason, each value of which has a counter of its own.
+/// A type whose values are reasons. [`Counts`] has a counter for each value.
 ///
-/// A reason may nest another one: [`DropReason::Malformed`](crate::listener::DropReason::Malformed) nests the reasons
-/// of the decoder.
+/// A reason may contain a reason of another type:
+/// [`DropReason::Malformed`](crate::listener::DropReason::Malformed) contains a reason of the decoder.
 pub trait Countable: Copy {
     /// The number of values.
     const COUNT: usize;
@@ -37,9 +37,9 @@ impl Counter for u64 {
     }
 }
 
-/// How often each of the `N` values of the reason `R` has occurred.
+/// How often each reason of type `R` has occurred.
 ///
-/// The counters saturate.
+/// `N` is the number of reasons, [`Countable::COUNT`]. Each counter saturates at the largest value of `C`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Counts<R, const N: usize, C = u64> {
     counters: [C; N],
@@ -59,7 +59,7 @@ impl<R: Countable, const N: usize, C: Counter> Counts<R, N, C> {
         self.counters.iter().fold(0, |total, &count| total.saturating_add(count.into()))
     }
 
-    /// The sum of the counters of all reasons that satisfy `is`.
+    /// The sum of the counters of all reasons for which `is` returns true.
     ///
     /// Example: `counts.total_of(|reason| matches!(reason, DropReason::Malformed(_)))`.
     #[must_use]
@@ -87,14 +87,14 @@ impl<R, const N: usize, C: Counter> Default for Counts<R, N, C> {
     }
 }
 
-/// Lists the reasons that have occurred, by name.
+/// Prints the reasons that have occurred, with their counts.
 impl<R: Countable + fmt::Debug, const N: usize, C: Counter> fmt::Debug for Counts<R, N, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-/// Adds to a counter, which saturates.
+/// Adds `by` to `counter`, which saturates.
 #[cfg_attr(target_pointer_width = "64", inline)]
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 pub(crate) fn increase(counter: &mut u64, by: u64) {
@@ -103,7 +103,7 @@ pub(crate) fn increase(counter: &mut u64, by: u64) {
 
 /// Implements [`Countable`] for an enum.
 ///
-/// A variant that nests another reason comes first, in brackets.
+/// A variant that contains another reason comes first in the list, in brackets.
 macro_rules! countable {
     ($name:ident: $([$nested:ident($inner:ty)])? $($flat:ident),+ $(,)?) => {
         impl $crate::counts::Countable for $name {

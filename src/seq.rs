@@ -6,7 +6,7 @@ use core::fmt;
 /// The sequence number of an INFO packet, modulo 2^32.
 ///
 /// Numbers are compared by serial number arithmetic (RFC 1982). The order is not transitive, so `Seq` is not `Ord`.
-/// Comparisons are meaningful while two numbers are less than 2^31 apart, which every window guarantees.
+/// A comparison has a meaning only if the numbers are less than 2^31 apart. The numbers of one window always are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Seq(u32);
@@ -51,7 +51,9 @@ impl Seq {
         self.0.wrapping_sub(earlier.0)
     }
 
-    /// Whether `self` comes before `other`: the forward distance is 1 to 2^31 − 1 (RFC 1982 §3.2).
+    /// Whether `self` comes before `other` (RFC 1982 §3.2).
+    ///
+    /// It does if the forward distance from `self` to `other` is 1 to 2^31 − 1.
     #[must_use]
     pub const fn precedes(self, other: Self) -> bool {
         let ahead = other.distance_from(self);
@@ -60,7 +62,7 @@ impl Seq {
 
     /// The order of `self` and `other` (RFC 1982 §3.2).
     ///
-    /// Numbers that are exactly 2^31 apart have no order. They compare as `Greater` both ways.
+    /// Numbers that are exactly 2^31 apart have no order. For them the result is always `Greater`.
     #[must_use]
     pub const fn compare(self, other: Self) -> Ordering {
         if self.0 == other.0 {

@@ -1,4 +1,4 @@
-//! Time in whole microseconds, which the caller supplies.
+//! Points in time and spans of time, in whole microseconds.
 
 use core::fmt;
 use core::num::NonZero;
@@ -6,10 +6,11 @@ use core::ops::{Add, Sub};
 
 /// A point in time: microseconds since an origin that the caller chooses.
 ///
-/// The origin may be the start of the process, of the device or of a simulation. All calls on one machine must use the
-/// same origin.
+/// The caller passes the current time to each call that needs it. The origin may be the start of the process, of the
+/// device or of a simulation. All calls on one machine must use the same origin.
 ///
-/// Arithmetic saturates. 2^64 µs are 584,000 years, so only [`Duration::MAX`] ("never") reaches the end in practice.
+/// Arithmetic saturates at the origin and at 2^64 − 2 µs, which is 584,000 years. In practice a sum saturates only if
+/// [`Duration::MAX`] ("never") is added.
 ///
 /// ```
 /// use rdt_proto::{Duration, Instant};
@@ -19,7 +20,7 @@ use core::ops::{Add, Sub};
 /// assert!(now() < Instant::ZERO + Duration::from_secs(60));
 /// ```
 ///
-/// `Option<Instant>` has the size of `Instant`, since machines hold many optional deadlines.
+/// `Option<Instant>` has the size of `Instant`. This saves memory, since machines hold many optional deadlines.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(NonZero<u64>);
 
@@ -33,7 +34,7 @@ impl Instant {
         Self(NonZero::<u64>::MIN.saturating_add(micros))
     }
 
-    /// The instant `millis` ms after the origin.
+    /// The instant `millis` ms after the origin, at most 2^64 − 2 µs.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self::from_micros(millis.saturating_mul(1_000))
@@ -45,7 +46,7 @@ impl Instant {
         self.0.get() - 1
     }
 
-    /// The time from `earlier` to `self`; zero if `earlier` is the later of the two.
+    /// The time from `earlier` to `self`; zero if `self` is before `earlier`.
     #[must_use]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
@@ -91,7 +92,7 @@ impl fmt::Debug for Instant {
 
 /// A span of time in whole microseconds.
 ///
-/// Converts from and to [`core::time::Duration`], which is twice as large and slower to compute with.
+/// It converts from and to [`core::time::Duration`], which is twice as large and slower in arithmetic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Duration(u64);
@@ -99,7 +100,7 @@ pub struct Duration(u64);
 impl Duration {
     /// The empty span.
     pub const ZERO: Self = Self(0);
-    /// The longest span. As a limit it means "never".
+    /// The longest span, 2^64 − 1 µs. A limit of this length never expires.
     pub const MAX: Self = Self(u64::MAX);
 
     /// A span of `micros` µs.
@@ -108,25 +109,25 @@ impl Duration {
         Self(micros)
     }
 
-    /// A span of `millis` ms.
+    /// A span of `millis` ms, at most [`Duration::MAX`].
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
-    /// A span of `secs` s.
+    /// A span of `secs` s, at most [`Duration::MAX`].
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000))
     }
 
-    /// The span in µs.
+    /// The length in µs.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// The span in ms, rounded down.
+    /// The length in ms, rounded down.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         thousandth(self.0)
@@ -150,7 +151,9 @@ const fn thousandth(number: u64) -> u64 {
     number / 1_000
 }
 
-/// `number / 1_000` by long division in base 2^16, without the library's division of 64 bits, which takes 400 bytes.
+/// Computes `number / 1_000` by long division in base 2^16.
+///
+/// On these targets the `/` operator on `u64` calls a library routine, which takes 400 bytes of code.
 #[cfg(not(target_pointer_width = "64"))]
 #[inline(never)]
 const fn thousandth(number: u64) -> u64 {
@@ -171,7 +174,7 @@ const fn long_division(number: u64) -> u64 {
 }
 
 impl From<core::time::Duration> for Duration {
-    /// Rounds down to whole microseconds; a span that does not fit becomes [`Duration::MAX`].
+    /// Rounds down to whole microseconds. A span above [`Duration::MAX`] becomes [`Duration::MAX`].
     fn from(span: core::time::Duration) -> Self {
         Self(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
     }
@@ -195,14 +198,14 @@ impl fmt::Debug for Duration {
     }
 }
 
-/// A span of at most 71 minutes in 32 bits, for round-trip times.
+/// A round-trip time in whole microseconds, stored in 32 bits: at most 71 minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ShortDuration(NonZero<u32>);
 
 impl ShortDuration {
     pub(crate) const ZERO: Self = Self(NonZero::<u32>::MIN);
 
-    /// Converts `span`; a longer one becomes 71 minutes.
+    /// Converts `span`. A span above 71 minutes becomes 71 minutes.
     pub(crate) fn new(span: Duration) -> Self {
         Self(NonZero::<u32>::MIN.saturating_add(u32::try_from(span.0).unwrap_or(u32::MAX)))
     }
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_duration_saturates_and_leaves_room_for_none() {
+    fn a_short_duration_saturates_and_is_no_larger_in_an_option() {
         for micros in [0, 1, 1_000_000, u64::from(u32::MAX) - 1] {
             let span = Duration::from_micros(micros);
             assert_eq!(ShortDuration::new(span).get(), span);

@@ -10,7 +10,7 @@ use crate::{ClockShift, Instant, Seq};
 
 /// Stop-and-wait or selective repeat, chosen at run time.
 ///
-/// For a listener that offers both, or a program that lets its user choose.
+/// It suits a listener that offers both, and a program that lets its user choose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::large_enum_variant, reason = "without an allocator no variant can be boxed")]
 pub enum AnyArq<M, C> {

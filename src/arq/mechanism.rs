@@ -12,22 +12,25 @@ pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
 /// The receiver's decision about an INFO, made from its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arrival {
-    /// It is `next`. Keep it, and deliver it with the numbers that follow without a gap. It will be acknowledged.
+    /// The number is the [next](Arq::next) one. Keep the INFO, and deliver it with all that follow without a gap. It
+    /// will be acknowledged.
     Next,
-    /// It lies ahead of `next`. Keep it until the gap is filled. It will be acknowledged.
+    /// The number lies ahead of the next one. Keep the INFO until the gap is filled. It will be acknowledged.
     Early,
-    /// It is a duplicate. Drop it. It will be acknowledged again, since the first acknowledgement may be lost.
+    /// The INFO is a duplicate. Drop it. It will be acknowledged again, since the first acknowledgement may be lost.
     Old,
-    /// It lies in the window, but the store has no room. Drop it. It is not acknowledged, so the peer repeats it.
+    /// The number lies in the window, but the store has no room. Drop the INFO. It is not acknowledged, so the peer
+    /// repeats it.
     NoRoom,
-    /// It lies beyond the window, or before the first number of the connection. Drop it. It is not acknowledged.
+    /// The number lies beyond the window, or before the first number of the connection. Drop the INFO. It is not
+    /// acknowledged.
     BeyondWindow,
 }
 
 /// The room in the receive store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
-    /// The store has a slot for each number before this one.
+    /// The first number without a slot in the store.
     pub limit: Seq,
     /// Whether the arriving body fits into its slot.
     pub fits: bool,
@@ -42,17 +45,17 @@ pub enum Ack<'b> {
     Selective(Sack<'b>),
 }
 
-/// Memory for the bitmap of a SACK. Pass `None`: it is filled in only where a SACK has a bitmap.
+/// Memory for the bitmap of a SACK. Pass `None`: [`Arq::ack`] fills it in if the SACK has a bitmap.
 pub type Bitmap = Option<[u8; MAX_BITMAP]>;
 
 /// The effect of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Acknowledged {
-    /// It acknowledges at least one number for the first time. [`Arq::base`] may have moved.
+    /// At least one number is acknowledged for the first time. [`Arq::base`] may have moved.
     New,
-    /// It acknowledges nothing new.
+    /// No number is acknowledged for the first time.
     Old,
-    /// It acknowledges a number that was never sent, and is ignored.
+    /// The acknowledgement names a number that was never sent, and is ignored.
     NeverSent,
 }
 
@@ -65,14 +68,14 @@ pub struct Sending {
     pub number: Seq,
     /// The size of its datagram in bytes.
     pub bytes: u16,
-    /// The end of the numbers that have a body, excluded.
+    /// The first number without a body.
     pub end: Seq,
 }
 
 /// Estimates of the path, and counters since the start of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ArqSnapshot {
-    /// Bytes sent, and neither acknowledged nor judged lost.
+    /// Bytes sent, and neither acknowledged nor declared lost.
     pub in_flight: u64,
     /// The congestion window in bytes; `None` for stop-and-wait, which sends one datagram at a time.
     pub window: Option<u64>,
@@ -80,26 +83,26 @@ pub struct ArqSnapshot {
     pub pacing_rate: Option<u64>,
     /// Bytes acknowledged, each counted once.
     pub delivered: u64,
-    /// INFO packets judged lost.
+    /// INFO packets declared lost.
     pub lost: u64,
     /// Retransmissions of all kinds: repairs, probes and proactive ones.
     pub retransmitted: u64,
-    /// INFO packets judged lost that were only late.
+    /// INFO packets that were declared lost, but were only late.
     pub spurious: u64,
     /// The [phase of the congestion controller](crate::congestion::Congestion::phase).
     pub phase: &'static str,
 }
 
 pub(super) mod sealed {
-    /// Keeps [`Arq`](super::Arq) to the mechanisms of this crate.
+    /// Restricts [`Arq`](super::Arq) to the mechanisms of this crate.
     pub trait Sealed {}
 }
 
-/// Both halves of one side of a connection, in numbers and times.
+/// Both halves of one side of a connection. They handle numbers and times only.
 ///
-/// The trait is sealed: a connection relies on more than the signatures say.
+/// The trait is sealed, because a connection relies on rules that the signatures do not express.
 ///
-/// The connection lends the round-trip estimate, because its handshake and its close use the same one.
+/// The round-trip estimate is a parameter, because the handshake and the close of the connection use the same estimate.
 pub trait Arq: sealed::Sealed {
     /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
@@ -111,13 +114,13 @@ pub trait Arq: sealed::Sealed {
         self.next_ready_info(now, end, |_| true)
     }
 
-    /// As [`next_info`](Self::next_info), but repeats a body only while it [is
+    /// As [`next_info`](Self::next_info), but repeats a body only if it [is
     /// ready](crate::store::SendStore::is_ready).
     ///
-    /// While the INFO to repeat first is not ready, new data is chosen.
+    /// If the body of the INFO to repeat first is not ready, new data may be sent before it.
     fn next_ready_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq>;
 
-    /// The number of the INFO to repeat first, whenever the window and pacing allow it.
+    /// The number of the lost INFO to repeat first, even if the window or pacing does not allow it yet.
     fn next_lost(&self) -> Option<Seq>;
 
     /// Records that an INFO named by [`next_info`](Self::next_info) has left.
@@ -129,7 +132,7 @@ pub trait Arq: sealed::Sealed {
     ///
     /// The count starts at the number that [`next_info`](Self::next_info) returns. It is at most `most` and excludes
     /// the last number before `end`. Each datagram has `bytes` bytes. One call replaces a call of `next_info` for each
-    /// INFO. 0 means that there is no such shortcut, not that no INFO may leave.
+    /// INFO. 0 means only that this shortcut does not apply: `next_info` may still return a number.
     fn next_run(&self, now: Instant, end: Seq, bytes: u16, most: u32) -> u32 {
         let _ = (now, end, bytes, most);
         0
@@ -154,9 +157,9 @@ pub trait Arq: sealed::Sealed {
     /// The peer accepts numbers before `peer_limit`, which never decreases. Without this call the mode is base mode.
     fn start_extended(&mut self, peer_limit: Seq);
 
-    /// Whether only the peer's window of 0 prevents sending.
+    /// Whether only a peer window of 0 prevents sending.
     ///
-    /// Then no INFO is outstanding whose acknowledgement could open it.
+    /// No INFO is outstanding then, so no acknowledgement will open the window.
     fn is_stopped(&self, end: Seq) -> bool;
 
     /// Processes expired timers. Returns whether a retransmission or probe timer expired.
@@ -169,8 +172,8 @@ pub trait Arq: sealed::Sealed {
 
     /// The earliest deadline: when to call [`handle_timeout`](Self::handle_timeout) or when pacing permits a packet.
     ///
-    /// Output that is due already may be missing from it: [`next_info`](Self::next_info) and [`ack_at`](Self::ack_at)
-    /// report that.
+    /// The result may not include output that is already due. [`next_info`](Self::next_info) and
+    /// [`ack_at`](Self::ack_at) report such output.
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
         Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end, |_| true)).min()
     }
@@ -200,8 +203,8 @@ pub trait Arq: sealed::Sealed {
 
     /// The acknowledgement to send `now`. `bitmap` holds the bits of a SACK.
     ///
-    /// The state changes only with [`on_ack_sent`](Self::on_ack_sent). A SACK may be sent at any time. In base mode the
-    /// result is `None` while no number is to be acknowledged.
+    /// The call does not change the state; [`on_ack_sent`](Self::on_ack_sent) does. A SACK may be sent at any time. In
+    /// base mode the result is `None` while no acknowledgement is pending.
     fn ack<'b>(&self, now: Instant, limit: Seq, bitmap: &'b mut Bitmap) -> Option<Ack<'b>>;
 
     /// Records that the acknowledgement returned by [`ack`](Self::ack) has left.

@@ -4,9 +4,10 @@
 //! cheap to copy, so that a model checker can explore them exhaustively and the compiler can inline them into a hot
 //! loop. [`store`](crate::store) keeps the bytes; [`connection`](crate::connection) joins the two.
 //!
-//! An [`Arq`] is both halves of one side: the sender of this side's INFO packets and the receiver of the peer's. Output
-//! is derived from state: [`Arq::next_info`] and [`Arq::ack`] change nothing, and the caller reports what has left. A
-//! datagram that could not be written (the buffer was too small, the socket would block) therefore stays due.
+//! An [`Arq`] contains both halves of one side: the sender of this side's INFO packets and the receiver of the peer's.
+//! Output is derived from state: [`Arq::next_info`] and [`Arq::ack`] change nothing, and the caller reports each packet
+//! that has left. A datagram that could not be written (the buffer was too small, the socket would block) therefore
+//! stays due.
 
 mod any;
 mod mechanism;

@@ -1,4 +1,4 @@
-//! A controller that models the path, in the manner of BBR. `phase` has its phases.
+//! A controller that models the path, in the manner of BBR. The module `phase` defines its phases.
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
@@ -10,7 +10,7 @@ use core::num::NonZero;
 
 /// Rounds of cruise between two probes for bandwidth.
 const CRUISE_ROUNDS: u8 = 6;
-/// How long a minimum of the round-trip time is valid.
+/// How long the minimum round-trip time is valid without a sample near it.
 const MIN_RTT_SPAN: Duration = Duration::from_secs(10);
 /// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
@@ -18,10 +18,11 @@ const INITIAL_SEGMENTS: u64 = 32;
 const MINIMUM_SEGMENTS: u64 = 4;
 /// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
 const MAX_STARTUP_GROWTH: u64 = 256;
-/// The batching delay of two end systems that wake each millisecond (BBR: `BBRQuantizationBudget`). Without it, the
-/// bandwidth-delay product of a very short path would not last until the next batch.
+/// The batching delay of two end systems that wake once per millisecond (BBR: `BBRQuantizationBudget`).
+///
+/// It is added to the round-trip time. Otherwise the window of a very short path would not last until the next wake-up.
 const BATCHING: Duration = Duration::from_millis(2);
-/// The shortest round trip, to avoid division by 0.
+/// The least round-trip time, so that no division is by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
 /// The segments that a measurement of the bottleneck's rate needs.
 const TRAIN_SEGMENTS: u64 = 8;
@@ -32,43 +33,52 @@ struct RoundStart {
     at: Instant,
     /// The transmission time of the newest packet acknowledged by then.
     sent_at: Instant,
+    /// The bytes acknowledged by then.
     delivered: u64,
 }
 
 /// A controller that models the path by its bottleneck bandwidth and its round-trip time without queues.
 ///
-/// It paces packets at that bandwidth and keeps about one bandwidth-delay product in flight. The window is two
-/// products, and 2.25 while it probes for bandwidth.
+/// The controller paces packets at the bandwidth and keeps about one bandwidth-delay product in flight. The window
+/// allows two products, and 2.25 products in the phase that probes for more bandwidth.
 ///
-/// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth. Losses in
-/// such a phase, with no queue on the path, occur at any rate: it sends up to 30 % more to compensate. A round that
-/// loses more than that (by 1 % and by what chance explains) means congestion. The controller then reduces the bytes in
-/// flight by 40 %, between `Cubic` and `NewReno`, and grows slowly enough for these to keep a share. It keeps at least
-/// one product in flight, plus the lost packets that are not detected yet.
+/// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth, so that no
+/// queue remains on the path. The loss rate in this phase is the *base loss rate* of the path, which does not depend on
+/// the sending rate. The controller sends faster to compensate for a base loss rate of up to 30 %. A round means
+/// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance can explain. The controller then
+/// reduces the bytes in flight by 40 %, which lies between `Cubic` (30 %) and `NewReno` (50 %). It keeps at least one
+/// product in flight, plus the lost packets that are not yet detected. Afterwards it grows slowly enough for flows with
+/// `Cubic` or `NewReno` to keep a share of the link.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
-/// rate of the bottleneck. The window then jumps to three quarters of the product that this rate implies, and keeps
-/// growing fast while the path delivers and no queue builds. Without such an estimate the window triples each round
-/// trip. A start that loses more than 30 % has met a full queue, and ends.
+/// rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay product at this rate, and
+/// keeps growing fast while the delivery rate grows and no queue builds. Without an estimate of the rate, the window
+/// triples each round trip. Startup ends if it loses more than 30 %, because the queue is then full.
 ///
-/// The bandwidth is the maximum of the bytes acknowledged per round trip over the last two cycles, about eight rounds
-/// each. Rounds that the application limited count only if they raise it. After 10 s without a round trip near the
-/// minimum, the queue is drained for two rounds, to measure whether the path has become longer.
+/// The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight rounds each. A round
+/// that the application limited counts only if it raises the bandwidth. After 10 s without a round-trip time near the
+/// minimum, the controller drains the queue for two rounds and measures the minimum again: the path may have become
+/// longer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
     segment: NonZero<u32>,
     phase: Phase,
+    /// Rounds since the phase began.
     rounds: u8,
+    /// Consecutive rounds in which the delivery rate grew by less than a quarter.
     stalled_rounds: u8,
+    /// Consecutive round-trip times that show a queue.
     inflated: u8,
     window: u64,
+    /// The pacing rate in bytes per second.
     rate: Option<NonZero<u64>>,
     /// The highest delivery rate in this cycle and in the previous one.
     bandwidth: [u64; 2],
-    /// Startup: the rate at which a train of packets passed the bottleneck.
+    /// Startup: the highest rate at which a train of packets passed the bottleneck; 0 before the first measurement.
     train_rate: u64,
     /// The round-trip time without queues; `None` before the first sample.
     min_rtt: Option<ShortDuration>,
+    /// When a round-trip time near the minimum was last measured.
     min_rtt_at: Instant,
     round: RoundStart,
     /// Bytes acknowledged so far.
@@ -77,14 +87,15 @@ pub struct BandwidthDelay {
     train_at: Instant,
     train_delivered: u64,
     meter: LossMeter,
-    /// Whether losses of the previous round were found to be congestion in this round.
+    /// Whether losses that were detected in this round mean congestion.
     excess: bool,
-    /// The limit of the bytes in flight, above which losses rise.
+    /// The limit of the bytes in flight. Above it, the path loses packets by congestion.
     ceiling: u64,
     /// The maximum of the bytes in flight in this round.
     peak: u64,
     /// Cycles without congestion, including this one.
     clean: u8,
+    /// Whether a retransmission timeout has expired since the last acknowledgement.
     timed_out: bool,
 }
 
@@ -137,6 +148,7 @@ impl BandwidthDelay {
         self.min_rtt.map_or(Duration::MAX, ShortDuration::get)
     }
 
+    /// The bandwidth-delay product in bytes.
     fn product(&self) -> u64 {
         volume(self.capacity(), self.min_rtt())
     }
@@ -166,7 +178,9 @@ impl BandwidthDelay {
         }
     }
 
-    /// Whether a packet sent in this round is acknowledged. Within less than a round trip, an earlier copy was.
+    /// Whether `ack` is for a packet sent in this round.
+    ///
+    /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet.
     fn round_ends(&self, ack: &Acknowledgement) -> bool {
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
     }
@@ -199,8 +213,9 @@ impl BandwidthDelay {
     /// Reduces the limit of the bytes in flight after congestion.
     fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
-        // A lost packet counts as in flight until it is detected, a quarter of a round trip late or more (RFC 8985
-        // §6.2). With one product only, a lossy path would never be full, and the next estimate would be smaller.
+        // A lost packet counts as in flight until its loss is detected, at least a quarter of a round trip later than
+        // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
+        // path, and the next bandwidth estimate would be smaller.
         let floor = self.meter.gross(self.product());
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
@@ -210,7 +225,7 @@ impl BandwidthDelay {
         match self.phase {
             Phase::Startup => {
                 if excess {
-                    // Losses taken for chance so far may be the congestion that ends startup.
+                    // Losses that counted for the base loss rate may belong to the congestion that ends startup.
                     self.meter.discard_samples();
                 }
                 if excess || self.stalled_rounds >= 2 {
@@ -262,7 +277,7 @@ impl BandwidthDelay {
     }
 
     fn leave_startup(&mut self, ack: &Acknowledgement) {
-        // The round that filled the pipe has not ended, but enough of it has arrived.
+        // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate.
         let span = ack.now.saturating_since(self.train_at);
         if span.as_micros() >= self.min_rtt().as_micros() / 4 {
             let latest = rate(ack.delivered.saturating_sub(self.train_delivered), span);
@@ -277,12 +292,12 @@ impl BandwidthDelay {
 
     fn end_cycle(&mut self) {
         if self.clean > 0 {
-            // Growth accelerates in the absence of congestion: 1/64, 1/32, … 1/4.
+            // While there is no congestion, the growth doubles every eight cycles: 1/64, 1/32, … 1/4.
             let step = self.ceiling >> 6_u8.saturating_sub(self.clean / 8).max(2);
             self.ceiling = self.ceiling.saturating_add(step.max(self.segment()));
         }
         self.clean = self.clean.saturating_add(1);
-        // A cycle that the application limited gives no estimate.
+        // The bandwidth is 0 if the application limited all rounds of the cycle. The older estimate then stays.
         if self.bandwidth[0] > 0 {
             self.bandwidth = [0, self.bandwidth[0]];
         }
@@ -297,7 +312,7 @@ impl BandwidthDelay {
         let growth = if self.train_rate == 0 {
             ack.bytes.saturating_mul(2)
         } else if self.window < hint / 4 * 3 {
-            // Three quarters of the estimate at once: it may be wrong, or the path may be shared.
+            // Only three quarters, because the estimate may be wrong, or other flows may share the path.
             ack.bytes.saturating_mul(MAX_STARTUP_GROWTH).min(hint / 4 * 3 - self.window)
         } else if self.window < hint {
             ack.bytes.saturating_mul(4).min(hint - self.window)
@@ -311,10 +326,12 @@ impl BandwidthDelay {
     fn update_rate_and_window(&mut self) {
         let capacity = self.capacity();
         let Some((pace, most)) = self.phase.gains() else { return };
-        // Yielding must be slower than the delivery rate, or an overestimated base loss rate would confirm itself.
+        // In `Down` the rate must be below the delivery rate. Otherwise an overestimated base loss rate would cause the
+        // losses that confirm it.
         let is_yielding = self.phase == Phase::Down;
         let pace = if is_yielding { pace.min(mul_div(self.net(), ONE * 9 / 10, capacity)) } else { pace };
-        // Any path passes a segment per round trip. Up adds four, so that a small bandwidth grows measurably.
+        // The rate is at least a segment per round trip. In `Up` it exceeds the capacity by four segments per round
+        // trip, so that the growth of a small bandwidth can be measured.
         let least = match self.phase {
             Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
             Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
@@ -332,7 +349,7 @@ impl Congestion for BandwidthDelay {
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.peak = self.peak.max(in_flight);
         if in_flight <= u64::from(bytes) {
-            // After idling, the idle time belongs to no round.
+            // A new round starts after an idle period, so that no round contains the idle time.
             self.round = RoundStart { at: now, sent_at: now, delivered: self.delivered };
         }
     }
@@ -357,7 +374,7 @@ impl Congestion for BandwidthDelay {
         }
         let yielded = match self.phase {
             Phase::Drain => true,
-            // At least one round, to measure the base loss rate.
+            // `Down` lasts at least one round, to measure the base loss rate.
             Phase::Down => self.rounds >= 1,
             Phase::Startup | Phase::Up | Phase::Cruise | Phase::ProbeRtt => false,
         };

@@ -10,13 +10,13 @@ macro_rules! controllers {
     ($($(#[$doc:meta])* $name:ident, $word:literal, $new:expr;)*) => {
         /// A congestion controller, chosen at run time.
         ///
-        /// A program that knows the choice at compile time uses the controller itself.
+        /// A program that knows the controller at compile time uses its type directly.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Controller {
             $($(#[$doc])* $name($name),)*
         }
 
-        /// The name of a congestion controller, for user choices.
+        /// The name of a congestion controller, for settings and command lines.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Algorithm {
             $($(#[$doc])* $name,)*
@@ -77,9 +77,9 @@ controllers! {
 impl Controller {
     /// Makes the default controller, [`BandwidthDelay`], for datagrams of `datagram_bytes`.
     ///
-    /// In simulation it is at least as fast as [`Cubic`] on every path (within a thousandth), keeps its goodput where
-    /// each loss halves that of the others, and builds a shorter queue. A [`Cubic`] or [`NewReno`] flow beside it keeps
-    /// a quarter of the link or more, measured up to 100 Mbit/s and 100 ms.
+    /// In simulation it is at least as fast as [`Cubic`] on every path (within a thousandth), and builds a shorter
+    /// queue. On lossy paths, where each loss makes [`Cubic`] and [`NewReno`] slower, it keeps its goodput. A [`Cubic`]
+    /// or [`NewReno`] flow that shares the link keeps a quarter of it or more, measured up to 100 Mbit/s and 100 ms.
     #[must_use]
     pub fn new(datagram_bytes: u32) -> Self {
         Algorithm::default().controller(datagram_bytes)
@@ -145,7 +145,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A name that no [`Algorithm`] has.
+/// The error for a name that no [`Algorithm`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("no such congestion controller")]
 pub struct UnknownAlgorithm;

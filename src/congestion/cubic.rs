@@ -110,7 +110,7 @@ impl Cubic {
         let ahead = self.w_cubic(elapsed.saturating_add(ack.srtt));
         let present = self.w_cubic(elapsed);
         let state = &mut self.state;
-        // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, and α = 1 once it reaches cwnd_prior.
+        // §4.3: W_est grows by α segments per window, α = 3(1-β)/(1+β) = 9/17, or 1 once W_est reaches cwnd_prior.
         let (share, of) = if state.w_est / W_EST_PARTS < state.prior { (9, 17) } else { (1, 1) };
         let grown = mul_div(ack.bytes, self.segment * W_EST_PARTS * share, state.window.saturating_mul(of));
         state.w_est = state.w_est.saturating_add(grown);

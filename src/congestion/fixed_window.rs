@@ -5,8 +5,8 @@ use crate::{ClockShift, Instant};
 
 /// A constant window: no loss or acknowledgement changes it.
 ///
-/// For private links of known capacity: a serial line, a radio, a tunnel with a reserved rate. **Not for the
-/// Internet**: it never yields to another flow.
+/// It suits private links of known capacity: a serial line, a radio, a tunnel with a reserved rate. **Do not use it on
+/// the Internet**, because it never yields to another flow.
 ///
 /// ```
 /// use rdt_proto::congestion::{Congestion, FixedWindow};
@@ -23,10 +23,10 @@ pub struct FixedWindow {
 }
 
 impl FixedWindow {
-    /// Keeps `window` bytes in flight, without pacing.
+    /// Allows `window` bytes in flight, without pacing.
     ///
-    /// A window smaller than a datagram lets one datagram out at a time. 0 counts as 1, since nothing would ever leave
-    /// otherwise.
+    /// A window smaller than a datagram allows one datagram at a time. 0 counts as 1, because a window of 0 would stop
+    /// the sender for ever.
     #[must_use]
     pub const fn new(window: u64) -> Self {
         Self { window: if window == 0 { 1 } else { window }, rate: None }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_0_still_lets_a_datagram_out() {
+    fn a_window_of_0_still_allows_a_datagram() {
         assert!(FixedWindow::new(0).window() > 0);
     }
 }

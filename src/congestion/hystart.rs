@@ -19,7 +19,7 @@ const CONSERVATIVE_ROUNDS: u8 = 5;
 
 /// Watches the round-trip time of each round in slow start.
 ///
-/// When it rises, growth is conservative for some rounds. If it stays high, slow start ends.
+/// When this time rises, slow start becomes conservative. When it has stayed high for five rounds, slow start ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct HyStart {
     last_round_min: Option<ShortDuration>,
@@ -39,7 +39,7 @@ impl HyStart {
         self.conservative.is_some()
     }
 
-    /// The growth of the window for this acknowledgement in slow start; `None` if slow start ends here.
+    /// The growth of the window in bytes for this acknowledgement; `None` if slow start ends here.
     pub(super) fn growth(&mut self, ack: &Acknowledgement) -> Option<u64> {
         if ack.round_ended {
             self.last_round_min = self.this_round_min.take();

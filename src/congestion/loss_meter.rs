@@ -1,4 +1,4 @@
-//! Tells losses by congestion from losses at any rate.
+//! Distinguishes losses by congestion from losses that occur at any sending rate.
 
 use super::math::mul_div;
 use crate::{ClockShift, Duration, Instant};
@@ -6,13 +6,14 @@ use core::num::NonZero;
 
 /// A share of 1 in fixed-point arithmetic.
 const ONE: u64 = 1_024;
-/// The largest loss rate that is compensated by sending more: 30 %.
+/// The largest loss rate for which the sender compensates by sending more: 30 %.
 const LARGEST_BASE: u64 = ONE * 3 / 10;
-/// The excess over the base loss rate that is tolerated: 1 %.
+/// The tolerated excess over the base loss rate: 1 %.
 const TOLERANCE: u64 = ONE / 100;
 /// The segments that a sample of the loss rate needs.
 const SAMPLE_SEGMENTS: u64 = 64;
 
+/// Counts of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 struct Count {
     acknowledged: u32,
@@ -24,7 +25,7 @@ impl Count {
         u64::from(self.acknowledged) + u64::from(self.lost)
     }
 
-    /// Adds to both counts. Above 4 GiB both are halved, which keeps the share.
+    /// Adds to both counts. If one exceeds 4 GiB, both are halved, which keeps their ratio.
     fn plus(self, acknowledged: u64, lost: u64) -> Self {
         let mut sums = [(self.acknowledged, acknowledged), (self.lost, lost)].map(|(a, b)| b.saturating_add(a.into()));
         loop {
@@ -42,34 +43,39 @@ impl Count {
 
 /// Measures the base loss rate, and detects rounds that lose more.
 ///
-/// The base loss rate is that of data sent while the sender yields, that is, sends slower than the path permits: such
-/// losses occur at any rate.
+/// The base loss rate is the loss rate of data that is sent while the sender *yields*: it sends slower than the path
+/// permits, so these losses are not congestion.
 ///
-/// Each byte counts for the time at which it was *sent*. A loss is detected later than its neighbours are acknowledged,
-/// so counting by detection time would show a sender that slows down nothing but losses.
+/// Each byte counts in the round in which it was *sent*. A loss is detected later than neighbouring packets are
+/// acknowledged. Counted by detection time, the last round of a sender that slows down would consist of losses only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct LossMeter {
-    /// The latest interval of transmission times in which the sender yielded.
+    /// The start of the latest interval of transmission times in which the sender yielded without a queue.
     from: Instant,
+    /// The end of this interval, excluded; `None` while the sender yields.
     until: Option<Instant>,
+    /// Data sent while yielding, since the last sample.
     yielding: Count,
-    /// Bytes sent while yielding that arrived through a queue.
+    /// Bytes sent while yielding that met a queue, in this cycle.
     queued: u32,
-    /// The counts that give the base loss rate: data sent while yielding, older cycles with less weight.
+    /// Data of all samples, from which the base loss rate derives. Each new sample reduces the weight of older ones.
     history: Count,
     /// The start of the current round and of the previous one.
     round_at: [Instant; 2],
-    /// Counts of data sent in the previous round, and before. Nothing is known yet of data sent in the current round.
+    /// Data sent since the start of the previous round, and data sent earlier.
+    ///
+    /// The current round has no count of its own, because the first acknowledgement of its data ends the round.
     rounds: [Count; 2],
-    /// Whether the older round was already reported as losing too much.
+    /// Whether excess loss of the earlier data was already reported in this round.
     reported: bool,
-    /// The base loss rate: the share lost at any rate.
+    /// The base loss rate, in units of 1/1024.
     base: u16,
+    /// Whether losses are compared with the base loss rate.
     measured: bool,
 }
 
 impl LossMeter {
-    /// Marks data sent from now on as sent below the bandwidth.
+    /// Begins the interval of yielding.
     pub(super) fn start_yielding(&mut self, now: Instant) {
         self.from = now;
         self.until = None;
@@ -80,7 +86,7 @@ impl LossMeter {
         self.until.get_or_insert(now);
     }
 
-    /// Records the arrival of `bytes` sent at `sent_at`. `calm`: they met almost no queue.
+    /// Records the arrival of `bytes` sent at `sent_at`. `calm` means that they met almost no queue.
     pub(super) fn acknowledged(&mut self, sent_at: Instant, bytes: u64, calm: bool) {
         let count = self.sent_in(sent_at);
         *count = count.plus(bytes, 0);
@@ -90,14 +96,14 @@ impl LossMeter {
         if calm {
             self.yielding = self.yielding.plus(bytes, 0);
         } else {
-            // Data sent up to then met a queue, which may have dropped some of it.
+            // Data sent up to `sent_at` met a queue, which may have dropped packets. The interval begins after it.
             self.queued = self.queued.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
             self.from = sent_at + Duration::from_micros(1);
         }
     }
 
-    /// Records the loss of `bytes` sent at `sent_at`. Returns whether their round lost too much, as
-    /// [`end_round`](Self::end_round).
+    /// Records the loss of `bytes` sent at `sent_at`. Returns whether the loss is now excessive, as
+    /// [`end_round`](Self::end_round) does.
     pub(super) fn lost(&mut self, sent_at: Instant, bytes: u64, segment: NonZero<u64>) -> bool {
         let count = self.sent_in(sent_at);
         *count = count.plus(0, bytes);
@@ -118,19 +124,21 @@ impl LossMeter {
         if sent_at >= self.round_at[1] { recent } else { older }
     }
 
-    /// Before the first sample all data that met no queue counts: the sender had no reason to send too fast.
+    /// Whether data sent at `sent_at` was sent while yielding.
+    ///
+    /// Before the first sample this includes all data that met no queue.
     fn yielded_at(&self, sent_at: Instant) -> bool {
         sent_at >= self.from && (!self.measured || self.until.is_none_or(|until| sent_at < until))
     }
 
-    /// The bytes to send for `net` bytes to arrive.
+    /// The bytes to send so that `net` bytes arrive at the base loss rate.
     pub(super) fn gross(&self, net: u64) -> u64 {
         mul_div(net, ONE, ONE - u64::from(self.base))
     }
 
-    /// Ends a round. Data sent in the previous round is acknowledged, or will soon be found lost.
+    /// Ends a round. Returns whether the data sent before the round began has lost too much.
     ///
-    /// Returns whether that round lost too much already.
+    /// That data is acknowledged by now, or will soon be declared lost.
     pub(super) fn end_round(&mut self, now: Instant, segment: NonZero<u64>) -> bool {
         self.rounds = [Count::default(), self.rounds[0]];
         self.round_at = [now, self.round_at[0]];
@@ -138,10 +146,10 @@ impl LossMeter {
         self.judge(segment)
     }
 
-    /// Whether the older round lost more than the base loss rate, the tolerance and chance explain. True once for each
-    /// round.
+    /// Whether the earlier data lost more than the base loss rate, the tolerance and chance explain.
     ///
-    /// Chance includes the error of the base loss rate, which stems from a limited sample.
+    /// The result is true once in each round at most. Chance includes the error of the base loss rate, which stems from
+    /// a limited sample.
     fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let base = u64::from(self.base);
@@ -163,7 +171,7 @@ impl LossMeter {
         self.measured
     }
 
-    /// Starts to judge losses, whether or not the base loss rate was measured.
+    /// Starts to compare losses with the base loss rate, which is 0 if it was not measured.
     pub(super) fn start_judging(&mut self) {
         self.measured = true;
     }
@@ -176,13 +184,13 @@ impl LossMeter {
         self.history = Count::default();
     }
 
-    /// Ends a cycle: all data sent while yielding is acknowledged or found lost.
+    /// Ends a cycle: all data sent while yielding is acknowledged or declared lost.
     pub(super) fn end_cycle(&mut self, segment: NonZero<u64>) {
         let sent = self.yielding.sent();
         let queued = core::mem::take(&mut self.queued);
         if sent < segment.get().saturating_mul(SAMPLE_SEGMENTS) {
-            // Other flows keep the queue filled: a base loss rate that cannot be confirmed decays. Otherwise the sample
-            // only needs more cycles.
+            // If most data met a queue, other flows keep the queue filled. The base loss rate then cannot be confirmed,
+            // and decays. Otherwise the sample continues in the next cycle.
             if u64::from(queued) > sent {
                 self.history.lost -= self.history.lost.div_ceil(4);
                 self.base = self.share();
@@ -195,18 +203,19 @@ impl LossMeter {
         self.measured = true;
     }
 
+    /// The loss rate of `history`, at most [`LARGEST_BASE`].
     fn share(&self) -> u16 {
         let share = mul_div(self.history.lost.into(), ONE, self.history.sent().max(1)).min(LARGEST_BASE);
         u16::try_from(share).unwrap_or(u16::MAX)
     }
 }
 
-/// The variance of the number lost of `sent`, each with the probability `share`.
+/// The variance of the number of losses among `sent` segments, each lost with the probability `share`.
 fn variance(sent: u64, share: u64) -> u64 {
     mul_div(sent, share * (ONE - share), ONE * ONE)
 }
 
-/// The losses of `sent` that `share` and chance explain: the mean, three standard deviations, and two.
+/// The most losses among `sent` segments that `share` and chance explain: the mean, three standard deviations, and 2.
 fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
     mul_div(sent, share, ONE).saturating_add(deviation.saturating_mul(3) + 2)
 }
@@ -222,7 +231,7 @@ mod tests {
         Instant::from_millis(ms)
     }
 
-    /// Sends 10 segments each ms, of which `lost` are lost. Returns whether that was ever found too much.
+    /// Sends 10 segments each ms, of which `lost` are lost. Returns whether the meter reported excess loss.
     fn send(meter: &mut LossMeter, ms: core::ops::Range<u64>, lost: u64, calm: bool) -> bool {
         let mut excess = false;
         for sent in ms {
@@ -232,8 +241,7 @@ mod tests {
         excess
     }
 
-    /// A meter with a base loss rate of 20 %. The round that began at 200 ms is current, and acknowledgements of data
-    /// sent since 100 ms arrive.
+    /// A meter with a base loss rate of 20 %. The current round began at 200 ms, the previous one at 100 ms.
     fn measured() -> LossMeter {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);

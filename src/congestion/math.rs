@@ -6,7 +6,7 @@ use core::num::NonZero;
 /// Microseconds in a second.
 pub(super) const MICROS_PER_SECOND: u64 = 1_000_000;
 
-/// `a × b / c`, rounded down. The product cannot overflow; the result saturates, and is `u64::MAX` for `c` = 0.
+/// `a × b / c`, rounded down and at most `u64::MAX`. For `c` = 0 it is `u64::MAX`.
 pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
     match a.checked_mul(b) {
         Some(product) => product.checked_div(c).unwrap_or(u64::MAX),
@@ -17,7 +17,7 @@ pub(super) fn mul_div(a: u64, b: u64, c: u64) -> u64 {
     }
 }
 
-/// The rate in bytes per second of `bytes` in `span`.
+/// The rate in bytes per second at which `bytes` pass in `span`; `u64::MAX` for an empty span.
 pub(super) fn rate(bytes: u64, span: Duration) -> u64 {
     mul_div(bytes, MICROS_PER_SECOND, span.as_micros())
 }
@@ -35,7 +35,7 @@ pub(super) fn div_ceil(a: u64, b: NonZero<u64>) -> u64 {
 /// The cube root, rounded down.
 pub(super) fn cube_root(x: u64) -> u64 {
     let (mut rest, mut root) = (x, 0_u64);
-    // Digit by digit in base 2: each step takes three bits of `x` and yields one bit of the root, which stays below
+    // Digit by digit in base 2: each step takes three bits of `x` and yields one bit of the root. The root stays below
     // 2^22.
     for shift in (0..=63).rev().step_by(3) {
         root <<= 1;
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_that_need_more_than_64_bits() {
+    fn a_product_may_need_more_than_64_bits() {
         assert_eq!(mul_div(7, 3, 2), 10);
         assert_eq!(mul_div(u64::MAX, u64::MAX, u64::MAX), u64::MAX);
         assert_eq!(mul_div(u64::MAX, 2, 1), u64::MAX);

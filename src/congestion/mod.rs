@@ -2,17 +2,17 @@
 //!
 //! The sender reports transmissions, acknowledgements and losses to a controller. The controller answers with a
 //! [`window`](Congestion::window) and, if packets are to be spread out, a [`pacing_rate`](Congestion::pacing_rate) for
-//! the [`Pacer`]. A controller knows no packet numbers and stores nothing per packet: it is a few dozen integers.
+//! the [`Pacer`]. A controller knows no packet numbers and stores nothing per packet. Its state is some dozen integers.
 //!
-//! | controller | for |
-//! |---|---|
-//! | [`FixedWindow`] | serial lines, radios, private links: a constant window |
-//! | [`NewReno`] | RFC 9002 §7, the reference for fairness |
-//! | [`Cubic`] | RFC 9438, the most common controller on the Internet |
-//! | [`BandwidthDelay`] | a model of the path, for long, fast or lossy paths |
+//! | controller | algorithm | use |
+//! |---|---|---|
+//! | [`FixedWindow`] | a constant window | serial lines, radios, private links |
+//! | [`NewReno`] | RFC 9002 §7 | the reference for fairness |
+//! | [`Cubic`] | RFC 9438 | the most common controller on the Internet |
+//! | [`BandwidthDelay`] | a model of the path | long, fast or lossy paths |
 //!
-//! Bytes may be payload or whole datagrams, as long as the controller, every event and the window use one measure. All
-//! but the first are made by `new(datagram_bytes)`, so that the constructor can serve as a factory.
+//! Bytes may be payload or whole datagrams, if the controller, every event and the window use the same measure. Every
+//! controller but [`FixedWindow`] has a constructor `new(datagram_bytes)`, which can serve as a factory.
 //!
 //! To add a controller, write a file with a type that implements [`Congestion`], and add a line to the list in
 //! `controller.rs`, which generates [`Controller`] and [`Algorithm`].
@@ -40,44 +40,44 @@ use crate::{ClockShift, Duration, Instant};
 
 /// Segments in the initial window of the loss-based controllers (RFC 6928 §2, RFC 9002 §7.2).
 const INITIAL_WINDOW_SEGMENTS: u64 = 10;
-/// The limit of the initial window in bytes, but never less than two segments (RFC 9002 §7.2).
+/// The largest initial window in bytes, unless two segments are larger (RFC 9002 §7.2).
 const INITIAL_WINDOW_BYTES: u64 = 14_720;
 /// Segments in the minimum window (RFC 9002 §7.2).
 const MINIMUM_WINDOW_SEGMENTS: u64 = 2;
 
-/// The news in one acknowledgement.
+/// What one acknowledgement reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Acknowledgement {
-    /// The time of its arrival.
+    /// The arrival time of the acknowledgement.
     pub now: Instant,
     /// Bytes acknowledged for the first time.
     pub bytes: u64,
-    /// The last transmission time of the newest packet acknowledged for the first time.
+    /// The latest transmission time of the packets acknowledged for the first time.
     pub newest_sent_at: Instant,
-    /// The round-trip sample, without the peer's delay; `None` where no packet gives a clean sample (RFC 6298 §3).
+    /// The round-trip sample, without the peer's delay; `None` if no packet gives an unambiguous one (RFC 6298 §3).
     pub rtt: Option<Duration>,
     /// The smoothed round-trip time (RFC 6298 §2); zero before the first sample.
     pub srtt: Duration,
-    /// Bytes in flight after it.
+    /// Bytes in flight after the acknowledgement.
     pub in_flight: u64,
-    /// Bytes acknowledged since the start of the connection, including these.
+    /// Bytes acknowledged since the start of the connection, `bytes` included.
     pub delivered: u64,
-    /// Whether it ends a round: it acknowledges a packet sent after the previous round ended.
+    /// Whether the acknowledgement ends a round: it is for a packet sent after the previous round ended.
     pub round_ended: bool,
-    /// Whether, at some time in this round, the application or the peer's window was the limit and not the controller.
+    /// Whether the application limited the sender at some time in this round: the window had room for more data.
     pub app_limited: bool,
 }
 
-/// The losses that one pass over the numbers in flight has found.
+/// The losses that one pass of loss detection has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Loss {
-    /// The time of the judgement.
+    /// The time of the pass.
     pub now: Instant,
-    /// Bytes judged lost.
+    /// Bytes declared lost.
     pub bytes: u64,
-    /// The last transmission time of the newest lost packet.
+    /// The latest transmission time of the lost packets.
     pub newest_sent_at: Instant,
-    /// Bytes in flight after it.
+    /// Bytes in flight after the losses.
     pub in_flight: u64,
 }
 
@@ -93,14 +93,15 @@ pub trait Congestion {
     /// If the same SACK also reveals losses, this call comes before [`on_lost`](Self::on_lost).
     fn on_acknowledged(&mut self, ack: &Acknowledgement);
 
-    /// Processes losses: one call for each pass that finds any, however many packets are lost.
+    /// Processes losses: one call for each pass of loss detection that finds any.
     fn on_lost(&mut self, loss: &Loss);
 
-    /// Processes a retransmission timeout. Everything in flight counts as lost, without a call of
-    /// [`on_lost`](Self::on_lost).
+    /// Processes a retransmission timeout.
+    ///
+    /// Everything in flight counts as lost. [`on_lost`](Self::on_lost) is not called for it.
     fn on_timeout(&mut self, now: Instant);
 
-    /// Processes a spurious loss: `bytes` that had been judged lost were only late.
+    /// Processes a spurious loss: `bytes` that were declared lost are acknowledged after all.
     fn on_spurious_loss(&mut self, now: Instant, bytes: u64) {
         let _ = (now, bytes);
     }

@@ -10,9 +10,9 @@ use crate::{ClockShift, Duration, Instant};
 /// The window doubles each round trip until the first loss. Then it grows by a segment per round trip, and halves at a
 /// loss.
 ///
-/// It is the slowest of all on long, fast or lossy paths: at 1 % loss it keeps about 12 segments in flight. Beside
-/// [`Cubic`](super::Cubic) it has a fair share on short or slow paths only: a fifth of 100 Mbit/s at 100 ms in the
-/// first minute, and less later.
+/// It is the slowest controller on long, fast or lossy paths: at 1 % loss it keeps about 12 segments in flight. Against
+/// a [`Cubic`](super::Cubic) flow it gets a fair share on short or slow paths only. At 100 Mbit/s and 100 ms it gets a
+/// fifth in the first minute, and less later.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewReno {
     segment: u64,
@@ -46,7 +46,7 @@ impl Congestion for NewReno {
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
         self.srtt = ack.srtt;
-        // §7.3.2: no growth in the recovery period. §7.8: none while the window is not the limit.
+        // §7.3.2: no growth in the recovery period. §7.8: no growth while the window does not limit the sender.
         if self.recovery.covers(ack.newest_sent_at) || ack.app_limited {
             return;
         }
@@ -74,11 +74,11 @@ impl Congestion for NewReno {
 
     fn on_timeout(&mut self, _: Instant) {
         let minimum = minimum_window(self.segment);
-        // RFC 5681 §3.1: timeouts in a row leave the threshold where the first one set it.
+        // Consecutive timeouts keep the threshold that the first one set (RFC 5681 §3.1).
         if self.window > minimum {
             self.threshold = (self.window / 2).max(minimum);
         }
-        // §7.6.2: persistent congestion goes back to the smallest window, and slow start.
+        // §7.6.2: after persistent congestion, slow start begins at the minimum window.
         self.window = minimum;
         self.acknowledged = 0;
         self.recovery.leave();
@@ -103,7 +103,8 @@ impl Congestion for NewReno {
 
 /// The pacing rate (RFC 9002 §7.7): `N × window / srtt` with N = 1.25, and 2 in slow start.
 ///
-/// With 2 the growth of a round can leave in that round. `None` before the first round trip.
+/// With N = 2, the packets by which the window grows in a round can leave in the same round. `None` before the first
+/// round-trip sample.
 pub(super) fn paced(window: u64, srtt: Duration, slow_start: bool) -> Option<u64> {
     let gain = if slow_start { 2 * MICROS_PER_SECOND } else { MICROS_PER_SECOND / 4 * 5 };
     (srtt > Duration::ZERO).then(|| mul_div(window, gain, srtt.as_micros()).max(1))

@@ -7,7 +7,7 @@
 //!                                                              v
 //!        Up ---- a round, no growth ----> Down ---- a round -> Cruise
 //!         ^                                                    |  |
-//!         +------------------- some rounds --------------------+  | no new minimum for 10 s
+//!         +------------------- some rounds --------------------+  | no RTT near the minimum for 10 s
 //!                                                        ^        v
 //!                                                        +---- ProbeRtt
 //! ```
@@ -23,11 +23,10 @@ pub(super) enum Phase {
     Drain,
     /// Sends faster than the estimated bandwidth, to find out whether more is available.
     Up,
-    /// Sends slower, so that the queue drains and losses are those of the path.
+    /// Sends slower than the estimated bandwidth. The queue drains, and the remaining losses are not congestion.
     Down,
-    /// The queue runs empty
+    /// Sends at the estimated bandwidth.
     Cruise,
-    /// The queue runs empty
     /// Drains the queue, to measure the round-trip time of the path again.
     ProbeRtt,
 }

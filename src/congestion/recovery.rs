@@ -2,15 +2,17 @@
 
 use crate::{ClockShift, Instant};
 
-/// Limits reductions to one per round trip: packets sent before a reduction say nothing about its effect.
+/// Limits reductions of the window to one per round trip.
+///
+/// The loss of a packet sent before a reduction says nothing about the effect of the reduction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct RecoveryPeriod {
     start: Option<Instant>,
 }
 
 impl RecoveryPeriod {
-    /// Processes the loss of a packet sent at `sent_at`. Returns whether a period begins, so that the window must be
-    /// reduced.
+    /// Processes the loss of a packet sent at `sent_at`. Returns whether a new period begins. If so, the caller reduces
+    /// the window.
     pub(super) fn enter(&mut self, now: Instant, sent_at: Instant) -> bool {
         if self.covers(sent_at) {
             return false;
@@ -19,8 +21,9 @@ impl RecoveryPeriod {
         true
     }
 
-    /// Whether a packet sent at `sent_at` was sent before the period began: its acknowledgement does not open the
-    /// window.
+    /// Whether a packet sent at `sent_at` was sent before the period began.
+    ///
+    /// The acknowledgement of such a packet does not open the window, and its loss does not reduce the window again.
     pub(super) fn covers(&self, sent_at: Instant) -> bool {
         self.start.is_some_and(|start| sent_at <= start)
     }

@@ -1,19 +1,19 @@
-//! Bodies that were cut after they were written: maps numbers to slots and pieces.
+//! The mapping of numbers to slots, for bodies that are cut after they were written.
 
 use core::num::NonZero;
 use core::ops::Range;
 
 /// The mapping of numbers to slots, with at most one range of slots that are cut into pieces.
 ///
-/// Both are counted from the oldest slot. Outside the range, a number and its slot differ by a constant. Here each slot
-/// between the bars is cut into two pieces:
+/// Numbers and slots are counted from the oldest slot. Before the range a number equals its slot. After the range they
+/// differ by a constant. In this example each slot between the bars is cut into two pieces:
 ///
 /// ```text
 /// slots     0   | 1     2   | 3
 /// numbers   0   | 1 2   3 4 | 5
 /// ```
 ///
-/// It is packed since the store of which it is part fills the two bytes that would be padding.
+/// The type is packed, so that the store that contains it can use two bytes that would be padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed(2))]
 pub(super) struct Cut {
@@ -25,7 +25,7 @@ pub(super) struct Cut {
     pieces: NonZero<u16>,
 }
 
-/// One of several nearly equal parts of a body, or all of it.
+/// One of several nearly equal parts of a body, or the whole body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     index: u16,
@@ -35,7 +35,7 @@ pub(super) struct Piece {
 impl Piece {
     const WHOLE: Self = Self { index: 0, of: NonZero::<u16>::MIN };
 
-    /// The bytes of this piece in a body of `len` bytes, at most 65,535.
+    /// The bytes of this piece in a body of `len` bytes. `len` is at most 65,535, so the products fit 32 bits.
     pub(super) fn range(self, len: usize) -> Range<usize> {
         let at = |index: u16| len * usize::from(index) / usize::from(self.of.get());
         if self == Self::WHOLE { 0..len } else { at(self.index)..at(self.index + 1) }
@@ -43,12 +43,12 @@ impl Piece {
 }
 
 impl Cut {
-    /// The mapping without a cut: each number is its slot.
+    /// The mapping without a cut: each number equals its slot.
     pub(super) const NONE: Self = Self { ahead: 0, slots: 0, pieces: NonZero::<u16>::MIN };
 
-    /// Cuts `slots` slots into `pieces` pieces each, after the `ahead` oldest.
+    /// Leaves the `ahead` oldest slots whole, and cuts each of the next `slots` slots into `pieces` pieces.
     ///
-    /// `None` if the slots have fewer than two pieces, or 2^31 pieces or more in all (RFC 1982).
+    /// `None` if `pieces` is below 2, or if the cut slots have 2^31 pieces or more in all (RFC 1982).
     pub(super) fn new(ahead: u32, slots: u32, pieces: u16) -> Option<Self> {
         let numbers = slots.checked_mul(pieces.into())?;
         let pieces = NonZero::new(pieces)?;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_that_are_removed_leave_later_numbers_in_their_slots() {
+    fn later_numbers_keep_their_pieces_when_older_slots_are_removed() {
         let mut cut = cut();
         cut.forget(1);
         assert_eq!([0, 1, 3, 4, 7].map(|number| find(&cut, number)), [(0, 0), (1, 0), (1, 2), (2, 0), (3, 0)]);

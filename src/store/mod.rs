@@ -34,7 +34,7 @@ use thiserror::Error;
 /// Why memory cannot serve as a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum StoreError {
-    /// The memory does not hold one slot, which takes [`slot_bytes`].
+    /// The memory is smaller than one slot, which takes [`slot_bytes`].
     #[error("{available} bytes of memory hold no slot, which takes {needed} bytes")]
     TooSmall {
         /// The size of one slot in bytes.
@@ -45,7 +45,7 @@ pub enum StoreError {
     /// The segment is 0, but a slot holds at least one byte.
     #[error("the segment is 0 bytes")]
     EmptySegment,
-    /// The slots of the receive store are below the least segment that extended mode can announce.
+    /// The slots of the receive store are smaller than the least segment that extended mode can announce.
     #[error("bodies of {available} bytes are too small to receive: extended mode takes at least {needed}")]
     SegmentTooSmall {
         /// The least segment, in bytes.
@@ -64,7 +64,7 @@ pub enum StoreError {
     /// The memory for selective repeat has no block, but at least one is needed.
     #[error("selective repeat needs memory for at least one block of numbers")]
     NoBlock,
-    /// The storage served another connection, and has kept its numbers.
+    /// The storage served another connection, and still has the sequence numbers of that connection.
     #[error("the storage served another connection: make new storage of its memory")]
     Used,
     /// The source has 2^31 bodies or more.
@@ -77,16 +77,16 @@ pub enum StoreError {
 
 /// The bodies that this side has written and the peer has not yet acknowledged.
 ///
-/// Bodies have consecutive numbers. The newest body may be *open*: it grows until it is sealed. A body is sealed when
-/// it is sent, since a retransmitted INFO has the same body.
+/// Bodies have consecutive numbers. The newest body may be *open*: it grows until it is sealed. The connection seals a
+/// body when it sends the body, because a retransmitted INFO must carry the same bytes.
 pub trait SendStore {
     /// The largest body that fits, in bytes.
     fn segment(&self) -> usize;
 
-    /// The number of the next new body. Every number from the oldest kept body up to here has a body.
+    /// The number of the next new body. Every earlier number, back to the oldest body kept, has a body.
     fn end(&self) -> Seq;
 
-    /// Whether a body can start or grow by at least one byte, if bodies have at most `limit` bytes.
+    /// Whether there is room for at least one more byte, if no body grows beyond `limit` bytes.
     fn has_room(&self, limit: usize) -> bool;
 
     /// Whether a new body can start.
@@ -97,19 +97,19 @@ pub trait SendStore {
 
     /// Memory for the next bytes: the rest of the open body, or a new body.
     ///
-    /// No body grows beyond `limit` bytes. The memory is empty if there is no room. Bytes that are written to it become
-    /// part of the body by [`commit`](Self::commit).
+    /// No body grows beyond `limit` bytes. The memory is empty if there is no room. The caller writes bytes into the
+    /// memory, and [`commit`](Self::commit) adds them to the body.
     fn spare(&mut self, limit: usize) -> &mut [u8];
 
-    /// Adds the first `count` bytes of [`spare`](Self::spare) to the body; a larger count adds all of them.
+    /// Adds the first `count` bytes of [`spare`](Self::spare) to the body; all bytes if `count` is larger.
     fn commit(&mut self, count: usize);
 
-    /// Copies `data` into bodies of at most `limit` bytes, as far as there is room, and returns how many bytes it took.
+    /// Copies as much of `data` as fits into bodies of at most `limit` bytes. Returns the number of bytes copied.
     ///
-    /// The result is that of [`spare`](Self::spare) and [`commit`](Self::commit) in turn.
+    /// The effect is the same as that of [`spare`](Self::spare) and [`commit`](Self::commit) in a loop.
     fn write(&mut self, data: &[u8], limit: usize) -> usize;
 
-    /// Starts a new, empty, open body, and returns whether there was a free slot.
+    /// Starts a new, empty, open body if there is room. Returns whether a body was started.
     fn start(&mut self) -> bool;
 
     /// Seals the newest body: it no longer grows.
@@ -123,30 +123,31 @@ pub trait SendStore {
     /// Such a store also implements [`is_ready`](Self::is_ready) and [`request`](Self::request).
     const FETCHES: bool = false;
 
-    /// Whether the body with this number is in memory. Until then the connection sends other packets.
+    /// Whether the body with this number is in memory. While it is not, the connection sends other packets.
     ///
-    /// Only a store that [fetches](Self::FETCHES) bodies returns false, and only for a body that was sent before: the
-    /// [`end`](Self::end) moves once a new one is ready. By default every body is ready.
+    /// Only a store that [fetches](Self::FETCHES) bodies returns false, and only for a body that was sent before:
+    /// [`end`](Self::end) includes a new body only once that body is ready. By default every body is ready.
     fn is_ready(&self, number: Seq) -> bool {
         let _ = number;
         true
     }
 
-    /// Asks the store to make a body [ready](Self::is_ready), which the connection needs now.
+    /// Asks the store to make a body [ready](Self::is_ready), because the connection needs the body now.
     ///
-    /// Call [`poll_transmit`](crate::connection::Connection::poll_transmit) once it is.
+    /// Once the body is ready, the program calls [`poll_transmit`](crate::connection::Connection::poll_transmit). By
+    /// default the call has no effect.
     fn request(&mut self, number: Seq) {
         let _ = number;
     }
 
     /// Cuts the bodies from number `from` on into bodies of at most `limit` bytes.
     ///
-    /// None of them was sent. The stream stays the same, and [`end`](Self::end) may grow. Returns whether all of them
-    /// are within the limit now. A store may fail while pieces of an earlier cut are unacknowledged. A limit of 0
-    /// always fails.
+    /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and
+    /// [`end`](Self::end) may grow. Returns whether all these bodies are within the limit now. The call may fail while
+    /// pieces of an earlier cut are unacknowledged. It always fails with a limit of 0.
     fn cut(&mut self, from: Seq, limit: u16) -> bool;
 
-    /// Removes all bodies before `base`, which the peer has acknowledged.
+    /// Removes all bodies before `base`, because the peer has acknowledged them.
     fn release(&mut self, base: Seq);
 }
 
@@ -157,24 +158,24 @@ pub trait RecvStore {
 
     /// The first number without a slot.
     ///
-    /// Every number from the oldest unread body up to here has a slot. While no body is unread, at least the next
-    /// number has one.
+    /// Every earlier number, back to the oldest unread body, has a slot. If no body is unread, at least the next number
+    /// has a slot.
     fn limit(&self) -> Seq;
 
-    /// Keeps a body. A body that is too large or has no slot is ignored: check first.
+    /// Keeps a body. Ignores it if it exceeds [`segment`](Self::segment) or its number has no slot: check both first.
     fn put(&mut self, number: Seq, body: &[u8]);
 
-    /// Skips `number`, whose body the application has read without [`put`](Self::put).
+    /// Skips `number`, because the application has read its body without [`put`](Self::put).
     ///
-    /// It must be the next number while no body is unread. Otherwise the call has no effect.
+    /// The call has no effect if `number` is not the next number, or if an older body is unread.
     fn pass(&mut self, number: Seq);
 
-    /// Makes all bodies before `next` readable. All of them have arrived.
+    /// Makes all bodies before `next` readable. All of them must have arrived.
     fn deliver(&mut self, next: Seq);
 
     /// The oldest unread bytes that are contiguous in memory; empty if there are none.
     fn chunk(&self) -> &[u8];
 
-    /// Removes the first `count` bytes of [`chunk`](Self::chunk); a larger count removes all of it.
+    /// Removes the first `count` bytes of [`chunk`](Self::chunk); all bytes if `count` is larger.
     fn consume(&mut self, count: usize);
 }

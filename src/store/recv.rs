@@ -9,17 +9,17 @@ use crate::copy::copy;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
 
-/// A [`RecvStore`] of equal slots over memory of the caller.
+/// A [`RecvStore`] of equal slots, in memory that the caller provides.
 ///
-/// A slot takes [`slot_bytes`](super::slot_bytes) bytes. A body that is partly read keeps its slot. Stop-and-wait needs
-/// one slot. A second slot lets the next body arrive while the first is unread.
+/// A slot takes [`slot_bytes`](super::slot_bytes) bytes. A body keeps its slot until it is read to the end.
+/// Stop-and-wait needs one slot. A second slot lets the next body arrive while the first is unread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecvSlots<M> {
-    /// The oldest slot is that of the oldest unread body.
+    /// The oldest slot of the ring holds the oldest unread body.
     ring: Ring<M>,
     /// Bodies before this number are readable.
     next: Seq,
-    /// The number of bytes read of the oldest unread body.
+    /// How many bytes of the oldest unread body were read.
     read: u16,
 }
 
@@ -38,7 +38,7 @@ impl RecvSlots<Vec<u8>> {
 impl<M> RecvSlots<M> {
     /// Returns the memory.
     ///
-    /// For a new connection, make new slots of it: these keep their numbers.
+    /// For a new connection, build new slots from the memory: the old slots keep their sequence numbers.
     #[must_use]
     pub fn into_memory(self) -> M {
         self.ring.into_memory()
@@ -46,7 +46,7 @@ impl<M> RecvSlots<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
-    /// Makes as many slots for bodies of up to `segment` bytes as fit into `memory`.
+    /// Divides `memory` into as many slots as fit, for bodies of up to `segment` bytes.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvSlots<M> {
         Ok(Self { ring: Ring::new(memory, segment)?, next: Seq::ZERO, read: 0 })
     }
 
-    /// Frees the slots of readable bodies that are read to the end, empty bodies included.
+    /// Frees the slots of bodies that are read to the end, empty bodies included.
     fn forget_read(&mut self) {
         while self.ring.base() != self.next && self.ring.body(0).len() <= self.read.into() {
             self.ring.forget(1, 1);
@@ -150,7 +150,7 @@ mod tests {
         let mut store = slots(2);
         store.put(Seq::ZERO, b"");
         store.deliver(Seq::new(1));
-        assert_eq!(store.limit(), Seq::new(3), "its slot is free");
+        assert_eq!(store.limit(), Seq::new(3), "the slot of the empty body is free");
         store.put(Seq::new(1), b"x");
         store.put(Seq::new(2), b"");
         store.deliver(Seq::new(3));

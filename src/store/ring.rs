@@ -1,10 +1,10 @@
-//! A ring of equal slots over memory of the caller.
+//! A ring of equal slots, in memory that the caller provides.
 
 use super::StoreError;
 use crate::Seq;
 use core::ops::Range;
 
-/// The size of the length field, which precedes the body in each slot.
+/// The size in bytes of the length field, which precedes the body in each slot.
 const LENGTH_BYTES: usize = size_of::<u16>();
 
 /// The size in bytes of a slot for bodies of up to `segment` bytes.
@@ -13,11 +13,11 @@ pub const fn slot_bytes(segment: u16) -> usize {
     LENGTH_BYTES + segment as usize
 }
 
-/// Equal slots, the oldest first. A slot is identified by the number of slots before it.
+/// A ring of equal slots. A slot is identified by the number of older slots.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ring<M> {
     memory: M,
-    /// The size of a slot. It exceeds 16 bits by the length field only.
+    /// The size of a slot in bytes. With the length field it may exceed 16 bits.
     slot_bytes: u32,
     /// The number of slots.
     slots: u32,
@@ -60,27 +60,27 @@ impl<M: AsRef<[u8]>> Ring<M> {
         self.base
     }
 
-    /// The body in a slot, which must exist: a free slot returns stale bytes.
+    /// The body in a slot; empty if there is no such slot. A free slot returns stale bytes.
     pub(super) fn body(&self, slot: u32) -> &[u8] {
         let slot = self.range(slot).and_then(|range| self.memory.as_ref().get(range));
         let Some((length, body)) = slot.and_then(|slot| slot.split_first_chunk()) else { return &[] };
         body.get(..u16::from_le_bytes(*length).into()).unwrap_or_default()
     }
 
-    /// Frees the `count` oldest slots, at most all, which have so many `numbers`.
+    /// Frees the `count` oldest slots, at most all of them. Their bodies have `numbers` sequence numbers in all.
     pub(super) fn forget(&mut self, count: u32, numbers: u32) {
         self.base = self.base.add(numbers);
         self.head = self.index(count.min(self.slots));
     }
 
-    /// The index in memory of a slot, which is at most the number of slots.
+    /// The index in memory of a slot. `slot` is at most the number of slots.
     const fn index(&self, slot: u32) -> u32 {
-        // No overflow: both are below 2^31.
+        // No overflow: both terms are below 2^31.
         let index = self.head + slot;
         if index >= self.slots { index - self.slots } else { index }
     }
 
-    /// The bytes in memory of a slot; `None` if there is none.
+    /// The range of a slot in memory; `None` if there is no such slot.
     fn range(&self, slot: u32) -> Option<Range<usize>> {
         if slot >= self.slots {
             return None;
@@ -91,15 +91,15 @@ impl<M: AsRef<[u8]>> Ring<M> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
-    /// The memory of a slot for its body, `segment` bytes; empty if there is no such slot.
+    /// The memory for the body of a slot, `segment` bytes; empty if there is no such slot.
     pub(super) fn room(&mut self, slot: u32) -> &mut [u8] {
         let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
         slot.and_then(|slot| slot.get_mut(LENGTH_BYTES..)).unwrap_or_default()
     }
 
-    /// Sets the length of the body in a slot, and returns its bytes.
+    /// Sets the length of the body in a slot, and returns the body.
     ///
-    /// The result is empty if there is no such slot, or the slot is too short.
+    /// The result is empty if there is no such slot, or if `length` exceeds the segment.
     pub(super) fn grow(&mut self, slot: u32, length: usize) -> &mut [u8] {
         let slot = self.range(slot).and_then(|range| self.memory.as_mut().get_mut(range));
         let Some((field, room)) = slot.and_then(|slot| slot.split_first_chunk_mut()) else { return &mut [] };

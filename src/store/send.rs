@@ -74,7 +74,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         self.ring.base().add(self.cut.number_of(slot))
     }
 
-    /// The slot of a number, and the piece of the body with that number. If there is no such body, the slot is unused.
+    /// The slot of a number, and the piece of the body in that slot. The slot is unused if the number has no body.
     fn find(&self, number: Seq) -> (u32, Piece) {
         self.cut.find(number.distance_from(self.ring.base()))
     }
@@ -105,7 +105,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
         let (slot, from) = match self.growing(limit) {
             Some(length) => (self.newest(), length),
             None if self.has_free_slot() => {
-                // Otherwise `commit` would add the bytes to the open body, which is full under this limit.
+                // An open body is full under this limit. Unless it is sealed, `commit` would add the bytes to it.
                 self.seal();
                 (self.used, 0)
             }
@@ -261,7 +261,7 @@ mod tests {
         store.release(Seq::new(1));
         assert_eq!(write(&mut store, 4, b"e"), 1);
         assert_eq!(store.body(Seq::new(1)), b"e");
-        assert_eq!(store.body(Seq::ZERO), b"", "it was released");
+        assert_eq!(store.body(Seq::ZERO), b"", "a released body is gone");
     }
 
     #[test]
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(store.write(b"bcdefgh", 4), 7);
         assert!(store.cut(Seq::ZERO, 2));
         assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"f", b"gh"]);
-        assert_eq!(store.write(b"ijk", 2), 2, "what follows is no larger");
+        assert_eq!(store.write(b"ijk", 2), 2, "a later body is within the limit");
         assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"f", b"gh", b"ij"]);
     }
 
@@ -353,8 +353,8 @@ mod tests {
         assert_eq!(store.write(b"defgh", 4), 5);
         assert!(store.cut(Seq::ZERO, 2));
         assert_eq!(bodies(&store), [&b"a"[..], b"bc", b"de", b"fg", b"h"]);
-        assert!(!store.cut(Seq::new(2), 1), "a cut body precedes");
-        assert!(!store.cut(Seq::new(3), 1), "it is not the first piece");
+        assert!(!store.cut(Seq::new(2), 1), "an older body is cut");
+        assert!(!store.cut(Seq::new(3), 1), "number 3 is not the first piece of its body");
         assert!(store.cut(Seq::ZERO, 3));
         assert_eq!(bodies(&store), [&b"abc"[..], b"de", b"fg", b"h"]);
         store.release(Seq::new(1));

@@ -1,4 +1,4 @@
-//! Sending from memory that holds the whole stream.
+//! A send store over memory that holds the whole stream.
 
 use super::{SendStore, StoreError};
 use crate::Seq;
@@ -6,11 +6,12 @@ use core::num::NonZero;
 
 /// A [`SendStore`] without copies, over memory that holds the whole stream from the start.
 ///
-/// The memory may be a firmware image in flash, or a mapped file. Every transmission reads the body from there, so even
-/// the widest window takes no memory.
+/// The memory may be a firmware image in flash, or a mapped file. Every transmission reads its body from that memory,
+/// so a window of any size needs no further memory.
 ///
-/// Bodies have `segment` bytes, except for the last one. If [`Config::segment`](crate::connection::Config::segment) or
-/// the segment of the peer is smaller, bodies are cut to it. (In base mode a peer announces no segment.)
+/// Every body has `segment` bytes; the last one may be shorter. Bodies are cut to
+/// [`Config::segment`](crate::connection::Config::segment) and to the peer's segment, if these are smaller. (In base
+/// mode a peer announces no segment.)
 ///
 /// [`send`](crate::connection::Connection::send) accepts no data. Call [`close`](crate::connection::Connection::close)
 /// at any time: the connection sends the whole source first.
@@ -36,9 +37,9 @@ pub struct SendSource<B> {
     segment: u16,
     /// The segment of the bodies before `first`.
     earlier: u16,
-    /// The first number with bodies of `segment` bytes.
+    /// The number of the first body of `segment` bytes.
     first: u32,
-    /// The offset of `first` in the source.
+    /// The offset in the source of the body with number `first`.
     start: usize,
     /// The number after the last body.
     end: u32,
@@ -46,7 +47,7 @@ pub struct SendSource<B> {
     base: Seq,
 }
 
-/// The most bodies of a source. Sequence numbers have an order only while they are less than 2^31 apart (RFC 1982).
+/// The largest number of bodies. Sequence numbers have an order only while they are less than 2^31 apart (RFC 1982).
 const MAX_BODIES: u32 = (1 << 31) - 1;
 
 impl<B: AsRef<[u8]>> SendSource<B> {
@@ -54,7 +55,7 @@ impl<B: AsRef<[u8]>> SendSource<B> {
     ///
     /// # Errors
     ///
-    /// If `segment` is 0, or so small that there are 2^31 bodies or more.
+    /// If `segment` is 0, or if there would be 2^31 bodies or more.
     pub fn new(source: B, segment: u16) -> Result<Self, StoreError> {
         if segment == 0 {
             return Err(StoreError::EmptySegment);
@@ -106,10 +107,10 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
         0
     }
 
-    /// Adds an empty body before all others, once.
+    /// Adds one empty body before all others. A second call returns false.
     ///
-    /// A connection starts with it if there is no data, or if the peer expects an empty first INFO. Nothing was sent
-    /// yet.
+    /// A connection adds this body before it sends anything, if there is no data or if the peer expects an empty first
+    /// INFO.
     fn start(&mut self) -> bool {
         let starts = self.first == 0 && self.base == Seq::ZERO;
         self.first += u32::from(starts);
@@ -124,7 +125,7 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
         let bytes = |bodies: u32, segment: u16| usize::try_from(bodies).ok()?.checked_mul(segment.into());
         let (from, segment) = match number.checked_sub(self.first) {
             Some(ahead) => (bytes(ahead, self.segment).and_then(|ahead| self.start.checked_add(ahead)), self.segment),
-            // Before the source starts, the result is `None`: the leading body is empty.
+            // The empty body of `start` would lie before the source: the offset is `None`, and the body stays empty.
             None => (
                 bytes(self.first - number, self.earlier).and_then(|behind| self.start.checked_sub(behind)),
                 self.earlier,
@@ -136,7 +137,7 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
     }
 
     fn cut(&mut self, from: Seq, limit: u16) -> bool {
-        // Bodies of an earlier size stay as they are.
+        // Bodies of an earlier size cannot be cut again.
         if from.value() < self.first && self.start > 0 && limit < self.earlier {
             return false;
         }
@@ -183,9 +184,9 @@ mod tests {
         store.release(Seq::new(1));
         assert_eq!(store.body(Seq::new(1)), b"cd");
         store.release(Seq::new(9));
-        assert_eq!(store.base, Seq::new(1), "never sent");
+        assert_eq!(store.base, Seq::new(1), "a number beyond the end releases nothing");
         store.release(Seq::ZERO);
-        assert_eq!(store.base, Seq::new(1), "released before");
+        assert_eq!(store.base, Seq::new(1), "an older number releases nothing");
     }
 
     #[test]

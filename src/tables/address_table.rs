@@ -1,4 +1,4 @@
-//! Items by index, id and address.
+//! A table of items, which are found by index, id or address.
 
 use super::{HashKey, Index, PeerId, Slab, TableMemory};
 use core::hash::Hash;
@@ -14,7 +14,7 @@ pub(crate) trait Addressed {
 
 /// Items at fixed indexes, found by address in O(1).
 ///
-/// Several items may have one address.
+/// Several items may have the same address.
 #[derive(Clone)]
 pub(crate) struct AddressTable<T, M: TableMemory> {
     key: HashKey,
@@ -23,12 +23,12 @@ pub(crate) struct AddressTable<T, M: TableMemory> {
 }
 
 impl<T: Addressed, M: TableMemory> AddressTable<T, M> {
-    /// An empty table, whose hashes use this key.
+    /// An empty table that hashes addresses with `key`.
     pub(crate) fn new(key: HashKey) -> Self {
         Self { key, slab: Slab::new(), by_address: Index::new() }
     }
 
-    /// The key of the hashes, for other tables of the same listener.
+    /// The hash key, for other tables of the same listener.
     #[inline]
     pub(crate) const fn key(&self) -> HashKey {
         self.key
@@ -55,26 +55,28 @@ impl<T: Addressed, M: TableMemory> AddressTable<T, M> {
         PeerId { index, generation: self.slab.generation(index).unwrap_or_default() }
     }
 
-    /// The item with this id; `None` once it was removed.
+    /// The item with this id; `None` once the item is removed.
     #[inline]
     pub(crate) fn find(&self, id: PeerId) -> Option<&T> {
         let item = self.slab.item(id.index)?;
         (self.slab.generation(id.index) == Some(id.generation)).then_some(item)
     }
 
-    /// All items, in no order.
+    /// All items with their indexes, in any order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
         self.slab.iter()
     }
 
-    /// The index of the first item at this address that satisfies `is`.
+    /// The index of the first item at this address for which `is` returns true.
     #[inline]
     pub(crate) fn find_at(&self, address: T::Address, mut is: impl FnMut(u32, &T) -> bool) -> Option<u32> {
         let found = |index| self.slab.item(index).is_some_and(|item| item.address() == address && is(index, item));
         self.by_address.find(self.key.hash(&address), found)
     }
 
-    /// The index of the next item at this address. `index` is an item at this address.
+    /// The index of the item after `index` at the same address.
+    ///
+    /// `index` must be the index of an item at this address.
     pub(crate) fn next_at(&self, address: T::Address, index: u32) -> Option<u32> {
         let found = |index| self.slab.item(index).is_some_and(|item| item.address() == address);
         self.by_address.find_after(self.key.hash(&address), index, found)
@@ -101,14 +103,16 @@ impl<T: Addressed, M: TableMemory> AddressTable<T, M> {
         None
     }
 
-    /// Removes an item. Returns whether there was one.
+    /// Removes the item at `index`. Returns whether there was an item.
     pub(crate) fn remove(&mut self, index: u32) -> bool {
         let Some(item) = self.slab.item(index) else { return false };
         self.by_address.remove(self.key.hash(&item.address()), index);
         self.slab.remove(index)
     }
 
-    /// Changes an item, and indexes it by its address after the change.
+    /// Applies `change` to an item, and moves the item to its new address.
+    ///
+    /// Returns the result of `change`; `None` if there is no such item.
     pub(crate) fn rekey<C>(&mut self, index: u32, change: impl FnOnce(&mut T) -> C) -> Option<C> {
         let item = self.slab.item_mut(index)?;
         let old = item.address();
@@ -141,7 +145,7 @@ mod tests {
         let mut table = AddressTable::<Item, FixedTables<3>>::new(HashKey([1; 16]));
         let (a, b, c) = (Item(1, "a"), Item(2, "b"), Item(1, "c"));
         assert_eq!([a, b, c].map(|item| table.insert(item)), [Some(0), Some(1), Some(2)]);
-        assert_eq!(table.insert(b), None, "no room");
+        assert_eq!(table.insert(b), None, "the table is full");
         assert_eq!((table.count_at(1), table.count_at(2), table.count_at(3)), (2, 1, 0));
         assert_eq!(table.find_at(1, |_, item| item.1 == "a"), Some(0));
         let first = table.find_at(1, |_, _| true).unwrap();
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_removed_item_does_not_find_its_successor() {
+    fn the_id_of_a_removed_item_does_not_find_a_later_item() {
         let mut table = AddressTable::<Item, FixedTables<1>>::new(HashKey([1; 16]));
         let index = table.insert(Item(1, "a")).unwrap();
         let id = table.id(index);

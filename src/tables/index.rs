@@ -1,4 +1,4 @@
-//! A hash table of item indexes, with chains.
+//! A hash table of item indexes, with one chain for each bucket.
 
 use super::{Table, TableMemory};
 
@@ -7,13 +7,14 @@ const END: u32 = u32::MAX;
 
 /// Item indexes by keyed hash.
 ///
-/// Several items may have one hash, and the caller distinguishes them. There are at least as many buckets as items, up
-/// to the capacity of the memory. To grow moves every item, so an insertion is O(1) amortized.
+/// Several items may have the same hash; the caller tells them apart. There are at least as many buckets as items, up
+/// to the capacity of the memory. A full table doubles its buckets and moves every item, so an insertion is O(1)
+/// amortized.
 #[derive(Clone)]
 pub(crate) struct Index<M: TableMemory> {
     /// The first item of each bucket.
     heads: Table<u32, M>,
-    /// The link of each item, by its index.
+    /// The chain link of each item, by the index of the item.
     links: Table<Link, M>,
     /// The number of items.
     used: usize,
@@ -23,8 +24,9 @@ pub(crate) struct Index<M: TableMemory> {
 struct Link {
     /// The upper half of the hash.
     ///
-    /// A look-up skips most items of a chain by it, and `grow` finds the new bucket.
+    /// A look-up compares it first, to skip other items of the chain. `grow` computes the new bucket from it.
     hash: u32,
+    /// The next item of the chain.
     next: u32,
 }
 
@@ -33,7 +35,7 @@ impl<M: TableMemory> Index<M> {
         Self { heads: Table::default(), links: Table::default(), used: 0 }
     }
 
-    /// The first item with this hash that satisfies `is`.
+    /// The first item with this hash for which `is` returns true.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let hash = upper(hash);
@@ -41,7 +43,9 @@ impl<M: TableMemory> Index<M> {
         self.find_from(first, hash, &mut is)
     }
 
-    /// The first such item after `item`, which is in the table and has this hash.
+    /// The next item after `item` with this hash for which `is` returns true.
+    ///
+    /// `item` must be in the table and have this hash.
     pub(crate) fn find_after(&self, hash: u64, item: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         let next = self.links.as_ref().get(item as usize)?.next;
         self.find_from(next, upper(hash), &mut is)
@@ -116,7 +120,7 @@ impl<M: TableMemory> Index<M> {
         if self.heads.as_ref().len() == old {
             return;
         }
-        // All items join one chain first, which needs no further memory.
+        // First all items join one chain, which needs no further memory.
         let mut all = END;
         for bucket in 0..old {
             let Some(head) = self.heads.as_mut().get_mut(bucket) else { break };
@@ -133,7 +137,7 @@ impl<M: TableMemory> Index<M> {
         }
     }
 
-    /// The bucket of a hash. Each bucket has an equal share of the range of hashes, for any number of buckets.
+    /// The bucket of a hash. Each bucket has an equal share of the range of hashes.
     #[inline]
     fn bucket(&self, hash: u32) -> usize {
         let buckets = self.heads.as_ref().len() as u64;
@@ -153,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
 
-    /// One of seven hashes, so that chains are long, spread over the upper half.
+    /// One of seven hashes, spread over the whole range. So few hashes make long chains.
     fn hash(of: u8) -> u64 {
         u64::from(of % 7).wrapping_mul(0x2492_4924_9249_2492)
     }

@@ -19,12 +19,12 @@ pub trait List<T>: AsRef<[T]> + AsMut<[T]> + Default {
         T: Clone;
 }
 
-/// The kind of memory that a listener keeps its tables in: [`FixedTables`] or [`HeapTables`].
+/// The kind of memory for the tables of a listener: [`FixedTables`] or [`HeapTables`].
 pub trait TableMemory: Clone {
-    /// A list of this memory.
+    /// A list in this kind of memory.
     type List<T>: List<T>;
 
-    /// The most items of one list.
+    /// The largest number of items in one list.
     const CAPACITY: usize;
 }
 
@@ -53,7 +53,7 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
 
 /// Memory on the heap, which grows up to the limits of the listener. Feature `alloc`.
 ///
-/// It does not shrink.
+/// The memory never shrinks.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct HeapTables;
@@ -68,7 +68,7 @@ impl TableMemory for HeapTables {
 #[cfg(feature = "alloc")]
 impl<T> List<T> for Vec<T> {
     fn push(&mut self, item: T) -> Result<(), T> {
-        // A failed allocation is a limit like any other, and must not abort the program.
+        // A failed allocation must not abort the program: the list counts as full.
         if self.try_reserve(1).is_err() {
             return Err(item);
         }

@@ -1,8 +1,8 @@
-//! Tables for many peers: items by index, hash, deadline and turn, on the heap or in fixed memory.
+//! Tables for many peers, on the heap or in fixed memory.
 //!
 //! ```text
-//! PeerTable                a peer by index, id and address, and its turn
-//!   AddressTable           an item by index, id and address
+//! PeerTable                peers by index, id and address, and their schedule
+//!   AddressTable           items by index, id and address
 //!     Slab                 items, each at an index that does not change
 //!     Index                indexes by hash
 //!   Scheduler              the next index to wake, to send, or to report an event
@@ -10,8 +10,8 @@
 //!     Queue, Stack         indexes in order
 //! ```
 //!
-//! `Index`, `Scheduler` and its parts know only the indexes of items. Look-ups and updates are O(1), those of `Timers`
-//! O(log n).
+//! `Index`, `Scheduler`, `Timers`, `Queue` and `Stack` know only the indexes of items. Look-ups and updates are O(1).
+//! Updates of `Timers` are O(log n).
 
 mod address_table;
 mod index;

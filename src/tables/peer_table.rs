@@ -5,7 +5,7 @@ use core::ops::Deref;
 
 /// Peers by index, id and address, each with an entry in the [`Scheduler`].
 ///
-/// Dereferences to its [`AddressTable`].
+/// The table dereferences to its [`AddressTable`].
 #[derive(Clone)]
 pub(crate) struct PeerTable<T, M: TableMemory> {
     peers: AddressTable<T, M>,
@@ -13,7 +13,7 @@ pub(crate) struct PeerTable<T, M: TableMemory> {
 }
 
 impl<T: Addressed, M: TableMemory> PeerTable<T, M> {
-    /// An empty table, whose hashes use this key.
+    /// An empty table that hashes addresses with `key`.
     pub(crate) fn new(key: HashKey) -> Self {
         Self { peers: AddressTable::new(key), scheduler: Scheduler::new() }
     }
@@ -23,9 +23,9 @@ impl<T: Addressed, M: TableMemory> PeerTable<T, M> {
         self.peers.get_mut(index)
     }
 
-    /// Adds a peer, which is ready to send, and returns its index; `None` if the table is full.
+    /// Adds a peer that is ready to send, and returns its index; `None` if the table is full.
     ///
-    /// This also reserves all memory that the scheduler needs for the peer later.
+    /// The call also reserves the memory that the scheduler needs for this peer.
     pub(crate) fn insert(&mut self, peer: T) -> Option<u32> {
         let index = self.peers.insert(peer)?;
         if self.scheduler.add(index) {
@@ -41,7 +41,9 @@ impl<T: Addressed, M: TableMemory> PeerTable<T, M> {
         }
     }
 
-    /// Changes a peer, and indexes it by its address after the change.
+    /// Applies `change` to a peer, and moves the peer to its new address.
+    ///
+    /// Returns the result of `change`; `None` if there is no such peer.
     pub(crate) fn rekey<C>(&mut self, index: u32, change: impl FnOnce(&mut T) -> C) -> Option<C> {
         self.peers.rekey(index, change)
     }

@@ -1,4 +1,4 @@
-//! A queue of items, each at most once.
+//! A queue that contains each item at most once.
 
 use super::{Table, TableMemory};
 
@@ -44,7 +44,7 @@ impl<M: TableMemory> Queue<M> {
         if self.first == END { None } else { Some(self.first) }
     }
 
-    /// The item after `item`, which is in the queue.
+    /// The item after `item`, which must be in the queue; `None` if `item` is the last.
     pub(crate) fn after(&self, item: u32) -> Option<u32> {
         let after = self.links.as_ref().get(item as usize)?.after;
         (after != END).then_some(after)
@@ -54,7 +54,7 @@ impl<M: TableMemory> Queue<M> {
         self.links.as_ref().get(item as usize).is_some_and(|link| link.is_queued())
     }
 
-    /// Adds an item at the end, unless it is in the queue. Returns false if there is no memory for it.
+    /// Adds an item at the end, unless it is already in the queue. Returns false if there is no memory for the item.
     #[inline]
     pub(crate) fn push(&mut self, item: u32) -> bool {
         while self.links.as_ref().len() <= item as usize {
@@ -76,9 +76,10 @@ impl<M: TableMemory> Queue<M> {
         true
     }
 
-    /// Adds an item before `after`, or at the end without one, unless the item is in the queue.
+    /// Adds `item` before `after`, or at the end if `after` is `None`.
     ///
-    /// `after` is in the queue.
+    /// The call has no effect if `item` is already in the queue. `after` must be in the queue. An earlier
+    /// [`push`](Self::push) of `item` must have reserved its memory.
     pub(crate) fn insert(&mut self, item: u32, after: Option<u32>) {
         let Some(after) = after else {
             self.push(item);
@@ -138,7 +139,7 @@ mod tests {
             let item = item % 8;
             match step % 5 {
                 4 => {
-                    // Before the item in the middle, or at the end of an empty queue.
+                    // Inserts before the middle item, or at the end of an empty queue.
                     assert!(queue.push(item));
                     queue.remove(item);
                     model.retain(|&held| held != item);

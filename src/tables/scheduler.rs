@@ -1,14 +1,14 @@
-//! The schedule of items: the next one to wake, to send, or to report an event.
+//! The schedule of items: which item wakes, sends or reports an event next.
 
 use super::{Queue, Stack, TableMemory, Timers};
 use crate::Instant;
 
 /// A fair schedule of items.
 ///
-/// The work does not depend on items that have not changed and whose deadline lies in the future. A listener marks an
-/// item that it changes, asks for the next item, and reports the result:
+/// An item costs no work while it has not changed and its deadline lies in the future. A listener marks an item that it
+/// changes. It then asks for the next item, handles the item, and reports the result:
 ///
-/// | to | the next item is | the listener reports |
+/// | asks for the next item to | which is | then calls |
 /// |---|---|---|
 /// | [wake](Self::next_to_wake) | changed and ready, or due | [`on_woken`](Self::on_woken) |
 /// | [send](Self::next_to_send) | ready | [`on_sent`](Self::on_sent), or [`park`](Self::park) |
@@ -30,9 +30,9 @@ impl<M: TableMemory> Scheduler<M> {
         Self { timers: Timers::new(), ready: Queue::new(), changed: Stack::new(), pending: Queue::new() }
     }
 
-    /// Adds an item, which is ready to send. Returns false if there is no memory for it.
+    /// Adds an item that is ready to send. Returns false if there is no memory for the item.
     ///
-    /// All lists reserve memory for the item, so that no later call fails.
+    /// All lists reserve memory for the item, so that no later call for it fails.
     pub(crate) fn add(&mut self, item: u32) -> bool {
         let placed = self.timers.set(item, Instant::ZERO)
             && self.ready.push(item)
@@ -49,26 +49,25 @@ impl<M: TableMemory> Scheduler<M> {
         self.pending.remove(item);
     }
 
-    /// Marks an item that has changed: it may have a datagram to send, and another deadline.
+    /// Marks an item as changed: it may have a datagram to send, or another deadline.
     #[inline]
     pub(crate) fn mark_changed(&mut self, item: u32) {
         self.ready.push(item);
         self.changed.push(item);
     }
 
-    /// Marks an item that may have an event.
+    /// Marks an item as pending: it may have an event.
     #[inline]
     pub(crate) fn mark_event(&mut self, item: u32) {
         self.pending.push(item);
     }
 
-    /// Marks an item that has no event.
+    /// Clears the mark of an item that has no event.
     pub(crate) fn clear_event(&mut self, item: u32) {
         self.pending.remove(item);
     }
 
-    /// Takes the next item to wake. The caller reports it by [`on_woken`](Self::on_woken), or [removes](Self::remove)
-    /// it.
+    /// Takes the next item to wake. The caller then calls [`on_woken`](Self::on_woken) or [`remove`](Self::remove).
     ///
     /// Changed items come first, since their timers may be wrong. Then come items whose deadline has passed.
     pub(crate) fn next_to_wake(&mut self, now: Instant) -> Option<u32> {
@@ -82,33 +81,34 @@ impl<M: TableMemory> Scheduler<M> {
         Some(item)
     }
 
-    /// Records that an item is awake: whether it `sends`, and its next deadline.
+    /// Records that an item has woken: whether it `sends` datagrams, and when it is `due` next.
     ///
-    /// `due` does not depend on the datagrams that the item sends before.
+    /// `due` must not depend on when these datagrams leave.
     pub(crate) fn on_woken(&mut self, item: u32, now: Instant, sends: bool, due: Option<Instant>) {
         if sends {
             self.ready.push(item);
         }
-        // A timer that is too early only costs a look at the item: `park` corrects it.
+        // A deadline that moves to a later time is not set here: the early timer wakes the item once more at most, and
+        // `park` corrects it.
         let known = self.timers.of(item);
         if let Some(at) = due.filter(|&at| at > now && known.is_none_or(|known| at < known)) {
             self.timers.set(item, at);
         }
     }
 
-    /// When the next item is due: now while an item is ready to send.
+    /// When the next item is due; `now` while an item is ready to send.
     #[inline]
     pub(crate) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         if self.ready.is_empty() { self.timers.first().map(|(at, _)| at) } else { Some(now) }
     }
 
-    /// The next item to send. The caller reports that it [sent](Self::on_sent), or [parks](Self::park) it.
+    /// The next item to send. The caller then calls [`on_sent`](Self::on_sent) or [`park`](Self::park).
     #[inline]
     pub(crate) const fn next_to_send(&self) -> Option<u32> {
         self.ready.first()
     }
 
-    /// Records that an item has sent a datagram. Its next turn comes after that of all other items.
+    /// Records that an item has sent a datagram, and moves the item to the end of the queue.
     #[inline]
     pub(crate) fn on_sent(&mut self, item: u32) {
         self.ready.remove(item);
@@ -127,7 +127,8 @@ impl<M: TableMemory> Scheduler<M> {
 
     /// Takes the next item that may have an event.
     ///
-    /// If it had one, [`mark_event`](Self::mark_event) gives it another turn after all other items.
+    /// If the item may have another event, the caller then calls [`mark_event`](Self::mark_event), which moves the item
+    /// to the end of the queue.
     pub(crate) fn next_with_event(&mut self) -> Option<u32> {
         self.pending.pop()
     }

@@ -1,13 +1,14 @@
-//! Items at fixed indexes, which are reused.
+//! Items at fixed indexes. The index of a removed item is reused.
 
 use super::{Table, TableMemory};
 
 /// The end of the list of vacant places.
 const END: u32 = u32::MAX;
 
-/// Items, each at an index that does not change until it is removed.
+/// Items, each at an index that does not change until the item is removed.
 ///
-/// Each place counts the items that it has held, so that the id of an earlier item is recognized.
+/// Each place counts the items that were removed from it. This generation distinguishes the ids of earlier items from
+/// the id of the current one.
 #[derive(Clone)]
 pub(crate) struct Slab<T, M: TableMemory> {
     places: Table<Place<T>, M>,
@@ -38,7 +39,11 @@ impl<T, M: TableMemory> Slab<T, M> {
         self.used
     }
 
-    /// Adds an item and returns its index. Returns the item if the slab is full.
+    /// Adds an item and returns its index.
+    ///
+    /// # Errors
+    ///
+    /// Returns the item if the slab is full.
     pub(crate) fn insert(&mut self, item: T) -> Result<u32, T> {
         let index = self.vacant;
         if let Some(place) = self.place_mut(index) {
@@ -61,9 +66,9 @@ impl<T, M: TableMemory> Slab<T, M> {
         }
     }
 
-    /// Removes an item, which is dropped in place. Returns whether there was one.
+    /// Removes the item at `index`, and drops it in place. Returns whether there was an item.
     ///
-    /// To move it out, as [`take`](Self::take) does, would need its size on the stack.
+    /// [`take`](Self::take) moves the item instead, and needs stack for the whole item.
     pub(crate) fn remove(&mut self, index: u32) -> bool {
         let vacant = self.vacant;
         let Some(place) = self.place_mut(index).filter(|place| matches!(place.item, Item::Held(_))) else {
@@ -106,7 +111,7 @@ impl<T, M: TableMemory> Slab<T, M> {
         }
     }
 
-    /// The number of items that this place has held before, modulo 2^32.
+    /// The number of items that were removed from this place, modulo 2^32; `None` if there is no such place.
     #[inline]
     pub(crate) fn generation(&self, index: u32) -> Option<u32> {
         self.places.as_ref().get(index as usize).map(|place| place.generation)

@@ -1,4 +1,4 @@
-//! A stack of items, each at most once.
+//! A stack that contains each item at most once.
 //!
 //! It is cheaper than a [queue](super::Queue), but cannot remove an item from the middle.
 
@@ -12,6 +12,7 @@ const ABSENT: u32 = u32::MAX - 1;
 /// A last-in, first-out stack of item indexes, as a linked list.
 #[derive(Clone)]
 pub(crate) struct Stack<M: TableMemory> {
+    /// The item below each item, by index.
     below: Table<u32, M>,
     top: u32,
 }
@@ -21,7 +22,7 @@ impl<M: TableMemory> Stack<M> {
         Self { below: Table::default(), top: END }
     }
 
-    /// Adds an item, unless it is in the stack. Returns false if there is no memory for it.
+    /// Adds an item, unless it is already in the stack. Returns false if there is no memory for the item.
     #[inline]
     pub(crate) fn push(&mut self, item: u32) -> bool {
         let top = self.top;
@@ -34,7 +35,7 @@ impl<M: TableMemory> Stack<M> {
         true
     }
 
-    /// Adds an item whose link does not exist yet.
+    /// Adds an item for which `below` has no entry yet.
     #[cold]
     fn push_first(&mut self, item: u32) -> bool {
         while self.below.as_ref().len() <= item as usize {

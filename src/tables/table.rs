@@ -4,8 +4,8 @@ use super::{List, TableMemory};
 
 /// A list that grows in memory of kind `M`.
 ///
-/// It is `Clone` if its items are, so that types that contain it derive `Clone`. The list of [`TableMemory`] cannot
-/// have that bound, which would also apply to items that are not `Clone`.
+/// The list is `Clone` if its items are, so that types with tables can derive `Clone`. [`TableMemory::List`] itself
+/// has no `Clone` bound, because the bound would exclude items that are not `Clone`.
 pub(crate) struct Table<T, M: TableMemory>(M::List<T>);
 
 impl<T, M: TableMemory> Table<T, M> {

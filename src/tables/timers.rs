@@ -5,17 +5,17 @@ use crate::Instant;
 
 /// The number of children of a node.
 ///
-/// With four, a timer moves at most nine levels in a heap of 100,000, and siblings lie within 64 bytes.
+/// With four children, siblings take 64 bytes together, and a timer moves at most nine levels in a heap of 100,000.
 const ARITY: usize = 4;
 /// The place of an item that is not in the heap.
 const NOWHERE: u32 = u32::MAX;
 
 /// The deadlines of items, at most one for each.
 ///
-/// To set, move or clear a deadline is O(log n), and O(1) if it does not change.
+/// Setting, moving or clearing a deadline is O(log n). Setting the same deadline again is O(1).
 #[derive(Clone)]
 pub(crate) struct Timers<M: TableMemory> {
-    /// The heap is the first `len` timers. No timer is due after its children.
+    /// The first `len` timers form the heap: a timer is never due later than its children.
     heap: Table<Timer, M>,
     len: usize,
     /// The place of each item in the heap.
@@ -39,7 +39,7 @@ impl<M: TableMemory> Timers<M> {
         self.timer(0).map(|timer| (timer.at, timer.item))
     }
 
-    /// Sets or moves the deadline of an item. Returns false if there is no memory for it.
+    /// Sets or moves the deadline of an item. Returns false if there is no memory for the item.
     #[inline]
     pub(crate) fn set(&mut self, item: u32, at: Instant) -> bool {
         let timer = Timer { at, item };
@@ -90,7 +90,7 @@ impl<M: TableMemory> Timers<M> {
         self.heap.as_ref().len() > self.len || self.heap.push(timer).is_ok()
     }
 
-    /// Puts `timer` at `place`, or further up.
+    /// Puts `timer` at `place`, or nearer to the root.
     fn rise(&mut self, mut place: usize, timer: Timer) {
         while place > 0 {
             let parent = (place - 1) / ARITY;
@@ -103,7 +103,7 @@ impl<M: TableMemory> Timers<M> {
         self.put(place, timer);
     }
 
-    /// Puts `timer` at `place`, or further down.
+    /// Puts `timer` at `place`, or nearer to the leaves.
     fn sink(&mut self, mut place: usize, timer: Timer) {
         loop {
             let first = place * ARITY + 1;

@@ -2,15 +2,15 @@
 
 use crate::Duration;
 
-/// The longest retransmission timeout, as RFC 6298 §2.5 suggests.
+/// The longest retransmission timeout for any idle limit (RFC 6298 §2.5).
 const MAX_RTO: Duration = Duration::from_secs(60);
 
-/// The least number of transmissions of a handshake packet before the handshake limit.
+/// How often a handshake packet is sent, at least, before the handshake limit expires.
 ///
-/// With 20 % loss each way, four transmissions fail in one handshake of 60, and eight in one of 3,500.
+/// With 20 % loss each way, all of four transmissions fail in one handshake of 60, and all of eight in one of 3,500.
 const MIN_HANDSHAKE_TRANSMISSIONS: u64 = 8;
 
-/// The interval after `attempt` retransmissions: `rto`, doubled for each (RFC 6298 §5.5).
+/// The interval after `attempt` retransmissions: `rto` doubled `attempt` times (RFC 6298 §5.5).
 pub(super) const fn backed_off(rto: Duration, attempt: u8) -> Duration {
     match 1_u64.checked_shl(attempt as u32) {
         Some(factor) => rto.saturating_mul(factor),
@@ -23,7 +23,7 @@ pub(crate) fn rto_ceiling(idle_limit: Duration) -> Duration {
     Duration::from_micros(idle_limit.as_micros() / 4).min(MAX_RTO)
 }
 
-/// The ceiling of the interval between two transmissions of a handshake packet.
+/// The ceiling of the interval between two transmissions of a handshake packet: an eighth of the handshake limit.
 pub(crate) const fn longest_opening_interval(handshake_limit: Duration) -> Duration {
     Duration::from_micros(handshake_limit.as_micros() / MIN_HANDSHAKE_TRANSMISSIONS)
 }

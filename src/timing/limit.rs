@@ -2,22 +2,22 @@
 
 use crate::{Duration, Instant};
 
-/// The shortest limit.
+/// The shortest limit; a shorter setting counts as this.
 ///
-/// A limit of 0 would expire at its start, and no deadline could lie in the future.
+/// A limit of 0 would expire at its start, but `poll_timeout` must return a deadline in the future.
 const MIN_LIMIT: Duration = Duration::from_millis(1);
 
-/// What makes a division by 1 ms round up.
+/// Added before a division by 1 ms, so that the quotient is rounded up.
 const ROUND_UP: Duration = Duration::from_micros(999);
 
-/// When a limit that starts at `start` expires; `None` if it is [`Duration::MAX`], which disables it.
+/// When a limit that starts at `start` expires; `None` if `limit` is [`Duration::MAX`], which means no limit.
 pub(crate) fn expiry(start: Instant, limit: Duration) -> Option<Instant> {
     (limit != Duration::MAX).then(|| start + limit.max(MIN_LIMIT))
 }
 
-/// A limit in 32 bits: whole milliseconds, rounded up, at most 49 days.
+/// A time limit in whole milliseconds, rounded up, stored in 32 bits.
 ///
-/// A longer limit is disabled.
+/// A limit above 49 days counts as [`Duration::MAX`], which means no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Limit {
     millis: u32,
@@ -37,7 +37,7 @@ impl Limit {
         self.get().max(MIN_LIMIT)
     }
 
-    /// When this limit expires if it starts at `start`; `None` if it is disabled.
+    /// When this limit expires if it starts at `start`; `None` if there is no limit.
     pub(crate) fn expiry(self, start: Instant) -> Option<Instant> {
         expiry(start, self.get())
     }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_limit_never_expires_and_one_of_0_takes_1_ms() {
+    fn a_limit_of_max_never_expires_and_a_limit_of_0_takes_1_ms() {
         assert_eq!(Limit::new(Duration::MAX).expiry(Instant::ZERO), None);
         assert_eq!(expiry(Instant::ZERO, Duration::ZERO), Some(Instant::from_millis(1)));
     }

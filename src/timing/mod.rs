@@ -1,8 +1,9 @@
 //! Round-trip time, retransmission, backoff and limits, for both protocols.
 //!
 //! The module knows no packet and no state of a connection. A machine keeps an [`Rtt`] for each path, a
-//! [`RetransmitTimer`] for each packet that it repeats, and an instant for each limit. Each deadline has a name, its
-//! [`Timer`]. A machine lists its running timers in one function, from which its next deadline derives.
+//! [`RetransmitTimer`] for each packet that it repeats, and an instant for each limit. [`Timer`] names the purpose of a
+//! deadline. In each machine one function lists the running timers, and the machine's next deadline is the earliest of
+//! them.
 
 mod backoff;
 mod jitter;

@@ -5,7 +5,7 @@ use crate::{ClockShift, Instant};
 /// When to send a packet: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RetransmitTimer {
-    /// When the packet becomes due; `None` while it is due or the timer is stopped.
+    /// When the packet becomes due; `None` while the packet is due or the timer is stopped.
     deadline: Option<Instant>,
     due: bool,
     /// The number of transmissions; saturates.
@@ -39,13 +39,13 @@ impl RetransmitTimer {
         self.sent
     }
 
-    /// Counts a transmission, which is repeated at `deadline`.
+    /// Counts a transmission, and makes the packet due again at `deadline`.
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);
         self.wait(deadline);
     }
 
-    /// Counts a transmission, which is not repeated.
+    /// Counts a transmission, and stops the timer.
     pub(crate) fn on_sent_once(&mut self) {
         self.sent = self.sent.saturating_add(1);
         self.stop();
@@ -57,7 +57,7 @@ impl RetransmitTimer {
         self.deadline = Some(at);
     }
 
-    /// Makes the packet due if its deadline has passed. Returns whether it has.
+    /// Makes the packet due if its deadline has passed. Returns whether the deadline has passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         let expired = self.deadline.is_some_and(|deadline| deadline <= now);
         if expired {

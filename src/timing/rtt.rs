@@ -5,34 +5,34 @@ use super::jitter::Jitter;
 use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 
-/// The timeout before the first sample (RFC 6298 §2.1).
+/// The timeout before any round-trip time is known (RFC 6298 §2.1).
 const INITIAL_RTO: Duration = Duration::from_secs(1);
-/// The least timeout before the first sample of data.
+/// The least timeout while only the round-trip time of the handshake is known.
 ///
 /// On a slow link a full datagram takes longer than the small packets of the handshake.
 const MIN_FIRST_RTO: Duration = Duration::from_millis(200);
-/// The clock granularity G, which is also the least margin over SRTT.
+/// The clock granularity G: the timeout exceeds SRTT by at least G.
 ///
-/// RFC 6298 §2.4 rounds the timeout up to 1 s, since a peer may delay its acknowledgements by an unknown time. Here
-/// that delay is known, and part of the timeout.
+/// RFC 6298 §2.4 also raises the timeout to 1 s, which covers acknowledgements that the peer delays. Here the timeout
+/// contains the longest such delay, so it needs no such floor.
 const GRANULARITY: Duration = Duration::from_millis(1);
-/// The jitter is at most this share of the interval, as a shift: 1/16.
+/// The largest jitter is the interval shifted right by this many bits: 1/16.
 ///
-/// It keeps peers that lost datagrams at the same time from retransmitting at the same time.
+/// Jitter keeps peers that lost datagrams at the same time from retransmitting at the same time.
 const JITTER_SHIFT: u32 = 4;
 
 /// The round-trip time estimate, and the retransmission timeout (RTO) derived from it (RFC 6298).
 ///
-/// The sender counts the transmissions of each packet, and passes the count to [`deadline`](Self::deadline), which
-/// backs off. A new packet starts at attempt 0. RFC 6298 §5 keeps the backoff until the next sample, so on a path that
-/// loses a third of the packets, stop-and-wait would spend most of its time waiting.
+/// Each packet has its own backoff: the sender counts the transmissions of the packet, and passes the count to
+/// [`deadline`](Self::deadline). A new packet starts without backoff. RFC 6298 §5 instead keeps the backoff until the
+/// next sample: stop-and-wait would then spend most of its time waiting on a path that loses a third of the packets.
 ///
 /// Times longer than 71 minutes count as 71 minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rtt {
-    /// SRTT and RTTVAR; `None` before the first sample or handshake sample.
+    /// SRTT and RTTVAR. They derive from the handshake at first, later from samples. `None` before either.
     smoothed: Option<(ShortDuration, ShortDuration)>,
-    /// The least sample. The handshake sample does not count.
+    /// The least sample. The round-trip time of the handshake does not count.
     min: Option<ShortDuration>,
     /// The longest time for which the peer delays an acknowledgement.
     ack_delay: ShortDuration,
@@ -49,8 +49,8 @@ impl Rtt {
 
     /// Sets the longest time for which the peer delays an acknowledgement.
     ///
-    /// It is part of every timeout that is derived from a sample (RFC 8985 §7.2, RFC 9002 §6.2.1). Samples must not
-    /// include the delay.
+    /// Every timeout that is derived from a sample contains this delay (RFC 8985 §7.2, RFC 9002 §6.2.1). The samples
+    /// themselves must not contain the peer's delay.
     pub fn set_ack_delay(&mut self, delay: Duration) {
         self.ack_delay = ShortDuration::new(delay);
     }
@@ -63,17 +63,17 @@ impl Rtt {
 
     /// Takes the round-trip time of the handshake.
     ///
-    /// It determines the timeout until the first [`sample`](Self::sample), and nothing else: packets of the handshake
-    /// are small, and the peer's application may delay the answer.
+    /// The timeout derives from it until the first [`sample`](Self::sample). It has no other effect, because handshake
+    /// packets are small and the peer's application may delay the answer.
     pub fn handshake_sample(&mut self, round_trip: Duration) {
         if self.smoothed.is_none() {
             self.smooth(round_trip.as_micros(), round_trip.as_micros() / 2);
         }
     }
 
-    /// Takes the round-trip time of a packet that was sent once.
+    /// Takes the round-trip time of a packet that was sent exactly once.
     ///
-    /// The answer to a packet that was sent twice does not say which transmission it answers, so it gives no sample
+    /// A retransmitted packet gives no sample, because its acknowledgement does not say which transmission arrived
     /// (Karn's algorithm, RFC 6298 §3).
     pub fn sample(&mut self, round_trip: Duration) {
         let r = round_trip.as_micros();
@@ -81,7 +81,7 @@ impl Rtt {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
-            // No overflow: SRTT and RTTVAR have 32 bits, and the added share of `r` at most 62.
+            // No overflow: SRTT and RTTVAR fit 32 bits, and the shares that are added fit 62.
             Some((srtt, rttvar)) => {
                 let (srtt, rttvar) = (srtt.get().as_micros(), rttvar.get().as_micros());
                 self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
@@ -96,13 +96,13 @@ impl Rtt {
         self.smoothed = Some((srtt, rttvar));
     }
 
-    /// The smoothed round-trip time (SRTT); `None` before the first sample.
+    /// The smoothed round-trip time (SRTT); `None` before the first [`sample`](Self::sample).
     #[must_use]
     pub fn srtt(&self) -> Option<Duration> {
         self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt.get())
     }
 
-    /// The least sample; `None` before the first one.
+    /// The least [`sample`](Self::sample) since the start; `None` before the first one.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
         self.min.map(ShortDuration::get)
@@ -110,8 +110,8 @@ impl Rtt {
 
     /// The retransmission timeout without backoff.
     ///
-    /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay, at most the ceiling. Without a round-trip time
-    /// it is 1 s; with that of the handshake only, it is at least 200 ms.
+    /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay. Before the first [`sample`](Self::sample) it
+    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling.
     #[must_use]
     pub fn rto(&self) -> Duration {
         let rto = match self.smoothed {
@@ -125,7 +125,7 @@ impl Rtt {
         rto.max(floor).min(self.ceiling.get())
     }
 
-    /// The longest timeout, with any backoff.
+    /// The longest timeout, with backoff and without jitter.
     pub(crate) fn ceiling(&self) -> Duration {
         self.ceiling.get()
     }
@@ -133,7 +133,8 @@ impl Rtt {
     /// When to retransmit a packet that is sent `now`.
     ///
     /// `attempt` is the number of earlier transmissions of the packet. The interval is the timeout, doubled for each
-    /// attempt (RFC 6298 §5.5), at most the ceiling and `limit`, and at least 1 ms. A jitter of up to 1/16 is added.
+    /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
+    /// of the interval is added.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
         let interval = backed_off(self.rto(), attempt).min(self.ceiling.get()).min(limit).max(GRANULARITY);
         let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);

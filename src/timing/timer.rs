@@ -1,4 +1,4 @@
-//! The names of all deadlines.
+//! The purposes of deadlines, and the earliest of several deadlines.
 
 use crate::Instant;
 
@@ -13,13 +13,13 @@ pub enum Timer {
     Handshake,
     /// A packet of the handshake is sent again: CONNECT or CONNACK, SYN or SYN+ACK.
     RetransmitHandshake,
-    /// A client stops waiting for an answer in extended mode, and takes the answer in base mode.
+    /// A client with an answer in base mode accepts it, and stops waiting for an answer in extended mode.
     FallBack,
-    /// A packet that was sent before an acknowledged one is declared lost (RFC 8985 §6.2).
+    /// The reordering window of a packet ends, and the packet is declared lost (RFC 8985 §6.2).
     Reordering,
     /// The tail loss probe is sent (RFC 8985 §7).
     TailLossProbe,
-    /// Everything in flight counts as lost (RFC 6298). INFO, or a segment of a message, is sent again.
+    /// The retransmission timeout: everything in flight counts as lost, and INFO or a segment is sent again (RFC 6298).
     Retransmission,
     /// A PROBE asks whether the peer's window has opened.
     Persist,
@@ -29,11 +29,11 @@ pub enum Timer {
     RetransmitFin,
     /// The idle limit expires: the peer has left a packet unanswered for too long.
     Idle,
-    /// The quiet limit expires: the peer was silent for too long, although no answer of it was due.
+    /// The quiet limit expires: the peer was silent for too long while it had left nothing unanswered.
     Quiet,
-    /// The linger ends: a repeated FIN gets no more answer.
+    /// The linger ends: repeated FINs are no longer answered.
     Linger,
-    /// Pacing, or the delay before a proactive retransmission, ends.
+    /// Pacing allows the next packet, or the delay before a proactive retransmission ends.
     Pacing,
     /// A delayed acknowledgement is due.
     AckDelay,

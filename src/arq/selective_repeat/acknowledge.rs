@@ -43,8 +43,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Acknowledged::New
     }
 
-    /// Processes a SACK: a cumulative number and a bitmap. One that acknowledges an unsent number is ignored as a
-    /// whole.
+    /// Processes a SACK: a cumulative number and a bitmap.
+    ///
+    /// A SACK that acknowledges an unsent number is ignored as a whole.
     pub(super) fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
         let is_old = sack.next.precedes(self.scoreboard.base());
         if !is_old && sack.next.distance_from(self.scoreboard.base()) > self.scoreboard.span() {
@@ -79,7 +80,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Acknowledged::New
     }
 
-    /// The round trip of the latest number, if it was sent once and is acknowledged for the first time (RFC 6298 §3).
+    /// The round-trip sample of the latest number. `None` unless that number was sent once and is acknowledged for the
+    /// first time (RFC 6298 §3).
     fn clean_sample(&self, now: Instant, sack: &Sack<'_>) -> Option<Duration> {
         let delay = sack.delay.duration()?;
         if !self.scoreboard.is_outstanding(sack.latest) {
@@ -108,7 +110,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// Settles the oldest originals from `base` on, `most` at most. Returns how many.
+    /// Settles at most `most` of the oldest originals, from `base` on. Returns how many it has settled.
     ///
     /// The effect is that of [`on_settled`](Self::on_settled) for each, but RACK processes only the newest.
     fn settle_run(&mut self, now: Instant, most: u32, rtt: &Rtt, settled: &mut Settled) -> u32 {
@@ -121,30 +123,30 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         run.count
     }
 
-    /// Reports the first acknowledgement of `number`, with its record before it, to the policies.
+    /// Reports the first acknowledgement of `number` to the policies. `record` is its record before that.
     fn on_settled(&mut self, now: Instant, number: Seq, record: Record, rtt: &Rtt, settled: &mut Settled) {
         let Record { sent_at, bytes, transmissions, state } = record;
         let transmission = Transmission { at: sent_at, number };
         self.proactive.cancel(number);
-        let needless = match state {
+        let is_spurious = match state {
             SentState::Original | SentState::Retransmitted => {
                 self.rack.on_acknowledged(now, transmission, transmissions, rtt)
             }
-            // It was probed without having been judged lost, so no judgement was wrong.
+            // The probed number was never declared lost, so no loss was spurious.
             SentState::Probed => {
                 self.rack.on_acknowledged(now, transmission, transmissions, rtt);
                 false
             }
-            // The answered transmission is unknown, so it gives RACK no time. It was not judged lost, so no judgement
-            // was wrong.
+            // Which transmission arrived is unknown, so RACK gets no time. The number was not declared lost, so no loss
+            // was spurious.
             SentState::Proactive | SentState::Settled => false,
-            // It was only late. `Lost` means that no retransmission has left, so an earlier transmission arrived.
+            // No retransmission has left yet, so an earlier transmission was only late.
             SentState::Lost => true,
         };
-        if needless {
+        if is_spurious {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
-            // A number beyond the reach of a bitmap is reported once. The SACK that reported it may have been lost,
-            // without reordering.
+            // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
+            // SACK, which may have been lost.
             if self.scoreboard.next().distance_from(number) <= BITMAP_NUMBERS {
                 self.rack.on_spurious(self.scoreboard.base(), self.scoreboard.next());
             }
@@ -165,6 +167,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
+    /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
     fn conclude(&mut self, now: Instant, settled: Settled, rtt: &mut Rtt) {
         if let Some(sample) = settled.rtt {
             rtt.sample(sample);

@@ -4,13 +4,13 @@
 //! `proactive`).
 //!
 //! Three limits are independent. The congestion controller bounds the bytes *in flight*: sent, and neither acknowledged
-//! nor judged lost. The windows bound the *span*, from the lowest number not acknowledged to the highest number sent.
-//! The store bounds the bytes that are buffered. If the span were no wider than what is in flight, a single lost packet
-//! would stop the sender. Windows are therefore meant to be wide, and a number is cheap: 16 bytes and three bits.
+//! nor declared lost. The windows bound the *span*, from the lowest number not acknowledged to the highest number sent.
+//! The store bounds the bytes that are buffered. A lost packet stops the sender if the windows are no wider than the
+//! packets in flight. Choose wide windows, then: a number takes only 16 bytes and three bits.
 //!
-//! Losses are found by RACK-TLP (RFC 8985). A packet is lost when a packet sent later has been acknowledged and the
-//! reordering window has passed; this also finds lost retransmissions. A tail loss probe makes the peer acknowledge the
-//! tail. The retransmission timeout is the last resort.
+//! RACK-TLP detects losses (RFC 8985). A packet is lost when a packet sent later has been acknowledged and the
+//! reordering window has passed. This rule also detects lost retransmissions. A tail loss probe makes the peer
+//! acknowledge the last packets. The retransmission timeout is the last resort.
 
 mod acknowledge;
 #[cfg(test)]
@@ -40,10 +40,9 @@ pub struct SelectiveRepeat<M, C> {
 }
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
-    /// Both directions start at number 0.
+    /// Starts both directions at number 0; `None` if `blocks` is empty.
     ///
-    /// Both windows have 64 numbers per block, for the largest power of two of blocks in `blocks`. `None` if there is
-    /// no block.
+    /// Both windows have 64 numbers per block. The number of blocks is rounded down to a power of two.
     pub fn new(blocks: M, congestion: C, pacer: Pacer) -> Option<Self> {
         Some(Self { sender: Sender::new(blocks, congestion, pacer)?, receiver: Receiver::default() })
     }
@@ -58,12 +57,14 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
         &self.sender.congestion
     }
 
-    /// Bytes sent, and neither acknowledged nor judged lost.
+    /// Bytes sent, and neither acknowledged nor declared lost.
     pub const fn in_flight(&self) -> u64 {
         self.sender.scoreboard.in_flight()
     }
 
-    /// How many numbers were judged lost that were only late. Each widens the reordering window (RFC 8985 §6.2 step 4).
+    /// How many numbers were declared lost, but were only late.
+    ///
+    /// They widen the reordering window (RFC 8985 §6.2 step 4).
     pub fn spurious(&self) -> u64 {
         self.sender.counters.spurious.into()
     }

@@ -1,4 +1,4 @@
-//! Both halves compared with naive models: sets of numbers that never wrap.
+//! Compares both halves with simple models: sets of 64-bit numbers, which never wrap.
 
 use super::*;
 use crate::Duration;
@@ -27,7 +27,7 @@ fn seq(number: u64) -> Seq {
     Seq::new(u32::try_from(number & u64::from(u32::MAX)).unwrap())
 }
 
-/// Starting points: 0, a block's edge, and shortly before the wrap at 2^32.
+/// First numbers: 0, the last number of a block, and shortly before the wrap at 2^32.
 fn first() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0_u64), Just(63), (1_u64 << 32) - 300..1 << 32]
 }
@@ -80,7 +80,7 @@ proptest! {
                     }
                 }
                 machine.on_ack_sent(seq(edge));
-                prop_assert!(received.range(next..).all(|number| reported.contains(number)), "a number was not reported");
+                prop_assert!(received.range(next..).all(|number| reported.contains(number)), "each received number is reported");
             }
         }
     }
@@ -102,7 +102,7 @@ proptest! {
                 0..=3 => {
                     while let Some(number) = machine.next_info(now, seq(end)) {
                         let number = u64::from(number.distance_from(seq(first)));
-                        prop_assert!(!acknowledged.contains(&(first + number)), "sent again what was acknowledged");
+                        prop_assert!(!acknowledged.contains(&(first + number)), "an acknowledged number was sent again");
                         prop_assert!(first + number <= next && first + number < end);
                         next = next.max(first + number + 1);
                         let sending = Sending { now, number: seq(first + number), bytes: BYTES, end: seq(end) };
@@ -143,7 +143,7 @@ proptest! {
             prop_assert_eq!(listed as usize, outstanding);
             prop_assert_eq!(machine.in_flight(), u64::from(machine.sender.scoreboard.outstanding()) * u64::from(BYTES));
             let waits = machine.next_info(now, seq(end)).is_some() || machine.poll_timeout(seq(end)).is_some();
-            prop_assert!(waits || outstanding == 0, "nothing would ever be sent again");
+            prop_assert!(waits || outstanding == 0, "an outstanding number is due or has a timer");
         }
     }
 }

@@ -1,19 +1,20 @@
 //! Proactive retransmission: repeats a packet before its loss is known.
 //!
-//! A number that is lost repeatedly blocks everything behind it, both at the end of the data and at the head of a full
-//! window. Each further attempt costs a round trip. Three rules make long runs of losses rare, at a cost that a credit
-//! bounds:
+//! A number that is lost repeatedly blocks all later data, both at the end of the data and at the head of a full
+//! window. Each further attempt costs a round trip. Three rules make long runs of losses rare. A credit bounds their
+//! cost.
 //!
-//! - A number lost three times is duplicated from then on. The duplicate follows its retransmission after a while, so
-//!   that one burst does not destroy both.
-//! - While nothing else can be sent, numbers that were lost before are repeated each half round trip, and sooner after
-//!   more transmissions.
-//! - On a lossy path, the last originals are duplicated: nothing else fills the path until their loss is known.
+//! - Once a number was lost three times, each retransmission of it is duplicated. The duplicate follows after an eighth
+//!   of a round trip, so that one burst of losses does not destroy both.
+//! - While nothing else can be sent, a number that was lost is repeated after half a round trip, or after an eighth if
+//!   it was sent more than twice.
+//! - On a lossy path, the last originals are duplicated, because no other data fills the path until their loss is
+//!   known.
 //!
 //! No rule applies while the peer is silent: after a probe or a timeout the sender waits for an acknowledgement.
 //!
-//! On a path with few losses, a number that was never lost is never sent proactively. A short message then takes its
-//! own datagrams only.
+//! On a path with few losses, a number that was never lost is never sent proactively. A short message then needs no
+//! additional datagrams.
 //!
 //! The policy reads the scoreboard and never changes it. The sender reports events to it.
 
@@ -21,14 +22,16 @@ use super::scoreboard::{Flight, Memory, Record, Scoreboard, SentState};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// One byte may be sent proactively for each eight acknowledged. Even at 20 % loss a long transfer uses less than 1 %.
+/// One byte may be sent proactively for each eight acknowledged. A long transfer sends less than 1 % of its bytes
+/// proactively, even at 20 % loss.
 const CREDIT_SHIFT: u32 = 3;
-/// A number lost this often is duplicated: at 20 % loss one number in a hundred.
+/// A number lost this often is duplicated. At 20 % loss this is one number in a hundred.
 const DUPLICATE_AFTER_LOSSES: u8 = 3;
 /// The delay of a duplicate after its retransmission: an eighth of a round trip.
 const DUPLICATE_SHIFT: u32 = 3;
-/// The age of the last transmission at which an idle sender repeats a number that was lost once: half a round trip. A
-/// number sent more often is repeated after the delay of a duplicate, since such numbers are few.
+/// The delay after which an idle sender repeats a number that was sent twice: half a round trip.
+///
+/// A number sent more often is repeated after the delay of a duplicate, because such numbers are few.
 const IDLE_SHIFT: u32 = 1;
 /// A path is lossy if more than one byte is lost for each 32 that arrive.
 const LOSSY_SHIFT: u32 = 5;
@@ -45,7 +48,7 @@ impl Due {
         Self { number, at: Instant::ZERO }
     }
 
-    /// The one of the two that is due first; the former if both are due at once.
+    /// The number that is due first; `one` if both are due at the same time.
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
@@ -62,15 +65,16 @@ impl Due {
 pub(super) struct Proactive {
     /// Bytes that may still be sent proactively: at most one congestion window, which covers any stall.
     credit: u64,
-    /// Bytes sent proactively in this round. Their earlier copies may still be on the path, which `in_flight` does not
-    /// count.
+    /// Bytes sent proactively in this round. Earlier transmissions of these numbers may still be on the path, but
+    /// `in_flight` does not count them.
     round: u32,
     /// The number to duplicate.
     duplicate: Option<Due>,
     /// The smoothed round-trip time.
     srtt: Option<ShortDuration>,
-    /// Bytes acknowledged and bytes judged lost, both halved from time to time: their ratio is the loss rate.
+    /// Bytes acknowledged. This and `lost` are halved from time to time.
     arrived: u64,
+    /// Bytes declared lost. Their ratio to `arrived` is the loss rate.
     lost: u64,
 }
 
@@ -79,7 +83,7 @@ impl Proactive {
     pub(super) fn on_acknowledged(&mut self, bytes: u64, window: u64) {
         self.credit = self.credit.saturating_add(bytes >> CREDIT_SHIFT).min(window);
         self.arrived = self.arrived.saturating_add(bytes);
-        // The loss rate of some windows ago is outdated.
+        // Halving both counts keeps the loss rate up to date: older losses lose weight.
         if self.arrived > window.saturating_mul(4) {
             (self.arrived, self.lost) = (self.arrived / 2, self.lost / 2);
         }
@@ -101,7 +105,7 @@ impl Proactive {
         self.round = self.round.saturating_add(bytes.into());
     }
 
-    /// Records a retransmission of `number`, which was judged lost after `transmissions` transmissions.
+    /// Records a retransmission of `number`, which was declared lost after `transmissions` transmissions.
     pub(super) fn on_retransmitted(&mut self, now: Instant, number: Seq, transmissions: u8, bytes: u16) {
         if transmissions >= DUPLICATE_AFTER_LOSSES && self.credit >= bytes.into() {
             self.duplicate = Some(Due { number, at: now + self.part_of_round_trip(DUPLICATE_SHIFT) });
@@ -113,7 +117,7 @@ impl Proactive {
         self.duplicate.is_none()
     }
 
-    /// Cancels the duplicate of `number`, which was sent again, acknowledged, or judged lost.
+    /// Cancels the duplicate of `number`, which was sent again, acknowledged, or declared lost.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn cancel(&mut self, number: Seq) {
         if self.duplicate.is_some_and(|due| due.number == number) {
@@ -141,17 +145,19 @@ impl Proactive {
         Duration::from_micros(self.srtt().as_micros() >> shift)
     }
 
-    /// The scheduled duplicate and when it is due.
+    /// The scheduled duplicate, and when it is due.
     ///
-    /// It is due at once if `lost`, the next retransmission, will schedule a duplicate of its own: only one is
-    /// remembered.
+    /// `lost` is the number to retransmit next. If its retransmission schedules another duplicate, the present one is
+    /// due at once, because only one duplicate is stored.
     pub(super) fn duplicate<M: Memory>(&self, scoreboard: &Scoreboard<M>, lost: Option<Seq>) -> Option<Due> {
         let due = self.duplicate?;
         let leaves_now = lost.is_some_and(|lost| scoreboard.record(lost).transmissions >= DUPLICATE_AFTER_LOSSES);
         Some(if leaves_now { Due::at_once(due.number) } else { due })
     }
 
-    /// The number to repeat while nothing else can be sent before `end`, and when. `window` is the congestion window.
+    /// The number to repeat while nothing else can be sent, and when it is due.
+    ///
+    /// `window` is the congestion window. `end` is the first number without a body.
     pub(super) fn while_idle<M: Memory>(&self, scoreboard: &Scoreboard<M>, window: u64, end: Seq) -> Option<Due> {
         let has_room = scoreboard.in_flight().saturating_add(self.round.into()) < window;
         if self.srtt() == Duration::ZERO || !has_room {
@@ -167,7 +173,7 @@ impl Proactive {
         earliest.filter(|due| self.credit >= scoreboard.record(due.number).bytes.into())
     }
 
-    /// The oldest retransmission in flight. A number that was only probed was never lost, and is skipped.
+    /// The oldest retransmission in flight; `None` if it was only probed, because it was then never lost.
     fn repeated<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.oldest(Flight::Retransmissions)?;
         let Record { sent_at, transmissions, state, .. } = scoreboard.record(number);
@@ -175,10 +181,10 @@ impl Proactive {
         (state != SentState::Probed).then(|| Due { number, at: sent_at + self.part_of_round_trip(shift) })
     }
 
-    /// On a lossy path with all data sent: the newest original, whose loss would be known last.
+    /// The newest original, on a lossy path after all data was sent. Its loss would be known last.
     ///
-    /// Later retransmissions reveal its loss. Once the newest of them is half a round trip younger, that happens soon,
-    /// and no duplicate is due.
+    /// The acknowledgement of a later retransmission reveals its loss. If such a retransmission was sent at least half
+    /// a round trip later, no duplicate is due, because its acknowledgement arrives soon.
     fn newest_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.newest(Flight::Originals)?;
         let sent_at = scoreboard.record(number).sent_at;
@@ -188,9 +194,9 @@ impl Proactive {
         is_young.then(|| Due { number, at: sent_at + self.part_of_round_trip(DUPLICATE_SHIFT) })
     }
 
-    /// On a lossy path with all data sent: the oldest original.
+    /// The oldest original, on a lossy path after all data was sent.
     ///
-    /// Only duplicates may have been sent after it, and their acknowledgements do not reveal its loss.
+    /// Perhaps only duplicates were sent after it. Their acknowledgements do not reveal its loss.
     fn overdue_original<M: Memory>(&self, scoreboard: &Scoreboard<M>) -> Option<Due> {
         let number = scoreboard.oldest(Flight::Originals)?;
         let wait = self.srtt().saturating_add(self.part_of_round_trip(1));
@@ -206,7 +212,7 @@ mod tests {
     use crate::wire::{Sack, SackDelay};
     use std::vec::Vec;
 
-    /// RFC 8985 §7.4: a probe counts as a loss only if it repaired one. Here the original was merely late.
+    /// RFC 8985 §7.4: a probe counts as a loss only if it repaired one. Here the original was only late.
     #[test]
     fn a_probe_of_a_late_packet_is_not_spurious() {
         let mut machine =
@@ -233,8 +239,8 @@ mod tests {
         assert_eq!(machine.spurious(), 0);
     }
 
-    /// Transmission times are kept in 32 bits. They must not alias after an hour, or a packet would be repeated at
-    /// once.
+    /// Transmission times are stored in 32 bits, which wrap after 71 minutes. A packet that is sent later must not look
+    /// old, or it would be repeated at once.
     #[test]
     fn nothing_is_sent_twice_at_once_after_a_long_silence() {
         let mut machine =
@@ -267,7 +273,7 @@ mod tests {
         }
     }
 
-    /// A round trip of 100 ms and one datagram per ms. All arrive but number 0.
+    /// The round trip is 100 ms, and one datagram is sent per ms. All datagrams arrive except those of number 0.
     #[test]
     fn a_number_lost_three_times_is_duplicated() {
         let pacer = Pacer::new(Duration::ZERO, 100);

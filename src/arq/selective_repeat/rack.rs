@@ -6,13 +6,13 @@ use crate::arq::Rtt;
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// Later packets acknowledged after which one is lost without waiting, while no reordering was seen (RFC 8985 §6.2 step
-/// 4, `DupThresh`).
+/// The number of acknowledged later packets after which a packet is lost at once, if no reordering was seen (RFC 8985
+/// §6.2 step 4, `DupThresh`).
 const DUP_THRESHOLD: u32 = 3;
-/// Recoveries for which a widened reordering window lasts (RFC 8985 §6.2 step 4).
+/// The number of recoveries for which a widened reordering window lasts (RFC 8985 §6.2 step 4).
 const PERSIST_RECOVERIES: u8 = 16;
 
-/// A transmission: its time and number. The number orders transmissions of one instant (RFC 8985 §6.2,
+/// A transmission: its time and number. The number orders transmissions with equal times (RFC 8985 §6.2,
 /// `RACK_sent_after`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Transmission {
@@ -34,11 +34,11 @@ pub(super) struct Rack {
     /// The highest number acknowledged (RFC 8985 `RACK.fack`).
     highest: Option<Seq>,
     reordering_seen: bool,
-    /// The reordering window in quarters of the minimum round-trip time, less one (RFC 8985 `RACK.reo_wnd_mult`).
+    /// The reordering window in quarters of the minimum round-trip time, minus one (RFC 8985 `RACK.reo_wnd_mult`).
     widenings: u8,
-    /// The recoveries until the window narrows again (RFC 8985 `RACK.reo_wnd_persist`).
+    /// The recoveries until the reordering window narrows again (RFC 8985 `RACK.reo_wnd_persist`).
     recoveries_left: u8,
-    /// The window widens once per round trip: not again before this number is acknowledged.
+    /// The reordering window does not widen again before all numbers before this one are acknowledged.
     widened_until: Option<Seq>,
 }
 
@@ -56,37 +56,38 @@ impl Newest {
     }
 }
 
-/// The criteria of one pass over the numbers in flight.
+/// The criteria of one pass of loss detection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judge {
+    /// The acknowledged transmission that was sent last.
     newest: Transmission,
-    /// The time from transmission to loss: for numbers that the latest SACK covers, and for the others.
+    /// How long after its transmission a number is lost, if the latest SACK covers the number.
     loss_delay: Duration,
+    /// The same for a number that the latest SACK does not cover.
     loss_delay_uncovered: Duration,
 }
 
 impl Judge {
-    /// When the transmission is lost, if no acknowledgement arrives before. `None` if nothing sent after it was
-    /// acknowledged.
+    /// When the transmission is lost, unless it is acknowledged before. `None` if no later one is acknowledged.
     pub(super) fn lost_at(&self, sent: Transmission, repeated: bool, is_covered: bool) -> Option<Instant> {
-        // Within one instant, originals leave in the order of their numbers (RFC 8985 §6.2, `RACK_sent_after`), but
-        // retransmissions in any order.
+        // Originals with equal times leave in the order of their numbers (RFC 8985 §6.2, `RACK_sent_after`).
+        // Retransmissions leave in any order.
         let is_before = if repeated { sent.at < self.newest.at } else { sent.is_before(self.newest) };
         is_before.then(|| sent.at + if is_covered { self.loss_delay } else { self.loss_delay_uncovered })
     }
 }
 
 impl Rack {
-    /// RFC 8985 §6.2 steps 2 and 3: processes the acknowledgement of a transmission, whose number was sent `times`
-    /// times.
+    /// Processes the acknowledgement of a number (RFC 8985 §6.2 steps 2 and 3).
     ///
-    /// Returns whether it proves that an earlier transmission of the number was not lost.
+    /// `sent` is the last of its `times` transmissions. Returns whether the acknowledgement proves that an earlier
+    /// transmission was not lost.
     pub(super) fn on_acknowledged(&mut self, now: Instant, sent: Transmission, times: u8, rtt: &Rtt) -> bool {
         let round_trip = now.saturating_since(sent.at);
-        // Step 2: an acknowledgement sooner than the minimum round trip may answer an earlier transmission. A slightly
-        // shorter time proves nothing: the minimum was measured, perhaps with a queue on the path. Without a minimum,
-        // only numbers sent once count: one early acknowledgement would otherwise declare everything in flight lost,
-        // repeatedly.
+        // Step 2: an acknowledgement sooner than the minimum round-trip time may be for an earlier transmission. Only a
+        // time below half the minimum proves it, because the minimum may contain a queue that has drained since. Before
+        // the first sample, only numbers sent once count. Otherwise one early acknowledgement would declare everything
+        // in flight lost, repeatedly.
         if times > 1 && rtt.min().is_none_or(|min| round_trip < min) {
             self.on_number(sent.number, times);
             return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
@@ -113,9 +114,9 @@ impl Rack {
         }
     }
 
-    /// Widens the reordering window after a spurious retransmission (RFC 8985 §6.2 step 4, there detected by DSACK).
+    /// Widens the reordering window after a spurious loss (RFC 8985 §6.2 step 4, where DSACK detects it).
     ///
-    /// It widens once per round trip. The numbers in flight lie from `base` to `next`.
+    /// The window widens at most once per round trip. The numbers in flight lie from `base` to `next`.
     pub(super) fn on_spurious(&mut self, base: Seq, next: Seq) {
         if self.widened_until.is_some_and(|until| base.precedes(until)) {
             return;
@@ -141,8 +142,8 @@ impl Rack {
 
     /// The criteria for the numbers in flight; `None` before the first acknowledgement.
     ///
-    /// `ahead` counts the acknowledged numbers above the lowest unacknowledged one. `is_wide`: the span exceeds one
-    /// bitmap.
+    /// `ahead` counts the acknowledged numbers above the lowest unacknowledged one. `is_wide` means that the span
+    /// exceeds one bitmap.
     pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
         let newest = self.newest?;
         let loss_delay =
@@ -195,7 +196,7 @@ mod tests {
 
     /// RFC 8985 §6.2 step 2.
     #[test]
-    fn an_ack_sooner_than_the_minimum_rtt_answers_an_earlier_copy() {
+    fn an_ack_sooner_than_the_minimum_rtt_is_for_an_earlier_copy() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[100]));
         assert!(
             rack.on_acknowledged(Instant::from_millis(220), sent(200, 1), 2, &rtt),
@@ -203,15 +204,15 @@ mod tests {
         );
         assert!(
             !rack.on_acknowledged(Instant::from_millis(299), sent(200, 2), 2, &rtt),
-            "the queue may be shorter than ever before"
+            "the minimum may contain a queue that has drained"
         );
         assert_eq!(rack.newest, None);
         assert!(!rack.on_acknowledged(Instant::from_millis(300), sent(200, 3), 2, &rtt));
         assert_eq!(rack.newest, Some(newest(200, 3, 100)));
     }
 
-    /// Every original was lost. If an answer to a first retransmission counted as one to the second, everything in
-    /// flight would be lost and sent again, and no number would ever be sent only once.
+    /// Every original was lost. If the acknowledgement of a first retransmission counted for the second, everything in
+    /// flight would be declared lost and sent again. No number would then ever be sent only once.
     #[test]
     fn without_an_rtt_sample_only_numbers_sent_once_count() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[]));
@@ -221,8 +222,8 @@ mod tests {
         assert_eq!(rack.newest, Some(newest(200, 2, 100)));
     }
 
-    /// More is in flight than one bitmap covers. Missing numbers in its range are lost at once; others may be reported
-    /// next.
+    /// More is in flight than one bitmap covers. Missing numbers in the bitmap are lost at once. The next SACK may
+    /// report the others.
     #[test]
     fn a_number_in_the_bitmap_is_lost_without_waiting() {
         let pacer = Pacer::new(Duration::ZERO, 100);
@@ -251,7 +252,7 @@ mod tests {
         assert_eq!(send(&mut machine, now, &mut rtt), Some(1_024));
     }
 
-    /// Numbers 0 and 1 are judged lost and sent again; 1 was only late.
+    /// Numbers 0 and 1 are declared lost, and number 0 is sent again. Number 1 was only late.
     #[test]
     fn a_snapshot_counts_lost_retransmitted_and_late_numbers() {
         let pacer = Pacer::new(Duration::ZERO, 100);

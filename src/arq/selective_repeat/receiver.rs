@@ -6,7 +6,7 @@ use crate::arq::{Ack, Arrival, Bitmap, Offer};
 use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, Seq};
 
-/// The furthest distance at which an old number differs from a future one: half of the number space.
+/// The largest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
 
 /// The receiving half of selective repeat.
@@ -14,9 +14,9 @@ const HALF_CIRCLE: u32 = 1 << 31;
 pub(super) struct Receiver {
     /// The lowest number not received.
     next: Seq,
-    /// One after the highest number received; equal to `next` if none is ahead of it.
+    /// One after the highest number received; equal to `next` if no number ahead of `next` was received.
     top: Seq,
-    /// How many numbers before `next` have been received, up to 2^31: a number further back was never received.
+    /// How many numbers before `next` have been received, up to 2^31. A number further back was never received.
     received: u32,
     report: Report,
 }
@@ -37,6 +37,7 @@ impl Receiver {
         self.report.start_extended();
     }
 
+    /// Processes the arrival of INFO `number`.
     #[inline(always)]
     pub(super) fn handle_info<M: Memory>(
         &mut self,
@@ -46,7 +47,7 @@ impl Receiver {
         offer: Offer,
     ) -> Arrival {
         if number == self.next && number == self.top && offer.fits && number != offer.limit {
-            // In order, with nothing received ahead: no bit has to be kept.
+            // The number is in order and no later one was received, so no bit is needed.
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
@@ -56,7 +57,7 @@ impl Receiver {
         self.handle_other(window, now, number, offer)
     }
 
-    /// Processes a number that is not simply the next one.
+    /// Processes every number outside the common case.
     fn handle_other<M: Memory>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival {
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
@@ -75,7 +76,7 @@ impl Receiver {
             return Arrival::NoRoom;
         }
         window.set(Mark::RECEIVED, number);
-        // The number continues the highest run, and fills no gap.
+        // A number that follows the highest one received fills no gap.
         let in_order = number == self.top;
         let urgency = if in_order { Urgency::Delayed } else { Urgency::AtOnce };
         if !number.precedes(self.top) {

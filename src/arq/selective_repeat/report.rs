@@ -9,7 +9,7 @@ use crate::{ClockShift, Instant, Seq};
 pub(super) const BITMAP_NUMBERS: u32 = 1_024;
 const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
 
-/// The INFO packets after which a delayed SACK is due at once.
+/// The number of INFO packets after which a delayed SACK is due at once.
 const INFOS_PER_SACK: u8 = 2;
 /// A deadline that has passed at any time.
 const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
@@ -35,7 +35,7 @@ pub(super) struct Acks {
 /// The content of the next SACK.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Sacks {
-    /// The number that arrived last, and its time of arrival.
+    /// The number that arrived last, and its arrival time.
     latest: Option<(Seq, Instant)>,
     /// The range that contains the unreported numbers, end excluded; empty if both ends are equal.
     unreported: (Seq, Seq),
@@ -68,7 +68,7 @@ impl Report {
         }
     }
 
-    /// Marks INFO `number`, which has arrived, as pending.
+    /// Makes the acknowledgement of INFO `number` pending. The INFO has arrived.
     #[inline]
     pub(super) fn on_arrival<M: Memory>(
         &mut self,
@@ -91,12 +91,14 @@ impl Report {
         }
     }
 
-    /// When the next acknowledgement is due. `next`: the lowest number not received; `limit`: where the window ends.
+    /// When the next acknowledgement is due.
+    ///
+    /// `next` is the lowest number not received. `limit` is the end of the receive window, excluded.
     #[inline]
     pub(super) fn due_at(&self, next: Seq, limit: Seq) -> Option<Instant> {
         match self {
             Self::Acks(acks) => acks.first().and(AT_ONCE),
-            // When the window opens from 0 the peer is waiting for an update.
+            // After a window of 0 the peer waits for an update.
             Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
             Self::Sacks(sacks) => sacks.due,
         }
@@ -115,7 +117,7 @@ impl Acks {
     fn mark<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
         let ack_pending = including(self.ack_pending, number);
         if ack_pending.1.distance_from(ack_pending.0) > window.places() {
-            // The range exceeds the window. An earlier `older` is replaced, and the peer repeats it.
+            // The range would exceed the window. The peer repeats the number that `older` held before.
             self.older = Some(number);
             return;
         }
@@ -129,7 +131,7 @@ impl Acks {
         self.older.or((first != end).then_some(first))
     }
 
-    /// Records that the ACK of the [first](Self::first) has left.
+    /// Records that the ACK of the [first](Self::first) number has left.
     pub(super) fn on_sent<M: Memory>(&mut self, window: &mut Window<M>) {
         let (first, end) = self.ack_pending;
         if self.older.take().is_some() || first == end {
@@ -184,7 +186,7 @@ impl Sacks {
                 break;
             }
             let here = left.min(u64::BITS);
-            // Places beyond the highest number belong to other numbers.
+            // Bits beyond the highest number belong to other numbers.
             let word = window.bits(Mark::RECEIVED, base.add(reported)) & (u64::MAX >> (u64::BITS - here));
             *bytes = word.to_le_bytes();
             reported += here;
@@ -203,8 +205,8 @@ impl Sacks {
 
     /// The first number of the bitmap.
     ///
-    /// The bitmap covers all unreported numbers, and as many reported ones as possible, since a SACK may have been
-    /// lost.
+    /// The bitmap covers the unreported numbers first. The rest of it repeats reported numbers, because an earlier SACK
+    /// may have been lost.
     fn bitmap_base(&self, (next, top): (Seq, Seq)) -> Seq {
         let (first, end) = match self.unreported {
             (first, end) if first != end && next.precedes(end) => {
@@ -238,7 +240,7 @@ impl Sacks {
     }
 }
 
-/// The shortest interval that contains `number` and, if it is not empty, `interval`.
+/// The shortest interval that contains `number` and the interval from `first` to `end`, which may be empty.
 fn including((first, end): (Seq, Seq), number: Seq) -> (Seq, Seq) {
     if first == end {
         return (number, number.next());

@@ -3,16 +3,16 @@
 //! ```text
 //!                         +-----------------+
 //!  ACK, SACK -- settle -->|                 |---> RACK: which numbers in flight are lost
-//!                         |   scoreboard    |---> proactive retransmission: which to repeat before they are known lost
-//!  INFO sent ------------>|                 |---> timers: when to judge, to probe, to time out
+//!                         |   scoreboard    |---> proactive retransmission: which to repeat before their loss is known
+//!  INFO sent ------------>|                 |---> timers: when to detect losses, to probe, to time out
 //!                         +-----------------+
 //!                                 |  bytes in flight, acknowledged, lost
 //!                                 v
 //!                  congestion controller, pacer: how much, how fast
 //! ```
 //!
-//! The scoreboard alone holds the state of each number. The policies around it read it and decide; the sender reports
-//! events to them. `acknowledge` processes acknowledgements.
+//! The scoreboard alone holds the state of each number. The policies on the right read the scoreboard, and the sender
+//! reports events to them. The module `acknowledge` processes acknowledgements.
 
 use super::proactive::{Due, Proactive};
 use super::rack::{Rack, Transmission};
@@ -32,15 +32,14 @@ const ONE_BYTE: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sender<M, C> {
     pub(super) scoreboard: Scoreboard<M>,
-    /// Extended mode: the end of the peer's receive window. Base mode has none: INFO that the peer cannot store is
-    /// lost.
+    /// The end of the peer's receive window, excluded; `None` in base mode, which has no such window.
     limit: Option<Seq>,
     pub(super) proactive: Proactive,
     pub(super) rack: Rack,
     pub(super) timers: Timers,
     /// The recovery ends when every number before this one is acknowledged.
     pub(super) recovery_end: Option<Seq>,
-    /// When the current round began. It ends when a packet sent since then is acknowledged.
+    /// When the current round began. The round ends when a packet sent in it is acknowledged.
     pub(super) round_start: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
@@ -53,9 +52,10 @@ pub(super) struct Sender<M, C> {
 pub(super) struct Counters {
     /// Bytes acknowledged.
     pub(super) delivered: u64,
-    /// Numbers judged lost, retransmissions, and numbers judged lost that were only late.
+    /// Numbers declared lost.
     lost: u32,
     retransmitted: u32,
+    /// Numbers that were declared lost, but were only late.
     pub(super) spurious: u32,
 }
 
@@ -82,26 +82,28 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.limit = Some(self.limit.filter(|known| !known.precedes(limit)).unwrap_or(limit));
     }
 
-    /// Records the end of the receive window in a SACK.
+    /// Records the end of the peer's receive window, which a SACK carries.
     pub(super) fn on_limit(&mut self, limit: Seq) {
         if self.limit.is_some_and(|known| known.precedes(limit)) {
             self.limit = Some(limit);
         }
     }
 
-    /// Whether only the peer's window prevents sending, with nothing in flight that could open it.
+    /// Whether only the peer's window prevents sending, and no acknowledgement that could open it is outstanding.
     pub(super) fn is_stopped(&self, end: Seq) -> bool {
         let next = self.scoreboard.next();
         self.limit == Some(next) && next != end && self.scoreboard.outstanding() == 0 && self.scoreboard.lost() == 0
     }
 
-    /// The next number to send and when it is due, pacing aside. A number due `now` precedes one due later.
+    /// The next number to send, and when it is due, without pacing.
+    ///
+    /// A number that is due `now` comes before one that is due later.
     #[inline]
     fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
         let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
         let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());
-        // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. It ignores the
-        // window.
+        // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. A probe ignores the
+        // congestion window.
         if self.timers.is_probe_due() {
             return lost
                 .or_else(fresh)
@@ -126,7 +128,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Due::first(duplicate, other)
     }
 
-    /// Whether nothing is lost, duplicated or probed: the common case.
+    /// Whether no number is lost and neither a duplicate nor a probe is scheduled: the common case.
     fn is_undisturbed(&self) -> bool {
         self.scoreboard.lost() == 0 && self.proactive.is_idle() && !self.timers.is_probe_due()
     }
@@ -137,6 +139,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         next != end && self.limit != Some(next) && self.scoreboard.free_places() > 0
     }
 
+    /// The number in flight that was sent last.
     fn sent_last(&self) -> Option<Seq> {
         let original = self.scoreboard.newest(Flight::Originals);
         let Some(again) = self.scoreboard.newest(Flight::Retransmissions) else { return original };
@@ -200,7 +203,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
     }
 
-    /// Records that the first `count` of these have left.
+    /// Records that `count` new numbers have left, from `first` on.
     pub(super) fn on_run_sent(&mut self, first: Sending, count: u32, rtt: &mut Rtt) {
         let Sending { now, bytes, .. } = first;
         let mut in_flight = self.scoreboard.in_flight();
@@ -238,13 +241,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         probe
     }
 
-    /// Judges the numbers in flight (RFC 8985 §6.2 step 5), from the oldest in each list.
+    /// Detects losses among the numbers in flight (RFC 8985 §6.2 step 5), from the oldest of each list on.
     ///
     /// `bitmap_base` is the first number of the bitmap that has just arrived.
     pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
         self.timers.stop_reordering();
         let (mut count, mut bytes, mut newest_sent_at) = (0, 0, Instant::ZERO);
-        // Where the span exceeds one bitmap, the next SACK may report the rest.
+        // If the span exceeds one bitmap, the next SACK may report numbers that this one does not cover.
         let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
         let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
         for flight in [Flight::Originals, Flight::Retransmissions] {
@@ -275,7 +278,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// Returns whether there was one.
+    /// Declares the oldest number of `flight` lost. Returns whether there was such a number.
     fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
         let lost = self.scoreboard.declare_oldest_lost(flight);
         lost.inspect(|&number| self.proactive.cancel(number)).is_some()
@@ -333,7 +336,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 }
 
-/// How many datagrams of `bytes` fit into `room`, the last one in part.
+/// How many datagrams of `bytes` fit into `room`. The last one may fit only in part.
 fn datagrams(room: u64, bytes: u16) -> u64 {
     let bytes = NonZero::new(u64::from(bytes)).unwrap_or(NonZero::<u64>::MIN);
     room / bytes + u64::from(room % bytes != 0)

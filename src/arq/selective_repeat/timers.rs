@@ -17,20 +17,20 @@ pub(super) struct Timers {
     backoff: u8,
 }
 
-/// The tail loss probe (RFC 8985 §7). Only one is sent until a new acknowledgement arrives.
+/// The state of the tail loss probe (RFC 8985 §7). Only one probe is sent until a new acknowledgement arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 enum Probe {
-    /// Its timer may run.
+    /// No probe is due. The timer of the probe may run.
     #[default]
     Idle,
-    /// Its timer has expired: it is due.
+    /// The timer has expired, and the probe is due.
     Due,
-    /// It was sent.
+    /// The probe was sent.
     Sent,
 }
 
 impl Timers {
-    /// When `timer` expires, if it runs. The table has no pacing timer.
+    /// When `timer` expires; `None` while it does not run, and for every timer that is not kept here.
     #[inline]
     pub(super) const fn deadline(&self, timer: Timer) -> Option<Instant> {
         match timer {
@@ -66,11 +66,11 @@ impl Timers {
             Some(at) => at,
             None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
         };
-        // RFC 8985 §7.2: PTO = 2 SRTT. A single packet may be acknowledged late, so the peer's delay is added.
+        // RFC 8985 §7.2: PTO = 2 SRTT. The peer may delay the acknowledgement of a single packet. Its delay is added.
         self.tail_loss_probe = match rtt.srtt() {
             Some(srtt) if self.probe != Probe::Sent => {
                 let delay = if outstanding == 1 { rtt.ack_delay() } else { Duration::ZERO };
-                // A coarse clock may measure a round trip of 0, and the probe would then leave at once.
+                // A coarse clock may measure a round trip of 0. Without the minimum the probe would then leave at once.
                 let at = now + srtt.saturating_mul(2).max(MIN_PROBE_TIMEOUT).saturating_add(delay);
                 (at < retransmission).then_some(at)
             }
@@ -100,7 +100,9 @@ impl Timers {
         self.probe == Probe::Due
     }
 
-    /// Records a transmission. If a probe was due, this was it, and the retransmission timer restarts (RFC 8985 §7.3).
+    /// Records a transmission.
+    ///
+    /// If a probe was due, the transmission is that probe, and the retransmission timer restarts (RFC 8985 §7.3).
     pub(super) fn on_sent(&mut self, now: Instant, outstanding: u32, rtt: &mut Rtt) {
         if self.probe == Probe::Due {
             self.probe = Probe::Sent;
@@ -109,7 +111,7 @@ impl Timers {
         self.arm(now, outstanding, rtt);
     }
 
-    /// Whether neither a probe nor a timeout awaits an acknowledgement.
+    /// Whether no probe is due or sent, and no timeout has expired, since the last new acknowledgement.
     pub(super) fn is_quiet(&self) -> bool {
         self.backoff == 0 && self.probe == Probe::Idle
     }
@@ -119,7 +121,7 @@ impl Timers {
         self.reordering = None;
     }
 
-    /// Sets the reordering timer to `at`, if that is earlier.
+    /// Sets the reordering timer to `at`, unless it expires earlier.
     pub(super) fn judge_at(&mut self, at: Instant) {
         self.reordering = Some(self.reordering.map_or(at, |earlier| earlier.min(at)));
     }

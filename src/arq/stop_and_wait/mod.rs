@@ -31,15 +31,16 @@ use report::Report;
 /// Stop-and-wait, both halves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct StopAndWait {
+    /// The lowest number not acknowledged.
     base: Seq,
     /// The last transmission of INFO `base`; `None` if it was never sent.
     flight: Option<Flight>,
-    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, where that INFO was sent more
-    /// than once (Karn's algorithm: the sample is ambiguous).
+    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if that INFO was sent more than
+    /// once. By Karn's algorithm this time is not a sample.
     ambiguous_rtt: Option<ShortDuration>,
+    /// The lowest number not received.
     next: Seq,
-    /// How many numbers before `next` have been received, up to 2^31. A number further back was never received, even if
-    /// it matches modulo 2^32.
+    /// How many numbers before `next` have been received, up to 2^31. A number further back was never received.
     received: u32,
     report: Report,
     counters: Uncompared<Counters>,
@@ -60,18 +61,18 @@ struct Counters {
 struct Flight {
     /// The time of the first transmission.
     since: Instant,
-    /// When to repeat it; `None` if the timer has expired and the repetition is due.
+    /// When to repeat the INFO; `None` if the timer has expired, so that a retransmission is due.
     deadline: Option<Instant>,
     retransmissions: u8,
     /// The size of its datagram in bytes.
     bytes: u16,
 }
 
-/// The furthest distance at which an old number differs from a future one: half of the number space.
+/// The largest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
 
 impl StopAndWait {
-    /// Both directions at number 0.
+    /// Starts both directions at number 0.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -80,9 +81,9 @@ impl StopAndWait {
     /// Processes an acknowledgement of INFO `number`.
     fn on_acknowledged(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         if number.precedes(self.base) {
-            // A second acknowledgement: both transmissions arrived, so the first acknowledgement answered the first
-            // transmission, and the timeout was too short. Without this sample the timeout would never grow, and every
-            // INFO would be sent twice (RFC 3522 detects the same by timestamps).
+            // A second acknowledgement means that both transmissions arrived. The first acknowledgement was therefore
+            // for the first transmission, and the timeout was too short. Without this sample the timeout would never
+            // grow, and every INFO would be sent twice (RFC 3522 detects the same by timestamps).
             if let Some(round_trip) = self.ambiguous_rtt.take_if(|_| number.next() == self.base) {
                 rtt.sample(round_trip.get());
                 self.counters.spurious = self.counters.spurious.saturating_add(1);
@@ -104,7 +105,7 @@ impl StopAndWait {
         Acknowledged::New
     }
 
-    /// Processes a SACK. Only `base` can be outstanding, so the bitmap carries no news.
+    /// Processes a SACK. Only `base` can be outstanding, so the bitmap acknowledges nothing more.
     fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
         let sent = if self.flight.is_none() { self.base } else { self.base.next() };
         let never_sent = |number: Seq| sent.precedes(number);
@@ -220,8 +221,8 @@ impl Arq for StopAndWait {
         if self.next.distance_from(number) > self.received {
             return Arrival::BeyondWindow;
         }
-        // Every old number is acknowledged again: if its first acknowledgement is lost, the peer repeats it until one
-        // arrives.
+        // Every old number is acknowledged again. If its first acknowledgement was lost, the peer repeats the INFO
+        // until an acknowledgement arrives.
         self.report.on_arrival(now, number, self.next);
         Arrival::Old
     }

@@ -2,20 +2,20 @@
 
 use crate::Seq;
 
-/// A bit for each pending number: the 64 before `next`, and one older number.
+/// The set of pending numbers: any of the 64 before `next`, and one older number.
 ///
-/// A set, not a queue: a number that arrives twice before its acknowledgement leaves needs one acknowledgement, and
-/// nothing can overflow. If two numbers older than 64 are pending at once, the later one replaces the earlier, and the
-/// peer repeats the latter.
+/// A set cannot overflow, as a queue could. A number that arrives again before its acknowledgement has left is
+/// acknowledged once. If a second older number becomes pending, it replaces the first, and the peer repeats the first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct PendingAcks {
     /// Bit *i* stands for `next − 1 − i`.
     recent: u64,
+    /// A pending number more than 64 before `next`.
     older: Option<Seq>,
 }
 
 impl PendingAcks {
-    /// Shifts the bits as `next` moves by one. The argument is the old value.
+    /// Shifts the bits when `next` moves by one. The argument is `next` before the move.
     pub fn advance(&mut self, next: Seq) {
         if self.recent >> 63 == 1 {
             self.older = Some(next.sub(64));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn oldest_first_each_once() {
+    fn each_pending_number_is_acknowledged_once_oldest_first() {
         let mut acks = PendingAcks::default();
         let mut next = Seq::new(u32::MAX - 1);
         for _ in 0..3 {

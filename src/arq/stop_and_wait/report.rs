@@ -5,7 +5,7 @@ use crate::arq::Ack;
 use crate::wire::{Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
-/// Pending acknowledgements in the format of the mode. In extended mode also the peer's receive window.
+/// The pending acknowledgements in the format of the mode, and in extended mode the peer's receive window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Report {
     /// Base mode: an ACK of each number.
@@ -18,12 +18,13 @@ pub(super) enum Report {
 pub(super) struct Sacks {
     /// The end of the peer's receive window, excluded.
     peer_limit: Seq,
-    /// The number that arrived last. Its time is `None` before the first arrival.
+    /// The number that arrived last.
     latest: Seq,
+    /// The arrival time of `latest`; `None` before the first arrival.
     latest_at: Option<Instant>,
     /// Whether a SACK is due.
     due: bool,
-    /// The end of our receive window in the last SACK.
+    /// The end of this side's receive window in the last SACK, excluded.
     limit: Seq,
 }
 
@@ -62,7 +63,7 @@ impl Report {
         }
     }
 
-    /// Follows `next` as it moves by one. The argument is the old value.
+    /// Records that `next` moves by one. The argument is `next` before the move.
     pub(super) fn advance(&mut self, next: Seq) {
         match self {
             Self::Acks(acks) => acks.advance(next),
@@ -70,7 +71,7 @@ impl Report {
         }
     }
 
-    /// Marks INFO `number`, which precedes `next` and has arrived, as pending.
+    /// Makes the acknowledgement of INFO `number` pending. The INFO has arrived, and `number` precedes `next`.
     pub(super) fn on_arrival(&mut self, now: Instant, number: Seq, next: Seq) {
         match self {
             Self::Acks(acks) => acks.mark(number, next),
@@ -91,7 +92,7 @@ impl Report {
     pub(super) fn is_due(&self, next: Seq, limit: Seq) -> bool {
         match self {
             Self::Acks(acks) => acks.first(next).is_some(),
-            // When the window opens from 0 the peer is waiting for an update.
+            // After a window of 0 the peer waits for an update.
             Self::Sacks(sacks) => sacks.due || (sacks.limit == next && limit != next),
         }
     }

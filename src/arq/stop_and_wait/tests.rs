@@ -29,9 +29,9 @@ fn next_ack(arq: &StopAndWait) -> Option<Seq> {
 }
 
 #[test]
-fn one_info_outstanding_then_the_next() {
+fn the_next_info_waits_for_the_acknowledgement_of_the_last() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
-    assert_eq!(arq.next_info(at(0), Seq::ZERO), None, "nothing has a body");
+    assert_eq!(arq.next_info(at(0), Seq::ZERO), None, "no number has a body");
     assert_eq!(arq.next_info(at(0), ONE.next()), Some(Seq::ZERO));
     assert!(!arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt));
     assert_eq!(arq.next_info(at(0), ONE.next()), None);
@@ -52,7 +52,7 @@ fn a_timeout_repeats_the_number_and_doubles_the_interval() {
         assert!((doubled..=doubled + doubled / 16).contains(&interval), "{interval}");
         assert!(!arq.handle_timeout(deadline - Duration::from_micros(1), &rtt));
         assert!(arq.handle_timeout(deadline, &rtt));
-        assert!(!arq.handle_timeout(deadline, &rtt), "once");
+        assert!(!arq.handle_timeout(deadline, &rtt), "the timer expires once");
         assert_eq!(arq.poll_timeout(Seq::ZERO), None);
         now = deadline;
     }
@@ -69,7 +69,7 @@ fn a_retransmitted_info_gives_no_rtt_sample() {
     assert_eq!(rtt.srtt(), None);
 }
 
-/// On a path slower than the timeout every INFO would otherwise be sent twice.
+/// Without this sample, every INFO would be sent twice on a path slower than the timeout.
 #[test]
 fn a_second_acknowledgement_yields_the_ambiguous_rtt_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
@@ -120,7 +120,7 @@ fn the_receiver_acknowledges_new_and_old_numbers() {
     assert_eq!(
         next_ack(&arq),
         Some(Seq::ZERO),
-        "acknowledged again, since the first ACK may be lost; no room is needed"
+        "an old number is acknowledged again without room, since its first ACK may be lost"
     );
 }
 
@@ -153,7 +153,7 @@ fn a_snapshot_counts_a_retransmission_that_was_spurious() {
     assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (100, 0));
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
     arq.handle_timeout(deadline, &rtt);
-    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 0), "its acknowledgement may only be late");
+    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 0), "an INFO is lost only when it is sent again");
     arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
     arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt);
     arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt);

@@ -1,9 +1,9 @@
-//! The memory for each number, which the caller lends.
+//! The memory that the caller lends: the state of each number.
 
 /// Memory for 64 consecutive numbers in each direction.
 ///
-/// A [`SelectiveRepeat`](crate::arq::SelectiveRepeat) has windows of 64 numbers per block, for the largest power of two
-/// of blocks. A block takes 1,048 bytes.
+/// The windows of a [`SelectiveRepeat`](crate::arq::SelectiveRepeat) have 64 numbers per block. The number of blocks is
+/// rounded down to a power of two. A block takes 1,048 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// A bit for each number of this side that the peer has acknowledged.
@@ -16,7 +16,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// The numbers of each direction that a block holds.
+    /// How many numbers of each direction a block holds.
     pub const NUMBERS: u32 = u64::BITS;
 
     /// A block without any number sent or received.
@@ -29,13 +29,14 @@ impl Default for Block {
     }
 }
 
-/// The state of a number that was sent. `state` determines the list that holds it.
+/// The state of a number that was sent. `state` determines the list that holds the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sent {
-    /// The numbers before and after it in its list.
+    /// The previous number of the list.
     pub(super) before: u32,
+    /// The next number of the list.
     pub(super) after: u32,
-    /// The time of its last transmission: the low 32 bits in µs.
+    /// The low 32 bits of the time of the last transmission in µs.
     pub(super) at: u32,
     /// The size of its datagram in bytes.
     pub(super) bytes: u16,
@@ -56,12 +57,12 @@ pub(crate) enum SentState {
     Settled,
     /// In flight for the first time.
     Original,
-    /// In flight again, after it was judged lost.
+    /// In flight again, after it was declared lost.
     Retransmitted,
-    /// In flight again, but only as a probe: it was never judged lost.
+    /// In flight again as a probe. It was never declared lost.
     Probed,
-    /// In flight again, proactively: an acknowledgement may answer an earlier transmission.
+    /// In flight again proactively. Its acknowledgement may be for an earlier transmission.
     Proactive,
-    /// Judged lost: its retransmission is pending.
+    /// Declared lost. Its retransmission is pending.
     Lost,
 }

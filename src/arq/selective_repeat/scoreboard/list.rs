@@ -25,7 +25,7 @@ impl List {
         (self.len > 0).then_some(self.tail)
     }
 
-    /// Appends `number`, and returns the `before` to store for it.
+    /// Appends `number`. Returns its `before`, which the caller must store in the state of `number`.
     #[must_use]
     pub(super) fn push<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) -> u32 {
         let before = self.tail;
@@ -39,7 +39,7 @@ impl List {
         before.value()
     }
 
-    /// Clears the outer links of its first and last number.
+    /// Clears the `before` of the first number and the `after` of the last, which have no meaning.
     pub(super) fn forget_ends<M: Memory>(&mut self, window: &mut Window<M>) {
         if self.len == 0 {
             *self = Self::default();
@@ -49,7 +49,7 @@ impl List {
         }
     }
 
-    /// Removes `number`, which is in the list and has the state `sent`.
+    /// Removes `number`, which must be in the list. `sent` is its state.
     pub(super) fn remove<M: Memory>(&mut self, window: &mut Window<M>, number: Seq, sent: Sent) {
         let Sent { before, after, .. } = sent;
         self.len -= 1;

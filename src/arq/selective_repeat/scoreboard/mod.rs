@@ -8,15 +8,15 @@
 //!                            LOST  ----------------> settled (it was only late)
 //! ```
 //!
-//! Two lists hold the numbers in flight, in the order of transmission: one the originals, one the retransmissions. The
-//! next number to judge is therefore at the front of one of them. A third list holds the lost numbers in the order in
-//! which they were declared lost. Every operation is O(1) for each number that it changes.
+//! Two lists hold the numbers in flight in the order of transmission: the originals and the retransmissions. The next
+//! number to declare lost is therefore the first of one of these lists. A third list holds the lost numbers in the
+//! order in which they were declared lost. Every operation is O(1) for each number that it changes.
 //!
 //! Invariants:
 //!
 //! - Each number from `base` to `next` is acknowledged or in exactly one list.
 //! - `in_flight` is the sum of bytes over the first two lists.
-//! - No number before `base` or from `next` on is marked or in a list.
+//! - No number before `base` or from `next` on is marked as acknowledged or in a list.
 
 mod block;
 mod list;
@@ -75,7 +75,7 @@ pub(super) struct Record {
 pub(super) enum Transmitted {
     /// The first transmission of a number.
     Original,
-    /// A retransmission of a number that was judged lost after `transmissions` transmissions.
+    /// A retransmission of a number that was declared lost after `transmissions` transmissions.
     Retransmission { transmissions: u8 },
     /// A number in flight, sent again as a probe.
     Probe,
@@ -90,13 +90,14 @@ pub(super) enum Transmitted {
 pub(super) struct Run {
     pub(super) count: u32,
     pub(super) bytes: u64,
-    /// The last of them, and the time of its transmission.
+    /// The last number of the run.
     pub(super) newest: Seq,
+    /// The transmission time of `newest`.
     pub(super) newest_sent_at: Instant,
 }
 
 impl<M: Memory> Scoreboard<M> {
-    /// An empty scoreboard that begins with number 0. `None` if there is no block.
+    /// An empty scoreboard that begins with number 0; `None` if `memory` has no block.
     pub(super) fn new(memory: M) -> Option<Self> {
         Some(Self {
             window: Window::new(memory)?,
@@ -138,7 +139,7 @@ impl<M: Memory> Scoreboard<M> {
         self.next
     }
 
-    /// Numbers from `base` to `next`.
+    /// How many numbers lie from `base` to `next`, `next` excluded.
     pub(super) const fn span(&self) -> u32 {
         self.next.distance_from(self.base)
     }
@@ -153,33 +154,36 @@ impl<M: Memory> Scoreboard<M> {
         self.in_flight
     }
 
-    /// Numbers in flight.
+    /// How many numbers are in flight.
     pub(super) const fn outstanding(&self) -> u32 {
         self.originals.len() + self.retransmissions.len()
     }
 
-    /// Numbers above `base` that have been acknowledged.
+    /// How many numbers above `base` have been acknowledged.
     pub(super) const fn acknowledged(&self) -> u32 {
         self.acknowledged
     }
 
-    /// Numbers judged lost, whose retransmission is pending.
+    /// How many numbers are declared lost and wait for their retransmission.
     pub(super) const fn lost(&self) -> u32 {
         self.lost.len()
     }
 
-    /// The number to retransmit first: `base`, which all data waits for, if it is lost; otherwise the one lost first.
+    /// The number to retransmit first.
+    ///
+    /// If `base` is lost, it comes first, because all later data waits for it. Otherwise the number that was declared
+    /// lost first comes first.
     pub(super) fn first_lost(&self) -> Option<Seq> {
         let first = self.lost.first()?;
         Some(if self.window.sent(self.base).state == SentState::Lost { self.base } else { first })
     }
 
-    /// The number in flight that was sent first, in one of the lists.
+    /// The number in the list `flight` that was sent first.
     pub(super) fn oldest(&self, flight: Flight) -> Option<Seq> {
         self.flight(flight).first()
     }
 
-    /// The number in flight that was sent last, in one of the lists.
+    /// The number in the list `flight` that was sent last.
     pub(super) fn newest(&self, flight: Flight) -> Option<Seq> {
         self.flight(flight).last()
     }
@@ -201,7 +205,7 @@ impl<M: Memory> Scoreboard<M> {
         Record { sent_at: full_time(self.last_sent, sent.at), bytes, transmissions, state }
     }
 
-    /// Whether `number` was sent, and neither lies before `base` nor is marked as acknowledged.
+    /// Whether `number` was sent and is not acknowledged. It may be lost.
     pub(super) fn is_outstanding(&self, number: Seq) -> bool {
         number.distance_from(self.base) < self.span() && !self.window.has(Mark::ACKNOWLEDGED, number)
     }
@@ -269,7 +273,7 @@ impl<M: Memory> Scoreboard<M> {
         self.last_sent = now;
     }
 
-    /// Marks `number`, which is [outstanding](Self::is_outstanding), as acknowledged. Returns its record before.
+    /// Marks `number`, which is [outstanding](Self::is_outstanding), as acknowledged. Returns its previous record.
     pub(super) fn acknowledge(&mut self, number: Seq) -> Record {
         let record = self.settle(number);
         self.window.set(Mark::ACKNOWLEDGED, number);
@@ -277,17 +281,17 @@ impl<M: Memory> Scoreboard<M> {
         record
     }
 
-    /// The first step of an acknowledgement of all numbers before `next`: a count of up to 64 numbers from `base` on,
-    /// and the mask of those that are marked as acknowledged.
+    /// Begins a cumulative acknowledgement of all numbers before `next`.
     ///
-    /// The caller settles the others, then [passes](Self::pass) all.
+    /// Returns a count of up to 64 numbers from `base` on, and a mask of those that are already marked as acknowledged.
+    /// The caller [settles](Self::settle) the others, then [passes](Self::pass) all of them.
     pub(super) fn chunk_before(&self, next: Seq) -> (u32, u64) {
         let count = next.distance_from(self.base).min(u64::BITS);
         let range = u64::MAX.checked_shr(u64::BITS - count).unwrap_or(0);
         (count, self.window.bits(Mark::ACKNOWLEDGED, self.base) & range)
     }
 
-    /// Settles `number`, which is acknowledged and will be [passed](Self::pass) next. Returns its record before.
+    /// Settles `number`, which is acknowledged. The caller [passes](Self::pass) it next. Returns its previous record.
     pub(super) fn settle(&mut self, number: Seq) -> Record {
         let Some(place) = self.window.sent_mut(number) else { return self.record(number) };
         let sent = *place;
@@ -302,9 +306,9 @@ impl<M: Memory> Scoreboard<M> {
         self.record_of(&sent)
     }
 
-    /// Settles the run of oldest originals that begins at `base`, `most` at most.
+    /// Settles the run of originals that begins at `base`, at most `most` of them; `None` if the run is empty.
     ///
-    /// The effect is that of [`settle`](Self::settle) for each, at lower cost. Without losses it covers every number.
+    /// The effect is that of [`settle`](Self::settle) for each, at lower cost. Without losses, runs cover all numbers.
     pub(super) fn settle_run(&mut self, most: u32) -> Option<Run> {
         let (mut count, mut number, mut bytes, mut at) = (0, self.base, 0, 0);
         while count < most && self.originals.first() == Some(number) {
@@ -391,7 +395,7 @@ const fn low_bits(at: Instant) -> u32 {
     at.as_micros() as u32
 }
 
-/// The latest time up to `now` with these low bits.
+/// The latest time up to `now` whose low 32 bits are `low`.
 #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
 const fn full_time(now: Instant, low: u32) -> Instant {
     let ago = low_bits(now).wrapping_sub(low);

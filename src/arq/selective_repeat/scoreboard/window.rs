@@ -8,14 +8,14 @@ pub(crate) trait Memory: AsRef<[Block]> + AsMut<[Block]> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>> Memory for M {}
 
-/// The places of consecutive numbers. The low bits of a number are its place.
+/// The places of consecutive numbers. The low bits of a number are the index of its place.
 ///
-/// The scoreboard alone reads and writes the state of this side's numbers. Memory that shrinks after it was lent loses
-/// its content; nothing panics.
+/// Only the scoreboard reads and writes the state of this side's numbers. If the lent memory shrinks later, the state
+/// in the missing part is lost, but no access panics.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Window<M> {
     memory: M,
-    /// The number of places, a power of two, less one.
+    /// The number of places minus one. The number of places is a power of two.
     mask: u32,
 }
 
@@ -31,11 +31,11 @@ enum MarkKind {
 }
 
 impl Mark {
-    /// This side's number: the peer has acknowledged it.
+    /// A number of this side that the peer has acknowledged.
     pub(super) const ACKNOWLEDGED: Self = Self(MarkKind::Acknowledged);
-    /// The peer's number: it has been received.
+    /// A number of the peer that has been received.
     pub(crate) const RECEIVED: Self = Self(MarkKind::Received);
-    /// The peer's number: its acknowledgement is pending in base mode.
+    /// A number of the peer whose acknowledgement is pending in base mode.
     pub(crate) const ACK_PENDING: Self = Self(MarkKind::AckPending);
 
     const fn of(self, block: &Block) -> u64 {
@@ -56,7 +56,7 @@ impl Mark {
 }
 
 impl<M: Memory> Window<M> {
-    /// A window over the largest power of two of blocks in `memory`; `None` if there is none.
+    /// A window over the largest power of two of blocks in `memory`; `None` if `memory` has no block.
     pub(super) fn new(mut memory: M) -> Option<Self> {
         const MOST_BLOCKS: u32 = 1 << 24;
         let blocks = u32::try_from(memory.as_ref().len()).unwrap_or(u32::MAX).min(MOST_BLOCKS);
@@ -81,7 +81,7 @@ impl<M: Memory> Window<M> {
         self.memory.as_mut().get_mut(((number.value() & self.mask) / Block::NUMBERS) as usize)
     }
 
-    /// By reference, so that only the fields that are wanted are loaded.
+    /// The state of `number`, by reference, so that the caller loads only the fields that it needs.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn sent(&self, number: Seq) -> &Sent {
         let sent = self.block(number).and_then(|block| block.sent.get((number.value() % Block::NUMBERS) as usize));
@@ -99,7 +99,7 @@ impl<M: Memory> Window<M> {
         }
     }
 
-    /// The state of each number, in no order.
+    /// The state of each number, in any order.
     pub(super) fn all_sent(&mut self) -> impl Iterator<Item = &mut Sent> {
         self.memory.as_mut().iter_mut().flat_map(|block| &mut block.sent)
     }
@@ -109,7 +109,7 @@ impl<M: Memory> Window<M> {
         let shift = first.value() % Block::NUMBERS;
         let following = self.block(first.add(Block::NUMBERS - 1));
         let (Some(block), Some(following)) = (self.block(first), following) else { return 0 };
-        // The upper part lies in the following block; for shift 0 there is none.
+        // The upper bits lie in the following block, unless `shift` is 0.
         let high = mark.of(following).checked_shl(Block::NUMBERS - shift).unwrap_or(0);
         mark.of(block) >> shift | high
     }
@@ -140,7 +140,10 @@ impl<M: Memory> Window<M> {
     }
 }
 
-/// Where the memory has shrunk. Cold, so that a processor predicts the address of what is kept and does not wait to select it.
+/// The state of a number whose memory is missing, because the lent memory has shrunk.
+///
+/// The function is cold, so that the compiler emits a branch, which the processor predicts. A conditional move would
+/// delay each access.
 #[cold]
 #[inline(never)]
 const fn unsent() -> &'static Sent {
