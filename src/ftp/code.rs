@@ -33,7 +33,7 @@ pub enum ErrorCode {
     /// 7: the server is overloaded; a later attempt may succeed.
     #[error("busy, try later")]
     Busy,
-    /// 8: the content does not match its digest. This version has no digests, and never sends the code itself.
+    /// 8: the content does not match its digest. This version has no digests, so only an application can send the code.
     #[error("content does not match its digest")]
     DigestMismatch,
     /// 9: the client lacks the permission.

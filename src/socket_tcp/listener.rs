@@ -104,7 +104,7 @@ countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
 /// The server side of a socket: it assigns datagrams to connections by address.
 ///
 /// `A` is the address type, `M` the memory of the tables. `SEND` and `RECV` are the buffer sizes of each
-/// [`SocketConnection`]. A connection ends if its client changes its address.
+/// [`SocketConnection`]. A connection does not follow its client to another address.
 ///
 /// SocketTCP cannot validate an address. An attacker that forges source addresses can therefore take all connections
 /// that [`accept`](Self::accept) allows. A connection that its client does not confirm ends at the handshake limit.

@@ -113,7 +113,7 @@ pub struct Message {
 /// The message that is being received or read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Incoming<const N: usize> {
-    /// `None` if no message is incomplete or unread.
+    /// `None` if every message is received and read.
     message: Option<Message>,
     /// Bytes that arrived and are not yet read.
     content: Bytes<N>,
