@@ -102,7 +102,7 @@ impl Client {
 
     /// Cancels the transfer and closes.
     ///
-    /// While content is missing, the server treats the close as a cancellation. An upload whose content is all sent is
+    /// While content is missing, the server treats the close as a cancellation. An upload with all content sent is
     /// aborted instead; the server may have stored it already.
     ///
     /// # Errors

@@ -115,7 +115,7 @@ impl Header {
 
     /// Consumes bytes from `input` up to the end of the header; returns their number.
     ///
-    /// It returns 0 once [`message`](Self::message) returns anything but `Ok(None)`.
+    /// It returns 0 once [`message`](Self::message) returns a message or an error.
     pub fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         loop {

@@ -244,7 +244,7 @@ pub enum Outcome {
     ///
     /// A download is incomplete. Whether an upload is stored is unknown to the client.
     Lost,
-    /// The storage of a client failed, or that of a server after it had answered a download with FILE.
+    /// The storage failed: on a client, or on a server that had already answered a download with FILE.
     ///
     /// A server answers any other failure of its storage with ERROR, and ends as [`Refused`](Self::Refused).
     StorageFailed(StorageError),

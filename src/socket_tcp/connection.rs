@@ -53,7 +53,7 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     pub(super) silent_since: Instant,
     /// When the handshake times out.
     pub(super) handshake_expiry: Option<Instant>,
-    /// Client: nothing yet proves that the ACK of SYN+ACK arrived.
+    /// Client: no segment has yet proved that the ACK of SYN+ACK arrived.
     pub(super) ack_unconfirmed: bool,
     /// The application called `close`.
     pub(super) close_requested: bool,

@@ -369,7 +369,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
         while let Some(index) = self.peers.scheduler.next_with_event() {
             let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
-            // Further events of this connection follow those of the others.
+            // The other connections report an event before this connection reports the next.
             self.peers.scheduler.mark_event(index);
             return Some((self.peers.id(index), event));
         }

@@ -57,7 +57,7 @@ impl<const N: usize> Outgoing<N> {
         self.message.is_none()
     }
 
-    /// Whether a message exists whose length is not acknowledged.
+    /// Whether the length of the message is not yet acknowledged; false without a message.
     pub(super) fn is_unannounced(&self) -> bool {
         self.message.as_ref().is_some_and(|message| !message.acknowledged)
     }

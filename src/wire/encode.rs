@@ -75,7 +75,7 @@ impl Packet<'_> {
         }
     }
 
-    /// Checks everything but the length: the packet exists in `framing`, and the wire can express its fields.
+    /// Checks that the packet exists in `framing`, and that the wire can express its fields. The length is not checked.
     fn check(&self, framing: &Framing) -> Result<(), EncodeError> {
         if !framing.has(self.packet_type()) {
             return Err(EncodeError::NotInProfile);

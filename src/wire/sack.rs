@@ -7,8 +7,8 @@ use crate::{Duration, Seq};
 /// The fields of a SACK.
 ///
 /// The network may reorder SACKs. What an old SACK acknowledges stays acknowledged. The receiver of the data only moves
-/// `next` and the right edge `next + window` forward, so the greatest values are the latest. This type does not compare
-/// the numbers with those that were sent. The sender of the data does.
+/// `next` and the right edge `next + window` forward, so the greatest values are the latest. This type does not check
+/// whether the numbers were sent. The sender of the data checks that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sack<'a> {
     /// Every number before this one has been received.
