@@ -45,7 +45,7 @@ pub struct Client {
     answer: Header,
     storage: Storage,
     end: End,
-    /// The outcome if the transfer stays incomplete: set once the peer sends no more.
+    /// The outcome if the transfer stays incomplete. It is set once the peer sends no more.
     final_outcome: Option<Outcome>,
     /// The decided outcome. [`Client::is_done`] says whether it may be reported.
     outcome: Option<Outcome>,
@@ -102,7 +102,7 @@ impl Client {
 
     /// Cancels the transfer and closes.
     ///
-    /// While content is missing, the server treats the close as a cancellation. An upload whose content is all sent is
+    /// While content is missing, the server treats the close as a cancellation. An upload with all content sent is
     /// aborted instead; the server may have stored it already.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Client {
         self.request.as_bytes().get(self.request_sent..).unwrap_or_default()
     }
 
-    /// Processes the answer as far as it has arrived.
+    /// Processes the part of the answer that has arrived.
     fn process_answer(&mut self) {
         match (self.transfer, self.answer.message()) {
             (_, Ok(None)) => {}

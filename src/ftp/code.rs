@@ -33,7 +33,7 @@ pub enum ErrorCode {
     /// 7: the server is overloaded; a later attempt may succeed.
     #[error("busy, try later")]
     Busy,
-    /// 8: the content does not match its digest. No message of this version causes it.
+    /// 8: the content does not match its digest. This version has no digests, so only an application can send the code.
     #[error("content does not match its digest")]
     DigestMismatch,
     /// 9: the client lacks the permission.
@@ -103,7 +103,7 @@ impl From<u8> for ErrorCode {
 
 /// Why a storage request failed.
 ///
-/// A server sends its client the [`ErrorCode`] of the same name.
+/// A server sends its client the [`ErrorCode`] of the same meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum StorageError {
@@ -133,7 +133,7 @@ pub enum StorageError {
     NotPermitted,
 }
 
-/// Reduces an operating system error to what the peer may learn of it. The details stay on this side.
+/// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
 #[cfg(feature = "std")]
 impl From<std::io::ErrorKind> for StorageError {
     fn from(kind: std::io::ErrorKind) -> Self {

@@ -62,6 +62,7 @@ pub enum FileDecodeError {
 ///
 /// [`encode`](Self::encode) produces them from a [`FileMessage`]. [`push`](Self::push) collects them from a stream in
 /// pieces of any size.
+///
 /// ```
 /// use rdt_proto::ftp::{Header, FileMessage, Name};
 ///
@@ -114,7 +115,7 @@ impl Header {
 
     /// Consumes bytes from `input` up to the end of the header; returns their number.
     ///
-    /// It returns 0 once [`message`](Self::message) returns anything but `Ok(None)`.
+    /// It returns 0 once [`message`](Self::message) returns a message or an error.
     pub fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         loop {
@@ -149,20 +150,20 @@ impl Header {
         Ok(message)
     }
 
-    /// The length in an UPLOAD, available before the name is complete.
+    /// The content length of an UPLOAD in bytes, available before the name is complete; `None` until then.
     #[must_use]
     pub fn upload_length(&self) -> Option<u64> {
         let (&UPLOAD, fields) = self.bytes.split_first()? else { return None };
         fields.first_chunk().map(|length| u64::from_le_bytes(*length))
     }
 
-    /// The bytes so far.
+    /// The bytes encoded or received so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The length of the header, as far as the bytes so far determine it.
+    /// The length of the header in bytes, or a lower bound while the bytes that determine it are missing.
     fn needed(&self) -> usize {
         let with_name = |fixed: usize| {
             let length =
@@ -182,7 +183,7 @@ impl Header {
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        // The capacity is that of the longest header.
+        // The longest header fits into the capacity.
         let _fits = self.bytes.extend_from_slice(bytes);
     }
 
@@ -202,7 +203,7 @@ impl fmt::Debug for Header {
     }
 }
 
-/// Decodes a name and its length prefix. An impossible length is an error before the name arrives.
+/// Decodes a name and its length prefix. A length out of range is an error even before the name arrives.
 fn name_in(field: &[u8]) -> Result<Option<Name<'_>>, FileDecodeError> {
     let Some((length, rest)) = field.split_first_chunk() else { return Ok(None) };
     let length = usize::from(u16::from_le_bytes(*length));

@@ -1,7 +1,7 @@
 //! File transfer sessions: upload and download over any reliable byte stream.
 //!
-//! A connection carries one request. Integers are little-endian; names are UTF-8. A header is written as one piece, so
-//! that on a packet stream it starts a packet of its own. A receiver accepts the stream in pieces of any size.
+//! A connection carries one request. Integers are little-endian; names are UTF-8. The sender writes a header as one
+//! piece, so that the header fills a packet of its own. A receiver accepts the stream in pieces of any size.
 //!
 //! | type u8 | message | fields | sender |
 //! |---|---|---|---|
@@ -33,8 +33,8 @@
 //! - The server may refuse an upload as soon as it knows the length, and at any later time until the file is durable.
 //!   It then drops the content in flight, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`].
 //!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR.
-//! - Closing before all content is sent cancels an upload. Closing before all content is received cancels a download.
-//!   Neither side waits for the other to close.
+//! - A client that closes before it has sent all content cancels its upload. A client that closes before it has
+//!   received all content cancels its download. Neither side waits for the other to close.
 //! - A file that shrinks while it is sent is never padded: a server aborts, a client cancels.
 //! - A name is one path component that every platform can store ([`NameError`] lists the rules). It is checked before
 //!   any storage request.
@@ -43,8 +43,8 @@
 //! # The machines
 //!
 //! [`Client`] and [`Server`] are state machines that share the methods of [`Session`]. They use no datagrams, sockets,
-//! disks or clocks, allocate nothing and copy no content. Content stays in the caller's buffers; a [`Request`] names a
-//! range of it.
+//! disks or clocks. They allocate nothing and copy no content. Content stays in the caller's buffers; a [`Request`]
+//! names a range of bytes in them.
 //!
 //! # Over a connection
 //!
@@ -64,9 +64,9 @@
 //! Repeat these steps after each datagram and each timeout, until none of them makes progress.
 //! `examples/get_file.rs` is a complete client.
 //!
-//! Offsets are consecutive, so an append-only file suffices. Once a session has an [outcome](Session::outcome) it may
-//! be dropped; keep driving the connection until it is drained. A session that is dropped earlier never asks for
-//! [`Request::Discard`]: discard the unfinished file, and abort the connection.
+//! Offsets are consecutive, so an append-only file suffices. A session that has an [outcome](Session::outcome) may be
+//! dropped. Keep driving the connection until it is drained. A program that drops a session earlier must itself discard
+//! the unfinished file and abort the connection, because the session can no longer return [`Request::Discard`].
 //!
 //! A complete server in memory:
 //!

@@ -29,7 +29,7 @@ pub enum NameError {
     Separator,
     /// The name contains `:`.
     ///
-    /// On Windows `c:x` leaves the folder that it is joined to, and `a:b` names an alternate data stream of `a`.
+    /// On Windows, a path that ends in `c:x` leads out of its folder, and `a:b` names an alternate data stream of `a`.
     #[error("the name contains a colon")]
     Colon,
     /// The name contains NUL or another control character.
@@ -41,7 +41,7 @@ pub enum NameError {
     /// The name begins or ends with a space.
     #[error("the name begins or ends with a space")]
     OuterSpace,
-    /// The name ends with a dot. Windows strips it, so two names would refer to one file.
+    /// The name ends with a dot. Windows strips the dot, so two names would refer to one file.
     #[error("the name ends with a dot")]
     TrailingDot,
     /// The name is a Windows device name: `CON`, `NUL`, `COM1`, …
@@ -103,7 +103,7 @@ impl<'a> Name<'a> {
         Ok(Self(name))
     }
 
-    /// Checks a name in bytes from the network against the rules.
+    /// Checks the bytes of a name from the network against the rules.
     ///
     /// # Errors
     /// The first rule that `name` breaks.
@@ -182,8 +182,10 @@ impl fmt::Display for NameBuf {
     }
 }
 
-/// "Naming Files, Paths, and Namespaces" (Microsoft): a device name is reserved with any extension, and spaces before
-/// the extension do not count. A name has no other white space, since control characters are not allowed.
+/// Whether Windows reserves `name` for a device ("Naming Files, Paths, and Namespaces", Microsoft).
+///
+/// A device name is reserved with any extension, and spaces before the extension do not count. `name` has no white
+/// space but spaces, since control characters are not allowed.
 fn is_reserved_on_windows(name: &[u8]) -> bool {
     const DEVICES: [&[u8]; 6] = [b"CON", b"PRN", b"AUX", b"NUL", b"CONIN$", b"CONOUT$"];
     let stem = name.split(|&byte| byte == b'.').next().unwrap_or(name).trim_ascii_end();

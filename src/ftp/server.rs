@@ -29,13 +29,13 @@ pub struct ServerConfig {
     pub read_only: bool,
     /// Whether an upload may replace a file of the same name. Default: yes.
     ///
-    /// If not, storage answers [`Request::Create`] and [`Request::Commit`] with
-    /// [`StorageError::Exists`](super::StorageError::Exists) where the file exists.
+    /// If it may not and the file exists, storage must answer [`Request::Create`] and [`Request::Commit`] with
+    /// [`StorageError::Exists`](super::StorageError::Exists).
     pub allow_replace: bool,
     /// The maximum number of bytes that are dropped after an ERROR. Default: 16 MiB.
     ///
-    /// Dropping them lets ERROR reach a client that has filled every buffer on the path. One byte more aborts the
-    /// connection.
+    /// The server drops them so that ERROR reaches a client that has filled every buffer on the path. If more bytes
+    /// arrive, the server aborts the connection.
     pub drain_limit_bytes: u64,
     /// The maximum time from the refusal until the client closes. Default: 10 s.
     ///
@@ -62,7 +62,7 @@ pub struct Server {
     now: Instant,
     request: Header,
     storage: Storage,
-    /// The unsent bytes of the header that answers the request.
+    /// The unsent bytes of the answer header.
     answer: Vec<u8, 9>,
     end: End,
     /// The decided outcome. [`Server::is_done`] says whether it may be reported.
@@ -72,7 +72,7 @@ pub struct Server {
     reported: Reported,
 }
 
-/// Drops input until the client closes.
+/// The state after a refusal: input is dropped until the client closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Drain {
     left_bytes: u64,
@@ -123,8 +123,8 @@ impl Server {
 
     /// Refuses the request for a reason of the application: overload, permissions, shutdown.
     ///
-    /// The client receives ERROR. If the file of a download is already open, the connection is aborted instead. The
-    /// call is legal before the request arrives.
+    /// The client receives ERROR. If the file of a download is already open, the connection is aborted instead. An
+    /// application may refuse even before the request arrives.
     ///
     /// # Errors
     /// [`TooLate`] if storage was asked to commit, or if the outcome is decided.
@@ -137,7 +137,7 @@ impl Server {
         Ok(())
     }
 
-    /// Processes the request as far as it has arrived: refuses it, or starts storage.
+    /// Processes the part of the request that has arrived: refuses it, or starts storage once it is complete.
     fn process_request(&mut self) {
         if let Some(length) = self.request.upload_length() {
             if self.config.read_only {
@@ -157,7 +157,7 @@ impl Server {
         }
     }
 
-    /// Refuses by ERROR, or by aborting if FILE was already answered.
+    /// Refuses the request with ERROR, or aborts if the answer was already FILE.
     fn send_refusal(&mut self, code: ErrorCode) {
         if matches!(self.storage, Storage::Outgoing(_)) && self.storage.length().is_some() {
             return self.abort(Outcome::Refused(code), code);
@@ -175,7 +175,7 @@ impl Server {
 
     /// Answers with a header, and closes the stream unless content follows.
     fn answer(&mut self, message: FileMessage<'_>) {
-        // The longest answer, FILE, has 9 bytes: the capacity.
+        // The longest answer is FILE. Its 9 bytes fill the capacity.
         self.answer = Vec::from_slice(Header::encode(message).as_bytes()).unwrap_or_default();
         match message {
             FileMessage::File { .. } => {}

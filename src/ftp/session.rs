@@ -1,4 +1,4 @@
-//! The interface of both sides: requests to storage, outputs, events and outcomes.
+//! The interface of client and server: requests to storage, outputs, events and outcomes.
 
 use bitflags::bitflags;
 use thiserror::Error;
@@ -17,13 +17,14 @@ pub trait Session {
     /// The consumed bytes are the first ones of `unread`. Pass the remaining ones again in a later call, with or
     /// without more after them.
     ///
-    /// Content is not copied. The bytes of an unanswered [`Request::Write`] stay unconsumed until the call that follows
-    /// the answer, so call this in every round, even without new data. Once the outcome is decided and no write is
-    /// outstanding, all bytes are consumed and dropped, so that they never block a closing connection.
+    /// Content is not copied. The bytes of a [`Request::Write`] stay unconsumed until the first call after its answer.
+    /// Call this method in every round, even without new data. Once the outcome is decided and no write is outstanding,
+    /// all bytes are consumed and dropped, so that they never block a closing connection.
     fn handle_input(&mut self, now: Instant, unread: &[u8]) -> usize;
 
-    /// Reports that the peer closed its direction, and that [`handle_input`](Self::handle_input) saw every byte before
-    /// that.
+    /// Reports that the peer closed its direction.
+    ///
+    /// Call it after [`handle_input`](Self::handle_input) has received every byte that the peer sent.
     fn handle_peer_closed(&mut self);
 
     /// Reports that the peer aborted the connection with `code`.
@@ -31,7 +32,7 @@ pub trait Session {
     /// In base mode an abort looks like a close.
     fn handle_aborted(&mut self, code: ErrorCode);
 
-    /// Reports that the connection ended without a close: timed out, unreachable, replaced.
+    /// Reports that the connection ended without a close, for example by a timeout.
     fn handle_lost(&mut self);
 
     /// Processes the time `now`; call it when [`poll_timeout`](Self::poll_timeout) is due.
@@ -62,8 +63,8 @@ pub trait Session {
     ///
     /// Each request is returned once. The next one follows only after the answer.
     ///
-    /// `room` is the number of content bytes that the outgoing stream can accept now. A [`Request::Read`] never exceeds
-    /// it, and is withheld while it is 0.
+    /// `room` is the number of content bytes that the outgoing stream can accept now. A [`Request::Read`] asks for at
+    /// most `room` bytes, and is not returned while `room` is 0.
     fn poll_request(&mut self, room: usize) -> Option<Request<'_>>;
 
     /// Returns the next event.
@@ -73,7 +74,7 @@ pub trait Session {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is running.
     ///
-    /// Outputs, requests and events result from calls, so poll them after each call. None of them waits for a deadline.
+    /// The deadline does not cover outputs, requests and events: poll them after each call.
     fn poll_timeout(&self) -> Option<Instant>;
 
     /// The number of content bytes written to storage, or read from storage into the stream.
@@ -82,18 +83,18 @@ pub trait Session {
     /// The length of the file in bytes, once it is known.
     fn length(&self) -> Option<u64>;
 
-    /// The outcome, as in [`FileEvent::Done`]; `None` until then.
+    /// The outcome, as in [`FileEvent::Done`]; `None` until the session has ended.
     ///
-    /// From then on the session has no more requests, and may be dropped. A session that is dropped earlier never asks
-    /// for [`Request::Discard`]: discard the unfinished file, and abort the connection.
+    /// A session with an outcome has no more requests, and may be dropped. A program that drops a session earlier must
+    /// itself discard the unfinished file and abort the connection.
     fn outcome(&self) -> Option<Outcome>;
 }
 
 /// A request to storage, answered by [`Session::handle_answer`].
 ///
 /// The answer may come at once or much later. Answer a request of an unknown kind with [`Answer::Failed`]. Offsets are
-/// consecutive and start at 0, so storage never needs to seek. No request closes a file that was opened for reading:
-/// release it when the session is done.
+/// consecutive and start at 0, so storage never needs to seek. No request closes a file that was opened for reading.
+/// Close that file when the session is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Request<'a> {
@@ -104,11 +105,11 @@ pub enum Request<'a> {
     },
     /// Prepares to store a file. → [`Answer::Created`]
     ///
-    /// Write to a temporary file: until [`Commit`](Self::Commit) the name keeps its previous content.
+    /// The name must keep its previous content until [`Commit`](Self::Commit), so write to a temporary file.
     Create {
         /// The final name. Create the file beneath the storage folder, and follow no link out of that folder.
         name: Name<'a>,
-        /// The length in bytes that the peer announced. It may reserve disk space, but never memory.
+        /// The length in bytes that the peer announced. Storage may reserve disk space for it, but never memory.
         length: u64,
         /// Whether an existing file of this name may be replaced. If not, answer [`StorageError::Exists`].
         replace: bool,
@@ -133,7 +134,8 @@ pub enum Request<'a> {
     Commit,
     /// Deletes the unfinished file. → [`Answer::Discarded`]
     ///
-    /// It follows each successful [`Create`](Self::Create) exactly once, unless [`Commit`](Self::Commit) succeeds.
+    /// After each successful [`Create`](Self::Create) it is returned exactly once, unless [`Commit`](Self::Commit)
+    /// succeeds.
     Discard,
 }
 
@@ -158,8 +160,8 @@ pub enum Answer {
     Discarded,
     /// The request failed.
     ///
-    /// A failed [`Request::Create`] leaves nothing behind. After a failed [`Request::Write`] or [`Request::Commit`] the
-    /// session asks for [`Request::Discard`]; a failure of that changes nothing.
+    /// A failed [`Request::Create`] must leave no file behind. After a failed [`Request::Write`] or [`Request::Commit`]
+    /// the session returns [`Request::Discard`]. A failed `Discard` has no further effect.
     Failed(StorageError),
 }
 
@@ -170,12 +172,12 @@ pub enum Answer {
 pub enum Output<'a> {
     /// Send these bytes as one segment, so that they start and end a packet.
     ///
-    /// A stream may also accept a part of them: report its length to [`Session::header_sent`], and the rest is returned
-    /// again.
+    /// If the stream accepts only a part of them, report the length of that part to [`Session::header_sent`]. The rest
+    /// is then returned again.
     Header(&'a [u8]),
     /// Close the outgoing direction after everything before it is sent.
     Close,
-    /// End the connection at once, with this code where the protocol carries one.
+    /// End the connection at once. The peer receives this code if the connection can carry one.
     ///
     /// After this output only storage requests remain.
     Abort(ErrorCode),
@@ -194,7 +196,7 @@ pub enum FileEvent {
         /// The length of the content in bytes.
         length: u64,
     },
-    /// The session has ended: storage has answered, and every output was returned.
+    /// The session has ended: storage has answered every request, and every output was returned.
     ///
     /// This is the last event, and it is returned once.
     Done(Outcome),
@@ -216,7 +218,7 @@ pub enum Transfer {
 pub enum Outcome {
     /// Upload: the file is durable under its name.
     ///
-    /// A client received CONFIRM. A server sent CONFIRM, which is lost if the connection breaks.
+    /// On a client, CONFIRM has arrived. On a server, CONFIRM may not arrive if the connection breaks.
     Stored,
     /// Upload, client: the peer closed without an answer. The file may or may not be stored.
     Unconfirmed,
@@ -226,11 +228,11 @@ pub enum Outcome {
     Received,
     /// The server refused the request with this code.
     ///
-    /// It sent ERROR, or it aborted a download that had begun.
+    /// The server sent ERROR, or aborted a download that had begun.
     Refused(ErrorCode),
     /// The client cancelled the transfer.
     ///
-    /// An upload is not stored, unless the client had already sent all of it.
+    /// An upload may be stored only if the client had already sent all of it.
     Cancelled,
     /// Download, client: the peer closed before the end of the file.
     CutShort,
@@ -242,9 +244,9 @@ pub enum Outcome {
     ///
     /// A download is incomplete. Whether an upload is stored is unknown to the client.
     Lost,
-    /// Storage of this side failed, on a client or during a download on a server.
+    /// The storage failed: on a client, or on a server that had already answered a download with FILE.
     ///
-    /// In all other cases a server answers ERROR and ends as [`Refused`](Self::Refused).
+    /// A server answers any other failure of its storage with ERROR, and ends as [`Refused`](Self::Refused).
     StorageFailed(StorageError),
     /// The file shrank while it was sent. It is never padded.
     Shrunk,
@@ -254,14 +256,16 @@ pub enum Outcome {
     NoRequest,
 }
 
-/// A call that answers no request, or reports more bytes than requested. It has no effect.
+/// The error of a call that answers no request, or reports more bytes than requested.
+///
+/// The call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the session did not request this")]
 pub struct Unasked;
 
-/// A call after the outcome is decided. It has no effect.
+/// The error of a call that comes after the outcome is decided.
 ///
-/// The file is being committed, or the session has ended.
+/// The file is being committed, or the session has ended. The call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the outcome is already decided")]
 pub struct TooLate;
@@ -313,8 +317,9 @@ impl End {
         }
     }
 
-    /// Returns the pending output. `busy`: storage is still adding content to the stream. Call it after the header is
-    /// sent.
+    /// Returns the pending output. Call it after the header is sent.
+    ///
+    /// `busy` says that storage is still adding content to the stream.
     pub(super) fn poll(&mut self, busy: bool) -> Option<Output<'static>> {
         match *self {
             Self::Aborting(code) => {

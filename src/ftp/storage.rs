@@ -12,7 +12,7 @@
 use super::code::StorageError;
 use super::session::{Answer, Unasked};
 
-/// A [`Request`](super::session::Request) without its name, which the session adds.
+/// A [`Request`](super::session::Request) without the file name. The session adds the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
     Open,
@@ -47,7 +47,7 @@ impl Storage {
     pub(super) fn offer(&mut self, len: usize) -> usize {
         match self {
             Self::Incoming(incoming) => incoming.offer(len),
-            // No content comes in: excess bytes are dropped.
+            // No content is expected, so the bytes are dropped.
             Self::Untouched | Self::Outgoing(_) => len,
         }
     }
@@ -96,7 +96,7 @@ impl Storage {
         matches!(self, Self::Outgoing(Outgoing { step: Serve::Reading(_), .. }))
     }
 
-    /// Whether a commit is outstanding or complete. It can no longer be cancelled.
+    /// Whether a commit is outstanding or complete. The transfer can then no longer be cancelled.
     pub(super) fn is_committing(&self) -> bool {
         matches!(self, Self::Incoming(Incoming { step: Receive::Committing | Receive::Committed, .. }))
     }
@@ -161,7 +161,7 @@ pub(super) struct Incoming {
     done: u64,
     /// Bytes written to storage, but not yet consumed from the input.
     unconsumed: usize,
-    /// Bytes of content in the input after those.
+    /// Bytes of content in the input after the unconsumed ones, not yet written to storage.
     unread: usize,
     step: Receive,
     stopped: bool,
@@ -190,7 +190,7 @@ impl Incoming {
         self.unconsumed -= taken;
         let rest = len - taken;
         if self.unconsumed == 0 && self.done == self.length {
-            // Excess bytes are always dropped, so that the result does not depend on when they arrive.
+            // Bytes beyond the content are always dropped, so that the result does not depend on when they arrive.
             return len;
         }
         self.unread = at_most(self.length.saturating_sub(self.done), rest);

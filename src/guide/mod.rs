@@ -1,7 +1,7 @@
 //! The guide: what the machines do, how a program drives them, and why they are built this way.
 //!
-//! The reference documentation says what each item does. These chapters say how the items work together. Each chapter stands
-//! alone, and all Rust code in them compiles and runs as a test.
+//! The reference documentation says what each item does. These chapters say how the items work together. Each chapter
+//! can be read alone. All Rust code in the chapters compiles and runs as a test.
 //!
 //! | chapter | read it |
 //! |---|---|

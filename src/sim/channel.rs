@@ -8,7 +8,7 @@ use super::link::{LinkConfig, LinkStats};
 use super::rng::Rng;
 use crate::{Duration, Instant};
 
-/// Overrides the fate that the link drew.
+/// A function that may replace the fate that the link drew.
 pub(super) type Filter = Box<dyn FnMut(&Record<'_>) -> Fate>;
 
 pub(super) struct Channel {
@@ -142,10 +142,10 @@ impl Channel {
     }
 }
 
-/// A serial line. It keeps exact fractions, so that rounding to microseconds does not accumulate.
+/// A serial line. It keeps exact fractions, so that the errors of rounding to microseconds do not accumulate.
 #[derive(Default)]
 struct Line {
-    /// The line is free `carry / rate` µs after this.
+    /// The line becomes free `carry / rate` µs after this time.
     free_at: Instant,
     carry: u64,
 }

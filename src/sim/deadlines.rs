@@ -6,8 +6,8 @@ use crate::Instant;
 
 /// One deadline per node, in a winner tree.
 ///
-/// A change takes O(log n), the earliest deadline O(1), and its node O(log n). A change leaves no stale entry, and only
-/// `push` allocates. Among equal deadlines the lowest node wins.
+/// A change takes O(log n). A query takes O(1) for the earliest deadline and O(log n) for its node. A change leaves no
+/// stale entry, and only `push` allocates. Among equal deadlines the node with the lowest number comes first.
 #[derive(Default)]
 pub(super) struct Deadlines {
     /// `tree[1]` is the root, and `tree[i]` the earlier of `tree[2i]` and `tree[2i + 1]`. The leaves are the second
@@ -16,7 +16,7 @@ pub(super) struct Deadlines {
     nodes: usize,
 }
 
-/// Stands for no deadline.
+/// The value of a leaf without a deadline.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 impl Deadlines {

@@ -13,7 +13,7 @@ use crate::{Duration, Instant};
 pub enum Fate {
     /// Arrives intact and in order.
     Delivered,
-    /// Arrives intact, but late by this much. Later datagrams overtake it.
+    /// Arrives intact, but later by this time. Later datagrams overtake it.
     Delayed(Duration),
     /// Arrives twice.
     Duplicated,
@@ -40,7 +40,7 @@ pub struct Record<'a> {
     pub sent: Instant,
     /// The link; `None` without a route.
     pub link: Option<LinkId>,
-    /// The claimed source.
+    /// The source address, which may be forged.
     pub from: SimAddress,
     /// The destination.
     pub to: SimAddress,
@@ -112,7 +112,7 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// The clock and the log. It prints the seed when a panic drops it, so that each failure can be replayed.
+/// The clock and the log. If a panic drops the journal, it prints the seed, so that each failure can be replayed.
 pub(super) struct Journal {
     pub(super) seed: u64,
     pub(super) now: Instant,
@@ -177,8 +177,8 @@ impl Fate {
 
 /// A running hash, suitable for comparison only.
 ///
-/// It processes all delivered bytes, so it must be cheap: a rotation, an exclusive or and a multiplication for each 8
-/// bytes.
+/// The hash processes all delivered bytes, so it must be cheap. For each 8 bytes it takes a rotation, an exclusive or
+/// and a multiplication.
 #[derive(Clone, Copy)]
 pub(super) struct Fingerprint(pub(super) u64);
 

@@ -10,7 +10,7 @@ pub struct LinkId(pub(super) usize);
 
 /// The properties of a unidirectional link.
 ///
-/// A datagram passes a queue, a line with a rate, and a delay, and may suffer a fault.
+/// A datagram passes a queue, then a line with a rate, then a delay. At most one fault applies to it.
 ///
 /// ```
 /// use rdt_proto::Duration;
@@ -20,28 +20,27 @@ pub struct LinkId(pub(super) usize);
 /// assert_eq!(satellite.mtu, None);
 /// ```
 ///
-/// Probabilities range from 0.0 (never) to 1.0 (always). At most one fault applies to a datagram. Faults are drawn in
-/// the order of the fields below.
+/// Probabilities range from 0.0 (never) to 1.0 (always). Faults are drawn in the order of the fields below.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LinkConfig {
-    /// The rate in bits per second; `None` for no limit. Rounding does not accumulate.
+    /// The rate in bits per second; `None` for no limit. Rounding errors of the times do not accumulate.
     pub rate: Option<u64>,
     /// The propagation delay, added after the last bit is sent.
     pub delay: Duration,
     /// The maximum of a random extra delay.
     ///
-    /// Jitter alone never reorders: as in a router's queue, a datagram waits for the one in front.
+    /// Jitter alone never reorders: as in a router's queue, a datagram waits for the datagram in front of it.
     pub jitter: Duration,
     /// The capacity of the queue in bytes; `None` for no limit.
     ///
-    /// Overhead and the unsent part of the current datagram count. A datagram that does not fit is dropped. An idle
-    /// line accepts a datagram of any size.
+    /// The overhead of each datagram counts, and so does the unsent part of the datagram on the line. A datagram that
+    /// does not fit is dropped. An idle line accepts a datagram of any size.
     pub queue: Option<usize>,
     /// The bytes that each datagram adds on the line: 28 for UDP over IPv4.
     pub overhead: usize,
-    /// The maximum length of a datagram without overhead; `None` for no limit.
+    /// The maximum length of a datagram in bytes, without overhead; `None` for no limit.
     pub mtu: Option<usize>,
-    /// Periods, without their end, in which everything that leaves the line is lost.
+    /// Periods in which every datagram that leaves the line is lost. Each has a start and an exclusive end.
     pub blackouts: Vec<(Instant, Instant)>,
     /// Recurring blackouts.
     pub outage: Option<Outage>,
@@ -55,7 +54,7 @@ pub struct LinkConfig {
     pub duplication: f64,
     /// The probability of reordering.
     ///
-    /// Later datagrams overtake a reordered one, which is delayed at random up to `reordering_delay`.
+    /// A reordered datagram is delayed by a random time up to `reordering_delay`. Later datagrams overtake it.
     pub reordering: f64,
     /// The maximum delay of a reordered datagram.
     pub reordering_delay: Duration,
@@ -165,7 +164,7 @@ impl LinkConfig {
         self
     }
 
-    /// Sets recurring blackouts of `length`, the first at `first`, with an interval of `every`.
+    /// Sets recurring blackouts of `length`. The first starts at `first`, and a new one after each interval `every`.
     #[must_use]
     pub const fn with_outage(mut self, first: Instant, length: Duration, every: Duration) -> Self {
         self.outage = Some(Outage { first, length, every });
@@ -235,21 +234,21 @@ pub struct LinkStats {
     pub delivered: u64,
     /// Bytes of these datagrams, without overhead.
     pub delivered_bytes: u64,
-    /// Lost at random or by a filter.
+    /// Datagrams lost at random or by a filter.
     pub lost: u64,
-    /// Lost in a blackout.
+    /// Datagrams lost in a blackout.
     pub blacked_out: u64,
-    /// Dropped because the queue was full.
+    /// Datagrams dropped because the queue was full.
     pub overflowed: u64,
-    /// Dropped because they exceeded the MTU.
+    /// Datagrams dropped because they exceeded the MTU.
     pub oversized: u64,
-    /// Truncated on the line.
+    /// Datagrams truncated on the line.
     pub truncated: u64,
-    /// Corrupted on the line.
+    /// Datagrams corrupted on the line.
     pub corrupted: u64,
-    /// Duplicated on the line.
+    /// Datagrams duplicated on the line.
     pub duplicated: u64,
-    /// Delayed while later ones overtook them.
+    /// Datagrams delayed so that later ones could overtake them.
     pub reordered: u64,
 }
 

@@ -1,11 +1,12 @@
 //! A deterministic network simulation in virtual time, for tests and benchmarks.
 //!
-//! A [`Simulation`] holds [`Node`]s, which are machines with their applications, and links between them. Time jumps to
-//! the next arrival or deadline, so an hour of blackouts takes only the time of its datagrams. The seed is the only
-//! source of randomness: equal seeds and calls give equal runs, which [`Simulation::fingerprint`] proves. Each step
-//! checks that the machines keep their contract with a driver; see [`Simulation`].
+//! A [`Simulation`] holds [`Node`]s and the links between them. A node is a state machine with its application. Time
+//! jumps to the next arrival or deadline, so an hour without datagrams takes no real time. The seed is the only source
+//! of randomness, so equal seeds and calls give equal runs. Compare two runs by their
+//! [fingerprints](Simulation::fingerprint). Each step checks that the machines keep their contract with a driver; see
+//! [`Simulation`].
 //!
-//! In this example one node repeats a datagram until the other answers it:
+//! In this example one node repeats a datagram until the other node answers it:
 //!
 //! ```
 //! use rdt_proto::sim::{SimAddress, LinkConfig, Node, Outgoing, Simulation};

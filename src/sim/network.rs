@@ -63,7 +63,7 @@ impl Network {
         &mut self.channels[link.0]
     }
 
-    /// Sends a datagram from `node`, whose source may be forged.
+    /// Sends a datagram from `node`. The source address `from` may be forged.
     pub(super) fn send(&mut self, journal: &mut Journal, node: NodeId, from: SimAddress, to: SimAddress, data: &[u8]) {
         let link = self.routes.get(&(node, to.node)).copied();
         let mut record = Record { sent: journal.now, link, from, to, data, fate: Fate::Unroutable };

@@ -67,7 +67,7 @@ impl fmt::Display for SimAddress {
 pub struct Outgoing {
     /// The source that the receiver sees; `None` for port 0 of the sending node.
     ///
-    /// Another node's address is a forged source: the datagram still uses the link of its sender.
+    /// The address of another node is a forged source. The datagram still uses the link of the node that sends it.
     pub from: Option<SimAddress>,
     /// The destination.
     pub to: SimAddress,
@@ -101,9 +101,9 @@ impl Outgoing {
 
 /// A machine with its application, driven by a simulation.
 ///
-/// After every input (a datagram, a timeout, a change through [`Simulation::node_mut`](super::Simulation::node_mut))
-/// the simulation calls `poll_app`, then `poll_transmit` until it returns `None`, and repeats both until neither makes
-/// progress.
+/// An input is a datagram, a timeout, or a change through [`Simulation::node_mut`](super::Simulation::node_mut). After
+/// every input the simulation calls `poll_app`, then `poll_transmit` until it returns `None`. It repeats both until
+/// neither makes progress.
 ///
 /// The trait is implemented for `&mut N`, `Box<N>` and `Rc<RefCell<N>>`. Nodes of several types can share a simulation
 /// as `&mut dyn Node` or `Box<dyn Node>`. An `Rc` lets a test access a node during the simulation.
@@ -122,7 +122,7 @@ pub trait Node {
     /// When to call [`handle_timeout`](Self::handle_timeout). It must be due while `poll_transmit` has output.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Runs the application: reads, writes, polls events. True if it made progress.
+    /// Runs the application: reads, writes, polls events. Returns whether the application made progress.
     fn poll_app(&mut self, now: Instant) -> bool {
         let _ = now;
         false

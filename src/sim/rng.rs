@@ -6,8 +6,8 @@ use crate::Duration;
 
 /// A small generator with a reproducible sequence. It is not cryptographic.
 ///
-/// Equal seeds give equal sequences on every machine and compiler. The algorithm is PCG from the `oorandom` crate,
-/// which has no other, so a recorded seed stays valid.
+/// Equal seeds give equal sequences on every machine and compiler. The algorithm is PCG. The `oorandom` crate has no
+/// other algorithm, so a recorded seed stays valid.
 #[derive(Clone, Debug)]
 pub struct Rng(Rand64);
 

@@ -11,17 +11,17 @@ use super::network::Network;
 use super::node::{Node, NodeId};
 use crate::{Duration, Instant};
 
-/// Nodes, links, and a virtual clock.
+/// A simulation of nodes and links in virtual time.
 ///
-/// Equal seeds and calls give equal runs. Each step checks the contract between a machine and its driver. A violation
-/// panics with the seed and the virtual time:
+/// Equal seeds and calls give equal runs. Each step checks the contract between a machine and its driver. If a node
+/// violates a rule, the simulation panics with the name of the rule, the seed and the virtual time:
 ///
 /// - **HOT LOOP**: after `handle_timeout(now)` and a drained `poll_transmit`, `poll_timeout` must lie in the future.
-/// - **HIDDEN OUTPUT**: `poll_timeout` must be due before `poll_transmit` returns something.
+/// - **HIDDEN OUTPUT**: if `poll_transmit` returns something, `poll_timeout` must have been due before the call.
 /// - **LOST WAKE-UP**: while a node is not done, a deadline must be set or a datagram in flight.
 /// - **SPIN**: the nodes must come to rest within each virtual instant.
 ///
-/// Any other panic prints the seed as well, and the last datagrams if they are [captured](Self::capture).
+/// Every panic prints the seed, and the last 16 datagrams if they are [captured](Self::capture).
 pub struct Simulation<N> {
     journal: Journal,
     network: Network,
@@ -43,9 +43,9 @@ struct Slot<N> {
 }
 
 impl<N: Node> Simulation<N> {
-    /// The limit of one system call with segmentation offload.
+    /// The default size of the buffer in bytes: the limit of one system call with segmentation offload.
     const BUFFER: usize = 65_535;
-    /// More than the datagrams of a 200 MiB transfer without delay.
+    /// The default limit on polls in one instant. A transfer of 200 MiB without delay needs fewer.
     const SPIN_LIMIT: u64 = 1_000_000;
 
     /// A simulation without nodes and links.
@@ -122,8 +122,8 @@ impl<N: Node> Simulation<N> {
 
     /// Adds a filter that decides the fate of each datagram on `link`.
     ///
-    /// Datagrams that the queue drops are not filtered. `record.fate` is the fate so far. Filters run in the order of
-    /// their addition.
+    /// A datagram that is dropped by the queue or the MTU is not filtered. `record.fate` is the fate so far. Filters
+    /// run in the order of their addition.
     pub fn filter(&mut self, link: LinkId, filter: impl FnMut(&Record<'_>) -> Fate + 'static) {
         self.network.channel_mut(link).filters.push(std::boxed::Box::new(filter));
     }
@@ -169,7 +169,7 @@ impl<N: Node> Simulation<N> {
         self.journal.now
     }
 
-    /// A hash of all datagrams sent and received, with their times.
+    /// A hash over the times and addresses of all datagrams, and over the bytes of those that arrived.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.journal.fingerprint.0
@@ -209,10 +209,10 @@ impl<N: Node> Simulation<N> {
         Some(next.max(self.now()))
     }
 
-    /// Processes the next event: an arrival, a deadline, or a change from outside. False if there is none.
+    /// Processes the next event: an arrival, a deadline, or a change from outside. Returns false if there is none.
     ///
     /// # Panics
-    /// If a node violates the contract above.
+    /// If a node violates the contract that [`Simulation`] lists.
     pub fn step(&mut self) -> bool {
         let Some(at) = self.next_event() else {
             assert!(
@@ -302,7 +302,7 @@ impl<N: Node> Simulation<N> {
         );
     }
 
-    /// Polls the application and the output until neither makes progress. True if either did.
+    /// Polls the application and the output until neither makes progress. Returns whether either of them did.
     fn turn(&mut self, id: NodeId) -> bool {
         let mut any = false;
         loop {
@@ -323,7 +323,7 @@ impl<N: Node> Simulation<N> {
         any
     }
 
-    /// Sends all pending output. True if there was any.
+    /// Sends all pending output. Returns whether there was any.
     fn drain(&mut self, id: NodeId) -> bool {
         let now = self.journal.now;
         let mut any = false;

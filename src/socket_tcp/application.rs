@@ -9,7 +9,7 @@ use crate::event::Events;
 impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
     /// Sends a whole message.
     ///
-    /// [`begin`](Self::begin) sends a message that is longer than `SEND`, or not in memory as a whole.
+    /// Use [`begin`](Self::begin) for a message that is longer than `SEND`, or not in memory as a whole.
     ///
     /// # Errors
     ///
@@ -28,8 +28,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Begins a message of `length` bytes; [`write`](Self::write) supplies its content.
     ///
-    /// The length is sent as soon as this side may send: after the previous message, and after one that is being
-    /// received.
+    /// The length is sent once the handshake is complete, and after the end of a message that is being received.
     ///
     /// # Errors
     ///
@@ -50,12 +49,13 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Writes the next bytes of the message; returns how many were accepted.
     ///
-    /// The free space and the rest of the message bound the count. [`Writable`](super::SocketEvent::Writable) reports
-    /// new space. The content is sent in segments of [`MAX_BODY`](super::MAX_BODY) bytes.
+    /// The count is at most the free space, and at most the rest of the message.
+    /// [`Writable`](super::SocketEvent::Writable) reports new space. The content is sent in segments of
+    /// [`MAX_BODY`](super::MAX_BODY) bytes.
     ///
     /// # Errors
     ///
-    /// If the connection is closed, or if no message is incomplete.
+    /// If the connection is closed, if no message was begun, or if the last one is fully written.
     pub fn write(&mut self, data: &[u8]) -> Result<usize, SocketSendError> {
         self.check_open()?;
         if self.outgoing.unwritten().is_none_or(|unwritten| unwritten == 0) {
@@ -71,8 +71,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Whether every message is fully acknowledged.
     ///
-    /// The peer's connection then holds all of them for its application. [`Writable`](super::SocketEvent::Writable)
-    /// reports the change.
+    /// The peer's connection has then received all messages, and keeps them until its application reads them.
+    /// [`Writable`](super::SocketEvent::Writable) reports the change.
     #[must_use]
     pub fn is_all_acknowledged(&self) -> bool {
         self.outgoing.is_done()
@@ -86,8 +86,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Reads the available bytes of the current message; `None` if there are none.
     ///
-    /// Bytes beyond `buf` stay for the next call. An empty message is returned once, with no bytes. The next message is
-    /// accepted only after this one is read to its end.
+    /// Bytes that do not fit into `buf` stay for the next call. An empty message is returned once, with a length of 0.
+    /// The next message is accepted only after this one is fully read.
     pub fn recv(&mut self, buf: &mut [u8]) -> Option<Received> {
         self.incoming.read(buf)
     }
@@ -96,8 +96,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     ///
     /// # Errors
     ///
-    /// If the rest is longer than `buf` or `RECV`, or if the connection ended before it arrived. Nothing is read then;
-    /// [`recv`](Self::recv) still returns the available bytes.
+    /// If the rest of the message is longer than `buf` or `RECV`, or if the connection ended before the message was
+    /// complete. Nothing is read then; [`recv`](Self::recv) still returns the available bytes.
     pub fn recv_message(&mut self, buf: &mut [u8]) -> Result<Option<usize>, RecvError> {
         let Some(message) = self.message() else { return Ok(None) };
         let length = message.length - message.read;
@@ -136,8 +136,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
             return;
         }
         if self.is_outstanding() && !self.outgoing.is_unannounced() {
-            // The segment may have arrived, and a FIN with its number would then be an old one. A length is exempt: the
-            // peer accepts a FIN with that number, and a higher one would acknowledge a crossing message of the peer.
+            // If the segment in flight has arrived, the peer ignores a FIN with the number of that segment as old. FIN
+            // therefore carries the number that follows. A length is exempt: the peer accepts a FIN with the number of
+            // a length, and a higher number would acknowledge a message of the peer that crosses the length.
             self.number += self.outgoing.body(self.close_requested).map_or(0, |body| body.len() as u64);
         }
         self.end(SocketCloseReason::Aborted, 0);

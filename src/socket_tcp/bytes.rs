@@ -36,7 +36,7 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
-/// Hashes the content, independent of its position in the ring.
+/// Hashes the content, whatever its position in the ring.
 impl<const N: usize> Hash for Bytes<N> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.len().hash(state);

@@ -1,4 +1,4 @@
-//! The limits of a connection, and the implementation of its peer.
+//! The configuration of a connection.
 
 use crate::Duration;
 
@@ -13,21 +13,22 @@ pub struct SocketConfig {
     pub answer_from: AnswerFrom,
     /// The maximum time for the handshake. Default: 10 s.
     ///
-    /// It ends for a client when SYN+ACK arrives, and for a server when a segment proves that SYN+ACK arrived. On
-    /// expiry the connection is [`Closed(HandshakeTimedOut)`](super::SocketCloseReason::HandshakeTimedOut).
+    /// A client completes the handshake when SYN+ACK arrives. A server completes it when a segment proves that SYN+ACK
+    /// arrived. On expiry the connection is
+    /// [`Closed(HandshakeTimedOut)`](super::SocketCloseReason::HandshakeTimedOut).
     pub handshake_limit: Duration,
     /// The maximum silence of the peer while a segment waits for its acknowledgement. Default: 30 s.
     ///
     /// On expiry the connection is [`Closed(TimedOut)`](super::SocketCloseReason::TimedOut). The interval between
     /// repetitions grows up to a quarter of this limit.
     ///
-    /// An [ignored](super::SocketIgnored) datagram does not end the silence. A peer whose application does not read
+    /// An [ignored](super::SocketIgnored) datagram does not end the silence. A peer without free receive memory
     /// acknowledges nothing, and counts as silent.
     pub idle_limit: Duration,
     /// The maximum silence of the peer while no segment waits for its acknowledgement. Default: 60 s.
     ///
     /// On expiry the connection is [`Closed(Quiet)`](super::SocketCloseReason::Quiet). An idle connection has no other
-    /// means to detect that the peer is gone.
+    /// means to detect the loss of its peer.
     pub quiet_limit: Duration,
 }
 
@@ -61,7 +62,7 @@ impl Default for SocketConfig {
     }
 }
 
-/// The implementation of the peer, which segments do not reveal.
+/// The implementation that the peer runs. Segments do not reveal it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum SocketPeer {
@@ -69,7 +70,7 @@ pub enum SocketPeer {
     RdtProto,
     /// The report's code, which never yields and never withdraws its FIN.
     ///
-    /// This side therefore always yields. Do not set it on both sides: if both sides yield, both wait until the quiet
+    /// This side therefore always yields. Do not set `Report` on both sides: if both yield, both wait until the quiet
     /// limit.
     Report,
 }
@@ -88,7 +89,7 @@ pub enum Timeouts {
     },
 }
 
-/// The addresses from which a client accepts SYN+ACK. The source becomes its peer.
+/// The addresses from which a client accepts SYN+ACK. The source of the accepted SYN+ACK becomes the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AnswerFrom {

@@ -14,10 +14,10 @@ use bitflags::bitflags;
 /// They determine a client's first number and the jitter of timers. They provide no security.
 pub const SOCKET_ENTROPY_BYTES: usize = 16;
 
-/// How often FIN or FIN+ACK is sent before the connection counts as closed.
+/// How many times FIN or FIN+ACK is sent before the connection counts as closed.
 pub(super) const CLOSE_TRIES: u8 = 3;
 
-/// The minimum interval between these: three of them must outlast a delayed peer process.
+/// The minimum interval between two of these tries. Three tries must outlast a pause of the peer's process.
 const LEAST_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A client's first number is below this.
@@ -45,15 +45,15 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     /// The number of the next or outstanding segment, in both directions.
     pub(super) number: u64,
     pub(super) state: State,
-    /// Repeats SYN, SYN+ACK, a segment of a message, FIN or FIN+ACK until it is answered.
+    /// Repeats SYN, SYN+ACK, a segment of a message, FIN or FIN+ACK until an answer arrives.
     pub(super) retransmit: RetransmitTimer,
-    /// When that segment was first sent.
+    /// When the segment of `retransmit` was first sent.
     pub(super) sent_at: Instant,
-    /// When the silence of the peer began: the last accepted segment or the first transmission.
+    /// When the silence of the peer began: at its last accepted segment, or at `sent_at` if that is later.
     pub(super) silent_since: Instant,
     /// When the handshake times out.
     pub(super) handshake_expiry: Option<Instant>,
-    /// Client: nothing yet proves that the ACK of SYN+ACK arrived.
+    /// Client: no segment has yet proved that the ACK of SYN+ACK arrived.
     pub(super) ack_unconfirmed: bool,
     /// The application called `close`.
     pub(super) close_requested: bool,
@@ -103,7 +103,7 @@ bitflags! {
         const HANDSHAKE_ACK = 1;
         /// The ACK of a segment.
         const ACK = 1 << 1;
-        /// The FIN+ACK of a FIN that crossed the own FIN.
+        /// The FIN+ACK in answer to a FIN that crossed the FIN of this side.
         const FIN_ACK = 1 << 2;
         /// The FIN of an aborted connection.
         const FIN = 1 << 3;
@@ -113,7 +113,7 @@ bitflags! {
 impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
     /// Opens a connection to `server` as a client; SYN is due at once.
     ///
-    /// A message [sent](Self::send) before SYN+ACK arrives waits for it.
+    /// A message that is [sent](Self::send) before SYN+ACK arrives waits for the end of the handshake.
     #[must_use]
     pub fn connect(now: Instant, config: SocketConfig, entropy: [u8; SOCKET_ENTROPY_BYTES], server: A) -> Self {
         let initial = u64_at(&entropy, 0) % INITIAL_NUMBERS;
@@ -127,7 +127,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     ///
     /// # Errors
     ///
-    /// If `syn` is not a SYN, or its number leaves no room for others.
+    /// [`SocketIgnored::State`] if `syn` is not a SYN, and [`SocketIgnored::Number`] if its number is too close to
+    /// [`MAX_NUMBER`].
     pub fn accept(
         now: Instant,
         config: SocketConfig,
@@ -208,7 +209,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Whether the connection has ended and has nothing left to send.
     ///
-    /// It may then be dropped, once received data is read. Poll events once more before that.
+    /// A drained connection may be dropped. Read the received data and poll the remaining events before that.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.ended().is_some() && self.next_output().is_none()
@@ -229,12 +230,12 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     /// Returns the next event; `None` if there is none.
     ///
     /// Repeated events of one kind are merged. Events are returned in the order in which [`SocketEvent`] lists them.
-    /// They are hints: reads and writes are legal at any time.
+    /// An event is only a hint, since reads and writes are legal at any time.
     pub fn poll_event(&mut self) -> Option<SocketEvent> {
         SocketEvent::new(self.events.take_first()?, self.ended())
     }
 
-    /// Advances the time. A clock that goes backwards is held still.
+    /// Advances the time. An earlier `now` changes nothing.
     pub(super) fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
@@ -258,7 +259,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         if body.is_none() && !self.close_requested {
             return;
         }
-        // FIN has no body, but the final FIN adds two to its number.
+        // FIN has no body, but the final FIN carries the number of the FIN plus two.
         if self.number + body.as_ref().map_or(2, |body| body.len() as u64) > MAX_NUMBER {
             self.end(SocketCloseReason::NumbersExhausted, 0);
             return;
@@ -269,7 +270,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         self.retransmit.request();
     }
 
-    /// When the segment sent now is repeated.
+    /// When to repeat the segment that is being sent now.
     pub(super) fn deadline(&mut self) -> Instant {
         let opening = matches!(self.state, State::SynSent | State::SynReceived);
         let closing = matches!(self.state, State::FinWait | State::LastAck);
@@ -308,7 +309,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     }
 }
 
-/// Whether `number` is valid for a SYN: others must be able to follow.
+/// Whether a SYN may carry `number`: the handshake needs the two numbers after it.
 pub(super) const fn is_initial(number: u64) -> bool {
     number <= MAX_NUMBER - 2
 }

@@ -15,7 +15,7 @@ pub enum SocketEvent {
     ///
     /// Read until [`recv`](super::SocketConnection::recv) returns `None`.
     Readable,
-    /// A message is fully acknowledged, or an incomplete write may continue.
+    /// A message is fully acknowledged, or [`write`](super::SocketConnection::write) has space again.
     Writable,
     /// The peer closed, and nothing more can be sent.
     PeerClosed,
@@ -40,17 +40,18 @@ impl SocketEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SocketCloseReason {
-    /// A side closed after all messages arrived. The other answered, or was asked three times.
+    /// One side closed after all messages arrived. The other side answered, or three attempts had no answer.
     #[error("closed, with everything acknowledged")]
     Finished,
     /// The peer did not answer within the [handshake limit](super::SocketConfig::handshake_limit).
     #[error("no answer within the handshake limit")]
     HandshakeTimedOut,
-    /// The peer was silent for the [idle limit](super::SocketConfig::idle_limit) while a segment waited for its answer.
+    /// The peer was silent for the [idle limit](super::SocketConfig::idle_limit) while a segment waited for its
+    /// acknowledgement.
     #[error("no answer within the idle limit")]
     TimedOut,
     /// The peer was silent for the [quiet limit](super::SocketConfig::quiet_limit) while no segment waited for its
-    /// answer.
+    /// acknowledgement.
     #[error("nothing heard within the quiet limit")]
     Quiet,
     /// The peer closed before it received a whole message of this side.
@@ -72,9 +73,9 @@ pub enum SocketCloseReason {
 pub enum SocketHandled {
     /// The datagram was valid and was processed.
     Accepted,
-    /// The datagram had no effect, for this reason, which [`SocketStats`] counts.
+    /// The datagram had no effect. [`SocketStats`] counts the reason.
     ///
-    /// It does not end the silence of the peer: the time limits keep running.
+    /// An ignored datagram does not end the silence of the peer: the time limits keep running.
     Ignored(SocketIgnored),
 }
 
@@ -82,10 +83,10 @@ pub enum SocketHandled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SocketIgnored {
-    /// It is not a segment.
+    /// The datagram is not a segment.
     #[error("not a segment: {0}")]
     Malformed(#[from] SegmentError),
-    /// Its source is not the peer's address.
+    /// The source of the datagram is not the peer's address.
     #[error("the source is not the peer's address")]
     Address,
     /// The state of the connection does not allow this segment.
@@ -102,15 +103,15 @@ pub enum SocketIgnored {
     /// Data beyond the next byte.
     #[error("the data is beyond the next byte")]
     Ahead,
-    /// Both sides sent data or FIN, and this side has priority.
+    /// Both sides sent data or FIN at once, and this side has priority.
     #[error("both sides sent, and this side has priority")]
     Crossing,
     /// Data in place of a length, or beyond the announced length.
     #[error("the length is invalid or exceeded")]
     Length,
-    /// The next bytes do not fit, or the previous message is unread.
+    /// The next bytes do not fit, or the previous message is not fully read.
     ///
-    /// The application reads too slowly.
+    /// The peer repeats the segment. The application makes room for it by reading.
     #[error("the receive buffer is full")]
     NoRoom,
     /// The connection has ended.
@@ -123,11 +124,11 @@ pub enum SocketIgnored {
 pub struct SocketStats {
     /// Datagrams written by `poll_transmit`.
     pub datagrams_sent: u64,
-    /// Bytes of these datagrams.
+    /// The bytes in these datagrams.
     pub bytes_sent: u64,
     /// Datagrams given to `handle_datagram`.
     pub datagrams_received: u64,
-    /// Bytes of these datagrams.
+    /// The bytes in these datagrams.
     pub bytes_received: u64,
     /// Segments of messages that were sent again.
     pub segments_repeated: u64,
@@ -135,25 +136,25 @@ pub struct SocketStats {
     pub segments_duplicate: u64,
     /// Expired retransmission timers, including those of handshake and close.
     pub timeouts: u64,
-    /// Ignored: [`SocketIgnored::Malformed`].
+    /// Datagrams ignored as [`SocketIgnored::Malformed`].
     pub malformed: u64,
-    /// Ignored: [`SocketIgnored::Address`].
+    /// Datagrams ignored as [`SocketIgnored::Address`].
     pub address: u64,
-    /// Ignored: [`SocketIgnored::State`].
+    /// Datagrams ignored as [`SocketIgnored::State`].
     pub state: u64,
-    /// Ignored: [`SocketIgnored::Number`].
+    /// Datagrams ignored as [`SocketIgnored::Number`].
     pub number: u64,
-    /// Ignored: [`SocketIgnored::OldAck`].
+    /// Datagrams ignored as [`SocketIgnored::OldAck`].
     pub old_ack: u64,
-    /// Ignored: [`SocketIgnored::Ahead`].
+    /// Datagrams ignored as [`SocketIgnored::Ahead`].
     pub ahead: u64,
-    /// Ignored: [`SocketIgnored::Crossing`].
+    /// Datagrams ignored as [`SocketIgnored::Crossing`].
     pub crossing: u64,
-    /// Ignored: [`SocketIgnored::Length`].
+    /// Datagrams ignored as [`SocketIgnored::Length`].
     pub length: u64,
-    /// Ignored: [`SocketIgnored::NoRoom`].
+    /// Datagrams ignored as [`SocketIgnored::NoRoom`].
     pub no_room: u64,
-    /// Ignored: [`SocketIgnored::Closed`].
+    /// Datagrams ignored as [`SocketIgnored::Closed`].
     pub closed: u64,
 }
 
@@ -192,16 +193,16 @@ pub(super) fn increment(counter: &mut u64) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SocketSendError {
-    /// `close` was called.
+    /// The application called [`close`](super::SocketConnection::close).
     #[error("the connection was closed")]
     Closing,
     /// The connection has ended, or the peer is closing it.
     #[error("the connection has ended")]
     Closed,
-    /// The previous message is not fully acknowledged. [`Writable`](SocketEvent::Writable) reports when it is.
+    /// The previous message is not fully acknowledged. [`Writable`](SocketEvent::Writable) reports the end of the wait.
     #[error("the previous message is not fully acknowledged")]
     Busy,
-    /// No message is incomplete: none was begun, or all of it is written.
+    /// No message takes more bytes: none was begun, or the last one is fully written.
     #[error("no message is incomplete")]
     NotAnnounced,
     /// The message exceeds the limit of the protocol or of the buffer.
@@ -225,7 +226,7 @@ pub enum RecvError {
     TooLarge {
         /// The unread rest of the message in bytes.
         length: u64,
-        /// The capacity in bytes.
+        /// The capacity of the receive buffer in bytes.
         limit: u64,
     },
     /// The connection ended before the message was complete. Read the available bytes in pieces.

@@ -74,7 +74,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         if self.config.answer_from == AnswerFrom::SameHost && from.host() != self.syn_destination.host() {
             return Err(SocketIgnored::Address);
         }
-        // No SYN was sent yet: this answers an earlier connection.
+        // No SYN was sent yet, so this SYN+ACK belongs to an earlier connection.
         if self.retransmit.sent() == 0 {
             return Err(SocketIgnored::State);
         }
@@ -88,7 +88,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         Ok(())
     }
 
-    /// A repeated SYN+ACK: the server did not receive its ACK.
+    /// A repeated SYN+ACK: the ACK did not reach the server.
     fn on_repeated_answer(&mut self, number: u64) -> Result<(), SocketIgnored> {
         if self.role == Role::Server {
             return Err(SocketIgnored::State);
@@ -113,7 +113,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         Ok(())
     }
 
-    /// SYN-RECEIVED: the ACK, or a later segment of the client.
+    /// SYN-RECEIVED: the ACK of SYN+ACK, or a later segment of the client that replaces a lost ACK.
     fn on_confirmation(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number != self.initial + 2 {
             return Err(SocketIgnored::Number);
@@ -134,12 +134,12 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
     }
 
     fn on_ack(&mut self, number: u64) -> Result<(), SocketIgnored> {
-        // A side that withdrew its segment waits for the end of the peer's message.
+        // While it receives a message, this side has no segment in flight that an ACK could acknowledge.
         if self.incoming.is_receiving() || number <= self.number {
             return Err(SocketIgnored::OldAck);
         }
         if !self.is_outstanding() {
-            // The report's code counts duplicated bytes twice, and may acknowledge them late.
+            // A late ACK of the report's code, which counts the bytes of a repeated segment again.
             self.number = number;
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
     fn on_data(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         self.ack_unconfirmed = false;
         if segment.number < self.number {
-            // The ACK was lost. A new one carries the current number, which covers this segment.
+            // The ACK was lost. A new ACK carries the current number, which covers this segment.
             increment(&mut self.stats.segments_duplicate);
             self.answers.insert(Answers::ACK);
             return Ok(());
@@ -197,7 +197,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
             return Err(SocketIgnored::Number);
         }
         self.incoming.take(segment.body)?;
-        // The segment or FIN of this side is withdrawn, and follows the peer's message.
+        // This side withdraws its own segment or FIN, and sends it again after the peer's message.
         self.number = end;
         self.retransmit = RetransmitTimer::default();
         self.state = State::Established;
@@ -218,7 +218,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         }
         let own_message_follows = self.outgoing.is_unannounced() && !self.incoming.is_receiving();
         if own_message_follows && self.config.peer == SocketPeer::RdtProto {
-            // The peer sent FIN before it received the length of this message. It accepts the message first.
+            // The peer sent FIN before the length of this message arrived. The peer will withdraw its FIN.
             return Err(SocketIgnored::Crossing);
         }
         self.ack_unconfirmed = false;
@@ -231,7 +231,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         Ok(())
     }
 
-    /// FIN-WAIT: FIN+ACK, or a FIN that crossed the own FIN.
+    /// FIN-WAIT: FIN+ACK, or a FIN that crossed the FIN of this side.
     fn on_fin_answered(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         let least = self.number + u64::from(segment.kind == Kind::FinAck);
         if segment.number < least || segment.number >= MAX_NUMBER {
@@ -250,7 +250,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
 
     /// LAST-ACK: a repeated FIN, or the final segment.
     ///
-    /// The final segment carries the flag FIN in the report's code, where ACK would be expected.
+    /// TCP would end with an ACK, but the report's code sends a FIN.
     fn on_final_fin(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number >= self.number + 2 {
             self.finish(0);

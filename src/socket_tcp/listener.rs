@@ -47,7 +47,7 @@ impl<A: Copy> SocketIncoming<A> {
     }
 }
 
-/// The connection or decision to which a datagram led.
+/// What a listener did with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "it may be a request for a connection"]
 pub enum SocketDispatch<A> {
@@ -55,7 +55,7 @@ pub enum SocketDispatch<A> {
     Peer(PeerId, SocketHandled),
     /// A client requests a connection.
     Incoming(SocketIncoming<A>),
-    /// The datagram was dropped, for this reason, which [`SocketListenerStats::dropped`] counts.
+    /// The datagram was dropped. [`SocketListenerStats::dropped`] counts the reason.
     Dropped(SocketDropReason),
 }
 
@@ -63,10 +63,10 @@ pub enum SocketDispatch<A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SocketDropReason {
-    /// It is not a segment.
+    /// The datagram is not a segment.
     #[error("not a segment: {0}")]
     Malformed(#[from] SegmentError),
-    /// Its source has no connection, and it is not a valid SYN.
+    /// The source address has no connection, and the datagram is not a valid SYN.
     #[error("no connection with this address")]
     UnknownPeer,
 }
@@ -77,7 +77,7 @@ pub enum SocketAcceptError {
     /// The address already has a connection.
     #[error("the address already has a connection")]
     Connected,
-    /// The limit of connections, or the memory for them, is exhausted.
+    /// The maximum number of connections is reached, or the memory of the tables is full.
     #[error("no space for another connection")]
     Full,
 }
@@ -104,10 +104,10 @@ countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
 /// The server side of a socket: it assigns datagrams to connections by address.
 ///
 /// `A` is the address type, `M` the memory of the tables. `SEND` and `RECV` are the buffer sizes of each
-/// [`SocketConnection`]. A client must keep its address.
+/// [`SocketConnection`]. A connection does not follow its client to another address.
 ///
-/// SocketTCP cannot validate an address. An attacker can therefore cause [`accept`](Self::accept) for as many
-/// connections as the limit allows. An unconfirmed connection ends by the handshake limit.
+/// SocketTCP cannot validate an address. An attacker that forges source addresses can therefore take all connections
+/// that [`accept`](Self::accept) allows. A connection that its client does not confirm ends at the handshake limit.
 ///
 /// An echo server for any kind of link:
 ///
@@ -118,17 +118,17 @@ countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
 /// type Address = u16; // any type that identifies a client
 /// type Server = SocketListener<Address, FixedTables<4>>;
 ///
-/// /// Call it with each datagram, and when `poll_timeout` is due; then call `poll_transmit`.
+/// /// Call it with each datagram, and then call `poll_transmit`.
 /// fn serve(now: Instant, server: &mut Server, from: Address, datagram: &[u8]) {
 ///     if let SocketDispatch::Incoming(incoming) = server.handle_datagram(now, from, datagram) {
-///         // Take the entropy from the system's generator. A client without a connection repeats its SYN.
+///         // Take the entropy from the system's generator. A client that is not accepted repeats its SYN.
 ///         let _ = server.accept(now, incoming, [7; 16]);
 ///     }
 ///     while let Some((id, event)) = server.poll_event() {
 ///         let Some(peer) = server.peer_mut(id) else { continue };
 ///         let mut message = [0; 512];
 ///         if let Ok(Some(len)) = peer.recv_message(&mut message) {
-///             // The answer waits for its turn. `send` fails while another answer is in transit.
+///             // `send` fails while the previous answer is in transit. This answer is then lost.
 ///             let _ = peer.send(&message[..len]);
 ///         }
 ///         if let SocketEvent::Closed(_) = event {
@@ -181,8 +181,8 @@ impl<A: Address, const SEND: usize, const RECV: usize> Addressed for Peer<A, SEN
 impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketListener<A, M, SEND, RECV> {
     /// A listener without connections.
     ///
-    /// Take `key` from the system's generator. An attacker that knows it can choose addresses that collide in the
-    /// index.
+    /// Take `key` from the system's generator. If an attacker knows the key, it can choose addresses that collide in
+    /// the index.
     #[must_use]
     pub fn new(now: Instant, config: SocketListenerConfig, key: [u8; 16]) -> Self {
         Self { config, now, peers: PeerTable::new(HashKey(key)), stats: SocketListenerStats::default() }
@@ -240,7 +240,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
 
     /// Accepts a client; SYN+ACK is due at once.
     ///
-    /// `entropy` is that of [`SocketConnection::accept`].
+    /// `entropy` is passed to [`SocketConnection::accept`].
     ///
     /// # Errors
     ///
@@ -274,18 +274,18 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
         self.peers.find(id).filter(|peer| !peer.released)
     }
 
-    /// The connection of this identifier; `None` once it is released.
+    /// The connection with this identifier; `None` once it is released.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<&SocketConnection<A, SEND, RECV>> {
         self.held(id).map(|peer| &peer.connection)
     }
 
-    /// The connection of this identifier, mutable; `None` once it is released.
+    /// The connection with this identifier, mutable; `None` once it is released.
     ///
     /// Call [`poll_transmit`](Self::poll_transmit) afterwards.
     pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut SocketConnection<A, SEND, RECV>> {
         self.held(id)?;
-        // The caller may change anything: the connection is polled when its turn comes.
+        // The caller may cause output and events, so the scheduler must poll this connection again.
         self.peers.scheduler.mark_changed(id.index);
         self.peers.scheduler.mark_event(id.index);
         self.peers.get_mut(id.index).map(|peer| &mut peer.connection)
@@ -329,7 +329,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// It is due after each call that may cause output, until `poll_transmit` returns `None`. See
+    /// The returned time is due after each call that may cause output, until `poll_transmit` returns `None`. See
     /// [`SocketConnection::poll_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -369,7 +369,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
         while let Some(index) = self.peers.scheduler.next_with_event() {
             let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
-            // Further events of this connection follow those of the others.
+            // The other connections report an event before this connection reports the next.
             self.peers.scheduler.mark_event(index);
             return Some((self.peers.id(index), event));
         }

@@ -6,7 +6,7 @@ use super::segment::{MAX_BODY, decimal};
 use core::fmt::Write;
 use heapless::Vec;
 
-/// The maximum length of a message: its digits fit into the body of one segment.
+/// The maximum length of a message in bytes. Its 16 digits fit into the body of one segment.
 pub const MAX_MESSAGE: u64 = 10_u64.pow(16) - 1;
 
 /// The body of a segment.
@@ -15,7 +15,7 @@ pub(super) type Body = Vec<u8, MAX_BODY, u8>;
 /// The message that is being sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Outgoing<const N: usize> {
-    /// `None` once all of it is acknowledged.
+    /// `None` if every message is fully acknowledged.
     message: Option<Announced>,
     /// Bytes that are written and not acknowledged.
     content: Bytes<N>,
@@ -36,7 +36,9 @@ impl<const N: usize> Outgoing<N> {
         self.message = Some(Announced { length, unwritten: length, acknowledged: false });
     }
 
-    /// Accepts the next bytes of the message, as far as space and length allow. `None` without a message.
+    /// Accepts the next bytes of the message, as far as space and length allow; returns the count.
+    ///
+    /// `None` means that there is no message.
     pub(super) fn write(&mut self, data: &[u8]) -> Option<usize> {
         let message = self.message.as_mut()?;
         let most = usize::try_from(message.unwritten).unwrap_or(usize::MAX).min(data.len());
@@ -45,7 +47,7 @@ impl<const N: usize> Outgoing<N> {
         Some(taken)
     }
 
-    /// The bytes that the application has yet to write; `None` without a message.
+    /// The number of bytes that the application has yet to write; `None` without a message.
     pub(super) fn unwritten(&self) -> Option<u64> {
         self.message.as_ref().map(|message| message.unwritten)
     }
@@ -55,7 +57,7 @@ impl<const N: usize> Outgoing<N> {
         self.message.is_none()
     }
 
-    /// Whether a message exists whose length is not acknowledged.
+    /// Whether the length of the message is not yet acknowledged; false without a message.
     pub(super) fn is_unannounced(&self) -> bool {
         self.message.as_ref().is_some_and(|message| !message.acknowledged)
     }
@@ -63,8 +65,8 @@ impl<const N: usize> Outgoing<N> {
     /// The body of the next or outstanding segment.
     ///
     /// The length comes first, then full pieces of the content, then the rest. The body is `None` while a piece is not
-    /// fully written (Nagle's algorithm, RFC 1122 §4.2.3.4). `cut` states that no more is written, so that a partial
-    /// piece is sent.
+    /// fully written (Nagle's algorithm, RFC 1122 §4.2.3.4). If `cut` is set, the application writes no more, and a
+    /// partial piece is sent.
     pub(super) fn body(&self, cut: bool) -> Option<Body> {
         let message = self.message.as_ref()?;
         let mut body = Body::new();
@@ -100,7 +102,7 @@ impl<const N: usize> Outgoing<N> {
 /// The progress of an incoming message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// The length in bytes, as announced by the peer. It reserves no memory.
+    /// The length in bytes, as announced by the peer. The announcement reserves no memory.
     pub length: u64,
     /// The number of bytes that arrived.
     pub arrived: u64,
@@ -111,9 +113,9 @@ pub struct Message {
 /// The message that is being received or read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Incoming<const N: usize> {
-    /// `None` once all of it is read.
+    /// `None` if every message is received and read.
     message: Option<Message>,
-    /// Bytes that arrived and are not read.
+    /// Bytes that arrived and are not yet read.
     content: Bytes<N>,
 }
 
@@ -129,8 +131,8 @@ impl<const N: usize> Incoming<N> {
 
     /// The number of the length segment, if nothing has arrived after it.
     ///
-    /// `number` is the number of the next segment. A peer that aborts while its length is in flight sends FIN with that
-    /// number.
+    /// `number` is the number of the next segment. A peer that aborts while its length is in flight sends FIN with the
+    /// number of the length segment.
     pub(super) fn length_number(&self, number: u64) -> Option<u64> {
         let message = self.message.filter(|message| message.arrived == 0 && message.length > 0)?;
         number.checked_sub(u64::from(message.length.ilog10()) + 1)
@@ -152,7 +154,7 @@ impl<const N: usize> Incoming<N> {
                 message.arrived = arrived;
                 Ok(())
             }
-            // The previous message is not read to its end yet.
+            // The previous message is not fully read.
             Some(_) => Err(SocketIgnored::NoRoom),
             None => {
                 let length = decimal(body).ok_or(SocketIgnored::Length)?;
@@ -162,7 +164,7 @@ impl<const N: usize> Incoming<N> {
         }
     }
 
-    /// Copies available bytes into `buf`; `None` if there is nothing to report.
+    /// Copies available bytes into `buf`; `None` if no byte was copied and no message ended.
     pub(super) fn read(&mut self, buf: &mut [u8]) -> Option<Received> {
         let message = self.message.as_mut()?;
         let len = self.content.peek(buf);

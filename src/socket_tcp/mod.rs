@@ -1,11 +1,11 @@
 //! SocketTCP: a second protocol, which sends messages over a TCP-like connection in text segments.
 //!
-//! A report on `SocketTCP` defines it. The report builds TCP on UDP for teaching: three-way handshake, numbered bytes,
-//! acknowledgements, close. The protocol is stop-and-wait, and its segments are readable. It shares no bytes with
-//! [`wire`](crate::wire), but its machines have the same shape. This module implements both sides, and interoperates
-//! with the report's code.
+//! A course report on `SocketTCP` defines the protocol. The report builds TCP on UDP for teaching: three-way handshake,
+//! numbered bytes, acknowledgements, close. The protocol is stop-and-wait, and its segments are readable text. They
+//! have nothing in common with the packets of [`wire`](crate::wire), but the state machines have the same kind of
+//! interface. This module implements both sides, and interoperates with the report's code.
 //!
-//! Types that also exist in the main protocol carry the prefix `Socket` here.
+//! A type that has a counterpart in the main protocol carries the prefix `Socket`.
 //!
 //! # Segments
 //!
@@ -13,12 +13,12 @@
 //! segment := SYN "|||" ACK "|||" FIN "|||" number "|||" body
 //! ```
 //!
-//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 arbitrary bytes: only the first four
-//! separators count. See [`Segment`].
+//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 bytes of any value, since only the
+//! first four separators count. See [`Segment`].
 //!
 //! **One counter numbers the bytes of both directions.** A sender continues from the number at which the last exchange
-//! ended; the receiver's counter follows. This is the main simplification compared to TCP, which has two counters. It
-//! also means that only one side can send at a time.
+//! ended, in whichever direction it went. This is the main simplification compared to TCP, which has two counters. Only
+//! one side can therefore send at a time.
 //!
 //! # Opening
 //!
@@ -29,19 +29,20 @@
 //! ESTABLISHED  -- 0|||1|||0|||12|||  ACK ---------->  ESTABLISHED
 //! ```
 //!
-//! SYN and SYN+ACK are repeated until they are answered, within the handshake limit. Each SYN and each SYN+ACK is
-//! answered. If the ACK is lost, the first segment of a message replaces it.
+//! SYN and SYN+ACK are repeated until they are answered, within the handshake limit. A server in SYN-RECEIVED answers
+//! each repeated SYN. A client answers each repeated SYN+ACK. If the ACK is lost, the client's first segment of a
+//! message, or its FIN, replaces the ACK.
 //!
-//! A client accepts the right SYN+ACK from any port of the server's host, and uses that port from then on. Only the ACK
-//! goes to the original port, where the report's server waits for it.
+//! A client accepts a SYN+ACK with the expected number from any port of the server's host, and sends to that port from
+//! then on. Only the ACK goes to the original port, because the report's server expects it there.
 //!
 //! # Messages
 //!
 //! ```text
 //! sender                                              receiver
-//!   | -- 0|||0|||0|||12|||19 ------------------------>  |        its length, in a segment of its own
+//!   | -- 0|||0|||0|||12|||19 ------------------------>  |        the length, in a segment of its own
 //!   | <- 0|||1|||0|||14||| ---------------------------  |
-//!   | -- 0|||0|||0|||14|||Mensaje de largo ---------->  |        its content, 16 bytes each time
+//!   | -- 0|||0|||0|||14|||Mensaje de largo ---------->  |        the content, 16 bytes in each segment
 //!   | <- 0|||1|||0|||30||| ---------------------------  |
 //!   | -- 0|||0|||0|||30||| 19 ----------------------->  |
 //!   | <- 0|||1|||0|||33||| ---------------------------  |
@@ -53,20 +54,21 @@
 //!
 //! | number of a segment of a message | the receiver |
 //! |---|---|
-//! | the next | stores and acknowledges it; without space it ignores the segment, and the sender repeats it |
+//! | the next expected | stores and acknowledges the segment; without space ignores it, and the sender repeats it |
 //! | lower | acknowledges again, with its current number |
-//! | higher, within a message | ignores it |
-//! | higher, at the start of a message | accepts it (see the report's code below) |
+//! | higher, within a message | ignores the segment |
+//! | higher, at the start of a message | accepts the segment (see the report's code below) |
 //!
-//! A sender accepts any acknowledgement at or above the number that it expects, and continues from there. A segment of
-//! the peer's own message with such a number acknowledges as well: the ACK that preceded it was lost.
+//! A sender accepts any acknowledgement at or above the number that it expects, and continues from that number. If an
+//! ACK is lost and the peer begins its own message, the first segment of that message acknowledges instead.
 //!
-//! **Simultaneous messages.** Both sides may begin a message with the same number. The client then continues. The
-//! server withdraws its segment, receives the client's message, and sends its own with the number that follows. A
-//! client that always has a message to send therefore blocks its server: wait for the answer.
+//! **Simultaneous messages.** Both sides may begin a message with the same number. The client then has priority and
+//! continues. The server withdraws its segment, receives the client's message, and sends its own with the number that
+//! follows. A client that sends without a pause therefore keeps its server from sending. It should wait for the answer
+//! to each message.
 //!
-//! A FIN yields to a message. If one side closes while the other begins a message, the FIN is withdrawn, and the other
-//! side does not answer it.
+//! A FIN yields to a message. If a FIN crosses the first segment of a message, the sender of the FIN withdraws it and
+//! receives the message. The sender of the message ignores the FIN.
 //!
 //! # Close
 //!
@@ -77,18 +79,20 @@
 //! (ended)      -- 0|||0|||1|||35|||  three times -->  (ended)
 //! ```
 //!
-//! A close ends both directions, once all written bytes are acknowledged and the incoming message is complete. The
-//! final segment carries the flag FIN, as in the report's code. With ACK, or without a flag, it is accepted as well.
+//! A close ends both directions. It begins once all written bytes are acknowledged and the incoming message is
+//! complete. The final segment carries the flag FIN, as in the report's code. A final segment with ACK, or without a
+//! flag, is accepted as well.
 //!
-//! FIN and FIN+ACK are sent up to three times, then the connection counts as closed: certainty is impossible. If two
-//! FINs cross, each side answers the other's FIN, and both connections end.
+//! FIN and FIN+ACK are sent up to three times. The connection then counts as closed even without an answer, since no
+//! exchange of segments can give both sides certainty. If two FINs cross, each side answers the FIN of its peer, and
+//! both connections end.
 //!
 //! # Usage
 //!
-//! A [`SocketConnection`] is driven as described in [the crate's documentation](crate), with addresses added:
-//! `handle_datagram` takes the source of a datagram, and `poll_transmit` returns its destination.
-//! [`send`](SocketConnection::send) sends a message. [`recv`](SocketConnection::recv) reads the available part of one,
-//! and [`recv_message`](SocketConnection::recv_message) reads a complete one.
+//! Drive a [`SocketConnection`] as [the crate's documentation](crate) describes. In addition, `handle_datagram` takes
+//! the source address of the datagram, and `poll_transmit` returns the destination address.
+//! [`send`](SocketConnection::send) sends a message. [`recv`](SocketConnection::recv) reads the available part of a
+//! message, and [`recv_message`](SocketConnection::recv_message) reads a complete message.
 //!
 //! ```
 //! use rdt_proto::Instant;
@@ -127,13 +131,13 @@
 //! |---|---|
 //! | `Connected` | the handshake is complete |
 //! | `Readable` | a part of a message arrived, at least its length: read until [`recv`](SocketConnection::recv) returns `None` |
-//! | `Writable` | a message is fully acknowledged, or an incomplete write may continue |
+//! | `Writable` | a message is fully acknowledged, or [`write`](SocketConnection::write) has space again |
 //! | `PeerClosed` | the peer closed, and nothing more can be sent |
 //! | `Closed` | the connection ended for one of the reasons below; received bytes can still be read |
 //!
 //! | [`SocketCloseReason`] | meaning |
 //! |---|---|
-//! | `Finished` | one side closed with all messages delivered, and the other answered or was asked three times |
+//! | `Finished` | one side closed after all messages arrived, and the other answered, or three attempts had no answer |
 //! | `PeerLeft` | the peer closed before it received a whole message of this side |
 //! | `CutShort` | the peer closed within its own message |
 //! | `Aborted` | this side called [`abort`](SocketConnection::abort) |
@@ -143,27 +147,29 @@
 //! # The report's own code
 //!
 //! [`SocketConfig::report`] sets the report's timeouts, and gives the peer priority when both sides send at once. The
-//! report's code has these limitations, which this implementation handles as follows:
+//! list names the limitations of the report's code, and how this implementation ("this side") handles them:
 //!
-//! - Its server answers from a new socket, at the client's own IP address and the port above the client's. Both must
-//!   therefore run on one host. This client accepts that answer. This server answers from the port that received SYN,
-//!   which the report's client accepts.
+//! - Its server answers from a new socket, bound to the client's IP address and the client's port plus one. Both must
+//!   therefore run on one host. This client accepts such an answer. This server answers from the port that received
+//!   SYN, and the report's client accepts that.
 //! - Its server accepts no message before the ACK of the handshake. This client therefore repeats that ACK, to the
 //!   original port, with each repetition of its first segment.
-//! - Its server ignores datagrams for 8 to 16 s after a SYN without an ACK. [`SocketConfig::report`] waits that long
+//! - Its server ignores datagrams for 8 to 16 s after a SYN that no ACK follows. [`SocketConfig::report`] waits 16 s
 //!   before it repeats SYN.
-//! - Its receiver counts every length as two bytes, but its sender counts the real bytes. It therefore cannot deliver a
-//!   message of 100 bytes or more to itself. This sender accepts any higher number as the acknowledgement of a length.
-//! - Its receiver appends the bytes of a segment again if that segment is repeated because the ACK was lost. **The
-//!   message then contains those bytes twice**, and no sender can prevent it. The numbers of its acknowledgements run
-//!   ahead. This side continues from them, during a message and after it, and accepts a message that starts at a higher
-//!   number.
-//! - It sends an empty segment after the length of an empty message. This receiver acknowledges it.
+//! - Its receiver counts every length as two bytes, but its sender counts the real digits. Two sides that both run the
+//!   report's code therefore cannot exchange a message of 100 bytes or more. This sender accepts any higher number as
+//!   the acknowledgement of a length.
+//! - If an ACK is lost and a segment repeated, its receiver appends the bytes of that segment again. **The message then
+//!   contains those bytes twice**, and no sender can prevent it. The numbers of its acknowledgements are then too high.
+//!   This side continues from the higher number, within a message and after it. It also accepts a message that starts
+//!   at a higher number.
+//! - It sends an empty segment after the length of an empty message. This receiver acknowledges that segment.
 //! - It never yields when both sides send at once, and never withdraws a FIN. This side yields, and answers the FIN. A
-//!   message that crosses that FIN is lost, which is reported as [`PeerLeft`](SocketCloseReason::PeerLeft).
-//! - It answers a final FIN as if it were a new one. The connection on this side has ended by then.
-//! - It counts the characters of decoded UTF-8, and splits a segment at its last separators. Only ASCII without `|` is
-//!   safe towards it. This side accepts and sends any byte.
+//!   message of this side that crosses the FIN is lost, and the connection ends as
+//!   [`PeerLeft`](SocketCloseReason::PeerLeft).
+//! - It answers a final FIN as if it were a new FIN. This side ignores the answer, since its connection has ended.
+//! - It counts the characters of decoded UTF-8, and splits a segment at its last separators. Only messages in ASCII
+//!   without `|` reach it unchanged. This side accepts and sends any byte.
 //!
 //! # Limitations
 //!

@@ -113,7 +113,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         increment(&mut self.stats.timeouts);
         match self.state {
             State::FinWait | State::LastAck if self.retransmit.sent() >= CLOSE_TRIES => self.finish(0),
-            // The ACK of the handshake may be lost. The report's server accepts no message before it.
+            // The ACK of SYN+ACK may be lost, and the report's server accepts no message before that ACK.
             State::Established | State::FinWait if self.ack_unconfirmed => self.answers.insert(Answers::HANDSHAKE_ACK),
             State::SynSent | State::SynReceived | State::Established => {}
             State::FinWait | State::LastAck | State::Ended { .. } => {}
@@ -122,8 +122,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and then [`poll_transmit`](Self::poll_transmit).
     ///
-    /// It is due while `poll_transmit` has a datagram. After `handle_timeout` and a drained `poll_transmit` it lies in
-    /// the future. `None` means that nothing happens without a datagram or a call.
+    /// The returned time is due while `poll_transmit` has a datagram. It lies in the future after `handle_timeout` and
+    /// a drained `poll_transmit`. `None` means that nothing happens without a datagram or a call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.next_output().is_some() { Some(self.now) } else { self.next_timer() }

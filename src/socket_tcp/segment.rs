@@ -9,15 +9,15 @@ use thiserror::Error;
 /// The maximum length of a body in bytes.
 pub const MAX_BODY: usize = 16;
 
-/// The maximum number. A connection that would exceed it ends, and never wraps.
+/// The maximum number. A connection ends before it would exceed the maximum: numbers never wrap.
 pub const MAX_NUMBER: u64 = 1 << 63;
 
-/// The maximum length of a segment: three flags, nineteen digits, four separators and a body.
+/// The maximum length of a segment in bytes: three flags, nineteen digits, four separators and a body.
 pub const MAX_SEGMENT: usize = 3 + 19 + 4 * SEPARATOR.len() + MAX_BODY;
 
 const SEPARATOR: &[u8] = b"|||";
 
-/// A segment.
+/// A segment: the text that one datagram carries.
 ///
 /// ```
 /// use rdt_proto::socket_tcp::{Kind, Segment};
@@ -31,9 +31,10 @@ pub struct Segment<'d> {
     pub kind: Kind,
     /// The number, at most [`MAX_NUMBER`]; the report calls it `seq`.
     ///
-    /// It is the number of the first byte of the body, or the number that an ACK acknowledges.
+    /// In a data segment it is the number of the first byte of the body. In an ACK it is the number of the next byte
+    /// that the receiver expects.
     pub number: u64,
-    /// At most [`MAX_BODY`] bytes. Only data segments have a body.
+    /// The body, at most [`MAX_BODY`] bytes. Only data segments have one.
     pub body: &'d [u8],
 }
 
@@ -45,7 +46,7 @@ pub enum Kind {
     Syn,
     /// SYN and ACK: accepts a connection.
     SynAck,
-    /// ACK: every byte before its number arrived.
+    /// ACK: every byte before the number of the segment arrived.
     Ack,
     /// No flag: the length of a message, or a piece of it.
     Data,
@@ -84,7 +85,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SegmentError {
-    /// Fewer than four separators. A predecessor of the protocol has three.
+    /// The datagram has fewer than four separators. An earlier protocol of the same kind has three.
     #[error("fewer than four separators")]
     Separators,
     /// A flag is neither 0 nor 1, or the combination is undefined.
@@ -95,7 +96,7 @@ pub enum SegmentError {
     /// Signs and leading zeros are not canonical.
     #[error("invalid number")]
     Number,
-    /// The body exceeds [`MAX_BODY`] bytes, or the kind has no body.
+    /// The body exceeds [`MAX_BODY`] bytes, or a segment of this kind must not have a body.
     #[error("body too long or not allowed")]
     Body,
 }
@@ -109,7 +110,7 @@ impl<'d> Segment<'d> {
 
     /// Decodes a datagram.
     ///
-    /// Only the first four separators count: a body may contain any byte, and `|||`.
+    /// Only the first four separators count, so a body may contain any byte, even `|||`.
     ///
     /// # Errors
     ///
@@ -138,7 +139,7 @@ impl<'d> Segment<'d> {
     pub fn encode(&self, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let [syn, ack, fin] = self.kind.flags().map(u8::from);
         let mut segment = Vec::<u8, { MAX_SEGMENT + 1 }, u8>::new();
-        // A number above MAX_NUMBER has at most one digit more.
+        // MAX_NUMBER has 19 digits. A higher number of 64 bits has at most 20.
         let written = write!(segment, "{syn}|||{ack}|||{fin}|||{}|||", self.number);
         let body = self.body.get(..MAX_BODY).unwrap_or(self.body);
         debug_assert!(written.is_ok() && segment.len() + body.len() <= segment.capacity());

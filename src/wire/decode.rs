@@ -9,7 +9,8 @@ impl Framing {
     ///
     /// # Errors
     ///
-    /// If it is not one, with the reason. A network delivers such datagrams at any time: count them and ignore them.
+    /// If the datagram is not exactly one packet, with the reason. A network delivers such datagrams at any time: count
+    /// them and ignore them.
     pub fn decode<'d>(&self, datagram: &'d [u8]) -> Result<Packet<'d>, DecodeError> {
         let after_prefix = datagram.strip_prefix(self.prefix()).ok_or(DecodeError::Prefix)?;
         if datagram.len() > MAX_DATAGRAM {
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_info_is_that_of_its_body() {
+    fn the_length_field_of_info_must_match_its_body() {
         assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00ab"), Ok(()));
         assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00a"), Err(DecodeError::Length));
         assert_eq!(note(b"\x02\x00\x02\x00\x00\x00\x00abc"), Err(DecodeError::Length));

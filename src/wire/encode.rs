@@ -41,7 +41,9 @@ impl Packet<'_> {
         self.write(framing, buf).map_err(EncodeError::from)
     }
 
-    /// Writes a packet that is valid in this framing and not too long, as all packets of a connection are.
+    /// Writes a packet without the checks of [`encode`](Self::encode).
+    ///
+    /// The packet must be valid in this framing and not too long. All packets of a connection are.
     pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         debug_assert_eq!(self.check(framing), Ok(()), "the packet is not valid in this framing");
         if let Self::Info { number, body } = self {
@@ -73,7 +75,7 @@ impl Packet<'_> {
         }
     }
 
-    /// Checks everything but the length: the packet exists in `framing`, and the wire can express its fields.
+    /// Checks that the packet exists in `framing`, and that the wire can express its fields. The length is not checked.
     fn check(&self, framing: &Framing) -> Result<(), EncodeError> {
         if !framing.has(self.packet_type()) {
             return Err(EncodeError::NotInProfile);
@@ -113,8 +115,8 @@ impl Framing {
         copy(body, place);
         let [length_high, length_low] = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
         let [a, b, c, d] = number.value().to_be_bytes();
-        // One store writes the prefix with its padding, eight bytes. A header has at least as many, and the fields,
-        // which come second, overwrite the padding.
+        // One store of eight bytes writes the prefix with its padding. A header has at least eight bytes, and the
+        // fields overwrite the padding afterwards.
         if let Some(prefix) = head.first_chunk_mut() {
             *prefix = self.padded_prefix();
         }
@@ -138,7 +140,7 @@ mod tests {
         let mut buf = [0xee; 256];
         assert_eq!(packet.encode(framing, &mut buf), Ok(datagram.len()), "{packet:?}");
         assert_eq!(&buf[..datagram.len()], datagram, "{packet:?}");
-        assert!(buf[datagram.len()..].iter().all(|byte| *byte == 0xee), "{packet:?} is longer");
+        assert!(buf[datagram.len()..].iter().all(|byte| *byte == 0xee), "bytes after {packet:?} changed");
         assert_eq!(packet.encoded_len(framing), datagram.len(), "{packet:?}");
         assert_eq!(framing.decode(datagram).as_ref(), Ok(packet));
     }
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_only_framing_has_no_other_packets_and_no_options() {
+    fn a_base_only_framing_has_no_extended_packets_and_no_options() {
         let refused = |packet: Packet<'_>| packet.encode(&Framing::ROSTOV, &mut [0; 64]).unwrap_err();
         let padding = Options::parse(b"\x06\x00").unwrap();
         assert_eq!(refused(Packet::Connect(padding)), EncodeError::NotInProfile);

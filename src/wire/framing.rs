@@ -10,27 +10,29 @@ use crate::copy::copy;
 /// [table](super#the-protocol-on-the-wire) lists all framings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Framing {
-    /// Zero after the first `prefix_len` bytes.
+    /// The prefix, followed by zeros.
     prefix: [u8; 8],
-    /// 1 to 8.
+    /// The length of the prefix in bytes, 1 to 8.
     prefix_len: u8,
     /// The type byte of CONNECT: `00` or [`ASCII_TYPES`].
     first_type: u8,
 }
 
-/// The first type of a framing with ASCII types, which has only the packets of base mode.
+/// The type byte of CONNECT in a framing with ASCII types. Such a framing has only the packets of base mode.
 const ASCII_TYPES: u8 = b'0';
 
 impl Framing {
-    /// Prefix `RDT1`, types from `00`.
+    /// The default framing: prefix `RDT1`, types from `00`.
     pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00 };
 
-    /// Prefix `ROSTOV`, ASCII types `'0'` to `'5'`: base mode only, without options.
+    /// The framing of the Python implementation: prefix `ROSTOV`, ASCII types `'0'` to `'5'`.
+    ///
+    /// It has base mode only, without options.
     pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: ASCII_TYPES };
 
     /// [`Framing::NOTE`] with a prefix of the application's own.
     ///
-    /// It separates applications that share a port or a radio channel.
+    /// The prefix separates applications that share a port or a radio channel.
     ///
     /// # Errors
     ///
@@ -46,7 +48,7 @@ impl Framing {
         Ok(Self { prefix: padded, prefix_len, first_type: 0x00 })
     }
 
-    /// Prefix `tag`, types from `00`: extended mode, towards the side that chose `tag`.
+    /// The framing of extended mode towards the side that chose `tag`: prefix `tag`, types from `00`.
     #[must_use]
     pub const fn tagged(tag: Tag) -> Self {
         Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00 }
@@ -81,7 +83,7 @@ impl Framing {
         self.header_len().saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
     }
 
-    /// The length of the longest body that an INFO of [`MAX_DATAGRAM`] bytes holds.
+    /// The length of the longest body that an INFO of [`MAX_DATAGRAM`] bytes holds, in bytes.
     #[must_use]
     pub const fn max_body_len(&self) -> usize {
         MAX_DATAGRAM.saturating_sub(self.info_header_len())
@@ -112,7 +114,7 @@ impl Framing {
 impl Tag {
     /// Whether the tag starts with the prefix of `framing`.
     ///
-    /// Such a tag must not be used: a socket that serves both could not distinguish their datagrams.
+    /// Do not use such a tag on a socket that also serves `framing`: the socket could not distinguish their datagrams.
     #[must_use]
     pub fn starts_like(&self, framing: &Framing) -> bool {
         self.as_bytes().starts_with(framing.prefix())

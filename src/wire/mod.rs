@@ -2,8 +2,8 @@
 //!
 //! [`Framing::decode`] turns a datagram into a [`Packet`] that borrows from it. [`Packet::encode`] writes a packet into
 //! a buffer of the caller. Neither allocates or panics. Decoding is one pass over the header. Encoding also copies the
-//! body once. This module decides whether bytes are a packet. A
-//! [`connection`](crate::connection) decides whether it accepts the packet in its state.
+//! body once. This module decides whether bytes are a packet. A [`connection`](crate::connection) decides whether to
+//! accept that packet in its state.
 //!
 //! Two laws hold for every framing, and have tests:
 //!
@@ -30,7 +30,8 @@
 //! ```
 //!
 //! All integers are big-endian. A datagram has at most 65,507 bytes ([`MAX_DATAGRAM`]), the most that UDP over IPv4
-//! carries. The [`Framing`] defines the prefix and the type byte of CONNECT. The bytes of types 1 to 10 follow it.
+//! carries. The [`Framing`] defines the prefix and the type byte of CONNECT. The type bytes of the other packets are
+//! that byte plus 1 to 10.
 //!
 //! | framing | prefix | type of CONNECT | packets |
 //! |---|---|---|---|
@@ -43,8 +44,8 @@
 //!
 //! The handshake negotiates *extended* mode. CONNECT has the common prefix, and carries the tag of the client as an
 //! option. CONNACK carries the tag of the server. In extended mode every datagram but CONNECT has the tag of its
-//! receiver as prefix. So each direction has a framing of its own, and an attacker that sees no datagram has to guess
-//! 64 bits.
+//! receiver as prefix. Each direction therefore has a framing of its own, and an attacker that sees no datagram has to
+//! guess 64 bits.
 //!
 //! | type | packet | fields after the type | mode |
 //! |---|---|---|---|
@@ -60,7 +61,7 @@
 //! | 9 | PROBE | `nonce` u64, `padding` of any length | extended |
 //! | 10 | ECHO | `nonce` u64 | extended |
 //!
-//! The connection, which knows its mode, enforces the last column. Decoding enforces it for [`Framing::ROSTOV`] only.
+//! The connection knows its mode and enforces the last column. Decoding enforces it for [`Framing::ROSTOV`] only.
 //!
 //! ## Options
 //!
@@ -75,8 +76,8 @@
 //! | 5 | IDLE | u32 | the idle limit of the sender of the option, in milliseconds; below 1,000 counts as 1,000 |
 //! | 6 | PADDING | any | ignored; extends the CONNECT of a client to [`MIN_CONNECT`] bytes |
 //!
-//! The smaller idle limit of the two sides applies to both. The receiver skips other kinds. The whole packet is invalid
-//! if its list ends inside an option, repeats a kind, or has a value that is out of range.
+//! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds. The whole
+//! packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of range.
 //!
 //! ## Selective acknowledgement
 //!
@@ -91,8 +92,8 @@
 //!
 //! ## Invalid datagrams
 //!
-//! A datagram that is not exactly one of these packets gives a [`DecodeError`]. Count it and ignore it: it never gets
-//! an answer.
+//! A datagram that is not exactly one of these packets gives a [`DecodeError`]. Count such a datagram, ignore it, and
+//! never answer it.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -121,7 +122,7 @@ pub use tag::Tag;
 
 /// The longest datagram that is encoded or decoded, in bytes.
 ///
-/// UDP over IPv4 carries as much: 65,535 bytes less 20 of IP and 8 of UDP.
+/// It is the longest payload of UDP over IPv4: 65,535 bytes less 20 of IP and 8 of UDP.
 pub const MAX_DATAGRAM: usize = 65_507;
 
 /// The shortest CONNECT of extended mode, in bytes.
@@ -132,7 +133,7 @@ pub const MIN_CONNECT: usize = 80;
 /// The longest cookie in RETRY and in the COOKIE option, in bytes. The shortest has 1 byte.
 pub const MAX_COOKIE: usize = 64;
 
-/// The longest bitmap in a SACK, in bytes: 1,024 numbers.
+/// The longest bitmap in a SACK, in bytes. It covers 1,024 numbers.
 pub const MAX_BITMAP: usize = 128;
 
 /// The least value of the SEGMENT option, in bytes.

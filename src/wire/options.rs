@@ -14,11 +14,11 @@ pub mod option_kind {
     pub const COOKIE: u8 = 4;
     /// u32: the idle limit of the sender of the option, in milliseconds.
     pub const IDLE: u8 = 5;
-    /// Any value, which the receiver ignores.
+    /// Any value; the receiver ignores it.
     pub const PADDING: u8 = 6;
 }
 
-/// The least idle limit in milliseconds; a lower value of IDLE counts as this one.
+/// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
 const MIN_IDLE_MS: u32 = 1_000;
 
 /// The list of options of a CONNECT or CONNACK: a view of validated bytes.
@@ -71,7 +71,7 @@ impl<'a> Options<'a> {
 
     /// SEGMENT: the largest INFO body that the sender of the option accepts, in bytes.
     ///
-    /// At least 64. Without the option, the limit is 1,200.
+    /// The value is at least 64. Without the option, the limit is 1,200.
     #[must_use]
     pub fn segment(&self) -> Option<u16> {
         self.array(option_kind::SEGMENT).map(u16::from_be_bytes)
@@ -79,7 +79,7 @@ impl<'a> Options<'a> {
 
     /// WINDOW: the initial receive window of the sender of the option, in packets.
     ///
-    /// 1 to 2^31 − 1. Without the option, the window is 1.
+    /// The value is 1 to 2^31 − 1. Without the option, the window is 1.
     #[must_use]
     pub fn window(&self) -> Option<u32> {
         self.array(option_kind::WINDOW).map(u32::from_be_bytes)
@@ -99,7 +99,7 @@ impl<'a> Options<'a> {
         self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(MIN_IDLE_MS))
     }
 
-    /// The value of the option of this kind, which need not be a known one.
+    /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
         self.iter().find_map(|(found, value)| (found == kind).then_some(value))
@@ -160,7 +160,7 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
     }
 }
 
-/// A set of kinds.
+/// A set of option kinds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KindSet {
     low: u128,
@@ -270,7 +270,7 @@ mod tests {
         let list = [5, 4, 0, 0, 0, 1];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.idle_ms(), Some(1_000));
-        assert_eq!(options.as_bytes(), list, "the bytes of the list stay");
+        assert_eq!(options.as_bytes(), list, "reading must not change the bytes of the list");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If the list has a tag, or the buffer is full.
+    /// If the list already has a tag, or the buffer is full.
     pub fn tag(self, tag: Tag) -> Result<Self, OptionsError> {
         self.option(option_kind::TAG, tag.as_bytes())
     }
@@ -52,7 +52,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If `bytes` is below 64, the list has a segment, or the buffer is full.
+    /// If `bytes` is below 64, the list already has a segment, or the buffer is full.
     pub fn segment(self, bytes: u16) -> Result<Self, OptionsError> {
         self.option(option_kind::SEGMENT, &bytes.to_be_bytes())
     }
@@ -61,7 +61,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If `packets` is 0 or above 2^31 − 1, the list has a window, or the buffer is full.
+    /// If `packets` is 0 or above 2^31 − 1, the list already has a window, or the buffer is full.
     pub fn window(self, packets: u32) -> Result<Self, OptionsError> {
         self.option(option_kind::WINDOW, &packets.to_be_bytes())
     }
@@ -70,7 +70,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If the cookie does not have 1 to 64 bytes, the list has a cookie, or the buffer is full.
+    /// If the cookie does not have 1 to 64 bytes, the list already has a cookie, or the buffer is full.
     pub fn cookie(self, cookie: &[u8]) -> Result<Self, OptionsError> {
         self.option(option_kind::COOKIE, cookie)
     }
@@ -81,7 +81,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If the list has an idle limit, or the buffer is full.
+    /// If the list already has an idle limit, or the buffer is full.
     pub fn idle_ms(self, limit_ms: u32) -> Result<Self, OptionsError> {
         self.option(option_kind::IDLE, &limit_ms.to_be_bytes())
     }
@@ -90,7 +90,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If `len` is above 255, the list has padding, or the buffer is full.
+    /// If `len` is above 255, the list already has padding, or the buffer is full.
     pub fn padding(self, len: usize) -> Result<Self, OptionsError> {
         let value = ZEROS.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
         self.option(option_kind::PADDING, value)
@@ -103,7 +103,7 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// # Errors
     ///
-    /// If more than 257 bytes are missing, the list has padding, or the buffer is full.
+    /// If more than 257 bytes are missing, the list already has padding, or the buffer is full.
     pub fn pad_to(self, len: usize) -> Result<Self, OptionsError> {
         match len.saturating_sub(self.len) {
             0 => Ok(self),
@@ -111,27 +111,29 @@ impl<'b> OptionsWriter<'b> {
         }
     }
 
-    /// Adds an option of any kind, which need not be a known one.
+    /// Adds an option of any kind, known or unknown.
     ///
     /// # Errors
     ///
-    /// If the value is longer than 255 bytes or out of range for its kind, the list has an option of this kind, or the
-    /// buffer is full.
+    /// If the value is longer than 255 bytes or out of range for its kind, the list already has an option of this kind,
+    /// or the buffer is full.
     pub fn option(mut self, kind: u8, value: &[u8]) -> Result<Self, OptionsError> {
         self.add(kind, value)?;
         Ok(self)
     }
 
-    /// Adds an option that is valid, the first of its kind, and fits, as all options of a connection are.
+    /// Adds an option of a connection, without an error to handle.
     ///
-    /// Any other option is left out.
+    /// The option must be valid, the first of its kind, and fit into the buffer. Any other option is left out.
     pub(crate) fn known(mut self, kind: u8, value: &[u8]) -> Self {
         let added = self.add(kind, value);
         debug_assert_eq!(added, Ok(()), "the option is invalid, repeated or too long");
         self
     }
 
-    /// Pads a list that has no padding and fits: as [`pad_to`](Self::pad_to).
+    /// Pads the list as [`pad_to`](Self::pad_to) does, without an error to handle.
+    ///
+    /// The list must have no padding yet, and must fit into the buffer.
     pub(crate) fn known_pad_to(self, len: usize) -> Self {
         let missing = len.saturating_sub(self.len);
         let padding = ZEROS.get(..missing.saturating_sub(2)).unwrap_or(&ZEROS);

@@ -22,7 +22,7 @@ pub enum Packet<'a> {
     },
     /// Type 3: acknowledges one INFO (base mode).
     Ack {
-        /// The number of that INFO.
+        /// The number of the acknowledged INFO.
         number: Seq,
     },
     /// Type 4: ends the data of its sender.

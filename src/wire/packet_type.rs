@@ -1,6 +1,6 @@
 //! The packet types and their attributes, as a table.
 
-/// The type of a packet, independent of its byte in a framing.
+/// The type of a packet, whatever its byte in a framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PacketType {
     Connect,

@@ -6,9 +6,9 @@ use crate::{Duration, Seq};
 
 /// The fields of a SACK.
 ///
-/// SACKs may be reordered. A set bit remains true in a late SACK. At the receiver of the data, `next` and the right
-/// edge `next + window` only move forward, so the greatest values are the latest. The sender of the data validates the
-/// numbers against those that it has sent: this type does not.
+/// The network may reorder SACKs. What an old SACK acknowledges stays acknowledged. The receiver of the data only moves
+/// `next` and the right edge `next + window` forward, so the greatest values are the latest. This type does not check
+/// whether the numbers were sent. The sender of the data checks that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sack<'a> {
     /// Every number before this one has been received.
@@ -17,7 +17,7 @@ pub struct Sack<'a> {
     pub window: u32,
     /// The number of the INFO that arrived last.
     pub latest: Seq,
-    /// The time from the arrival of that INFO to this SACK.
+    /// The time from the arrival of INFO `latest` to this SACK.
     pub delay: SackDelay,
     /// The number of the first bit of `bitmap`.
     pub base: Seq,
@@ -28,7 +28,7 @@ pub struct Sack<'a> {
 }
 
 impl<'a> Sack<'a> {
-    /// The length of the fields before the bitmap.
+    /// The length of the fields before the bitmap in bytes.
     const FIXED_LEN: usize = 18;
 
     /// Whether this SACK acknowledges `number`: it precedes `next`, or its bit is set.
@@ -44,7 +44,7 @@ impl<'a> Sack<'a> {
 
     /// The bitmap in words of 64 bits, each with the number of its least significant bit.
     ///
-    /// Zeros complete the last word. A sender that keeps a bitmap of its own merges 64 numbers at a time.
+    /// Zeros complete the last word. A sender that keeps its own bitmap can merge 64 numbers at a time.
     pub fn words(&self) -> impl Iterator<Item = (Seq, u64)> + use<'a> {
         let mut first = self.base;
         self.bitmap.chunks(size_of::<u64>()).map(move |chunk| {
@@ -119,15 +119,15 @@ impl Iterator for Bits {
     }
 }
 
-/// The time from the arrival of the latest INFO to its SACK, or no RTT sample.
+/// The time from the arrival of the latest INFO to its SACK, or the mark that the SACK gives no RTT sample.
 ///
-/// The unit is 16 µs, and the longest delay 1.048 s.
+/// The unit is 16 µs, and the longest delay is 1.048 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SackDelay(u16);
 
 impl SackDelay {
-    /// No RTT sample: no INFO has arrived, or the delay is too long for the field. On the wire `ffff`.
+    /// No RTT sample: no INFO has arrived, or the delay is too long for the field. The value on the wire is `ffff`.
     pub const NO_SAMPLE: Self = Self(u16::MAX);
 
     /// The length of a unit in microseconds.

@@ -7,8 +7,8 @@ use core::fmt;
 /// Each side chooses its own tag in the handshake. An attacker that has not seen the handshake cannot forge a datagram,
 /// and a connection recognizes its peer at a new address.
 ///
-/// Take the bytes from the full entropy of the system, not from a small generator. Choose again while the tag
-/// [starts like](Self::starts_like) a framing in use on the same socket.
+/// Take all eight bytes from the system's generator, not from a pseudorandom generator with a small seed. Choose again
+/// while the tag [starts like](Self::starts_like) a framing in use on the same socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Tag([u8; 8]);
