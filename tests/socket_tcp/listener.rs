@@ -19,7 +19,7 @@ fn each_client_has_its_connection() {
     assert_ne!(anna, berta);
     listener.takes(anna, ANNA, &data(12, "2"));
     listener.takes(berta, BERTA, &data(12, "3"));
-    // The order is that of the send queue.
+    // The send queue of the listener determines this order.
     listener.expect(BERTA, &ack(13));
     listener.expect(ANNA, &ack(13));
     listener.takes(berta, BERTA, &data(13, "abc"));
@@ -36,7 +36,7 @@ fn each_client_has_its_connection() {
 }
 
 #[test]
-fn a_client_that_is_not_accepted_costs_nothing_and_retries() {
+fn a_client_that_is_not_accepted_leaves_no_state() {
     let mut listener = SegmentListenerTrace::new();
     for _ in 0..3 {
         assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
@@ -48,7 +48,7 @@ fn a_client_that_is_not_accepted_costs_nothing_and_retries() {
 }
 
 #[test]
-fn a_client_has_one_connection_and_there_is_room_for_two() {
+fn a_client_with_a_connection_and_a_third_client_are_refused() {
     let mut listener = SegmentListenerTrace::new();
     let SocketDispatch::Incoming(first) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let SocketDispatch::Incoming(again) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
@@ -69,7 +69,7 @@ fn a_client_has_one_connection_and_there_is_room_for_two() {
 }
 
 #[test]
-fn a_limit_holds_where_memory_grows() {
+fn heap_tables_keep_the_limit_of_connections() {
     let config = SocketListenerConfig { peers: 1, ..SocketListenerConfig::default() };
     let mut listener = SocketListener::<At, HeapTables>::new(Instant::ZERO, config, [5; 16]);
     let mut accept = |from| {
@@ -84,7 +84,7 @@ fn a_limit_holds_where_memory_grows() {
 }
 
 #[test]
-fn from_an_unknown_sender_only_a_syn_counts() {
+fn from_an_unknown_sender_only_a_syn_is_accepted() {
     let mut listener = SegmentListenerTrace::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
         assert_eq!(listener.receive(ANNA, &stray), SocketDispatch::Dropped(SocketDropReason::UnknownPeer));
@@ -127,7 +127,7 @@ fn a_closed_connection_stays_until_it_is_released() {
 }
 
 #[test]
-fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
+fn an_unconfirmed_connection_ends_at_the_handshake_limit() {
     let mut listener = SegmentListenerTrace::new();
     let SocketDispatch::Incoming(incoming) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
     let anna = listener.machine.accept(listener.now, incoming, starting_with(0)).unwrap();
@@ -143,6 +143,7 @@ fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
 /// A server that echoes each message.
 struct Echo {
     listener: SocketListener<SimAddress, HeapTables, 64, 64>,
+    /// The number of messages echoed.
     echoed: usize,
 }
 
@@ -185,12 +186,13 @@ impl Node for Echo {
     }
 }
 
-/// Clients, each on its own port.
+/// All clients, as one node. The port of a client is its index.
 struct Clients(Vec<Client>);
 
 struct Client {
     machine: SocketConnection<SimAddress, 64, 64>,
     message: Vec<u8>,
+    /// The echo has arrived.
     heard: bool,
 }
 
