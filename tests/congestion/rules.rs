@@ -56,11 +56,11 @@ fn rfc9002_7_3_2_a_loss_halves_once_a_round_trip() {
     reno.on_acknowledged(&ack(100, 10));
     reno.on_lost(&loss(200, 100));
     assert_eq!(segments(&reno), 10);
-    // A segment lost from before the recovery period does not change the window.
+    // The lost segment was sent before the recovery period, so the window does not change.
     reno.on_lost(&loss(250, 100));
     reno.on_acknowledged(&ack(300, 10));
     assert_eq!(segments(&reno), 10);
-    // A segment lost from the recovery period halves the window again.
+    // The lost segment was sent in the recovery period, so the window is halved again.
     reno.on_lost(&loss(350, 100));
     assert_eq!(segments(&reno), 5);
 }
@@ -312,7 +312,9 @@ fn controllers_accept_any_values_in_any_order() {
     }
 }
 
-/// Sends datagrams for `ms` ms as the pacer allows, and returns the bytes sent. It wakes at most every `step` µs.
+/// Sends datagrams for `ms` ms as the pacer allows. Returns the bytes sent.
+///
+/// The sender wakes at most every `step` µs.
 fn paced(rate: u64, granularity: Duration, step: u64, ms: u64) -> u64 {
     let mut pacer = Pacer::new(granularity, SEGMENT);
     pacer.update_rate(Instant::ZERO, Some(rate));
@@ -330,7 +332,7 @@ fn paced(rate: u64, granularity: Duration, step: u64, ms: u64) -> u64 {
 
 #[test]
 fn pacing_does_not_drift() {
-    // 1 kbit/s for an hour, then 10 Gbit/s with a clock of 1 ms, then 100 Mbit/s with clocks of 1 µs and 900 µs.
+    // 1 kbit/s for an hour; for a second each, 10 Gbit/s with a clock of 1 ms, 100 Mbit/s with clocks of 1 and 900 µs.
     for (rate, granularity, step, ms) in [
         (125, 0, 1, 3_600_000),
         (1_250_000_000, 2, 1_000, 1_000),

@@ -6,7 +6,7 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, SendError};
 use rdt_proto::wire::Packet;
 
-/// Regression: a FINACK that arrived before the FIN left counted as its answer, so the FIN was never sent.
+/// Regression: a FINACK counted as the answer to a FIN that had not been sent yet, so the FIN was never sent.
 #[test]
 fn a_finack_before_our_fin_answers_nothing() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -19,9 +19,9 @@ fn a_finack_before_our_fin_answers_nothing() {
 
 /// Without an RTT sample, FIN is repeated every third of a second: three times within the default linger.
 ///
-/// Regression: the first repetition followed after a second, when a peer with a short round trip lingers no more.
+/// Regression: the first repetition followed after a second, when the linger of a peer with a short RTT had just ended.
 #[test]
-fn without_rtt_sample_fin_repeats_three_times_in_a_linger() {
+fn without_an_rtt_sample_a_fin_repeats_three_times_in_a_linger() {
     let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect(FINACK);
@@ -33,7 +33,8 @@ fn without_rtt_sample_fin_repeats_three_times_in_a_linger() {
     }
 }
 
-/// Regression: `abort` takes no time, so the quarantine began at the call before it, and could be over already.
+/// Regression: `abort` has no time argument, so the quarantine began at the time of the previous call. It could be over
+/// already.
 #[test]
 fn quarantine_after_abort_begins_when_the_fin_is_sent() {
     let mut client = BaseTrace::established_client(Config::base());

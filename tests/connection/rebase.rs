@@ -144,7 +144,7 @@ fn run(seed: u64, mode: Mode) -> Stats {
                 sides.iter_mut().for_each(|side| side.elapse(Duration::from_micros(micros)));
             }
             70..74 => {
-                // Advance to the next deadline. Before step 2,000 only if it is near, so that no limit ends the run.
+                // Advance to the next deadline. Before step 2,000 only within 2 s, since a limit would end the run.
                 let longest = if step < 2_000 { Duration::from_secs(2) } else { Duration::MAX };
                 let span = sides.iter_mut().filter_map(Side::until_due).min();
                 if let Some(span) = span.filter(|&span| span <= longest) {

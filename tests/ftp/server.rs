@@ -33,7 +33,7 @@ fn confirm_waits_for_the_commit() {
     host.hears(b"x");
     assert_eq!((host.log(), host.inbox.len()), (vec!["create a 1", "write 0+1"], 1));
     host.hold = false;
-    host.turn(); // writes
+    host.turn(); // storage answers the write
     host.hold = true;
     host.run();
     assert_eq!(host.log().last(), Some(&"commit"));
@@ -260,7 +260,7 @@ fn a_connection_lost_during_the_commit_keeps_the_file() {
     host.hold = true;
     host.hears(&upload("a", 0));
     host.hold = false;
-    host.turn(); // creates
+    host.turn(); // storage answers the create
     host.hold = true;
     host.run();
     assert_eq!(host.log(), ["create a 0", "commit"]);

@@ -1,6 +1,6 @@
 //! The rules of closing a connection with the public implementation.
 //!
-//! The server of this implementation forgets the address of a client once their connection has finished. If a packet
+//! The server of this implementation forgets the address of a client once the connection has finished. If a packet
 //! other than CONNECT then arrives from this address, the server crashes for all clients. So our side must send nothing
 //! after the peer has finished.
 
@@ -9,7 +9,7 @@ use harness::base::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Ignored};
 
-// Both methods.
+// The rules of both methods.
 
 #[test]
 fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
@@ -134,7 +134,7 @@ fn nothing_is_sent_after_the_idle_limit() {
     }
 }
 
-// Selective repeat.
+// The rules of selective repeat.
 
 #[test]
 fn sr_after_a_fin_of_the_peer_only_finacks_are_sent() {

@@ -1,4 +1,4 @@
-//! A blocked socket: pending datagrams cost a timeout no work, and no deadline is missed.
+//! A blocked socket: a timeout does no work for pending datagrams, and no deadline is missed.
 
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, HeapStopAndWait, Storage};
 use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, PeerId};

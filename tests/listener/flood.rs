@@ -1,4 +1,4 @@
-//! Honest transfers on a link with a flood of forged CONNECTs, compared with a flood of as many random datagrams.
+//! Honest transfers during a flood of forged CONNECTs, compared with transfers during a flood of noise.
 //!
 //! ```text
 //! cargo test --test listener flood                                          # 30,000 CONNECTs, in 2 s of virtual time
@@ -46,7 +46,7 @@ fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
 
 /// The interval between two forged datagrams: a million in a minute.
 const APART: Duration = Duration::from_micros(60);
-/// The bytes of a transfer. With so many, the 40 ms of a RETRY are a small part of its duration.
+/// The size of a transfer in bytes. The transfer takes long, compared with the 40 ms of a RETRY.
 const BYTES: u64 = 5_000_000;
 
 /// The number of forged datagrams, and the number of honest transfers during the flood.
@@ -112,7 +112,7 @@ fn run(flood: Flood) -> Outcome {
 }
 
 #[test]
-fn honest_transfers_take_no_longer_than_beside_noise() {
+fn honest_transfers_take_as_long_beside_a_flood_as_beside_noise() {
     let (count, transfers) = size();
     let (beside_noise, beside_flood) = (run(Flood::Noise), run(Flood::Connect));
     let slower = |(noise, flood): (&Duration, &Duration)| flood.as_micros() as f64 / noise.as_micros() as f64;

@@ -41,7 +41,7 @@ fn a_tag_is_accepted_only_if_all_64_bits_match() {
 }
 
 #[test]
-fn no_answer_to_a_connect_is_larger_than_it() {
+fn no_answer_to_a_connect_is_larger_than_the_connect() {
     let sizes = |listener: &mut ListenerTrace| listener.drain().iter().map(|(_, sent)| sent.len()).collect::<Vec<_>>();
     let mut listener = ListenerTrace::new(config(Retry::Always));
     assert_eq!(listener.connect(HERE, tag(1), None), Dispatch::Retried);

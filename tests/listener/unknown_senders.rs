@@ -209,7 +209,7 @@ fn each_limit_has_its_counter() {
 }
 
 #[test]
-fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
+fn a_cookie_is_valid_for_one_address_one_tag_15_s_and_two_keys() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     let cookie = listener.retries(HERE, tag(1));
     assert!(listener.machine.is_empty(), "RETRY leaves no state");
@@ -366,7 +366,7 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
 
 /// The caller repeats its entropy, from which the listener makes the tag.
 #[test]
-fn no_two_connections_have_one_tag() {
+fn no_two_connections_have_the_same_tag() {
     let mut listener = ListenerTrace::new(NEVER);
     let mut tags: Vec<Tag> = Vec::new();
     for port in 0..4 {

@@ -70,7 +70,7 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
 fn rfc8985_7_3_a_probe_repeats_the_last_packet_of_a_silent_tail() {
     let mut client = client();
     client.sends(1, 3);
-    // The probe follows after two round trips. With several packets in flight, it allows for no delayed ACK.
+    // The probe follows after two round trips. With several packets in flight, no time is added for a delayed ACK.
     client.sleep(200, 200);
     client.expect(info(3, b"x"));
     // The SACK of the probe shows that 1 and 2 are lost.

@@ -1,4 +1,4 @@
-//! Selective repeat with every controller and in both modes, over networks that lose, duplicate, reorder and damage.
+//! Selective repeat with every controller and in both modes, over networks with every fault.
 
 use crate::endpoints::Runs;
 use rdt_proto::Duration;

@@ -1,4 +1,4 @@
-//! Stop-and-wait in base mode over networks that lose, duplicate, reorder and damage.
+//! Stop-and-wait in base mode over networks with every fault.
 
 use crate::endpoints::Runs;
 use rdt_proto::connection::{Config, HeapStopAndWait};

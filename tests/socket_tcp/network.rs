@@ -135,9 +135,9 @@ fn the_default_limits_deliver_everything_or_report_the_end() {
 /// How a conversation is interrupted.
 #[derive(Clone, Copy, PartialEq)]
 enum Ends {
-    /// Sides abort. The readers may be slow.
+    /// One or both sides abort, with slow readers.
     Abort,
-    /// Sides close, with slow or fast readers.
+    /// One or both sides close, with slow or fast readers.
     Close { slow: bool },
 }
 
@@ -153,7 +153,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
         let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
         let reads_every = rng.up_to(slowest);
         let at = Instant::ZERO + rng.up_to(Duration::from_millis(1_500));
-        // One side acts, or both do.
+        // `only` is the side that acts, or 2 if both sides act.
         let at = Some(at).filter(|_| only == 2 || only == u64::from(id.0));
         let (closes_at, aborts_at) = if ends == Ends::Abort { (None, at) } else { (at, None) };
         sim.node_mut(id).behave(Behaviour { closes_at, aborts_at, reads_every });

@@ -53,7 +53,7 @@ fn client(number: u8, message: &str) -> SegmentTrace {
     trace
 }
 
-/// A server that has received the first segment of the recording, and the rest of the recording.
+/// Returns a server that has received the first segment of the recording, and the other segments.
 fn server(recording: &str) -> (SegmentTrace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
     (SegmentTrace::server(SocketConfig::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())

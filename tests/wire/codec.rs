@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rdt_proto::Seq;
 use rdt_proto::wire::{DecodeError, Framing, Options, OptionsWriter, Packet, Tag};
 
-/// Recorded datagrams of a public implementation, each different, and the packets that they decode to.
+/// Recorded datagrams of a public implementation, and the packet that each decodes to.
 const RECORDED: [(&str, Packet<'static>); 16] = [
     ("524f53544f5630", Packet::Connect(Options::NONE)),
     ("524f53544f5631", Packet::ConnAck(Options::NONE)),

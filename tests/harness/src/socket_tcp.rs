@@ -114,7 +114,7 @@ impl SegmentTrace {
         assert_eq!((&buf[..received.len], received.is_end), (content, is_end));
     }
 
-    /// Asserts that the machine has ended for this reason, which is its last event, and sends nothing more.
+    /// Asserts that the machine has ended for this reason, reports it as its last event, and sends nothing more.
     #[track_caller]
     pub fn ends(&mut self, reason: SocketCloseReason) {
         self.expect_nothing();

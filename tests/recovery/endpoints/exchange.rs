@@ -17,7 +17,9 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Creates an exchange of `to_send` bytes of pattern `sends` for `to_receive` bytes of pattern `expects`.
+    /// Creates an exchange that sends `to_send` bytes of pattern `sends`.
+    ///
+    /// It expects `to_receive` bytes of pattern `expects`.
     pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
         let (sends, expects) = (Pattern(sends), Pattern(expects));
         Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }

@@ -8,7 +8,7 @@ use rdt_proto::{Duration, Instant};
 /// The parameters that differ between the mechanisms.
 #[derive(Clone, Copy)]
 pub(crate) struct Runs {
-    /// The number of runs. Their seeds count from 1.
+    /// The number of runs. Their seeds are 1, 2, 3 and so on.
     pub(crate) seeds: u64,
     /// The maximum number of bytes that a side sends.
     pub(crate) most: u64,
@@ -58,7 +58,7 @@ impl Runs {
             sim.run_until_done(Duration::from_secs(3_600));
             let endpoints: Vec<_> = sim.nodes().collect();
             // The received data is an exact prefix, since each byte is compared on arrival. If either side reports
-            // `Finished`, everything has arrived both ways.
+            // `Finished`, all data of both directions has arrived.
             let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(CloseReason::Finished));
             let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
             assert!(all || !finished, "seed {seed}: `Finished` without all bytes");
