@@ -137,14 +137,14 @@ fn the_smaller_idle_limit_applies() {
     client.learns_tag();
     client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..PARAMETERS });
     client.expect_event(Event::Connected);
-    let asked = client.now;
+    let start = client.now;
     while client.machine.ended().is_none() {
         while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
     assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
-    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(3));
+    assert_eq!(client.now.saturating_since(start), Duration::from_secs(3));
 }
 
 #[test]
@@ -222,14 +222,14 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce });
     client.sleep(9_900, 10_000);
-    let asked = client.now;
+    let start = client.now;
     while client.machine.ended().is_none() {
         while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
     assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
-    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
+    assert_eq!(client.now.saturating_since(start), Duration::from_secs(30));
 }
 
 /// Regression: a pending keep-alive delayed the first PROBE of a closed window.

@@ -199,11 +199,11 @@ fn a_download_replaces_only_if_allowed() {
 
 #[test]
 fn a_failed_write_or_commit_discards_the_file_once() {
-    for (verb, asked) in [("write", "write 0+5"), ("commit", "commit")] {
+    for (verb, request) in [("write", "write 0+5"), ("commit", "commit")] {
         let mut host = downloading("a");
         host.storage.fails = Some((verb, StorageError::Failed));
         host.run().hears(&file(5)).hears(b"hello");
-        assert_eq!(host.log()[host.log().len() - 2..], [asked, "discard"]);
+        assert_eq!(host.log()[host.log().len() - 2..], [request, "discard"]);
         assert_eq!(host.outcome(), Some(Outcome::StorageFailed(StorageError::Failed)));
     }
 }

@@ -63,7 +63,7 @@ fn call() -> impl Strategy<Value = Call> {
 /// What an observer knows of the storage requests, and of the end of the session.
 #[derive(Default)]
 struct Seen {
-    asked: bool,
+    pending: bool,
     creating: bool,
     created: bool,
     closed: bool,
@@ -73,8 +73,8 @@ struct Seen {
 
 impl Seen {
     fn request(&mut self, request: Request<'_>) {
-        assert!(!self.asked && !self.done);
-        self.asked = true;
+        assert!(!self.pending && !self.done);
+        self.pending = true;
         match request {
             Request::Create { .. } => {
                 assert!(!self.created);
@@ -91,7 +91,7 @@ impl Seen {
     }
 
     fn answered(&mut self, answer: Answer) {
-        assert!(std::mem::take(&mut self.asked), "an answer without a request was accepted");
+        assert!(std::mem::take(&mut self.pending), "an answer without a request was accepted");
         self.created |= self.creating && answer == Answer::Created;
         self.creating = false;
         if answer == Answer::Committed {
@@ -138,7 +138,7 @@ fn apply<S: Session + Clone + PartialEq + std::fmt::Debug>(session: &mut S, seen
             }
         }
     }
-    assert!(session.outcome().is_none() || !seen.asked && !seen.created, "the session is done before storage is");
+    assert!(session.outcome().is_none() || !seen.pending && !seen.created, "the session is done before storage is");
 }
 
 /// Asserts that the session ends once the connection is lost and storage has answered.
