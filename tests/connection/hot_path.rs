@@ -111,7 +111,7 @@ fn all_data_of_a_source_is_in_flight_without_slots() {
 
 /// Sends a batch into a buffer of `len` bytes. Returns the lengths of its datagrams.
 ///
-/// Asserts that each body consists of one repeated byte: the datagrams are split at the right places.
+/// Asserts that each body consists of one repeated byte, so no datagram has bytes of two bodies.
 fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
     let mut buf = vec![0; len];
     let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, 64, &mut buf).unwrap()

@@ -79,7 +79,7 @@ fn at_the_connection_limit_clients_wait_and_are_not_reported() {
 
 /// Regression: a client that `accept` refused for lack of room went to the end of the backlog.
 ///
-/// A loop that accepted until no client was left never ended, and the order of the clients was lost.
+/// A loop that accepted clients until none waited never ended, and the order of the clients was lost.
 #[test]
 fn a_client_refused_for_lack_of_room_keeps_its_order() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });

@@ -59,7 +59,7 @@ fn recorded_datagrams_decode_to_their_packets() {
     }
 }
 
-/// Bytes with a packet type, and with fields that often have the right length for it.
+/// Bytes with a packet type, and with fields whose length often fits this type.
 fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
     let options = vec((0..8_u8, vec(any::<u8>(), 0..10)), 0..6).prop_map(|options| {
         let as_bytes =

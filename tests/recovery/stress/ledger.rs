@@ -91,7 +91,7 @@ impl Ledger {
 /// |---|---|
 /// | both sides closed, or only the last FIN has no answer | `Finished` |
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
-/// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
+/// | a blackout, loss, or a peer that has restarted, while data, FIN or a PROBE wait for an answer | `TimedOut` |
 /// | the same while nothing is unacknowledged, in base mode | `Quiet` |
 /// | the client has restarted and opened a newer connection, in extended mode | `Evicted`, at the server |
 /// | a restart of this side dropped the session | none |
