@@ -21,7 +21,7 @@ struct Run {
 }
 
 impl Run {
-    /// Whether the next datagram arrives: one in seven is lost.
+    /// Returns whether the next datagram arrives. Every seventh datagram is lost.
     fn arrives(&mut self) -> bool {
         self.datagrams += 1;
         !self.datagrams.is_multiple_of(7)
@@ -131,7 +131,7 @@ fn a_message_of_socket_tcp_allocates_nothing() {
     assert_eq!((allocations.count_total, got), (0, true));
 }
 
-/// The allocation counter finds an allocation.
+/// The other tests can fail, since the counter counts an allocation.
 #[test]
 fn an_allocation_is_counted() {
     assert_eq!(allocation_counter::measure(|| drop(Box::new(1))).count_total, 1);

@@ -7,9 +7,9 @@ use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
 use rdt_proto::socket_tcp::SocketConnection;
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// A machine that owns its memory for bodies: one slot of 1,200 bytes each way.
+/// A connection with stop-and-wait that owns its memory for bodies: one slot of 1,200 bytes each way.
 type Holding = Connection<Storage<SendSlots<[u8; slot_bytes(1_200)]>, RecvSlots<[u8; slot_bytes(1_200)]>>>;
-/// A machine with selective repeat and a window of 64. It borrows memory for bodies and owns its scoreboard.
+/// A connection with selective repeat and a window of 64. It borrows memory for bodies and owns its scoreboard.
 type Window64<'m, C> =
     Connection<Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, SelectiveRepeat<[Block; 1], C>>>;
 

@@ -13,7 +13,7 @@ const RENO: Maker = ("NewReno", || NewReno::new(SEGMENT).into());
 const CUBIC: Maker = ("Cubic", || Cubic::new(SEGMENT).into());
 const MODEL: Maker = ("BandwidthDelay", || BandwidthDelay::new(SEGMENT).into());
 
-/// The links of the crate's figures. Loss is each way, the queue holds one bandwidth-delay product.
+/// The links of the documented figures. Loss applies each way, and the queue holds one bandwidth-delay product.
 fn links() -> [Path; 8] {
     [
         Path::new(100, 100),
@@ -27,15 +27,16 @@ fn links() -> [Path; 8] {
     ]
 }
 
+/// The result of a transfer, with `p` for the loss each way.
 #[derive(Debug)]
 struct Share {
-    /// Throughput in percent of the bound: the rate × (1 - p).
+    /// Throughput in percent of the bound, which is the rate × (1 - p).
     of_bound: u64,
-    /// Packets sent × (1 - p) for each 100 delivered.
+    /// Packets sent × (1 - p) for each 100 packets delivered. It is 100 if only lost packets are repeated.
     overhead: u64,
 }
 
-/// Runs `seeds` transfers and returns the median.
+/// Runs `seeds` transfers, and returns the one with the median throughput.
 fn transfer(name: &str, controller: &Controller, path: &Path, bytes: usize, seeds: u64) -> Share {
     let mut runs: Vec<_> = (1..=seeds).map(|seed| once(controller, &path.clone().with_seed(seed), bytes)).collect();
     runs.sort_by_key(|&(of_bound, ..)| of_bound);
@@ -44,6 +45,7 @@ fn transfer(name: &str, controller: &Controller, path: &Path, bytes: usize, seed
     Share { of_bound, overhead }
 }
 
+/// Runs one transfer. Returns the two values of `Share`, and a line for the table.
 fn once(controller: &Controller, path: &Path, bytes: usize) -> (u64, u64, String) {
     let mut network = Network::new(path.clone());
     network.add(controller.clone(), bytes.div_ceil(SEGMENT as usize), Instant::ZERO);
@@ -67,8 +69,8 @@ fn once(controller: &Controller, path: &Path, bytes: usize) -> (u64, u64, String
 fn the_model_fills_lossy_links() {
     for path in links() {
         let share = transfer(MODEL.0, &MODEL.1(), &path, 20 * MIB, 3);
-        // 20 MiB at 1 Gbit/s take four round trips: even a sender that knows the path would take a third more.
-        // At 20 % loss the tail alone costs 7 % here.
+        // At 1 Gbit/s, 20 MiB take only four round trips. Even a sender that knows the path takes a third longer than
+        // the bound. At 20 % loss, the last retransmissions alone cost 7 %.
         let least = match (path.rate, path.loss) {
             (1_000_000_000, _) => 50,
             (_, 200) => 80,
@@ -85,7 +87,7 @@ fn the_model_fills_lossy_links() {
 #[test]
 fn the_model_is_no_slower_than_cubic() {
     for path in links() {
-        // The number of bytes that `Cubic` transfers in reasonable time.
+        // With loss, `Cubic` is too slow for 20 MiB.
         let bytes = if path.loss > 0 { MIB } else { 20 * MIB };
         let (cubic, model) = (CUBIC.1(), MODEL.1());
         let cubic = transfer(CUBIC.0, &cubic, &path, bytes, 1);
@@ -115,9 +117,9 @@ fn the_other_controllers_fill_clean_links() {
     assert!(transfer(RENO.0, &RENO.1(), &path, 20 * MIB, 1).of_bound >= 65);
 }
 
-/// Runs two flows, the second `later` s after the first.
+/// Runs two flows. The second starts `later` seconds after the first.
 ///
-/// Asserts that over the next minute each gets at least a quarter of the link.
+/// Asserts that each gets at least a quarter of the link in the minute after the second has started.
 fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
     let path = Path::new(mbit, rtt_ms);
     let start = Instant::from_millis(later * 1_000);
@@ -145,7 +147,7 @@ fn any_two_share_a_link() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion_flows")]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion flows")]
 fn any_two_share_a_fast_link() {
     for rtt_ms in [20, 100] {
         for (first, second) in [(MODEL, MODEL), (MODEL, CUBIC), (MODEL, RENO), (CUBIC, MODEL), (RENO, MODEL)] {
@@ -159,8 +161,8 @@ fn any_two_share_a_fast_link() {
 }
 
 #[test]
-#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion_flows")]
-fn two_hundred_mebibytes() {
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion flows")]
+fn the_model_fills_lossy_links_with_200_mebibytes() {
     for path in links() {
         let share = transfer(MODEL.0, &MODEL.1(), &path, 200 * MIB, 3);
         assert!(share.of_bound >= 90 && share.overhead <= 105, "{path:?} {share:?}");

@@ -1,7 +1,7 @@
 //! Flows over one bottleneck, packet by packet, in virtual time.
 //!
-//! The bottleneck is a drop-tail queue, a line and a delay. An ideal selective repeat finds each loss as soon as it can
-//! be known, so the results depend on the controller alone.
+//! The bottleneck is a drop-tail queue, a line and a delay. Each sender is an ideal selective repeat: it detects a loss
+//! as soon as the loss can be known. The results therefore depend on the controller alone.
 
 mod path;
 mod sender;
@@ -14,21 +14,25 @@ use rdt_proto::{Duration, Instant};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The bytes of a datagram that a controller counts.
+/// The bytes of a datagram as a controller counts them.
 pub(crate) const SEGMENT: u32 = 1_400;
 /// The bytes of a datagram on the line, with the headers of UDP and IPv4.
 pub(crate) const WIRE: u64 = 1_428;
 /// The longest delay of an acknowledgement.
 const ACK_DELAY: Duration = Duration::from_millis(5);
-/// Packets for each SACK.
+/// The number of packets after which the receiver sends a SACK at once.
 const PER_SACK: usize = 2;
 
-/// A scheduled event, with the index of a flow and of its transmissions.
+/// A scheduled event. The first field is the index of its flow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
+    /// The transmission with this index reaches the receiver.
     Arrival(usize, usize),
+    /// An ACK delay expires. It is outdated if the receiver has sent more than this number of SACKs.
     AckDelay(usize, u64),
+    /// A SACK of these transmissions reaches the sender, with its ACK delay.
     Sack(usize, Vec<usize>, Duration),
+    /// The sender may have a timeout to handle, or a packet to send.
     Wake(usize),
 }
 
@@ -36,12 +40,14 @@ enum Event {
 #[derive(Default)]
 struct Receiver {
     got: Vec<bool>,
-    /// Transmissions that arrived and were not yet reported by a SACK that arrived.
+    /// Transmissions that have arrived, and that no SACK has reported to the sender yet.
     unreported: Vec<usize>,
+    /// The number of packets since the last SACK.
     since_sack: usize,
     last_arrival: Instant,
-    /// The count of SACKs, which shows whether the timer of a delayed SACK is outdated.
+    /// The number of SACKs sent.
     sacks: u64,
+    /// The number of distinct packets that have arrived.
     unique: usize,
     done_at: Option<Instant>,
 }
@@ -51,9 +57,11 @@ pub(crate) struct Network {
     now: Instant,
     path: Path,
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    /// The number of events so far, which orders events of the same time.
     order: u64,
     senders: Vec<Sender>,
     receivers: Vec<Receiver>,
+    /// The next scheduled `Wake` of each flow.
     woken: Vec<Option<Instant>>,
 }
 
@@ -64,7 +72,7 @@ pub(crate) struct Outcome {
     pub(crate) delivered: u64,
     /// The number of packets sent, including lost and dropped ones.
     pub(crate) sent: u64,
-    /// The time of the last arrival, or the end of the simulation.
+    /// The time at which the last distinct packet arrived, or the end of the simulation.
     pub(crate) ended: Instant,
 }
 
@@ -81,7 +89,7 @@ impl Network {
         }
     }
 
-    /// Adds a flow of `packets` from `start` on.
+    /// Adds a flow that sends `packets` packets from `start` on.
     pub(crate) fn add(&mut self, controller: Controller, packets: usize, start: Instant) {
         let flow = self.senders.len();
         self.senders.push(Sender::new(controller, packets, self.path.round_trip()));
@@ -90,7 +98,7 @@ impl Network {
         self.at(start, Event::Wake(flow));
     }
 
-    /// Runs until every flow has ended, or until `limit`.
+    /// Runs until every flow has ended, or until `limit`. Returns the outcome of each flow.
     pub(crate) fn run(&mut self, limit: Instant) -> Vec<Outcome> {
         while self.receivers.iter().any(|receiver| receiver.done_at.is_none()) {
             if self.events.peek().is_none_or(|Reverse((at, ..))| *at > limit) {

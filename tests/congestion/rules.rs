@@ -1,4 +1,4 @@
-//! The rules of the controllers, clause by clause.
+//! The rules of the controllers, one test for each clause.
 
 use rdt_proto::congestion::{
     Acknowledgement, BandwidthDelay, Congestion, Controller, Cubic, FixedWindow, Loss, NewReno, Pacer,
@@ -12,7 +12,7 @@ fn at(ms: u64) -> Instant {
     Instant::from_millis(ms)
 }
 
-/// An acknowledgement at `ms` of `segments` that were sent a round trip ago.
+/// An acknowledgement at `ms` of `segments` segments, which were sent one round trip before.
 fn ack(ms: u64, segments: u64) -> Acknowledgement {
     Acknowledgement {
         now: at(ms),
@@ -27,7 +27,7 @@ fn ack(ms: u64, segments: u64) -> Acknowledgement {
     }
 }
 
-/// A loss found at `ms` of a segment sent `age` ms before.
+/// The loss of a segment, detected at `ms`. The segment was sent `age` ms before.
 fn loss(ms: u64, age: u64) -> Loss {
     Loss { now: at(ms), bytes: u64::from(SEGMENT), newest_sent_at: at(ms - age), in_flight: 0 }
 }
@@ -56,17 +56,17 @@ fn rfc9002_7_3_2_a_loss_halves_once_a_round_trip() {
     reno.on_acknowledged(&ack(100, 10));
     reno.on_lost(&loss(200, 100));
     assert_eq!(segments(&reno), 10);
-    // Sent before the recovery period began: the window does not change.
+    // The lost segment was sent before the recovery period, so the window does not change.
     reno.on_lost(&loss(250, 100));
     reno.on_acknowledged(&ack(300, 10));
     assert_eq!(segments(&reno), 10);
-    // Sent in the recovery period: the window is halved again.
+    // The lost segment was sent in the recovery period, so the window is halved again.
     reno.on_lost(&loss(350, 100));
     assert_eq!(segments(&reno), 5);
 }
 
 #[test]
-fn rfc9002_7_3_3_one_segment_for_each_window() {
+fn rfc9002_7_3_3_the_window_grows_by_a_segment_a_round_trip() {
     let mut reno = NewReno::new(SEGMENT);
     reno.on_lost(&loss(100, 100));
     assert_eq!(segments(&reno), 5);
@@ -83,7 +83,7 @@ fn rfc9002_7_6_2_persistent_congestion_rfc5681_3_1_threshold() {
     reno.on_timeout(at(1_000));
     reno.on_timeout(at(3_000));
     assert_eq!(segments(&reno), 2);
-    // Slow start again up to half of the window at the loss, then congestion avoidance.
+    // Slow start ends at half of the window before the timeout. Then congestion avoidance begins.
     reno.on_acknowledged(&ack(3_100, 8));
     assert_eq!(segments(&reno), 10);
     reno.on_acknowledged(&ack(3_200, 10));
@@ -109,7 +109,7 @@ fn rfc9002_7_7_pacing_a_quarter_faster_than_the_window() {
     assert_eq!(reno.pacing_rate(), Some(reno.window() * 10 * 5 / 4));
 }
 
-/// A `Cubic` in congestion avoidance that was reduced from 100 segments at 1,000 ms.
+/// A `Cubic` in congestion avoidance. A loss at 1,000 ms has reduced its window from 100 segments.
 fn reduced() -> Cubic {
     let mut cubic = Cubic::new(SEGMENT);
     cubic.on_acknowledged(&ack(100, 90));
@@ -118,7 +118,7 @@ fn reduced() -> Cubic {
     cubic
 }
 
-/// Acknowledges a window each round trip, from `from` to `to`.
+/// Acknowledges one window each round trip, from `from` to `to` ms.
 fn run(cubic: &mut Cubic, from: u64, to: u64) {
     for ms in (from..to).step_by(100) {
         cubic.on_acknowledged(&ack(ms, segments(cubic)));
@@ -138,14 +138,14 @@ fn rfc9438_4_2_back_at_w_max_after_k() {
     assert!((90..98).contains(&segments(&cubic)), "{}", segments(&cubic));
     run(&mut cubic, 3_000, 5_400);
     assert!((99..=101).contains(&segments(&cubic)), "{}", segments(&cubic));
-    // Convex beyond W_max: W(2K) = 100 + 30.
+    // Beyond W_max the growth is convex: W(2K) = 100 + 30.
     run(&mut cubic, 5_400, 9_600);
     assert!((125..=135).contains(&segments(&cubic)), "{}", segments(&cubic));
 }
 
 #[test]
 fn rfc9438_4_3_reno_friendly_on_short_paths() {
-    // At 1 ms a Reno window grows by hundreds of segments in a second, a cubic window by almost nothing.
+    // With a round trip of 1 ms, a Reno window grows by hundreds of segments a second, a cubic window by almost none.
     let mut cubic = reduced();
     for ms in 1_200..2_200 {
         let quick = Acknowledgement { srtt: Duration::from_millis(1), newest_sent_at: at(ms - 1), ..ack(ms, 70) };
@@ -161,7 +161,7 @@ fn rfc9438_4_7_fast_convergence() {
     cubic.on_lost(&loss(1_000, 100));
     cubic.on_lost(&loss(1_300, 100));
     assert_eq!(segments(&cubic), 490);
-    // W_max is 0.85 × 700 = 595: the window is flat there after K = 6.4 s, not at 700.
+    // W_max is 0.85 × 700 = 595. The window reaches it, and not 700, after K = 6.4 s.
     run(&mut cubic, 1_500, 7_900);
     assert!((590..=600).contains(&segments(&cubic)), "{}", segments(&cubic));
 }
@@ -171,7 +171,7 @@ fn rfc9438_4_8_timeout() {
     let mut cubic = reduced();
     cubic.on_timeout(at(2_000));
     assert_eq!(segments(&cubic), 2);
-    // Slow start to 0.7 × 70.
+    // Slow start ends at 0.7 × 70 = 49 segments.
     cubic.on_acknowledged(&ack(2_200, 47));
     cubic.on_acknowledged(&ack(2_300, 49));
     assert!((49..=51).contains(&segments(&cubic)), "{}", segments(&cubic));
@@ -186,7 +186,7 @@ fn rfc9438_4_9_a_spurious_loss_is_undone() {
     assert_eq!(segments(&cubic), 100);
 }
 
-/// RFC 9438 §4.9: a congestion event is spurious if every packet marked lost in it was only late.
+/// A congestion event is spurious only if every packet that was marked lost in it was only late.
 #[test]
 fn rfc9438_4_9_one_late_packet_among_lost_ones_undoes_nothing() {
     let mut cubic = reduced();
@@ -219,8 +219,8 @@ fn rfc9406_4_2_slow_start_ends_when_the_round_trip_rises() {
         segments(&cubic)
     };
     assert_eq!(round(100, 1_000), 20);
-    // The RTT rises by an eighth. From the eighth sample on the window grows by a quarter, for five rounds, then slow
-    // start ends.
+    // The RTT rises by an eighth. From the eighth sample on, the window grows by a quarter of the acknowledged bytes.
+    // After five such rounds, slow start ends.
     assert_eq!(round(113, 1_200), 27);
     for i in 0..4 {
         round(113, 1_400 + i * 200);
@@ -230,8 +230,8 @@ fn rfc9406_4_2_slow_start_ends_when_the_round_trip_rises() {
 }
 
 #[test]
-fn the_model_reads_the_bottleneck_from_a_train() {
-    // 32 segments sent at once return 100 µs apart: 12 MB/s, so 1.2 MB for 100 ms.
+fn the_model_estimates_the_rate_from_a_packet_train() {
+    // 32 segments are sent at once, and acknowledged 100 µs apart. The rate is 12 MB/s, the window 1.2 MB for 100 ms.
     let mut model = BandwidthDelay::new(SEGMENT);
     for i in 0..32_u64 {
         model.on_sent(at(0), SEGMENT, (i + 1) * 1_200);
@@ -249,7 +249,7 @@ fn the_model_reads_the_bottleneck_from_a_train() {
             ..ack(100, 1)
         });
     }
-    // Three quarters at once, the rest with the acknowledgements, but never more than the train indicates.
+    // The window grows to three quarters of the estimate at once, then with each acknowledgement up to the estimate.
     assert!((900_000..=1_200_000).contains(&model.window()), "{}", model.window());
     assert!(model.pacing_rate().is_some_and(|rate| rate <= 15_000_000));
 }
@@ -264,7 +264,7 @@ fn the_model_sends_little_while_no_acknowledgement_arrives() {
 }
 
 #[test]
-fn controllers_are_small() {
+fn no_controller_is_larger_than_320_bytes() {
     let sizes = [size_of::<FixedWindow>(), size_of::<NewReno>(), size_of::<Cubic>(), size_of::<BandwidthDelay>()];
     println!("{sizes:?} bytes");
     assert!(sizes.into_iter().all(|size| size <= 320), "{sizes:?}");
@@ -312,7 +312,9 @@ fn controllers_accept_any_values_in_any_order() {
     }
 }
 
-/// Sends datagrams as the pacer allows for `ms`, waking every `step` µs at the soonest. Returns the bytes sent.
+/// Sends datagrams for `ms` ms as the pacer allows. Returns the bytes sent.
+///
+/// The sender wakes at most every `step` µs.
 fn paced(rate: u64, granularity: Duration, step: u64, ms: u64) -> u64 {
     let mut pacer = Pacer::new(granularity, SEGMENT);
     pacer.update_rate(Instant::ZERO, Some(rate));
@@ -330,10 +332,10 @@ fn paced(rate: u64, granularity: Duration, step: u64, ms: u64) -> u64 {
 
 #[test]
 fn pacing_does_not_drift() {
-    // 1 kbit/s for an hour; 10 Gbit/s for a second with a clock of 1 ms; 100 Mbit/s to the microsecond.
+    // The rate in bytes per second, the granularity in ms, the clock in µs, and the duration in ms.
     for (rate, granularity, step, ms) in [
-        (125, 0, 1, 3_600_000),
-        (1_250_000_000, 2, 1_000, 1_000),
+        (125, 0, 1, 3_600_000),           // 1 kbit/s for an hour
+        (1_250_000_000, 2, 1_000, 1_000), // 10 Gbit/s with a clock of 1 ms
         (12_500_000, 0, 1, 1_000),
         (12_500_000, 2, 900, 1_000),
     ] {
@@ -344,7 +346,7 @@ fn pacing_does_not_drift() {
     }
 }
 
-/// A sender may ask for one byte and send a datagram. The rate holds, since the rest becomes debt.
+/// A sender may ask for one byte and then send a whole datagram. The rate still holds, since the rest becomes debt.
 #[test]
 fn bytes_sent_beyond_the_credit_become_debt() {
     let mut pacer = Pacer::new(Duration::from_millis(1), SEGMENT);
@@ -358,7 +360,7 @@ fn bytes_sent_beyond_the_credit_become_debt() {
         now = pacer.ready_at(1);
     }
     assert!(sent <= 12_500_000 + 12_500 + 2_400, "{sent}");
-    // The debt is at most two datagrams, whatever was sent without permission.
+    // The debt is at most two datagrams, however many are sent without permission.
     (0..1_000).for_each(|_| pacer.on_sent(now, SEGMENT));
     assert!(pacer.ready_at(1) <= now + Duration::from_millis(1));
 }
@@ -372,12 +374,12 @@ fn a_burst_is_bounded() {
         pacer.on_sent(at(60_000), SEGMENT);
         burst += 1;
     }
-    assert_eq!(burst, 10); // 12,500 bytes
+    assert_eq!(burst, 10); // 12,500 bytes in 1 ms
 }
 
-/// Without an upper bound, a sender with a granularity of minutes would wait past the idle limit of its peer.
+/// Without this bound, a sender with a granularity of minutes would wait longer than the idle limit of its peer.
 #[test]
-fn a_burst_is_waited_for_no_longer_than_half_a_second() {
+fn a_sender_waits_at_most_half_a_second_for_a_burst() {
     let mut pacer = Pacer::new(Duration::MAX, SEGMENT);
     pacer.update_rate(Instant::ZERO, Some(12_500_000));
     (0..4).for_each(|_| pacer.on_sent(Instant::ZERO, SEGMENT));

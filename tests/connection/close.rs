@@ -6,7 +6,7 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, SendError};
 use rdt_proto::wire::Packet;
 
-/// A FINACK that arrived before our FIN was sent once counted as its answer, and the FIN was never sent.
+/// Regression: a FINACK counted as the answer to a FIN that had not been sent yet, so the FIN was never sent.
 #[test]
 fn a_finack_before_our_fin_answers_nothing() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -17,11 +17,11 @@ fn a_finack_before_our_fin_answers_nothing() {
     client.expect_nothing();
 }
 
-/// The FIN of a side without an RTT sample repeats three times while the peer lingers.
+/// Without an RTT sample, FIN is repeated every third of a second: three times within the default linger.
 ///
-/// It was once repeated after a whole second, when a peer with a short round trip had just stopped lingering.
+/// Regression: the first repetition followed after a second, when the linger of a peer with a short RTT had just ended.
 #[test]
-fn unmeasured_fin_repeats_three_times_in_the_default_linger() {
+fn without_an_rtt_sample_a_fin_repeats_three_times_in_a_linger() {
     let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect(FINACK);
@@ -33,7 +33,8 @@ fn unmeasured_fin_repeats_three_times_in_the_default_linger() {
     }
 }
 
-/// The quarantine once began at the last call before `abort`, which takes no time, and could be over already.
+/// Regression: `abort` has no time argument, so the quarantine began at the time of the previous call. It could be over
+/// already.
 #[test]
 fn quarantine_after_abort_begins_when_the_fin_is_sent() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -66,11 +67,11 @@ fn the_first_side_to_close_waits_for_the_peers_fin() {
     client.expect(FINACK);
     client.expect_nothing();
     assert_eq!(client.machine.send(b"!"), Err(SendError::Closed));
-    assert!(!client.machine.is_drained(), "it lingers");
+    assert!(!client.machine.is_drained(), "the connection lingers");
 }
 
 #[test]
-fn closing_second_after_the_linger_of_the_first_does_not_stay() {
+fn a_side_that_closes_long_after_the_peers_fin_does_not_linger() {
     let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect_event(Event::PeerClosed);
@@ -201,7 +202,7 @@ fn linger_follows_the_config_and_is_at_least_three_timeouts() {
     assert!(client.machine.is_drained());
 }
 
-/// Runs until the connection ends, repeating its FIN. Returns after how many milliseconds.
+/// Expects FIN at each deadline until the connection ends. Returns the elapsed milliseconds.
 fn repeat_fin_until_the_end(side: &mut BaseTrace) -> u64 {
     let start = side.now;
     side.expect(FIN);
@@ -225,7 +226,7 @@ fn a_fin_without_answer_times_out() {
 }
 
 #[test]
-fn an_unanswered_fin_ends_normally_if_the_peers_was_answered() {
+fn an_unanswered_fin_ends_normally_after_the_peers_fin() {
     let mut server = BaseTrace::established_server(Config::base());
     server.peer_sends(FIN);
     server.expect(FINACK);
@@ -237,7 +238,7 @@ fn an_unanswered_fin_ends_normally_if_the_peers_was_answered() {
 }
 
 #[test]
-fn unanswered_data_is_no_normal_close_even_if_the_peer_closed() {
+fn unanswered_data_times_out_even_if_the_peer_has_closed() {
     let mut client = BaseTrace::established_client(Config::base());
     client.peer_sends(FIN);
     client.expect(FINACK);
@@ -308,7 +309,10 @@ fn closing_twice_closes_once() {
     client.expect_nothing();
 }
 
-/// Each packet in each state: the types of the answers, or the reason to ignore it. A second copy changes nothing.
+/// The table holds the reaction to each packet in each state.
+///
+/// `+` means that the packet is accepted, and the packets sent in answer follow. Otherwise an entry is the reason to
+/// ignore the packet.
 #[test]
 fn every_packet_in_every_state() {
     let packets = [
@@ -350,7 +354,7 @@ fn every_packet_in_every_state() {
             };
             assert_eq!(done, expected, "{packet:?} while {name}");
             side.expect_nothing();
-            // A repetition, an abort or a timeout never panics, and the connection drains.
+            // The connection drains after a second copy of the packet, an abort and a timeout.
             side.receive(packet);
             side.machine.abort(0);
             side.drain_names();

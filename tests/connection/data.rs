@@ -1,10 +1,10 @@
-//! How data flows: INFO and ACK both ways, loss and repetition, and the view of the application.
+//! How data flows: INFO and ACK in both directions, loss and repetition, and the calls of the application.
 
 use harness::base::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
 use rdt_proto::{BufferTooSmall, Duration};
 
-/// A client with this many slots of 4 bytes each way, whose empty INFO 0 was acknowledged.
+/// An established client with `slots` slots of 4 bytes each way.
 fn small_client(slots: u32) -> BaseTrace {
     let config = Config { segment: 4, recv_segment: 4, ..Config::base() };
     let mut client = BaseTrace::client_with(config, storage(&config, slots).unwrap());
@@ -17,7 +17,8 @@ fn small_client(slots: u32) -> BaseTrace {
     client
 }
 
-/// A slot lent as the rest of an open packet was once committed to the next packet, which then sent old bytes.
+/// Regression: the rest of a packet stayed lent after the packet was sent. `commit` then counted for the next packet,
+/// which sent old bytes.
 #[test]
 fn a_lent_slot_is_void_once_its_packet_is_sent() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -27,12 +28,12 @@ fn a_lent_slot_is_void_once_its_packet_is_sent() {
     assert_eq!(client.machine.commit(2), Err(SendError::NotLent));
     client.machine.send_slot().unwrap()[..2].copy_from_slice(b"cd");
     assert_eq!(client.machine.commit(2), Ok(()));
-    assert_eq!(client.machine.commit(2), Err(SendError::NotLent), "once");
+    assert_eq!(client.machine.commit(2), Err(SendError::NotLent), "a slot is committed once");
     client.peer_sends(ack(1));
     client.expect(info(2, b"cd"));
 }
 
-/// A lent slot was once also taken back when another packet was sent.
+/// Regression: a lent slot was void once another packet was sent.
 #[test]
 fn a_lent_slot_outlives_the_sending_of_another_packet() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -44,7 +45,7 @@ fn a_lent_slot_outlives_the_sending_of_another_packet() {
     client.expect(info(2, b"data"));
 }
 
-/// A lent slot is void once CONNACK makes the connection send an INFO 0 of its own.
+/// An empty INFO 0 after CONNACK takes the number of the lent slot. A later `send` does the same.
 #[test]
 fn a_lent_slot_is_void_once_its_number_is_used() {
     let mut client = BaseTrace::client(Config::base());
@@ -78,7 +79,7 @@ fn one_info_at_a_time_with_numbers_in_order() {
 }
 
 #[test]
-fn data_written_meanwhile_fills_the_next_info_only() {
+fn data_written_while_an_info_is_in_flight_goes_into_the_next() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"a"), Ok(1));
     client.expect(info(1, b"a"));
@@ -95,7 +96,7 @@ fn data_written_meanwhile_fills_the_next_info_only() {
 fn info_repeats_at_doubled_intervals_that_new_data_resets() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"one"), Ok(3));
-    // The round trip was 10 ms, so the timeout is 10 + 4 × 5 ms.
+    // RFC 6298 §2.2: the only RTT sample is 10 ms, so the RTO is 10 + 4 × 5 ms.
     client.expect(info(1, b"one"));
     for doubled in [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_500, 7_500] {
         client.sleep(doubled, doubled + doubled / 16 + 1);
@@ -119,7 +120,7 @@ fn a_repeated_info_is_acknowledged_again_and_delivered_once() {
     server.expect(ack(1));
     server.expect_nothing();
     server.peer_sends(info(2, b"b"));
-    // Old data is acknowledged again, in case the peer did not receive the ACK.
+    // Old data is acknowledged again, since the peer may not have received the ACK.
     server.peer_sends(info(0, b""));
     server.expect(ack(0));
     server.expect(ack(2));
@@ -139,11 +140,11 @@ fn numbers_beyond_the_window_are_not_acknowledged() {
 }
 
 #[test]
-fn other_acks_are_ignored() {
+fn acks_of_unsent_and_of_acknowledged_numbers_are_ignored() {
     let mut client = BaseTrace::established_client(Config::base());
     client.ignores(ack(1), Ignored::NeverSent);
     assert_eq!(client.machine.send(b"a"), Ok(1));
-    // The INFO has a body, but it was not sent yet.
+    // INFO 1 has a body, but has not been sent yet.
     client.ignores(ack(1), Ignored::NeverSent);
     client.expect(info(1, b"a"));
     client.ignores(ack(0), Ignored::OldAck);
@@ -168,13 +169,13 @@ fn both_directions_at_once() {
 }
 
 #[test]
-fn a_body_too_large_is_ignored_until_one_fits() {
+fn a_body_larger_than_a_slot_is_ignored() {
     let mut client = small_client(2);
     client.ignores(info(0, b"abcde"), Ignored::BodyTooLarge);
     client.expect_nothing();
     client.peer_sends(info(0, b"abcd"));
     client.expect(ack(0));
-    // The body of an old INFO does not matter.
+    // An old INFO is acknowledged whatever the length of its body.
     client.peer_sends(info(0, b"abcde"));
     client.expect(ack(0));
     assert_eq!(client.read(), b"abcd");
@@ -200,7 +201,8 @@ fn data_without_room_is_accepted_when_it_is_repeated() {
     assert_eq!(client.read(), b"cdef");
 }
 
-/// Readable was once reported only if nothing was unread, so an application that read less received no more events.
+/// Regression: `Readable` was reported only if no older data was unread. An application that read only a part received
+/// no more events.
 #[test]
 fn readable_is_reported_again_while_data_is_unread() {
     let mut client = small_client(4);
@@ -253,7 +255,7 @@ fn a_full_store_takes_a_part_and_reports_writable_later() {
     assert_eq!(client.machine.send(b"ij"), Ok(2));
     client.expect(info(2, b"efgh"));
     client.peer_sends(ack(2));
-    // No write was waiting for room.
+    // The last `send` took everything, so no write waits for room.
     client.expect_no_event();
     client.expect(info(3, b"ij"));
 }
@@ -289,7 +291,7 @@ fn a_slot_is_filled_in_place() {
     assert_eq!(client.machine.commit(3), Ok(()));
     assert_eq!(client.machine.send_slot().unwrap().len(), 1, "the rest of the same packet");
     client.machine.send_slot().unwrap()[0] = b'z';
-    assert_eq!(client.machine.commit(99), Ok(()), "more than it lent counts as all");
+    assert_eq!(client.machine.commit(99), Ok(()), "a count above the lent length commits all of it");
     client.expect(info(1, b"abcz"));
     client.machine.send_slot().unwrap();
     assert_eq!(client.machine.commit(0), Ok(()));
@@ -298,7 +300,7 @@ fn a_slot_is_filled_in_place() {
 }
 
 #[test]
-fn a_segment_of_the_config_cuts_sooner_than_the_store() {
+fn a_segment_below_the_size_of_a_slot_limits_bodies() {
     let mut client = BaseTrace::established_client(Config { segment: 2, ..Config::base() });
     assert_eq!(client.machine.send(b"abc"), Ok(3));
     assert_eq!(client.machine.send_segment(b"abc"), Err(SendError::TooLarge { length: 3, limit: 2 }));
@@ -349,13 +351,14 @@ fn a_clock_that_goes_back_is_clamped() {
     assert!(sent.is_some());
     client.machine.handle_timeout(client.now);
     let due = client.machine.poll_timeout().unwrap();
-    assert!(due >= late + Duration::from_millis(30), "timed from the latest time known");
+    assert!(due >= late + Duration::from_millis(30), "the timer starts at the latest time seen");
     client.now = late + Duration::from_millis(10);
     client.peer_sends(ack(1));
     assert_eq!(client.machine.rtt().srtt(), Some(Duration::from_millis(10)));
 }
 
-/// A second acknowledgement shows that the timeout was too short. Otherwise every INFO would be sent twice for ever.
+/// A second ACK of an INFO shows that the timeout was too short. Without this rule every INFO would be repeated for
+/// ever, since a repeated INFO gives no RTT sample (Karn's algorithm).
 #[test]
 fn a_path_that_has_become_slower_is_measured() {
     let mut client = BaseTrace::established_client(Config::base());
@@ -371,15 +374,15 @@ fn a_path_that_has_become_slower_is_measured() {
         }
         client.now = answer;
         client.peer_sends(ack(number));
-        // The acknowledgements of the repetitions.
+        // Each repetition is acknowledged too.
         while client.machine.stats().ignored.of(Ignored::OldAck) < sent {
             client.ignores(ack(number), Ignored::OldAck);
         }
     }
-    assert_eq!(sent, 2, "30 and 60 ms after the first one");
+    assert_eq!(sent, 2, "only the first INFO is repeated: after 30 ms, and after 60 ms more");
 }
 
-/// A buffer of `max_datagram_len` is exactly large enough for the datagrams of any segment.
+/// `max_datagram_len` is the length of the largest datagram. With a small segment, it is the longest control packet.
 #[test]
 fn the_largest_datagram_has_the_configured_length() {
     for (segment, len) in [(1_200, 1_211), (0, 155), (200, 211), (u16::MAX, 65_507)] {

@@ -1,4 +1,4 @@
-//! Early data: written before the peer has announced its largest segment.
+//! Early data: data written before the peer has announced its segment.
 
 use harness::base;
 use harness::extended::*;
@@ -11,10 +11,10 @@ use rdt_proto::store::{RecvStore, SendSlots, SendSource, SendStore, StoreError};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Instant, Seq};
 
-/// The handshake parameters of the servers in these tests.
+/// The handshake parameters of a server that accepts bodies of at most 128 bytes.
 const SMALL: HandshakeParameters = HandshakeParameters { segment: 128, ..PARAMETERS };
 
-/// Data of three full bodies, in which adjacent bytes differ.
+/// Data for three full bodies. Adjacent bytes differ.
 fn image() -> Vec<u8> {
     (0..3 * Config::new().segment).map(|index| u8::try_from(index % 251).unwrap()).collect()
 }
@@ -31,7 +31,7 @@ fn next_body<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, expected: u32) -
     body.to_vec()
 }
 
-/// The server accepts bodies of 128 bytes. Asserts that all data arrives in order, under consecutive numbers.
+/// Completes the handshake with [`SMALL`]. Asserts that all data arrives in order, in INFOs with consecutive numbers.
 #[track_caller]
 fn arrives_in_pieces<T: ConnectionTypes>(mut client: ExtendedTrace<T>, image: &[u8]) {
     client.learns_tag();
@@ -49,7 +49,7 @@ fn arrives_in_pieces<T: ConnectionTypes>(mut client: ExtendedTrace<T>, image: &[
     client.expect_nothing();
 }
 
-/// Creates a client and writes three full bodies.
+/// Creates a client, and writes three full bodies before its CONNECT.
 fn writes_early<T: ConnectionTypes>(storage: T) -> ExtendedTrace<T> {
     let mut client = ExtendedTrace::client_with(Config::default(), storage);
     assert_eq!(client.machine.send(&image()), Ok(image().len()));

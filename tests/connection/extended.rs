@@ -22,7 +22,7 @@ fn connect_announces_parameters_and_repeats_unchanged() {
 }
 
 #[test]
-fn connack_has_the_clients_tag_and_others_the_servers() {
+fn each_packet_is_under_the_tag_of_its_receiver() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends_connack(PARAMETERS);
@@ -48,10 +48,10 @@ fn a_packet_under_a_wrong_tag_changes_nothing() {
 }
 
 #[test]
-fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
+fn a_server_sends_connack_only_in_answer_to_connect() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     let connack = server.learns_tag();
-    assert!(connack.len() < MIN_CONNECT, "no answer is larger than its question");
+    assert!(connack.len() < MIN_CONNECT, "CONNACK is smaller than CONNECT");
     server.elapse(5_000);
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
@@ -63,7 +63,7 @@ fn a_server_sends_connack_for_each_connect_and_never_by_itself() {
 }
 
 #[test]
-fn a_connect_with_another_tag_is_not_for_this_connection() {
+fn a_connect_with_another_tag_is_ignored() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     let mut buf = [0; 80];
@@ -73,7 +73,7 @@ fn a_connect_with_another_tag_is_not_for_this_connection() {
 }
 
 #[test]
-fn a_client_of_both_modes_falls_back_after_an_rto() {
+fn a_client_of_both_modes_falls_back_to_base_mode_after_an_rto() {
     let config = Config { mode: Mode::Both, ..Config::default() };
     let mut client = ExtendedTrace::client(config);
     client.learns_tag();
@@ -117,9 +117,9 @@ fn bodies_are_no_larger_than_the_peers_segment() {
     }
 }
 
-/// A slot once stayed lent: 250 bytes committed to it made a body that the peer never accepts.
+/// Regression: the slot stayed lent, so 250 bytes could be committed as a body that the peer never accepts.
 #[test]
-fn a_slot_lent_before_the_peer_announced_less_is_void() {
+fn a_slot_larger_than_the_peers_segment_is_void_after_connack() {
     let mut client = ExtendedTrace::client(Config::default());
     client.machine.send_segment(&[7; 10]).unwrap();
     client.machine.send_slot().unwrap()[..250].fill(8);
@@ -137,14 +137,14 @@ fn the_smaller_idle_limit_applies() {
     client.learns_tag();
     client.peer_sends_connack(HandshakeParameters { idle_limit: Some(Duration::from_secs(3)), ..PARAMETERS });
     client.expect_event(Event::Connected);
-    let asked = client.now;
+    let start = client.now;
     while client.machine.ended().is_none() {
         while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
     assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
-    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(3));
+    assert_eq!(client.now.saturating_since(start), Duration::from_secs(3));
 }
 
 #[test]
@@ -179,13 +179,13 @@ fn reordered_repeated_and_gap_filling_infos_get_a_sack_at_once() {
 #[test]
 fn a_zero_window_is_probed_with_backoff_until_it_opens() {
     let mut client = ExtendedTrace::established(Config::default());
-    // The right edge of the window is 65. Everything up to it is acknowledged, and the window stays closed.
+    // The right edge of the window is 65. The peer acknowledges all numbers before it, and keeps the window closed.
     client.sends(1, 32);
     client.peer_sends(closed(33));
     client.sends(33, 32);
     client.peer_sends(closed(65));
     client.machine.send_segment(b"waits").unwrap();
-    // The first interval is an RTO and the next twice that; RTO = SRTT + 4 RTTVAR + 5 ms.
+    // The first two PROBEs follow after one RTO each, the third after two. RTO = SRTT + 4 RTTVAR + 5 ms.
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
     let probe = client.next_datagram().unwrap();
@@ -222,17 +222,17 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce });
     client.sleep(9_900, 10_000);
-    let asked = client.now;
+    let start = client.now;
     while client.machine.ended().is_none() {
         while client.next_datagram().is_some() {}
         client.now = client.machine.poll_timeout().unwrap();
         client.machine.handle_timeout(client.now);
     }
     assert_eq!(client.machine.ended(), Some(CloseReason::TimedOut));
-    assert_eq!(client.now.saturating_since(asked), Duration::from_secs(30));
+    assert_eq!(client.now.saturating_since(start), Duration::from_secs(30));
 }
 
-/// A pending keep-alive once delayed the first PROBE to a closed window.
+/// Regression: a pending keep-alive delayed the first PROBE of a closed window.
 #[test]
 fn a_closed_window_is_probed_after_an_rto_despite_keep_alive() {
     let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
@@ -275,7 +275,7 @@ fn abort_sends_one_reset_and_a_reset_ends_at_once() {
 }
 
 #[test]
-fn a_reset_instead_of_connack_refuses() {
+fn a_reset_instead_of_connack_ends_as_refused() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.peer_sends(Packet::Reset { code: 7 });
@@ -311,7 +311,7 @@ fn a_server_keeps_data_that_overtakes_info_0_and_sacks_it() {
 }
 
 #[test]
-fn info_0_is_repeated_after_the_timeout_of_the_handshake() {
+fn info_0_is_repeated_after_an_rto_measured_in_the_handshake() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.elapse(100);
@@ -322,7 +322,7 @@ fn info_0_is_repeated_after_the_timeout_of_the_handshake() {
 }
 
 #[test]
-fn a_repeated_connect_measures_nothing() {
+fn a_repeated_connect_gives_no_rtt_sample() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.sleep(1_000, 1_063);
@@ -350,6 +350,6 @@ fn extended_mode_needs_a_receive_store_for_64_bytes() {
     let too_small = Some(StoreError::SegmentTooSmall { needed: 64, available: 63 });
     assert_eq!(Connection::connect(now, Config::default(), [7; 32], small()).err(), too_small);
     assert_eq!(Connection::accept(now, Config::default(), [8; 32], PARAMETERS, small()).err(), too_small);
-    let mut base = Connection::connect(now, Config::base(), [7; 32], small()).expect("base mode names nothing");
+    let mut base = Connection::connect(now, Config::base(), [7; 32], small()).expect("base mode announces no segment");
     assert!(base.poll_transmit(now, &mut [0; 2_048]).unwrap().is_some());
 }

@@ -6,7 +6,7 @@ use rdt_proto::connection::{CloseReason, Config, Event, Ignored, Role, SendError
 use rdt_proto::wire::{Options, Packet, Sack, SackDelay};
 use rdt_proto::{Duration, Instant};
 
-/// A configuration without limits.
+/// A configuration without time limits.
 fn unlimited() -> Config {
     let (handshake_limit, idle_limit, quiet_limit) = (Duration::MAX, Duration::MAX, Duration::MAX);
     Config { handshake_limit, idle_limit, quiet_limit, ..Config::base() }
@@ -32,7 +32,7 @@ fn connect_repeats_at_least_seven_times_until_the_limit() {
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
     for _ in 2..=7 {
-        // The interval does not double again: otherwise there would be fewer than eight CONNECTs.
+        // The interval is at most an eighth of the handshake limit, so that eight CONNECTs are sent.
         client.sleep(1_250, 1_329);
         client.expect(CONNECT);
     }
@@ -60,7 +60,7 @@ fn a_server_repeats_connack_until_the_handshake_limit() {
     server.sleep(1_000, 1_063);
     server.expect(CONNACK);
     for _ in 2..=7 {
-        // The interval does not double again: otherwise there would be fewer than eight CONNACKs.
+        // The interval is at most an eighth of the handshake limit, so that eight CONNACKs are sent.
         server.sleep(1_250, 1_329);
         server.expect(CONNACK);
     }
@@ -90,14 +90,14 @@ fn a_server_answers_each_connect_until_info_0_comes() {
 }
 
 #[test]
-fn a_lost_connack_is_sent_again_for_the_next_connect() {
+fn connack_after_a_repeated_connect_gives_no_rtt_sample() {
     let mut client = BaseTrace::client(Config::base());
     client.expect(CONNECT);
     client.sleep(1_000, 1_063);
     client.expect(CONNECT);
     client.peer_sends(CONNACK);
     client.expect(info(0, b""));
-    // There is no RTT sample: it is unknown which CONNECT was answered.
+    // RFC 6298 §3 (Karn's algorithm): it is unknown which CONNECT was answered.
     assert_eq!(client.machine.rtt().srtt(), None);
 }
 
@@ -145,7 +145,7 @@ fn a_second_connack_changes_nothing() {
 }
 
 #[test]
-fn a_connack_before_connect_has_left_is_ignored_as_a_stray() {
+fn a_connack_before_connect_is_sent_is_ignored() {
     let mut client = BaseTrace::client(Config::base());
     client.ignores(CONNACK, Ignored::State);
     client.expect(CONNECT);
@@ -170,7 +170,7 @@ fn data_before_connack_is_not_acknowledged() {
 }
 
 #[test]
-fn each_role_ignores_the_packets_of_its_own() {
+fn a_client_ignores_connect_and_a_server_ignores_connack() {
     let mut client = BaseTrace::client(Config::base());
     client.ignores(CONNECT, Ignored::Role);
     let mut client = BaseTrace::established_client(Config::base());
@@ -274,7 +274,7 @@ fn the_idle_limit_ends_a_handshake_too() {
     }
 }
 
-/// The idle limit once ended the handshake of a client that repeats CONNECT, where no handshake limit did.
+/// Regression: without a handshake limit, the idle limit ended a handshake whose client still repeated CONNECT.
 #[test]
 fn a_repeated_connect_is_a_sign_of_life() {
     let config = Config { handshake_limit: Duration::MAX, ..Config::base() };

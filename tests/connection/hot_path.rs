@@ -1,4 +1,4 @@
-//! Calls that save copies: bodies lent from a datagram, and several datagrams from one call.
+//! Fast paths: bodies that the application reads in the datagram, and several datagrams from one call.
 
 use harness::extended::*;
 use rdt_proto::congestion::{Controller, Cubic, FixedWindow};
@@ -7,13 +7,15 @@ use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
-/// Delivers `packet`, of which the application consumes up to `most` lent bytes. Returns the bytes that it consumed.
+/// Delivers `packet`, and consumes up to `most` bytes of the body that is lent. Returns the consumed bytes.
+///
+/// `None` if the body was not lent.
 fn lends(trace: &mut ExtendedTrace, packet: Packet<'_>, most: usize) -> Option<Vec<u8>> {
     let mut datagram = [0; 2_048];
     let len = packet.encode(&Framing::tagged(trace.peer.tag.unwrap()), &mut datagram).unwrap();
     let mut lent = None;
     let handled = trace.machine.handle_datagram_into(trace.now, &datagram[..len], |bytes| {
-        assert_eq!(lent, None, "called twice");
+        assert_eq!(lent, None, "a body is lent once");
         let count = bytes.len().min(most);
         lent = Some(bytes[..count].to_vec());
         count
@@ -43,7 +45,7 @@ fn data_not_consumed_is_kept_and_read_first() {
     let mut client = ExtendedTrace::established(Config::default());
     assert_eq!(lends(&mut client, info(0, b"abcdef"), 2).as_deref(), Some(&b"ab"[..]));
     client.expect_event(Event::Readable);
-    assert_eq!(lends(&mut client, info(1, b"ghi"), 9), None, "something older is unread");
+    assert_eq!(lends(&mut client, info(1, b"ghi"), 9), None, "older data is unread");
     client.expect_sack(2, &[]);
     assert_eq!(reads(&mut client), b"cdefghi");
     assert_eq!(lends(&mut client, info(2, b"jk"), 0).as_deref(), Some(&b""[..]));
@@ -60,7 +62,7 @@ fn data_behind_a_gap_is_read_after_the_lent_data() {
     client.expect_event(Event::Readable);
     client.expect_sack(2, &[]);
     assert_eq!(reads(&mut client), b"two");
-    assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "it came before");
+    assert_eq!(lends(&mut client, info(1, b"two"), 9), None, "a duplicate");
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn a_store_of_one_slot_never_fills_if_everything_is_consumed() {
 }
 
 #[test]
-fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
+fn all_data_of_a_source_is_in_flight_without_slots() {
     let image: Vec<u8> = (0..100_u8).flat_map(|byte| [byte; 1_000]).collect();
     let config = Config::default();
     let Storage { recv, arq, .. } = storage(&config, 256, 200);
@@ -104,35 +106,37 @@ fn a_source_needs_no_slots_for_all_of_it_to_be_in_flight() {
     }
     assert!(received == image);
     assert!(client.is_all_acknowledged());
-    assert_eq!(most, 84, "bodies in one round, without a slot for any");
+    assert_eq!(most, 84, "all bodies are in flight in one round");
 }
 
-/// The sizes of the datagrams of the next batch, in a buffer of `len` bytes.
+/// Sends a batch into a buffer of `len` bytes. Returns the lengths of its datagrams.
+///
+/// Asserts that each body consists of one repeated byte, so no datagram has bytes of two bodies.
 fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
     let mut buf = vec![0; len];
     let Some(Transmit { len, segment_size }) = trace.machine.poll_transmit_batch(trace.now, 64, &mut buf).unwrap()
     else {
         return Vec::new();
     };
-    for (datagram, body) in buf[..len].chunks(segment_size).zip(0_u8..) {
+    for (datagram, index) in buf[..len].chunks(segment_size).zip(0_u8..) {
         if let Packet::Info { body: sent, .. } = Framing::tagged(PEER).decode(datagram).unwrap() {
-            assert!(sent.iter().all(|&byte| byte == sent[0]), "datagram {body} is mixed");
+            assert!(sent.iter().all(|&byte| byte == sent[0]), "datagram {index} has bytes of two bodies");
         }
     }
     buf[..len].chunks(segment_size).map(<[u8]>::len).collect()
 }
 
-/// The length of an INFO of extended mode before its body.
+/// The length of an INFO's header in extended mode, in bytes.
 const HEADER: usize = 15;
 
 #[test]
-fn a_batch_is_of_one_size_and_ends_with_a_shorter_one() {
+fn datagrams_of_a_batch_have_one_size_and_the_last_may_be_shorter() {
     let mut client = ExtendedTrace::established(Config::default());
     for (body, len) in [(1, 700), (2, 700), (3, 700), (4, 300), (5, 700), (6, 800), (7, 700)] {
         client.machine.send_segment(&[body; 1_200][..len]).unwrap();
     }
     assert_eq!(batch(&mut client, 65_507), [715, 715, 715, 315]);
-    assert_eq!(batch(&mut client, 65_507), [715], "what follows is longer");
+    assert_eq!(batch(&mut client, 65_507), [715], "the next datagram is longer");
     assert_eq!(batch(&mut client, 65_507), [800 + HEADER, 700 + HEADER]);
     client.expect_nothing();
 }
@@ -159,7 +163,7 @@ fn a_batch_has_at_most_the_callers_number_of_datagrams() {
     let mut buf = [0; 4_096];
     for (most, len) in [(3, 3 * 115), (0, 115), (1, 115), (9, 115)] {
         let transmit = client.machine.poll_transmit_batch(client.now, most, &mut buf).unwrap();
-        assert_eq!(transmit, Some(Transmit { len, segment_size: 115 }), "{most} at most");
+        assert_eq!(transmit, Some(Transmit { len, segment_size: 115 }), "at most {most} datagrams");
     }
     client.expect_nothing();
 }
@@ -172,7 +176,7 @@ fn an_acknowledgement_is_sent_alone_before_a_batch() {
     client.machine.send_segment(b"b").unwrap();
     assert_eq!(batch(&mut client, 1_000).len(), 1);
     assert_eq!(batch(&mut client, 1_000), [16, 16]);
-    assert_eq!(client.machine.stats().datagrams_sent, 5, "CONNECT, INFO 0, SACK, and two");
+    assert_eq!(client.machine.stats().datagrams_sent, 5, "CONNECT, INFO 0, SACK, and the two INFOs of the batch");
 }
 
 #[test]
@@ -185,7 +189,7 @@ fn the_congestion_window_ends_a_batch() {
     client.expect_nothing();
 }
 
-/// Holds for any data, acknowledgement, loss and pacing before.
+/// The history before a batch is random: data, acknowledgements, timeouts, and pacing.
 #[test]
 fn a_batch_is_equivalent_to_single_calls() {
     for seed in 0..300 {
@@ -221,7 +225,7 @@ fn a_batch_is_equivalent_to_single_calls() {
                 let sent = single.poll_transmit(client.now, &mut single_buf).unwrap().unwrap().len;
                 assert!(&single_buf[..sent] == datagram, "seed {seed}, step {step}");
             }
-            assert!(single == client.machine, "seed {seed}, step {step}: another state");
+            assert!(single == client.machine, "seed {seed}, step {step}: the state differs");
         }
     }
 }

@@ -5,7 +5,7 @@ use rdt_proto::connection::{CloseReason, Config, Event, Ignored, SendError};
 use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
-/// Expects this packet whenever it is due until the connection ends. Returns the elapsed milliseconds.
+/// Expects this packet at each deadline until the connection ends. Returns the elapsed milliseconds.
 #[track_caller]
 fn repeat_until_the_end(side: &mut BaseTrace, packet: Packet<'_>) -> u64 {
     let start = side.now;
@@ -82,7 +82,7 @@ fn noise_is_no_sign_of_life() {
     for _ in 0..5 {
         assert!(repeat(&mut server, info(0, b"x")));
     }
-    // A restarted client must not keep the connection of its predecessor alive.
+    // The CONNECT of a restarted client must not keep its old connection alive.
     server.ignores(CONNECT, Ignored::LateConnect);
     server.ignores(CONNACK, Ignored::Role);
     server.ignores(ack(7), Ignored::NeverSent);
@@ -200,7 +200,7 @@ fn without_an_idle_limit_data_repeats_each_minute_for_ever() {
 }
 
 #[test]
-fn a_deadline_missed_by_far_counts_once() {
+fn a_deadline_that_is_handled_late_counts_once() {
     let mut client = BaseTrace::established_client(Config::base());
     assert_eq!(client.machine.send(b"x"), Ok(1));
     client.expect(info(1, b"x"));
@@ -216,9 +216,9 @@ fn a_deadline_missed_by_far_counts_once() {
     client.expect_nothing();
 }
 
-/// A packet sent in the same instant was once overdue at once, so the deadline did not lie in the future.
+/// Regression: CONNECT was overdue in the instant in which it was sent, so the deadline did not lie in the future.
 #[test]
-fn an_idle_limit_of_zero_ends_after_a_tick() {
+fn an_idle_limit_of_zero_ends_a_handshake_after_a_millisecond() {
     let mut client = BaseTrace::client(Config { idle_limit: Duration::ZERO, ..Config::base() });
     client.expect(CONNECT);
     client.sleep(1, 1);
@@ -227,7 +227,7 @@ fn an_idle_limit_of_zero_ends_after_a_tick() {
 }
 
 #[test]
-fn a_handshake_ends_at_an_idle_limit_that_is_shorter() {
+fn a_handshake_ends_at_a_shorter_idle_limit() {
     let config = Config { handshake_limit: Duration::from_secs(300), ..Config::base() };
     let mut client = BaseTrace::client(config);
     client.expect(CONNECT);
@@ -235,7 +235,7 @@ fn a_handshake_ends_at_an_idle_limit_that_is_shorter() {
     client.expect_event(Event::Closed(CloseReason::HandshakeTimedOut));
 }
 
-/// A linger of `Duration::MAX` once never ended.
+/// Regression: a linger of `Duration::MAX` never ended.
 #[test]
 fn a_linger_without_bound_ends_after_four_minutes() {
     let mut client = BaseTrace::established_client(Config { linger: Duration::MAX, ..Config::base() });

@@ -1,4 +1,4 @@
-//! A connection that is rebased to another clock behaves like one that is not.
+//! A connection that is rebased to another clock behaves as one that keeps its clock.
 
 use harness::base;
 use oorandom::Rand32;
@@ -13,14 +13,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// A connection with either mechanism and any controller.
 type Machine = Connection<Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>>;
 
-/// A time further from the origin than any limit is long.
+/// The earliest time, in microseconds. It is later than the longest limit.
 const LEAST_NOW: u64 = 10_800_000_000;
 
-/// One side: a connection, and a copy that is rebased from clock to clock.
+/// One side: a connection that keeps its clock, and a copy that is rebased.
 struct Side {
     plain: Machine,
     moved: Machine,
-    /// The time of the original and of the copy.
+    /// The time on the clocks of `plain` and of `moved`.
     now: [Instant; 2],
 }
 
@@ -40,7 +40,7 @@ impl Side {
         self.now = self.now.map(|now| now + span);
     }
 
-    /// Makes the same call on both, and asserts equal results.
+    /// Makes the same call on both connections, and asserts equal results.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, mut call: impl FnMut(&mut Machine, Instant) -> T) -> T {
         let [plain, moved] = [call(&mut self.plain, self.now[0]), call(&mut self.moved, self.now[1])];
         assert_eq!(plain, moved);
@@ -61,19 +61,19 @@ impl Side {
         }
     }
 
-    /// The time until the next deadline, zero if it has passed.
+    /// The time until the next deadline. It is zero if the deadline has passed.
     fn until_due(&mut self) -> Option<Duration> {
         self.both(|machine, now| machine.poll_timeout().map(|at| at.saturating_since(now)))
     }
 
-    /// Asserts that both are equal once they are rebased to the same time.
+    /// Rebases a copy of each connection to the same time, and asserts that the copies are equal.
     fn compare(&self) {
         let [mut plain, mut moved] = [self.plain.clone(), self.moved.clone()];
         let now = Instant::from_micros(2 * LEAST_NOW);
         plain.rebase(self.now[0], now);
         moved.rebase(self.now[1], now);
         if plain != moved {
-            // Without the memory, which would fill many lines.
+            // The message leaves out zero bytes of the slots, which would fill many lines.
             let [plain, moved] = [plain, moved].map(|machine| {
                 let text = format!("{machine:#?}");
                 text.lines().filter(|line| !line.trim().starts_with("0,")).collect::<Vec<_>>().join("\n")
@@ -91,7 +91,7 @@ fn hash(machine: &Machine) -> u64 {
     hasher.finish()
 }
 
-/// Two sides with the mechanism and the controller of this index.
+/// A client and a server that have just opened, with the mechanism and the controller of this index.
 fn sides(index: u64, mode: Mode) -> [Side; 2] {
     let keep_alive = if index.is_multiple_of(4) { Duration::from_secs(3) } else { Duration::MAX };
     let config = Config { mode, keep_alive, segment: 64, recv_segment: 64, ..Config::default() };
@@ -115,6 +115,8 @@ fn sides(index: u64, mode: Mode) -> [Side; 2] {
 }
 
 /// Runs random calls on both sides over a network that loses, delays and reorders, and rebases the copies.
+///
+/// Returns the statistics of the client.
 fn run(seed: u64, mode: Mode) -> Stats {
     println!("seed {seed}, {mode:?}");
     let mut sides = sides(seed, mode);
@@ -132,7 +134,7 @@ fn run(seed: u64, mode: Mode) -> Stats {
                 }
             }
             30..55 if !network.is_empty() => {
-                // Mostly in order.
+                // Seven of eight datagrams arrive in order.
                 let most = if random.rand_range(0..8) == 0 { network.len() } else { 1 };
                 let (to, datagram) = network.remove(random.rand_range(0..u32::try_from(most).unwrap()) as usize);
                 let _ = sides[to].both(|machine, now| machine.handle_datagram(now, &datagram));
@@ -142,7 +144,7 @@ fn run(seed: u64, mode: Mode) -> Stats {
                 sides.iter_mut().for_each(|side| side.elapse(Duration::from_micros(micros)));
             }
             70..74 => {
-                // Nothing happens until the next deadline. Towards the end, that may be a limit.
+                // Advance to the next deadline. Before step 2,000 only within 2 s, since a limit would end the run.
                 let longest = if step < 2_000 { Duration::from_secs(2) } else { Duration::MAX };
                 let span = sides.iter_mut().filter_map(Side::until_due).min();
                 if let Some(span) = span.filter(|&span| span <= longest) {
@@ -194,7 +196,7 @@ fn rebasing_does_not_change_behaviour() {
 }
 
 #[test]
-fn statistics_do_not_distinguish_connections() {
+fn statistics_are_no_part_of_equality_and_hash() {
     let [client, _] = sides(0, Mode::Base);
     let mut counted = client.plain.clone();
     assert!(counted.take_stats() != Stats::default());

@@ -1,4 +1,4 @@
-//! RETRY: a server keeps no state for an unvalidated address, and a client validates its own.
+//! RETRY: the server keeps no state for an unvalidated address, and the client validates its address with a cookie.
 
 use harness::extended::*;
 use rdt_proto::Instant;
@@ -12,6 +12,7 @@ fn options(connect: &[u8]) -> Options<'_> {
     options
 }
 
+/// Asserts that the next datagram is a CONNECT with this cookie, and returns it.
 #[track_caller]
 fn expect_connect(client: &mut ExtendedTrace, cookie: &[u8]) -> Vec<u8> {
     let connect = client.next_datagram().expect("no CONNECT");
@@ -49,7 +50,7 @@ fn the_longest_cookie_fits() {
 }
 
 #[test]
-fn a_lost_retry_is_answered_by_repeating_the_connect() {
+fn after_a_lost_retry_connect_is_repeated() {
     let mut client = ExtendedTrace::client(Config::default());
     let first = client.learns_tag();
     client.sleep(1_000, 1_063);
@@ -59,7 +60,7 @@ fn a_lost_retry_is_answered_by_repeating_the_connect() {
 }
 
 #[test]
-fn connect_with_a_cookie_repeats_from_the_first_timeout_on() {
+fn connect_with_a_cookie_repeats_after_the_initial_timeout() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     client.sleep(1_000, 1_063);
@@ -99,13 +100,13 @@ fn retries_do_not_extend_the_handshake_limit() {
 
 #[test]
 fn a_retry_without_a_pending_connect_is_ignored() {
-    // A forger that did not see the CONNECT does not know its tag.
+    // An attacker that did not see the CONNECT does not know its tag.
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
     let forged = client.receive_under(&Framing::tagged(Tag::new(*b"stranger")), Packet::Retry { cookie: b"c" });
     assert_eq!(forged, Handled::Ignored(Ignored::Malformed(DecodeError::Prefix)));
     client.expect_nothing();
-    // After the answer to CONNECT.
+    // After CONNACK.
     let mut client = ExtendedTrace::established(Config::default());
     client.ignores(Packet::Retry { cookie: b"late" }, Ignored::State);
     client.expect_nothing();
@@ -114,14 +115,14 @@ fn a_retry_without_a_pending_connect_is_ignored() {
     client.peer.tag = Some(Tag::new([8, 9, 10, 11, 12, 13, 14, 15]));
     client.ignores(Packet::Retry { cookie: b"early" }, Ignored::State);
     assert_eq!(options(&client.learns_tag()).cookie(), None);
-    // A server sends RETRY, and ignores one.
+    // Only a client follows RETRY.
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     server.ignores(Packet::Retry { cookie: b"c" }, Ignored::Role);
     server.expect_nothing();
 }
 
-/// RFC 6298 §3: after a RETRY it is also unambiguous which CONNECT was answered.
+/// RFC 6298 §3: after RETRY, CONNACK can only answer the CONNECT with the cookie, so the sample is unambiguous.
 #[test]
 fn the_connect_with_the_cookie_gives_an_rtt_sample() {
     let mut client = ExtendedTrace::client(Config::default());
@@ -133,11 +134,11 @@ fn the_connect_with_the_cookie_gives_an_rtt_sample() {
     client.peer_sends_connack(PARAMETERS);
     client.expect_event(Event::Connected);
     client.expect(info(0, b""));
-    // 300 + 4 × 150 ms and the peer's delay: the timeout after a handshake of 300 ms.
+    // After a handshake of 300 ms, the RTO is 300 + 4 × 150 ms, plus the peer's delay and the jitter.
     client.sleep(0, 960);
 }
 
-/// With a listener that always validates, the handshake takes a round trip more, and all data arrives.
+/// The handshake takes one more round trip, and all data arrives.
 #[test]
 fn a_client_connects_to_a_listener_that_always_validates() {
     let now = Instant::from_millis(5);

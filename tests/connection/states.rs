@@ -3,7 +3,7 @@
 use harness::base::{BaseTrace, CONNACK, CONNECT, FIN, FINACK, ack, info};
 use rdt_proto::connection::{Config, Event};
 
-/// Every state with its name. An established connection has acknowledged one INFO in each direction.
+/// Every state with its name. In an established connection, one INFO in each direction has been acknowledged.
 pub(crate) fn states() -> Vec<(&'static str, BaseTrace)> {
     let mut connecting = BaseTrace::client(Config::base());
     connecting.expect(CONNECT);

@@ -1,4 +1,4 @@
-//! Stores of other kinds: one that fetches bodies again, and ones whose memory grows and shrinks.
+//! Stores of an application: one that fetches sent bodies again, and two with a variable number of usable slots.
 
 use harness::extended::*;
 use rdt_proto::Seq;
@@ -6,23 +6,25 @@ use rdt_proto::congestion::{Controller, FixedWindow};
 use rdt_proto::connection::{Config, ConnectionTypes, HeapStorage, Storage};
 use rdt_proto::store::{RecvSlots, RecvStore, SendSlots, SendStore};
 
-/// Slots that give a body up once it was sent, until the test hands it back.
+/// Slots that lose sent bodies. A test says which bodies are lost, and which one has been fetched again.
 struct FetchingSlots {
     slots: SendSlots<Vec<u8>>,
-    /// Bodies before this number were sent and given up.
+    /// Bodies before this number are lost until they are fetched.
     given_up: Seq,
-    /// The body that was fetched.
+    /// The number of the body that has been fetched again.
     fetched: Option<Seq>,
+    /// The numbers of the bodies that the connection has requested, in order.
     requested: Vec<Seq>,
 }
 
-/// Slots of which the connection may use `usable` each way, more or fewer as the test says.
+/// Slots of which the connection may use a part. A test changes this part.
 struct Elastic<S> {
     slots: S,
+    /// The number of slots that a sender may still take, or the end of the numbers that a receiver accepts.
     usable: u32,
 }
 
-/// Passes the calls on that are the same in every store of slots.
+/// Forwards the calls that both send stores leave unchanged to their slots.
 macro_rules! same_as_slots {
     () => {
         fn segment(&self) -> usize {
@@ -110,7 +112,7 @@ impl<S: SendStore> SendStore for Elastic<S> {
     }
 
     fn write(&mut self, data: &[u8], limit: usize) -> usize {
-        // One body a call, which is what `spare` and `commit` amount to.
+        // One call writes at most one body, as a pair of `spare` and `commit` does.
         if !self.has_room(limit) {
             return 0;
         }
@@ -136,7 +138,9 @@ impl<R: RecvStore> RecvStore for Elastic<R> {
         self.slots.segment()
     }
 
-    /// Numbers before `usable`: memory that is taken back is only that which no limit has promised.
+    /// The end of the numbers that the store accepts. It is at most `usable`.
+    ///
+    /// A test must not lower `usable` below a limit that was returned: the peer may already use those numbers.
     fn limit(&self) -> Seq {
         let (limit, usable) = (self.slots.limit(), Seq::new(self.usable));
         if usable.precedes(limit) { usable } else { limit }
@@ -163,7 +167,7 @@ impl<R: RecvStore> RecvStore for Elastic<R> {
     }
 }
 
-/// A client with a constant window of 32 datagrams whose empty INFO 0 was acknowledged after 100 ms.
+/// An established client with a constant congestion window of 32 datagrams. `storage` replaces its stores.
 fn established<T: ConnectionTypes>(storage: impl FnOnce(HeapStorage<Controller>) -> T) -> ExtendedTrace<T> {
     let config = Config::default();
     ExtendedTrace::established_with(config, storage(self::storage(&config, 32, 32)))
@@ -217,22 +221,25 @@ fn a_lost_body_is_requested_while_pacing_holds_it_back() {
 }
 
 #[test]
-fn a_body_that_is_fetched_does_not_wake_the_driver_in_a_loop() {
+fn a_missing_body_does_not_wake_the_driver_in_a_loop() {
     let mut client = fetching();
     send(&mut client, 1, b"a");
     client.machine.send_store_mut().given_up = Seq::new(2);
-    // Probe and timeout pass without the body; each deadline still lies in the future once it was handled.
+    // The tail loss probe and the timeouts expire without the body. After each, the next deadline lies in the future.
     for _ in 0..20 {
         let due = client.machine.poll_timeout().unwrap();
         client.now = client.now.max(due);
         client.machine.handle_timeout(client.now);
         client.expect_nothing();
-        assert!(client.machine.poll_timeout().is_none_or(|due| due > client.now), "it would be woken again at once");
+        assert!(
+            client.machine.poll_timeout().is_none_or(|due| due > client.now),
+            "a handled deadline lies in the future"
+        );
         if client.machine.ended().is_some() {
             return;
         }
     }
-    panic!("a body that never comes ends the connection by its idle limit");
+    panic!("the idle limit ends a connection whose body is never fetched");
 }
 
 #[test]
@@ -240,7 +247,7 @@ fn memory_that_is_added_to_a_full_store_takes_more_data() {
     let mut client =
         established(|Storage { send, recv, arq }| Storage { send: Elastic { slots: send, usable: 2 }, recv, arq });
     send(&mut client, 1, b"a");
-    assert!(client.machine.send_segment(b"b").is_err(), "INFO 0 took the other one");
+    assert!(client.machine.send_segment(b"b").is_err(), "INFO 0 took the other slot");
     client.machine.send_store_mut().usable += 1;
     send(&mut client, 2, b"b");
     client.peer_sends(sack(3, 2, 3, &[]));

@@ -1,4 +1,4 @@
-//! The timers that run in each state, by name.
+//! The names of the timers that run in each state.
 
 use harness::extended::*;
 use rdt_proto::connection::{Config, Timer};
@@ -45,13 +45,13 @@ fn an_arrival_starts_the_delayed_acknowledgement_timer() {
 }
 
 #[test]
-fn a_quiet_connection_with_keep_alive_waits_to_probe() {
+fn a_quiet_connection_runs_the_keep_alive_timer() {
     let client = ExtendedTrace::established(Config { keep_alive: Duration::from_secs(5), ..Config::default() });
     assert_eq!(running(&client), [Timer::KeepAlive]);
 }
 
 #[test]
-fn fin_is_repeated_and_the_idle_limit_waits_for_its_answer() {
+fn a_sent_fin_runs_its_retransmit_timer_and_the_idle_timer() {
     let mut client = ExtendedTrace::established(Config::default());
     client.machine.close();
     client.expect(Packet::Fin);
@@ -59,7 +59,7 @@ fn fin_is_repeated_and_the_idle_limit_waits_for_its_answer() {
 }
 
 #[test]
-fn a_closed_connection_lingers() {
+fn a_closed_connection_runs_the_linger_timer() {
     let mut client = ExtendedTrace::established(Config::default());
     client.machine.close();
     client.expect(Packet::Fin);

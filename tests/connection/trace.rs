@@ -1,10 +1,10 @@
-//! What an observer is shown, and the snapshot of the path.
+//! The trace events for an observer, and the snapshot of the path.
 
 use harness::extended::*;
 use rdt_proto::connection::{CloseReason, Config, ConnectionState, Observer, TraceEvent};
 use rdt_proto::{Duration, Instant};
 
-/// Each event as a line with the time in ms.
+/// A log with a line for each event: the time in ms, and the event.
 #[derive(Default)]
 struct Log {
     lines: Vec<String>,
@@ -22,7 +22,7 @@ impl Observer for Log {
     }
 }
 
-/// A client that has opened, lost INFO 1 of four, repaired it and closed.
+/// A client opens, repeats a lost INFO 1, closes, and aborts.
 #[test]
 fn an_observer_sees_packets_losses_timers_and_states() {
     let config = Config { segment: 1, ..Config::default() };
@@ -73,7 +73,7 @@ fn an_observer_sees_packets_losses_timers_and_states() {
     }
 }
 
-/// The same line with its time counted from `start`.
+/// Returns the line with its time in ms since `start`.
 fn relative(line: &str, start: u64) -> String {
     let (millis, rest) = line.split_once(' ').unwrap();
     format!("{} {rest}", millis.parse::<u64>().unwrap() - start)

@@ -1,10 +1,10 @@
-//! One request as the client sees it.
+//! The client session: one upload or download, with scripted bytes of the server.
 
 use crate::host::{Ended, Host, download, downloading, file, name, upload, uploading};
 use rdt_proto::ftp::{Client, ClientConfig, ErrorCode, FileEvent, Outcome, Session, StorageError, TooLate};
 
 #[test]
-fn an_upload_streams_behind_its_header() {
+fn an_upload_sends_its_header_and_then_the_content() {
     let mut host = uploading("a", b"hello");
     host.room = 3;
     host.run();
@@ -35,8 +35,8 @@ fn an_error_stops_the_upload_at_once() {
     for (code, error) in [(2, ErrorCode::TooLarge), (5, ErrorCode::NoSpace), (77, ErrorCode::Other(77))] {
         let mut host = uploading("a", b"hello");
         host.room = 2;
-        host.turn(); // the header
-        host.turn(); // two bytes
+        host.turn(); // sends the header
+        host.turn(); // sends two bytes
         host.hears(&[4]); // the answer is not complete yet
         assert_eq!((host.log().len(), host.ended), (3, None));
 
@@ -47,7 +47,7 @@ fn an_error_stops_the_upload_at_once() {
         host.hears(&[4, code, 1, 2, 3]);
         assert_eq!(host.log(), ["read 0+2"]);
         assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Refused(error))));
-        assert!(host.inbox.is_empty(), "what follows is ignored");
+        assert!(host.inbox.is_empty(), "bytes after the answer are ignored");
     }
 }
 
@@ -66,7 +66,7 @@ fn the_close_waits_for_a_pending_read() {
 }
 
 #[test]
-fn an_upload_without_confirm_promises_nothing() {
+fn an_upload_without_confirm_is_not_reported_as_stored() {
     let mut host = uploading("a", b"hello");
     host.run().peer_closes();
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Unconfirmed)));
@@ -169,7 +169,7 @@ fn a_download_that_ends_early_is_discarded() {
 }
 
 #[test]
-fn a_complete_download_survives_the_connection() {
+fn a_complete_download_is_kept_if_the_connection_is_lost() {
     let mut host = downloading("a");
     host.run().hears(&file(5));
     host.hold = true;
@@ -179,7 +179,7 @@ fn a_complete_download_survives_the_connection() {
 }
 
 #[test]
-fn an_unwanted_length_is_cancelled_untouched() {
+fn a_download_above_the_length_limit_is_not_created() {
     let mut host = downloading("a");
     host.session = Client::download(ClientConfig { max_download_length: 4, ..ClientConfig::default() }, name("a"));
     host.run().hears(&file(5)).hears(b"hello");
@@ -198,12 +198,12 @@ fn a_download_replaces_only_if_allowed() {
 }
 
 #[test]
-fn local_failures_discard_once() {
-    for (verb, asked) in [("write", "write 0+5"), ("commit", "commit")] {
+fn a_failed_write_or_commit_discards_the_file_once() {
+    for (verb, request) in [("write", "write 0+5"), ("commit", "commit")] {
         let mut host = downloading("a");
         host.storage.fails = Some((verb, StorageError::Failed));
         host.run().hears(&file(5)).hears(b"hello");
-        assert_eq!(host.log()[host.log().len() - 2..], [asked, "discard"]);
+        assert_eq!(host.log()[host.log().len() - 2..], [request, "discard"]);
         assert_eq!(host.outcome(), Some(Outcome::StorageFailed(StorageError::Failed)));
     }
 }
@@ -222,7 +222,7 @@ fn cancel_closes_and_discards() {
     host.run();
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::Cancelled)));
 
-    // A close after the whole content would not mean "cancelled".
+    // After the whole content, a close does not cancel the upload, so the session aborts.
     let mut host = uploading("a", b"hello");
     host.run().session.cancel().unwrap();
     host.run();

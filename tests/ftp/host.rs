@@ -1,4 +1,5 @@
-//! A host for a session: streams and storage in memory, with answers at once or later.
+//! A driver of a session: streams and storage in memory. Storage answers at once or later.
+
 use std::collections::BTreeMap;
 
 use rdt_proto::Instant;
@@ -11,6 +12,7 @@ pub(crate) fn name(text: &str) -> Name<'_> {
     Name::new(text).unwrap()
 }
 
+/// The header of an upload.
 pub(crate) fn upload(text: &str, length: u64) -> Vec<u8> {
     let mut bytes = vec![0];
     bytes.extend(length.to_le_bytes());
@@ -19,6 +21,7 @@ pub(crate) fn upload(text: &str, length: u64) -> Vec<u8> {
     bytes
 }
 
+/// The request for a download.
 pub(crate) fn download(text: &str) -> Vec<u8> {
     let mut bytes = vec![1];
     bytes.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
@@ -26,6 +29,7 @@ pub(crate) fn download(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// The header of a file, which answers the request for a download.
 pub(crate) fn file(length: u64) -> Vec<u8> {
     [&[2][..], &length.to_le_bytes()].concat()
 }
@@ -34,14 +38,16 @@ pub(crate) fn file(length: u64) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// The file that is being written, before its commit.
     pub(crate) part: Option<Vec<u8>>,
     pub(crate) log: Vec<String>,
     /// The request that fails, and its error.
     pub(crate) fails: Option<(&'static str, StorageError)>,
-    /// The number of bytes that fit.
+    /// The number of bytes that a file may have before storage is full.
     pub(crate) space: Option<usize>,
-    /// The most bytes that one write takes.
+    /// The maximum number of bytes that one write takes.
     pub(crate) write_at_most: Option<usize>,
+    /// The name of the open file.
     open: String,
 }
 
@@ -62,18 +68,20 @@ enum Pending {
     Discard,
 }
 
+/// How a session ended its direction of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     Closed,
     Aborted(u8),
 }
 
+/// A session with its streams and its storage.
 pub(crate) struct Host<S> {
     pub(crate) session: S,
     pub(crate) now: Instant,
     /// Bytes from the peer that the session has not consumed.
     pub(crate) inbox: Vec<u8>,
-    /// The peer closed its direction after these bytes.
+    /// The peer closed its direction after the bytes of `inbox`.
     pub(crate) peer_closed: bool,
     /// Bytes for the peer, headers included.
     pub(crate) outbox: Vec<u8>,
@@ -81,10 +89,11 @@ pub(crate) struct Host<S> {
     pub(crate) ended: Option<Ended>,
     pub(crate) events: Vec<FileEvent>,
     pub(crate) storage: Memory,
+    /// The number of bytes that the session has consumed.
     pub(crate) taken: u64,
     /// Storage withholds its answers.
     pub(crate) hold: bool,
-    /// The bytes of content that the outgoing stream takes at once.
+    /// The number of bytes of content that the outgoing stream takes at once.
     pub(crate) room: usize,
     pending: Option<Pending>,
 }
@@ -93,12 +102,14 @@ pub(crate) fn server(config: ServerConfig) -> Host<Server> {
     Host::new(Server::new(config))
 }
 
+/// A server with these files.
 pub(crate) fn serving(files: &[(&str, &[u8])]) -> Host<Server> {
     let mut host = server(ServerConfig::default());
     host.storage.files = files.iter().map(|(name, content)| ((*name).into(), content.to_vec())).collect();
     host
 }
 
+/// A client that uploads `content` under the name `text`.
 pub(crate) fn uploading(text: &str, content: &[u8]) -> Host<Client> {
     let length = u64::try_from(content.len()).unwrap();
     let mut host = Host::new(Client::upload(ClientConfig::default(), name(text), length));
@@ -107,6 +118,7 @@ pub(crate) fn uploading(text: &str, content: &[u8]) -> Host<Client> {
     host
 }
 
+/// A client that downloads the file `text`.
 pub(crate) fn downloading(text: &str) -> Host<Client> {
     Host::new(Client::download(ClientConfig::default(), name(text)))
 }
@@ -147,6 +159,7 @@ impl<S: Session> Host<S> {
         self.run()
     }
 
+    /// Runs the session until nothing changes.
     pub(crate) fn run(&mut self) -> &mut Self {
         while self.turn() {}
         self
@@ -180,7 +193,10 @@ impl<S: Session> Host<S> {
             && let Some(pending) = self.pending.take()
         {
             let answer = self.storage.work(pending, &self.inbox, &mut self.outbox);
-            assert!(self.ended != Some(Ended::Closed) || !matches!(answer, Answer::Read(_)), "content after the end");
+            assert!(
+                self.ended != Some(Ended::Closed) || !matches!(answer, Answer::Read(_)),
+                "no content follows the close"
+            );
             self.session.handle_answer(self.now, answer).unwrap();
             progress = true;
         }
@@ -206,7 +222,7 @@ impl<S: Session> Host<S> {
 
     fn news(&mut self) -> bool {
         let event = self.session.poll_event();
-        assert!(event.is_none() || self.outcome().is_none(), "nothing follows Done");
+        assert!(event.is_none() || self.outcome().is_none(), "no event follows `Done`");
         self.events.extend(event);
         event.is_some()
     }
@@ -232,7 +248,7 @@ impl Memory {
             }
             Request::Commit => ("commit".into(), Pending::Commit),
             Request::Discard => ("discard".into(), Pending::Discard),
-            other => panic!("unknown: {other:?}"),
+            other => panic!("unknown request: {other:?}"),
         };
         self.log.push(line);
         pending

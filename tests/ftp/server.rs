@@ -1,4 +1,4 @@
-//! One request as the server sees it.
+//! The server session: one request, with scripted bytes of the client.
 
 use crate::host::{Ended, download, file, server, serving, upload};
 use rdt_proto::ftp::{
@@ -33,7 +33,7 @@ fn confirm_waits_for_the_commit() {
     host.hears(b"x");
     assert_eq!((host.log(), host.inbox.len()), (vec!["create a 1", "write 0+1"], 1));
     host.hold = false;
-    host.turn(); // written
+    host.turn(); // storage answers the write
     host.hold = true;
     host.run();
     assert_eq!(host.log().last(), Some(&"commit"));
@@ -124,7 +124,7 @@ fn a_disk_that_fills_up_refuses_and_drops_the_rest() {
 }
 
 #[test]
-fn a_failed_commit_is_no_confirm() {
+fn a_failed_commit_is_refused_and_not_confirmed() {
     let mut host = server(ServerConfig::default());
     host.storage.fails = Some(("commit", StorageError::Failed));
     host.hears(&upload("a", 1)).hears(b"x").peer_closes();
@@ -148,7 +148,7 @@ fn a_long_upload_is_refused_before_its_name_is_created() {
 }
 
 #[test]
-fn a_read_only_server_takes_no_upload() {
+fn a_read_only_server_refuses_uploads() {
     let mut host = serving(&[("a", b"x")]);
     host.session = Server::new(ServerConfig { read_only: true, ..ServerConfig::default() });
     host.hears(&upload("a", 1)).peer_closes();
@@ -187,7 +187,7 @@ fn a_message_that_is_no_request_is_error_0() {
 }
 
 #[test]
-fn closing_early_cancels() {
+fn a_close_before_the_whole_content_cancels() {
     let mut host = server(ServerConfig::default());
     host.hears(&upload("a", 5)).hears(b"he").peer_closes();
     assert_eq!(host.log(), ["create a 5", "write 0+2", "discard"]);
@@ -206,7 +206,7 @@ fn closing_early_cancels() {
 }
 
 #[test]
-fn closing_after_the_whole_content_cancels_nothing() {
+fn a_close_after_the_whole_content_cancels_nothing() {
     let mut host = server(ServerConfig::default());
     host.peer_closed = true;
     host.hold = true;
@@ -215,7 +215,7 @@ fn closing_after_the_whole_content_cancels_nothing() {
 }
 
 #[test]
-fn a_close_before_the_content_is_taken_cancels_nothing() {
+fn a_close_before_the_content_is_written_cancels_nothing() {
     let mut host = server(ServerConfig::default());
     host.hold = true;
     host.hears(&[&upload("a", 5)[..], b"hello"].concat());
@@ -226,7 +226,7 @@ fn a_close_before_the_content_is_taken_cancels_nothing() {
 }
 
 #[test]
-fn an_empty_file_is_sent_once_its_header_is() {
+fn an_empty_file_counts_as_sent_only_after_its_header() {
     let mut session = Server::new(ServerConfig::default());
     session.handle_input(Instant::ZERO, &download("a"));
     assert!(session.poll_request(0).is_some());
@@ -247,7 +247,7 @@ fn an_upload_cancelled_during_a_write_is_discarded_once() {
         assert_eq!(host.log().last(), Some(&verb));
         host.session.handle_lost();
         host.run();
-        assert_eq!(host.outcome(), None, "storage has not answered");
+        assert_eq!(host.outcome(), None, "the outcome waits for the answer of storage");
         host.storage_answers();
         assert_eq!(host.log().iter().filter(|line| **line == "discard").count(), 1);
         assert_eq!(host.outcome(), Some(Outcome::Lost));
@@ -260,7 +260,7 @@ fn a_connection_lost_during_the_commit_keeps_the_file() {
     host.hold = true;
     host.hears(&upload("a", 0));
     host.hold = false;
-    host.turn(); // created
+    host.turn(); // storage answers the create
     host.hold = true;
     host.run();
     assert_eq!(host.log(), ["create a 0", "commit"]);
@@ -271,7 +271,7 @@ fn a_connection_lost_during_the_commit_keeps_the_file() {
 }
 
 #[test]
-fn a_file_that_shrinks_is_aborted_never_padded() {
+fn a_file_that_shrinks_aborts_and_is_not_padded() {
     let mut host = serving(&[("a", b"hello")]);
     host.room = 0;
     host.hears(&download("a"));
@@ -284,7 +284,7 @@ fn a_file_that_shrinks_is_aborted_never_padded() {
 }
 
 #[test]
-fn a_read_that_fails_aborts() {
+fn a_failed_read_aborts_the_download() {
     let mut host = serving(&[("a", b"hello")]);
     host.storage.fails = Some(("read", StorageError::Busy));
     host.hears(&download("a"));
@@ -328,7 +328,7 @@ fn after_an_error_the_client_has_until_the_limit_to_close() {
 }
 
 #[test]
-fn the_caller_refuses_for_its_own_reasons() {
+fn the_caller_may_refuse_before_or_during_a_transfer() {
     let mut host = server(ServerConfig::default());
     assert_eq!(host.session.refuse(Instant::ZERO, ErrorCode::Busy), Ok(()));
     assert_eq!(host.session.refuse(Instant::ZERO, ErrorCode::Busy), Err(TooLate));
@@ -336,7 +336,7 @@ fn the_caller_refuses_for_its_own_reasons() {
     assert_eq!((host.outbox.as_slice(), host.outcome()), (&[4, 7][..], refused(ErrorCode::Busy)));
     assert!(host.log().is_empty());
 
-    // In the middle of an upload, while storage holds bytes of the input.
+    // During an upload, while storage writes bytes of the input.
     let mut host = server(ServerConfig::default());
     host.hears(&upload("a", 5));
     host.hold = true;
@@ -347,7 +347,7 @@ fn the_caller_refuses_for_its_own_reasons() {
     host.storage_answers().peer_closes();
     assert_eq!((host.log().last(), host.outcome()), (Some(&"discard"), refused(ErrorCode::Cancelled)));
 
-    // In the middle of a download, where an ERROR can no longer be sent.
+    // During a download. After the header of the file, ERROR can no longer be sent.
     let mut host = serving(&[("a", b"hello")]);
     host.room = 0;
     host.hears(&download("a"));
@@ -368,6 +368,6 @@ fn bytes_beyond_the_content_are_ignored() {
 }
 
 #[test]
-fn a_server_is_small() {
+fn a_server_session_takes_at_most_512_bytes() {
     assert!(size_of::<Server>() <= 512, "{}", size_of::<Server>());
 }

@@ -1,12 +1,14 @@
-//! Client and server over an in-memory stream that is split anywhere, with storage that answers at any time.
+//! A client and a server over streams in memory that are split anywhere, with storage that answers at any time.
 //!
-//! Both are also compared with recorded bytes of another implementation.
+//! Both sides are also compared with recorded bytes of another implementation.
 
 use crate::host::{Ended, Host, downloading, serving, uploading};
 use proptest::prelude::*;
 use rdt_proto::ftp::{Answer, ErrorCode, Outcome, Session, StorageError};
 
-/// Moves up to `len` bytes, and the end of the stream after the last byte.
+/// Moves up to `len` bytes to the other side, and the end of the stream after the last byte.
+///
+/// Returns whether any byte was moved.
 fn carry<A: Session, B: Session>(from: &mut Host<A>, to: &mut Host<B>, len: usize) -> bool {
     let len = len.min(from.outbox.len());
     to.inbox.extend(from.outbox.drain(..len));
@@ -21,7 +23,7 @@ fn carry<A: Session, B: Session>(from: &mut Host<A>, to: &mut Host<B>, len: usiz
     len > 0
 }
 
-/// Runs both sides until nothing moves.
+/// Runs both sides, with room and answers for all requests, until nothing changes.
 fn finish<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>) {
     client.hold = false;
     server.hold = false;
@@ -36,13 +38,14 @@ fn finish<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>) {
     }
 }
 
-/// One step of a schedule: the action, and the number of bytes.
+/// One step of a schedule: the number of an action in [`play`], and a number of bytes.
 type Step = (u8, usize);
 
 fn schedule() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec((0..6_u8, 0..80_usize), 0..400)
 }
 
+/// Performs the steps of the schedule: each moves bytes, or gives one side a turn.
 fn play<A: Session, B: Session>(client: &mut Host<A>, server: &mut Host<B>, schedule: &[Step]) {
     for &(action, amount) in schedule {
         match action {
@@ -176,9 +179,9 @@ fn a_file_that_shrinks_ends_both_sessions() {
     assert!(client.storage.files.is_empty() && client.storage.part.is_none());
 }
 
-/// Recorded INFO bodies of a public implementation, client first, without the empty INFO 0.
+/// Recorded INFO bodies of a public implementation, without the empty INFO 0.
 ///
-/// Each exchange ends with the server's answer.
+/// The bodies of a request come first, then those of its answer.
 mod recorded {
     pub(crate) const UPLOAD: &[&str] =
         &["001b00000000000000090068656c6c6f2e747874", "68656c6c6f206f766572206c6f73737920646174616772616d730a"];
@@ -203,13 +206,13 @@ fn replay<S: Session>(mut ours: Host<S>, theirs: &[&str], expected: &[&str]) -> 
         ours.hears(&body);
     }
     assert_eq!(ours.outbox, bytes(expected).concat());
-    assert_eq!(ours.headers, [bytes(expected)[0].clone()], "the header is a piece of its own");
+    assert_eq!(ours.headers, [bytes(expected)[0].clone()], "the header is an output of its own");
     ours.peer_closes();
     ours
 }
 
 #[test]
-fn recorded_upload() {
+fn an_upload_sends_the_recorded_bytes() {
     use recorded::{CONFIRM, UPLOAD};
     let client = replay(uploading("hello.txt", GREETING), CONFIRM, UPLOAD);
     assert_eq!(client.outcome(), Some(Outcome::Stored));
@@ -218,7 +221,7 @@ fn recorded_upload() {
 }
 
 #[test]
-fn recorded_download() {
+fn a_download_sends_the_recorded_bytes() {
     use recorded::{DOWNLOAD, FILE};
     let client = replay(downloading("hello.txt"), FILE, DOWNLOAD);
     assert_eq!((client.outcome(), client.storage.files["hello.txt"].as_slice()), (Some(Outcome::Received), GREETING));
@@ -227,7 +230,7 @@ fn recorded_download() {
 }
 
 #[test]
-fn recorded_missing_file() {
+fn a_missing_file_is_refused_with_the_recorded_bytes() {
     use recorded::{DOWNLOAD_OTHER, NO_SUCH_FILE};
     let refused = Some(Outcome::Refused(ErrorCode::NoSuchFile));
     assert_eq!(replay(downloading("nothere.txt"), NO_SUCH_FILE, DOWNLOAD_OTHER).outcome(), refused);
@@ -247,9 +250,9 @@ fn unsolicited_answers_change_nothing() {
     ];
     let (client, server) = (uploading("a", b"x"), serving(&[]));
     for answer in answers {
-        let (mut asked_client, mut asked_server) = (client.session.clone(), server.session.clone());
-        assert!(asked_client.handle_answer(client.now, answer).is_err());
-        assert!(asked_server.handle_answer(server.now, answer).is_err());
-        assert_eq!((asked_client, asked_server), (client.session.clone(), server.session.clone()));
+        let (mut changed_client, mut changed_server) = (client.session.clone(), server.session.clone());
+        assert!(changed_client.handle_answer(client.now, answer).is_err());
+        assert!(changed_server.handle_answer(server.now, answer).is_err());
+        assert_eq!((changed_client, changed_server), (client.session.clone(), server.session.clone()));
     }
 }

@@ -1,14 +1,15 @@
 //! The rules of closing a connection with the public implementation.
 //!
-//! Its server crashes for all clients when a packet other than CONNECT comes from an address that it has forgotten. So
-//! nothing may be sent to it after it has finished.
+//! The server of this implementation forgets the address of a client once the connection has finished. If a packet
+//! other than CONNECT then arrives from this address, the server crashes for all clients. So our side must send nothing
+//! after the peer has finished.
 
 use crate::methods::*;
 use harness::base::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Ignored};
 
-// Both methods.
+// The rules of both methods.
 
 #[test]
 fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
@@ -40,7 +41,7 @@ fn a_fin_is_sent_five_times_and_then_counts_as_answered() {
 }
 
 #[test]
-fn the_end_lingers_for_five_seconds_after_the_last_fin() {
+fn a_finished_connection_lingers_for_5_s_after_the_last_fin() {
     for config in [selective_repeat(), stop_and_wait()] {
         for linger in [Duration::ZERO, Duration::from_secs(2)] {
             let mut trace = BaseTrace::established_server(Config { linger, ..config });
@@ -66,7 +67,7 @@ fn the_end_lingers_for_five_seconds_after_the_last_fin() {
 }
 
 #[test]
-fn abort_sends_no_further_fin_where_one_has_left() {
+fn abort_sends_no_second_fin() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in closing(config) {
             trace.elapse(900);
@@ -83,7 +84,7 @@ fn abort_sends_no_further_fin_where_one_has_left() {
 }
 
 #[test]
-fn a_finack_before_our_fin_has_left_is_a_stray() {
+fn a_finack_before_our_fin_is_sent_is_ignored() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in established(config) {
             trace.ignores(FINACK, Ignored::State);
@@ -114,7 +115,7 @@ fn a_fin_before_the_handshake_is_done_is_not_answered() {
 }
 
 #[test]
-fn nothing_is_sent_to_a_peer_after_the_timeout() {
+fn nothing_is_sent_after_the_idle_limit() {
     for config in [selective_repeat(), stop_and_wait()] {
         for mut trace in established(config) {
             assert_eq!(trace.machine.send(b"x"), Ok(1));
@@ -133,12 +134,12 @@ fn nothing_is_sent_to_a_peer_after_the_timeout() {
     }
 }
 
-// Selective repeat.
+// The rules of selective repeat.
 
 #[test]
-fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
+fn sr_after_a_fin_of_the_peer_only_finacks_are_sent() {
     for mut trace in established(selective_repeat()) {
-        // An ACK, an INFO and a FIN are ready to be sent.
+        // An ACK, an INFO and a FIN are pending.
         trace.peer_sends(info(trace.next_of_peer(), b"data"));
         assert_eq!(trace.machine.send(b"unsent"), Ok(6));
         trace.machine.close();
@@ -160,7 +161,7 @@ fn sr_after_the_peers_fin_one_finack_for_each_and_nothing_else() {
 }
 
 #[test]
-fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
+fn sr_a_fin_of_the_peer_stops_all_our_retransmissions() {
     for mut trace in closing(selective_repeat()) {
         trace.elapse(300);
         trace.peer_sends(FIN);
@@ -192,14 +193,14 @@ fn sr_the_peers_fin_stops_all_repetitions_of_ours() {
 }
 
 #[test]
-fn sr_our_fin_answered_without_a_peer_fin_sends_one_finack() {
+fn sr_a_finack_without_a_fin_is_answered_with_one_finack() {
     for mut trace in closing(selective_repeat()) {
         trace.elapse(40);
         trace.peer_sends(FINACK);
         trace.expect(FINACK);
         trace.expect_nothing();
         assert_eq!(trace.machine.ended(), Some(CloseReason::Finished));
-        assert!(!trace.machine.is_drained(), "it lingers");
+        assert!(!trace.machine.is_drained(), "the connection lingers");
         trace.ignores(FIN, Ignored::Closed);
         trace.expect_nothing();
         trace.sleep(4_900, 5_000);
@@ -209,7 +210,7 @@ fn sr_our_fin_answered_without_a_peer_fin_sends_one_finack() {
 
 #[test]
 fn sr_after_a_finack_no_fin_is_answered() {
-    // FIN of the peer, our FINACK, its FINACK: the peer has finished. A later FIN is one that was overtaken.
+    // The peer has sent FIN, received our FINACK, sent FINACK, and finished. A FIN that arrives later was reordered.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -223,7 +224,7 @@ fn sr_after_a_finack_no_fin_is_answered() {
 
 #[test]
 fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
-    // The first FINACK was in flight when the peer repeated its FIN. It arrived, and the peer has finished.
+    // The peer repeated its FIN before our FINACK arrived. Its FINACK shows that our FINACK has arrived since then.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -236,8 +237,8 @@ fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
 }
 
 #[test]
-fn sr_a_finack_cancels_an_answer_that_outwaited_the_linger() {
-    // Nothing was sent for a while: the driver was busy, or the socket was full.
+fn sr_a_finack_cancels_an_answer_pending_after_the_linger() {
+    // Nothing could be sent during the linger: the driver was busy, or the socket was blocked.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);
@@ -252,8 +253,8 @@ fn sr_a_finack_cancels_an_answer_that_outwaited_the_linger() {
 }
 
 #[test]
-fn sr_crossing_fins_the_peers_finack_does_not_cancel_ours() {
-    // As recorded in an upload: FIN and FINACK of the peer arrive together. The peer still waits for our FINACK.
+fn sr_if_fins_cross_a_finack_does_not_cancel_our_answer() {
+    // As in the recorded upload, FIN and FINACK of the peer arrive together. The peer still waits for our FINACK.
     for mut trace in closing(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.peer_sends(FINACK);
@@ -265,7 +266,7 @@ fn sr_crossing_fins_the_peers_finack_does_not_cancel_ours() {
 }
 
 #[test]
-fn sr_crossing_fins_where_the_finack_overtakes_the_fin() {
+fn sr_if_fins_cross_a_finack_may_overtake_the_fin() {
     for mut trace in closing(selective_repeat()) {
         trace.peer_sends(FINACK);
         trace.ignores(FIN, Ignored::Closed);
@@ -302,7 +303,7 @@ fn sr_a_fin_after_our_fifth_fin_is_still_answered_once() {
 }
 
 #[test]
-fn sr_abort_takes_its_fin_back_when_the_peers_comes_first() {
+fn sr_a_fin_of_the_peer_cancels_the_fin_of_an_abort() {
     for mut trace in established(selective_repeat()) {
         trace.machine.abort(0);
         trace.peer_sends(FIN);

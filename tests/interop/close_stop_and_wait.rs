@@ -1,14 +1,14 @@
 //! The rules of closing a connection with the public implementation in stop-and-wait.
 //!
-//! Each side sends a FIN and answers the other's with one FINACK. The implementation takes an unsolicited FINACK for
-//! the answer to its own FIN.
+//! Each side sends a FIN, and answers the FIN of the other side with one FINACK. The implementation counts an
+//! unsolicited FINACK as the answer to its own FIN.
 
 use crate::methods::*;
 use harness::base::*;
 use rdt_proto::connection::{CloseReason, Event, Ignored};
 
 #[test]
-fn a_fin_each_way_each_answered_by_one_finack() {
+fn each_fin_is_answered_by_one_finack() {
     // The peer closes first.
     for mut trace in established(stop_and_wait()) {
         trace.peer_sends(FIN);
@@ -16,7 +16,7 @@ fn a_fin_each_way_each_answered_by_one_finack() {
         trace.expect(FINACK);
         trace.expect_nothing();
         let number = trace.next_of_ours();
-        assert_eq!(trace.machine.send(b"more"), Ok(4), "our direction is open still");
+        assert_eq!(trace.machine.send(b"more"), Ok(4), "our direction is still open");
         trace.expect(info(number, b"more"));
         trace.peer_sends(ack(number));
         trace.machine.close();
@@ -47,7 +47,7 @@ fn a_fin_each_way_each_answered_by_one_finack() {
 }
 
 #[test]
-fn crossing_fins_are_two_closes() {
+fn crossing_fins_are_answered_separately() {
     for mut trace in closing(stop_and_wait()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);

@@ -1,8 +1,8 @@
-//! Property: no packet reaches a public implementation that has finished, and no packet crashes it.
+//! Property: no packet of ours crashes the public implementation, or reaches it after it has finished.
 //!
 //! The machine does not know the state of the peer. The path delays and loses datagrams. It keeps their order,
-//! duplicates nothing, and is faster than the peer's repetition of FIN. On any other path no rule can hold: the peer's
-//! FIN and our FINACK would cross.
+//! duplicates none, and its round trip is shorter than the interval of the peer's FINs. On any other path the property
+//! cannot hold, since a repeated FIN of the peer and our FINACK would cross.
 
 use crate::reference_peer::{Habits, Peer};
 use harness::base::*;
@@ -11,9 +11,11 @@ use rdt_proto::connection::{CloseReason, Config, Method, Role};
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
+/// The interval between two steps of a run.
 const TICK: Duration = Duration::from_millis(50);
 const START: Instant = Instant::from_millis(1_000);
 
+/// What happens in a run.
 #[derive(Clone, Debug)]
 struct Scenario {
     machine_is_client: bool,
@@ -22,15 +24,17 @@ struct Scenario {
     /// Whether each datagram is lost. The pattern repeats.
     lost: Vec<bool>,
     habits: Habits,
-    /// The number of bodies, and the ticks until the application closes and, optionally, aborts.
+    /// The number of bodies that the machine's application sends.
     bodies: usize,
+    /// The tick at which the machine's application closes.
     closes_at: u64,
+    /// The tick at which the machine's application aborts, if it does.
     aborts_at: Option<u64>,
 }
 
 fn scenario() -> impl Strategy<Value = Scenario> {
     let lost = prop_oneof![Just(vec![false]), prop::collection::vec(prop::bool::weighted(0.3), 1..60)];
-    // Most closes are near each other, so that they cross.
+    // Both sides often close at nearly the same time, so that their FINs cross.
     let closes = (0..60_u64, prop_oneof![0..20_i64, -20..20_i64, 0..400_i64]);
     let aborts = prop::option::weighted(0.2, 0..200_u64);
     (any::<[bool; 2]>(), 0..=6_u64, lost, 0..3_u32, 0..4_usize, closes, aborts).prop_map(
@@ -50,7 +54,7 @@ fn at(ticks: u64) -> Instant {
     START + Duration::from_micros(TICK.as_micros() * ticks)
 }
 
-/// One direction.
+/// One direction of the path, with the datagrams in flight and their arrival times.
 struct Path {
     delay: u64,
     queue: VecDeque<(Instant, Vec<u8>)>,
@@ -67,6 +71,7 @@ impl Path {
     }
 }
 
+/// Runs a scenario. The model of the peer panics at a packet that would crash it.
 fn run(method: Method, scenario: &Scenario) {
     let mut losses = scenario.lost.iter().cycle();
     let mut lost = || *losses.next().unwrap();
@@ -84,7 +89,7 @@ fn run(method: Method, scenario: &Scenario) {
         }
         peer.acts(now);
         if peer.gave_up {
-            // The machine cannot know this. No rule covers it.
+            // The machine cannot know that the peer has given up, so the property does not cover this case.
             return;
         }
         for datagram in peer.take_sent() {
@@ -93,7 +98,7 @@ fn run(method: Method, scenario: &Scenario) {
             }
         }
         while let Some(datagram) = to_machine.arrived(now) {
-            // Like a listener: the first CONNECT is accepted.
+            // The first CONNECT is accepted, as by a listener.
             let machine = machine.get_or_insert_with(|| BaseTrace::server(config).machine);
             machine.handle_datagram(now, &datagram);
         }
@@ -122,7 +127,7 @@ fn run(method: Method, scenario: &Scenario) {
     if scenario.lost.contains(&true) || scenario.aborts_at.is_some() {
         return;
     }
-    assert!(peer.finished && machine.is_drained(), "it never ended: {:?}", machine.ended());
+    assert!(peer.finished && machine.is_drained(), "without loss both sides finish: {:?}", machine.ended());
     assert!(matches!(machine.ended(), Some(CloseReason::Finished | CloseReason::PeerLeft)), "{:?}", machine.ended());
 }
 
@@ -130,12 +135,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_reaches_a_selective_repeat_that_has_finished(scenario in scenario()) {
+    fn nothing_reaches_a_finished_peer_with_selective_repeat(scenario in scenario()) {
         run(Method::SelectiveRepeat, &scenario);
     }
 
     #[test]
-    fn nothing_reaches_a_stop_and_wait_that_has_finished(scenario in scenario()) {
+    fn nothing_reaches_a_finished_peer_with_stop_and_wait(scenario in scenario()) {
         run(Method::StopAndWait, &scenario);
     }
 }

@@ -1,4 +1,4 @@
-//! The habits of the public implementation while a connection opens and carries data.
+//! How a connection with the public implementation opens and carries data.
 
 use crate::methods::*;
 use harness::base::*;
@@ -58,7 +58,7 @@ fn connect_and_connack_are_seven_bytes_each_time() {
 }
 
 #[test]
-fn a_connack_with_bytes_behind_it_is_no_packet() {
+fn a_connack_followed_by_more_bytes_is_ignored() {
     let mut client = BaseTrace::client(selective_repeat());
     client.expect(CONNECT);
     let handled = client.machine.handle_datagram(client.now, b"ROSTOV1\x03\x04\0\0\0\x01");
@@ -89,8 +89,8 @@ fn connect_is_never_sent_after_connack() {
 }
 
 #[test]
-fn a_connack_before_connect_has_left_is_a_stray() {
-    // An INFO would reach a server without a connection for it.
+fn no_info_is_sent_for_a_connack_before_connect() {
+    // The server has no connection yet, so an INFO would crash it.
     for config in BOTH {
         let mut client = BaseTrace::client(config());
         client.ignores(CONNACK, Ignored::State);
@@ -102,7 +102,7 @@ fn a_connack_before_connect_has_left_is_a_stray() {
 }
 
 #[test]
-fn connack_is_repeated_when_nothing_comes() {
+fn connack_is_repeated_until_info_0() {
     for config in BOTH {
         let mut server = BaseTrace::server(config());
         server.expect(CONNACK);
@@ -138,7 +138,7 @@ fn a_repeated_connect_is_answered_until_info_0() {
 }
 
 #[test]
-fn one_info_in_flight_however_much_is_written() {
+fn one_info_is_in_flight_however_much_is_written() {
     for config in BOTH {
         let mut client = BaseTrace::established_client(config());
         for body in [b"a", b"b", b"c"] {
@@ -187,7 +187,7 @@ fn a_body_larger_than_the_slots_is_not_acknowledged() {
     server.expect(ack(1));
 }
 
-/// INFO packets each way in the tests of wrapping numbers: more than 2^16.
+/// The number of INFOs each way in the tests of wrapping numbers: more than 2^16.
 const MANY: u32 = (1 << 16) + 3;
 
 #[test]
@@ -195,19 +195,19 @@ fn stop_and_wait_numbers_wrap_from_65535_to_0_both_ways() {
     let mut server = BaseTrace::established_server(stop_and_wait());
     let mut pipe = Pipe::default();
     for count in 1..MANY {
-        // The peer's INFO: its number exceeds 16 bits as well.
+        // The peer's INFOs begin with number 1, and wrap after 65,535.
         let theirs = count & 0xFFFF;
         pipe.gives(&mut server, &Packet16::Info(theirs).bytes());
         pipe.expects(&mut server, &Packet16::Ack(theirs).bytes());
         assert_eq!(server.machine.recv(&mut [0; 9]), 1);
-        // The machine's INFO, from 0 on.
+        // The machine's INFOs begin with number 0.
         let ours = (count - 1) & 0xFFFF;
         assert_eq!(server.machine.send(b"x"), Ok(1));
         pipe.expects(&mut server, &Packet16::Info(ours).bytes());
         pipe.gives(&mut server, &Packet16::Ack(ours).bytes());
     }
     assert!(server.machine.is_all_acknowledged());
-    // After the wrap, a repetition from before it is distinguished from new data.
+    // An INFO with a number from before the wrap counts as a repetition, not as new data.
     server.peer_sends(info(0xFFFF, b"x"));
     server.expect(ack(0xFFFF));
     assert_eq!(server.read(), b"");
@@ -273,7 +273,7 @@ fn an_info_0_acknowledged_five_seconds_late_ends_nothing() {
     }
 }
 
-/// Counts how often the machine repeats this packet during this much silence. Asserts that it sends nothing else.
+/// Counts how often the machine repeats this packet in `millis` ms of silence. Asserts that it sends nothing else.
 #[track_caller]
 fn repetitions<'a>(trace: &mut BaseTrace, millis: u64, packet: impl Fn() -> Packet<'a>) -> usize {
     let end = trace.now + Duration::from_millis(millis);

@@ -1,4 +1,4 @@
-//! A connection with the public implementation: its recorded sessions, its habits, and the rules of its close.
+//! Connections with the public implementation: its recorded sessions, its behaviour, and the rules of closing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod close;

@@ -11,7 +11,7 @@ pub(crate) fn stop_and_wait() -> Config {
     Config::rostov(Method::StopAndWait)
 }
 
-/// An established client and an established server, each with its FIN sent.
+/// A client and a server that have just sent their FIN.
 pub(crate) fn closing(config: Config) -> [BaseTrace; 2] {
     [BaseTrace::established_client(config), BaseTrace::established_server(config)].map(|mut trace| {
         trace.machine.close();
@@ -21,11 +21,12 @@ pub(crate) fn closing(config: Config) -> [BaseTrace; 2] {
     })
 }
 
+/// An established client and an established server.
 pub(crate) fn established(config: Config) -> [BaseTrace; 2] {
     [BaseTrace::established_client(config), BaseTrace::established_server(config)]
 }
 
-/// Asserts that nothing more is sent, for any time, packet or call.
+/// Asserts that no packet, call or timeout makes the machine send anything more.
 #[track_caller]
 pub(crate) fn is_silent_for_ever(trace: &mut BaseTrace) {
     for packet in [CONNECT, CONNACK, info(0, b""), info(1, b"late"), ack(0), ack(1), FINACK] {

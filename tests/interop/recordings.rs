@@ -3,10 +3,10 @@
 //! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
 //! recorded place and nothing else, with two exceptions:
 //!
-//! - *One INFO in flight.* Where the recorded side sent an INFO while an earlier one was unacknowledged, our side sends
-//!   it right after that ACK arrives. Nothing else may be sent meanwhile.
-//! - *After the peer's FIN* (selective repeat) our side sends no FIN of its own and only answers the peer's. In the
-//!   recorded upload both sides sent one.
+//! - *One INFO in flight.* The recorded side sometimes sent an INFO before the previous one was acknowledged. Our side
+//!   sends such an INFO right after this acknowledgement, and nothing else before it.
+//! - *After the peer's FIN* (selective repeat) our side sends no FIN, and only answers the FIN of the peer. In the
+//!   recorded upload both sides sent a FIN.
 
 use harness::base::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Method, Role};
@@ -16,13 +16,14 @@ use std::collections::VecDeque;
 
 const FILE: &[u8] = b"hello over lossy datagrams\n";
 
-/// What one application writes: each header as one INFO, then the content.
+/// What one application writes: a header as one INFO, then the content.
 #[derive(Clone, Copy)]
 struct Script {
     header: &'static [u8],
     content: &'static [u8],
 }
 
+/// A recorded session, and what the applications do in it.
 struct Session {
     recording: &'static str,
     method: Method,
@@ -62,52 +63,52 @@ const SAW_DOWNLOAD: Session = Session {
 };
 
 #[test]
-fn upload_our_server() {
+fn our_server_follows_the_recorded_upload() {
     let mut replay = Replay::new(SR_UPLOAD, Role::Server);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn upload_our_client() {
+fn our_client_follows_the_recorded_upload() {
     let mut replay = Replay::new(SR_UPLOAD, Role::Client);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn download_our_server() {
+fn our_server_follows_the_recorded_download() {
     let mut replay = Replay::new(SR_DOWNLOAD, Role::Server);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn download_our_client() {
+fn our_client_follows_the_recorded_download() {
     let mut replay = Replay::new(SR_DOWNLOAD, Role::Client);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn missing_file_our_server() {
+fn our_server_follows_the_recorded_missing_file() {
     let mut replay = Replay::new(SR_MISSING_FILE, Role::Server);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn missing_file_our_client() {
+fn our_client_follows_the_recorded_missing_file() {
     let mut replay = Replay::new(SR_MISSING_FILE, Role::Client);
     replay.run();
     replay.finishes();
 }
 
 #[test]
-fn stop_and_wait_download_our_server() {
+fn our_server_follows_the_recorded_stop_and_wait_download() {
     let mut replay = Replay::new(SAW_DOWNLOAD, Role::Server);
     replay.run();
-    // The recording ends here. The machine completes the close with a FIN each way.
+    // The recording ends here. The test completes the close, with one FIN each way.
     replay.trace.elapse(2_000);
     replay.trace.peer_sends(FIN);
     replay.trace.expect(FINACK);
@@ -115,10 +116,10 @@ fn stop_and_wait_download_our_server() {
 }
 
 #[test]
-fn stop_and_wait_download_our_client() {
+fn our_client_follows_the_recorded_stop_and_wait_download() {
     let mut replay = Replay::new(SAW_DOWNLOAD, Role::Client);
     replay.run();
-    // The recording ends here. The machine completes the close with a FIN each way.
+    // The recording ends here. The test completes the close, with one FIN each way.
     replay.trace.machine.close();
     replay.trace.expect(FIN);
     replay.trace.expect_nothing();
@@ -126,11 +127,12 @@ fn stop_and_wait_download_our_client() {
     replay.finishes();
 }
 
-/// A recording in which the machine of the trace takes one side.
+/// A replay of a recording, in which the machine of the trace takes one side.
 struct Replay {
     trace: BaseTrace,
     role: Role,
     session: Session,
+    /// Whether the application has written its data.
     written: bool,
     received: Vec<u8>,
     /// Recorded INFO packets that wait for the ACK of an earlier INFO.
@@ -166,7 +168,7 @@ impl Replay {
             }
             sent_last = from == ours;
         }
-        assert!(self.held_back.is_empty(), "never sent: {:?}", self.held_back);
+        assert!(self.held_back.is_empty(), "recorded INFOs were not sent: {:?}", self.held_back);
         self.trace.expect_nothing();
         let peer = if self.role == Role::Client { self.session.server } else { self.session.client };
         assert_eq!(self.received, [peer.header, peer.content].concat());
@@ -198,7 +200,7 @@ impl Replay {
         while let Some(expected) = self.held_back.front() {
             let mut buf = vec![0; 2_000];
             let Some(transmit) = self.trace.machine.poll_transmit(self.trace.now, &mut buf).unwrap() else { break };
-            assert_eq!(hex(&buf[..transmit.len]), hex(expected), "held back");
+            assert_eq!(hex(&buf[..transmit.len]), hex(expected), "an INFO that waited for an ACK");
             self.held_back.pop_front();
         }
     }
@@ -210,7 +212,7 @@ impl Replay {
         Some(buf)
     }
 
-    /// Runs the application: the client writes its request at once, the server its answer after the whole request.
+    /// Runs the application. A client writes its request at once, a server its answer after the whole request.
     fn act(&mut self) {
         self.received.extend(self.trace.read());
         let Session { client, server, client_closes, .. } = self.session;

@@ -7,42 +7,48 @@ use rdt_proto::connection::{Method, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
+/// The interval of retransmissions.
 const REPEAT: Duration = Duration::from_millis(1_500);
+/// The interval of FINs in stop-and-wait.
 const REPEAT_FIN_STOP_AND_WAIT: Duration = Duration::from_secs(2);
+/// The number of retransmissions of a packet after which the peer gives up.
 const MOST_REPETITIONS: u32 = 50;
-/// Selective repeat: the wait for a FINACK after its own.
+/// Selective repeat: how long the peer waits for our FINACK after it has received our FIN.
 const WAIT: Duration = Duration::from_secs(7);
-/// Stop-and-wait: the wait for a repetition of our FIN, since its FINACK may be lost.
+/// Stop-and-wait: how long the peer answers a repeated FIN, since its FINACK may be lost.
 const STAY: Duration = Duration::from_secs(5);
 
 /// The behaviour of the peer's application.
 #[derive(Clone, Debug)]
 pub(crate) struct Habits {
-    /// The number of INFO packets that it sends, one after another.
+    /// The number of INFO packets that the application sends, one after another.
     pub(crate) infos: u32,
-    /// The earliest time of its close.
+    /// The earliest time at which the application closes.
     pub(crate) closes_at: Instant,
-    /// Selective repeat: whether it sends its own FIN before it answers ours.
+    /// Selective repeat: whether the peer answers our FIN with a FIN and a FINACK.
     pub(crate) fin_on_fin: bool,
 }
 
+/// The modelled peer.
 pub(crate) struct Peer {
     method: Method,
     role: Role,
     habits: Habits,
     opened: bool,
     confirmed: bool,
-    /// The numbers of the next INFO, from us and from the peer.
+    /// The number of the next INFO from our side.
     next: u32,
+    /// The number of the oldest unacknowledged INFO of the peer.
     base: u32,
-    /// The packet that it repeats: CONNECT, CONNACK, INFO or FIN.
+    /// When the packet that the peer repeats was sent last. It is a CONNECT, CONNACK, INFO or FIN.
     sent_at: Option<Instant>,
     repetitions: u32,
     fin_sent: bool,
     fin_answered: bool,
+    /// When our FIN arrived.
     got_fin: Option<Instant>,
     pub(crate) finished: bool,
-    /// It gave up: everything, or one whole direction, was lost for more than a minute.
+    /// The peer has given up: for more than a minute, one direction or both lost every datagram.
     pub(crate) gave_up: bool,
     outbox: Vec<Vec<u8>>,
 }
@@ -81,9 +87,10 @@ impl Peer {
     }
 
     pub(crate) fn receives(&mut self, now: Instant, datagram: &[u8]) {
-        let packet = Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("fails on {error}: {datagram:?}"));
-        assert!(!self.finished, "crashes on {packet:?} after it has finished");
-        assert!(self.opened || packet == CONNECT, "crashes on {packet:?} from an unknown sender");
+        let packet =
+            Framing::ROSTOV.decode(datagram).unwrap_or_else(|error| panic!("the peer fails on {error}: {datagram:?}"));
+        assert!(!self.finished, "the peer crashes on {packet:?} after it has finished");
+        assert!(self.opened || packet == CONNECT, "the peer crashes on {packet:?} from an unknown sender");
         match packet {
             Packet::Connect(_) => self.on_connect(),
             Packet::ConnAck(_) => self.on_connack(),
@@ -95,7 +102,7 @@ impl Peer {
             Packet::Ack { .. } => {}
             Packet::Fin => self.on_fin(now),
             Packet::FinAck => self.on_finack(),
-            _ => panic!("crashes on {packet:?}"),
+            _ => panic!("the peer crashes on {packet:?}"),
         }
     }
 
@@ -103,7 +110,7 @@ impl Peer {
         assert_eq!(self.role, Role::Server, "CONNECT to a client");
         let first = !std::mem::replace(&mut self.opened, true);
         if self.method == Method::StopAndWait {
-            assert!(!self.confirmed, "its handler crashes on a CONNECT after INFO 0");
+            assert!(!self.confirmed, "the peer crashes on a CONNECT after INFO 0");
             self.sends(CONNACK);
         } else if first {
             self.sent_at = None;
@@ -162,7 +169,7 @@ impl Peer {
         }
         match (self.method, self.got_fin) {
             (Method::SelectiveRepeat, Some(since)) => {
-                // It only waits for our FINACK.
+                // After our FIN, the peer only waits for our FINACK.
                 self.finished = now >= since + WAIT;
                 return;
             }
@@ -189,7 +196,7 @@ impl Peer {
         self.repeats(now);
     }
 
-    /// The number of INFO packets that it sends. A client also sends INFO 0.
+    /// The number of INFO packets that the peer sends. A client also sends the empty INFO 0.
     fn last_info(&self) -> u32 {
         self.habits.infos + u32::from(self.role == Role::Client)
     }

@@ -1,7 +1,7 @@
-//! Property: the rules of the public implementation's close hold for all packets, times and calls.
+//! Property: the rules of closing with the public implementation hold for all packets, times and calls.
 //!
-//! An observer of the datagrams checks them. Nothing is ever sent to a peer that has finished. The peer is arbitrary
-//! here: the rules depend only on the packets received and sent.
+//! An observer of the datagrams checks the rules. The main rule is that nothing is sent to a peer that has finished.
+//! The peer sends arbitrary packets, since the rules depend only on the packets received and sent.
 
 use harness::base::*;
 use proptest::prelude::*;
@@ -9,6 +9,7 @@ use rdt_proto::connection::{CloseReason, Handled, Method, Role};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant, Seq};
 
+/// A packet that arrives, a call, or a span of time.
 #[derive(Clone, Debug)]
 enum Op {
     Connect,
@@ -21,9 +22,9 @@ enum Op {
     Ack(u32),
     Fin,
     FinAck,
-    /// Up to this many datagrams are sent.
+    /// Sends up to this many datagrams.
     Poll(usize),
-    /// The time advances. Datagrams that become due are sent or kept.
+    /// Advances the time. With `polls`, datagrams that become due are sent.
     Elapse {
         millis: u64,
         polls: bool,
@@ -103,7 +104,7 @@ impl Observer {
             Packet::Fin => {
                 self.fin_came |= was_established || taken;
                 self.finack_pending |= taken && !self.gone;
-                assert!(!(taken && self.gone), "took the FIN of a peer that has finished");
+                assert!(!(taken && self.gone), "accepted the FIN of a peer that has finished");
             }
             Packet::FinAck => {
                 self.fin_answered |= self.fins_sent > 0;
@@ -128,16 +129,16 @@ impl Observer {
             Packet::Connect(_) => assert!(!self.connack, "CONNECT after CONNACK"),
             Packet::Info { number, .. } => {
                 assert_eq!(self.fins_sent, 0, "INFO after FIN");
-                assert!(self.in_flight.is_none_or(|earlier| earlier == number), "two in flight");
+                assert!(self.in_flight.is_none_or(|earlier| earlier == number), "two INFOs in flight");
                 self.in_flight = Some(number);
                 self.latest_info = number.value();
             }
-            Packet::Ack { number } => assert!(number.value() < self.next_info, "acknowledged what never came"),
+            Packet::Ack { number } => assert!(number.value() < self.next_info, "ACK of an INFO that has not arrived"),
             Packet::Fin => {
                 self.fins_sent += 1;
                 assert!(self.fins_sent <= 5 && !self.fin_answered, "FIN number {}", self.fins_sent);
                 let interval = self.fin_sent_at.map(|at| now.saturating_since(at));
-                assert!(interval.is_none_or(|interval| interval >= Duration::from_secs(1)), "{interval:?}");
+                assert!(interval.is_none_or(|interval| interval >= Duration::from_secs(1)), "FIN after {interval:?}");
                 self.fin_sent_at = Some(now);
             }
             Packet::FinAck => {
@@ -150,6 +151,7 @@ impl Observer {
     }
 }
 
+/// The machine under test, and the observer of its datagrams.
 struct World {
     trace: BaseTrace,
     observer: Observer,

@@ -8,12 +8,12 @@ use rdt_proto::store::StoreError;
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Duration};
 
-/// A listener with 4 slots of which 2 may wait.
+/// A listener for at most 4 connections, with a backlog of 2.
 pub(crate) fn server() -> BaseListenerTrace {
     BaseListenerTrace::new(ListenerConfig { backlog: 2, ..base() }, 4)
 }
 
-/// Closes the connection with this address from both sides, the peer first. It lingers.
+/// Closes the connection with this address from both sides, the peer first. The connection then lingers.
 #[track_caller]
 pub(crate) fn finish(server: &mut BaseListenerTrace, address: u8, id: PeerId) {
     server.takes(address, FIN);
@@ -30,7 +30,7 @@ pub(crate) fn base() -> ListenerConfig {
     ListenerConfig { connection: Config::base(), ..ListenerConfig::default() }
 }
 
-/// A process stalled for longer than the idle limit once closed a connection whose answer waited in the socket.
+/// Regression: after a stall longer than the idle limit, a connection ended although its answer waited in the socket.
 #[test]
 fn an_answer_after_a_stall_is_handled_before_any_timer() {
     let mut server = server();
@@ -56,12 +56,12 @@ fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     extended.queues(1, Packet::Connect(options));
     extended.ignores(1, CONNECT, DropReason::Mode);
     assert_eq!((extended.dropped(DropReason::Mode), extended.dropped(DropReason::TooShort)), (2, 1));
-    // In base mode options are skipped: a client that asks for more may still accept base mode.
+    // A listener in base mode skips options: a client that asks for extended mode may also accept base mode.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
 }
 
-/// Without a handshake limit the deadline was once the end of time instead of none.
+/// Regression: without a handshake limit, the deadline was the last possible time instead of `None`.
 #[test]
 fn without_a_handshake_limit_a_client_has_no_deadline() {
     let mut config = base();
@@ -87,7 +87,7 @@ fn datagrams_go_to_the_connection_of_their_address() {
 }
 
 #[test]
-fn from_an_unknown_sender_only_connect_counts() {
+fn from_an_unknown_sender_only_connect_is_accepted() {
     let mut server = server();
     for packet in [CONNACK, info(0, b""), ack(0), FIN, FINACK, Packet::Reset { code: 1 }] {
         server.ignores(1, packet, DropReason::UnknownPeer);
@@ -96,7 +96,7 @@ fn from_an_unknown_sender_only_connect_counts() {
     assert_eq!(server.receive_datagram(1, b"nonsense"), Dispatch::Dropped(malformed));
     assert!(server.machine.is_empty());
     assert_eq!((server.dropped(DropReason::UnknownPeer), server.dropped(malformed)), (6, 1));
-    // A sender in the backlog is still unknown.
+    // A client in the backlog is still an unknown sender.
     server.queues(1, CONNECT);
     server.ignores(1, info(0, b""), DropReason::UnknownPeer);
     server.expect_nothing();
@@ -104,7 +104,7 @@ fn from_an_unknown_sender_only_connect_counts() {
 }
 
 #[test]
-fn the_longest_waiting_is_accepted_first_despite_repeats() {
+fn clients_are_accepted_in_the_order_of_their_first_connect() {
     let mut server = server();
     assert_eq!(server.machine.poll_incoming(), None);
     server.queues(2, CONNECT);
@@ -113,7 +113,7 @@ fn the_longest_waiting_is_accepted_first_despite_repeats() {
     server.queues(2, CONNECT);
     assert_eq!((server.machine.backlog_len(), server.machine.len()), (2, 0));
     server.ignores(3, CONNECT, DropReason::BacklogFull);
-    // An accepted client holds its place in the backlog until INFO 0: forged addresses fill no more than that.
+    // An accepted client counts for the backlog until its INFO 0, so forged addresses fill no more than the backlog.
     server.accept(2);
     server.ignores(3, CONNECT, DropReason::BacklogFull);
     server.expect(2, CONNACK);
@@ -155,7 +155,7 @@ fn no_client_waits_longer_than_the_handshake_limit() {
     assert_eq!(server.machine.backlog_len(), 2);
     server.elapse(1);
     assert_eq!(server.machine.backlog_len(), 1);
-    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("no client waits"));
+    let gone = server.machine.accept(server.now, late, [0; 32], || panic!("storage is made only for a waiting client"));
     assert_eq!(gone, Err(AcceptError::<StoreError>::Gone));
     let _ = server.incoming(2);
     server.elapse(6_000);
@@ -178,7 +178,7 @@ fn at_the_connection_limit_clients_wait_and_are_reported_again() {
 }
 
 #[test]
-fn peers_take_turns_to_send_and_to_report_events() {
+fn peers_send_and_report_events_in_turn() {
     let mut server = server();
     let ids = [1, 2, 3].map(|address| (address, server.connected(address)));
     for (_, id) in ids {
@@ -192,7 +192,7 @@ fn peers_take_turns_to_send_and_to_report_events() {
     while let Some((address, _)) = server.machine.poll_transmit(server.now, &mut buf).unwrap() {
         order.push(address);
     }
-    assert_eq!(order.len(), 6, "an ACK and an INFO each");
+    assert_eq!(order.len(), 6, "an ACK and an INFO to each peer");
     assert_eq!(order[..3], order[3..], "{order:?}");
     assert!([1, 2, 3].iter().all(|address| order[..3].contains(address)), "{order:?}");
 
@@ -200,13 +200,13 @@ fn peers_take_turns_to_send_and_to_report_events() {
         server.takes(address, FIN);
     }
     let reported: Vec<_> = core::iter::from_fn(|| server.machine.poll_event()).map(|(id, _)| id).collect();
-    assert_eq!(reported.len(), 6, "Readable and PeerClosed each");
+    assert_eq!(reported.len(), 6, "`Readable` and `PeerClosed` of each peer");
     assert_eq!(reported[..3], reported[3..], "{reported:?}");
 }
 
-/// A connection that was touched, and whose turn to send had not come since, once missed its deadline.
+/// Regression: a connection that had received a packet, and had not been polled since, missed its deadline.
 #[test]
-fn a_deadline_is_kept_before_the_turn_to_send_has_come() {
+fn a_deadline_is_kept_while_a_datagram_is_pending() {
     let mut server = server();
     let id = server.connected(1);
     server.takes(1, info(1, b"x"));
@@ -228,7 +228,7 @@ fn a_buffer_too_small_is_an_error_and_keeps_the_datagram() {
 }
 
 #[test]
-fn the_next_deadline_is_the_first_of_all_connections() {
+fn poll_timeout_is_the_earliest_deadline_of_all_connections() {
     let mut server = server();
     let quiet = server.connected(1);
     server.expect_nothing();

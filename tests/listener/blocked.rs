@@ -1,4 +1,4 @@
-//! A blocked socket: pending datagrams cost nothing, and no deadline is missed.
+//! A blocked socket: a timeout does no work for pending datagrams, and no deadline is missed.
 
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, HeapStopAndWait, Storage};
 use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, PeerId};
@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// A send store that counts the calls of `end`.
 ///
-/// A connection makes that call whenever it handles a timeout, or decides whether it has something to send.
+/// A connection calls `end` whenever it handles a timeout or decides whether it has something to send.
 struct Watched {
     slots: SendSlots<Vec<u8>>,
     inspections: Rc<Cell<u32>>,
@@ -71,12 +71,13 @@ impl SendStore for Watched {
     }
 }
 
+/// The number of connections.
 const PEERS: u16 = 200;
 
-/// Stop-and-wait storage whose send store is watched.
+/// Storage for stop-and-wait whose send store counts inspections.
 type WatchedStorage = Storage<Watched, RecvSlots<Vec<u8>>>;
 
-/// A listener in base mode whose send stores share one counter.
+/// A listener in base mode. The send stores of its connections share one counter.
 struct WatchedListener {
     machine: Listener<HeapPeers<u16, WatchedStorage>>,
     now: Instant,
@@ -127,7 +128,7 @@ impl WatchedListener {
         self.machine.poll_transmit(self.now, &mut [0; 128]).unwrap().map(|(to, _)| to)
     }
 
-    /// Handles a timeout, and returns the number of inspections of connections that it took.
+    /// Handles a timeout, and returns how often it inspected a connection.
     fn inspections_of_timeout(&mut self) -> u32 {
         let before = self.inspections.get();
         self.machine.handle_timeout(self.now);
@@ -136,7 +137,7 @@ impl WatchedListener {
     }
 }
 
-/// Each call once inspected every connection with something to send.
+/// Regression: each `handle_timeout` inspected every connection with a pending datagram.
 #[test]
 fn a_timeout_inspects_no_unchanged_connection() {
     let mut listener = WatchedListener::new();
@@ -145,28 +146,27 @@ fn a_timeout_inspects_no_unchanged_connection() {
     assert_eq!(listener.inspections_of_timeout(), 0);
     listener.takes(7, Packet::Info { number: Seq::new(1), body: b"x" });
     let one = listener.inspections_of_timeout();
-    assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} inspections for one, {all} for all");
+    assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} inspections of one connection, {all} of all");
     assert_eq!(listener.inspections_of_timeout(), 0);
-    // After its transmission, a connection waits for the acknowledgement.
+    // A connection that has sent starts a retransmission timer, so it has changed.
     assert!(listener.transmit().is_some());
     assert!((1..=one).contains(&listener.inspections_of_timeout()));
     listener.now = listener.now + Duration::from_millis(10);
     assert_eq!(listener.inspections_of_timeout(), 0);
 }
 
-/// Pending datagrams delay no deadline.
 #[test]
 fn deadlines_are_kept_while_the_socket_is_blocked() {
     let mut listener = WatchedListener::new();
     let first = listener.transmit().unwrap();
     let _ = listener.inspections_of_timeout();
-    // The retransmission timer of the connection that has sent.
+    // The retransmission timer of the connection that has sent expires.
     listener.now = listener.now + Duration::from_millis(1_100);
     let inspections = listener.inspections_of_timeout();
     assert!((1..u32::from(PEERS)).contains(&inspections), "{inspections} inspections");
     let id = listener.ids[usize::from(first)];
     assert_eq!(listener.machine.peer(id).unwrap().stats().timeouts, 1);
-    // The idle limit of that connection, and the quiet limits of all others.
+    // The first connection ends at its idle limit, and all others at their quiet limits.
     for (millis, count, reason) in [(28_900, 1, CloseReason::TimedOut), (30_000, PEERS - 1, CloseReason::Quiet)] {
         listener.now = listener.now + Duration::from_millis(millis);
         listener.machine.handle_timeout(listener.now);
@@ -176,16 +176,16 @@ fn deadlines_are_kept_while_the_socket_is_blocked() {
     }
 }
 
-/// Scheduling stays fair: the connection that has waited longest sends first, whatever it receives meanwhile.
+/// The connection that has waited longest sends first, even if another one receives packets all the time.
 #[test]
-fn a_peer_that_sends_keeps_its_turn() {
+fn a_connection_that_receives_keeps_its_turn_to_send() {
     let mut listener = WatchedListener::new();
     let order: Vec<u16> = std::iter::from_fn(|| listener.transmit()).collect();
     let mut listener = WatchedListener::new();
     let mut heard = Vec::new();
     for (turn, &expected) in order.iter().enumerate() {
         let _ = listener.inspections_of_timeout();
-        // The last connection in the order receives packets all the time.
+        // The last connection in the order receives a packet each time.
         let last = order[order.len() - 1];
         listener.takes(last, Packet::Info { number: Seq::new(1 + u32::try_from(turn % 2).unwrap()), body: b"" });
         heard.push(listener.transmit().unwrap());

@@ -1,4 +1,4 @@
-//! A flood of forged CONNECTs on the link of honest transfers, compared with a flood of noise of the same size.
+//! Honest transfers during a flood of forged CONNECTs, compared with transfers during a flood of noise.
 //!
 //! ```text
 //! cargo test --test listener flood                                          # 30,000 CONNECTs, in 2 s of virtual time
@@ -24,7 +24,7 @@ use std::rc::Rc;
 
 const SERVER: NodeId = NodeId(0);
 const CLIENTS: NodeId = NodeId(1);
-/// The owner of the forged addresses. It receives datagrams and sends nothing.
+/// The host of all forged addresses. It receives the answers of the server, and sends nothing.
 const VICTIM: NodeId = NodeId(2);
 const FLOODER: NodeId = NodeId(3);
 
@@ -34,7 +34,7 @@ const CONNECT_BYTES: usize = 80;
 /// The configuration of all connections.
 const CONFIG: Config = Config::new();
 
-/// Storage for this many packets to send and to receive.
+/// Creates storage for `send` packets to send and `recv` packets to receive.
 fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
     let memory = Memory {
         send: vec![0; CONFIG.send_bytes(send)],
@@ -44,18 +44,18 @@ fn storage(send: u32, recv: u32) -> Result<HeapStorage, StoreError> {
     HeapStorage::selective_repeat(&CONFIG, memory, BandwidthDelay::new)
 }
 
-/// The interval of forged datagrams: a million in a minute.
+/// The interval between two forged datagrams: a million in a minute.
 const APART: Duration = Duration::from_micros(60);
-/// The size of a transfer: large enough that the round trip of a RETRY, 40 ms, is a small part of its duration.
+/// The size of a transfer in bytes. The transfer takes long, compared with the 40 ms of a RETRY.
 const BYTES: u64 = 5_000_000;
 
-/// The number of forged CONNECTs, and of honest transfers during the flood.
+/// The number of forged datagrams, and the number of honest transfers during the flood.
 fn size() -> (u64, usize) {
     let flood = std::env::var("FLOOD").map_or(30_000, |count| count.parse().expect("FLOOD is a number"));
     (flood, usize::try_from(flood / 10_000).unwrap())
 }
 
-/// A node that receives datagrams and sends nothing.
+/// A node that discards all datagrams and sends nothing.
 struct Sink;
 
 impl Node for Sink {
@@ -72,19 +72,23 @@ impl Node for Sink {
     }
 }
 
+/// The result of a simulation.
 struct Outcome {
     server: Rc<RefCell<Server>>,
+    /// The duration of each transfer.
     times: Vec<Duration>,
+    /// The number of forged datagrams that reached the server.
     arrived: u64,
 }
 
+/// Simulates all transfers during a flood of this kind.
 fn run(flood: Flood) -> Outcome {
     let (count, transfers) = size();
     let limits =
         ListenerConfig { per_host: usize::MAX, backlog: 64, peers: transfers + 64, ..ListenerConfig::default() };
     let config = ListenerConfig { connection: CONFIG, ..limits };
     let server = Rc::new(RefCell::new(Server::new(config)));
-    // The last client connects before the flood ends.
+    // The last client connects after at most nine tenths of the flood.
     let apart = APART.saturating_mul(count * 9 / 10 / transfers as u64);
     let clients = Rc::new(RefCell::new(Clients::new(transfers, apart, BYTES)));
     let mut sim = Simulation::<Box<dyn Node>>::new(1);
@@ -99,7 +103,7 @@ fn run(flood: Flood) -> Outcome {
     sim.route(SERVER, CLIENTS, back);
     sim.route(SERVER, VICTIM, back);
     sim.run_until_done(Duration::from_secs(1_000));
-    // All state from the flood expires.
+    // After a minute, all state from the flood has expired.
     sim.run_for(Duration::from_secs(60));
     drop(sim);
     let times = clients.borrow().times();
@@ -108,14 +112,16 @@ fn run(flood: Flood) -> Outcome {
 }
 
 #[test]
-fn honest_transfers_take_no_longer_than_beside_noise() {
+fn honest_transfers_take_as_long_beside_a_flood_as_beside_noise() {
     let (count, transfers) = size();
     let (beside_noise, beside_flood) = (run(Flood::Noise), run(Flood::Connect));
     let slower = |(noise, flood): (&Duration, &Duration)| flood.as_micros() as f64 / noise.as_micros() as f64;
     let ratios: Vec<f64> = beside_noise.times.iter().zip(&beside_flood.times).map(slower).collect();
     let worst = ratios.iter().copied().fold(0.0, f64::max);
     let longest = beside_flood.times.iter().max().unwrap();
-    println!("{transfers} transfers of {BYTES} bytes: {worst:.3} times as long at worst, {longest} at most");
+    println!(
+        "{transfers} transfers of {BYTES} bytes: at worst {worst:.3} times as long as beside noise, at most {longest}"
+    );
 
     let server = beside_flood.server.borrow();
     let stats = server.stats();
@@ -123,21 +129,21 @@ fn honest_transfers_take_no_longer_than_beside_noise() {
         "{count} forged CONNECTs: {} queued, {} retried, {} ignored",
         server.queued, server.retried, server.ignored
     );
-    println!("at most {} connections and {} that waited; {stats:?}", server.most.0, server.most.1);
+    println!("at most {} connections and {} clients in the backlog; {stats:?}", server.most.0, server.most.1);
     for outcome in [&beside_noise, &beside_flood] {
         let server = outcome.server.borrow();
         assert_eq!((outcome.times.len(), server.received), (transfers, BYTES * transfers as u64));
-        assert!(server.is_empty(), "the listener kept state");
+        assert!(server.is_empty(), "the listener keeps no state of a flood");
         assert!(count - outcome.arrived <= count / 10, "the link lost {} of {count}", count - outcome.arrived);
     }
     assert!(worst < 1.1, "{ratios:?}");
-    // The counters account for every datagram that arrived.
+    // The counters of the listener account for every datagram that arrived.
     let honest = stats.accepted - server.queued;
     assert_eq!(honest, transfers as u64);
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
     assert_eq!((stats.dropped.total(), stats.replies_dropped), (server.ignored, 0));
     assert_eq!((stats.queued, stats.repeated), (stats.accepted, 0));
     assert!(server.queued <= stats.accepted && stats.validated <= honest);
-    // A flood holds no more than half of the backlog.
+    // The flood holds at most half of the backlog of 64.
     assert!(server.most.0 <= transfers + 32 + 1 && server.most.1 <= 32, "{:?}", server.most);
 }

@@ -1,4 +1,4 @@
-//! The limits of a listener in extended mode for each host and each address, for handshakes and for moving peers.
+//! The limits of a listener for each host and each address: for handshakes, and for peers that move.
 
 use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Mode};
@@ -12,7 +12,7 @@ fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { retry, ..ListenerConfig::default() }
 }
 
-/// Forged CONNECTs that filled the entries of a host once kept out all of its clients.
+/// Regression: forged CONNECTs that filled the quota of a host kept out all clients of the host.
 #[test]
 fn forged_connects_do_not_keep_out_a_validated_address() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 2, ..config(Retry::Auto) });
@@ -23,15 +23,15 @@ fn forged_connects_do_not_keep_out_a_validated_address() {
         let cookie = listener.retries(At(1, port), tag(1));
         assert_eq!(listener.connect(At(1, port), tag(1), Some(&cookie)), Dispatch::Queued);
     }
-    // Only validated addresses keep others out. With those at the limit, no validation is requested.
+    // Only validated addresses keep others out. Once they fill the quota, a CONNECT is dropped without RETRY.
     listener.ignores(At(1, 3), tag(1), DropReason::HostLimit);
     assert_eq!((listener.dropped(DropReason::HostLimit), listener.machine.stats().retried), (1, 2));
     listener.queues(At(2, 1), tag(1));
 }
 
-/// A handshake without a validated address holds no place against validated peers.
+/// INFO 0 validates the address of its handshake. The quota of validated addresses is full, so the handshake ends.
 #[test]
-fn info_0_of_a_host_full_of_validated_peers_ends_its_handshake() {
+fn info_0_ends_its_handshake_if_validated_peers_fill_the_host() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     listener.queues(At(1, 1), tag(1));
     let late = listener.accepts(At(1, 1));
@@ -42,20 +42,20 @@ fn info_0_of_a_host_full_of_validated_peers_ends_its_handshake() {
     listener.expect_event(&late, Event::Connected);
     listener.expect_event(&late, Event::Readable);
     listener.expect_event(&late, Event::Closed(CloseReason::Evicted));
-    // The client has received CONNACK, so it regards itself as connected.
+    // The client is connected since CONNACK, so RESET tells it of the end.
     listener.expect(At(1, 1), &late, Packet::Reset { code: 0 });
     listener.confirms(&sooner);
     assert_eq!(listener.machine.stats().evicted, 1);
-    // The closed handshake is not counted among the validated entries.
+    // The evicted handshake does not count for the quota of validated addresses.
     listener.peer(&sooner).abort(0);
     listener.drain();
     listener.machine.release(listener.now, sooner.id);
     listener.queues(At(1, 3), tag(3));
 }
 
-/// A handshake that had ended once still began path validation and could move, so both hosts had wrong counts.
+/// Regression: a handshake that had ended began path validation and could move, which spoiled the counts of both hosts.
 #[test]
-fn a_handshake_evicted_by_its_info_from_elsewhere_never_moves() {
+fn a_handshake_evicted_by_info_0_from_elsewhere_never_moves() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     listener.queues(At(1, 1), tag(1));
     let late = listener.accepts(At(1, 1));
@@ -70,9 +70,9 @@ fn a_handshake_evicted_by_its_info_from_elsewhere_never_moves() {
     listener.queues(NEW, tag(4));
 }
 
-/// A client that restarts takes the place of its old connection, whatever other connections its host has.
+/// A restarted client takes over the quota of its old connection, even if its host is full.
 #[test]
-fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
+fn a_full_host_does_not_keep_out_a_client_that_restarts() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let old = listener.established(At(1, 1), tag(1));
     listener.elapse_with_loss(3_600_000);
@@ -83,7 +83,7 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     assert_eq!(listener.peer(&old).ended(), None);
     listener.confirms(&newer);
     assert_eq!(listener.peer(&old).ended(), Some(CloseReason::Evicted));
-    // There is one validated entry, as before.
+    // One validated address counts for the host, as before.
     listener.ignores(At(1, 2), tag(9), DropReason::HostLimit);
     listener.machine.release(listener.now, old.id);
     listener.machine.release(listener.now, newer.id);
@@ -92,9 +92,9 @@ fn a_client_that_restarts_is_not_kept_out_by_its_own_connection() {
     listener.queues(At(1, 2), tag(9));
 }
 
-/// A restarted client that waited before its host was full also takes its own place.
+/// The handshake of the restarted client began before its host was full.
 #[test]
-fn a_restarted_client_takes_its_own_place_in_a_full_host() {
+fn a_restarted_client_replaces_its_connection_in_a_full_host() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 2, ..config(Retry::Auto) });
     let old = listener.established(At(1, 1), tag(1));
     listener.queues(At(1, 1), tag(2));
@@ -107,7 +107,8 @@ fn a_restarted_client_takes_its_own_place_in_a_full_host() {
     listener.confirms(&third);
 }
 
-/// A moving peer is an entry of two hosts until validation ends, and fixed memory counts a bounded number of hosts.
+/// A moving peer counts for two hosts until path validation ends. Fixed tables have entries for only two hosts here, so
+/// the next client has to wait.
 #[test]
 fn a_client_that_cannot_be_counted_is_not_reported() {
     let mut listener = ListenerTrace::<FixedTables<2>>::with_memory(config(Retry::Auto));
@@ -118,12 +119,12 @@ fn a_client_that_cannot_be_counted_is_not_reported() {
     listener.drain();
     listener.queues(At(2, 1), tag(2));
     assert!(!listener.machine.has_incoming() && listener.machine.poll_incoming().is_none());
-    // Once path validation is over there is room.
+    // After path validation there is an entry for the waiting client.
     listener.elapse_with_loss(3_000);
     assert!(listener.machine.has_incoming());
 }
 
-/// Four forged handshakes at the address to which a client had moved once evicted it.
+/// Regression: four forged handshakes at the new address of a client evicted the client after its move.
 #[test]
 fn forged_connects_at_the_new_address_do_not_stop_a_move() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
@@ -137,7 +138,7 @@ fn forged_connects_at_the_new_address_do_not_stop_a_move() {
     assert_eq!((listener.machine.address(client.id), listener.machine.stats().evicted_pending), (Some(NEW), 1));
 }
 
-/// The nonce of the PROBE that is sent to this address.
+/// Drains all datagrams, and returns the nonce of the PROBE to this address.
 fn probe_to<M: TableMemory>(listener: &mut ListenerTrace<M>, client: &Client, to: At) -> Option<u64> {
     listener.drain().into_iter().find_map(|(address, sent)| match Framing::tagged(client.tag).decode(&sent) {
         Ok(Packet::Probe { nonce, .. }) if address == to => Some(nonce),
@@ -183,7 +184,7 @@ fn base_mode_connections_keep_out_only_unvalidated_addresses() {
     assert_eq!(cookie, Dispatch::Retried);
 }
 
-/// Delivers a datagram from the new address, and returns the nonces of the PROBEs to the old and to the new address.
+/// Delivers INFO `number` from the new address. Returns the nonces of the PROBEs to the old and to the new address.
 fn challenge_nonces(listener: &mut ListenerTrace, client: &Client, number: u32) -> (Option<u64>, Option<u64>) {
     listener.takes_from(NEW, client, info(number, b"from elsewhere"));
     let (mut old, mut new) = (None, None);
@@ -195,7 +196,7 @@ fn challenge_nonces(listener: &mut ListenerTrace, client: &Client, number: u32) 
     (old, new)
 }
 
-/// Moves the peer to the new address, and returns the nonce of the PROBE to the old one.
+/// Moves the peer to the new address, and returns the nonce of the PROBE to the old address.
 #[track_caller]
 fn moves(listener: &mut ListenerTrace, client: &Client) -> u64 {
     let (Some(old), Some(new)) = challenge_nonces(listener, client, 1) else { panic!("no PROBE was sent") };
@@ -204,7 +205,7 @@ fn moves(listener: &mut ListenerTrace, client: &Client) -> u64 {
     old
 }
 
-/// Connections that moved to an address or host once were not counted there, so the limits had no effect.
+/// Regression: a connection that moved did not count for its new address and host, so their limits had no effect.
 #[test]
 fn no_peer_moves_to_an_address_or_host_that_is_full() {
     for limits in [
@@ -217,12 +218,12 @@ fn no_peer_moves_to_an_address_or_host_that_is_full() {
         moves(&mut listener, &first);
         listener.elapse_with_loss(4_000);
         let before = listener.machine.stats().other_address;
-        // No PROBE is sent, not even to the old address. The data of the datagram is accepted.
+        // No PROBE is sent to either address. The data of the datagram is accepted.
         assert_eq!(challenge_nonces(&mut listener, &second, 1), (None, None));
         assert_eq!(listener.machine.stats().other_address, before + 1);
         assert_eq!(listener.peer(&second).recv_chunk(), b"from elsewhere");
         assert_eq!(listener.machine.address(second.id), Some(At(2, 1)));
-        // When the other connection is released there is room.
+        // Once the first connection is released, the second one may move.
         listener.peer(&first).abort(0);
         listener.drain();
         listener.machine.release(listener.now, first.id);
@@ -230,7 +231,7 @@ fn no_peer_moves_to_an_address_or_host_that_is_full() {
     }
 }
 
-/// Two concurrent path validations cannot both take the last place.
+/// Of two concurrent path validations for one address, only the first to be answered moves its connection.
 #[test]
 fn limits_are_checked_again_when_the_new_address_answers() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
@@ -241,12 +242,12 @@ fn limits_are_checked_again_when_the_new_address_answers() {
     }
     assert_eq!(clients.map(|client| listener.machine.address(client.id).unwrap()), [NEW, At(2, 1)]);
     assert_eq!(listener.machine.stats().moved, 1);
-    // Path validation is over. An answer from the old address changes nothing.
+    // The second path validation has ended without a move: no PROBE is pending.
     listener.expect_nothing();
 }
 
 #[test]
-fn another_port_of_the_same_host_is_no_further_entry() {
+fn a_peer_that_moves_within_its_host_counts_once() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(9, 2), tag(1));
     moves(&mut listener, &client);
@@ -254,11 +255,11 @@ fn another_port_of_the_same_host_is_no_further_entry() {
     listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
-/// A moved peer keeps its place at the old host until the old address has failed to answer.
+/// A moved peer counts for its old host until the old address has failed to answer.
 ///
-/// Otherwise a forwarder of the peer's datagrams could win by opening connections from the peer's host.
+/// Otherwise an attacker that forwards the peer's datagrams could fill the old host, so that the peer cannot return.
 #[test]
-fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
+fn a_moved_peer_counts_for_its_old_host_while_it_may_return() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(1, 1), tag(1));
     let to_old = moves(&mut listener, &client);
@@ -268,7 +269,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
     listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     listener.established(At(9, 2), tag(2));
-    // A peer that does not return gives up the place at its old host.
+    // A peer that does not return no longer counts for its old host.
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, ..config(Retry::Auto) });
     let client = listener.established(At(1, 1), tag(1));
     moves(&mut listener, &client);
@@ -277,7 +278,7 @@ fn the_old_host_keeps_the_place_of_a_peer_that_may_return() {
     listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
 }
 
-/// Forged handshakes at the old address do not keep its owner from returning.
+/// A forged handshake at the old address does not keep the peer from returning to it.
 #[test]
 fn a_returning_client_evicts_unvalidated_handshakes() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
@@ -290,7 +291,7 @@ fn a_returning_client_evicts_unvalidated_handshakes() {
     listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
 }
 
-/// A client that receives at the old address has opened other connections there.
+/// While the peer was away, a newer connection was established at the old address.
 #[test]
 fn a_peer_that_returns_to_a_full_address_is_evicted() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, ..config(Retry::Auto) });
@@ -303,9 +304,8 @@ fn a_peer_that_returns_to_a_full_address_is_evicted() {
     listener.expect_nothing();
 }
 
-/// A confirmed client evicts every older handshake of its address, and no newer one.
 #[test]
-fn a_confirmed_client_evicts_all_older_ones_of_its_address() {
+fn a_confirmed_client_evicts_only_older_ones_of_its_address() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 8, ..config(Retry::Never) });
     let accepted = [1, 2, 3, 4].map(|number| {
         listener.queues(NEW, tag(number));
@@ -325,9 +325,9 @@ fn a_confirmed_client_evicts_all_older_ones_of_its_address() {
     assert_eq!(listener.machine.stats().evicted, 6);
 }
 
-/// Handshakes of clients that restart in a full host count like others, and the backlog bounds them.
+/// Handshakes of restarted clients in a full host count for the backlog, like all others.
 #[test]
-fn restarts_in_a_full_host_hold_no_more_than_the_backlog() {
+fn the_backlog_bounds_restarted_clients_of_a_full_host() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 3, backlog: 2, ..config(Retry::Auto) });
     let clients = [1, 2, 3].map(|port| listener.established(At(1, port.into()), tag(port)));
     for (port, restarted) in [(1, 11), (2, 12)] {

@@ -12,9 +12,9 @@ fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { connection: Config::default(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
 
-/// A tag is accepted only if all 64 bits match. A shortened tag and the framing of base mode are rejected.
+/// One wrong bit, a shortened tag, and the framing of base mode are all rejected.
 #[test]
-fn a_tag_that_is_nearly_right_is_wrong() {
+fn a_tag_is_accepted_only_if_all_64_bits_match() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     let client = listener.established(HERE, tag(1));
     let before = listener.machine.peer(client.id).unwrap().clone();
@@ -41,24 +41,24 @@ fn a_tag_that_is_nearly_right_is_wrong() {
 }
 
 #[test]
-fn no_answer_to_a_connect_is_larger_than_it() {
+fn no_answer_to_a_connect_is_larger_than_the_connect() {
     let sizes = |listener: &mut ListenerTrace| listener.drain().iter().map(|(_, sent)| sent.len()).collect::<Vec<_>>();
     let mut listener = ListenerTrace::new(config(Retry::Always));
     assert_eq!(listener.connect(HERE, tag(1), None), Dispatch::Retried);
-    let [retry] = sizes(&mut listener)[..] else { panic!("one RETRY") };
+    let [retry] = sizes(&mut listener)[..] else { panic!("the answer is one RETRY") };
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);
     listener.machine.refuse(incoming, 1);
-    let [reset] = sizes(&mut listener)[..] else { panic!("one RESET") };
+    let [reset] = sizes(&mut listener)[..] else { panic!("the answer is one RESET") };
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);
     let id = listener.accept(incoming);
-    // Data from the application waits for INFO 0.
+    // Data of the application is sent only after INFO 0.
     assert_eq!(listener.machine.peer_mut(id).unwrap().send(&[0; 1_000]), Ok(1_000));
-    let [connack] = sizes(&mut listener)[..] else { panic!("one CONNACK") };
+    let [connack] = sizes(&mut listener)[..] else { panic!("the answer is one CONNACK") };
     listener.machine.peer_mut(id).unwrap().abort(1);
-    let [aborted] = sizes(&mut listener)[..] else { panic!("one RESET") };
+    let [aborted] = sizes(&mut listener)[..] else { panic!("the answer is one RESET") };
     assert!(retry <= MIN_CONNECT && reset <= MIN_CONNECT && connack + aborted <= MIN_CONNECT);
 }
 
@@ -77,11 +77,11 @@ fn at_the_connection_limit_clients_wait_and_are_not_reported() {
     listener.confirms(&client);
 }
 
-/// A client refused for lack of room once returned to the end of the queue.
+/// Regression: a client that `accept` refused for lack of room went to the end of the backlog.
 ///
-/// An application that accepted until no client was left never finished, and the order of the clients was lost.
+/// A loop that accepted clients until none waited never ended, and the order of the clients was lost.
 #[test]
-fn a_client_without_room_is_reported_again_in_its_order() {
+fn a_client_refused_for_lack_of_room_keeps_its_order() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -91,7 +91,9 @@ fn a_client_without_room_is_reported_again_in_its_order() {
     let id = listener.accept(second);
     listener.drain();
     for incoming in [first, third] {
-        let full = listener.machine.accept(listener.now, incoming, [9; 32], || panic!("there is no room"));
+        let full = listener
+            .machine
+            .accept(listener.now, incoming, [9; 32], || panic!("storage is made only if there is room"));
         assert_eq!((full, listener.machine.poll_incoming()), (Err(AcceptError::<StoreError>::Full), None));
     }
     listener.machine.release(listener.now, id);
@@ -101,7 +103,7 @@ fn a_client_without_room_is_reported_again_in_its_order() {
     assert_eq!(order, [At(1, 1), At(3, 1), At(4, 1)]);
 }
 
-/// Without RETRY a flood holds all places until the handshake limit.
+/// Without RETRY, a flood fills the backlog until the handshake limit.
 #[test]
 fn without_retry_a_full_backlog_ignores_new_clients() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
@@ -120,9 +122,9 @@ fn without_retry_a_full_backlog_ignores_new_clients() {
     listener.queues(At(9, 1), tag(1));
 }
 
-/// Validation is required while unvalidated handshakes hold half of the backlog.
+/// RETRY is sent only while unvalidated handshakes hold half of the backlog.
 #[test]
-fn once_forged_handshakes_end_no_validation_is_required() {
+fn once_forged_handshakes_have_ended_no_retry_is_sent() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for host in 1..=4 {
         listener.queues(At(host, 1), tag(1));
@@ -145,7 +147,7 @@ fn validated_addresses_fill_the_rest_of_the_backlog() {
     for host in 5..=8 {
         let cookie = listener.retries(At(host, 1), tag(1));
         assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued);
-        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued, "a repeat");
+        assert_eq!(listener.connect(At(host, 1), tag(1), Some(&cookie)), Dispatch::Queued, "a repeated CONNECT");
     }
     let cookie = listener.retries(At(9, 1), tag(1));
     let dispatch = listener.connect(At(9, 1), tag(1), Some(&cookie));
@@ -153,7 +155,7 @@ fn validated_addresses_fill_the_rest_of_the_backlog() {
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().bad_cookie), (8, 0));
 }
 
-/// A handshake was once evicted for a new client before it was known whether that client fits.
+/// Regression: a handshake was evicted for a new client that was then dropped, since the backlog was full.
 #[test]
 fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_address: 1, backlog: 4, ..config(Retry::Auto) });
@@ -168,14 +170,14 @@ fn no_handshake_is_evicted_for_a_client_that_does_not_fit() {
     let dispatch = listener.connect(HERE, tag(2), Some(&cookie));
     assert_eq!(dispatch, Dispatch::Dropped(DropReason::BacklogFull));
     assert_eq!((listener.peer(&honest).ended(), listener.machine.stats().evicted), (None, 0));
-    // A client in the backlog gives its own place to its new handshake, also in a full backlog.
+    // A client in the backlog is replaced by its own new handshake, even if the backlog is full.
     let cookie = listener.retries(At(2, 1), tag(2));
     assert_eq!(listener.connect(At(2, 1), tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().evicted), (4, 1));
     listener.confirms(&honest);
 }
 
-/// A late copy of the first CONNECT may enter the backlog before the CONNECT with the cookie.
+/// A late copy of the first CONNECT may enter the backlog before the CONNECT with the cookie arrives.
 #[test]
 fn a_cookie_validates_the_address_of_a_client_in_the_backlog() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
@@ -190,12 +192,12 @@ fn a_cookie_validates_the_address_of_a_client_in_the_backlog() {
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().validated), (4, 1));
     listener.queues(At(9, 1), tag(1));
-    // The counter counts the client once.
+    // A repeated cookie does not count again.
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     assert_eq!(listener.machine.stats().validated, 1);
 }
 
-/// Clients in the backlog, and clients that the application ignored, once had no counter.
+/// Regression: clients that entered the backlog, and clients that the application ignored, were not counted.
 #[test]
 fn the_counters_account_for_every_connect() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 6, ..config(Retry::Never) });
@@ -221,7 +223,7 @@ fn the_counters_account_for_every_connect() {
     assert_eq!((stats.evicted_pending, stats.expired, listener.machine.backlog_len()), (1, 1, 0));
 }
 
-/// At most 16 answers are pending. The other clients are refused when they repeat CONNECT.
+/// The listener keeps at most 16 pending answers. The other clients are refused when they repeat CONNECT.
 #[test]
 fn all_clients_get_a_reset_when_accepting_stops() {
     let mut listener = ListenerTrace::new(ListenerConfig { backlog: 32, ..config(Retry::Never) });
@@ -240,9 +242,8 @@ fn all_clients_get_a_reset_when_accepting_stops() {
     assert_eq!(listener.machine.poll_incoming(), None);
 }
 
-/// A datagram from another address before INFO 0 starts no path validation.
 #[test]
-fn no_path_is_validated_before_the_end_of_the_handshake() {
+fn a_datagram_from_elsewhere_before_info_0_starts_no_validation() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     let client = listener.accepts(HERE);
@@ -256,7 +257,7 @@ fn no_path_is_validated_before_the_end_of_the_handshake() {
 
 /// A congested network may lose INFO 0 for longer than the handshake limit.
 ///
-/// The listener once dropped the handshake then, and the client repeated INFO 0 until its idle limit.
+/// Regression: the listener ended the handshake at that limit, and the client repeated INFO 0 until its idle limit.
 #[test]
 fn a_client_of_a_validated_address_may_confirm_late() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
@@ -278,7 +279,7 @@ mod fixed {
     use rdt_proto::listener::{FixedPeers, Listener};
     use rdt_proto::{Duration, Instant};
 
-    /// With room for less than half of the configured backlog, clients were once never asked to validate their address.
+    /// Regression: with fixed tables for less than half of the configured backlog, RETRY was never sent.
     #[test]
     fn a_flood_does_not_fill_a_listener_of_fixed_memory() {
         let mut now = Instant::ZERO;

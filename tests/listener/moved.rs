@@ -1,4 +1,4 @@
-//! A peer whose address changes, and senders that forge such a change (RFC 9000 §9.3).
+//! Peers that move to another address, and attackers that forge such a move (RFC 9000 §9.3).
 
 use harness::listener::*;
 use rdt_proto::connection::{Event, Handled, Ignored};
@@ -15,7 +15,7 @@ fn connected() -> (ListenerTrace, Client) {
     (listener, client)
 }
 
-/// Delivers a datagram from the new address, and returns the nonces of the PROBEs to the old and to the new address.
+/// Delivers INFO `number` from the new address. Returns the nonces of the PROBEs to the old and to the new address.
 #[track_caller]
 fn moves(listener: &mut ListenerTrace, client: &Client, number: u32) -> (u64, u64) {
     listener.takes_from(NEW, client, info(number, b"from elsewhere"));
@@ -43,7 +43,7 @@ fn expect_at(listener: &mut ListenerTrace, client: &Client, at: At) {
 fn the_new_address_takes_over_when_it_answers() {
     let (mut listener, client) = connected();
     let (_, nonce) = moves(&mut listener, &client, 1);
-    assert_eq!(listener.peer(&client).recv_chunk(), b"from elsewhere", "its data is accepted");
+    assert_eq!(listener.peer(&client).recv_chunk(), b"from elsewhere", "data from the new address is accepted");
     listener.peer(&client).send(b"to the old one").unwrap();
     listener.expect(OLD, &client, info(0, b"to the old one"));
     expect_at(&mut listener, &client, OLD);
@@ -53,7 +53,7 @@ fn the_new_address_takes_over_when_it_answers() {
     listener.peer(&client).send(b"to the new one").unwrap();
     listener.expect(NEW, &client, info(1, b"to the new one"));
     assert_eq!(listener.machine.stats().moved, 1);
-    // Path validation ends. A later change of address starts another one.
+    // The connection stays at the new address when path validation is over.
     listener.elapse_with_loss(20_000);
     expect_at(&mut listener, &client, NEW);
 }
@@ -82,7 +82,7 @@ fn the_old_address_answers_later_and_the_connection_returns() {
 }
 
 #[test]
-fn without_an_answer_nothing_moves_and_validation_can_restart() {
+fn without_an_answer_nothing_moves_and_validation_may_restart() {
     let (mut listener, client) = connected();
     let first = moves(&mut listener, &client, 1);
     listener.elapse_with_loss(4_000);
@@ -95,7 +95,7 @@ fn without_an_answer_nothing_moves_and_validation_can_restart() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// A PROBE is repeated as long as the new address may receive as many bytes as it sent.
+/// A PROBE is repeated only if the new address has sent enough bytes for it.
 #[test]
 fn a_lost_probe_is_repeated_by_the_timeout() {
     let (mut listener, client) = connected();
@@ -114,12 +114,12 @@ fn a_lost_probe_is_repeated_by_the_timeout() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// A forwarder copies the peer's datagrams, and does not receive datagrams to the peer.
+/// The attacker copies datagrams of the peer, and receives none that are sent to the peer.
 #[test]
 fn a_sender_that_cannot_echo_moves_nothing_and_gains_no_bytes() {
     let (mut listener, client) = connected();
     for number in 1..50 {
-        // A copy from another address overtakes the original.
+        // The copy from another address overtakes the original.
         listener.takes_from(NEW, &client, info(number, b"x"));
         listener.takes(&client, info(number, b"x"));
         listener.peer(&client).consume(1);
@@ -133,9 +133,8 @@ fn a_sender_that_cannot_echo_moves_nothing_and_gains_no_bytes() {
     assert_eq!(listener.machine.stats().moved, 0);
 }
 
-/// An ECHO is accepted only from the address of its PROBE.
 #[test]
-fn an_answer_from_the_wrong_address_decides_nothing() {
+fn an_echo_counts_only_from_the_address_of_its_probe() {
     let (mut listener, client) = connected();
     let (to_old, to_new) = moves(&mut listener, &client, 1);
     for (from, nonce) in [(NEW, to_old), (OLD, to_new), (THIRD, to_new), (THIRD, to_old)] {
@@ -160,13 +159,13 @@ fn one_path_is_validated_at_a_time() {
 }
 
 #[test]
-fn hosts_are_counted_where_their_peers_are() {
+fn a_moved_peer_counts_for_its_new_host() {
     let config = ListenerConfig { per_host: 1, ..ListenerConfig::default() };
     let mut listener = ListenerTrace::new(config);
     let client = listener.established(OLD, tag(1));
     let (_, nonce) = moves(&mut listener, &client, 1);
     listener.takes_from(NEW, &client, echo(nonce));
-    // It does not return.
+    // Path validation ends, and the old address has not answered.
     listener.elapse_with_loss(4_000);
     listener.queues(At(1, 9), tag(2));
     listener.ignores(At(2, 9), tag(2), rdt_proto::listener::DropReason::HostLimit);
@@ -186,9 +185,9 @@ fn a_connection_that_moved_is_evicted_at_its_new_address() {
     assert!(listener.peer(&other).is_established());
 }
 
-/// An ECHO for the listener once did not restart the idle limit of its connection.
+/// Regression: the ECHO that ended path validation did not restart the idle limit of its connection.
 #[test]
-fn an_echo_for_the_listener_restarts_the_idle_limit() {
+fn an_echo_of_path_validation_restarts_the_idle_limit() {
     let (mut listener, client) = connected();
     listener.peer(&client).send(b"waits for an answer").unwrap();
     listener.drain();
@@ -199,28 +198,27 @@ fn an_echo_for_the_listener_restarts_the_idle_limit() {
     let stats = listener.peer(&client).stats().clone();
     assert_eq!(stats.datagrams_received - before.datagrams_received, 2);
     assert_eq!(stats.bytes_received - before.bytes_received, 15 + 14 + 17);
-    // The idle limit counts from the ECHO.
+    // The idle limit runs from the ECHO.
     listener.elapse_with_loss(29_999);
     assert_eq!(listener.peer(&client).ended(), None);
     listener.elapse_with_loss(1);
     assert_eq!(listener.peer(&client).ended(), Some(rdt_proto::connection::CloseReason::TimedOut));
 }
 
-/// The end of a connection also ends path validation.
 #[test]
-fn nothing_is_probed_after_the_end() {
+fn the_end_of_a_connection_ends_path_validation() {
     let (mut listener, client) = connected();
     moves(&mut listener, &client, 1);
     listener.peer(&client).abort(1);
     let sent = listener.drain();
-    assert_eq!(sent.len(), 1, "RESET");
+    assert_eq!(sent.len(), 1, "only RESET is sent");
     listener.expect_nothing();
     assert_eq!(listener.machine.poll_timeout(), None);
     listener.machine.release(listener.now, client.id);
     assert!(listener.machine.is_empty());
 }
 
-/// The PROBEs sent since the last call: destination and nonce.
+/// Drains all datagrams, and returns the destination and the nonce of each PROBE.
 fn probes(listener: &mut ListenerTrace, client: &Client) -> Vec<(At, u64)> {
     let framing = Framing::tagged(client.tag);
     let sent = listener.drain();
@@ -231,7 +229,7 @@ fn probes(listener: &mut ListenerTrace, client: &Client) -> Vec<(At, u64)> {
     sent.iter().filter_map(|(to, sent)| Some((*to, nonce(sent)?))).collect()
 }
 
-/// Advances the time to the next deadline.
+/// Advances the time to the next deadline and handles it. Returns whether there was one.
 fn wake(listener: &mut ListenerTrace) -> bool {
     let Some(due) = listener.machine.poll_timeout() else { return false };
     listener.now = due.max(listener.now);
@@ -239,7 +237,7 @@ fn wake(listener: &mut ListenerTrace) -> bool {
     true
 }
 
-/// Each address gets three PROBEs, if the new address has sent enough bytes. Then no more are sent.
+/// The new address has sent enough bytes for three PROBEs.
 #[test]
 fn each_address_is_probed_three_times_in_three_timeouts() {
     let (mut listener, client) = connected();
@@ -253,7 +251,7 @@ fn each_address_is_probed_three_times_in_three_timeouts() {
     }
     let count = |at, nonce| probed.iter().filter(|probe| **probe == (at, nonce)).count();
     assert_eq!((count(OLD, to_old), count(NEW, to_new), probed.len()), (3, 3, 6), "{probed:?}");
-    // The timeout is that of a connection without an RTT sample.
+    // Each timeout is one second: the connection has no RTT sample.
     let took = listener.now.saturating_since(start).as_millis();
     assert!((3_000..3_300).contains(&took), "{took} ms");
     expect_at(&mut listener, &client, OLD);
@@ -266,15 +264,15 @@ fn the_old_address_may_answer_a_repeated_probe() {
     listener.takes_from(NEW, &client, echo(to_new));
     expect_at(&mut listener, &client, NEW);
     while !probes(&mut listener, &client).contains(&(OLD, to_old)) {
-        assert!(wake(&mut listener), "the PROBE is not repeated");
+        assert!(wake(&mut listener), "the PROBE to the old address is repeated");
     }
     listener.takes_from(OLD, &client, echo(to_old));
     expect_at(&mut listener, &client, OLD);
 }
 
-/// A datagram smaller than a PROBE is not answered with one.
+/// One FIN is shorter than a PROBE. Two together are longer.
 #[test]
-fn a_new_address_is_probed_once_it_has_sent_a_probes_length() {
+fn a_new_address_is_probed_once_it_has_sent_as_many_bytes() {
     let (mut listener, client) = connected();
     listener.takes_from(NEW, &client, Packet::Fin);
     assert!(probes(&mut listener, &client).iter().all(|(to, _)| *to == OLD));
@@ -286,9 +284,9 @@ fn a_new_address_is_probed_once_it_has_sent_a_probes_length() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// An observer copies one datagram of the peer, and sends it from another address.
+/// An attacker copies one datagram of the peer, and sends it from another address.
 #[test]
-fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
+fn a_copied_datagram_does_not_move_the_connection() {
     let (mut listener, client) = connected();
     listener.takes(&client, info(1, b"once"));
     listener.drain();
@@ -296,12 +294,12 @@ fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
         listener.takes_from(NEW, &client, info(1, b"once"));
         let probed = probes(&mut listener, &client);
         let [(at, _), (other, _)] = probed[..] else { panic!("{probed:?}") };
-        assert_ne!(at, other, "both PROBEs went to one address");
+        assert_ne!(at, other, "each address gets one PROBE");
         if answers {
             let (_, nonce) = probed.iter().find(|(to, _)| *to == OLD).unwrap();
             listener.takes(&client, echo(*nonce));
             listener.expect_nothing();
-            assert_eq!(listener.machine.poll_timeout(), None, "path validation goes on");
+            assert_eq!(listener.machine.poll_timeout(), None, "the answer ends path validation");
         } else {
             listener.elapse_with_loss(20_000);
         }
@@ -311,9 +309,9 @@ fn a_copied_datagram_moves_nothing_with_or_without_an_answer() {
     assert_eq!(listener.machine.stats().moved, 0);
 }
 
-/// An expired path validation once continued until `handle_timeout`.
+/// Regression: an expired path validation continued until `handle_timeout`.
 #[test]
-fn an_echo_after_three_timeouts_is_late_before_any_timer_runs() {
+fn an_echo_after_three_timeouts_is_ignored() {
     let (mut listener, client) = connected();
     let (_, to_new) = moves(&mut listener, &client, 1);
     listener.now = listener.now + rdt_proto::Duration::from_millis(4_000);
@@ -322,9 +320,9 @@ fn an_echo_after_three_timeouts_is_late_before_any_timer_runs() {
     expect_at(&mut listener, &client, OLD);
 }
 
-/// An expired path validation once blocked the next one until `handle_timeout`.
+/// Regression: an expired path validation blocked the next one until `handle_timeout`.
 #[test]
-fn a_third_address_is_challenged_once_the_last_challenge_ends() {
+fn a_third_address_is_probed_after_an_expired_validation() {
     let (mut listener, client) = connected();
     let _ = moves(&mut listener, &client, 1);
     listener.now = listener.now + rdt_proto::Duration::from_millis(4_000);

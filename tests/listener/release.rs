@@ -1,4 +1,4 @@
-//! A listener in base mode after connections have ended: release, quarantine, and reclaimed storage.
+//! The end of connections of a listener in base mode: release, quarantine, and reclaimed storage.
 
 use super::base_mode::{base, finish, server};
 use harness::base::*;
@@ -7,9 +7,9 @@ use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Storage};
 use rdt_proto::listener::{Dispatch, DropReason};
 
-/// Releasing a stale identifier once marked the connection that had taken its slot as released.
+/// Regression: a stale identifier released the connection that had reused the slot.
 #[test]
-fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
+fn releasing_a_stale_id_leaves_the_next_connection_alone() {
     let mut server = BaseListenerTrace::new(base(), 1);
     let gone = server.connected(1);
     finish(&mut server, 1, gone);
@@ -26,7 +26,7 @@ fn releasing_a_peer_that_is_gone_leaves_its_successor_alone() {
     assert!(server.peer(id).is_established());
 }
 
-/// A CONNECT after the end of the quarantine, and before `handle_timeout`, was once ignored.
+/// Regression: a CONNECT after the end of the quarantine was ignored until `handle_timeout`.
 #[test]
 fn connect_after_quarantine_queues_before_handle_timeout() {
     let mut server = server();
@@ -40,9 +40,9 @@ fn connect_after_quarantine_queues_before_handle_timeout() {
     server.queues(1, CONNECT);
 }
 
-/// A repeated FIN after a stall reaches the lingering connection, since the peer has no answer to it yet.
+/// The process stalls for longer than the linger. The repeated FIN still reaches the lingering connection.
 #[test]
-fn a_fin_that_comes_after_a_stall_is_answered() {
+fn a_fin_after_a_stall_is_answered() {
     let mut server = server();
     let id = server.connected(1);
     finish(&mut server, 1, id);
@@ -104,7 +104,7 @@ fn unread_data_stays_until_release() {
     assert_eq!(server.peer(id).recv(&mut data), 4);
     assert_eq!(&data[..4], b"kept");
     server.release(id);
-    assert!(server.machine.is_empty(), "linger and quarantine were over long ago");
+    assert!(server.machine.is_empty(), "linger and quarantine are over");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     server.elapse(3_000);
     assert!(server.machine.is_empty());
 
-    // Before INFO 0 no FIN is sent.
+    // A connection that is released before INFO 0 sends no FIN.
     server.queues(2, CONNECT);
     let id = server.accept(2);
     server.release(id);
@@ -131,20 +131,20 @@ fn releasing_a_live_connection_aborts_it_and_voids_its_id() {
     server.ignores(2, CONNECT, DropReason::Quarantined);
 }
 
-/// A pool of borrowed memory serves connections from different addresses, one after another.
+/// The same memory serves one connection after another, from different addresses.
 #[test]
-fn the_storage_of_a_peer_that_left_serves_the_next_one() {
+fn reclaimed_memory_serves_the_next_connection() {
     let mut server = server();
     let id = server.connected(1);
     server.takes(1, info(1, b"unread"));
     server.expect(1, ack(1));
-    assert!(server.machine.reclaim(server.now, id).is_none(), "it is alive");
+    assert!(server.machine.reclaim(server.now, id).is_none(), "the connection is open");
     server.expect_event(id, Event::Readable);
     finish(&mut server, 1, id);
-    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
+    assert!(server.machine.reclaim(server.now, id).is_none(), "the connection lingers");
     server.elapse(3_000);
-    let (send, recv) = server.machine.reclaim(server.now, id).expect("it is drained").into_memory();
-    assert!(server.machine.reclaim(server.now, id).is_none(), "once");
+    let (send, recv) = server.machine.reclaim(server.now, id).expect("the connection is drained").into_memory();
+    assert!(server.machine.reclaim(server.now, id).is_none(), "storage is reclaimed once");
     assert!(server.machine.peer(id).is_none() && server.machine.is_empty());
 
     server.queues(2, CONNECT);
@@ -159,19 +159,19 @@ fn the_storage_of_a_peer_that_left_serves_the_next_one() {
     server.expect(2, info(0, b"hello"));
 }
 
-/// It was once due at once, and a program that reclaimed before it waited did not wait at all.
+/// Regression: `reclaim` made the connection due at once, so a program that called it before each wait never waited.
 #[test]
-fn reclaim_of_a_lingering_peer_leaves_its_deadline_alone() {
+fn reclaim_leaves_the_deadline_of_a_lingering_peer_alone() {
     let mut server = server();
     let id = server.connected(1);
     finish(&mut server, 1, id);
     server.expect_nothing();
-    let linger_end = server.machine.poll_timeout().expect("it lingers");
+    let linger_end = server.machine.poll_timeout().expect("a lingering connection has a deadline");
     assert!(linger_end > server.now);
-    assert!(server.machine.reclaim(server.now, id).is_none(), "it lingers");
+    assert!(server.machine.reclaim(server.now, id).is_none(), "the connection lingers");
     assert_eq!(server.machine.poll_timeout(), Some(linger_end));
     server.elapse(3_000);
-    assert!(server.machine.reclaim(server.now, id).is_some(), "it is drained");
+    assert!(server.machine.reclaim(server.now, id).is_some(), "the connection is drained");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A listener and unknown senders: forged datagrams, handshake floods, restarted clients, cookies, limits.
+//! Unknown senders: forged datagrams, handshake floods, restarted clients, cookies, limits.
 
 use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored, Mode};
@@ -12,9 +12,9 @@ const fn config(retry: Retry) -> ListenerConfig {
     ListenerConfig { connection: Config::new(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
 }
 
-/// Forged datagrams come from off the path, with the right address and one of 2^64 tags.
+/// An off-path attacker forges the address of the peer, and guesses one of 2^64 tags for each datagram.
 #[test]
-fn a_million_forged_packets_change_nothing_but_a_counter() {
+fn a_million_forged_packets_change_only_a_counter() {
     let mut listener = ListenerTrace::new(NEVER);
     let client = listener.established(HERE, tag(1));
     listener.peer(&client).send(b"unacknowledged").unwrap();
@@ -54,7 +54,7 @@ fn a_million_forged_packets_change_nothing_but_a_counter() {
     listener.takes(&client, sack(1));
 }
 
-/// The old connection ends when INFO 0 confirms the new one, not before: a CONNECT can be forged.
+/// The old connection ends only when INFO 0 confirms the new one, since a CONNECT can be forged.
 #[test]
 fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
     let mut listener = ListenerTrace::new(NEVER);
@@ -69,7 +69,7 @@ fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
     assert_eq!(late, Dispatch::Peer(old.id, Handled::Ignored(Ignored::Closed)));
     listener.expect_nothing();
     assert_eq!(listener.machine.stats().evicted, 1);
-    // Data that it received can still be read.
+    // Data that the evicted connection has received can still be read.
     assert_eq!(listener.peer(&old).recv_chunk(), b"still heard");
     listener.machine.release(listener.now, old.id);
     assert_eq!(listener.machine.len(), 1);
@@ -77,7 +77,7 @@ fn a_restarted_client_evicts_its_old_connection_once_confirmed() {
 }
 
 #[test]
-fn a_forged_connect_ends_nothing_but_its_own_handshake() {
+fn a_forged_connect_ends_only_its_own_handshake() {
     let mut listener = ListenerTrace::new(NEVER);
     let client = listener.established(HERE, tag(1));
     listener.queues(HERE, tag(66));
@@ -89,7 +89,7 @@ fn a_forged_connect_ends_nothing_but_its_own_handshake() {
     assert!(listener.peer(&client).is_established());
 }
 
-/// A client restarts twice quickly. The late INFO 0 of its first handshake does not end the second.
+/// A client restarts quickly. The late INFO 0 of its first handshake does not end the second handshake.
 #[test]
 fn a_handshake_that_began_later_is_not_evicted() {
     let mut listener = ListenerTrace::new(NEVER);
@@ -101,7 +101,7 @@ fn a_handshake_that_began_later_is_not_evicted() {
     listener.confirms(&second);
     listener.expect_event(&first, Event::Closed(CloseReason::Evicted));
     assert!(listener.peer(&second).is_established());
-    // A handshake in the backlog is evicted, too.
+    // An older handshake in the backlog is evicted, too.
     listener.queues(HERE, tag(3));
     let waiting = listener.incoming(HERE);
     listener.queues(HERE, tag(4));
@@ -139,7 +139,7 @@ fn base_mode_never_evicts_a_connection_of_extended_mode() {
     }
     assert!(listener.peer(&extended).is_established());
     listener.takes(&extended, info(1, b"goes on"));
-    // In the other direction, a base-mode handshake ends when a connection of extended mode is confirmed.
+    // A confirmed connection of extended mode does evict the older connection of base mode.
     listener.drain();
     let new = listener.established(HERE, tag(2));
     assert_eq!(listener.machine.peer(base).unwrap().ended(), Some(CloseReason::Evicted));
@@ -209,10 +209,10 @@ fn each_limit_has_its_counter() {
 }
 
 #[test]
-fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
+fn a_cookie_is_valid_for_one_address_one_tag_15_s_and_two_keys() {
     let mut listener = ListenerTrace::new(config(Retry::Always));
     let cookie = listener.retries(HERE, tag(1));
-    assert!(listener.machine.is_empty(), "nothing is kept");
+    assert!(listener.machine.is_empty(), "RETRY leaves no state");
     assert_eq!(listener.connect(At(1, 2), tag(1), Some(&cookie)), Dispatch::Retried);
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Retried);
     assert_eq!(listener.machine.stats().bad_cookie, 2);
@@ -235,7 +235,7 @@ fn a_cookie_fits_one_address_and_tag_for_15_s_and_two_keys() {
     assert_eq!(listener.connect(HERE, tag(1), Some(&cookie)), Dispatch::Retried);
 }
 
-/// Half of the backlog is reserved for clients that validate their address, however many others connect.
+/// Half of the backlog is reserved for validated addresses, however many others connect.
 #[test]
 fn from_half_of_the_backlog_on_addresses_must_be_validated() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
@@ -246,7 +246,7 @@ fn from_half_of_the_backlog_on_addresses_must_be_validated() {
         let _ = listener.retries(At(host, 1), tag(1));
     }
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().retried), (4, 198));
-    // Accepted, unconfirmed handshakes count as unvalidated.
+    // An accepted handshake counts as unvalidated until its INFO 0.
     let first = listener.accepts(At(1, 0));
     let cookie = listener.retries(At(9, 9), tag(1));
     assert_eq!(listener.connect(At(9, 9), tag(1), Some(&cookie)), Dispatch::Queued);
@@ -254,7 +254,7 @@ fn from_half_of_the_backlog_on_addresses_must_be_validated() {
     listener.queues(At(10, 1), tag(1));
 }
 
-/// With a backlog larger than the connection limit, forged handshakes once took all connections.
+/// Regression: with a backlog larger than the connection limit, forged handshakes took all connections.
 #[test]
 fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 4, backlog: 128, ..config(Retry::Auto) });
@@ -268,11 +268,12 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     listener.confirms(&client);
 }
 
-/// Forged handshakes once took every place in an application that serves fewer clients than `peers` allows.
+/// An application serves fewer clients than `peers`, since other connections linger. Its backlog is the number of
+/// clients that it serves.
 ///
-/// Some connections linger, so such an application bounds the backlog by the number of clients that it serves.
+/// Regression: forged handshakes took the place of every client that the application serves.
 #[test]
-fn forged_handshakes_take_at_most_half_of_the_served_places() {
+fn forged_handshakes_are_at_most_half_of_the_served_clients() {
     let served = 8;
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 2 * served, backlog: served, ..config(Retry::Auto) });
     let mut accepted = 0;
@@ -295,7 +296,7 @@ fn forged_handshakes_take_at_most_half_of_the_served_places() {
     }
 }
 
-/// Forged handshakes at the address of an honest client do not keep it out.
+/// Forged handshakes with the address of an honest client do not keep this client out.
 #[test]
 fn a_validated_address_evicts_unvalidated_handshakes() {
     let limits = ListenerConfig { per_address: 2, ..config(Retry::Auto) };
@@ -309,7 +310,7 @@ fn a_validated_address_evicts_unvalidated_handshakes() {
     let cookie = listener.retries(HERE, tag(2));
     assert_eq!(listener.connect(HERE, tag(2), Some(&cookie)), Dispatch::Queued);
     listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
-    // Handshakes with a validated address stay.
+    // A handshake with a validated address is not evicted.
     listener.machine.release(listener.now, forged.id);
     let cookie = listener.retries(HERE, tag(3));
     assert_eq!(listener.connect(HERE, tag(3), Some(&cookie)), Dispatch::Dropped(DropReason::AddressLimit));
@@ -338,7 +339,7 @@ fn a_refused_client_gets_a_reset_and_an_ignored_one_may_retry() {
     listener.machine.ignore(incoming);
     listener.expect_nothing();
     listener.queues(HERE, tag(1));
-    // The application drops the client without a decision. It waits until the handshake limit.
+    // A client that the application neither accepts nor refuses stays in the backlog until the handshake limit.
     drop(listener.incoming(HERE));
     listener.elapse_with_loss(10_000);
     assert_eq!((listener.machine.backlog_len(), listener.machine.stats().expired), (0, 1));
@@ -363,9 +364,9 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
     assert!(listener.machine.is_empty() && listener.machine.poll_timeout().is_none());
 }
 
-/// Repeated entropy from the caller would give two connections the same tag.
+/// The caller repeats its entropy, from which the listener makes the tag.
 #[test]
-fn no_two_connections_have_one_tag() {
+fn no_two_connections_have_the_same_tag() {
     let mut listener = ListenerTrace::new(NEVER);
     let mut tags: Vec<Tag> = Vec::new();
     for port in 0..4 {

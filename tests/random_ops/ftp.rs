@@ -1,4 +1,4 @@
-//! Any call on a file session, in any order and at any time. Its storage requests stay consistent.
+//! Any calls on a file session, in any order and at any time, leave its storage requests consistent.
 
 use proptest::prelude::*;
 use rdt_proto::Instant;
@@ -60,10 +60,10 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What an observer knows of the storage requests and the end.
+/// What an observer knows of the storage requests, and of the end of the session.
 #[derive(Default)]
 struct Seen {
-    asked: bool,
+    pending: bool,
     creating: bool,
     created: bool,
     closed: bool,
@@ -73,15 +73,17 @@ struct Seen {
 
 impl Seen {
     fn request(&mut self, request: Request<'_>) {
-        assert!(!self.asked && !self.done);
-        self.asked = true;
+        assert!(!self.pending && !self.done);
+        self.pending = true;
         match request {
             Request::Create { .. } => {
                 assert!(!self.created);
                 self.creating = true;
             }
             Request::Write { len, .. } => assert!(self.created && len > 0),
-            Request::Discard => assert!(std::mem::take(&mut self.created), "discard only once, and only what is there"),
+            Request::Discard => {
+                assert!(std::mem::take(&mut self.created), "only a created file is discarded, and only once")
+            }
             Request::Open { .. } => {}
             Request::Read { len, .. } => assert!(len > 0),
             other => assert!(other == Request::Commit && self.created, "{other:?}"),
@@ -89,7 +91,7 @@ impl Seen {
     }
 
     fn answered(&mut self, answer: Answer) {
-        assert!(std::mem::take(&mut self.asked), "an answer without a request was accepted");
+        assert!(std::mem::take(&mut self.pending), "an answer without a request was accepted");
         self.created |= self.creating && answer == Answer::Created;
         self.creating = false;
         if answer == Answer::Committed {
@@ -136,7 +138,7 @@ fn apply<S: Session + Clone + PartialEq + std::fmt::Debug>(session: &mut S, seen
             }
         }
     }
-    assert!(session.outcome().is_none() || !seen.asked && !seen.created, "done with a storage request open");
+    assert!(session.outcome().is_none() || !seen.pending && !seen.created, "the session is done before storage is");
 }
 
 /// Asserts that the session ends once the connection is lost and storage has answered.

@@ -1,4 +1,4 @@
-//! SocketTCP with any bytes and any calls, from random bytes, as in the fuzz target `socket_tcp`.
+//! Any segments and calls in SocketTCP, from random bytes, as in the fuzz target `socket_tcp`.
 
 use fuzz_harness::socket_tcp;
 use proptest::prelude::*;

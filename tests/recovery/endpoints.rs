@@ -1,4 +1,4 @@
-//! Endpoints of a simulated exchange: each side sends bytes that the other can verify, closes, and drains.
+//! Endpoints of a simulated exchange: each side sends bytes that the other side verifies, closes, and drains.
 
 mod exchange;
 mod runs;
@@ -19,7 +19,8 @@ use std::hash::{DefaultHasher, Hasher};
 
 /// The length of a checksum.
 ///
-/// The link must discard damaged datagrams, as UDP or a serial frame does. The protocol has no checksum.
+/// The protocol has no checksum: the link must discard damaged datagrams, as UDP does. The endpoints therefore append a
+/// checksum to each datagram.
 const CHECKSUM_BYTES: usize = 8;
 
 /// The checksum of a datagram.
@@ -29,15 +30,15 @@ pub(crate) fn checksum(datagram: &[u8]) -> [u8; CHECKSUM_BYTES] {
     hasher.finish().to_be_bytes()
 }
 
-/// The datagram without its checksum, if that is right.
+/// Returns the datagram of a frame, or `None` if the checksum is wrong.
 pub(crate) fn undamaged(frame: &[u8]) -> Option<&[u8]> {
     let (datagram, sum) = frame.split_last_chunk()?;
     (*sum == checksum(datagram)).then_some(datagram)
 }
 
-/// The storage of an endpoint, with its retransmission mechanism.
+/// Storage of an endpoint, which determines its retransmission mechanism.
 pub(crate) trait RandomStorage: ConnectionTypes {
-    /// Creates storage whose size in each direction comes from the generator.
+    /// Creates storage with a random size in each direction.
     fn random(config: &Config, rng: &mut Rng) -> Self;
 }
 
@@ -97,7 +98,7 @@ impl<S: RandomStorage> Endpoint<S> {
         Self { peer, config, rng, stream: None, exchange, checked: true }
     }
 
-    /// The reason why the connection ended.
+    /// The reason for the end of the connection, if it has ended.
     pub(crate) fn ended(&self) -> Option<CloseReason> {
         self.stream.as_ref()?.ended()
     }
@@ -156,7 +157,7 @@ impl<S: RandomStorage> Node for Endpoint<S> {
     }
 
     fn is_done(&self) -> bool {
-        // A server that never receives a CONNECT may wait for ever.
+        // A server that has received no CONNECT counts as done, since it may never receive one.
         self.stream.as_ref().is_none_or(|stream| stream.is_drained() && stream.is_finished_reading())
     }
 }

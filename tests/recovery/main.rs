@@ -1,4 +1,4 @@
-//! Loss recovery: its rules as traces, and whole connections over networks that lose, duplicate, reorder and damage.
+//! Loss recovery: its rules as traces, and whole connections over networks with every fault.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod endpoints;

@@ -24,7 +24,7 @@ fn rfc8985_6_2_three_later_acknowledgements_mark_a_packet_lost() {
 }
 
 #[test]
-fn rfc8985_6_2_fewer_mark_it_lost_after_a_quarter_of_min_rtt() {
+fn rfc8985_6_2_one_later_ack_marks_a_loss_after_a_quarter_rtt() {
     let mut client = client();
     client.sends(1, 2);
     client.elapse(100);
@@ -38,13 +38,13 @@ fn rfc8985_6_2_step_3_reordering_widens_the_window() {
     let mut client = client();
     client.sends(1, 4);
     client.elapse(100);
-    // 2 arrives before 1: the path reorders.
+    // Packet 2 arrives before packet 1, so the path reorders.
     client.peer_sends(sack(1, 2, 1, &[0b0010]));
     client.peer_sends(sack(3, 1, 3, &[]));
     client.peer_sends(sack(5, 4, 5, &[]));
     client.sends(5, 6);
     client.elapse(100);
-    // Six later packets are acknowledged, and 5 is not lost yet.
+    // Five later packets are acknowledged, and packet 5 is not marked lost yet.
     client.peer_sends(sack(5, 10, 5, &[0b11_1110]));
     client.sleep(25, 25);
     client.expect(info(5, b"x"));
@@ -60,7 +60,7 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
     client.elapse(10);
     client.sends(5, 3);
     client.elapse(100);
-    // Packets after the retransmission are acknowledged, the retransmission is not.
+    // Packets sent after the retransmission are acknowledged, but the retransmission is not.
     client.peer_sends(sack(1, 7, 1, &[0b111_1110]));
     client.expect(info(1, b"x"));
     client.expect_nothing();
@@ -70,7 +70,7 @@ fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
 fn rfc8985_7_3_a_probe_repeats_the_last_packet_of_a_silent_tail() {
     let mut client = client();
     client.sends(1, 3);
-    // Two round trips: with more than one packet in flight, the probe does not wait for a delayed acknowledgement.
+    // The probe follows after two round trips. With several packets in flight, no time is added for a delayed ACK.
     client.sleep(200, 200);
     client.expect(info(3, b"x"));
     // The SACK of the probe shows that 1 and 2 are lost.
@@ -88,7 +88,7 @@ fn rfc8985_7_2_a_probe_for_one_packet_waits_for_a_delayed_ack() {
     client.expect(info(1, b"x"));
 }
 
-/// With an RTT of 0, as on a loopback with a coarse clock, the probe was once due at the instant of sending.
+/// Regression: with an RTT of 0, as on loopback with a coarse clock, the probe was due in the instant of sending.
 #[test]
 fn rfc8985_7_2_a_probe_is_never_due_at_once() {
     let mut client = ExtendedTrace::client(Config::default());
@@ -103,18 +103,18 @@ fn rfc8985_7_2_a_probe_is_never_due_at_once() {
 }
 
 #[test]
-fn rfc8985_7_3_a_probe_is_new_data_where_there_is_any() {
+fn rfc8985_7_3_a_probe_carries_new_data_if_there_is_any() {
     let mut client = ExtendedTrace::established_with(Config::default(), storage(&Config::default(), 32, 1));
     client.machine.send(&[7; 2_400]).unwrap();
     client.expect(info(1, &[7; 1_200]));
-    // The congestion window is full. The probe is sent despite that.
+    // The probe is sent although the congestion window is full.
     client.sleep(205, 205);
     client.expect(info(2, &[7; 1_200]));
     client.expect_nothing();
 }
 
 #[test]
-fn rfc6298_5_4_timeout_is_the_last_resort_and_base_goes_first() {
+fn rfc6298_5_4_a_timeout_repeats_all_packets_the_oldest_first() {
     let mut client = client();
     client.sends(1, 3);
     client.sleep(200, 200);
@@ -164,7 +164,7 @@ fn a_late_packet_is_not_sent_again_once_acknowledged() {
     let mut client = client();
     client.sends(1, 7);
     client.elapse(100);
-    // 1 to 3 are marked lost. Before their retransmission they are acknowledged.
+    // Packets 1 to 3 are marked lost, and then acknowledged before they are repeated.
     client.peer_sends(sack(1, 7, 1, &[0b0111_1000]));
     client.peer_sends(sack(8, 3, 8, &[]));
     client.expect_nothing();
@@ -187,7 +187,9 @@ fn a_late_sack_moves_nothing_back() {
     assert!(client.machine.rtt().srtt() <= Some(Duration::from_millis(100)));
 }
 
-/// A client with credit that has just detected four losses of eight. Its next number is 105.
+/// A client with credit for proactive retransmissions, which has just detected four losses among eight packets.
+///
+/// Its next number is 105.
 fn client_on_a_lossy_path() -> ExtendedTrace {
     let mut client = client_after(3);
     client.sends(97, 8);
@@ -205,8 +207,8 @@ fn client_on_a_lossy_path() -> ExtendedTrace {
 fn at_high_loss_the_last_packets_are_sent_twice() {
     let mut client = client_on_a_lossy_path();
     client.sends(105, 3);
-    // The first copies are sent after an eighth of an RTT, the newest first. The next follow half an RTT later, if no
-    // SACK arrives.
+    // The first copies are sent after an eighth of an RTT, the newest first. The next copies follow half an RTT later,
+    // if no SACK arrives.
     let srtt_ms = client.machine.rtt().srtt().unwrap().as_millis();
     client.sleep(srtt_ms / 8, srtt_ms / 8 + 1);
     for number in [107, 106, 105] {
@@ -222,7 +224,7 @@ fn at_high_loss_copies_repeat_before_probes() {
         client.sends(number, 1);
         client.elapse(10);
     }
-    // Packets older than half an RTT get no copy: their acknowledgement is near.
+    // Packets older than half an RTT get no copy, since their acknowledgement is due soon.
     client.sleep(1, 4);
     for number in [111, 110, 109, 108] {
         client.expect(info(number, b"x"));
@@ -244,7 +246,7 @@ fn client_with_credit() -> ExtendedTrace {
     client_after(2)
 }
 
-/// A client that has sent `rounds` times 32 datagrams. Its credit is an eighth of them.
+/// A client that has sent 32 datagrams in each of `rounds` round trips. Its credit is an eighth of all of them.
 fn client_after(rounds: u32) -> ExtendedTrace {
     let mut client = client();
     for first in (0..rounds).map(|round| round * 32 + 1) {
@@ -273,7 +275,7 @@ fn an_idle_sender_repeats_a_loss_again_after_half_a_round_trip() {
     client.peer_sends(sack(69, 65, 69, &[]));
     assert!(client.machine.is_all_acknowledged());
     assert_eq!(client.machine.rtt().srtt(), srtt);
-    // The path still counts as one that keeps the order: three later acknowledgements are enough.
+    // The path does not count as reordering, so three later acknowledgements still mark a loss.
     client.sends(69, 4);
     client.elapse(100);
     client.peer_sends(sack(69, 72, 69, &[0b1110]));
@@ -294,7 +296,7 @@ fn nothing_is_sent_proactively_while_the_peer_is_silent() {
     client.sends(65, 1);
     client.sleep(205, 205);
     client.expect(info(65, b"x"));
-    // The timeout follows, and a probe after it.
+    // The timeout follows, and then another probe.
     client.sleep(200, 240);
     client.expect(info(65, b"x"));
     client.sleep(205, 205);

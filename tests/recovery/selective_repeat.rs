@@ -1,4 +1,4 @@
-//! Selective repeat with every controller and in both modes, over networks that lose, duplicate, reorder and damage.
+//! Selective repeat with every controller and in both modes, over networks with every fault.
 
 use crate::endpoints::Runs;
 use rdt_proto::Duration;
@@ -39,7 +39,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
+fn a_blackout_shorter_than_the_idle_limit_ends_nothing() {
     extended().survive_a_blackout::<HeapStorage<Controller>>(2_000_000);
     base().survive_a_blackout::<HeapStorage<Controller>>(2_000_000);
 }

@@ -1,4 +1,4 @@
-//! Stop-and-wait in base mode over networks that lose, duplicate, reorder and damage.
+//! Stop-and-wait in base mode over networks with every fault.
 
 use crate::endpoints::Runs;
 use rdt_proto::connection::{Config, HeapStopAndWait};
@@ -28,6 +28,6 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
+fn a_blackout_shorter_than_the_idle_limit_ends_nothing() {
     runs().survive_a_blackout::<HeapStopAndWait>(200_000);
 }

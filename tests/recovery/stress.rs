@@ -1,4 +1,4 @@
-//! Random runs from a seed: any network, mode, mechanism, controller, window and size, with blackouts and restarts.
+//! Random runs from a seed, with any network, mode, mechanism, controller, window and size, blackouts and restarts.
 //!
 //! A few hundred seeds run by default. `STRESS_SEEDS=1-10000 cargo test --release --test recovery stress` runs more.
 //! `STRESS_SEEDS=17` runs one seed, and prints the last datagrams before a failure.
@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
+/// The environment variable with the seeds to run.
 const SEEDS: &str = "STRESS_SEEDS";
 
 fn seeds() -> RangeInclusive<u64> {
@@ -40,7 +41,7 @@ impl Drop for RepeatHint {
     }
 }
 
-/// Runs the plan to its end, and returns all data written and read.
+/// Simulates the plan to its end, checks the ledger, and returns it.
 fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
     let _repeat = RepeatHint(test, seed);
     let ledger = Rc::new(RefCell::new(Ledger::default()));
@@ -61,7 +62,7 @@ fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
     ledger
 }
 
-/// Without limits, everything arrives, and both sides report it.
+/// Without limits, all data arrives, and both sides end with `Finished`.
 #[test]
 fn with_limits_lifted_everything_arrives() {
     for seed in seeds() {
@@ -74,17 +75,17 @@ fn with_limits_lifted_everything_arrives() {
     }
 }
 
-/// With default limits and restarts, an exact prefix arrives.
+/// With default limits and restarts, each connection reads an exact prefix of what one incarnation of the peer wrote.
 ///
-/// It is a prefix of the data of one incarnation, and each end has one of the reasons that the ledger allows.
+/// Each connection ends for a reason that the ledger allows.
 #[test]
-fn with_restarts_a_prefix_arrives_for_an_honest_reason() {
+fn with_restarts_a_prefix_arrives_and_the_reason_is_allowed() {
     let (mut finished, mut total) = (0, 0);
     for seed in seeds() {
-        let ledger = run("with_restarts_a_prefix_arrives_for_an_honest_reason", seed, &Plan::new(seed).restarts());
+        let ledger = run("with_restarts_a_prefix_arrives_and_the_reason_is_allowed", seed, &Plan::new(seed).restarts());
         finished += u64::from(ledger.of(Side::Client).any(|entry| entry.end == Some(CloseReason::Finished)));
         total += 1;
     }
-    // Many clients stay away after a restart, or give up. The test requires that some finish.
+    // Many connections end at a restart or at a limit. At least a quarter of the clients must finish.
     assert!(finished * 4 > total || total < 50, "only {finished} of {total} finished");
 }

@@ -1,4 +1,4 @@
-//! The simulated network: the behaviour of its links, and its checks of the nodes.
+//! The simulated network: what its links do to datagrams, and what it checks of its nodes.
 
 mod network;
 mod promises;

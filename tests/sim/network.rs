@@ -1,4 +1,4 @@
-//! The effects of a simulated link on datagrams, to the microsecond.
+//! The effects of a simulated link on datagrams: times to the microsecond, loss, order and content.
 
 use rdt_proto::sim::{Fate, LinkConfig, LinkId, LinkStats, Node, Outgoing, SimAddress, Simulation};
 use rdt_proto::{Duration, Instant};
@@ -6,11 +6,12 @@ use rdt_proto::{Duration, Instant};
 const A: SimAddress = SimAddress::new(0, 0);
 const B: SimAddress = SimAddress::new(1, 0);
 
-/// Sends datagrams at scheduled times, and keeps those that arrive.
+/// A node that sends datagrams at scheduled times, and records those that arrive.
 #[derive(Default)]
 struct Terminal {
     /// Scheduled datagrams, latest first.
     outbox: Vec<(Instant, Outgoing, Vec<u8>)>,
+    /// Datagrams that arrived: time, source, destination and content.
     inbox: Vec<(Instant, SimAddress, SimAddress, Vec<u8>)>,
 }
 
@@ -84,10 +85,10 @@ fn thousand(link: LinkConfig) -> (Terminal, LinkStats) {
 }
 
 #[test]
-fn a_datagram_arrives_exactly_after_its_bits_and_the_delay() {
+fn a_datagram_arrives_after_its_transmission_time_and_the_delay() {
     let link = LinkConfig::ideal().with_rate(10_000_000).with_delay(Duration::from_millis(20));
     let (b, stats) = run(Terminal::sends(5, 1_200, Duration::ZERO), link);
-    // 1,228 bytes take 982.4 µs. Fractions accumulate.
+    // 1,228 bytes take 982.4 µs at 10 Mbit/s. Fractions add up, and each arrival time is rounded up.
     assert_eq!(b.arrivals(), [20_983, 21_965, 22_948, 23_930, 24_912]);
     assert_eq!((stats.offered, stats.delivered, stats.delivered_bytes), (5, 5, 6_000));
 }
@@ -100,7 +101,7 @@ fn an_ideal_link_delivers_at_once_and_in_order() {
 }
 
 #[test]
-fn the_queue_drops_its_tail() {
+fn a_full_queue_drops_new_datagrams() {
     // The rate is 100 bytes a millisecond. The queue holds three datagrams.
     let link = LinkConfig::ideal().with_overhead(0).with_rate(800_000).with_queue(300);
     let (b, stats) = run(Terminal::sends(5, 100, Duration::ZERO), link.clone());
@@ -108,11 +109,11 @@ fn the_queue_drops_its_tail() {
     assert_eq!((stats.overflowed, stats.delivered), (2, 3));
 
     let (b, stats) = run(Terminal::sends(5, 100, us(500)), link.clone());
-    assert_eq!(b.numbers(), [0, 1, 2, 3, 4], "the line has sent half by then");
+    assert_eq!(b.numbers(), [0, 1, 2, 3, 4], "the line sends while the queue fills");
     assert_eq!(stats.overflowed, 0);
 
     let (b, _) = run(Terminal::sends(1, 1_000, Duration::ZERO), link);
-    assert_eq!(b.numbers(), [0], "an idle line takes any size");
+    assert_eq!(b.numbers(), [0], "an idle line takes a datagram of any size");
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn duplicates_arrive_twice() {
 }
 
 #[test]
-fn reordering_lets_later_ones_pass_and_loses_nothing() {
+fn reordering_changes_the_order_and_loses_nothing() {
     let (b, stats) = thousand(LinkConfig::ideal().with_reordering(0.1, Duration::from_millis(2)));
     assert!((70..130).contains(&stats.reordered), "{stats:?}");
     let mut numbers = b.numbers();
@@ -144,7 +145,7 @@ fn reordering_lets_later_ones_pass_and_loses_nothing() {
 }
 
 #[test]
-fn jitter_spreads_within_its_bounds() {
+fn jitter_delays_datagrams_within_its_bounds() {
     let link = LinkConfig::ideal().with_delay(Duration::from_millis(5)).with_jitter(Duration::from_millis(1));
     let (b, _) = run(Terminal::sends(1_000, 100, Duration::from_millis(2)), link);
     let late: Vec<u64> = b.arrivals().iter().zip(0..).map(|(at, number)| at - 2_000 * number - 5_000).collect();
@@ -167,7 +168,7 @@ fn corruption_changes_a_few_bytes() {
 }
 
 #[test]
-fn truncation_shortens() {
+fn truncation_shortens_datagrams() {
     let (b, stats) = thousand(LinkConfig::ideal().with_truncation(0.1));
     assert!((70..130).contains(&stats.truncated), "{stats:?}");
     let short = b.inbox.iter().filter(|(.., bytes)| bytes.len() < 100).count();
@@ -255,7 +256,7 @@ fn a_link_may_change_during_a_run() {
 }
 
 #[test]
-fn a_change_from_outside_wakes_the_node() {
+fn a_change_by_the_test_wakes_the_node() {
     let (mut sim, _) = simulation(1, Terminal::default(), LinkConfig::ideal());
     sim.run_until(Instant::from_millis(3));
     assert!(sim.is_done());

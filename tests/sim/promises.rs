@@ -11,7 +11,7 @@ const A: SimAddress = SimAddress::new(0, 0);
 const B: SimAddress = SimAddress::new(1, 0);
 const RETRY: Duration = Duration::from_millis(300);
 
-/// A small stop-and-wait sender. It retransmits each number from 1 to `goal` until the answer arrives.
+/// A small stop-and-wait sender. It sends each number from 1 to `goal`, and repeats it until the answer arrives.
 #[derive(Default)]
 struct Client {
     number: u8,
@@ -60,7 +60,7 @@ impl Node for Client {
     }
 }
 
-/// Answers every datagram.
+/// A server that sends each number back.
 #[derive(Default)]
 struct Server {
     answer: Option<(Instant, SimAddress, u8)>,
@@ -91,7 +91,7 @@ impl Node for Server {
 }
 
 #[test]
-fn ping_and_pong_finish_over_a_lossy_link() {
+fn a_client_and_a_server_finish_over_a_lossy_link() {
     for seed in 0..50 {
         let (mut client, mut server) = (Client::new(100), Server::default());
         let mut sim = Simulation::<&mut dyn Node>::new(seed);
@@ -119,7 +119,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn drop_next_drops_the_first_answer() {
+fn drop_next_drops_the_next_matching_datagram() {
     let mut sim = Simulation::<Box<dyn Node>>::new(1);
     sim.add(Box::new(Client::new(1)));
     sim.add(Box::new(Server::default()));
@@ -129,7 +129,7 @@ fn drop_next_drops_the_first_answer() {
     assert_eq!((sim.stats(there).offered, sim.stats(back).lost), (2, 1));
 }
 
-/// A node with the number of its remaining timeouts, and the time of the next timeout in microseconds.
+/// A node with a timer: the number of timeouts that remain, and the time of the next one in microseconds.
 struct Ticker(u32, u64);
 
 impl Node for Ticker {
@@ -178,17 +178,17 @@ fn a_coarse_timer_fires_late() {
 /// A node that violates one rule of the contract.
 #[derive(Clone, Copy, PartialEq)]
 enum BrokenNode {
-    /// `poll_timeout` is still due after every call.
+    /// `poll_timeout` stays due after every call.
     HotLoop,
-    /// Is not done and has no deadline.
+    /// The node is not done, but has no deadline.
     LostWakeUp,
-    /// Has a datagram to send now, but `poll_timeout` returns a later time.
+    /// The node has a datagram to send now, but `poll_timeout` returns a later time.
     HiddenOutput,
     /// `poll_transmit` always returns another datagram.
     Spin,
-    /// Is never done.
+    /// The node is never done.
     Unfinished,
-    /// Panics.
+    /// `handle_timeout` panics.
     Panics,
 }
 
@@ -196,7 +196,7 @@ impl Node for BrokenNode {
     fn handle_datagram(&mut self, _now: Instant, _from: SimAddress, _to: SimAddress, _datagram: &[u8]) {}
 
     fn handle_timeout(&mut self, _now: Instant) {
-        assert!(*self != Self::Panics, "a bug of the machine");
+        assert!(*self != Self::Panics, "this node panics at its first timeout");
     }
 
     fn poll_transmit(&mut self, _now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
@@ -255,7 +255,7 @@ fn a_run_that_takes_too_long_is_found() {
     run_broken(BrokenNode::Unfinished);
 }
 
-/// The variable that enables the panic in `a_node_panics`.
+/// The environment variable that enables the panic in `a_node_panics`.
 const PANIC: &str = "SIM_PROMISES_PANIC";
 
 #[test]

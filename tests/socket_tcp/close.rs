@@ -1,4 +1,4 @@
-//! SocketTCP as traces: how a connection closes, with each loss and each crossing.
+//! SocketTCP: how a connection closes, the loss of each segment, and segments that cross.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
@@ -9,7 +9,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn the_closing_side_sends_its_farewell_three_times() {
+fn the_closing_side_sends_the_final_fin_three_times() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.machine.close();
@@ -28,16 +28,16 @@ fn the_closing_side_sends_its_farewell_three_times() {
 }
 
 #[test]
-fn the_closed_side_waits_for_a_farewell_with_any_flags() {
-    for farewell in [fin(14), ack(14), data(14, "")] {
+fn the_closed_side_waits_for_a_final_segment_with_any_flags() {
+    for last in [fin(14), ack(14), data(14, "")] {
         let mut server = SegmentTrace::established_server(config());
         server.peer_sends(&fin(12));
         server.expect_event(SocketEvent::PeerClosed);
         assert_eq!(server.machine.send(b"x"), Err(SocketSendError::Closed));
         server.expect(&fin_ack(13));
         server.ignores(&ack(13), SocketIgnored::Number);
-        server.peer_sends(&farewell);
-        server.ignores(&farewell, SocketIgnored::Closed);
+        server.peer_sends(&last);
+        server.ignores(&last, SocketIgnored::Closed);
         server.ends(SocketCloseReason::Finished);
     }
 }
@@ -57,7 +57,7 @@ fn a_fin_without_answer_is_sent_three_times() {
 }
 
 #[test]
-fn fin_ack_without_farewell_repeats_three_times_and_per_fin() {
+fn fin_ack_repeats_by_a_timer_and_for_each_fin() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&fin(12));
     server.expect(&fin_ack(13));
@@ -70,7 +70,7 @@ fn fin_ack_without_farewell_repeats_three_times_and_per_fin() {
 }
 
 #[test]
-fn crossing_fins_are_each_answered_and_both_are_done() {
+fn crossing_fins_are_answered_and_end_both_sides() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
@@ -96,7 +96,7 @@ fn a_fin_acknowledges_the_last_piece() {
 
 #[test]
 fn a_message_that_crosses_a_fin_goes_first() {
-    // The side that closes withdraws its FIN.
+    // The closing side withdraws its FIN.
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -108,7 +108,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
     server.expect(&fin(15));
     server.reads(b"hi", true);
 
-    // The side that sends does not answer the FIN, whether its message was sent or not.
+    // The sending side ignores the FIN, whether or not it has sent the length of its message.
     for sent in [true, false] {
         let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"hi").unwrap();
@@ -126,7 +126,7 @@ fn a_message_that_crosses_a_fin_goes_first() {
 }
 
 #[test]
-fn close_waits_for_the_message_that_is_coming_in() {
+fn close_waits_for_the_end_of_an_incoming_message() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.machine.close();
@@ -163,7 +163,7 @@ fn an_incomplete_message_is_reported_on_both_sides() {
 }
 
 #[test]
-fn a_peer_that_leaves_in_the_middle_of_our_message_ends_it() {
+fn a_fin_in_the_middle_of_our_message_ends_the_connection() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));
@@ -176,8 +176,8 @@ fn a_peer_that_leaves_in_the_middle_of_our_message_ends_it() {
 }
 
 #[test]
-fn a_lost_fin_that_crosses_another_is_not_missed() {
-    // The client's FIN is lost, but the peer's FIN arrives: the client answers it, and has finished.
+fn a_lost_fin_that_crosses_another_is_not_repeated() {
+    // The client's FIN is lost. The client answers the peer's FIN, and has finished.
     let mut client = SegmentTrace::established_client(config());
     client.machine.close();
     client.expect(&fin(12));
@@ -195,7 +195,7 @@ fn a_lost_fin_that_crosses_another_is_not_missed() {
 }
 
 #[test]
-fn a_lost_answer_to_a_crossing_fin_is_sent_three_times() {
+fn a_fin_is_sent_three_times_if_the_crossing_answer_is_lost() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     for _ in 0..3 {
@@ -214,7 +214,7 @@ fn a_lost_message_that_crosses_a_fin_is_sent_again() {
     server.expect(&fin(12));
     server.peer_sends(&data(12, "0"));
     server.expect(&ack(13));
-    // The count of tries starts anew.
+    // The next FIN has three tries of its own.
     for _ in 0..3 {
         server.expect(&fin(13));
         server.sleep(200, 900);
@@ -223,7 +223,7 @@ fn a_lost_message_that_crosses_a_fin_is_sent_again() {
 }
 
 #[test]
-fn a_fin_within_a_message_is_answered_while_ours_waits() {
+fn a_fin_within_a_message_is_answered_while_a_reply_waits() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "20"));
     server.machine.send(b"reply").unwrap();
@@ -261,7 +261,7 @@ fn abort_ends_the_peer_despite_an_outstanding_segment() {
 }
 
 #[test]
-fn abort_ends_the_peer_before_and_after_the_length() {
+fn abort_ends_the_peer_before_and_after_the_length_arrives() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"0123456789abcdefg").unwrap();
     client.expect(&data(12, "17"));

@@ -1,4 +1,4 @@
-//! SocketTCP as traces: limits on silence and on numbers.
+//! SocketTCP: the limits on silence and on numbers.
 
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
@@ -9,7 +9,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn a_silent_peer_with_an_answer_pending_ends_at_the_idle_limit() {
+fn silence_with_an_unanswered_segment_ends_at_the_idle_limit() {
     let mut client = SegmentTrace::established_client(config());
     client.elapse(5_000);
     client.machine.send(b"x").unwrap();
@@ -24,7 +24,7 @@ fn a_silent_peer_with_an_answer_pending_ends_at_the_idle_limit() {
 }
 
 #[test]
-fn a_quiet_peer_ends_the_connection_at_the_quiet_limit() {
+fn a_quiet_connection_ends_at_the_quiet_limit() {
     let mut server = SegmentTrace::established_server(config());
     server.sleep(60_000, 60_000);
     server.ends(SocketCloseReason::Quiet);
@@ -42,8 +42,8 @@ fn a_new_syn_does_not_keep_the_old_connection_alive() {
 }
 
 #[test]
-fn two_sides_that_send_and_never_read_end_by_the_idle_limit() {
-    // Each side repeats data that the other cannot take.
+fn two_sides_that_send_and_never_read_end_at_the_idle_limit() {
+    // Each side repeats a segment for which the other side has no room.
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "1"));
     server.peer_sends(&data(13, "x"));
@@ -64,7 +64,7 @@ fn two_sides_that_send_and_never_read_end_by_the_idle_limit() {
 }
 
 #[test]
-fn numbers_end_instead_of_wrapping() {
+fn numbers_do_not_wrap_and_the_connection_ends() {
     let mut server = SegmentTrace::server(config(), "1|||0|||0|||9223372036854775800|||");
     server.expect("1|||1|||0|||9223372036854775801|||");
     server.peer_sends(&ack(9_223_372_036_854_775_802));

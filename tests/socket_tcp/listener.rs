@@ -8,22 +8,22 @@ use rdt_proto::socket_tcp::{
 };
 use rdt_proto::{Duration, Instant};
 
-const ANNA: At = At(1, 1_000);
-const BERTA: At = At(2, 2_000);
-const CLARA: At = At(3, 3_000);
+const A: At = At(1, 1_000);
+const B: At = At(2, 2_000);
+const C: At = At(3, 3_000);
 
 #[test]
 fn each_client_has_its_connection() {
     let mut listener = SegmentListenerTrace::new();
-    let (anna, berta) = (listener.accepts(ANNA), listener.accepts(BERTA));
-    assert_ne!(anna, berta);
-    listener.takes(anna, ANNA, &data(12, "2"));
-    listener.takes(berta, BERTA, &data(12, "3"));
-    // The order is that of the send queue.
-    listener.expect(BERTA, &ack(13));
-    listener.expect(ANNA, &ack(13));
-    listener.takes(berta, BERTA, &data(13, "abc"));
-    listener.takes(anna, ANNA, &data(13, "xy"));
+    let (a, b) = (listener.accepts(A), listener.accepts(B));
+    assert_ne!(a, b);
+    listener.takes(a, A, &data(12, "2"));
+    listener.takes(b, B, &data(12, "3"));
+    // The send queue of the listener determines this order.
+    listener.expect(B, &ack(13));
+    listener.expect(A, &ack(13));
+    listener.takes(b, B, &data(13, "abc"));
+    listener.takes(a, A, &data(13, "xy"));
     let mut read = vec![];
     while let Some((id, event)) = listener.machine.poll_event() {
         assert_eq!(event, SocketEvent::Readable);
@@ -31,45 +31,45 @@ fn each_client_has_its_connection() {
         let len = listener.machine.peer_mut(id).unwrap().recv_message(&mut buf).unwrap().unwrap();
         read.push((id, buf[..len].to_vec()));
     }
-    assert_eq!(read, [(berta, b"abc".to_vec()), (anna, b"xy".to_vec())]);
+    assert_eq!(read, [(b, b"abc".to_vec()), (a, b"xy".to_vec())]);
     assert_eq!(listener.machine.peers().count(), 2);
 }
 
 #[test]
-fn a_client_that_is_not_accepted_costs_nothing_and_retries() {
+fn a_client_that_is_not_accepted_leaves_no_state() {
     let mut listener = SegmentListenerTrace::new();
     for _ in 0..3 {
-        assert!(matches!(listener.receive(ANNA, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
+        assert!(matches!(listener.receive(A, "1|||0|||0|||10|||"), SocketDispatch::Incoming(_)));
     }
     assert!(listener.machine.is_empty());
     listener.expect_nothing();
-    listener.accepts(ANNA);
+    listener.accepts(A);
     assert_eq!((listener.machine.stats().incoming, listener.machine.stats().accepted), (4, 1));
 }
 
 #[test]
-fn a_client_has_one_connection_and_there_is_room_for_two() {
+fn a_client_with_a_connection_and_a_third_client_are_refused() {
     let mut listener = SegmentListenerTrace::new();
-    let SocketDispatch::Incoming(first) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let SocketDispatch::Incoming(again) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let anna = listener.machine.accept(listener.now, first, starting_with(0)).unwrap();
+    let SocketDispatch::Incoming(first) = listener.receive(A, "1|||0|||0|||10|||") else { panic!() };
+    let SocketDispatch::Incoming(again) = listener.receive(A, "1|||0|||0|||10|||") else { panic!() };
+    let a = listener.machine.accept(listener.now, first, starting_with(0)).unwrap();
     assert_eq!(listener.machine.accept(listener.now, again, starting_with(0)), Err(SocketAcceptError::Connected));
-    listener.expect(ANNA, "1|||1|||0|||11|||");
-    listener.accepts(BERTA);
-    let SocketDispatch::Incoming(third) = listener.receive(CLARA, "1|||0|||0|||10|||") else { panic!() };
+    listener.expect(A, "1|||1|||0|||11|||");
+    listener.accepts(B);
+    let SocketDispatch::Incoming(third) = listener.receive(C, "1|||0|||0|||10|||") else { panic!() };
     assert_eq!(listener.machine.accept(listener.now, third, starting_with(0)), Err(SocketAcceptError::Full));
     // A released connection makes room once its last segment is sent.
-    listener.takes(anna, ANNA, &ack(12));
-    listener.machine.release(listener.now, anna);
-    assert!(listener.machine.peer(anna).is_none());
-    listener.expect(ANNA, &fin(12));
+    listener.takes(a, A, &ack(12));
+    listener.machine.release(listener.now, a);
+    assert!(listener.machine.peer(a).is_none());
+    listener.expect(A, &fin(12));
     listener.expect_nothing();
-    let clara = listener.accepts(CLARA);
-    assert!(listener.machine.peer(anna).is_none() && listener.machine.peer(clara).is_some());
+    let c = listener.accepts(C);
+    assert!(listener.machine.peer(a).is_none() && listener.machine.peer(c).is_some());
 }
 
 #[test]
-fn a_limit_holds_where_memory_grows() {
+fn heap_tables_keep_the_limit_of_connections() {
     let config = SocketListenerConfig { peers: 1, ..SocketListenerConfig::default() };
     let mut listener = SocketListener::<At, HeapTables>::new(Instant::ZERO, config, [5; 16]);
     let mut accept = |from| {
@@ -79,22 +79,22 @@ fn a_limit_holds_where_memory_grows() {
         };
         listener.accept(Instant::ZERO, incoming, starting_with(0))
     };
-    assert!(accept(ANNA).is_ok());
-    assert_eq!(accept(BERTA), Err(SocketAcceptError::Full));
+    assert!(accept(A).is_ok());
+    assert_eq!(accept(B), Err(SocketAcceptError::Full));
 }
 
 #[test]
-fn from_an_unknown_sender_only_a_syn_counts() {
+fn from_an_unknown_sender_only_a_syn_is_accepted() {
     let mut listener = SegmentListenerTrace::new();
     for stray in [ack(12), data(12, "5"), fin(12), fin_ack(13), "1|||1|||0|||11|||".into()] {
-        assert_eq!(listener.receive(ANNA, &stray), SocketDispatch::Dropped(SocketDropReason::UnknownPeer));
+        assert_eq!(listener.receive(A, &stray), SocketDispatch::Dropped(SocketDropReason::UnknownPeer));
     }
     assert_eq!(
-        listener.receive(ANNA, "1|||0|||0|||9223372036854775808|||"),
+        listener.receive(A, "1|||0|||0|||9223372036854775808|||"),
         SocketDispatch::Dropped(SocketDropReason::UnknownPeer)
     );
     let malformed = SocketDropReason::Malformed(SegmentError::Separators);
-    assert_eq!(listener.receive(ANNA, "hello"), SocketDispatch::Dropped(malformed));
+    assert_eq!(listener.receive(A, "hello"), SocketDispatch::Dropped(malformed));
     let dropped = &listener.machine.stats().dropped;
     assert_eq!((dropped.of(SocketDropReason::UnknownPeer), dropped.of(malformed)), (6, 1));
 }
@@ -102,47 +102,45 @@ fn from_an_unknown_sender_only_a_syn_counts() {
 #[test]
 fn a_closed_connection_stays_until_it_is_released() {
     let mut listener = SegmentListenerTrace::new();
-    let anna = listener.accepts(ANNA);
-    listener.takes(anna, ANNA, &data(12, "1"));
-    listener.takes(anna, ANNA, &data(13, "x"));
-    listener.takes(anna, ANNA, &fin(14));
-    listener.expect(ANNA, &ack(14));
-    listener.expect(ANNA, &fin_ack(15));
-    listener.takes(anna, ANNA, &fin(16));
-    assert_eq!(
-        listener.receive(ANNA, &fin(16)),
-        SocketDispatch::Peer(anna, SocketHandled::Ignored(SocketIgnored::Closed))
-    );
+    let a = listener.accepts(A);
+    listener.takes(a, A, &data(12, "1"));
+    listener.takes(a, A, &data(13, "x"));
+    listener.takes(a, A, &fin(14));
+    listener.expect(A, &ack(14));
+    listener.expect(A, &fin_ack(15));
+    listener.takes(a, A, &fin(16));
+    assert_eq!(listener.receive(A, &fin(16)), SocketDispatch::Peer(a, SocketHandled::Ignored(SocketIgnored::Closed)));
     let events: Vec<_> = std::iter::from_fn(|| listener.machine.poll_event()).map(|(_, event)| event).collect();
     assert_eq!(
         events,
         [SocketEvent::Readable, SocketEvent::PeerClosed, SocketEvent::Closed(SocketCloseReason::Finished)]
     );
-    assert_eq!(listener.machine.peer_mut(anna).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
-    listener.machine.release(listener.now, anna);
+    assert_eq!(listener.machine.peer_mut(a).unwrap().recv(&mut [0; 9]).map(|received| received.len), Some(1));
+    listener.machine.release(listener.now, a);
     listener.expect_nothing();
     assert!(listener.machine.is_empty());
     // The client may connect again at once.
-    listener.accepts(ANNA);
+    listener.accepts(A);
 }
 
 #[test]
-fn an_unconfirmed_connection_ends_by_the_handshake_limit() {
+fn an_unconfirmed_connection_ends_at_the_handshake_limit() {
     let mut listener = SegmentListenerTrace::new();
-    let SocketDispatch::Incoming(incoming) = listener.receive(ANNA, "1|||0|||0|||10|||") else { panic!() };
-    let anna = listener.machine.accept(listener.now, incoming, starting_with(0)).unwrap();
+    let SocketDispatch::Incoming(incoming) = listener.receive(A, "1|||0|||0|||10|||") else { panic!() };
+    let a = listener.machine.accept(listener.now, incoming, starting_with(0)).unwrap();
     while let Some(due) = listener.machine.poll_timeout() {
         listener.now = due.max(listener.now);
         listener.machine.handle_timeout(listener.now);
         while listener.machine.poll_transmit(listener.now, &mut [0; 64]).unwrap().is_some() {}
     }
-    assert_eq!(listener.machine.poll_event(), Some((anna, SocketEvent::Closed(SocketCloseReason::HandshakeTimedOut))));
+    assert_eq!(listener.machine.poll_event(), Some((a, SocketEvent::Closed(SocketCloseReason::HandshakeTimedOut))));
     assert_eq!(listener.now, Instant::from_millis(10_000));
 }
 
 /// A server that echoes each message.
 struct Echo {
     listener: SocketListener<SimAddress, HeapTables, 64, 64>,
+    /// The number of messages echoed.
     echoed: usize,
 }
 
@@ -185,12 +183,13 @@ impl Node for Echo {
     }
 }
 
-/// Clients, each on its own port.
+/// All clients, as one node. The port of a client is its index.
 struct Clients(Vec<Client>);
 
 struct Client {
     machine: SocketConnection<SimAddress, 64, 64>,
     message: Vec<u8>,
+    /// The echo has arrived.
     heard: bool,
 }
 

@@ -1,4 +1,4 @@
-//! SocketTCP as traces: messages, with each loss, and the calls that write and read them.
+//! SocketTCP: messages, the loss of each segment, and the calls that write and read messages.
 
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
@@ -12,7 +12,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn a_message_is_its_length_and_then_pieces_each_acknowledged() {
+fn a_message_is_its_length_and_then_acknowledged_pieces() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"Mensaje de largo 19").unwrap();
     client.expect(&data(12, "19"));
@@ -81,7 +81,7 @@ fn an_empty_message_is_a_length_alone() {
 }
 
 #[test]
-fn any_byte_and_any_separator_may_be_in_a_message() {
+fn a_message_may_contain_any_byte_and_separators() {
     let body = b"|||\0\xff\xfe||||x|||";
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "14"));
@@ -99,11 +99,11 @@ fn a_message_is_read_in_pieces_of_any_size_or_whole() {
     server.peer_sends(&data(14, "0123456789abcdef"));
     assert_eq!(server.machine.message(), Some(Message { length: 20, arrived: 16, read: 0 }));
     let mut buf = [0; 64];
-    assert_eq!(server.machine.recv_message(&mut buf), Ok(None), "not whole yet");
+    assert_eq!(server.machine.recv_message(&mut buf), Ok(None), "the message is incomplete");
     assert_eq!(server.machine.recv_message(&mut [0; 19]), Err(RecvError::Buffer(BufferTooSmall { needed: 20 })));
     assert_eq!(server.machine.recv(&mut buf[..7]).map(|received| received.len), Some(7));
     server.peer_sends(&data(30, "ghij"));
-    // A read returns the rest of the message, here from several segments.
+    // One read returns the rest of the message, here from two segments.
     assert_eq!(server.machine.recv_message(&mut buf), Ok(Some(13)));
     assert_eq!(&buf[..13], b"789abcdefghij");
     assert_eq!(server.machine.message(), None);
@@ -148,7 +148,7 @@ fn the_next_message_waits_until_the_last_one_is_read() {
 }
 
 #[test]
-fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
+fn content_fills_the_free_room_and_is_sent_in_full_pieces() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.begin(100).unwrap();
     client.expect(&data(12, "100"));
@@ -180,7 +180,7 @@ fn content_is_written_as_room_allows_and_leaves_in_full_pieces() {
 }
 
 #[test]
-fn data_that_cannot_be_sent_is_an_error_of_that_call() {
+fn data_that_cannot_be_sent_is_an_error_of_the_call() {
     let mut client = SegmentTrace::established_client(config());
     let too_large = |length, limit| Err(SocketSendError::TooLarge { length, limit });
     assert_eq!(client.machine.send(&[0; 65]), too_large(65, 64));
@@ -195,7 +195,7 @@ fn data_that_cannot_be_sent_is_an_error_of_that_call() {
 }
 
 #[test]
-fn a_segment_outside_of_a_message_is_ignored() {
+fn a_segment_that_does_not_continue_the_message_is_ignored() {
     let mut server = SegmentTrace::established_server(config());
     server.ignores(&data(12, "five"), SocketIgnored::Length);
     server.ignores("hello", SocketIgnored::Malformed(SegmentError::Separators));

@@ -1,21 +1,26 @@
-//! SocketTCP over networks that lose, duplicate and reorder.
+//! SocketTCP over networks that lose, duplicate and reorder segments.
 //!
-//! The tests cover every length of message, and conversations from a thousand seeds.
+//! The tests cover messages of many lengths, and random conversations from a thousand seeds.
 
 use crate::speaker::{Behaviour, Script, Speaker};
 use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
 use rdt_proto::socket_tcp::{SocketCloseReason, SocketConfig};
 use rdt_proto::{Duration, Instant};
 
+/// The lengths of single messages, in bytes.
 const LENGTHS: [usize; 10] = [0, 1, 9, 10, 16, 17, 99, 100, 1_000, 1_000_000];
+/// The number of random conversations in a test.
 const SEEDS: u64 = 1_000;
 
+/// A configuration without time limits.
 fn lifted() -> SocketConfig {
     let never = Duration::MAX;
     SocketConfig { handshake_limit: never, idle_limit: never, quiet_limit: never, ..SocketConfig::default() }
 }
 
-/// A client and a server with a link between them.
+/// Creates a client and a server with a link each way.
+///
+/// `up` and `down` are the lengths of the messages from the client and from the server.
 fn conversation(
     seed: u64,
     config: SocketConfig,
@@ -34,7 +39,7 @@ fn conversation(
     sim
 }
 
-/// Sends every length up to `most` in each direction, with this loss each way.
+/// Sends messages of every length up to `most` bytes in each direction. `loss` is the share lost each way.
 fn every_length(loss: f64, most: usize) {
     let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(5)).with_loss(loss);
     for length in LENGTHS.into_iter().chain([10_000]).filter(|&length| length <= most) {
@@ -76,7 +81,7 @@ fn bad_link(rng: &mut Rng) -> LinkConfig {
         .with_reordering(share(rng, 20), Duration::from_millis(300))
 }
 
-/// A conversation with several messages each way.
+/// A conversation with up to five messages each way, over a bad link.
 fn chatter(seed: u64, config: SocketConfig) -> Simulation<Speaker> {
     let mut rng = Rng::new(!seed);
     let mut lengths = || {
@@ -104,10 +109,10 @@ fn the_default_limits_deliver_everything_or_report_the_end() {
     for seed in 1..=SEEDS {
         let mut sim = chatter(seed, SocketConfig::default());
         sim.run_until_done(Duration::from_secs(3_600));
-        // Both sides end.
+        // A side whose peer has ended needs more time to end at its limits.
         sim.run_for(Duration::from_secs(600));
         let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
-        // Acknowledged data is kept: the peer has every message that a side counts as acknowledged.
+        // Acknowledged means kept: each side has read every message that its peer counts as acknowledged.
         assert!(client.sent <= server.heard && server.sent <= client.heard, "seed {seed}");
         for speaker in [client, server] {
             match speaker.ended() {
@@ -130,14 +135,13 @@ fn the_default_limits_deliver_everything_or_report_the_end() {
 /// How a conversation is interrupted.
 #[derive(Clone, Copy, PartialEq)]
 enum Ends {
+    /// One or both sides abort, with slow readers.
     Abort,
-    /// A close, with slow or fast readers.
-    Close {
-        slow: bool,
-    },
+    /// One or both sides close, with slow or fast readers.
+    Close { slow: bool },
 }
 
-/// A conversation with several messages each way, in which one or both sides close or abort at any moment.
+/// A conversation with up to three messages each way. One or both sides close or abort at a random time.
 fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: Ends) -> Simulation<Speaker> {
     let mut rng = Rng::new(seed ^ 0xabcd);
     let lengths =
@@ -149,7 +153,7 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
         let slowest = Duration::from_millis(if ends == (Ends::Close { slow: false }) { 0 } else { 300 });
         let reads_every = rng.up_to(slowest);
         let at = Instant::ZERO + rng.up_to(Duration::from_millis(1_500));
-        // One side, or both.
+        // `only` is the side that acts, or 2 if both sides act.
         let at = Some(at).filter(|_| only == 2 || only == u64::from(id.0));
         let (closes_at, aborts_at) = if ends == Ends::Abort { (None, at) } else { (at, None) };
         sim.node_mut(id).behave(Behaviour { closes_at, aborts_at, reads_every });
@@ -158,9 +162,9 @@ fn interrupted(seed: u64, link: &mut dyn FnMut(&mut Rng) -> LinkConfig, ends: En
 }
 
 #[test]
-fn close_at_any_moment_reaches_both_sides_at_once() {
+fn without_loss_a_close_at_any_time_ends_both_sides() {
     for seed in 1..=2 * SEEDS {
-        // Nothing is lost, but many segments are late or duplicated.
+        // Nothing is lost. With every second seed, segments are late or duplicated.
         let mut link = |rng: &mut Rng| if seed % 2 == 0 { bad_link(rng).with_loss(0.0) } else { LinkConfig::ideal() };
         let mut sim = interrupted(seed, &mut link, Ends::Close { slow: false });
         sim.run_until_done(Duration::from_secs(1_000));
@@ -178,13 +182,13 @@ fn close_at_any_moment_reaches_both_sides_at_once() {
 }
 
 #[test]
-fn close_or_abort_at_any_moment_ends_both_sides() {
+fn close_or_abort_at_any_time_ends_both_sides() {
     for seed in 1..=3 * SEEDS {
         let ends = if seed % 3 == 0 { Ends::Abort } else { Ends::Close { slow: seed % 3 == 1 } };
         let mut sim = interrupted(seed, &mut bad_link, ends);
         sim.run_for(Duration::from_secs(600));
         let [client, server] = [sim.node(NodeId(0)), sim.node(NodeId(1))];
-        // Acknowledged messages are kept: read, or ready to be read.
+        // Acknowledged means kept: the message has been read, or can be read as a whole.
         assert!(client.sent <= server.kept() && server.sent <= client.kept(), "seed {seed}");
         for speaker in [client, server] {
             assert!(speaker.ended().is_some() || speaker.machine.is_none(), "seed {seed}");
@@ -194,7 +198,7 @@ fn close_or_abort_at_any_moment_ends_both_sides() {
 
 #[test]
 fn damage_breaks_no_promise_of_the_machine() {
-    // The content may be wrong, so both sides only send, and neither has to end.
+    // Damaged content is not detected, so nothing is compared, and neither side has to end.
     for seed in 1..=SEEDS {
         let mut link = |rng: &mut Rng| bad_link(rng).with_corruption(0.1).with_truncation(0.05);
         let mut sim = conversation(seed, SocketConfig::default(), &mut link, vec![], vec![]);
@@ -217,7 +221,7 @@ fn the_same_seed_gives_the_same_conversation() {
 }
 
 #[test]
-fn a_blackout_in_the_middle_is_survived_within_the_idle_limit() {
+fn a_blackout_shorter_than_the_idle_limit_ends_nothing() {
     let (start, end) = (Instant::from_millis(1_000), Instant::from_millis(21_000));
     let mut link = |_: &mut Rng| LinkConfig::ideal().with_delay(Duration::from_millis(20)).with_blackout(start, end);
     let mut sim = conversation(3, SocketConfig::default(), &mut link, vec![2_000], vec![2_000]);

@@ -1,4 +1,4 @@
-//! SocketTCP as traces: how a connection opens, with each loss.
+//! SocketTCP: how a connection opens, and the loss of each segment.
 
 use harness::socket_tcp::*;
 use rdt_proto::socket_tcp::{
@@ -46,7 +46,7 @@ fn a_lost_ack_of_the_handshake_is_sent_again_for_each_syn_ack() {
 }
 
 #[test]
-fn the_first_segment_stands_for_a_lost_ack_of_the_handshake() {
+fn the_first_segment_replaces_a_lost_ack_of_the_handshake() {
     for close in [false, true] {
         let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
         server.expect("1|||1|||0|||11|||");
@@ -94,7 +94,7 @@ fn a_new_syn_replaces_the_unconfirmed_handshake() {
 }
 
 #[test]
-fn an_unconfirmed_server_gives_up() {
+fn an_unconfirmed_server_ends_at_the_handshake_limit() {
     let mut server = SegmentTrace::server(config(), "1|||0|||0|||10|||");
     let mut sent = 0;
     while server.machine.ended().is_none() {
@@ -124,7 +124,7 @@ fn after_the_handshake_segments_go_to_the_answering_port() {
     assert_eq!(client.machine.peer(), other);
     client.expect_to(SERVER, &ack(12));
     client.expect_to(other, &data(12, "1"));
-    // The port of the first SYN is unknown now.
+    // Segments from the port to which SYN was sent are now ignored.
     client.ignores(&ack(13), SocketIgnored::Address);
     client.peer.at = other;
     client.peer_sends(answer);
@@ -144,14 +144,14 @@ fn a_client_may_be_configured_to_accept_another_host() {
 }
 
 #[test]
-fn an_answer_before_syn_has_left_is_a_stray() {
+fn a_segment_before_syn_is_sent_is_ignored() {
     let mut client = SegmentTrace::client(config(), 10);
     client.ignores("1|||1|||0|||11|||", SocketIgnored::State);
     client.ignores(&ack(12), SocketIgnored::State);
 }
 
 #[test]
-fn only_a_syn_with_numbers_to_come_is_accepted() {
+fn a_server_accepts_only_a_syn_with_numbers_left() {
     let accept = |text: &str| {
         let segment = Segment::decode(text.as_bytes()).unwrap();
         Machine::accept(rdt_proto::Instant::ZERO, config(), starting_with(0), CLIENT, &segment).map(drop)

@@ -1,8 +1,8 @@
 //! Recorded sessions of the report's code (`tests/vectors`), in which our machine takes one side.
 //!
 //! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
-//! recorded place. Four numbers differ in the session of 5 bytes. The report's receiver counts the length of every
-//! message as two bytes, and its sender counts its real bytes.
+//! recorded place. Four numbers differ in the session of 5 bytes: the report's receiver counts two bytes for the length
+//! of every message, while the report's sender counts its digits.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
@@ -35,17 +35,17 @@ fn replay(mut trace: SegmentTrace, recording: &str, ours: &str, differs: &[(&str
             let _ = trace.receive(segment);
         }
     }
-    assert_eq!(next, None, "not recorded");
+    assert_eq!(next, None, "each segment of `differs` is in the recording");
     trace
 }
 
-/// The recording up to the first FIN and its answer.
+/// Returns the recording up to the first FIN, the FIN included.
 fn until_closed(recording: &str) -> String {
     let fin = recording.lines().position(|line| line.contains("0|||0|||1")).unwrap();
     recording.lines().take(fin + 1).map(|line| format!("{line}\n")).collect()
 }
 
-/// A client that sends a message and closes. Its initial number is that of its recording.
+/// A client that sends `message` and closes. `number` is the initial number in the recording.
 fn client(number: u8, message: &str) -> SegmentTrace {
     let mut trace = SegmentTrace::client(SocketConfig::report(), number);
     trace.machine.send(message.as_bytes()).unwrap();
@@ -53,7 +53,7 @@ fn client(number: u8, message: &str) -> SegmentTrace {
     trace
 }
 
-/// A server that has received the first segment of the recording.
+/// Returns a server that has received the first segment of the recording, and the other segments.
 fn server(recording: &str) -> (SegmentTrace, String) {
     let (first, rest) = recording.split_once('\n').unwrap();
     (SegmentTrace::server(SocketConfig::report(), first.strip_prefix("C>S ").unwrap()), rest.to_owned())
@@ -88,13 +88,13 @@ fn a_length_of_one_digit_with_our_client() {
 
 #[test]
 fn a_length_of_one_digit_with_our_server() {
-    // Our server counts the bytes received: one for the length, where the report's server counted two, then five.
+    // Our server counts one byte for the length. The report's server counted two.
     let (trace, recording) = server(&until_closed(BYTES_5));
     let differs = [(ack(84), ack(83)), (ack(89), ack(88))];
     let differs = differs.each_ref().map(|(recorded, sent)| (recorded.as_str(), sent.as_str()));
     let mut trace = replay(trace, &recording, "S>C", &differs);
     trace.reads(b"12345", true);
-    // The recording also has 89 here, and differs from then on. Our connection ends.
+    // The answer in the recording is 89, too. The recorded numbers differ from then on, so the end is scripted.
     trace.expect(&fin_ack(89));
     trace.peer_sends(&fin(90));
     trace.ends(SocketCloseReason::Finished);

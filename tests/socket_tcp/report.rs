@@ -12,7 +12,7 @@ fn server() -> SegmentTrace {
 }
 
 #[test]
-fn its_server_answers_from_the_port_above_the_client_s() {
+fn the_reports_server_answers_from_the_port_after_the_clients() {
     let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     client.machine.send(b"12345").unwrap();
     client.expect("1|||0|||0|||10|||");
@@ -31,7 +31,7 @@ fn its_server_answers_from_the_port_above_the_client_s() {
 }
 
 #[test]
-fn its_server_ignores_segments_for_16_s_after_a_syn() {
+fn the_reports_server_ignores_segments_for_16_s_after_a_syn() {
     let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     for _ in 0..3 {
         client.expect("1|||0|||0|||10|||");
@@ -43,7 +43,7 @@ fn its_server_ignores_segments_for_16_s_after_a_syn() {
 }
 
 #[test]
-fn its_receiver_counts_every_length_as_two_bytes() {
+fn the_reports_receiver_counts_every_length_as_two_bytes() {
     for (message, length) in [("", "0"), ("12345", "5"), ("0123456789", "10"), (&"x".repeat(64), "64")] {
         let mut client = client();
         client.machine.send(message.as_bytes()).unwrap();
@@ -59,7 +59,7 @@ fn its_receiver_counts_every_length_as_two_bytes() {
         client.machine.close();
         client.expect(&fin(number));
     }
-    // It counts two bytes for a length of three digits.
+    // The report's receiver counts two bytes for a length of three digits, too.
     let mut client = client();
     client.machine.begin(100).unwrap();
     client.machine.write(&[b'x'; 16]).unwrap();
@@ -69,7 +69,7 @@ fn its_receiver_counts_every_length_as_two_bytes() {
 }
 
 #[test]
-fn its_receiver_takes_a_piece_twice_and_its_numbers_run_ahead() {
+fn the_reports_receiver_counts_a_repeated_piece_twice() {
     let mut client = client();
     client.machine.send(b"0123456789abcdefghi").unwrap();
     client.expect(&data(12, "19"));
@@ -87,7 +87,7 @@ fn its_receiver_takes_a_piece_twice_and_its_numbers_run_ahead() {
 }
 
 #[test]
-fn its_late_ack_of_a_piece_taken_twice_is_accepted() {
+fn a_late_ack_of_a_piece_counted_twice_is_accepted() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -104,7 +104,7 @@ fn its_late_ack_of_a_piece_taken_twice_is_accepted() {
 }
 
 #[test]
-fn its_message_may_begin_ahead_of_its_acknowledgement() {
+fn the_reports_message_may_begin_ahead_of_its_last_ack() {
     let mut client = client();
     client.machine.send(b"x").unwrap();
     client.expect(&data(12, "1"));
@@ -119,7 +119,7 @@ fn its_message_may_begin_ahead_of_its_acknowledgement() {
 }
 
 #[test]
-fn its_empty_message_is_followed_by_an_empty_piece() {
+fn the_reports_empty_message_is_followed_by_an_empty_piece() {
     let mut server = server();
     server.peer_sends(&data(12, "0"));
     server.expect(&ack(13));
@@ -134,7 +134,7 @@ fn its_empty_message_is_followed_by_an_empty_piece() {
 }
 
 #[test]
-fn its_farewell_has_the_flag_fin_and_comes_three_times() {
+fn the_reports_final_segment_is_a_fin_and_comes_three_times() {
     let mut server = server();
     server.peer_sends(&fin(12));
     server.expect(&fin_ack(13));
@@ -145,7 +145,7 @@ fn its_farewell_has_the_flag_fin_and_comes_three_times() {
 }
 
 #[test]
-fn its_server_answers_our_farewell_as_if_it_were_a_fin() {
+fn the_reports_server_answers_our_final_fin_like_a_new_fin() {
     let mut client = client();
     client.machine.close();
     client.expect(&fin(12));
@@ -158,7 +158,7 @@ fn its_server_answers_our_farewell_as_if_it_were_a_fin() {
 }
 
 #[test]
-fn it_never_withdraws_its_segment_so_ours_does() {
+fn our_segment_is_withdrawn_since_the_reports_never_is() {
     let mut client = client();
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
@@ -174,7 +174,7 @@ fn it_never_withdraws_its_segment_so_ours_does() {
 }
 
 #[test]
-fn it_never_withdraws_its_fin_so_ours_answers() {
+fn the_reports_fin_is_answered_since_it_is_never_withdrawn() {
     let mut client = client();
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
@@ -185,7 +185,7 @@ fn it_never_withdraws_its_fin_so_ours_answers() {
 }
 
 #[test]
-fn a_stray_repetition_after_each_state_does_no_harm() {
+fn a_late_repetition_in_any_state_changes_nothing() {
     let mut server = SegmentTrace::server(SocketConfig::report(), "1|||0|||0|||10|||");
     server.expect("1|||1|||0|||11|||");
     server.peer_sends("1|||0|||0|||10|||");
@@ -239,7 +239,7 @@ fn a_stray_repetition_after_each_state_does_no_harm() {
 }
 
 #[test]
-fn several_messages_each_way_on_one_connection() {
+fn messages_each_way_continue_one_counter() {
     let mut client = client();
     let mut number = 12;
     for round in 0..3 {

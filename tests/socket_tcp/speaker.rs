@@ -1,4 +1,4 @@
-//! One side of a simulated conversation: it sends its messages one after another, and compares those it receives.
+//! One side of a simulated conversation. It sends its messages one after another, and checks those that it receives.
 
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::socket_tcp::{
@@ -30,38 +30,45 @@ impl Script {
 /// How a side interrupts a conversation.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Behaviour {
-    /// The time of its close, even with data in flight.
+    /// When the side closes, even with data in flight.
     pub(crate) closes_at: Option<Instant>,
+    /// When the side aborts.
     pub(crate) aborts_at: Option<Instant>,
     /// The interval between reads.
     pub(crate) reads_every: Duration,
 }
 
+/// One side of a conversation, as a node of the simulation.
 pub(crate) struct Speaker {
     config: SocketConfig,
     entropy: [u8; SOCKET_ENTROPY_BYTES],
     /// The connection. `None` for a server before a SYN arrives.
     pub(crate) machine: Option<Machine>,
+    /// The messages to send.
     says: Script,
+    /// The messages to receive.
     hears: Script,
-    /// The message being written, with its bytes written and the count of messages acknowledged before it.
+    /// The message that is being written, and the number of its bytes that have been written.
     message: Option<(Vec<u8>, usize)>,
+    /// The number of messages acknowledged.
     pub(crate) sent: usize,
-    /// The expected message, with its bytes received and the count of complete messages before it.
+    /// The message that is expected, and the number of its bytes that have been read.
     expected: Option<(Vec<u8>, usize)>,
+    /// The number of messages read.
     pub(crate) heard: usize,
-    /// It closes once every message is sent and received.
+    /// The side closes once every message is acknowledged and read.
     closes: bool,
-    /// The size of a read.
+    /// The size of a read in bytes.
     piece: usize,
-    /// It sends without end, and does not compare what it receives.
+    /// The side sends without end, and does not check what it receives.
     sends_only: bool,
     behaviour: Option<Behaviour>,
-    /// With a behaviour: the time of its next read.
+    /// When a side with a behaviour reads next.
     reads_at: Instant,
 }
 
 impl Speaker {
+    /// Creates the side that waits for SYN.
     pub(crate) fn new(config: SocketConfig, mut rng: Rng, says: Script, hears: Script) -> Self {
         let mut entropy = [0; SOCKET_ENTROPY_BYTES];
         rng.fill(&mut entropy);
@@ -83,19 +90,19 @@ impl Speaker {
         }
     }
 
-    /// The side that opens the connection.
+    /// Creates the side that opens the connection.
     pub(crate) fn client(config: SocketConfig, rng: Rng, peer: SimAddress, says: Script, hears: Script) -> Self {
         let mut speaker = Self::new(config, rng, says, hears);
         speaker.machine = Some(Machine::connect(Instant::ZERO, config, speaker.entropy, peer));
         speaker
     }
 
-    /// Every message is acknowledged, and every expected message is received.
+    /// Whether every message is acknowledged, and every expected message is read.
     pub(crate) fn is_complete(&self) -> bool {
         (self.sent, self.heard) == (self.says.lengths.len(), self.hears.lengths.len())
     }
 
-    /// The number of messages that are received, or ready to be read as a whole.
+    /// The number of messages that have been read, or can be read as a whole.
     pub(crate) fn kept(&self) -> usize {
         let message = self.machine.as_ref().and_then(Machine::message);
         self.heard + usize::from(message.is_some_and(|message| message.arrived == message.length))
@@ -105,18 +112,18 @@ impl Speaker {
         self.machine.as_ref()?.ended()
     }
 
-    /// From now on it sends whenever it can, and does not compare what it receives.
+    /// Makes the side send whenever it can, without a check of what it receives.
     pub(crate) fn send_only(&mut self) {
         self.sends_only = true;
     }
 
-    /// From now on it closes and reads at the given times, and is done when the connection has ended.
+    /// Makes the side close, abort and read at the given times. It is then done once the connection has ended.
     pub(crate) fn behave(&mut self, behaviour: Behaviour) {
         self.behaviour = Some(behaviour);
         self.closes = false;
     }
 
-    /// The next time at which its behaviour acts.
+    /// When the behaviour acts next.
     fn due(&self) -> Option<Instant> {
         let behaviour = self.behaviour.filter(|_| self.ended().is_none())?;
         let message = self.machine.as_ref().and_then(Machine::message);
@@ -176,7 +183,7 @@ impl Speaker {
         let Some(received) = self.machine.as_mut().and_then(|machine| machine.recv(&mut buf[..self.piece])) else {
             return false;
         };
-        let (message, read) = self.expected.as_mut().expect("more messages than were sent");
+        let (message, read) = self.expected.as_mut().expect("no more messages arrive than were sent");
         assert_eq!(&message[*read..*read + received.len], &buf[..received.len], "message {}", self.heard);
         *read += received.len;
         assert_eq!(received.is_end, *read == message.len());
@@ -232,7 +239,7 @@ impl Node for Speaker {
     /// A side is done even if its last segment has not reached the peer yet.
     fn is_done(&self) -> bool {
         let undisturbed = self.is_complete() && self.behaviour.is_none();
-        // A server that never received a SYN has no end.
+        // A server that has received no SYN has no connection that could end.
         let uncalled = self.machine.is_none() && self.behaviour.is_some();
         self.sends_only || undisturbed || uncalled || self.ended().is_some()
     }

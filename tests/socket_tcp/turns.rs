@@ -1,4 +1,4 @@
-//! SocketTCP as traces: one counter for both directions, and which side sends first.
+//! SocketTCP: one counter for both directions, and the side that sends first.
 
 use harness::socket_tcp::*;
 use rdt_proto::socket_tcp::{SocketConfig, SocketIgnored};
@@ -24,7 +24,7 @@ fn each_sender_continues_after_the_last_message() {
 }
 
 #[test]
-fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
+fn a_message_waits_for_the_end_of_an_incoming_message() {
     let mut server = SegmentTrace::established_server(config());
     server.peer_sends(&data(12, "2"));
     server.machine.send(b"you").unwrap();
@@ -36,7 +36,7 @@ fn a_message_that_is_sent_while_another_comes_waits_for_its_end() {
 }
 
 #[test]
-fn where_both_send_at_once_the_server_withdraws() {
+fn if_both_send_at_once_the_server_withdraws_its_message() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.send(b"you").unwrap();
     server.expect(&data(12, "3"));
@@ -54,14 +54,14 @@ fn where_both_send_at_once_the_server_withdraws() {
 }
 
 #[test]
-fn where_both_send_at_once_the_client_goes_first() {
+fn if_both_send_at_once_the_client_sends_first() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));
     client.ignores(&data(12, "3"), SocketIgnored::Crossing);
     client.peer_sends(&ack(13));
     client.expect(&data(13, "hi"));
-    // The server's ACK was lost. Its own message acknowledges as well.
+    // The server's ACK was lost. The server's message acknowledges the client's message, too.
     client.peer_sends(&data(15, "3"));
     assert!(client.machine.is_all_acknowledged());
     client.expect(&ack(16));

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rdt_proto::Seq;
 use rdt_proto::wire::{DecodeError, Framing, Options, OptionsWriter, Packet, Tag};
 
-/// Datagrams of a session between two peers of a public implementation, without repetitions, and their packets.
+/// Recorded datagrams of a public implementation, and the packet that each decodes to.
 const RECORDED: [(&str, Packet<'static>); 16] = [
     ("524f53544f5630", Packet::Connect(Options::NONE)),
     ("524f53544f5631", Packet::ConnAck(Options::NONE)),
@@ -59,7 +59,7 @@ fn recorded_datagrams_decode_to_their_packets() {
     }
 }
 
-/// Bytes with a packet type and the right length for it, or a few bytes more or fewer.
+/// Bytes with a packet type, and with fields whose length often fits this type.
 fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
     let options = vec((0..8_u8, vec(any::<u8>(), 0..10)), 0..6).prop_map(|options| {
         let as_bytes =
@@ -88,13 +88,13 @@ fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Law 1: a packet decodes to itself after it is encoded.
+    /// Law 1: an encoded packet decodes to the same packet.
     #[test]
     fn packets_survive_the_wire(bytes in vec(any::<u8>(), 9..400)) {
         wire::round_trip_packet(&bytes);
     }
 
-    /// Law 2: a datagram that decodes encodes to itself, and no input panics.
+    /// Law 2: the packet that a datagram decodes to encodes to the same datagram. No input panics.
     #[test]
     fn accepted_datagrams_encode_to_themselves(fields in nearly_a_packet(), shift in prop_oneof![Just(0), Just(b'0')]) {
         let mut shifted = fields.clone();
@@ -104,7 +104,7 @@ proptest! {
         }
     }
 
-    /// A datagram that base-mode-only framing accepts is the same packet in every other framing.
+    /// What the framing `ROSTOV` accepts decodes to the same packet in the framing `NOTE`.
     #[test]
     fn rostov_framing_is_a_subset_of_note_framing(fields in nearly_a_packet()) {
         let mut shifted = fields.clone();
@@ -115,9 +115,8 @@ proptest! {
         }
     }
 
-    /// Options read back with the values written.
     #[test]
-    fn options_read_back(
+    fn options_read_back_as_written(
         tag: [u8; 8],
         segment in 64..=u16::MAX,
         window in 1..1_u32 << 31,

@@ -1,22 +1,22 @@
-//! The bottleneck, and the way back.
+//! The path of all flows: the bottleneck, and the way back.
 
 use super::WIRE;
 use rdt_proto::{Duration, Instant};
 
-/// A path with a drop-tail queue before a line, then delay and loss, and on the way back delay and loss.
+/// A path with delay and loss each way. On the way forth, a drop-tail queue and a line come first.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
-    /// Bits per second.
+    /// The rate of the line, in bits per second.
     pub(crate) rate: u64,
     /// The delay one way.
     pub(crate) delay: Duration,
     /// The capacity of the queue in bytes.
     pub(crate) queue: u64,
-    /// The loss each way, of 1,000.
+    /// The share of packets lost each way, in per mille.
     pub(crate) loss: u64,
-    /// The packets held back for up to 5 ms, of 1,000.
+    /// The share of packets that are up to 5 ms late, in per mille.
     pub(crate) late: u64,
-    /// The number of packets dropped by the full queue.
+    /// The number of packets that the full queue has dropped.
     pub(crate) dropped: u64,
     /// The longest queue so far, in bytes.
     pub(crate) longest: u64,
@@ -26,7 +26,9 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// A path of `mbit` and a round trip of `rtt_ms`, with a queue of one bandwidth-delay product and no loss.
+    /// Creates a path of `mbit` Mbit/s with a round trip of `rtt_ms` ms and no loss.
+    ///
+    /// The queue holds one bandwidth-delay product, and at least 64 datagrams.
     pub(crate) fn new(mbit: u64, rtt_ms: u64) -> Self {
         let rate = mbit * 1_000_000;
         let queue = (rate / 8 * rtt_ms / 1_000).max(64 * WIRE);
@@ -55,7 +57,7 @@ impl Path {
         self.delay.saturating_mul(2)
     }
 
-    /// The arrival time of a packet that enters the queue now. `None` if it is dropped or lost.
+    /// Sends a packet. Returns when it arrives, or `None` if it is dropped or lost.
     pub(crate) fn forth(&mut self, now: Instant) -> Option<Instant> {
         let now_ns = now.as_micros() * 1_000;
         let backlog_ns = self.busy_until.saturating_sub(now_ns);
@@ -73,11 +75,12 @@ impl Path {
         Some(Instant::from_micros(self.busy_until.div_ceil(1_000) + late) + self.delay)
     }
 
-    /// The arrival time of a SACK that is sent now. `None` if it is lost.
+    /// Sends a SACK. Returns when it arrives, or `None` if it is lost.
     pub(crate) fn back(&mut self, now: Instant) -> Option<Instant> {
         (!self.one_in(self.loss)).then(|| now + self.delay)
     }
 
+    /// Returns true with a probability of `permille` / 1,000.
     fn one_in(&mut self, permille: u64) -> bool {
         permille > 0 && self.random() % 1_000 < permille
     }

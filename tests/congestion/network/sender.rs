@@ -1,10 +1,13 @@
-//! An ideal selective repeat: unlimited span, loss detection by RACK (RFC 8985), retransmissions first.
+//! An ideal selective repeat with loss detection by RACK (RFC 8985).
+//!
+//! Its window of numbers is unlimited, and retransmissions go before new data.
 
 use super::SEGMENT;
 use rdt_proto::congestion::{Acknowledgement, Congestion, Controller, Loss, Pacer};
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
+/// What the sender knows of a transmission.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     InFlight,
@@ -28,7 +31,7 @@ pub(crate) struct Sender {
     transmissions: Vec<Transmission>,
     /// The first transmission that may still be in flight.
     first_open: usize,
-    /// At the tail, the first transmission that was not repeated.
+    /// The first transmission that has not been repeated proactively.
     repeated: usize,
     lost: VecDeque<usize>,
     in_flight: u64,
@@ -139,7 +142,7 @@ impl Sender {
         self.pacer.update_rate(now, self.controller.pacing_rate());
     }
 
-    /// Returns the number of the next transmission, if one may be sent now.
+    /// Returns the index of a new transmission, if one may be sent now.
     pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<usize> {
         self.pacer.update_rate(now, self.controller.pacing_rate());
         if self.in_flight + u64::from(SEGMENT) > self.controller.window().max(u64::from(SEGMENT))
@@ -184,7 +187,9 @@ impl Sender {
         self.repeat(now)
     }
 
-    /// Retransmits proactively at the tail: each unacknowledged number at most every quarter of a round trip.
+    /// Returns the next number to retransmit proactively, once all data has been sent.
+    ///
+    /// Each unacknowledged number is repeated at most every quarter of a round trip.
     fn repeat(&mut self, now: Instant) -> Option<usize> {
         self.app_limited = true;
         let early = now - Duration::from_micros(self.srtt.as_micros() / 4);
@@ -201,7 +206,7 @@ impl Sender {
         None
     }
 
-    /// Marks transmissions sent before `deadline` and still in flight as lost.
+    /// Marks all transmissions as lost that are in flight and were sent before `deadline`.
     fn mark_lost(&mut self, now: Instant, deadline: Instant) {
         let (mut bytes, mut newest) = (0, Instant::ZERO);
         let mut index = self.first_open;

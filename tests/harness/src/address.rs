@@ -2,7 +2,7 @@
 
 use rdt_proto::Address;
 
-/// A host, and one of its ports.
+/// An address: a host and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct At(pub u8, pub u16);
 

@@ -11,15 +11,15 @@ use rdt_proto::wire::{Framing, Packet};
 /// A trace of one base-mode connection and its scripted peer.
 pub type BaseTrace = Trace<Connection<HeapStopAndWait>, BasePeer>;
 
-/// The largest body of the connections under test, unless a test configures another.
+/// The largest body in bytes that a default connection sends.
 pub const SEGMENT: u16 = Config::new().segment;
 
-/// Storage for stop-and-wait with room for this many bodies in each direction.
+/// Creates storage for stop-and-wait with `slots` slots in each direction.
 pub fn storage(config: &Config, slots: u32) -> Result<HeapStopAndWait, StoreError> {
     HeapStopAndWait::stop_and_wait(config, vec![0; config.send_bytes(slots)], vec![0; config.recv_bytes(slots)])
 }
 
-/// A peer of base mode: both sides use one framing.
+/// A peer of base mode. Both directions use the same framing.
 pub struct BasePeer {
     framing: Framing,
 }
@@ -74,7 +74,7 @@ impl BaseTrace {
         Self { machine, now, peer: BasePeer { framing: config.framing } }
     }
 
-    /// A client whose empty INFO 0 was acknowledged 10 ms after it was sent.
+    /// An established client. The peer acknowledged its empty INFO 0 after 10 ms.
     #[must_use]
     pub fn established_client(config: Config) -> Self {
         let mut trace = Self::client(config);
@@ -88,7 +88,7 @@ impl BaseTrace {
         trace
     }
 
-    /// A server that has acknowledged an empty INFO 0.
+    /// An established server. It has acknowledged an empty INFO 0.
     #[must_use]
     pub fn established_server(config: Config) -> Self {
         let mut trace = Self::server(config);
@@ -100,7 +100,7 @@ impl BaseTrace {
         trace
     }
 
-    /// Reads everything that has arrived.
+    /// Reads all data that has arrived, at most 1 MiB.
     pub fn read(&mut self) -> Vec<u8> {
         let mut data = vec![0; 1 << 20];
         let len = self.machine.recv(&mut data);
@@ -108,13 +108,15 @@ impl BaseTrace {
         data
     }
 
-    /// The number of the peer's first INFO after the handshake: 1 if the peer is the client, which has used INFO 0.
+    /// Returns the number of the peer's first INFO after the handshake.
+    ///
+    /// A client has used INFO 0 in the handshake, so its next number is 1. A server begins with 0.
     #[must_use]
     pub fn next_of_peer(&self) -> u32 {
         u32::from(self.machine.role() == Role::Server)
     }
 
-    /// The number of the machine's first INFO after the handshake.
+    /// Returns the number of the machine's first INFO after the handshake.
     #[must_use]
     pub fn next_of_ours(&self) -> u32 {
         1 - self.next_of_peer()

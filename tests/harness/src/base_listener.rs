@@ -1,4 +1,4 @@
-//! A listener that faces scripted base-mode clients at small addresses.
+//! A listener that faces scripted base-mode clients. The address of a client is a `u8`.
 
 use crate::base::storage;
 use crate::byte_account::AccountedListener;
@@ -12,7 +12,7 @@ use rdt_proto::wire::{Framing, Packet};
 /// A trace of one listener and its scripted base-mode clients.
 pub type BaseListenerTrace = Trace<AccountedListener<HeapPeers<u8, HeapStopAndWait>>, BaseClients>;
 
-/// Clients of base mode. All use one framing.
+/// Clients of base mode. All use `Framing::NOTE`.
 pub struct BaseClients;
 
 impl Peer for BaseClients {
@@ -22,7 +22,7 @@ impl Peer for BaseClients {
 }
 
 impl BaseListenerTrace {
-    /// Creates a listener for this many connections.
+    /// Creates a listener for at most `peers` connections.
     #[must_use]
     pub fn new(config: ListenerConfig, peers: usize) -> Self {
         let now = Instant::from_millis(1_000);
@@ -38,20 +38,20 @@ impl BaseListenerTrace {
     /// Delivers this packet and asserts that it enters the backlog.
     #[track_caller]
     pub fn queues(&mut self, from: u8, packet: Packet<'_>) {
-        assert_eq!(self.receive(from, packet), Dispatch::Queued, "{packet:?} of {from}");
+        assert_eq!(self.receive(from, packet), Dispatch::Queued, "{packet:?} from {from}");
     }
 
-    /// Delivers this packet and asserts that the connection of its address takes it.
+    /// Delivers this packet and asserts that the connection of this address accepts it.
     #[track_caller]
     pub fn takes(&mut self, from: u8, packet: Packet<'_>) {
         let dispatch = self.receive(from, packet);
-        assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} of {from}: {dispatch:?}");
+        assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Accepted)), "{packet:?} from {from}: {dispatch:?}");
     }
 
     /// Delivers this packet and asserts that it is dropped.
     #[track_caller]
     pub fn ignores(&mut self, from: u8, packet: Packet<'_>, reason: DropReason) {
-        assert_eq!(self.receive(from, packet), Dispatch::Dropped(reason), "{packet:?} of {from}");
+        assert_eq!(self.receive(from, packet), Dispatch::Dropped(reason), "{packet:?} from {from}");
     }
 
     /// The number of datagrams dropped for this reason.
@@ -104,12 +104,12 @@ impl BaseListenerTrace {
     #[track_caller]
     pub fn expect(&mut self, to: u8, expected: Packet<'_>) {
         let Some((address, sent)) = self.transmit() else {
-            panic!("expected {expected:?} to {to}, nothing was sent");
+            panic!("expected {expected:?} to {to}, but nothing was sent");
         };
         assert_eq!((address, Framing::NOTE.decode(&sent).unwrap()), (to, expected));
     }
 
-    /// Asserts that the next event is this one.
+    /// Asserts that the next event is this one, of this connection.
     #[track_caller]
     pub fn expect_event(&mut self, id: PeerId, event: Event) {
         assert_eq!(self.machine.poll_event(), Some((id, event)));

@@ -1,7 +1,7 @@
-//! The anti-amplification rule, checked for every listener of a test or a simulation.
+//! Checks the anti-amplification limit for every listener of a test or a simulation.
 //!
-//! Until a peer has validated its address, a listener in extended mode sends no more bytes to that address than it
-//! received from there.
+//! Until an address is validated, a listener in extended mode sends no more bytes to this address than it has received
+//! from it.
 
 use crate::machine::Machine;
 use rdt_proto::connection::{Event, Handled, Mode, Transmit};
@@ -39,16 +39,16 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
         let before = self.listener.stats().validated;
         let dispatch = self.listener.handle_datagram(now, from, datagram);
         if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
-            // The first packet under our tag shows that the peer received CONNACK or INFO at this address.
+            // The peer learned the listener's tag from CONNACK, or path validation has confirmed its new address.
             let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
             account.validated |= tagged && self.listener.address(id) == Some(from);
         }
-        // A cookie of the listener came back.
+        // The peer has returned the cookie of a RETRY.
         account.validated |= self.listener.stats().validated > before;
         dispatch
     }
 
-    /// Returns the next datagram and its destination. Asserts that it was due.
+    /// Returns the next datagram and its destination. Asserts that `poll_timeout` was due.
     ///
     /// # Errors
     ///
@@ -63,9 +63,12 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
         assert!(due, "a datagram was sent before poll_timeout was due");
         let account = self.accounts.entry(to).or_default();
         account.sent += transmit.len;
-        // Base mode cannot validate an address, and it repeats CONNACK.
+        // Base mode is exempt: it cannot validate an address, and its server repeats CONNACK.
         let bound = self.listener.config().connection.mode == Mode::Extended;
-        assert!(!bound || account.validated || account.sent <= account.received, "{to:?}: {account:?}");
+        assert!(
+            !bound || account.validated || account.sent <= account.received,
+            "too many bytes to {to:?}: {account:?}"
+        );
         Ok(Some((to, transmit)))
     }
 }

@@ -12,37 +12,39 @@ use rdt_proto::{Instant, Seq};
 /// A trace of one extended-mode connection and its scripted peer.
 pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, ExtendedPeer>;
 
-/// The tag of the scripted peer.
+/// The tag that the scripted peer announces.
 pub const PEER: Tag = Tag::new(*b"the peer");
 
-/// The handshake parameters of the scripted peer.
+/// The handshake parameters that the scripted peer announces.
 pub const PARAMETERS: HandshakeParameters =
     HandshakeParameters { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
 
-/// A SACK that acknowledges everything before `next`, and above it each number whose bit is set, without ACK delay.
+/// A SACK with a window of 64 and no ACK delay.
+///
+/// It acknowledges each number before `next`, and `base + i` for each set bit `i` of `bitmap`.
 #[must_use]
 pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
     let (next, latest, base) = (Seq::new(next), Seq::new(latest), Seq::new(base));
     Packet::Sack(Sack { next, window: 64, latest, delay: SackDelay::new(0), base, bitmap })
 }
 
-/// A SACK that acknowledges everything before `next`, with a window of 0.
+/// A SACK that acknowledges each number before `next` and closes the window.
 #[must_use]
 pub fn closed(next: u32) -> Packet<'static> {
     let (next, delay) = (Seq::new(next), SackDelay::new(0));
     Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
 }
 
-/// Storage for this many packets each way, with a constant window of `in_flight` datagrams.
+/// Creates storage for `window` packets each way, with a constant congestion window of `in_flight` datagrams.
 #[must_use]
 pub fn storage(config: &Config, window: u32, in_flight: u64) -> HeapStorage<Controller> {
     let controller = |datagram: u32| FixedWindow::new(in_flight * u64::from(datagram)).into();
     HeapStorage::on_heap_with(config, window, controller).unwrap()
 }
 
-/// A peer of extended mode. Each side writes the other's tag.
+/// A peer of extended mode. Each datagram begins with the tag of its receiver.
 pub struct ExtendedPeer {
-    /// The tag of the machine, once it is known.
+    /// The machine's tag, once its CONNECT or CONNACK has announced it.
     pub tag: Option<Tag>,
 }
 
@@ -50,7 +52,7 @@ impl ExtendedPeer {
     /// The framing of datagrams from the peer.
     #[must_use]
     pub fn framing(&self) -> Framing {
-        Framing::tagged(self.tag.expect("no tag yet"))
+        Framing::tagged(self.tag.expect("the machine has not announced its tag yet"))
     }
 }
 
@@ -75,7 +77,9 @@ impl ScriptedPeer for ExtendedPeer {
     }
 }
 
-/// The framing of datagrams from the machine: that of base mode until it knows the peer's tag.
+/// Returns the framing of a datagram from the machine.
+///
+/// Before the machine knows the peer's tag, it uses the framing of base mode.
 fn framing_of(datagram: &[u8]) -> Framing {
     if datagram.starts_with(PEER.as_bytes()) { Framing::tagged(PEER) } else { Framing::NOTE }
 }
@@ -87,13 +91,13 @@ impl ExtendedTrace {
         Self::client_with(config, storage(&config, 32, 32))
     }
 
-    /// A server that accepted the parameters of the peer's CONNECT.
+    /// A server that accepted a CONNECT with these parameters, before its CONNACK.
     #[must_use]
     pub fn server(config: Config, parameters: HandshakeParameters) -> Self {
         Self::server_with(config, parameters, storage(&config, 32, 32))
     }
 
-    /// A client whose empty INFO 0 was acknowledged after 100 ms.
+    /// An established client. The peer acknowledged its empty INFO 0 after 100 ms.
     #[must_use]
     pub fn established(config: Config) -> Self {
         Self::established_with(config, storage(&config, 32, 32))
@@ -101,7 +105,7 @@ impl ExtendedTrace {
 }
 
 impl<T: ConnectionTypes> ExtendedTrace<T> {
-    /// [`established`](Self::established) with the given storage.
+    /// [`established`](Self::established) with storage of any type.
     #[must_use]
     pub fn established_with(config: Config, storage: T) -> Self {
         let mut trace = Self::client_with(config, storage);
@@ -115,7 +119,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         trace
     }
 
-    /// A client with storage of any type, before its first CONNECT.
+    /// [`client`](Self::client) with storage of any type.
     #[must_use]
     pub fn client_with(config: Config, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
@@ -123,7 +127,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         Self { machine, now, peer: ExtendedPeer { tag: None } }
     }
 
-    /// A server with storage of any type that accepted the parameters of the peer's CONNECT.
+    /// [`server`](Self::server) with storage of any type.
     #[must_use]
     pub fn server_with(config: Config, parameters: HandshakeParameters, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
@@ -131,20 +135,20 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         Self { machine, now, peer: ExtendedPeer { tag: None } }
     }
 
-    /// Takes CONNECT or CONNACK from the machine, learns its tag, and returns the datagram.
+    /// Takes the machine's CONNECT or CONNACK, gives its tag to the peer, and returns the datagram.
     #[track_caller]
     pub fn learns_tag(&mut self) -> Vec<u8> {
         let sent = self.next_datagram().expect("nothing was sent");
         match framing_of(&sent).decode(&sent).unwrap() {
             Packet::Connect(options) | Packet::ConnAck(options) => {
-                self.peer.tag = Some(options.tag().expect("no tag"));
+                self.peer.tag = Some(options.tag().expect("CONNECT and CONNACK announce a tag"));
             }
             packet => panic!("{packet:?}"),
         }
         sent
     }
 
-    /// Delivers the peer's answer to CONNECT.
+    /// Delivers a CONNACK with these parameters.
     #[track_caller]
     pub fn peer_sends_connack(&mut self, parameters: HandshakeParameters) {
         let mut buf = [0; 80];
@@ -163,7 +167,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         self.receive_datagram((), &datagram(framing, packet))
     }
 
-    /// Asserts that the next datagram is a SACK with this `next` and this bitmap of later numbers.
+    /// Asserts that the next datagram is a SACK with this `next`, whose bitmap acknowledges the numbers `above`.
     #[track_caller]
     pub fn expect_sack(&mut self, next: u32, above: &[u32]) {
         let sent = self.next_datagram().expect("no SACK was sent");
@@ -173,7 +177,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         assert_eq!(numbers, above);
     }
 
-    /// Writes `count` bodies of one byte, and asserts that INFO `from` and the following are sent.
+    /// Writes `count` bodies of one byte. Asserts that each is sent at once, the first as INFO `from`.
     #[track_caller]
     pub fn sends(&mut self, from: u32, count: u32) {
         for number in from..from + count {
@@ -183,6 +187,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
     }
 }
 
+/// The machine's entropy: the bytes 0 to 31.
 fn entropy() -> [u8; 32] {
     core::array::from_fn(|index| u8::try_from(index).unwrap())
 }

@@ -19,10 +19,10 @@
 //! | [`extended`] | a connection, selective repeat | one of extended mode |
 //! | [`base_listener`] | a listener | clients of base mode |
 //! | [`listener`] | a listener | clients of extended mode |
-//! | [`socket_tcp`] | a connection or a listener of SocketTCP | segments of text |
+//! | [`socket_tcp`] | a connection or a listener of SocketTCP | one or more, in segments of text |
 //!
-//! Every datagram that a machine sends must have been due by its `poll_timeout`. Until an address is validated, a
-//! listener must not send more bytes to it than it received from there: [`byte_account`] checks every listener.
+//! Every trace asserts that `poll_timeout` was due before each datagram that the machine sends. [`byte_account`]
+//! asserts that a listener sends no more bytes to an unvalidated address than it has received from it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 pub mod address;

@@ -22,7 +22,7 @@ pub fn sack(next: u32) -> Packet<'static> {
     Packet::Sack(Sack { next, window: 2, latest, delay: SackDelay::NO_SAMPLE, base: next, bitmap: &[] })
 }
 
-/// A client, as the listener knows it.
+/// A scripted client whose connection the listener has accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     /// The client's address.
@@ -31,14 +31,16 @@ pub struct Client {
     pub tag: Tag,
     /// The tag that the listener chose.
     pub theirs: Tag,
-    /// The identifier of its connection.
+    /// The identifier of the client's connection.
     pub id: PeerId,
 }
 
-/// All clients, with the listener's events that the test has not taken yet.
+/// All scripted clients of one listener.
 #[derive(Default)]
 pub struct ExtendedClients {
+    /// Events of the listener that no `expect_event` has taken yet.
     events: Vec<(PeerId, Event)>,
+    /// The number of accepted clients, from which the entropy of the next connection is made.
     accepted: u8,
 }
 
@@ -93,7 +95,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         self.machine.stats().dropped.of(reason)
     }
 
-    /// Delivers a CONNECT, expects RETRY, and returns its cookie.
+    /// Delivers a CONNECT, expects RETRY, and returns the cookie of the RETRY.
     #[track_caller]
     pub fn retries(&mut self, from: At, tag: Tag) -> Vec<u8> {
         assert_eq!(self.connect(from, tag, None), Dispatch::Retried);
@@ -111,7 +113,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         incoming
     }
 
-    /// Accepts the next incoming client, and takes its CONNACK.
+    /// Accepts the next incoming client, and asserts that CONNACK is sent to it.
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> Client {
         let incoming = self.incoming(from);
@@ -123,7 +125,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         Client { at: from, tag, theirs: options.tag().unwrap(), id }
     }
 
-    /// Accepts this client with fresh entropy.
+    /// Accepts this client. Each call uses different entropy.
     pub fn accept(&mut self, incoming: Incoming<At>) -> PeerId {
         self.peer.accepted += 1;
         self.machine.accept(self.now, incoming, [self.peer.accepted; 32], || storage(&Config::new(), 2)).unwrap()
@@ -134,7 +136,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         self.peer.accepted = 0;
     }
 
-    /// Delivers the client's empty INFO 0, and expects its acknowledgement.
+    /// Delivers the client's empty INFO 0, expects `Connected`, and discards the acknowledgement.
     #[track_caller]
     pub fn confirms(&mut self, client: &Client) {
         self.takes(client, info(0, b""));
@@ -152,13 +154,13 @@ impl<M: TableMemory> ListenerTrace<M> {
         client
     }
 
-    /// Delivers a packet of this client and asserts that its connection takes it.
+    /// Delivers a packet of this client and asserts that the client's connection accepts it.
     #[track_caller]
     pub fn takes(&mut self, client: &Client, packet: Packet<'_>) {
         self.takes_from(client.at, client, packet);
     }
 
-    /// Delivers a packet of this client from another address and asserts that its connection takes it.
+    /// Delivers a packet of this client from another address and asserts that its connection accepts it.
     #[track_caller]
     pub fn takes_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
         assert_eq!(self.receive_under(from, client.theirs, packet), Dispatch::Peer(client.id, Handled::Accepted));
@@ -173,17 +175,17 @@ impl<M: TableMemory> ListenerTrace<M> {
     /// Asserts that the next datagram is this packet, to this address.
     #[track_caller]
     pub fn expect(&mut self, to: At, client: &Client, expected: Packet<'_>) {
-        let (address, sent) = self.transmit().unwrap_or_else(|| panic!("expected {expected:?}, nothing was sent"));
+        let (address, sent) = self.transmit().unwrap_or_else(|| panic!("expected {expected:?}, but nothing was sent"));
         let sent = Framing::tagged(client.tag).decode(&sent).unwrap();
         assert_eq!((address, sent), (to, expected));
     }
 
-    /// Asserts that the next event of this client is this one. Events of other clients are kept.
+    /// Asserts that the next event of this client is this one. Events of other clients are kept for later calls.
     #[track_caller]
     pub fn expect_event(&mut self, client: &Client, event: Event) {
         let events = &mut self.peer.events;
         events.extend(std::iter::from_fn(|| self.machine.poll_event()));
-        let at = events.iter().position(|(id, _)| *id == client.id).expect("nothing to tell");
+        let at = events.iter().position(|(id, _)| *id == client.id).expect("no event of this client");
         assert_eq!(events.remove(at), (client.id, event));
     }
 }
@@ -201,7 +203,7 @@ pub fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     datagram(&Framing::NOTE, Packet::Connect(options))
 }
 
-/// A client's tag.
+/// A tag that consists of eight bytes `number`.
 #[must_use]
 pub const fn tag(number: u8) -> Tag {
     Tag::new([number; 8])

@@ -10,9 +10,9 @@ use std::fmt::Debug;
 
 /// A machine that a trace can drive.
 pub trait Machine {
-    /// The source and destination of datagrams. `()` where the machine knows no address.
+    /// The address of a datagram's source or destination. `()` for a machine that knows no address.
     type Address: Copy + Debug + PartialEq;
-    /// The result of a datagram.
+    /// The result of handling a datagram.
     type Handled: Debug + PartialEq;
     /// An event for the application.
     type Event: Debug + PartialEq;
@@ -34,10 +34,10 @@ pub trait SinglePeer: Machine {
     /// The reason to ignore a datagram.
     type Ignored: Copy;
 
-    /// The result of a datagram that the machine accepted.
+    /// The result for a datagram that the machine accepted.
     const ACCEPTED: Self::Handled;
 
-    /// The result of a datagram that the machine ignored for this reason.
+    /// The result for a datagram that the machine ignored for this reason.
     fn ignored(reason: Self::Ignored) -> Self::Handled;
     /// The number of datagrams ignored for this reason.
     fn ignored_count(&self, reason: Self::Ignored) -> u64;
@@ -118,7 +118,7 @@ impl<A: Address + Debug, const SEND: usize, const RECV: usize> SinglePeer for So
         SocketHandled::Ignored(reason)
     }
 
-    /// The count for all reasons: the machine does not count them separately.
+    /// The number of datagrams ignored for any reason. The machine does not count each reason separately.
     fn ignored_count(&self, _reason: SocketIgnored) -> u64 {
         self.stats().ignored()
     }

@@ -1,4 +1,4 @@
-//! Packets in the notation of traces, and names of packets that a machine sent.
+//! Constructors of packets for traces, and descriptions of sent packets for the messages of failed tests.
 
 use rdt_proto::Seq;
 use rdt_proto::wire::{Framing, Options, Packet};
@@ -7,7 +7,7 @@ use rdt_proto::wire::{Framing, Options, Packet};
 pub const CONNECT: Packet<'static> = Packet::Connect(Options::NONE);
 /// CONNACK without options.
 pub const CONNACK: Packet<'static> = Packet::ConnAck(Options::NONE);
-/// The option that asks for extended mode.
+/// The bytes of a tag option. In CONNECT it asks for extended mode.
 pub const TAG_OPTION: &[u8] = b"\x01\x08entropy!";
 /// FIN.
 pub const FIN: Packet<'static> = Packet::Fin;
@@ -35,7 +35,7 @@ pub fn datagram(framing: &Framing, packet: Packet<'_>) -> Vec<u8> {
     datagram
 }
 
-/// The name of the packet in a datagram of this framing.
+/// Formats the packet in a datagram of this framing, or the error of decoding it.
 #[must_use]
 pub fn describe(framing: &Framing, datagram: &[u8]) -> String {
     match framing.decode(datagram) {

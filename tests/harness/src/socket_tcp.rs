@@ -1,4 +1,4 @@
-//! A SocketTCP connection or listener with scripted peers. Segments are written as the text on the wire.
+//! A SocketTCP connection or listener with scripted peers. A segment is written as its text on the wire.
 
 pub use crate::address::At;
 
@@ -30,7 +30,7 @@ pub fn starting_with(number: u8) -> [u8; SOCKET_ENTROPY_BYTES] {
     entropy
 }
 
-/// The one peer of a connection.
+/// The scripted peer of one connection.
 pub struct SegmentPeer {
     /// The address of the peer: the source of its segments, and the destination of the machine's.
     pub at: At,
@@ -75,7 +75,7 @@ impl SegmentTrace {
         Self { machine, now: Instant::ZERO, peer: SegmentPeer { at: CLIENT } }
     }
 
-    /// A client that has received only SYN+ACK from its server. Its next number is 12.
+    /// An established client whose next number is 12. Its server has sent only SYN+ACK.
     #[must_use]
     pub fn established_client(config: SocketConfig) -> Self {
         let mut trace = Self::client(config, 10);
@@ -88,7 +88,7 @@ impl SegmentTrace {
         trace
     }
 
-    /// A server whose next number is 12.
+    /// An established server whose next number is 12.
     #[must_use]
     pub fn established_server(config: SocketConfig) -> Self {
         let mut trace = Self::server(config, "1|||0|||0|||10|||");
@@ -106,7 +106,7 @@ impl SegmentTrace {
         self.transmit().map(|(to, segment)| (to, String::from_utf8(segment).unwrap()))
     }
 
-    /// Asserts that these bytes of the current message can be read, and whether it ends there.
+    /// Reads from the current message. Asserts the bytes read, and whether the message ends with them.
     #[track_caller]
     pub fn reads(&mut self, content: &[u8], is_end: bool) {
         let mut buf = [0; 64];
@@ -114,7 +114,7 @@ impl SegmentTrace {
         assert_eq!((&buf[..received.len], received.is_end), (content, is_end));
     }
 
-    /// Asserts that the machine has ended for this reason, reports that once, and sends nothing more.
+    /// Asserts that the machine has ended for this reason, reports it as its last event, and sends nothing more.
     #[track_caller]
     pub fn ends(&mut self, reason: SocketCloseReason) {
         self.expect_nothing();
@@ -155,7 +155,7 @@ impl SegmentListenerTrace {
     #[track_caller]
     pub fn accepts(&mut self, from: At) -> PeerId {
         let SocketDispatch::Incoming(incoming) = self.receive(from, "1|||0|||0|||10|||") else {
-            panic!("not incoming")
+            panic!("the SYN of a new client is incoming")
         };
         assert_eq!(incoming.address(), from);
         let id = self.machine.accept(self.now, incoming, starting_with(0)).unwrap();
@@ -165,7 +165,7 @@ impl SegmentListenerTrace {
         id
     }
 
-    /// Delivers a segment and asserts that this connection takes it.
+    /// Delivers a segment and asserts that this connection accepts it.
     #[track_caller]
     pub fn takes(&mut self, id: PeerId, from: At, segment: &str) {
         assert_eq!(self.receive(from, segment), SocketDispatch::Peer(id, SocketHandled::Accepted), "{segment}");
@@ -174,7 +174,7 @@ impl SegmentListenerTrace {
     /// Asserts that the next datagram is this segment, to this address.
     #[track_caller]
     pub fn expect(&mut self, to: At, segment: &str) {
-        let Some((address, sent)) = self.transmit() else { panic!("expected {segment}, nothing was sent") };
+        let Some((address, sent)) = self.transmit() else { panic!("expected {segment}, but nothing was sent") };
         assert_eq!((address, str::from_utf8(&sent).unwrap()), (to, segment));
     }
 }

@@ -4,16 +4,16 @@ use crate::machine::{Machine, SinglePeer};
 use rdt_proto::{Duration, Instant};
 use std::fmt::Debug;
 
-/// The largest datagram of a trace.
+/// The largest datagram of a trace, in bytes.
 const MAX_DATAGRAM: usize = 66_000;
 
-/// The other side of the machine under test.
+/// The peer, or all peers, of the machine under test.
 pub trait Peer {
-    /// Names the packet in a datagram of the machine, for messages of failed tests.
+    /// Formats the packet in a datagram of the machine, for the message of a failed test.
     fn describe(&self, datagram: &[u8]) -> String;
 }
 
-/// One peer that sends what the test scripts.
+/// A single peer whose packets the test scripts.
 pub trait ScriptedPeer: Peer {
     /// The address type of the machine.
     type Address;
@@ -34,7 +34,7 @@ pub struct Trace<M, P> {
     pub machine: M,
     /// The current time.
     pub now: Instant,
-    /// The other side.
+    /// The peer of the machine.
     pub peer: P,
 }
 
@@ -44,7 +44,7 @@ impl<M: Machine, P: Peer> Trace<M, P> {
         self.machine.handle_datagram(self.now, from, datagram)
     }
 
-    /// Returns the machine's next datagram and its destination. Asserts that it was due.
+    /// Returns the machine's next datagram and its destination. Asserts that `poll_timeout` was due.
     #[track_caller]
     pub fn transmit(&mut self) -> Option<(M::Address, Vec<u8>)> {
         let mut datagram = vec![0; MAX_DATAGRAM];
@@ -82,13 +82,13 @@ impl<M: Machine, P: Peer> Trace<M, P> {
         assert_eq!(self.machine.poll_event(), None);
     }
 
-    /// Advances the time, handles each deadline, and asserts that the machine sends nothing.
+    /// Advances the time by `millis`, handles each deadline, and asserts that the machine sends nothing.
     #[track_caller]
     pub fn elapse(&mut self, millis: u64) {
         self.pass(millis, Self::expect_nothing);
     }
 
-    /// Advances the time, handles each deadline, and loses everything that the machine sends.
+    /// Advances the time by `millis`, handles each deadline, and drops each datagram that the machine sends.
     pub fn elapse_with_loss(&mut self, millis: u64) {
         self.drain();
         self.pass(millis, |trace| drop(trace.drain()));
@@ -105,15 +105,15 @@ impl<M: Machine, P: Peer> Trace<M, P> {
         self.now = end;
     }
 
-    /// Advances the time to the next deadline.
+    /// Advances the time to the next deadline, and handles it.
     ///
-    /// Asserts that the deadline is `from` to `to` ms away, and that the machine sends nothing before it.
+    /// Asserts that the machine sends nothing before, and that the deadline is `from` to `to` ms away.
     #[track_caller]
     pub fn sleep(&mut self, from: u64, to: u64) {
         self.expect_nothing();
         let due = self.machine.poll_timeout().expect("the machine has no deadline");
         let millis = due.saturating_since(self.now).as_millis();
-        assert!((from..=to).contains(&millis), "sleeps for {millis} ms, not {from} to {to}");
+        assert!((from..=to).contains(&millis), "the next deadline is in {millis} ms, not in {from} to {to}");
         self.now = due;
         self.machine.handle_timeout(due);
     }
@@ -136,7 +136,7 @@ impl<M: SinglePeer, P: ScriptedPeer<Address = M::Address>> Trace<M, P> {
     pub fn ignores(&mut self, packet: P::Packet<'_>, reason: M::Ignored) {
         let before = self.machine.ignored_count(reason);
         assert_eq!(self.receive(packet), M::ignored(reason), "{packet:?}");
-        assert_eq!(self.machine.ignored_count(reason), before + 1, "not counted");
+        assert_eq!(self.machine.ignored_count(reason), before + 1, "an ignored datagram is counted");
     }
 
     /// Returns the machine's next datagram, for any destination.
@@ -154,9 +154,9 @@ impl<M: SinglePeer, P: ScriptedPeer<Address = M::Address>> Trace<M, P> {
     /// Asserts that the machine's next datagram is this packet, to this address.
     #[track_caller]
     pub fn expect_to(&mut self, address: M::Address, packet: P::Packet<'_>) {
-        let Some((to, sent)) = self.transmit() else { panic!("expected {packet:?}, nothing was sent") };
+        let Some((to, sent)) = self.transmit() else { panic!("expected {packet:?}, but nothing was sent") };
         assert!(sent == self.peer.expected(packet), "expected {packet:?}, sent {}", self.peer.describe(&sent));
-        assert_eq!(to, address, "{packet:?} goes elsewhere");
+        assert_eq!(to, address, "the destination of {packet:?}");
     }
 
     /// Asserts that the machine's next event is this one.

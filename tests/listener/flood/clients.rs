@@ -1,43 +1,48 @@
-//! Honest clients: each connects at its time, writes its bytes, and closes.
+//! Honest clients. Each connects at a given time, sends its bytes, and closes.
 
 use super::{CONFIG, SERVER, storage};
 use rdt_proto::connection::{CloseReason, Connection, HeapStorage};
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 
+/// The number of slots of a client's send store.
 const PACKETS: u32 = 1_024;
 
+/// All honest clients, as one node.
 pub(crate) struct Clients {
     clients: Vec<Client>,
     rng: Rng,
+    /// The index of the client that may send next.
     turn: usize,
 }
 
 struct Client {
-    calls_at: Instant,
+    /// When the client connects.
+    connects_at: Instant,
     stream: Option<Connection<HeapStorage>>,
     unsent: u64,
-    /// The duration of the transfer.
+    /// The duration of the transfer, once it has ended.
     took: Option<Duration>,
 }
 
 impl Clients {
-    /// Clients that connect one every `apart`, with this many bytes each.
+    /// Creates clients with `bytes` bytes each. They connect one after another at intervals of `apart`.
     pub(crate) fn new(clients: usize, apart: Duration, bytes: u64) -> Self {
         let client = |index: u64| {
-            let calls_at = Instant::ZERO + apart.saturating_mul(index);
-            Client { calls_at, stream: None, unsent: bytes, took: None }
+            let connects_at = Instant::ZERO + apart.saturating_mul(index);
+            Client { connects_at, stream: None, unsent: bytes, took: None }
         };
         Self { clients: (0..clients as u64).map(client).collect(), rng: Rng::new(77), turn: 0 }
     }
 
-    /// The duration of each transfer, in the order of the connections.
+    /// The duration of each transfer, in the order in which the clients connect.
     pub(crate) fn times(&self) -> Vec<Duration> {
         self.clients.iter().map(|client| client.took.unwrap()).collect()
     }
 }
 
 impl Client {
+    /// Writes as much as the connection takes, and closes it after the last byte. Returns whether it took anything.
     fn turn(&mut self, now: Instant) -> bool {
         let Some(stream) = &mut self.stream else { return false };
         let before = self.unsent;
@@ -54,7 +59,7 @@ impl Client {
         }
         if let (None, Some(reason)) = (self.took, stream.ended()) {
             assert_eq!(reason, CloseReason::Finished);
-            self.took = Some(now.saturating_since(self.calls_at));
+            self.took = Some(now.saturating_since(self.connects_at));
         }
         before != self.unsent
     }
@@ -69,7 +74,7 @@ impl Node for Clients {
 
     fn handle_timeout(&mut self, now: Instant) {
         for client in &mut self.clients {
-            if client.stream.is_none() && client.calls_at <= now {
+            if client.stream.is_none() && client.connects_at <= now {
                 let mut entropy = [0; 32];
                 self.rng.fill(&mut entropy);
                 let storage = storage(PACKETS, 1).unwrap();
@@ -97,7 +102,7 @@ impl Node for Clients {
     fn poll_timeout(&self) -> Option<Instant> {
         let due = |client: &Client| match &client.stream {
             Some(stream) => stream.poll_timeout(),
-            None => Some(client.calls_at),
+            None => Some(client.connects_at),
         };
         self.clients.iter().filter_map(due).min()
     }

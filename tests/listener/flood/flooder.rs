@@ -1,4 +1,4 @@
-//! A node that sends datagrams with forged source addresses, at an even pace.
+//! A node that sends datagrams with forged source addresses at a constant rate.
 
 use super::{CONNECT_BYTES, SERVER, VICTIM};
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
@@ -8,16 +8,18 @@ use rdt_proto::{Duration, Instant};
 /// The content of the forged datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flood {
-    /// Valid CONNECTs, each with its own tag and address.
+    /// Valid CONNECTs, each with a random tag and a random port of the victim.
     Connect,
-    /// As many bytes of noise.
+    /// Datagrams of the same length that are no packets.
     Noise,
 }
 
+/// A node that sends `left` more datagrams, one every `apart`.
 pub(crate) struct Flooder {
     flood: Flood,
     left: u64,
     apart: Duration,
+    /// When the next datagram is sent.
     next: Instant,
     rng: Rng,
 }
@@ -39,7 +41,7 @@ impl Node for Flooder {
         }
         self.left -= 1;
         self.next = self.next + self.apart;
-        // Each port is below 2^31 and random: repetitions are rare.
+        // With random ports below 2^31, an address is rarely used twice.
         let port = u32::try_from(self.rng.below(1 << 31)).unwrap();
         let tag = Tag::new(self.rng.next_u64().to_ne_bytes());
         match self.flood {

@@ -1,4 +1,4 @@
-//! A server that accepts every client at once, reads, and closes after the client.
+//! A server that accepts each client at once, reads its data, and closes once the client has closed.
 
 use super::{VICTIM, storage};
 use harness::byte_account::AccountedListener;
@@ -7,17 +7,22 @@ use rdt_proto::connection::Event;
 use rdt_proto::listener::{Dispatch, HeapPeers, ListenerConfig, ListenerStats};
 use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 
+/// The number of slots of a receive store.
 const PACKETS: u32 = 1_024;
 
+/// The server, and what its listener did with forged datagrams.
 pub(crate) struct Server {
     listener: AccountedListener<HeapPeers<SimAddress>>,
     rng: Rng,
-    /// Counters of what the listener did with forged datagrams.
+    /// The number of forged datagrams that entered the backlog.
     pub(crate) queued: u64,
+    /// The number of forged datagrams that were answered with RETRY.
     pub(crate) retried: u64,
+    /// The number of forged datagrams that were dropped.
     pub(crate) ignored: u64,
-    /// The maximum number of connections, and of clients in the backlog.
+    /// The largest number of connections, and the largest number of clients in the backlog.
     pub(crate) most: (usize, usize),
+    /// The number of bytes read from all clients.
     pub(crate) received: u64,
 }
 
@@ -45,7 +50,7 @@ impl Node for Server {
                 Dispatch::Queued => self.queued += 1,
                 Dispatch::Retried => self.retried += 1,
                 Dispatch::Dropped(_) => self.ignored += 1,
-                Dispatch::Peer(..) => panic!("{from} has a connection without a confirmation"),
+                Dispatch::Peer(..) => panic!("a forged datagram of {from} reached a connection"),
             }
         }
         let (peers, waiting) = self.most;

@@ -1,6 +1,6 @@
 //! A program without `std` and without an allocator that sends a message between two connections of the crate.
 //!
-//! It links only if the crate needs neither, and exits with 0 only if the message arrives.
+//! The program links only if the crate needs neither of them. It exits with 0 only if the message arrives.
 #![no_std]
 #![no_main]
 
@@ -10,7 +10,7 @@ use rdt_proto::{Duration, Instant};
 
 const CONFIG: Config = Config { mode: Mode::Base, segment: 64, recv_segment: 64, ..Config::new() };
 
-// For `memcpy` and `main`. The crate itself does not need libc.
+// The program needs libc for `memcpy` and the call of `main`. The crate itself does not need libc.
 #[link(name = "c")]
 unsafe extern "C" {}
 

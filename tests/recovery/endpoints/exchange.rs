@@ -11,18 +11,21 @@ pub(crate) struct Exchange {
     expects: Pattern,
     to_receive: u64,
     received: u64,
+    /// Whether received bytes are compared with the pattern.
     compare: bool,
     events: Vec<Event>,
 }
 
 impl Exchange {
-    /// An exchange that sends `to_send` bytes of pattern `sends` and expects `to_receive` of pattern `expects`.
+    /// Creates an exchange that sends `to_send` bytes of pattern `sends`.
+    ///
+    /// It expects `to_receive` bytes of pattern `expects`.
     pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
         let (sends, expects) = (Pattern(sends), Pattern(expects));
         Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }
     }
 
-    /// Accepts any content from now on.
+    /// Makes the exchange accept any content.
     pub(crate) fn ignore_content(&mut self) {
         self.compare = false;
     }
@@ -33,7 +36,7 @@ impl Exchange {
     }
 
     pub(crate) fn on_event(&mut self, event: Event) {
-        assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after the last event");
+        assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after `Closed`, the last event");
         self.events.push(event);
     }
 
@@ -65,7 +68,7 @@ impl Exchange {
                 assert!(!self.compare || !wrong, "byte {} is wrong", self.received);
                 self.received += 1;
             }
-            assert!(!self.compare || self.received <= self.to_receive, "more than was sent");
+            assert!(!self.compare || self.received <= self.to_receive, "more bytes arrived than were sent");
         }
     }
 

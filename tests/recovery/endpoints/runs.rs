@@ -1,4 +1,4 @@
-//! Runs of two endpoints over a bad network, the same for every mechanism. A failure prints its seed.
+//! Runs of two endpoints over a bad network, for any mechanism. A failed run prints its seed.
 
 use super::{Endpoint, Exchange, RandomStorage};
 use rdt_proto::connection::{CloseReason, Config};
@@ -8,7 +8,7 @@ use rdt_proto::{Duration, Instant};
 /// The parameters that differ between the mechanisms.
 #[derive(Clone, Copy)]
 pub(crate) struct Runs {
-    /// The number of seeds, from 1 on.
+    /// The number of runs. Their seeds are 1, 2, 3 and so on.
     pub(crate) seeds: u64,
     /// The maximum number of bytes that a side sends.
     pub(crate) most: u64,
@@ -16,6 +16,7 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
+    /// The same runs without time limits.
     fn lifted(self) -> Self {
         let never = Duration::MAX;
         let config = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..self.config };
@@ -36,7 +37,7 @@ impl Runs {
         sim
     }
 
-    /// With time limits lifted every run delivers all bytes unchanged.
+    /// Without time limits, every run delivers all bytes unchanged.
     pub(crate) fn deliver_with_limits_lifted<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.lifted().pair::<S>(seed);
@@ -48,19 +49,19 @@ impl Runs {
         }
     }
 
-    /// With limits every run delivers all bytes, or ends with a true reason and an exact prefix.
+    /// With time limits, every run delivers all bytes, or delivers an exact prefix and reports the reason.
     pub(crate) fn deliver_or_report_the_end<S: RandomStorage>(self) {
         let mut complete = 0;
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<S>(seed);
-            // A limit ends a side that receives nothing more.
+            // A side that receives nothing more ends at a limit.
             sim.run_until_done(Duration::from_secs(3_600));
             let endpoints: Vec<_> = sim.nodes().collect();
             // The received data is an exact prefix, since each byte is compared on arrival. If either side reports
-            // `Finished`, everything has arrived both ways.
+            // `Finished`, all data of both directions has arrived.
             let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(CloseReason::Finished));
             let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
-            assert!(all || !finished, "seed {seed}: finished without everything");
+            assert!(all || !finished, "seed {seed}: `Finished` without all bytes");
             for endpoint in endpoints {
                 match endpoint.ended() {
                     Some(
@@ -81,7 +82,7 @@ impl Runs {
     /// Undetected damage breaks no promise of the machine to its driver.
     ///
     /// The simulation asserts these promises. The content may be wrong, so nothing is compared. Neither side has to
-    /// end: a damaged acknowledgement leaves a gap for ever.
+    /// end, since a damaged acknowledgement may leave a gap for ever.
     pub(crate) fn bear_damage<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<S>(seed);
@@ -94,7 +95,7 @@ impl Runs {
         }
     }
 
-    /// The same seed gives the same run, and another seed gives another one.
+    /// The same seed gives the same run, and another seed gives another run.
     pub(crate) fn repeat_from_their_seed<S: RandomStorage>(self) {
         let run = |seed| {
             let mut sim = self.lifted().pair::<S>(seed);
@@ -105,7 +106,9 @@ impl Runs {
         assert_ne!(run(7), run(8));
     }
 
-    /// A blackout during the transfer is survived within the idle limit. `bytes` take more than a second without it.
+    /// All bytes arrive despite a blackout that is shorter than the idle limit.
+    ///
+    /// The blackout begins after a second. `bytes` is so large that the transfer takes longer than that.
     pub(crate) fn survive_a_blackout<S: RandomStorage>(self, bytes: u64) {
         let (client, server) = (NodeId(0), NodeId(1));
         let mut sim = Simulation::<Endpoint<S>>::new(5);
@@ -123,7 +126,7 @@ impl Runs {
     }
 }
 
-/// A link with up to 30 % loss, and every other fault of a network.
+/// A link with up to 30 % loss, and with random shares of all other faults.
 fn bad_link(rng: &mut Rng) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
     let link = LinkConfig::ideal()

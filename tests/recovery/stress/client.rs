@@ -1,4 +1,4 @@
-//! The client: one connection at a time, which may be dropped and opened anew.
+//! The client. It has one connection at a time. A restart drops the connection, and the client opens another one.
 
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
@@ -10,18 +10,22 @@ use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The maximum number of connections, since the server may still have the client's earlier connection.
-const CALLS: u32 = 12;
+/// The maximum number of connections of a client.
+///
+/// A client whose handshake timed out connects again, since the server may still have had its earlier connection.
+const MAX_CONNECTIONS: u32 = 12;
 
+/// The client, as a node of the simulation.
 pub(crate) struct Client {
     server: SimAddress,
     end: End,
     rng: Rng,
     ledger: Rc<RefCell<Ledger>>,
     running: Option<(Connection<AnyStorage>, Session)>,
-    /// The time of its return after a restart.
+    /// When the client returns after a restart.
     back_at: Option<Instant>,
-    calls: u32,
+    /// The number of connections so far.
+    connections: u32,
     port: u32,
 }
 
@@ -29,19 +33,19 @@ impl Client {
     pub(crate) fn new(server: SimAddress, plan: &Plan, ledger: Rc<RefCell<Ledger>>) -> Self {
         let rng = Rng::new(plan.seed ^ 0xC11E);
         let end = plan.client.clone();
-        let mut client = Self { server, end, rng, ledger, running: None, back_at: None, calls: 0, port: 0 };
-        client.call(Instant::ZERO);
+        let mut client = Self { server, end, rng, ledger, running: None, back_at: None, connections: 0, port: 0 };
+        client.connect(Instant::ZERO);
         client
     }
 
-    fn call(&mut self, now: Instant) {
+    fn connect(&mut self, now: Instant) {
         let mut entropy = [0; 32];
         self.rng.fill(&mut entropy);
         let storage = self.end.storage().unwrap();
         let stream = Connection::connect(now, self.end.config, entropy, storage).unwrap();
         let id = self.ledger.borrow_mut().next_id(Side::Client);
         self.running = Some((stream, Session::new(id, self.end.size)));
-        self.calls += 1;
+        self.connections += 1;
     }
 
     fn drop_running(&mut self) {
@@ -50,7 +54,7 @@ impl Client {
         }
     }
 
-    /// The time of the next restart.
+    /// When the client restarts next.
     fn restart_at(&self) -> Option<Instant> {
         self.running.as_ref().and(self.end.restarts.first()).map(|&(at, _)| at)
     }
@@ -74,10 +78,10 @@ impl Node for Client {
         if self.back_at.take_if(|at| *at <= now).is_some() {
             self.port += u32::from(!self.end.same_port);
             if let Some((at, _)) = self.end.restarts.first_mut() {
-                // The client returned after the time of its next restart.
+                // If the next restart is already overdue, it follows after a millisecond.
                 *at = (*at).max(now + Duration::from_millis(1));
             }
-            self.call(now);
+            self.connect(now);
         }
         if let Some((stream, _)) = &mut self.running {
             stream.handle_timeout(now);
@@ -108,10 +112,10 @@ impl Node for Client {
         if !stream.is_drained() {
             return false;
         }
-        let again = session.end == Some(CloseReason::HandshakeTimedOut) && self.calls < CALLS;
+        let again = session.end == Some(CloseReason::HandshakeTimedOut) && self.connections < MAX_CONNECTIONS;
         self.drop_running();
         if again {
-            self.call(now);
+            self.connect(now);
         }
         true
     }

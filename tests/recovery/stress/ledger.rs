@@ -9,9 +9,10 @@ pub(crate) enum Side {
     Server,
 }
 
-/// All incarnations of both sides.
+/// The sessions of all incarnations of both sides.
 #[derive(Default)]
 pub(crate) struct Ledger {
+    /// The number of identifiers assigned so far.
     names: u64,
     entries: Vec<(Side, Session)>,
 }
@@ -45,9 +46,9 @@ impl Ledger {
         }
     }
 
-    /// Returns the incarnation that wrote what `session` read.
+    /// Returns the incarnation that wrote what `session` has read. `None` if it has read nothing.
     ///
-    /// Asserts that there is one, and that no other session has read its data.
+    /// Asserts that there is such an incarnation, and that no other session has read its data.
     fn writer(&self, session: &Session, other: Side) -> Option<&Session> {
         if session.received.is_empty() {
             return None;
@@ -57,15 +58,15 @@ impl Ledger {
         let first = session.received.first_chunk::<8>();
         let readers =
             self.entries.iter().filter(|(_, reader)| first.is_some() && reader.received.first_chunk() == first);
-        assert!(readers.count() <= 1, "{first:x?} was read by two");
+        assert!(readers.count() <= 1, "two sessions read data of {first:x?}");
         peer
     }
 
-    /// Asserts that all written data has arrived, both ways.
+    /// Asserts that all data of both directions has arrived.
     fn check_finished(&self, session: &Session, peer: Option<&Session>, other: Side) {
         assert_eq!(session.sent, session.data.len(), "{:x} finished before it had written everything", session.id);
         let readers = self.of(other).filter(|reader| reader.received == session.data).count();
-        // Fewer bytes than an identifier may belong to several incarnations.
+        // Data shorter than an identifier may be the same in several incarnations.
         let unclear = |bytes: &[u8]| bytes.len() < 8;
         assert!(readers == 1 || unclear(&session.data), "{readers} read all that {:x} wrote", session.id);
         match peer {
@@ -84,16 +85,16 @@ impl Ledger {
     }
 }
 
-/// Whether this end of a session is allowed.
+/// Whether the session may end for its reported reason.
 ///
 /// | cause | reported reason |
 /// |---|---|
-/// | both closed, or the last FIN alone has no answer | `Finished` |
+/// | both sides closed, or only the last FIN has no answer | `Finished` |
 /// | no answer to CONNECT or CONNACK: loss, a blackout, or an address that an earlier incarnation still has | `HandshakeTimedOut` |
-/// | a blackout, loss, or a peer that is gone, while data, FIN or a PROBE wait for an answer | `TimedOut` |
+/// | a blackout, loss, or a peer that has restarted, while data, FIN or a PROBE wait for an answer | `TimedOut` |
 /// | the same while nothing is unacknowledged, in base mode | `Quiet` |
-/// | its client was dropped and has opened a newer connection, in extended mode | `Evicted`, at the server |
-/// | the session was dropped itself | none |
+/// | the client has restarted and opened a newer connection, in extended mode | `Evicted`, at the server |
+/// | a restart of this side dropped the session | none |
 fn is_allowed(side: Side, session: &Session) -> bool {
     match session.end {
         Some(CloseReason::Finished | CloseReason::TimedOut) | None => true,

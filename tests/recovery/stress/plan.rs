@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) granularity: Duration,
 }
 
-/// One side in all its incarnations.
+/// The parameters of one side, in all its incarnations.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) config: Config,
@@ -36,10 +36,10 @@ pub(crate) struct End {
     choice: Choice,
 }
 
-/// A mechanism.
+/// A retransmission mechanism with its controller and memory.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
-    /// The number of blocks of selective repeat; 0 is stop-and-wait.
+    /// The number of blocks of selective repeat, or 0 for stop-and-wait.
     blocks: u32,
     controller: usize,
     fixed_segments: u64,
@@ -49,7 +49,8 @@ struct Choice {
 
 /// The maximum lifetime of a datagram.
 ///
-/// Base mode cannot tell an old datagram from a new one, so an address rests as long before it is used again.
+/// Base mode cannot distinguish datagrams of an earlier connection. A side that restarts therefore stays away at least
+/// this long.
 const LONGEST_LIFE: Duration = Duration::from_millis(1_000);
 
 impl Plan {
@@ -71,7 +72,7 @@ impl Plan {
         let mut client = End::new(client_mode, choice, up, down, &mut rng);
         let server = End::new(server_mode, other, down, up.max(more), &mut rng);
         if client_mode == Mode::Extended {
-            // The client announces it, and the server complies.
+            // The client announces this segment, and the server sends no larger bodies.
             client.config.recv_segment = less;
         }
         let dark = blackouts(&mut rng);
@@ -122,7 +123,7 @@ impl End {
         // A side with nothing to send detects a lost peer: base mode by the quiet limit, extended mode by keep-alive.
         let keep_alive = Duration::from_secs(10);
         let config = Config { mode, segment, recv_segment, keep_alive, ..Config::default() };
-        // With one packet in flight, each takes a round trip.
+        // With stop-and-wait, each packet takes a round trip.
         let packets = if choice.blocks == 0 { 200 } else { 1_000 };
         let most = (usize::from(segment) * packets).min(400 * 1_024);
         let size = if rng.chance(0.1) { 0 } else { rng.index(most) };
@@ -160,13 +161,13 @@ impl Choice {
     }
 }
 
-/// A random time within `secs` s, half of the time within the first `soon` s.
+/// A random duration: up to `soon` s in half of the cases, and otherwise up to `secs` s.
 fn soon_or_within(secs: u64, soon: u64, rng: &mut Rng) -> Duration {
     let secs = if rng.chance(0.5) { soon } else { secs };
     rng.up_to(Duration::from_secs(secs))
 }
 
-/// Up to four blackouts of both directions, of 1 to 20 s.
+/// Up to four blackouts of 1 to 20 s, each in both directions.
 fn blackouts(rng: &mut Rng) -> Vec<(Instant, Instant)> {
     let span = |rng: &mut Rng| {
         let start = Instant::ZERO + soon_or_within(120, 10, rng);
@@ -175,7 +176,7 @@ fn blackouts(rng: &mut Rng) -> Vec<(Instant, Instant)> {
     (0..rng.index(5)).map(|_| span(rng)).collect()
 }
 
-/// One direction, with up to 40 % loss, and every other fault of a network.
+/// The link of one direction, with up to 40 % loss, and with random shares of all other faults.
 fn link(rng: &mut Rng, dark: &[(Instant, Instant)]) -> LinkConfig {
     let share = |rng: &mut Rng, percent: u64| rng.below(percent + 1) as f64 / 100.0;
     let (delay, jitter) = if rng.chance(0.1) { (0, 0) } else { (150, 20) };

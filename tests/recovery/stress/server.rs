@@ -1,4 +1,4 @@
-//! The server: a listener that accepts every client, and may be dropped and opened anew without memory.
+//! The server: a listener that accepts every client. A restart drops the listener, and a new one knows no client.
 
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
@@ -12,6 +12,7 @@ use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// The server, as a node of the simulation.
 pub(crate) struct Server {
     end: End,
     rng: Rng,
@@ -19,6 +20,7 @@ pub(crate) struct Server {
     /// The listener. `None` during a restart.
     listener: Option<AccountedListener<HeapPeers<SimAddress, AnyStorage>>>,
     sessions: Vec<(PeerId, Session)>,
+    /// When the server returns after a restart.
     back_at: Option<Instant>,
 }
 
@@ -53,7 +55,7 @@ impl Server {
         self.ledger.borrow_mut().note(Side::Server, session);
     }
 
-    /// The time of the next restart. `None` while there is no session to interrupt.
+    /// When the server restarts next. `None` while there is no session to interrupt.
     fn restart_at(&self) -> Option<Instant> {
         self.listener.as_ref().filter(|_| !self.sessions.is_empty())?;
         self.end.restarts.first().map(|&(at, _)| at)

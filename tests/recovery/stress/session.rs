@@ -4,7 +4,7 @@ use super::plan::AnyStorage;
 use rdt_proto::connection::{CloseReason, Connection, Event};
 use rdt_proto::sim::Rng;
 
-/// One incarnation.
+/// The application on the connection of one incarnation.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: u64,
@@ -32,7 +32,7 @@ impl Session {
     }
 
     pub(crate) fn on_event(&mut self, event: Event) {
-        assert_eq!(self.end, None, "{event:?} after the last event");
+        assert_eq!(self.end, None, "{event:?} after `Closed`, the last event");
         if let Event::Closed(reason) = event {
             self.end = Some(reason);
         }
