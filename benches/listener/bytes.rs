@@ -1,4 +1,4 @@
-//! The bytes that a connection takes, without payload slots.
+//! The memory of a connection without its payload slots.
 
 use super::PEERS;
 use super::population::{Memory, Population};
@@ -8,7 +8,7 @@ use rdt_proto::connection::{Connection, LentStopAndWait, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots};
 
 type Borrowed = &'static mut [u8];
-/// A connection that borrows the memory for bodies, but owns that for numbers.
+/// A connection with selective repeat. It borrows the memory for bodies, and contains the memory for numbers.
 type Selective =
     Connection<Storage<SendSlots<Borrowed>, RecvSlots<Borrowed>, SelectiveRepeat<[Block; 1], BandwidthDelay>>>;
 
@@ -24,7 +24,7 @@ pub(crate) fn print() {
         let mut population = None;
         let measured = allocation_counter::measure(|| population = Some(Population::new(peers)));
         drop(population);
-        // The bench's own state for each client is not the listener's.
+        // The payload slots, and the bench's own state of each client, do not count.
         let others = 2 * size_of::<Memory>() + Population::CLIENT_BYTES;
         let each = usize::try_from(measured.bytes_current).unwrap() / peers - others;
         println!("  {peers:>7} connections {each:>26}");

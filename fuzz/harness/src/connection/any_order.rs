@@ -246,7 +246,7 @@ impl Run {
         match self.machine.poll_transmit(self.now, buf) {
             Ok(None) => false,
             Ok(Some(transmit)) => {
-                assert!(due, "a datagram left before poll_timeout was due");
+                assert!(due, "a datagram must not leave before poll_timeout is due");
                 assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
                 assert_eq!(transmit.segment_size, transmit.len);
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
@@ -280,7 +280,7 @@ impl Run {
 
     fn event(&mut self) {
         let Some(event) = self.machine.poll_event() else { return };
-        assert!(!self.closed, "{event:?} after Closed");
+        assert!(!self.closed, "no event must follow Closed: {event:?}");
         if let Event::Closed(reason) = event {
             assert_eq!(self.machine.ended(), Some(reason));
             self.closed = true;

@@ -169,7 +169,7 @@ impl Start {
         self.parameters.tag.filter(|_| !self.client)
     }
 
-    /// Whether neither side of a server's connection limits the silence. A limit that 32 bits cannot count is none.
+    /// Whether neither side of a server's connection has an idle limit. An announced `u32::MAX` means no limit.
     pub(crate) fn lifts_idle_limit(&self) -> bool {
         self.idle_limit.is_none() && self.parameters.idle_ms.is_none_or(|ms| ms == u32::MAX)
     }

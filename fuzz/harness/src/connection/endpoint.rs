@@ -59,7 +59,7 @@ impl Endpoint {
         let transmit = machine.poll_transmit(now, &mut datagram);
         assert!(transmit.is_ok(), "{transmit:?}");
         let transmit = transmit.ok()??;
-        assert!(due, "a datagram left before poll_timeout was due");
+        assert!(due, "a datagram must not leave before poll_timeout is due");
         assert!(transmit.len <= self.config.max_datagram_len());
         datagram.truncate(transmit.len);
         self.bytes_out += transmit.len;
@@ -150,7 +150,7 @@ impl Endpoint {
     pub(super) fn check_events(&mut self) {
         let Some(machine) = &mut self.machine else { return };
         while let Some(event) = machine.poll_event() {
-            assert_eq!(self.reported, None, "{event:?} after Closed");
+            assert_eq!(self.reported, None, "no event must follow Closed: {event:?}");
             if let Event::Closed(reason) = event {
                 assert_eq!(machine.ended(), Some(reason));
                 self.reported = Some(reason);
