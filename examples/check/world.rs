@@ -66,7 +66,7 @@ pub(crate) enum Step {
 }
 
 #[derive(Clone, Debug, Hash)]
-struct Flying {
+struct InFlight {
     to: Role,
     at: Instant,
     datagram: Vec<u8>,
@@ -79,7 +79,7 @@ pub(crate) struct World<E> {
     /// The server. `None` before the first CONNECT.
     pub(crate) server: Option<Side<E>>,
     /// Datagrams in flight, in the order of arrival.
-    network: VecDeque<Flying>,
+    network: VecDeque<InFlight>,
     held: Option<(Role, Vec<u8>)>,
     may_fail: bool,
     may_abort: bool,
@@ -121,7 +121,7 @@ impl<E: Endpoint> World<E> {
     ///
     /// `None` if no datagram and no deadline is pending, or if a required call is overdue.
     pub(crate) fn next(&self, scenario: &Scenario) -> Option<Step> {
-        let arrival = self.network.front().map(|flying| flying.at);
+        let arrival = self.network.front().map(|packet| packet.at);
         let deadline = self.deadline();
         match (arrival, deadline) {
             (Some(arrival), Some(deadline)) if deadline < arrival => self.wake(scenario),
@@ -163,7 +163,7 @@ impl<E: Endpoint> World<E> {
         let mut now = NOW;
         match step {
             Step::Deliver | Step::Lose | Step::Hold | Step::Duplicate => {
-                if let Some(Flying { to, at, datagram }) = world.network.pop_front() {
+                if let Some(InFlight { to, at, datagram }) = world.network.pop_front() {
                     now = now.max(at);
                     trace.elapse(now.saturating_since(NOW));
                     world.meet(step, to, datagram, now, scenario, trace)?;
@@ -271,7 +271,7 @@ impl<E: Endpoint> World<E> {
         let Some(side) = self.side(role) else { return Ok(()) };
         for datagram in side.drive(now, trace)? {
             trace.says(|| format!("{role} --> {}", describe(&datagram)));
-            self.network.push_back(Flying { to: role.peer(), at: now + DELAY, datagram });
+            self.network.push_back(InFlight { to: role.peer(), at: now + DELAY, datagram });
         }
         Ok(())
     }
@@ -283,8 +283,8 @@ impl<E: Endpoint> World<E> {
         if let Some(server) = &mut self.server {
             server.machine.rebase(now, NOW);
         }
-        for flying in &mut self.network {
-            flying.at = flying.at - passed;
+        for packet in &mut self.network {
+            packet.at = packet.at - passed;
         }
     }
 

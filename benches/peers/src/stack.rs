@@ -37,9 +37,9 @@ pub type Take<'t> = &'t mut dyn FnMut(&[u8]) -> usize;
 /// The datagrams that `Endpoint::output` wrote to the start of a buffer. The rest of the buffer has old content.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// How many bytes.
+    /// The number of bytes of all datagrams together.
     pub len: usize,
-    /// Of each datagram in them but the last, which may be shorter.
+    /// The number of bytes of each datagram. The last datagram may be shorter.
     pub segment: usize,
 }
 
