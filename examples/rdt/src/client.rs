@@ -189,7 +189,7 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // `cancel` fails only during a commit. None is pending, because storage commits at once.
+            // `cancel` fails only during a commit or after the outcome. Storage commits at once, and there is no outcome yet.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }
