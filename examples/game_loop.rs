@@ -1,6 +1,6 @@
 //! A game at 60 ticks a second, with many players on one non-blocking socket. A tick reads, runs timers and sends.
 //! Chat uses reliable streams. Positions use the game's own datagrams on the same socket, and only the newest counts.
-//! Run: `cargo run --release --example game_loop` runs a server and eight players in one thread, with 10 % loss.
+//! `cargo run --release --example game_loop` runs a server and eight players in one thread, with 10 % loss.
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStorage, Ignored, SendError, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};

@@ -61,8 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Whether the error only means that no datagram has arrived, or that no server listens yet. The limits of the connection
-/// then decide when to give up.
+/// Whether the error only means that no datagram has arrived, or that no server listens yet. The limits of the
+/// connection then decide when to give up.
 fn is_nothing(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused)

@@ -67,8 +67,8 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        // Waiting datagrams are handled before timers run. `BATCH` limits their number, so that a flood does not delay the
-        // timers.
+        // Waiting datagrams are handled before timers run. `BATCH` limits their number, so that a flood does not delay
+        // the timers.
         is_drained = false;
         for _ in 0..BATCH {
             match socket.recv_from(&mut recv_buf) {

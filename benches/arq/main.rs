@@ -40,7 +40,7 @@ const BATCH: u32 = 16;
 
 const WINDOWS: [u32; 7] = [16, 64, 256, 1_024, 4_096, 16_384, 65_536];
 
-/// How much is in flight, or buffered by a receiver.
+/// The number of packets in flight at a sender, or buffered by a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
     Batch,
@@ -75,7 +75,7 @@ fn timed(operations: impl FnOnce()) -> Duration {
 
 /// A rig aligned to a cache line.
 ///
-/// Without the alignment, the state of some rigs would span one line more than that of others, and cost more.
+/// Without alignment, the state of some rigs would span one more line than that of others. These rigs would be slower.
 #[repr(align(64))]
 struct Aligned<R>(R);
 

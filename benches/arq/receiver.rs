@@ -35,14 +35,14 @@ impl Rig {
     fn warm(arq: SelectiveRepeat<Vec<Block>, FixedWindow>, window: u32, load: Load) -> Self {
         let now = Instant::from_millis(1_000);
         let mut rig = Self { arq, now, window, load, origin: Seq::ZERO, at: 0 };
-        // Uses each place of the window, and makes old numbers exist.
+        // Uses each place of the window, so that its memory is mapped and old numbers exist.
         while rig.origin.value() < 2 * rig.arq.places() {
             rig.info_in_order();
         }
         rig
     }
 
-    /// Receives two numbers in order and sends a SACK, again and again.
+    /// Repeatedly receives two numbers in order and sends a SACK.
     pub(crate) fn steady(&mut self) -> Step {
         const NUMBERS: u32 = 512;
         let time = timed(|| {
@@ -110,7 +110,7 @@ impl Rig {
         (time, self.window.into())
     }
 
-    /// In base mode, the newest number and a number one window older arrive again, and are acknowledged again.
+    /// In base mode, acknowledges two repeated numbers: the newest, and a number one window older.
     pub(crate) fn acks_far_apart(&mut self) -> Step {
         let (old, newest) = (self.origin.sub(self.arq.places()), self.origin.sub(1));
         let time = timed(|| {
@@ -154,7 +154,7 @@ impl Rig {
         self.arq.on_ack_sent(self.limit());
     }
 
-    /// Ends a batch. After one batch or the whole window, as the load says, the missing number arrives.
+    /// Ends a batch. At the end of the load, which is one batch or the whole window, the missing number arrives.
     fn end_batch(&mut self) {
         self.send_sack();
         self.at += BATCH;

@@ -210,8 +210,8 @@ impl Rig {
 
     /// Makes sure that a batch is in flight, and returns its first number.
     ///
-    /// With a load of one batch, it sends the batch. Otherwise it sends the whole window before the first batch. A round
-    /// trip passes after it has sent.
+    /// With a load of one batch, it sends the batch. Otherwise it sends the whole window before the first batch. A
+    /// round trip passes after it has sent.
     fn send_batch(&mut self) -> Seq {
         let batch = self.origin.add(self.at);
         if self.load == Load::Batch || self.at == 0 {
@@ -231,7 +231,9 @@ impl Rig {
         }
     }
 
-    /// Makes sure that a batch is in flight while the first number of the window is marked lost and not retransmitted.
+    /// Makes sure that a batch is in flight behind a hole.
+    ///
+    /// The hole is the first number of the window, which is marked lost and not retransmitted.
     ///
     /// Returns the first number of the batch, and how many numbers of the batch are already acknowledged or lost.
     fn batch_behind_hole(&mut self) -> (Seq, u32) {

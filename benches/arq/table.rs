@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Step, WINDOWS};
 
-/// The measured rows: for each window the time of an operation in ns.
+/// The measured rows. Each row has the time of an operation in ns for each window.
 static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
 
 /// The number of turns of each window.

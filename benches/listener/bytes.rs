@@ -16,10 +16,10 @@ pub(crate) fn print() {
     if std::env::args().any(|arg| arg == "--test" || arg == "--list") {
         return;
     }
-    println!("bytes of a connection, payload slots apart");
+    println!("bytes of a connection, without payload slots");
     println!("  stop-and-wait                                {:>6}", size_of::<Connection<LentStopAndWait<'static>>>());
     println!("  selective repeat, 64 numbers, BandwidthDelay {:>6}", size_of::<Selective>());
-    println!("bytes on the heap for each connection of a listener, stop-and-wait, payload slots apart");
+    println!("bytes on the heap for each connection of a listener, stop-and-wait, without payload slots");
     for peers in PEERS {
         let mut population = None;
         let measured = allocation_counter::measure(|| population = Some(Population::new(peers)));

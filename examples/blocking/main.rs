@@ -1,6 +1,6 @@
 //! Blocking calls over one UDP port, selective repeat: `bind`, `listen`, `accept`, `connect`, `send`, `recv`, `close`.
 //! A waiting call drives every connection of its port, so that no other thread is needed.
-//! Run: `cargo run --example blocking` echoes "hello" from a server thread. Test: `cargo test --example blocking`.
+//! `cargo run --example blocking` echoes "hello" from a server thread. `cargo test --example blocking` tests each call.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStorage, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
@@ -63,8 +63,9 @@ struct Stream {
 }
 
 impl Stream {
-    /// Sends `data`, and returns how many bytes were accepted: all, or fewer at the time-out. Later calls transmit the rest
-    /// of the accepted bytes.
+    /// Sends `data`, and returns how many bytes were accepted.
+    ///
+    /// It accepts fewer bytes at the time-out. Later calls transmit the accepted bytes that are not sent yet.
     fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
@@ -77,7 +78,9 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Fills `buf`, and returns how many bytes were read: all, or fewer at the time-out or at the end of the stream.
+    /// Fills `buf`, and returns how many bytes were read.
+    ///
+    /// It reads fewer bytes at the time-out or at the end of the stream.
     fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| {
@@ -90,8 +93,9 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Closes, and waits until all data is acknowledged and the peer has closed. A client then lingers, to repeat its last
-    /// FINACK.
+    /// Closes, and waits until all data is acknowledged and the peer has closed.
+    ///
+    /// A client then lingers, to repeat its last FINACK.
     fn close(self, time_out: Duration) -> io::Result<()> {
         let closed = self.wait(time_out, |connection| {
             connection.close();

@@ -94,7 +94,9 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(index)
     }
 
-    /// Finds a cycle of states without a fault or a call of an application. In a cycle the connections never end.
+    /// Finds a cycle of states in which no fault occurs and no application makes a call.
+    ///
+    /// In such a cycle the connections never end.
     fn find_cycle(&self) -> Result<(), Found> {
         let next = |index: usize| self.nodes.get(index).and_then(|node| node.next);
         let mut seen = vec![0; self.nodes.len()];
@@ -119,7 +121,7 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(())
     }
 
-    /// The trace from the start to the state at `index`, and of the step `last` from there.
+    /// The trace from the start to the state at `index`, followed by the step `last`.
     fn course(&self, index: usize, last: Option<Step>) -> String {
         let mut steps: Vec<_> = last.into_iter().collect();
         let mut at = index;

@@ -38,7 +38,7 @@ const LONG: Duration = Duration::from_secs(86_400);
 ///
 /// One fault takes few deadlines: a retransmission recovers from it long before a limit ends the connection.
 const MAX_DEADLINES: u8 = 16;
-/// The same maximum if a side has aborted, or has not ended by `Finished`.
+/// The same maximum if a side has aborted, or has ended for another reason than `Finished`.
 ///
 /// The other side then retransmits its unanswered packets until the idle limit.
 const MAX_DEADLINES_ABORTED: u8 = 100;
@@ -64,9 +64,12 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
     Ok(())
 }
 
-/// Checks the properties of a final state. Only a delayed datagram can still arrive there.
+/// Checks the properties of a final state.
+///
+/// No deadline is set in a final state, and only a delayed datagram can still arrive.
 pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // In a scenario with aborts, the quiet limit or the idle limit may end a connection before its application closes it.
+    // In a scenario with aborts, the quiet limit or the idle limit may end a connection before its application closes
+    // it.
     let aborted = world.sides().any(|side| {
         side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
     });

@@ -7,7 +7,7 @@ use crate::world::Role;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Event};
 
-/// The state of the application: the calls that it has made, and the events that it has received.
+/// The state of the application: its calls so far, and the events that it has received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct App {
     /// The number of bytes that the application may still write.
@@ -185,7 +185,7 @@ impl<E: Endpoint> Side<E> {
         if is_unexpected {
             let role = self.role;
             let text =
-                format!("the {role} received {event:?} twice, after Closed, or as Writable while no write waited");
+                format!("the {role} received {event:?} twice, after Closed, or as Writable without a waiting write");
             return Err(Violation::new(text));
         }
         Ok(())

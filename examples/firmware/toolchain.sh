@@ -1,6 +1,6 @@
-# Source this file. It defines `build TARGET [arguments of cargo build]` and `cross COMMAND TARGET [arguments]`. They use
-# the compiler of rustup if it has the sources of `core`, otherwise that of Debian. `core` is built with the program,
-# because the `core` of rustup is optimised for speed.
+# Source this file. It defines `build TARGET [arguments of cargo build]` and `cross COMMAND TARGET [arguments]`. They
+# use the compiler of rustup if it has the sources of `core`, otherwise that of Debian. `core` is built with the
+# program, because the `core` of rustup is optimised for speed.
 
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi riscv32imc-unknown-none-elf)
 

@@ -25,9 +25,9 @@ const WINDOW: usize = 32 * 1024;
 /// Their IP packets are slightly smaller than smoltcp's.
 const BODY: u16 = 1_424;
 const IN_FLIGHT: u32 = WINDOW as u32 / BODY as u32;
-/// The maximum number of packets from the oldest unacknowledged one to the newest: four windows.
+/// The maximum number of packets from the oldest unacknowledged packet to the newest: four windows.
 const SPAN: u32 = 4 * IN_FLIGHT;
-/// The size of smoltcp's IP packets in bytes. As in its test, Ethernet frames have 1,514 bytes.
+/// The size of smoltcp's IP packets in bytes. They fit the Ethernet frames of 1,514 bytes in smoltcp's test.
 const SMOLTCP_PACKET: usize = 1_500;
 
 /// A link that only delays and loses packets, without a limit on rate or queue.

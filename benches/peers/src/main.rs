@@ -27,7 +27,9 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether `--only` selects the stack `name`: by a part of its name, or by its whole name as `=NAME`.
+    /// Whether `--only` selects the stack `name`.
+    ///
+    /// An entry of `--only` is a part of a name, or a whole name as `=NAME`.
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty()
             || self.only.iter().any(|only| only.strip_prefix('=').map_or(name.contains(only), |whole| name == whole))

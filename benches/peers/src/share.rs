@@ -61,7 +61,7 @@ struct Flow {
     start: Nanos,
     offered: u64,
     received: u64,
-    /// The time at which the last datagram reaches the queue.
+    /// The time at which the latest datagram of the flow reaches the queue.
     queued_at: Nanos,
 }
 
@@ -144,7 +144,7 @@ impl<'p> Network<'p> {
         Some((i / 2, i % 2))
     }
 
-    /// The application and the stack act until neither has more to do.
+    /// Runs the application and the stack until neither makes progress.
     fn act(&mut self, index: usize, end: usize) {
         let mut more = true;
         while more {

@@ -1,4 +1,6 @@
-//! Two ends exchange datagrams over a link with a rate, a delay, a queue and loss, in virtual time.
+//! Two ends exchange datagrams over a simulated link in virtual time.
+//!
+//! The link has a rate, a delay, a queue and loss.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,7 +22,9 @@ pub struct Link {
     /// The probability that a datagram is delayed by up to `reorder_by` more.
     pub reorder: f64,
     pub reorder_by: Nanos,
-    /// Whether an end handles all datagrams of one instant before it sends, as a driver that empties its socket does.
+    /// Whether an end handles all datagrams of one instant before it sends.
+    ///
+    /// A driver that empties its socket does so.
     pub at_once: bool,
 }
 
@@ -115,7 +119,7 @@ pub fn transfer(
                 end
             }
         };
-        // The application and the stack act until neither has more to do.
+        // Runs the application and the stack until neither makes progress.
         let mut more = true;
         while more {
             more = false;

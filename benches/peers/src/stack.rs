@@ -84,7 +84,7 @@ pub trait Stack: Send + Sync {
     fn name(&self) -> &'static str;
     /// A description of the settings, for readers of the tables.
     fn options(&self, control: Control) -> String;
-    /// The number of bytes that a real network adds to each datagram: the headers of IP and UDP.
+    /// The size of the headers of IP and UDP, which a real network adds to each datagram.
     fn lower_headers(&self) -> usize {
         28
     }

@@ -25,11 +25,12 @@ fn pair(mode: Mode, segment: u16) -> [Box<dyn Endpoint>; 2] {
     ends(config, || HeapStopAndWait::stop_and_wait_on_heap(&config).expect("the config has at least one slot"))
 }
 
-/// The share of the time in which the link carries new packets: `1 / ((1 + 2a) (1 + q / (1 - 2q)))`.
+/// The share of the time in which the link carries new packets.
 ///
-/// Here `a` is the propagation time divided by the transmission time of a packet. `q` is the probability that an
-/// exchange loses the packet or its acknowledgement. A lost packet is retransmitted after one round trip, and the
-/// timeout doubles each time. The transmission of an acknowledgement takes no time.
+/// It is `1 / ((1 + 2a) (1 + q / (1 - 2q)))`. Here `a` is the propagation time divided by the transmission time of a
+/// packet. `q` is the probability that an exchange loses the packet or its acknowledgement. A lost packet is
+/// retransmitted after one round trip, and the timeout doubles each time. The transmission of an acknowledgement takes
+/// no time.
 fn formula(link: &Link) -> f64 {
     let a = link.round_trip as f64 / 2.0 / (packet_seconds(link) * SECOND as f64);
     let q = 1.0 - (1.0 - link.loss).powi(2);

@@ -1,8 +1,8 @@
 //! The common parts of the three programs: the board, the link, and the data that they transfer.
 //!
-//! Each program runs over any [`Link`]. An image for a board uses the serial line. With the feature `simulated`, the image
-//! also contains the other end, behind a lossy link in virtual time. The program then reports success or failure, and
-//! exits.
+//! Each program runs over any [`Link`]. An image for a board uses the serial line. With the feature `simulated`, the
+//! image also contains the other end, behind a lossy link in virtual time. The program then reports success or failure,
+//! and exits.
 #![no_std]
 #![deny(clippy::indexing_slicing)]
 
@@ -30,9 +30,9 @@ pub const DATAGRAM: usize = 256;
 /// The number of bytes that each program transfers in each direction.
 pub const LENGTH: u32 = 16 * 1024;
 
-/// Makes the function `main` from `$run`, which runs a program over a [`Link`] and returns whether it succeeded.
+/// Makes the function `main` of a program.
 ///
-/// `$peer` is the other end in a simulation.
+/// `$run` runs the program over a [`Link`], and returns whether it succeeded. `$peer` is the other end in a simulation.
 #[macro_export]
 macro_rules! main {
     ($run:ident, $peer:ident) => {

@@ -114,7 +114,8 @@ impl<F: Storage> FileClient<F> {
 
     /// The number of the `done` bytes that have certainly crossed the network.
     ///
-    /// In an upload, the last bytes may still be in the connection. So the maximum that a connection holds is subtracted.
+    /// In an upload, the last bytes may still be in the connection. So the maximum that a connection holds is
+    /// subtracted.
     fn arrived(&self, done: u64) -> u64 {
         if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
             return done;
@@ -189,7 +190,8 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // `cancel` fails only during a commit or after the outcome. Storage commits at once, and there is no outcome yet.
+            // `cancel` fails only during a commit or after the outcome. Storage commits at once, and there is no
+            // outcome yet.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }

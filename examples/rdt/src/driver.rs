@@ -4,15 +4,15 @@
 //! for a server with many peers:
 //!
 //! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns `None` or the socket is full.
-//! 2. If the last read emptied the socket, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a waker
-//!    fires. The deadline may already have passed.
+//! 2. If the last read emptied the socket, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a
+//!    waker fires. The deadline may already have passed.
 //! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
 //! 4. If the read emptied the socket, handle timeouts at the time of step 3.
 //!
 //! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. Deadlines have
-//! then passed although the peers answered in time, since their datagrams still wait in the socket. So timers run at a
-//! time only after all datagrams that arrived before it were handled, and no live peer times out. During a flood the
-//! socket is never empty. So timers also run after [`TIMERS_AFTER`] batches.
+//! then passed although the peers answered in time, since their datagrams still wait in the socket. So timers see a
+//! time only after all earlier datagrams were handled, and no live peer times out. During a flood the socket is never
+//! empty. So timers also run after [`TIMERS_AFTER`] batches.
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -151,7 +151,9 @@ mod tests {
     /// An endpoint whose timer is due until a timeout or a stop ends it.
     struct Overdue {
         seen: Vec<Seen>,
-        /// A socket that sends a new datagram for each received datagram, so that the driver's socket is never empty.
+        /// A socket that sends a new datagram for each received datagram.
+        ///
+        /// The driver's socket is therefore never empty.
         flood: Option<(UdpSocket, SocketAddr)>,
     }
 

@@ -180,7 +180,7 @@ impl Storage for Files<'_> {
                 *open = Open::Nothing;
                 Ok(Answer::Discarded)
             }
-            // A session makes its requests in order, so it makes no others.
+            // A session makes its requests in order, so no other combination occurs.
             _ => Ok(Answer::Failed(StorageError::Failed)),
         }
     }

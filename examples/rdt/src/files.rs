@@ -1,11 +1,12 @@
 //! Files for a session. They are read in order, and stored completely or not at all.
 //!
-//! A received file has no name until it is complete and on the disk, or a random name where the system requires one. It
-//! then takes its final name in one step. Before this step the name refers to the old content, even after SIGKILL.
+//! Until it is complete and on the disk, a received file has no name, or a random name if the system requires one. It
+//! then takes its final name in one step. Before this step the final name refers to the old content, even after
+//! SIGKILL.
 //!
 //! Only regular files are replaced. The new file has the permissions of the old file. A symbolic link to a file, or a
-//! broken one, is itself replaced, as by `mv`. Its target stays unchanged. Pipes, sockets, devices and links to them are
-//! never replaced.
+//! broken one, is itself replaced, as by `mv`. Its target stays unchanged. Pipes, sockets, devices and links to them
+//! are never replaced.
 
 use crate::messages::error_text;
 use cap_std::ambient_authority;
@@ -84,7 +85,7 @@ fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
 
 /// A file to read.
 pub(crate) struct Source {
-    /// A buffer, because a session reads a packet at a time and reads of the system should be larger.
+    /// The file with a buffer. A session reads a packet at a time, and reads of the system should be larger.
     file: BufReader<File>,
     length: u64,
     position: u64,
@@ -137,7 +138,7 @@ impl Source {
 /// A file that is being stored. Dropping it before [`commit`](Self::commit) removes it.
 pub(crate) struct Target<'d> {
     folder: &'d Dir,
-    /// A buffer, because a session writes a packet at a time and writes of the system should be larger.
+    /// The file with a buffer. A session writes a packet at a time, and writes of the system should be larger.
     file: BufWriter<TempFile<'d>>,
     name: Box<OsStr>,
     replace: bool,
@@ -167,7 +168,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Flushes the file to the disk, gives it its name, and flushes the folder.
+    /// Flushes the file to the disk, gives the file its name, and flushes the folder.
     pub(crate) fn commit(self) -> io::Result<()> {
         let Self { folder, file, name, replace, .. } = self;
         let file = file.into_inner().map_err(IntoInnerError::into_error)?;

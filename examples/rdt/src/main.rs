@@ -1,7 +1,7 @@
 //! `rdt` transfers files over UDP, with the machines of `rdt_proto`.
 //!
 //! ```text
-//! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
+//! rdt serve --root DIR       rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
 //! rdt demo                   rdt load HOST[:PORT] --clients 1000
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```

@@ -1,7 +1,7 @@
 //! The progress of a transfer, as a bar on a terminal and otherwise as lines.
 //!
-//! Lines are printed when content begins to arrive, once a second, and after a success. Only a successful transfer shows
-//! "100 %".
+//! Lines are printed when content begins to arrive, once a second, and after a success. Only a successful transfer
+//! shows "100 %".
 
 use crate::messages::to_stderr;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};

@@ -75,10 +75,11 @@ impl<'d> FileServer<'d> {
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
-            // A lingering connection exists, but its client is no longer served. So there are more connections than clients.
+            // A lingering connection exists, but its client is no longer served. So there are more connections than
+            // clients.
             peers: limits.clients.saturating_mul(2),
-            // Unvalidated addresses fill at most half of the backlog. Since the backlog is not larger than the number of
-            // served clients, these addresses take at most half of it.
+            // Unvalidated addresses fill at most half of the backlog. Since the backlog is not larger than the number
+            // of served clients, these addresses take at most half of it.
             backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
@@ -184,7 +185,7 @@ struct Report {
     served: u64,
     bytes_in: u64,
     bytes_out: u64,
-    /// The bytes in and out at the last line.
+    /// The values of `bytes_in` and `bytes_out` at the last line.
     reported: (u64, u64),
 }
 

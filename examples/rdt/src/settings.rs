@@ -140,8 +140,8 @@ pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
 /// The maximum time that a client stays after its outcome.
 ///
 /// The outcome is final. The client stays only to answer the peer's FIN, so that the peer does not wait for its idle
-/// limit. Three seconds are enough for the linger (1 s), the client's own FIN, and repetitions. The time does not depend
-/// on the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
+/// limit. Three seconds are enough for the linger (1 s), the client's own FIN, and repetitions. The time does not
+/// depend on the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
 ///
 /// The public implementation needs 11 s: it lingers for 5 s, and sends its FIN five times at intervals of a second.
 pub(crate) fn farewell(config: &Config) -> Duration {

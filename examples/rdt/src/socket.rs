@@ -1,6 +1,7 @@
 //! The UDP socket of an endpoint. It sends and receives datagrams in batches.
 //!
-//! The kernel's buffers are large enough for many clients that send at once. Sockets of several threads may share a port.
+//! The kernel's buffers are large enough for many clients that send at once. Sockets of several threads may share a
+//! port.
 
 use crate::clock::Clock;
 use crate::endpoint::{Address, Endpoint};
@@ -24,7 +25,7 @@ const RECV_BYTES: usize = 1 << 16;
 /// The maximum number of bytes that the kernel splits into datagrams (GSO). It is the maximum length of a datagram.
 const GSO_BYTES: usize = 65_507;
 
-/// The size of the kernel's send buffer and receive buffer of a socket, in bytes. It lasts some 30 ms at 1 Gbit/s.
+/// The size of the kernel's send buffer and receive buffer of a socket, in bytes. At 1 Gbit/s it fills in some 30 ms.
 ///
 /// The system may limit the buffers to a smaller size (`net.core.rmem_max` on Linux). The kernel then drops datagrams
 /// during a stall, and the peers retransmit them.
@@ -198,7 +199,8 @@ fn share(_socket: &socket2::Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }
 
-/// Whether an error comes from an ICMP message about one peer. The message may be forged, so it never ends the endpoint.
+/// Whether an error comes from an ICMP message about one peer. The message may be forged, so it never ends the
+/// endpoint.
 fn is_about_a_peer(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -41,7 +41,7 @@ impl Stop {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Registers another waker.
+    /// Registers the waker of an event loop.
     pub(crate) fn add_waker(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }

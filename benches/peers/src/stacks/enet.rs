@@ -12,9 +12,9 @@ use crate::stack::{Control, Endpoint, MILLI, Nanos, Output, Settings, Stack, Tak
 
 pub struct Enet;
 
-/// The space for headers in a datagram: 4 bytes of protocol header, 24 bytes of the longest command.
+/// The space for headers in a datagram, in bytes: 4 for the protocol header, 24 for the longest command.
 ///
-/// rusty_enet fragments a packet that is longer than a datagram without this space.
+/// rusty_enet fragments a packet that does not fit the rest of the datagram.
 const HEADERS: usize = 28;
 
 #[derive(Default)]

@@ -96,7 +96,7 @@ impl SendStore for Source {
 
     fn commit(&mut self, _: usize) {}
 
-    /// Accepts full bodies. Only the last body of a call may be shorter, if it is also the first.
+    /// Accepts full bodies, and leaves a shorter rest to the next call. Data shorter than a body becomes a short body.
     fn write(&mut self, data: &[u8], _: usize) -> usize {
         let mut taken = 0;
         while taken < data.len() && self.has_free_slot() {

@@ -1,4 +1,5 @@
-//! Start, output and exit of the board. It is one of two machines of QEMU: `lm3s6965evb` (Cortex-M3) or `virt` (RISC-V).
+//! Start, output and exit of the board. It is one of two machines of QEMU: `lm3s6965evb` (Cortex-M3) or `virt`
+//! (RISC-V).
 
 #[cfg(target_arch = "arm")]
 #[path = "arm.rs"]
@@ -70,13 +71,15 @@ pub fn print_hex(number: u32) {
     }
 }
 
-/// Measures the used stack: fills the stack with a pattern at the start, and later looks for the changed part.
+/// Measures how much of the stack is used.
+///
+/// It fills the stack with a pattern at the start, and later looks for the changed part.
 #[cfg(feature = "simulated")]
 mod stack {
     use super::{bss_end, stack_top};
 
     const PAINT: u32 = 0x5041_494e;
-    /// The number of words at the top of the stack that `paint` leaves alone, because it uses them itself.
+    /// The number of words at the top of the stack that `paint` uses itself, and does not fill.
     const SPARED: usize = 64;
 
     fn words() -> usize {

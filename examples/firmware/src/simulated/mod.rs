@@ -56,7 +56,7 @@ const MAX_IN_FLIGHT: usize = 16;
 const LOSS_PERCENT: u32 = 10;
 const DELAY_MICROS: u64 = 5_000;
 const JITTER_MICROS: u32 = 2_000;
-/// The time at which a program that still runs has failed.
+/// The time limit of a program. A program that runs longer has failed.
 const LIMIT: Instant = Instant::from_millis(600_000);
 
 /// The link, the clock, and the peer.

@@ -14,7 +14,7 @@ type Bodies = [u8; CONFIG.send_bytes(WINDOW)];
 type Parts = Storage<SendSlots<Bodies>, RecvSlots<Bodies>>;
 type Stream = Connection<Parts>;
 
-/// A listener with one client. The first datagram creates it.
+/// A listener with one client. The first datagram creates the listener.
 struct Server {
     listener: Option<Listener<FixedPeers<1, u8, Parts>>>,
     client: Option<PeerId>,

@@ -1,5 +1,5 @@
-//! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the server
-//! keeps serving.
+//! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the
+//! server keeps serving.
 
 use crate::runner::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;

@@ -2,9 +2,9 @@
 
 use crate::runner::{Place, Running, SLOW, content, run, write_large};
 
-/// Starts a server with `options`, and lets all clients put a file at once, then get it at once.
+/// Lets all clients put a file at once, and then get it at once.
 ///
-/// Returns the running server.
+/// The server has these `options`. It is returned, and still runs.
 fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
     let place = Place::new();
     let server = place.serve(options);

@@ -1,4 +1,6 @@
-//! A client whose port changes during a transfer over real sockets, as if a NAT had dropped its mapping.
+//! A client whose port changes during a transfer over real sockets.
+//!
+//! This happens when a NAT drops its mapping of the client.
 
 use crate::runner::{Place, Server, content};
 use std::net::{SocketAddr, UdpSocket};

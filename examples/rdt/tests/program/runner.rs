@@ -18,9 +18,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// second.
 pub(crate) const SEED: &str = "1";
 
-/// Options that slow a transfer down, so that a large file is still in transfer when a test acts.
+/// Options of a client that slow its transfer down.
 ///
-/// They are for the client. The server has no loss, so that its final messages arrive.
+/// A large file is then still in transfer when a test acts. The server has no loss, so that its final messages arrive.
 pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
 
 /// Creates a file too large to be transferred during a test.

@@ -31,8 +31,8 @@ fn send_every_length(loss: &str) {
         expected.extend(message);
         expected.push(b'\n');
     }
-    // The listener announces a message before it prints it. The announcement of a further message shows that the earlier
-    // messages are printed.
+    // The listener announces a message before it prints it. The announcement of a further message shows that the
+    // earlier messages are printed.
     send(&place, b"", &server, &[]).expect_end(0, "sent to");
     listener.expect("sent 0 bytes");
     let printed = std::fs::read(printed).unwrap();

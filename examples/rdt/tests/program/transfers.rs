@@ -6,7 +6,8 @@ use std::thread;
 /// The lengths of the files in bytes: empty, one byte, a full packet, and many packets.
 const SIZES: [usize; 4] = [0, 1, 1_200, 300 << 10];
 
-/// Sends and fetches files of all `SIZES`. Each transfer has its own server, so that only the seeds determine the losses.
+/// Sends and fetches files of all `SIZES`. Each transfer has its own server, so that only the seeds determine the
+/// losses.
 fn send_and_fetch(loss: &'static str) {
     let transfer = |size: usize| {
         let place = Place::new();

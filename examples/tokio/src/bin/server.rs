@@ -1,4 +1,4 @@
-//! Counts the bytes of each client and answers with the count: selective repeat on tokio, with batches (GSO, GRO).
+//! Answers each client with the number of its bytes: selective repeat on tokio, with batches (GSO, GRO).
 //! It drops a percentage of received datagrams (0 for none), to exercise loss recovery.
 //! Run: `cargo run --release -p rdt-tokio --bin server 127.0.0.1:6969 5`
 
@@ -38,7 +38,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let config = listener.config().connection;
             let mut entropy = [0; 32];
             getrandom::fill(&mut entropy)?;
-            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok(); // the client may have given up
+            // It is not an error if the client has given up meanwhile.
+            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok();
         }
         while let Some((id, event)) = listener.poll_event() {
             let Some(connection) = listener.peer_mut(id) else { continue };

@@ -157,8 +157,8 @@ impl Run {
 
     /// Hands a datagram to the connection, and checks the result.
     ///
-    /// The connection counts the datagram exactly if it ignores it. It lends data at most once, and only if no older
-    /// data is unread.
+    /// An ignored datagram must be counted once, and an accepted one must not be counted. Data must be lent at most
+    /// once, and only if no older data is unread.
     fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
@@ -235,7 +235,7 @@ impl Run {
         }
     }
 
-    /// Writes one datagram. Returns whether one is due.
+    /// Writes one datagram. Returns whether a datagram is due.
     ///
     /// Checks that the datagram was due, is a packet in the agreed framing, and respects `max_datagram_len`. A buffer
     /// that is too small must change nothing.
@@ -287,7 +287,7 @@ impl Run {
         }
     }
 
-    /// Checks deadlines and events on a copy, so that the check does not add calls to the run.
+    /// Checks deadlines and events on a copy, which leaves the run as it is.
     ///
     /// After a timeout and a drain, the next deadline must lie in the future. Each event must be pending at most once.
     fn check(&self) {
@@ -322,7 +322,8 @@ impl Run {
             return machine.is_drained();
         }
         if !machine.is_established() {
-            // In extended mode a server repeats CONNACK only in answer to CONNECT. So it sends no more than it received.
+            // In extended mode a server repeats CONNACK only in answer to CONNECT. So it sends no more than it
+            // received.
             let lifted = config.handshake_limit == Duration::MAX && self.start.lifts_idle_limit();
             return lifted && extended && machine.role() == Role::Server;
         }

@@ -116,7 +116,7 @@ pub(crate) struct AnyParameters {
 }
 
 impl AnyParameters {
-    /// The parameters, with defaults for those that are absent.
+    /// The parameters. An absent parameter has its default.
     pub(crate) fn parameters(self) -> HandshakeParameters {
         HandshakeParameters {
             tag: self.tag,
@@ -126,8 +126,8 @@ impl AnyParameters {
         }
     }
 
-    /// The parameters as options. Values are clamped to the range of each option. Without a tag (base mode) there are no
-    /// options.
+    /// The parameters as options. Values are clamped to the range of each option. Without a tag (base mode) there are
+    /// no options.
     pub(crate) fn to_options(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
         let Some(tag) = self.tag else { return Options::NONE };
         let HandshakeParameters { segment, window, .. } = self.parameters();

@@ -181,7 +181,7 @@ impl Endpoint {
             && self.machine.as_ref().is_some_and(|machine| machine.is_extended() && machine.is_all_acknowledged())
     }
 
-    /// Checks that `peer` has read or keeps all data of this side that it has acknowledged.
+    /// Checks that `peer` has read or keeps all acknowledged data of this side.
     pub(super) fn check_kept_by(&self, peer: &Self) {
         assert!(peer.read <= self.written, "the peer must not read more than was written");
         let Some(machine) = &self.machine else { return };

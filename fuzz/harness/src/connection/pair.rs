@@ -177,8 +177,8 @@ impl Pair {
         self.server.check_deadlines(self.now);
         self.client.check_kept_by(&self.server);
         self.server.check_kept_by(&self.client);
-        // An address that is not validated receives no more bytes than it sent. A packet under the server's tag validates
-        // it.
+        // An address that is not validated receives no more bytes than it sent. A packet under the server's tag
+        // validates it.
         let server = self.server.machine.as_ref().filter(|machine| machine.is_extended() && !machine.is_established());
         assert!(
             server.is_none() || self.server.validated || self.server.bytes_out <= self.server.bytes_in,
@@ -186,7 +186,9 @@ impl Pair {
         );
     }
 
-    /// Runs both sides to their end: every datagram arrives at once and in order, both read everything and close.
+    /// Runs both sides to their end over a perfect network.
+    ///
+    /// Every datagram arrives at once and in order. Both sides read all data and close.
     fn run_to_end(&mut self) {
         self.impaired = self.now.saturating_since(Instant::ZERO);
         let mut rounds_left = 20_000;

@@ -303,7 +303,7 @@ impl<M: TableMemory> Run<M> {
         }
     }
 
-    /// Sends a batch. Checks that it was due, and that its address is not sent more bytes than allowed.
+    /// Writes a batch. Checks that the batch was due, and that its address receives no more bytes than allowed.
     ///
     /// Returns whether a datagram was pending.
     fn transmit(&mut self, room: usize, most: usize) -> bool {

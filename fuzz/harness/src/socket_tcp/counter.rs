@@ -72,11 +72,11 @@ impl Counter {
         kind == Kind::Ack && self.handshake_ack == Some(number)
     }
 
-    /// The segment that shows the counter: the one that is due, or otherwise the FIN of an abort. Both are taken from a
-    /// copy of the connection.
+    /// The next segment of a copy of the connection. Its number shows the counter.
     ///
-    /// Nothing is taken while a segment is outstanding, because the FIN would count the bytes of that segment. The
-    /// counter then has the number of the outstanding segment, which was sent last.
+    /// It is the segment that is due. If none is due, it is the FIN of an abort. While a segment is outstanding this
+    /// FIN is not used, because it would count the bytes of that segment. The counter then keeps the number of the
+    /// outstanding segment, which was sent last.
     fn next_segment(&self, machine: &Machine, now: Instant) -> Option<(Kind, u64)> {
         let due = first_segment(machine, now, |kind, number| !self.is_handshake_ack(kind, number));
         let mut outstanding = false;
