@@ -1,4 +1,4 @@
-//! Decoding and encoding: the cost of every datagram before it is processed.
+//! The cost of encoding and decoding one packet.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, reason = "the bench makes its own packets")]
 
@@ -10,7 +10,7 @@ use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDel
 
 const TAGGED: Framing = Framing::tagged(Tag::new(*b"\xe4\x17\x0b\x5a\x93\xc8\x21\x7f"));
 
-/// The packets of the bench, with name and framing.
+/// The packets of the bench, each with its name and framing.
 fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'static str, Framing, Packet<'a>); 5] {
     let options = OptionsWriter::new(list)
         .tag(Tag::new(*b"\x18\xb2\x6d\x40\xaf\x05\xf9\x3c"))
@@ -19,7 +19,7 @@ fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'stat
         .and_then(|list| list.idle_ms(30_000))
         .and_then(|list| list.pad_to(MIN_CONNECT - Framing::NOTE.header_len()))
         .map(OptionsWriter::finish)
-        .expect("the list is long enough");
+        .expect("the buffer is large enough");
     let sack = Sack {
         next: Seq::new(70_000),
         window: 65_536,

@@ -1,6 +1,6 @@
 //! A game at 60 ticks a second, with many players on one non-blocking socket. A tick reads, runs timers and sends.
-//! Chat uses reliable streams. Positions are the game's own datagrams on the same socket: only the newest matters.
-//! Run: `cargo run --release --example game_loop`: a server and eight players in one thread, with 10 % loss.
+//! Chat uses reliable streams. Positions use the game's own datagrams on the same socket, and only the newest counts.
+//! `cargo run --release --example game_loop` runs a server and eight players in one thread, with 10 % loss.
 
 use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStorage, Ignored, SendError, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
@@ -12,12 +12,13 @@ use std::net::{SocketAddr, UdpSocket};
 
 const PLAYERS: usize = 8;
 const TICK: Duration = Duration::from_micros(16_667);
-/// The ticks of the game, and the ticks until the players leave, in which the last lines arrive.
+/// The number of ticks in which the players chat.
 const PLAYED: usize = 120;
+/// The number of further ticks, in which the last lines arrive before the players leave.
 const QUIET: usize = 60;
 /// The number of packets that a stream buffers each way: a few ticks of chat.
 const WINDOW: u32 = 64;
-/// The longest line, with its newline.
+/// The longest line in bytes, with its newline.
 const LINE: usize = 256;
 const LOSS: f32 = 0.1;
 
@@ -51,7 +52,7 @@ fn config() -> Config {
     Config { pacing_granularity: Duration::from_micros(2 * TICK.as_micros()), ..Config::default() }
 }
 
-/// Takes complete lines out of a stream. An unfinished line is limited to the longest line.
+/// Reads complete lines from a stream. Bytes beyond the longest line are dropped.
 fn read_lines(connection: &mut Connection<HeapStorage>, inbox: &mut Vec<u8>) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(&byte) = connection.recv_chunk().first() {
@@ -87,7 +88,7 @@ impl Server {
         self.listener.handle_timeout(now);
         self.play(now)?;
         while let Some((to, transmit)) = self.listener.poll_transmit(now, &mut self.link.buf)? {
-            self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // no room: lost, and repeated
+            self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // a datagram without room is lost
         }
         // One datagram with all positions to each player, beside the streams.
         let mut positions = [&b"POS"[..], &self.tick.to_be_bytes()].concat();
@@ -95,7 +96,7 @@ impl Server {
             .values()
             .for_each(|avatar| positions.extend([avatar.x.to_be_bytes(), avatar.y.to_be_bytes()].concat()));
         for to in self.avatars.keys().filter_map(|&id| self.listener.address(id)) {
-            self.link.socket.send_to(&positions, to).ok(); // no room: the next tick has newer positions
+            self.link.socket.send_to(&positions, to).ok(); // the next tick sends newer positions
         }
         self.tick += 1;
         Ok(())
@@ -124,7 +125,7 @@ impl Server {
         for (&id, avatar) in &mut self.avatars {
             (avatar.x, avatar.y) = (avatar.x.wrapping_add(3), avatar.y.wrapping_add(5));
             let Some(connection) = self.listener.peer_mut(id) else { continue };
-            // A player that does not read the chat, so that its buffer fills, leaves the game.
+            // A player that does not read the chat fills its buffer, and is removed from the game.
             let mut sent = chat.iter().map(|line| connection.send_segment(format!("{line}\n").as_bytes()));
             if sent.any(|result| result == Err(SendError::Full)) {
                 gone.push(id);
@@ -145,8 +146,9 @@ struct Player {
     inbox: Vec<u8>,
     said: usize,
     heard: usize,
-    /// The newest tick whose positions have arrived, and the number of updates.
+    /// The newest tick whose positions have arrived.
     seen: u32,
+    /// The number of position updates.
     updates: usize,
 }
 
@@ -156,7 +158,7 @@ impl Player {
             if from != self.server {
                 continue;
             }
-            // A datagram that is no packet of the stream belongs to the game.
+            // A datagram that is not a packet of the stream belongs to the game.
             if self.connection.handle_datagram(now, datagram)
                 == Handled::Ignored(Ignored::Malformed(DecodeError::Prefix))
                 && let Some((tick, _positions)) =
@@ -174,7 +176,7 @@ impl Player {
             self.said += 1;
         }
         while let Some(transmit) = self.connection.poll_transmit(now, &mut self.link.buf)? {
-            self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // no room: lost, and repeated
+            self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // without room it is lost
         }
         Ok(())
     }

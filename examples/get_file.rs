@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// The number of packets buffered each way.
 const WINDOW: u32 = 1_024;
-/// The time to answer the server's FIN after the outcome is known. A few linger times are enough.
+/// The time to answer the server's FIN after the outcome is known. It is three times the default linger.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     loop {
         download.pump(now())?;
         while let Some(transmit) = download.connection.poll_transmit(now(), &mut buf)? {
-            socket.send(&buf[..transmit.len]).ok(); // a datagram that fails is lost, and repeated
+            socket.send(&buf[..transmit.len]).ok(); // a datagram that fails counts as lost
         }
         if download.session.outcome().is_some() {
             leave_at.get_or_insert(now() + FAREWELL);
@@ -61,7 +61,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Whether nothing was received: no datagram, or no server yet. The limits of the connection apply.
+/// Whether the error only means that no datagram has arrived, or that no server listens yet. The limits of the
+/// connection then decide when to give up.
 fn is_nothing(error: &io::Error) -> bool {
     use ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused)
@@ -74,7 +75,7 @@ struct Download {
 }
 
 impl Download {
-    /// Moves data between connection, session and file until nothing changes.
+    /// Moves data between connection, session and file until none of them makes progress.
     fn pump(&mut self, now: Instant) -> Result<(), Unasked> {
         loop {
             let taken = self.session.handle_input(now, self.connection.recv_chunk());
@@ -87,7 +88,7 @@ impl Download {
         }
     }
 
-    /// Reports the end of the server's stream to the session, once everything was read.
+    /// Reports the end of the server's stream to the session, after all data was read.
     fn report_end(&mut self) {
         if self.connection.is_finished_reading() {
             match self.connection.ended() {
@@ -118,7 +119,7 @@ impl Download {
                     let len = header.len();
                     self.session.header_sent(len)?;
                 }
-                Err(SendError::Full) => return Ok(false), // the session repeats the output
+                Err(SendError::Full) => return Ok(false), // the session returns the header again
                 Err(_) => self.session.handle_lost(),
             },
             Some(Output::Close) => self.connection.close(),
@@ -166,7 +167,7 @@ impl Target {
                 fs::remove_file(&self.part)?;
                 Ok(Answer::Discarded)
             }
-            _ => Err(io::Error::other("a download does not ask for that")),
+            _ => Err(io::Error::other("unexpected storage request of a download")),
         }
     }
 }

@@ -15,9 +15,9 @@ type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 
 /// The number of packets that a connection buffers each way.
 const WINDOW: u32 = 1_024;
-/// The number of datagrams read before timers run and answers are sent: with more, too few acknowledgements leave.
+/// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
-/// The time to wait while the socket is blocked. Timers run meanwhile.
+/// The time to wait while the socket accepts no datagram. Timers run after it.
 const BLOCKED: Duration = Duration::from_millis(10);
 
 /// A machine that the loop drives.
@@ -51,7 +51,7 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             let Some((to, len)) = unsent else { break };
             match socket.send_to(&send_buf[..len], to) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break, // the bytes stay in the buffer
-                Ok(_) | Err(_) => unsent = None, // a datagram that fails is lost, and repeated
+                Ok(_) | Err(_) => unsent = None,                              // a datagram that fails counts as lost
             }
         }
         if is_over && unsent.is_none() {
@@ -67,7 +67,8 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        // All waiting datagrams are read before a timer counts as expired, but a flood does not delay the timers.
+        // Waiting datagrams are handled before timers run. `BATCH` limits their number, so that a flood does not delay
+        // the timers.
         is_drained = false;
         for _ in 0..BATCH {
             match socket.recv_from(&mut recv_buf) {
@@ -91,7 +92,7 @@ impl Machine for Server {
         let listener = &mut self.0;
         while let Some(incoming) = listener.poll_incoming() {
             let config = listener.config().connection;
-            // A client that has given up meanwhile is no error.
+            // It is not an error if the client has given up meanwhile.
             listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok();
         }
         while let Some((id, event)) = listener.poll_event() {
@@ -118,12 +119,12 @@ impl Machine for Server {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        // The last datagram of a connection may have been sent, which makes room for a waiting client.
+        // A connection may have sent its last datagram, so that there is room for a waiting client.
         if self.0.has_incoming() { Some(Instant::ZERO) } else { self.0.poll_timeout() }
     }
 }
 
-/// Echoes as much as there is room for. Unread data keeps the client from sending more.
+/// Echoes data while there is room to send. Unread data closes the window, so that the client sends no more.
 fn echo(connection: &mut Connection<HeapStorage>) {
     let mut buf = [0; 1_200];
     loop {
@@ -151,7 +152,7 @@ impl Machine for Client {
         let (content, mut buf) = ([7; 1_200], [0; 1_200]);
         while self.sent < self.total {
             match self.connection.send(&content[..content.len().min(self.total - self.sent)])? {
-                0 => break, // full until an acknowledgement arrives
+                0 => break, // the buffer is full until an acknowledgement arrives
                 count => self.sent += count,
             }
         }

@@ -3,22 +3,23 @@
 //! The cost of an operation must not depend on the width of the window.
 //!
 //! ```text
-//! cargo bench --bench arq                       # two minutes; at the end a table of all rows
-//! cargo bench --bench arq -- 'steady'           # only these rows
+//! cargo bench --bench arq                       # two minutes; prints a table of all rows at the end
+//! cargo bench --bench arq -- 'steady'           # only rows whose names contain "steady"
 //! ```
 //!
 //! Each operation is measured in two settings.
 //!
-//! - **16 in flight**, at a place that moves through the window: the same work on the same number of packets for every
-//!   window. The claim "the cost is flat" is about this setting.
-//! - **all in flight**: the whole window, as on a long fast path. A number takes 16 bytes, so 65,536 of them take 1
-//!   MiB, and data touched once per round trip is no longer in the nearer caches. Those cache misses are part of the
-//!   row.
+//! - **16 in flight**, at a position that moves through the window. Every window has the same work on the same number
+//!   of packets, so that the cost must be the same for all windows.
+//! - **all in flight**: the whole window, as on a long fast path. A number takes 16 bytes, so 65,536 numbers take 1
+//!   MiB. State that is used once per round trip is then no longer in the nearer caches, and the figures include these
+//!   cache misses.
 //!
-//! A window of 16 has the memory of 64 numbers, the minimum; the peer's limit reduces it to 16.
+//! A window of 16 has the memory of 64 numbers, the minimum. The peer's limit reduces the window to 16.
 //!
-//! Where state is prepared between operations, the clock is read around each 16 of them. The cost of reading it is
-//! measured first and subtracted. The *steady* rows need no preparation: there the clock is read once in 512 numbers.
+//! In most rows, state is prepared between batches of 16 operations, and the clock is read before and after each batch.
+//! The cost of reading the clock is measured first and subtracted. The *steady* rows need no preparation, and the clock
+//! is read once in 512 numbers.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench in an unexpected state must stop")]
 
@@ -32,12 +33,14 @@ use criterion::{BenchmarkId, Criterion, criterion_group};
 use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{FixedWindow, Pacer};
 
-/// The operations measured at a time, and the packets in flight in the first setting: the smallest window.
+/// The number of operations measured at a time, and of packets in flight in the first setting.
+///
+/// It is the smallest window.
 const BATCH: u32 = 16;
 
 const WINDOWS: [u32; 7] = [16, 64, 256, 1_024, 4_096, 16_384, 65_536];
 
-/// How much is in flight, or buffered by a receiver.
+/// The number of packets in flight at a sender, or buffered by a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
     Batch,
@@ -53,7 +56,7 @@ impl Load {
     }
 }
 
-/// Selective repeat that only a window of `numbers` limits.
+/// Selective repeat whose only limit is a window of `numbers`.
 fn arq(numbers: u32) -> SelectiveRepeat<Vec<Block>, FixedWindow> {
     let blocks = vec![Block::EMPTY; numbers.div_ceil(64) as usize];
     let pacer = Pacer::new(rdt_proto::Duration::from_millis(1), 1_200);
@@ -70,11 +73,13 @@ fn timed(operations: impl FnOnce()) -> Duration {
     start.elapsed().saturating_sub(table::clock())
 }
 
-/// A rig aligned to a cache line: state that spans two lines costs more, by chance for each window.
+/// A rig aligned to a cache line.
+///
+/// Without alignment, the state of some rigs would span one more line than that of others. These rigs would be slower.
 #[repr(align(64))]
 struct Aligned<R>(R);
 
-/// One row for each window.
+/// Measures one row: an operation for each window.
 fn rows<R>(c: &mut Criterion, (name, load): (&str, Load), new: impl Fn(u32, Load) -> R, step: impl Fn(&mut R) -> Step) {
     let name = format!("{name}, {}", load.name());
     let mut group = c.benchmark_group(&name);
@@ -110,7 +115,7 @@ fn senders(c: &mut Criterion) {
         row("handle_sack with a hole, of 1 number", Rig::sack_with_hole);
         row("handle_ack in order", Rig::ack_in_order);
         row("handle_ack with a hole", Rig::ack_with_hole);
-        row("a number judged lost and sent again", Rig::lose);
+        row("a number marked lost and retransmitted", Rig::lose);
     }
 }
 
@@ -125,24 +130,24 @@ fn receivers(c: &mut Criterion) {
             row("sack in order", Rig::sack_in_order);
         }
         row("handle_info out of order", Rig::info_early);
-        // Its bitmap covers up to 1,024 buffered numbers, so the cost grows up to there.
+        // The bitmap covers at most 1,024 buffered numbers, so the cost grows with windows up to 1,024.
         row("sack with holes", Rig::sack_with_holes);
     }
     rows(c, ("base mode, ack and on_ack_sent in order", Load::Batch), Rig::base, Rig::acks_in_order);
 }
 
-/// The largest effect of one call: the time per number that it settles must stay the same.
+/// Single calls that affect a whole window. The time per affected number must not depend on the window.
 fn at_once(c: &mut Criterion) {
     let mut row = |name, step: fn(&mut sender::Rig) -> Step| rows(c, (name, Load::All), sender::Rig::new, step);
-    row("one handle_sack fills the hole, a number", sender::Rig::fill);
-    row("the retransmission timeout, a number", sender::Rig::time_out);
+    row("one handle_sack fills the hole, per number", sender::Rig::fill);
+    row("the retransmission timeout, per number", sender::Rig::time_out);
     let mut row = |name, step: fn(&mut receiver::Rig) -> Step| rows(c, (name, Load::All), receiver::Rig::new, step);
-    row("one handle_info fills the hole, a number", receiver::Rig::fill);
+    row("one handle_info fills the hole, per number", receiver::Rig::fill);
     let mut row = |name, step: fn(&mut receiver::Rig) -> Step| rows(c, (name, Load::All), receiver::Rig::base, step);
     row("two acknowledgements a window apart", receiver::Rig::acks_far_apart);
 }
 
-/// Short measurements, since there are many rows.
+/// Settings for short measurements, since there are many rows.
 fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(10)

@@ -1,4 +1,4 @@
-//! The receiver. The packets in flight at a sender are here those buffered above the lowest missing number.
+//! The receiver. Its load is the number of packets that it buffers above the lowest missing number.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, SelectiveRepeat};
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
-/// Processes one window after another, one batch per step.
+/// A receiver that processes one window after another, a batch in each step.
 pub(crate) struct Rig {
     arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     now: Instant,
@@ -15,19 +15,19 @@ pub(crate) struct Rig {
     load: Load,
     /// The lowest number not received.
     origin: Seq,
-    /// The offset of the next step from it.
+    /// The offset of the next step from `origin`.
     at: u32,
 }
 
 impl Rig {
-    /// In extended mode.
+    /// A receiver in extended mode.
     pub(crate) fn new(window: u32, load: Load) -> Self {
         let mut arq = arq(window);
         arq.start_extended(Seq::ZERO);
         Self::warm(arq, window, load)
     }
 
-    /// In base mode.
+    /// A receiver in base mode.
     pub(crate) fn base(window: u32, load: Load) -> Self {
         Self::warm(arq(window), window, load)
     }
@@ -35,14 +35,14 @@ impl Rig {
     fn warm(arq: SelectiveRepeat<Vec<Block>, FixedWindow>, window: u32, load: Load) -> Self {
         let now = Instant::from_millis(1_000);
         let mut rig = Self { arq, now, window, load, origin: Seq::ZERO, at: 0 };
-        // Every number was used once, and old numbers exist.
+        // Uses each place of the window, so that its memory is mapped and old numbers exist.
         while rig.origin.value() < 2 * rig.arq.places() {
             rig.info_in_order();
         }
         rig
     }
 
-    /// Receives two numbers, and sends a SACK of them.
+    /// Repeatedly receives two numbers in order and sends a SACK.
     pub(crate) fn steady(&mut self) -> Step {
         const NUMBERS: u32 = 512;
         let time = timed(|| {
@@ -57,7 +57,7 @@ impl Rig {
         (time, NUMBERS.into())
     }
 
-    /// `handle_info`, nothing missing.
+    /// `handle_info` while no number is missing.
     pub(crate) fn info_in_order(&mut self) -> Step {
         let time = timed(|| (0..BATCH).for_each(|_| self.take_next()));
         while self.arq.ack_at(self.limit()).is_some() {
@@ -66,14 +66,14 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// `ack` and `on_ack_sent`, nothing missing.
+    /// `ack` and `on_ack_sent` while no number is missing.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         self.info_in_order();
         let time = timed(|| (0..BATCH).for_each(|_| self.send_sack()));
         (time, BATCH.into())
     }
 
-    /// Base mode: `ack` and `on_ack_sent` for each of several numbers.
+    /// In base mode, `ack` and `on_ack_sent` for each number of a batch.
     pub(crate) fn acks_in_order(&mut self) -> Step {
         let first = self.origin;
         (0..BATCH).for_each(|_| self.take_next());
@@ -110,7 +110,7 @@ impl Rig {
         (time, self.window.into())
     }
 
-    /// Base mode: an old number and the newest arrive again, and both are acknowledged.
+    /// In base mode, acknowledges two repeated numbers: the newest, and a number one window older.
     pub(crate) fn acks_far_apart(&mut self) -> Step {
         let (old, newest) = (self.origin.sub(self.arq.places()), self.origin.sub(1));
         let time = timed(|| {
@@ -154,7 +154,7 @@ impl Rig {
         self.arq.on_ack_sent(self.limit());
     }
 
-    /// The missing number arrives after one batch, or after the whole window.
+    /// Ends a batch. At the end of the load, which is one batch or the whole window, the missing number arrives.
     fn end_batch(&mut self) {
         self.send_sack();
         self.at += BATCH;

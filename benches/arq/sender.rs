@@ -1,4 +1,4 @@
-//! The sender, with the acknowledgements of its peer.
+//! The sender, and the acknowledgements that it receives.
 
 use std::hint::black_box;
 
@@ -10,18 +10,18 @@ use rdt_proto::{Duration, Instant, Seq};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// Processes one window after another, one batch per step.
+/// A sender that processes one window after another, a batch in each step.
 pub(crate) struct Rig {
     arq: SelectiveRepeat<Vec<Block>, FixedWindow>,
     rtt: Rtt,
     now: Instant,
     window: u32,
     load: Load,
-    /// The first number of this window: the lowest not acknowledged.
+    /// The first number of the current window, which is the lowest unacknowledged number.
     origin: Seq,
-    /// The offset of the next step from it.
+    /// The offset of the next step from `origin`.
     at: u32,
-    /// The lowest number never sent.
+    /// The lowest number that was never sent.
     sent: Seq,
 }
 
@@ -38,7 +38,7 @@ impl Rig {
             sent: Seq::ZERO,
         };
         rig.arq.start_extended(Seq::new(window));
-        // Every number was used once, so that every page of the memory is mapped.
+        // Uses each place of the window, so that every page of its memory is mapped.
         while rig.sent.value() < window {
             rig.send_up_to(rig.sent.add(BATCH));
             rig.pass_round_trip();
@@ -58,7 +58,7 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// Keeps the load in flight: the two oldest numbers are acknowledged before two more leave.
+    /// Keeps the load in flight: acknowledges the two oldest numbers, then sends two new ones.
     pub(crate) fn steady(&mut self) -> Step {
         const NUMBERS: u32 = 512;
         let flight = if self.load == Load::Batch { BATCH } else { self.window };
@@ -78,7 +78,7 @@ impl Rig {
         (time, NUMBERS.into())
     }
 
-    /// `handle_ack` of a SACK for each two numbers while nothing is lost.
+    /// `handle_ack` of a SACK for every second number, while nothing is lost.
     pub(crate) fn sack_in_order(&mut self) -> Step {
         let first = self.send_batch();
         let time = timed(|| {
@@ -91,7 +91,7 @@ impl Rig {
         (time, (BATCH / 2).into())
     }
 
-    /// `handle_ack` of an ACK for each number while nothing is lost.
+    /// `handle_ack` of an ACK for each number, while nothing is lost.
     pub(crate) fn ack_in_order(&mut self) -> Step {
         let first = self.send_batch();
         let time = timed(|| (0..BATCH).for_each(|index| self.ack(first.add(index))));
@@ -99,7 +99,9 @@ impl Rig {
         (time, BATCH.into())
     }
 
-    /// `handle_ack` of a SACK for each number while the first of the window is missing, ever further back.
+    /// `handle_ack` of a SACK for each number, while the first number of the window is missing.
+    ///
+    /// From batch to batch the missing number lies further back.
     pub(crate) fn sack_with_hole(&mut self) -> Step {
         let (batch, first) = self.batch_behind_hole();
         let time = timed(|| {
@@ -111,7 +113,7 @@ impl Rig {
         (time, (BATCH - first).into())
     }
 
-    /// `handle_ack` of an ACK while the first number of the window is missing.
+    /// `handle_ack` of an ACK for each number, while the first number of the window is missing.
     pub(crate) fn ack_with_hole(&mut self) -> Step {
         let (batch, first) = self.batch_behind_hole();
         let time = timed(|| (first..BATCH).for_each(|index| self.ack(batch.add(index))));
@@ -119,7 +121,7 @@ impl Rig {
         (time, (BATCH - first).into())
     }
 
-    /// Judges 13 of 16 numbers lost, since three later ones have arrived, and sends them again.
+    /// Marks 13 of 16 numbers lost, because the last three are acknowledged, and retransmits them.
     pub(crate) fn lose(&mut self) -> Step {
         const LOST: u32 = BATCH - 3;
         let batch = self.send_batch();
@@ -143,7 +145,7 @@ impl Rig {
         (time, self.window.into())
     }
 
-    /// `handle_timeout` judges a whole window lost.
+    /// `handle_timeout` marks a whole window lost.
     pub(crate) fn time_out(&mut self) -> Step {
         self.send_up_to(self.origin.add(self.window));
         self.now = self.now + Duration::from_secs(10);
@@ -165,9 +167,9 @@ impl Rig {
         self.sent = self.sent.next();
     }
 
-    /// Sends a lost number again.
+    /// Retransmits a lost number.
     fn send_again(&mut self) {
-        let number = self.arq.next_info(self.now, self.sent).expect("something was lost");
+        let number = self.arq.next_info(self.now, self.sent).expect("a number is marked lost");
         self.on_sent(number, self.sent);
     }
 
@@ -176,7 +178,7 @@ impl Rig {
         black_box(self.arq.on_info_sent(sending, &mut self.rtt));
     }
 
-    /// Sends new numbers up to `end`, before any other.
+    /// Sends new numbers up to `end`, without asking `next_info`.
     fn send_up_to(&mut self, end: Seq) {
         while self.sent != end {
             self.on_sent(self.sent, end.next());
@@ -184,7 +186,7 @@ impl Rig {
         }
     }
 
-    /// Processes a SACK as a connection does. Each acknowledges something new.
+    /// Processes a SACK as a connection does. It must acknowledge a new number.
     fn sack(&mut self, next: Seq, latest: Seq, base: Seq, bitmap: &[u8]) {
         let sack = Sack { next, window: self.window, latest, delay: SackDelay::new(0), base, bitmap };
         let acknowledged = self.arq.handle_ack(self.now, black_box(&Ack::Selective(sack)), &mut self.rtt);
@@ -206,8 +208,10 @@ impl Rig {
         assert_eq!((self.arq.base(), self.arq.in_flight()), (self.sent, 0));
     }
 
-    /// Sends a batch, or the whole window before its first batch, and lets a round trip pass. Returns the first number
-    /// of the batch.
+    /// Makes sure that a batch is in flight, and returns its first number.
+    ///
+    /// With a load of one batch, it sends the batch. Otherwise it sends the whole window before the first batch. A
+    /// round trip passes after it has sent.
     fn send_batch(&mut self) -> Seq {
         let batch = self.origin.add(self.at);
         if self.load == Load::Batch || self.at == 0 {
@@ -217,7 +221,7 @@ impl Rig {
         batch
     }
 
-    /// Ends a batch after everything before `next` was acknowledged.
+    /// Ends a batch. At the end of a window, everything before `next` must be acknowledged.
     fn end_batch(&mut self, next: Seq) {
         self.at += BATCH;
         if self.load == Load::Batch || self.at == self.window {
@@ -227,16 +231,18 @@ impl Rig {
         }
     }
 
-    /// Sends a batch behind the first number of the window, which has been judged lost and awaits its retransmission.
+    /// Makes sure that a batch is in flight behind a hole.
     ///
-    /// Returns the first number of the batch, and how many in it have been acknowledged or lost already.
+    /// The hole is the first number of the window, which is marked lost and not retransmitted.
+    ///
+    /// Returns the first number of the batch, and how many numbers of the batch are already acknowledged or lost.
     fn batch_behind_hole(&mut self) -> (Seq, u32) {
         let batch = self.send_batch();
         if self.at > 0 {
             return (batch, 0);
         }
         self.sack(self.origin, self.origin.add(3), self.origin, &bits(1, 3));
-        assert_eq!(self.arq.next_info(self.now, self.sent), Some(self.origin), "it was judged lost");
+        assert_eq!(self.arq.next_info(self.now, self.sent), Some(self.origin), "the first number must be marked lost");
         (batch, 4)
     }
 
@@ -249,7 +255,7 @@ impl Rig {
         }
     }
 
-    /// Sends the whole window, and acknowledges all of it but the first number.
+    /// Sends the whole window, and acknowledges all numbers except the first.
     fn acknowledge_all_but_the_first(&mut self) {
         self.send_up_to(self.origin.add(self.window));
         self.pass_round_trip();
@@ -262,7 +268,7 @@ impl Rig {
     }
 }
 
-/// Bits `first` to `last` of two bytes, least significant first.
+/// A bitmap of two bytes in which the bits `first` to `last` are set. Bit 0 is the least significant.
 fn bits(first: u32, last: u32) -> [u8; 2] {
     let upto_last = u16::MAX >> (BATCH - 1 - last);
     (upto_last & (u16::MAX << first)).to_le_bytes()

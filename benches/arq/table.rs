@@ -1,26 +1,27 @@
-//! A table of all rows, which criterion's output lacks.
+//! A table of all rows. Criterion prints none.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Step, WINDOWS};
 
-/// The measured rows: ns per operation, in the order of the windows.
+/// The measured rows. Each row has the time of an operation in ns for each window.
 static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
 
-/// The number of turns of each window, and the duration of a turn.
+/// The number of turns of each window.
 const ROUNDS: u32 = 40;
+/// The duration of a turn.
 const TURN: Duration = Duration::from_millis(3);
 
-/// Whether `--test` was given, which runs each bench once without measuring.
+/// Whether the option `--test` is set. Each bench then runs once and measures nothing.
 pub(crate) fn is_test() -> bool {
     std::env::args().any(|arg| arg == "--test")
 }
 
 /// Measures a row.
 ///
-/// The windows take turns, and the fastest turn of each counts. Other load on the machine, which may last seconds, then
-/// does not appear as a cost of one window.
+/// The windows take turns, and the fastest turn of each window counts. So other load on the machine, which may last
+/// seconds, does not count as a cost of one window.
 pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Step) {
     let mut fastest = vec![f64::MAX; rigs.len()];
     for _ in 0..ROUNDS {
@@ -31,7 +32,9 @@ pub(crate) fn compare<R>(row: &str, rigs: &mut [R], step: impl Fn(&mut R) -> Ste
     ROWS.lock().unwrap_or_else(PoisonError::into_inner).push((row.into(), fastest));
 }
 
-/// The mean of the steps without the slowest 5 %, in which the machine had other load.
+/// Measures one turn: the mean time of an operation, in ns.
+///
+/// The slowest 5 % of the steps do not count, because other load on the machine slows them.
 fn turn(mut step: impl FnMut() -> Step) -> f64 {
     let (start, mut nanos) = (Instant::now(), Vec::new());
     while nanos.is_empty() || start.elapsed() < TURN {
@@ -43,7 +46,7 @@ fn turn(mut step: impl FnMut() -> Step) -> f64 {
     kept.iter().sum::<f64>() / kept.len() as f64
 }
 
-/// Prints each row, and by how much its slowest window exceeds the fastest.
+/// Prints each row, with the excess of its slowest window over its fastest in percent.
 pub(crate) fn print() {
     let rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
     if rows.is_empty() {
@@ -60,7 +63,7 @@ pub(crate) fn print() {
     }
 }
 
-/// The time between two consecutive readings of the clock.
+/// The cost of reading the clock: the median time between two consecutive readings.
 pub(crate) fn clock() -> Duration {
     static COST: OnceLock<Duration> = OnceLock::new();
     *COST.get_or_init(|| {

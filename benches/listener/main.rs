@@ -3,23 +3,22 @@
 //! The cost of a datagram must not depend on the number of connections.
 //!
 //! ```text
-//! cargo bench --bench listener                  # two minutes; first a table of bytes, then criterion's rows
-//! cargo bench --bench listener -- 'receive'     # only these rows
+//! cargo bench --bench listener                  # two minutes; prints a table of bytes, then criterion's rows
+//! cargo bench --bench listener -- 'receive'     # only rows whose names contain "receive"
 //! ```
 //!
 //! Every connection is established in extended mode, with stop-and-wait and bodies of 64 bytes, and has a deadline.
-//! Each row is measured with the datagrams of three kinds of peers:
+//! Each row is measured with datagrams for three sets of connections:
 //!
-//! - **one** connection, whose memory is in the nearest cache;
-//! - **ten** connections, chosen at random: their memory is in a near cache, while the tables hold all connections;
-//! - **all** connections, at random: with many of them each datagram finds its connection in main memory. The
-//!   difference from *ten* is the cost of cache misses, not of the listener's tables.
+//! - **one** connection. Its memory is in the nearest cache.
+//! - **ten** connections, in random order. Their memory is in a near cache, and the tables hold all connections.
+//! - **all** connections, in random order. If there are many, the memory of a datagram's connection is in main memory.
+//!   The difference from *ten* is the cost of cache misses, not of the listener's tables.
 //!
-//! *receive*: an INFO arrives, its event is polled (`poll_event`), it is read and acknowledged (SACK), and the next
-//! deadline is polled. *send*: a body is written, leaves, and its SACK arrives. The time excludes the preparation of
-//! the datagrams.
+//! *receive*: an INFO arrives. The bench polls its event, reads the body, sends the SACK and polls the next deadline.
+//! *send*: the bench writes and sends a body, and its SACK arrives. The time excludes the preparation of the datagrams.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench whose state is not what it believes must not go on")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench in an unexpected state must stop")]
 
 mod bytes;
 mod population;

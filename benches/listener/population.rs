@@ -1,4 +1,4 @@
-//! A listener with connections, and their clients as the listener sees them.
+//! A listener with many connections, and the state of their clients.
 
 use oorandom::Rand32;
 use rdt_proto::connection::{Config, Event, Handled, Storage};
@@ -8,7 +8,7 @@ use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDel
 use rdt_proto::{Duration, Instant, Seq};
 
 const BODY: u16 = 64;
-/// Every connection has a deadline: the keep-alive after an hour of silence.
+/// The config of every connection. Keep-alive after an hour gives each connection a deadline.
 const CONFIG: Config =
     Config { segment: BODY, recv_segment: BODY, keep_alive: Duration::from_secs(3_600), ..Config::new() };
 
@@ -16,10 +16,10 @@ const CONFIG: Config =
 pub(crate) type Memory = [u8; CONFIG.send_bytes(1)];
 pub(crate) type Server = Listener<HeapPeers<u32, Storage<SendSlots<Memory>, RecvSlots<Memory>>>>;
 
-/// The datagrams prepared at a time.
+/// The number of datagrams prepared at a time.
 const BATCH: usize = 256;
 
-/// The connections whose datagrams arrive.
+/// The connections to which the datagrams belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     One,
@@ -39,10 +39,11 @@ impl Order {
 
 /// The state of a client.
 struct Client {
-    /// The tag of the listener's side.
+    /// The tag that the listener announced.
     theirs: Tag,
-    /// The number of its next INFO, and that of the listener's next INFO.
+    /// The number of the client's next INFO.
     number: Seq,
+    /// The number of the listener's next INFO.
     expects: Seq,
     id: rdt_proto::listener::PeerId,
 }
@@ -55,7 +56,7 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// The size of the bench's state for each client.
+    /// The size of the bench's own state of each client.
     pub(crate) const CLIENT_BYTES: usize = size_of::<Client>();
 
     pub(crate) fn new(peers: usize) -> Self {
@@ -79,7 +80,7 @@ impl Population {
         let id = self.server.accept(now, incoming, entropy, storage).unwrap();
         let (_, connack) = self.server.poll_transmit(now, &mut buf).unwrap().unwrap();
         let Ok(Packet::ConnAck(options)) = Framing::tagged(tag(address)).decode(&buf[..connack.len]) else {
-            panic!("no CONNACK");
+            panic!("the listener must answer with CONNACK");
         };
         self.clients.push(Client { theirs: options.tag().unwrap(), number: Seq::ZERO, expects: Seq::ZERO, id });
         let info = self.info(self.clients.len() - 1, &mut buf);
@@ -108,14 +109,14 @@ impl Population {
         let all = u32::try_from(self.clients.len()).unwrap();
         let index = match order {
             Order::One => all / 2,
-            // Far from each other, and the same each time.
+            // The same ten connections each time, far from each other in memory.
             Order::Ten => self.random.rand_range(0..10) * (all / 10),
             Order::All => self.random.rand_range(0..all),
         };
         index as usize
     }
 
-    /// The work of a server for one datagram. Returns how many datagrams it sent.
+    /// Handles one datagram as a server does. Returns the number of datagrams that were sent.
     #[inline]
     fn take(&mut self, from: u32, datagram: &[u8]) -> usize {
         let (now, mut buf, mut sent) = (self.now, [0; 256], 0);

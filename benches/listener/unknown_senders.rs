@@ -1,4 +1,4 @@
-//! The cost of rejecting a datagram.
+//! The cost of rejecting a datagram of an unknown sender.
 
 use super::population::{Server, connect, tag};
 use criterion::{BatchSize, Criterion};

@@ -6,15 +6,15 @@
 //! cargo bench --bench transfer -- simulated           # only the goodput
 //! ```
 //!
-//! **memory**: two connections in one process, without loss or link. The wall-clock time is the CPU
-//! time of both ends on one core.
+//! **memory**: two connections in one process, without loss or link. The wall-clock time is the CPU time of both ends
+//! on one core.
 //!
 //! **simulated**: two connections over a simulated link of 100 Mbit/s with a round trip of 100 ms (feature `sim`). The
 //! rows are in *virtual* time: criterion's `time` is the duration of the transfer on the simulated clock, and `thrpt`
-//! is the goodput. Both values are the same on every machine, and vary only between the ten seeds. If criterion
-//! reports a change of these rows, the protocol behaviour has changed, not the speed of the code.
+//! is the goodput. Both values are the same on every machine, and vary only between the ten seeds. If criterion reports
+//! a change of these rows, the behaviour of the protocol has changed, not the speed of the code.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a bench whose transfer fails must not go on")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a bench whose transfer fails must stop")]
 
 mod memory;
 mod simulated;

@@ -8,11 +8,12 @@ use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
-/// The bytes of a datagram, and the datagrams in flight with selective repeat.
+/// The size of a datagram in bytes.
 const DATAGRAM: usize = 1_200;
+/// The number of datagrams in flight with selective repeat.
 const WINDOW: u32 = 64;
 
-/// Both ends. They are reused, so that the transfer of bytes is measured and not the handshake.
+/// Both ends. All transfers use them, so that the handshake is not measured.
 pub(crate) struct Pair<T: ConnectionTypes> {
     client: Connection<T>,
     server: Connection<T>,
@@ -22,14 +23,14 @@ pub(crate) struct Pair<T: ConnectionTypes> {
     read: Vec<u8>,
 }
 
-/// Extended mode, 64 datagrams in flight.
+/// Two ends in extended mode, with 64 datagrams in flight.
 pub(crate) fn selective_repeat() -> Pair<HeapStorage<FixedWindow>> {
     let config = config(Config::default(), Framing::tagged(Tag::new([0; Tag::LEN])));
     let controller = |datagram: u32| FixedWindow::new(u64::from(WINDOW * datagram));
     Pair::new(config, || HeapStorage::on_heap_with(&config, WINDOW, controller))
 }
 
-/// Base mode, one datagram in flight and one that the application writes meanwhile.
+/// Two ends in base mode. While one datagram is in flight, the application writes another.
 pub(crate) fn stop_and_wait() -> Pair<HeapStopAndWait> {
     let config = config(Config::base(), Framing::NOTE);
     Pair::new(config, || HeapStopAndWait::stop_and_wait_on_heap(&config))
@@ -46,16 +47,16 @@ impl<T: ConnectionTypes> Pair<T> {
     fn new(config: Config, storage: impl Fn() -> Result<T, StoreError>) -> Self {
         let now = Instant::ZERO;
         let mut datagram = vec![0; config.max_datagram_len()];
-        let storage = || storage().expect("there is a slot");
+        let storage = || storage().expect("the config has at least one slot");
         let client = Connection::connect(now, config, [1; Entropy::BYTES], storage());
-        let mut client = client.expect("the storage was made for it");
-        let call = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client sends CONNECT at once");
-        let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..call.len]) else {
-            panic!("the first datagram is CONNECT");
+        let mut client = client.expect("the storage fits the config");
+        let connect = client.poll_transmit(now, &mut datagram).ok().flatten().expect("a client sends CONNECT at once");
+        let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..connect.len]) else {
+            panic!("the first datagram must be CONNECT");
         };
         let parameters = HandshakeParameters::from_options(&options);
         let server = Connection::accept(now, config, [2; Entropy::BYTES], parameters, storage());
-        let server = server.expect("the storage was made for it");
+        let server = server.expect("the storage fits the config");
         let data: Vec<u8> = (0..65_536_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let mut pair = Self { client, server, now, datagram, read: vec![0; data.len()], data };
         pair.check();
@@ -77,36 +78,36 @@ impl<T: ConnectionTypes> Pair<T> {
         }
     }
 
-    /// Checks that the bytes that arrive are those that were sent.
+    /// Checks that data arrives unchanged.
     fn check(&mut self) {
         let (mut unsent, mut arrived) = (self.data.len(), Vec::new());
         while arrived.len() < self.data.len() {
             let from = self.data.len() - unsent;
-            unsent -= self.client.send(&self.data[from..]).expect("it is open");
+            unsent -= self.client.send(&self.data[from..]).expect("the connection is open");
             self.carry();
             let count = self.server.recv(&mut self.read);
             arrived.extend_from_slice(&self.read[..count]);
             self.pass_time(count == 0);
         }
-        assert!(arrived == self.data, "something else has arrived");
+        assert!(arrived == self.data, "data must arrive unchanged");
     }
 
     fn write(&mut self, unsent: u64) -> u64 {
         let mut written = 0;
         while written < unsent {
-            let slot = self.client.send_slot().expect("it is open");
+            let slot = self.client.send_slot().expect("the connection is open");
             let count = slot.len().min(usize::try_from(unsent - written).unwrap_or(usize::MAX));
             if count == 0 {
                 break;
             }
             slot[..count].copy_from_slice(&self.data[..count]);
-            self.client.commit(count).expect("it was lent");
+            self.client.commit(count).expect("the slot was lent");
             written += count as u64;
         }
         written
     }
 
-    /// Exchanges datagrams until neither end has one.
+    /// Exchanges datagrams until neither end has a datagram to send.
     fn carry(&mut self) {
         let Self { client, server, now, datagram, .. } = self;
         loop {
@@ -118,19 +119,19 @@ impl<T: ConnectionTypes> Pair<T> {
         }
     }
 
-    /// Moves the time to the next deadline where nothing moved.
+    /// Advances the time: by 10 µs, or to the next deadline if no data has arrived.
     fn pass_time(&mut self, stuck: bool) {
         self.now = self.now + Duration::from_micros(10);
         if stuck {
             let deadlines = [self.client.poll_timeout(), self.server.poll_timeout()];
-            self.now = self.now.max(deadlines.into_iter().flatten().min().expect("something will happen"));
+            self.now = self.now.max(deadlines.into_iter().flatten().min().expect("a deadline is set"));
             self.client.handle_timeout(self.now);
             self.server.handle_timeout(self.now);
         }
     }
 }
 
-/// Carries one datagram, if there is one.
+/// Moves one datagram from one end to the other. Returns whether there was one.
 fn carry<T: ConnectionTypes>(
     now: Instant,
     from: &mut Connection<T>,

@@ -1,4 +1,4 @@
-//! Two connections with a simulated link between them.
+//! Two connections over a simulated link.
 
 use std::collections::BTreeMap;
 use std::time;
@@ -11,11 +11,12 @@ use rdt_proto::{Duration, Instant};
 
 const BITS_PER_SECOND: u64 = 100_000_000;
 const ONE_WAY: Duration = Duration::from_millis(50);
-/// The bandwidth-delay product in bytes, and the size of the queue.
+/// The bandwidth-delay product in bytes. The queue has this size too.
 const PRODUCT: u32 = 1_250_000;
-/// The bytes of a body, in datagrams of 1,400 bytes.
+/// The size of a body in bytes. Datagrams have 1,400 bytes.
 const SEGMENT: u16 = 1_385;
-/// Slots for eight times the product: at 20 % loss a number may be lost several times in a row.
+/// The number of slots. They hold eight times the product, because at 20 % loss a number may be lost several times in a
+/// row.
 const SLOTS: u32 = 8 * PRODUCT / SEGMENT as u32;
 
 /// The loss rates in each direction, in %.
@@ -32,7 +33,7 @@ pub(crate) const CONTROLLERS: [(&str, MakeController); 4] = [
     ("BandwidthDelay", |datagram| Algorithm::BandwidthDelay.controller(datagram)),
 ];
 
-/// The duration of each transfer. The same seed would give the same duration again.
+/// The duration of each transfer. A seed runs once, because it always gives the same duration.
 pub(crate) struct Results {
     bytes: u64,
     seconds: BTreeMap<(&'static str, u32), BTreeMap<u64, time::Duration>>,
@@ -45,7 +46,7 @@ impl Results {
 
     /// The virtual time of a transfer, from the end of the handshake to the last byte read.
     ///
-    /// The handshake takes seconds where its packets are lost.
+    /// The handshake does not count, because it takes seconds if its packets are lost.
     pub(crate) fn transfer(
         &mut self,
         name: &'static str,
@@ -57,7 +58,7 @@ impl Results {
         *seeds.entry(seed).or_insert_with(|| transfer(controller, percent, self.bytes, seed))
     }
 
-    /// Prints nothing with `--test`, which runs another transfer.
+    /// Prints the goodput by loss and controller. Prints nothing with `--test`, which runs a shorter transfer.
     pub(crate) fn print(&self) {
         if self.seconds.is_empty() || std::env::args().any(|arg| arg == "--test") {
             return;
@@ -93,10 +94,10 @@ fn transfer(controller: MakeController, percent: u32, bytes: u64, seed: u64) -> 
     let link = LinkConfig::ideal().with_rate(BITS_PER_SECOND).with_delay(ONE_WAY).with_queue(PRODUCT as usize);
     sim.connect(client, server, link.with_loss(f64::from(percent) / 100.0));
     let end = sim.run_until_done(Duration::from_secs(100_000));
-    end.saturating_since(sim.node(client).established.expect("everything has arrived")).into()
+    end.saturating_since(sim.node(client).established.expect("a client whose data has arrived is established")).into()
 }
 
-/// The client sends, the server receives.
+/// One end. The client sends the data, and the server receives it.
 struct End {
     peer: SimAddress,
     controller: MakeController,
@@ -122,7 +123,7 @@ fn config() -> Config {
 impl End {
     fn client(peer: SimAddress, controller: MakeController, bytes: u64) -> Self {
         let stream = Connection::connect(Instant::ZERO, config(), [1; Entropy::BYTES], storage(controller));
-        let stream = Some(stream.expect("the storage was made for it"));
+        let stream = Some(stream.expect("the storage fits the config"));
         Self { peer, controller, stream, established: None, unsent: bytes, missing: 0, read: Vec::new() }
     }
 
@@ -132,7 +133,7 @@ impl End {
 }
 
 fn storage(controller: MakeController) -> HeapStorage<Controller> {
-    HeapStorage::on_heap_with(&config(), SLOTS, controller).expect("there is a slot")
+    HeapStorage::on_heap_with(&config(), SLOTS, controller).expect("the config has at least one slot")
 }
 
 impl Node for End {
@@ -143,7 +144,7 @@ impl Node for End {
             let parameters = HandshakeParameters::from_options(&options);
             let storage = storage(self.controller);
             let stream = Connection::accept(now, config(), [2; Entropy::BYTES], parameters, storage);
-            self.stream = Some(stream.expect("the storage was made for it"));
+            self.stream = Some(stream.expect("the storage fits the config"));
         }
     }
 
@@ -169,12 +170,12 @@ impl Node for End {
         }
         let before = (self.unsent, self.missing);
         while self.unsent > 0 {
-            let slot = stream.send_slot().expect("it is open");
+            let slot = stream.send_slot().expect("the connection is open");
             let count = slot.len().min(usize::try_from(self.unsent).unwrap_or(usize::MAX));
             if count == 0 {
                 break;
             }
-            stream.commit(count).expect("it was lent");
+            stream.commit(count).expect("the slot was lent");
             self.unsent -= count as u64;
         }
         while let read @ 1.. = stream.recv(&mut self.read) {

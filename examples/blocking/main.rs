@@ -1,6 +1,6 @@
 //! Blocking calls over one UDP port, selective repeat: `bind`, `listen`, `accept`, `connect`, `send`, `recv`, `close`.
-//! No call needs another thread: while it waits, it drives every connection of its port.
-//! Run: `cargo run --example blocking`: a client and a server thread say hello. Test: `cargo test --example blocking`.
+//! A waiting call drives every connection of its port, so that no other thread is needed.
+//! `cargo run --example blocking` echoes "hello" from a server thread. `cargo test --example blocking` tests each call.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStorage, Storage};
 use rdt_proto::listener::{HeapPeers, Listener, ListenerConfig, PeerId};
@@ -14,7 +14,7 @@ use std::thread;
 
 /// The number of packets that a stream buffers each way.
 const WINDOW: u32 = 256;
-/// The number of datagrams read before timers run and answers are sent: with more, too few acknowledgements leave.
+/// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
 
 /// A bound port.
@@ -25,7 +25,7 @@ impl Socket {
         UdpSocket::bind(address).map(Self)
     }
 
-    /// Listens. Up to `backlog` clients wait to be accepted, and further clients repeat their CONNECT.
+    /// Listens. Up to `backlog` clients wait to be accepted. Further clients repeat their CONNECT.
     fn listen(self, backlog: usize) -> io::Result<Acceptor> {
         let config = ListenerConfig { backlog, ..ListenerConfig::default() };
         let listener = Listener::new(Instant::ZERO, config, entropy()?);
@@ -63,7 +63,9 @@ struct Stream {
 }
 
 impl Stream {
-    /// Sends `data`, and returns the number of bytes accepted: fewer at the time-out. Later calls still send these.
+    /// Sends `data`, and returns how many bytes were accepted.
+    ///
+    /// It accepts fewer bytes at the time-out. Later calls transmit the accepted bytes that are not sent yet.
     fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
@@ -76,7 +78,9 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Fills `buf`, and returns the number of bytes: fewer at the time-out or at the end of the stream.
+    /// Fills `buf`, and returns how many bytes were read.
+    ///
+    /// It reads fewer bytes at the time-out or at the end of the stream.
     fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| {
@@ -89,7 +93,9 @@ impl Stream {
         if count == 0 { done.map(|_| 0) } else { Ok(count) }
     }
 
-    /// Waits until all data is acknowledged and the peer has closed. A client then lingers to repeat its last FINACK.
+    /// Closes, and waits until all data is acknowledged and the peer has closed.
+    ///
+    /// A client then lingers, to repeat its last FINACK.
     fn close(self, time_out: Duration) -> io::Result<()> {
         let closed = self.wait(time_out, |connection| {
             connection.close();
@@ -149,7 +155,7 @@ impl Port {
         let Machine::Server(listener) = &mut self.machine else { return Ok(None) };
         let Some(incoming) = listener.poll_incoming() else { return Ok(None) };
         let config = listener.config().connection;
-        // A client that has given up meanwhile is no error.
+        // It is not an error if the client has given up meanwhile.
         Ok(listener.accept(now, incoming, entropy()?, || Storage::on_heap(&config, WINDOW)).ok())
     }
 
@@ -188,11 +194,11 @@ impl Port {
                 Machine::Server(listener) => listener.poll_transmit(now, &mut self.buf),
             };
             let Some((to, transmit)) = next.map_err(io::Error::other)? else { return Ok(()) };
-            let _ = self.socket.send_to(&self.buf[..transmit.len], to); // a datagram that fails is lost, and repeated
+            let _ = self.socket.send_to(&self.buf[..transmit.len], to); // a datagram that fails counts as lost
         }
     }
 
-    /// Waits for a datagram, a timer or `until`, and reads all waiting datagrams before a timer counts as expired.
+    /// Waits for a datagram, a timer or `until`. Reads up to `BATCH` waiting datagrams before timers run.
     fn receive(&mut self, until: Instant) -> io::Result<()> {
         use ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
         let due = match &self.machine {
@@ -204,7 +210,7 @@ impl Port {
         for _ in 0..BATCH {
             let (len, from) = match self.socket.recv_from(&mut self.buf) {
                 Ok(received) => received,
-                // Nothing waits, or Windows reports that a peer has closed its port.
+                // No datagram waits, or Windows reports that a peer has closed its port.
                 Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionReset) => break,
                 Err(error) => return Err(error),
             };

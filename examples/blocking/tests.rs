@@ -1,4 +1,4 @@
-//! Each call, and each time-out.
+//! Tests of each call and each time-out.
 
 use super::*;
 use std::sync::mpsc;
@@ -50,7 +50,7 @@ fn listen_keeps_as_many_clients_as_its_backlog() {
     let mut port = acceptor.0.borrow_mut();
     let accepted: Option<()> = port.wait(Duration::from_millis(300), |_| None).unwrap();
     assert_eq!(accepted, None);
-    let Machine::Server(listener) = &port.machine else { panic!("it listens") };
+    let Machine::Server(listener) = &port.machine else { panic!("the port listens") };
     assert_eq!(listener.backlog_len(), 2);
     assert!(clients.into_iter().all(|client| client.join().unwrap() == ErrorKind::TimedOut));
 }
@@ -130,9 +130,9 @@ fn send_returns_the_count_so_far_at_its_time_out() {
     };
     run(server, |address| {
         let stream = connect(address);
-        // Nothing drives this port meanwhile, so nothing is acknowledged.
+        // No call drives this port meanwhile, so no data is acknowledged.
         let count = reported.recv().unwrap();
-        assert!(0 < count && count < data.len(), "took {count}");
+        assert!(0 < count && count < data.len(), "a part of the data must be accepted, not {count} bytes");
         let mut buf = vec![0; data.len()];
         assert_eq!(stream.recv(&mut buf, LONG).unwrap(), count);
         assert!(buf[..count] == data[..count]);

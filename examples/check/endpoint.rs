@@ -9,9 +9,10 @@ use std::hash::Hash;
 /// The maximum length of a datagram.
 const LONGEST_DATAGRAM: usize = 512;
 
-/// The calls of a connection. A test substitutes a defective one.
+/// The calls of a connection. The tests also implement them for a defective connection.
 pub(crate) trait Endpoint: Clone + Hash {
-    /// Opens a client, or a server for a CONNECT with these parameters. `None` if the scenario has too little memory.
+    /// Opens a client, or a server for a CONNECT with these parameters. `None` if the memory of the scenario is too
+    /// small.
     fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self>;
 
     fn handle_datagram(&mut self, now: Instant, datagram: &[u8]);

@@ -13,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 pub(crate) struct Outcome {
     /// The number of distinct states.
     pub(crate) states: usize,
-    /// The number of steps between them.
+    /// The number of steps that were taken.
     pub(crate) steps: u64,
     /// The number of steps from the start to the furthest state.
     pub(crate) depth: usize,
@@ -26,11 +26,11 @@ struct Node {
     /// The previous state and the step from it. `None` at the start.
     from: Option<(usize, Step)>,
     depth: usize,
-    /// The next state without a fault or an application's act, once no application has a duty.
+    /// The next state if no fault occurs and no application makes a call. `None` while a required call is outstanding.
     next: Option<usize>,
 }
 
-/// A violation: the index of its state, a further step, and the property.
+/// A violation in the state with this index, or in the step from that state.
 struct Found(usize, Option<Step>, Violation);
 
 /// Visits every state of `scenario`.
@@ -73,10 +73,10 @@ impl<E: Endpoint> Search<'_, E> {
                 }
             }
         }
-        self.find_circle()
+        self.find_cycle()
     }
 
-    /// Visits a state, and returns its index. Does nothing if the state is known.
+    /// Returns the index of a state. Checks the state and queues its steps if it is new.
     fn meet(&mut self, world: World<E>, from: Option<(usize, Step)>) -> Result<usize, Found> {
         let index = self.nodes.len();
         match self.met.entry(world.key()) {
@@ -94,8 +94,10 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(index)
     }
 
-    /// Finds a circle of states without an application's act or a fault, which is an endless wait.
-    fn find_circle(&self) -> Result<(), Found> {
+    /// Finds a cycle of states in which no fault occurs and no application makes a call.
+    ///
+    /// In such a cycle the connections never end.
+    fn find_cycle(&self) -> Result<(), Found> {
         let next = |index: usize| self.nodes.get(index).and_then(|node| node.next);
         let mut seen = vec![0; self.nodes.len()];
         for start in 0..self.nodes.len() {
@@ -103,7 +105,11 @@ impl<E: Endpoint> Search<'_, E> {
             while let Some(index) = at {
                 let Some(mark) = seen.get_mut(index) else { break };
                 if *mark == start + 1 {
-                    return Err(Found(index, None, Violation::new("this repeats for ever: an endless wait")));
+                    return Err(Found(
+                        index,
+                        None,
+                        Violation::new("the last states repeat forever, so the connections never end"),
+                    ));
                 }
                 if *mark != 0 {
                     break;
@@ -115,7 +121,7 @@ impl<E: Endpoint> Search<'_, E> {
         Ok(())
     }
 
-    /// The events from the start to the state at `index`, and in one more step.
+    /// The trace from the start to the state at `index`, followed by the step `last`.
     fn course(&self, index: usize, last: Option<Step>) -> String {
         let mut steps: Vec<_> = last.into_iter().collect();
         let mut at = index;

@@ -13,9 +13,9 @@
 //! ```
 //!
 //! The connections are the shipped ones, and they exchange real datagrams. The explorer starts at one state, makes each
-//! step that is possible there, and continues from each new state, breadth first. So it finds a violation by the
-//! shortest course that leads to it, which is printed packet by packet. Two states are the same if they are equal after
-//! [`Connection::rebase`](rdt_proto::connection::Connection::rebase), so their number is finite.
+//! step that is possible there, and continues from each new state, breadth first. For a violation it prints the
+//! shortest course that leads to it, packet by packet. Two states are the same if they are equal after
+//! [`Connection::rebase`](rdt_proto::connection::Connection::rebase). The number of states is therefore finite.
 //!
 //! | file | subject |
 //! |---|---|
@@ -25,7 +25,7 @@
 //! | `world` | both sides and the network: possible steps, and the effect of a step |
 //! | `property` | the properties of each state, and of the end |
 //! | `explore` | the search |
-//! | `trace` | a printed course of events |
+//! | `trace` | the course of events that is printed with a violation |
 
 mod endpoint;
 mod explore;

@@ -16,7 +16,7 @@ impl Violation {
     }
 
     pub(crate) fn no_memory() -> Self {
-        Self::new("the scenario lends too little memory")
+        Self::new("the memory of the scenario is too small to open a connection")
     }
 
     /// The violation, preceded by the trace that led to it.
@@ -31,14 +31,16 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// A time long enough for anything that has no deadline.
+/// The time for which a connection without a deadline must stay idle.
 const LONG: Duration = Duration::from_secs(86_400);
 
 /// The maximum number of deadlines after the last call of an application.
 ///
-/// A retransmission recovers from the fault, and no connection ends before the retransmission arrives.
+/// One fault takes few deadlines: a retransmission recovers from it long before a limit ends the connection.
 const MAX_DEADLINES: u8 = 16;
-/// The same maximum if a peer may have aborted. Unanswered packets are retransmitted until the idle limit.
+/// The same maximum if a side has aborted, or has ended for another reason than `Finished`.
+///
+/// The other side then retransmits its unanswered packets until the idle limit.
 const MAX_DEADLINES_ABORTED: u8 = 100;
 
 /// Checks the properties of every state.
@@ -57,36 +59,42 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
         .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
     let most = if aborted { MAX_DEADLINES_ABORTED } else { MAX_DEADLINES };
     if world.wakes() > most {
-        return Err(Violation::new(format!("{most} deadlines have passed, and the connections have not ended")));
+        return Err(Violation::new(format!("{most} deadlines have passed, but the connections have not ended")));
     }
     Ok(())
 }
 
-/// Checks the properties of a final state: nothing more happens, except that late datagrams may arrive.
+/// Checks the properties of a final state.
+///
+/// No deadline is set in a final state, and only a delayed datagram can still arrive.
 pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // If an application may abort, the quiet limit or the idle limit also ends connections that nobody closes in time.
+    // In a scenario with aborts, the quiet limit or the idle limit may end a connection before its application closes
+    // it.
     let aborted = world.sides().any(|side| {
         side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
     });
     for side in world.sides() {
         let role = side.role;
         let Some(reason) = side.app.ended else {
-            return Err(Violation::new(format!("nothing more happens, and the {role} has not ended")));
+            return Err(Violation::new(format!("no event is left, but the {role} has not ended")));
         };
         if !side.machine.is_drained() {
-            return Err(Violation::new(format!("nothing more happens, and the {role} is not drained")));
+            return Err(Violation::new(format!("no event is left, but the {role} is not drained")));
         }
         if !aborted && reason != CloseReason::Finished {
-            return Err(Violation::new(format!("one fault, and the {role} ended by: {reason}")));
+            return Err(Violation::new(format!("without an abort the {role} must finish, but it ended by: {reason}")));
         }
     }
     let Some(server) = &world.server else {
-        return if aborted { Ok(()) } else { Err(Violation::new("there never was a server")) };
+        return if aborted { Ok(()) } else { Err(Violation::new("no CONNECT has opened a server")) };
     };
     for (from, to) in [(&world.client, server), (server, &world.client)] {
         if !aborted && to.app.read != from.app.written {
             let (written, read) = (from.app.written, to.app.read);
-            return Err(Violation::new(format!("the {} wrote {written}, the {} read {read}", from.role, to.role)));
+            return Err(Violation::new(format!(
+                "the {} wrote {written} bytes, but the {} read {read}",
+                from.role, to.role
+            )));
         }
     }
     Ok(())
@@ -113,12 +121,14 @@ fn all_reported<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Err(Violation::new(format!("the {role} {unreported}, and no event has reported it")))
 }
 
-/// Checks that the connection sends nothing and reports no event before `poll_timeout`, or ever if that is `None`.
+/// Checks that the connection sends nothing and reports no event before `poll_timeout`.
+///
+/// If `poll_timeout` is `None`, the connection must stay idle for `LONG`.
 fn idle_before_timeout<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     let role = side.role;
     let timeout = side.machine.poll_timeout();
     if timeout == Some(NOW) {
-        // The other side acted at this instant. The deadline of this side is due too, and is handled next.
+        // The other side has just acted. The deadline of this side is due at the same time, and is handled next.
         return Ok(());
     }
     let before = timeout.map_or(NOW + LONG, |at| at - Duration::from_micros(1));
@@ -133,11 +143,11 @@ fn idle_before_timeout<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     if let Some(event) = machine.poll_event() {
         return Err(Violation::new(format!("the {role} reports {event:?} before poll_timeout")));
     }
-    // The deadline may move to a later time: a wake-up without effect is allowed.
+    // The deadline may move to a later time, since a wake-up without effect is allowed.
     let after = machine.poll_timeout();
     if after.is_some_and(|after| timeout.is_none_or(|at| after < at)) {
         return Err(Violation::new(format!(
-            "poll_timeout of the {role} moved from {timeout:?} to {after:?} by itself"
+            "without input, poll_timeout of the {role} moved to an earlier time: from {timeout:?} to {after:?}"
         )));
     }
     Ok(())

@@ -6,9 +6,9 @@ use rdt_proto::congestion::{FixedWindow, Pacer};
 use rdt_proto::connection::{Config, Connection, Mode, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
 
-/// The largest body: one byte, so that each write is a packet.
+/// The largest body, in bytes. With one byte, each write is a packet.
 const SEGMENT: u16 = 1;
-/// The smallest slot that extended mode allows.
+/// The smallest receive slot that extended mode allows, in bytes.
 const SLOT: u16 = 64;
 /// The maximum number of slots in each direction.
 const MOST_SLOTS: usize = 2;
@@ -32,15 +32,15 @@ pub(crate) enum Mechanism {
 pub(crate) struct Scenario {
     pub(crate) mechanism: Mechanism,
     pub(crate) mode: Mode,
-    /// The slots of each receiver, which is its largest window.
+    /// The number of receive slots of each side. It limits the window.
     pub(crate) slots: usize,
-    /// The maximum number of bytes that the client and the server write, one in each packet.
+    /// The maximum number of bytes that the client and the server write. Each byte is a packet.
     pub(crate) writes: [u8; 2],
     /// Whether one application may abort.
     pub(crate) aborts: bool,
     /// Whether the network may lose, delay or duplicate one datagram.
     pub(crate) faults: bool,
-    /// The number of deadlines that may pass before an application fulfils a duty.
+    /// The number of deadlines that may pass while a required call of an application is outstanding.
     pub(crate) patience: u8,
 }
 
@@ -81,8 +81,8 @@ impl Scenario {
 
     /// The configuration of both sides.
     ///
-    /// An aborted side sends one RESET or FIN, which may be lost. So with aborts, a limit must end the silence. Without
-    /// aborts no limit is needed, since applications act in time.
+    /// An aborted side sends a single RESET or FIN, which may be lost. Scenarios with aborts therefore need short
+    /// limits on silence. Other scenarios need no quiet limit, since their applications act in time.
     pub(crate) fn config(&self) -> Config {
         let config = Config { mode: self.mode, segment: SEGMENT, ..Config::default() };
         if self.aborts {
@@ -94,7 +94,7 @@ impl Scenario {
     }
 }
 
-/// A mechanism, with the memory that it needs.
+/// Makes a retransmission mechanism with its memory.
 pub(crate) trait Lend: Sized {
     fn lend() -> Option<Self>;
 }

@@ -7,24 +7,25 @@ use crate::world::Role;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Event};
 
-/// The state of the application: the calls that it has made, and the events that it has received.
+/// The state of the application: its calls so far, and the events that it has received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct App {
     /// The number of bytes that the application may still write.
     pub(crate) left: u8,
-    /// The number of bytes written and read. The n-th byte of each direction is n.
+    /// The number of bytes written. In each direction, the byte at position n has the value n.
     pub(crate) written: u8,
+    /// The number of bytes read.
     pub(crate) read: u8,
-    /// A write found no room, and no event has reported room since.
+    /// Whether a write found no room, and no event has reported room since.
     pub(crate) blocked: bool,
     pub(crate) closed: bool,
     pub(crate) aborted: bool,
     pub(crate) connected: bool,
-    /// Data can be read, according to the events.
+    /// Whether an event has reported data that is not read yet.
     pub(crate) readable: bool,
     pub(crate) peer_closed: bool,
     pub(crate) ended: Option<CloseReason>,
-    /// The number of deadlines that have passed since the last write or read, while a required call was outstanding.
+    /// The number of deadlines that have passed while a required call was outstanding. A write or read resets it.
     waits: u8,
 }
 
@@ -63,7 +64,7 @@ impl<E: Endpoint> Side<E> {
         Self { role, machine, app }
     }
 
-    /// The required calls: those that the application must make eventually.
+    /// The required calls, which the application must make eventually.
     pub(crate) fn duties(&self) -> impl Iterator<Item = Call> {
         let App { left, blocked, closed, readable, ended, .. } = self.app;
         let open = !closed && ended.is_none();
@@ -161,7 +162,7 @@ impl<E: Endpoint> Side<E> {
 
     fn on_event(&mut self, event: Event) -> Result<(), Violation> {
         let app = &mut self.app;
-        let again = match event {
+        let is_unexpected = match event {
             _ if app.ended.is_some() => true,
             Event::Connected => std::mem::replace(&mut app.connected, true),
             Event::Readable => {
@@ -174,10 +175,18 @@ impl<E: Endpoint> Side<E> {
                 (app.ended, app.blocked) = (Some(reason), false);
                 false
             }
-            _ => return Err(Violation::new(format!("the {} got the unknown {event:?}", self.role))),
+            _ => {
+                return Err(Violation::new(format!(
+                    "the {} received an event unknown to the explorer: {event:?}",
+                    self.role
+                )));
+            }
         };
-        if again {
-            return Err(Violation::new(format!("the {} got {event:?} once too often", self.role)));
+        if is_unexpected {
+            let role = self.role;
+            let text =
+                format!("the {role} received {event:?} twice, after Closed, or as Writable without a waiting write");
+            return Err(Violation::new(text));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The explorer finds each defect, and reports nothing for the shipped connections.
+//! The explorer finds each planted defect, and reports no violation for the shipped connections.
 
 use crate::endpoint::Endpoint;
 use crate::explore::{Outcome, explore};
@@ -6,7 +6,7 @@ use crate::scenario::{Mechanism, Repeating, Scenario, Waiting};
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Event, HandshakeParameters, Mode};
 
-/// Small enough for a build without optimization.
+/// A scenario small enough for a build without optimization.
 fn small(mode: Mode) -> Scenario {
     let mechanism = Mechanism::StopAndWait;
     Scenario { mechanism, mode, slots: 1, writes: [1, 0], aborts: false, faults: true, patience: 1 }
@@ -15,25 +15,25 @@ fn small(mode: Mode) -> Scenario {
 #[test]
 fn shipped_connections_have_no_violation() {
     for mode in [Mode::Base, Mode::Extended] {
-        let calm = Scenario { faults: false, ..small(mode) };
-        for outcome in [explore::<Waiting>(&small(mode)), explore::<Repeating>(&calm)] {
+        let faultless = Scenario { faults: false, ..small(mode) };
+        for outcome in [explore::<Waiting>(&small(mode)), explore::<Repeating>(&faultless)] {
             assert_eq!(outcome.violation.map(|violation| violation.to_string()), None);
             assert!(outcome.states > 100, "{} states", outcome.states);
         }
     }
 }
 
-/// A connection with the defect of this number.
+/// A connection with the defect `DEFECT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Broken<const DEFECT: u8>(Waiting);
 
-/// The defects.
+/// The values of `DEFECT`.
 const DROPS_CLOSED: u8 = 0;
 const DELIVERS_TWICE: u8 = 1;
-const WAKES_LATE: u8 = 2;
+const HIDES_DEADLINES: u8 = 2;
 const DROPS_READABLE: u8 = 3;
-const LOSES_WHAT_IT_ACKNOWLEDGED: u8 = 4;
-const NEVER_ENDS: u8 = 5;
+const LOSES_ACKNOWLEDGED: u8 = 4;
+const IGNORES_TIMEOUTS: u8 = 5;
 
 impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self> {
@@ -42,13 +42,13 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
 
     fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
         Endpoint::handle_datagram(&mut self.0, now, datagram);
-        if DEFECT == LOSES_WHAT_IT_ACKNOWLEDGED {
+        if DEFECT == LOSES_ACKNOWLEDGED {
             self.0.consume(1);
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if DEFECT != NEVER_ENDS {
+        if DEFECT != IGNORES_TIMEOUTS {
             self.0.handle_timeout(now);
         }
     }
@@ -58,7 +58,7 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.0.poll_timeout().filter(|_| DEFECT != WAKES_LATE)
+        self.0.poll_timeout().filter(|_| DEFECT != HIDES_DEADLINES)
     }
 
     fn poll_event(&mut self) -> Option<Event> {
@@ -115,10 +115,10 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     }
 }
 
-/// The violation that the explorer reports for this defect.
+/// The violation that the explorer reports for `DEFECT`.
 fn found<const DEFECT: u8>() -> String {
     let Outcome { violation, .. } = explore::<Broken<DEFECT>>(&small(Mode::Extended));
-    violation.expect("the defect is found").to_string()
+    violation.expect("the explorer must find the defect").to_string()
 }
 
 #[test]
@@ -138,18 +138,18 @@ fn bytes_delivered_twice_are_found_with_their_trace() {
 
 #[test]
 fn acknowledged_bytes_that_are_lost_are_found() {
-    let text = found::<LOSES_WHAT_IT_ACKNOWLEDGED>();
+    let text = found::<LOSES_ACKNOWLEDGED>();
     assert!(text.contains("violated: the client wrote 1 bytes, "), "{text}");
 }
 
 #[test]
 fn an_unreported_deadline_is_found() {
-    let text = found::<WAKES_LATE>();
+    let text = found::<HIDES_DEADLINES>();
     assert!(text.ends_with("the client sent a datagram before poll_timeout was due"), "{text}");
 }
 
 #[test]
 fn a_deadline_that_stays_due_is_found() {
-    let text = found::<NEVER_ENDS>();
+    let text = found::<IGNORES_TIMEOUTS>();
     assert!(text.ends_with("is still due after handle_timeout and a drained poll_transmit"), "{text}");
 }

@@ -1,11 +1,12 @@
-//! A printed course of events.
+//! The course of events that is printed with a violation.
 
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Seq};
 
-/// The events, one a line. Nothing is kept while states are explored.
+/// The events of a course, one a line.
 #[derive(Default)]
 pub(crate) struct Trace {
+    /// The lines so far. `None` during the search, which needs no text.
     lines: Option<Vec<String>>,
     elapsed: Duration,
 }
@@ -35,7 +36,7 @@ impl Trace {
 pub(crate) fn describe(datagram: &[u8]) -> String {
     let framings = [Framing::NOTE, Framing::tagged(tag(1)), Framing::tagged(tag(2))];
     let Some(packet) = framings.iter().find_map(|framing| framing.decode(datagram).ok()) else {
-        return format!("{} bytes that are no packet", datagram.len());
+        return format!("{} bytes that are not a packet", datagram.len());
     };
     match packet {
         Packet::Connect(_) => "CONNECT".into(),
@@ -55,7 +56,7 @@ pub(crate) fn describe(datagram: &[u8]) -> String {
     }
 }
 
-/// The tag of a connection whose entropy repeats this byte.
+/// The tag of a connection whose entropy consists of this byte.
 fn tag(entropy: u8) -> Tag {
     Tag::new([entropy; 8])
 }

@@ -1,8 +1,8 @@
 //! Both sides and the network between them: possible steps, and the effect of a step.
 //!
-//! A datagram arrives 10 ms after it was sent, in order. The time advances only to the next arrival or deadline.
-//! Applications act in between, which takes no time. One datagram may be lost, delayed to any later point, or
-//! duplicated: it arrives, and arrives again at any later point.
+//! Datagrams arrive in order, 10 ms after they were sent. Time advances only to the next arrival or deadline. Calls of
+//! an application take no time. One datagram may be lost, delayed to any later point, or duplicated. The copy of a
+//! duplicated datagram arrives at any later point.
 
 use crate::endpoint::Endpoint;
 use crate::property::Violation;
@@ -16,12 +16,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The time of every state, to which all other times are relative.
+/// The current time in every state. After each step, all times are shifted to it.
 pub(crate) const NOW: Instant = Instant::from_millis(3_600_000);
 /// The delay from one side to the other.
 const DELAY: Duration = Duration::from_millis(10);
 
-/// A side.
+/// The role of a side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Role {
     Client,
@@ -61,12 +61,12 @@ pub(crate) enum Step {
     Release,
     /// The next deadline is due.
     Wake,
-    /// An application acts.
+    /// An application makes a call.
     Call(Role, Call),
 }
 
 #[derive(Clone, Debug, Hash)]
-struct Flying {
+struct InFlight {
     to: Role,
     at: Instant,
     datagram: Vec<u8>,
@@ -79,11 +79,11 @@ pub(crate) struct World<E> {
     /// The server. `None` before the first CONNECT.
     pub(crate) server: Option<Side<E>>,
     /// Datagrams in flight, in the order of arrival.
-    network: VecDeque<Flying>,
+    network: VecDeque<InFlight>,
     held: Option<(Role, Vec<u8>)>,
     may_fail: bool,
     may_abort: bool,
-    /// The number of deadlines since the last act of an application.
+    /// The number of deadlines since the last call of an application.
     wakes: u8,
 }
 
@@ -112,14 +112,16 @@ impl<E: Endpoint> World<E> {
         self.wakes
     }
 
-    /// Whether an application has a duty.
+    /// Whether an application has a required call outstanding.
     pub(crate) fn has_duties(&self) -> bool {
         self.sides().any(|side| side.duties().next().is_some())
     }
 
-    /// The next step without a fault or an act of an application.
+    /// The next step if no fault occurs and no application makes a call.
+    ///
+    /// `None` if no datagram and no deadline is pending, or if a required call is overdue.
     pub(crate) fn next(&self, scenario: &Scenario) -> Option<Step> {
-        let arrival = self.network.front().map(|flying| flying.at);
+        let arrival = self.network.front().map(|packet| packet.at);
         let deadline = self.deadline();
         match (arrival, deadline) {
             (Some(arrival), Some(deadline)) if deadline < arrival => self.wake(scenario),
@@ -129,7 +131,7 @@ impl<E: Endpoint> World<E> {
         }
     }
 
-    /// The step to the next deadline, unless an application with a duty has run out of patience.
+    /// The step to the next deadline. `None` if a required call is overdue.
     fn wake(&self, scenario: &Scenario) -> Option<Step> {
         self.sides().all(|side| side.is_patient(scenario.patience)).then_some(Step::Wake)
     }
@@ -138,7 +140,7 @@ impl<E: Endpoint> World<E> {
         self.sides().filter_map(|side| side.machine.poll_timeout()).min()
     }
 
-    /// All possible steps. Empty at the end.
+    /// All possible steps. Empty if nothing more can happen.
     pub(crate) fn steps(&self, scenario: &Scenario) -> Vec<Step> {
         let next = self.next(scenario);
         let mut steps: Vec<_> = next.into_iter().collect();
@@ -161,7 +163,7 @@ impl<E: Endpoint> World<E> {
         let mut now = NOW;
         match step {
             Step::Deliver | Step::Lose | Step::Hold | Step::Duplicate => {
-                if let Some(Flying { to, at, datagram }) = world.network.pop_front() {
+                if let Some(InFlight { to, at, datagram }) = world.network.pop_front() {
                     now = now.max(at);
                     trace.elapse(now.saturating_since(NOW));
                     world.meet(step, to, datagram, now, scenario, trace)?;
@@ -201,7 +203,7 @@ impl<E: Endpoint> World<E> {
         }
     }
 
-    /// Handles a datagram at the point where the network may fail.
+    /// Delivers, loses, delays or duplicates a datagram, as `step` says.
     fn meet(
         &mut self,
         step: Step,
@@ -215,12 +217,12 @@ impl<E: Endpoint> World<E> {
         match step {
             Step::Lose => trace.says(|| format!("{} to the {to} is lost", describe(&datagram))),
             Step::Hold => {
-                trace.says(|| format!("{} to the {to} is late", describe(&datagram)));
+                trace.says(|| format!("{} to the {to} is delayed", describe(&datagram)));
                 self.held = Some((to, datagram));
             }
             Step::Duplicate => {
                 self.held = Some((to, datagram.clone()));
-                trace.says(|| format!("{} to the {to} will come twice", describe(&datagram)));
+                trace.says(|| format!("{} to the {to} will arrive twice", describe(&datagram)));
                 self.deliver(to, &datagram, now, scenario, trace)?;
             }
             Step::Deliver | Step::Release | Step::Wake | Step::Call(..) => {
@@ -242,7 +244,7 @@ impl<E: Endpoint> World<E> {
         match self.side(to) {
             Some(side) => side.machine.handle_datagram(now, datagram),
             None => {
-                // The part of a listener: CONNECT opens the server.
+                // As in a listener, CONNECT opens the server.
                 let Ok(Packet::Connect(options)) = Framing::NOTE.decode(datagram) else { return Ok(()) };
                 let parameters = HandshakeParameters::from_options(&options);
                 let machine = E::open(scenario, now, Some(parameters)).ok_or_else(Violation::no_memory)?;
@@ -269,24 +271,24 @@ impl<E: Endpoint> World<E> {
         let Some(side) = self.side(role) else { return Ok(()) };
         for datagram in side.drive(now, trace)? {
             trace.says(|| format!("{role} --> {}", describe(&datagram)));
-            self.network.push_back(Flying { to: role.peer(), at: now + DELAY, datagram });
+            self.network.push_back(InFlight { to: role.peer(), at: now + DELAY, datagram });
         }
         Ok(())
     }
 
-    /// Rebases the state from `now` to the time of every state.
+    /// Shifts all times so that `now` becomes `NOW`.
     fn rebase(&mut self, now: Instant) {
         let passed = now.saturating_since(NOW);
         self.client.machine.rebase(now, NOW);
         if let Some(server) = &mut self.server {
             server.machine.rebase(now, NOW);
         }
-        for flying in &mut self.network {
-            flying.at = flying.at - passed;
+        for packet in &mut self.network {
+            packet.at = packet.at - passed;
         }
     }
 
-    /// A key that distinguishes this state from others.
+    /// A key that distinguishes this state from others: a hash of 128 bits.
     pub(crate) fn key(&self) -> u128 {
         let mut bytes = Bytes(Vec::with_capacity(8_192));
         self.hash(&mut bytes);
@@ -307,7 +309,7 @@ impl<E: Endpoint> Hash for World<E> {
     }
 }
 
-/// Collects all bytes to hash, which is faster than hashing each field.
+/// Collects the bytes of all fields. Hashing them at once is faster than hashing each field.
 struct Bytes(Vec<u8>);
 
 impl Hasher for Bytes {
@@ -315,7 +317,7 @@ impl Hasher for Bytes {
         self.0.extend_from_slice(bytes);
     }
 
-    /// Unused: the bytes are hashed elsewhere.
+    /// Not used. `World::key` hashes the collected bytes.
     fn finish(&self) -> u64 {
         0
     }

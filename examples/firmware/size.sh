@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many bytes of flash and of stack each program takes on a Cortex-M4, and which functions are large: `size.sh [LINES]`, 0
-# of them for the sums alone. LEVEL is the optimisation level, z unless it is set.
+# Usage: size.sh [LINES]. Prints the bytes of flash and stack that each program takes on a Cortex-M4, and then its LINES
+# largest symbols (default 0). The variable LEVEL sets the optimisation level (default z).
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-../../target/firmware}
@@ -13,7 +13,7 @@ build "$target"
 echo "thumbv7em, opt-level $CARGO_PROFILE_RELEASE_OPT_LEVEL, fat LTO, one codegen unit, panic abort; $compiler, core built with it"
 for program in stop_and_wait file_client listener; do
   image=$CARGO_TARGET_DIR/$target/release/$program
-  # `main` has the largest frame: the program with its memory.
+  # The largest frame is that of `main`, which contains the memory of the program.
   frame=$(arm-none-eabi-objdump -d "$image" |
     awk '/\tsub(w|\.w)?\tsp, (sp, )?#/ { sub(/.*#/, ""); if ($1 > most) most = $1 } END { print most + 0 }')
   arm-none-eabi-size -A "$image" | awk -v program="$program" -v frame="$frame" '

@@ -1,5 +1,6 @@
-# To be sourced: `build TARGET [arguments of cargo build]` and `cross COMMAND TARGET [arguments]`, with rustup's compiler where
-# it has the sources of `core`, otherwise with Debian's. `core` is built with the program: rustup's own is made for speed.
+# Source this file. It defines `build TARGET [arguments of cargo build]` and `cross COMMAND TARGET [arguments]`. They
+# use the compiler of rustup if it has the sources of `core`, otherwise that of Debian. `core` is built with the
+# program, because the `core` of rustup is optimised for speed.
 
 targets=(thumbv6m-none-eabi thumbv7m-none-eabi thumbv7em-none-eabi riscv32imc-unknown-none-elf)
 
@@ -33,11 +34,11 @@ else
   compiler=$(rustc --version)
 fi
 
-# A command of cargo for a target, with `core` of its own.
+# Runs a cargo command for a target, and builds `core` with the program.
 cross() {
   local command=$1 target=$2
   shift 2
-  # GNU ld for RISC-V makes images of 64 bits, unless it is told otherwise.
+  # By default GNU ld for RISC-V makes 64-bit images.
   case $target in riscv32*) local -x LDEMULATION=elf32lriscv ;; esac
   RUSTC_BOOTSTRAP=1 "${rust[@]}" "$command" --quiet --locked --release -Zbuild-std=core \
     -Zbuild-std-features=optimize_for_size --target "$target" "$@"

@@ -1,4 +1,4 @@
-//! Any calls in any order on a connection: no panic, and every promise kept.
+//! Makes any calls in any order on a connection, which must not panic or break a guarantee.
 #![no_main]
 
 use fuzz_harness::connection;

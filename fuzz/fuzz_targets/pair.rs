@@ -1,4 +1,4 @@
-//! Two connections over a network that does what the input says: what arrives is what was sent, and the end comes.
+//! Connects two connections over a network that the input directs. Data must arrive unchanged, and both sides must end.
 #![no_main]
 
 use fuzz_harness::connection;

@@ -1,4 +1,4 @@
-//! Any bytes under every framing: no panic, and what is accepted encodes to itself.
+//! Decodes any bytes in every framing. Nothing panics, and each accepted datagram encodes to the same bytes.
 #![no_main]
 
 use fuzz_harness::wire;

@@ -1,4 +1,4 @@
-//! SocketTCP: any bytes as a datagram, and any calls in any order on a connection and on a listener.
+//! Parses any bytes as a datagram of SocketTCP, and makes any calls in any order on a connection and a listener.
 #![no_main]
 
 use fuzz_harness::socket_tcp;

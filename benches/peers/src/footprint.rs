@@ -1,4 +1,4 @@
-//! What an idle connection takes in memory.
+//! The memory that an idle connection takes.
 
 use crate::memory::transfer;
 use crate::pattern::Pattern;
@@ -6,19 +6,20 @@ use crate::report::table;
 use crate::stack::{Control, Settings, Stack};
 use crate::{Args, alloc};
 
-/// Windows of 64 KiB in datagrams of 1,200 bytes.
+/// The settings of both ends: windows of 64 KiB, datagrams of 1,200 bytes.
 const SETTINGS: Settings = Settings { datagram: 1_200, window: 64 * 1024, control: Control::Default, variant: 0 };
-/// How much was moved before.
+/// The number of bytes transferred before the measurement.
 const BYTES: u64 = 256 * 1024;
 
-/// After some windows have been moved and acknowledged: what is on the heap for one of two ends, the type of the connection
-/// included, and what the harness keeps beside it (some hundred bytes).
+/// Measures the heap memory of one end after some windows of data are transferred and acknowledged.
+///
+/// The figure includes the type of the connection, and some hundred bytes of the harness.
 pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
     let pattern = Pattern::new();
     let mut rows = Vec::new();
     for stack in stacks.iter().filter(|stack| stack.has_footprint() && args.wants(stack.name())) {
         let mut heap = 0;
-        // What a stack allocates once, for its process, is there the second time.
+        // The first run makes the allocations that a stack makes once in a process. The second run counts.
         for _ in 0..2 {
             let before = alloc::live();
             let Some((mut a, mut b)) = stack.pair(&SETTINGS) else { break };
@@ -34,5 +35,5 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
         let lent = stack.lent_bytes(&SETTINGS);
         rows.push(vec![stack.name().into(), size, (heap - lent.min(heap)).to_string(), lent.to_string()]);
     }
-    table(&["stack", "its type", "idle, bytes in all", "and the buffers lent to it"], &rows);
+    table(&["stack", "size of its type", "idle, bytes in all", "buffers lent to it, in addition"], &rows);
 }

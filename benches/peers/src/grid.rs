@@ -1,5 +1,5 @@
-//! C: the loss grid of smoltcp's own tests, with the 32 KiB row of `tests/netsim.rs` in its package. It compares
-//! smoltcp, selective repeat with a constant window, and an ideal sender.
+//! The loss grid of smoltcp's own tests: the row of 32 KiB in its `tests/netsim.rs`. It compares smoltcp, selective
+//! repeat with a constant window, and an ideal sender.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -20,16 +20,19 @@ const ROUND_TRIP_MS: u64 = 100;
 const LOSSES: [f64; 6] = [0.0, 0.01, 0.05, 0.1, 0.2, 0.3];
 /// The maximum number of bytes in flight, and the size of each smoltcp buffer.
 const WINDOW: usize = 32 * 1024;
-/// Bytes per body. 23 bodies fill the window except for 16 bytes. Their IP packets are slightly smaller than smoltcp's.
+/// The size of a body in bytes. 23 bodies fill the window except for 16 bytes.
+///
+/// Their IP packets are slightly smaller than smoltcp's.
 const BODY: u16 = 1_424;
 const IN_FLIGHT: u32 = WINDOW as u32 / BODY as u32;
-/// The maximum number of packets from the oldest unacknowledged one to the newest: four windows.
+/// The maximum number of packets from the oldest unacknowledged packet to the newest: four windows.
 const SPAN: u32 = 4 * IN_FLIGHT;
-/// IP packets of smoltcp, as in its test: Ethernet frames of 1,514 bytes.
+/// The size of smoltcp's IP packets in bytes. They fit the Ethernet frames of 1,514 bytes in smoltcp's test.
 const SMOLTCP_PACKET: usize = 1_500;
 
-/// A link without a rate limit or queue limit: it only delays and loses packets. A whole window arrives at one instant.
-/// With `at_once`, an endpoint receives all of these packets before it sends.
+/// A link that only delays and loses packets, without a limit on rate or queue.
+///
+/// A whole window arrives at one instant. With `at_once`, an endpoint handles all these packets before it sends.
 fn link(loss: f64, at_once: bool) -> Link {
     Link {
         bits_per_second: 1_000_000 * 1_000_000_000,
@@ -45,16 +48,16 @@ fn link(loss: f64, at_once: bool) -> Link {
 fn smoltcp() -> [Box<dyn Endpoint>; 2] {
     // smoltcp's test runs without congestion control.
     let settings = Settings { datagram: SMOLTCP_PACKET, window: WINDOW, control: Control::Tolerant, variant: 0 };
-    let (client, server) = Smoltcp { checksums: false }.pair(&settings).expect("smoltcp makes pairs");
+    let (client, server) = Smoltcp { checksums: false }.pair(&settings).expect("smoltcp always makes a pair");
     [client, server]
 }
 
 fn rdt() -> [Box<dyn Endpoint>; 2] {
     let limits = Config { handshake_limit: Duration::MAX, idle_limit: Duration::MAX, ..Config::default() };
     let config = Config { segment: BODY, recv_segment: BODY, pacing_granularity: Duration::ZERO, ..limits };
-    // The controller counts the bytes in flight with the headers of the datagrams.
+    // The controller counts whole datagrams, with their headers, as in flight.
     let controller = |datagram: u32| FixedWindow::new(u64::from(datagram * IN_FLIGHT));
-    ends(config, || HeapStorage::on_heap_with(&config, SPAN, controller).expect("at least one slot"))
+    ends(config, || HeapStorage::on_heap_with(&config, SPAN, controller).expect("the span has at least one slot"))
 }
 
 /// The goodput of an ideal sender, in bytes per second.
@@ -67,7 +70,7 @@ fn ideal(total: u64, loss: f64, seed: u64) -> f64 {
     let (mut base, mut next, mut rounds) = (0, 0, 0);
     let mut lost: VecDeque<u64> = VecDeque::new();
     let mut ahead: HashSet<u64> = HashSet::new();
-    // All packets in flight were sent at one instant. The next window is sent at one instant, a round trip later.
+    // The sender sends a whole window at one instant, and the next window one round trip later.
     while base < last {
         let mut still_lost = VecDeque::new();
         for _ in 0..IN_FLIGHT {
@@ -100,7 +103,7 @@ pub fn run(args: &Args) {
     let (reps, total) = (args.reps.unwrap_or(5), args.mib.unwrap_or(10) << 20);
     let pattern = Pattern::new();
     println!(
-        "# grid: {} MiB, round trip {ROUND_TRIP_MS} ms, no rate, loss in both directions, 32 KiB in flight, {reps} seeds, B/s as median (min..max); what takes longer than 900 s is measured over 900 s\n",
+        "# grid: {} MiB or 900 s, round trip {ROUND_TRIP_MS} ms, unlimited rate, loss in both directions, 32 KiB in flight, {reps} seeds, B/s as median (min..max)\n",
         total >> 20
     );
     let mut rows = Vec::new();

@@ -16,7 +16,7 @@ mod stop_and_wait;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-/// What to run, and with what.
+/// The command, and its options.
 pub struct Args {
     command: String,
     only: Vec<String>,
@@ -27,7 +27,9 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether `--only` leaves this stack in: part of a name is enough, `=NAME` is the whole name.
+    /// Whether `--only` selects the stack `name`.
+    ///
+    /// An entry of `--only` is a part of a name, or a whole name as `=NAME`.
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty()
             || self.only.iter().any(|only| only.strip_prefix('=').map_or(name.contains(only), |whole| name == whole))

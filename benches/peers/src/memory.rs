@@ -1,4 +1,4 @@
-//! A: two ends in one process, datagrams handed over in memory, no loss.
+//! Two ends in one process exchange datagrams in memory, without loss.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +7,26 @@ use crate::pattern::Pattern;
 use crate::report::{spread, table};
 use crate::stack::{Control, Endpoint, MICRO, Nanos, Output, Settings, Stack, Take};
 
-/// Datagrams taken from one end before the other end sees them: 64, or fewer so
-/// that they stay in the second-level cache.
+/// The number of datagrams taken from one end before the other end receives them.
+///
+/// It is 64, or fewer if they are large, so that they stay in the second-level cache.
 fn batch(datagram: usize) -> usize {
     (256 * 1024 / datagram).clamp(4, 64)
 }
 
+/// The number of bytes written or read at a time.
 const READ: usize = 64 * 1024;
 
+/// The result of a transfer.
 pub struct Ran {
     pub seconds: f64,
     pub data_packets: u64,
     pub ack_packets: u64,
 }
 
-/// Runs the handshake, then moves `total` bytes from `a` to `b`. The time in
-/// which the received bytes are compared is not counted.
+/// Runs the handshake, then transfers `total` bytes from `a` to `b`.
+///
+/// The result excludes the time of the handshake and of comparing the received bytes.
 pub fn transfer(
     a: &mut dyn Endpoint,
     b: &mut dyn Endpoint,
@@ -58,7 +62,7 @@ pub fn transfer(
             }
         }
         a.service(now);
-        // What is read, and what a stack lends out of a datagram, lands in the same 64 KiB.
+        // Bytes that are read and bytes that a stack lends from a datagram go into the same 64 KiB.
         let mut filled = 0;
         let mut take = |bytes: &[u8]| {
             let count = bytes.len().min(READ - filled);
@@ -118,6 +122,7 @@ pub fn transfer(
     Ok(Ran { seconds: took.as_secs_f64(), data_packets, ack_packets })
 }
 
+/// Moves up to `batch` datagrams from one end to the other. Returns their number.
 fn carry(
     from: &mut dyn Endpoint,
     to: &mut dyn Endpoint,
@@ -150,7 +155,7 @@ fn carry(
     count
 }
 
-/// One copy in and one copy out of `payload` bytes, a batch at a time.
+/// Copies `total` bytes into packets of `payload` bytes and out again, a batch at a time. Returns the seconds.
 fn memcpy(payload: usize, total: u64, pattern: &Pattern) -> f64 {
     let mut packets = vec![vec![0u8; payload]; batch(payload)];
     let mut dest = vec![0u8; batch(payload) * payload];
@@ -233,7 +238,7 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
                     Err(e) => row.failed = Some(e),
                 }
                 if rep == 0 && row.failed.is_none() {
-                    // Allocations are counted in a run of their own.
+                    // Allocations are counted in a separate run, which is not timed.
                     row.allocs = stack.pair(&settings).map(|(mut a, mut b)| {
                         crate::alloc::start();
                         let r = transfer(a.as_mut(), b.as_mut(), total / 8, batch(size), &pattern);
@@ -271,7 +276,7 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
             "ns per data packet",
             "of memcpy",
             "data packets",
-            "back packets",
+            "packets back",
             "allocs/packet",
         ],
         &table_rows,

@@ -1,9 +1,10 @@
-//! What is sent, and the check of what arrives.
+//! The bytes that are sent, and the check of the bytes that arrive.
 
 use crate::rng::Rng;
 
-/// Bytes that repeat only after `PERIOD`, a prime, so that a block that is
-/// lost, doubled or moved shows in the comparison.
+/// An endless stream of bytes that repeats only after `PERIOD` bytes.
+///
+/// `PERIOD` is prime, so that the comparison detects a block that is lost, duplicated or moved.
 pub struct Pattern {
     bytes: Vec<u8>,
 }
@@ -26,13 +27,13 @@ impl Pattern {
         Pattern { bytes }
     }
 
-    /// The bytes at `offset` of the endless stream, at most `SLACK` of them.
+    /// `len` bytes at `offset` of the stream, but at most `SLACK`.
     pub fn at(&self, offset: u64, len: usize) -> &[u8] {
         let start = (offset % PERIOD as u64) as usize;
         &self.bytes[start..start + len.min(SLACK)]
     }
 
-    /// Compares every byte.
+    /// Whether `got` equals the stream at `offset`.
     pub fn matches(&self, offset: u64, got: &[u8]) -> bool {
         let mut at = offset;
         got.chunks(SLACK).all(|part| {

@@ -1,4 +1,4 @@
-//! Medians and plain tables.
+//! Medians, and tables in Markdown.
 
 pub struct Spread {
     pub median: f64,
@@ -20,7 +20,7 @@ impl Spread {
     }
 }
 
-/// Prints rows under a header, columns aligned, as a Markdown table.
+/// Prints a Markdown table with aligned columns.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
     let mut width: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
     for row in rows {

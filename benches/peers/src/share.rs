@@ -1,4 +1,4 @@
-//! C: two flows of `rdt` through one bottleneck, for a minute of virtual time: how much of the link each gets.
+//! Measures how two flows of `rdt` share one bottleneck in a minute of virtual time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,30 +9,32 @@ use crate::report::{spread, table};
 use crate::rng::Rng;
 use crate::stack::{Control, Endpoint, MICRO, MILLI, Nanos, SECOND, Settings, Stack};
 
-/// How long the shares are counted for, from the start of the second flow.
+/// The time over which the shares count, from the start of the second flow.
 const MINUTE: Nanos = 60 * SECOND;
-/// Payload bytes in each IP datagram, and the headers of the layers below.
+/// The size of a datagram in bytes, without the headers of IP and UDP.
 const DATAGRAM: usize = 1400;
+/// The size of the headers of IP and UDP in bytes.
 const HEADERS: u64 = 28;
 
-/// What both flows share. The queue before the bottleneck holds one product of bandwidth and delay.
+/// The link that both flows share. Its queue holds one bandwidth-delay product.
 #[derive(Clone, Copy)]
 struct Link {
     bits_per_second: u64,
     round_trip: Nanos,
-    /// Each datagram, in both directions, independently.
+    /// The probability that a datagram is lost, in each direction.
     loss: f64,
-    /// Each datagram reaches the queue up to this much later, in order.
+    /// The maximum random delay before a datagram of the sender reaches the queue. The order is kept.
     jitter: Nanos,
 }
 
 impl Link {
+    /// The bandwidth-delay product in bytes.
     fn product(&self) -> u64 {
         (u128::from(self.bits_per_second) * u128::from(self.round_trip) / 8 / u128::from(SECOND)) as u64
     }
 }
 
-/// The line of one direction.
+/// The bottleneck in one direction.
 #[derive(Default)]
 struct Line {
     free_at: Nanos,
@@ -55,11 +57,11 @@ struct Packet {
 struct Flow {
     ends: [Box<dyn Endpoint>; 2],
     timers: [Option<Nanos>; 2],
-    /// Its own clock begins here.
+    /// The time at which the flow starts. Its clock is zero then.
     start: Nanos,
     offered: u64,
     received: u64,
-    /// When its last datagram reaches the queue.
+    /// The time at which the latest datagram of the flow reaches the queue.
     queued_at: Nanos,
 }
 
@@ -99,7 +101,7 @@ impl<'p> Network<'p> {
     fn add(&mut self, stack: &dyn Stack, start: Nanos) {
         let window = self.link.product() as usize * 8;
         let settings = Settings { datagram: DATAGRAM, window, control: Control::Default, variant: 0 };
-        let (client, server) = stack.pair(&settings).expect("a stack with an in-memory form");
+        let (client, server) = stack.pair(&settings).expect("every stack of `share` makes a pair");
         let timers = [Some(start + MICRO), None];
         self.flows.push(Flow { ends: [client, server], timers, start, offered: 0, received: 0, queued_at: 0 });
     }
@@ -142,7 +144,7 @@ impl<'p> Network<'p> {
         Some((i / 2, i % 2))
     }
 
-    /// The application and the stack act until neither has more to do.
+    /// Runs the application and the stack until neither makes progress.
     fn act(&mut self, index: usize, end: usize) {
         let mut more = true;
         while more {
@@ -161,7 +163,10 @@ impl<'p> Network<'p> {
             if end == 1 {
                 let mut count = flow.ends[1].read(now, &mut self.buffer);
                 while count > 0 {
-                    assert!(self.pattern.matches(flow.received, &self.buffer[..count]), "wrong bytes");
+                    assert!(
+                        self.pattern.matches(flow.received, &self.buffer[..count]),
+                        "the receiver must read the bytes that were written"
+                    );
                     flow.received += count as u64;
                     more = true;
                     count = flow.ends[1].read(now, &mut self.buffer);
@@ -229,10 +234,10 @@ impl<'p> Network<'p> {
     }
 }
 
-/// What two flows, or one, get of the link in a minute, in percent, and what the queue dropped.
+/// Runs one or two flows for a minute. Returns their shares of the link in percent, and the drops of the queue.
 fn minute(stacks: &[&dyn Stack], later: Nanos, link: Link, seed: u64, pattern: &Pattern) -> ([f64; 2], u64) {
     let mut network = Network::new(link, 1000 + seed, pattern);
-    // Nothing starts at the same nanosecond: but with the first seed it does.
+    // Real flows do not start at the same nanosecond. Seed 0 tests this case nevertheless.
     let apart = if seed == 0 { 0 } else { network.rng.below(link.round_trip) };
     let second = later + apart;
     for (stack, start) in stacks.iter().zip([0, second]) {
@@ -260,7 +265,9 @@ fn minute(stacks: &[&dyn Stack], later: Nanos, link: Link, seed: u64, pattern: &
     ([share(0), share(1)], network.lines[0].drops)
 }
 
-/// The pairs, and how much later the second one starts: in both orders where that makes a difference.
+/// The flows to measure, each with the start of the second flow after the first.
+///
+/// A pair that starts together occurs in one order, a pair that starts apart in both orders.
 fn pairs<'s>(stacks: &[&'s dyn Stack]) -> Vec<(Vec<&'s dyn Stack>, Nanos)> {
     let mut pairs: Vec<_> = stacks.iter().map(|stack| (vec![*stack], 0)).collect();
     for (i, a) in stacks.iter().enumerate() {
@@ -274,7 +281,7 @@ fn pairs<'s>(stacks: &[&'s dyn Stack]) -> Vec<(Vec<&'s dyn Stack>, Nanos)> {
     pairs
 }
 
-/// `--only` leaves out controllers, `--filter` a part of the link's name.
+/// Measures all pairs of the controllers that `--only` selects, over the links that `--filter` selects.
 pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
     let reps = args.reps.unwrap_or(5) as u64;
     let names = ["rdt", "rdt cubic", "rdt newreno"];

@@ -1,5 +1,6 @@
-//! B: the same two ends over a link with a bandwidth, a delay, a queue and loss,
-//! in virtual time.
+//! Two ends exchange datagrams over a simulated link in virtual time.
+//!
+//! The link has a rate, a delay, a queue and loss.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,18 +15,21 @@ use crate::stack::{Control, Endpoint, MICRO, MILLI, Nanos, SECOND, Settings, Sta
 pub struct Link {
     pub bits_per_second: u64,
     pub round_trip: Nanos,
-    /// Each datagram, in both directions, independently.
+    /// The probability that a datagram is lost, in each direction.
     pub loss: f64,
-    /// Drop-tail queue before the bottleneck, in bytes.
+    /// The size of the drop-tail queue before the bottleneck, in bytes.
     pub queue: usize,
-    /// Share of datagrams delayed further by up to `reorder_by`.
+    /// The probability that a datagram is delayed by up to `reorder_by` more.
     pub reorder: f64,
     pub reorder_by: Nanos,
-    /// Whether an end takes in all that arrives at one instant before it sends, as a driver that empties its socket.
+    /// Whether an end handles all datagrams of one instant before it sends.
+    ///
+    /// A driver that empties its socket does so.
     pub at_once: bool,
 }
 
 impl Link {
+    /// The bandwidth-delay product in bytes.
     pub fn bdp(&self) -> usize {
         (self.bits_per_second as u128 * self.round_trip as u128 / 8 / SECOND as u128) as usize
     }
@@ -48,16 +52,18 @@ struct Packet {
 pub struct Outcome {
     pub utilisation: f64,
     pub seconds: f64,
-    /// Bytes that crossed the forward bottleneck over payload bytes delivered.
+    /// The number of bytes that crossed the forward bottleneck, for each payload byte delivered.
     pub sent_ratio: f64,
-    /// The same with what the full queue refused.
+    /// The same, with the bytes that the full queue dropped.
     pub offered_ratio: f64,
     pub queue_drops: u64,
     pub finished: bool,
 }
 
+/// The time after which a transfer is stopped.
 const CAP: Nanos = 900 * SECOND;
 
+/// Runs the handshake, then transfers `total` bytes from the first end to the second.
 pub fn transfer(
     mut ends: [Box<dyn Endpoint>; 2],
     link: &Link,
@@ -93,8 +99,8 @@ pub fn transfer(
         now = now.max(at);
         let end = match end {
             None => {
-                let Reverse((_, _, slot)) = heap.pop().expect("peeked");
-                let packet = packets[slot].take().expect("in flight");
+                let Reverse((_, _, slot)) = heap.pop().expect("a packet was peeked");
+                let packet = packets[slot].take().expect("a queued packet has a slot");
                 vacant.push(slot);
                 ends[packet.to].input(now, &packet.data, &mut |_| 0);
                 while link.at_once
@@ -113,7 +119,7 @@ pub fn transfer(
                 end
             }
         };
-        // The application and the stack act until neither has more to do.
+        // Runs the application and the stack until neither makes progress.
         let mut more = true;
         while more {
             more = false;
@@ -185,7 +191,7 @@ pub fn transfer(
                 }
             }
         }
-        // A deadline already past is asked for again soon, not at once.
+        // A deadline in the past is polled again after 100 µs, not at once.
         for end in [0, 1] {
             timers[end] = ends[end].deadline(now).map(|t| if t <= now { now + 100 * MICRO } else { t });
         }
@@ -202,6 +208,7 @@ pub fn transfer(
     })
 }
 
+/// The links, with their names.
 pub fn scenarios() -> Vec<(String, Link)> {
     let link = |mbit: u64, rtt_ms: u64, loss: f64| {
         let mut l = Link {
@@ -228,16 +235,17 @@ pub fn scenarios() -> Vec<(String, Link)> {
     list
 }
 
-/// Utilisation of an ideal ARQ with a one-header datagram: the link is never idle
-/// from the first byte on, nothing is sent that had arrived, and the last byte
-/// needs no second try.
+/// The utilisation of an ideal ARQ whose datagrams have one header of 28 bytes.
+///
+/// The link is never idle from the first byte on, no datagram that has arrived is sent again, and the last byte is not
+/// lost.
 fn ideal(link: &Link, total: u64) -> f64 {
     let headers = DATAGRAM as f64 / (DATAGRAM + 28) as f64;
     let least = total as f64 * 8.0 / link.bits_per_second as f64;
     least / (least / (headers * (1.0 - link.loss)) + link.round_trip as f64 / 2e9)
 }
 
-/// Payload bytes in each IP datagram of 1428 bytes.
+/// The size of a datagram in bytes. With the headers of IP and UDP it has 1,428 bytes.
 pub const DATAGRAM: usize = 1400;
 
 pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
@@ -264,7 +272,7 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
                 }
                 let headers = stack.lower_headers();
                 let datagram = (DATAGRAM + 28 - headers).min(stack.largest_datagram());
-                // With no congestion control the window is the rate: try several, keep the best.
+                // Without congestion control the window determines the rate. The best of several windows counts.
                 let windows: &[f64] = if stack.window_limited(control) {
                     &[0.8, 0.95, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 8.0]
                 } else {

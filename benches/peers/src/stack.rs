@@ -1,5 +1,6 @@
-//! The small trait that a stack implements to be measured.
-//! `memory` and `simulate` drive two [`Endpoint`]s with a clock of their own.
+//! The traits that a stack implements to be measured.
+//!
+//! Each command drives pairs of [`Endpoint`]s in virtual time.
 
 /// Virtual time, in nanoseconds since the pair was made.
 pub type Nanos = u64;
@@ -8,41 +9,42 @@ pub const MICRO: Nanos = 1_000;
 pub const MILLI: Nanos = 1_000_000;
 pub const SECOND: Nanos = 1_000_000_000;
 
-/// How a pair is to be set up.
+/// The settings of a pair.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Largest datagram, in bytes as `Endpoint::output` yields it.
+    /// The largest datagram that `Endpoint::output` may return, in bytes.
     pub datagram: usize,
-    /// Flow-control or fixed window, in payload bytes.
+    /// The window of flow control, or the constant window, in payload bytes.
     pub window: usize,
-    /// Which congestion control.
+    /// The congestion control.
     pub control: Control,
-    /// Which of the stack's `variants`.
+    /// The number of the variant, below the stack's `variants`.
     pub variant: u8,
 }
 
+/// The choice of congestion control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// What the stack does when not told otherwise.
+    /// The default of the stack.
     Default,
-    /// The stack's choice that suffers least from random loss.
+    /// The controller of the stack that loses the least throughput to random loss.
     Tolerant,
 }
 
-/// Takes bytes that arrived in order and returns how many it took; the stack keeps the rest.
+/// Takes bytes that arrived in order. Returns how many it took. The stack keeps the rest.
 pub type Take<'t> = &'t mut dyn FnMut(&[u8]) -> usize;
 
-/// What `Endpoint::output` put at the start of a buffer. What follows is old content.
+/// The datagrams that `Endpoint::output` wrote to the start of a buffer. The rest of the buffer has old content.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// How many bytes.
+    /// The number of bytes of all datagrams together.
     pub len: usize,
-    /// Of each datagram in them but the last, which may be shorter.
+    /// The number of bytes of each datagram. The last datagram may be shorter.
     pub segment: usize,
 }
 
 impl Output {
-    /// One datagram.
+    /// A single datagram of `len` bytes.
     pub fn one(len: usize) -> Self {
         Output { len, segment: len }
     }
@@ -50,46 +52,49 @@ impl Output {
 
 /// One end of a connected pair.
 pub trait Endpoint {
-    /// True once data can be written (the handshake is over).
+    /// Whether the handshake is complete, so that data can be written.
     fn ready(&mut self) -> bool {
         true
     }
-    /// Offers bytes; returns how many were taken.
+    /// Writes bytes. Returns how many were accepted.
     fn write(&mut self, now: Nanos, data: &[u8]) -> usize;
-    /// Takes bytes that arrived, in order; returns how many were put in `out`.
+    /// Reads bytes that arrived in order into `out`. Returns how many were read.
     fn read(&mut self, now: Nanos, out: &mut [u8]) -> usize;
-    /// Takes in one datagram from the other end. A stack that can lend bytes that are in order straight out of the datagram
-    /// may give them to `take`, before anything that `read` would return.
+    /// Handles one datagram from the other end.
+    ///
+    /// A stack may lend in-order bytes directly from the datagram to `take`, if no earlier bytes wait for `read`.
     fn input(&mut self, now: Nanos, datagram: &[u8], take: Take<'_>);
-    /// Called after a batch of `input`s or `write`s, before `output`.
+    /// Runs after a batch of calls to `input` or `write`, before `output`.
     fn service(&mut self, now: Nanos);
-    /// Replaces what `out` holds (old bytes, capacity worth keeping) by one
-    /// datagram, or several of one size (the last may be shorter).
+    /// Replaces the content of `out` by one datagram, or by several of one size. The last may be shorter.
+    ///
+    /// The capacity of `out` should be used again.
     fn output(&mut self, now: Nanos, out: &mut Vec<u8>) -> Option<Output>;
-    /// When `tick` wants to be called if nothing else happens.
+    /// The time at which `tick` must be called if nothing else happens.
     fn deadline(&mut self, now: Nanos) -> Option<Nanos>;
-    /// Runs timers.
+    /// Handles due timers.
     fn tick(&mut self, now: Nanos);
-    /// Drops what only this harness needs, before memory is counted.
+    /// Frees memory that only this harness needs, before the memory is counted.
     fn trim(&mut self) {}
 }
 
 /// A reliable-transfer implementation.
 pub trait Stack: Send + Sync {
-    /// Short name for the tables.
+    /// The short name for the tables.
     fn name(&self) -> &'static str;
-    /// What was set, for the reader of the tables.
+    /// A description of the settings, for readers of the tables.
     fn options(&self, control: Control) -> String;
-    /// Bytes that a real network adds to each datagram (IP and UDP headers).
+    /// The size of the headers of IP and UDP, which a real network adds to each datagram.
     fn lower_headers(&self) -> usize {
         28
     }
-    /// Largest datagram that the stack can make.
+    /// The largest datagram that the stack can make, in bytes.
     fn largest_datagram(&self) -> usize {
         65_507
     }
-    /// Window for `memory`, in bytes: the best of 64 KiB to 4 MiB at datagrams of
-    /// 1400 (small ones stay in the caches). At least eight datagrams are used.
+    /// The window for `memory`, in bytes. `memory` uses at least eight datagrams.
+    ///
+    /// It is the best of 64 KiB to 4 MiB with datagrams of 1,400 bytes. Small windows stay in the caches.
     fn memory_window(&self) -> usize {
         64 * 1024
     }
@@ -97,30 +102,32 @@ pub trait Stack: Send + Sync {
     fn has_tolerant(&self) -> bool {
         false
     }
-    /// Other settings worth trying in `simulate`, which keeps the best.
+    /// The number of variants of the settings. `simulate` tries all and keeps the best.
     fn variants(&self, _control: Control) -> u8 {
         1
     }
-    /// Whether `footprint` measures it: it keeps what a connection needs, and nothing else.
+    /// Whether `footprint` measures the stack. An end must then contain only what a connection needs.
     fn has_footprint(&self) -> bool {
         true
     }
-    /// How large the type of a connection is, where that says something.
+    /// The size of the connection's type in bytes. `None` if it is not useful.
     fn connection_bytes(&self) -> Option<usize> {
         None
     }
-    /// The buffers that a caller lends to it for these settings, whether they are used or not.
+    /// The size of the buffers that the caller lends for these settings, used or not, in bytes.
     fn lent_bytes(&self, _settings: &Settings) -> usize {
         0
     }
-    /// Whether `simulate` runs it.
+    /// Whether `simulate` measures the stack.
     fn is_simulated(&self) -> bool {
         true
     }
-    /// True when the window is all that limits sending (no congestion control):
+    /// Whether only the window limits sending, because there is no congestion control.
+    ///
     /// `simulate` then tries several windows and keeps the best.
     fn window_limited(&self, control: Control) -> bool;
-    /// Two ends, client (sender) first, handshake not yet run. `None` if the
-    /// stack has no in-memory form.
+    /// Makes two ends before their handshake: the client, which sends the data, and the server.
+    ///
+    /// `None` if the stack does not support the settings.
     fn pair(&self, settings: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)>;
 }

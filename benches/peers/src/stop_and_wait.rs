@@ -1,4 +1,4 @@
-//! D: stop-and-wait against the formula of the textbook.
+//! Compares stop-and-wait with the textbook formula.
 
 use rdt_proto::Duration;
 use rdt_proto::connection::{Config, HeapStopAndWait, Mode};
@@ -11,22 +11,26 @@ use crate::simulate::{DATAGRAM, Link, scenarios, transfer};
 use crate::stack::{Endpoint, SECOND};
 use crate::stacks::rdt_ends::{ends, extended_header_len};
 
-/// IP and UDP.
+/// The size of the headers of IP and UDP in bytes.
 const LOWER_HEADERS: usize = 28;
-/// A run takes about so long in virtual time, of the 900 s that it may: some thousands of packets.
+/// The approximate virtual time of a run in seconds. It is below the limit of 900 s.
 const SECONDS: f64 = 600.0;
+/// The maximum number of packets in a run.
 const MOST_PACKETS: f64 = 20_000.0;
 
 fn pair(mode: Mode, segment: u16) -> [Box<dyn Endpoint>; 2] {
     let never = Duration::MAX;
     let limits = Config { handshake_limit: never, idle_limit: never, quiet_limit: never, ..Config::default() };
     let config = Config { mode, segment, recv_segment: segment, ..limits };
-    ends(config, || HeapStopAndWait::stop_and_wait_on_heap(&config).expect("there are slots"))
+    ends(config, || HeapStopAndWait::stop_and_wait_on_heap(&config).expect("the config has at least one slot"))
 }
 
-/// The share of the time that the link carries packets which arrive, where lost ones are repeated after one round trip,
-/// doubled each time: `1 / ((1 + 2a) (1 + q / (1 - 2q)))`, with `a` the propagation over the transmission time of a packet,
-/// and `q` the share of exchanges that lose the packet or its acknowledgement. An acknowledgement takes no time itself.
+/// The share of the time in which the link carries new packets.
+///
+/// It is `1 / ((1 + 2a) (1 + q / (1 - 2q)))`. Here `a` is the propagation time divided by the transmission time of a
+/// packet. `q` is the probability that an exchange loses the packet or its acknowledgement. A lost packet is
+/// retransmitted after one round trip, and the timeout doubles each time. The transmission of an acknowledgement takes
+/// no time.
 fn formula(link: &Link) -> f64 {
     let a = link.round_trip as f64 / 2.0 / (packet_seconds(link) * SECOND as f64);
     let q = 1.0 - (1.0 - link.loss).powi(2);
@@ -41,11 +45,11 @@ pub fn run(args: &Args) {
     let reps = args.reps.unwrap_or(5);
     let pattern = Pattern::new();
     println!(
-        "# stop-and-wait: IP packets of {} bytes, loss in both directions, {reps} seeds, share of the time in which the link carries new packets, median (min..max) of the formula's\n",
+        "# stop-and-wait: IP packets of {} bytes, loss in both directions, {reps} seeds, share of the time in which the link carries new packets: the formula, and median (min..max) in percent of it\n",
         DATAGRAM + LOWER_HEADERS
     );
     let mut rows = Vec::new();
-    // The formula holds up to 10 %, and one packet at a time measures nothing on the fastest link.
+    // The formula holds up to 10 % loss. On the fastest link the share of one packet at a time is too small to measure.
     for (name, link) in
         scenarios().into_iter().filter(|(_, link)| link.loss <= 0.1 && link.bits_per_second < 1_000_000_000)
     {
@@ -76,5 +80,5 @@ pub fn run(args: &Args) {
         rows.push(row);
         eprintln!("done: {name}");
     }
-    table(&["link", "packets", "formula", "base mode of it", "extended mode of it"], &rows);
+    table(&["link", "packets", "formula", "base mode, of the formula", "extended mode, of the formula"], &rows);
 }

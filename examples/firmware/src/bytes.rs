@@ -1,15 +1,16 @@
-//! The bytes that are moved, and whether they arrived as they were.
+//! The bytes that the programs transfer, and the check that they arrive unchanged.
 
 use crate::LENGTH;
 
-/// The byte at `position` of what every program sends.
+/// The byte at `position` of the data that every program sends.
 #[must_use]
 pub const fn byte_at(position: u32) -> u8 {
     let [low, high, ..] = position.to_le_bytes();
     low.wrapping_mul(31) ^ high
 }
 
-/// Fills `place` with what stands at `position`, up to the end, and returns how many bytes those are.
+/// Fills `place` with the data from `position` on. Returns the number of bytes, which is smaller at the end of the
+/// data.
 pub fn fill(place: &mut [u8], position: u32) -> usize {
     let mut count = 0;
     for (byte, at) in place.iter_mut().zip(position..LENGTH) {
@@ -19,7 +20,7 @@ pub fn fill(place: &mut [u8], position: u32) -> usize {
     count
 }
 
-/// What has arrived: how much, and its FNV-1a hash.
+/// The number of bytes that have arrived, their FNV-1a hash, and whether they are correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Check {
     pub count: u32,
@@ -30,7 +31,7 @@ pub struct Check {
 impl Check {
     pub const NOTHING: Self = Self { count: 0, hash: 0x811c_9dc5, is_exact: true };
 
-    /// These bytes came next.
+    /// Adds the next received bytes.
     pub fn take(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.is_exact &= byte == byte_at(self.count);
@@ -39,7 +40,7 @@ impl Check {
         }
     }
 
-    /// Whether all of it came, and every byte is the right one.
+    /// Whether all data has arrived unchanged.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.is_exact && self.count == LENGTH

@@ -1,7 +1,8 @@
-//! What the three programs have in common: the board, the link, and the bytes that they move.
+//! The common parts of the three programs: the board, the link, and the data that they transfer.
 //!
-//! Each program runs over any [`Link`]. An image for a board has a serial line; with the feature `simulated` it has the other
-//! end as well, behind a lossy link in virtual time, and ends with a verdict.
+//! Each program runs over any [`Link`]. An image for a board uses the serial line. With the feature `simulated`, the
+//! image also contains the other end, behind a lossy link in virtual time. The program then reports success or failure,
+//! and exits.
 #![no_std]
 #![deny(clippy::indexing_slicing)]
 
@@ -20,16 +21,18 @@ pub use uart::Uart;
 
 use rdt_proto::connection::Config;
 
-/// The largest body of an INFO.
+/// The largest body of an INFO, in bytes.
 pub const SEGMENT: u16 = 128;
-/// What all connections have in common.
+/// The config of all connections.
 pub const CONFIG: Config = Config { segment: SEGMENT, recv_segment: SEGMENT, ..Config::new() };
-/// Room for every datagram: the longest is a SACK with a full bitmap.
+/// A buffer size in bytes that fits every datagram. The longest is a SACK with a full bitmap.
 pub const DATAGRAM: usize = 256;
-/// How many bytes each program moves in each direction.
+/// The number of bytes that each program transfers in each direction.
 pub const LENGTH: u32 = 16 * 1024;
 
-/// Makes `main` of a program that runs over a [`Link`] and says whether it worked. `$peer` is the other end in a simulation.
+/// Makes the function `main` of a program.
+///
+/// `$run` runs the program over a [`Link`], and returns whether it succeeded. `$peer` is the other end in a simulation.
 #[macro_export]
 macro_rules! main {
     ($run:ident, $peer:ident) => {
@@ -47,7 +50,7 @@ macro_rules! main {
     };
 }
 
-/// With the feature `never_panics` an image in which anything may panic does not link.
+/// Handles a panic. With the feature `never_panics`, linking fails if a panic is reachable.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(feature = "never_panics")]

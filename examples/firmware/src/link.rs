@@ -1,23 +1,23 @@
-//! What a program needs of a link.
+//! The link that a program needs.
 
 use rdt_proto::Instant;
 
-/// How many nodes the link joins, apart from this one.
+/// The number of nodes that the link connects to this one.
 pub const NODES: u8 = 4;
-/// The node that clients talk to.
+/// The node of the server to which clients connect.
 pub const ECHO: u8 = 0;
 
-/// A clock, and datagrams to and from nodes that have a number. What is damaged on the way must not arrive.
+/// A clock, and datagrams to and from numbered nodes. The link must drop damaged datagrams.
 pub trait Link {
     /// The time since the start.
     fn now(&mut self) -> Instant;
 
-    /// Bytes that a stranger cannot guess.
+    /// Returns unpredictable bytes.
     fn entropy<const N: usize>(&mut self) -> [u8; N];
 
-    /// Sends a datagram to `node`. It may get lost.
+    /// Sends a datagram to `node`. The link may lose it.
     fn send(&mut self, node: u8, datagram: &[u8]);
 
-    /// Waits until `due` for a datagram; where it comes from, and its bytes in `buf`.
+    /// Waits until `due` for a datagram. Returns the node that sent it, and its bytes in `buf`.
     fn recv<'b>(&mut self, due: Option<Instant>, buf: &'b mut [u8]) -> Option<(u8, &'b [u8])>;
 }

@@ -1,4 +1,5 @@
-//! Datagrams over a serial line: frames as in RFC 1055 (SLIP), the number of the node first, a CRC last.
+//! Datagrams over a serial line, in frames as in RFC 1055 (SLIP). A frame begins with the number of the node, and ends
+//! with a CRC.
 
 use crate::board;
 use crate::link::Link;
@@ -14,7 +15,7 @@ const ESCAPED_ESCAPE: u8 = 0xdd;
 pub struct Uart {
     now: Instant,
     ticks: u32,
-    /// What has come of a frame.
+    /// The number of bytes of the current frame that have arrived, without the node.
     length: usize,
     node: Option<u8>,
     crc: u16,
@@ -27,7 +28,9 @@ impl Uart {
         Self::default()
     }
 
-    /// A byte has come. Returns how long the datagram is that it ends: its last two bytes are the CRC.
+    /// Handles a received byte. If it ends a valid frame, returns the node and the length of the datagram.
+    ///
+    /// The last two bytes of a frame are the CRC, which the length excludes.
     fn on_byte(&mut self, byte: u8, buf: &mut [u8]) -> Option<(u8, usize)> {
         if byte == END {
             let whole = Some((self.node?, self.length.checked_sub(2)?)).filter(|_| self.crc == 0);
@@ -60,7 +63,7 @@ impl Link for Uart {
         self.now
     }
 
-    /// The machines of QEMU have no source of random numbers: a chip takes them from its own.
+    /// Makes pseudorandom bytes, because the machines of QEMU have no entropy source. A real chip must use its own.
     fn entropy<const N: usize>(&mut self) -> [u8; N] {
         let mut state = u32::from_le_bytes(*b"rdt\0") ^ self.ticks;
         core::array::from_fn(|_| {
@@ -96,7 +99,7 @@ impl Link for Uart {
     }
 }
 
-/// CRC-16/XMODEM. Over a frame with its own CRC it is 0.
+/// Adds a byte to a CRC-16/XMODEM. The CRC of a frame including its CRC is 0.
 fn crc(sum: u16, byte: u8) -> u16 {
     (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| sum << 1 ^ if sum >> 15 == 1 { 0x1021 } else { 0 })
 }

@@ -247,7 +247,7 @@ pub(crate) struct Common {
 impl Common {
     pub(crate) fn settings(&self) -> Settings {
         let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
-        // The public implementation sends bodies as large as a datagram, whatever this side sends.
+        // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
         let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { self.segment };
         let config = Config { segment: self.segment, recv_segment, ..config };
         let (arq, congestion, window) = (self.arq, self.congestion, self.window);

@@ -1,4 +1,4 @@
-//! A client: one connection, one request.
+//! A client: one connection with one request.
 
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
@@ -12,7 +12,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The time to stay after Ctrl-C, so that the server receives the cancellation.
+/// The time that the client stays after Ctrl-C, so that the server receives the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct FileClient<F> {
@@ -21,12 +21,12 @@ pub(crate) struct FileClient<F> {
     connection: Connection<AnyStorage>,
     exchange: Exchange<Client, F>,
     progress: Progress,
-    /// Whether to print a success.
+    /// Whether to print a message after a success.
     announce: bool,
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
-    /// The time to leave, even if the connection is not drained.
+    /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
 }
@@ -74,7 +74,7 @@ impl<F: Storage> FileClient<F> {
         Ok(client)
     }
 
-    /// The result. `None` if there is none yet.
+    /// The result. `None` while the transfer runs.
     pub(crate) fn result(&self) -> Option<TransferResult> {
         self.result
     }
@@ -98,7 +98,7 @@ impl<F: Storage> FileClient<F> {
             self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
             self.result = Some(TransferResult { outcome, bytes, took });
-            // The result is known. The rest is the close of the connection.
+            // Only the close of the connection remains.
             if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
                 let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
                 match outcome {
@@ -112,9 +112,10 @@ impl<F: Storage> FileClient<F> {
         }
     }
 
-    /// How many of the `done` bytes have certainly crossed the network.
+    /// The number of the `done` bytes that have certainly crossed the network.
     ///
-    /// For an upload, those are the bytes that the connection can no longer hold.
+    /// In an upload, the last bytes may still be in the connection. So the maximum that a connection holds is
+    /// subtracted.
     fn arrived(&self, done: u64) -> u64 {
         if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
             return done;
@@ -126,7 +127,7 @@ impl<F: Storage> FileClient<F> {
         self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
     }
 
-    /// The failure and the user's remedy. `None` after a success.
+    /// The failure, and how the user can fix it. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
         let server = self.server;
         let name = self.exchange.session.name();
@@ -164,7 +165,7 @@ impl<F: Storage> FileClient<F> {
         })
     }
 
-    /// Whether the handshake did not time out.
+    /// Whether the server has answered: the handshake did not time out.
     fn has_met(&self) -> bool {
         self.connection.ended() != Some(rdt_proto::connection::CloseReason::HandshakeTimedOut)
     }
@@ -172,7 +173,7 @@ impl<F: Storage> FileClient<F> {
 
 impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        // The socket receives datagrams from any address.
+        // The socket is not connected, so it receives datagrams from any address.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
             self.connection.handle_datagram(now, datagram);
             self.pump(now);
@@ -189,11 +190,12 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // Cancellation is not too late: storage commits as soon as it is asked, so no commit is pending.
+            // `cancel` fails only during a commit or after the outcome. Storage commits at once, and there is no
+            // outcome yet.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }
-        // Without a connection there is no server to notify.
+        // Before the handshake is complete, there is no server to notify.
         self.leave_by(if self.connection.is_established() { now + STOP_LIMIT } else { now });
     }
 

@@ -1,8 +1,8 @@
-//! A thread's clock.
+//! The clock of a thread.
 
 use rdt_proto::Instant;
 
-/// The clock of a thread. [`Instant::ZERO`] is the time of its start.
+/// A clock that starts at [`Instant::ZERO`].
 pub(crate) struct Clock(std::time::Instant);
 
 impl Clock {

@@ -1,4 +1,5 @@
-//! Server and client in one process, in two threads, over real sockets: a file is sent and fetched through loss.
+//! A demonstration: a client sends a file to a server and fetches it again, with loss. Both run in this process, in two
+//! threads, over real sockets.
 
 use crate::args::DemoArgs;
 use crate::client::{FileClient, any_address_for};
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 
-/// The size of the generated file: large enough to show progress, small enough to finish soon.
+/// The size of the generated file in bytes. It is large enough to show progress, and small enough to finish soon.
 const GENERATED_BYTES: usize = 4 << 20;
 
 struct Demo<'a> {
@@ -113,7 +114,7 @@ impl Demo<'_> {
     }
 }
 
-/// Creates a file of random bytes, in which no missing or repeated part looks right.
+/// Creates a file of random bytes, so that the comparison detects any missing or repeated part.
 fn generate(folder: &Path) -> io::Result<std::path::PathBuf> {
     let mut content = vec![0; GENERATED_BYTES];
     getrandom::fill(&mut content).map_err(io::Error::other)?;

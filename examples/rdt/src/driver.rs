@@ -3,16 +3,16 @@
 //! The machines of the library use no socket and no clock. This loop provides both, in the same way for a client and
 //! for a server with many peers:
 //!
-//! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns nothing or the socket is full.
-//! 2. If the socket was empty, sleep until a datagram arrives, until [`Endpoint::poll_timeout`], which may have
-//!    passed, or until a waker fires.
-//! 3. Read the clock, then read a batch from the socket, whatever the poller reported.
-//! 4. If the socket was empty, handle timeouts at the time of step 3.
+//! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns `None` or the socket is full.
+//! 2. If the last read emptied the socket, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a
+//!    waker fires. The deadline may already have passed.
+//! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
+//! 4. If the read emptied the socket, handle timeouts at the time of step 3.
 //!
-//! The order matters. A process can stall at any point: a slow disk, SIGSTOP, a busy machine. Afterwards deadlines have
-//! passed although the peers answered in time, since their datagrams wait in the socket. So timers see a time only
-//! after all datagrams up to that time were handled, and a live peer does not time out. A flood is the exception: it
-//! must not delay timers, so they also run after [`TIMERS_AFTER`] batches.
+//! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. Deadlines have
+//! then passed although the peers answered in time, since their datagrams still wait in the socket. So timers see a
+//! time only after all earlier datagrams were handled, and no live peer times out. During a flood the socket is never
+//! empty. So timers also run after [`TIMERS_AFTER`] batches.
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -32,10 +32,10 @@ const STOP: Token = Token(1);
 
 /// The number of batches after which timers run even if the socket is not empty.
 ///
-/// It exceeds what the kernel buffers by default, so datagrams that arrived during a stall are read first.
+/// The kernel buffers fewer datagrams by default, so that datagrams from a stall are read before timers run.
 const TIMERS_AFTER: u32 = 2_048;
 
-/// The interval of timers while the socket is full.
+/// The interval at which timers run while the socket is full.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(crate) struct Driver {
@@ -103,9 +103,10 @@ impl Driver {
         }
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until a socket event, a waker or the deadline `due`. Returns at once if the socket may have datagrams.
     ///
-    /// The poller rounds up to its granularity (epoll: 1 ms), so that it is never early and the loop does not spin.
+    /// The poller rounds the deadline up to its granularity (`epoll`: 1 ms). It never wakes early, so the loop does not
+    /// spin.
     fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
         if !self.socket.is_drained() {
             return Ok(());
@@ -116,7 +117,7 @@ impl Driver {
             due.map(|due| due.saturating_since(self.now()).into())
         };
         match self.poll.poll(events, timeout) {
-            // A signal, or the end of a SIGSTOP: the loop continues.
+            // A signal has interrupted the call, or the process continues after SIGSTOP.
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
@@ -147,10 +148,12 @@ mod tests {
         Stop,
     }
 
-    /// An endpoint whose timer is always due. It finishes after a timeout or a stop.
+    /// An endpoint whose timer is due until a timeout or a stop ends it.
     struct Overdue {
         seen: Vec<Seen>,
-        /// A socket that sends another datagram for each one received, so that the driver's socket is never empty.
+        /// A socket that sends a new datagram for each received datagram.
+        ///
+        /// The driver's socket is therefore never empty.
         flood: Option<(UdpSocket, SocketAddr)>,
     }
 
@@ -194,7 +197,7 @@ mod tests {
         }
     }
 
-    /// A driver with waiting datagrams, and their sender.
+    /// A driver with waiting datagrams, the socket that sent them, and the driver's address.
     fn driver_with_waiting(stop: Stop) -> (Driver, UdpSocket, SocketAddr) {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let driver = Driver::bind(loopback, 1, Loss::new(0.0, 1), stop).unwrap();

@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Both addresses of a path.
 ///
-/// A server on a wildcard address must answer from the address of the request, or the client ignores the answer.
+/// A server on a wildcard address must answer from the address to which the request was sent. Otherwise the client
+/// ignores the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
     pub(crate) peer: SocketAddr,
@@ -35,6 +36,6 @@ pub(crate) trait Endpoint {
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall>;
     fn poll_timeout(&self) -> Option<Instant>;
-    /// Whether the loop ends once everything is sent.
+    /// Whether the loop ends after all pending datagrams are sent.
     fn is_finished(&self) -> bool;
 }

@@ -1,8 +1,8 @@
 //! Moves data between a connection, a file session and its files, for client and server.
 //!
-//! Content is never buffered in between. A file is read into the connection's own memory, and received content is
-//! written from there into the file. File access blocks, so no other client is served while the disk is busy. A server
-//! on slow disks would hand requests to a thread, and return its answers to the session later.
+//! There is no buffer in between: a file is read into the connection's own memory, and received content is written from
+//! there into the file. File access blocks, so the server serves no other client while the disk is busy. A server on
+//! slow disks should pass the requests to a thread, and return the answers to the session later.
 
 use crate::files::{Folder, Source, Target};
 use crate::messages::error_text;
@@ -15,7 +15,7 @@ use std::io;
 
 /// The source or the destination of a request's content.
 pub(crate) trait Storage {
-    /// Executes a storage request. Reads go into the connection's own memory, writes come from there.
+    /// Executes a storage request. Reads fill the connection's own memory, and writes take data from there.
     fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer>;
 
     /// Ends the request.
@@ -25,7 +25,7 @@ pub(crate) trait Storage {
 /// Files in a folder, or one file to send.
 pub(crate) struct Files<'d> {
     folder: Option<&'d Folder>,
-    /// The name to store under, if it differs from that of the request.
+    /// The name of the stored file. `None` for the name in the request.
     local_name: Option<OsString>,
     open: Open<'d>,
 }
@@ -38,17 +38,17 @@ enum Open<'d> {
 }
 
 impl<'d> Files<'d> {
-    /// Serves any request of the session from this folder.
+    /// Serves any request of the session from `folder`.
     pub(crate) fn beneath(folder: &'d Folder) -> Self {
         Self { folder: Some(folder), local_name: None, open: Open::Nothing }
     }
 
-    /// Stores the received content under this name, not under that of the request.
+    /// Stores the received content as `name`, not under the name in the request.
     pub(crate) fn named(folder: &'d Folder, name: OsString) -> Self {
         Self { local_name: Some(name), ..Self::beneath(folder) }
     }
 
-    /// Sends this file.
+    /// Sends the file `source`.
     pub(crate) fn one(source: Source) -> Self {
         Self { folder: None, local_name: None, open: Open::Reading(source) }
     }
@@ -58,7 +58,7 @@ impl<'d> Files<'d> {
 pub(crate) struct Exchange<S, F> {
     pub(crate) session: S,
     storage: F,
-    /// The system's message for a storage failure.
+    /// The operating system's message for a storage failure.
     error: Option<String>,
 }
 
@@ -67,14 +67,14 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         Self { session, storage, error: None }
     }
 
-    /// The system's message for a storage failure.
+    /// The operating system's message for a storage failure.
     pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
     /// Moves all data that can be moved now.
     ///
-    /// It must be called after each change of the connection or of the session: a datagram, a timeout, a call.
+    /// It must run after each change of the connection or of the session, by a datagram, a timeout or a call.
     pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> Option<Outcome> {
         loop {
             let read = self.session.handle_input(now, connection.recv_chunk());
@@ -93,7 +93,7 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         outcome
     }
 
-    /// Reports the end of the peer's stream to the session, once everything was read.
+    /// Reports the end of the peer's stream to the session, after all data was read.
     fn handle_end(&mut self, connection: &Connection<AnyStorage>) {
         if !connection.is_finished_reading() {
             return;
@@ -118,11 +118,11 @@ impl<S: Session, F: Storage> Exchange<S, F> {
                 Answer::Failed(StorageError::from(error.kind()))
             }
         };
-        // The answer is of the requested type.
+        // The session accepts the answer, because its type fits the request.
         self.session.handle_answer(now, answer).is_ok()
     }
 
-    /// Hands pending outputs of the session to the connection. Returns whether there was one.
+    /// Passes a pending output of the session to the connection. Returns whether the session made progress.
     fn write(&mut self, connection: &mut Connection<AnyStorage>) -> bool {
         match self.session.poll_output() {
             None => false,
@@ -180,7 +180,7 @@ impl Storage for Files<'_> {
                 *open = Open::Nothing;
                 Ok(Answer::Discarded)
             }
-            // A session requests in order, and nothing else.
+            // A session makes its requests in order, so no other combination occurs.
             _ => Ok(Answer::Failed(StorageError::Failed)),
         }
     }

@@ -1,10 +1,11 @@
-//! Files for a session: read in order, or stored completely or not at all.
+//! Files for a session. They are read in order, and stored completely or not at all.
 //!
-//! Until it is complete and on the disk, a received file has no name, or a random one where the system requires a name.
-//! Then it takes its name in one step. Until then, even after SIGKILL, the name refers to the old content.
+//! Until it is complete and on the disk, a received file has no name, or a random name if the system requires one. It
+//! then takes its final name in one step. Before this step the final name refers to the old content, even after
+//! SIGKILL.
 //!
-//! Only regular files are replaced. The new file has the permissions of the old one. A symbolic link to a file, or to
-//! nothing, is itself replaced, as by `mv`, and its target stays unchanged. Pipes, sockets, devices and links to them
+//! Only regular files are replaced. The new file has the permissions of the old file. A symbolic link to a file, or a
+//! broken one, is itself replaced, as by `mv`. Its target stays unchanged. Pipes, sockets, devices and links to them
 //! are never replaced.
 
 use crate::messages::error_text;
@@ -16,7 +17,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, ErrorKind, IntoInnerError, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// The size of a read or write of the system.
+/// The number of bytes in a read or write of the operating system.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A folder. Nothing outside of it is opened, even through links in it.
@@ -29,14 +30,14 @@ impl Folder {
 
     /// Opens a regular file.
     pub(crate) fn read(&self, name: &str) -> io::Result<Source> {
-        // Checked before opening: to open a pipe would block until its other end is opened.
+        // The check precedes the opening, because opening a pipe blocks until its other end is opened.
         if !self.0.metadata(name)?.is_file() {
             return Err(ErrorKind::NotFound.into());
         }
         Source::new(self.0.open(name)?.into_std())
     }
 
-    /// Creates a file that will have this name.
+    /// Creates a file that takes the name `name` at its commit.
     pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target<'_>> {
         let old = replaceable(&self.0, name, replace)?;
         let file = TempFile::new(&self.0)?;
@@ -48,7 +49,7 @@ impl Folder {
     }
 }
 
-/// Returns the metadata of the file with this name. Fails if it may not be replaced.
+/// Returns the metadata of the file `name`, if it exists. Fails if it must not be replaced.
 fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
     let there = match folder.symlink_metadata(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -57,7 +58,7 @@ fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<M
     if !replace {
         return Err(ErrorKind::AlreadyExists.into());
     }
-    // A link out of the folder, or to nothing, is replaced without a look at its target.
+    // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
     let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
     match there {
         Some(other) if !other.is_file() => Err(not_a_file()),
@@ -69,14 +70,14 @@ fn not_a_file() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
 }
 
-/// Copies the permissions without special bits: set-user-ID was meant for the old content.
+/// Copies the permissions without special bits, because set-user-ID was meant for the old content.
 #[cfg(unix)]
 fn keep_permissions(old: &Metadata, new: &TempFile<'_>) -> io::Result<()> {
     use cap_std::fs::{Permissions, PermissionsExt};
     new.as_file().set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))
 }
 
-/// Does nothing: the only permission elsewhere is "read-only", and such a file cannot be replaced.
+/// Does nothing. On this system the only permission is "read-only", and a read-only file cannot be replaced.
 #[cfg(not(unix))]
 fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
     Ok(())
@@ -84,7 +85,7 @@ fn keep_permissions(_old: &Metadata, _new: &TempFile<'_>) -> io::Result<()> {
 
 /// A file to read.
 pub(crate) struct Source {
-    /// A session reads a packet at a time. Reads of the system are larger.
+    /// The file with a buffer. A session reads a packet at a time, and reads of the system should be larger.
     file: BufReader<File>,
     length: u64,
     position: u64,
@@ -99,7 +100,7 @@ impl Source {
         Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, file), length: metadata.len(), position: 0 })
     }
 
-    /// Opens the file that a user named. The error states the reason.
+    /// Opens a file that the user named. The error is a message for the user.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let explain = |error: io::Error| format!("cannot read {}: {}", path.display(), error_text(&error));
         let metadata = std::fs::metadata(path).map_err(explain)?;
@@ -134,20 +135,22 @@ impl Source {
     }
 }
 
-/// A file being stored. Dropping it before [`commit`](Self::commit) leaves no trace.
+/// A file that is being stored. Dropping it before [`commit`](Self::commit) removes it.
 pub(crate) struct Target<'d> {
     folder: &'d Dir,
-    /// A session writes a packet at a time. Writes of the system are larger.
+    /// The file with a buffer. A session writes a packet at a time, and writes of the system should be larger.
     file: BufWriter<TempFile<'d>>,
     name: Box<OsStr>,
     replace: bool,
     position: u64,
-    /// Bytes written since the last flush to the disk.
+    /// The number of bytes written since the last flush to the disk.
     unsynced: usize,
 }
 
 impl Target<'_> {
-    /// The bytes between flushes, which keep the last flush short: no other client is served meanwhile.
+    /// The number of bytes after which the file is flushed to the disk.
+    ///
+    /// Flushes in between keep the last flush short. No other client is served during a flush.
     const SYNC_INTERVAL: usize = 64 << 20;
 
     pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -165,21 +168,21 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Flushes the file to the disk, gives it its name, and flushes the folder.
+    /// Flushes the file to the disk, gives the file its name, and flushes the folder.
     pub(crate) fn commit(self) -> io::Result<()> {
         let Self { folder, file, name, replace, .. } = self;
         let file = file.into_inner().map_err(IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         if replace {
-            // An entry may have been created meanwhile.
+            // Another process may have created an entry with this name meanwhile.
             replaceable(folder, &name, replace)?;
             file.replace(&name)?;
         } else {
-            // A rename would replace an entry created meanwhile. A hard link does not.
+            // A hard link fails if an entry was created meanwhile. A rename would replace the entry.
             let hidden = format!(".{:032x}.part", u128::from_ne_bytes(crate::entropy::random_bytes()?));
             file.replace(&hidden)?;
             let linked = folder.hard_link(&hidden, folder, &*name);
-            // A file that cannot be removed keeps an unpredictable name.
+            // If the removal fails, the file stays under an unpredictable name.
             let _ = folder.remove_file(&hidden);
             linked?;
         }
@@ -187,13 +190,13 @@ impl Target<'_> {
     }
 }
 
-/// Flushes the folder, since the new name survives a power cut only then.
+/// Flushes the folder to the disk, so that the new name survives a power failure.
 #[cfg(unix)]
 fn sync_folder(folder: &Dir) -> io::Result<()> {
     folder.open(".")?.sync_all()
 }
 
-/// Does nothing: folders cannot be flushed on this system.
+/// Does nothing, because folders cannot be flushed on this system.
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Dir) -> io::Result<()> {
     Ok(())

@@ -1,7 +1,8 @@
-//! Many clients at once against one server: its capacity, and the share of each client.
+//! A load test: many clients use one server at once. It measures the capacity of the server, and the share of each
+//! client.
 //!
-//! Each client has its own socket and connection, and all run on one thread. A client sends content of its own, fetches
-//! it again and compares each byte. This side stores nothing.
+//! Each client has its own socket and connection, and all clients run on one thread. A client sends its own content,
+//! fetches it again and compares each byte. The clients store nothing.
 
 use crate::args::LoadArgs;
 use crate::client::{FileClient, any_address_for};
@@ -25,14 +26,14 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// The number of batches before another client is served.
+/// The maximum number of batches that a client receives before the next client is served.
 const BATCHES: usize = 8;
 const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let server = crate::args::resolve_peer(&args.server)?;
     let size = usize::try_from(args.size).map_err(|_| "so much content does not fit into memory".to_owned())?;
-    // The content of a client is an excerpt, one byte further on than that of the previous client.
+    // The content of each client is an excerpt of these bytes. It begins one byte after that of the previous client.
     let mut random = vec![0; size + args.clients];
     getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
     let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
@@ -99,7 +100,7 @@ impl Storage for Excerpt<'_> {
             Request::Commit if self.compared == self.content.len() as u64 => Ok(Answer::Committed),
             Request::Commit => Err(io::Error::other(format!("only {} bytes", self.compared))),
             Request::Discard => Ok(Answer::Discarded),
-            // This side serves no downloads.
+            // A client does not serve downloads.
             _ => Ok(Answer::Failed(StorageError::Failed)),
         }
     }
@@ -107,10 +108,10 @@ impl Storage for Excerpt<'_> {
     fn finish(&mut self) {}
 }
 
-/// One client.
+/// The state of a client.
 enum Member<'r> {
     Active(Box<Active<'r>>),
-    /// It has sent and fetched equal content, in this time.
+    /// The client has fetched the content that it sent. The upload and the download took this time.
     Equal(Duration),
     Failed,
 }
@@ -147,14 +148,14 @@ impl<'r> Load<'r> {
                 format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, error_text(&error))
             })?;
             self.clients.push(Member::Active(Box::new(active)));
-            // The first deadline of each client is now.
+            // The first deadline of each client is due at once.
             self.deadlines.insert((Instant::ZERO, index));
         }
         self.active = self.clients.len();
         Ok(())
     }
 
-    /// Connects a client: for the upload, or for the download once the upload is complete.
+    /// Connects a client for its upload. If `uploaded` has the duration of the upload, connects it for its download.
     fn connect(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
         let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
         let content = &self.random[index..index + self.size];
@@ -163,7 +164,7 @@ impl<'r> Load<'r> {
             Some(_) => Client::download(ClientConfig::default(), name.as_name()),
         };
         let exchange = Exchange::new(session, Excerpt { content, compared: 0 });
-        // Each connection loses other datagrams.
+        // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
         let bound = socket::bind(any_address_for(self.server), false)?;
@@ -173,7 +174,7 @@ impl<'r> Load<'r> {
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
-    /// Waits for an event or a deadline, and drives the clients concerned.
+    /// Waits for events or a deadline, and drives the clients that have one.
     fn turn(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         let due = self.deadlines.first().map(|&(at, _)| at.saturating_since(self.clock.now()).into());
@@ -201,7 +202,7 @@ impl<'r> Load<'r> {
         let Some(Member::Active(active)) = self.clients.get_mut(index) else { return Ok(()) };
         let Active { socket, client, deadline, .. } = &mut **active;
         let now = self.clock.now();
-        // Timeouts are handled after the datagrams that arrived before, or an answer in time might count as late.
+        // Datagrams are handled before timeouts. Otherwise an answer that arrived in time might count as late.
         for _ in 0..BATCHES {
             socket.receive(now, &mut self.recv_buf, client)?;
             if socket.is_drained() {
@@ -213,7 +214,7 @@ impl<'r> Load<'r> {
         }
         socket.transmit(self.poll.registry(), &self.clock, client)?;
         let next = match client.poll_timeout() {
-            // The poller reports when there is room.
+            // The poller reports when the socket has room.
             _ if socket.is_blocked() => None,
             _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
             due => due,

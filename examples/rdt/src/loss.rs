@@ -1,6 +1,6 @@
-//! Artificial loss, which exercises loss recovery.
+//! Artificial loss of datagrams, which exercises loss recovery.
 
-/// Drops a share of sent datagrams. Its seed determines which.
+/// Drops a share of the sent datagrams. The seed selects the datagrams.
 pub(crate) struct Loss {
     percent: f64,
     random: oorandom::Rand64,
@@ -12,9 +12,9 @@ impl Loss {
         Self { percent, random: oorandom::Rand64::new(seed.into()), dropped: 0 }
     }
 
-    /// Moves the datagrams that are not lost to the start of `batch`, and returns their length in bytes.
+    /// Drops datagrams of `batch`, and moves the others to its start. Returns the length of the others in bytes.
     ///
-    /// All datagrams have `size` bytes, except that the last one may be shorter.
+    /// Each datagram has `size` bytes. The last datagram may be shorter.
     pub(crate) fn thin(&mut self, batch: &mut [u8], size: usize) -> usize {
         let mut kept = 0;
         for start in (0..batch.len()).step_by(size.max(1)) {
@@ -27,7 +27,7 @@ impl Loss {
         kept
     }
 
-    /// Whether to drop the next datagram.
+    /// Decides whether to drop the next datagram, and counts it.
     fn drops(&mut self) -> bool {
         let drops = self.percent > 0.0 && self.random.rand_float() * 100.0 < self.percent;
         self.dropped += u64::from(drops);

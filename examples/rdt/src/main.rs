@@ -1,7 +1,7 @@
-//! `rdt`: files over UDP, with the machines of `rdt_proto`.
+//! `rdt` transfers files over UDP, with the machines of `rdt_proto`.
 //!
 //! ```text
-//! rdt serve --root DIR        rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
+//! rdt serve --root DIR       rdt put FILE HOST[:PORT]        rdt get NAME HOST[:PORT]
 //! rdt demo                   rdt load HOST[:PORT] --clients 1000
 //! rdt socket-tcp listen      rdt socket-tcp send HOST[:PORT] < FILE
 //! ```
@@ -9,15 +9,15 @@
 //! | module | subject |
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
-//! | `client`, `server` | endpoints of the loop: one connection; many behind a listener |
+//! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
 //! | `exchange` | joins a connection, a file session and files, for client and server |
 //! | `files` | files in a folder, stored completely or not at all |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
 //! | `load` | many clients at once |
-//! | `socket_tcp` | the other protocol: sends and receives messages |
+//! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
-//! | `args`, `messages`, `progress` | the command line, and the printed output |
+//! | `args`, `messages`, `progress`, `packet_log` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
 //! Exit codes: 0 success, 1 failure, 2 invalid command line, 130 interrupted.
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
 fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
     let address = resolve(&args.bind)?;
     if !args.root.exists() {
-        // An error shows up when the folder is opened.
+        // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
     }
     let folder = open_folder(&args.root)?;
@@ -125,7 +125,7 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     if output.is_dir() {
         return Err(format!("{} is a directory: give --output FILE", output.display()));
     }
-    // Checked before the request. The path may be a link to anywhere, such as /dev/stdout.
+    // The check precedes the request. The path may be a link to a device, such as /dev/stdout.
     if output.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
     }
@@ -169,7 +169,7 @@ fn open_folder(path: &Path) -> Result<Folder, String> {
     Folder::open(path).map_err(|error| format!("cannot use the folder {}: {}", path.display(), error_text(&error)))
 }
 
-/// The name under which the server stores a file.
+/// The name under which the server stores `file`.
 fn name_of(file: &Path) -> Result<NameBuf, String> {
     let name = file.file_name().ok_or_else(|| format!("{} is not a file", file.display()))?;
     let name = name.to_str().ok_or_else(|| format!("the name of {} is not UTF-8: give --name", file.display()))?;

@@ -7,25 +7,25 @@ use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints a line of the result. A closed output does not stop the work.
+/// Prints a line of the result. An error, such as a closed output, is ignored.
 pub(crate) fn to_stdout(line: impl Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Prints a line of progress, or an error.
+/// Prints a line of progress or an error message.
 pub(crate) fn to_stderr(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "rdt: {line}");
 }
 
-/// "10.00 MiB in 1.25 s (8.00 MiB/s)".
+/// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)".
 pub(crate) fn amount(bytes: u64, took: Duration) -> String {
     let micros = took.as_micros().max(1);
     let rate = u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(micros)).unwrap_or(u64::MAX);
     format!("{} in {} s ({}/s)", HumanBytes(bytes), seconds(took), HumanBytes(rate))
 }
 
-/// "1.25".
+/// Formats a duration in seconds: "1.25".
 pub(crate) fn seconds(took: Duration) -> String {
     let hundredths = took.as_micros() / 10_000;
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
@@ -44,7 +44,7 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
     }
 }
 
-/// The outcome of a request at a server. `detail` is the message of its own system.
+/// The outcome of a request at a server. `detail` is the message of the server's operating system.
 pub(crate) fn request_outcome(outcome: Outcome, reason: Option<CloseReason>, detail: Option<&str>) -> String {
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
     let says_all = |code| matches!(code, ErrorCode::NoSuchFile | ErrorCode::Exists);
@@ -71,7 +71,7 @@ pub(crate) fn storage_error(error: StorageError, detail: Option<&str>) -> String
     detail.map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// The meaning of an error code of the other side, and the user's remedy.
+/// The meaning of an error code from the server, and what the user can do.
 pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
@@ -89,7 +89,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     }
 }
 
-/// The text of an error without its number.
+/// The text of an error without its error number.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

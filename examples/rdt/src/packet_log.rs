@@ -1,15 +1,15 @@
-//! `--verbose`: what a connection does, a line for each packet, timer, loss and state.
+//! The log of `--verbose`: a line for each packet, timer, loss and state of a connection.
 
 use rdt_proto::Instant;
 use rdt_proto::connection::{Observer, TraceEvent};
 use std::io::Write;
 use std::net::SocketAddr;
 
-/// Prints the events of one connection to the standard error output, or nothing.
+/// Prints the events of one connection to the standard error output. With `None` it prints nothing.
 pub(crate) struct PacketLog(Option<SocketAddr>);
 
 impl PacketLog {
-    /// `peer`: the other end of the connection, which begins each line.
+    /// Creates the log of a connection to `peer`. Each line has the address of `peer`.
     pub(crate) fn new(is_verbose: bool, peer: SocketAddr) -> Self {
         Self(is_verbose.then_some(peer))
     }
@@ -23,7 +23,7 @@ impl Observer for PacketLog {
     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
         let Some(peer) = self.0 else { return };
         let micros = now.saturating_since(Instant::ZERO).as_micros();
-        // A log that cannot be written ends no transfer.
+        // A line that cannot be written does not end the transfer.
         writeln!(std::io::stderr(), "{}.{:06} {peer} {event}", micros / 1_000_000, micros % 1_000_000).ok();
     }
 }

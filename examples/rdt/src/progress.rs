@@ -1,7 +1,7 @@
-//! The progress of a transfer: a bar on a terminal, otherwise lines.
+//! The progress of a transfer, as a bar on a terminal and otherwise as lines.
 //!
-//! A line is printed when content begins to arrive, at intervals, and at the end. Only a successful transfer shows
-//! "100 %".
+//! Lines are printed when content begins to arrive, once a second, and after a success. Only a successful transfer
+//! shows "100 %".
 
 use crate::messages::to_stderr;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
@@ -52,7 +52,7 @@ impl Progress {
         }
     }
 
-    /// Clears the terminal for the result. `total` is the length of a complete transfer.
+    /// Removes the bar, or prints the last line. `total` is the length of the content, or `None` after a failure.
     pub(crate) fn finish(&mut self, total: Option<u64>) {
         match (self, total) {
             (Self::Bar(bar), _) => bar.finish_and_clear(),

@@ -1,4 +1,4 @@
-//! A server: many connections, each with one request, in one folder.
+//! A server: many connections, each with one request for a file in one folder.
 
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
@@ -14,7 +14,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
-/// The time to stay after Ctrl-C, so that the clients receive the cancellation.
+/// The time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 /// The interval of status lines on a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -22,9 +22,9 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The number of clients served at once. Further clients wait in the backlog.
+    /// The maximum number of clients served at once. Further clients wait in the backlog.
     pub(crate) clients: usize,
-    /// The number of connections of one host.
+    /// The maximum number of connections of one host.
     pub(crate) per_host: usize,
     pub(crate) retry: Retry,
 }
@@ -43,7 +43,7 @@ pub(crate) struct FileServer<'d> {
     folder: &'d Folder,
     quiet: bool,
     peers: Listener<HeapPeers<Address, AnyStorage>>,
-    /// The exchanges, by the index of their peer.
+    /// The exchanges, at the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
@@ -75,10 +75,11 @@ impl<'d> FileServer<'d> {
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
-            // Lingering connections are no longer served, so there may be more connections than clients.
+            // A lingering connection exists, but its client is no longer served. So there are more connections than
+            // clients.
             peers: limits.clients.saturating_mul(2),
-            // Unvalidated addresses fill at most half of the backlog, so they hold at most half of the places where
-            // clients are served.
+            // Unvalidated addresses fill at most half of the backlog. Since the backlog is not larger than the number
+            // of served clients, these addresses take at most half of it.
             backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
@@ -101,7 +102,7 @@ impl<'d> FileServer<'d> {
         })
     }
 
-    /// Accepts waiting clients while there is room. Other clients get no memory.
+    /// Accepts waiting clients while there is room. A connection gets memory only when it is accepted.
     fn accept(&mut self, now: Instant) {
         while self.active < self.limits.clients
             && let Some(incoming) = self.peers.poll_incoming()
@@ -143,7 +144,7 @@ impl<'d> FileServer<'d> {
             served.deadline = deadline;
         }
         let Some(outcome) = outcome else { return };
-        // Whether a whole file arrived is known only at the end of the connection.
+        // Only the end of the connection shows whether the client received the whole file.
         if !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
             served.reported = true;
             self.report.served += 1;
@@ -168,7 +169,7 @@ impl<'d> FileServer<'d> {
         }
     }
 
-    /// Prints the totals, with the number of the thread if there are several.
+    /// Prints the totals. `thread` is the index of the thread if there are several.
     pub(crate) fn print_totals(&self, thread: Option<u64>) {
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
@@ -179,12 +180,12 @@ impl<'d> FileServer<'d> {
 
 /// Statistics for the status lines.
 struct Report {
-    /// The time of the next line, if lines are shown.
+    /// The time of the next line. `None` if no lines are shown.
     next: Option<Instant>,
     served: u64,
     bytes_in: u64,
     bytes_out: u64,
-    /// The bytes in and out at the last line.
+    /// The values of `bytes_in` and `bytes_out` at the last line.
     reported: (u64, u64),
 }
 
@@ -207,7 +208,7 @@ impl Report {
         )
     }
 
-    /// Prints a line at each interval in which anything changed.
+    /// Prints a line after each interval in which data was transferred.
     fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + REPORT_INTERVAL);
@@ -274,7 +275,7 @@ impl Endpoint for FileServer<'_> {
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
             if let Some(served) = &mut self.exchanges[index] {
-                // A session whose outcome is decided cannot refuse, and only reports it.
+                // `refuse` fails if the outcome of the session is already known. The session then reports that outcome.
                 let _ = served.exchange.session.refuse(now, ErrorCode::Cancelled);
             }
             self.pump(now, index);
@@ -291,7 +292,7 @@ impl Endpoint for FileServer<'_> {
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
         self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
-            // The last datagram of a connection was sent, which made room.
+            // A connection has sent its last datagram, so that there is room for a waiting client.
             self.accept(now);
         }
         Ok(polled)

@@ -1,4 +1,4 @@
-//! The settings of connections in this program: memory from the heap, the mechanism from the command line.
+//! The settings of connections in this program. Their memory is on the heap.
 
 use crate::packet_log::PacketLog;
 use rdt_proto::Duration;
@@ -9,14 +9,15 @@ use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 use std::net::SocketAddr;
 
 type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>, Controller>>;
-/// What a connection of this program is made of.
+/// The storage of a connection in this program, with its packet log.
 pub(crate) type AnyStorage = Observed<Stores, PacketLog>;
 
-/// The receive slots for the public implementation. Its bodies are as large as a datagram, so few must be enough.
+/// The number of receive slots for the public implementation. It is small, because bodies of that implementation are as
+/// large as a datagram.
 const ROSTOV_RECV_SLOTS: u32 = 8;
 /// The default number of packets buffered each way.
 ///
-/// It takes 2.4 MiB for each connection and direction, enough for four round trips of 100 ms at 50 Mbit/s.
+/// It takes 2.4 MiB for each connection and direction. That is enough for four round trips of 100 ms at 50 Mbit/s.
 pub(crate) const WINDOW: u32 = 2_048;
 
 /// The retransmission mechanism.
@@ -49,7 +50,7 @@ pub(crate) struct Settings {
     pub(crate) congestion: Congestion,
     /// The number of packets buffered each way.
     pub(crate) window: u32,
-    /// Whether each connection prints what it does.
+    /// Whether each connection prints its packets, timers, losses and states.
     pub(crate) is_verbose: bool,
 }
 
@@ -138,11 +139,11 @@ pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
 
 /// The maximum time that a client stays after its outcome.
 ///
-/// The outcome is final. The client stays only to answer the peer's FIN, so that the peer need not wait for its idle
-/// limit. The three seconds cover the linger (1 s), our own FIN and repetitions. The user waits meanwhile, and a lost
-/// peer never sends its FIN, so the time does not depend on the idle limit.
+/// The outcome is final. The client stays only to answer the peer's FIN, so that the peer does not wait for its idle
+/// limit. Three seconds are enough for the linger (1 s), the client's own FIN, and repetitions. The time does not
+/// depend on the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
 ///
-/// The public implementation needs more: its linger (5 s), and a FIN sent five times at intervals of a second.
+/// The public implementation needs 11 s: it lingers for 5 s, and sends its FIN five times at intervals of a second.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
 }

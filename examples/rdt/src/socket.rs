@@ -1,6 +1,7 @@
-//! The UDP socket of one endpoint: sends pending datagrams and receives in batches.
+//! The UDP socket of an endpoint. It sends and receives datagrams in batches.
 //!
-//! Its buffers hold what many clients send at once. It may share its port with the sockets of other threads.
+//! The kernel's buffers are large enough for many clients that send at once. Sockets of several threads may share a
+//! port.
 
 use crate::clock::Clock;
 use crate::endpoint::{Address, Endpoint};
@@ -14,22 +15,23 @@ use socket2::{Domain, Protocol, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
 
-/// The number and the size of the buffers of one receive call.
+/// The number of buffers of one receive call.
 ///
-/// The kernel may join several datagrams of one sender in a buffer (GRO), so hundreds of datagrams may be handled
+/// The kernel may join several datagrams of one sender in a buffer (GRO). So hundreds of datagrams may be handled
 /// between two calls of [`Endpoint::poll_transmit`].
 const BATCH: usize = 8;
+/// The size of each buffer of a receive call, in bytes.
 const RECV_BYTES: usize = 1 << 16;
-/// The maximum length that the kernel splits into datagrams (GSO): that of a datagram.
+/// The maximum number of bytes that the kernel splits into datagrams (GSO). It is the maximum length of a datagram.
 const GSO_BYTES: usize = 65_507;
 
-/// The kernel's buffer for a socket, about 10 ms at 1 Gbit/s.
+/// The size of the kernel's send buffer and receive buffer of a socket, in bytes. At 1 Gbit/s it fills in some 30 ms.
 ///
-/// The kernel may be configured to give less (`net.core.rmem_max` on Linux). It then drops datagrams during a stall,
-/// and the peers repeat them.
+/// The system may limit the buffers to a smaller size (`net.core.rmem_max` on Linux). The kernel then drops datagrams
+/// during a stall, and the peers retransmit them.
 const BUFFER_BYTES: usize = 4 << 20;
 
-/// Memory to receive into, shared by the sockets of a thread.
+/// The receive buffers, which all sockets of a thread share.
 pub(crate) struct RecvBuf(Vec<u8>);
 
 impl RecvBuf {
@@ -38,7 +40,7 @@ impl RecvBuf {
     }
 }
 
-/// One socket.
+/// The socket of an endpoint.
 pub(crate) struct Socket {
     token: Token,
     socket: UdpSocket,
@@ -47,14 +49,15 @@ pub(crate) struct Socket {
     send_buf: Vec<u8>,
     /// A batch in `send_buf` that the socket has not accepted yet.
     unsent: Option<(Address, Transmit)>,
-    /// The socket was read until it was empty. Sleep only then: the poller reports each arrival once.
+    /// Whether the last read found the socket empty. The loop sleeps only then, because the poller reports each arrival
+    /// once.
     drained: bool,
-    /// The latest network error. It ends no transfer, but may explain why one ended.
+    /// The latest network error. It does not end a transfer, but may explain the end of one.
     network_error: Option<io::Error>,
 }
 
 impl Socket {
-    /// Creates a non-blocking socket. `datagram_bytes` is the largest datagram that the endpoint sends.
+    /// Registers a non-blocking socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn new(
         registry: &Registry,
         token: Token,
@@ -92,7 +95,7 @@ impl Socket {
         self.unsent.is_some()
     }
 
-    /// Handles room in the socket.
+    /// Handles the report that the socket has room: stops watching for room.
     pub(crate) fn on_writable(&mut self, registry: &Registry) -> io::Result<()> {
         registry.reregister(&mut self.socket, self.token, Interest::READABLE)
     }
@@ -107,7 +110,7 @@ impl Socket {
         loop {
             if self.unsent.is_none() {
                 let now = clock.now();
-                // As many datagrams as the kernel splits: 1 where it does not.
+                // The number of datagrams that the kernel can split. It is 1 if the kernel has no GSO.
                 let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
                 let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
                 let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);
@@ -131,7 +134,7 @@ impl Socket {
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     return registry.reregister(&mut self.socket, self.token, interest);
                 }
-                // Like a lost datagram: it is repeated, or times out.
+                // The datagram counts as lost: it is retransmitted, or the connection times out.
                 Err(error) => self.network_error = Some(error),
             }
             self.unsent = None;
@@ -140,7 +143,7 @@ impl Socket {
 
     /// Receives one batch. `now` must not be later than this call.
     ///
-    /// Then each datagram that arrived by `now` is in the socket.
+    /// If the call finds the socket empty, all datagrams that arrived by `now` have been handled.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -171,13 +174,14 @@ impl Socket {
     }
 }
 
-/// Binds a socket. If `shared`, other sockets have the same port, and the system distributes the peers.
+/// Binds a socket. If `shared` is set, other sockets may bind the same port, and the system assigns each peer to one of
+/// them.
 pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if shared {
         share(&socket)?;
     }
-    // A smaller buffer is slower, and no error.
+    // A smaller buffer is slower, but not an error.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
     socket.set_nonblocking(true)?;
@@ -195,7 +199,8 @@ fn share(_socket: &socket2::Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }
 
-/// Whether an ICMP error concerns one peer. It may be forged, so it never ends the endpoint.
+/// Whether an error comes from an ICMP message about one peer. The message may be forged, so it never ends the
+/// endpoint.
 fn is_about_a_peer(error: &io::Error) -> bool {
     matches!(
         error.kind(),

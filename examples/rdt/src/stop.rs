@@ -1,4 +1,4 @@
-//! Ctrl-C, or another reason to stop.
+//! Requests to stop, by Ctrl-C or by the program itself.
 
 use mio::Waker;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The exit code of an interrupted program, by the convention of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// A request to stop, which wakes the event loops registered with it.
+/// A flag that requests a stop, and wakes the registered event loops.
 #[derive(Clone, Default)]
 pub(crate) struct Stop {
     count: Arc<AtomicU32>,
@@ -15,7 +15,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Stops on Ctrl-C. A second Ctrl-C ends the process at once.
+    /// Requests a stop on Ctrl-C. A second Ctrl-C ends the process at once.
     pub(crate) fn on_ctrl_c() -> Result<Self, ctrlc::Error> {
         let stop = Self::default();
         let handler = stop.clone();
@@ -41,7 +41,7 @@ impl Stop {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Registers another waker.
+    /// Registers the waker of an event loop.
     pub(crate) fn add_waker(&self, waker: Arc<Waker>) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }

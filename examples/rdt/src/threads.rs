@@ -1,4 +1,4 @@
-//! Several server threads on one port. Each has its own socket, listener and files, and they share nothing.
+//! Several server threads on one port. Each thread has its own socket, listener and files, and shares none of them.
 
 use crate::driver::Driver;
 use crate::messages::error_text;
@@ -11,7 +11,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 /// Serves until a stop is requested.
 ///
-/// Calls `bound` with the address once all threads listen on it. The end of one thread ends all.
+/// Calls `bound` with the address after all sockets are bound to it. The end of one thread ends all threads.
 pub(crate) fn run<'d>(
     address: SocketAddr,
     threads: u8,
@@ -22,7 +22,7 @@ pub(crate) fn run<'d>(
 ) -> Result<(), String> {
     let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let first = socket::bind(address, threads > 1).map_err(fail)?;
-    // With port 0, the system has chosen the port of the first socket.
+    // With port 0 the system chooses the port of the first socket. The other sockets use the same port.
     let address = first.local_addr().map_err(fail)?;
     let mut sockets = vec![first];
     for _ in 1..threads {
@@ -30,7 +30,7 @@ pub(crate) fn run<'d>(
     }
     bound(address);
     let one = |socket, thread| {
-        // A panic in one thread ends the others, too.
+        // A panic in one thread also ends the other threads.
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
         let mut server = serve(driver.now()).map_err(|error| format!("cannot start: {}", error_text(&error)))?;

@@ -4,11 +4,11 @@ use arbitrary::{Arbitrary, Unstructured};
 
 use rdt_proto::wire::{EncodeError, Framing, MAX_DATAGRAM, Packet, Tag};
 
-/// Decodes `datagram` in every kind of framing, with prefixes of its own first bytes.
+/// Decodes `datagram` in every kind of framing. Some framings take their prefix from the first bytes of `datagram`.
 ///
 /// # Panics
 ///
-/// If the datagram decodes to a packet that does not encode to the datagram, byte for byte.
+/// If the decoded packet does not encode to the same bytes.
 pub fn parse_packet(datagram: &[u8]) {
     assert_reencodes(&Framing::NOTE, datagram);
     assert_reencodes(&Framing::ROSTOV, datagram);
@@ -25,7 +25,7 @@ pub fn parse_packet(datagram: &[u8]) {
 ///
 /// # Panics
 ///
-/// If the framing has the packet but cannot encode it, or the packet does not decode to itself.
+/// If a framing supports the packet but cannot encode it, or if the encoded packet does not decode to itself.
 pub fn round_trip_packet(bytes: &[u8]) {
     let mut unstructured = Unstructured::new(bytes);
     let Ok(tag) = Tag::arbitrary(&mut unstructured) else { return };

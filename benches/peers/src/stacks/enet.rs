@@ -1,4 +1,4 @@
-//! rusty_enet with a socket of our own in memory.
+//! rusty_enet over a socket in memory.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -12,8 +12,9 @@ use crate::stack::{Control, Endpoint, MILLI, Nanos, Output, Settings, Stack, Tak
 
 pub struct Enet;
 
-/// Protocol header (4) and reliable-send command (6), or fragment command (24):
-/// a packet longer than the datagram less 28 is fragmented.
+/// The space for headers in a datagram, in bytes: 4 for the protocol header, 24 for the longest command.
+///
+/// rusty_enet fragments a packet that does not fit the rest of the datagram.
 const HEADERS: usize = 28;
 
 #[derive(Default)]
@@ -164,7 +165,7 @@ impl Endpoint for End {
         while let Ok(Some(event)) = self.host.service() {
             match event {
                 Event::Connect { peer, .. } => {
-                    // Never give up: the loss scenarios are long.
+                    // Scenarios with loss are long, so a peer must not time out.
                     peer.set_timeout(1 << 20, 600_000, 600_000);
                     if self.tolerant {
                         peer.set_throttle(1000, 32, 0);

@@ -1,4 +1,4 @@
-//! kcp (the sans-IO crate).
+//! kcp, by the sans-IO crate of this name.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ struct End {
     queue: Rc<RefCell<Queue>>,
     mss: usize,
     window: usize,
-    /// A segment that was larger than the reader's room.
+    /// The unread part of a segment that was larger than the reader's buffer.
     rest: VecDeque<u8>,
     segment: Vec<u8>,
     dirty: bool,
@@ -88,7 +88,7 @@ impl Stack for KcpStack {
             let mss = s.datagram - HEADER;
             let window = (s.window / mss).clamp(16, 60_000);
             kcp.set_wndsize(window as u16, window as u16);
-            // Variant 0 has RTO at least 30 ms and growing by half, variant 1 100 ms and doubling.
+            // In variant 0 the RTO is at least 30 ms and grows by half. In variant 1 it is at least 100 ms and doubles.
             kcp.set_nodelay(s.variant == 0, 10, 2, s.control == Control::Tolerant);
             kcp.update(0).ok()?;
             Some(Box::new(End {
@@ -140,7 +140,7 @@ impl Endpoint for End {
     }
 
     fn input(&mut self, now: Nanos, datagram: &[u8], _: Take<'_>) {
-        // Round trips are measured with the time of the last update.
+        // kcp measures round trips with the time of the last update.
         if self.updated != now / MILLI {
             self.updated = now / MILLI;
             let _ = self.kcp.update(self.updated as u32);

@@ -1,5 +1,6 @@
-//! One file per stack. To add one: write `NAME.rs`, implement
-//! [`Stack`](crate::stack::Stack), and name it here.
+//! The stacks, one in each file.
+//!
+//! To add a stack, write `NAME.rs`, implement [`Stack`](crate::stack::Stack), and add it to [`all`].
 
 use crate::stack::Stack;
 

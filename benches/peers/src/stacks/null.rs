@@ -1,7 +1,7 @@
-//! No protocol at all: an eight-byte sequence number and four copies (into the
-//! send ring, into the datagram, into the receive ring, out). It shows what the
-//! harness itself costs and is a ceiling for a byte-stream stack that keeps its
-//! own copy of what it sends.
+//! No protocol: a sequence number of eight bytes and four copies.
+//!
+//! The copies are into the send ring, into the datagram, into the receive ring, and to the reader. The row shows the
+//! cost of the harness. It is the upper bound for a byte-stream stack that keeps its own copy of the data it sends.
 
 use std::collections::VecDeque;
 
@@ -98,7 +98,7 @@ impl Endpoint for End {
     fn tick(&mut self, _: Nanos) {}
 }
 
-/// Moves bytes from the front of `from` into `out`.
+/// Moves bytes from the front of `from` into `out`. Returns their number.
 pub fn take(from: &mut VecDeque<u8>, out: &mut [u8]) -> usize {
     let n = out.len().min(from.len());
     let (front, back) = from.as_slices();

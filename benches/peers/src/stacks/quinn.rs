@@ -1,5 +1,4 @@
-//! quinn-proto (with TLS, and with the packet keys replaced by ones
-//! that do nothing).
+//! quinn-proto with TLS, or with packet keys that do not encrypt.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,7 +24,7 @@ pub struct Tls {
     pub server: Arc<quinn_proto::crypto::rustls::QuicServerConfig>,
 }
 
-/// A fresh self-signed certificate, and configurations that trust only it.
+/// Makes configurations that trust only a new self-signed certificate.
 pub fn tls() -> Tls {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).expect("a self-signed certificate");
     let cert = made.cert.der().clone();
@@ -33,7 +32,7 @@ pub fn tls() -> Tls {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = &[&rustls::version::TLS13];
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(cert.clone()).expect("our own certificate");
+    roots.add(cert.clone()).expect("a valid certificate");
     let client = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
         .expect("TLS 1.3")
@@ -51,13 +50,14 @@ pub fn tls() -> Tls {
     }
 }
 
+/// The largest initial datagram size.
+///
+/// The length field of a handshake packet has 14 bits. A larger size is only reached by probing after the handshake.
 const LONG_HEADER_LIMIT: u16 = 8_192;
 
-/// Transport options common to memory and simulation.
+/// The transport options for all commands.
 pub fn transport(datagram: u16, window: usize, control: Control) -> TransportConfig {
     let mut t = TransportConfig::default();
-    // A handshake packet's length field has 14 bits, so a larger size is only
-    // reached by probing after the handshake.
     let discovery = (datagram > LONG_HEADER_LIMIT).then(|| {
         let mut d = quinn_proto::MtuDiscoveryConfig::default();
         d.upper_bound(datagram).minimum_change(64);
@@ -102,7 +102,7 @@ impl Stack for Quinn {
             "one unidirectional stream, {}, fixed MTU, idle timeout off, up to 10 datagrams per transmit, {}",
             if control == Control::Default { "Cubic (default)" } else { "BBR" },
             if self.null_crypto {
-                "TLS handshake but 1-RTT and handshake keys that do nothing (no tag)"
+                "TLS handshake, but handshake and 1-RTT keys that do not encrypt (no tag)"
             } else {
                 "rustls with ring"
             }

@@ -1,4 +1,4 @@
-//! The same TLS handshake for quinn-proto, with keys that leave the packets as they are.
+//! The TLS handshake of quinn-proto, with packet keys that do not encrypt.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -7,19 +7,19 @@ use rdt_proto::connection::{Config, Connection, HeapStorage};
 use super::rdt_ends::{ends, extended_header_len};
 use crate::stack::{Control, Endpoint, Settings, Stack};
 
-/// Which congestion controller.
+/// The congestion controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Default,
     Cubic,
     NewReno,
-    /// The window of the setting, in flight and in the stores: for `memory`.
+    /// A constant number of bytes in flight: the window of the settings. Only for `memory`.
     Fixed,
 }
 
 pub struct Rdt(pub Kind);
 
-/// The resolution of the clock that a real driver would wait with: an `epoll` wait is 1 ms.
+/// The resolution with which a real driver waits. For `epoll` it is 1 ms.
 const GRANULARITY: Duration = Duration::from_millis(1);
 
 impl Rdt {
@@ -33,7 +33,7 @@ impl Rdt {
     }
 }
 
-/// Bodies that fill a datagram, and no limit but that on quiet connections.
+/// A config whose bodies fill a datagram, without limits on the handshake and on unanswered data.
 fn config(s: &Settings) -> Option<Config> {
     let segment = u16::try_from(s.datagram - extended_header_len()).ok()?;
     Some(Config {
@@ -46,7 +46,7 @@ fn config(s: &Settings) -> Option<Config> {
     })
 }
 
-/// How many bodies a window is.
+/// The number of bodies in a window.
 fn packets(s: &Settings) -> Option<u32> {
     u32::try_from(s.window.div_ceil(s.datagram - extended_header_len())).ok()
 }
@@ -91,7 +91,8 @@ impl Stack for Rdt {
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let (config, packets) = (config(s)?, packets(s)?);
         let controller = |datagram| self.controller(datagram, s.window as u64);
-        let storage = || HeapStorage::on_heap_with(&config, packets, controller).expect("at least one slot");
+        let storage =
+            || HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
         let [client, server] = ends(config, storage);
         Some((client, server))
     }

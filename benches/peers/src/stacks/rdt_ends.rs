@@ -1,4 +1,4 @@
-//! Two ends of rdt-proto, with any stores, any mechanism and any settings.
+//! Two ends of rdt-proto with any stores, mechanism and settings.
 
 use rdt_proto::Instant;
 use rdt_proto::connection::{Config, Connection, ConnectionTypes, Entropy, HandshakeParameters};
@@ -6,29 +6,29 @@ use rdt_proto::wire::{Framing, Packet, Tag};
 
 use crate::stack::{Endpoint, MICRO, Nanos, Output, Take};
 
-/// Bytes before a body in extended mode.
+/// The number of bytes before a body in extended mode.
 pub fn extended_header_len() -> usize {
     Framing::tagged(Tag::new([0; Tag::LEN])).info_header_len()
 }
 
-/// A client, and a server that accepts its call.
+/// A client, and a server that accepts its CONNECT.
 pub fn ends<T: ConnectionTypes + 'static>(config: Config, storage: impl Fn() -> T) -> [Box<dyn Endpoint>; 2] {
     let client = Connection::connect(Instant::ZERO, config, [1; Entropy::BYTES], storage());
-    let client = Box::new(client.expect("the storage was made for it"));
+    let client = Box::new(client.expect("the storage fits the config"));
     [Box::new(End { config, state: State::Open(client) }), Box::new(End { config, state: State::Waiting(storage()) })]
 }
 
-/// Datagrams in one `poll_transmit_batch`.
+/// The maximum number of datagrams in one call of `poll_transmit_batch`.
 const BATCH: usize = 32;
 
-/// What a system call takes to cut apart has at most the size of a datagram.
+/// The maximum number of bytes in a batch. A system call with segmentation offload (GSO) takes no more.
 const GSO_BYTES: usize = 65_507;
 
 enum State<T: ConnectionTypes> {
     /// A server without a peer.
     Waiting(T),
     Open(Box<Connection<T>>),
-    /// While one becomes the other.
+    /// A temporary value while `Waiting` becomes `Open`.
     Changing,
 }
 
@@ -49,14 +49,14 @@ impl<T: ConnectionTypes> End<T> {
         }
     }
 
-    /// What a listener does: a CONNECT makes a connection.
+    /// Makes a connection for a CONNECT, as a listener does.
     fn accept(&mut self, now: Nanos, datagram: &[u8]) {
         let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) else { return };
         let parameters = HandshakeParameters::from_options(&options);
         self.state = match std::mem::replace(&mut self.state, State::Changing) {
             State::Waiting(storage) => {
                 let machine = Connection::accept(at(now), self.config, [2; Entropy::BYTES], parameters, storage);
-                State::Open(Box::new(machine.expect("the storage was made for it")))
+                State::Open(Box::new(machine.expect("the storage fits the config")))
             }
             other => other,
         };
@@ -95,9 +95,9 @@ impl<T: ConnectionTypes> Endpoint for End<T> {
         let datagram = self.config.max_datagram_len();
         let room = (datagram * BATCH).clamp(datagram, GSO_BYTES.max(datagram));
         let machine = self.machine()?;
-        // Old content stays where it is: zeroing a datagram is not the stack's cost.
+        // Old content is not zeroed, because zeroing is not a cost of the stack.
         out.resize(room, 0);
-        let transmit = machine.poll_transmit_batch(at(now), BATCH, out).expect("room for a datagram")?;
+        let transmit = machine.poll_transmit_batch(at(now), BATCH, out).expect("the buffer fits a datagram")?;
         Some(Output { len: transmit.len, segment: transmit.segment_size })
     }
 

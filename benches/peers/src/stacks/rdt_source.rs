@@ -1,5 +1,6 @@
-//! rdt-proto with a send store that keeps no copy: what is written lies in memory already, and is read from there for each
-//! transmission. What a sender of files does, or of an image in flash.
+//! rdt-proto with a send store that keeps no copy. The data is in memory already, and each transmission reads it there.
+//!
+//! A sender of a file or of an image in flash works like this.
 
 use rdt_proto::Duration;
 use rdt_proto::Seq;
@@ -41,23 +42,24 @@ impl Stack for RdtSource {
         let packets = u32::try_from(s.window.div_ceil(segment.into())).ok()?;
         let controller = |_| FixedWindow::new(s.window as u64);
         let [client, server] = ends(config, || {
-            let storage = HeapStorage::on_heap_with(&config, packets, controller).expect("at least one slot");
+            let storage =
+                HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
             Storage { send: Source::new(packets, segment), recv: storage.recv, arq: storage.arq }
         });
         Some((client, server))
     }
 }
 
-/// The pattern that every transfer sends.
+/// A send store whose data is the pattern that every transfer sends.
 struct Source {
     pattern: Pattern,
     segment: u16,
     slots: u32,
-    /// The first body is empty: 1 or 0.
+    /// The number of empty bodies before the data: 1 or 0.
     lead: u32,
     base: Seq,
     end: Seq,
-    /// Bytes in the newest body.
+    /// The number of bytes in the newest body.
     newest: usize,
 }
 
@@ -94,7 +96,7 @@ impl SendStore for Source {
 
     fn commit(&mut self, _: usize) {}
 
-    /// Bodies are full, but the last one of the transfer.
+    /// Accepts full bodies, and leaves a shorter rest to the next call. Data shorter than a body becomes a short body.
     fn write(&mut self, data: &[u8], _: usize) -> usize {
         let mut taken = 0;
         while taken < data.len() && self.has_free_slot() {
@@ -124,7 +126,7 @@ impl SendStore for Source {
         self.pattern.at(u64::from(number.value() - self.lead) * u64::from(self.segment), len)
     }
 
-    /// A body has a fixed place in the pattern.
+    /// Refuses, because each body has a fixed position in the pattern.
     fn cut(&mut self, _: Seq, _: u16) -> bool {
         false
     }

@@ -44,7 +44,7 @@ impl Stack for Sctp {
         "one ordered reliable stream, 32 KiB messages, RFC 4960 congestion control (no other), RTO min 1 s (default), CRC32c always, no DTLS".into()
     }
 
-    /// Received packets beyond 8192 bytes are not expected by the crate.
+    /// sctp-proto does not expect received packets above 8,192 bytes.
     fn largest_datagram(&self) -> usize {
         8192
     }

@@ -1,4 +1,4 @@
-//! smoltcp: TCP over IPv4, two interfaces joined by a device of our own.
+//! smoltcp: TCP over IPv4 between two interfaces, which a device in memory connects.
 
 use std::collections::VecDeque;
 
@@ -20,11 +20,11 @@ struct End {
     handle: SocketHandle,
     mtu: usize,
     checksums: bool,
-    /// Replies made while a packet was taken in.
+    /// The replies that smoltcp made while it handled a packet.
     replies: VecDeque<Vec<u8>>,
 }
 
-/// Holds at most one packet to take in and room for one to send.
+/// A device that contains at most one packet to receive, and room for one packet to send.
 struct Wire<'a> {
     mtu: usize,
     checksums: bool,
@@ -44,7 +44,7 @@ impl RxToken for Rx<'_> {
 
 impl TxToken for Tx<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
-        // Old content stays where it is: zeroing a packet is not the stack's cost.
+        // Old content is not zeroed, because zeroing is not a cost of the stack.
         self.0.resize(len, 0);
         *self.1 = true;
         f(self.0)
@@ -95,7 +95,7 @@ impl Smoltcp {
         let mut wire = Wire { mtu: s.datagram, checksums: self.checksums, rx: None, tx: None, sent: false };
         let mut iface = Interface::new(config, &mut wire, at(0));
         iface.update_ip_addrs(|addrs| {
-            addrs.push(IpCidr::new(IpAddress::v4(10, 0, 0, own), 24)).expect("room for one address");
+            addrs.push(IpCidr::new(IpAddress::v4(10, 0, 0, own), 24)).expect("the list has room for one address");
         });
         let buffer = || SocketBuffer::new(vec![0u8; s.window]);
         let mut socket = Socket::new(buffer(), buffer());

@@ -1,5 +1,6 @@
-//! A server for four clients at once: it sends back what it gets. Selective repeat for clients that have room for more than
-//! one packet, stop-and-wait for the others.
+//! An echo server for four clients at once.
+//!
+//! It uses selective repeat for clients whose window is more than one packet, and stop-and-wait for the others.
 #![no_std]
 #![no_main]
 
@@ -15,7 +16,7 @@ use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 firmware::main!(run, Clients);
 
 const PEERS: usize = NODES as usize;
-/// Packets that wait in each direction of a connection.
+/// The number of packets that a connection buffers in each direction.
 const WINDOW: u32 = 8;
 type Arq<'m> = AnyArq<&'m mut [Block], FixedWindow>;
 type Parts<'m> = Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, Arq<'m>>;
@@ -59,10 +60,10 @@ fn run(link: &mut impl Link) -> bool {
     }
 }
 
-/// Memory that no connection has.
+/// The memory that no connection uses.
 #[derive(Default)]
 struct Pool<'m> {
-    /// To send and to receive.
+    /// Pairs of memory for bodies: to send, and to receive.
     bodies: Vec<[&'m mut [u8]; 2], PEERS>,
     blocks: Vec<&'m mut [Block], PEERS>,
 }
@@ -88,7 +89,7 @@ impl<'m> Pool<'m> {
     }
 }
 
-/// Accepts clients that wait, while there is memory.
+/// Accepts waiting clients while there is memory.
 fn accept<'m>(server: &mut Server<'m>, pool: &mut Pool<'m>, link: &mut impl Link) {
     while !pool.bodies.is_empty() {
         let Some(incoming) = server.poll_incoming() else { return };
@@ -97,7 +98,7 @@ fn accept<'m>(server: &mut Server<'m>, pool: &mut Pool<'m>, link: &mut impl Link
     }
 }
 
-/// Answers peers with events, and notes whose connection has ended.
+/// Serves each connection that has an event, and records connections that have ended.
 fn serve(server: &mut Server<'_>, closed: &mut Vec<PeerId, PEERS>) {
     while let Some((id, event)) = server.poll_event() {
         let Some(peer) = server.peer_mut(id) else { continue };
@@ -108,7 +109,7 @@ fn serve(server: &mut Server<'_>, closed: &mut Vec<PeerId, PEERS>) {
     }
 }
 
-/// Sends back what has come. What there is no room for stays unread, until `Writable`.
+/// Echoes received data. Data without room to send stays unread until `Writable`.
 fn echo(peer: &mut Connection<Parts<'_>>) {
     let mut part = [0; SEGMENT as usize];
     loop {

@@ -1,4 +1,4 @@
-//! A stop-and-wait client: sends bytes to a server that echoes them, and checks what comes back.
+//! A stop-and-wait client that sends bytes to an echo server, and checks the echo.
 #![no_std]
 #![no_main]
 

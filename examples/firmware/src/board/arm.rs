@@ -4,7 +4,7 @@ use super::stack_top;
 use core::arch::asm;
 use core::ptr;
 
-/// What the processor reads first: its stack, and where to begin.
+/// The vector table, from which the processor reads its stack pointer and its entry point.
 #[repr(C)]
 struct Vectors {
     stack: *const u32,
@@ -12,7 +12,7 @@ struct Vectors {
     faults: [unsafe extern "C" fn() -> !; 14],
 }
 
-// SAFETY: it is never written.
+// SAFETY: the table is never written.
 unsafe impl Sync for Vectors {}
 
 #[used]
@@ -21,7 +21,7 @@ static VECTORS: Vectors = Vectors { stack: &raw const stack_top, reset: start, f
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn start() -> ! {
-    // SAFETY: the clock of the processor drives the system timer, which counts down 24 bits and begins again.
+    // SAFETY: these registers belong to the system timer. It counts down 24 bits of processor clock, and restarts.
     unsafe {
         ptr::write_volatile(SYST_RVR, TICKS - 1);
         ptr::write_volatile(SYST_CSR, 0b101);
@@ -34,7 +34,7 @@ unsafe extern "C" fn fault() -> ! {
 }
 
 pub(super) fn semihosting(operation: usize, argument: usize) {
-    // SAFETY: the debugger reads what the argument points to, and changes no memory.
+    // SAFETY: the debugger reads the memory that `argument` points to, and writes none.
     unsafe { asm!("bkpt 0xab", inout("r0") operation => _, in("r1") argument) };
 }
 
@@ -42,7 +42,7 @@ const SYST_CSR: *mut u32 = 0xe000_e010 as *mut u32;
 const SYST_RVR: *mut u32 = 0xe000_e014 as *mut u32;
 const SYST_CVR: *mut u32 = 0xe000_e018 as *mut u32;
 const TICKS: u32 = 1 << 24;
-/// Of the internal oscillator, which the chip starts with.
+/// The rate of the internal oscillator, which is the processor clock after reset.
 const TICKS_PER_MICROSECOND: u32 = 12;
 
 const UART_DATA: *mut u32 = 0x4000_c000 as *mut u32;
@@ -50,7 +50,9 @@ const UART_FLAGS: *mut u32 = 0x4000_c018 as *mut u32;
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
 
-/// How many microseconds have passed since the last call, which is less than a second ago; `ticks` is what that left over.
+/// Returns the microseconds since the last call. The program must call it at least once a second.
+///
+/// `ticks` holds the timer value up to which microseconds were counted.
 pub fn clock(ticks: &mut u32) -> u32 {
     // SAFETY: reading the timer changes nothing.
     let passed = ticks.wrapping_sub(unsafe { ptr::read_volatile(SYST_CVR) }) % TICKS;
@@ -59,9 +61,9 @@ pub fn clock(ticks: &mut u32) -> u32 {
     micros
 }
 
-/// A byte that has come over the serial line.
+/// Returns the next byte that has arrived over the serial line.
 pub fn uart_get() -> Option<u8> {
-    // SAFETY: the registers of the first UART.
+    // SAFETY: these are registers of the first UART.
     unsafe {
         let is_empty = ptr::read_volatile(UART_FLAGS) & RECEIVE_EMPTY != 0;
         (!is_empty).then(|| ptr::read_volatile(UART_DATA).to_le_bytes()[0])
@@ -70,7 +72,7 @@ pub fn uart_get() -> Option<u8> {
 
 /// Sends a byte over the serial line.
 pub fn uart_put(byte: u8) {
-    // SAFETY: the registers of the first UART.
+    // SAFETY: these are registers of the first UART.
     unsafe {
         while ptr::read_volatile(UART_FLAGS) & TRANSMIT_FULL != 0 {}
         ptr::write_volatile(UART_DATA, byte.into());

@@ -1,4 +1,5 @@
-//! The machine: its start, its output, its end. Two of QEMU's: `lm3s6965evb` (Cortex-M3) and `virt` (RISC-V).
+//! Start, output and exit of the board. It is one of two machines of QEMU: `lm3s6965evb` (Cortex-M3) or `virt`
+//! (RISC-V).
 
 #[cfg(target_arch = "arm")]
 #[path = "arm.rs"]
@@ -26,9 +27,9 @@ unsafe extern "C" {
     static stack_top: u32;
 }
 
-/// What each machine's first instructions jump to, with a stack.
+/// Prepares the RAM, and runs the program. The first instructions of each machine set the stack pointer and jump here.
 extern "C" fn begin() -> ! {
-    // SAFETY: the linker script aligns these to words, in RAM and flash that nothing uses yet.
+    // SAFETY: the linker script aligns these symbols to words. Nothing else uses this RAM yet.
     unsafe {
         let words = (&raw const data_end).offset_from(&raw const data_start);
         (&raw mut data_start).copy_from_nonoverlapping(&raw const data_load, words.unsigned_abs());
@@ -53,7 +54,7 @@ pub fn exit(worked: bool) -> ! {
     }
 }
 
-/// Prints a text that ends with a zero, and nothing else.
+/// Prints a text. Adds no newline.
 pub fn print(text: &core::ffi::CStr) {
     semihosting(SYS_WRITE0, text.as_ptr().addr());
 }
@@ -70,17 +71,19 @@ pub fn print_hex(number: u32) {
     }
 }
 
-/// How much of the stack has been used: it is painted at the start.
+/// Measures how much of the stack is used.
+///
+/// It fills the stack with a pattern at the start, and later looks for the changed part.
 #[cfg(feature = "simulated")]
 mod stack {
     use super::{bss_end, stack_top};
 
     const PAINT: u32 = 0x5041_494e;
-    /// What `paint` itself stands on.
+    /// The number of words at the top of the stack that `paint` uses itself, and does not fill.
     const SPARED: usize = 64;
 
     fn words() -> usize {
-        // SAFETY: the linker script puts the stack between these two, and the data before it.
+        // SAFETY: the linker script puts the stack between these two symbols, after the data.
         unsafe { (&raw const stack_top).offset_from(&raw const bss_end) }.unsigned_abs()
     }
 
@@ -92,10 +95,10 @@ mod stack {
         }
     }
 
-    /// In bytes, by the first word that is not as it was painted.
+    /// The number of bytes from the lowest changed word to the top of the stack.
     #[must_use]
     pub fn used() -> usize {
-        // SAFETY: as above; it is only read.
+        // SAFETY: the word is within the stack, and is only read.
         let is_painted = |at: &usize| unsafe { (&raw const bss_end).add(*at).read_volatile() } == PAINT;
         (words() - (0..words()).take_while(is_painted).count()) * size_of::<u32>()
     }

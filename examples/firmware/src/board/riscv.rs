@@ -1,4 +1,4 @@
-//! The machine `virt` of QEMU, with a 32-bit RISC-V.
+//! The machine `virt` of QEMU, with a 32-bit RISC-V processor.
 
 use core::arch::{asm, global_asm};
 use core::ptr;
@@ -7,8 +7,8 @@ global_asm!(".section .start, \"ax\"", ".global start", "start:", "la sp, stack_
     begin = sym super::begin);
 
 pub(super) fn semihosting(operation: usize, argument: usize) {
-    // SAFETY: the debugger knows the call by these three instructions on one page; it reads what the argument points to, and
-    // changes no memory.
+    // SAFETY: the debugger recognizes the call by these three instructions, which must be on one page. It reads the
+    // memory that `argument` points to, and writes none.
     unsafe {
         asm!(
             ".balign 16",
@@ -24,7 +24,7 @@ pub(super) fn semihosting(operation: usize, argument: usize) {
     }
 }
 
-/// The low word of the timer, at 10 MHz.
+/// The low word of the timer, which counts at 10 MHz.
 const MTIME: *const u32 = 0x0200_bff8 as *const u32;
 const TICKS_PER_MICROSECOND: u32 = 10;
 
@@ -33,7 +33,9 @@ const UART_STATUS: *mut u8 = 0x1000_0005 as *mut u8;
 const DATA_READY: u8 = 1;
 const TRANSMIT_EMPTY: u8 = 1 << 5;
 
-/// How many microseconds have passed since the last call, which is less than some minutes ago; `ticks` is what that left over.
+/// Returns the microseconds since the last call. The program must call it at least once in seven minutes.
+///
+/// `ticks` holds the timer value up to which microseconds were counted.
 pub fn clock(ticks: &mut u32) -> u32 {
     // SAFETY: reading the timer changes nothing.
     let passed = unsafe { ptr::read_volatile(MTIME) }.wrapping_sub(*ticks);
@@ -42,9 +44,9 @@ pub fn clock(ticks: &mut u32) -> u32 {
     micros
 }
 
-/// A byte that has come over the serial line.
+/// Returns the next byte that has arrived over the serial line.
 pub fn uart_get() -> Option<u8> {
-    // SAFETY: the registers of the UART.
+    // SAFETY: these are registers of the UART.
     unsafe {
         let is_ready = ptr::read_volatile(UART_STATUS) & DATA_READY != 0;
         is_ready.then(|| ptr::read_volatile(UART_DATA))
@@ -53,7 +55,7 @@ pub fn uart_get() -> Option<u8> {
 
 /// Sends a byte over the serial line.
 pub fn uart_put(byte: u8) {
-    // SAFETY: the registers of the UART.
+    // SAFETY: these are registers of the UART.
     unsafe {
         while ptr::read_volatile(UART_STATUS) & TRANSMIT_EMPTY == 0 {}
         ptr::write_volatile(UART_DATA, byte);

@@ -1,4 +1,4 @@
-//! What the listener talks to: four clients, half of them with selective repeat.
+//! The peers of the listener: four clients, half of them with selective repeat.
 
 use super::Peer;
 use crate::{CONFIG, Check, NODES, fill};
@@ -33,7 +33,7 @@ impl Client {
         Some(Self { connection, sent: 0 })
     }
 
-    /// Sends, and checks what comes back.
+    /// Sends data, and checks the echo.
     fn talk(&mut self, received: &mut Check) {
         while let Ok(slot) = self.connection.send_slot() {
             let count = fill(slot, self.sent);
@@ -52,9 +52,9 @@ impl Client {
     }
 }
 
-/// All of them, each at a node of its own.
+/// All clients, each at its own node.
 pub struct Clients {
-    /// Each connects when it is polled for the first time.
+    /// Each client connects when it is polled for the first time.
     clients: [Option<Client>; NODES as usize],
     received: [Check; NODES as usize],
 }

@@ -1,4 +1,4 @@
-//! What the two clients talk to: an echo server, and a file server.
+//! The peers of the two client programs: an echo server, and a file server.
 
 use super::Peer;
 use crate::{CONFIG, Check, ECHO, SEGMENT};
@@ -14,7 +14,7 @@ type Bodies = [u8; CONFIG.send_bytes(WINDOW)];
 type Parts = Storage<SendSlots<Bodies>, RecvSlots<Bodies>>;
 type Stream = Connection<Parts>;
 
-/// A listener with one client. It begins when it is called for the first time.
+/// A listener with one client. The first datagram creates the listener.
 struct Server {
     listener: Option<Listener<FixedPeers<1, u8, Parts>>>,
     client: Option<PeerId>,
@@ -41,7 +41,7 @@ impl Server {
         self.listener.as_ref()?.poll_timeout()
     }
 
-    /// The connection of the client, once there is one.
+    /// The connection of the client, if it exists.
     fn stream(&mut self, now: Instant) -> Option<&mut Stream> {
         let listener = self.listener.as_mut()?;
         while listener.poll_event().is_some() {}
@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-/// Sends back what it gets.
+/// A server that echoes the data it receives.
 pub struct EchoServer {
     server: Server,
     received: Check,
@@ -100,12 +100,12 @@ impl Peer for EchoServer {
     }
 }
 
-/// Stores a file: of what was written it keeps how much it was, and the hash.
+/// A server that stores a file. It keeps only the length and the hash.
 pub struct FileServer {
     server: Server,
     session: Option<ftp::Server>,
     written: Check,
-    /// What was written when the file was made durable.
+    /// The value of `written` at the commit of the file.
     stored: Check,
 }
 
@@ -126,7 +126,7 @@ impl Peer for FileServer {
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u8, usize)> {
         if let Some(stream) = self.server.stream(now) {
             let session = self.session.get_or_insert_with(|| ftp::Server::new(ServerConfig::default()));
-            // As often as one round may move something: it is called again after each datagram.
+            // Four rounds are enough, because this function is called again after each datagram.
             for _ in 0..4 {
                 let taken = session.handle_input(now, stream.recv_chunk());
                 stream.consume(taken);
@@ -175,7 +175,7 @@ fn write(stream: &mut Stream, session: &mut ftp::Server) {
                 let len = header.len();
                 let _ = session.header_sent(len);
             }
-            Err(SendError::Full) => {} // the session gives it again
+            Err(SendError::Full) => {} // the session returns the header again
             Err(_) => session.handle_lost(),
         },
         Some(Output::Close) => stream.close(),

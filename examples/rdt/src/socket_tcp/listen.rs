@@ -16,7 +16,7 @@ pub(super) struct Listen {
     listener: SocketListener<Address, HeapTables>,
     close: CloseRole,
     max_size: u64,
-    /// The received part of each client's message, by the index of its peer.
+    /// The received part of each client's message, at the index of its peer.
     messages: Vec<Vec<u8>>,
     stopping: bool,
 }
@@ -89,7 +89,7 @@ impl Listen {
     }
 }
 
-/// Prints the message and a newline. A closed output does not stop the work.
+/// Prints the message and a newline. An error, such as a closed output, is ignored.
 fn print(message: &[u8]) {
     let mut stdout = io::stdout().lock();
     let _ = stdout.write_all(message).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
@@ -100,7 +100,7 @@ impl Endpoint for Listen {
         if let SocketDispatch::Incoming(incoming) = self.listener.handle_datagram(now, from, datagram)
             && !self.stopping
         {
-            // A client that is not accepted repeats its SYN.
+            // If the client is not accepted, it repeats its SYN.
             if let Ok(entropy) = entropy::random_bytes() {
                 let _ = self.listener.accept(now, incoming, entropy);
             }

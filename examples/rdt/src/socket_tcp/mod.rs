@@ -1,4 +1,4 @@
-//! SocketTCP on the command line: one side sends its standard input as a message, the other prints it.
+//! SocketTCP on the command line. One side sends its standard input as a message, and the other side prints it.
 
 mod listen;
 mod send;

@@ -17,7 +17,7 @@ pub(super) struct Send {
     written: usize,
     close: CloseRole,
     started: Instant,
-    /// The time until everything was acknowledged.
+    /// The time until the whole message was acknowledged.
     took: Option<Duration>,
     stopped: bool,
 }
@@ -62,7 +62,7 @@ impl Send {
         self.stopped
     }
 
-    /// The line to print, or the failure and the user's remedy.
+    /// The line to print, or the failure and how the user can fix it.
     pub(super) fn result(&self) -> Result<String, String> {
         let (server, reason) = (self.server, self.connection.ended());
         match (self.took, reason) {

@@ -1,9 +1,10 @@
-//! Failures of the program `rdt`: the messages of both sides, the files on the disk, and a server that keeps serving.
+//! Failures of the program `rdt`. The tests check the messages of both sides, the files on the disk, and that the
+//! server keeps serving.
 
 use crate::runner::{Place, Running, SLOW, Server, run, write_large};
 use std::fs::File;
 
-/// A lost peer is detected soon.
+/// Options with a short timeout, so that a lost peer is detected soon.
 const IMPATIENT: [&str; 2] = ["--timeout", "1"];
 
 /// Asserts that the server still stores files.
@@ -15,7 +16,7 @@ fn expect_service(place: &Place, server: &Server) {
     std::fs::remove_file(place.server("service")).unwrap();
 }
 
-/// Starts an upload of "large" over a file of that name, and waits until content is in flight.
+/// Starts an upload that replaces the file "large", and waits until content is in flight.
 fn put_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     write_large(&place.client("large"));
     std::fs::write(place.server("large"), "old").unwrap();
@@ -24,7 +25,7 @@ fn put_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     client
 }
 
-/// Starts a download of "large" over a file of that name, and waits until content is in flight.
+/// Starts a download that replaces the file "large", and waits until content is in flight.
 fn get_large(place: &Place, server: &Server, options: &[&str]) -> Running {
     write_large(&place.server("large"));
     std::fs::write(place.client("large"), "old").unwrap();
@@ -141,7 +142,7 @@ fn a_source_without_permission_is_reported() {
     let file = place.client("a");
     std::fs::write(&file, "a").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
-    // Root can read every file.
+    // The superuser can read every file.
     if File::open(&file).is_err() {
         place.put(&file, "127.0.0.1:1", &[]).expect_end(1, "permission denied");
     }
@@ -155,7 +156,7 @@ fn a_server_that_never_answers_is_reported() {
     let get = place.get("a", "127.0.0.1:1", &IMPATIENT);
     let (code, seen) = put.end();
     assert!(code == 1 && seen.contains("no answer from 127.0.0.1:1"), "{code}: {seen}");
-    assert!(!seen.contains('%'), "nothing has arrived: {seen}");
+    assert!(!seen.contains('%'), "no progress must be printed before content arrives: {seen}");
     get.expect_end(1, "no answer from 127.0.0.1:1");
     assert_eq!(Place::names(&place.client("")), ["a"]);
 }

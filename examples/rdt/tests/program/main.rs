@@ -1,4 +1,4 @@
-//! The program `rdt` as its users see it: processes, real sockets, files, exit codes and printed output.
+//! Tests of the program `rdt` from outside: with processes, real sockets, files, exit codes and printed output.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 

@@ -1,8 +1,10 @@
-//! The server of the program `rdt` with many clients, within its limits, and with several threads.
+//! The server of the program `rdt` with many clients, at its limits, and with several threads.
 
 use crate::runner::{Place, Running, SLOW, content, run, write_large};
 
-/// Starts a server with `options`. All clients put and get a file at once. Returns the running server.
+/// Lets all clients put a file at once, and then get it at once.
+///
+/// The server has these `options`. It is returned, and still runs.
 fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
     let place = Place::new();
     let server = place.serve(options);
@@ -20,7 +22,7 @@ fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
 }
 
 #[test]
-fn clients_above_the_limit_wait_for_their_turn() {
+fn clients_above_the_limit_wait_until_others_end() {
     put_and_get_at_once(6, &["--max-peers", "2"]);
 }
 
@@ -72,7 +74,7 @@ fn a_limit_out_of_range_is_reported_with_its_option() {
 }
 
 #[test]
-fn a_load_verifies_its_content() {
+fn a_load_test_verifies_the_content() {
     let place = Place::new();
     let server = place.serve(&["--loss", "2"]);
     let load = run(&["load", &server.address, "--clients", "20", "--size", "100K", "--loss", "2"]);
@@ -80,14 +82,14 @@ fn a_load_verifies_its_content() {
 }
 
 #[test]
-fn a_load_reports_which_clients_failed() {
+fn a_load_test_reports_failed_clients() {
     let place = Place::new();
     let server = place.serve(&["--per-host", "1"]);
     let load = run(&["load", &server.address, "--clients", "2", "--size", "1K", "--timeout", "1"]);
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("1 of 2 clients got back") && said.contains("1 clients failed"), "{said}");
-    // Which client fails, and at which point, depends on the order of their packets.
+    // The order of packets decides which client fails, and at which point.
     let why = ["client 1: no answer", "client 2: no answer", "ended the transfer"];
     assert!(why.iter().any(|why| said.contains(why)), "{said}");
 }

@@ -1,4 +1,6 @@
-//! A client behind a NAT that forgets it: its port changes during a transfer, over real sockets.
+//! A client whose port changes during a transfer over real sockets.
+//!
+//! This happens when a NAT drops its mapping of the client.
 
 use crate::runner::{Place, Server, content};
 use std::net::{SocketAddr, UdpSocket};
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Forwards datagrams between a client and a server. After some datagrams it uses another port towards the server.
+/// A NAT between a client and a server. After some datagrams it uses another port towards the server.
 struct Nat {
     address: SocketAddr,
     ends: Arc<AtomicBool>,
@@ -50,7 +52,7 @@ impl Drop for Nat {
 
 fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    // Neither direction delays the other for long.
+    // A short timeout, because one thread serves both directions in turn.
     socket.set_read_timeout(Some(Duration::from_micros(100))).unwrap();
     socket
 }

@@ -1,4 +1,4 @@
-//! Which directory entries the program `rdt` replaces when it stores a file.
+//! The directory entries that the program `rdt` replaces when it stores a file.
 
 use crate::runner::{Place, Server};
 use std::fs::{self, Permissions};
@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-/// An address without a server.
+/// An address at which no server runs.
 const NOWHERE: &str = "127.0.0.1:1";
 
 fn make_pipe(path: &Path) {
@@ -26,7 +26,7 @@ fn write_with_mode(path: &Path, text: &str, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A server with "file", and clients with "file".
+/// A server and a client folder that each have a file named "file".
 fn with_file() -> (Place, Server) {
     let place = Place::new();
     let server = place.serve(&[]);

@@ -1,4 +1,4 @@
-//! Runs the program `rdt`. Nothing measures time: a limit only ends a test that would hang.
+//! Runs the program `rdt`. No test measures time. A limit only ends a test that would hang.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -9,21 +9,23 @@ use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
+/// The time to wait for a line before a test fails.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The default seed of the program.
 ///
-/// With it, neither side loses one of its first ten datagrams at 20 % loss, so the handshake takes less than a second.
+/// With this seed and 20 % loss, neither side loses one of its first ten datagrams. So the handshake takes less than a
+/// second.
 pub(crate) const SEED: &str = "1";
 
-/// Options that slow down a transfer, so that a test sees only a part of a large file.
+/// Options of a client that slow its transfer down.
 ///
-/// Only the client loses, so that the server's final messages arrive.
+/// A large file is then still in transfer when a test acts. The server has no loss, so that its final messages arrive.
 pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
 
 /// Creates a file too large to be transferred during a test.
 ///
-/// It is sparse and takes no space. Where there are no sparse files, it has a size that should fit.
+/// On Unix the file is sparse and takes no space. Elsewhere it is small enough for the disk.
 pub(crate) fn write_large(path: &Path) {
     let length = if cfg!(unix) { 1 << 40 } else { 1 << 30 };
     File::create(path).unwrap().set_len(length).unwrap();
@@ -33,7 +35,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rdt"))
 }
 
-/// Limits its files to 100 blocks, as if the disk were full.
+/// The program with its files limited to 100 blocks, as if the disk were full.
 #[cfg(unix)]
 fn program_with_full_disk() -> Command {
     let mut shell = Command::new("sh");
@@ -41,7 +43,7 @@ fn program_with_full_disk() -> Command {
     shell
 }
 
-/// A running program with its printed lines.
+/// A running program, with the lines that it prints.
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -54,9 +56,10 @@ impl Running {
         Self::start_as_it_is(command)
     }
 
-    /// Starts the program with the input and output of `command`. Only its errors are read.
+    /// Starts the program without changing its input and output. Always reads its standard error output, and reads its
+    /// standard output only if that is piped.
     fn start_as_it_is(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
         let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
@@ -82,12 +85,12 @@ impl Running {
                         return line;
                     }
                 }
-                Err(_) => panic!("{text:?} did not come, but:\n{}", self.seen),
+                Err(_) => panic!("the program did not print {text:?}, but:\n{}", self.seen),
             }
         }
     }
 
-    /// Waits until content is in flight: without a terminal, a client prints a line for the first part of it.
+    /// Waits until content is in flight. Without a terminal, a client prints a line when the first part has arrived.
     pub(crate) fn expect_progress(&mut self) {
         self.expect("% of");
     }
@@ -113,10 +116,10 @@ impl Running {
                     self.seen.push('\n');
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.seen),
+                Err(RecvTimeoutError::Timeout) => panic!("the program does not end:\n{}", self.seen),
             }
         }
-        let code = self.child.wait().unwrap().code().expect("it ended by itself");
+        let code = self.child.wait().unwrap().code().expect("the program exits without a signal");
         (code, std::mem::take(&mut self.seen))
     }
 
@@ -133,7 +136,7 @@ impl Drop for Running {
     }
 }
 
-/// Two folders: one of a server, and one of its clients.
+/// A temporary folder for a server, and another for its clients.
 pub(crate) struct Place {
     folder: TempDir,
 }
@@ -187,7 +190,7 @@ impl Place {
         Running::start(command)
     }
 
-    /// Downloads `name` into the client's folder, under the same name.
+    /// Downloads `name` into the clients' folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
         self.get_with(program(), name, server, options)
     }
@@ -209,14 +212,14 @@ pub(crate) fn run(arguments: &[&str]) -> Running {
     Running::start(command)
 }
 
-/// Runs the program with this file as its input.
+/// Runs the program with `input` as its standard input.
 pub(crate) fn run_with_input(arguments: &[&str], input: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(File::open(input).unwrap()).stdout(Stdio::piped());
     Running::start_as_it_is(command)
 }
 
-/// Runs the program with this file as its output. Errors are not redirected.
+/// Runs the program with `output` as its standard output. Only its standard error output is read.
 pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(Stdio::null()).stdout(File::create(output).unwrap());
@@ -228,7 +231,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
 }
 
-/// Bytes in which a missing, repeated or moved part is visible.
+/// Returns pseudorandom bytes, so that a comparison detects any missing, repeated or moved part.
 pub(crate) fn content(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = |state: &mut u64| {

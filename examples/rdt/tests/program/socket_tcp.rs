@@ -1,10 +1,10 @@
-//! The program `rdt socket-tcp`: messages between processes, over real sockets.
+//! Tests of `rdt socket-tcp`, which sends messages between processes over real sockets.
 
 use crate::runner::{Place, Running, content, run, run_with_input, run_with_output};
 use std::net::UdpSocket;
 use std::path::Path;
 
-/// Starts a listener that prints into a file.
+/// Starts a listener whose standard output is a file. Returns its address, too.
 fn listen(output: &Path, options: &[&str]) -> (Running, String) {
     let arguments = [&["socket-tcp", "listen", "--bind", "127.0.0.1:0"], options].concat();
     let mut running = run_with_output(&arguments, output);
@@ -31,7 +31,8 @@ fn send_every_length(loss: &str) {
         expected.extend(message);
         expected.push(b'\n');
     }
-    // A message is announced before it is printed. After another message it has been printed.
+    // The listener announces a message before it prints it. The announcement of a further message shows that the
+    // earlier messages are printed.
     send(&place, b"", &server, &[]).expect_end(0, "sent to");
     listener.expect("sent 0 bytes");
     let printed = std::fs::read(printed).unwrap();
@@ -53,7 +54,7 @@ fn a_listener_serves_many_clients_at_once() {
     let place = Place::new();
     let printed = place.server("printed");
     let (mut listener, server) = listen(&printed, &[]);
-    // Each client starts before the first ends: at this loss a message takes some time.
+    // At this loss a message takes so long that all clients start before the first one ends.
     let message = "0123456789".repeat(20);
     let file = place.client("message");
     std::fs::write(&file, &message).unwrap();
@@ -81,7 +82,7 @@ fn either_side_may_close_first() {
     let (mut listener, server) = listen(&place.server("printed"), &["--close", "active"]);
     send(&place, b"hello", &server, &["--close", "passive"]).expect_end(0, "sent to");
     listener.expect("sent 5 bytes");
-    // Both sides at once.
+    // Both sides close at once.
     send(&place, b"hello", &server, &["--close", "active"]).expect_end(0, "sent to");
     listener.expect("sent 5 bytes");
 }

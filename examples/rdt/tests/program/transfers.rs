@@ -1,12 +1,13 @@
-//! The program `rdt` transfers files over real sockets, completely or not at all.
+//! Tests of the program `rdt`: it transfers files over real sockets, completely or not at all.
 
 use crate::runner::{Place, SEED, SLOW, content, run, write_large};
 use std::thread;
 
-/// Lengths with no packet of content, one, a full one, and many.
+/// The lengths of the files in bytes: empty, one byte, a full packet, and many packets.
 const SIZES: [usize; 4] = [0, 1, 1_200, 300 << 10];
 
-/// Sends and fetches each file with its own server, so that the seeds alone determine the losses.
+/// Sends and fetches files of all `SIZES`. Each transfer has its own server, so that only the seeds determine the
+/// losses.
 fn send_and_fetch(loss: &'static str) {
     let transfer = |size: usize| {
         let place = Place::new();
@@ -50,9 +51,9 @@ fn files_are_sent_and_fetched_through_20_percent_loss() {
     send_and_fetch("20");
 }
 
-/// The client sends its header and content before it knows that the server takes no body of 1,200 bytes.
+/// The client writes its header and content before it learns that the server takes only small bodies.
 #[test]
-fn a_default_client_and_a_server_with_small_bodies_understand_each_other() {
+fn a_default_client_adapts_to_a_server_with_small_bodies() {
     for segment in ["500", "128"] {
         let place = Place::new();
         let (sent, bytes) = (place.client("sent"), content(100_000));
@@ -99,7 +100,7 @@ fn several_clients_are_served_at_once() {
     for (index, name) in names.iter().enumerate() {
         assert!(std::fs::read(place.server(name)).unwrap() == bytes[index..]);
     }
-    assert_eq!(Place::names(&place.server("")), names, "the slow one is not there yet");
+    assert_eq!(Place::names(&place.server("")), names, "a file must have no name before it is complete");
     slow.kill();
     let clients = names.map(|name| place.get(name, &server.address, &[]));
     for client in clients {
@@ -123,14 +124,14 @@ fn a_file_replaces_an_older_one() {
 }
 
 #[test]
-fn a_wildcard_server_answers_from_the_address_called() {
+fn a_wildcard_server_answers_from_the_requested_address() {
     let place = Place::new();
     let server = place.serve(&["--bind", "0.0.0.0:0"]);
     std::fs::write(place.server("a"), "content").unwrap();
     let port = server.address.rsplit(':').next().unwrap();
-    // On Linux all of 127.0.0.0/8 is this host.
-    let called = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
-    place.get("a", &format!("{called}:{port}"), &[]).expect_end(0, "received");
+    // On Linux all addresses of 127.0.0.0/8 belong to this host.
+    let requested = if cfg!(target_os = "linux") { "127.0.0.2" } else { "127.0.0.1" };
+    place.get("a", &format!("{requested}:{port}"), &[]).expect_end(0, "received");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Sends some MiB and prints the throughput: selective repeat on tokio, with batches of datagrams (GSO, GRO).
-//! It drops a share of received datagrams to exercise loss recovery. 0 is none.
+//! It drops a percentage of received datagrams (0 for none), to exercise loss recovery.
 //! Run: `cargo run --release -p rdt-tokio --bin client 127.0.0.1:6969 50 5`, with the server of this package.
 
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -13,6 +13,7 @@ use tokio::{io::Interest, net::UdpSocket, time::timeout};
 const WINDOW: u32 = 2_048;
 /// The number of buffers of one receive call. The kernel joins datagrams in each buffer (GRO).
 const BATCH: usize = 8;
+/// The size of each buffer in bytes: the maximum length of a datagram.
 const BUFFER_BYTES: usize = 65_507;
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,18 +38,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while connection.ended().is_none() {
         while sent < total {
             match connection.send(&content[..content.len().min(total - sent)])? {
-                0 => break, // full until an acknowledgement arrives
+                0 => break, // the buffer is full until an acknowledgement arrives
                 count => sent += count,
             }
         }
         if sent == total {
-            connection.close(); // sends no more data; the answer is still received
+            connection.close(); // the answer is still received
         }
         while let Some(transmit) = connection.poll_transmit_batch(now(), state.max_gso_segments(), &mut send_buf)? {
             let (contents, segment_size) = (&send_buf[..transmit.len], Some(transmit.segment_size));
             let datagrams = quinn_udp::Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
             let send = || state.try_send((&socket).into(), &datagrams);
-            socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails is lost, and repeated
+            socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails counts as lost
         }
         let wait = connection.poll_timeout().map_or(Duration::MAX, |due| due.saturating_since(now()));
         let receive = || state.recv((&socket).into(), &mut slices, &mut metas);
@@ -67,7 +68,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         answer.extend_from_slice(connection.recv_chunk());
         connection.consume(usize::MAX);
     }
-    // The last packet answers the server's FIN. If it is lost, the server keeps the connection for longer.
+    // The last packet answers the server's FIN. If the packet is lost, the server keeps the connection longer.
     while let Some(transmit) = connection.poll_transmit(now(), &mut send_buf)? {
         socket.send_to(&send_buf[..transmit.len], destination).await?;
     }

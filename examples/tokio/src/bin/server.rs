@@ -1,5 +1,5 @@
-//! Counts what each client sends and answers with the count: selective repeat on tokio, with batches of datagrams (GSO, GRO).
-//! It drops a share of received datagrams to exercise loss recovery. 0 is none.
+//! Answers each client with the number of its bytes: selective repeat on tokio, with batches (GSO, GRO).
+//! It drops a percentage of received datagrams (0 for none), to exercise loss recovery.
 //! Run: `cargo run --release -p rdt-tokio --bin server 127.0.0.1:6969 5`
 
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -13,6 +13,7 @@ use tokio::{io::Interest, net::UdpSocket, time::timeout};
 const WINDOW: u32 = 2_048;
 /// The number of buffers of one receive call. The kernel joins datagrams in each buffer (GRO).
 const BATCH: usize = 8;
+/// The size of each buffer in bytes: the maximum length of a datagram.
 const BUFFER_BYTES: usize = 65_507;
 
 #[tokio::main(flavor = "current_thread")]
@@ -37,16 +38,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let config = listener.config().connection;
             let mut entropy = [0; 32];
             getrandom::fill(&mut entropy)?;
-            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok(); // it may be gone
+            // It is not an error if the client has given up meanwhile.
+            listener.accept(now(), incoming, entropy, || Storage::on_heap(&config, WINDOW)).ok();
         }
         while let Some((id, event)) = listener.poll_event() {
             let Some(connection) = listener.peer_mut(id) else { continue };
             let count: &mut u64 = counts.entry(id).or_default();
             while let len @ 1.. = connection.recv(&mut send_buf) {
-                *count += len as u64; // data that waited behind a gap
+                *count += len as u64; // data that was buffered behind a gap
             }
             if connection.is_finished_reading() {
-                connection.send(&count.to_be_bytes()).ok(); // once: an error after `close`
+                connection.send(&count.to_be_bytes()).ok(); // sends only once, because it fails after `close`
                 connection.close();
             }
             if let Event::Closed(reason) = event {
@@ -59,7 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (contents, segment_size) = (&send_buf[..transmit.len], Some(transmit.segment_size));
             let datagrams = quinn_udp::Transmit { destination, ecn: None, contents, segment_size, src_ip: None };
             let send = || state.try_send((&socket).into(), &datagrams);
-            socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails is lost, and repeated
+            socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails counts as lost
         }
         let due = if listener.has_incoming() { Some(now()) } else { listener.poll_timeout() };
         let wait = due.map_or(Duration::MAX, |due| due.saturating_since(now()));
@@ -67,7 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Ok(received) = timeout(wait.into(), socket.async_io(Interest::READABLE, receive)).await {
             for (meta, slice) in metas.iter().zip(&slices).take(received?) {
                 for datagram in slice[..meta.len].chunks(meta.stride).filter(|_| random.rand_float() >= loss) {
-                    // Data in order is counted in the receive buffer, without a copy.
+                    // In-order data is counted in the datagram, without a copy.
                     listener.handle_datagram_into(now(), meta.addr, datagram, |id, bytes| {
                         *counts.entry(id).or_default() += bytes.len() as u64;
                         bytes.len()

@@ -155,10 +155,10 @@ impl Run {
         self.machine.send_slot().is_err()
     }
 
-    /// Passes a datagram in.
+    /// Hands a datagram to the connection, and checks the result.
     ///
-    /// The connection either ignores and counts it, or neither. It lends data at most once, and only while nothing
-    /// older is unread.
+    /// An ignored datagram must be counted once, and an accepted one must not be counted. Data must be lent at most
+    /// once, and only if no older data is unread.
     fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
@@ -208,7 +208,7 @@ impl Run {
         }
     }
 
-    /// Writes a batch: it equals what single calls write, and leaves the same state.
+    /// Writes a batch, and checks that single calls write the same datagrams and leave the same state.
     fn transmit_batch(&mut self, max_datagrams: usize, room: usize) {
         let (mut single, mut single_buf) = (self.machine.clone(), [0; ROOM]);
         let (framing, buf) = (self.tags.outgoing(), self.buf.get_mut(..room).unwrap_or_default());
@@ -221,24 +221,24 @@ impl Run {
                     assert_eq!(
                         len.and_then(|len| single_buf.get(..len)),
                         Some(datagram),
-                        "a batch differs from single calls"
+                        "a batch must contain the datagrams of single calls"
                     );
                     match framing.decode(datagram) {
                         Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
                         packet => self.fins.on_sent(packet.ok()),
                     }
                 }
-                assert!(single == self.machine, "a batch leaves a different state");
+                assert!(single == self.machine, "a batch must leave the same state as single calls");
             }
             Ok(None) => assert_eq!(single.poll_transmit(self.now, &mut single_buf), Ok(None)),
             Err(error) => assert!(error.needed > room),
         }
     }
 
-    /// Writes one datagram. Returns whether one is due.
+    /// Writes one datagram. Returns whether a datagram is due.
     ///
-    /// A datagram that is written was due, is a packet in the agreed framing, and respects `max_datagram_len`. A buffer
-    /// that is too small changes nothing.
+    /// Checks that the datagram was due, is a packet in the agreed framing, and respects `max_datagram_len`. A buffer
+    /// that is too small must change nothing.
     fn transmit(&mut self, room: usize) -> bool {
         let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
         let (framing, longest) = (self.tags.outgoing(), self.config.max_datagram_len());
@@ -246,14 +246,14 @@ impl Run {
         match self.machine.poll_transmit(self.now, buf) {
             Ok(None) => false,
             Ok(Some(transmit)) => {
-                assert!(due, "a datagram left before poll_timeout was due");
+                assert!(due, "a datagram must not leave before poll_timeout is due");
                 assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
                 assert_eq!(transmit.segment_size, transmit.len);
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
                 match framing.decode(datagram) {
                     Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
                     packet => {
-                        assert!(packet.is_ok(), "sent an invalid packet: {packet:?}");
+                        assert!(packet.is_ok(), "each datagram sent must be a valid packet: {packet:?}");
                         self.fins.on_sent(packet.ok());
                     }
                 }
@@ -263,7 +263,7 @@ impl Run {
                 assert!(error.needed > room && error.needed <= ROOM && error.needed <= longest);
                 assert!(
                     self.machine.poll_timeout().is_some_and(|due| due <= self.now),
-                    "a datagram that did not fit is not due"
+                    "a datagram that did not fit must stay due"
                 );
                 true
             }
@@ -274,39 +274,47 @@ impl Run {
         let mut count = 0;
         while self.transmit(ROOM) {
             count += 1;
-            assert!(count < 1_000, "transmits without end");
+            assert!(count < 1_000, "poll_transmit must return None within 1,000 datagrams");
         }
     }
 
     fn event(&mut self) {
         let Some(event) = self.machine.poll_event() else { return };
-        assert!(!self.closed, "{event:?} after Closed");
+        assert!(!self.closed, "no event must follow Closed: {event:?}");
         if let Event::Closed(reason) = event {
             assert_eq!(self.machine.ended(), Some(reason));
             self.closed = true;
         }
     }
 
-    /// Checks deadlines and events, on a copy, so that the check does not add calls.
+    /// Checks deadlines and events on a copy, which leaves the run as it is.
     ///
-    /// After a timeout and a drain the next deadline lies in the future. Each event is pending at most once.
+    /// After a timeout and a drain, the next deadline must lie in the future. Each event must be pending at most once.
     fn check(&self) {
         let mut copy = self.clone();
         copy.machine.handle_timeout(copy.now);
         copy.drain();
         let due = copy.machine.poll_timeout();
-        assert!(due.is_none_or(|due| due > copy.now), "due at {due:?} although drained at {:?}", copy.now);
-        assert!(due.is_some() || copy.may_sleep(), "no deadline: {:?}", copy.machine);
+        assert!(
+            due.is_none_or(|due| due > copy.now),
+            "after a drain at {:?} the deadline {due:?} must be later",
+            copy.now
+        );
+        assert!(
+            due.is_some() || copy.may_sleep(),
+            "a connection without a deadline must have nothing to wait for: {:?}",
+            copy.machine
+        );
         for _ in 0..5 {
             copy.event();
         }
         assert_eq!(copy.machine.poll_event(), None, "more than five pending events");
-        assert_eq!(copy.closed, copy.machine.ended().is_some(), "the end is not reported once");
+        assert_eq!(copy.closed, copy.machine.ended().is_some(), "Closed must report the end");
     }
 
     /// Whether the connection may have no deadline.
     ///
-    /// It may if no answer is awaited, and the limits on silence are lifted (in extended mode: keep-alive is off).
+    /// It may if no answer is awaited and no limit on silence applies. In extended mode keep-alive must be off.
     fn may_sleep(&self) -> bool {
         let machine = &self.machine;
         let (config, extended) = (&self.config, machine.is_extended());
@@ -314,7 +322,8 @@ impl Run {
             return machine.is_drained();
         }
         if !machine.is_established() {
-            // In extended mode a server does not repeat CONNACK by itself: it sends no more than it received.
+            // In extended mode a server repeats CONNACK only in answer to CONNECT. So it sends no more than it
+            // received.
             let lifted = config.handshake_limit == Duration::MAX && self.start.lifts_idle_limit();
             return lifted && extended && machine.role() == Role::Server;
         }

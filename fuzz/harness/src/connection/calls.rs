@@ -1,6 +1,6 @@
 //! The calls that the input of a fuzzer describes.
 //!
-//! Seeds depend on the order of variants and fields.
+//! Seeds depend on the order of variants and fields, so a new variant goes last.
 
 use super::choice::AnyParameters;
 use arbitrary::Arbitrary;
@@ -43,7 +43,7 @@ pub(super) enum Call<'a> {
     Close,
     Abort(u8),
     TakeStats,
-    /// A datagram from which the application takes up to `most` bytes at once.
+    /// A datagram that arrives. The application takes up to `most` bytes of its data at once.
     DatagramInto {
         later_us: u32,
         most: u8,
@@ -59,7 +59,7 @@ pub(super) enum Call<'a> {
 /// How a packet is framed.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(super) enum Under {
-    /// Under the connection's tag if it has one, otherwise under the profile's prefix.
+    /// Under the connection's own tag if it has one, otherwise under the profile's prefix.
     Ours,
     Profile,
     Foreign(Tag),

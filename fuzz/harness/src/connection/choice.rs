@@ -15,14 +15,14 @@ pub(crate) type Machine = Connection<Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u
 /// The storage of a [`Machine`].
 pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>;
 
-/// The largest body of a store: the least that extended mode allows, so that datagrams stay small.
+/// The largest body of a store, in bytes. It is the minimum of extended mode, so that datagrams stay small.
 pub(crate) const SEGMENT: u16 = 64;
-/// A buffer size for every datagram of a machine: a SACK is the longest.
+/// A buffer size that fits every datagram of a machine. The longest is a SACK.
 pub(crate) const ROOM: usize = 160;
-/// A buffer size for the options of [`AnyParameters`].
+/// A buffer size that fits the options of [`AnyParameters`].
 pub(crate) const OPTIONS_BYTES: usize = 64;
 
-/// The choice of a mechanism and its memory.
+/// The fuzzer's choice of a mechanism and its memory.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct Choice {
     mechanism: Method,
@@ -90,7 +90,7 @@ impl Choice {
     }
 }
 
-/// The choice of a connection, in its first state.
+/// The fuzzer's choice of a new connection.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct Start {
     pub(crate) client: bool,
@@ -116,7 +116,7 @@ pub(crate) struct AnyParameters {
 }
 
 impl AnyParameters {
-    /// The parameters, with defaults for those that are absent.
+    /// The parameters. An absent parameter has its default.
     pub(crate) fn parameters(self) -> HandshakeParameters {
         HandshakeParameters {
             tag: self.tag,
@@ -126,7 +126,8 @@ impl AnyParameters {
         }
     }
 
-    /// The parameters as options, with values clamped to the range that options have; none in base mode.
+    /// The parameters as options. Values are clamped to the range of each option. Without a tag (base mode) there are
+    /// no options.
     pub(crate) fn to_options(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
         let Some(tag) = self.tag else { return Options::NONE };
         let HandshakeParameters { segment, window, .. } = self.parameters();
@@ -144,7 +145,7 @@ impl AnyParameters {
 }
 
 impl Start {
-    /// The config: an absent limit is lifted.
+    /// The config. A limit that is `None` is lifted.
     pub(crate) fn config(&self) -> Config {
         let limit = |micros: Option<u32>| micros.map_or(Duration::MAX, |us| Duration::from_micros(us.into()));
         let base = match self.peer {
@@ -163,12 +164,12 @@ impl Start {
         }
     }
 
-    /// The tag in the CONNECT of the peer, for a server.
+    /// At a server, the tag in the CONNECT of the peer.
     pub(crate) fn peer_tag(&self) -> Option<Tag> {
         self.parameters.tag.filter(|_| !self.client)
     }
 
-    /// Whether neither side of a server's connection limits the silence. A limit that 32 bits cannot count is none.
+    /// Whether neither side of a server's connection has an idle limit. An announced `u32::MAX` means no limit.
     pub(crate) fn lifts_idle_limit(&self) -> bool {
         self.idle_limit.is_none() && self.parameters.idle_ms.is_none_or(|ms| ms == u32::MAX)
     }

@@ -13,7 +13,7 @@ pub(super) struct Endpoint {
     /// The storage for a server that does not exist yet.
     pub(super) storage: Option<Stores>,
     pub(super) machine: Option<Machine>,
-    /// The tag that a server has announced.
+    /// The tag that this side has announced as a server.
     tag: Option<Tag>,
     /// Selects the bytes that the application writes.
     pattern: u64,
@@ -21,7 +21,7 @@ pub(super) struct Endpoint {
     pub(super) read: u64,
     pub(super) bytes_in: usize,
     pub(super) bytes_out: usize,
-    /// A datagram under its tag has arrived: the peer's address is validated.
+    /// Whether the peer's address is validated: a datagram under the tag of this side was accepted.
     pub(super) validated: bool,
     pub(super) aborted: bool,
     pub(super) reported: Option<CloseReason>,
@@ -51,7 +51,7 @@ impl Endpoint {
         }
     }
 
-    /// Writes the next datagram, which must have been due.
+    /// Writes the next datagram, and checks that it was due.
     pub(super) fn transmit(&mut self, now: Instant) -> Option<Vec<u8>> {
         let machine = self.machine.as_mut()?;
         let due = machine.poll_timeout().is_some_and(|due| due <= now);
@@ -59,7 +59,7 @@ impl Endpoint {
         let transmit = machine.poll_transmit(now, &mut datagram);
         assert!(transmit.is_ok(), "{transmit:?}");
         let transmit = transmit.ok()??;
-        assert!(due, "a datagram left before poll_timeout was due");
+        assert!(due, "a datagram must not leave before poll_timeout is due");
         assert!(transmit.len <= self.config.max_datagram_len());
         datagram.truncate(transmit.len);
         self.bytes_out += transmit.len;
@@ -123,7 +123,12 @@ impl Endpoint {
         let Some(machine) = &mut self.machine else { return 0 };
         let len = machine.recv(buf.get_mut(..room.min(ROOM)).unwrap_or_default());
         for &read in buf.get(..len).unwrap_or_default() {
-            assert_eq!(read, byte(self.pattern ^ PATTERN_DIFFERENCE, self.read), "byte {} is wrong", self.read);
+            assert_eq!(
+                read,
+                byte(self.pattern ^ PATTERN_DIFFERENCE, self.read),
+                "byte {} must be the one that was written",
+                self.read
+            );
             self.read += 1;
         }
         len
@@ -145,7 +150,7 @@ impl Endpoint {
     pub(super) fn check_events(&mut self) {
         let Some(machine) = &mut self.machine else { return };
         while let Some(event) = machine.poll_event() {
-            assert_eq!(self.reported, None, "{event:?} after Closed");
+            assert_eq!(self.reported, None, "no event must follow Closed: {event:?}");
             if let Event::Closed(reason) = event {
                 assert_eq!(machine.ended(), Some(reason));
                 self.reported = Some(reason);
@@ -155,36 +160,41 @@ impl Endpoint {
 
     /// Checks that the next deadline lies in the future after a timeout and a drain.
     ///
-    /// It works on a copy, so that the check does not add steps.
+    /// It works on a copy, so that the check does not add steps to the run.
     pub(super) fn check_deadlines(&self, now: Instant) {
         let mut copy = self.clone();
         copy.wake(now);
         let mut count = 0;
         while copy.transmit(now).is_some() {
             count += 1;
-            assert!(count < 1_000, "transmits without end");
+            assert!(count < 1_000, "poll_transmit must return None within 1,000 datagrams");
         }
         let due = copy.machine.and_then(|machine| machine.poll_timeout());
-        assert!(due.is_none_or(|due| due > now), "due at {due:?} although drained at {now:?}");
+        assert!(due.is_none_or(|due| due > now), "after a drain at {now:?} the deadline {due:?} must be later");
     }
 
-    /// Whether this side may never learn that its peer gave up: extended mode, keep-alive off, no answer awaited.
+    /// Whether this side may never learn that its peer has ended.
+    ///
+    /// True in extended mode, if keep-alive is off and no answer is awaited.
     pub(super) fn may_wait_forever(&self) -> bool {
         self.config.keep_alive == Duration::MAX
             && self.machine.as_ref().is_some_and(|machine| machine.is_extended() && machine.is_all_acknowledged())
     }
 
-    /// Checks that `peer` has read or keeps all data that it has acknowledged.
+    /// Checks that `peer` has read or keeps all acknowledged data of this side.
     pub(super) fn check_kept_by(&self, peer: &Self) {
-        assert!(peer.read <= self.written, "the peer read more than was written");
+        assert!(peer.read <= self.written, "the peer must not read more than was written");
         let Some(machine) = &self.machine else { return };
         let (base, _) = base_and_next(machine);
         let next = peer.machine.as_ref().map_or(Seq::ZERO, |peer| base_and_next(peer).1);
-        assert!(!next.precedes(base), "acknowledged up to {base:?}, received up to {next:?}");
+        assert!(
+            !next.precedes(base),
+            "the peer must have received all that it acknowledged: up to {base:?}, but received up to {next:?}"
+        );
         if machine.is_all_acknowledged() && peer.read != self.written {
             let mut copy = peer.clone();
             while copy.read(ROOM) > 0 {}
-            assert_eq!(copy.read, self.written, "acknowledged data is not kept");
+            assert_eq!(copy.read, self.written, "the peer must keep acknowledged data");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Two connections and a network, which the input directs.
+//! Two connections over a network. The input directs each step.
 
 use super::choice::{Choice, Machine, ROOM, SEGMENT};
 use super::endpoint::Endpoint;
@@ -7,12 +7,12 @@ use rdt_proto::connection::{CloseReason, Config, Connection, Mode};
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
-/// The choice of both sides.
+/// The fuzzer's choice of both sides.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Setup {
     client_mode: Mode,
     server_mode: Mode,
-    /// Whether the default limits apply; otherwise all are lifted.
+    /// Whether the default limits on the handshake and on silence apply. Otherwise they are lifted.
     limits: bool,
     keep_alive: bool,
     client: Choice,
@@ -25,7 +25,7 @@ enum Side {
     Server,
 }
 
-/// One step. A damaged datagram is a lost one, since the link discards it.
+/// One step. The link drops damaged datagrams, so that damage is a loss.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Step {
     Later { us: u32 },
@@ -74,14 +74,14 @@ struct Pair {
     server: Endpoint,
     /// The datagrams in flight, each with its destination.
     network: VecDeque<(Side, Vec<u8>)>,
-    /// How long the network was impaired.
+    /// How long the input directed the network, before it became perfect.
     impaired: Duration,
 }
 
-/// When a last FIN is given up, even without limits: after 30 lingers.
+/// The time after which a side gives up its last FIN, even without limits: 30 lingers.
 const LAST_FIN_LIMIT: Duration = Duration::from_secs(30);
 
-/// The most datagrams in flight. With more, the oldest is lost.
+/// The maximum number of datagrams in flight. At the limit, a new datagram replaces the oldest.
 const MAX_IN_FLIGHT: usize = 200;
 
 impl Pair {
@@ -171,21 +171,24 @@ impl Pair {
         self.endpoint(side).receive(now, &datagram);
     }
 
-    /// Checks what holds after every step.
+    /// Checks the laws that hold after every step.
     fn check(&self) {
         self.client.check_deadlines(self.now);
         self.server.check_deadlines(self.now);
         self.client.check_kept_by(&self.server);
         self.server.check_kept_by(&self.client);
-        // An address that is not validated receives no more bytes than it sent. An INFO under our tag validates it.
+        // An address that is not validated receives no more bytes than it sent. A packet under the server's tag
+        // validates it.
         let server = self.server.machine.as_ref().filter(|machine| machine.is_extended() && !machine.is_established());
         assert!(
             server.is_none() || self.server.validated || self.server.bytes_out <= self.server.bytes_in,
-            "the server amplifies"
+            "the server must not send an unvalidated address more bytes than it received"
         );
     }
 
-    /// Runs both sides to their end: every datagram arrives at once and in order, both read everything and close.
+    /// Runs both sides to their end over a perfect network.
+    ///
+    /// Every datagram arrives at once and in order. Both sides read all data and close.
     fn run_to_end(&mut self) {
         self.impaired = self.now.saturating_since(Instant::ZERO);
         let mut rounds_left = 20_000;
@@ -209,15 +212,21 @@ impl Pair {
             }
             rounds_left -= 1;
             if rounds_left == 0 {
-                assert!(self.may_stay_open(), "does not end: {:?} and {:?}", self.client.machine, self.server.machine);
+                assert!(
+                    self.may_stay_open(),
+                    "both sides must end: {:?} and {:?}",
+                    self.client.machine,
+                    self.server.machine
+                );
                 return;
             }
         }
     }
 
-    /// Whether a side may stay open forever: limits are lifted, and its peer answers no more.
+    /// Whether a side may stay open forever, because limits are lifted and its peer no longer answers.
     ///
-    /// The peer has aborted, and the one FIN of base mode was lost; or it has given up its last FIN.
+    /// The peer no longer answers after it has given up its last FIN. The same holds after an abort in base mode, whose
+    /// single FIN may be lost.
     fn may_stay_open(&self) -> bool {
         let endpoints = [&self.client, &self.server];
         let gave_up = self.impaired >= LAST_FIN_LIMIT
@@ -232,15 +241,21 @@ impl Pair {
         for (endpoint, other) in [(&self.client, &self.server), (&self.server, &self.client)] {
             match endpoint.reported {
                 Some(CloseReason::Finished) => {
-                    assert!(other.read == endpoint.written || aborted, "finished, but the peer lacks data");
-                    assert!(endpoint.read == other.written || aborted, "finished, but data of the peer is missing");
+                    assert!(
+                        other.read == endpoint.written || aborted,
+                        "a side that finished must have delivered all data"
+                    );
+                    assert!(
+                        endpoint.read == other.written || aborted,
+                        "a side that finished must have received all data"
+                    );
                 }
                 Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) => {
                     assert!(self.limits);
                 }
                 Some(CloseReason::Aborted) => assert!(endpoint.aborted),
                 Some(CloseReason::Reset { .. } | CloseReason::Refused { .. }) => assert!(other.aborted),
-                // The side does not exist yet, or its peer answers no more.
+                // The side was never opened, or its peer no longer answers.
                 None => assert!(
                     endpoint.machine.is_none()
                         || self.may_stay_open()
@@ -250,6 +265,6 @@ impl Pair {
             }
         }
         let finished = endpoints.iter().all(|endpoint| endpoint.reported == Some(CloseReason::Finished));
-        assert!(finished || aborted || self.limits || self.may_stay_open(), "does not end");
+        assert!(finished || aborted || self.limits || self.may_stay_open(), "both sides must finish");
     }
 }

@@ -13,7 +13,7 @@ use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
-/// One call. There are few addresses, tags and ids, so that calls affect the same connections.
+/// One call. Addresses, tags and ids are few, so that many calls affect the same connection.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram {
@@ -30,7 +30,7 @@ enum Call<'a> {
         parameters: AnyParameters,
         cookie: u8,
     },
-    /// ECHO with the nonce of a PROBE, from any address.
+    /// An ECHO with the nonce of a PROBE, from any address.
     Echo {
         from: u8,
         probe: u8,
@@ -72,10 +72,10 @@ struct Limits {
 type Send = SendSlots<Vec<u8>>;
 type Recv = RecvSlots<Vec<u8>>;
 type Machine<M> = Listener<PeerTypes<FuzzAddress, Storage<Send, Recv, Mechanism>, M>>;
-/// Tables below the largest limits.
+/// Tables with fewer entries than the largest limits allow.
 type SmallTables = FixedTables<4>;
 
-/// An address. Each host has two.
+/// An address. Each host has two addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct FuzzAddress(u8);
 
@@ -87,7 +87,7 @@ impl Address for FuzzAddress {
     }
 }
 
-/// The entropy of all connections. It is the same for all, so that no law may depend on it.
+/// The entropy of every connection. It is the same each time, so that no law may depend on it.
 const ENTROPY: [u8; 32] = [3; 32];
 /// The number of addresses.
 const ADDRESSES: u8 = 12;
@@ -141,9 +141,9 @@ struct Run<M: TableMemory> {
     cookies: Vec<Vec<u8>>,
     nonces: Vec<u64>,
     traffic: [Traffic; ADDRESSES as usize],
-    /// The number of datagrams received.
+    /// The number of received datagrams.
     datagrams: u64,
-    /// The number of these that were delivered to a connection.
+    /// The number of received datagrams that were dispatched to a connection.
     delivered: u64,
 }
 
@@ -152,7 +152,7 @@ struct Run<M: TableMemory> {
 struct Traffic {
     received: usize,
     sent: usize,
-    /// The address is validated: the bound on sent bytes no longer applies.
+    /// Whether the address is validated. The bound on sent bytes then no longer applies.
     validated: bool,
 }
 
@@ -199,7 +199,10 @@ impl<M: TableMemory> Run<M> {
                 let expected = self.machine.has_incoming();
                 let incoming = self.machine.poll_incoming();
                 assert_eq!(incoming.is_some(), expected);
-                assert!(!expected || self.machine.len() < self.max_peers(), "there is no room");
+                assert!(
+                    !expected || self.machine.len() < self.max_peers(),
+                    "a client must be announced only while there is room"
+                );
                 self.pending.extend(incoming);
             }
             Call::Accept(which) => self.accept(which),
@@ -238,7 +241,7 @@ impl<M: TableMemory> Run<M> {
 
     fn with(&mut self, which: u8, call: impl FnOnce(&mut Connection<Storage<Send, Recv, Mechanism>>)) {
         let Some(&id) = pick(&self.ids, which) else { return };
-        assert!(self.machine.peer(id).is_some(), "{id:?} was not released");
+        assert!(self.machine.peer(id).is_some(), "{id:?} must stay until its release");
         if let Some(peer) = self.machine.peer_mut(id) {
             call(peer);
         }
@@ -289,7 +292,10 @@ impl<M: TableMemory> Run<M> {
         match self.machine.accept(self.now, incoming, ENTROPY, || storage.ok_or(StoreError::EmptySegment)) {
             Ok(id) => {
                 assert_eq!(self.machine.address(id), Some(address));
-                assert!(self.ids.iter().all(|held| held.index() != id.index()), "an index is used twice");
+                assert!(
+                    self.ids.iter().all(|held| held.index() != id.index()),
+                    "each connection must have its own index"
+                );
                 self.ids.push(id);
             }
             Err(AcceptError::Full) => assert!(self.machine.len() >= self.max_peers()),
@@ -297,7 +303,9 @@ impl<M: TableMemory> Run<M> {
         }
     }
 
-    /// Sends, and checks that a datagram was due, and that the address gets no more bytes than it may.
+    /// Writes a batch. Checks that the batch was due, and that its address receives no more bytes than allowed.
+    ///
+    /// Returns whether a datagram was pending.
     fn transmit(&mut self, room: usize, most: usize) -> bool {
         let due = self.machine.poll_timeout();
         let mut buf = [0; 4 * ROOM];
@@ -310,19 +318,22 @@ impl<M: TableMemory> Run<M> {
                 return true;
             }
         };
-        assert!(due.is_some_and(|due| due <= self.now), "a datagram was sent before poll_timeout");
+        assert!(due.is_some_and(|due| due <= self.now), "a datagram must not leave before poll_timeout is due");
         let datagram = buf.get(..len).unwrap_or_default();
         self.learn(datagram);
         if let Some(traffic) = self.traffic.get_mut(usize::from(to.0)) {
             traffic.sent += len;
             let Traffic { received, sent, validated } = *traffic;
             let bound = self.start.mode == Mode::Extended && self.start.peer == Peer::RdtProto;
-            assert!(validated || !bound || sent <= received, "{sent} bytes to {to:?}, {received} bytes from it");
+            assert!(
+                validated || !bound || sent <= received,
+                "the unvalidated {to:?} got {sent} bytes, but sent only {received}"
+            );
         }
         true
     }
 
-    /// Keeps the tag, cookie or nonce of a datagram.
+    /// Records the tag, cookie or nonce in a datagram of the listener.
     fn learn(&mut self, datagram: &[u8]) {
         let Some(&tag) = datagram.first_chunk() else { return };
         match Framing::tagged(Tag::new(tag)).decode(datagram) {
@@ -337,7 +348,7 @@ impl<M: TableMemory> Run<M> {
         let mut count = 0;
         while self.transmit(4 * ROOM, 8) {
             count += 1;
-            assert!(count < 4_000, "sends without end");
+            assert!(count < 4_000, "poll_transmit must return None within 4,000 calls");
         }
     }
 
@@ -352,10 +363,10 @@ impl<M: TableMemory> Run<M> {
             self.pass(due);
             self.drain();
             steps += 1;
-            assert!(steps < 1_000, "never ends");
+            assert!(steps < 1_000, "the listener must become empty within 1,000 timeouts");
         }
-        assert!(self.machine.is_empty(), "{:?} stays without a deadline", self.machine);
-        // An empty listener counts nothing for any host, nor for the backlog.
+        assert!(self.machine.is_empty(), "a listener without a deadline must be empty: {:?}", self.machine);
+        // In an empty listener, the counts of each host and of the backlog must be zero.
         self.machine.check_invariants();
     }
 }

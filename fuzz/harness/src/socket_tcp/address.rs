@@ -1,9 +1,9 @@
-//! Addresses in pairs that share a host.
+//! Test addresses, two for each host.
 
 use arbitrary::Arbitrary;
 use rdt_proto::Address;
 
-/// An address; two consecutive ones are ports of one host.
+/// An address. The addresses 2n and 2n + 1 have the same host.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TestAddress(pub(super) u8);
 

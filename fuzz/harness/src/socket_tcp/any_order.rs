@@ -11,13 +11,13 @@ use rdt_proto::{Duration, Instant};
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Start {
-    /// The number of the SYN for a server; `None` for a client.
+    /// At a server, the number of the client's SYN. `None` at a client.
     syn: Option<u64>,
     peer: SocketPeer,
-    /// Fixed timeouts in milliseconds, for SYN and for other segments; `None` for measured ones.
+    /// Fixed timeouts for SYN and for other segments, in milliseconds. `None` for measured timeouts.
     timeouts: Option<(u16, u16)>,
     answer_from: AnswerFrom,
-    /// In milliseconds; `None` lifts the limit.
+    /// This limit and the next two are in milliseconds. `None` lifts a limit.
     handshake_limit: Option<u16>,
     idle_limit: Option<u16>,
     quiet_limit: Option<u16>,
@@ -77,7 +77,7 @@ enum AnyFrom {
     Other(TestAddress),
 }
 
-/// Makes the calls that `bytes` encode on a connection, and checks its invariants after each.
+/// Makes the calls that `bytes` describe on a connection, and checks its invariants after each call.
 ///
 /// # Panics
 ///
@@ -102,7 +102,7 @@ struct Run {
     counter: Counter,
     now: Instant,
     closed: bool,
-    /// Bytes of the current message that are acknowledged and not read.
+    /// The bytes of the current message that have arrived and are not read yet.
     kept: Vec<u8>,
 }
 
@@ -151,7 +151,9 @@ impl Run {
         self.receive(from, buf.get(..len).unwrap_or_default());
     }
 
-    /// Receives a datagram. Bytes that arrive of a message must be its next ones.
+    /// Receives a datagram, and checks what it adds to the current message.
+    ///
+    /// An ignored datagram must add nothing. An accepted one must add its whole body, or nothing.
     fn receive(&mut self, from: TestAddress, datagram: &[u8]) -> SocketHandled {
         let arrived = |machine: &Machine| machine.message().map_or(0, |message| message.arrived);
         let had = self.machine.message();
@@ -160,7 +162,7 @@ impl Run {
         let handled = self.machine.handle_datagram(self.now, from, datagram);
         let now = arrived(&self.machine);
         if let SocketHandled::Ignored(_) = handled {
-            assert_eq!(had, self.machine.message(), "an ignored datagram changed the message");
+            assert_eq!(had, self.machine.message(), "an ignored datagram must not change the message");
         }
         if had.is_some() && now > before {
             let body = Segment::decode(datagram).map(|segment| segment.body).unwrap_or_default();
@@ -199,7 +201,7 @@ impl Run {
         }
     }
 
-    /// Checks that the bytes read are those that arrived.
+    /// Checks that the application reads the bytes that arrived.
     fn compare(&mut self, read: &[u8]) {
         let kept: Vec<u8> = self.kept.drain(..read.len().min(self.kept.len())).collect();
         assert_eq!(kept, read);
@@ -207,7 +209,7 @@ impl Run {
 
     fn event(&mut self) {
         let event = self.machine.poll_event();
-        assert!(!self.closed || event.is_none(), "{event:?} after the last event");
+        assert!(!self.closed || event.is_none(), "no event must follow Closed: {event:?}");
         self.closed |= matches!(event, Some(SocketEvent::Closed(_)));
         if self.closed {
             assert!(self.machine.ended().is_some());
@@ -218,11 +220,11 @@ impl Run {
         let mut count = 0;
         while self.transmit(MAX_SEGMENT) {
             count += 1;
-            assert!(count <= 8, "poll_transmit never returns None");
+            assert!(count <= 8, "poll_transmit must return None within 8 datagrams");
         }
     }
 
-    /// Writes one datagram. Returns whether there was one that fits.
+    /// Writes one datagram. Returns whether a datagram was due and fitted.
     fn transmit(&mut self, room: usize) -> bool {
         let mut buf = [0; 255];
         let sent = self.machine.poll_transmit(self.now, buf.get_mut(..room).unwrap_or_default());
@@ -235,17 +237,24 @@ impl Run {
         let due = self.machine.poll_timeout();
         let mut other = self.clone();
         let sent = other.machine.poll_transmit(self.now, &mut [0; MAX_SEGMENT]);
-        assert!(sent.is_ok(), "a segment is longer than MAX_SEGMENT");
+        assert!(sent.is_ok(), "every segment must fit MAX_SEGMENT");
         if let Ok(Some(_)) = sent {
-            assert!(due.is_some_and(|due| due <= self.now), "{sent:?} was pending, but due at {due:?}");
+            assert!(
+                due.is_some_and(|due| due <= self.now),
+                "poll_timeout must be due while {sent:?} is pending, but is {due:?}"
+            );
         } else {
-            assert!(self.machine == other.machine, "a poll without output changed the state");
+            assert!(self.machine == other.machine, "a poll without output must not change the state");
         }
         assert!(self.machine.message().is_none_or(|message| message.arrived <= message.length));
         other.machine.handle_timeout(self.now);
         other.drain();
         let due = other.machine.poll_timeout();
-        assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "after a drain at {:?} the deadline {due:?} must be later",
+            self.now
+        );
         if other.machine.is_drained() {
             assert_eq!(due, None);
         }

@@ -1,4 +1,4 @@
-//! The counter of a connection, read from the segments that it sends.
+//! The byte counter of a SocketTCP connection, read from the segments that it sends.
 
 use super::address::TestAddress;
 use rdt_proto::Instant;
@@ -6,19 +6,24 @@ use rdt_proto::socket_tcp::{Kind, MAX_SEGMENT, Segment, SocketConnection, Timer}
 
 pub(super) type Machine = SocketConnection<TestAddress, 40, 20>;
 
-/// The number of the next or outstanding segment, in both directions. It only increases, but a SYN restarts it.
+/// The number of the outstanding segment, or of the next one. Both directions share it.
+///
+/// It only increases, except that a SYN restarts it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counter {
     number: u64,
-    /// The number of the ACK of SYN+ACK, which a client may send at any time; `None` for a server.
+    /// At a client, the number of the ACK that answers SYN+ACK. The client may send it at any time. `None` at a server.
     handshake_ack: Option<u64>,
 }
 
 impl Counter {
-    /// The counter of a new connection, by its first segment.
+    /// The counter of a new connection, read from its first segment.
     pub(super) fn of_new(machine: &Machine) -> Self {
         let first = first_segment(machine, Instant::ZERO, |_, _| true);
-        assert!(matches!(first, Some((Kind::Syn | Kind::SynAck, _))), "begins with {first:?}");
+        assert!(
+            matches!(first, Some((Kind::Syn | Kind::SynAck, _))),
+            "a connection must begin with SYN or SYN+ACK: {first:?}"
+        );
         match first {
             Some((Kind::Syn, number)) => Self { number, handshake_ack: Some(number + 2) },
             Some((_, number)) => Self { number: number - 1, handshake_ack: None },
@@ -26,20 +31,20 @@ impl Counter {
         }
     }
 
-    /// The value after a call.
+    /// The value of the counter after a call.
     pub(super) fn now(mut self, machine: &Machine, now: Instant) -> u64 {
         self.look(machine, now);
         self.number
     }
 
-    /// Reads the value after a call, and checks that it has not decreased.
+    /// Updates the counter after a call, and checks that it has not decreased.
     pub(super) fn look(&mut self, machine: &Machine, now: Instant) {
         if let Some((kind, number)) = self.next_segment(machine, now) {
             self.see(kind, number);
         }
     }
 
-    /// The connection has sent this segment.
+    /// Updates the counter from a segment that was sent.
     pub(super) fn on_sent(&mut self, datagram: &[u8]) {
         let segment = Segment::decode(datagram);
         assert!(segment.is_ok(), "{segment:?}");
@@ -57,7 +62,7 @@ impl Counter {
         };
         assert!(
             number >= self.number || kind == Kind::SynAck,
-            "the counter decreased from {} to {number}",
+            "the counter must not decrease from {} to {number}",
             self.number
         );
         self.number = number;
@@ -67,10 +72,11 @@ impl Counter {
         kind == Kind::Ack && self.handshake_ack == Some(number)
     }
 
-    /// The next segment of a copy. Without one that is due, it is the FIN of an abort.
+    /// The next segment of a copy of the connection. Its number shows the counter.
     ///
-    /// `None` while a segment of a message is outstanding, since the FIN would count its bytes. The counter is that of
-    /// the outstanding segment then, which was the last one that was sent.
+    /// It is the segment that is due. If none is due, it is the FIN of an abort. While a segment is outstanding this
+    /// FIN is not used, because it would count the bytes of that segment. The counter then keeps the number of the
+    /// outstanding segment, which was sent last.
     fn next_segment(&self, machine: &Machine, now: Instant) -> Option<(Kind, u64)> {
         let due = first_segment(machine, now, |kind, number| !self.is_handshake_ack(kind, number));
         let mut outstanding = false;
@@ -84,7 +90,7 @@ impl Counter {
     }
 }
 
-/// The first segment that is due and satisfies `is`.
+/// The first due segment for which `is` returns true.
 fn first_segment(machine: &Machine, now: Instant, is: impl Fn(Kind, u64) -> bool) -> Option<(Kind, u64)> {
     let (mut copy, mut buf) = (machine.clone(), [0; MAX_SEGMENT]);
     while let Ok(Some((_, transmit))) = copy.poll_transmit(now, &mut buf) {

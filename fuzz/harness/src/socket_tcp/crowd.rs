@@ -8,7 +8,7 @@ use rdt_proto::socket_tcp::{
 };
 use rdt_proto::{Duration, Instant};
 
-/// A call. Addresses and identifiers are few, so that calls collide.
+/// One call. Addresses and ids are few, so that many calls affect the same connection.
 #[derive(Arbitrary, Debug)]
 enum Call<'a> {
     Datagram { from: u8, datagram: &'a [u8] },
@@ -28,9 +28,9 @@ enum Call<'a> {
 
 const ADDRESSES: u8 = 4;
 
-/// Makes the calls that `bytes` encode on a listener, and checks its invariants after each.
+/// Makes the calls that `bytes` describe on a listener, and checks its invariants after each call.
 ///
-/// At the end every connection is released, and the listener must become empty.
+/// At the end all connections are released, and the listener must become empty.
 ///
 /// # Panics
 ///
@@ -67,7 +67,7 @@ struct Run<M: TableMemory> {
     now: Instant,
     incoming: Vec<SocketIncoming<TestAddress>>,
     ids: Vec<PeerId>,
-    /// Connections whose `Closed` event was returned.
+    /// The connections whose `Closed` event was polled.
     ended: Vec<PeerId>,
 }
 
@@ -118,7 +118,7 @@ impl<M: TableMemory> Run<M> {
             Call::Release(which) => {
                 if let Some(id) = self.id(which) {
                     self.listener.release(self.now, id);
-                    assert!(self.listener.peer(id).is_none(), "a released connection is still accessible");
+                    assert!(self.listener.peer(id).is_none(), "a released connection must not be accessible");
                 }
             }
         }
@@ -135,7 +135,9 @@ impl<M: TableMemory> Run<M> {
                 assert_eq!(incoming.address(), from);
                 self.incoming.push(incoming);
             }
-            SocketDispatch::Peer(id, _) => assert!(self.ids.contains(&id), "the connection was never accepted"),
+            SocketDispatch::Peer(id, _) => {
+                assert!(self.ids.contains(&id), "a datagram must be dispatched to an accepted connection")
+            }
             SocketDispatch::Dropped(_) => {}
         }
     }
@@ -143,15 +145,15 @@ impl<M: TableMemory> Run<M> {
     fn accept(&mut self, which: u8) {
         let Some(&incoming) = self.incoming.get(usize::from(which) % self.incoming.len().max(1)) else { return };
         if let Ok(id) = self.listener.accept(self.now, incoming, [2; 16]) {
-            assert!(!self.ids.contains(&id), "an identifier was reused");
+            assert!(!self.ids.contains(&id), "an id must not be used again");
             self.ids.push(id);
         }
     }
 
     fn event(&mut self) {
         let Some((id, event)) = self.listener.poll_event() else { return };
-        assert!(self.listener.peer(id).is_some(), "{event:?} after the release");
-        assert!(!self.ended.contains(&id), "{event:?} after Closed");
+        assert!(self.listener.peer(id).is_some(), "no event must follow the release: {event:?}");
+        assert!(!self.ended.contains(&id), "no event must follow Closed: {event:?}");
         if let SocketEvent::Closed(_) = event {
             self.ended.push(id);
         }
@@ -162,24 +164,31 @@ impl<M: TableMemory> Run<M> {
         let mut count = 0;
         while self.listener.poll_transmit(self.now, &mut [0; MAX_SEGMENT]).is_ok_and(|sent| sent.is_some()) {
             count += 1;
-            assert!(count <= 64, "poll_transmit never returns None");
+            assert!(count <= 64, "poll_transmit must return None within 64 datagrams");
         }
         let due = self.listener.poll_timeout();
-        assert!(due.is_none_or(|due| due > self.now), "due at {due:?}, now is {:?}", self.now);
+        assert!(
+            due.is_none_or(|due| due > self.now),
+            "after a drain at {:?} the deadline {due:?} must be later",
+            self.now
+        );
     }
 
     fn check(&mut self) {
-        assert!(self.listener.len() <= self.most, "the limit of connections is exceeded");
+        assert!(self.listener.len() <= self.most, "there must be no more connections than the limit");
         let mut addresses: Vec<TestAddress> =
             self.listener.peers().filter_map(|id| Some(self.listener.peer(id)?.peer())).collect();
         let count = addresses.len();
         addresses.sort_by_key(|address| address.0);
         addresses.dedup();
-        assert_eq!(addresses.len(), count, "two connections have one address");
+        assert_eq!(addresses.len(), count, "each connection must have its own address");
         let due = self.listener.poll_timeout().is_some_and(|due| due <= self.now);
         let is_due =
             |id| self.listener.peer(id).is_some_and(|peer| peer.poll_timeout().is_some_and(|due| due <= self.now));
-        assert!(due || !self.ids.iter().copied().any(is_due), "a connection is due, but the listener is not");
+        assert!(
+            due || !self.ids.iter().copied().any(is_due),
+            "a listener must be due when one of its connections is due"
+        );
     }
 
     fn end(&mut self) {
@@ -187,7 +196,7 @@ impl<M: TableMemory> Run<M> {
             self.ids.get(index).copied().into_iter().for_each(|id| self.listener.release(self.now, id));
         }
         self.drain();
-        assert!(self.listener.is_empty(), "a released connection remains");
+        assert!(self.listener.is_empty(), "a listener must be empty after its connections are released");
         assert_eq!(self.listener.poll_timeout(), None);
     }
 }

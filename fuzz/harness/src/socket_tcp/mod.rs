@@ -10,7 +10,7 @@ pub use crowd::crowd;
 
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Segment};
 
-/// Checks that a datagram that decodes is encoded again byte for byte.
+/// Checks that a datagram that decodes also encodes to the same bytes.
 ///
 /// # Panics
 ///
