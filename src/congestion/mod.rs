@@ -26,7 +26,6 @@ mod loss_meter;
 mod math;
 mod new_reno;
 mod pacer;
-mod phase;
 mod recovery;
 
 pub use bandwidth_delay::BandwidthDelay;

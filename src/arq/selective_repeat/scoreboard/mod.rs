@@ -20,10 +20,12 @@
 
 mod block;
 mod list;
+mod record;
 mod window;
 
 pub use block::Block;
 pub(super) use block::SentState;
+pub(super) use record::{Flight, Record, Run, Transmitted};
 pub(super) use window::{Mark, Memory, Window};
 
 use crate::{ClockShift, Instant, Seq};
@@ -47,53 +49,6 @@ pub(super) struct Scoreboard<M> {
     acknowledged: u32,
     /// The time of the last transmission.
     last_sent: Instant,
-}
-
-/// One of the two lists of numbers in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flight {
-    /// Sent once, in the order of the numbers.
-    Originals,
-    /// Sent more than once, for any reason.
-    Retransmissions,
-}
-
-/// The record of a number that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
-    /// The time of the last transmission.
-    pub(super) sent_at: Instant,
-    /// The size of its datagram in bytes.
-    pub(super) bytes: u16,
-    /// The number of transmissions.
-    pub(super) transmissions: u8,
-    pub(super) state: SentState,
-}
-
-/// The kind of a transmission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transmitted {
-    /// The first transmission of a number.
-    Original,
-    /// A retransmission of a number that was declared lost after `transmissions` transmissions.
-    Retransmission { transmissions: u8 },
-    /// A number in flight, sent again as a probe.
-    Probe,
-    /// A number in flight, sent again proactively.
-    Proactive,
-    /// A number that is not outstanding, because it is acknowledged.
-    Needless,
-}
-
-/// Consecutive originals that were acknowledged together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) count: u32,
-    pub(super) bytes: u64,
-    /// The last number of the run.
-    pub(super) newest: Seq,
-    /// The transmission time of `newest`.
-    pub(super) newest_sent_at: Instant,
 }
 
 impl<M: Memory> Scoreboard<M> {
