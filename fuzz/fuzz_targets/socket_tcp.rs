@@ -7,5 +7,5 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     socket_tcp::parse(bytes);
     socket_tcp::any_order(bytes);
-    socket_tcp::crowd(bytes);
+    socket_tcp::listener(bytes);
 });

@@ -159,3 +159,36 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use crate::Instant;
+    use crate::connection::{CloseReason, Config, Connection, ConnectionState, Observer, Storage, TraceEvent};
+    use alloc::vec::Vec;
+
+    /// The states that a connection has entered.
+    #[derive(Default)]
+    struct States(Vec<ConnectionState>);
+
+    impl Observer for States {
+        fn observe(&mut self, _now: Instant, event: &TraceEvent<'_>) {
+            if let TraceEvent::State(state) = event {
+                self.0.push(*state);
+            }
+        }
+    }
+
+    /// Regression: an eviction with RESET was not reported.
+    #[test]
+    fn an_eviction_is_reported_to_the_observer() {
+        for evict in [Connection::evict, Connection::evict_with_reset] {
+            let config = Config::default();
+            let storage = Storage::on_heap(&config, 1).expect("the storage is valid").observed(States::default());
+            let mut connection =
+                Connection::connect(Instant::ZERO, config, [7; 32], storage).expect("the storage fits");
+            evict(&mut connection, Instant::ZERO);
+            evict(&mut connection, Instant::ZERO);
+            assert_eq!(connection.observer().0, [ConnectionState::Ended(CloseReason::Evicted)]);
+        }
+    }
+}

@@ -72,8 +72,9 @@ impl<M: TableMemory> Index<M> {
         if self.used >= self.heads.as_ref().len() {
             self.grow();
         }
-        self.used += 1;
-        self.link(upper(hash), item)
+        let is_linked = self.link(upper(hash), item);
+        self.used += usize::from(is_linked);
+        is_linked
     }
 
     pub(crate) fn remove(&mut self, hash: u64, item: u32) {

@@ -143,7 +143,7 @@ fn honest_transfers_take_as_long_beside_a_flood_as_beside_noise() {
     assert!(stats.retried >= server.retried && stats.retried <= server.retried + 2 * honest);
     assert_eq!((stats.dropped.total(), stats.replies_dropped), (server.ignored, 0));
     assert_eq!((stats.queued, stats.repeated), (stats.accepted, 0));
-    assert!(server.queued <= stats.accepted && stats.validated <= honest);
+    assert!(stats.validated <= honest);
     // The flood holds at most half of the backlog of 64.
     assert!(server.most.0 <= transfers + 32 + 1 && server.most.1 <= 32, "{:?}", server.most);
 }

@@ -82,7 +82,7 @@ impl Seen {
             }
             Request::Write { len, .. } => assert!(self.created && len > 0),
             Request::Discard => {
-                assert!(std::mem::take(&mut self.created), "only a created file is discarded, and only once")
+                assert!(std::mem::take(&mut self.created), "only a created file is discarded, and only once");
             }
             Request::Open { .. } => {}
             Request::Read { len, .. } => assert!(len > 0),

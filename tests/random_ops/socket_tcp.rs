@@ -13,7 +13,7 @@ proptest! {
 
     #[test]
     fn a_listener_keeps_its_promises(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
-        socket_tcp::crowd(&bytes);
+        socket_tcp::listener(&bytes);
     }
 
     #[test]

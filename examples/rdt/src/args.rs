@@ -72,8 +72,8 @@ pub(crate) struct ListenArgs {
 
 #[derive(Args)]
 pub(crate) struct SocketTcpArgs {
-    /// Expect the report's own code at the other end: use its timeouts, and let it send first where both send at once.
-    /// Not for two instances of this program
+    /// The other end is the report's own code: use its timeouts, and let it send first where both send at once. Not for
+    /// two instances of this program
     #[arg(long)]
     pub(crate) report: bool,
     /// Lose this percentage of sent datagrams, to exercise loss recovery
@@ -117,13 +117,13 @@ pub(crate) struct ServeArgs {
     /// second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
-    /// When a client must validate its address before the server keeps any state for it: while many clients have not,
-    /// always, or never
+    /// When a client must validate its address before the server keeps any state for it: always, never, or only while the addresses of
+    /// many clients are not validated
     #[arg(long, value_enum, default_value_t = Retry::Auto)]
     pub(crate) retry: Retry,
     /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client
-    /// to a thread by its address and port. A client whose address or port changes during a transfer (a NAT that
-    /// forgets it) may reach another thread, which ignores it until the client's --timeout. With one thread the
+    /// to a thread by its address and port. A client whose address or port changes during a transfer (a new mapping
+    /// of a NAT) may reach another thread, which ignores it until the client's --timeout. With one thread the
     /// transfer continues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
@@ -227,7 +227,7 @@ pub(crate) struct Common {
     /// The number of packets buffered each way until they are acknowledged or read
     #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
     window: u32,
-    /// The largest body of a packet, in bytes: of those that are sent, and of those that are taken
+    /// The largest body of a packet in bytes, both sent and received
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
     segment: u16,
     /// Lose this percentage of sent datagrams, to exercise loss recovery

@@ -32,7 +32,7 @@ const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let server = crate::args::resolve_peer(&args.server)?;
-    let size = usize::try_from(args.size).map_err(|_| "so much content does not fit into memory".to_owned())?;
+    let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. It begins one byte after that of the previous client.
     let mut random = vec![0; size + args.clients];
     getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
@@ -279,7 +279,7 @@ impl<'r> Load<'r> {
             let [median, late] = [50, 99].map(|percent| times[(equal - 1) * percent / 100]);
             let hundredths = most.as_micros() * 100 / median.as_micros().max(1);
             to_stdout(format_args!(
-                "seconds of each up and down: least {}, median {}, 99 of 100 {}, most {}, {}.{:02} of the median",
+                "seconds of each up and down: least {}, median {}, 99th percentile {}, most {}, {}.{:02} of the median",
                 seconds(*least),
                 seconds(median),
                 seconds(late),
@@ -288,6 +288,6 @@ impl<'r> Load<'r> {
                 hundredths % 100,
             ));
         }
-        if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} clients failed", all - equal)) }
+        if equal == all { Ok(ExitCode::SUCCESS) } else { Err(format!("{} of {all} clients failed", all - equal)) }
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Malformed => "it did not understand the request; another version, or another --profile?",
         ErrorCode::NoSuchFile => "it has no such file",
-        ErrorCode::TooLarge => "the file is larger than it takes",
+        ErrorCode::TooLarge => "the file is larger than it accepts",
         ErrorCode::NameNotAllowed => "it does not allow this name; choose another one",
         ErrorCode::Exists => "it has a file of this name and does not replace it; choose another name",
         ErrorCode::NoSpace => "it has no space left",

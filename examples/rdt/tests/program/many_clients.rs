@@ -88,7 +88,7 @@ fn a_load_test_reports_failed_clients() {
     let load = run(&["load", &server.address, "--clients", "2", "--size", "1K", "--timeout", "1"]);
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("1 of 2 clients got back") && said.contains("1 clients failed"), "{said}");
+    assert!(said.contains("1 of 2 clients got back") && said.contains("1 of 2 clients failed"), "{said}");
     // The order of packets decides which client fails, and at which point.
     let why = ["client 1: no answer", "client 2: no answer", "ended the transfer"];
     assert!(why.iter().any(|why| said.contains(why)), "{said}");

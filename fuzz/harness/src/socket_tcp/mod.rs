@@ -3,10 +3,10 @@
 mod address;
 mod any_order;
 mod counter;
-mod crowd;
+mod listener;
 
 pub use any_order::any_order;
-pub use crowd::crowd;
+pub use listener::listener;
 
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Segment};
 

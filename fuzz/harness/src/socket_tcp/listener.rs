@@ -35,7 +35,7 @@ const ADDRESSES: u8 = 4;
 /// # Panics
 ///
 /// If an invariant is violated.
-pub fn crowd(bytes: &[u8]) {
+pub fn listener(bytes: &[u8]) {
     let mut input = Unstructured::new(bytes);
     match bool::arbitrary(&mut input) {
         Ok(true) => run::<FixedTables<2>>(&mut input),
@@ -136,7 +136,7 @@ impl<M: TableMemory> Run<M> {
                 self.incoming.push(incoming);
             }
             SocketDispatch::Peer(id, _) => {
-                assert!(self.ids.contains(&id), "a datagram must be dispatched to an accepted connection")
+                assert!(self.ids.contains(&id), "a datagram must be dispatched to an accepted connection");
             }
             SocketDispatch::Dropped(_) => {}
         }
