@@ -61,7 +61,7 @@ fn a_refused_request_changes_no_file() {
     server.running.expect("get \"none\": refused: no such file");
     let folder = place.get("folder", &server.address, &[]);
     server.running.expect("get \"folder\": refused: no such file");
-    large.expect_end(1, "larger than it takes");
+    large.expect_end(1, "larger than it accepts");
     there.expect_end(1, "does not replace");
     none.expect_end(1, "no such file");
     folder.expect_end(1, "no such file");
@@ -87,7 +87,7 @@ fn a_server_with_a_full_disk_refuses_and_keeps_serving() {
     let place = Place::new();
     let mut server = place.serve_with_full_disk();
     write_large(&place.client("a"));
-    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "larger than it takes");
+    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "larger than it accepts");
     server.running.expect("refused: too large");
     assert!(Place::names(&place.server("")).is_empty());
     expect_service(&place, &server);
