@@ -82,7 +82,8 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<Turn, BufferTooSmall> {
         Ok(match transmit(self, now, buf)? {
             Some(transmit) => Turn::Sent(transmit),
-            None => Turn::Idle { changes: self.changes(), due: self.poll_timeout() },
+            // Nothing is due to be sent, so the timers alone give the next deadline.
+            None => Turn::Idle { changes: self.changes(), due: self.earliest(false) },
         })
     }
 

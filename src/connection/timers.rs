@@ -71,7 +71,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The earliest deadline of all timers, or of those that `handle_timeout` handles.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    fn earliest(&self, handled_only: bool) -> Option<Instant> {
+    pub(super) fn earliest(&self, handled_only: bool) -> Option<Instant> {
         let mut earliest = Earliest::default();
         self.for_each_deadline(|timer, at| {
             if !handled_only || timer.is_handled() {
@@ -85,7 +85,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// The connection waits for nothing else, apart from datagrams that are already due. An expired deadline is
     /// included until [`handle_timeout`](Self::handle_timeout) handles it.
-    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
