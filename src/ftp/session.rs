@@ -188,8 +188,8 @@ pub enum Output<'a> {
 pub enum FileEvent {
     /// Server: the request is complete, and its name is allowed.
     ///
-    /// The application may now [`refuse`](super::Server::refuse) it. Poll events before requests to decide before the
-    /// first storage request.
+    /// The application may now [`refuse`](super::Server::refuse) it. To decide before storage is used, call `poll_event`
+    /// before `poll_request`.
     Requested(Transfer),
     /// The length of the file is known.
     Started {
@@ -232,7 +232,7 @@ pub enum Outcome {
     Refused(ErrorCode),
     /// The client cancelled the transfer.
     ///
-    /// An upload may be stored only if the client had already sent all of it.
+    /// The server may have stored an upload nevertheless, if the client had already sent all of it.
     Cancelled,
     /// Download, client: the peer closed before the end of the file.
     CutShort,
@@ -263,9 +263,9 @@ pub enum Outcome {
 #[error("the session did not request this")]
 pub struct Unasked;
 
-/// The error of a call that comes after the outcome is decided.
+/// The error of a call that can no longer change the outcome.
 ///
-/// The file is being committed, or the session has ended. The call has no effect.
+/// Storage was asked to commit the file, or the outcome is decided. The call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the outcome is already decided")]
 pub struct TooLate;
@@ -317,7 +317,7 @@ impl End {
         }
     }
 
-    /// Returns the pending output. Call it after the header is sent.
+    /// Returns the pending output. The caller sends the rest of a header first, unless the transfer is aborted.
     ///
     /// `busy` says that storage is still adding content to the stream.
     pub(super) fn poll(&mut self, busy: bool) -> Option<Output<'static>> {

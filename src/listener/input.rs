@@ -87,18 +87,19 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// The connection of base mode at this address, or its quarantine.
     ///
-    /// An entry whose linger or quarantine is over is removed first.
+    /// An entry whose quarantine has ended is removed first, and so is a released connection that is drained.
     fn find_base(&mut self, from: T::Address, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
-        // A datagram may arrive before `handle_timeout`, so the end of a linger or quarantine is handled here, too. The
-        // timers of a connection that has not ended do not run here: its peer may have sent the datagram in time.
+        // A datagram may arrive after a deadline has passed and before `handle_timeout`, so the end of a linger or
+        // quarantine is handled here, too. The timers of a connection that has not ended do not run here: its peer may
+        // have sent the datagram in time.
         match &mut self.peers.get_mut(index)?.lifecycle {
             Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
             Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
-                    // CONNECT ends an expired linger. For other packets the linger continues, since a repeated FIN may
-                    // have arrived in time.
+                    // Ends the linger if its deadline has passed. Any other packet still goes to the lingering
+                    // connection, since it may be a repeated FIN that arrived before the deadline.
                     connection.handle_timeout(now);
                 }
                 if connection.is_drained() {
@@ -144,7 +145,8 @@ impl<T: ListenerTypes> Listener<T> {
             self.on_confirmed(index);
         }
         if elsewhere {
-            // An established connection accepts only datagrams of its peer. No other datagram starts a path validation.
+            // Only a datagram that an established connection has accepted starts a path validation, because only the
+            // peer can have sent it.
             if handled == Handled::Accepted && changes.contains(Changes::ESTABLISHED) {
                 self.challenge(index, from, datagram.len());
             } else {

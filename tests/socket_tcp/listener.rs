@@ -19,7 +19,7 @@ fn each_client_has_its_connection() {
     assert_ne!(a, b);
     listener.takes(a, A, &data(12, "2"));
     listener.takes(b, B, &data(12, "3"));
-    // The send queue of the listener determines this order.
+    // B comes first: it is still in the send queue since its handshake, and A joins the queue behind it.
     listener.expect(B, &ack(13));
     listener.expect(A, &ack(13));
     listener.takes(b, B, &data(13, "abc"));
@@ -48,7 +48,7 @@ fn a_client_that_is_not_accepted_leaves_no_state() {
 }
 
 #[test]
-fn a_client_with_a_connection_and_a_third_client_are_refused() {
+fn a_second_connection_of_one_client_and_a_third_client_are_refused() {
     let mut listener = SegmentListenerTrace::new();
     let SocketDispatch::Incoming(first) = listener.receive(A, "1|||0|||0|||10|||") else { panic!() };
     let SocketDispatch::Incoming(again) = listener.receive(A, "1|||0|||0|||10|||") else { panic!() };

@@ -157,7 +157,7 @@ impl<F: Storage> FileClient<F> {
                 format!("\"{name}\" became shorter while it was sent: it is not stored; try again")
             }
             Some(Outcome::StorageFailed(error)) => {
-                let what = if upload { "cannot read HERE" } else { "cannot write HERE" };
+                let what = if upload { "cannot read on this machine" } else { "cannot write on this machine" };
                 format!("{what}: \"{name}\": {}", messages::storage_error(error, self.exchange.error()))
             }
             Some(Outcome::Violation) => format!("{server} sent an invalid answer: another version or --profile?"),

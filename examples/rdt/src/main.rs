@@ -133,7 +133,7 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let file_name =
         file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = open_folder(parent).map_err(|why| format!("cannot write HERE: {why}"))?;
+    let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
     let client = Client::download(ClientConfig::default(), args.name.as_name());
     request(&args.server, &args.common, Exchange::new(client, Files::named(&folder, file_name.into())), stop)
 }

@@ -12,8 +12,9 @@ type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, AnyArq<Vec<Block>,
 /// The storage of a connection in this program, with its packet log.
 pub(crate) type AnyStorage = Observed<Stores, PacketLog>;
 
-/// The number of receive slots for the public implementation. It is small, because bodies of that implementation are as
-/// large as a datagram.
+/// The number of receive slots for the public implementation.
+///
+/// It is small, because that implementation fills UDP datagrams to their limit: each slot takes almost 64 KiB.
 const ROSTOV_RECV_SLOTS: u32 = 8;
 /// The default number of packets buffered each way.
 ///
@@ -57,7 +58,7 @@ pub(crate) struct Settings {
 /// The implementation at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
-    /// This program
+    /// This program, or another that uses this library with the default framing
     Note,
     /// The public Python implementation of the protocol
     Rostov,
@@ -101,7 +102,7 @@ pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Dura
     }
 }
 
-/// The configuration for the public implementation, whose bodies are as large as a datagram.
+/// The configuration for the public implementation, whose bodies fill UDP datagrams to their limit (almost 64 KiB).
 fn rostov(method: Method) -> Config {
     let config = Config::rostov(method);
     Config { recv_segment: u16::try_from(config.framing.max_body_len()).unwrap_or(u16::MAX), ..config }
@@ -143,7 +144,8 @@ pub(crate) fn unacknowledged_limit(settings: &Settings) -> u64 {
 /// limit. Three seconds are enough for the linger (1 s), the client's own FIN, and repetitions. The time does not
 /// depend on the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
 ///
-/// The public implementation needs 11 s: it lingers for 5 s, and sends its FIN five times at intervals of a second.
+/// With the public implementation as the peer, 11 s are enough: this side sends its FIN up to five times at intervals of
+/// a second, and then lingers for 5 s.
 pub(crate) fn farewell(config: &Config) -> Duration {
     if config.framing.is_base_only() { Duration::from_secs(11) } else { Duration::from_secs(3) }
 }

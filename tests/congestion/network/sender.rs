@@ -31,8 +31,8 @@ pub(crate) struct Sender {
     transmissions: Vec<Transmission>,
     /// The first transmission that may still be in flight.
     first_open: usize,
-    /// The first transmission that has not been repeated proactively.
-    repeated: usize,
+    /// The transmission that `repeat` inspects next. It has already repeated or skipped all earlier ones.
+    next_to_repeat: usize,
     lost: VecDeque<usize>,
     in_flight: u64,
     delivered: u64,
@@ -57,7 +57,7 @@ impl Sender {
             acknowledged: Vec::new(),
             transmissions: Vec::new(),
             first_open: 0,
-            repeated: 0,
+            next_to_repeat: 0,
             lost: VecDeque::new(),
             in_flight: 0,
             delivered: 0,
@@ -193,12 +193,12 @@ impl Sender {
     fn repeat(&mut self, now: Instant) -> Option<usize> {
         self.app_limited = true;
         let early = now - Duration::from_micros(self.srtt.as_micros() / 4);
-        self.repeated = self.repeated.max(self.first_open);
-        while let Some(transmission) = self.transmissions.get(self.repeated) {
+        self.next_to_repeat = self.next_to_repeat.max(self.first_open);
+        while let Some(transmission) = self.transmissions.get(self.next_to_repeat) {
             if transmission.sent_at > early {
                 return None;
             }
-            self.repeated += 1;
+            self.next_to_repeat += 1;
             if !self.acknowledged[transmission.number] {
                 return Some(transmission.number);
             }

@@ -44,7 +44,7 @@ impl Stack for Sctp {
         "one ordered reliable stream, 32 KiB messages, RFC 4960 congestion control (no other), RTO min 1 s (default), CRC32c always, no DTLS".into()
     }
 
-    /// sctp-proto does not expect received packets above 8,192 bytes.
+    /// sctp-proto receives packets of at most 8,192 bytes (its `RECEIVE_MTU`), so no sender makes larger ones.
     fn largest_datagram(&self) -> usize {
         8192
     }
