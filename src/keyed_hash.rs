@@ -12,31 +12,73 @@ pub(crate) use siphasher::sip::{SipHasher13 as TableHasher, SipHasher24 as Keyed
 #[cfg(any(test, not(target_pointer_width = "64")))]
 mod outlined {
     use core::hash::Hasher;
-    use siphasher::sip::SipHasher24;
 
-    /// SipHash-2-4 in one copy.
-    pub(crate) struct KeyedHasher(SipHasher24);
+    /// SipHash-2-4, a byte at a time: what is hashed here is short.
+    #[derive(Clone)]
+    pub(crate) struct KeyedHasher {
+        state: [u64; 4],
+        /// The bytes since the last whole word, and the number of all bytes, modulo 256.
+        word: u64,
+        len: u8,
+    }
 
     impl KeyedHasher {
         pub(crate) fn new_with_key(key: &[u8; 16]) -> Self {
-            Self(SipHasher24::new_with_key(key))
+            let [low, high] = [key.first_chunk(), key.last_chunk()]
+                .map(|half| half.map_or(0, |&bytes| u64::from_le_bytes(bytes)));
+            let state = [
+                low ^ 0x736f_6d65_7073_6575,
+                high ^ 0x646f_7261_6e64_6f6d,
+                low ^ 0x6c79_6765_6e65_7261,
+                high ^ 0x7465_6462_7974_6573,
+            ];
+            Self { state, word: 0, len: 0 }
+        }
+
+        #[inline(never)]
+        fn absorb(&mut self, word: u64, rounds: u8) {
+            let [mut a, mut b, mut c, mut d] = self.state;
+            d ^= word;
+            for _ in 0..rounds {
+                a = a.wrapping_add(b);
+                c = c.wrapping_add(d);
+                b = b.rotate_left(13) ^ a;
+                d = d.rotate_left(16) ^ c;
+                a = a.rotate_left(32).wrapping_add(d);
+                c = c.wrapping_add(b);
+                d = d.rotate_left(21) ^ a;
+                b = b.rotate_left(17) ^ c;
+                c = c.rotate_left(32);
+            }
+            a ^= word;
+            self.state = [a, b, c, d];
         }
     }
 
     impl Hasher for KeyedHasher {
+        #[inline(never)]
         fn write(&mut self, bytes: &[u8]) {
-            // A byte at a time: what is hashed here is short, and `SipHasher24::write` is three times as long.
             for &byte in bytes {
-                self.0.write_u8(byte);
+                self.word = self.word >> 8 | u64::from(byte) << 56;
+                self.len = self.len.wrapping_add(1);
+                if self.len.is_multiple_of(8) {
+                    self.absorb(self.word, 2);
+                }
             }
         }
 
-        fn write_u32(&mut self, word: u32) {
-            self.0.write_u32(word);
-        }
-
+        #[inline(never)]
         fn finish(&self) -> u64 {
-            self.0.finish()
+            let mut last = self.clone();
+            let len = self.len;
+            while last.len % 8 != 7 {
+                last.write(&[0]);
+            }
+            last.write(&[len]);
+            let [_, _, c, _] = &mut last.state;
+            *c ^= 0xff;
+            last.absorb(0, 4);
+            last.state.into_iter().fold(0, |all, part| all ^ part)
         }
     }
 }
