@@ -24,8 +24,8 @@ mod outlined {
 
     impl KeyedHasher {
         pub(crate) fn new_with_key(key: &[u8; 16]) -> Self {
-            let [low, high] = [key.first_chunk(), key.last_chunk()]
-                .map(|half| half.map_or(0, |&bytes| u64::from_le_bytes(bytes)));
+            let [low, high] =
+                [key.first_chunk(), key.last_chunk()].map(|half| half.map_or(0, |&bytes| u64::from_le_bytes(bytes)));
             let state = [
                 low ^ 0x736f_6d65_7073_6575,
                 high ^ 0x646f_7261_6e64_6f6d,

@@ -10,6 +10,7 @@
 //! | [`NewReno`] | RFC 9002 §7, the reference for fairness |
 //! | [`Cubic`] | RFC 9438, the most common controller on the Internet |
 //! | [`BandwidthDelay`] | a model of the path, for long, fast or lossy paths |
+//! | [`Unpaced`] | any of them without pacing, for small machines |
 //!
 //! Bytes may be payload or whole datagrams, as long as the controller, every event and the window use one measure. All
 //! but the first are made by `new(datagram_bytes)`, so that the constructor can serve as a factory.
@@ -28,6 +29,7 @@ mod new_reno;
 mod pacer;
 mod phase;
 mod recovery;
+mod unpaced;
 
 pub use bandwidth_delay::BandwidthDelay;
 pub use controller::{Algorithm, Controller, UnknownAlgorithm};
@@ -35,6 +37,7 @@ pub use cubic::Cubic;
 pub use fixed_window::FixedWindow;
 pub use new_reno::NewReno;
 pub use pacer::Pacer;
+pub use unpaced::Unpaced;
 
 use crate::{ClockShift, Duration, Instant};
 
@@ -85,6 +88,9 @@ pub struct Loss {
 ///
 /// Any sequence of calls is legal. Time that goes backwards counts as no elapsed time.
 pub trait Congestion {
+    /// Whether there is ever a pacing rate. Where it is false, no code of the pacer is linked.
+    const MAY_PACE: bool = true;
+
     /// Records the transmission of `bytes`, new or repeated. `in_flight` includes them.
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64);
 

@@ -191,6 +191,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         self.timers.restart(now, self.scoreboard.outstanding(), rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
-        self.pacer.update_rate(now, self.congestion.pacing_rate());
+        self.update_rate(now);
     }
 }

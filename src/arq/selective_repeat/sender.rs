@@ -44,7 +44,7 @@ pub(super) struct Sender<M, C> {
     pub(super) round_start: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
-    pub(super) pacer: Pacer,
+    pacer: Pacer,
     pub(super) counters: Uncompared<Counters>,
 }
 
@@ -61,7 +61,9 @@ pub(super) struct Counters {
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn new(memory: M, congestion: C, mut pacer: Pacer) -> Option<Self> {
-        pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
+        if C::MAY_PACE {
+            pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
+        }
         Some(Self {
             scoreboard: Scoreboard::new(memory)?,
             limit: None,
@@ -147,10 +149,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
         if self.is_undisturbed() && self.may_be_fresh(end) {
             let has_room = self.scoreboard.in_flight() < self.congestion.window();
-            return (has_room && self.pacer.allows(now, ONE_BYTE)).then_some(self.scoreboard.next());
+            return (has_room && self.allows(now)).then_some(self.scoreboard.next());
         }
         let due = self.candidate(now, end, is_ready)?;
-        let may_leave = self.timers.is_probe_due() || due.at <= now && self.pacer.allows(now, ONE_BYTE);
+        let may_leave = self.timers.is_probe_due() || due.at <= now && self.allows(now);
         may_leave.then_some(due.number)
     }
 
@@ -172,7 +174,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         let in_flight = self.scoreboard.in_flight();
         self.congestion.on_sent(now, bytes.into(), in_flight);
-        self.pacer.on_sent(now, bytes.into());
+        self.pace(now, bytes);
         self.app_limited |=
             self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
@@ -197,7 +199,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
         let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
         let most = most.min(u32::try_from(datagrams(room, bytes)).unwrap_or(u32::MAX));
-        self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
+        if C::MAY_PACE { self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most) } else { most }
     }
 
     /// Records that the first `count` of these have left.
@@ -208,7 +210,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         for _ in 0..count {
             in_flight += u64::from(bytes);
             self.congestion.on_sent(now, bytes.into(), in_flight);
-            self.pacer.on_sent(now, bytes.into());
+            self.pace(now, bytes);
         }
         self.timers.arm(now, self.scoreboard.outstanding(), rtt);
     }
@@ -228,7 +230,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             }
             self.recovery_end = Some(self.scoreboard.next());
             self.congestion.on_timeout(now);
-            self.pacer.update_rate(now, self.congestion.pacing_rate());
+            self.update_rate(now);
             return true;
         }
         let probe = self.timers.has_expired(Timer::TailLossProbe, now);
@@ -271,7 +273,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.proactive.on_lost(bytes);
             let in_flight = self.scoreboard.in_flight();
             self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight });
-            self.pacer.update_rate(now, self.congestion.pacing_rate());
+            self.update_rate(now);
         }
     }
 
@@ -292,7 +294,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             Timer::Reordering | Timer::TailLossProbe | Timer::Retransmission => self.timers.deadline(timer),
             Timer::Pacing => {
                 let due = self.candidate(Instant::ZERO, end, is_ready)?;
-                Some(due.at.max(self.pacer.ready_at(ONE_BYTE)))
+                Some(if C::MAY_PACE { due.at.max(self.pacer.ready_at(ONE_BYTE)) } else { due.at })
             }
             Timer::Handshake
             | Timer::RetransmitHandshake
@@ -304,6 +306,25 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             | Timer::Quiet
             | Timer::Linger
             | Timer::AckDelay => None,
+        }
+    }
+
+    /// Whether pacing permits a datagram.
+    fn allows(&self, now: Instant) -> bool {
+        !C::MAY_PACE || self.pacer.allows(now, ONE_BYTE)
+    }
+
+    /// Records that a datagram of `bytes` has left.
+    fn pace(&mut self, now: Instant, bytes: u16) {
+        if C::MAY_PACE {
+            self.pacer.on_sent(now, bytes.into());
+        }
+    }
+
+    /// Reads the rate of the controller after an event.
+    pub(super) fn update_rate(&mut self, now: Instant) {
+        if C::MAY_PACE {
+            self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
     }
 
