@@ -132,6 +132,12 @@ impl Duration {
         thousandth(self.0)
     }
 
+    /// The span in s, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        thousandth(thousandth(self.0))
+    }
+
     /// The sum, at most [`Duration::MAX`].
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
