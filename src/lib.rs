@@ -42,6 +42,9 @@ pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
 
+/// Whether shortcuts that only save time are compiled: machines with smaller pointers have little flash.
+const SHORTCUTS: bool = cfg!(target_pointer_width = "64");
+
 /// The code in the README compiles and works.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

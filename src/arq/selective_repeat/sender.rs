@@ -22,7 +22,7 @@ use super::timers::Timers;
 use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
 use crate::uncompared::Uncompared;
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 use core::num::NonZero;
 
 /// The credit that pacing requires before a datagram of any size leaves. The pacer records the rest as debt.
@@ -147,7 +147,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
-        if self.is_undisturbed() && self.may_be_fresh(end) {
+        if SHORTCUTS && self.is_undisturbed() && self.may_be_fresh(end) {
             let has_room = self.scoreboard.in_flight() < self.congestion.window();
             return (has_room && self.allows(now)).then_some(self.scoreboard.next());
         }
