@@ -4,10 +4,9 @@
 //! §3.8.6.1), and after a silence if keep-alive is on. The peer answers with ECHO and a SACK. ECHO returns the nonce of
 //! the PROBE, which an attacker off the path cannot guess: SipHash-2-4 of a counter, keyed with the caller's entropy.
 
-use crate::keyed_hash::KeyedHasher;
+use crate::keyed_hash::hash_number;
 use crate::timing::{RetransmitTimer, Timer};
 use crate::{ClockShift, Instant};
-use core::hash::Hasher;
 
 /// How many of the last probes an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
@@ -24,9 +23,7 @@ impl Nonces {
     }
 
     fn of(&self, counter: u32) -> u64 {
-        let mut hasher = KeyedHasher::new_with_key(&self.secret);
-        hasher.write_u32(counter);
-        hasher.finish()
+        hash_number(&self.secret, counter)
     }
 }
 
