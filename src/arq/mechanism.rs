@@ -101,6 +101,9 @@ pub(super) mod sealed {
 ///
 /// The connection lends the round-trip estimate, because its handshake and its close use the same one.
 pub trait Arq: sealed::Sealed {
+    /// The timers that the mechanism may run.
+    const TIMERS: &'static [Timer] = &Timer::OF_ARQ;
+
     /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
 
@@ -172,7 +175,7 @@ pub trait Arq: sealed::Sealed {
     /// Output that is due already may be missing from it: [`next_info`](Self::next_info) and [`ack_at`](Self::ack_at)
     /// report that.
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end, |_| true)).min()
+        Self::TIMERS.iter().filter_map(|&timer| self.deadline(timer, end, |_| true)).min()
     }
 
     /// Whether an INFO was sent or received.

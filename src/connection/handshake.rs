@@ -135,10 +135,15 @@ impl Handshake {
 
     /// Calls `visit` with each deadline.
     pub(crate) fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
-        let expiry = self.expiry.map(|at| (Timer::Handshake, at));
-        let retransmit = self.retransmit.deadline().map(|at| (Timer::RetransmitHandshake, at));
-        let fall_back = self.fall_back.map(|at| (Timer::FallBack, at));
-        [expiry, retransmit, fall_back].into_iter().flatten().for_each(|(timer, at)| visit(timer, at));
+        if let Some(at) = self.expiry {
+            visit(Timer::Handshake, at);
+        }
+        if let Some(at) = self.retransmit.deadline() {
+            visit(Timer::RetransmitHandshake, at);
+        }
+        if let Some(at) = self.fall_back {
+            visit(Timer::FallBack, at);
+        }
     }
 
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
