@@ -75,12 +75,12 @@ impl Handshake {
     ///
     /// If so, CONNECT is due again with this cookie, as if for the first time.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
-        let Ok(cookie) = Vec::from_slice(cookie) else { return false };
         // A RETRY that arrives before CONNECT has left answers an earlier connection.
-        if self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
+        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
             return false;
         }
-        self.cookie = cookie;
+        self.cookie.clear();
+        let _fits = self.cookie.extend_from_slice(cookie);
         self.retries += 1;
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
