@@ -42,6 +42,9 @@ pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
 
+/// Whether code is compiled that only saves time. Machines with smaller pointers have little flash.
+const SHORTCUTS: bool = cfg!(target_pointer_width = "64");
+
 /// Tests the code in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

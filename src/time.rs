@@ -133,6 +133,12 @@ impl Duration {
         thousandth(self.0)
     }
 
+    /// The span in s, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        thousandth(thousandth(self.0))
+    }
+
     /// The sum, at most [`Duration::MAX`].
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
@@ -207,11 +213,19 @@ impl ShortDuration {
 
     /// Converts `span`. A span above 71 minutes becomes 71 minutes.
     pub(crate) fn new(span: Duration) -> Self {
-        Self(NonZero::<u32>::MIN.saturating_add(u32::try_from(span.0).unwrap_or(u32::MAX)))
+        Self::from_micros(u32::try_from(span.0).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) const fn from_micros(micros: u32) -> Self {
+        Self(NonZero::<u32>::MIN.saturating_add(micros))
+    }
+
+    pub(crate) const fn as_micros(self) -> u32 {
+        self.0.get() - 1
     }
 
     pub(crate) const fn get(self) -> Duration {
-        Duration((self.0.get() - 1) as u64)
+        Duration(self.as_micros() as u64)
     }
 }
 

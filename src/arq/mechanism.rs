@@ -104,6 +104,9 @@ pub(super) mod sealed {
 ///
 /// The round-trip estimate is a parameter, because the handshake and the close of the connection use the same estimate.
 pub trait Arq: sealed::Sealed {
+    /// The timers that the mechanism may run.
+    const TIMERS: &'static [Timer] = &Timer::OF_ARQ;
+
     /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
 
@@ -175,7 +178,7 @@ pub trait Arq: sealed::Sealed {
     /// The result may not include output that is already due. [`next_info`](Self::next_info) and
     /// [`ack_at`](Self::ack_at) report such output.
     fn poll_timeout(&self, end: Seq) -> Option<Instant> {
-        Timer::OF_ARQ.into_iter().filter_map(|timer| self.deadline(timer, end, |_| true)).min()
+        Self::TIMERS.iter().filter_map(|&timer| self.deadline(timer, end, |_| true)).min()
     }
 
     /// Whether an INFO was sent or received.

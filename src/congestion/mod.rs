@@ -10,6 +10,7 @@
 //! | [`NewReno`] | RFC 9002 §7 | the reference for fairness |
 //! | [`Cubic`] | RFC 9438 | the most common controller on the Internet |
 //! | [`BandwidthDelay`] | a model of the path | long, fast or lossy paths |
+//! | [`Unpaced`] | any of them without pacing | small machines |
 //!
 //! Bytes may be payload or whole datagrams, if the controller, every event and the window use the same measure. Every
 //! controller but [`FixedWindow`] has a constructor `new(datagram_bytes)`, which can serve as a factory.
@@ -27,6 +28,7 @@ mod math;
 mod new_reno;
 mod pacer;
 mod recovery;
+mod unpaced;
 
 pub use bandwidth_delay::BandwidthDelay;
 pub use controller::{Algorithm, Controller, UnknownAlgorithm};
@@ -34,6 +36,7 @@ pub use cubic::Cubic;
 pub use fixed_window::FixedWindow;
 pub use new_reno::NewReno;
 pub use pacer::Pacer;
+pub use unpaced::Unpaced;
 
 use crate::{ClockShift, Duration, Instant};
 
@@ -84,6 +87,9 @@ pub struct Loss {
 ///
 /// Any sequence of calls is legal. Time that goes backwards counts as no elapsed time.
 pub trait Congestion {
+    /// Whether there is ever a pacing rate. Where it is false, no code of the pacer is linked.
+    const MAY_PACE: bool = true;
+
     /// Records the transmission of `bytes`, new or repeated. `in_flight` includes them.
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64);
 

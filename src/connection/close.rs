@@ -45,85 +45,59 @@ enum Outgoing {
     },
 }
 
-/// The state of the incoming direction.
-///
-/// `since` is the start of the linger: the arrival of the last FIN that is answered or of the final FINACK, or the time
-/// from which a FIN is presumed.
+/// The FIN of the peer. There is none while the incoming direction is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Incoming {
-    Open,
-    FinAckDue {
-        since: Instant,
-        /// Whether this side has sent a FINACK before.
-        again: bool,
-    },
-    FinAckSent {
-        since: Instant,
-    },
-    /// No FIN has arrived, but one counts as received. A FIN that arrives later is answered.
-    Presumed {
-        since: Instant,
-    },
-    /// The peer waits for one FINACK, and then forgets the connection.
-    FinalFinAckDue {
-        since: Instant,
-    },
-    /// The peer has forgotten the connection. Nothing may be sent to it.
-    Gone {
-        since: Instant,
-    },
+struct PeerFin {
+    /// The start of the linger: the arrival of the last FIN that is answered or of the final FINACK, or the time from
+    /// which a FIN is presumed.
+    since: Instant,
+    answer: Answer,
 }
 
-impl Incoming {
-    const fn since(self) -> Option<Instant> {
-        match self {
-            Self::Open => None,
-            Self::FinAckDue { since, .. }
-            | Self::FinAckSent { since }
-            | Self::Presumed { since }
-            | Self::FinalFinAckDue { since }
-            | Self::Gone { since } => Some(since),
-        }
+/// The state of the incoming direction after a FIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Answer {
+    FinAckDue,
+    /// As `FinAckDue`, but this side has sent a FINACK before.
+    FinAckDueAgain,
+    /// The peer waits for one FINACK, and then forgets the connection.
+    FinalFinAckDue,
+    FinAckSent,
+    /// No FIN has arrived, but one counts as received. A FIN that arrives later is answered.
+    Presumed,
+    /// The peer has forgotten the connection. Nothing may be sent to it.
+    Gone,
+}
+
+impl Answer {
+    const fn is_due(self) -> bool {
+        matches!(self, Self::FinAckDue | Self::FinAckDueAgain | Self::FinalFinAckDue)
     }
 
-    const fn since_mut(&mut self) -> Option<&mut Instant> {
+    /// The state after a further FIN; `None` if that FIN is not answered.
+    const fn on_fin(self) -> Option<Self> {
         match self {
-            Self::Open => None,
-            Self::FinAckDue { since, .. }
-            | Self::FinAckSent { since }
-            | Self::Presumed { since }
-            | Self::FinalFinAckDue { since }
-            | Self::Gone { since } => Some(since),
+            Self::FinAckDue | Self::Presumed => Some(Self::FinAckDue),
+            Self::FinAckDueAgain | Self::FinAckSent => Some(Self::FinAckDueAgain),
+            Self::FinalFinAckDue | Self::Gone => None,
         }
-    }
-
-    /// The state after a FIN; `None` if that FIN is not answered.
-    const fn on_fin(self, now: Instant) -> Option<Self> {
-        let again = match self {
-            Self::Open | Self::Presumed { .. } => false,
-            Self::FinAckDue { again, .. } => again,
-            Self::FinAckSent { .. } => true,
-            Self::FinalFinAckDue { .. } | Self::Gone { .. } => return None,
-        };
-        Some(Self::FinAckDue { since: now, again })
     }
 
     /// The state after the peer's final FINACK; `None` if the FINACK is a duplicate.
-    const fn on_final_finack(self, now: Instant) -> Option<Self> {
-        Some(match self {
-            Self::Open => Self::FinalFinAckDue { since: now },
-            Self::FinAckDue { since, again: false } | Self::Presumed { since } => Self::FinalFinAckDue { since },
+    const fn on_final_finack(self) -> Option<Self> {
+        match self {
+            Self::FinAckDue | Self::Presumed => Some(Self::FinalFinAckDue),
             // The peer has received our FINACK. A second FINACK would reach a peer that has forgotten the connection.
-            Self::FinAckDue { since, again: true } | Self::FinAckSent { since } => Self::Gone { since },
-            Self::FinalFinAckDue { .. } | Self::Gone { .. } => return None,
-        })
+            Self::FinAckDueAgain | Self::FinAckSent => Some(Self::Gone),
+            Self::FinalFinAckDue | Self::Gone => None,
+        }
     }
 
     const fn on_finack_sent(self) -> Self {
         match self {
-            Self::FinAckDue { since, .. } => Self::FinAckSent { since },
-            Self::FinalFinAckDue { since } => Self::Gone { since },
-            Self::Open | Self::FinAckSent { .. } | Self::Presumed { .. } | Self::Gone { .. } => self,
+            Self::FinAckDue | Self::FinAckDueAgain => Self::FinAckSent,
+            Self::FinalFinAckDue => Self::Gone,
+            Self::FinAckSent | Self::Presumed | Self::Gone => self,
         }
     }
 }
@@ -133,14 +107,14 @@ impl Incoming {
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,
-    incoming: Incoming,
+    incoming: Option<PeerFin>,
 }
 
 impl Close {
     /// Starts with both directions open. If `closes` is set, the outgoing direction is closing already.
     pub(crate) fn new(peer: Peer, closes: bool) -> Self {
         let outgoing = if closes { Outgoing::Closing } else { Outgoing::Open };
-        Self { peer, outgoing, incoming: Incoming::Open }
+        Self { peer, outgoing, incoming: None }
     }
 
     /// Whether the application may still send.
@@ -155,7 +129,7 @@ impl Close {
 
     /// Whether the incoming direction is closed.
     pub(crate) const fn is_incoming_closed(&self) -> bool {
-        !matches!(self.incoming, Incoming::Open)
+        self.incoming.is_some()
     }
 
     /// Whether both directions are closed.
@@ -193,8 +167,9 @@ impl Close {
 
     /// Handles a FIN. Returns whether it is answered.
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
-        let Some(incoming) = self.incoming.on_fin(now) else { return false };
-        self.incoming = incoming;
+        let first = Some(Answer::FinAckDue);
+        let Some(answer) = self.incoming.map_or(first, |fin| fin.answer.on_fin()) else { return false };
+        self.incoming = Some(PeerFin { since: now, answer });
         if self.peer.one_fin_closes_both() {
             self.outgoing = Outgoing::Closed;
         }
@@ -211,9 +186,13 @@ impl Close {
         if !self.peer.one_fin_closes_both() || !(answers || self.is_incoming_closed()) {
             return answers;
         }
-        let Some(incoming) = self.incoming.on_final_finack(now) else { return false };
-        self.incoming = incoming;
-        true
+        let Some(fin) = &mut self.incoming else {
+            self.incoming = Some(PeerFin { since: now, answer: Answer::FinalFinAckDue });
+            return true;
+        };
+        let answer = fin.answer.on_final_finack();
+        fin.answer = answer.unwrap_or(fin.answer);
+        answer.is_some()
     }
 
     pub(crate) fn is_fin_due(&self) -> bool {
@@ -224,12 +203,14 @@ impl Close {
         }
     }
 
-    pub(crate) const fn is_finack_due(&self) -> bool {
-        matches!(self.incoming, Incoming::FinAckDue { .. } | Incoming::FinalFinAckDue { .. })
+    pub(crate) fn is_finack_due(&self) -> bool {
+        self.incoming.is_some_and(|fin| fin.answer.is_due())
     }
 
     pub(crate) fn on_finack_sent(&mut self) {
-        self.incoming = self.incoming.on_finack_sent();
+        if let Some(fin) = &mut self.incoming {
+            fin.answer = fin.answer.on_finack_sent();
+        }
     }
 
     pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
@@ -252,7 +233,7 @@ impl Close {
             self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {
                 // From now on this side sends only FINACK, and only in answer to a FIN or FINACK.
-                self.incoming = Incoming::Presumed { since: now };
+                self.incoming = Some(PeerFin { since: now, answer: Answer::Presumed });
             }
         }
         expired
@@ -268,7 +249,7 @@ impl Close {
 
     /// When the linger expires; `None` while the incoming direction is open.
     pub(crate) fn linger_end(&self, linger: Duration) -> Option<Instant> {
-        self.incoming.since().map(|fin| fin + linger)
+        self.incoming.map(|fin| fin.since + linger)
     }
 
     /// Moves all times to another clock. `longest`: the longest linger that is still possible.
@@ -277,8 +258,8 @@ impl Close {
             Outgoing::FinSent(fin) => fin.rebase(shift),
             Outgoing::Open | Outgoing::Closing | Outgoing::Closed | Outgoing::Aborted { .. } => {}
         }
-        if let Some(since) = self.incoming.since_mut() {
-            *since = shift.aged(*since, longest);
+        if let Some(fin) = &mut self.incoming {
+            fin.since = shift.aged(fin.since, longest);
         }
     }
 }

@@ -78,12 +78,12 @@ impl Handshake {
     ///
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
-        let Ok(cookie) = Vec::from_slice(cookie) else { return false };
         // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
-        if self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
+        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
             return false;
         }
-        self.cookie = cookie;
+        self.cookie.clear();
+        let _fits = self.cookie.extend_from_slice(cookie);
         self.retries += 1;
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
@@ -138,10 +138,15 @@ impl Handshake {
 
     /// Calls `visit` with each deadline.
     pub(crate) fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
-        let expiry = self.expiry.map(|at| (Timer::Handshake, at));
-        let retransmit = self.retransmit.deadline().map(|at| (Timer::RetransmitHandshake, at));
-        let fall_back = self.fall_back.map(|at| (Timer::FallBack, at));
-        [expiry, retransmit, fall_back].into_iter().flatten().for_each(|(timer, at)| visit(timer, at));
+        if let Some(at) = self.expiry {
+            visit(Timer::Handshake, at);
+        }
+        if let Some(at) = self.retransmit.deadline() {
+            visit(Timer::RetransmitHandshake, at);
+        }
+        if let Some(at) = self.fall_back {
+            visit(Timer::FallBack, at);
+        }
     }
 
     pub(crate) fn rebase(&mut self, shift: ClockShift) {

@@ -10,7 +10,7 @@ use crate::counts::increase;
 use crate::event::{Events, Role};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{DecodeError, Packet, Sack};
-use crate::{Instant, Seq};
+use crate::{Instant, SHORTCUTS, Seq};
 
 /// The result of a packet: processed, or the reason why it is ignored.
 type Outcome = Result<(), Ignored>;
@@ -59,7 +59,7 @@ impl<T: ConnectionTypes> Connection<T> {
     #[inline]
     fn handle(&mut self, datagram: &[u8], mut take: impl FnMut(&[u8]) -> usize) -> Handled {
         self.count_received(datagram.len());
-        let outcome = match self.negotiation.decode_info(datagram) {
+        let outcome = match SHORTCUTS.then(|| self.negotiation.decode_info(datagram)).flatten() {
             Some((number, body)) if self.is_established() => {
                 // The fast path: an INFO changes nothing that `settle` updates, unless a probe is engaged.
                 if !self.state.probe().is_some_and(Probe::is_engaged) {

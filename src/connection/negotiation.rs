@@ -92,18 +92,19 @@ impl HandshakeParameters {
         buf: &'b mut [u8; OPTIONS_BYTES],
     ) -> Options<'b> {
         let Some(tag) = self.tag else { return Options::NONE };
-        let mut options = OptionsWriter::new(buf)
-            .known(option_kind::TAG, tag.as_bytes())
-            .known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes())
-            .known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        let mut options = OptionsWriter::new(buf);
+        options.known(option_kind::TAG, tag.as_bytes());
+        options.known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
+        options.known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
         // A limit beyond the range of the option is not announced.
         if let Some(Ok(limit_ms)) = self.idle_limit.map(|limit| u32::try_from(limit.as_millis())) {
-            options = options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
+            options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
         }
         if let Some(cookie) = cookie {
-            options = options.known(option_kind::COOKIE, cookie);
+            options.known(option_kind::COOKIE, cookie);
         }
-        options.known_pad_to(pad_to).finish()
+        options.known_pad_to(pad_to);
+        options.finish()
     }
 }
 

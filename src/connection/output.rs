@@ -197,6 +197,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Writes `output` into `buf` and records it as sent.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn write(&mut self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         match output {
             Output::Info(number) => self.write_info(number, buf),

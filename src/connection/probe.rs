@@ -5,32 +5,33 @@
 //! - while the peer's window of 0 holds back data (the persist timer of RFC 9293 §3.8.6.1, with backoff);
 //! - after a silence, if keep-alive is on.
 //!
-//! The peer answers with ECHO and a SACK. ECHO returns the nonce of the PROBE. An attacker off the path cannot guess
-//! the nonce: it is SipHash-2-4 of a counter, keyed with the caller's entropy.
+//! The peer answers with ECHO and a SACK. ECHO returns the nonce of the PROBE. The nonces derive from the caller's
+//! entropy. They tell an answer from a duplicate of an older one, and they need no hash: an attacker that has seen them
+//! knows the tag as well, and can send any packet.
 
-use crate::keyed_hash::KeyedHasher;
 use crate::timing::{RetransmitTimer, Timer};
 use crate::{ClockShift, Instant};
-use core::hash::Hasher;
 
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
-/// Derives the nonces of PROBE.
+/// The nonces of PROBE. An attacker off the path sees none of them, and cannot guess the first one or the step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Nonces {
-    secret: [u8; 16],
+    first: u64,
+    /// Odd, so that 2^64 nonces differ.
+    step: u64,
 }
 
 impl Nonces {
-    pub(super) const fn new(secret: [u8; 16]) -> Self {
-        Self { secret }
+    pub(super) fn new(secret: [u8; 16]) -> Self {
+        let [first, step] = [secret.first_chunk(), secret.last_chunk()];
+        let number = |half: Option<&[u8; 8]>| half.map_or(0, |&bytes| u64::from_be_bytes(bytes));
+        Self { first: number(first), step: number(step) | 1 }
     }
 
-    fn of(&self, counter: u32) -> u64 {
-        let mut hasher = KeyedHasher::new_with_key(&self.secret);
-        hasher.write_u32(counter);
-        hasher.finish()
+    const fn of(&self, counter: u32) -> u64 {
+        self.first.wrapping_add((counter as u64).wrapping_mul(self.step))
     }
 }
 

@@ -91,7 +91,7 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
             State::Established { close, probe } => {
                 let end = self.send.end();
-                for timer in Timer::OF_ARQ {
+                for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
                         visit(timer, at);
                     }

@@ -124,7 +124,7 @@ impl Client {
 
     /// Processes the part of the answer that has arrived.
     fn process_answer(&mut self) {
-        match (self.transfer, self.answer.message()) {
+        match (self.transfer, self.answer.server_message()) {
             (_, Ok(None)) => {}
             (_, Ok(Some(FileMessage::Error { code }))) => self.close(Outcome::Refused(code)),
             (Transfer::Upload, Ok(Some(FileMessage::Confirm))) if self.storage.may_be_all_sent() => {
@@ -178,7 +178,7 @@ impl Client {
 impl Session for Client {
     fn handle_input(&mut self, _now: Instant, unread: &[u8]) -> usize {
         let mut taken = 0;
-        if self.outcome.is_none() && self.answer.message() == Ok(None) {
+        if self.outcome.is_none() && self.answer.server_message() == Ok(None) {
             taken = self.answer.push(unread);
             self.process_answer();
         }

@@ -135,19 +135,27 @@ impl Header {
     /// # Errors
     /// [`FileDecodeError`], as early as possible: [`push`](Self::push) consumes no byte of a name that is too long.
     pub fn message(&self) -> Result<Option<FileMessage<'_>>, FileDecodeError> {
-        let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
-        let message = match message_type {
-            UPLOAD => {
+        match self.bytes.split_first() {
+            Some((&UPLOAD, fields)) => {
                 let Some((length, rest)) = fields.split_first_chunk() else { return Ok(None) };
-                name_in(rest)?.map(|name| FileMessage::Upload { length: u64::from_le_bytes(*length), name })
+                Ok(name_in(rest)?.map(|name| FileMessage::Upload { length: u64::from_le_bytes(*length), name }))
             }
-            DOWNLOAD => name_in(fields)?.map(|name| FileMessage::Download { name }),
+            Some((&DOWNLOAD, fields)) => Ok(name_in(fields)?.map(|name| FileMessage::Download { name })),
+            Some(_) | None => self.server_message(),
+        }
+    }
+
+    /// The message of a server: `None` as long as it is incomplete.
+    ///
+    /// A client has no code that reads messages of clients.
+    pub(super) fn server_message(&self) -> Result<Option<FileMessage<'static>>, FileDecodeError> {
+        let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
+        Ok(match message_type {
             FILE => fields.first_chunk().map(|length| FileMessage::File { length: u64::from_le_bytes(*length) }),
             CONFIRM => Some(FileMessage::Confirm),
             ERROR => fields.first().map(|&code| FileMessage::Error { code: ErrorCode::from(code) }),
             unknown => return Err(FileDecodeError::UnknownType(unknown)),
-        };
-        Ok(message)
+        })
     }
 
     /// The content length of an UPLOAD in bytes, available before the name is complete; `None` until then.

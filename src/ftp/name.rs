@@ -56,7 +56,8 @@ pub enum NameError {
 /// ```
 /// use rdt_proto::ftp::{Name, NameError};
 ///
-/// assert_eq!(Name::new("a.txt")?.as_str(), "a.txt");
+/// const NAME: Result<Name, NameError> = Name::new("a.txt"); // checked by the compiler
+/// assert_eq!(NAME?.as_str(), "a.txt");
 /// assert_eq!(Name::new("../a.txt"), Err(NameError::Separator));
 /// # Ok::<(), NameError>(())
 /// ```
@@ -68,20 +69,20 @@ impl<'a> Name<'a> {
     ///
     /// # Errors
     /// The first rule that `name` breaks.
-    pub fn new(name: &'a str) -> Result<Self, NameError> {
+    pub const fn new(name: &'a str) -> Result<Self, NameError> {
         if name.is_empty() {
             return Err(NameError::Empty);
         }
         if name.len() > MAX_NAME {
             return Err(NameError::TooLong);
         }
-        if name == "." || name == ".." {
+        let bytes = name.as_bytes();
+        if matches!(bytes, b"." | b"..") {
             return Err(NameError::RelativeFolder);
         }
-        let bytes = name.as_bytes();
-        let mut before = 0;
-        for &byte in bytes {
-            match byte {
+        let (mut before, mut rest) = (0, bytes);
+        while let [byte, after @ ..] = rest {
+            match *byte {
                 b'/' | b'\\' => return Err(NameError::Separator),
                 b':' => return Err(NameError::Colon),
                 0..=0x1f | 0x7f => return Err(NameError::Control),
@@ -89,9 +90,9 @@ impl<'a> Name<'a> {
                 0x80..=0x9f if before == 0xc2 => return Err(NameError::Control),
                 _ => {}
             }
-            before = byte;
+            (before, rest) = (*byte, after);
         }
-        if bytes.first() == Some(&b' ') || before == b' ' {
+        if before == b' ' || matches!(bytes, [b' ', ..]) {
             return Err(NameError::OuterSpace);
         }
         if before == b'.' {
@@ -186,16 +187,27 @@ impl fmt::Display for NameBuf {
 ///
 /// A device name is reserved with any extension, and spaces before the extension do not count. `name` has no white
 /// space but spaces, since control characters are not allowed.
-fn is_reserved_on_windows(name: &[u8]) -> bool {
-    const DEVICES: [&[u8]; 6] = [b"CON", b"PRN", b"AUX", b"NUL", b"CONIN$", b"CONOUT$"];
-    let stem = name.split(|&byte| byte == b'.').next().unwrap_or(name).trim_ascii_end();
-    if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) {
-        return true;
+const fn is_reserved_on_windows(name: &[u8]) -> bool {
+    let [a, b, c, rest @ ..] = before_dot(name).trim_ascii_end() else { return false };
+    match (&[a.to_ascii_uppercase(), b.to_ascii_uppercase(), c.to_ascii_uppercase()], rest) {
+        (b"CON" | b"PRN" | b"AUX" | b"NUL", []) => true,
+        (b"CON", [b'I' | b'i', b'N' | b'n', b'$'] | [b'O' | b'o', b'U' | b'u', b'T' | b't', b'$']) => true,
+        // The digits include ¹, ² and ³ in UTF-8.
+        (b"COM" | b"LPT", [b'0'..=b'9'] | [0xc2, 0xb2 | 0xb3 | 0xb9]) => true,
+        _ => false,
     }
-    let Some((port, number)) = stem.split_first_chunk::<3>() else { return false };
-    // The digits include ¹, ² and ³ in UTF-8.
-    (port.eq_ignore_ascii_case(b"COM") || port.eq_ignore_ascii_case(b"LPT"))
-        && matches!(number, [b'0'..=b'9'] | [0xc2, 0xb2 | 0xb3 | 0xb9])
+}
+
+/// The part of the name before the first dot.
+const fn before_dot(name: &[u8]) -> &[u8] {
+    let mut len = 0;
+    loop {
+        match name.split_at_checked(len) {
+            Some((stem, [] | [b'.', ..])) => return stem,
+            Some(_) => len += 1,
+            None => return name,
+        }
+    }
 }
 
 #[cfg(test)]

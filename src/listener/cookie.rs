@@ -57,7 +57,7 @@ impl Cookies {
 
 /// The time in whole seconds, which wraps after 136 years.
 fn seconds(now: Instant) -> u32 {
-    let [.., a, b, c, d] = (now.as_micros() / 1_000_000).to_be_bytes();
+    let [.., a, b, c, d] = now.saturating_since(Instant::ZERO).as_secs().to_be_bytes();
     u32::from_be_bytes([a, b, c, d])
 }
 

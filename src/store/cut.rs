@@ -13,10 +13,12 @@ use core::ops::Range;
 /// numbers   0   | 1 2   3 4 | 5
 /// ```
 ///
+/// If `MAY_CUT` is false, there is never a cut, and no code for it.
+///
 /// The type is packed, so that the store that contains it can use two bytes that would be padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(Rust, packed(2))]
-pub(super) struct Cut {
+pub(super) struct Cut<const MAY_CUT: bool> {
     /// The number of slots before the range.
     ahead: u32,
     /// The number of slots in the range.
@@ -42,7 +44,7 @@ impl Piece {
     }
 }
 
-impl Cut {
+impl<const MAY_CUT: bool> Cut<MAY_CUT> {
     /// The mapping without a cut: each number equals its slot.
     pub(super) const NONE: Self = Self { ahead: 0, slots: 0, pieces: NonZero::<u16>::MIN };
 
@@ -56,7 +58,7 @@ impl Cut {
     }
 
     const fn is_none(&self) -> bool {
-        self.pieces.get() == 1
+        !MAY_CUT || self.pieces.get() == 1
     }
 
     /// Whether a slot before this one is cut.
@@ -113,6 +115,8 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    type Cut = super::Cut<true>;
 
     fn cut() -> Cut {
         // Slots 2 and 3 are cut into three pieces each.

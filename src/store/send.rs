@@ -14,16 +14,16 @@ use core::num::NonZero;
 /// A [`SendStore`] of equal slots, in memory that the caller provides.
 ///
 /// A slot takes [`slot_bytes`](super::slot_bytes) bytes. Stop-and-wait needs one slot. A second slot lets the
-/// application write the next body while the first is unacknowledged.
+/// application write the next body while the first is unacknowledged. See [`uncut`](Self::uncut) for `MAY_CUT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SendSlots<M> {
+pub struct SendSlots<M, const MAY_CUT: bool = true> {
     ring: Ring<M>,
     /// The number of slots that hold a body.
     used: u32,
     /// The number of bytes by which the newest body may still grow; 0 once the body is sealed.
     growth: u16,
     /// The mapping of numbers to slots.
-    cut: Cut,
+    cut: Cut<MAY_CUT>,
 }
 
 #[cfg(feature = "alloc")]
@@ -38,7 +38,7 @@ impl SendSlots<Vec<u8>> {
     }
 }
 
-impl<M> SendSlots<M> {
+impl<M, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
     /// Returns the memory.
     ///
     /// For a new connection, build new slots from the memory: the old slots keep their sequence numbers.
@@ -58,6 +58,16 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         Ok(Self { ring: Ring::new(memory, segment)?, used: 0, growth: 0, cut: Cut::NONE })
     }
 
+    /// The same slots without the code that cuts bodies: a peer with a smaller segment than theirs is refused.
+    ///
+    /// For an empty store, on a small machine: `storage.map_send(SendSlots::uncut)`.
+    #[must_use]
+    pub fn uncut(self) -> SendSlots<M, false> {
+        SendSlots { ring: self.ring, used: self.used, growth: self.growth, cut: Cut::NONE }
+    }
+}
+
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
     /// The slot of the newest body.
     const fn newest(&self) -> u32 {
         self.used.saturating_sub(1)
@@ -80,7 +90,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
     }
 }
 
-impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
+impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<M, MAY_CUT> {
     fn segment(&self) -> usize {
         self.ring.segment()
     }
@@ -174,7 +184,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendStore for SendSlots<M> {
 
     fn cut(&mut self, from: Seq, limit: u16) -> bool {
         let (Some(limit), (from_slot, _)) = (NonZero::new(limit), self.find(from)) else { return false };
-        if from_slot > self.used || self.number_of(from_slot) != from {
+        if !MAY_CUT || from_slot > self.used || self.number_of(from_slot) != from {
             return false;
         }
         let (mut large, mut longest) = (None, 0);

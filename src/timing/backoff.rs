@@ -10,11 +10,11 @@ const MAX_RTO: Duration = Duration::from_secs(60);
 /// With 20 % loss each way, all of four transmissions fail in one handshake of 60, and all of eight in one of 3,500.
 const MIN_HANDSHAKE_TRANSMISSIONS: u64 = 8;
 
-/// The interval after `attempt` retransmissions: `rto` doubled `attempt` times (RFC 6298 §5.5).
-pub(super) const fn backed_off(rto: Duration, attempt: u8) -> Duration {
-    match 1_u64.checked_shl(attempt as u32) {
-        Some(factor) => rto.saturating_mul(factor),
-        None => Duration::MAX,
+/// The interval in µs after `attempt` retransmissions: `rto` doubled `attempt` times (RFC 6298 §5.5).
+pub(super) const fn backed_off(rto: u32, attempt: u8) -> u32 {
+    match rto.checked_shl(attempt as u32) {
+        Some(interval) if interval >> attempt == rto => interval,
+        Some(_) | None => u32::MAX,
     }
 }
 
@@ -34,11 +34,10 @@ mod tests {
 
     #[test]
     fn an_interval_doubles_and_saturates() {
-        let rto = Duration::from_millis(100);
-        for (attempt, millis) in [(0, 100), (1, 200), (2, 400), (10, 102_400)] {
-            assert_eq!(backed_off(rto, attempt), Duration::from_millis(millis));
+        for (attempt, interval) in [(0, 100), (1, 200), (2, 400), (10, 102_400), (25, 100 << 25)] {
+            assert_eq!(backed_off(100, attempt), interval);
         }
-        assert_eq!((backed_off(rto, 63), backed_off(rto, 255)), (Duration::MAX, Duration::MAX));
+        assert_eq!([26, 31, 32, 255].map(|attempt| backed_off(100, attempt)), [u32::MAX; 4]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl Limit {
         Self { millis: u32::try_from(limit.saturating_add(ROUND_UP).as_millis()).unwrap_or(u32::MAX) }
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) const fn get(self) -> Duration {
         if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
     }

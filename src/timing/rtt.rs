@@ -5,17 +5,17 @@ use super::jitter::Jitter;
 use crate::time::ShortDuration;
 use crate::{Duration, Instant};
 
-/// The timeout before any round-trip time is known (RFC 6298 §2.1).
-const INITIAL_RTO: Duration = Duration::from_secs(1);
-/// The least timeout while only the round-trip time of the handshake is known.
+/// The timeout in µs before any round-trip time is known (RFC 6298 §2.1).
+const INITIAL_RTO: u32 = 1_000_000;
+/// The least timeout in µs while only the round-trip time of the handshake is known.
 ///
 /// On a slow link a full datagram takes longer than the small packets of the handshake.
-const MIN_FIRST_RTO: Duration = Duration::from_millis(200);
-/// The clock granularity G: the timeout exceeds SRTT by at least G.
+const MIN_FIRST_RTO: u32 = 200_000;
+/// The clock granularity G in µs: the timeout exceeds SRTT by at least G.
 ///
 /// RFC 6298 §2.4 also raises the timeout to 1 s, which covers acknowledgements that the peer delays. Here the timeout
 /// contains the longest such delay, so it needs no such floor.
-const GRANULARITY: Duration = Duration::from_millis(1);
+const GRANULARITY: u32 = 1_000;
 /// The largest jitter is the interval shifted right by this many bits: 1/16.
 ///
 /// Jitter keeps peers that lost datagrams at the same time from retransmitting at the same time.
@@ -67,7 +67,8 @@ impl Rtt {
     /// packets are small and the peer's application may delay the answer.
     pub fn handshake_sample(&mut self, round_trip: Duration) {
         if self.smoothed.is_none() {
-            self.smooth(round_trip.as_micros(), round_trip.as_micros() / 2);
+            let r = ShortDuration::new(round_trip).as_micros();
+            self.smooth(r, r / 2);
         }
     }
 
@@ -76,24 +77,23 @@ impl Rtt {
     /// A retransmitted packet gives no sample, because its acknowledgement does not say which transmission arrived
     /// (Karn's algorithm, RFC 6298 §3).
     pub fn sample(&mut self, round_trip: Duration) {
-        let r = round_trip.as_micros();
+        let sample = ShortDuration::new(round_trip);
+        let r = sample.as_micros();
         match self.smoothed.filter(|_| self.min.is_some()) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
-            // No overflow: SRTT and RTTVAR fit 32 bits, and the shares that are added fit 62.
+            // No overflow: each result lies between two numbers of 32 bits.
             Some((srtt, rttvar)) => {
-                let (srtt, rttvar) = (srtt.get().as_micros(), rttvar.get().as_micros());
+                let (srtt, rttvar) = (srtt.as_micros(), rttvar.as_micros());
                 self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
             }
         }
-        let sample = ShortDuration::new(round_trip);
         self.min = Some(self.min.map_or(sample, |min| min.min(sample)));
     }
 
-    fn smooth(&mut self, srtt: u64, rttvar: u64) {
-        let [srtt, rttvar] = [srtt, rttvar].map(|micros| ShortDuration::new(Duration::from_micros(micros)));
-        self.smoothed = Some((srtt, rttvar));
+    fn smooth(&mut self, srtt: u32, rttvar: u32) {
+        self.smoothed = Some((ShortDuration::from_micros(srtt), ShortDuration::from_micros(rttvar)));
     }
 
     /// The smoothed round-trip time (SRTT); `None` before the first [`sample`](Self::sample).
@@ -114,15 +114,19 @@ impl Rtt {
     /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling.
     #[must_use]
     pub fn rto(&self) -> Duration {
+        Duration::from_micros(self.rto_micros().into())
+    }
+
+    fn rto_micros(&self) -> u32 {
         let rto = match self.smoothed {
             None => INITIAL_RTO,
             Some((srtt, rttvar)) => {
-                let variation = rttvar.get().saturating_mul(4).max(GRANULARITY);
-                srtt.get().saturating_add(variation).saturating_add(self.ack_delay.get())
+                let variation = rttvar.as_micros().saturating_mul(4).max(GRANULARITY);
+                srtt.as_micros().saturating_add(variation).saturating_add(self.ack_delay.as_micros())
             }
         };
-        let floor = self.min.map_or(MIN_FIRST_RTO, |_| Duration::ZERO);
-        rto.max(floor).min(self.ceiling.get())
+        let floor = self.min.map_or(MIN_FIRST_RTO, |_| 0);
+        rto.max(floor).min(self.ceiling.as_micros())
     }
 
     /// The longest timeout, with backoff and without jitter.
@@ -136,9 +140,10 @@ impl Rtt {
     /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
     /// of the interval is added.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
-        let interval = backed_off(self.rto(), attempt).min(self.ceiling.get()).min(limit).max(GRANULARITY);
-        let jitter = self.jitter.up_to(interval.as_micros() >> JITTER_SHIFT);
-        now + interval.saturating_add(Duration::from_micros(jitter))
+        let most = self.ceiling.min(ShortDuration::new(limit)).as_micros();
+        let interval = backed_off(self.rto_micros(), attempt).min(most).max(GRANULARITY);
+        let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
+        now + Duration::from_micros(u64::from(interval) + jitter)
     }
 }
 

@@ -1,27 +1,23 @@
 //! Encoding a packet into a datagram.
 
 use super::packet_type::PacketType;
+use super::sack::FIXED_LEN;
 use super::writer::Writer;
 use super::{EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
 use crate::copy::copy;
 use crate::{BufferTooSmall, Seq};
+use core::slice;
 
 impl Packet<'_> {
     /// The length of the packet in this framing, in bytes.
     #[must_use]
     pub fn encoded_len(&self, framing: &Framing) -> usize {
-        let fields = match self {
-            Self::Connect(options) | Self::ConnAck(options) => options.as_bytes().len(),
-            Self::Info { body, .. } => return framing.info_header_len().saturating_add(body.len()),
-            Self::Ack { .. } => size_of::<u32>(),
-            Self::Fin | Self::FinAck => 0,
-            Self::Sack(sack) => sack.encoded_len(),
-            Self::Retry { cookie } => cookie.len(),
-            Self::Reset { .. } => size_of::<u8>(),
-            Self::Probe { padding, .. } => size_of::<u64>().saturating_add(padding.len()),
-            Self::Echo { .. } => size_of::<u64>(),
-        };
-        framing.header_len().saturating_add(fields)
+        if let Self::Info { body, .. } = self {
+            return framing.info_header_len().saturating_add(body.len());
+        }
+        let mut place = [0; FIXED_LEN];
+        let (fixed, rest) = self.fields(&mut place);
+        framing.header_len().saturating_add(fixed.len()).saturating_add(rest.len())
     }
 
     /// Writes the packet at the start of `buf`, and returns its length in bytes.
@@ -38,7 +34,20 @@ impl Packet<'_> {
         if needed > MAX_DATAGRAM {
             return Err(EncodeError::TooLong);
         }
-        self.write(framing, buf).map_err(EncodeError::from)
+        let written = match self {
+            Self::Info { number, body } => framing.encode_info(*number, body, buf),
+            Self::Connect(_)
+            | Self::ConnAck(_)
+            | Self::Ack { .. }
+            | Self::Fin
+            | Self::FinAck
+            | Self::Sack(_)
+            | Self::Retry { .. }
+            | Self::Reset { .. }
+            | Self::Probe { .. }
+            | Self::Echo { .. } => self.write(framing, buf),
+        };
+        written.map_err(EncodeError::from)
     }
 
     /// Writes a packet without the checks of [`encode`](Self::encode).
@@ -46,32 +55,30 @@ impl Packet<'_> {
     /// The packet must be valid in this framing and not too long. All packets of a connection are.
     pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         debug_assert_eq!(self.check(framing), Ok(()), "the packet is not valid in this framing");
-        if let Self::Info { number, body } = self {
-            return framing.encode_info(*number, body, buf);
-        }
-        let needed = self.encoded_len(framing);
-        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        self.fill(framing, &mut Writer::new(datagram));
+        let mut place = [0; FIXED_LEN];
+        let (fixed, rest) = self.fields(&mut place);
+        let needed = framing.header_len().saturating_add(fixed.len()).saturating_add(rest.len());
+        let mut out = Writer::new(buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
+        out.bytes(framing.prefix());
+        out.array([framing.type_byte(self.packet_type())]);
+        out.bytes(fixed);
+        out.bytes(rest);
         Ok(needed)
     }
 
-    /// Writes the packet into memory of exactly its length.
-    fn fill(&self, framing: &Framing, out: &mut Writer<'_>) {
-        out.bytes(framing.prefix());
-        out.array([framing.type_byte(self.packet_type())]);
+    /// The fields: those of fixed length, which `place` may hold, and the one that fills the rest.
+    ///
+    /// INFO has none here: its length comes first, and `encode_info` writes it.
+    fn fields<'f>(&'f self, place: &'f mut [u8; FIXED_LEN]) -> (&'f [u8], &'f [u8]) {
         match self {
-            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes()),
-            Self::Ack { number } => out.array(number.value().to_be_bytes()),
-            // `encode_info` writes INFO.
-            Self::Info { .. } | Self::Fin | Self::FinAck => (),
-            Self::Sack(sack) => sack.write(out),
-            Self::Retry { cookie } => out.bytes(cookie),
-            Self::Reset { code } => out.array([*code]),
-            Self::Probe { nonce, padding } => {
-                out.array(nonce.to_be_bytes());
-                out.bytes(padding);
-            }
-            Self::Echo { nonce } => out.array(nonce.to_be_bytes()),
+            Self::Connect(options) | Self::ConnAck(options) => (&[], options.as_bytes()),
+            Self::Info { .. } | Self::Fin | Self::FinAck => (&[], &[]),
+            Self::Ack { number } => (placed(number.value().to_be_bytes(), place), &[]),
+            Self::Sack(sack) => (placed(sack.fixed(), place), sack.bitmap),
+            Self::Retry { cookie } => (&[], cookie),
+            Self::Reset { code } => (slice::from_ref(code), &[]),
+            Self::Probe { nonce, padding } => (placed(nonce.to_be_bytes(), place), padding),
+            Self::Echo { nonce } => (placed(nonce.to_be_bytes(), place), &[]),
         }
     }
 
@@ -125,6 +132,13 @@ impl Framing {
         }
         Ok(needed)
     }
+}
+
+/// `bytes` at the start of `place`.
+fn placed<const N: usize>(bytes: [u8; N], place: &mut [u8; FIXED_LEN]) -> &[u8] {
+    let Some(place) = place.first_chunk_mut() else { return &[] };
+    *place = bytes;
+    place
 }
 
 #[cfg(test)]

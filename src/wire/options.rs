@@ -162,18 +162,15 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
 
 /// A set of option kinds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KindSet {
-    low: u128,
-    high: u128,
-}
+pub(super) struct KindSet([u32; 8]);
 
 impl KindSet {
     /// Adds `kind`, and returns whether it is new.
     pub(super) fn insert(&mut self, kind: u8) -> bool {
-        let half = if kind < 128 { &mut self.low } else { &mut self.high };
-        let bit = 1_u128.wrapping_shl(u32::from(kind));
-        let is_new = *half & bit == 0;
-        *half |= bit;
+        let Some(word) = self.0.get_mut(usize::from(kind / 32)) else { return false };
+        let bit = 1 << (kind % 32);
+        let is_new = *word & bit == 0;
+        *word |= bit;
         is_new
     }
 }

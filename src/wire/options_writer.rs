@@ -1,9 +1,9 @@
 //! Writes the options of CONNECT and CONNACK.
 
 use super::options::{KindSet, is_allowed};
-use super::writer::Writer;
 use super::{Options, OptionsError, Tag, option_kind};
 use crate::BufferTooSmall;
+use crate::copy::copy;
 
 /// The longest padding.
 const ZEROS: [u8; 255] = [0; 255];
@@ -124,20 +124,28 @@ impl<'b> OptionsWriter<'b> {
 
     /// Adds an option of a connection, without an error to handle.
     ///
-    /// The option must be valid, the first of its kind, and fit into the buffer. Any other option is left out.
-    pub(crate) fn known(mut self, kind: u8, value: &[u8]) -> Self {
-        let added = self.add(kind, value);
-        debug_assert_eq!(added, Ok(()), "the option is invalid, repeated or too long");
-        self
+    /// The option must be valid, the first of its kind, and fit into the buffer. An option that does not fit is left
+    /// out.
+    pub(crate) fn known(&mut self, kind: u8, value: &[u8]) {
+        debug_assert!(is_allowed(kind, value), "the value is invalid");
+        copy(value, self.known_place(kind, value.len()));
     }
 
     /// Pads the list as [`pad_to`](Self::pad_to) does, without an error to handle.
     ///
     /// The list must have no padding yet, and must fit into the buffer.
-    pub(crate) fn known_pad_to(self, len: usize) -> Self {
+    pub(crate) fn known_pad_to(&mut self, len: usize) {
         let missing = len.saturating_sub(self.len);
-        let padding = ZEROS.get(..missing.saturating_sub(2)).unwrap_or(&ZEROS);
-        if missing == 0 { self } else { self.known(option_kind::PADDING, padding) }
+        if missing > 0 {
+            self.known_place(option_kind::PADDING, missing.saturating_sub(2)).fill(0);
+        }
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn known_place(&mut self, kind: u8, length: usize) -> &mut [u8] {
+        let place = self.place(kind, u8::try_from(length).unwrap_or(u8::MAX));
+        debug_assert!(place.is_ok(), "the option does not fit");
+        place.unwrap_or_default()
     }
 
     fn add(&mut self, kind: u8, value: &[u8]) -> Result<(), OptionsError> {
@@ -148,13 +156,19 @@ impl<'b> OptionsWriter<'b> {
         if !self.kinds.insert(kind) {
             return Err(OptionsError::Repeated(kind));
         }
-        let needed = self.len.saturating_add(2).saturating_add(value.len());
-        let place = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
-        let mut out = Writer::new(place);
-        out.array([kind, length]);
-        out.bytes(value);
-        self.len = needed;
+        copy(value, self.place(kind, length)?);
         Ok(())
+    }
+
+    /// Writes the head of an option, and returns the place of its value.
+    fn place(&mut self, kind: u8, length: u8) -> Result<&mut [u8], BufferTooSmall> {
+        let needed = self.len.saturating_add(2).saturating_add(length.into());
+        let option = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
+        self.len = needed;
+        // The split cannot fail: `needed` includes the head.
+        let Some((head, value)) = option.split_first_chunk_mut() else { return Ok(&mut []) };
+        *head = [kind, length];
+        Ok(value)
     }
 
     /// Returns the list.

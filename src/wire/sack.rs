@@ -4,6 +4,9 @@ use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
 use crate::{Duration, Seq};
 
+/// The bytes of the fields before the bitmap.
+pub(super) const FIXED_LEN: usize = 18;
+
 /// The fields of a SACK.
 ///
 /// The network may reorder SACKs. What an old SACK acknowledges stays acknowledged. The receiver of the data only moves
@@ -28,9 +31,6 @@ pub struct Sack<'a> {
 }
 
 impl<'a> Sack<'a> {
-    /// The length of the fields before the bitmap in bytes.
-    const FIXED_LEN: usize = 18;
-
     /// Whether this SACK acknowledges `number`: it precedes `next`, or its bit is set.
     #[must_use]
     pub fn contains(&self, number: Seq) -> bool {
@@ -73,10 +73,6 @@ impl<'a> Sack<'a> {
         byte.is_some_and(|byte| byte.wrapping_shr(bit) & 1 == 1)
     }
 
-    pub(super) const fn encoded_len(&self) -> usize {
-        Self::FIXED_LEN.saturating_add(self.bitmap.len())
-    }
-
     pub(super) fn decode(fields: &'a [u8]) -> Result<Self, DecodeError> {
         let (next, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
         let (window, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
@@ -96,13 +92,16 @@ impl<'a> Sack<'a> {
         })
     }
 
-    pub(super) fn write(&self, out: &mut Writer<'_>) {
+    /// The fields before the bitmap.
+    pub(super) fn fixed(&self) -> [u8; FIXED_LEN] {
+        let mut fixed = [0; FIXED_LEN];
+        let mut out = Writer::new(&mut fixed);
         out.array(self.next.value().to_be_bytes());
         out.array(self.window.to_be_bytes());
         out.array(self.latest.value().to_be_bytes());
         out.array(self.delay.0.to_be_bytes());
         out.array(self.base.value().to_be_bytes());
-        out.bytes(self.bitmap);
+        fixed
     }
 }
 

@@ -4,3 +4,4 @@
 mod flows;
 mod network;
 mod rules;
+mod unpaced;

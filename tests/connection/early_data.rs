@@ -185,3 +185,16 @@ fn a_client_that_cannot_cut_ends_at_a_smaller_peer_segment() {
     client.expect(info(0, &[7; 128]));
     client.expect(info(1, &[7; 2]));
 }
+
+#[test]
+fn uncut_slots_need_a_peer_with_their_segment() {
+    let uncut = || base::storage(&Config::default(), 3).unwrap().map_send(SendSlots::uncut);
+    let mut client = writes_early(uncut());
+    client.learns_tag();
+    client.peer_sends_connack(HandshakeParameters { segment: 1_199, ..PARAMETERS });
+    client.expect_event(Event::Closed(CloseReason::SegmentTooLarge));
+    let mut client = writes_early(uncut());
+    client.learns_tag();
+    client.peer_sends_connack(PARAMETERS);
+    client.expect(info(0, &image()[..1_200]));
+}

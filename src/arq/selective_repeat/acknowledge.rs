@@ -7,7 +7,7 @@ use super::sender::Sender;
 use crate::arq::{Acknowledged, Rtt};
 use crate::congestion::{Acknowledgement, Congestion};
 use crate::wire::Sack;
-use crate::{Duration, Instant, Seq};
+use crate::{Duration, Instant, SHORTCUTS, Seq};
 
 /// The result of one acknowledgement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +97,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         while self.scoreboard.base() != next {
             let base = self.scoreboard.base();
             let (count, marked) = self.scoreboard.chunk_before(next);
-            let run = self.settle_run(now, marked.trailing_zeros().min(count), rtt, settled);
+            let most = if SHORTCUTS { marked.trailing_zeros().min(count) } else { 0 };
+            let run = self.settle_run(now, most, rtt, settled);
             let range = u64::MAX >> (u64::BITS - count);
             let mut fresh = (range & !marked).checked_shr(run).and_then(|left| left.checked_shl(run)).unwrap_or(0);
             while fresh != 0 {
@@ -194,6 +195,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         self.timers.restart(now, self.scoreboard.outstanding(), rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
-        self.pacer.update_rate(now, self.congestion.pacing_rate());
+        self.update_rate(now);
     }
 }

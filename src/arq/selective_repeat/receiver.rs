@@ -4,7 +4,7 @@ use super::report::{Report, Urgency};
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Ack, Arrival, Bitmap, Offer};
 use crate::wire::MAX_BITMAP;
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 
 /// The largest distance at which an old number differs from a future one: half of the number space.
 const HALF_CIRCLE: u32 = 1 << 31;
@@ -46,7 +46,7 @@ impl Receiver {
         number: Seq,
         offer: Offer,
     ) -> Arrival {
-        if number == self.next && number == self.top && offer.fits && number != offer.limit {
+        if SHORTCUTS && number == self.next && number == self.top && offer.fits && number != offer.limit {
             // The number is in order and no later one was received, so no bit is needed.
             self.next = number.next();
             self.top = self.next;

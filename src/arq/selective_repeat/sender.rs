@@ -22,7 +22,7 @@ use super::timers::Timers;
 use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
 use crate::uncompared::Uncompared;
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 use core::num::NonZero;
 
 /// The credit that pacing requires before a datagram of any size leaves. The pacer records the rest as debt.
@@ -43,7 +43,7 @@ pub(super) struct Sender<M, C> {
     pub(super) round_start: Instant,
     pub(super) app_limited: bool,
     pub(super) congestion: C,
-    pub(super) pacer: Pacer,
+    pacer: Pacer,
     pub(super) counters: Uncompared<Counters>,
 }
 
@@ -61,7 +61,9 @@ pub(super) struct Counters {
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn new(memory: M, congestion: C, mut pacer: Pacer) -> Option<Self> {
-        pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
+        if C::MAY_PACE {
+            pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
+        }
         Some(Self {
             scoreboard: Scoreboard::new(memory)?,
             limit: None,
@@ -148,12 +150,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
-        if self.is_undisturbed() && self.may_be_fresh(end) {
+        if SHORTCUTS && self.is_undisturbed() && self.may_be_fresh(end) {
             let has_room = self.scoreboard.in_flight() < self.congestion.window();
-            return (has_room && self.pacer.allows(now, ONE_BYTE)).then_some(self.scoreboard.next());
+            return (has_room && self.allows(now)).then_some(self.scoreboard.next());
         }
         let due = self.candidate(now, end, is_ready)?;
-        let may_leave = self.timers.is_probe_due() || due.at <= now && self.pacer.allows(now, ONE_BYTE);
+        let may_leave = self.timers.is_probe_due() || due.at <= now && self.allows(now);
         may_leave.then_some(due.number)
     }
 
@@ -175,7 +177,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         let in_flight = self.scoreboard.in_flight();
         self.congestion.on_sent(now, bytes.into(), in_flight);
-        self.pacer.on_sent(now, bytes.into());
+        self.pace(now, bytes);
         self.app_limited |=
             self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
@@ -200,7 +202,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
         let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
         let most = most.min(u32::try_from(datagrams(room, bytes)).unwrap_or(u32::MAX));
-        self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most)
+        if C::MAY_PACE { self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most) } else { most }
     }
 
     /// Records that `count` new numbers have left, from `first` on.
@@ -211,7 +213,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         for _ in 0..count {
             in_flight += u64::from(bytes);
             self.congestion.on_sent(now, bytes.into(), in_flight);
-            self.pacer.on_sent(now, bytes.into());
+            self.pace(now, bytes);
         }
         self.timers.arm(now, self.scoreboard.outstanding(), rtt);
     }
@@ -231,7 +233,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             }
             self.recovery_end = Some(self.scoreboard.next());
             self.congestion.on_timeout(now);
-            self.pacer.update_rate(now, self.congestion.pacing_rate());
+            self.update_rate(now);
             return true;
         }
         let probe = self.timers.has_expired(Timer::TailLossProbe, now);
@@ -274,7 +276,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.proactive.on_lost(bytes);
             let in_flight = self.scoreboard.in_flight();
             self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight });
-            self.pacer.update_rate(now, self.congestion.pacing_rate());
+            self.update_rate(now);
         }
     }
 
@@ -295,7 +297,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             Timer::Reordering | Timer::TailLossProbe | Timer::Retransmission => self.timers.deadline(timer),
             Timer::Pacing => {
                 let due = self.candidate(Instant::ZERO, end, is_ready)?;
-                Some(due.at.max(self.pacer.ready_at(ONE_BYTE)))
+                Some(if C::MAY_PACE { due.at.max(self.pacer.ready_at(ONE_BYTE)) } else { due.at })
             }
             Timer::Handshake
             | Timer::RetransmitHandshake
@@ -307,6 +309,25 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             | Timer::Quiet
             | Timer::Linger
             | Timer::AckDelay => None,
+        }
+    }
+
+    /// Whether pacing permits a datagram.
+    fn allows(&self, now: Instant) -> bool {
+        !C::MAY_PACE || self.pacer.allows(now, ONE_BYTE)
+    }
+
+    /// Records that a datagram of `bytes` has left.
+    fn pace(&mut self, now: Instant, bytes: u16) {
+        if C::MAY_PACE {
+            self.pacer.on_sent(now, bytes.into());
+        }
+    }
+
+    /// Reads the rate of the controller after an event.
+    pub(super) fn update_rate(&mut self, now: Instant) {
+        if C::MAY_PACE {
+            self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
     }
 

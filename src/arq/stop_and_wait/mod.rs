@@ -124,6 +124,8 @@ impl StopAndWait {
 impl Sealed for StopAndWait {}
 
 impl Arq for StopAndWait {
+    const TIMERS: &'static [Timer] = &[Timer::Retransmission];
+
     fn base(&self) -> Seq {
         self.base
     }

@@ -5,18 +5,20 @@
 use firmware::{CONFIG, DATAGRAM, ECHO, LENGTH, Link, byte_at};
 use rdt_proto::Instant;
 use rdt_proto::arq::Block;
-use rdt_proto::congestion::FixedWindow;
+use rdt_proto::congestion::{FixedWindow, Unpaced};
 use rdt_proto::connection::{CloseReason, Connection, LentStorage, Memory, SendError, Storage, blocks_for};
-use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, Outcome, Output, Request, Session, Unasked};
+use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, NameError, Outcome, Output, Request, Session, Unasked};
 use rdt_proto::store::StoreError;
 
 firmware::main!(run, FileServer);
 
+/// The name of the file, which the compiler checks.
+const NAME: Result<Name, NameError> = Name::new("log.bin");
 /// The maximum number of unacknowledged packets.
 const WINDOW: u32 = 16;
 /// The maximum number of received packets that are not yet read.
 const ANSWERS: u32 = 4;
-type Stream<'m> = Connection<LentStorage<'m, FixedWindow>>;
+type Stream<'m> = Connection<LentStorage<'m, Unpaced<FixedWindow>>>;
 
 fn run(link: &mut impl Link) -> bool {
     let mut memory = Memory {
@@ -24,7 +26,7 @@ fn run(link: &mut impl Link) -> bool {
         recv: [0; CONFIG.recv_bytes(ANSWERS)],
         blocks: [Block::EMPTY; blocks_for(WINDOW)],
     };
-    let (Ok(mut connection), Ok(name)) = (connect(link, &mut memory), Name::new("log.bin")) else { return false };
+    let (Ok(mut connection), Ok(name)) = (connect(link, &mut memory), NAME) else { return false };
     let mut session = Client::upload(ClientConfig::default(), name, LENGTH.into());
 
     let mut buf = [0; DATAGRAM];
@@ -50,8 +52,8 @@ fn connect<'m, S: AsMut<[u8]>, R: AsMut<[u8]>, B: AsMut<[Block]>>(
     Memory { send, recv, blocks }: &'m mut Memory<S, R, B>,
 ) -> Result<Stream<'m>, StoreError> {
     let lent = Memory { send: send.as_mut(), recv: recv.as_mut(), blocks: blocks.as_mut() };
-    let storage =
-        Storage::selective_repeat(&CONFIG, lent, |datagram| FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)))?;
+    let window = |datagram| Unpaced(FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)));
+    let storage = Storage::selective_repeat(&CONFIG, lent, window)?;
     Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)
 }
 

@@ -8,7 +8,7 @@ use firmware::{CONFIG, DATAGRAM, Link, NODES, SEGMENT};
 use heapless::Vec;
 use rdt_proto::Duration;
 use rdt_proto::arq::{AnyArq, Block};
-use rdt_proto::congestion::FixedWindow;
+use rdt_proto::congestion::{FixedWindow, Unpaced};
 use rdt_proto::connection::{Config, Connection, Event, HandshakeParameters, Memory, Storage, blocks_for};
 use rdt_proto::listener::{FixedPeers, Listener, ListenerConfig, PeerId};
 use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
@@ -18,7 +18,7 @@ firmware::main!(run, Clients);
 const PEERS: usize = NODES as usize;
 /// The number of packets that a connection buffers in each direction.
 const WINDOW: u32 = 8;
-type Arq<'m> = AnyArq<&'m mut [Block], FixedWindow>;
+type Arq<'m> = AnyArq<&'m mut [Block], Unpaced<FixedWindow>>;
 type Parts<'m> = Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, Arq<'m>>;
 type Server<'m> = Listener<FixedPeers<PEERS, u8, Parts<'m>>>;
 
@@ -75,7 +75,7 @@ impl<'m> Pool<'m> {
             return Ok(Storage::stop_and_wait(&CONFIG, send, recv)?.map_arq(AnyArq::StopAndWait));
         }
         let blocks = self.blocks.pop().ok_or(StoreError::NoBlock)?;
-        let window = |datagram| FixedWindow::new(u64::from(WINDOW) * u64::from(datagram));
+        let window = |datagram| Unpaced(FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)));
         let storage = Storage::selective_repeat(&CONFIG, Memory { send, recv, blocks }, window)?;
         Ok(storage.map_arq(AnyArq::SelectiveRepeat))
     }

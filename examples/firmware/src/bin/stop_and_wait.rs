@@ -4,7 +4,7 @@
 
 use firmware::{CONFIG, Check, DATAGRAM, ECHO, Link, SEGMENT, fill};
 use rdt_proto::connection::{Connection, Storage};
-use rdt_proto::store::StoreError;
+use rdt_proto::store::{SendSlots, StoreError};
 
 firmware::main!(run, EchoServer);
 
@@ -14,7 +14,7 @@ fn run(link: &mut impl Link) -> bool {
 
 fn echo(link: &mut impl Link) -> Result<Check, StoreError> {
     let (mut send, mut recv) = ([0; CONFIG.send_bytes(1)], [0; CONFIG.recv_bytes(1)]);
-    let storage = Storage::stop_and_wait(&CONFIG, &mut send[..], &mut recv[..])?;
+    let storage = Storage::stop_and_wait(&CONFIG, &mut send[..], &mut recv[..])?.map_send(SendSlots::uncut);
     let mut connection = Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)?;
 
     let (mut sent, mut check) = (0, Check::NOTHING);

@@ -77,6 +77,7 @@ impl<M: Memory> Window<M> {
         self.memory.as_ref().get(((number.value() & self.mask) / Block::NUMBERS) as usize)
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn block_mut(&mut self, number: Seq) -> Option<&mut Block> {
         self.memory.as_mut().get_mut(((number.value() & self.mask) / Block::NUMBERS) as usize)
     }

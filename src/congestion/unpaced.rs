@@ -1,0 +1,58 @@
+//! A controller without its pacing rate.
+
+use super::{Acknowledgement, Congestion, Loss};
+use crate::{ClockShift, Instant};
+
+/// A controller without its pacing rate: whatever its window permits may leave at once.
+///
+/// For a link that paces by itself, such as a serial line, and for small machines: the code of the
+/// [`Pacer`](super::Pacer), which divides numbers of 64 bits, is not linked.
+///
+/// ```
+/// use rdt_proto::congestion::{Congestion, FixedWindow, Unpaced};
+///
+/// let line = Unpaced(FixedWindow::new(4_096));
+/// assert_eq!((line.window(), line.pacing_rate()), (4_096, None));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Unpaced<C>(pub C);
+
+impl<C: Congestion> Congestion for Unpaced<C> {
+    const MAY_PACE: bool = false;
+
+    fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
+        self.0.on_sent(now, bytes, in_flight);
+    }
+
+    fn on_acknowledged(&mut self, ack: &Acknowledgement) {
+        self.0.on_acknowledged(ack);
+    }
+
+    fn on_lost(&mut self, loss: &Loss) {
+        self.0.on_lost(loss);
+    }
+
+    fn on_timeout(&mut self, now: Instant) {
+        self.0.on_timeout(now);
+    }
+
+    fn on_spurious_loss(&mut self, now: Instant, bytes: u64) {
+        self.0.on_spurious_loss(now, bytes);
+    }
+
+    fn window(&self) -> u64 {
+        self.0.window()
+    }
+
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+
+    fn phase(&self) -> &'static str {
+        self.0.phase()
+    }
+
+    fn rebase(&mut self, shift: ClockShift) {
+        self.0.rebase(shift);
+    }
+}
