@@ -21,6 +21,8 @@ fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'stat
         .map(OptionsWriter::finish)
         .expect("the buffer is large enough");
     let sack = Sack {
+        counter: 0,
+        ce: 0,
         next: Seq::new(70_000),
         window: 65_536,
         latest: Seq::new(71_023),
@@ -30,8 +32,8 @@ fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'stat
     };
     [
         ("ack", Framing::NOTE, Packet::Ack { number: Seq::new(70_000) }),
-        ("info_1200", Framing::NOTE, Packet::Info { number: Seq::new(70_000), body }),
-        ("info_1200_tagged", TAGGED, Packet::Info { number: Seq::new(70_000), body }),
+        ("info_1200", Framing::NOTE, Packet::Info { number: Seq::new(70_000), body, at_once: false }),
+        ("info_1200_tagged", TAGGED, Packet::Info { number: Seq::new(70_000), body, at_once: false }),
         ("sack_128", TAGGED, Packet::Sack(sack)),
         ("connect_options", Framing::NOTE, Packet::Connect(options)),
     ]

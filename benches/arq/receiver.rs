@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
-use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, SelectiveRepeat};
+use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, ReceivedInfo, SelectiveRepeat};
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -132,8 +132,9 @@ impl Rig {
     }
 
     fn take(&mut self, number: Seq, expected: Arrival) {
+        let info = ReceivedInfo { number, counter: 0, at_once: false };
         let offer = Offer { limit: self.limit(), fits: true };
-        assert_eq!(self.arq.handle_info(self.now, black_box(number), offer), expected);
+        assert_eq!(self.arq.handle_info(self.now, black_box(info), offer), expected);
     }
 
     fn take_next(&mut self) {

@@ -174,7 +174,7 @@ impl Rig {
     }
 
     fn on_sent(&mut self, number: Seq, end: Seq) {
-        let sending = Sending { now: self.now, number, bytes: 1_215, end };
+        let sending = Sending { now: self.now, number, counter: number.value(), bytes: 1_219, end };
         black_box(self.arq.on_info_sent(sending, &mut self.rtt));
     }
 
@@ -188,7 +188,8 @@ impl Rig {
 
     /// Processes a SACK as a connection does. It must acknowledge a new number.
     fn sack(&mut self, next: Seq, latest: Seq, base: Seq, bitmap: &[u8]) {
-        let sack = Sack { next, window: self.window, latest, delay: SackDelay::new(0), base, bitmap };
+        let sack =
+            Sack { next, window: self.window, latest, counter: 0, ce: 0, delay: SackDelay::new(0), base, bitmap };
         let acknowledged = self.arq.handle_ack(self.now, black_box(&Ack::Selective(sack)), &mut self.rtt);
         assert_eq!(acknowledged, Acknowledged::New);
     }

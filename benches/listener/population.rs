@@ -4,7 +4,7 @@ use oorandom::Rand32;
 use rdt_proto::connection::{Config, Event, Handled, Storage};
 use rdt_proto::listener::{Dispatch, HeapPeers, Listener, ListenerConfig, Retry};
 use rdt_proto::store::{RecvSlots, SendSlots};
-use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
+use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag, VERSION};
 use rdt_proto::{Duration, Instant, Seq};
 
 const BODY: u16 = 64;
@@ -90,7 +90,7 @@ impl Population {
     /// Encodes the next INFO of a client. Returns its length.
     fn info(&mut self, client: usize, buf: &mut [u8]) -> usize {
         let client = &mut self.clients[client];
-        let packet = Packet::Info { number: client.number, body: &[7; BODY as usize] };
+        let packet = Packet::Info { number: client.number, body: &[7; BODY as usize], at_once: false };
         client.number = client.number.next();
         packet.encode(&Framing::tagged(client.theirs), buf).unwrap()
     }
@@ -101,7 +101,7 @@ impl Population {
         let latest = client.expects;
         client.expects = latest.next();
         let (next, delay) = (client.expects, SackDelay::new(0));
-        let sack = Sack { next, window: 2, latest, delay, base: next, bitmap: &[] };
+        let sack = Sack { next, window: 2, latest, counter: 0, ce: 0, delay, base: next, bitmap: &[] };
         Packet::Sack(sack).encode(&Framing::tagged(client.theirs), buf).unwrap()
     }
 
@@ -210,7 +210,7 @@ pub(crate) fn tag(client: u32) -> Tag {
 /// A CONNECT of extended mode, padded to the minimum length.
 pub(crate) fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     let mut list = [0; 2 * MIN_CONNECT];
-    let options = OptionsWriter::new(&mut list).tag(tag).unwrap();
+    let options = OptionsWriter::new(&mut list).version(VERSION).unwrap().tag(tag).unwrap();
     let options = match cookie {
         Some(cookie) => options.cookie(cookie).unwrap(),
         None => options,

@@ -41,7 +41,7 @@ pub(crate) fn describe(datagram: &[u8]) -> String {
     match packet {
         Packet::Connect(_) => "CONNECT".into(),
         Packet::ConnAck(_) => "CONNACK".into(),
-        Packet::Info { number, body } => format!("INFO {} {body:?}", number.value()),
+        Packet::Info { number, body, .. } => format!("INFO {} {body:?}", number.value()),
         Packet::Ack { number } => format!("ACK {}", number.value()),
         Packet::Fin => "FIN".into(),
         Packet::FinAck => "FINACK".into(),

@@ -2,8 +2,8 @@
 
 use super::mechanism::sealed::Sealed;
 use super::{
-    Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Block, Offer, Rtt, SelectiveRepeat, Sending, StopAndWait,
-    Timer,
+    Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Block, Offer, ReceivedInfo, Rtt, SelectiveRepeat, Sending,
+    StopAndWait, Timer,
 };
 use crate::congestion::Congestion;
 use crate::{ClockShift, Instant, Seq};
@@ -93,8 +93,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.places())
     }
 
-    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
-        either!(self, arq => arq.handle_info(now, number, offer))
+    fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {
+        either!(self, arq => arq.handle_info(now, info, offer))
     }
 
     fn request_ack(&mut self) {

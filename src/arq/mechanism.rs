@@ -27,6 +27,17 @@ pub enum Arrival {
     BeyondWindow,
 }
 
+/// An INFO that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReceivedInfo {
+    /// The number of the INFO.
+    pub number: Seq,
+    /// The low 32 bits of the [counter](crate::wire#the-counter) of its datagram; 0 in base mode.
+    pub counter: u32,
+    /// Whether the sender asks for an acknowledgement at once.
+    pub at_once: bool,
+}
+
 /// The room in the receive store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
@@ -66,6 +77,8 @@ pub struct Sending {
     pub now: Instant,
     /// The number of the INFO.
     pub number: Seq,
+    /// The low 32 bits of the [counter](crate::wire#the-counter) of its datagram.
+    pub counter: u32,
     /// The size of its datagram in bytes.
     pub bytes: u16,
     /// The first number without a body.
@@ -146,7 +159,8 @@ pub trait Arq: sealed::Sealed {
     /// `sending` describes the first. The effect is that of [`on_info_sent`](Self::on_info_sent) for each.
     fn on_run_sent(&mut self, sending: Sending, count: u32, rtt: &mut Rtt) {
         for ahead in 0..count {
-            self.on_info_sent(Sending { number: sending.number.add(ahead), ..sending }, rtt);
+            let (number, counter) = (sending.number.add(ahead), sending.counter.wrapping_add(ahead));
+            self.on_info_sent(Sending { number, counter, ..sending }, rtt);
         }
     }
 
@@ -190,11 +204,11 @@ pub trait Arq: sealed::Sealed {
     /// The size of the receive window in numbers, from `next` on.
     fn places(&self) -> u32;
 
-    /// Processes the arrival of INFO `number`.
+    /// Processes the arrival of an INFO.
     ///
     /// The caller must keep the body on [`Arrival::Next`] and [`Arrival::Early`]. An INFO is acknowledged on these and
     /// on [`Arrival::Old`].
-    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival;
+    fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival;
 
     /// Makes an acknowledgement due at once, as a PROBE requests. Base mode has no PROBE, and the call has no effect.
     fn request_ack(&mut self);

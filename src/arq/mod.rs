@@ -19,6 +19,8 @@ pub use crate::timing::Timer;
 pub use crate::timing::{Jitter, Rtt};
 
 pub use any::AnyArq;
-pub use mechanism::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, MAX_ACK_DELAY, Offer, Sending};
+pub use mechanism::{
+    Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, MAX_ACK_DELAY, Offer, ReceivedInfo, Sending,
+};
 pub use selective_repeat::{Block, SelectiveRepeat};
 pub use stop_and_wait::{PendingAcks, StopAndWait};

@@ -1,6 +1,6 @@
 //! The calls of the application: write, read, close, abort.
 
-use super::state::State;
+use super::state::{Farewell, State};
 use super::{CloseReason, Connection, ConnectionTypes, Lent, SendError};
 use crate::copy::copy;
 use crate::event::Events;
@@ -227,8 +227,8 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Established { .. } | State::Opening(_) => self.give_up(CloseReason::Aborted),
             State::Ended { .. } => return,
         }
-        if let State::Ended { ended, .. } = &mut self.state {
-            ended.reset = self.negotiation.is_extended().then_some(code);
+        if self.negotiation.is_extended() {
+            self.say_farewell(Farewell::Reset(code));
         }
         self.trace_changes(before);
     }

@@ -183,7 +183,7 @@ impl Config {
 pub(crate) const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
 /// The length of the longest packet without a body, in bytes: a tagged SACK with a full bitmap.
-const LONGEST_CONTROL_PACKET: usize = 155;
+const LONGEST_CONTROL_PACKET: usize = 167;
 
 /// The largest effective [`Config::linger`].
 const LONGEST_LINGER: Duration = Duration::from_secs(240);

@@ -84,6 +84,14 @@ pub enum CloseReason {
     /// address or host take its quota.
     #[error("evicted for another connection of the same peer, address or host")]
     Evicted,
+    /// Extended mode: the sides speak different versions.
+    #[error("the peer speaks version {theirs} of extended mode, this side version {ours}")]
+    Version {
+        /// The [version](crate::wire::VERSION) of this side.
+        ours: u32,
+        /// The version of the peer; 0 if it announces none.
+        theirs: u32,
+    },
     /// Extended mode: bodies were written that are larger than the peer accepts, and the send store cannot cut them.
     ///
     /// CONNACK announces the peer's limit. [`SendSlots`](crate::store::SendSlots) and

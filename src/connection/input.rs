@@ -5,18 +5,18 @@ use super::handshake::Handshake;
 use super::probe::Probe;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
-use crate::arq::{Ack, Acknowledged, Arq, Arrival, Offer};
+use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
 use crate::counts::increase;
 use crate::event::{Events, Role};
-use crate::store::{RecvStore, SendStore};
-use crate::wire::{DecodeError, Packet, Sack};
+use crate::store::SendStore;
+use crate::wire::{Datagram, DecodeError, Packet, Sack, TaggedInfo, VERSION};
 use crate::{Instant, SHORTCUTS, Seq};
 
 /// The result of a packet: processed, or the reason why it is ignored.
-type Outcome = Result<(), Ignored>;
+pub(super) type Outcome = Result<(), Ignored>;
 
 /// A function that receives the next bytes of the stream, and returns the number of bytes that it takes.
-type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
+pub(super) type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
 
 impl<T: ConnectionTypes> Connection<T> {
     /// Handles a datagram from the peer's address.
@@ -60,17 +60,18 @@ impl<T: ConnectionTypes> Connection<T> {
     fn handle(&mut self, datagram: &[u8], mut take: impl FnMut(&[u8]) -> usize) -> Handled {
         self.count_received(datagram.len());
         let outcome = match SHORTCUTS.then(|| self.negotiation.decode_info(datagram)).flatten() {
-            Some((number, body)) if self.is_established() => {
+            Some(TaggedInfo { counter, number, at_once, body }) if self.is_established() => {
+                let info = ReceivedInfo { number, counter, at_once };
                 // The fast path: an INFO changes nothing that `settle` updates, unless a probe is engaged.
                 if !self.state.probe().is_some_and(Probe::is_engaged) {
-                    let outcome = self.handle_info(number, body, &mut take);
+                    let outcome = self.handle_info(info, body, &mut take);
                     return self.conclude(outcome);
                 }
-                self.handle_info(number, body, &mut take)
+                self.handle_info(info, body, &mut take)
             }
             Some(_) | None => {
                 let decoded = self.negotiation.decode(datagram);
-                decoded.and_then(|(packet, tagged)| self.handle_packet(packet, tagged, &mut take))
+                decoded.and_then(|(decoded, tagged)| self.handle_packet(decoded, tagged, &mut take))
             }
         };
         if outcome.is_ok() {
@@ -96,7 +97,9 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn handle_packet(&mut self, packet: Packet<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
+    fn handle_packet(&mut self, decoded: Datagram<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
+        let Datagram { counter, packet } = decoded;
+        let counter = counter.unwrap_or_default();
         if self.state.ended().is_some() {
             return self.handle_after_end(packet);
         }
@@ -111,14 +114,16 @@ impl<T: ConnectionTypes> Connection<T> {
         match packet {
             Packet::Connect(options) => self.handle_connect(&HandshakeParameters::from_options(&options)),
             Packet::ConnAck(options) => self.handle_connack(&HandshakeParameters::from_options(&options), tagged),
-            Packet::Info { number, body } => self.handle_info(number, body, take),
+            Packet::Info { number, body, at_once } => {
+                self.handle_info(ReceivedInfo { number, counter, at_once }, body, take)
+            }
             Packet::Ack { number } => self.handle_ack(number),
             Packet::Fin => self.handle_fin(),
             Packet::FinAck => self.handle_finack(),
             Packet::Sack(sack) => self.handle_sack(&sack),
             Packet::Reset { code } => self.handle_reset(code),
-            Packet::Probe { nonce, .. } => self.handle_probe(nonce),
-            Packet::Echo { nonce } => self.handle_echo(nonce),
+            Packet::Probe { nonce, .. } => self.handle_probe(nonce, counter),
+            Packet::Echo { nonce, .. } => self.handle_echo(nonce),
             Packet::Retry { cookie } => self.handle_retry(cookie),
         }
     }
@@ -179,6 +184,10 @@ impl<T: ConnectionTypes> Connection<T> {
         let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
         self.on_heard();
         match (tagged, parameters.tag) {
+            (true, _) if !parameters.is_our_version() => {
+                self.give_up(CloseReason::Version { ours: VERSION, theirs: parameters.version });
+                return Ok(());
+            }
             (true, Some(theirs)) => {
                 // RFC 6298 §3: the answer to a repeated CONNECT gives no sample.
                 if let Some(asked) = asked {
@@ -249,9 +258,9 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_probe(&mut self, nonce: u64) -> Outcome {
+    fn handle_probe(&mut self, nonce: u64, counter: u32) -> Outcome {
         let Some(probe) = self.state.probe_mut() else { return Err(Ignored::State) };
-        probe.on_probe(nonce);
+        probe.on_probe(nonce, counter);
         self.on_heard();
         self.arq.request_ack();
         Ok(())
@@ -274,74 +283,11 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    fn on_established(&mut self) {
+    pub(super) fn on_established(&mut self) {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         self.state = State::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
-    }
-
-    fn handle_info(&mut self, wire_number: Seq, body: &[u8], take: &mut Take<'_>) -> Outcome {
-        let next = self.arq.next();
-        let number = self.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
-        match (self.role, self.state.is_established()) {
-            (_, true) => {}
-            (Role::Client, false) => return Err(Ignored::State),
-            // In extended mode an INFO that overtakes INFO 0 is kept. Its tag shows that the client has received
-            // CONNACK.
-            (Role::Server, false) if number != Seq::ZERO && !self.negotiation.is_extended() => {
-                return Err(Ignored::BeyondWindow);
-            }
-            (Role::Server, false) => {}
-        }
-        if self.is_incoming_closed() {
-            return Err(Ignored::State);
-        }
-        self.on_heard();
-        let fits = body.len() <= self.recv.segment();
-        let offer = Offer { limit: self.recv.limit(), fits };
-        let arrival = self.arq.handle_info(self.now, number, offer);
-        match arrival {
-            Arrival::Early => self.recv.put(number, body),
-            Arrival::Next => {
-                if !self.state.is_established() {
-                    self.on_established();
-                }
-                self.deliver(number, body, take);
-            }
-            Arrival::Old => self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1),
-            Arrival::NoRoom if fits => return Err(Ignored::NoRoom),
-            Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
-            Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
-        }
-        Ok(())
-    }
-
-    /// Delivers INFO `number`, the next one, and all stored INFO packets that follow it without a gap.
-    ///
-    /// If no older data is unread, `take` receives the body directly from the datagram. The store keeps the bytes that
-    /// `take` leaves.
-    fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
-        let recv = &mut self.recv;
-        let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
-        let next = self.arq.next();
-        if taken > 0 && taken >= body.len() {
-            recv.pass(number);
-            if next == number.next() {
-                return;
-            }
-        } else {
-            recv.put(number, body);
-        }
-        recv.deliver(next);
-        if taken < body.len() {
-            recv.consume(taken);
-        }
-        // The event is repeated even if older data is unread. An application that has read only a part must learn of
-        // new data.
-        if !recv.chunk().is_empty() {
-            self.events.insert(Events::READABLE);
-        }
     }
 
     fn handle_ack(&mut self, wire_number: Seq) -> Outcome {

@@ -5,6 +5,7 @@
 mod application;
 mod close;
 mod config;
+mod data;
 mod entropy;
 mod event;
 mod handshake;
@@ -39,6 +40,7 @@ use crate::event::Events;
 use crate::store::{RecvStore, SendStore, StoreError};
 use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::uncompared::Uncompared;
+use crate::wire::VERSION;
 use crate::{Instant, Seq};
 use close::Close;
 use handshake::Handshake;
@@ -47,7 +49,7 @@ use limits::Limits;
 use negotiation::Negotiation;
 pub use observer::{ConnectionState, Observer, TraceEvent};
 use probe::Nonces;
-use state::{Ended, State};
+use state::{Ended, Farewell, State};
 pub use storage::{ConnectionTypes, LentStopAndWait, LentStorage, Memory, Observed, Storage, blocks_for};
 #[cfg(feature = "alloc")]
 pub use storage::{HeapStopAndWait, HeapStorage};
@@ -68,6 +70,8 @@ pub struct Connection<T: ConnectionTypes> {
     idle: IdleTimer,
     negotiation: Negotiation,
     nonces: Nonces,
+    /// The counter of the next datagram in extended mode. It never repeats.
+    counter: u64,
     state: State,
     /// The largest body to send that both the config and the peer allow.
     segment: u16,
@@ -125,6 +129,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The connection uses extended mode if the CONNECT offers it and `config` allows it. Otherwise the connection uses
     /// base mode, even if `config` does not allow base mode. Call [`Config::accepts`] first to exclude this case.
     ///
+    /// If the CONNECT offers another [version](crate::wire::VERSION) of extended mode, the connection ends at once. Its
+    /// only packet tells the client our version.
+    ///
     /// # Errors
     ///
     /// As for [`connect`](Self::connect). In extended mode the bodies of the send store must also fit the peer's limit.
@@ -142,6 +149,9 @@ impl<T: ConnectionTypes> Connection<T> {
             connection.on_parameters(&parameters);
         }
         connection.check_stores(&config)?;
+        if connection.negotiation.is_extended() && !parameters.is_our_version() {
+            connection.refuse_version(parameters.version);
+        }
         Ok(connection)
     }
 
@@ -177,6 +187,7 @@ impl<T: ConnectionTypes> Connection<T> {
             idle: IdleTimer::new(now),
             negotiation,
             nonces: Nonces::new(entropy.nonce_secret()),
+            counter: 0,
             state: State::Opening(Handshake::new(now, config.handshake_limit)),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
@@ -297,6 +308,7 @@ impl<T: ConnectionTypes> Connection<T> {
     fn parameters(&self) -> HandshakeParameters {
         let window = self.recv.limit().distance_from(self.arq.next()).min(self.arq.places());
         HandshakeParameters {
+            version: VERSION,
             tag: self.negotiation.tag(),
             segment: u16::try_from(self.recv.segment()).unwrap_or(u16::MAX),
             window,
@@ -342,6 +354,19 @@ impl<T: ConnectionTypes> Connection<T> {
         self.settle_probe();
     }
 
+    /// Ends a server whose client speaks the version `theirs`. A CONNACK that carries only our version is due.
+    fn refuse_version(&mut self, theirs: u32) {
+        self.give_up(CloseReason::Version { ours: VERSION, theirs });
+        self.say_farewell(Farewell::Version);
+    }
+
+    /// Makes the last packet due, after the end.
+    fn say_farewell(&mut self, farewell: Farewell) {
+        if let State::Ended { ended, .. } = &mut self.state {
+            ended.farewell = Some(farewell);
+        }
+    }
+
     /// Ends the connection without a close: it sends and answers nothing any more.
     fn give_up(&mut self, reason: CloseReason) {
         self.end(reason, Close::new(self.peer, true), None);
@@ -352,7 +377,7 @@ impl<T: ConnectionTypes> Connection<T> {
     fn end(&mut self, reason: CloseReason, close: Close, linger: Option<Instant>) {
         let linger = linger.filter(|&end| end > self.now);
         let was_established = self.state.is_established();
-        let ended = Ended { reason, at: self.now, linger, reset: None, was_established };
+        let ended = Ended { reason, at: self.now, linger, farewell: None, was_established };
         self.state = State::Ended { ended, close };
         self.events.insert(Events::CLOSED);
         self.events.remove(Events::WRITABLE | Events::BLOCKED);

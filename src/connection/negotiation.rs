@@ -12,10 +12,10 @@
 //! has to guess these 64 bits.
 
 use super::event::Ignored;
+use crate::Duration;
 use crate::wire::{
-    Framing, MAX_COOKIE, MAX_WINDOW, MIN_CONNECT, MIN_SEGMENT, Options, OptionsWriter, Packet, Tag, option_kind,
+    Datagram, Framing, MAX_WINDOW, MIN_SEGMENT, Options, OptionsWriter, Tag, TaggedInfo, VERSION, option_kind,
 };
-use crate::{Duration, Seq};
 
 /// The modes that an endpoint supports.
 ///
@@ -48,6 +48,8 @@ impl Mode {
 /// The parameters that a side announces in CONNECT or CONNACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HandshakeParameters {
+    /// The version of extended mode that this side speaks; 0 if it announces none.
+    pub version: u32,
     /// The tag that datagrams to this side begin with, in extended mode; `None` in base mode.
     pub tag: Option<Tag>,
     /// The largest body that this side receives, in bytes.
@@ -60,12 +62,13 @@ pub struct HandshakeParameters {
 
 impl HandshakeParameters {
     /// The parameters of a CONNECT without options.
-    pub const BASE: Self = Self { tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None };
+    pub const BASE: Self = Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None };
 
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
     pub fn from_options(options: &Options<'_>) -> Self {
         Self {
+            version: options.version().unwrap_or(0),
             tag: options.tag(),
             segment: options.segment().unwrap_or(DEFAULT_SEGMENT),
             window: options.window().unwrap_or(1),
@@ -77,34 +80,45 @@ impl HandshakeParameters {
 /// The default of the SEGMENT option, in bytes. In base mode every receiver accepts bodies of this size.
 const DEFAULT_SEGMENT: u16 = 1_200;
 
-/// The size of a buffer for all options, in bytes. It holds the longest cookie, or padding up to [`MIN_CONNECT`].
-pub(crate) const OPTIONS_BYTES: usize = MIN_CONNECT + 2 + MAX_COOKIE;
-
 impl HandshakeParameters {
-    /// Writes the parameters as options into `buf`; [`Options::NONE`] in base mode.
+    /// Whether the sender speaks our version of extended mode.
+    pub(crate) const fn is_our_version(&self) -> bool {
+        self.version == VERSION
+    }
+
+    /// The length of the options that [`write_options`](Self::write_options) writes, without padding.
+    pub(crate) fn options_len(&self, cookie: Option<&[u8]>) -> usize {
+        if self.tag.is_none() {
+            return 0;
+        }
+        let idle = self.idle_limit_ms().map(u32::to_be_bytes);
+        let lengths = [size_of::<u32>(), Tag::LEN, size_of_val(&self.segment), size_of_val(&self.window)];
+        let optional = [idle.map(|value| value.len()), cookie.map(<[u8]>::len)];
+        lengths.into_iter().chain(optional.into_iter().flatten()).map(OptionsWriter::option_len).sum()
+    }
+
+    /// Writes the parameters as options, and pads them to the end of `buf`. Writes no options in base mode.
     ///
-    /// `cookie` is the cookie of a RETRY. `pad_to` is the minimum length of the options, in bytes. A client pads its
-    /// CONNECT to [`MIN_CONNECT`], since no answer may be larger than the CONNECT.
-    pub(crate) fn to_options<'b>(
-        self,
-        cookie: Option<&[u8]>,
-        pad_to: usize,
-        buf: &'b mut [u8; OPTIONS_BYTES],
-    ) -> Options<'b> {
-        let Some(tag) = self.tag else { return Options::NONE };
+    /// `cookie` is the cookie of a RETRY.
+    pub(crate) fn write_options(&self, cookie: Option<&[u8]>, buf: &mut [u8]) {
+        let Some(tag) = self.tag else { return };
         let mut options = OptionsWriter::new(buf);
+        options.known(option_kind::VERSION, &VERSION.to_be_bytes());
         options.known(option_kind::TAG, tag.as_bytes());
         options.known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
         options.known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
-        // A limit beyond the range of the option is not announced.
-        if let Some(Ok(limit_ms)) = self.idle_limit.map(|limit| u32::try_from(limit.as_millis())) {
+        if let Some(limit_ms) = self.idle_limit_ms() {
             options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
         }
         if let Some(cookie) = cookie {
             options.known(option_kind::COOKIE, cookie);
         }
-        options.known_pad_to(pad_to);
-        options.finish()
+        options.fill_up();
+    }
+
+    /// The idle limit to announce. A limit beyond the range of the option is not announced.
+    fn idle_limit_ms(&self) -> Option<u32> {
+        u32::try_from(self.idle_limit?.as_millis()).ok()
     }
 }
 
@@ -205,34 +219,34 @@ impl Negotiation {
         self.agreed = Agreed::Base;
     }
 
-    /// The number and the body of `datagram`, if it is an INFO of extended mode.
+    /// The INFO in `datagram`, if it is an INFO of extended mode.
     ///
     /// This is a fast path, since most datagrams of a transfer are INFO. [`decode`](Self::decode) accepts the same
     /// packets.
     #[inline]
-    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
+    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         self.tag()?.decode_info(datagram)
     }
 
     /// Decodes the packet in a datagram. Also returns whether the datagram carries our tag.
     ///
     /// A packet that does not exist in its mode is ignored.
-    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Packet<'d>, bool), Ignored> {
+    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Datagram<'d>, bool), Ignored> {
         if let Some(tag) = self.tag()
             && datagram.starts_with(tag.as_bytes())
         {
-            let packet = Framing::tagged(tag).decode(datagram)?;
-            return if packet.packet_type().is_tagged() { Ok((packet, true)) } else { Err(Ignored::Mode) };
+            let decoded = Framing::tagged(tag).decode_datagram(datagram)?;
+            return if decoded.packet.packet_type().is_tagged() { Ok((decoded, true)) } else { Err(Ignored::Mode) };
         }
-        let packet = self.profile.decode(datagram)?;
+        let decoded = self.profile.decode_datagram(datagram)?;
         let may_be_base = match self.agreed {
             Agreed::Open { may_be_base, .. } => may_be_base,
             Agreed::Base => true,
             Agreed::Extended { .. } => false,
         };
-        let packet_type = packet.packet_type();
+        let packet_type = decoded.packet.packet_type();
         if may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags() {
-            Ok((packet, false))
+            Ok((decoded, false))
         } else {
             Err(Ignored::Mode)
         }

@@ -20,14 +20,14 @@
 //! let storage = Storage::on_heap(&config, 64)?.observed(Log::default());
 //! let mut client = Connection::connect(Instant::ZERO, config, [7; 32], storage)?;
 //! client.poll_transmit(Instant::ZERO, &mut [0; 1_500]).expect("the buffer is large enough");
-//! assert!(client.observer().0[0].contains("> CONNECT, tag"));
+//! assert!(client.observer().0[0].contains("> CONNECT, version 1, tag"));
 //! # Ok::<(), rdt_proto::store::StoreError>(())
 //! ```
 
 use super::event::{CloseReason, Ignored};
 use crate::Instant;
 use crate::timing::Timer;
-use crate::wire::Packet;
+use crate::wire::Datagram;
 use core::fmt;
 
 /// Receives the events of a connection.
@@ -82,15 +82,15 @@ impl<O: Observer> Observer for Option<O> {
 pub enum TraceEvent<'a> {
     /// A packet was written by `poll_transmit`.
     Sent {
-        /// The packet.
-        packet: Packet<'a>,
+        /// The packet and its counter.
+        datagram: Datagram<'a>,
         /// The length of the datagram in bytes.
         len: usize,
     },
     /// A packet arrived.
     Received {
-        /// The packet.
-        packet: Packet<'a>,
+        /// The packet and its counter.
+        datagram: Datagram<'a>,
         /// The length of the datagram in bytes.
         len: usize,
     },
@@ -109,8 +109,8 @@ pub enum TraceEvent<'a> {
 impl fmt::Display for TraceEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sent { packet, len } => write!(f, "> {packet} ({len} bytes)"),
-            Self::Received { packet, len } => write!(f, "< {packet} ({len} bytes)"),
+            Self::Sent { datagram, len } => write!(f, "> {datagram} ({len} bytes)"),
+            Self::Received { datagram, len } => write!(f, "< {datagram} ({len} bytes)"),
             Self::Ignored(reason) => write!(f, "ignored: {reason:?}"),
             Self::Lost(count) => write!(f, "lost: {count}"),
             Self::Expired(timer) => write!(f, "timer: {timer:?}"),

@@ -1,14 +1,13 @@
 //! The output of a connection. Each call derives it from the state, so no packet is queued twice or becomes stale.
 
 use super::handshake::Handshake;
-use super::negotiation::OPTIONS_BYTES;
-use super::state::State;
+use super::state::{Farewell, State};
 use super::{Connection, ConnectionTypes};
 use crate::arq::{Ack, Arq, Sending};
 use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, MIN_CONNECT, Options, Packet};
+use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
 
 /// A datagram that is due.
@@ -27,8 +26,23 @@ pub(super) enum Control {
     FinAck,
     Fin,
     Probe,
-    Echo(u64),
-    Reset(u8),
+    Echo { nonce: u64, counter: u32 },
+    Farewell(Farewell),
+}
+
+impl Control {
+    /// Whether the packet carries a counter in extended mode.
+    const fn is_counted(self) -> bool {
+        match self {
+            Self::Connect | Self::ConnAck | Self::Farewell(Farewell::Version) => false,
+            Self::Ack
+            | Self::FinAck
+            | Self::Fin
+            | Self::Probe
+            | Self::Echo { .. }
+            | Self::Farewell(Farewell::Reset(_)) => true,
+        }
+    }
 }
 
 impl<T: ConnectionTypes> Connection<T> {
@@ -96,13 +110,14 @@ impl<T: ConnectionTypes> Connection<T> {
         let bytes = u16::try_from(size).unwrap_or(u16::MAX);
         // A run never includes the newest body, which may still grow.
         let run = self.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
-        let framing = self.negotiation.outgoing();
+        let (framing, counter) = (self.negotiation.outgoing(), self.next_counter());
         let mut count = 0;
-        for (number, room) in (0..run).map(|ahead| number.add(ahead)).zip(buf.chunks_exact_mut(size)) {
+        for (ahead, room) in (0..run).zip(buf.chunks_exact_mut(size)) {
+            let number = number.add(ahead);
             let body = self.send.body(number);
-            if framing.info_header_len() + body.len() != size
-                || framing.encode_info(self.peer.to_wire(number), body, room).is_err()
-            {
+            let number = self.peer.to_wire(number);
+            let info = InfoHeader { counter: counter.wrapping_add(ahead), number, at_once: false };
+            if framing.info_header_len() + body.len() != size || framing.encode_info(info, body, room).is_err() {
                 break;
             }
             count += 1;
@@ -111,7 +126,8 @@ impl<T: ConnectionTypes> Connection<T> {
             let room_len = size.min(buf.len());
             return self.write_info(number, buf.get_mut(..room_len).unwrap_or_default()).unwrap_or(0);
         }
-        self.arq.on_run_sent(Sending { now, number, bytes, end }, count, &mut self.rtt);
+        self.arq.on_run_sent(Sending { now, number, counter, bytes, end }, count, &mut self.rtt);
+        self.count_datagrams(count);
         increase(&mut self.stats.infos_sent, count.into());
         self.idle.on_asked(now);
         let len = size * count as usize;
@@ -134,8 +150,8 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Established { close, probe } => {
                 if self.is_ack_due() {
                     Control::Ack
-                } else if let Some(nonce) = probe.echo() {
-                    Control::Echo(nonce)
+                } else if let Some((nonce, counter)) = probe.echo() {
+                    Control::Echo { nonce, counter }
                 } else if close.is_finack_due() {
                     Control::FinAck
                 } else if probe.is_due() {
@@ -149,8 +165,8 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
             State::Ended { ended, close } => {
-                if let Some(code) = ended.reset {
-                    Control::Reset(code)
+                if let Some(farewell) = ended.farewell {
+                    Control::Farewell(farewell)
                 } else if close.is_finack_due() {
                     Control::FinAck
                 } else if close.is_fin_due() {
@@ -203,6 +219,9 @@ impl<T: ConnectionTypes> Connection<T> {
             Output::Info(number) => self.write_info(number, buf),
             Output::Control(control) => {
                 let len = self.encode(control, buf)?;
+                if control.is_counted() {
+                    self.count_datagrams(1);
+                }
                 self.on_control_sent(control);
                 self.count_sent(len);
                 Ok(len)
@@ -213,10 +232,12 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Writes INFO `number`. This is the hot path.
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
-        let len = self.negotiation.outgoing().encode_info(self.peer.to_wire(number), body, buf)?;
-        let (now, end) = (self.now, self.send.end());
+        let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
+        let info = InfoHeader { counter, number: self.peer.to_wire(number), at_once: false };
+        let len = self.negotiation.outgoing().encode_info(info, body, buf)?;
+        self.count_datagrams(1);
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
-        let repeated = self.arq.on_info_sent(Sending { now, number, bytes, end }, &mut self.rtt);
+        let repeated = self.arq.on_info_sent(Sending { now, number, counter, bytes, end }, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
         if !repeated && number.next() == end {
             self.send.seal();
@@ -238,51 +259,49 @@ impl<T: ConnectionTypes> Connection<T> {
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let framing = &self.negotiation.outgoing();
         let packet = match control {
-            Control::Connect => return self.encode_handshake(MIN_CONNECT, true, framing, buf),
-            Control::ConnAck => return self.encode_handshake(0, false, framing, buf),
+            Control::Connect => return self.encode_handshake(PacketType::Connect, MIN_CONNECT, framing, buf),
+            Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, 0, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe => {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 Packet::Probe { nonce, padding: &[] }
             }
-            Control::Echo(nonce) => Packet::Echo { nonce },
-            Control::Reset(code) => Packet::Reset { code },
+            Control::Echo { nonce, counter } => Packet::Echo { nonce, counter },
+            Control::Farewell(Farewell::Reset(code)) => Packet::Reset { code },
+            Control::Farewell(Farewell::Version) => Packet::ConnAck(Options::OUR_VERSION),
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
-        packet.write(framing, buf)
+        packet.write(framing, self.next_counter(), buf)
     }
 
-    /// Encodes CONNECT or CONNACK. Only this function zeroes memory for options.
+    /// Encodes CONNECT or CONNACK with options, padded to at least `least` bytes in extended mode.
     fn encode_handshake(
         &self,
+        packet_type: PacketType,
         least: usize,
-        connects: bool,
         framing: &Framing,
         buf: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
-        let mut options = [0; OPTIONS_BYTES];
-        let options = self.options(least, framing, &mut options);
-        let packet = if connects { Packet::Connect(options) } else { Packet::ConnAck(options) };
-        packet.write(framing, buf)
+        let cookie = self.state.handshake().and_then(Handshake::cookie);
+        let parameters = self.parameters();
+        let header = framing.header_len();
+        let least = if parameters.tag.is_some() { least } else { 0 };
+        let needed = (header + parameters.options_len(cookie)).max(least);
+        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+        parameters.write_options(cookie, framing.write_header(packet_type, datagram));
+        Ok(needed)
     }
 
     /// Encodes ACK or SACK. Only this function needs memory for a bitmap.
     fn encode_ack(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let mut bitmap = None;
+        let (mut bitmap, counter) = (None, self.next_counter());
         match self.arq.ack(self.now, self.recv.limit(), &mut bitmap) {
-            Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, buf),
-            Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, buf),
+            Some(Ack::Single(number)) => Packet::Ack { number: self.peer.to_wire(number) }.write(framing, counter, buf),
+            Some(Ack::Selective(sack)) => Packet::Sack(sack).write(framing, counter, buf),
             // This function is called only while an acknowledgement is due.
             None => Ok(0),
         }
-    }
-
-    /// The parameters of this side as options, padded for a packet of at least `least` bytes.
-    fn options<'b>(&self, least: usize, framing: &Framing, buf: &'b mut [u8; OPTIONS_BYTES]) -> Options<'b> {
-        let cookie = self.state.handshake().and_then(Handshake::cookie);
-        let pad_to = least.saturating_sub(framing.header_len());
-        self.parameters().to_options(cookie, pad_to, buf)
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
@@ -292,7 +311,7 @@ impl<T: ConnectionTypes> Connection<T> {
             (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => handshake.on_sent_once(),
             (Control::Connect | Control::ConnAck, State::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
             (Control::Ack, _) => self.arq.on_ack_sent(self.recv.limit()),
-            (Control::Echo(_), State::Established { probe, .. }) => probe.on_echo_sent(),
+            (Control::Echo { .. }, State::Established { probe, .. }) => probe.on_echo_sent(),
             (Control::Probe, State::Established { probe, .. }) => {
                 probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));
             }
@@ -300,16 +319,16 @@ impl<T: ConnectionTypes> Connection<T> {
             (Control::Fin, State::Established { close, .. } | State::Ended { close, .. }) => {
                 close.on_fin_sent(now, &mut self.rtt);
             }
-            (Control::Reset(_), State::Ended { ended, .. }) => ended.reset = None,
+            (Control::Farewell(_), State::Ended { ended, .. }) => ended.farewell = None,
             // These packets are due in no other state.
             (
                 Control::Connect
                 | Control::ConnAck
-                | Control::Echo(_)
+                | Control::Echo { .. }
                 | Control::Probe
                 | Control::FinAck
                 | Control::Fin
-                | Control::Reset(_),
+                | Control::Farewell(_),
                 State::Opening(_) | State::Established { .. } | State::Ended { .. },
             ) => {}
         }

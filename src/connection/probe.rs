@@ -48,6 +48,8 @@ pub(super) struct Probe {
     unanswered: bool,
     /// The nonce of the last PROBE of the peer.
     echo: u64,
+    /// The counter of that PROBE.
+    echo_counter: u32,
     /// Whether ECHO with the nonce `echo` is due.
     echo_pending: bool,
 }
@@ -135,14 +137,14 @@ impl Probe {
     }
 
     /// Handles a PROBE: ECHO is due.
-    pub(super) fn on_probe(&mut self, nonce: u64) {
-        self.echo = nonce;
+    pub(super) fn on_probe(&mut self, nonce: u64, counter: u32) {
+        (self.echo, self.echo_counter) = (nonce, counter);
         self.echo_pending = true;
     }
 
-    /// The nonce of the ECHO that is due.
-    pub(super) fn echo(&self) -> Option<u64> {
-        self.echo_pending.then_some(self.echo)
+    /// The nonce of the ECHO that is due, and the counter of its PROBE.
+    pub(super) fn echo(&self) -> Option<(u64, u32)> {
+        self.echo_pending.then_some((self.echo, self.echo_counter))
     }
 
     pub(super) fn on_echo_sent(&mut self) {

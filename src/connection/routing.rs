@@ -3,7 +3,7 @@
 //! Each `route_*` method does the same as the public method that its documentation names. It also returns the
 //! [`Changes`] from which the listener schedules the connection.
 
-use super::state::State;
+use super::state::{Farewell, State};
 use super::{
     CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
 };
@@ -115,8 +115,8 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let before = self.before();
         self.give_up(CloseReason::Evicted);
-        if let State::Ended { ended, .. } = &mut self.state {
-            ended.reset = self.negotiation.is_extended().then_some(0);
+        if self.negotiation.is_extended() {
+            self.say_farewell(Farewell::Reset(0));
         }
         self.trace_changes(before);
     }
@@ -129,6 +129,18 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The framing of datagrams to the peer.
     pub(crate) fn outgoing(&self) -> Framing {
         self.negotiation.outgoing()
+    }
+
+    /// The counter of the next datagram.
+    pub(crate) const fn next_counter(&self) -> u32 {
+        low_bits(self.counter)
+    }
+
+    /// Counts datagrams with counters from [`next_counter`](Self::next_counter) on. Base mode has no counter.
+    pub(crate) fn count_datagrams(&mut self, count: u32) {
+        if self.negotiation.is_extended() {
+            self.counter = self.counter.saturating_add(count.into());
+        }
     }
 
     /// The retransmission timeout.
@@ -159,6 +171,12 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Ended { ended, .. } => ended.was_established,
         }
     }
+}
+
+/// The bits of a counter that travel.
+#[allow(clippy::cast_possible_truncation, reason = "only the low bits travel")]
+const fn low_bits(counter: u64) -> u32 {
+    counter as u32
 }
 
 #[cfg(all(test, feature = "alloc"))]

@@ -31,10 +31,19 @@ pub(super) struct Ended {
     pub(super) at: Instant,
     /// When the linger ends; `None` if it has ended. Until then a repeated FIN is answered.
     pub(super) linger: Option<Instant>,
-    /// The code of a RESET that is due.
-    pub(super) reset: Option<u8>,
+    /// The last packet, if it is due.
+    pub(super) farewell: Option<Farewell>,
     /// Whether the connection was established before its end.
     pub(super) was_established: bool,
+}
+
+/// The last packet of a connection in extended mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Farewell {
+    /// RESET with this code.
+    Reset(u8),
+    /// CONNACK that carries only our version.
+    Version,
 }
 
 impl State {

@@ -163,9 +163,9 @@ impl<T: ConnectionTypes> Connection<T> {
     #[inline]
     pub(super) fn trace_received(&mut self, datagram: &[u8]) {
         if self.observer.is_enabled()
-            && let Ok((packet, _)) = self.negotiation.decode(datagram)
+            && let Ok((decoded, _)) = self.negotiation.decode(datagram)
         {
-            self.show(&TraceEvent::Received { packet, len: datagram.len() });
+            self.show(&TraceEvent::Received { datagram: decoded, len: datagram.len() });
         }
     }
 
@@ -188,9 +188,9 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cold]
     fn show_sent(&mut self, datagrams: &[u8], size: usize) {
         let framing = self.negotiation.outgoing();
-        for datagram in datagrams.chunks(size.max(1)) {
-            if let Ok(packet) = framing.decode(datagram) {
-                self.show(&TraceEvent::Sent { packet, len: datagram.len() });
+        for bytes in datagrams.chunks(size.max(1)) {
+            if let Ok(datagram) = framing.decode_datagram(bytes) {
+                self.show(&TraceEvent::Sent { datagram, len: bytes.len() });
             }
         }
     }

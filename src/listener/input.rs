@@ -168,6 +168,10 @@ impl<T: ListenerTypes> Listener<T> {
         if datagram.len() < MIN_CONNECT {
             return Err(DropReason::TooShort);
         }
+        if !parameters.is_our_version() {
+            self.reply(from, tag, Answer::Version);
+            return Err(DropReason::Version);
+        }
         let repeated = self
             .peers
             .find_at(from, |_, peer| peer.connection().is_some_and(|connection| connection.peer_tag() == Some(tag)));

@@ -159,9 +159,12 @@ impl<T: ListenerTypes> Listener<T> {
     ) -> Result<PeerTurn<T::Address>, BufferTooSmall> {
         let now = self.now;
         if let Some((peer, validation)) = self.peers.validating_mut(index)
-            && let Some(framing) = peer.connection().map(Connection::outgoing)
-            && let Some((to, len)) = validation.poll_transmit(peer.address, &framing, buf)?
+            && let address = peer.address
+            && let Some(connection) = peer.connection_mut()
+            && let Some((to, len)) =
+                validation.poll_transmit(address, &connection.outgoing(), connection.next_counter(), buf)?
         {
+            connection.count_datagrams(1);
             return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }));
         }
         let Some(peer) = self.peers.get_mut(index) else { return Ok(PeerTurn::Gone) };

@@ -2,7 +2,7 @@
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
-use crate::wire::{Framing, Packet, Tag};
+use crate::wire::{Framing, Options, Packet, Tag};
 use heapless::Deque;
 
 /// The maximum number of answers that wait for `poll_transmit`.
@@ -23,6 +23,8 @@ pub(super) struct Reply<A> {
 pub(super) enum Answer {
     Retry([u8; COOKIE_BYTES]),
     Reset(u8),
+    /// CONNACK that carries only our version.
+    Version,
 }
 
 /// The answers that wait for `poll_transmit`.
@@ -50,8 +52,9 @@ impl<A: Copy> Replies<A> {
         let packet = match &reply.answer {
             Answer::Retry(cookie) => Packet::Retry { cookie },
             Answer::Reset(code) => Packet::Reset { code: *code },
+            Answer::Version => Packet::ConnAck(Options::OUR_VERSION),
         };
-        let (to, written) = (reply.to, packet.write(&framing, buf)?);
+        let (to, written) = (reply.to, packet.write(&framing, 0, buf)?);
         self.0.pop_front();
         Ok(Some((to, written)))
     }

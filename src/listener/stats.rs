@@ -38,6 +38,10 @@ pub enum DropReason {
     /// than the CONNECT.
     #[error("the CONNECT is too short for an answer")]
     TooShort,
+    /// A CONNECT that offers another [version](crate::wire::VERSION) of extended mode. A CONNACK with only our version
+    /// answers it.
+    #[error("the client speaks another version")]
+    Version,
     /// A CONNECT above the limit of open handshakes, [`backlog`](super::ListenerConfig::backlog).
     #[error("the backlog is full")]
     BacklogFull,
@@ -57,7 +61,7 @@ pub enum DropReason {
 
 countable! {
     DropReason: [Malformed(DecodeError)]
-    UnknownPeer, Mode, TooShort, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
+    UnknownPeer, Mode, TooShort, Version, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
 }
 
 /// The counters of a listener, which saturate.
@@ -85,7 +89,7 @@ pub struct ListenerStats {
     /// CONNECTs with an invalid cookie: forged, expired, or made for another address or tag. They are handled as
     /// CONNECTs without a cookie.
     pub bad_cookie: u64,
-    /// Answers to CONNECTs (RETRY, RESET) that were dropped, since 16 answers already waited for `poll_transmit`. The
+    /// Answers to CONNECTs (RETRY, RESET, our version) that were dropped, since 16 answers already waited for `poll_transmit`. The
     /// client repeats its CONNECT.
     pub replies_dropped: u64,
     /// Handshakes that were pending for longer than the handshake limit.

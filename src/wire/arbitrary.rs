@@ -1,6 +1,6 @@
 //! Arbitrary packets for fuzzing.
 //!
-//! Each packet can be encoded in every framing that is not limited to base mode.
+//! Each packet can be encoded in a tagged framing. An INFO that asks for an answer at once exists in no other.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -23,7 +23,9 @@ impl<'a> Arbitrary<'a> for Sack<'a> {
             next: u.arbitrary()?,
             window: u.arbitrary()?,
             latest: u.arbitrary()?,
+            counter: u.arbitrary()?,
             delay: u.arbitrary()?,
+            ce: u.arbitrary()?,
             base: u.arbitrary()?,
             bitmap: slice(u, 0, MAX_BITMAP)?,
         })
@@ -37,7 +39,9 @@ impl<'a> Arbitrary<'a> for Packet<'a> {
         Ok(match packet_type {
             PacketType::Connect => Self::Connect(u.arbitrary()?),
             PacketType::ConnAck => Self::ConnAck(u.arbitrary()?),
-            PacketType::Info => Self::Info { number: Seq::arbitrary(u)?, body: slice(u, 0, MAX_SLICE)? },
+            PacketType::Info => {
+                Self::Info { number: Seq::arbitrary(u)?, at_once: u.arbitrary()?, body: slice(u, 0, MAX_SLICE)? }
+            }
             PacketType::Ack => Self::Ack { number: u.arbitrary()? },
             PacketType::Fin => Self::Fin,
             PacketType::FinAck => Self::FinAck,
@@ -45,7 +49,7 @@ impl<'a> Arbitrary<'a> for Packet<'a> {
             PacketType::Retry => Self::Retry { cookie: slice(u, 1, MAX_COOKIE)? },
             PacketType::Reset => Self::Reset { code: u.arbitrary()? },
             PacketType::Probe => Self::Probe { nonce: u.arbitrary()?, padding: slice(u, 0, MAX_SLICE)? },
-            PacketType::Echo => Self::Echo { nonce: u.arbitrary()? },
+            PacketType::Echo => Self::Echo { nonce: u.arbitrary()?, counter: u.arbitrary()? },
         })
     }
 }

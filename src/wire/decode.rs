@@ -1,7 +1,7 @@
 //! Decoding a datagram into a packet.
 
 use super::packet_type::PacketType;
-use super::{DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
+use super::{Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
 impl Framing {
@@ -12,43 +12,71 @@ impl Framing {
     /// If the datagram is not exactly one packet, with the reason. A network delivers such datagrams at any time: count
     /// them and ignore them.
     pub fn decode<'d>(&self, datagram: &'d [u8]) -> Result<Packet<'d>, DecodeError> {
+        self.decode_datagram(datagram).map(|datagram| datagram.packet)
+    }
+
+    /// As [`decode`](Self::decode), but also returns the [counter](super#the-counter).
+    ///
+    /// # Errors
+    ///
+    /// As for [`decode`](Self::decode).
+    pub fn decode_datagram<'d>(&self, datagram: &'d [u8]) -> Result<Datagram<'d>, DecodeError> {
         let after_prefix = datagram.strip_prefix(self.prefix()).ok_or(DecodeError::Prefix)?;
         if datagram.len() > MAX_DATAGRAM {
             return Err(DecodeError::TooLong);
         }
         let (&type_byte, fields) = after_prefix.split_first().ok_or(DecodeError::Truncated)?;
-        let packet_type = self.packet_type(type_byte).ok_or(DecodeError::Type)?;
+        let (packet_type, at_once) = self.packet_type(type_byte).ok_or(DecodeError::Type)?;
         if self.is_base_only() && !fields.is_empty() && packet_type.has_options() {
             return Err(DecodeError::Trailing);
         }
-        decode_fields(packet_type, fields)
+        if !self.has_counter(packet_type) {
+            return Ok(Datagram { counter: None, packet: decode_fields(packet_type, at_once, fields)? });
+        }
+        let (counter, fields) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let packet = decode_fields(packet_type, at_once, fields)?;
+        Ok(Datagram { counter: Some(u32::from_be_bytes(*counter)), packet })
     }
 }
 
+/// An INFO of extended mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaggedInfo<'d> {
+    pub(crate) counter: u32,
+    pub(crate) number: Seq,
+    pub(crate) at_once: bool,
+    pub(crate) body: &'d [u8],
+}
+
 impl Tag {
-    /// Decodes `datagram` into its number and body, if it is an INFO under this tag.
+    /// Decodes `datagram`, if it is an INFO under this tag.
     ///
-    /// This is the hot path of a transfer. The result is the same as that of [`Framing::decode`].
+    /// This is the hot path of a transfer. The result is the same as that of [`Framing::decode_datagram`].
     #[inline]
-    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<(Seq, &'d [u8])> {
+    pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         let (tag, after_tag) = datagram.split_first_chunk()?;
-        let (&type_byte, fields) = after_tag.split_first()?;
-        let is_info = tag == self.as_bytes() && type_byte == PacketType::Info.code() && datagram.len() <= MAX_DATAGRAM;
-        if !is_info {
+        let (&[type_byte, a, b, c, d], fields) = after_tag.split_first_chunk()?;
+        let at_once = type_byte == AT_ONCE_INFO;
+        let is_info = at_once || type_byte == PacketType::Info.code();
+        if tag != self.as_bytes() || !is_info || datagram.len() > MAX_DATAGRAM {
             return None;
         }
         let (length, rest) = fields.split_first_chunk()?;
         let (number, body) = rest.split_first_chunk()?;
         let fits = usize::from(u16::from_be_bytes(*length)) == body.len();
-        fits.then(|| (Seq::new(u32::from_be_bytes(*number)), body))
+        let (counter, number) = (u32::from_be_bytes([a, b, c, d]), Seq::new(u32::from_be_bytes(*number)));
+        fits.then_some(TaggedInfo { counter, number, at_once, body })
     }
 }
 
-fn decode_fields(packet_type: PacketType, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+/// The type byte of an INFO that asks for an acknowledgement at once.
+const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).info_byte(true);
+
+fn decode_fields(packet_type: PacketType, at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
     match packet_type {
         PacketType::Connect => Options::parse(fields).map(Packet::Connect),
         PacketType::ConnAck => Options::parse(fields).map(Packet::ConnAck),
-        PacketType::Info => decode_info(fields),
+        PacketType::Info => decode_info(at_once, fields),
         PacketType::Ack => Ok(Packet::Ack { number: Seq::new(u32::from_be_bytes(exactly(fields)?)) }),
         PacketType::Fin => exactly::<0>(fields).map(|[]| Packet::Fin),
         PacketType::FinAck => exactly::<0>(fields).map(|[]| Packet::FinAck),
@@ -59,17 +87,21 @@ fn decode_fields(packet_type: PacketType, fields: &[u8]) -> Result<Packet<'_>, D
             let (nonce, padding) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
             Ok(Packet::Probe { nonce: u64::from_be_bytes(*nonce), padding })
         }
-        PacketType::Echo => Ok(Packet::Echo { nonce: u64::from_be_bytes(exactly(fields)?) }),
+        PacketType::Echo => {
+            let (nonce, counter) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
+            let counter = u32::from_be_bytes(exactly(counter)?);
+            Ok(Packet::Echo { nonce: u64::from_be_bytes(*nonce), counter })
+        }
     }
 }
 
-fn decode_info(fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+fn decode_info(at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
     let (length, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
     let (number, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
     if usize::from(u16::from_be_bytes(*length)) != body.len() {
         return Err(DecodeError::Length);
     }
-    Ok(Packet::Info { number: Seq::new(u32::from_be_bytes(*number)), body })
+    Ok(Packet::Info { number: Seq::new(u32::from_be_bytes(*number)), body, at_once })
 }
 
 fn decode_retry(cookie: &[u8]) -> Result<Packet<'_>, DecodeError> {
@@ -136,8 +168,8 @@ mod tests {
     #[test]
     fn a_datagram_without_its_last_fields_is_truncated() {
         assert_eq!(note(&[]), Err(DecodeError::Truncated));
-        for (packet_type, fields_len) in [(2, 6), (3, 4), (6, 18), (8, 1), (9, 8), (10, 8)] {
-            let mut bytes = [0; 19];
+        for (packet_type, fields_len) in [(2, 6), (3, 4), (6, 26), (8, 1), (9, 8), (10, 12)] {
+            let mut bytes = [0; 27];
             bytes[0] = packet_type;
             for len in 0..fields_len {
                 assert_eq!(note(&bytes[..=len]), Err(DecodeError::Truncated), "type {packet_type}, {len} bytes");
@@ -148,7 +180,7 @@ mod tests {
 
     #[test]
     fn bytes_after_the_last_field_are_refused() {
-        for whole in [&[3, 0, 0, 0, 1][..], &[4], &[5], &[8, 0], &[10, 0, 0, 0, 0, 0, 0, 0, 1]] {
+        for whole in [&[3, 0, 0, 0, 1][..], &[4], &[5], &[8, 0], &[10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]] {
             assert_eq!(note(whole), Ok(()), "{whole:?}");
             assert_eq!(note(&[whole, &[0]].concat()), Err(DecodeError::Trailing), "{whole:?}");
         }
@@ -166,20 +198,23 @@ mod tests {
     #[test]
     fn the_hot_path_decodes_the_same_info_as_the_framing() {
         let tag = Tag::new(*b"12345678");
-        let whole = *b"12345678\x02\x00\x02\x00\x00\x00\x07ab";
-        assert_eq!(tag.decode_info(&whole), Some((Seq::new(7), &b"ab"[..])));
+        let whole = *b"12345678\x02\x01\x02\x03\x04\x00\x02\x00\x00\x00\x07ab";
+        let (number, body) = (Seq::new(7), &b"ab"[..]);
+        assert_eq!(tag.decode_info(&whole), Some(TaggedInfo { counter: 0x0102_0304, number, at_once: false, body }));
         let framing = Framing::tagged(tag);
         for len in 0..whole.len() {
             assert_eq!(tag.decode_info(&whole[..len]), None, "{len} bytes");
         }
-        for index in 0..whole.len() {
+        for (index, bit) in (0..whole.len()).flat_map(|index| (0..8).map(move |bit| (index, bit))) {
             let mut other = whole;
-            other[index] ^= 1;
-            let expected = match framing.decode(&other) {
-                Ok(Packet::Info { number, body }) => Some((number, body)),
+            other[index] ^= 1 << bit;
+            let expected = match framing.decode_datagram(&other) {
+                Ok(Datagram { counter: Some(counter), packet: Packet::Info { number, body, at_once } }) => {
+                    Some(TaggedInfo { counter, number, at_once, body })
+                }
                 Ok(_) | Err(_) => None,
             };
-            assert_eq!(tag.decode_info(&other), expected, "byte {index}");
+            assert_eq!(tag.decode_info(&other), expected, "byte {index}, bit {bit}");
         }
     }
 
@@ -188,6 +223,7 @@ mod tests {
         for packet_type in [0, 1] {
             assert_eq!(note(&[packet_type]), Ok(()));
             assert_eq!(note(&[packet_type, 6, 0]), Ok(()));
+            assert_eq!(note(&[packet_type, 0, 0xff]), Ok(()), "kind 0 ends the list");
             assert_eq!(note(&[packet_type, 6]), Err(DecodeError::Options));
             assert_eq!(note(&[packet_type, 2, 2, 0, 63]), Err(DecodeError::Options));
             assert_eq!(note(&[packet_type, 6, 0, 6, 0]), Err(DecodeError::Options));
@@ -196,9 +232,9 @@ mod tests {
 
     #[test]
     fn a_bitmap_has_at_most_128_bytes() {
-        let mut bytes = [0; 1 + 18 + 129];
+        let mut bytes = [0; 1 + 26 + 129];
         bytes[0] = 6;
-        assert_eq!(note(&bytes[..1 + 18 + 128]), Ok(()));
+        assert_eq!(note(&bytes[..1 + 26 + 128]), Ok(()));
         assert_eq!(note(&bytes), Err(DecodeError::Sack));
     }
 

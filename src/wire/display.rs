@@ -1,17 +1,30 @@
 //! Prints a packet on one line, as `tcpdump` does.
 
-use super::{Options, Packet, Sack};
+use super::{Datagram, Options, Packet, Sack};
 use core::fmt;
+
+/// Prints the packet after its counter: `#17 INFO 7, length 1200`.
+impl fmt::Display for Datagram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.counter {
+            Some(counter) => write!(f, "#{counter} {}", self.packet),
+            None => self.packet.fmt(f),
+        }
+    }
+}
 
 /// Prints the packet on one line, without its body.
 ///
-/// Examples: `INFO 7, length 1200`, `SACK 12, window 52, latest 15, delay 304us, received 14-15`.
+/// Examples: `INFO 7, length 1200`, `SACK 12, window 52, latest 15 #17, delay 304us, received 14-15`.
 impl fmt::Display for Packet<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(options) => write!(f, "CONNECT{options}"),
             Self::ConnAck(options) => write!(f, "CONNACK{options}"),
-            Self::Info { number, body } => write!(f, "INFO {}, length {}", number.value(), body.len()),
+            Self::Info { number, body, at_once } => {
+                write!(f, "INFO {}, length {}", number.value(), body.len())?;
+                if *at_once { f.write_str(", answer at once") } else { Ok(()) }
+            }
             Self::Ack { number } => write!(f, "ACK {}", number.value()),
             Self::Fin => f.write_str("FIN"),
             Self::FinAck => f.write_str("FINACK"),
@@ -22,14 +35,17 @@ impl fmt::Display for Packet<'_> {
                 write!(f, "PROBE {nonce:016x}")?;
                 if padding.is_empty() { Ok(()) } else { write!(f, ", padding {}", padding.len()) }
             }
-            Self::Echo { nonce } => write!(f, "ECHO {nonce:016x}"),
+            Self::Echo { nonce, counter } => write!(f, "ECHO {nonce:016x} #{counter}"),
         }
     }
 }
 
-/// Prints each known option after a comma: `, tag 0102030405060708, segment 1200, window 64`.
+/// Prints each known option after a comma: `, version 1, tag 0102030405060708, segment 1200, window 64`.
 impl fmt::Display for Options<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(version) = self.version() {
+            write!(f, ", version {version}")?;
+        }
         if let Some(tag) = self.tag() {
             write!(f, ", tag {:016x}", u64::from_be_bytes(*tag.as_bytes()))?;
         }
@@ -52,9 +68,12 @@ impl fmt::Display for Options<'_> {
 /// Prints all fields, with the bitmap as ranges of numbers.
 impl fmt::Display for Sack<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, window {}, latest {}", self.next.value(), self.window, self.latest.value())?;
+        write!(f, "{}, window {}, latest {} #{}", self.next.value(), self.window, self.latest.value(), self.counter)?;
         if let Some(delay) = self.delay.duration() {
             write!(f, ", delay {}us", delay.as_micros())?;
+        }
+        if self.ce != 0 {
+            write!(f, ", CE {}", self.ce)?;
         }
         let mut numbers = self.numbers().peekable();
         let mut separator = ", received ";
@@ -82,7 +101,7 @@ mod tests {
 
     fn sack(bitmap: &[u8], delay: u16) -> Sack<'_> {
         let (next, base, latest) = (Seq::new(12), Seq::new(14), Seq::new(15));
-        Sack { next, window: 52, latest, delay: SackDelay::new(delay), base, bitmap }
+        Sack { next, window: 52, latest, counter: 17, delay: SackDelay::new(delay), ce: 0, base, bitmap }
     }
 
     #[test]
@@ -90,7 +109,8 @@ mod tests {
         let number = Seq::new(7);
         for (packet, line) in [
             (Packet::Connect(Options::NONE), "CONNECT"),
-            (Packet::Info { number, body: b"abc" }, "INFO 7, length 3"),
+            (Packet::Info { number, body: b"abc", at_once: false }, "INFO 7, length 3"),
+            (Packet::Info { number, body: b"", at_once: true }, "INFO 7, length 0, answer at once"),
             (Packet::Ack { number }, "ACK 7"),
             (Packet::Fin, "FIN"),
             (Packet::FinAck, "FINACK"),
@@ -98,25 +118,28 @@ mod tests {
             (Packet::Reset { code: 3 }, "RESET, code 3"),
             (Packet::Probe { nonce: 0xab, padding: &[] }, "PROBE 00000000000000ab"),
             (Packet::Probe { nonce: 1, padding: &[0; 5] }, "PROBE 0000000000000001, padding 5"),
-            (Packet::Echo { nonce: 0xab }, "ECHO 00000000000000ab"),
+            (Packet::Echo { nonce: 0xab, counter: 9 }, "ECHO 00000000000000ab #9"),
         ] {
             assert_eq!(packet.to_string(), line);
         }
+        assert_eq!(Datagram { counter: Some(17), packet: Packet::Fin }.to_string(), "#17 FIN");
+        assert_eq!(Datagram { counter: None, packet: Packet::Fin }.to_string(), "FIN");
     }
 
     #[test]
     fn options_follow_their_packet() {
         let mut buf = [0; 128];
-        let options = OptionsWriter::new(&mut buf).tag(Tag::new([1, 2, 3, 4, 5, 6, 7, 8])).unwrap();
+        let options = OptionsWriter::new(&mut buf).version(1).unwrap().tag(Tag::new([1, 2, 3, 4, 5, 6, 7, 8])).unwrap();
         let options = options.segment(1_200).unwrap().window(64).unwrap().idle_ms(30_000).unwrap();
         let packet = Packet::ConnAck(options.cookie(&[9; 24]).unwrap().finish());
-        let line = "CONNACK, tag 0102030405060708, segment 1200, window 64, idle 30000ms, cookie of 24 bytes";
+        let line =
+            "CONNACK, version 1, tag 0102030405060708, segment 1200, window 64, idle 30000ms, cookie of 24 bytes";
         assert_eq!(packet.to_string(), line);
     }
 
     #[test]
     fn a_sack_lists_ranges() {
-        let start = "SACK 12, window 52, latest 15";
+        let start = "SACK 12, window 52, latest 15 #17";
         assert_eq!(Packet::Sack(sack(&[], u16::MAX)).to_string(), start);
         let delay = sack(&[0b0010_1011], 0).delay.duration().unwrap().as_micros();
         let line = std::format!("{start}, delay {delay}us, received 14-15 17 19");

@@ -3,7 +3,7 @@
 use super::packet_type::PacketType;
 use super::sack::FIXED_LEN;
 use super::writer::Writer;
-use super::{EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
+use super::{Datagram, EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
 use crate::copy::copy;
 use crate::{BufferTooSmall, Seq};
 use core::slice;
@@ -17,25 +17,32 @@ impl Packet<'_> {
         }
         let mut place = [0; FIXED_LEN];
         let (fixed, rest) = self.fields(&mut place);
-        framing.header_len().saturating_add(fixed.len()).saturating_add(rest.len())
+        let header = framing.counted_header_len(self.packet_type());
+        header.saturating_add(fixed.len()).saturating_add(rest.len())
     }
 
     /// Writes the packet at the start of `buf`, and returns its length in bytes.
     ///
-    /// The rest of `buf` is unchanged.
+    /// The rest of `buf` is unchanged. A [counter](super#the-counter) is 0; [`Datagram::encode`] writes another one.
     ///
     /// # Errors
     ///
     /// If the packet does not exist in this framing, a field has a value that the wire cannot express, the datagram
     /// would be longer than [`MAX_DATAGRAM`], or it does not fit into `buf`. Nothing was written then.
     pub fn encode(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, EncodeError> {
+        self.encode_counted(framing, 0, buf)
+    }
+
+    fn encode_counted(&self, framing: &Framing, counter: u32, buf: &mut [u8]) -> Result<usize, EncodeError> {
         self.check(framing)?;
         let needed = self.encoded_len(framing);
         if needed > MAX_DATAGRAM {
             return Err(EncodeError::TooLong);
         }
         let written = match self {
-            Self::Info { number, body } => framing.encode_info(*number, body, buf),
+            Self::Info { number, body, at_once } => {
+                framing.encode_info(InfoHeader { counter, number: *number, at_once: *at_once }, body, buf)
+            }
             Self::Connect(_)
             | Self::ConnAck(_)
             | Self::Ack { .. }
@@ -45,22 +52,27 @@ impl Packet<'_> {
             | Self::Retry { .. }
             | Self::Reset { .. }
             | Self::Probe { .. }
-            | Self::Echo { .. } => self.write(framing, buf),
+            | Self::Echo { .. } => self.write(framing, counter, buf),
         };
         written.map_err(EncodeError::from)
     }
 
-    /// Writes a packet without the checks of [`encode`](Self::encode).
+    /// Writes a packet other than INFO without the checks of [`encode`](Self::encode).
     ///
-    /// The packet must be valid in this framing and not too long. All packets of a connection are.
-    pub(crate) fn write(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    /// The packet must be valid in this framing and not too long. All packets of a connection are. `counter` is
+    /// ignored if the packet has none.
+    pub(crate) fn write(&self, framing: &Framing, counter: u32, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         debug_assert_eq!(self.check(framing), Ok(()), "the packet is not valid in this framing");
         let mut place = [0; FIXED_LEN];
         let (fixed, rest) = self.fields(&mut place);
-        let needed = framing.header_len().saturating_add(fixed.len()).saturating_add(rest.len());
+        let header = framing.counted_header_len(self.packet_type());
+        let needed = header.saturating_add(fixed.len()).saturating_add(rest.len());
         let mut out = Writer::new(buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
         out.bytes(framing.prefix());
         out.array([framing.type_byte(self.packet_type())]);
+        if framing.has_counter(self.packet_type()) {
+            out.array(counter.to_be_bytes());
+        }
         out.bytes(fixed);
         out.bytes(rest);
         Ok(needed)
@@ -78,7 +90,11 @@ impl Packet<'_> {
             Self::Retry { cookie } => (&[], cookie),
             Self::Reset { code } => (slice::from_ref(code), &[]),
             Self::Probe { nonce, padding } => (placed(nonce.to_be_bytes(), place), padding),
-            Self::Echo { nonce } => (placed(nonce.to_be_bytes(), place), &[]),
+            Self::Echo { nonce, counter } => {
+                let [a, b, c, d, e, f, g, h] = nonce.to_be_bytes();
+                let [i, j, k, l] = counter.to_be_bytes();
+                (placed([a, b, c, d, e, f, g, h, i, j, k, l], place), &[])
+            }
         }
     }
 
@@ -91,6 +107,7 @@ impl Packet<'_> {
             Self::Connect(options) | Self::ConnAck(options) if framing.is_base_only() && !options.is_empty() => {
                 Err(EncodeError::NotInProfile)
             }
+            Self::Info { at_once: true, .. } if !framing.has_flags() => Err(EncodeError::Unrepresentable),
             Self::Sack(sack) if sack.bitmap.len() > MAX_BITMAP => Err(EncodeError::Unrepresentable),
             Self::Retry { cookie } if cookie.is_empty() || cookie.len() > MAX_COOKIE => {
                 Err(EncodeError::Unrepresentable)
@@ -110,11 +127,45 @@ impl Packet<'_> {
     }
 }
 
+impl Datagram<'_> {
+    /// Writes the packet and its counter at the start of `buf`, and returns the length of the datagram in bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Packet::encode`]. [`EncodeError::Unrepresentable`] also if the packet has a counter in this framing and
+    /// `counter` is `None`, or the other way round.
+    pub fn encode(&self, framing: &Framing, buf: &mut [u8]) -> Result<usize, EncodeError> {
+        if framing.has(self.packet.packet_type())
+            && framing.has_counter(self.packet.packet_type()) != self.counter.is_some()
+        {
+            return Err(EncodeError::Unrepresentable);
+        }
+        self.packet.encode_counted(framing, self.counter.unwrap_or_default(), buf)
+    }
+}
+
+/// The fields of an INFO before its body. A framing without counters leaves out `counter` and `at_once`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InfoHeader {
+    pub(crate) counter: u32,
+    pub(crate) number: Seq,
+    pub(crate) at_once: bool,
+}
+
 impl Framing {
-    /// Writes INFO `number` at the start of `buf`, and returns its length in bytes.
+    /// Writes prefix and type of a packet without a counter at the start of `datagram`. Returns the place after them.
+    pub(crate) fn write_header<'b>(&self, packet_type: PacketType, datagram: &'b mut [u8]) -> &'b mut [u8] {
+        let mut out = Writer::new(datagram);
+        out.bytes(self.prefix());
+        out.array([self.type_byte(packet_type)]);
+        out.into_rest()
+    }
+
+    /// Writes an INFO at the start of `buf`, and returns its length in bytes.
     ///
     /// This is the hot path of a transfer. The datagram must not be longer than [`MAX_DATAGRAM`].
-    pub(crate) fn encode_info(&self, number: Seq, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    pub(crate) fn encode_info(&self, info: InfoHeader, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let InfoHeader { counter, number, at_once } = info;
         let needed = self.info_header_len().saturating_add(body.len());
         let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
         // The split cannot fail: `needed` includes the header.
@@ -127,8 +178,14 @@ impl Framing {
         if let Some(prefix) = head.first_chunk_mut() {
             *prefix = self.padded_prefix();
         }
-        if let Some(fields) = head.last_chunk_mut() {
-            *fields = [self.type_byte(PacketType::Info), length_high, length_low, a, b, c, d];
+        let type_byte = self.info_byte(at_once);
+        if self.has_counter(PacketType::Info) {
+            let [e, f, g, h] = counter.to_be_bytes();
+            if let Some(fields) = head.last_chunk_mut() {
+                *fields = [type_byte, e, f, g, h, length_high, length_low, a, b, c, d];
+            }
+        } else if let Some(fields) = head.last_chunk_mut() {
+            *fields = [type_byte, length_high, length_low, a, b, c, d];
         }
         Ok(needed)
     }
@@ -147,7 +204,7 @@ mod tests {
     use super::*;
     use crate::Seq;
 
-    const INFO: Packet<'static> = Packet::Info { number: Seq::new(0x0102_0304), body: b"hello" };
+    const INFO: Packet<'static> = Packet::Info { number: Seq::new(0x0102_0304), body: b"hello", at_once: false };
 
     /// Asserts that the packet encodes to `datagram`, and that `datagram` decodes to the packet.
     fn assert_layout(framing: &Framing, packet: &Packet<'_>, datagram: &[u8]) {
@@ -166,7 +223,9 @@ mod tests {
             next: Seq::new(0x0102_0304),
             window: 0x1112_1314,
             latest: Seq::new(0x2122_2324),
+            counter: 0x2526_2728,
             delay: SackDelay::new(0x3132),
+            ce: 0x3536_3738,
             base: Seq::new(0x4142_4344),
             bitmap: &[0x81, 0x00],
         };
@@ -178,13 +237,13 @@ mod tests {
         note(Packet::ConnAck(Options::NONE), b"\x01");
         note(Packet::ConnAck(options), b"\x01\x01\x08entropy!\x02\x02\x04\xb0\x63\x00");
         note(INFO, b"\x02\x00\x05\x01\x02\x03\x04hello");
-        note(Packet::Info { number: Seq::ZERO, body: b"" }, b"\x02\x00\x00\x00\x00\x00\x00");
+        note(Packet::Info { number: Seq::ZERO, body: b"", at_once: false }, b"\x02\x00\x00\x00\x00\x00\x00");
         note(Packet::Ack { number: Seq::new(0x0102_0304) }, b"\x03\x01\x02\x03\x04");
         note(Packet::Fin, b"\x04");
         note(Packet::FinAck, b"\x05");
         note(
             Packet::Sack(sack),
-            b"\x06\x01\x02\x03\x04\x11\x12\x13\x14\x21\x22\x23\x24\x31\x32\x41\x42\x43\x44\x81\x00",
+            b"\x06\x01\x02\x03\x04\x11\x12\x13\x14\x21\x22\x23\x24\x25\x26\x27\x28\x31\x32\x35\x36\x37\x38\x41\x42\x43\x44\x81\x00",
         );
         note(Packet::Retry { cookie: b"cookie" }, b"\x07cookie");
         note(Packet::Reset { code: 0xfe }, b"\x08\xfe");
@@ -192,12 +251,38 @@ mod tests {
             Packet::Probe { nonce: 0x0102_0304_0506_0708, padding: b"pad" },
             b"\x09\x01\x02\x03\x04\x05\x06\x07\x08pad",
         );
-        note(Packet::Echo { nonce: 0x0102_0304_0506_0708 }, b"\x0a\x01\x02\x03\x04\x05\x06\x07\x08");
+        note(
+            Packet::Echo { nonce: 0x0102_0304_0506_0708, counter: 0x090a_0b0c },
+            b"\x0a\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c",
+        );
+    }
+
+    #[test]
+    fn a_counter_follows_the_type_after_the_handshake() {
+        let tagged = Framing::tagged(Tag::new(*b"entropy!"));
+        let (counter, fin) = (Some(0x2122_2324), Packet::Fin);
+        let at_once = Packet::Info { number: Seq::new(7), body: b"a", at_once: true };
+        for (datagram, bytes) in [
+            (Datagram { counter, packet: fin }, &b"entropy!\x04\x21\x22\x23\x24"[..]),
+            (Datagram { counter, packet: at_once }, b"entropy!\x42\x21\x22\x23\x24\x00\x01\x00\x00\x00\x07a"),
+            (Datagram { counter: None, packet: Packet::Retry { cookie: b"c" } }, b"entropy!\x07c"),
+            (Datagram { counter: None, packet: Packet::ConnAck(Options::NONE) }, b"entropy!\x01"),
+        ] {
+            let mut buf = [0; 64];
+            assert_eq!(datagram.encode(&tagged, &mut buf), Ok(bytes.len()), "{datagram:?}");
+            assert_eq!(&buf[..bytes.len()], bytes, "{datagram:?}");
+            assert_eq!(tagged.decode_datagram(bytes), Ok(datagram));
+        }
+        let refused = |counter, packet, framing| Datagram { counter, packet }.encode(framing, &mut [0; 64]);
+        assert_eq!(refused(None, fin, &tagged), Err(EncodeError::Unrepresentable));
+        assert_eq!(refused(counter, Packet::Retry { cookie: b"c" }, &tagged), Err(EncodeError::Unrepresentable));
+        assert_eq!(refused(counter, fin, &Framing::NOTE), Err(EncodeError::Unrepresentable));
+        assert_eq!(refused(None, at_once, &Framing::NOTE), Err(EncodeError::Unrepresentable));
     }
 
     #[test]
     fn framings_differ_in_prefix_and_type_byte() {
-        assert_layout(&Framing::tagged(Tag::new(*b"entropy!")), &Packet::Fin, b"entropy!\x04");
+        assert_layout(&Framing::tagged(Tag::new(*b"entropy!")), &Packet::Fin, b"entropy!\x04\0\0\0\0");
         assert_layout(&Framing::with_prefix(b"x").unwrap(), &INFO, b"x\x02\x00\x05\x01\x02\x03\x04hello");
         assert_layout(&Framing::ROSTOV, &INFO, b"ROSTOV2\x00\x05\x01\x02\x03\x04hello");
     }
@@ -210,7 +295,7 @@ mod tests {
         assert_eq!(refused(Packet::ConnAck(padding)), EncodeError::NotInProfile);
         assert_eq!(refused(Packet::Reset { code: 0 }), EncodeError::NotInProfile);
         assert_eq!(refused(Packet::Retry { cookie: b"c" }), EncodeError::NotInProfile);
-        assert_eq!(refused(Packet::Echo { nonce: 0 }), EncodeError::NotInProfile);
+        assert_eq!(refused(Packet::Echo { nonce: 0, counter: 0 }), EncodeError::NotInProfile);
     }
 
     #[test]
@@ -219,7 +304,8 @@ mod tests {
         assert_eq!(refused(Packet::Retry { cookie: &[] }), EncodeError::Unrepresentable);
         assert_eq!(refused(Packet::Retry { cookie: &[0; 65] }), EncodeError::Unrepresentable);
         let (next, latest, base) = (Seq::ZERO, Seq::ZERO, Seq::ZERO);
-        let sack = Sack { next, window: 0, latest, delay: SackDelay::NO_SAMPLE, base, bitmap: &[0; 129] };
+        let (counter, delay, ce) = (0, SackDelay::NO_SAMPLE, 0);
+        let sack = Sack { next, window: 0, latest, counter, delay, ce, base, bitmap: &[0; 129] };
         assert_eq!(refused(Packet::Sack(sack)), EncodeError::Unrepresentable);
     }
 
@@ -241,11 +327,11 @@ mod tests {
         let mut buf = std::vec![0; 70_000];
         let bytes = std::vec![0x5a; 70_000];
         for framing in [Framing::NOTE, Framing::ROSTOV] {
-            let longest = Packet::Info { number: Seq::ZERO, body: &bytes[..framing.max_body_len()] };
+            let longest = Packet::Info { number: Seq::ZERO, body: &bytes[..framing.max_body_len()], at_once: false };
             assert_eq!(longest.encode(&framing, &mut buf), Ok(MAX_DATAGRAM));
             assert_eq!(framing.decode(&buf[..MAX_DATAGRAM]), Ok(longest));
             for len in [framing.max_body_len() + 1, 65_535, 65_536, 70_000] {
-                let too_long = Packet::Info { number: Seq::ZERO, body: &bytes[..len] };
+                let too_long = Packet::Info { number: Seq::ZERO, body: &bytes[..len], at_once: false };
                 assert_eq!(too_long.encode(&framing, &mut buf), Err(EncodeError::TooLong));
             }
         }

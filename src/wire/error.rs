@@ -14,7 +14,7 @@ pub enum DecodeError {
     /// The datagram starts with another prefix, or is shorter than the prefix.
     #[error("the datagram starts with another prefix")]
     Prefix,
-    /// The framing has no packet of this type.
+    /// The framing has no packet of this type, or a reserved bit of the type is set.
     #[error("the packet type is unknown")]
     Type,
     /// The datagram ends before the last field of its packet.
@@ -54,7 +54,8 @@ pub enum EncodeError {
     /// The datagram would be longer than [`MAX_DATAGRAM`](super::MAX_DATAGRAM).
     #[error("the datagram would be too long")]
     TooLong,
-    /// The wire cannot express a field: a cookie must have 1 to 64 bytes, and a bitmap at most 128.
+    /// The wire cannot express a field: a cookie must have 1 to 64 bytes, and a bitmap at most 128. Only a tagged framing
+    /// has counters, and INFO that asks for an answer at once.
     #[error("the wire cannot express a field of the packet")]
     Unrepresentable,
 }
@@ -70,10 +71,13 @@ pub enum OptionsError {
     Repeated(u8),
     /// The value is out of range for this kind, or has the wrong length.
     ///
-    /// A segment is at least 64, a window is 1 to 2^31 − 1, a cookie has 1 to 64 bytes, and any value has at most 255
-    /// bytes.
+    /// A segment is at least 64, a window is 1 to 2^31 − 1, a version is at least 1, a cookie has 1 to 64 bytes, and any
+    /// value has at most 16,383 bytes. Kind 0 has no value.
     #[error("an option of kind {0} cannot have this value")]
     Value(u8),
+    /// The list was padded, and nothing can follow padding.
+    #[error("padding has ended the list")]
+    Ended,
 }
 
 /// The prefix of a framing does not have 1 to 8 bytes.

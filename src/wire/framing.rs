@@ -14,21 +14,35 @@ pub struct Framing {
     prefix: [u8; 8],
     /// The length of the prefix in bytes, 1 to 8.
     prefix_len: u8,
-    /// The type byte of CONNECT: `00` or [`ASCII_TYPES`].
-    first_type: u8,
+    types: Types,
 }
 
-/// The type byte of CONNECT in a framing with ASCII types. Such a framing has only the packets of base mode.
+/// The type bytes of a framing, and the fields that all its packets have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Types {
+    /// Types from `00`.
+    Binary,
+    /// Types from `'0'`, packets of base mode only.
+    Ascii,
+    /// Types from `00`, with flags, and a counter after the type.
+    Counted,
+}
+
+/// The type byte of CONNECT in a framing with ASCII types.
 const ASCII_TYPES: u8 = b'0';
+/// The bit of the type byte of a counted INFO that asks for an acknowledgement at once.
+const AT_ONCE: u8 = 0x40;
+/// The length of a counter in bytes.
+const COUNTER_BYTES: usize = size_of::<u32>();
 
 impl Framing {
     /// The default framing: prefix `RDT1`, types from `00`.
-    pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, first_type: 0x00 };
+    pub const NOTE: Self = Self { prefix: *b"RDT1\0\0\0\0", prefix_len: 4, types: Types::Binary };
 
     /// The framing of the Python implementation: prefix `ROSTOV`, ASCII types `'0'` to `'5'`.
     ///
     /// It has base mode only, without options.
-    pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, first_type: ASCII_TYPES };
+    pub const ROSTOV: Self = Self { prefix: *b"ROSTOV\0\0", prefix_len: 6, types: Types::Ascii };
 
     /// [`Framing::NOTE`] with a prefix of the application's own.
     ///
@@ -45,13 +59,13 @@ impl Framing {
             Some(_) | None => return Err(FramingError { len }),
         }
         let prefix_len = u8::try_from(len).map_err(|_| FramingError { len })?;
-        Ok(Self { prefix: padded, prefix_len, first_type: 0x00 })
+        Ok(Self { prefix: padded, prefix_len, types: Types::Binary })
     }
 
-    /// The framing of extended mode towards the side that chose `tag`: prefix `tag`, types from `00`.
+    /// The framing of extended mode towards the side that chose `tag`: prefix `tag`, types from `00`, then a counter.
     #[must_use]
     pub const fn tagged(tag: Tag) -> Self {
-        Self { prefix: *tag.as_bytes(), prefix_len: 8, first_type: 0x00 }
+        Self { prefix: *tag.as_bytes(), prefix_len: 8, types: Types::Counted }
     }
 
     /// The bytes that every datagram starts with.
@@ -68,10 +82,10 @@ impl Framing {
     /// Whether the framing has only the packets of base mode, without options.
     #[must_use]
     pub const fn is_base_only(&self) -> bool {
-        self.first_type == ASCII_TYPES
+        matches!(self.types, Types::Ascii)
     }
 
-    /// The length of prefix and type, in bytes.
+    /// The length of prefix and type, in bytes. A [counter](super#the-counter) is not part of it.
     #[must_use]
     pub const fn header_len(&self) -> usize {
         (self.prefix_len as usize).saturating_add(1)
@@ -80,7 +94,8 @@ impl Framing {
     /// The length of an INFO without its body, in bytes.
     #[must_use]
     pub const fn info_header_len(&self) -> usize {
-        self.header_len().saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
+        let header = self.counted_header_len(PacketType::Info);
+        header.saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
     }
 
     /// The length of the longest body that an INFO of [`MAX_DATAGRAM`] bytes holds, in bytes.
@@ -89,15 +104,48 @@ impl Framing {
         MAX_DATAGRAM.saturating_sub(self.info_header_len())
     }
 
-    /// The byte on the wire for `packet_type`.
-    pub(super) const fn type_byte(&self, packet_type: PacketType) -> u8 {
-        self.first_type.wrapping_add(packet_type.code())
+    /// Whether packets of this type carry a counter.
+    pub(super) const fn has_counter(&self, packet_type: PacketType) -> bool {
+        matches!(self.types, Types::Counted) && packet_type.is_counted()
     }
 
-    /// The packet type of this byte on the wire; `None` if the framing has none.
-    pub(super) fn packet_type(&self, byte: u8) -> Option<PacketType> {
-        let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type))?;
-        self.has(packet_type).then_some(packet_type)
+    /// The length of everything before the fields of a packet of this type, in bytes.
+    pub(super) const fn counted_header_len(&self, packet_type: PacketType) -> usize {
+        let counter = if self.has_counter(packet_type) { COUNTER_BYTES } else { 0 };
+        self.header_len().saturating_add(counter)
+    }
+
+    const fn first_type(&self) -> u8 {
+        match self.types {
+            Types::Binary | Types::Counted => 0x00,
+            Types::Ascii => ASCII_TYPES,
+        }
+    }
+
+    /// The byte on the wire for `packet_type`.
+    pub(super) const fn type_byte(&self, packet_type: PacketType) -> u8 {
+        self.first_type().wrapping_add(packet_type.code())
+    }
+
+    /// The byte on the wire for INFO. Only a framing with counters can ask for an acknowledgement at once.
+    pub(super) const fn info_byte(&self, at_once: bool) -> u8 {
+        let flag = if at_once && self.has_flags() { AT_ONCE } else { 0 };
+        self.type_byte(PacketType::Info) | flag
+    }
+
+    /// Whether the type byte has flags.
+    pub(super) const fn has_flags(&self) -> bool {
+        matches!(self.types, Types::Counted)
+    }
+
+    /// The packet type of this byte on the wire, and whether it asks for an acknowledgement at once; `None` if the
+    /// framing has no such packet.
+    pub(super) fn packet_type(&self, byte: u8) -> Option<(PacketType, bool)> {
+        if self.has_flags() && byte == self.info_byte(true) {
+            return Some((PacketType::Info, true));
+        }
+        let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type()))?;
+        self.has(packet_type).then_some((packet_type, false))
     }
 
     /// Whether `datagram`, which starts with the prefix, has the type byte of CONNECT.
@@ -144,7 +192,7 @@ mod tests {
         assert!(Framing::ROSTOV.is_base_only());
         let tagged = Framing::tagged(Tag::new(*b"12345678"));
         assert_eq!(tagged.prefix(), b"12345678");
-        assert_eq!(tagged.info_header_len(), 15);
+        assert_eq!((tagged.header_len(), tagged.info_header_len()), (9, 19));
     }
 
     #[test]
@@ -159,12 +207,23 @@ mod tests {
     #[test]
     fn the_type_bytes_start_at_the_first_type_of_the_framing() {
         assert_eq!(Framing::NOTE.type_byte(PacketType::Echo), 10);
-        assert_eq!(Framing::NOTE.packet_type(10), Some(PacketType::Echo));
+        assert_eq!(Framing::NOTE.packet_type(10), Some((PacketType::Echo, false)));
         assert_eq!(Framing::NOTE.packet_type(11), None);
         assert_eq!(Framing::ROSTOV.type_byte(PacketType::FinAck), b'5');
-        assert_eq!(Framing::ROSTOV.packet_type(b'5'), Some(PacketType::FinAck));
+        assert_eq!(Framing::ROSTOV.packet_type(b'5'), Some((PacketType::FinAck, false)));
         assert_eq!(Framing::ROSTOV.packet_type(b'6'), None);
         assert_eq!(Framing::ROSTOV.packet_type(b'0' - 1), None);
         assert_eq!(Framing::ROSTOV.packet_type(0), None);
+    }
+
+    #[test]
+    fn only_a_counted_info_asks_for_an_answer_at_once() {
+        let tagged = Framing::tagged(Tag::new(*b"12345678"));
+        assert_eq!(tagged.packet_type(2), Some((PacketType::Info, false)));
+        assert_eq!(tagged.packet_type(0x42), Some((PacketType::Info, true)));
+        for byte in (0..=u8::MAX).filter(|byte| byte & 0xc0 != 0 && *byte != 0x42) {
+            assert_eq!(tagged.packet_type(byte), None, "{byte:02x}: the top bit is reserved");
+        }
+        assert_eq!((Framing::NOTE.packet_type(0x42), Framing::NOTE.info_byte(true)), (None, 2));
     }
 }

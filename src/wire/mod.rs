@@ -8,15 +8,15 @@
 //! Two laws hold for every framing, and have tests:
 //!
 //! 1. A packet that can be encoded decodes to itself.
-//! 2. A datagram that decodes encodes to itself, byte for byte. Unknown options, padding and trailing zeros of a bitmap
-//!    are preserved.
+//! 2. A datagram that decodes encodes to itself with its counter, byte for byte. Unknown options, padding and trailing zeros
+//!    of a bitmap are preserved.
 //!
 //! ```
 //! use rdt_proto::Seq;
 //! use rdt_proto::wire::{Framing, Packet};
 //!
 //! let mut datagram = [0; 64];
-//! let packet = Packet::Info { number: Seq::new(7), body: b"hello" };
+//! let packet = Packet::Info { number: Seq::new(7), body: b"hello", at_once: false };
 //! let len = packet.encode(&Framing::NOTE, &mut datagram)?;
 //! assert_eq!(&datagram[..len], b"RDT1\x02\x00\x05\x00\x00\x00\x07hello");
 //! assert_eq!(Framing::NOTE.decode(&datagram[..len]), Ok(packet));
@@ -26,7 +26,8 @@
 //! # The protocol on the wire
 //!
 //! ```text
-//! datagram := prefix  type(1)  fields…
+//! datagram := prefix  type(1)  fields…                   base mode, and the handshake
+//!           | tag(8)  type(1)  counter(4)  fields…        extended mode after the handshake
 //! ```
 //!
 //! All integers are big-endian. A datagram has at most 65,507 bytes ([`MAX_DATAGRAM`]), the most that UDP over IPv4
@@ -37,7 +38,7 @@
 //! |---|---|---|---|
 //! | [`Framing::NOTE`] | `52 44 54 31` (`RDT1`) | `00` | all |
 //! | [`Framing::with_prefix`] | 1 to 8 bytes that the application chooses | `00` | all |
-//! | [`Framing::tagged`] | the 8-byte [`Tag`] of the receiver | `00` | all |
+//! | [`Framing::tagged`] | the 8-byte [`Tag`] of the receiver | `00` | all, with a counter after the handshake |
 //! | [`Framing::ROSTOV`] | `52 4f 53 54 4f 56` (`ROSTOV`) | `30` (`'0'`) | types 0 to 5, without options |
 //!
 //! In *base* mode both directions use one framing.
@@ -47,44 +48,80 @@
 //! receiver as prefix. Each direction therefore has a framing of its own, and an attacker that sees no datagram has to
 //! guess 64 bits.
 //!
-//! | type | packet | fields after the type | mode |
-//! |---|---|---|---|
-//! | 0 | CONNECT | none, or options | both |
-//! | 1 | CONNACK | none, or options | both |
-//! | 2 | INFO | `length` u16, `number` u32, `body` of `length` bytes | both |
-//! | 3 | ACK | `number` u32 | base |
-//! | 4 | FIN | none | both |
-//! | 5 | FINACK | none | both |
-//! | 6 | SACK | `next` u32, `window` u32, `latest` u32, `delay` u16, `base` u32, `bitmap` of 0–128 bytes | extended |
-//! | 7 | RETRY | `cookie` of 1 to 64 bytes | extended |
-//! | 8 | RESET | `code` u8 | extended |
-//! | 9 | PROBE | `nonce` u64, `padding` of any length | extended |
-//! | 10 | ECHO | `nonce` u64 | extended |
+//! | type | packet | fields after the type and the counter | mode | counter |
+//! |---|---|---|---|---|
+//! | 0 | CONNECT | none, or options | both | no |
+//! | 1 | CONNACK | none, or options | both | no |
+//! | 2 | INFO | `length` u16, `number` u32, `body` of `length` bytes | both | extended |
+//! | 3 | ACK | `number` u32 | base | no |
+//! | 4 | FIN | none | both | extended |
+//! | 5 | FINACK | none | both | extended |
+//! | 6 | SACK | `next` u32, `window` u32, `latest` u32, `counter` u32, `delay` u16, `ce` u32, `base` u32, `bitmap` of 0–128 bytes | extended | yes |
+//! | 7 | RETRY | `cookie` of 1 to 64 bytes | extended | no |
+//! | 8 | RESET | `code` u8 | extended | yes |
+//! | 9 | PROBE | `nonce` u64, `padding` of any length | extended | yes |
+//! | 10 | ECHO | `nonce` u64, `counter` u32 | extended | yes |
 //!
-//! The connection knows its mode and enforces the last column. Decoding enforces it for [`Framing::ROSTOV`] only.
+//! The connection knows its mode and enforces the fourth column. Decoding enforces it for [`Framing::ROSTOV`] only.
+//!
+//! ## The type byte in extended mode
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | `80` | reserved, 0: the key phase of an authenticated mode |
+//! | `40` | in INFO: *answer at once*; reserved in all other packets, 0 |
+//! | `3f` | the type |
+//!
+//! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends its
+//! SACK without delay.
+//!
+//! ## The counter
+//!
+//! Each side counts the datagrams that it sends after the handshake, from 0. Repeats count too, and so do packets that
+//! carry no data. The counter has 64 bits and never repeats; its low 32 bits travel. The challenges of a path
+//! validation belong to the same count. A RESET that refuses a CONNECT has counter 0, since there is no connection.
+//!
+//! The counter names a transmission. SACK returns the counter of the INFO that arrived last, and ECHO that of its
+//! PROBE. The sender thus knows which transmission of a repeated INFO arrived. A receiver does not require an order:
+//! the network may reorder and repeat datagrams.
 //!
 //! ## Options
 //!
-//! CONNECT and CONNACK may carry a list of [`Options`], each `kind(1) length(1) value(length)`:
+//! CONNECT and CONNACK may carry a list of [`Options`], each `kind(1) length value(length)`. The length is a
+//! variable-length integer of QUIC (RFC 9000 §16): one byte up to 63, two bytes up to 16,383, four or eight beyond.
+//! Kind 0 ends the list and has no length. All bytes after it are padding, which the receiver ignores.
 //!
 //! | kind | option | value | meaning |
 //! |---|---|---|---|
+//! | 0 | END | – | the rest is padding; it extends the CONNECT of a client to [`MIN_CONNECT`] bytes |
 //! | 1 | TAG | 8 bytes | the prefix of all datagrams to the sender of the option; required in extended mode |
 //! | 2 | SEGMENT | u16, at least 64 | the largest INFO body that the sender of the option accepts; default 1,200 |
 //! | 3 | WINDOW | u32, 1 to 2^31 − 1 | the initial receive window of the sender of the option, in packets; default 1 |
 //! | 4 | COOKIE | 1 to 64 bytes | the cookie of a RETRY |
 //! | 5 | IDLE | u32 | the idle limit of the sender of the option, in milliseconds; below 1,000 counts as 1,000 |
-//! | 6 | PADDING | any | ignored; extends the CONNECT of a client to [`MIN_CONNECT`] bytes |
+//! | 7 | VERSION | u32, at least 1 | the version of extended mode that the sender of the option speaks: [`VERSION`] |
 //!
-//! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds. The whole
-//! packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of range.
+//! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
+//! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of
+//! range. The identity of a handshake is the address and the tag of the client: a CONNECT with another cookie or
+//! padding repeats it.
+//!
+//! ## Versions
+//!
+//! CONNECT and CONNACK of extended mode carry VERSION. A missing one counts as version 0. A server answers a CONNECT of
+//! another version by a CONNACK under the client's tag whose only option is the server's VERSION: 15 bytes for at least
+//! 80. The server checks the version before it validates the address, and keeps nothing. A client that receives a
+//! CONNACK of another version ends at once. The format of CONNECT, CONNACK, TAG and VERSION is the same in all versions.
 //!
 //! ## Selective acknowledgement
 //!
 //! - `next`: every number before it has been received.
 //! - `window`: the receiver accepts this many numbers from `next` on.
 //! - `latest`: the number of the INFO that arrived last.
+//! - `counter`: the counter of that INFO.
 //! - `delay`: the time since that arrival, in units of 16 µs; `ffff` gives no RTT sample.
+//! - `ce`: how many datagrams have arrived with a mark of congestion (ECN CE), modulo 2^32. A side that does not read
+//!   the marks sends 0, and a sender must not conclude from 0 that there are none.
 //! - `base`, `bitmap`: bit *i* says that number `base + i` has been received. The least significant bit of each byte
 //!   comes first.
 //!
@@ -110,13 +147,17 @@ mod packet;
 mod packet_type;
 mod sack;
 mod tag;
+mod varint;
 mod writer;
 
+pub(crate) use decode::TaggedInfo;
+pub(crate) use encode::InfoHeader;
 pub use error::{DecodeError, EncodeError, FramingError, OptionsError};
 pub use framing::Framing;
 pub use options::{Options, option_kind};
 pub use options_writer::OptionsWriter;
-pub use packet::Packet;
+pub use packet::{Datagram, Packet};
+pub(crate) use packet_type::PacketType;
 pub use sack::{Sack, SackDelay};
 pub use tag::Tag;
 
@@ -124,6 +165,9 @@ pub use tag::Tag;
 ///
 /// It is the longest payload of UDP over IPv4: 65,535 bytes less 20 of IP and 8 of UDP.
 pub const MAX_DATAGRAM: usize = 65_507;
+
+/// The version of extended mode that this crate speaks: the value of the VERSION option.
+pub const VERSION: u32 = 1;
 
 /// The shortest CONNECT of extended mode, in bytes.
 ///

@@ -1,9 +1,11 @@
 //! Reads the options of CONNECT and CONNACK.
 
-use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag};
+use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag, VERSION, varint};
 
 /// The kinds of options that this crate knows, with their values on the wire.
 pub mod option_kind {
+    /// Ends the list. It has no length: all bytes that follow are padding.
+    pub const END: u8 = 0;
     /// 8 bytes: the prefix of all datagrams to the sender of the option.
     pub const TAG: u8 = 1;
     /// u16: the largest INFO body that the sender of the option accepts.
@@ -14,8 +16,8 @@ pub mod option_kind {
     pub const COOKIE: u8 = 4;
     /// u32: the idle limit of the sender of the option, in milliseconds.
     pub const IDLE: u8 = 5;
-    /// Any value; the receiver ignores it.
-    pub const PADDING: u8 = 6;
+    /// u32, at least 1: the version of extended mode that the sender of the option speaks.
+    pub const VERSION: u8 = 7;
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
@@ -23,14 +25,20 @@ const MIN_IDLE_MS: u32 = 1_000;
 
 /// The list of options of a CONNECT or CONNACK: a view of validated bytes.
 ///
-/// The list keeps options of unknown kinds. Each kind occurs at most once, so a list has at most 256 options, and the
-/// time of a look-up is bounded. [`OptionsWriter`](super::OptionsWriter) builds a list.
+/// The list keeps options of unknown kinds, and padding. Each kind occurs at most once, so a list has at most 255
+/// options, and the time of a look-up is bounded. [`OptionsWriter`](super::OptionsWriter) builds a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Options<'a>(&'a [u8]);
 
 impl<'a> Options<'a> {
     /// The empty list.
     pub const NONE: Self = Self(&[]);
+
+    /// Only the version of this crate: all that a side of another version must learn.
+    pub(crate) const OUR_VERSION: Self = Self(&{
+        let [a, b, c, d] = VERSION.to_be_bytes();
+        [option_kind::VERSION, 4, a, b, c, d]
+    });
 
     /// Validates `bytes` as a list of options.
     ///
@@ -41,7 +49,7 @@ impl<'a> Options<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut kinds = KindSet::default();
         let mut rest = bytes;
-        while !rest.is_empty() {
+        while !is_over(rest) {
             let (kind, value, after) = split_first(rest).ok_or(DecodeError::Options)?;
             if !kinds.insert(kind) || !is_allowed(kind, value) {
                 return Err(DecodeError::Options);
@@ -57,7 +65,7 @@ impl<'a> Options<'a> {
         self.0
     }
 
-    /// Whether the list has no options.
+    /// Whether the list has no bytes: neither options nor padding.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -99,17 +107,23 @@ impl<'a> Options<'a> {
         self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(MIN_IDLE_MS))
     }
 
+    /// VERSION: the version of extended mode that the sender of the option speaks, at least 1.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.array(option_kind::VERSION).map(u32::from_be_bytes)
+    }
+
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
         self.iter().find_map(|(found, value)| (found == kind).then_some(value))
     }
 
-    /// All options as kind and value, in the order of the list.
+    /// All options as kind and value, in the order of the list, without the padding.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
         let mut rest = self.0;
         core::iter::from_fn(move || {
-            let (kind, value, after) = split_first(rest)?;
+            let (kind, value, after) = split_first(rest).filter(|_| !is_over(rest))?;
             rest = after;
             Some((kind, value))
         })
@@ -124,13 +138,15 @@ impl<'a> Options<'a> {
     pub(super) fn longest_in(bytes: &'a [u8]) -> Self {
         let mut kinds = KindSet::default();
         let mut rest = bytes;
-        while let Some((kind, value, after)) = split_first(rest) {
-            if !kinds.insert(kind) || !is_allowed(kind, value) {
-                break;
+        loop {
+            if is_over(rest) {
+                return Self(bytes);
             }
-            rest = after;
+            match split_first(rest) {
+                Some((kind, value, after)) if kinds.insert(kind) && is_allowed(kind, value) => rest = after,
+                Some(_) | None => return Self(bytes.strip_suffix(rest).unwrap_or_default()),
+            }
         }
-        Self(bytes.strip_suffix(rest).unwrap_or_default())
     }
 
     /// A list that the caller has validated.
@@ -141,9 +157,15 @@ impl<'a> Options<'a> {
 
 /// Splits a list into the kind and the value of its first option, and the rest.
 fn split_first(list: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&[kind, length], rest) = list.split_first_chunk()?;
-    let (value, after) = rest.split_at_checked(usize::from(length))?;
+    let (&kind, rest) = list.split_first()?;
+    let (length, rest) = varint::read(rest)?;
+    let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
     Some((kind, value, after))
+}
+
+/// Whether no option follows: the list has ended, or the rest is padding.
+fn is_over(rest: &[u8]) -> bool {
+    rest.first().is_none_or(|&kind| kind == option_kind::END)
 }
 
 /// Whether the value is in range for an option of this kind.
@@ -156,7 +178,9 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
         }
         option_kind::COOKIE => (1..=MAX_COOKIE).contains(&value.len()),
         option_kind::IDLE => value.len() == size_of::<u32>(),
-        option_kind::PADDING | 0 | 7.. => true,
+        option_kind::VERSION => value.try_into().is_ok_and(|bytes| u32::from_be_bytes(bytes) > 0),
+        option_kind::END => false,
+        6 | 8.. => true,
     }
 }
 
@@ -191,7 +215,7 @@ mod tests {
             &[3, 4, 0, 1, 0, 0],
             &[4, 3, 0xc0, 0x0c, 0x1e],
             &[5, 4, 0, 0, 0x75, 0x30],
-            &[6, 2, 0, 0],
+            &[7, 4, 0, 0, 0, 9],
         ]
         .concat();
         let options = Options::parse(&list).unwrap();
@@ -200,7 +224,7 @@ mod tests {
         assert_eq!(options.window(), Some(65_536));
         assert_eq!(options.cookie(), Some(&[0xc0, 0x0c, 0x1e][..]));
         assert_eq!(options.idle_ms(), Some(30_000));
-        assert_eq!(options.value(option_kind::PADDING), Some(&[0, 0][..]));
+        assert_eq!(options.version(), Some(9));
         assert_eq!(options.as_bytes(), list);
     }
 
@@ -214,11 +238,11 @@ mod tests {
 
     #[test]
     fn unknown_kinds_are_skipped_and_kept() {
-        let list = [0, 0, 200, 1, 9, 2, 2, 0, 64, 7, 3, 1, 2, 3];
+        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 8, 3, 1, 2, 3];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.segment(), Some(64));
         let all: Vec<_> = options.iter().collect();
-        assert_eq!(all, [(0, &[][..]), (200, &[9]), (2, &[0, 64]), (7, &[1, 2, 3])]);
+        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (8, &[1, 2, 3])]);
     }
 
     #[test]
@@ -248,9 +272,11 @@ mod tests {
         assert_eq!(Options::parse(&[3, 4, 0x80, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[3, 2, 0, 1]), REFUSED);
         assert_eq!(Options::parse(&[4, 0]), REFUSED);
-        assert_eq!(Options::parse(&[&[4, 65][..], &[1; 65]].concat()), REFUSED);
+        assert_eq!(Options::parse(&[&[4, 0x40, 65][..], &[1; 65]].concat()), REFUSED);
         assert_eq!(Options::parse(&[5, 3, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[5, 5, 0, 0, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[7, 4, 0, 0, 0, 0]), REFUSED);
+        assert_eq!(Options::parse(&[7, 1, 1]), REFUSED);
     }
 
     #[test]
@@ -258,8 +284,27 @@ mod tests {
         assert_eq!(Options::parse(&[2, 2, 0, 64]).unwrap().segment(), Some(64));
         assert_eq!(Options::parse(&[3, 4, 0, 0, 0, 1]).unwrap().window(), Some(1));
         assert_eq!(Options::parse(&[3, 4, 0x7f, 0xff, 0xff, 0xff]).unwrap().window(), Some(MAX_WINDOW));
-        assert_eq!(Options::parse(&[&[4, 64][..], &[1; 64]].concat()).unwrap().cookie(), Some(&[1; 64][..]));
-        assert!(Options::parse(&[&[6, 255][..], &[1; 255]].concat()).is_ok());
+        assert_eq!(Options::parse(&[&[4, 0x40, 64][..], &[1; 64]].concat()).unwrap().cookie(), Some(&[1; 64][..]));
+        assert!(Options::parse(&[&[6, 63][..], &[1; 63]].concat()).is_ok());
+        assert!(Options::parse(&[&[6, 0x40, 64][..], &[1; 64]].concat()).is_ok());
+    }
+
+    #[test]
+    fn lengths_are_integers_of_rfc_9000() {
+        let list = [&[200, 0x41, 0x2c][..], &[1; 300], &[2, 0x40, 2, 0, 64], &[201, 0x80, 0, 0, 1, 9]].concat();
+        let options = Options::parse(&list).unwrap();
+        assert_eq!(options.value(200), Some(&[1; 300][..]));
+        assert_eq!((options.segment(), options.value(201)), (Some(64), Some(&[9][..])));
+        assert_eq!(Options::parse(&[200, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), REFUSED);
+    }
+
+    #[test]
+    fn kind_0_ends_the_list_and_the_rest_is_padding() {
+        let list = [2, 2, 0, 64, 0, 3, 4, 0xff, 2];
+        let options = Options::parse(&list).unwrap();
+        assert_eq!((options.segment(), options.window(), options.iter().count()), (Some(64), None, 1));
+        assert_eq!(options.as_bytes(), list, "the padding is kept");
+        assert_eq!(Options::parse(&[0]).unwrap().iter().count(), 0);
     }
 
     #[test]
@@ -272,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_list_holds_every_kind_whose_value_may_be_empty() {
-        let list: Vec<u8> = (0..=255).filter(|kind| !(1..=5).contains(kind)).flat_map(|kind| [kind, 0]).collect();
-        assert_eq!(Options::parse(&list).unwrap().iter().count(), 251);
+        let list: Vec<u8> = (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7)).flat_map(|kind| [kind, 0]).collect();
+        assert_eq!(Options::parse(&list).unwrap().iter().count(), 249);
     }
 }

@@ -1,22 +1,20 @@
 //! Writes the options of CONNECT and CONNACK.
 
 use super::options::{KindSet, is_allowed};
-use super::{Options, OptionsError, Tag, option_kind};
+use super::{Options, OptionsError, Tag, option_kind, varint};
 use crate::BufferTooSmall;
 use crate::copy::copy;
 
-/// The longest padding.
-const ZEROS: [u8; 255] = [0; 255];
-
 /// Builds a list of [`Options`] in a buffer of the caller.
 ///
-/// 92 bytes hold every known option at its longest, except for padding.
+/// 99 bytes hold every known option at its longest.
 ///
 /// ```
-/// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag};
+/// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
 ///
 /// let mut list = [0; 128];
 /// let options = OptionsWriter::new(&mut list)
+///     .version(VERSION)?
 ///     .tag(Tag::new(*b"entropy!"))?
 ///     .segment(1_200)?
 ///     .window(256)?
@@ -30,13 +28,15 @@ pub struct OptionsWriter<'b> {
     buf: &'b mut [u8],
     len: usize,
     kinds: KindSet,
+    /// Whether padding ends the list.
+    is_ended: bool,
 }
 
 impl<'b> OptionsWriter<'b> {
     /// An empty list at the start of `buf`.
     #[must_use]
     pub fn new(buf: &'b mut [u8]) -> Self {
-        Self { buf, len: 0, kinds: KindSet::default() }
+        Self { buf, len: 0, kinds: KindSet::default(), is_ended: false }
     }
 
     /// Adds TAG.
@@ -86,37 +86,40 @@ impl<'b> OptionsWriter<'b> {
         self.option(option_kind::IDLE, &limit_ms.to_be_bytes())
     }
 
-    /// Adds PADDING of `len` zeros, which takes `len` + 2 bytes.
+    /// Adds VERSION: the version of extended mode that the sender of the list speaks.
     ///
     /// # Errors
     ///
-    /// If `len` is above 255, the list already has padding, or the buffer is full.
-    pub fn padding(self, len: usize) -> Result<Self, OptionsError> {
-        let value = ZEROS.get(..len).ok_or(OptionsError::Value(option_kind::PADDING))?;
-        self.option(option_kind::PADDING, value)
+    /// If `version` is 0, the list already has a version, or the buffer is full.
+    pub fn version(self, version: u32) -> Result<Self, OptionsError> {
+        self.option(option_kind::VERSION, &version.to_be_bytes())
     }
 
-    /// Pads the list to at least `len` bytes.
+    /// Ends the list, and pads it to at least `len` bytes with zeros.
     ///
-    /// A list that is long enough stays as it is. A list that lacks one byte becomes one byte too long, since an option
-    /// takes at least two.
+    /// A list that is long enough stays as it is, and does not end.
     ///
     /// # Errors
     ///
-    /// If more than 257 bytes are missing, the list already has padding, or the buffer is full.
-    pub fn pad_to(self, len: usize) -> Result<Self, OptionsError> {
-        match len.saturating_sub(self.len) {
-            0 => Ok(self),
-            missing => self.padding(missing.saturating_sub(2)),
+    /// If the list has ended, or the buffer is full.
+    pub fn pad_to(mut self, len: usize) -> Result<Self, OptionsError> {
+        if self.is_ended {
+            return Err(OptionsError::Ended);
         }
+        if len > self.len {
+            self.buf.get_mut(self.len..len).ok_or(BufferTooSmall { needed: len })?.fill(option_kind::END);
+            self.len = len;
+            self.is_ended = true;
+        }
+        Ok(self)
     }
 
     /// Adds an option of any kind, known or unknown.
     ///
     /// # Errors
     ///
-    /// If the value is longer than 255 bytes or out of range for its kind, the list already has an option of this kind,
-    /// or the buffer is full.
+    /// If the value is longer than 16,383 bytes or out of range for its kind, the list already has an option of this
+    /// kind, the list has ended, or the buffer is full.
     pub fn option(mut self, kind: u8, value: &[u8]) -> Result<Self, OptionsError> {
         self.add(kind, value)?;
         Ok(self)
@@ -126,48 +129,48 @@ impl<'b> OptionsWriter<'b> {
     ///
     /// The option must be valid, the first of its kind, and fit into the buffer. An option that does not fit is left
     /// out.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn known(&mut self, kind: u8, value: &[u8]) {
         debug_assert!(is_allowed(kind, value), "the value is invalid");
-        copy(value, self.known_place(kind, value.len()));
-    }
-
-    /// Pads the list as [`pad_to`](Self::pad_to) does, without an error to handle.
-    ///
-    /// The list must have no padding yet, and must fit into the buffer.
-    pub(crate) fn known_pad_to(&mut self, len: usize) {
-        let missing = len.saturating_sub(self.len);
-        if missing > 0 {
-            self.known_place(option_kind::PADDING, missing.saturating_sub(2)).fill(0);
-        }
-    }
-
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn known_place(&mut self, kind: u8, length: usize) -> &mut [u8] {
-        let place = self.place(kind, u8::try_from(length).unwrap_or(u8::MAX));
+        let place = self.place(kind, value.len());
         debug_assert!(place.is_ok(), "the option does not fit");
-        place.unwrap_or_default()
+        copy(value, place.unwrap_or_default());
+    }
+
+    /// Ends the list with zeros up to the end of the buffer.
+    pub(crate) fn fill_up(self) {
+        self.buf.get_mut(self.len..).unwrap_or_default().fill(option_kind::END);
+    }
+
+    /// The length of an option whose value has `length` bytes.
+    pub(crate) const fn option_len(length: usize) -> usize {
+        length.saturating_add(1).saturating_add(varint::len(length))
     }
 
     fn add(&mut self, kind: u8, value: &[u8]) -> Result<(), OptionsError> {
-        let length = u8::try_from(value.len()).map_err(|_| OptionsError::Value(kind))?;
-        if !is_allowed(kind, value) {
+        if self.is_ended {
+            return Err(OptionsError::Ended);
+        }
+        if value.len() > varint::MAX_OF_TWO_BYTES || !is_allowed(kind, value) {
             return Err(OptionsError::Value(kind));
         }
         if !self.kinds.insert(kind) {
             return Err(OptionsError::Repeated(kind));
         }
-        copy(value, self.place(kind, length)?);
+        copy(value, self.place(kind, value.len())?);
         Ok(())
     }
 
     /// Writes the head of an option, and returns the place of its value.
-    fn place(&mut self, kind: u8, length: u8) -> Result<&mut [u8], BufferTooSmall> {
-        let needed = self.len.saturating_add(2).saturating_add(length.into());
+    fn place(&mut self, kind: u8, length: usize) -> Result<&mut [u8], BufferTooSmall> {
+        let needed = self.len.saturating_add(Self::option_len(length));
         let option = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
         self.len = needed;
-        // The split cannot fail: `needed` includes the head.
-        let Some((head, value)) = option.split_first_chunk_mut() else { return Ok(&mut []) };
-        *head = [kind, length];
+        // The splits cannot fail: `needed` includes the head.
+        let Some((kind_place, rest)) = option.split_first_mut() else { return Ok(&mut []) };
+        *kind_place = kind;
+        let Some((length_place, value)) = rest.split_at_mut_checked(varint::len(length)) else { return Ok(&mut []) };
+        varint::write(length, length_place);
         Ok(value)
     }
 
@@ -185,15 +188,16 @@ mod tests {
 
     #[test]
     fn options_are_written_in_the_order_of_the_calls() {
-        let mut list = [0xee; 64];
+        let mut list = [0xee; 128];
         let options = OptionsWriter::new(&mut list)
             .tag(Tag::new([1, 2, 3, 4, 5, 6, 7, 8]))
             .and_then(|list| list.segment(1_200))
             .and_then(|list| list.window(65_536))
             .and_then(|list| list.cookie(&[0xc0, 0x0c]))
             .and_then(|list| list.idle_ms(30_000))
-            .and_then(|list| list.padding(3))
-            .and_then(|list| list.option(200, &[9]))
+            .and_then(|list| list.version(7))
+            .and_then(|list| list.option(200, &[9; 64]))
+            .and_then(|list| list.pad_to(106))
             .unwrap()
             .finish();
         let expected = [
@@ -202,8 +206,10 @@ mod tests {
             &[3, 4, 0, 1, 0, 0],
             &[4, 2, 0xc0, 0x0c],
             &[5, 4, 0, 0, 0x75, 0x30],
-            &[6, 3, 0, 0, 0],
-            &[200, 1, 9],
+            &[7, 4, 0, 0, 0, 7],
+            &[200, 0x40, 64],
+            &[9; 64],
+            &[0; 3],
         ]
         .concat();
         assert_eq!(options.as_bytes(), expected);
@@ -224,7 +230,7 @@ mod tests {
 
     #[test]
     fn values_that_a_peer_would_refuse_are_not_written() {
-        let mut buf = [0; 400];
+        let mut buf = [0; 17_000];
         let mut refused = |write: fn(OptionsWriter<'_>) -> Result<OptionsWriter<'_>, OptionsError>| {
             write(OptionsWriter::new(&mut buf)).unwrap_err()
         };
@@ -233,9 +239,12 @@ mod tests {
         assert_eq!(refused(|list| list.window(1 << 31)), OptionsError::Value(option_kind::WINDOW));
         assert_eq!(refused(|list| list.cookie(&[])), OptionsError::Value(option_kind::COOKIE));
         assert_eq!(refused(|list| list.cookie(&[0; 65])), OptionsError::Value(option_kind::COOKIE));
-        assert_eq!(refused(|list| list.padding(256)), OptionsError::Value(option_kind::PADDING));
+        assert_eq!(refused(|list| list.version(0)), OptionsError::Value(option_kind::VERSION));
+        assert_eq!(refused(|list| list.option(option_kind::END, &[])), OptionsError::Value(option_kind::END));
+        assert_eq!(refused(|list| list.pad_to(9).unwrap().window(1)), OptionsError::Ended);
+        assert_eq!(refused(|list| list.pad_to(9).unwrap().pad_to(10)), OptionsError::Ended);
         assert_eq!(refused(|list| list.option(option_kind::TAG, &[0; 7])), OptionsError::Value(option_kind::TAG));
-        assert_eq!(refused(|list| list.option(99, &[0; 256])), OptionsError::Value(99));
+        assert_eq!(refused(|list| list.option(99, &[0; 16_384])), OptionsError::Value(99));
     }
 
     #[test]
@@ -247,12 +256,13 @@ mod tests {
 
     #[test]
     fn padding_reaches_the_requested_length() {
-        for (len, padded) in [(0, 4), (4, 4), (5, 6), (6, 6), (7, 7), (80, 80), (261, 261)] {
-            let mut list = [0; 300];
+        for (len, padded) in [(0, 4), (4, 4), (5, 5), (6, 6), (80, 80), (300, 300)] {
+            let mut list = [0xee; 300];
             let options = OptionsWriter::new(&mut list).segment(64).and_then(|list| list.pad_to(len)).unwrap().finish();
             assert_eq!(options.as_bytes().len(), padded, "padded to {len}");
         }
         let mut list = [0; 300];
-        assert!(OptionsWriter::new(&mut list).pad_to(258).is_err());
+        let too_long = OptionsWriter::new(&mut list).pad_to(301).unwrap_err();
+        assert_eq!(too_long, OptionsError::BufferTooSmall(BufferTooSmall { needed: 301 }));
     }
 }

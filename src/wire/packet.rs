@@ -19,6 +19,8 @@ pub enum Packet<'a> {
         number: Seq,
         /// The payload.
         body: &'a [u8],
+        /// Whether the receiver acknowledges at once (extended mode): nothing that follows would make it.
+        at_once: bool,
     },
     /// Type 3: acknowledges one INFO (base mode).
     Ack {
@@ -52,7 +54,19 @@ pub enum Packet<'a> {
     Echo {
         /// The nonce of the PROBE.
         nonce: u64,
+        /// The low 32 bits of the counter of the PROBE.
+        counter: u32,
     },
+}
+
+/// A packet with the counter of its datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Datagram<'a> {
+    /// The low 32 bits of the [counter](super#the-counter). `None` in base mode and in packets of the handshake, which
+    /// have none.
+    pub counter: Option<u32>,
+    /// The packet.
+    pub packet: Packet<'a>,
 }
 
 impl Packet<'_> {

@@ -23,8 +23,10 @@ enum Extended {
     Absent,
     /// Under the common prefix: the peer's tag is not yet known.
     UnderPrefix,
-    /// Under the tag of the receiver.
-    UnderTag,
+    /// Under the tag of the receiver, before both sides know both tags.
+    Handshake,
+    /// Under the tag of the receiver, with a counter.
+    Counted,
 }
 
 /// The side that sends a packet.
@@ -69,16 +71,16 @@ impl PacketType {
         match self {
             //                    code  base   extended               sender          options
             Self::Connect => row( 0,   true,  Extended::UnderPrefix, Sender::Client, true),
-            Self::ConnAck => row( 1,   true,  Extended::UnderTag,    Sender::Server, true),
-            Self::Info    => row( 2,   true,  Extended::UnderTag,    Sender::Both,   false),
+            Self::ConnAck => row( 1,   true,  Extended::Handshake,   Sender::Server, true),
+            Self::Info    => row( 2,   true,  Extended::Counted,     Sender::Both,   false),
             Self::Ack     => row( 3,   true,  Extended::Absent,      Sender::Both,   false),
-            Self::Fin     => row( 4,   true,  Extended::UnderTag,    Sender::Both,   false),
-            Self::FinAck  => row( 5,   true,  Extended::UnderTag,    Sender::Both,   false),
-            Self::Sack    => row( 6,   false, Extended::UnderTag,    Sender::Both,   false),
-            Self::Retry   => row( 7,   false, Extended::UnderTag,    Sender::Server, false),
-            Self::Reset   => row( 8,   false, Extended::UnderTag,    Sender::Both,   false),
-            Self::Probe   => row( 9,   false, Extended::UnderTag,    Sender::Both,   false),
-            Self::Echo    => row(10,   false, Extended::UnderTag,    Sender::Both,   false),
+            Self::Fin     => row( 4,   true,  Extended::Counted,     Sender::Both,   false),
+            Self::FinAck  => row( 5,   true,  Extended::Counted,     Sender::Both,   false),
+            Self::Sack    => row( 6,   false, Extended::Counted,     Sender::Both,   false),
+            Self::Retry   => row( 7,   false, Extended::Handshake,   Sender::Server, false),
+            Self::Reset   => row( 8,   false, Extended::Counted,     Sender::Both,   false),
+            Self::Probe   => row( 9,   false, Extended::Counted,     Sender::Both,   false),
+            Self::Echo    => row(10,   false, Extended::Counted,     Sender::Both,   false),
         }
     }
 
@@ -102,7 +104,12 @@ impl PacketType {
 
     /// Whether extended mode has the packet, under the tag of the receiver.
     pub(crate) const fn is_tagged(self) -> bool {
-        matches!(self.attributes().extended, Extended::UnderTag)
+        matches!(self.attributes().extended, Extended::Handshake | Extended::Counted)
+    }
+
+    /// Whether the packet carries a counter in extended mode.
+    pub(crate) const fn is_counted(self) -> bool {
+        matches!(self.attributes().extended, Extended::Counted)
     }
 
     /// Whether extended mode has the packet, under the common prefix.

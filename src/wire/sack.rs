@@ -5,7 +5,7 @@ use super::{DecodeError, MAX_BITMAP};
 use crate::{Duration, Seq};
 
 /// The bytes of the fields before the bitmap.
-pub(super) const FIXED_LEN: usize = 18;
+pub(super) const FIXED_LEN: usize = 26;
 
 /// The fields of a SACK.
 ///
@@ -20,8 +20,14 @@ pub struct Sack<'a> {
     pub window: u32,
     /// The number of the INFO that arrived last.
     pub latest: Seq,
+    /// The low 32 bits of the [counter](super#the-counter) of that INFO: which of its transmissions arrived.
+    pub counter: u32,
     /// The time from the arrival of INFO `latest` to this SACK.
     pub delay: SackDelay,
+    /// How many datagrams have arrived with a mark of congestion (ECN CE), modulo 2^32.
+    ///
+    /// This crate does not read the marks, and sends 0.
+    pub ce: u32,
     /// The number of the first bit of `bitmap`.
     pub base: Seq,
     /// The numbers received from `base` on: bit *i* stands for number `base + i`.
@@ -77,7 +83,9 @@ impl<'a> Sack<'a> {
         let (next, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
         let (window, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
         let (latest, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (counter, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
         let (delay, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
+        let (ce, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
         let (base, bitmap) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
         if bitmap.len() > MAX_BITMAP {
             return Err(DecodeError::Sack);
@@ -86,7 +94,9 @@ impl<'a> Sack<'a> {
             next: Seq::new(u32::from_be_bytes(*next)),
             window: u32::from_be_bytes(*window),
             latest: Seq::new(u32::from_be_bytes(*latest)),
+            counter: u32::from_be_bytes(*counter),
             delay: SackDelay(u16::from_be_bytes(*delay)),
+            ce: u32::from_be_bytes(*ce),
             base: Seq::new(u32::from_be_bytes(*base)),
             bitmap,
         })
@@ -99,7 +109,9 @@ impl<'a> Sack<'a> {
         out.array(self.next.value().to_be_bytes());
         out.array(self.window.to_be_bytes());
         out.array(self.latest.value().to_be_bytes());
+        out.array(self.counter.to_be_bytes());
         out.array(self.delay.0.to_be_bytes());
+        out.array(self.ce.to_be_bytes());
         out.array(self.base.value().to_be_bytes());
         fixed
     }
@@ -172,7 +184,9 @@ mod tests {
             next: Seq::new(next),
             window: 1,
             latest: Seq::ZERO,
+            counter: 0,
             delay: SackDelay::NO_SAMPLE,
+            ce: 0,
             base: Seq::new(base),
             bitmap,
         }

@@ -14,6 +14,11 @@ impl<'b> Writer<'b> {
         Self { rest }
     }
 
+    /// The part of the buffer that is not filled.
+    pub(super) fn into_rest(self) -> &'b mut [u8] {
+        self.rest
+    }
+
     pub(super) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
         debug_assert!(self.rest.len() >= N, "the buffer is shorter than its fields");
         if let Some((place, rest)) = core::mem::take(&mut self.rest).split_first_chunk_mut() {

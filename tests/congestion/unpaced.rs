@@ -11,7 +11,7 @@ fn burst(controller: impl Congestion) -> u32 {
     let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
     let (now, end, mut count) = (Instant::ZERO, Seq::new(60), 0);
     while let Some(number) = machine.next_info(now, end) {
-        machine.on_info_sent(Sending { now, number, bytes: 1_000, end }, &mut rtt);
+        machine.on_info_sent(Sending { now, number, counter: 0, bytes: 1_000, end }, &mut rtt);
         count += 1;
     }
     count

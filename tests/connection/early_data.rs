@@ -23,7 +23,7 @@ fn image() -> Vec<u8> {
 #[track_caller]
 fn next_body<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, expected: u32) -> Vec<u8> {
     let datagram = client.next_datagram().expect("no INFO");
-    let Packet::Info { number, body } = Framing::tagged(PEER).decode(&datagram).unwrap() else {
+    let Packet::Info { number, body, .. } = Framing::tagged(PEER).decode(&datagram).unwrap() else {
         panic!("{datagram:?}")
     };
     assert_eq!(number, Seq::new(expected));

@@ -203,14 +203,14 @@ fn a_probe_is_echoed_and_answered_with_a_sack() {
     let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, padding: &[0; 40] });
     client.expect_sack(0, &[]);
-    client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF });
+    client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF, counter: 1 });
     client.expect_nothing();
 }
 
 #[test]
 fn an_echo_without_a_probe_is_ignored() {
     let mut client = ExtendedTrace::established(Config::default());
-    client.ignores(Packet::Echo { nonce: 1 }, Ignored::NeverSent);
+    client.ignores(Packet::Echo { nonce: 1, counter: 0 }, Ignored::NeverSent);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     client.sleep(9_900, 10_000);
     let probe = client.next_datagram().unwrap();
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
-    client.peer_sends(Packet::Echo { nonce });
+    client.peer_sends(Packet::Echo { nonce, counter: 0 });
     client.sleep(9_900, 10_000);
     let start = client.now;
     while client.machine.ended().is_none() {

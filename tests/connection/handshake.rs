@@ -310,13 +310,22 @@ fn without_limits_a_handshake_repeats_every_minute_for_ever() {
 #[test]
 fn packets_of_extended_mode_are_ignored() {
     let number = Seq::ZERO;
-    let sack = Sack { next: number, window: 1, latest: number, delay: SackDelay::NO_SAMPLE, base: number, bitmap: &[] };
+    let sack = Sack {
+        next: number,
+        window: 1,
+        latest: number,
+        counter: 0,
+        ce: 0,
+        delay: SackDelay::NO_SAMPLE,
+        base: number,
+        bitmap: &[],
+    };
     let extended = [
         Packet::Sack(sack),
         Packet::Retry { cookie: b"cookie" },
         Packet::Reset { code: 1 },
         Packet::Probe { nonce: 7, padding: b"" },
-        Packet::Echo { nonce: 7 },
+        Packet::Echo { nonce: 7, counter: 0 },
     ];
     let mut opening = BaseTrace::client(Config::base());
     opening.expect(CONNECT);

@@ -14,3 +14,4 @@ mod states;
 mod stores;
 mod timers;
 mod trace;
+mod version;

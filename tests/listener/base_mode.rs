@@ -5,7 +5,7 @@ use harness::base_listener::BaseListenerTrace;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
 use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, PeerId};
 use rdt_proto::store::StoreError;
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag, VERSION};
 use rdt_proto::{BufferTooSmall, Duration};
 
 /// A listener for at most 4 connections, with a backlog of 2.
@@ -48,7 +48,7 @@ fn an_answer_after_a_stall_is_handled_before_any_timer() {
 #[test]
 fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     let mut list = [0; MIN_CONNECT];
-    let options = OptionsWriter::new(&mut list).tag(Tag::new(*b"entropy!")).unwrap();
+    let options = OptionsWriter::new(&mut list).version(VERSION).unwrap().tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
     let mut extended = BaseListenerTrace::new(ListenerConfig::default(), 4);
     extended.ignores(1, CONNECT, DropReason::Mode);

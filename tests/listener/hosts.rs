@@ -115,7 +115,7 @@ fn a_client_that_cannot_be_counted_is_not_reported() {
     let client = listener.established(At(1, 1), tag(1));
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut listener, &client, NEW).expect("no PROBE");
-    listener.takes_from(NEW, &client, Packet::Echo { nonce });
+    listener.takes_from(NEW, &client, Packet::Echo { nonce, counter: 0 });
     listener.drain();
     listener.queues(At(2, 1), tag(2));
     assert!(!listener.machine.has_incoming() && listener.machine.poll_incoming().is_none());
@@ -134,7 +134,7 @@ fn forged_connects_at_the_new_address_do_not_stop_a_move() {
     }
     listener.takes_from(NEW, &client, info(1, b"more than a PROBE has"));
     let nonce = probe_to(&mut listener, &client, NEW).expect("no PROBE");
-    listener.takes_from(NEW, &client, Packet::Echo { nonce });
+    listener.takes_from(NEW, &client, Packet::Echo { nonce, counter: 0 });
     assert_eq!((listener.machine.address(client.id), listener.machine.stats().evicted_pending), (Some(NEW), 1));
 }
 
@@ -200,7 +200,7 @@ fn challenge_nonces(listener: &mut ListenerTrace, client: &Client, number: u32) 
 #[track_caller]
 fn moves(listener: &mut ListenerTrace, client: &Client) -> u64 {
     let (Some(old), Some(new)) = challenge_nonces(listener, client, 1) else { panic!("no PROBE was sent") };
-    listener.takes_from(NEW, client, Packet::Echo { nonce: new });
+    listener.takes_from(NEW, client, Packet::Echo { nonce: new, counter: 0 });
     assert_eq!(listener.machine.address(client.id), Some(NEW));
     old
 }
@@ -238,7 +238,7 @@ fn limits_are_checked_again_when_the_new_address_answers() {
     let clients = [listener.established(At(1, 1), tag(1)), listener.established(At(2, 1), tag(2))];
     let nonces = clients.map(|client| challenge_nonces(&mut listener, &client, 1).1.unwrap());
     for (client, nonce) in clients.iter().zip(nonces) {
-        listener.takes_from(NEW, client, Packet::Echo { nonce });
+        listener.takes_from(NEW, client, Packet::Echo { nonce, counter: 0 });
     }
     assert_eq!(clients.map(|client| listener.machine.address(client.id).unwrap()), [NEW, At(2, 1)]);
     assert_eq!(listener.machine.stats().moved, 1);
@@ -265,7 +265,7 @@ fn a_moved_peer_counts_for_its_old_host_while_it_may_return() {
     let to_old = moves(&mut listener, &client);
     listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     listener.ignores(At(9, 2), tag(2), DropReason::HostLimit);
-    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
+    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old, counter: 0 });
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
     listener.ignores(At(1, 2), tag(2), DropReason::HostLimit);
     listener.established(At(9, 2), tag(2));
@@ -286,7 +286,7 @@ fn a_returning_client_evicts_unvalidated_handshakes() {
     let to_old = moves(&mut listener, &client);
     listener.queues(At(1, 1), tag(66));
     let forged = listener.accepts(At(1, 1));
-    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
+    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old, counter: 0 });
     assert_eq!(listener.machine.address(client.id), Some(At(1, 1)));
     listener.expect_event(&forged, Event::Closed(CloseReason::Evicted));
 }
@@ -298,7 +298,7 @@ fn a_peer_that_returns_to_a_full_address_is_evicted() {
     let client = listener.established(At(1, 1), tag(1));
     let to_old = moves(&mut listener, &client);
     let newer = listener.established(At(1, 1), tag(2));
-    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old });
+    listener.takes_from(At(1, 1), &client, Packet::Echo { nonce: to_old, counter: 0 });
     assert_eq!(listener.peer(&client).ended(), Some(CloseReason::Evicted));
     assert!(listener.peer(&newer).is_established());
     listener.expect_nothing();

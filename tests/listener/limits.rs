@@ -4,7 +4,7 @@ use harness::listener::*;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
 use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, Retry};
 use rdt_proto::store::StoreError;
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Packet, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
 
 const HERE: At = At(1, 1);
 
@@ -19,8 +19,8 @@ fn a_tag_is_accepted_only_if_all_64_bits_match() {
     let client = listener.established(HERE, tag(1));
     let before = listener.machine.peer(client.id).unwrap().clone();
     let right = u64::from_be_bytes(*client.theirs.as_bytes());
-    let mut reset = [0; 10];
-    assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(10));
+    let mut reset = [0; 14];
+    assert_eq!(Packet::Reset { code: 1 }.encode(&Framing::tagged(client.theirs), &mut reset), Ok(14));
     let malformed = DropReason::Malformed(DecodeError::Prefix);
     for bit in 0..64 {
         reset[..8].copy_from_slice(&(right ^ 1 << bit).to_be_bytes());
@@ -314,4 +314,42 @@ mod fixed {
         let dispatch = machine.handle_datagram(now, 1_000, &connect(tag(1), Some(&cookie)));
         assert_eq!(dispatch, Dispatch::Peer(id, Handled::Accepted));
     }
+}
+
+/// A CONNECT of this version, padded.
+fn connect_of(version: u32) -> Vec<u8> {
+    let mut list = [0; 2 * MIN_CONNECT];
+    let options = OptionsWriter::new(&mut list).tag(tag(1)).unwrap();
+    let options = if version == 0 { options } else { options.version(version).unwrap() };
+    let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
+    let mut datagram = vec![0; MIN_CONNECT];
+    assert_eq!(Packet::Connect(options).encode(&Framing::NOTE, &mut datagram), Ok(MIN_CONNECT));
+    datagram
+}
+
+#[test]
+fn a_connect_of_another_version_is_answered_with_ours_and_kept_nowhere() {
+    for retry in [Retry::Never, Retry::Always] {
+        let mut listener = ListenerTrace::new(config(retry));
+        for theirs in [0, VERSION + 1] {
+            let dispatch = listener.receive_datagram(HERE, &connect_of(theirs));
+            assert_eq!(dispatch, Dispatch::Dropped(DropReason::Version));
+            let (to, answer) = listener.transmit().expect("the client must learn our version");
+            let Ok(Packet::ConnAck(options)) = Framing::tagged(tag(1)).decode(&answer) else { panic!("{answer:?}") };
+            assert_eq!((to, options.version(), options.tag(), answer.len()), (HERE, Some(VERSION), None, 15));
+        }
+        assert!(listener.machine.poll_incoming().is_none());
+        assert_eq!((listener.machine.backlog_len(), listener.dropped(DropReason::Version)), (0, 2));
+    }
+}
+
+/// The identity of a handshake is its address and its tag.
+#[test]
+fn a_connect_with_a_cookie_or_other_padding_repeats_its_handshake() {
+    let mut listener = ListenerTrace::new(config(Retry::Never));
+    listener.queues(HERE, tag(1));
+    assert_eq!(listener.connect(HERE, tag(1), Some(b"a cookie")), Dispatch::Queued);
+    let longer = [&connect_of(VERSION)[..], &[7; 100]].concat();
+    assert_eq!(listener.receive_datagram(HERE, &longer), Dispatch::Queued);
+    assert_eq!((listener.machine.backlog_len(), listener.machine.stats().repeated), (1, 2));
 }

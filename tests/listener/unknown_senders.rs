@@ -29,7 +29,7 @@ fn a_million_forged_packets_change_only_a_counter() {
         Packet::FinAck,
         Packet::Reset { code: 1 },
         Packet::Probe { nonce: 1, padding: &[] },
-        Packet::Echo { nonce: 1 },
+        Packet::Echo { nonce: 1, counter: 0 },
     ];
     let mut datagrams = packets.map(|packet| {
         let mut datagram = vec![0; 64];
@@ -352,7 +352,7 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
     listener.queues(At(2, 1), tag(1));
     listener.machine.stop_accepting(3);
     assert_eq!(listener.connect(At(3, 1), tag(1), None), Dispatch::Dropped(DropReason::Stopped));
-    let reported: Vec<_> = listener.drain().into_iter().map(|(to, reset)| (to, reset[9])).collect();
+    let reported: Vec<_> = listener.drain().into_iter().map(|(to, reset)| (to, reset[13])).collect();
     assert_eq!(reported, [(At(2, 1), 3), (At(3, 1), 3)]);
     assert_eq!(listener.machine.peers().collect::<Vec<_>>(), [client.id]);
     listener.takes(&client, Packet::Fin);

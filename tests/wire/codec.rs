@@ -36,7 +36,7 @@ const RECORDED: [(&str, Packet<'static>); 16] = [
 ];
 
 const fn info(number: u32, body: &[u8]) -> Packet<'_> {
-    Packet::Info { number: Seq::new(number), body }
+    Packet::Info { number: Seq::new(number), body, at_once: false }
 }
 
 const fn ack(number: u32) -> Packet<'static> {

@@ -25,7 +25,7 @@ mod timers;
 
 pub use scoreboard::Block;
 
-use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
 use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
 use crate::{ClockShift, Instant, Seq};
@@ -134,8 +134,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.scoreboard.window().places()
     }
 
-    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
-        self.receiver.handle_info(self.sender.scoreboard.window_mut(), now, number, offer)
+    fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {
+        self.receiver.handle_info(self.sender.scoreboard.window_mut(), now, info, offer)
     }
 
     fn request_ack(&mut self) {

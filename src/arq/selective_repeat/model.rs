@@ -61,7 +61,7 @@ proptest! {
             } else {
                 Arrival::Early
             };
-            prop_assert_eq!(machine.handle_info(now, seq(number), offer), expected);
+            prop_assert_eq!(machine.handle_info(now, ReceivedInfo { number: seq(number), counter: 0, at_once: false }, offer), expected);
             if matches!(expected, Arrival::Next | Arrival::Early) {
                 received.insert(number);
             }
@@ -105,7 +105,7 @@ proptest! {
                         prop_assert!(!acknowledged.contains(&(first + number)), "an acknowledged number was sent again");
                         prop_assert!(first + number <= next && first + number < end);
                         next = next.max(first + number + 1);
-                        let sending = Sending { now, number: seq(first + number), bytes: BYTES, end: seq(end) };
+                        let sending = Sending { now, number: seq(first + number), counter: 0, bytes: BYTES, end: seq(end) };
                         machine.on_info_sent(sending, &mut rtt);
                     }
                 }
@@ -117,6 +117,8 @@ proptest! {
                         next: seq(cumulative),
                         window: 1_000,
                         latest: seq(base),
+                        counter: 0,
+                        ce: 0,
                         delay: SackDelay::NO_SAMPLE,
                         base: seq(base + 1),
                         bitmap: &bits.to_le_bytes(),

@@ -222,12 +222,13 @@ mod tests {
         let send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end, rtt: &mut Rtt| {
             let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
             assert_eq!(machine.next_info(now, end), Some(number));
-            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+            machine.on_info_sent(Sending { now, number, counter: 0, bytes: 100, end }, rtt);
         };
         let answer = |machine: &mut SelectiveRepeat<_, _>, ms, next, rtt: &mut Rtt| {
             let next = Seq::new(next);
             let delay = SackDelay::new(0);
-            let sack = Sack { next, window: 64, latest: next.sub(1), delay, base: next, bitmap: &[] };
+            let sack =
+                Sack { next, window: 64, latest: next.sub(1), counter: 0, ce: 0, delay, base: next, bitmap: &[] };
             machine.handle_ack(Instant::from_millis(ms), &Ack::Selective(sack), rtt);
         };
         send(&mut machine, 0, 0, 1, &mut rtt);
@@ -250,12 +251,20 @@ mod tests {
         let mut send = |machine: &mut SelectiveRepeat<_, _>, ms, number, end| {
             let (now, number, end) = (Instant::from_millis(ms), Seq::new(number), Seq::new(end));
             assert_eq!(machine.next_info(now, end), Some(number));
-            machine.on_info_sent(Sending { now, number, bytes: 100, end }, &mut rtt);
+            machine.on_info_sent(Sending { now, number, counter: 0, bytes: 100, end }, &mut rtt);
         };
         (0..16).for_each(|number| send(&mut machine, 0, number, 16));
         let delay = SackDelay::new(0);
-        let all_but_0 =
-            Sack { next: Seq::ZERO, window: 64, latest: Seq::new(15), delay, base: Seq::ZERO, bitmap: &[0xfe, 0xff] };
+        let all_but_0 = Sack {
+            next: Seq::ZERO,
+            window: 64,
+            latest: Seq::new(15),
+            counter: 0,
+            ce: 0,
+            delay,
+            base: Seq::ZERO,
+            bitmap: &[0xfe, 0xff],
+        };
         let mut rtt_of_acks = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         machine.handle_ack(Instant::from_millis(100), &Ack::Selective(all_but_0), &mut rtt_of_acks);
         send(&mut machine, 100, 0, 16);
@@ -286,12 +295,21 @@ mod tests {
             let arrived = usize::try_from(ms).unwrap().checked_sub(100).and_then(|at| sent.get(at).copied());
             if let Some(number) = arrived.filter(|&number| number != Seq::ZERO) {
                 let delay = SackDelay::new(0);
-                let sack = Sack { next: Seq::ZERO, window: 5_000, latest: number, delay, base: number, bitmap: &[1] };
+                let sack = Sack {
+                    next: Seq::ZERO,
+                    window: 5_000,
+                    latest: number,
+                    counter: 0,
+                    ce: 0,
+                    delay,
+                    base: number,
+                    bitmap: &[1],
+                };
                 machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             }
             machine.handle_timeout(now, &rtt);
             let number = machine.next_info(now, end).unwrap();
-            machine.on_info_sent(Sending { now, number, bytes: 100, end }, &mut rtt);
+            machine.on_info_sent(Sending { now, number, counter: 0, bytes: 100, end }, &mut rtt);
             sent.push(number);
         }
         let times: Vec<_> =

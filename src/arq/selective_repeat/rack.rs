@@ -232,7 +232,7 @@ mod tests {
         let (mut rtt, end) = (rtt(&[]), Seq::new(2_000));
         let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
             let number = machine.next_info(now, end)?;
-            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+            machine.on_info_sent(Sending { now, number, counter: 0, bytes: 100, end }, rtt);
             Some(number.value())
         };
         while send(&mut machine, Instant::ZERO, &mut rtt).is_some() {}
@@ -242,7 +242,7 @@ mod tests {
         for (latest, base, bitmap, resent) in [(1_023, 0, &bitmap[..], Some(0)), (1_927, 1_032, &[u8::MAX; 112], None)]
         {
             let (latest, base, delay) = (Seq::new(latest), Seq::new(base), SackDelay::new(0));
-            let sack = Sack { next: Seq::ZERO, window: 2_000, latest, delay, base, bitmap };
+            let sack = Sack { next: Seq::ZERO, window: 2_000, latest, counter: 0, ce: 0, delay, base, bitmap };
             machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             assert_eq!(send(&mut machine, now, &mut rtt), resent);
             assert_eq!(send(&mut machine, now, &mut rtt), None);
@@ -260,11 +260,19 @@ mod tests {
         let (mut rtt, end, delay) = (rtt(&[]), Seq::new(9), SackDelay::new(0));
         let send = |machine: &mut SelectiveRepeat<_, _>, now, rtt: &mut Rtt| {
             let number = machine.next_info(now, end).unwrap();
-            machine.on_info_sent(Sending { now, number, bytes: 100, end }, rtt);
+            machine.on_info_sent(Sending { now, number, counter: 0, bytes: 100, end }, rtt);
         };
         (0..6).for_each(|_| send(&mut machine, Instant::ZERO, &mut rtt));
-        let sack =
-            Sack { next: Seq::ZERO, window: 64, latest: Seq::new(4), delay, base: Seq::ZERO, bitmap: &[0b11100] };
+        let sack = Sack {
+            next: Seq::ZERO,
+            window: 64,
+            latest: Seq::new(4),
+            counter: 0,
+            ce: 0,
+            delay,
+            base: Seq::ZERO,
+            bitmap: &[0b11100],
+        };
         machine.handle_ack(Instant::from_millis(100), &Ack::Selective(sack), &mut rtt);
         send(&mut machine, Instant::from_millis(100), &mut rtt);
         let late = Sack { base: Seq::new(1), bitmap: &[1], latest: Seq::new(1), ..sack };

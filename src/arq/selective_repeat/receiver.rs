@@ -2,7 +2,7 @@
 
 use super::report::{Report, Urgency};
 use super::scoreboard::{Mark, Memory, Window};
-use crate::arq::{Ack, Arrival, Bitmap, Offer};
+use crate::arq::{Ack, Arrival, Bitmap, Offer, ReceivedInfo};
 use crate::wire::MAX_BITMAP;
 use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 
@@ -37,39 +37,47 @@ impl Receiver {
         self.report.start_extended();
     }
 
-    /// Processes the arrival of INFO `number`.
+    /// Processes the arrival of an INFO.
     #[inline(always)]
     pub(super) fn handle_info<M: Memory>(
         &mut self,
         window: &mut Window<M>,
         now: Instant,
-        number: Seq,
+        info: ReceivedInfo,
         offer: Offer,
     ) -> Arrival {
+        let number = info.number;
         if SHORTCUTS && number == self.next && number == self.top && offer.fits && number != offer.limit {
             // The number is in order and no later one was received, so no bit is needed.
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
-            self.report.on_arrival(window, now, number, Urgency::Delayed);
+            self.report.on_arrival(window, now, info, Urgency::Delayed);
             return Arrival::Next;
         }
-        self.handle_other(window, now, number, offer)
+        self.handle_other(window, now, info, offer)
     }
 
     /// Processes every number outside the common case.
-    fn handle_other<M: Memory>(&mut self, window: &mut Window<M>, now: Instant, number: Seq, offer: Offer) -> Arrival {
+    fn handle_other<M: Memory>(
+        &mut self,
+        window: &mut Window<M>,
+        now: Instant,
+        info: ReceivedInfo,
+        offer: Offer,
+    ) -> Arrival {
+        let number = info.number;
         let ahead = number.distance_from(self.next);
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
             if self.next.distance_from(number) <= self.received && ahead != 0 {
-                self.report.on_arrival(window, now, number, Urgency::AtOnce);
+                self.report.on_arrival(window, now, info, Urgency::AtOnce);
                 return Arrival::Old;
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.has(Mark::RECEIVED, number) {
-            self.report.on_arrival(window, now, number, Urgency::AtOnce);
+            self.report.on_arrival(window, now, info, Urgency::AtOnce);
             return Arrival::Old;
         }
         if !offer.fits {
@@ -85,7 +93,7 @@ impl Receiver {
         if ahead == 0 {
             self.pass_received(window);
         }
-        self.report.on_arrival(window, now, number, urgency);
+        self.report.on_arrival(window, now, info, urgency);
         if ahead == 0 { Arrival::Next } else { Arrival::Early }
     }
 

@@ -1,7 +1,7 @@
 //! The acknowledgements that are pending, and when they are due.
 
 use super::scoreboard::{Mark, Memory, Window};
-use crate::arq::MAX_ACK_DELAY;
+use crate::arq::{MAX_ACK_DELAY, ReceivedInfo};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
@@ -37,6 +37,8 @@ pub(super) struct Acks {
 pub(super) struct Sacks {
     /// The number that arrived last, and its arrival time.
     latest: Option<(Seq, Instant)>,
+    /// The counter of that INFO.
+    counter: u32,
     /// The range that contains the unreported numbers, end excluded; empty if both ends are equal.
     unreported: (Seq, Seq),
     /// INFO packets received since the last SACK.
@@ -68,18 +70,18 @@ impl Report {
         }
     }
 
-    /// Makes the acknowledgement of INFO `number` pending. The INFO has arrived.
+    /// Makes the acknowledgement of `info` pending.
     #[inline]
     pub(super) fn on_arrival<M: Memory>(
         &mut self,
         window: &mut Window<M>,
         now: Instant,
-        number: Seq,
+        info: ReceivedInfo,
         urgency: Urgency,
     ) {
         match self {
-            Self::Sacks(sacks) => sacks.on_arrival(now, number, urgency),
-            Self::Acks(acks) => acks.mark(window, number),
+            Self::Sacks(sacks) => sacks.on_arrival(now, info, urgency),
+            Self::Acks(acks) => acks.mark(window, info.number),
         }
     }
 
@@ -155,9 +157,10 @@ impl Acks {
 
 impl Sacks {
     #[inline]
-    fn on_arrival(&mut self, now: Instant, number: Seq, urgency: Urgency) {
-        self.latest = Some((number, now));
-        self.unreported = including(self.unreported, number);
+    fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, urgency: Urgency) {
+        self.latest = Some((info.number, now));
+        self.counter = info.counter;
+        self.unreported = including(self.unreported, info.number);
         self.count = self.count.saturating_add(1);
         if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
             self.due = AT_ONCE;
@@ -197,7 +200,9 @@ impl Sacks {
             next,
             window: limit.distance_from(next).min(window.places()),
             latest: self.latest.map_or(next, |(number, _)| number),
+            counter: self.counter,
             delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),
+            ce: 0,
             base,
             bitmap: bitmap.get(..len).unwrap_or_default(),
         }

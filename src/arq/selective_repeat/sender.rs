@@ -161,7 +161,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Records that an INFO has left. Returns whether it was a retransmission.
     pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
-        let Sending { now, number, bytes, end } = info;
+        let Sending { now, number, bytes, end, .. } = info;
         let transmitted = self.scoreboard.transmitted(now, number, bytes, self.timers.is_probe_due());
         match transmitted {
             Transmitted::Original => {}

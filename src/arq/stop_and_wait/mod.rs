@@ -21,7 +21,7 @@ mod tests;
 pub use pending_acks::PendingAcks;
 
 use super::mechanism::sealed::Sealed;
-use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
@@ -209,14 +209,15 @@ impl Arq for StopAndWait {
         1
     }
 
-    fn handle_info(&mut self, now: Instant, number: Seq, offer: Offer) -> Arrival {
+    fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {
+        let number = info.number;
         if number == self.next {
             if !offer.fits || offer.limit == number {
                 return Arrival::NoRoom;
             }
             self.report.advance(self.next);
             self.next = self.next.next();
-            self.report.on_arrival(now, number, self.next);
+            self.report.on_arrival(now, info, self.next);
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
             return Arrival::Next;
         }
@@ -225,7 +226,7 @@ impl Arq for StopAndWait {
         }
         // Every old number is acknowledged again. If its first acknowledgement was lost, the peer repeats the INFO
         // until an acknowledgement arrives.
-        self.report.on_arrival(now, number, self.next);
+        self.report.on_arrival(now, info, self.next);
         Arrival::Old
     }
 

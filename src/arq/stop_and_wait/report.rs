@@ -1,7 +1,7 @@
 //! The acknowledgements that are pending, and the peer's receive window.
 
 use super::pending_acks::PendingAcks;
-use crate::arq::Ack;
+use crate::arq::{Ack, ReceivedInfo};
 use crate::wire::{Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
@@ -20,6 +20,8 @@ pub(super) struct Sacks {
     peer_limit: Seq,
     /// The number that arrived last.
     latest: Seq,
+    /// The counter of that INFO.
+    counter: u32,
     /// The arrival time of `latest`; `None` before the first arrival.
     latest_at: Option<Instant>,
     /// Whether a SACK is due.
@@ -40,8 +42,8 @@ impl Report {
         match self {
             Self::Acks(_) => {
                 // The handshake announces a window of one number.
-                let (latest, latest_at, due, limit) = (next, None, false, next.next());
-                *self = Self::Sacks(Sacks { peer_limit, latest, latest_at, due, limit });
+                let (latest, counter, latest_at, due, limit) = (next, 0, None, false, next.next());
+                *self = Self::Sacks(Sacks { peer_limit, latest, counter, latest_at, due, limit });
             }
             Self::Sacks(_) => self.on_peer_limit(peer_limit),
         }
@@ -71,11 +73,14 @@ impl Report {
         }
     }
 
-    /// Makes the acknowledgement of INFO `number` pending. The INFO has arrived, and `number` precedes `next`.
-    pub(super) fn on_arrival(&mut self, now: Instant, number: Seq, next: Seq) {
+    /// Makes the acknowledgement of `info` pending. Its number precedes `next`.
+    pub(super) fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, next: Seq) {
         match self {
-            Self::Acks(acks) => acks.mark(number, next),
-            Self::Sacks(sacks) => (sacks.latest, sacks.latest_at, sacks.due) = (number, Some(now), true),
+            Self::Acks(acks) => acks.mark(info.number, next),
+            Self::Sacks(sacks) => {
+                (sacks.latest, sacks.counter, sacks.latest_at) = (info.number, info.counter, Some(now));
+                sacks.due = true;
+            }
         }
     }
 
@@ -107,7 +112,9 @@ impl Report {
                     next,
                     window: limit.distance_from(next).min(1),
                     latest: sacks.latest_at.map_or(next, |_| sacks.latest),
+                    counter: sacks.counter,
                     delay: sacks.latest_at.map_or(SackDelay::NO_SAMPLE, since),
+                    ce: 0,
                     base: next,
                     bitmap: &[],
                 }))

@@ -14,7 +14,11 @@ fn rtt() -> Rtt {
 }
 
 fn info(now: Instant, number: Seq) -> Sending {
-    Sending { now, number, bytes: 100, end: number.next() }
+    Sending { now, number, counter: 0, bytes: 100, end: number.next() }
+}
+
+fn arrived(number: Seq) -> ReceivedInfo {
+    ReceivedInfo { number, counter: 0, at_once: false }
 }
 
 fn offer(fits: bool) -> Offer {
@@ -110,13 +114,13 @@ fn old_and_never_sent_acknowledgements_change_nothing() {
 #[test]
 fn the_receiver_acknowledges_new_and_old_numbers() {
     let mut arq = StopAndWait::new();
-    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::NoRoom);
-    assert_eq!(arq.handle_info(at(0), ONE, offer(true)), Arrival::BeyondWindow);
+    assert_eq!(arq.handle_info(at(0), arrived(Seq::ZERO), offer(false)), Arrival::NoRoom);
+    assert_eq!(arq.handle_info(at(0), arrived(ONE), offer(true)), Arrival::BeyondWindow);
     assert_eq!(next_ack(&arq), None);
-    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(true)), Arrival::Next);
+    assert_eq!(arq.handle_info(at(0), arrived(Seq::ZERO), offer(true)), Arrival::Next);
     assert_eq!(next_ack(&arq), Some(Seq::ZERO));
     arq.on_ack_sent(Seq::new(1_000_000));
-    assert_eq!(arq.handle_info(at(0), Seq::ZERO, offer(false)), Arrival::Old);
+    assert_eq!(arq.handle_info(at(0), arrived(Seq::ZERO), offer(false)), Arrival::Old);
     assert_eq!(
         next_ack(&arq),
         Some(Seq::ZERO),
@@ -127,9 +131,9 @@ fn the_receiver_acknowledges_new_and_old_numbers() {
 #[test]
 fn a_number_before_the_first_was_never_received() {
     let mut arq = StopAndWait::new();
-    arq.handle_info(at(0), Seq::ZERO, offer(true));
+    arq.handle_info(at(0), arrived(Seq::ZERO), offer(true));
     arq.on_ack_sent(Seq::new(1_000_000));
-    assert_eq!(arq.handle_info(at(0), Seq::new(u32::MAX), offer(true)), Arrival::BeyondWindow);
+    assert_eq!(arq.handle_info(at(0), arrived(Seq::new(u32::MAX)), offer(true)), Arrival::BeyondWindow);
     assert_eq!(next_ack(&arq), None);
 }
 
@@ -141,9 +145,9 @@ fn numbers_wrap() {
     assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::New);
     assert_eq!(arq.base(), Seq::ZERO);
     assert_eq!(arq.handle_ack(at(1), &Ack::Single(last), &mut rtt), Acknowledged::Old);
-    assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Next);
+    assert_eq!(arq.handle_info(at(0), arrived(last), offer(true)), Arrival::Next);
     assert_eq!(arq.next(), Seq::ZERO);
-    assert_eq!(arq.handle_info(at(0), last, offer(true)), Arrival::Old);
+    assert_eq!(arq.handle_info(at(0), arrived(last), offer(true)), Arrival::Old);
 }
 
 #[test]

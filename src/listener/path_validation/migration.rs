@@ -46,7 +46,7 @@ impl<T: ListenerTypes> Listener<T> {
         else {
             return false;
         };
-        let Ok(Packet::Echo { nonce }) = Framing::tagged(tag).decode(datagram) else { return false };
+        let Ok(Packet::Echo { nonce, .. }) = Framing::tagged(tag).decode(datagram) else { return false };
         let outcome = validation.on_echo(nonce, from_other);
         if outcome == Outcome::Ignored {
             return false;

@@ -30,9 +30,9 @@ use crate::{BufferTooSmall, Duration, Instant};
 const TIMEOUTS: u8 = 3;
 
 /// The length of a tagged PROBE without padding, in bytes.
-const PROBE_BYTES: usize = 17;
+const PROBE_BYTES: usize = 21;
 /// The length of a tagged ECHO, in bytes.
-const ECHO_BYTES: usize = 17;
+const ECHO_BYTES: usize = 25;
 
 /// The validation of one change of address.
 #[derive(Clone)]
@@ -89,8 +89,8 @@ impl Challenge {
         self.due = self.sent < TIMEOUTS;
     }
 
-    fn write(&mut self, framing: &Framing, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let len = Packet::Probe { nonce: self.nonce, padding: &[] }.write(framing, buf)?;
+    fn write(&mut self, framing: &Framing, counter: u32, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+        let len = Packet::Probe { nonce: self.nonce, padding: &[] }.write(framing, counter, buf)?;
         self.due = false;
         self.sent += 1;
         Ok(len)
@@ -165,18 +165,19 @@ impl<A: Copy + Eq> PathValidation<A> {
 
     /// Writes a PROBE that is due into `buf`, and returns its destination and its length.
     ///
-    /// `peer` is the current address of the peer.
+    /// `peer` is the current address of the peer, and `counter` the next counter of the connection.
     pub(super) fn poll_transmit(
         &mut self,
         peer: A,
         framing: &Framing,
+        counter: u32,
         buf: &mut [u8],
     ) -> Result<Option<(A, usize)>, BufferTooSmall> {
         if let State::Challenged { new, allowance } = &mut self.state
             && new.due
             && *allowance >= PROBE_BYTES
         {
-            let len = new.write(framing, buf)?;
+            let len = new.write(framing, counter, buf)?;
             *allowance -= PROBE_BYTES;
             return Ok(Some((self.other, len)));
         }
@@ -187,7 +188,7 @@ impl<A: Copy + Eq> PathValidation<A> {
             State::Challenged { .. } => peer,
             State::Migrated { .. } => self.other,
         };
-        Ok(Some((to, self.old.write(framing, buf)?)))
+        Ok(Some((to, self.old.write(framing, counter, buf)?)))
     }
 
     /// Makes unanswered challenges due again after an RTO. Returns whether the validation is over.
@@ -231,7 +232,7 @@ mod tests {
     /// The destinations of all PROBEs that are due.
     fn drain(validation: &mut PathValidation<u8>, peer: u8) -> std::vec::Vec<u8> {
         let (framing, mut buf) = (Framing::tagged(Tag::new([1; 8])), [0; 32]);
-        core::iter::from_fn(|| validation.poll_transmit(peer, &framing, &mut buf).unwrap())
+        core::iter::from_fn(|| validation.poll_transmit(peer, &framing, 0, &mut buf).unwrap())
             .inspect(|&(_, len)| assert_eq!(len, PROBE_BYTES))
             .map(|(to, _)| to)
             .collect()

@@ -36,12 +36,12 @@ impl ScriptedPeer for BasePeer {
 
     fn address(&self) {}
 
-    fn datagram(&self, packet: Packet<'_>) -> Vec<u8> {
+    fn datagram(&mut self, packet: Packet<'_>) -> Vec<u8> {
         datagram(&self.framing, packet)
     }
 
-    fn expected(&self, packet: Packet<'_>) -> Vec<u8> {
-        datagram(&self.framing, packet)
+    fn is_expected(&self, packet: Packet<'_>, sent: &[u8]) -> bool {
+        datagram(&self.framing, packet) == sent
     }
 }
 

@@ -6,8 +6,9 @@ use crate::packets::{datagram, describe};
 use crate::trace::{Peer, ScriptedPeer, Trace};
 use rdt_proto::congestion::{Controller, FixedWindow};
 use rdt_proto::connection::{Config, Connection, ConnectionTypes, Event, Handled, HandshakeParameters, HeapStorage};
-use rdt_proto::wire::{Framing, OptionsWriter, Packet, Sack, SackDelay, Tag};
+use rdt_proto::wire::{Datagram, Framing, OptionsWriter, Packet, Sack, SackDelay, Tag, VERSION};
 use rdt_proto::{Instant, Seq};
+use std::collections::HashMap;
 
 /// A trace of one extended-mode connection and its scripted peer.
 pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, ExtendedPeer>;
@@ -17,22 +18,31 @@ pub const PEER: Tag = Tag::new(*b"the peer");
 
 /// The handshake parameters that the scripted peer announces.
 pub const PARAMETERS: HandshakeParameters =
-    HandshakeParameters { tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
+    HandshakeParameters { version: VERSION, tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
 
-/// A SACK with a window of 64 and no ACK delay.
+/// As the counter of a SACK: the counter of the last transmission of its `latest`.
+pub const LAST_TRANSMISSION: u32 = u32::MAX;
+
+/// A SACK with a window of 64 and no ACK delay, for the last transmission of `latest`.
 ///
 /// It acknowledges each number before `next`, and `base + i` for each set bit `i` of `bitmap`.
 #[must_use]
 pub fn sack(next: u32, latest: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
+    sack_of(next, latest, LAST_TRANSMISSION, base, bitmap)
+}
+
+/// As [`sack`], but for the transmission of `latest` with this counter.
+#[must_use]
+pub fn sack_of(next: u32, latest: u32, counter: u32, base: u32, bitmap: &[u8]) -> Packet<'_> {
     let (next, latest, base) = (Seq::new(next), Seq::new(latest), Seq::new(base));
-    Packet::Sack(Sack { next, window: 64, latest, delay: SackDelay::new(0), base, bitmap })
+    Packet::Sack(Sack { next, window: 64, latest, counter, delay: SackDelay::new(0), ce: 0, base, bitmap })
 }
 
 /// A SACK that acknowledges each number before `next` and closes the window.
 #[must_use]
 pub fn closed(next: u32) -> Packet<'static> {
-    let (next, delay) = (Seq::new(next), SackDelay::new(0));
-    Packet::Sack(Sack { next, window: 0, latest: next.sub(1), delay, base: next, bitmap: &[] })
+    let (next, counter, delay, ce) = (Seq::new(next), LAST_TRANSMISSION, SackDelay::new(0), 0);
+    Packet::Sack(Sack { next, window: 0, latest: next.sub(1), counter, delay, ce, base: next, bitmap: &[] })
 }
 
 /// Creates storage for `window` packets each way, with a constant congestion window of `in_flight` datagrams.
@@ -43,9 +53,16 @@ pub fn storage(config: &Config, window: u32, in_flight: u64) -> HeapStorage<Cont
 }
 
 /// A peer of extended mode. Each datagram begins with the tag of its receiver.
+#[derive(Default)]
 pub struct ExtendedPeer {
     /// The machine's tag, once its CONNECT or CONNACK has announced it.
     pub tag: Option<Tag>,
+    /// The counter of the peer's next datagram.
+    pub counter: u32,
+    /// The least counter that the machine's next datagram may have.
+    pub machine_counter: u32,
+    /// The counter of the last transmission of each INFO of the machine.
+    transmissions: HashMap<Seq, u32>,
 }
 
 impl ExtendedPeer {
@@ -60,6 +77,17 @@ impl Peer for ExtendedPeer {
     fn describe(&self, datagram: &[u8]) -> String {
         describe(&framing_of(datagram), datagram)
     }
+
+    fn on_sent(&mut self, datagram: &[u8]) {
+        let Ok(Datagram { counter: Some(counter), packet }) = framing_of(datagram).decode_datagram(datagram) else {
+            return;
+        };
+        assert!(counter >= self.machine_counter, "a counter must not repeat: {packet:?} #{counter}");
+        self.machine_counter = counter + 1;
+        if let Packet::Info { number, .. } = packet {
+            self.transmissions.insert(number, counter);
+        }
+    }
 }
 
 impl ScriptedPeer for ExtendedPeer {
@@ -68,12 +96,34 @@ impl ScriptedPeer for ExtendedPeer {
 
     fn address(&self) {}
 
-    fn datagram(&self, packet: Packet<'_>) -> Vec<u8> {
-        datagram(&self.framing(), packet)
+    fn datagram(&mut self, packet: Packet<'_>) -> Vec<u8> {
+        let packet = match packet {
+            Packet::Sack(sack) if sack.counter == LAST_TRANSMISSION => {
+                Packet::Sack(Sack { counter: self.transmissions.get(&sack.latest).copied().unwrap_or(0), ..sack })
+            }
+            packet => packet,
+        };
+        let mut datagram = vec![0; 66_000];
+        let counted = Datagram { counter: Some(self.counter), packet };
+        let len = match counted.encode(&self.framing(), &mut datagram) {
+            Ok(len) => {
+                self.counter += 1;
+                len
+            }
+            Err(_) => packet.encode(&self.framing(), &mut datagram).unwrap(),
+        };
+        datagram.truncate(len);
+        datagram
     }
 
-    fn expected(&self, packet: Packet<'_>) -> Vec<u8> {
-        datagram(&Framing::tagged(PEER), packet)
+    /// The counter of the machine is checked in `on_sent`. An INFO may also ask for an answer at once.
+    fn is_expected(&self, packet: Packet<'_>, sent: &[u8]) -> bool {
+        match (Framing::tagged(PEER).decode(sent), packet) {
+            (Ok(Packet::Info { number, body, at_once: true }), Packet::Info { at_once: false, .. }) => {
+                packet == Packet::Info { number, body, at_once: false }
+            }
+            (sent, _) => sent == Ok(packet),
+        }
     }
 }
 
@@ -124,7 +174,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
     pub fn client_with(config: Config, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
         let machine = Connection::connect(now, config, entropy(), storage).unwrap();
-        Self { machine, now, peer: ExtendedPeer { tag: None } }
+        Self { machine, now, peer: ExtendedPeer::default() }
     }
 
     /// [`server`](Self::server) with storage of any type.
@@ -132,7 +182,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
     pub fn server_with(config: Config, parameters: HandshakeParameters, storage: T) -> Self {
         let now = Instant::from_millis(1_000);
         let machine = Connection::accept(now, config, entropy(), parameters, storage).unwrap();
-        Self { machine, now, peer: ExtendedPeer { tag: None } }
+        Self { machine, now, peer: ExtendedPeer::default() }
     }
 
     /// Takes the machine's CONNECT or CONNACK, gives its tag to the peer, and returns the datagram.
@@ -153,6 +203,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
     pub fn peer_sends_connack(&mut self, parameters: HandshakeParameters) {
         let mut buf = [0; 80];
         let options = OptionsWriter::new(&mut buf);
+        let options = if parameters.version > 0 { options.version(parameters.version).unwrap() } else { options };
         let options = options.tag(parameters.tag.unwrap()).unwrap().segment(parameters.segment).unwrap();
         let options = options.window(parameters.window).unwrap();
         let options = match parameters.idle_limit {

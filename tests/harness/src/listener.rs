@@ -9,7 +9,7 @@ use crate::packets::{datagram, describe};
 use crate::trace::{Peer, Trace};
 use rdt_proto::connection::{Config, Connection, Event, Handled, HeapStopAndWait};
 use rdt_proto::listener::{Dispatch, DropReason, HeapTables, Incoming, ListenerConfig, PeerId, PeerTypes, TableMemory};
-use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag};
+use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Sack, SackDelay, Tag, VERSION};
 use rdt_proto::{Instant, Seq};
 
 /// A trace of one listener and its scripted extended-mode clients.
@@ -19,7 +19,8 @@ pub type ListenerTrace<M = HeapTables> = Trace<AccountedListener<PeerTypes<At, H
 #[must_use]
 pub fn sack(next: u32) -> Packet<'static> {
     let (next, latest) = (Seq::new(next), Seq::new(next.wrapping_sub(1)));
-    Packet::Sack(Sack { next, window: 2, latest, delay: SackDelay::NO_SAMPLE, base: next, bitmap: &[] })
+    let (counter, delay, ce) = (0, SackDelay::NO_SAMPLE, 0);
+    Packet::Sack(Sack { next, window: 2, latest, counter, delay, ce, base: next, bitmap: &[] })
 }
 
 /// A scripted client whose connection the listener has accepted.
@@ -194,7 +195,7 @@ impl<M: TableMemory> ListenerTrace<M> {
 #[must_use]
 pub fn connect(tag: Tag, cookie: Option<&[u8]>) -> Vec<u8> {
     let mut list = [0; 2 * MIN_CONNECT];
-    let options = OptionsWriter::new(&mut list).tag(tag).unwrap();
+    let options = OptionsWriter::new(&mut list).version(VERSION).unwrap().tag(tag).unwrap();
     let options = match cookie {
         Some(cookie) => options.cookie(cookie).unwrap(),
         None => options,

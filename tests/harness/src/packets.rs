@@ -1,7 +1,7 @@
 //! Constructors of packets for traces, and descriptions of sent packets for the messages of failed tests.
 
 use rdt_proto::Seq;
-use rdt_proto::wire::{Framing, Options, Packet};
+use rdt_proto::wire::{Datagram, Framing, Options, Packet};
 
 /// CONNECT without options.
 pub const CONNECT: Packet<'static> = Packet::Connect(Options::NONE);
@@ -17,7 +17,7 @@ pub const FINACK: Packet<'static> = Packet::FinAck;
 /// INFO `number` with this body.
 #[must_use]
 pub const fn info(number: u32, body: &[u8]) -> Packet<'_> {
-    Packet::Info { number: Seq::new(number), body }
+    Packet::Info { number: Seq::new(number), body, at_once: false }
 }
 
 /// ACK of `number`.
@@ -38,8 +38,9 @@ pub fn datagram(framing: &Framing, packet: Packet<'_>) -> Vec<u8> {
 /// Formats the packet in a datagram of this framing, or the error of decoding it.
 #[must_use]
 pub fn describe(framing: &Framing, datagram: &[u8]) -> String {
-    match framing.decode(datagram) {
-        Ok(packet) => format!("{packet:?}"),
+    match framing.decode_datagram(datagram) {
+        Ok(Datagram { counter: Some(counter), packet }) => format!("{packet:?} #{counter}"),
+        Ok(Datagram { counter: None, packet }) => format!("{packet:?}"),
         Err(error) => format!("{error}: {datagram:?}"),
     }
 }

@@ -50,12 +50,12 @@ impl ScriptedPeer for SegmentPeer {
         self.at
     }
 
-    fn datagram(&self, segment: &str) -> Vec<u8> {
+    fn datagram(&mut self, segment: &str) -> Vec<u8> {
         segment.into()
     }
 
-    fn expected(&self, segment: &str) -> Vec<u8> {
-        segment.into()
+    fn is_expected(&self, segment: &str, sent: &[u8]) -> bool {
+        segment.as_bytes() == sent
     }
 }
 

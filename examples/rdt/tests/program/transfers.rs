@@ -72,7 +72,7 @@ fn verbose_prints_each_packet_and_state() {
     let (sent, server) = (place.client("sent"), place.serve(&[]));
     std::fs::write(&sent, b"content").unwrap();
     let mut client = place.put(&sent, &server.address, &["--verbose"]);
-    client.expect("> CONNECT, tag ");
+    client.expect("> CONNECT, version 1, tag ");
     client.expect("< CONNACK, tag ");
     client.expect("state: established");
     client.expect("> INFO 0, length ");

@@ -28,6 +28,7 @@ pub fn any_order(bytes: &[u8]) {
         now: Instant::ZERO,
         closed: false,
         nonces: Vec::new(),
+        counter: 0,
         buf: [0; ROOM],
     };
     while let Ok(call) = Call::arbitrary(&mut input) {
@@ -52,6 +53,8 @@ struct Run {
     closed: bool,
     /// The nonces of the probes that were sent.
     nonces: Vec<u64>,
+    /// The counter of the last datagram that was sent.
+    counter: u32,
     buf: [u8; ROOM],
 }
 
@@ -191,15 +194,20 @@ impl Run {
             // CONNECT is always framed by the profile's prefix.
             Arrival::Connect(parameters) => (profile, Packet::Connect(parameters.to_options(&mut options))),
             Arrival::ConnAck(parameters) => (framing, Packet::ConnAck(parameters.to_options(&mut options))),
-            Arrival::Info { ahead, body } => (framing, Packet::Info { number: near(next, ahead), body }),
+            Arrival::Info { ahead, at_once, body } => {
+                let at_once = at_once && framing != profile;
+                (framing, Packet::Info { number: near(next, ahead), body, at_once })
+            }
             Arrival::Ack { ahead } => (framing, Packet::Ack { number: near(base, ahead) }),
-            Arrival::Sack { next, window, latest, delay, base: first, bitmap } => {
+            Arrival::Sack { next, window, latest, ago, delay, base: first, bitmap } => {
                 let (next, latest, base) = (near(base, next), near(base, latest), near(base, first));
                 let bitmap = bitmap.get(..bitmap.len().min(12)).unwrap_or_default();
-                (framing, Packet::Sack(Sack { next, window: window.into(), latest, delay, base, bitmap }))
+                let (window, counter) = (window.into(), self.counter.wrapping_sub(ago.into()));
+                (framing, Packet::Sack(Sack { next, window, latest, counter, delay, ce: 0, base, bitmap }))
             }
             Arrival::Echo { ago } => {
-                (framing, Packet::Echo { nonce: self.nonces.iter().rev().nth(ago.into()).copied().unwrap_or(0) })
+                let nonce = self.nonces.iter().rev().nth(ago.into()).copied().unwrap_or(0);
+                (framing, Packet::Echo { nonce, counter: self.counter })
             }
         };
         let mut datagram = [0; 2_048];
@@ -223,7 +231,9 @@ impl Run {
                         Some(datagram),
                         "a batch must contain the datagrams of single calls"
                     );
-                    match framing.decode(datagram) {
+                    let sent = framing.decode_datagram(datagram);
+                    self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
+                    match sent.map(|sent| sent.packet) {
                         Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
                         packet => self.fins.on_sent(packet.ok()),
                     }
@@ -250,7 +260,9 @@ impl Run {
                 assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
                 assert_eq!(transmit.segment_size, transmit.len);
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
-                match framing.decode(datagram) {
+                let sent = framing.decode_datagram(datagram);
+                self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
+                match sent.map(|sent| sent.packet) {
                     Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
                     packet => {
                         assert!(packet.is_ok(), "each datagram sent must be a valid packet: {packet:?}");

@@ -73,6 +73,7 @@ pub(super) enum Arrival<'a> {
     ConnAck(AnyParameters),
     Info {
         ahead: i8,
+        at_once: bool,
         body: &'a [u8],
     },
     Ack {
@@ -82,6 +83,8 @@ pub(super) enum Arrival<'a> {
         next: i8,
         window: u8,
         latest: i8,
+        /// How many datagrams before the last one its INFO was.
+        ago: u8,
         delay: SackDelay,
         base: i8,
         bitmap: &'a [u8],

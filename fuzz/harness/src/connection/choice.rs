@@ -5,7 +5,7 @@ use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
 use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
-use rdt_proto::wire::{MAX_WINDOW, Options, OptionsWriter, Tag};
+use rdt_proto::wire::{MAX_WINDOW, Options, OptionsWriter, Tag, VERSION};
 use rdt_proto::{Duration, Instant};
 
 /// Selective repeat or stop-and-wait.
@@ -18,7 +18,7 @@ pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechani
 /// The largest body of a store, in bytes. It is the minimum of extended mode, so that datagrams stay small.
 pub(crate) const SEGMENT: u16 = 64;
 /// A buffer size that fits every datagram of a machine. The longest is a SACK.
-pub(crate) const ROOM: usize = 160;
+pub(crate) const ROOM: usize = 176;
 /// A buffer size that fits the options of [`AnyParameters`].
 pub(crate) const OPTIONS_BYTES: usize = 64;
 
@@ -109,6 +109,7 @@ pub(crate) struct Start {
 /// The parameters that a peer may announce.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct AnyParameters {
+    version: Option<u32>,
     tag: Option<Tag>,
     segment: Option<u16>,
     window: Option<u32>,
@@ -119,6 +120,7 @@ impl AnyParameters {
     /// The parameters. An absent parameter has its default.
     pub(crate) fn parameters(self) -> HandshakeParameters {
         HandshakeParameters {
+            version: self.version.unwrap_or(VERSION),
             tag: self.tag,
             segment: self.segment.unwrap_or(HandshakeParameters::BASE.segment),
             window: self.window.unwrap_or(1),
@@ -130,9 +132,10 @@ impl AnyParameters {
     /// no options.
     pub(crate) fn to_options(self, buf: &mut [u8; OPTIONS_BYTES]) -> Options<'_> {
         let Some(tag) = self.tag else { return Options::NONE };
-        let HandshakeParameters { segment, window, .. } = self.parameters();
+        let HandshakeParameters { version, segment, window, .. } = self.parameters();
         let options = OptionsWriter::new(buf)
-            .tag(tag)
+            .version(version.max(1))
+            .and_then(|options| options.tag(tag))
             .and_then(|options| options.segment(segment.max(SEGMENT)))
             .and_then(|options| options.window(window.clamp(1, MAX_WINDOW)))
             .and_then(|options| match self.idle_ms {

@@ -187,7 +187,7 @@ impl<M: TableMemory> Run<M> {
             Call::Echo { from, probe } => {
                 let Some(&nonce) = pick(&self.nonces, probe) else { return };
                 for tag in self.tags.clone() {
-                    self.receive_packet(from, Some(tag), Packet::Echo { nonce });
+                    self.receive_packet(from, Some(tag), Packet::Echo { nonce, counter: 0 });
                 }
             }
             Call::Timeout { later_us } => self.pass(now + Duration::from_micros(later_us.into())),
@@ -274,7 +274,8 @@ impl<M: TableMemory> Run<M> {
         let mut list = [0; 2 * MIN_CONNECT];
         let cookie = pick(&self.cookies, cookie).cloned();
         let options = parameters.parameters().tag.and_then(|tag| {
-            let options = OptionsWriter::new(&mut list).tag(tag).ok()?;
+            let options = OptionsWriter::new(&mut list).version(parameters.parameters().version.max(1)).ok()?;
+            let options = options.tag(tag).ok()?;
             let options = if let Some(cookie) = cookie { options.cookie(&cookie).ok()? } else { options };
             Some(options.pad_to(MIN_CONNECT).ok()?.finish())
         });
