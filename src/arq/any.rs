@@ -44,6 +44,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.next_lost())
     }
 
+    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
+        either!(self, arq => arq.wants_answer(number, end))
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         either!(self, arq => arq.on_info_sent(sending, rtt))
     }

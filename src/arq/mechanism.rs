@@ -139,6 +139,12 @@ pub trait Arq: sealed::Sealed {
     /// The number of the lost INFO to repeat first, even if the window or pacing does not allow it yet.
     fn next_lost(&self) -> Option<Seq>;
 
+    /// Whether INFO `number`, which is about to leave, must ask for an acknowledgement at once.
+    ///
+    /// It must if nothing that follows would end the delay of the peer's acknowledgement: the INFO is a tail loss probe,
+    /// or it leaves exactly one INFO in flight and nothing more may be sent. Every number before `end` has a body.
+    fn wants_answer(&self, number: Seq, end: Seq) -> bool;
+
     /// Records that an INFO named by [`next_info`](Self::next_info) has left.
     ///
     /// Returns whether it was a retransmission.

@@ -233,7 +233,8 @@ impl<T: ConnectionTypes> Connection<T> {
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
         let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
-        let info = InfoHeader { counter, number: self.peer.to_wire(number), at_once: false };
+        let info =
+            InfoHeader { counter, number: self.peer.to_wire(number), at_once: self.arq.wants_answer(number, end) };
         let len = self.negotiation.outgoing().encode_info(info, body, buf)?;
         self.count_datagrams(1);
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);

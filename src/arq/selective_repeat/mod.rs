@@ -85,6 +85,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.scoreboard.first_lost()
     }
 
+    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
+        self.sender.wants_answer(number, end)
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         self.sender.on_sent(sending, rtt)
     }

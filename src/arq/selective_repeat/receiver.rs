@@ -52,7 +52,7 @@ impl Receiver {
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
-            self.report.on_arrival(window, now, info, Urgency::Delayed);
+            self.report.on_arrival(window, now, info, Urgency::of_in_order(info));
             return Arrival::Next;
         }
         self.handle_other(window, now, info, offer)
@@ -86,7 +86,7 @@ impl Receiver {
         window.set(Mark::RECEIVED, number);
         // A number that follows the highest one received fills no gap.
         let in_order = number == self.top;
-        let urgency = if in_order { Urgency::Delayed } else { Urgency::AtOnce };
+        let urgency = if in_order { Urgency::of_in_order(info) } else { Urgency::AtOnce };
         if !number.precedes(self.top) {
             self.top = number.next();
         }

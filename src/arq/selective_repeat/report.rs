@@ -56,6 +56,14 @@ pub(super) enum Urgency {
     Delayed,
 }
 
+impl Urgency {
+    /// The urgency of an INFO that is new and follows the highest number received.
+    #[inline]
+    pub(super) const fn of_in_order(info: ReceivedInfo) -> Self {
+        if info.at_once { Self::AtOnce } else { Self::Delayed }
+    }
+}
+
 impl Default for Report {
     fn default() -> Self {
         Self::Acks(Acks::default())

@@ -159,6 +159,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         may_leave.then_some(due.number)
     }
 
+    /// Whether `number`, which is about to leave, must ask for an acknowledgement at once.
+    pub(super) fn wants_answer(&self, number: Seq, end: Seq) -> bool {
+        if self.timers.is_probe_due() {
+            return true;
+        }
+        // The number may be in flight already.
+        if self.scoreboard.outstanding() > 1 {
+            return false;
+        }
+        let next = self.scoreboard.next();
+        let after = if number == next { next.next() } else { next };
+        let is_last = after == end || self.limit == Some(after);
+        is_last && self.scoreboard.is_alone(number)
+    }
+
     /// Records that an INFO has left. Returns whether it was a retransmission.
     pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, bytes, end, .. } = info;

@@ -141,6 +141,11 @@ impl Arq for StopAndWait {
         self.flight.filter(|flight| flight.deadline.is_none()).map(|_| self.base)
     }
 
+    /// No other INFO is ever in flight.
+    fn wants_answer(&self, _number: Seq, _end: Seq) -> bool {
+        true
+    }
+
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, bytes, .. } = sending;
         if number != self.base {

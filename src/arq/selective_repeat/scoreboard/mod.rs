@@ -124,6 +124,11 @@ impl<M: Memory> Scoreboard<M> {
         self.lost.len()
     }
 
+    /// Whether no number but `number` is in flight or lost.
+    pub(super) fn is_alone(&self, number: Seq) -> bool {
+        self.outstanding() + self.lost.len() == u32::from(self.is_outstanding(number))
+    }
+
     /// The number to retransmit first.
     ///
     /// If `base` is lost, it comes first, because all later data waits for it. Otherwise the number that was declared
