@@ -9,6 +9,12 @@ use core::ops::{Deref, DerefMut};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Uncompared<T>(T);
 
+impl<T> Uncompared<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(value)
+    }
+}
+
 impl<T> Deref for Uncompared<T> {
     type Target = T;
 

@@ -9,6 +9,7 @@
 //! that has left. A datagram that could not be written (the buffer was too small, the socket would block) therefore
 //! stays due.
 
+mod ambiguous;
 mod any;
 mod mechanism;
 mod selective_repeat;

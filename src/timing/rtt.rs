@@ -23,9 +23,12 @@ const JITTER_SHIFT: u32 = 4;
 
 /// The round-trip time estimate, and the retransmission timeout (RTO) derived from it (RFC 6298).
 ///
-/// Each packet has its own backoff: the sender counts the transmissions of the packet, and passes the count to
-/// [`deadline`](Self::deadline). A new packet starts without backoff. RFC 6298 §5 instead keeps the backoff until the
-/// next sample: stop-and-wait would then spend most of its time waiting on a path that loses a third of the packets.
+/// The sender counts its timeouts until the next sample (RFC 6298 §5.5, §5.7), and passes the count to
+/// [`deadline`](Self::deadline). In extended mode every acknowledgement gives a sample, in base mode only that of a
+/// packet that was sent once.
+///
+/// The estimate grows and shrinks by an eighth of the difference for each sample. A sample above the timeout replaces
+/// it at once.
 ///
 /// Times longer than 71 minutes count as 71 minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,14 +75,33 @@ impl Rtt {
         }
     }
 
-    /// Takes the round-trip time of a packet that was sent exactly once.
+    /// Takes a round-trip time, for which the transmission that arrived must be known.
     ///
-    /// A retransmitted packet gives no sample, because its acknowledgement does not say which transmission arrived
-    /// (Karn's algorithm, RFC 6298 §3).
+    /// In base mode a retransmitted packet gives no sample, because its acknowledgement does not say which transmission
+    /// arrived (Karn's algorithm, RFC 6298 §3).
+    ///
+    /// A sample above the timeout shows that the path has become slower than the timer. The estimate then starts again
+    /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
+    /// every packet before the last of them would be repeated needlessly.
     pub fn sample(&mut self, round_trip: Duration) {
+        let restarts = ShortDuration::new(round_trip).as_micros() > self.rto_micros();
+        self.take(round_trip, restarts);
+    }
+
+    /// Takes the round-trip time of a packet that was repeated needlessly.
+    ///
+    /// As [`sample`](Self::sample), but the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent
+    /// too early.
+    pub(crate) fn late_sample(&mut self, round_trip: Duration) {
+        let r = ShortDuration::new(round_trip).as_micros();
+        let probed_early = self.smoothed.is_some_and(|(srtt, _)| r / 2 > srtt.as_micros());
+        self.take(round_trip, probed_early || r > self.rto_micros());
+    }
+
+    fn take(&mut self, round_trip: Duration, restarts: bool) {
         let sample = ShortDuration::new(round_trip);
         let r = sample.as_micros();
-        match self.smoothed.filter(|_| self.min.is_some()) {
+        match self.smoothed.filter(|_| self.min.is_some() && !restarts) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
@@ -127,6 +149,12 @@ impl Rtt {
         };
         let floor = self.min.map_or(MIN_FIRST_RTO, |_| 0);
         rto.max(floor).min(self.ceiling.as_micros())
+    }
+
+    /// The least backoff with which the timeout covers `round_trip`.
+    pub(crate) fn backoff_for(&self, round_trip: Duration) -> u8 {
+        let (rto, round_trip) = (self.rto_micros(), ShortDuration::new(round_trip).as_micros());
+        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip).unwrap_or(32)
     }
 
     /// The longest timeout, with backoff and without jitter.
@@ -221,6 +249,26 @@ mod tests {
             assert!(deadline >= ms(expected) && deadline <= ms(expected + expected / 16), "{attempt}: {deadline}");
         }
         assert!(rtt.deadline(Instant::ZERO, 9, ms(320)) <= Instant::from_millis(340));
+    }
+
+    #[test]
+    fn a_sample_above_the_timeout_starts_the_estimate_again() {
+        let mut rtt = rtt();
+        (0..100).for_each(|_| rtt.sample(ms(20)));
+        assert_eq!(rtt.rto(), ms(21));
+        rtt.sample(ms(300));
+        assert_eq!((rtt.srtt(), rtt.rto(), rtt.min()), (Some(ms(300)), ms(900), Some(ms(20))));
+    }
+
+    #[test]
+    fn a_late_sample_also_counts_against_the_probe() {
+        let mut steady = rtt();
+        steady.sample(ms(20));
+        let mut late = steady.clone();
+        steady.sample(ms(50));
+        assert!(steady.srtt() < Some(ms(25)), "50 ms is below the timeout of 60 ms");
+        late.late_sample(ms(50));
+        assert_eq!(late.srtt(), Some(ms(50)), "but above a probe timeout of 40 ms");
     }
 
     #[test]

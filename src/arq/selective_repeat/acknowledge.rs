@@ -15,32 +15,57 @@ struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
     rtt: Option<Duration>,
+    /// The longest that the round trip can have been, if there is no sample (base mode).
+    longest: Option<Duration>,
+    /// The transmission that a SACK answers.
+    answer: Option<Answer>,
+    /// Whether a repeat of the answered number was needless.
+    was_needless: bool,
     /// The first number of the bitmap, which reports each number in its range as received or missing.
     bitmap_base: Option<Seq>,
+}
+
+/// The transmission of an INFO that a SACK answers.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    number: Seq,
+    sent_at: Instant,
+    /// Whether the number was sent again after this transmission (Eifel detection, RFC 3522).
+    is_earlier: bool,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Processes an ACK of one number (base mode).
     pub(super) fn handle_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         let (base, span) = (self.scoreboard.base(), self.scoreboard.span());
-        if number.precedes(base) {
+        if number.precedes(base) || number.distance_from(base) < span && self.scoreboard.is_acknowledged(number) {
+            self.on_second_ack(now, number, rtt);
             return Acknowledged::Old;
         }
         if number.distance_from(base) >= span {
             return Acknowledged::NeverSent;
         }
-        if self.scoreboard.is_acknowledged(number) {
-            return Acknowledged::Old;
-        }
         let record = self.scoreboard.acknowledge(number);
         let mut settled = Settled::default();
         if record.transmissions == 1 {
             settled.rtt = Some(now.saturating_since(record.sent_at));
+        } else {
+            settled.longest = Some(self.scoreboard.on_ambiguous_ack(now, number, record));
         }
         self.on_settled(now, number, record, rtt, &mut settled);
         self.pass_acknowledged();
         self.conclude(now, settled, rtt);
         Acknowledged::New
+    }
+
+    /// Processes a further ACK of `number` (base mode).
+    ///
+    /// It proves that a repeat was needless, and measures a path that became slower than the timeout.
+    fn on_second_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) {
+        let Some(round_trip) = self.scoreboard.take_proven_round_trip(now, number) else { return };
+        rtt.late_sample(round_trip);
+        self.proactive.update_srtt(rtt.srtt());
+        self.timers.restart(now, self.scoreboard.outstanding(), 0, rtt);
     }
 
     /// Processes a SACK: a cumulative number and a bitmap.
@@ -54,8 +79,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if sack.highest().is_some_and(|highest| !highest.precedes(self.scoreboard.next())) {
             return Acknowledged::NeverSent;
         }
-        let mut settled =
-            Settled { rtt: self.clean_sample(now, sack), bitmap_base: Some(sack.base), ..Settled::default() };
+        let answer = self.answer(sack);
+        let mut settled = Settled { answer, bitmap_base: Some(sack.base), ..Settled::default() };
+        if let (Some(Answer { sent_at, .. }), Some(delay)) = (answer, sack.delay.duration()) {
+            let since = now.saturating_since(sent_at);
+            settled.rtt = Some(Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())));
+        }
         if !is_old {
             self.settle_before(now, sack.next, rtt, &mut settled);
         }
@@ -80,16 +109,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Acknowledged::New
     }
 
-    /// The round-trip sample of the latest number. `None` unless that number was sent once and is acknowledged for the
-    /// first time (RFC 6298 §3).
-    fn clean_sample(&self, now: Instant, sack: &Sack<'_>) -> Option<Duration> {
-        let delay = sack.delay.duration()?;
-        if !self.scoreboard.is_outstanding(sack.latest) {
+    /// The transmission that the SACK answers: one of its latest number.
+    ///
+    /// `None` if that number was acknowledged before, or its transmission is too old to be known.
+    fn answer(&self, sack: &Sack<'_>) -> Option<Answer> {
+        let number = sack.latest;
+        if !self.scoreboard.is_outstanding(number) {
             return None;
         }
-        let record = self.scoreboard.record(sack.latest);
-        let since = now.saturating_since(record.sent_at);
-        (record.transmissions == 1).then(|| Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
+        let Record { sent_at, transmissions, .. } = self.scoreboard.record(number);
+        if transmissions == 1 {
+            return Some(Answer { number, sent_at, is_earlier: false });
+        }
+        // A counter that was sent later than the number belongs to another packet: the peer is in error.
+        let answered = self.scoreboard.time_of(sack.counter).filter(|&at| at <= sent_at)?;
+        Some(Answer { number, sent_at: answered, is_earlier: answered < sent_at })
     }
 
     /// Settles every number before `next`.
@@ -126,24 +160,18 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Reports the first acknowledgement of `number` to the policies. `record` is its record before that.
     fn on_settled(&mut self, now: Instant, number: Seq, record: Record, rtt: &Rtt, settled: &mut Settled) {
-        let Record { sent_at, bytes, transmissions, state } = record;
-        let transmission = Transmission { at: sent_at, number };
+        let Record { sent_at, bytes, state, .. } = record;
         self.proactive.cancel(number);
+        let is_earlier = self.on_transmission_arrived(now, number, record, rtt, settled.answer);
         let is_spurious = match state {
-            SentState::Original | SentState::Retransmitted => {
-                self.rack.on_acknowledged(now, transmission, transmissions, rtt)
-            }
-            // The probed number was never declared lost, so no loss was spurious.
-            SentState::Probed => {
-                self.rack.on_acknowledged(now, transmission, transmissions, rtt);
-                false
-            }
-            // Which transmission arrived is unknown, so RACK gets no time. The number was not declared lost, so no loss
-            // was spurious.
-            SentState::Proactive | SentState::Settled => false,
+            SentState::Original | SentState::Retransmitted => is_earlier,
+            // Neither a probed number nor one that was sent proactively was declared lost, so no loss was spurious.
+            SentState::Probed | SentState::Proactive | SentState::Settled | SentState::Ambiguous => false,
             // No retransmission has left yet, so an earlier transmission was only late.
             SentState::Lost => true,
         };
+        let is_answered = settled.answer.is_some_and(|answer| answer.number == number && answer.is_earlier);
+        settled.was_needless |= is_answered && matches!(state, SentState::Retransmitted | SentState::Probed);
         if is_spurious {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
             // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
@@ -155,6 +183,37 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         settled.bytes += u64::from(bytes);
         settled.newest_sent_at = settled.newest_sent_at.max(sent_at);
+    }
+
+    /// Tells RACK which transmission of `number` has arrived, as far as it is known.
+    ///
+    /// Returns whether it was not the last one.
+    fn on_transmission_arrived(
+        &mut self,
+        now: Instant,
+        number: Seq,
+        record: Record,
+        rtt: &Rtt,
+        answer: Option<Answer>,
+    ) -> bool {
+        let Record { sent_at, transmissions, state, .. } = record;
+        match (answer, state) {
+            (Some(answer), _) if answer.number == number => {
+                self.rack.on_answered(now, Transmission { at: answer.sent_at, number }, transmissions);
+                answer.is_earlier
+            }
+            // The answered transmission arrived last. A number whose last transmission left after it arrived by an
+            // earlier one, unless the network has reordered the two.
+            (Some(answer), _) if transmissions > 1 && sent_at > answer.sent_at => {
+                self.rack.on_number(number, transmissions);
+                sent_at > answer.sent_at + Duration::from_micros(rtt.min().unwrap_or_default().as_micros() / 4)
+            }
+            (_, SentState::Original | SentState::Retransmitted | SentState::Probed) => {
+                self.rack.on_acknowledged(now, Transmission { at: sent_at, number }, transmissions, rtt)
+            }
+            // Which transmission arrived is unknown, so RACK gets no time.
+            (_, SentState::Proactive | SentState::Settled | SentState::Ambiguous | SentState::Lost) => false,
+        }
     }
 
     /// Moves `base` past the numbers acknowledged without a gap.
@@ -171,7 +230,11 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
     fn conclude(&mut self, now: Instant, settled: Settled, rtt: &mut Rtt) {
         if let Some(sample) = settled.rtt {
-            rtt.sample(sample);
+            if settled.was_needless {
+                rtt.late_sample(sample);
+            } else {
+                rtt.sample(sample);
+            }
             self.proactive.update_srtt(rtt.srtt());
         }
         self.counters.delivered = self.counters.delivered.saturating_add(settled.bytes);
@@ -193,7 +256,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.app_limited = false;
             self.proactive.on_round();
         }
-        self.timers.restart(now, self.scoreboard.outstanding(), rtt);
+        // RFC 6298 §5.7: the backoff stays until a sample. An ambiguous ACK bounds the round trip, and so the backoff.
+        let most_backoff = match (settled.rtt, settled.longest) {
+            (Some(_), _) => 0,
+            (None, Some(longest)) => rtt.backoff_for(longest),
+            (None, None) => u8::MAX,
+        };
+        self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
         self.update_rate(now);
     }

@@ -92,12 +92,18 @@ impl Rack {
             self.on_number(sent.number, times);
             return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
         }
+        self.on_answered(now, sent, times);
+        false
+    }
+
+    /// As [`on_acknowledged`](Self::on_acknowledged), but `sent` is the transmission that arrived, of `times` before the
+    /// acknowledgement.
+    pub(super) fn on_answered(&mut self, now: Instant, sent: Transmission, times: u8) {
         if self.newest.is_none_or(|newest| newest.transmission().is_before(sent)) {
-            let Transmission { at, number } = sent;
+            let (Transmission { at, number }, round_trip) = (sent, now.saturating_since(sent.at));
             self.newest = Some(Newest { at, number, round_trip: ShortDuration::new(round_trip) });
         }
         self.on_number(sent.number, times);
-        false
     }
 
     /// As [`on_acknowledged`](Self::on_acknowledged) for the originals from `first` to the number of `newest`.
@@ -107,7 +113,7 @@ impl Rack {
     }
 
     /// Step 3: an original below the highest acknowledged number proves reordering.
-    fn on_number(&mut self, number: Seq, times: u8) {
+    pub(super) fn on_number(&mut self, number: Seq, times: u8) {
         match self.highest {
             Some(highest) if number.precedes(highest) => self.reordering_seen |= times == 1,
             Some(_) | None => self.highest = Some(number),

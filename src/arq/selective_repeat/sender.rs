@@ -176,8 +176,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Records that an INFO has left. Returns whether it was a retransmission.
     pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
-        let Sending { now, number, bytes, end, .. } = info;
-        let transmitted = self.scoreboard.transmitted(now, number, bytes, self.timers.is_probe_due());
+        let Sending { now, number, counter, bytes, end } = info;
+        let is_probe = self.timers.is_probe_due();
+        let transmitted = self.scoreboard.transmitted(now, number, self.key(counter), bytes, is_probe);
         match transmitted {
             Transmitted::Original => {}
             Transmitted::Retransmission { transmissions } => {
@@ -203,6 +204,11 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         is_again
     }
 
+    /// The counter in extended mode. Only extended mode has a window of the peer.
+    fn key(&self, counter: u32) -> Option<u32> {
+        self.limit.map(|_| counter)
+    }
+
     /// How many new numbers may leave now, each in a datagram of `bytes`.
     ///
     /// The last number that has a body is excluded: only [`on_sent`](Self::on_sent) detects that the application has no
@@ -222,9 +228,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Records that `count` new numbers have left, from `first` on.
     pub(super) fn on_run_sent(&mut self, first: Sending, count: u32, rtt: &mut Rtt) {
-        let Sending { now, bytes, .. } = first;
+        let Sending { now, counter, bytes, .. } = first;
         let mut in_flight = self.scoreboard.in_flight();
-        self.scoreboard.transmitted_run(now, bytes, count);
+        self.scoreboard.transmitted_run(now, self.key(counter), bytes, count);
         for _ in 0..count {
             in_flight += u64::from(bytes);
             self.congestion.on_sent(now, bytes.into(), in_flight);

@@ -6,6 +6,9 @@ use crate::{ClockShift, Duration, Instant};
 /// The shortest probe timeout: the granularity of the timer.
 const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(1);
 
+/// The probe timeout doubles at most this often. It is longer than any retransmission timeout then.
+const MAX_PROBE_BACKOFF: u8 = 16;
+
 /// The deadlines of the sender, one for each timer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Timers {
@@ -13,8 +16,10 @@ pub(super) struct Timers {
     tail_loss_probe: Option<Instant>,
     retransmission: Option<Instant>,
     probe: Probe,
-    /// Expirations of the retransmission timer since a number was last acknowledged.
+    /// Expirations of the retransmission timer since the last round-trip sample (RFC 6298 §5.7).
     backoff: u8,
+    /// Whether the retransmission timer has expired since a number was last acknowledged.
+    is_silent: bool,
 }
 
 /// The state of the tail loss probe (RFC 8985 §7). Only one probe is sent until a new acknowledgement arrives.
@@ -67,11 +72,15 @@ impl Timers {
             None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
         };
         // RFC 8985 §7.2: PTO = 2 SRTT. The peer may delay the acknowledgement of a single packet. Its delay is added.
+        // While the peer is silent, the probe backs off as the timeout does: a path that became slower makes both too
+        // early.
         self.tail_loss_probe = match rtt.srtt() {
             Some(srtt) if self.probe != Probe::Sent => {
                 let delay = if outstanding == 1 { rtt.ack_delay() } else { Duration::ZERO };
                 // A coarse clock may measure a round trip of 0. Without the minimum the probe would then leave at once.
-                let at = now + srtt.saturating_mul(2).max(MIN_PROBE_TIMEOUT).saturating_add(delay);
+                let timeout = srtt.saturating_mul(2).max(MIN_PROBE_TIMEOUT).saturating_add(delay);
+                let doublings = if self.is_silent { self.backoff.min(MAX_PROBE_BACKOFF) } else { 0 };
+                let at = now + timeout.saturating_mul(1 << doublings);
                 (at < retransmission).then_some(at)
             }
             Some(_) | None => None,
@@ -79,14 +88,17 @@ impl Timers {
     }
 
     /// Restarts the timers after a new acknowledgement (RFC 6298 §5.3).
-    pub(super) fn restart(&mut self, now: Instant, outstanding: u32, rtt: &mut Rtt) {
-        *self = Self { reordering: self.reordering, ..Self::default() };
+    ///
+    /// The backoff is at most `most_backoff` from now on: 0 if the acknowledgement has given a sample.
+    pub(super) fn restart(&mut self, now: Instant, outstanding: u32, most_backoff: u8, rtt: &mut Rtt) {
+        let backoff = self.backoff.min(most_backoff);
+        *self = Self { reordering: self.reordering, backoff, ..Self::default() };
         self.arm(now, outstanding, rtt);
     }
 
     /// Backs off after the retransmission timer has expired (RFC 6298 §5.5). No timer runs until the next transmission.
     pub(super) fn back_off(&mut self) {
-        *self = Self { backoff: self.backoff.saturating_add(1), ..Self::default() };
+        *self = Self { backoff: self.backoff.saturating_add(1), is_silent: true, ..Self::default() };
     }
 
     /// Makes a probe due after its timer has expired.
@@ -113,7 +125,7 @@ impl Timers {
 
     /// Whether no probe is due or sent, and no timeout has expired, since the last new acknowledgement.
     pub(super) fn is_quiet(&self) -> bool {
-        self.backoff == 0 && self.probe == Probe::Idle
+        !self.is_silent && self.probe == Probe::Idle
     }
 
     /// Stops the reordering timer.

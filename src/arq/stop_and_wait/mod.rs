@@ -22,6 +22,7 @@ pub use pending_acks::PendingAcks;
 
 use super::mechanism::sealed::Sealed;
 use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
+use crate::arq::ambiguous::SecondAck;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
@@ -35,9 +36,8 @@ pub struct StopAndWait {
     base: Seq,
     /// The last transmission of INFO `base`; `None` if it was never sent.
     flight: Option<Flight>,
-    /// The time from the first transmission of INFO `base - 1` to its acknowledgement, if that INFO was sent more than
-    /// once. By Karn's algorithm this time is not a sample.
-    ambiguous_rtt: Option<ShortDuration>,
+    /// Timeouts since the last round-trip sample, without those of the INFO in flight (RFC 6298 §5.7).
+    backoff: u8,
     /// The lowest number not received.
     next: Seq,
     /// How many numbers before `next` have been received, up to 2^31. A number further back was never received.
@@ -63,9 +63,29 @@ struct Flight {
     since: Instant,
     /// When to repeat the INFO; `None` if the timer has expired, so that a retransmission is due.
     deadline: Option<Instant>,
+    /// The time from the first to the last transmission.
+    age: ShortDuration,
+    /// The counters of the first and the last transmission, in extended mode.
+    first_counter: u32,
+    last_counter: u32,
     retransmissions: u8,
     /// The size of its datagram in bytes.
     bytes: u16,
+}
+
+impl Flight {
+    fn last_sent_at(&self) -> Instant {
+        self.since + self.age.get()
+    }
+
+    /// When the transmission with this counter left; `None` unless it is the first or the last.
+    fn time_of(&self, counter: u32) -> Option<Instant> {
+        if counter == self.first_counter {
+            Some(self.since)
+        } else {
+            (counter == self.last_counter).then(|| self.last_sent_at())
+        }
+    }
 }
 
 /// The largest distance at which an old number differs from a future one: half of the number space.
@@ -78,31 +98,46 @@ impl StopAndWait {
         Self::default()
     }
 
-    /// Processes an acknowledgement of INFO `number`.
-    fn on_acknowledged(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+    /// Processes an ACK of INFO `number` (base mode).
+    fn handle_single(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
         if number.precedes(self.base) {
-            // A second acknowledgement means that both transmissions arrived. The first acknowledgement was therefore
-            // for the first transmission, and the timeout was too short. Without this sample the timeout would never
-            // grow, and every INFO would be sent twice (RFC 3522 detects the same by timestamps).
-            if let Some(round_trip) = self.ambiguous_rtt.take_if(|_| number.next() == self.base) {
-                rtt.sample(round_trip.get());
-                self.counters.spurious = self.counters.spurious.saturating_add(1);
-            }
+            self.on_second_ack(now, number, rtt);
             return Acknowledged::Old;
         }
         if number != self.base {
             return Acknowledged::NeverSent;
         }
         let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
-        let Flight { since, retransmissions, bytes, .. } = flight;
-        let round_trip = now.saturating_since(since);
-        self.ambiguous_rtt = (retransmissions > 0).then_some(ShortDuration::new(round_trip));
-        if retransmissions == 0 {
+        let round_trip = now.saturating_since(flight.since);
+        if flight.retransmissions == 0 {
             rtt.sample(round_trip);
+            self.backoff = 0;
+            self.report.on_clear_ack();
+        } else {
+            // RFC 6298 §5.7: the backoff stays until a packet that was sent once is acknowledged. The round trip took at
+            // most the time since the first transmission, so the timeout need not be longer.
+            let since_last = now.saturating_since(flight.last_sent_at());
+            let times = flight.retransmissions.saturating_add(1);
+            self.report.on_ambiguous_ack(now, SecondAck::new(round_trip, since_last, times));
+            let backoff = self.backoff.saturating_add(flight.retransmissions);
+            self.backoff = backoff.min(rtt.backoff_for(round_trip));
         }
-        self.base = self.base.next();
-        self.counters.delivered = self.counters.delivered.saturating_add(bytes.into());
+        self.pass(flight);
         Acknowledged::New
+    }
+
+    /// Processes a further ACK of INFO `number` (base mode), which proves that a repeat was needless.
+    fn on_second_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) {
+        if number.next() != self.base {
+            return;
+        }
+        let Some(round_trip) = self.report.take_proven_round_trip(now) else { return };
+        rtt.late_sample(round_trip);
+        self.backoff = 0;
+        self.counters.spurious = self.counters.spurious.saturating_add(1);
+        if let Some(flight) = self.flight.as_mut().filter(|flight| flight.deadline.is_some()) {
+            flight.deadline = Some(rtt.deadline(flight.last_sent_at(), flight.retransmissions, Duration::MAX));
+        }
     }
 
     /// Processes a SACK. Only `base` can be outstanding, so the bitmap acknowledges nothing more.
@@ -116,8 +151,32 @@ impl StopAndWait {
         if sack.next != self.base.next() {
             return Acknowledged::Old;
         }
-        // The peer's acknowledgement delay is not part of the round trip.
-        self.on_acknowledged(now - sack.delay.duration().unwrap_or_default(), self.base, rtt)
+        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
+        let answers_base = sack.latest == self.base;
+        let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
+        self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
+        let answered = flight.time_of(sack.counter).filter(|_| answers_base);
+        match (answered, sack.delay.duration()) {
+            (Some(sent_at), Some(delay)) => {
+                // The peer's acknowledgement delay is not part of the round trip.
+                let round_trip = (now - delay).saturating_since(sent_at);
+                if was_needless {
+                    rtt.late_sample(round_trip);
+                } else {
+                    rtt.sample(round_trip);
+                }
+                self.backoff = 0;
+            }
+            (Some(_) | None, _) => self.backoff = self.backoff.saturating_add(flight.retransmissions),
+        }
+        self.pass(flight);
+        Acknowledged::New
+    }
+
+    /// Moves on to the next number, after the INFO in `flight` is acknowledged.
+    fn pass(&mut self, flight: Flight) {
+        self.base = self.base.next();
+        self.counters.delivered = self.counters.delivered.saturating_add(flight.bytes.into());
     }
 }
 
@@ -147,16 +206,18 @@ impl Arq for StopAndWait {
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
-        let Sending { now, number, bytes, .. } = sending;
+        let Sending { now, number, counter, bytes, .. } = sending;
         if number != self.base {
             return false;
         }
-        let (since, retransmissions) = match self.flight {
-            None => (now, 0),
-            Some(flight) => (flight.since, flight.retransmissions.saturating_add(1)),
+        let (since, first_counter, retransmissions) = match self.flight {
+            None => (now, counter, 0),
+            Some(flight) => (flight.since, flight.first_counter, flight.retransmissions.saturating_add(1)),
         };
-        let deadline = Some(rtt.deadline(now, retransmissions, Duration::MAX));
-        self.flight = Some(Flight { since, deadline, retransmissions, bytes });
+        let deadline = Some(rtt.deadline(now, self.backoff.saturating_add(retransmissions), Duration::MAX));
+        let age = ShortDuration::new(now.saturating_since(since));
+        self.flight =
+            Some(Flight { since, deadline, age, first_counter, last_counter: counter, retransmissions, bytes });
         let is_again = retransmissions > 0;
         self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
         is_again
@@ -164,7 +225,7 @@ impl Arq for StopAndWait {
 
     fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
         match ack {
-            Ack::Single(number) => self.on_acknowledged(now, *number, rtt),
+            Ack::Single(number) => self.handle_single(now, *number, rtt),
             Ack::Selective(sack) => self.handle_sack(now, sack, rtt),
         }
     }

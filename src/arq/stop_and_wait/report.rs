@@ -1,15 +1,24 @@
 //! The acknowledgements that are pending, and the peer's receive window.
 
 use super::pending_acks::PendingAcks;
+use crate::arq::ambiguous::SecondAck;
 use crate::arq::{Ack, ReceivedInfo};
+use crate::time::ShortDuration;
 use crate::wire::{Sack, SackDelay};
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Duration, Instant, Seq};
 
 /// The pending acknowledgements in the format of the mode, and in extended mode the peer's receive window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Report {
     /// Base mode: an ACK of each number.
-    Acks(PendingAcks),
+    ///
+    /// Flat fields take less memory than a struct.
+    Acks {
+        pending: PendingAcks,
+        /// The earliest time at which a second ACK of the last acknowledged number proves `round_trip`: see [`SecondAck`].
+        proven_from: Option<Instant>,
+        round_trip: ShortDuration,
+    },
     /// Extended mode: SACKs.
     Sacks(Sacks),
 }
@@ -26,13 +35,13 @@ pub(super) struct Sacks {
     latest_at: Option<Instant>,
     /// Whether a SACK is due.
     due: bool,
-    /// The end of this side's receive window in the last SACK, excluded.
-    limit: Seq,
+    /// Whether the last SACK reported a window of 0.
+    closed: bool,
 }
 
 impl Default for Report {
     fn default() -> Self {
-        Self::Acks(PendingAcks::default())
+        Self::Acks { pending: PendingAcks::default(), proven_from: None, round_trip: ShortDuration::ZERO }
     }
 }
 
@@ -40,10 +49,10 @@ impl Report {
     /// Switches to extended mode. `next` is the lowest number not received.
     pub(super) fn start_extended(&mut self, next: Seq, peer_limit: Seq) {
         match self {
-            Self::Acks(_) => {
+            Self::Acks { .. } => {
                 // The handshake announces a window of one number.
-                let (latest, counter, latest_at, due, limit) = (next, 0, None, false, next.next());
-                *self = Self::Sacks(Sacks { peer_limit, latest, counter, latest_at, due, limit });
+                let (latest, counter, latest_at, due, closed) = (next, 0, None, false, false);
+                *self = Self::Sacks(Sacks { peer_limit, latest, counter, latest_at, due, closed });
             }
             Self::Sacks(_) => self.on_peer_limit(peer_limit),
         }
@@ -53,22 +62,51 @@ impl Report {
     pub(super) fn on_peer_limit(&mut self, limit: Seq) {
         match self {
             Self::Sacks(sacks) if sacks.peer_limit.precedes(limit) => sacks.peer_limit = limit,
-            Self::Acks(_) | Self::Sacks(_) => {}
+            Self::Acks { .. } | Self::Sacks(_) => {}
         }
     }
 
     /// The end of the peer's receive window; `None` in base mode.
     pub(super) const fn peer_limit(&self) -> Option<Seq> {
         match self {
-            Self::Acks(_) => None,
+            Self::Acks { .. } => None,
             Self::Sacks(sacks) => Some(sacks.peer_limit),
+        }
+    }
+
+    /// Records an ACK of a packet that was sent once.
+    pub(super) const fn on_clear_ack(&mut self) {
+        match self {
+            Self::Acks { proven_from, .. } => *proven_from = None,
+            Self::Sacks(_) => {}
+        }
+    }
+
+    /// Records an ACK of a packet that was repeated.
+    pub(super) fn on_ambiguous_ack(&mut self, now: Instant, second: Option<SecondAck>) {
+        match self {
+            Self::Acks { proven_from, round_trip, .. } => {
+                *round_trip = second.map_or(ShortDuration::ZERO, |second| ShortDuration::new(second.round_trip));
+                *proven_from = second.map(|second| now + second.spacing);
+            }
+            Self::Sacks(_) => {}
+        }
+    }
+
+    /// The round trip that a second ACK proves, if it does. Each number gives it once.
+    pub(super) fn take_proven_round_trip(&mut self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Acks { proven_from, round_trip, .. } => {
+                proven_from.take_if(|from| *from <= now).map(|_| round_trip.get())
+            }
+            Self::Sacks(_) => None,
         }
     }
 
     /// Records that `next` moves by one. The argument is `next` before the move.
     pub(super) fn advance(&mut self, next: Seq) {
         match self {
-            Self::Acks(acks) => acks.advance(next),
+            Self::Acks { pending: acks, .. } => acks.advance(next),
             Self::Sacks(_) => {}
         }
     }
@@ -76,7 +114,7 @@ impl Report {
     /// Makes the acknowledgement of `info` pending. Its number precedes `next`.
     pub(super) fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, next: Seq) {
         match self {
-            Self::Acks(acks) => acks.mark(info.number, next),
+            Self::Acks { pending: acks, .. } => acks.mark(info.number, next),
             Self::Sacks(sacks) => {
                 (sacks.latest, sacks.counter, sacks.latest_at) = (info.number, info.counter, Some(now));
                 sacks.due = true;
@@ -87,7 +125,7 @@ impl Report {
     /// Makes an acknowledgement due, as a PROBE requests. Base mode has no PROBE.
     pub(super) fn request(&mut self) {
         match self {
-            Self::Acks(_) => {}
+            Self::Acks { .. } => {}
             Self::Sacks(sacks) => sacks.due = true,
         }
     }
@@ -96,16 +134,16 @@ impl Report {
     #[inline]
     pub(super) fn is_due(&self, next: Seq, limit: Seq) -> bool {
         match self {
-            Self::Acks(acks) => acks.first(next).is_some(),
+            Self::Acks { pending: acks, .. } => acks.first(next).is_some(),
             // After a window of 0 the peer waits for an update.
-            Self::Sacks(sacks) => sacks.due || (sacks.limit == next && limit != next),
+            Self::Sacks(sacks) => sacks.due || (sacks.closed && limit != next),
         }
     }
 
     /// The acknowledgement to send `now`.
     pub(super) fn ack(&self, now: Instant, next: Seq, limit: Seq) -> Option<Ack<'static>> {
         match self {
-            Self::Acks(acks) => acks.first(next).map(Ack::Single),
+            Self::Acks { pending: acks, .. } => acks.first(next).map(Ack::Single),
             Self::Sacks(sacks) => {
                 let since = |at| SackDelay::from_duration(now.saturating_since(at));
                 Some(Ack::Selective(Sack {
@@ -125,18 +163,18 @@ impl Report {
     /// Records that the acknowledgement has left.
     pub(super) fn on_sent(&mut self, next: Seq, limit: Seq) {
         match self {
-            Self::Acks(acks) => {
+            Self::Acks { pending: acks, .. } => {
                 if let Some(number) = acks.first(next) {
                     acks.clear(number, next);
                 }
             }
-            Self::Sacks(sacks) => (sacks.due, sacks.limit) = (false, limit),
+            Self::Sacks(sacks) => (sacks.due, sacks.closed) = (false, limit == next),
         }
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         match self {
-            Self::Acks(_) => {}
+            Self::Acks { proven_from, .. } => *proven_from = shift.deadline(*proven_from),
             Self::Sacks(sacks) => {
                 sacks.latest_at = sacks.latest_at.map(|at| shift.aged(at, SackDelay::TOO_LONG));
             }

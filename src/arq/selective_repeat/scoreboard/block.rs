@@ -1,9 +1,11 @@
 //! The memory that the caller lends: the state of each number.
 
+use crate::uncompared::Uncompared;
+
 /// Memory for 64 consecutive numbers in each direction.
 ///
 /// The windows of a [`SelectiveRepeat`](crate::arq::SelectiveRepeat) have 64 numbers per block. The number of blocks is
-/// rounded down to a power of two. A block takes 1,048 bytes.
+/// rounded down to a power of two. A block takes 1,304 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// A bit for each number of this side that the peer has acknowledged.
@@ -13,6 +15,11 @@ pub struct Block {
     /// A bit for each number of the peer whose acknowledgement is pending in base mode.
     pub(super) ack_pending: u64,
     pub(super) sent: [Sent; 64],
+    /// The low 32 bits of transmission times in µs: in extended mode by the counter of the datagram, in base mode the
+    /// first transmission of each number.
+    ///
+    /// Comparison ignores them. Most places hold the time of a packet that is acknowledged, which has no further effect.
+    pub(super) times: Uncompared<[u32; 64]>,
 }
 
 impl Block {
@@ -20,7 +27,13 @@ impl Block {
     pub const NUMBERS: u32 = u64::BITS;
 
     /// A block without any number sent or received.
-    pub const EMPTY: Self = Self { acknowledged: 0, received: 0, ack_pending: 0, sent: [Sent::UNSENT; 64] };
+    pub const EMPTY: Self = Self {
+        acknowledged: 0,
+        received: 0,
+        ack_pending: 0,
+        sent: [Sent::UNSENT; 64],
+        times: Uncompared::new([0; 64]),
+    };
 }
 
 impl Default for Block {
@@ -55,6 +68,9 @@ impl Sent {
 pub(crate) enum SentState {
     /// Not sent yet, or acknowledged.
     Settled,
+    /// Acknowledged at `at` after it was repeated, in base mode. `before` is the round trip in µs that a second ACK
+    /// proves, if it comes at least `after` µs later.
+    Ambiguous,
     /// In flight for the first time.
     Original,
     /// In flight again, after it was declared lost.

@@ -18,9 +18,11 @@
 //! - `in_flight` is the sum of bytes over the first two lists.
 //! - No number before `base` or from `next` on is marked as acknowledged or in a list.
 
+mod ambiguous;
 mod block;
 mod list;
 mod record;
+mod times;
 mod window;
 
 pub use block::Block;
@@ -31,6 +33,7 @@ pub(super) use window::{Mark, Memory, Window};
 use crate::{ClockShift, Instant, Seq};
 use block::Sent;
 use list::List;
+use times::{full_time, low_bits};
 
 /// The state of the numbers of this side. It owns the lent memory, which also holds the receiver's marks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +52,10 @@ pub(super) struct Scoreboard<M> {
     acknowledged: u32,
     /// The time of the last transmission.
     last_sent: Instant,
+    /// The key of the last transmission time.
+    last_key: u32,
+    /// Since when a number is outstanding, if one is. Earlier transmission times have no further effect.
+    busy_since: Instant,
 }
 
 impl<M: Memory> Scoreboard<M> {
@@ -64,6 +71,8 @@ impl<M: Memory> Scoreboard<M> {
             in_flight: 0,
             acknowledged: 0,
             last_sent: Instant::ZERO,
+            last_key: 0,
+            busy_since: Instant::ZERO,
         })
     }
 
@@ -182,11 +191,24 @@ impl<M: Memory> Scoreboard<M> {
 
     /// Records a transmission of `number` in a datagram of `bytes`. It is an original only if `number` is
     /// [`next`](Self::next).
+    ///
+    /// `counter` is the counter of the datagram; `None` in base mode.
     #[inline]
-    pub(super) fn transmitted(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
+    pub(super) fn transmitted(
+        &mut self,
+        now: Instant,
+        number: Seq,
+        counter: Option<u32>,
+        bytes: u16,
+        is_probe: bool,
+    ) -> Transmitted {
         if number == self.next {
-            self.transmitted_run(now, bytes, 1);
+            self.transmitted_run(now, counter, bytes, 1);
             return Transmitted::Original;
+        }
+        if let Some(counter) = counter {
+            self.window.set_time(counter, low_bits(now));
+            self.last_key = counter;
         }
         self.transmitted_again(now, number, bytes, is_probe)
     }
@@ -209,7 +231,7 @@ impl<M: Memory> Scoreboard<M> {
                 let transmissions = sent.transmissions;
                 (SentState::Retransmitted, Transmitted::Retransmission { transmissions })
             }
-            SentState::Settled => return Transmitted::Needless,
+            SentState::Settled | SentState::Ambiguous => return Transmitted::Needless,
         };
         let before = self.retransmissions.push(&mut self.window, number);
         let (at, transmissions) = (low_bits(now), sent.transmissions.saturating_add(1));
@@ -220,9 +242,18 @@ impl<M: Memory> Scoreboard<M> {
     }
 
     /// Records the first transmission of the next `count` numbers, each in a datagram of `bytes`.
-    pub(super) fn transmitted_run(&mut self, now: Instant, bytes: u16, count: u32) {
+    ///
+    /// `counter` is the counter of the first datagram; `None` in base mode.
+    #[inline]
+    pub(super) fn transmitted_run(&mut self, now: Instant, counter: Option<u32>, bytes: u16, count: u32) {
         let (at, state) = (low_bits(now), SentState::Original);
-        for _ in 0..count {
+        let first = counter.unwrap_or(self.next.value());
+        if self.base == self.next {
+            self.busy_since = now;
+        }
+        for ahead in 0..count {
+            self.last_key = first.wrapping_add(ahead);
+            self.window.set_time(self.last_key, at);
             let before = self.originals.push(&mut self.window, self.next);
             self.window.update(self.next, |place| {
                 *place = Sent { before, after: 0, at, bytes, transmissions: 1, state };
@@ -261,7 +292,7 @@ impl<M: Memory> Scoreboard<M> {
                 self.leave_flight(number, sent);
             }
             SentState::Lost => self.lost.remove(&mut self.window, number, sent),
-            SentState::Settled => {}
+            SentState::Settled | SentState::Ambiguous => {}
         }
         self.record_of(&sent)
     }
@@ -326,20 +357,35 @@ impl<M: Memory> Scoreboard<M> {
         list.remove(&mut self.window, number, sent);
     }
 
+    /// When the datagram with this counter left, in extended mode; `None` if the time is no longer stored.
+    ///
+    /// If the datagram carried no INFO, the time is that of an earlier INFO.
+    pub(super) fn time_of(&self, counter: u32) -> Option<Instant> {
+        let is_kept = self.last_key.wrapping_sub(counter) < self.window.places();
+        is_kept.then(|| full_time(self.last_sent, self.window.time(counter)))
+    }
+
     /// Translates every time to another clock, and clears the state of settled numbers.
     ///
     /// Returns the shift with the transmission time of the oldest outstanding number.
     pub(super) fn rebase(&mut self, shift: ClockShift) -> ClockShift {
-        let (mut oldest, last_sent) = (shift.from(), self.last_sent);
+        let (last_sent, is_idle, busy_since) = (self.last_sent, self.span() == 0, self.busy_since);
+        let oldest = if is_idle { shift.from() } else { busy_since };
         for sent in self.window.all_sent() {
-            if sent.state == SentState::Settled {
-                *sent = Sent::UNSENT;
-                continue;
+            match sent.state {
+                SentState::Settled => *sent = Sent::UNSENT,
+                SentState::Ambiguous
+                | SentState::Original
+                | SentState::Retransmitted
+                | SentState::Probed
+                | SentState::Proactive
+                | SentState::Lost => sent.at = low_bits(shift.apply(full_time(last_sent, sent.at))),
             }
-            let at = full_time(last_sent, sent.at);
-            oldest = oldest.min(at);
-            sent.at = low_bits(shift.apply(at));
         }
+        for time in self.window.all_times() {
+            *time = low_bits(shift.apply(full_time(last_sent, *time)));
+        }
+        self.busy_since = if is_idle { Instant::ZERO } else { shift.apply(busy_since) };
         for list in [&mut self.originals, &mut self.retransmissions, &mut self.lost] {
             list.forget_ends(&mut self.window);
         }
@@ -347,17 +393,4 @@ impl<M: Memory> Scoreboard<M> {
         self.last_sent = shift.sending(last_sent);
         shift
     }
-}
-
-/// The low 32 bits of a time in µs. They wrap after 71 minutes, much longer than a packet stays in flight.
-#[allow(clippy::cast_possible_truncation, reason = "only the low bits are kept")]
-const fn low_bits(at: Instant) -> u32 {
-    at.as_micros() as u32
-}
-
-/// The latest time up to `now` whose low 32 bits are `low`.
-#[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-const fn full_time(now: Instant, low: u32) -> Instant {
-    let ago = low_bits(now).wrapping_sub(low);
-    Instant::from_micros(now.as_micros().saturating_sub(ago as u64))
 }

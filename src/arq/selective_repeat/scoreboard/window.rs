@@ -100,6 +100,27 @@ impl<M: Memory> Window<M> {
         }
     }
 
+    /// The transmission time in the place of `key`, a counter or a number.
+    pub(super) fn time(&self, key: u32) -> u32 {
+        let time = self.block(Seq::new(key)).and_then(|block| block.times.get((key % Block::NUMBERS) as usize));
+        time.copied().unwrap_or_default()
+    }
+
+    /// Stores a transmission time in the place of `key`.
+    #[inline]
+    pub(super) fn set_time(&mut self, key: u32, at: u32) {
+        let place =
+            self.block_mut(Seq::new(key)).and_then(|block| block.times.get_mut((key % Block::NUMBERS) as usize));
+        if let Some(place) = place {
+            *place = at;
+        }
+    }
+
+    /// All transmission times, in any order.
+    pub(super) fn all_times(&mut self) -> impl Iterator<Item = &mut u32> {
+        self.memory.as_mut().iter_mut().flat_map(|block| &mut *block.times)
+    }
+
     /// The state of each number, in any order.
     pub(super) fn all_sent(&mut self) -> impl Iterator<Item = &mut Sent> {
         self.memory.as_mut().iter_mut().flat_map(|block| &mut block.sent)

@@ -1,0 +1,43 @@
+//! The ACKs of a number that was sent twice, in base mode.
+//!
+//! By Karn's algorithm (RFC 6298 §3) the first ACK gives no sample, because it does not say which transmission arrived.
+//! A second ACK says that both arrived: the repeat was needless, and the first ACK answered the first transmission.
+//! Without this sample the timeout might never grow on a path that became slower, and every INFO would be sent twice
+//! (RFC 3522 detects the same by timestamps).
+//!
+//! The network may also duplicate a datagram. Its copies follow each other closely, while the two transmissions are a
+//! timeout apart, and so are their ACKs. A second ACK that comes earlier proves nothing. Nor does it after more than one
+//! repeat: the first transmission may be lost.
+
+use crate::Duration;
+
+/// What a second ACK of a number would prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SecondAck {
+    /// The round-trip time of the first transmission.
+    pub(super) round_trip: Duration,
+    /// The least time from the first ACK to the second: half of the time between the transmissions.
+    pub(super) spacing: Duration,
+}
+
+impl SecondAck {
+    /// What the second ACK proves if the first came `since_first` after the first of `times` transmissions, and
+    /// `since_last` after the last.
+    pub(super) fn new(since_first: Duration, since_last: Duration, times: u8) -> Option<Self> {
+        let between = since_first.as_micros().saturating_sub(since_last.as_micros());
+        (times == 2).then_some(Self { round_trip: since_first, spacing: Duration::from_micros(between / 2) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_ack_proves_the_round_trip_of_a_number_sent_twice() {
+        let ms = Duration::from_millis;
+        let proven = SecondAck { round_trip: ms(300), spacing: ms(10) };
+        assert_eq!(SecondAck::new(ms(300), ms(280), 2), Some(proven));
+        assert_eq!(SecondAck::new(ms(300), ms(160), 3), None, "the first transmission may be lost");
+    }
+}
