@@ -36,8 +36,8 @@ mod tests {
     #[test]
     fn a_second_ack_proves_the_round_trip_of_a_number_sent_twice() {
         let ms = Duration::from_millis;
-        let proven = SecondAck { round_trip: ms(300), spacing: ms(10) };
-        assert_eq!(SecondAck::new(ms(300), ms(280), 2), Some(proven));
+        let expected = SecondAck { round_trip: ms(300), spacing: ms(10) };
+        assert_eq!(SecondAck::new(ms(300), ms(280), 2), Some(expected));
         assert_eq!(SecondAck::new(ms(300), ms(160), 3), None, "the first transmission may be lost");
     }
 }

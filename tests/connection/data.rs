@@ -108,7 +108,6 @@ fn rfc6298_5_7_the_doubled_interval_stays_until_a_sample() {
     // The first INFO was repeated, so its ACK gives no sample.
     client.elapse(7_000);
     client.peer_sends(ack(2));
-    // SRTT = 7 s from now on: the sample is above the timeout.
     assert_eq!(client.machine.rtt().srtt(), Some(Duration::from_secs(7)));
     assert_eq!((client.machine.stats().infos_repeated, client.machine.stats().timeouts), (10, 10));
 }

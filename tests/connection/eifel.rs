@@ -64,7 +64,7 @@ fn stop_and_wait_knows_the_first_and_the_last_transmission() {
         client.expect(info(0, b""));
         client.elapse(100);
         client.peer_sends(sack_of(1, 0, 3 - ago, 1, &[]));
-        let sampled = client.machine.rtt().srtt().map(|srtt| srtt.as_millis());
+        let sampled = client.machine.rtt().srtt().map(Duration::as_millis);
         let near = |sampled: u64, srtt: u64| sampled >= srtt && sampled < srtt + 60;
         assert!(srtt.map_or(sampled.is_none(), |srtt| near(sampled.unwrap(), srtt)), "{ago}: {sampled:?}");
         assert_eq!(client.machine.path().spurious, u64::from(ago > 1));

@@ -48,7 +48,7 @@ fn a_forged_connack_of_another_version_changes_nothing() {
 }
 
 #[test]
-fn a_server_tells_its_version_to_a_client_of_another() {
+fn a_server_sends_its_version_to_a_client_of_another() {
     for theirs in [0, VERSION + 1] {
         let parameters = HandshakeParameters { version: theirs, ..PARAMETERS };
         let mut server = ExtendedTrace::server(Config::default(), parameters);

@@ -1,8 +1,8 @@
 //! Paths that become slower than the retransmission timeout, in a simulated network.
 //!
-//! One message follows each 200 ms. The round trip is 20 ms, and 300 ms after some messages.
+//! The round trip rises from 20 to 300 ms while one message follows each 200 ms, and from 1 to 100 ms during bulk data.
 
-use rdt_proto::congestion::BandwidthDelay;
+use rdt_proto::congestion::{Algorithm, BandwidthDelay, Controller, FixedWindow};
 use rdt_proto::connection::{
     Config, Connection, ConnectionTypes, HandshakeParameters, HeapStopAndWait, HeapStorage, Mode,
 };
@@ -25,6 +25,8 @@ struct End<S: ConnectionTypes> {
     /// When the client writes the next message, and how many are left.
     next: Instant,
     left: u32,
+    /// Whether each message fills the send store, and the interval is 1 ms.
+    is_bulk: bool,
     /// The times of all repeats.
     repeats: Vec<Instant>,
 }
@@ -33,7 +35,7 @@ impl<S: ConnectionTypes> End<S> {
     fn new(config: Config, make: MakeStorage<S>, left: u32) -> Self {
         let connection =
             (left > 0).then(|| Connection::connect(Instant::ZERO, config, [1; 32], make(&config)).unwrap());
-        Self { config, make, connection, next: Instant::from_millis(500), left, repeats: Vec::new() }
+        Self { config, make, connection, next: Instant::from_millis(500), left, is_bulk: false, repeats: Vec::new() }
     }
 
     fn repeated(&self) -> u32 {
@@ -44,7 +46,10 @@ impl<S: ConnectionTypes> End<S> {
 impl<S: ConnectionTypes> Node for End<S> {
     fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
         if let Some(connection) = &mut self.connection {
-            connection.handle_datagram_into(now, datagram, <[u8]>::len);
+            connection.handle_datagram(now, datagram);
+            while !connection.recv_chunk().is_empty() {
+                connection.consume(connection.recv_chunk().len());
+            }
         } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
             let parameters = HandshakeParameters::from_options(&options);
             let storage = (self.make)(&self.config);
@@ -80,8 +85,13 @@ impl<S: ConnectionTypes> Node for End<S> {
         if self.left == 0 || self.next > now {
             return false;
         }
-        (self.next, self.left) = (self.next + INTERVAL, self.left - 1);
-        connection.send_segment(b"a message").unwrap();
+        let interval = if self.is_bulk { Duration::from_millis(1) } else { INTERVAL };
+        (self.next, self.left) = (self.next + interval, self.left - 1);
+        if self.is_bulk {
+            while connection.send(&[7; 60_000]).is_ok_and(|count| count > 0) {}
+        } else {
+            connection.send_segment(b"a message").unwrap();
+        }
         true
     }
 
@@ -144,4 +154,50 @@ fn few_copies_with_stop_and_wait_in_extended_mode() {
 #[test]
 fn few_copies_with_stop_and_wait_in_base_mode() {
     few_copies_follow_a_step(Mode::Base, stop_and_wait);
+}
+
+/// Storage with a controller.
+fn controlled<const WHICH: u8>(config: &Config) -> HeapStorage<Controller> {
+    let controller = |datagram: u32| match WHICH {
+        0 => FixedWindow::new(30_000).into(),
+        1 => Algorithm::NewReno.controller(datagram),
+        _ => Algorithm::Cubic.controller(datagram),
+    };
+    HeapStorage::on_heap_with(config, 2_048, controller).unwrap()
+}
+
+/// Sends bulk data over 20 Mbit/s while the round trip rises from 1 to 100 ms.
+///
+/// Returns the bytes acknowledged in each of the five seconds after that, and the number of repeats.
+fn bulk_after_a_step(mode: Mode, make: MakeStorage<HeapStorage<Controller>>) -> (Vec<u64>, u32) {
+    let config = Config { mode, ..Config::default() };
+    let mut sim = Simulation::new(1);
+    let mut end = End::new(config, make, 60_000);
+    end.is_bulk = true;
+    let client = sim.add(end);
+    sim.add(End::new(config, make, 0));
+    let link =
+        |micros| LinkConfig::ideal().with_delay(Duration::from_micros(micros)).with_rate(20_000_000).with_queue(40_000);
+    let (there, _back) = sim.connect(NodeId(0), NodeId(1), link(500));
+    sim.run_until(Instant::from_millis(5_000));
+    sim.reconfigure(there, link(99_500));
+    let mut delivered = Vec::new();
+    for _ in 0..5 {
+        let before = sim.node(client).connection.as_ref().unwrap().path().delivered;
+        sim.run_for(Duration::from_secs(1));
+        delivered.push(sim.node(client).connection.as_ref().unwrap().path().delivered - before);
+    }
+    (delivered, sim.node(client).repeated())
+}
+
+/// A window of 30 KB moves 300 KB in a second of such round trips.
+#[test]
+fn bulk_data_recovers_within_a_second_of_a_step() {
+    for mode in [Mode::Extended, Mode::Base] {
+        for make in [controlled::<0> as MakeStorage<_>, controlled::<1>, controlled::<2>] {
+            let (delivered, repeats) = bulk_after_a_step(mode, make);
+            assert!(delivered[0] > 200_000 && delivered[1..].iter().all(|&bytes| bytes > 280_000), "{delivered:?}");
+            assert!(repeats < 100, "{repeats} repeats");
+        }
+    }
 }

@@ -62,7 +62,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     ///
     /// It proves that a repeat was needless, and measures a path that became slower than the timeout.
     fn on_second_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) {
-        let Some(round_trip) = self.scoreboard.take_proven_round_trip(now, number) else { return };
+        let Some(round_trip) = self.scoreboard.take_second_round_trip(now, number) else { return };
         rtt.late_sample(round_trip);
         self.proactive.update_srtt(rtt.srtt());
         self.timers.restart(now, self.scoreboard.outstanding(), 0, rtt);

@@ -131,7 +131,7 @@ impl StopAndWait {
         if number.next() != self.base {
             return;
         }
-        let Some(round_trip) = self.report.take_proven_round_trip(now) else { return };
+        let Some(round_trip) = self.report.take_second_round_trip(now) else { return };
         rtt.late_sample(round_trip);
         self.backoff = 0;
         self.counters.spurious = self.counters.spurious.saturating_add(1);

@@ -16,7 +16,7 @@ pub(super) enum Report {
     Acks {
         pending: PendingAcks,
         /// The earliest time at which a second ACK of the last acknowledged number proves `round_trip`: see [`SecondAck`].
-        proven_from: Option<Instant>,
+        second_from: Option<Instant>,
         round_trip: ShortDuration,
     },
     /// Extended mode: SACKs.
@@ -41,7 +41,7 @@ pub(super) struct Sacks {
 
 impl Default for Report {
     fn default() -> Self {
-        Self::Acks { pending: PendingAcks::default(), proven_from: None, round_trip: ShortDuration::ZERO }
+        Self::Acks { pending: PendingAcks::default(), second_from: None, round_trip: ShortDuration::ZERO }
     }
 }
 
@@ -77,7 +77,7 @@ impl Report {
     /// Records an ACK of a packet that was sent once.
     pub(super) const fn on_clear_ack(&mut self) {
         match self {
-            Self::Acks { proven_from, .. } => *proven_from = None,
+            Self::Acks { second_from, .. } => *second_from = None,
             Self::Sacks(_) => {}
         }
     }
@@ -85,19 +85,19 @@ impl Report {
     /// Records an ACK of a packet that was repeated.
     pub(super) fn on_ambiguous_ack(&mut self, now: Instant, second: Option<SecondAck>) {
         match self {
-            Self::Acks { proven_from, round_trip, .. } => {
+            Self::Acks { second_from, round_trip, .. } => {
                 *round_trip = second.map_or(ShortDuration::ZERO, |second| ShortDuration::new(second.round_trip));
-                *proven_from = second.map(|second| now + second.spacing);
+                *second_from = second.map(|second| now + second.spacing);
             }
             Self::Sacks(_) => {}
         }
     }
 
     /// The round trip that a second ACK proves, if it does. Each number gives it once.
-    pub(super) fn take_proven_round_trip(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn take_second_round_trip(&mut self, now: Instant) -> Option<Duration> {
         match self {
-            Self::Acks { proven_from, round_trip, .. } => {
-                proven_from.take_if(|from| *from <= now).map(|_| round_trip.get())
+            Self::Acks { second_from, round_trip, .. } => {
+                second_from.take_if(|from| *from <= now).map(|_| round_trip.get())
             }
             Self::Sacks(_) => None,
         }
@@ -174,7 +174,7 @@ impl Report {
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         match self {
-            Self::Acks { proven_from, .. } => *proven_from = shift.deadline(*proven_from),
+            Self::Acks { second_from, .. } => *second_from = shift.deadline(*second_from),
             Self::Sacks(sacks) => {
                 sacks.latest_at = sacks.latest_at.map(|at| shift.aged(at, SackDelay::TOO_LONG));
             }

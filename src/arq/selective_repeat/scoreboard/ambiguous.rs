@@ -24,7 +24,7 @@ impl<M: Memory> Scoreboard<M> {
     }
 
     /// The round trip that a second ACK of `number` proves, if it does. Each number gives it once.
-    pub(in super::super) fn take_proven_round_trip(&mut self, now: Instant, number: Seq) -> Option<Duration> {
+    pub(in super::super) fn take_second_round_trip(&mut self, now: Instant, number: Seq) -> Option<Duration> {
         let is_known = number.precedes(self.next) && self.next.distance_from(number) <= self.window.places();
         let sent = self.window.sent_mut(number).filter(|sent| is_known && sent.state == SentState::Ambiguous)?;
         let Sent { before: round_trip, after: spacing, at, .. } = *sent;
