@@ -43,7 +43,9 @@ pub use seq::Seq;
 pub use time::{Duration, Instant};
 
 /// Whether code is compiled that only saves time. Machines with smaller pointers have little flash.
-const SHORTCUTS: bool = cfg!(target_pointer_width = "64");
+///
+/// `--cfg rdt_no_shortcuts` runs the tests without this code on every machine.
+const SHORTCUTS: bool = cfg!(all(target_pointer_width = "64", not(rdt_no_shortcuts)));
 
 /// Tests the code in the README.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! Explores every course of two connections over a network with one fault, and checks properties in each state.
+//! Explores every possible run of two connections over a network with one fault, and checks properties in each state.
 //!
 //! ```text
 //!             write, read, close, abort            write, read, close, abort

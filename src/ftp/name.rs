@@ -56,9 +56,13 @@ pub enum NameError {
 /// ```
 /// use rdt_proto::ftp::{Name, NameError};
 ///
-/// const NAME: Result<Name, NameError> = Name::new("a.txt"); // checked by the compiler
-/// assert_eq!(NAME?.as_str(), "a.txt");
+/// assert_eq!(Name::new("a.txt")?.as_str(), "a.txt");
 /// assert_eq!(Name::new("../a.txt"), Err(NameError::Separator));
+/// // Does not compile with a name that breaks a rule:
+/// const NAME: Name = match Name::new("b.txt") {
+///     Ok(name) => name,
+///     Err(_) => panic!("the name breaks a rule"),
+/// };
 /// # Ok::<(), NameError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

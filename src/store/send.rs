@@ -58,9 +58,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         Ok(Self { ring: Ring::new(memory, segment)?, used: 0, growth: 0, cut: Cut::NONE })
     }
 
-    /// The same slots without the code that cuts bodies: a peer with a smaller segment than theirs is refused.
+    /// The same slots without the code that cuts bodies, for small machines: `storage.map_send(SendSlots::uncut)`.
     ///
-    /// For an empty store, on a small machine: `storage.map_send(SendSlots::uncut)`.
+    /// A connection with these slots ends as [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge) if
+    /// the segment of its peer is smaller than the slots. The store must be empty: it forgets an earlier cut.
     #[must_use]
     pub fn uncut(self) -> SendSlots<M, false> {
         SendSlots { ring: self.ring, used: self.used, growth: self.growth, cut: Cut::NONE }
