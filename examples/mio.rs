@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 type Failure = Box<dyn Error>;
 type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 
-/// The number of packets that a connection buffers each way.
-const WINDOW: u32 = 1_024;
+/// The number of packets that a connection buffers each way. They fit into the default buffer of a socket.
+const WINDOW: u32 = 64;
 /// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
 /// The time to wait while the socket accepts no datagram. Timers run after it.

@@ -98,7 +98,8 @@ enum Lent {
 impl<T: ConnectionTypes> Connection<T> {
     /// Opens a connection as a client.
     ///
-    /// CONNECT is due at once. Data that is [sent](Self::send) before CONNACK arrives waits in the send store.
+    /// `entropy`: an array of 32 random bytes. CONNECT is due at once. Data that is [sent](Self::send) before CONNACK
+    /// arrives waits in the send store.
     ///
     /// # Errors
     ///

@@ -180,7 +180,7 @@ pub struct Listener<T: ListenerTypes> {
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Creates a listener without peers.
+    /// Creates a listener without peers. `entropy`: an array of 48 random bytes.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, entropy: impl Into<ListenerEntropy>) -> Self {
         let ListenerEntropy { hash_key, cookie_key, nonce_secret } = entropy.into();
