@@ -17,7 +17,7 @@
 //! first four separators count. See [`Segment`].
 //!
 //! **One counter numbers the bytes of both directions.** A sender continues from the number at which the last exchange
-//! ended, in whichever direction it went. This is the main simplification compared to TCP, which has two counters. Only
+//! ended, in whichever direction it went. TCP has a counter for each direction instead. Only
 //! one side can therefore send at a time.
 //!
 //! # Opening
