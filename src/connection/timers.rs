@@ -1,6 +1,7 @@
 //! The deadlines of a connection, and their expiry.
 
 use super::idle::IdleTimer;
+use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes};
 use crate::arq::Arq;
@@ -35,7 +36,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe } => {
+            State::Established { close, probe, .. } => {
                 let probe = probe.handle_timeout(now);
                 self.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
             }
@@ -89,7 +90,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
-            State::Established { close, probe } => {
+            State::Established { close, probe, progress } => {
                 let end = self.send.end();
                 for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
@@ -101,6 +102,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
                 if let Some((timer, at)) = probe.deadline() {
                     visit(timer, at);
+                }
+                if let Some(at) = self.progress_deadline(progress) {
+                    visit(Timer::Progress, at);
                 }
                 // If the application has just written data and the window is closed, `handle_timeout` starts the
                 // persist timer.
@@ -129,7 +133,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// is on and no answer is awaited.
     pub(super) fn settle_probe(&mut self) {
         let (stopped, unacknowledged) = (self.is_stopped(), self.has_unacknowledged());
-        let State::Established { close, probe } = &mut self.state else { return };
+        let State::Established { close, probe, .. } = &mut self.state else { return };
         if !self.negotiation.is_extended() {
             return;
         }
@@ -148,7 +152,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Whether only the peer's closed window holds back data.
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         self.negotiation.is_extended() && self.state.is_established() && self.arq.is_stopped(self.send.end())
     }
 
@@ -171,6 +175,10 @@ impl<T: ConnectionTypes> Connection<T> {
         Some((timer, expiry(start, limit)?))
     }
 
+    fn progress_deadline(&self, progress: &Progress) -> Option<Instant> {
+        progress.deadline(self.limits.progress(), self.idle.heard(), self.rtt.ceiling())
+    }
+
     /// Whether the peer has closed and only our FIN is unanswered.
     ///
     /// All data is then acknowledged. If no answer arrives, the peer's linger has expired, and the close counts as
@@ -185,7 +193,10 @@ impl<T: ConnectionTypes> Connection<T> {
         if let State::Opening(handshake) = &self.state {
             return (idle_deadline.is_some() || handshake.is_over(self.now)).then_some(CloseReason::HandshakeTimedOut);
         }
-        let (timer, _) = idle_deadline?;
+        let Some((timer, _)) = idle_deadline else {
+            let State::Established { progress, .. } = &self.state else { return None };
+            return self.progress_deadline(progress).filter(|&end| end <= self.now).map(|_| CloseReason::NoProgress);
+        };
         Some(if timer == Timer::Quiet {
             CloseReason::Quiet
         } else if self.is_only_fin_unanswered() {

@@ -45,6 +45,7 @@ impl Timers {
             | Timer::KeepAlive
             | Timer::RetransmitFin
             | Timer::Idle
+            | Timer::Progress
             | Timer::Quiet
             | Timer::Linger
             | Timer::AckDelay => None,

@@ -190,6 +190,7 @@ impl Arq for StopAndWait {
             | Timer::KeepAlive
             | Timer::RetransmitFin
             | Timer::Idle
+            | Timer::Progress
             | Timer::Quiet
             | Timer::Linger
             | Timer::Pacing

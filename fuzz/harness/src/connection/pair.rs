@@ -250,7 +250,12 @@ impl Pair {
                         "a side that finished must have received all data"
                     );
                 }
-                Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) => {
+                Some(
+                    CloseReason::HandshakeTimedOut
+                    | CloseReason::TimedOut
+                    | CloseReason::NoProgress
+                    | CloseReason::Quiet,
+                ) => {
                     assert!(self.limits);
                 }
                 Some(CloseReason::Aborted) => assert!(endpoint.aborted),
