@@ -22,7 +22,7 @@ pub enum AcceptError<E> {
     /// The handshake stays pending, and [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
-    /// No storage was made for the connection, or it does not fit the configuration.
+    /// The storage could not be made, or does not fit the configuration.
     ///
     /// The handshake is removed, so that a loop over [`Listener::poll_incoming`] ends. The client enters the backlog
     /// again when it repeats its CONNECT.
@@ -32,6 +32,8 @@ pub enum AcceptError<E> {
 
 impl<T: ListenerTypes> Listener<T> {
     /// Returns the oldest pending handshake that has not been returned yet.
+    ///
+    /// A handshake for which [`accept`](Self::accept) had no room is returned again.
     ///
     /// Returns `None` while there is no room for another connection. Poll again after each call that may make room.
     /// [`poll_transmit`](Self::poll_transmit) makes room when it writes the last packet of a connection.
