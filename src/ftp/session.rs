@@ -188,8 +188,8 @@ pub enum Output<'a> {
 pub enum FileEvent {
     /// Server: the request is complete, and its name is allowed.
     ///
-    /// The application may now [`refuse`](super::Server::refuse) it. To decide before storage is used, call `poll_event`
-    /// before `poll_request`.
+    /// The application can now [`refuse`](super::Server::refuse) the request. To refuse before storage is used, call
+    /// `poll_event` before `poll_request`.
     Requested(Transfer),
     /// The length of the file is known.
     Started {

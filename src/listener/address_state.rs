@@ -45,7 +45,7 @@ pub(super) enum Transition {
     Evicted,
 }
 
-/// The quota of its host for which an entry counts.
+/// The host's quota for which an entry counts.
 ///
 /// Unvalidated addresses may be forged, so they have a separate quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

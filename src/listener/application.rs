@@ -76,7 +76,8 @@ impl<T: ListenerTypes> Listener<T> {
         let state = pending.state();
         let mut config = self.config.connection;
         if state.is_validated() {
-            // A client that has received CONNACK retransmits INFO 0 until its idle limit, so the server waits as long.
+            // A client that has received CONNACK retransmits INFO 0 until its idle limit. The server therefore waits
+            // at least for its own idle limit.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
         let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.parameters);

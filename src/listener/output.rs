@@ -23,8 +23,7 @@ enum PeerTurn<A> {
 impl<T: ListenerTypes> Listener<T> {
     /// Handles all deadlines up to `now`, as [`Connection::handle_timeout`] does for one connection.
     ///
-    /// The work depends only on the connections that are due or have changed, even if many others wait for a blocked
-    /// socket.
+    /// Connections that are not due and have not changed cause no work, even if many of them wait for a blocked socket.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;

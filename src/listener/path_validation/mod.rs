@@ -21,7 +21,7 @@
 //! Both are checked again when the new address answers.
 //!
 //! An attacker that cannot receive at the new address does not get the connection. An attacker that only forwards the
-//! peer's datagrams does not keep it while the peer still receives at the old address.
+//! peer's datagrams does not keep the connection while the peer still receives at the old address.
 
 mod migration;
 
