@@ -189,8 +189,8 @@ impl fmt::Display for NameBuf {
 
 /// Whether Windows reserves `name` for a device ("Naming Files, Paths, and Namespaces", Microsoft).
 ///
-/// A device name is reserved with any extension, and spaces before the extension do not count. `name` has no white
-/// space but spaces, since control characters are not allowed.
+/// A device name is reserved with any extension, and spaces before the extension do not count. The only ASCII white
+/// space in `name` is the space, since control characters are not allowed.
 const fn is_reserved_on_windows(name: &[u8]) -> bool {
     let [a, b, c, rest @ ..] = before_dot(name).trim_ascii_end() else { return false };
     match (&[a.to_ascii_uppercase(), b.to_ascii_uppercase(), c.to_ascii_uppercase()], rest) {

@@ -60,8 +60,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
 
     /// The same slots without the code that cuts bodies, for small machines: `storage.map_send(SendSlots::uncut)`.
     ///
-    /// A connection with these slots ends as [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge) if
-    /// the segment of its peer is smaller than the slots. The store must be empty: it forgets an earlier cut.
+    /// The peer must accept bodies of the size of a slot. Otherwise a client ends as
+    /// [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge), and on a server
+    /// [`accept`](crate::connection::Connection::accept) fails. The store must be empty, because the call forgets an
+    /// earlier cut.
     #[must_use]
     pub fn uncut(self) -> SendSlots<M, false> {
         SendSlots { ring: self.ring, used: self.used, growth: self.growth, cut: Cut::NONE }
@@ -343,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_cut_again_while_no_piece_was_sent() {
+    fn bodies_can_be_cut_again_until_a_piece_is_sent() {
         let mut store = slots(2);
         assert_eq!(store.write(b"abcdefgh", 4), 8);
         assert!(store.cut(Seq::ZERO, 3) && store.cut(Seq::ZERO, 1));
