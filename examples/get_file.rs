@@ -110,7 +110,7 @@ impl Download {
         Ok(true)
     }
 
-    /// Sends a pending output of the session. Returns whether it made progress.
+    /// Passes a pending output of the session to the connection. Returns whether the session made progress.
     fn write(&mut self) -> Result<bool, Unasked> {
         match self.session.poll_output() {
             None => return Ok(false),
@@ -140,7 +140,7 @@ impl Download {
     }
 }
 
-/// A temporary file that gets its name once it is complete.
+/// A temporary file that gets its final name once it is complete.
 struct Target {
     path: PathBuf,
     part: PathBuf,

@@ -17,7 +17,7 @@ type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 const WINDOW: u32 = 64;
 /// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
-/// The time to wait while the socket accepts no datagram. Timers run after it.
+/// The maximum time to wait while the socket accepts no datagram. Timers run after each wait.
 const BLOCKED: Duration = Duration::from_millis(10);
 
 /// A machine that the loop drives.

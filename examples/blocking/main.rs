@@ -58,14 +58,15 @@ impl Acceptor {
 /// One connection. Dropping it without [`close`](Self::close) aborts it.
 struct Stream {
     port: Rc<RefCell<Port>>,
-    /// The identifier of a server's connection.
+    /// The identifier of the connection in the listener. `None` at a client.
     id: Option<PeerId>,
 }
 
 impl Stream {
     /// Sends `data`, and returns how many bytes were accepted.
     ///
-    /// It accepts fewer bytes at the time-out. Later calls transmit the accepted bytes that are not sent yet.
+    /// At the time-out, or if the connection ends, it returns the count so far. If the connection ends before the first
+    /// byte is accepted, it returns an error. Later calls transmit the accepted bytes that are not sent yet.
     fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
@@ -80,7 +81,8 @@ impl Stream {
 
     /// Fills `buf`, and returns how many bytes were read.
     ///
-    /// It reads fewer bytes at the time-out or at the end of the stream.
+    /// At the time-out, at the end of the stream, or if the connection fails, it returns the count so far. If the
+    /// connection fails before the first byte is read, it returns an error.
     fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| {

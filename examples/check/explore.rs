@@ -26,7 +26,8 @@ struct Node {
     /// The previous state and the step from it. `None` at the start.
     from: Option<(usize, Step)>,
     depth: usize,
-    /// The next state if no fault occurs and no application makes a call. `None` while a required call is outstanding.
+    /// The next state if no fault occurs and no application makes a call. `None` while a required call is outstanding,
+    /// and at the end.
     next: Option<usize>,
 }
 

@@ -36,7 +36,7 @@ const LONG: Duration = Duration::from_secs(86_400);
 
 /// The maximum number of deadlines after the last call of an application.
 ///
-/// One fault takes few deadlines: a retransmission recovers from it long before a limit ends the connection.
+/// One fault causes few deadlines, because a retransmission repairs it long before a limit ends the connection.
 const MAX_DEADLINES: u8 = 16;
 /// The same maximum if a side has aborted, or has ended for another reason than `Finished`.
 ///
@@ -68,8 +68,8 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
 ///
 /// No deadline is set in a final state, and only a delayed datagram can still arrive.
 pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // In a scenario with aborts, the quiet limit or the idle limit may end a connection before its application closes
-    // it.
+    // In a scenario with aborts the limits are short. So the quiet limit or the idle limit may end a connection before
+    // its application closes.
     let aborted = world.sides().any(|side| {
         side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
     });
@@ -153,7 +153,7 @@ fn idle_before_timeout<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Checks that the peer can read all acknowledged bytes, and no more bytes than were written.
+/// Checks that the peer has read or can read all acknowledged bytes, and no more bytes than were written.
 fn peer_has_acknowledged<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
     let written = usize::from(from.app.written);
     let unread = |to: &Side<E>| if to.machine.is_readable() { to.machine.clone().read().len() } else { 0 };

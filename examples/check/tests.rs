@@ -137,7 +137,7 @@ fn bytes_delivered_twice_are_found_with_their_trace() {
 }
 
 #[test]
-fn acknowledged_bytes_that_are_lost_are_found() {
+fn a_loss_of_acknowledged_bytes_is_found() {
     let text = found::<LOSES_ACKNOWLEDGED>();
     assert!(text.contains("violated: the client wrote 1 bytes, "), "{text}");
 }

@@ -90,7 +90,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     }
 }
 
-/// The text of an error without its error number.
+/// The text of an error. The text of a system error is in lower case, without the error number.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

@@ -109,7 +109,7 @@ fn serve(server: &mut Server<'_>, closed: &mut Vec<PeerId, PEERS>) {
     }
 }
 
-/// Echoes received data. Data without room to send stays unread until `Writable`.
+/// Echoes received data. Without room to send the echo, data stays unread until the event `Writable`.
 fn echo(peer: &mut Connection<Parts<'_>>) {
     let mut part = [0; SEGMENT as usize];
     loop {

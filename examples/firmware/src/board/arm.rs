@@ -21,7 +21,8 @@ static VECTORS: Vectors = Vectors { stack: &raw const stack_top, reset: start, f
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn start() -> ! {
-    // SAFETY: these registers belong to the system timer. It counts down 24 bits of processor clock, and restarts.
+    // SAFETY: these registers belong to the system timer, a counter of 24 bits. It counts down at the processor clock,
+    // and restarts after 0.
     unsafe {
         ptr::write_volatile(SYST_RVR, TICKS - 1);
         ptr::write_volatile(SYST_CSR, 0b101);

@@ -41,7 +41,7 @@ impl Server {
         self.listener.as_ref()?.poll_timeout()
     }
 
-    /// The connection of the client, if it exists.
+    /// Accepts a waiting client. Returns the connection of the client, if there is one.
     fn stream(&mut self, now: Instant) -> Option<&mut Stream> {
         let listener = self.listener.as_mut()?;
         while listener.poll_event().is_some() {}

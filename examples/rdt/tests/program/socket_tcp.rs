@@ -4,7 +4,7 @@ use crate::runner::{Place, Running, content, run, run_with_input, run_with_outpu
 use std::net::UdpSocket;
 use std::path::Path;
 
-/// Starts a listener whose standard output is a file. Returns its address, too.
+/// Starts a listener whose standard output is a file. Returns the listener and its address.
 fn listen(output: &Path, options: &[&str]) -> (Running, String) {
     let arguments = [&["socket-tcp", "listen", "--bind", "127.0.0.1:0"], options].concat();
     let mut running = run_with_output(&arguments, output);
@@ -31,8 +31,8 @@ fn send_every_length(loss: &str) {
         expected.extend(message);
         expected.push(b'\n');
     }
-    // The listener announces a message before it prints it. The announcement of a further message shows that the
-    // earlier messages are printed.
+    // The listener announces each message before it prints the content. The announcement of a further message shows
+    // that the earlier messages are printed.
     send(&place, b"", &server, &[]).expect_end(0, "sent to");
     listener.expect("sent 0 bytes");
     let printed = std::fs::read(printed).unwrap();

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut connection = Connection::connect(now(), config, entropy, Storage::on_heap(&config, WINDOW)?)?;
     let (content, mut sent, mut answer) = (vec![7; 1 << 20], 0, Vec::new());
     let (mut send_buf, mut recv_buf) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
-    // One buffer for each call: acknowledgements are due after each batch.
+    // A call receives into one buffer only, because acknowledgements are due after each batch.
     let (mut slices, mut metas) = ([IoSliceMut::new(&mut recv_buf)], [RecvMeta::default()]);
     while connection.ended().is_none() {
         while sent < total {

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut listener = Listener::<HeapPeers<SocketAddr>>::new(now(), ListenerConfig::default(), key);
     let mut counts = HashMap::new();
     let (mut send_buf, mut recv_buf) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
-    // One buffer for each call: acknowledgements are due after each batch.
+    // A call receives into one buffer only, because acknowledgements are due after each batch.
     let (mut slices, mut metas) = ([IoSliceMut::new(&mut recv_buf)], [RecvMeta::default()]);
     loop {
         while let Some(incoming) = listener.poll_incoming() {
@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             socket.async_io(Interest::WRITABLE, send).await.ok(); // a datagram that fails counts as lost
         }
         if clients == 0 && listener.is_empty() {
-            return Ok(()); // the linger of the last connection has ended, and `poll_timeout` may be `None`
+            return Ok(()); // the last linger has ended, and without a deadline the next wait might not end
         }
         let due = if listener.has_incoming() { Some(now()) } else { listener.poll_timeout() };
         let wait = due.map_or(Duration::MAX, |due| due.saturating_since(now()));

@@ -17,7 +17,7 @@ pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechani
 
 /// The largest body of a store, in bytes. It is the minimum of extended mode, so that datagrams stay small.
 pub(crate) const SEGMENT: u16 = 64;
-/// A buffer size that fits every datagram of a machine. The longest is a SACK.
+/// A buffer size that fits every datagram of a machine. The longest possible is a SACK with a full bitmap.
 pub(crate) const ROOM: usize = 160;
 /// A buffer size that fits the options of [`AnyParameters`].
 pub(crate) const OPTIONS_BYTES: usize = 64;
