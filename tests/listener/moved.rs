@@ -95,7 +95,7 @@ fn without_an_answer_nothing_moves_and_validation_may_restart() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// A PROBE is repeated only if the new address has sent enough bytes for it.
+/// A PROBE to the new address is repeated only if this address has sent enough bytes for it.
 #[test]
 fn a_lost_probe_is_repeated_by_the_timeout() {
     let (mut listener, client) = connected();
@@ -251,7 +251,7 @@ fn each_address_is_probed_three_times_in_three_timeouts() {
     }
     let count = |at, nonce| probed.iter().filter(|probe| **probe == (at, nonce)).count();
     assert_eq!((count(OLD, to_old), count(NEW, to_new), probed.len()), (3, 3, 6), "{probed:?}");
-    // Each timeout is one second: the connection has no RTT sample.
+    // Each timeout is one second, because the connection has no RTT sample.
     let took = listener.now.saturating_since(start).as_millis();
     assert!((3_000..3_300).contains(&took), "{took} ms");
     expect_at(&mut listener, &client, OLD);
