@@ -91,3 +91,15 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
     }
     table(&["size", "stack", "1 %", "5 %", "10 %", "20 %"], &rows);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let times: Vec<f64> = (1..=300).map(f64::from).collect();
+        assert_eq!([0.5, 0.99, 1.0].map(|share| percentile(&times, share)), [150.0, 297.0, 300.0]);
+        assert_eq!(percentile(&[7.0], 0.5), 7.0);
+    }
+}

@@ -150,3 +150,44 @@ fn stop_and_wait(row: &Row, headers: usize, overhead: Overhead, outcome: &Outcom
     let exchange = (datagram + answer) * 8.0 / rate.max(1) as f64 + round_trip;
     datagram / overhead.link * 8.0 / exchange
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Delivered;
+    use crate::stack::Control;
+    use crate::stacks::null::Null;
+
+    const SECOND: u64 = 1_000;
+
+    #[test]
+    fn lost_time_counts_each_phase_at_its_own_rate() {
+        let phase = |second, rate| Phase { start: Instant::from_millis(second * SECOND), rate };
+        let phases = [phase(0, 8_000), phase(4, 80_000), phase(8, 0), phase(10, 8_000)];
+        let end = Instant::from_millis(15 * SECOND);
+        let span = Span::Phases { phases: phases.to_vec(), end };
+        let at: Vec<u64> = marks(&span).iter().map(|mark| mark.as_micros() / 1_000_000).collect();
+        assert_eq!(at, [0, 3, 4, 7, 8, 10, 10, 13]);
+        let outcome = Outcome {
+            handshake: None,
+            all: Duration::from_secs(15),
+            received: 44_000,
+            // 1,000 bytes/s at first. 30,000 of 40,000 in the second phase. In the last 4,000 of 5,000.
+            marks: vec![0, 3_000, 4_000, 24_000, 34_000, 40_000, 40_000, 42_000],
+            finished: false,
+            drained: 44_000,
+            delivered: Delivered::default(),
+            answers: Delivered::default(),
+        };
+        let (lost, after) = phase_figures(&phases, end, 1.0, &outcome, &|bytes| bytes as f64 * 8.0);
+        assert_eq!((lost, after), (1.0 + 1.0, vec![1.0, 1.0, 1.0]));
+    }
+
+    #[test]
+    fn the_overhead_of_a_stack_is_its_headers() {
+        let settings = Settings { datagram: 1_032, window: 64 * 1_024, control: Control::Default, variant: 0 };
+        let overhead = overhead(&Null, &settings, 28, &Pattern::new()).unwrap();
+        // Null has eight bytes before each body of 1,024 bytes.
+        assert_eq!((overhead.datagrams * 1_024.0, overhead.link * 1_024.0), (1_032.0, 1_060.0));
+    }
+}

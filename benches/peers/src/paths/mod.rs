@@ -155,7 +155,7 @@ fn megabits(goodput: f64) -> String {
 /// Measures all stacks that `--only` selects, over the paths that `--filter` selects.
 pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
     let seeds: Vec<u64> = (args.seed..args.seed + args.reps.unwrap_or(20) as u64).collect();
-    let bytes = args.mib.unwrap_or(40) << 20;
+    let bytes = args.mib.unwrap_or(32) << 20;
     let pattern = Pattern::new();
     let stop_and_wait: &dyn Stack = &RdtStopAndWait;
     println!(

@@ -45,6 +45,8 @@ const JITTER: Duration = Duration::from_micros(100);
 const LOWER_HEADERS: usize = 28;
 /// The time after which the transfer of a number of bytes is stopped.
 const LIMIT: Duration = Duration::from_secs(60);
+/// The length of each phase of the rate steps in seconds.
+const PHASE_S: u64 = 6;
 /// The queue of a narrow way back in bytes.
 const NARROW_QUEUE: usize = 15_000;
 
@@ -116,13 +118,16 @@ fn rate_steps() -> Vec<Row> {
     let row = |rates: &[u64]| {
         let name: Vec<String> = rates.iter().map(u64::to_string).collect();
         let name = format!("rate {} Mbit/s, 20 ms", name.join(" to "));
-        let phases: Vec<Phase> =
-            rates.iter().zip(0..).map(|(mbit, number)| Phase { start: at(8 * number), rate: mbit * MBIT }).collect();
+        let phases: Vec<Phase> = rates
+            .iter()
+            .zip(0..)
+            .map(|(mbit, number)| Phase { start: at(PHASE_S * number), rate: mbit * MBIT })
+            .collect();
         let first = phases[0].rate;
         let link = phases[1..]
             .iter()
             .fold(link(first, 20, 0.0).with_queue(200_000), |link, phase| link.with_rate_step(phase.start, phase.rate));
-        let span = Span::Phases { phases, end: at(8 * rates.len() as u64) };
+        let span = Span::Phases { phases, end: at(PHASE_S * rates.len() as u64) };
         Row { span, ..bulk(name, link, 0) }
     };
     vec![row(&[100, 10, 1, 10, 100]), row(&[100, 1, 100])]
