@@ -243,7 +243,8 @@ pub fn transfer(
     let mut base = None;
     let mut marks = Vec::new();
     while sim.node(b).read() < plan.bytes {
-        let next = sim.next_event().ok_or_else(|| format!("stuck after {} bytes", sim.node(b).read()))?;
+        // Both ends may have given up.
+        let Some(next) = sim.next_event() else { break };
         while plan.marks.get(marks.len()).is_some_and(|&mark| mark < next) {
             marks.push(sim.node(b).read());
         }

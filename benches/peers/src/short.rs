@@ -39,7 +39,7 @@ fn times(
     let path = Path { there: link.clone(), back: link, half_duplex: false, timers: Duration::ZERO };
     let plan = Plan { bytes, end: LIMIT, marks: Vec::new(), early: true };
     let run = |seed: &u64| {
-        let (client, server) = stack.pair(&settings).ok_or("no pair")?;
+        let (client, server) = stack.pair_with_limits(&settings).ok_or("no pair")?;
         let outcome = transfer([client, server], &path, &plan, 1_000 + seed, pattern)?;
         Ok(if outcome.finished { outcome.all.as_micros() as f64 / 1e6 } else { f64::INFINITY })
     };

@@ -138,4 +138,10 @@ pub trait Stack: Send + Sync {
     ///
     /// `None` if the stack does not support the settings.
     fn pair(&self, settings: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)>;
+    /// The same with the stack's default limits on handshake and silence, for `short`.
+    ///
+    /// A stack may derive the intervals of its handshake from such a limit.
+    fn pair_with_limits(&self, settings: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        self.pair(settings)
+    }
 }
