@@ -37,9 +37,10 @@ pub struct Overhead {
 /// A phase after its start is measured from here on.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Measures the overhead of a stack on a path without loss.
+/// Measures the overhead of a stack on a path without loss and without a queue, so without repeats.
 pub fn overhead(stack: &dyn Stack, settings: &Settings, headers: usize, pattern: &Pattern) -> Result<Overhead, String> {
-    let link = LinkConfig::ideal().with_rate(10_000_000).with_delay(Duration::from_millis(10)).with_overhead(headers);
+    let link =
+        LinkConfig::ideal().with_rate(1_000_000_000).with_delay(Duration::from_millis(10)).with_overhead(headers);
     let path = Path { there: link.clone(), back: link, half_duplex: false, timers: Duration::ZERO };
     let plan = Plan { bytes: 1 << 20, end: Instant::from_millis(60_000), marks: Vec::new(), early: false };
     let settings = Settings { window: 64 * 1_024, ..*settings };

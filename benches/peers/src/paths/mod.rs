@@ -23,7 +23,7 @@ const WINDOWS: [f64; 7] = [0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0];
 const WINDOW: f64 = 8.0;
 
 /// The smallest product of which a window is a multiple, in bytes.
-const SMALLEST_PRODUCT: usize = 6_000;
+const SMALLEST_PRODUCT: usize = 24_000;
 
 struct Case<'s> {
     stack: &'s dyn Stack,

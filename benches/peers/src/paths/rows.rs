@@ -184,8 +184,8 @@ fn losses(bytes: u64) -> Vec<Row> {
 
     let rate = 2 * MBIT;
     let shaper = TokenBucket { rate, bucket: 3_000, queue: 30_000 };
-    let back = LinkConfig::ideal().with_delay(Duration::from_millis(1)).with_jitter(JITTER);
-    let mut row = bulk("shaper 2 Mbit/s, 3 KB, queue 30 KB, 2 ms".into(), back.clone().with_shaper(shaper), 0);
+    let back = LinkConfig::ideal().with_delay(Duration::from_micros(50)).with_jitter(JITTER);
+    let mut row = bulk("shaper 2 Mbit/s, 3 KB, queue 30 KB, 0.1 ms".into(), back.clone().with_shaper(shaper), 0);
     row.span = Span::Bytes { bytes: 2 << 20, rate, limit: LIMIT };
     rows.push(row);
     rows
