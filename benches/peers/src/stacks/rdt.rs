@@ -31,6 +31,15 @@ impl Rdt {
             Kind::Fixed => FixedWindow::new(window).into(),
         }
     }
+
+    fn ends(&self, config: Config, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let packets = packets(s)?;
+        let controller = |datagram| self.controller(datagram, s.window as u64);
+        let storage =
+            || HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
+        let [client, server] = ends(config, storage);
+        Some((client, server))
+    }
 }
 
 /// A config whose bodies fill a datagram, without limits on the handshake and on unanswered data.
@@ -89,11 +98,11 @@ impl Stack for Rdt {
     }
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
-        let (config, packets) = (config(s)?, packets(s)?);
-        let controller = |datagram| self.controller(datagram, s.window as u64);
-        let storage =
-            || HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
-        let [client, server] = ends(config, storage);
-        Some((client, server))
+        self.ends(config(s)?, s)
+    }
+
+    fn pair_with_limits(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let Config { handshake_limit, idle_limit, .. } = Config::default();
+        self.ends(Config { handshake_limit, idle_limit, ..config(s)? }, s)
     }
 }
