@@ -6,18 +6,18 @@ use super::probe::Probe;
 use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
-use crate::arq::{Ack, Acknowledged, Arq, Arrival, Offer};
+use crate::arq::{Ack, Acknowledged, Arq};
 use crate::counts::increase;
 use crate::event::{Events, Role};
-use crate::store::{RecvStore, SendStore};
+use crate::store::SendStore;
 use crate::wire::{DecodeError, Packet, Sack};
 use crate::{Instant, SHORTCUTS, Seq};
 
 /// The result of a packet: processed, or the reason why it is ignored.
-type Outcome = Result<(), Ignored>;
+pub(super) type Outcome = Result<(), Ignored>;
 
 /// A function that receives the next bytes of the stream, and returns the number of bytes that it takes.
-type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
+pub(super) type Take<'t> = dyn FnMut(&[u8]) -> usize + 't;
 
 impl<T: ConnectionTypes> Connection<T> {
     /// Handles a datagram from the peer's address.
@@ -284,7 +284,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    fn on_established(&mut self) {
+    pub(super) fn on_established(&mut self) {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         self.state = State::Established {
             close: Close::new(self.peer, closes),
@@ -293,69 +293,6 @@ impl<T: ConnectionTypes> Connection<T> {
         };
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
-    }
-
-    fn handle_info(&mut self, wire_number: Seq, body: &[u8], take: &mut Take<'_>) -> Outcome {
-        let next = self.arq.next();
-        let number = self.peer.expand(wire_number, next).ok_or(Ignored::BeyondWindow)?;
-        match (self.role, self.state.is_established()) {
-            (_, true) => {}
-            (Role::Client, false) => return Err(Ignored::State),
-            // In extended mode an INFO that overtakes INFO 0 is kept. Its tag shows that the client has received
-            // CONNACK.
-            (Role::Server, false) if number != Seq::ZERO && !self.negotiation.is_extended() => {
-                return Err(Ignored::BeyondWindow);
-            }
-            (Role::Server, false) => {}
-        }
-        if self.is_incoming_closed() {
-            return Err(Ignored::State);
-        }
-        self.on_heard();
-        let fits = body.len() <= self.recv.segment();
-        let offer = Offer { limit: self.recv.limit(), fits };
-        let arrival = self.arq.handle_info(self.now, number, offer);
-        match arrival {
-            Arrival::Early => self.recv.put(number, body),
-            Arrival::Next => {
-                if !self.state.is_established() {
-                    self.on_established();
-                }
-                self.deliver(number, body, take);
-            }
-            Arrival::Old => self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1),
-            Arrival::NoRoom if fits => return Err(Ignored::NoRoom),
-            Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
-            Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
-        }
-        Ok(())
-    }
-
-    /// Delivers INFO `number`, the next one, and all stored INFO packets that follow it without a gap.
-    ///
-    /// If no older data is unread, `take` receives the body directly from the datagram. The store keeps the bytes that
-    /// `take` leaves.
-    fn deliver(&mut self, number: Seq, body: &[u8], take: &mut Take<'_>) {
-        let recv = &mut self.recv;
-        let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
-        let next = self.arq.next();
-        if taken > 0 && taken >= body.len() {
-            recv.pass(number);
-            if next == number.next() {
-                return;
-            }
-        } else {
-            recv.put(number, body);
-        }
-        recv.deliver(next);
-        if taken < body.len() {
-            recv.consume(taken);
-        }
-        // The event is repeated even if older data is unread. An application that has read only a part must learn of
-        // new data.
-        if !recv.chunk().is_empty() {
-            self.events.insert(Events::READABLE);
-        }
     }
 
     fn handle_ack(&mut self, wire_number: Seq) -> Outcome {

@@ -5,6 +5,7 @@
 mod application;
 mod close;
 mod config;
+mod data;
 mod entropy;
 mod event;
 mod handshake;
