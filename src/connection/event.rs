@@ -54,8 +54,8 @@ pub enum CloseReason {
     /// The peer was silent for the [idle limit](super::Config::idle_limit) while it had something to answer.
     #[error("no answer within the idle limit")]
     TimedOut,
-    /// Extended mode: the peer answers and its window is open, but it acknowledged no new data for
-    /// four [idle limits](super::Config::idle_limit).
+    /// Extended mode: the peer answers and its window is open, but it acknowledged no new data in
+    /// 20 timeouts (see [`Config::idle_limit`](super::Config::idle_limit)).
     ///
     /// The path may not carry datagrams as large as those of the data: try a smaller
     /// [`Config::segment`](super::Config::segment).

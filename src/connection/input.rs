@@ -227,7 +227,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub(super) fn on_heard(&mut self) {
         if let State::Established { probe, progress, .. } = &mut self.state {
             probe.on_heard();
-            progress.on_heard(self.now, self.idle.heard(), self.rtt.ceiling());
+            progress.on_heard();
         }
         self.idle.on_heard(self.now);
     }
@@ -271,7 +271,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     fn on_progress(&mut self) {
         if let State::Established { progress, .. } = &mut self.state {
-            progress.on_progress();
+            progress.on_acknowledged();
         }
     }
 

@@ -5,12 +5,6 @@ use crate::Duration;
 use crate::time::ShortDuration;
 use crate::timing::{Limit, Rtt};
 
-/// The limit on data without progress, in idle limits.
-///
-/// The backoff leaves about eight transmissions in the first idle limit, and four in each further one. On a path that
-/// loses half of all packets or answers, eight in a row fail once in 256 packets, and twenty once in a million.
-const PROGRESS_IDLE_LIMITS: u64 = 4;
-
 /// The maximum time for which a last FIN is repeated, in lingers. A shorter idle limit ends it earlier.
 ///
 /// The peer does not answer if its linger has expired. With the defaults both limits are 30 s.
@@ -46,11 +40,6 @@ impl Limits {
     /// The linger with the largest possible RTO.
     pub(super) fn longest_linger(&self, rtt: &Rtt) -> Duration {
         rtt.ceiling().saturating_mul(3).max(self.linger.get())
-    }
-
-    /// How long data may wait for an acknowledgement of anything new, while the peer answers.
-    pub(super) fn progress(&self) -> Duration {
-        self.idle.get().saturating_mul(PROGRESS_IDLE_LIMITS)
     }
 
     /// How long to wait for the answer to a last FIN.

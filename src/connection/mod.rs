@@ -325,12 +325,10 @@ impl<T: ConnectionTypes> Connection<T> {
         self.send.seal();
     }
 
-    /// Updates the close, the idle timer, the progress timer and the probe after a change.
+    /// Updates the close, the idle timer and the probe after a change.
     fn settle(&mut self) {
         let unacknowledged = self.has_unacknowledged();
-        let awaits_progress = unacknowledged && self.negotiation.is_extended() && !self.is_stopped();
-        let State::Established { close, probe, progress } = &mut self.state else { return };
-        progress.settle(self.now, awaits_progress);
+        let State::Established { close, probe, .. } = &mut self.state else { return };
         if !unacknowledged {
             close.on_all_acknowledged();
         }

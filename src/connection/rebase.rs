@@ -28,10 +28,9 @@ impl<T: ConnectionTypes> Connection<T> {
         self.idle.rebase(shift, heard);
         match &mut self.state {
             State::Opening(handshake) => handshake.rebase(shift),
-            State::Established { close, probe, progress } => {
+            State::Established { close, probe, .. } => {
                 close.rebase(shift, longest_linger);
                 probe.rebase(shift);
-                progress.rebase(shift);
             }
             State::Ended { ended, close } => {
                 ended.at = shift.aged(ended.at, linger);

@@ -1,7 +1,6 @@
 //! The deadlines of a connection, and their expiry.
 
 use super::idle::IdleTimer;
-use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes};
 use crate::arq::Arq;
@@ -36,9 +35,13 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe, .. } => {
-                let probe = probe.handle_timeout(now);
-                self.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
+            State::Established { close, probe, progress } => {
+                let data = self.arq.handle_timeout(now, &self.rtt);
+                if data && progress.on_timeout() && self.negotiation.is_extended() && self.limits.idle.is_on() {
+                    self.give_up(CloseReason::NoProgress);
+                    return;
+                }
+                data | close.handle_timeout(now) | probe.handle_timeout(now)
             }
             State::Opening(handshake) if handshake.falls_back(now) => {
                 self.negotiation.agree_base();
@@ -90,7 +93,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
-            State::Established { close, probe, progress } => {
+            State::Established { close, probe, .. } => {
                 let end = self.send.end();
                 for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
@@ -102,9 +105,6 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
                 if let Some((timer, at)) = probe.deadline() {
                     visit(timer, at);
-                }
-                if let Some(at) = self.progress_deadline(progress) {
-                    visit(Timer::Progress, at);
                 }
                 // If the application has just written data and the window is closed, `handle_timeout` starts the
                 // persist timer.
@@ -152,7 +152,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Whether only the peer's closed window holds back data.
-    pub(super) fn is_stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         self.negotiation.is_extended() && self.state.is_established() && self.arq.is_stopped(self.send.end())
     }
 
@@ -175,10 +175,6 @@ impl<T: ConnectionTypes> Connection<T> {
         Some((timer, expiry(start, limit)?))
     }
 
-    fn progress_deadline(&self, progress: &Progress) -> Option<Instant> {
-        progress.deadline(self.limits.progress(), self.idle.heard(), self.rtt.ceiling())
-    }
-
     /// Whether the peer has closed and only our FIN is unanswered.
     ///
     /// All data is then acknowledged. If no answer arrives, the peer's linger has expired, and the close counts as
@@ -193,10 +189,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if let State::Opening(handshake) = &self.state {
             return (idle_deadline.is_some() || handshake.is_over(self.now)).then_some(CloseReason::HandshakeTimedOut);
         }
-        let Some((timer, _)) = idle_deadline else {
-            let State::Established { progress, .. } = &self.state else { return None };
-            return self.progress_deadline(progress).filter(|&end| end <= self.now).map(|_| CloseReason::NoProgress);
-        };
+        let (timer, _) = idle_deadline?;
         Some(if timer == Timer::Quiet {
             CloseReason::Quiet
         } else if self.is_only_fin_unanswered() {

@@ -29,6 +29,7 @@ use super::quotas::Entries;
 use super::stats::increment;
 use super::{Address, DropReason, Listener, ListenerConfig, ListenerTypes, Retry, TableMemory};
 use crate::connection::HandshakeParameters;
+use crate::counts::increase;
 use crate::timing::expiry;
 
 /// The decision about a CONNECT.
@@ -164,7 +165,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
         self.ticket += 1;
         increment(&mut self.stats.queued);
-        self.stats.validated = self.stats.validated.saturating_add(has_cookie.into());
+        increase(&mut self.stats.validated, has_cookie.into());
         if let Some(victim) = behind {
             self.evict_victim(victim);
         }

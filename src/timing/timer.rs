@@ -29,8 +29,6 @@ pub enum Timer {
     RetransmitFin,
     /// The idle limit expires: the peer has left a packet unanswered for too long.
     Idle,
-    /// The limit on data without progress expires: the peer answers, but has acknowledged nothing new for too long.
-    Progress,
     /// The quiet limit expires: the peer was silent for too long while it had left nothing unanswered.
     Quiet,
     /// The linger ends: repeated FINs are no longer answered.
@@ -59,7 +57,6 @@ impl Timer {
             | Self::KeepAlive
             | Self::RetransmitFin
             | Self::Idle
-            | Self::Progress
             | Self::Quiet
             | Self::Linger => true,
             Self::Pacing | Self::AckDelay => false,

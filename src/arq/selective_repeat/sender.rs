@@ -306,7 +306,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             | Timer::KeepAlive
             | Timer::RetransmitFin
             | Timer::Idle
-            | Timer::Progress
             | Timer::Quiet
             | Timer::Linger
             | Timer::AckDelay => None,

@@ -45,7 +45,6 @@ impl Timers {
             | Timer::KeepAlive
             | Timer::RetransmitFin
             | Timer::Idle
-            | Timer::Progress
             | Timer::Quiet
             | Timer::Linger
             | Timer::AckDelay => None,

@@ -22,6 +22,7 @@ pub use pending_acks::PendingAcks;
 
 use super::mechanism::sealed::Sealed;
 use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Rtt, Sending, Timer};
+use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
@@ -101,7 +102,7 @@ impl StopAndWait {
             rtt.sample(round_trip);
         }
         self.base = self.base.next();
-        self.counters.delivered = self.counters.delivered.saturating_add(bytes.into());
+        increase(&mut self.counters.delivered, bytes.into());
         Acknowledged::New
     }
 
@@ -190,7 +191,6 @@ impl Arq for StopAndWait {
             | Timer::KeepAlive
             | Timer::RetransmitFin
             | Timer::Idle
-            | Timer::Progress
             | Timer::Quiet
             | Timer::Linger
             | Timer::Pacing
