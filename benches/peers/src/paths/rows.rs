@@ -45,8 +45,9 @@ const JITTER: Duration = Duration::from_micros(100);
 const LOWER_HEADERS: usize = 28;
 /// The time after which the transfer of a number of bytes is stopped.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The length of each phase of the rate steps in seconds.
+/// The length of each phase of the rate steps in seconds, and that of a phase at 1 Mbit/s.
 const PHASE_S: u64 = 6;
+const SLOW_PHASE_S: u64 = 16;
 /// The queue of a narrow way back in bytes.
 const NARROW_QUEUE: usize = 15_000;
 
@@ -118,16 +119,20 @@ fn rate_steps() -> Vec<Row> {
     let row = |rates: &[u64]| {
         let name: Vec<String> = rates.iter().map(u64::to_string).collect();
         let name = format!("rate {} Mbit/s, 20 ms", name.join(" to "));
+        let mut end = 0;
         let phases: Vec<Phase> = rates
             .iter()
-            .zip(0..)
-            .map(|(mbit, number)| Phase { start: at(PHASE_S * number), rate: mbit * MBIT })
+            .map(|&mbit| {
+                let start = at(end);
+                end += if mbit == 1 { SLOW_PHASE_S } else { PHASE_S };
+                Phase { start, rate: mbit * MBIT }
+            })
             .collect();
         let first = phases[0].rate;
         let link = phases[1..]
             .iter()
             .fold(link(first, 20, 0.0).with_queue(200_000), |link, phase| link.with_rate_step(phase.start, phase.rate));
-        let span = Span::Phases { phases, end: at(PHASE_S * rates.len() as u64) };
+        let span = Span::Phases { phases, end: at(end) };
         Row { span, ..bulk(name, link, 0) }
     };
     vec![row(&[100, 10, 1, 10, 100]), row(&[100, 1, 100])]
@@ -146,9 +151,15 @@ fn irregular(bytes: u64) -> Vec<Row> {
         rows.push(bulk(format!("jitter 0 to {ms} ms, 50 Mbit/s, 40 ms"), link, bytes));
     }
     for ms in [16, 50] {
-        let mut row = bulk(format!("timers of {ms} ms, 50 Mbit/s, 40 ms"), link(50 * MBIT, 40, 0.0), bytes);
-        row.path.timers = Duration::from_millis(ms);
-        rows.push(row);
+        let every = Duration::from_millis(ms);
+        for loss in [0.0, 0.01] {
+            let plain = link(50 * MBIT, 40, loss);
+            let suffix = format!("{ms} ms, 50 Mbit/s, 40 ms, {}%", loss * 100.0);
+            let mut timers = bulk(format!("timers of {suffix}"), plain.clone(), bytes);
+            let mut ticks = bulk(format!("ticks of {suffix}"), plain.with_aggregation(every), bytes);
+            (timers.path.timers, ticks.path.timers) = (every, every);
+            rows.extend([timers, ticks]);
+        }
     }
     rows
 }
