@@ -98,7 +98,7 @@ fn each_failure_is_reported_in_one_line() {
     run(&["socket-tcp", "send", &address, "--loss", "101"]).expect_end(2, "not a number from 0 to 100");
 
     let (mut listener, server) = listen(&place.server("printed"), &["--max-size", "4"]);
-    send(&place, b"hello", &server, &[]).expect_end(1, "does it accept one of this length?");
+    send(&place, b"hello", &server, &[]).expect_end(1, "If it accepts messages of this length, send it again");
     listener.expect("more than --max-size: refused");
     send(&place, b"four", &server, &[]).expect_end(0, "sent to");
 }
