@@ -92,7 +92,10 @@ impl Download {
     fn report_end(&mut self) {
         if self.connection.is_finished_reading() {
             match self.connection.ended() {
-                None | Some(CloseReason::Finished) => self.session.handle_peer_closed(),
+                None | Some(CloseReason::Finished | CloseReason::PeerLeft) => self.session.handle_peer_closed(),
+                Some(CloseReason::Reset { code } | CloseReason::Refused { code }) => {
+                    self.session.handle_aborted(code.into());
+                }
                 Some(_) => self.session.handle_lost(),
             }
         }

@@ -68,7 +68,7 @@ fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Resu
         connection.consume(taken);
         if connection.is_finished_reading() {
             match connection.ended() {
-                None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                None | Some(CloseReason::Finished | CloseReason::PeerLeft) => session.handle_peer_closed(),
                 Some(_) => session.handle_lost(),
             }
         }
