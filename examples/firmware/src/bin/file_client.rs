@@ -46,8 +46,9 @@ fn run(link: &mut impl Link) -> bool {
         }
         if let Some((_, datagram)) = link.recv(connection.poll_timeout(), &mut buf) {
             connection.handle_datagram(link.now(), datagram);
+        } else {
+            connection.handle_timeout(link.now()); // only when no datagram waits
         }
-        connection.handle_timeout(link.now());
     }
 }
 
