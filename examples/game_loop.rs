@@ -172,8 +172,8 @@ impl Player {
         self.connection.handle_timeout(now);
         self.heard += read_lines(&mut self.connection, &mut self.inbox).len();
         if let Some(line) = line {
-            self.connection.send_segment(line.as_bytes())?;
-            self.said += 1;
+            // A player that the server has removed says nothing more.
+            self.said += usize::from(self.connection.send_segment(line.as_bytes()).is_ok());
         }
         while let Some(transmit) = self.connection.poll_transmit(now, &mut self.link.buf)? {
             self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // lost if there is no room
@@ -200,7 +200,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while players.iter().any(|player| player.connection.ended().is_none()) {
         let now = Instant::ZERO + started.elapsed().into();
         server.tick(now)?;
-        played += usize::from(server.avatars.len() == PLAYERS);
+        // The game starts once all players are on the server. It goes on without those that leave.
+        let has_left = players.iter().any(|player| player.connection.ended().is_some());
+        played += usize::from(played > 0 || has_left || server.avatars.len() == PLAYERS);
         for (number, player) in players.iter_mut().enumerate() {
             let talks = (1..PLAYED).contains(&played) && played % 10 == number;
             player.tick(now, talks.then(|| format!("player {number} at tick {}\n", server.tick)))?;

@@ -14,8 +14,12 @@ use std::thread;
 
 /// The number of packets that a stream buffers each way.
 const WINDOW: u32 = 256;
-/// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
+/// The number of datagrams read before answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
+/// The number of batches after which timers run even if datagrams wait, so that a flood does not stop the timers.
+///
+/// The default buffer of a socket holds fewer datagrams. So all that waited during a stall are read before timers run.
+const TIMERS_AFTER: u32 = 64;
 
 /// A bound port.
 struct Socket(UdpSocket);
@@ -136,6 +140,8 @@ struct Port {
     machine: Machine,
     started: std::time::Instant,
     buf: Vec<u8>,
+    /// The number of batches since timers ran.
+    batches: u32,
 }
 
 enum Machine {
@@ -145,7 +151,8 @@ enum Machine {
 
 impl Port {
     fn shared(socket: UdpSocket, machine: Machine) -> Rc<RefCell<Self>> {
-        Rc::new(RefCell::new(Self { socket, machine, started: std::time::Instant::now(), buf: vec![0; 1 << 16] }))
+        let (started, buf) = (std::time::Instant::now(), vec![0; 1 << 16]);
+        Rc::new(RefCell::new(Self { socket, machine, started, buf, batches: 0 }))
     }
 
     fn now(&self) -> Instant {
@@ -200,7 +207,7 @@ impl Port {
         }
     }
 
-    /// Waits for a datagram, a timer or `until`. Reads up to `BATCH` waiting datagrams before timers run.
+    /// Waits for a datagram, a timer or `until`. Reads up to `BATCH` datagrams. Runs timers once no datagram waits.
     fn receive(&mut self, until: Instant) -> io::Result<()> {
         use ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
         let due = match &self.machine {
@@ -209,11 +216,16 @@ impl Port {
         };
         let wait = due.map_or(until, |due| due.min(until)).saturating_since(self.now());
         self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)).into()))?;
+        let mut is_drained = false;
         for _ in 0..BATCH {
             let (len, from) = match self.socket.recv_from(&mut self.buf) {
                 Ok(received) => received,
-                // No datagram waits, or Windows reports that a peer has closed its port.
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionReset) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {
+                    is_drained = true;
+                    break;
+                }
+                // A datagram may wait. Windows reports by `ConnectionReset` that a peer has closed its port.
+                Err(error) if matches!(error.kind(), Interrupted | ConnectionReset) => break,
                 Err(error) => return Err(error),
             };
             let (now, datagram) = (self.now(), &self.buf[..len]);
@@ -229,10 +241,14 @@ impl Port {
             self.socket.set_nonblocking(true)?;
         }
         self.socket.set_nonblocking(false)?;
-        let now = self.now();
-        match &mut self.machine {
-            Machine::Client(connection, _) => connection.handle_timeout(now),
-            Machine::Server(listener) => listener.handle_timeout(now),
+        self.batches += 1;
+        if is_drained || self.batches >= TIMERS_AFTER {
+            self.batches = 0;
+            let now = self.now();
+            match &mut self.machine {
+                Machine::Client(connection, _) => connection.handle_timeout(now),
+                Machine::Server(listener) => listener.handle_timeout(now),
+            }
         }
         Ok(())
     }

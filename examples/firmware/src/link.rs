@@ -19,6 +19,7 @@ pub trait Link {
     fn send(&mut self, node: u8, datagram: &[u8]);
 
     /// Waits for a datagram until `due`, or without a limit if `due` is `None`. Returns the node that sent the
-    /// datagram, and the bytes of the datagram in `buf`.
+    /// datagram, and the bytes of the datagram in `buf`. Returns a datagram that waits already, even if `due` has
+    /// passed.
     fn recv<'b>(&mut self, due: Option<Instant>, buf: &'b mut [u8]) -> Option<(u8, &'b [u8])>;
 }

@@ -119,7 +119,8 @@ impl<'d> FileServer<'d> {
                     to_stderr(format_args!("no connection can be made: {error}"));
                     continue;
                 }
-                Err(AcceptError::Gone | AcceptError::Full) => return,
+                Err(AcceptError::Gone) => continue,
+                Err(AcceptError::Full) => return,
             };
             let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
             if self.exchanges.len() <= peer.index() {

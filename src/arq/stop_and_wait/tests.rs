@@ -58,6 +58,33 @@ fn a_timeout_repeats_the_number_and_doubles_the_interval() {
     }
 }
 
+/// A connection asks a mechanism only for the timers in its list.
+#[test]
+fn a_timer_outside_the_list_has_no_deadline() {
+    let all = [
+        Timer::Handshake,
+        Timer::RetransmitHandshake,
+        Timer::FallBack,
+        Timer::Reordering,
+        Timer::TailLossProbe,
+        Timer::Retransmission,
+        Timer::Persist,
+        Timer::KeepAlive,
+        Timer::RetransmitFin,
+        Timer::Idle,
+        Timer::Quiet,
+        Timer::Linger,
+        Timer::Pacing,
+        Timer::AckDelay,
+    ];
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    for timer in all {
+        let deadline = arq.deadline(timer, ONE, |_| true);
+        assert_eq!(deadline.is_some(), StopAndWait::TIMERS.contains(&timer), "{timer:?}");
+    }
+}
+
 #[test]
 fn a_retransmitted_info_gives_no_rtt_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());

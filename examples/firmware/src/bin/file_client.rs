@@ -46,8 +46,9 @@ fn run(link: &mut impl Link) -> bool {
         }
         if let Some((_, datagram)) = link.recv(connection.poll_timeout(), &mut buf) {
             connection.handle_datagram(link.now(), datagram);
+        } else {
+            connection.handle_timeout(link.now()); // only when no datagram waits
         }
-        connection.handle_timeout(link.now());
     }
 }
 
@@ -68,7 +69,7 @@ fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Resu
         connection.consume(taken);
         if connection.is_finished_reading() {
             match connection.ended() {
-                None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                None | Some(CloseReason::Finished | CloseReason::PeerLeft) => session.handle_peer_closed(),
                 Some(_) => session.handle_lost(),
             }
         }

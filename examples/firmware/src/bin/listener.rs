@@ -55,8 +55,9 @@ fn run(link: &mut impl Link) -> bool {
         }
         if let Some((node, datagram)) = link.recv(server.poll_timeout(), &mut buf) {
             server.handle_datagram(link.now(), node, datagram);
+        } else {
+            server.handle_timeout(link.now()); // only when no datagram waits
         }
-        server.handle_timeout(link.now());
     }
 }
 

@@ -132,7 +132,7 @@ impl Peer for FileServer {
                 stream.consume(taken);
                 if stream.is_finished_reading() {
                     match stream.ended() {
-                        None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                        None | Some(CloseReason::Finished | CloseReason::PeerLeft) => session.handle_peer_closed(),
                         Some(_) => session.handle_lost(),
                     }
                 }

@@ -53,6 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let wait = connection.poll_timeout().map_or(Duration::MAX, |due| due.saturating_since(now()));
         let receive = || state.recv((&socket).into(), &mut slices, &mut metas);
+        // A datagram that waits is read before the deadline counts.
         if let Ok(received) = timeout(wait.into(), socket.async_io(Interest::READABLE, receive)).await {
             for (meta, slice) in metas.iter().zip(&slices).take(received?).filter(|(meta, _)| meta.addr == destination)
             {
@@ -63,8 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     });
                 }
             }
+        } else {
+            connection.handle_timeout(now()); // only when no datagram waits
         }
-        connection.handle_timeout(now());
         answer.extend_from_slice(connection.recv_chunk());
         connection.consume(usize::MAX);
     }
