@@ -8,6 +8,10 @@ use core::num::NonZero;
 const ONE: u64 = 1_024;
 /// The largest loss rate for which the sender compensates by sending more: 30 %.
 const LARGEST_BASE: u64 = ONE * 3 / 10;
+/// The most by which the base loss rate may exceed its estimate, before the first sample: 6 %.
+const LARGEST_DOUBT: u64 = ONE * 6 / 100;
+/// The doubt that the tolerance covers.
+const SMALLEST_DOUBT: u64 = ONE * 6 / 1_000;
 /// The tolerated excess over the base loss rate: 1 %.
 const TOLERANCE: u64 = ONE / 100;
 /// The segments that a sample of the loss rate needs.
@@ -34,6 +38,14 @@ impl Count {
                 [_, _] => sums = sums.map(|sum| sum / 2),
             }
         }
+    }
+
+    /// Counts up to `bytes` lost ones as acknowledged. Returns how many.
+    fn take_back(&mut self, bytes: u32) -> u32 {
+        let found = bytes.min(self.lost);
+        self.lost -= found;
+        self.acknowledged = self.acknowledged.saturating_add(found);
+        found
     }
 
     const fn three_quarters(self) -> Self {
@@ -113,6 +125,15 @@ impl LossMeter {
         self.judge(segment)
     }
 
+    /// Takes back the loss of `bytes`, which have arrived after all.
+    pub(super) fn found(&mut self, bytes: u64) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let [recent, older] = &mut self.rounds;
+        let rest = bytes - recent.take_back(bytes);
+        older.take_back(rest);
+        self.yielding.take_back(bytes);
+    }
+
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         self.from = shift.sending(self.from);
         self.until = self.until.map(|until| shift.sending(until));
@@ -152,8 +173,10 @@ impl LossMeter {
     /// a limited sample.
     fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
-        let base = u64::from(self.base);
         let samples = (self.history.sent() / segment).max(1);
+        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three).
+        let doubt = (ONE * 3 / samples).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
+        let base = u64::from(self.base) + doubt;
         let deviation = mul_div(variance(sent, base), samples.saturating_add(sent), samples).isqrt();
         let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
         self.reported |= excess;
