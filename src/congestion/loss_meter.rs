@@ -6,8 +6,8 @@ use core::num::NonZero;
 
 /// A share of 1 in fixed-point arithmetic.
 const ONE: u64 = 1_024;
-/// The largest loss rate for which the sender compensates by sending more: 30 %.
-const LARGEST_BASE: u64 = ONE * 3 / 10;
+/// The largest loss rate for which the sender compensates by sending more: 45 %.
+const LARGEST_BASE: u64 = ONE * 45 / 100;
 /// The most by which the base loss rate may exceed its estimate, before the first sample: 6 %.
 const LARGEST_DOUBT: u64 = ONE * 6 / 100;
 /// The doubt that the tolerance covers.
@@ -177,8 +177,8 @@ impl LossMeter {
         // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three).
         let doubt = (ONE * 3 / samples).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
         let base = u64::from(self.base) + doubt;
-        let deviation = mul_div(variance(sent, base), samples.saturating_add(sent), samples).isqrt();
-        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
+        let variance = mul_div(variance(sent, base), samples.saturating_add(sent), samples);
+        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, variance);
         self.reported |= excess;
         excess
     }
@@ -186,7 +186,7 @@ impl LossMeter {
     /// Whether, before the first sample, more is lost than the largest base loss rate and chance explain.
     pub(super) fn start_lost_too_much(&self, segment: NonZero<u64>) -> bool {
         let sent = self.yielding.sent() / segment;
-        let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
+        let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE));
         !self.measured && u64::from(self.yielding.lost) / segment > most
     }
 
@@ -233,14 +233,16 @@ impl LossMeter {
     }
 }
 
-/// The variance of the number of losses among `sent` segments, each lost with the probability `share`.
+/// Nine times the variance of the number of losses among `sent` segments, each lost with the probability `share`.
+///
+/// Its root is three standard deviations, with less error by rounding than three times the root of the variance.
 fn variance(sent: u64, share: u64) -> u64 {
-    mul_div(sent, share * (ONE - share), ONE * ONE)
+    mul_div(sent, 9 * share * (ONE - share), ONE * ONE)
 }
 
 /// The most losses among `sent` segments that `share` and chance explain: the mean, three standard deviations, and 2.
-fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
-    mul_div(sent, share, ONE).saturating_add(deviation.saturating_mul(3) + 2)
+fn explained(sent: u64, share: u64, variance: u64) -> u64 {
+    mul_div(sent, share, ONE).saturating_add(variance.isqrt() + 2)
 }
 
 #[cfg(test)]
@@ -311,12 +313,33 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_loses_over_30_percent_met_a_full_queue() {
+    fn a_start_that_loses_over_45_percent_met_a_full_queue() {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
         assert!(!meter.start_lost_too_much(SEGMENT));
         send(&mut meter, 50..150, 7, true);
         assert!(meter.start_lost_too_much(SEGMENT));
+    }
+
+    #[test]
+    fn a_small_sample_without_a_loss_proves_no_lossless_path() {
+        let mut meter = LossMeter::default();
+        send(&mut meter, 0..7, 0, true);
+        meter.end_cycle(SEGMENT);
+        assert!(meter.is_measured() && meter.base == 0);
+        meter.end_round(at(100), SEGMENT);
+        meter.end_round(at(200), SEGMENT);
+        // 4 of 60 are lost, which 5 % explain.
+        assert!(!send(&mut meter, 100..104, 1, true));
+        assert!(!send(&mut meter, 104..106, 0, true) && !meter.end_round(at(300), SEGMENT));
+    }
+
+    #[test]
+    fn late_segments_are_no_loss() {
+        let mut meter = measured();
+        send(&mut meter, 100..200, 4, true);
+        meter.found(300 * BYTES);
+        assert!(!meter.end_round(at(300), SEGMENT));
     }
 
     #[test]

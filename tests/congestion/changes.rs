@@ -80,7 +80,7 @@ fn packets_that_overtake_each_other_are_no_congestion() {
     let path = Path::new(50, 40).with_jitter(20);
     let [start, later] = worst(&path, [(0, 3_000, 50), (3_000, 15_000, 50)]);
     println!("jitter: {start} %, then {later} %");
-    assert!(start >= 45 && later >= 95, "{start} %, then {later} %");
+    assert!(start >= 70 && later >= 95, "{start} %, then {later} %");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn two_packets_of_five_lost_leave_most_of_the_rate() {
     for (mbit, rtt) in [(20, 50), (50, 40), (100, 100)] {
         let [arrived] = worst(&Path::new(mbit, rtt).with_loss(400), [(3_000, 15_000, mbit)]);
         println!("{mbit} Mbit/s, {rtt} ms, 400 ‰: {arrived} %");
-        assert!(arrived >= 80, "{mbit} Mbit/s, {rtt} ms, 400 ‰: {arrived} %");
+        assert!(arrived >= 90, "{mbit} Mbit/s, {rtt} ms, 400 ‰: {arrived} %");
     }
 }
 

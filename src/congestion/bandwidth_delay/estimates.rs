@@ -33,11 +33,6 @@ impl BandwidthDelay {
         self.jitter = ShortDuration::new(Duration::from_micros(mean));
     }
 
-    /// Whether packets overtake each other so much that growth shows late.
-    pub(super) fn is_jittery(&self) -> bool {
-        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 16
-    }
-
     /// Counts round-trip times that show a queue.
     ///
     /// The packets that arrive in one burst are one observation, which the last of them decides.
@@ -75,13 +70,19 @@ impl BandwidthDelay {
     ///
     /// Acknowledgements that arrive within a small part of a round trip may have waited for each other.
     pub(super) fn observe_train(&mut self, ack: &Acknowledgement) {
-        let bytes = self.round.acknowledged;
-        let span = ack.now.saturating_since(self.round.at);
+        let bytes = self.arrived(ack);
+        let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);
+        let span = ack.now.saturating_since(self.round.at).max(leaving);
         let shortest = Duration::from_micros(self.min_rtt().as_micros() / 256);
         if bytes >= self.segment().saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
             let units = rate(bytes, span.max(shortest)) / TRAIN_UNIT;
             self.train_rate = self.train_rate.max(u32::try_from(units).unwrap_or(u32::MAX));
         }
+    }
+
+    /// The bytes that arrived after the start of the round.
+    pub(super) fn arrived(&self, ack: &Acknowledgement) -> u64 {
+        self.round.acknowledged.saturating_add(ack.bytes).saturating_sub(self.first.into())
     }
 
     /// Whether `ack` is for a packet sent in this round.

@@ -67,7 +67,7 @@ struct Round {
 ///
 /// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth, so that no
 /// queue remains on the path. The loss rate in this phase is the *base loss rate* of the path, which does not depend on
-/// the sending rate. The controller sends faster to compensate for a base loss rate of up to 30 %. A round means
+/// the sending rate. The controller sends faster to compensate for a base loss rate of up to 45 %. A round means
 /// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance can explain. The controller then
 /// reduces the bytes in flight by 40 %, which lies between `Cubic` (30 %) and `NewReno` (50 %). It keeps at least one
 /// product in flight, plus the lost packets that are not yet detected. Afterwards it grows slowly enough for flows with
@@ -76,7 +76,7 @@ struct Round {
 /// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
 /// rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay product at this rate, and
 /// keeps growing fast while the delivery rate grows and no queue builds. Without an estimate of the rate, the window
-/// triples each round trip. Startup ends if it loses more than 30 %, because the queue is then full.
+/// triples each round trip. Startup ends if it loses more than 45 %, because the queue is then full.
 ///
 /// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight
 /// rounds each. A round in which the application or the sender was the limit counts only if it raises the bandwidth.
@@ -135,6 +135,8 @@ pub struct BandwidthDelay {
     last_ack_at: Instant,
     /// Bytes sent in this round.
     sent: u32,
+    /// Bytes of the acknowledgement that began the round. They arrived before it.
+    first: u32,
     round: RoundStart,
     meter: LossMeter,
     /// Whether losses that were detected in this round mean congestion.
@@ -178,6 +180,7 @@ impl BandwidthDelay {
             gaps: [ShortDuration::ZERO; 2],
             last_ack_at: Instant::ZERO,
             sent: 0,
+            first: 0,
             round: RoundStart::default(),
             meter: LossMeter::default(),
             excess: false,
@@ -309,6 +312,9 @@ impl Congestion for BandwidthDelay {
             self.end_round(ack);
         }
         self.follow_flight(ack);
+        if self.round.acknowledged == 0 {
+            self.first = u32::try_from(ack.bytes).unwrap_or(u32::MAX);
+        }
         self.round.acknowledged = self.round.acknowledged.saturating_add(ack.bytes);
         self.update_rate_and_window();
     }

@@ -24,11 +24,11 @@ impl BandwidthDelay {
         }
         match self.phase {
             Phase::Startup | Phase::Restart => {
-                if round.excess {
+                if round.excess && self.phase == Phase::Startup {
                     // Losses that counted for the base loss rate may belong to the congestion that ends startup.
                     self.meter.discard_samples();
                 }
-                if round.excess || self.stalled_rounds >= if self.is_jittery() { 4 } else { 2 } {
+                if round.excess || self.stalled_rounds >= if round.queued { 2 } else { 4 } {
                     self.leave_startup(ack);
                 }
             }
@@ -124,7 +124,7 @@ impl BandwidthDelay {
         // The next burst is not due before the longest gap has passed.
         let span = ack.now.saturating_since(self.round.at).saturating_add(self.gaps[0].get());
         if span.as_micros() >= self.min_rtt().as_micros() / 4 {
-            self.bandwidth[0] = self.bandwidth[0].max(rate(self.round.acknowledged, span));
+            self.bandwidth[0] = self.bandwidth[0].max(rate(self.arrived(ack), span));
         }
         if self.bandwidth[0] == 0 {
             self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt().max(ack.srtt));
