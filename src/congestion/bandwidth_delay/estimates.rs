@@ -29,7 +29,10 @@ impl BandwidthDelay {
     /// RFC 3550 §6.4.1, with the mean over 16 samples. A queue that builds changes each sample by little.
     fn observe_jitter(&mut self, rtt: Duration) {
         let (last, jitter) = (self.last_rtt.get().as_micros(), self.jitter.get().as_micros());
-        let mean = jitter - jitter / 16 + rtt.as_micros().abs_diff(last) / 16;
+        let difference = rtt.as_micros().abs_diff(last);
+        // It must be known before the first samples seem to show a queue.
+        let weight = if matches!(self.phase, Phase::Startup) && difference > jitter { 4 } else { 16 };
+        let mean = jitter - jitter / weight + difference / weight;
         self.jitter = ShortDuration::new(Duration::from_micros(mean));
     }
 
@@ -87,9 +90,13 @@ impl BandwidthDelay {
 
     /// Whether `ack` is for a packet sent in this round.
     ///
-    /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet.
+    /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet. Where
+    /// packets overtake each other, the first of a round says little about the others, so that a round lasts for the
+    /// smoothed time.
     fn round_is_over(&self, ack: &Acknowledgement) -> bool {
-        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
+        let is_jittery = self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8;
+        let shortest = if is_jittery { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
+        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= shortest
     }
 
     /// Whether the round ends with `ack`: at the start of a burst, so that a round contains whole bursts.
