@@ -12,13 +12,13 @@ use std::net::{SocketAddr, UdpSocket};
 
 const PLAYERS: usize = 8;
 const TICK: Duration = Duration::from_micros(16_667);
-/// The number of ticks in which the players chat.
+/// The tick at which the chat ends, counted from the tick in which all players are on the server.
 const PLAYED: usize = 120;
 /// The number of further ticks, in which the last lines arrive before the players leave.
 const QUIET: usize = 60;
 /// The number of packets that a stream buffers each way: a few ticks of chat.
 const WINDOW: u32 = 64;
-/// The longest line in bytes, with its newline.
+/// The maximum length of a line in bytes, without its newline.
 const LINE: usize = 256;
 const LOSS: f32 = 0.1;
 
@@ -88,9 +88,9 @@ impl Server {
         self.listener.handle_timeout(now);
         self.play(now)?;
         while let Some((to, transmit)) = self.listener.poll_transmit(now, &mut self.link.buf)? {
-            self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // a datagram without room is lost
+            self.link.socket.send_to(&self.link.buf[..transmit.len], to).ok(); // lost if the socket has no room
         }
-        // One datagram with all positions to each player, beside the streams.
+        // Each player gets one datagram with all positions, beside the streams.
         let mut positions = [&b"POS"[..], &self.tick.to_be_bytes()].concat();
         self.avatars
             .values()
@@ -125,7 +125,7 @@ impl Server {
         for (&id, avatar) in &mut self.avatars {
             (avatar.x, avatar.y) = (avatar.x.wrapping_add(3), avatar.y.wrapping_add(5));
             let Some(connection) = self.listener.peer_mut(id) else { continue };
-            // A player that does not read the chat fills its buffer, and is removed from the game.
+            // If a player does not read the chat, the server's send buffer for it fills. The player is then removed.
             let mut sent = chat.iter().map(|line| connection.send_segment(format!("{line}\n").as_bytes()));
             if sent.any(|result| result == Err(SendError::Full)) {
                 gone.push(id);
@@ -148,7 +148,7 @@ struct Player {
     heard: usize,
     /// The newest tick whose positions have arrived.
     seen: u32,
-    /// The number of position updates.
+    /// The number of received position datagrams that were newer than all before them.
     updates: usize,
 }
 
@@ -172,11 +172,11 @@ impl Player {
         self.connection.handle_timeout(now);
         self.heard += read_lines(&mut self.connection, &mut self.inbox).len();
         if let Some(line) = line {
-            self.connection.send_segment(line.as_bytes())?;
-            self.said += 1;
+            // A player that the server has removed says nothing more.
+            self.said += usize::from(self.connection.send_segment(line.as_bytes()).is_ok());
         }
         while let Some(transmit) = self.connection.poll_transmit(now, &mut self.link.buf)? {
-            self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // without room it is lost
+            self.link.socket.send_to(&self.link.buf[..transmit.len], self.server).ok(); // lost if there is no room
         }
         Ok(())
     }
@@ -200,7 +200,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while players.iter().any(|player| player.connection.ended().is_none()) {
         let now = Instant::ZERO + started.elapsed().into();
         server.tick(now)?;
-        played += usize::from(server.avatars.len() == PLAYERS);
+        // The game starts once all players are on the server. It goes on without those that leave.
+        let has_left = players.iter().any(|player| player.connection.ended().is_some());
+        played += usize::from(played > 0 || has_left || server.avatars.len() == PLAYERS);
         for (number, player) in players.iter_mut().enumerate() {
             let talks = (1..PLAYED).contains(&played) && played % 10 == number;
             player.tick(now, talks.then(|| format!("player {number} at tick {}\n", server.tick)))?;

@@ -54,18 +54,18 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(len) => {
                 download.connection.handle_datagram(now(), &buf[..len]);
             }
-            Err(error) if is_nothing(&error) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {} // a datagram may wait
+            Err(error) if is_nothing(&error) => download.connection.handle_timeout(now()),
             Err(error) => return Err(error.into()),
         }
-        download.connection.handle_timeout(now());
     }
 }
 
 /// Whether the error only means that no datagram has arrived, or that no server listens yet. The limits of the
 /// connection then decide when to give up.
 fn is_nothing(error: &io::Error) -> bool {
-    use ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused)
+    use ErrorKind::{ConnectionRefused, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | ConnectionRefused)
 }
 
 struct Download {
@@ -92,7 +92,10 @@ impl Download {
     fn report_end(&mut self) {
         if self.connection.is_finished_reading() {
             match self.connection.ended() {
-                None | Some(CloseReason::Finished) => self.session.handle_peer_closed(),
+                None | Some(CloseReason::Finished | CloseReason::PeerLeft) => self.session.handle_peer_closed(),
+                Some(CloseReason::Reset { code } | CloseReason::Refused { code }) => {
+                    self.session.handle_aborted(code.into());
+                }
                 Some(_) => self.session.handle_lost(),
             }
         }
@@ -110,7 +113,7 @@ impl Download {
         Ok(true)
     }
 
-    /// Sends a pending output of the session. Returns whether it made progress.
+    /// Passes a pending output of the session to the connection. Returns whether the session made progress.
     fn write(&mut self) -> Result<bool, Unasked> {
         match self.session.poll_output() {
             None => return Ok(false),
@@ -140,7 +143,7 @@ impl Download {
     }
 }
 
-/// A temporary file that gets its name once it is complete.
+/// A temporary file that gets its final name once it is complete.
 struct Target {
     path: PathBuf,
     part: PathBuf,

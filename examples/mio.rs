@@ -13,11 +13,15 @@ use std::net::SocketAddr;
 type Failure = Box<dyn Error>;
 type Sending = Result<Option<(SocketAddr, Transmit)>, BufferTooSmall>;
 
-/// The number of packets that a connection buffers each way.
-const WINDOW: u32 = 1_024;
-/// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
+/// The number of packets that a connection buffers each way. They fit into the default buffer of a socket.
+const WINDOW: u32 = 64;
+/// The number of datagrams read before answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
-/// The time to wait while the socket accepts no datagram. Timers run after it.
+/// The number of batches after which timers run even if datagrams wait, so that a flood does not stop the timers.
+///
+/// The default buffer of a socket holds fewer datagrams. So all that waited during a stall are read before timers run.
+const TIMERS_AFTER: u32 = 64;
+/// The maximum time to wait while the socket accepts no datagram. Timers run after each wait.
 const BLOCKED: Duration = Duration::from_millis(10);
 
 /// A machine that the loop drives.
@@ -40,7 +44,7 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
     let (mut send_buf, mut recv_buf) = (vec![0; 2_048], vec![0; 1 << 16]);
     // A datagram in `send_buf` that the socket has not accepted yet.
     let mut unsent: Option<(SocketAddr, usize)> = None;
-    let mut is_drained = false;
+    let (mut is_drained, mut batches) = (false, 0);
     loop {
         let is_over = machine.work(now())?;
         loop {
@@ -67,8 +71,6 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        // Waiting datagrams are handled before timers run. `BATCH` limits their number, so that a flood does not delay
-        // the timers.
         is_drained = false;
         for _ in 0..BATCH {
             match socket.recv_from(&mut recv_buf) {
@@ -81,7 +83,11 @@ fn run(address: SocketAddr, machine: &mut impl Machine) -> Result<(), Failure> {
                 Err(error) => return Err(error.into()),
             }
         }
-        machine.handle_timeout(now());
+        batches += 1;
+        if is_drained || batches >= TIMERS_AFTER {
+            batches = 0;
+            machine.handle_timeout(now());
+        }
     }
 }
 

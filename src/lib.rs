@@ -42,8 +42,10 @@ pub use error::BufferTooSmall;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
 
-/// Whether code is compiled that only saves time. Machines with smaller pointers have little flash.
-const SHORTCUTS: bool = cfg!(target_pointer_width = "64");
+/// Whether code that only saves time is compiled. Only 64-bit machines have it, since smaller ones have little flash.
+///
+/// `--cfg rdt_no_shortcuts` runs the tests without this code on every machine.
+const SHORTCUTS: bool = cfg!(all(target_pointer_width = "64", not(rdt_no_shortcuts)));
 
 /// Tests the code in the README.
 #[cfg(doctest)]

@@ -133,7 +133,7 @@ impl Duration {
         thousandth(self.0)
     }
 
-    /// The span in s, rounded down.
+    /// The length in s, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         thousandth(thousandth(self.0))

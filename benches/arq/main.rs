@@ -18,8 +18,8 @@
 //! A window of 16 has the memory of 64 numbers, the minimum. The peer's limit reduces the window to 16.
 //!
 //! In most rows, state is prepared between batches of 16 operations, and the clock is read before and after each batch.
-//! The cost of reading the clock is measured first and subtracted. The *steady* rows need no preparation, and the clock
-//! is read once in 512 numbers.
+//! The cost of reading the clock is measured first and subtracted. The *steady* rows need no preparation. There the
+//! clock is read before and after 512 numbers.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a bench in an unexpected state must stop")]
 
@@ -75,7 +75,7 @@ fn timed(operations: impl FnOnce()) -> Duration {
 
 /// A rig aligned to a cache line.
 ///
-/// Without alignment, the state of some rigs would span one more line than that of others. These rigs would be slower.
+/// Without alignment, some rigs would span one cache line more than others, and would be slower.
 #[repr(align(64))]
 struct Aligned<R>(R);
 
@@ -136,7 +136,8 @@ fn receivers(c: &mut Criterion) {
     rows(c, ("base mode, ack and on_ack_sent in order", Load::Batch), Rig::base, Rig::acks_in_order);
 }
 
-/// Single calls that affect a whole window. The time per affected number must not depend on the window.
+/// Single calls that affect a whole window, or numbers far apart. The time per affected number must not depend on the
+/// window.
 fn at_once(c: &mut Criterion) {
     let mut row = |name, step: fn(&mut sender::Rig) -> Step| rows(c, (name, Load::All), sender::Rig::new, step);
     row("one handle_sack fills the hole, per number", sender::Rig::fill);

@@ -110,7 +110,7 @@ impl Rig {
         (time, self.window.into())
     }
 
-    /// In base mode, acknowledges two repeated numbers: the newest, and a number one window older.
+    /// In base mode, acknowledges two repeated numbers: the newest and the oldest of the last window.
     pub(crate) fn acks_far_apart(&mut self) -> Step {
         let (old, newest) = (self.origin.sub(self.arq.places()), self.origin.sub(1));
         let time = timed(|| {

@@ -17,7 +17,7 @@ pub(crate) struct Rig {
     now: Instant,
     window: u32,
     load: Load,
-    /// The first number of the current window, which is the lowest unacknowledged number.
+    /// The first number of the current window. All numbers before it are acknowledged.
     origin: Seq,
     /// The offset of the next step from `origin`.
     at: u32,
@@ -121,7 +121,7 @@ impl Rig {
         (time, (BATCH - first).into())
     }
 
-    /// Marks 13 of 16 numbers lost, because the last three are acknowledged, and retransmits them.
+    /// Acknowledges the last three of 16 numbers, which marks the other 13 lost. Then retransmits these 13.
     pub(crate) fn lose(&mut self) -> Step {
         const LOST: u32 = BATCH - 3;
         let batch = self.send_batch();
@@ -178,7 +178,7 @@ impl Rig {
         black_box(self.arq.on_info_sent(sending, &mut self.rtt));
     }
 
-    /// Sends new numbers up to `end`, without asking `next_info`.
+    /// Sends all new numbers before `end`, without a call of `next_info`.
     fn send_up_to(&mut self, end: Seq) {
         while self.sent != end {
             self.on_sent(self.sent, end.next());
@@ -211,8 +211,8 @@ impl Rig {
 
     /// Makes sure that a batch is in flight, and returns its first number.
     ///
-    /// With a load of one batch, it sends the batch. Otherwise it sends the whole window before the first batch. A
-    /// round trip passes after it has sent.
+    /// With a load of one batch, it sends the batch. Otherwise it sends the whole window before the first batch. After
+    /// the sending, a round trip passes.
     fn send_batch(&mut self) -> Seq {
         let batch = self.origin.add(self.at);
         if self.load == Load::Batch || self.at == 0 {
@@ -222,7 +222,8 @@ impl Rig {
         batch
     }
 
-    /// Ends a batch. At the end of a window, everything before `next` must be acknowledged.
+    /// Ends a batch. At the end of the load, which is one batch or the whole window, all numbers before `next` must be
+    /// acknowledged.
     fn end_batch(&mut self, next: Seq) {
         self.at += BATCH;
         if self.load == Load::Batch || self.at == self.window {

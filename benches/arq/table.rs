@@ -1,4 +1,4 @@
-//! A table of all rows. Criterion prints none.
+//! A table of all rows, since criterion prints no table.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ static ROWS: Mutex<Vec<(String, Vec<f64>)>> = Mutex::new(Vec::new());
 
 /// The number of turns of each window.
 const ROUNDS: u32 = 40;
-/// The duration of a turn.
+/// The minimum duration of a turn.
 const TURN: Duration = Duration::from_millis(3);
 
 /// Whether the option `--test` is set. Each bench then runs once and measures nothing.

@@ -15,8 +15,9 @@
 //! - **all** connections, in random order. If there are many, the memory of a datagram's connection is in main memory.
 //!   The difference from *ten* is the cost of cache misses, not of the listener's tables.
 //!
-//! *receive*: an INFO arrives. The bench polls its event, reads the body, sends the SACK and polls the next deadline.
-//! *send*: the bench writes and sends a body, and its SACK arrives. The time excludes the preparation of the datagrams.
+//! *receive*: an INFO arrives. The bench polls the event, reads the body, sends the SACK and polls the next deadline.
+//! *send*: the bench writes and sends a body, and the SACK of the body arrives. Both times exclude the preparation of
+//! the datagrams.
 #![allow(missing_docs, reason = "`criterion_group!` makes a public function without documentation")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench in an unexpected state must stop")]
 

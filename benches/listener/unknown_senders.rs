@@ -1,4 +1,4 @@
-//! The cost of rejecting a datagram of an unknown sender.
+//! The cost of a datagram of an unknown sender, which is dropped or answered with RETRY.
 
 use super::population::{Server, connect, tag};
 use criterion::{BatchSize, Criterion};

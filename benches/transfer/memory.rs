@@ -119,7 +119,7 @@ impl<T: ConnectionTypes> Pair<T> {
         }
     }
 
-    /// Advances the time: by 10 µs, or to the next deadline if no data has arrived.
+    /// Advances the time by 10 µs. If no data has arrived, also advances it to the next deadline.
     fn pass_time(&mut self, stuck: bool) {
         self.now = self.now + Duration::from_micros(10);
         if stuck {

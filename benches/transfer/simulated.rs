@@ -133,7 +133,8 @@ impl End {
 }
 
 fn storage(controller: MakeController) -> HeapStorage<Controller> {
-    HeapStorage::on_heap_with(&config(), SLOTS, controller).expect("the config has at least one slot")
+    HeapStorage::on_heap_with(&config(), SLOTS, controller)
+        .expect("there is at least one slot, and the segments of the config are large enough")
 }
 
 impl Node for End {

@@ -14,8 +14,12 @@ use std::thread;
 
 /// The number of packets that a stream buffers each way.
 const WINDOW: u32 = 256;
-/// The number of datagrams read before timers run and answers are sent. More would delay acknowledgements too long.
+/// The number of datagrams read before answers are sent. More would delay acknowledgements too long.
 const BATCH: usize = 8;
+/// The number of batches after which timers run even if datagrams wait, so that a flood does not stop the timers.
+///
+/// The default buffer of a socket holds fewer datagrams. So all that waited during a stall are read before timers run.
+const TIMERS_AFTER: u32 = 64;
 
 /// A bound port.
 struct Socket(UdpSocket);
@@ -58,14 +62,15 @@ impl Acceptor {
 /// One connection. Dropping it without [`close`](Self::close) aborts it.
 struct Stream {
     port: Rc<RefCell<Port>>,
-    /// The identifier of a server's connection.
+    /// The identifier of the connection in the listener. `None` at a client.
     id: Option<PeerId>,
 }
 
 impl Stream {
     /// Sends `data`, and returns how many bytes were accepted.
     ///
-    /// It accepts fewer bytes at the time-out. Later calls transmit the accepted bytes that are not sent yet.
+    /// At the time-out, or if the connection ends, it returns the count so far. If the connection ends before the first
+    /// byte is accepted, it returns an error. Later calls transmit the accepted bytes that are not sent yet.
     fn send(&self, data: &[u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| match connection.send(&data[count..]) {
@@ -80,7 +85,8 @@ impl Stream {
 
     /// Fills `buf`, and returns how many bytes were read.
     ///
-    /// It reads fewer bytes at the time-out or at the end of the stream.
+    /// At the time-out, at the end of the stream, or if the connection fails, it returns the count so far. If the
+    /// connection fails before the first byte is read, it returns an error.
     fn recv(&self, buf: &mut [u8], time_out: Duration) -> io::Result<usize> {
         let mut count = 0;
         let done = self.wait(time_out, |connection| {
@@ -134,6 +140,8 @@ struct Port {
     machine: Machine,
     started: std::time::Instant,
     buf: Vec<u8>,
+    /// The number of batches since timers ran.
+    batches: u32,
 }
 
 enum Machine {
@@ -143,7 +151,8 @@ enum Machine {
 
 impl Port {
     fn shared(socket: UdpSocket, machine: Machine) -> Rc<RefCell<Self>> {
-        Rc::new(RefCell::new(Self { socket, machine, started: std::time::Instant::now(), buf: vec![0; 1 << 16] }))
+        let (started, buf) = (std::time::Instant::now(), vec![0; 1 << 16]);
+        Rc::new(RefCell::new(Self { socket, machine, started, buf, batches: 0 }))
     }
 
     fn now(&self) -> Instant {
@@ -198,7 +207,7 @@ impl Port {
         }
     }
 
-    /// Waits for a datagram, a timer or `until`. Reads up to `BATCH` waiting datagrams before timers run.
+    /// Waits for a datagram, a timer or `until`. Reads up to `BATCH` datagrams. Runs timers once no datagram waits.
     fn receive(&mut self, until: Instant) -> io::Result<()> {
         use ErrorKind::{ConnectionReset, Interrupted, TimedOut, WouldBlock};
         let due = match &self.machine {
@@ -207,11 +216,16 @@ impl Port {
         };
         let wait = due.map_or(until, |due| due.min(until)).saturating_since(self.now());
         self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)).into()))?;
+        let mut is_drained = false;
         for _ in 0..BATCH {
             let (len, from) = match self.socket.recv_from(&mut self.buf) {
                 Ok(received) => received,
-                // No datagram waits, or Windows reports that a peer has closed its port.
-                Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionReset) => break,
+                Err(error) if matches!(error.kind(), WouldBlock | TimedOut) => {
+                    is_drained = true;
+                    break;
+                }
+                // A datagram may wait. Windows reports by `ConnectionReset` that a peer has closed its port.
+                Err(error) if matches!(error.kind(), Interrupted | ConnectionReset) => break,
                 Err(error) => return Err(error),
             };
             let (now, datagram) = (self.now(), &self.buf[..len]);
@@ -227,10 +241,14 @@ impl Port {
             self.socket.set_nonblocking(true)?;
         }
         self.socket.set_nonblocking(false)?;
-        let now = self.now();
-        match &mut self.machine {
-            Machine::Client(connection, _) => connection.handle_timeout(now),
-            Machine::Server(listener) => listener.handle_timeout(now),
+        self.batches += 1;
+        if is_drained || self.batches >= TIMERS_AFTER {
+            self.batches = 0;
+            let now = self.now();
+            match &mut self.machine {
+                Machine::Client(connection, _) => connection.handle_timeout(now),
+                Machine::Server(listener) => listener.handle_timeout(now),
+            }
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ fn send_returns_the_count_so_far_at_its_time_out() {
 }
 
 #[test]
-fn close_returns_at_its_time_out_and_then_aborts() {
+fn close_aborts_the_connection_at_its_time_out() {
     let server = |acceptor: Acceptor| {
         let stream = acceptor.accept(LONG).unwrap();
         let aborted: Option<()> = stream.wait(LONG, |connection| connection.ended().map(|_| Ok(()))).unwrap();

@@ -11,8 +11,9 @@ const LONGEST_DATAGRAM: usize = 512;
 
 /// The calls of a connection. The tests also implement them for a defective connection.
 pub(crate) trait Endpoint: Clone + Hash {
-    /// Opens a client, or a server for a CONNECT with these parameters. `None` if the memory of the scenario is too
-    /// small.
+    /// Opens a server for a CONNECT with `parameters`, or a client if there are none.
+    ///
+    /// Returns `None` if the memory of the scenario is too small.
     fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self>;
 
     fn handle_datagram(&mut self, now: Instant, datagram: &[u8]);

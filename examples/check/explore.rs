@@ -26,7 +26,8 @@ struct Node {
     /// The previous state and the step from it. `None` at the start.
     from: Option<(usize, Step)>,
     depth: usize,
-    /// The next state if no fault occurs and no application makes a call. `None` while a required call is outstanding.
+    /// The next state if no fault occurs and no application makes a call. `None` while a required call is outstanding,
+    /// and at the end.
     next: Option<usize>,
 }
 
@@ -86,9 +87,9 @@ impl<E: Endpoint> Search<'_, E> {
         let depth = from.and_then(|(from, _)| self.nodes.get(from)).map_or(0, |node| node.depth + 1);
         self.nodes.push(Node { from, depth, next: None });
         let found = |violation| Found(index, None, violation);
-        check_state(&world).map_err(found)?;
+        check_state(&world, self.scenario).map_err(found)?;
         if !world.has_duties() && world.next(self.scenario).is_none() {
-            check_end(&world).map_err(found)?;
+            check_end(&world, self.scenario).map_err(found)?;
         }
         self.open.push_back((index, world));
         Ok(index)

@@ -1,4 +1,4 @@
-//! Explores every course of two connections over a network with one fault, and checks properties in each state.
+//! Explores every possible run of two connections over a network with one fault, and checks properties in each state.
 //!
 //! ```text
 //!             write, read, close, abort            write, read, close, abort
@@ -13,8 +13,8 @@
 //! ```
 //!
 //! The connections are the shipped ones, and they exchange real datagrams. The explorer starts at one state, makes each
-//! step that is possible there, and continues from each new state, breadth first. For a violation it prints the
-//! shortest course that leads to it, packet by packet. Two states are the same if they are equal after
+//! step that is possible there, and continues from each new state, breadth first. For a violation, the explorer prints
+//! the shortest sequence of events that leads to it, packet by packet. Two states are the same if they are equal after
 //! [`Connection::rebase`](rdt_proto::connection::Connection::rebase). The number of states is therefore finite.
 //!
 //! | file | subject |

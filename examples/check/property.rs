@@ -1,6 +1,7 @@
 //! The properties of every state, and of final states.
 
 use crate::endpoint::Endpoint;
+use crate::scenario::Scenario;
 use crate::side::Side;
 use crate::world::{NOW, World};
 use rdt_proto::Duration;
@@ -36,15 +37,15 @@ const LONG: Duration = Duration::from_secs(86_400);
 
 /// The maximum number of deadlines after the last call of an application.
 ///
-/// One fault takes few deadlines: a retransmission recovers from it long before a limit ends the connection.
+/// One fault causes few deadlines, because a retransmission repairs it long before a limit ends the connection.
 const MAX_DEADLINES: u8 = 16;
-/// The same maximum if a side has aborted, or has ended for another reason than `Finished`.
+/// The same maximum in a scenario with aborts, if a side has ended for another reason than `Finished`.
 ///
 /// The other side then retransmits its unanswered packets until the idle limit.
 const MAX_DEADLINES_ABORTED: u8 = 100;
 
 /// Checks the properties of every state.
-pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
+pub(crate) fn check_state<E: Endpoint>(world: &World<E>, scenario: &Scenario) -> Result<(), Violation> {
     for side in world.sides() {
         all_reported(side)?;
         idle_before_timeout(side)?;
@@ -54,9 +55,10 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
     if let Some(server) = server {
         peer_has_acknowledged(server, Some(&world.client))?;
     }
-    let aborted = world
-        .sides()
-        .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
+    let aborted = scenario.aborts
+        && world
+            .sides()
+            .any(|side| side.app.aborted || side.app.ended.is_some_and(|reason| reason != CloseReason::Finished));
     let most = if aborted { MAX_DEADLINES_ABORTED } else { MAX_DEADLINES };
     if world.wakes() > most {
         return Err(Violation::new(format!("{most} deadlines have passed, but the connections have not ended")));
@@ -67,12 +69,13 @@ pub(crate) fn check_state<E: Endpoint>(world: &World<E>) -> Result<(), Violation
 /// Checks the properties of a final state.
 ///
 /// No deadline is set in a final state, and only a delayed datagram can still arrive.
-pub(crate) fn check_end<E: Endpoint>(world: &World<E>) -> Result<(), Violation> {
-    // In a scenario with aborts, the quiet limit or the idle limit may end a connection before its application closes
-    // it.
-    let aborted = world.sides().any(|side| {
-        side.app.aborted || side.app.ended == Some(CloseReason::Quiet) || side.app.ended == Some(CloseReason::TimedOut)
-    });
+pub(crate) fn check_end<E: Endpoint>(world: &World<E>, scenario: &Scenario) -> Result<(), Violation> {
+    // In a scenario with aborts the limits are short. So the quiet limit or the idle limit may end a connection before
+    // its application closes.
+    let aborted = scenario.aborts
+        && world
+            .sides()
+            .any(|side| side.app.aborted || matches!(side.app.ended, Some(CloseReason::Quiet | CloseReason::TimedOut)));
     for side in world.sides() {
         let role = side.role;
         let Some(reason) = side.app.ended else {
@@ -153,7 +156,7 @@ fn idle_before_timeout<E: Endpoint>(side: &Side<E>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Checks that the peer can read all acknowledged bytes, and no more bytes than were written.
+/// Checks that the peer has read or can read all acknowledged bytes, and no more bytes than were written.
 fn peer_has_acknowledged<E: Endpoint>(from: &Side<E>, to: Option<&Side<E>>) -> Result<(), Violation> {
     let written = usize::from(from.app.written);
     let unread = |to: &Side<E>| if to.machine.is_readable() { to.machine.clone().read().len() } else { 0 };

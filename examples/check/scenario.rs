@@ -81,8 +81,9 @@ impl Scenario {
 
     /// The configuration of both sides.
     ///
-    /// An aborted side sends a single RESET or FIN, which may be lost. Scenarios with aborts therefore need short
-    /// limits on silence. Other scenarios need no quiet limit, since their applications act in time.
+    /// An aborted side sends a single RESET or FIN. If that is lost, only a limit on silence ends the peer. Scenarios
+    /// with aborts therefore need short limits. Other scenarios need no quiet limit, since their applications act in
+    /// time.
     pub(crate) fn config(&self) -> Config {
         let config = Config { mode: self.mode, segment: SEGMENT, ..Config::default() };
         if self.aborts {

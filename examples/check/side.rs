@@ -25,7 +25,8 @@ pub(crate) struct App {
     pub(crate) readable: bool,
     pub(crate) peer_closed: bool,
     pub(crate) ended: Option<CloseReason>,
-    /// The number of deadlines that have passed while a required call was outstanding. A write or read resets it.
+    /// The number of deadlines that have passed while a required call was outstanding. A write, a read, and a deadline
+    /// without an outstanding call reset it.
     waits: u8,
 }
 
@@ -79,7 +80,7 @@ impl<E: Endpoint> Side<E> {
         self.app.waits < patience || self.duties().next().is_none()
     }
 
-    /// Counts a deadline that passes while a required call is outstanding.
+    /// Counts a deadline if a required call is outstanding. Otherwise resets the count.
     pub(crate) fn wait(&mut self) {
         let has_duties = self.duties().next().is_some();
         self.app.waits = if has_duties { self.app.waits.saturating_add(1) } else { 0 };
@@ -185,7 +186,7 @@ impl<E: Endpoint> Side<E> {
         if is_unexpected {
             let role = self.role;
             let text =
-                format!("the {role} received {event:?} twice, after Closed, or as Writable without a waiting write");
+                format!("the {role} received {event:?} twice, after Closed, or as Writable without a blocked write");
             return Err(Violation::new(text));
         }
         Ok(())

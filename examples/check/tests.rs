@@ -34,6 +34,7 @@ const HIDES_DEADLINES: u8 = 2;
 const DROPS_READABLE: u8 = 3;
 const LOSES_ACKNOWLEDGED: u8 = 4;
 const IGNORES_TIMEOUTS: u8 = 5;
+const TIMES_OUT: u8 = 6;
 
 impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     fn open(scenario: &Scenario, now: Instant, parameters: Option<HandshakeParameters>) -> Option<Self> {
@@ -62,11 +63,12 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        self.0.poll_event().filter(|event| match DEFECT {
-            DROPS_CLOSED => !matches!(event, Event::Closed(_)),
-            DROPS_READABLE => *event != Event::Readable,
-            _ => true,
-        })
+        match self.0.poll_event()? {
+            Event::Closed(_) if DEFECT == DROPS_CLOSED => None,
+            Event::Closed(_) if DEFECT == TIMES_OUT => Some(Event::Closed(CloseReason::TimedOut)),
+            Event::Readable if DEFECT == DROPS_READABLE => None,
+            event => Some(event),
+        }
     }
 
     fn write(&mut self, byte: u8) -> bool {
@@ -95,7 +97,7 @@ impl<const DEFECT: u8> Endpoint for Broken<DEFECT> {
     }
 
     fn ended(&self) -> Option<CloseReason> {
-        self.0.ended()
+        self.0.ended().map(|reason| if DEFECT == TIMES_OUT { CloseReason::TimedOut } else { reason })
     }
 
     fn is_drained(&self) -> bool {
@@ -137,9 +139,16 @@ fn bytes_delivered_twice_are_found_with_their_trace() {
 }
 
 #[test]
-fn acknowledged_bytes_that_are_lost_are_found() {
+fn a_loss_of_acknowledged_bytes_is_found() {
     let text = found::<LOSES_ACKNOWLEDGED>();
     assert!(text.contains("violated: the client wrote 1 bytes, "), "{text}");
+}
+
+/// Regression: an end at the idle limit was excused in scenarios without aborts.
+#[test]
+fn an_end_at_the_idle_limit_is_found() {
+    let text = found::<TIMES_OUT>();
+    assert!(text.contains("violated: without an abort the client must finish, but it ended by: "), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{Duration, Seq};
 
-/// The events of a course, one a line.
+/// The events that lead to a violation, one on each line.
 #[derive(Default)]
 pub(crate) struct Trace {
     /// The lines so far. `None` during the search, which needs no text.

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// The current time in every state. After each step, all times are shifted to it.
+/// The current time in every state. After each step, all times are shifted so that the current time is `NOW` again.
 pub(crate) const NOW: Instant = Instant::from_millis(3_600_000);
 /// The delay from one side to the other.
 const DELAY: Duration = Duration::from_millis(10);
@@ -80,6 +80,7 @@ pub(crate) struct World<E> {
     pub(crate) server: Option<Side<E>>,
     /// Datagrams in flight, in the order of arrival.
     network: VecDeque<InFlight>,
+    /// The delayed datagram, with its receiver.
     held: Option<(Role, Vec<u8>)>,
     may_fail: bool,
     may_abort: bool,
@@ -119,7 +120,7 @@ impl<E: Endpoint> World<E> {
 
     /// The next step if no fault occurs and no application makes a call.
     ///
-    /// `None` if no datagram and no deadline is pending, or if a required call is overdue.
+    /// `None` if no datagram and no deadline is pending, or if a deadline comes next but a required call is overdue.
     pub(crate) fn next(&self, scenario: &Scenario) -> Option<Step> {
         let arrival = self.network.front().map(|packet| packet.at);
         let deadline = self.deadline();

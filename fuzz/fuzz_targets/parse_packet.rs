@@ -1,4 +1,5 @@
-//! Decodes any bytes in every framing. Nothing panics, and each accepted datagram encodes to the same bytes.
+//! Decodes any bytes and encodes any packet, in every kind of framing. An accepted datagram must encode to the same
+//! bytes, and an encoded packet must decode to itself.
 #![no_main]
 
 use fuzz_harness::wire;

@@ -6,8 +6,12 @@ use core::num::NonZero;
 
 /// A share of 1 in fixed-point arithmetic.
 const ONE: u64 = 1_024;
-/// The largest loss rate for which the sender compensates by sending more: 30 %.
-const LARGEST_BASE: u64 = ONE * 3 / 10;
+/// The largest loss rate for which the sender compensates by sending more: 45 %.
+const LARGEST_BASE: u64 = ONE * 45 / 100;
+/// The most by which the base loss rate may exceed its estimate, before the first sample: 6 %.
+const LARGEST_DOUBT: u64 = ONE * 6 / 100;
+/// The doubt that the tolerance covers.
+const SMALLEST_DOUBT: u64 = ONE * 6 / 1_000;
 /// The tolerated excess over the base loss rate: 1 %.
 const TOLERANCE: u64 = ONE / 100;
 /// The segments that a sample of the loss rate needs.
@@ -34,6 +38,14 @@ impl Count {
                 [_, _] => sums = sums.map(|sum| sum / 2),
             }
         }
+    }
+
+    /// Counts up to `bytes` lost ones as acknowledged. Returns how many.
+    fn take_back(&mut self, bytes: u32) -> u32 {
+        let found = bytes.min(self.lost);
+        self.lost -= found;
+        self.acknowledged = self.acknowledged.saturating_add(found);
+        found
     }
 
     const fn three_quarters(self) -> Self {
@@ -113,6 +125,15 @@ impl LossMeter {
         self.judge(segment)
     }
 
+    /// Takes back the loss of `bytes`, which have arrived after all.
+    pub(super) fn found(&mut self, bytes: u64) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let [recent, older] = &mut self.rounds;
+        let rest = bytes - recent.take_back(bytes);
+        older.take_back(rest);
+        self.yielding.take_back(bytes);
+    }
+
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         self.from = shift.sending(self.from);
         self.until = self.until.map(|until| shift.sending(until));
@@ -152,10 +173,12 @@ impl LossMeter {
     /// a limited sample.
     fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
-        let base = u64::from(self.base);
         let samples = (self.history.sent() / segment).max(1);
-        let deviation = mul_div(variance(sent, base), samples.saturating_add(sent), samples).isqrt();
-        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, deviation);
+        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three).
+        let doubt = (ONE * 3 / samples).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
+        let base = u64::from(self.base) + doubt;
+        let variance = mul_div(variance(sent, base), samples.saturating_add(sent), samples);
+        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, variance);
         self.reported |= excess;
         excess
     }
@@ -163,7 +186,7 @@ impl LossMeter {
     /// Whether, before the first sample, more is lost than the largest base loss rate and chance explain.
     pub(super) fn start_lost_too_much(&self, segment: NonZero<u64>) -> bool {
         let sent = self.yielding.sent() / segment;
-        let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE).isqrt());
+        let most = explained(sent, LARGEST_BASE, variance(sent, LARGEST_BASE));
         !self.measured && u64::from(self.yielding.lost) / segment > most
     }
 
@@ -210,14 +233,16 @@ impl LossMeter {
     }
 }
 
-/// The variance of the number of losses among `sent` segments, each lost with the probability `share`.
+/// Nine times the variance of the number of losses among `sent` segments, each lost with the probability `share`.
+///
+/// Its root is three standard deviations, with less error by rounding than three times the root of the variance.
 fn variance(sent: u64, share: u64) -> u64 {
-    mul_div(sent, share * (ONE - share), ONE * ONE)
+    mul_div(sent, 9 * share * (ONE - share), ONE * ONE)
 }
 
 /// The most losses among `sent` segments that `share` and chance explain: the mean, three standard deviations, and 2.
-fn explained(sent: u64, share: u64, deviation: u64) -> u64 {
-    mul_div(sent, share, ONE).saturating_add(deviation.saturating_mul(3) + 2)
+fn explained(sent: u64, share: u64, variance: u64) -> u64 {
+    mul_div(sent, share, ONE).saturating_add(variance.isqrt() + 2)
 }
 
 #[cfg(test)]
@@ -288,12 +313,33 @@ mod tests {
     }
 
     #[test]
-    fn a_start_that_loses_over_30_percent_met_a_full_queue() {
+    fn a_start_that_loses_over_45_percent_met_a_full_queue() {
         let mut meter = LossMeter::default();
         send(&mut meter, 0..50, 2, true);
         assert!(!meter.start_lost_too_much(SEGMENT));
         send(&mut meter, 50..150, 7, true);
         assert!(meter.start_lost_too_much(SEGMENT));
+    }
+
+    #[test]
+    fn a_small_sample_without_a_loss_proves_no_lossless_path() {
+        let mut meter = LossMeter::default();
+        send(&mut meter, 0..7, 0, true);
+        meter.end_cycle(SEGMENT);
+        assert!(meter.is_measured() && meter.base == 0);
+        meter.end_round(at(100), SEGMENT);
+        meter.end_round(at(200), SEGMENT);
+        // 4 of 60 are lost, which 5 % explain.
+        assert!(!send(&mut meter, 100..104, 1, true));
+        assert!(!send(&mut meter, 104..106, 0, true) && !meter.end_round(at(300), SEGMENT));
+    }
+
+    #[test]
+    fn late_segments_are_no_loss() {
+        let mut meter = measured();
+        send(&mut meter, 100..200, 4, true);
+        meter.found(300 * BYTES);
+        assert!(!meter.end_round(at(300), SEGMENT));
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! | [`NewReno`] | RFC 9002 §7 | the reference for fairness |
 //! | [`Cubic`] | RFC 9438 | the most common controller on the Internet |
 //! | [`BandwidthDelay`] | a model of the path | long, fast or lossy paths |
-//! | [`Unpaced`] | any of them without pacing | small machines |
+//!
+//! [`Unpaced`] takes the pacing from a controller, for small machines.
 //!
 //! Bytes may be payload or whole datagrams, if the controller, every event and the window use the same measure. Every
 //! controller but [`FixedWindow`] has a constructor `new(datagram_bytes)`, which can serve as a factory.
@@ -87,8 +88,14 @@ pub struct Loss {
 ///
 /// Any sequence of calls is legal. Time that goes backwards counts as no elapsed time.
 pub trait Congestion {
-    /// Whether there is ever a pacing rate. Where it is false, no code of the pacer is linked.
-    const MAY_PACE: bool = true;
+    /// Whether there is ever a pacing rate. If not, the sender never calls the pacer.
+    #[must_use]
+    fn may_pace() -> bool
+    where
+        Self: Sized,
+    {
+        true
+    }
 
     /// Records the transmission of `bytes`, new or repeated. `in_flight` includes them.
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64);

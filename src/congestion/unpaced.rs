@@ -3,10 +3,13 @@
 use super::{Acknowledgement, Congestion, Loss};
 use crate::{ClockShift, Instant};
 
-/// A controller without its pacing rate: whatever its window permits may leave at once.
+/// A controller without its pacing rate: everything that its window permits may leave at once.
 ///
-/// For a link that paces by itself, such as a serial line, and for small machines: the code of the
-/// [`Pacer`](super::Pacer), which divides numbers of 64 bits, is not linked.
+/// It suits [`FixedWindow`](super::FixedWindow) on a link that paces by itself, such as a serial line. A program for a
+/// small machine gets smaller, because the [`Pacer`](super::Pacer) divides numbers of 64 bits. The rate of
+/// [`FixedWindow::paced`](super::FixedWindow::paced) and
+/// [`pacing_granularity`](crate::connection::Config::pacing_granularity) have no effect. The other controllers rely on
+/// pacing on the Internet (RFC 9002 §7.7): without it a whole window leaves as one burst.
 ///
 /// ```
 /// use rdt_proto::congestion::{Congestion, FixedWindow, Unpaced};
@@ -18,7 +21,9 @@ use crate::{ClockShift, Instant};
 pub struct Unpaced<C>(pub C);
 
 impl<C: Congestion> Congestion for Unpaced<C> {
-    const MAY_PACE: bool = false;
+    fn may_pace() -> bool {
+        false
+    }
 
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.0.on_sent(now, bytes, in_flight);

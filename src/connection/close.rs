@@ -10,9 +10,10 @@
 //!
 //! | incoming | FIN | FINACK is sent | FINACK from a rostov peer, selective repeat |
 //! |---|---|---|---|
-//! | `Open` | `FinAckDue` | | `FinalFinAckDue`, if it answers our FIN |
-//! | `FinAckDue` | `FinAckDue` | `FinAckSent` | `FinalFinAckDue`; `Gone` if a FINACK was sent before |
-//! | `FinAckSent` | `FinAckDue` | | `Gone` |
+//! | (open) | `FinAckDue` | | `FinalFinAckDue`, if it answers our FIN |
+//! | `FinAckDue` | `FinAckDue` | `FinAckSent` | `FinalFinAckDue` |
+//! | `FinAckSent` | `FinAckDueAgain` | | `Gone` |
+//! | `FinAckDueAgain` | `FinAckDueAgain` | `FinAckSent` | `Gone` |
 //! | `Presumed` | `FinAckDue` | | `FinalFinAckDue` |
 //! | `FinalFinAckDue` | ignored | `Gone` | ignored |
 //! | `Gone` | ignored | | ignored |
@@ -45,18 +46,18 @@ enum Outgoing {
     },
 }
 
-/// The FIN of the peer. There is none while the incoming direction is open.
+/// The incoming direction after its end. There is none while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct PeerFin {
+struct Incoming {
     /// The start of the linger: the arrival of the last FIN that is answered or of the final FINACK, or the time from
     /// which a FIN is presumed.
     since: Instant,
-    answer: Answer,
+    state: IncomingState,
 }
 
-/// The state of the incoming direction after a FIN.
+/// The state of the incoming direction after its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Answer {
+enum IncomingState {
     FinAckDue,
     /// As `FinAckDue`, but this side has sent a FINACK before.
     FinAckDueAgain,
@@ -69,7 +70,7 @@ enum Answer {
     Gone,
 }
 
-impl Answer {
+impl IncomingState {
     const fn is_due(self) -> bool {
         matches!(self, Self::FinAckDue | Self::FinAckDueAgain | Self::FinalFinAckDue)
     }
@@ -107,7 +108,7 @@ impl Answer {
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,
-    incoming: Option<PeerFin>,
+    incoming: Option<Incoming>,
 }
 
 impl Close {
@@ -167,9 +168,9 @@ impl Close {
 
     /// Handles a FIN. Returns whether it is answered.
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
-        let first = Some(Answer::FinAckDue);
-        let Some(answer) = self.incoming.map_or(first, |fin| fin.answer.on_fin()) else { return false };
-        self.incoming = Some(PeerFin { since: now, answer });
+        let first = Some(IncomingState::FinAckDue);
+        let Some(state) = self.incoming.map_or(first, |fin| fin.state.on_fin()) else { return false };
+        self.incoming = Some(Incoming { since: now, state });
         if self.peer.one_fin_closes_both() {
             self.outgoing = Outgoing::Closed;
         }
@@ -187,12 +188,12 @@ impl Close {
             return answers;
         }
         let Some(fin) = &mut self.incoming else {
-            self.incoming = Some(PeerFin { since: now, answer: Answer::FinalFinAckDue });
+            self.incoming = Some(Incoming { since: now, state: IncomingState::FinalFinAckDue });
             return true;
         };
-        let answer = fin.answer.on_final_finack();
-        fin.answer = answer.unwrap_or(fin.answer);
-        answer.is_some()
+        let next = fin.state.on_final_finack();
+        fin.state = next.unwrap_or(fin.state);
+        next.is_some()
     }
 
     pub(crate) fn is_fin_due(&self) -> bool {
@@ -204,12 +205,12 @@ impl Close {
     }
 
     pub(crate) fn is_finack_due(&self) -> bool {
-        self.incoming.is_some_and(|fin| fin.answer.is_due())
+        self.incoming.is_some_and(|fin| fin.state.is_due())
     }
 
     pub(crate) fn on_finack_sent(&mut self) {
         if let Some(fin) = &mut self.incoming {
-            fin.answer = fin.answer.on_finack_sent();
+            fin.state = fin.state.on_finack_sent();
         }
     }
 
@@ -233,7 +234,7 @@ impl Close {
             self.outgoing = Outgoing::Closed;
             if self.peer.one_fin_closes_both() {
                 // From now on this side sends only FINACK, and only in answer to a FIN or FINACK.
-                self.incoming = Some(PeerFin { since: now, answer: Answer::Presumed });
+                self.incoming = Some(Incoming { since: now, state: IncomingState::Presumed });
             }
         }
         expired

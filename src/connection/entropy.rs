@@ -36,7 +36,7 @@ impl Entropy {
         self.tag
     }
 
-    /// The key from which the nonces of PROBE are derived.
+    /// The secret from which the nonces of PROBE are derived.
     pub(crate) const fn nonce_secret(&self) -> [u8; 16] {
         self.nonce_secret
     }

@@ -54,6 +54,13 @@ pub enum CloseReason {
     /// The peer was silent for the [idle limit](super::Config::idle_limit) while it had something to answer.
     #[error("no answer within the idle limit")]
     TimedOut,
+    /// Extended mode: the peer answers and its window is open, but it acknowledged no new data in
+    /// 20 timeouts (see [`Config::idle_limit`](super::Config::idle_limit)).
+    ///
+    /// The path may not carry datagrams as large as those of the data: try a smaller
+    /// [`Config::segment`](super::Config::segment).
+    #[error("the peer answers, but no data arrives: the datagrams may be too large for the path")]
+    NoProgress,
     /// Base mode: the peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
     #[error("no datagram within the quiet limit")]
     Quiet,

@@ -3,6 +3,7 @@
 use super::close::Close;
 use super::handshake::Handshake;
 use super::probe::Probe;
+use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
 use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
@@ -233,10 +234,11 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Records a valid packet of the peer: the limits on silence restart.
     pub(super) fn on_heard(&mut self) {
-        self.idle.on_heard(self.now);
-        if let Some(probe) = self.state.probe_mut() {
+        if let State::Established { probe, progress, .. } = &mut self.state {
             probe.on_heard();
+            progress.on_heard();
         }
+        self.idle.on_heard(self.now);
     }
 
     fn handle_sack(&mut self, sack: &Sack<'_>) -> Outcome {
@@ -244,8 +246,10 @@ impl<T: ConnectionTypes> Connection<T> {
             return Err(Ignored::State);
         }
         let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(*sack), &mut self.rtt);
-        if acknowledged == Acknowledged::NeverSent {
-            return Err(Ignored::NeverSent);
+        match acknowledged {
+            Acknowledged::New => self.on_progress(),
+            Acknowledged::Old => {}
+            Acknowledged::NeverSent => return Err(Ignored::NeverSent),
         }
         self.on_heard();
         self.on_acknowledged();
@@ -274,6 +278,12 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
+    fn on_progress(&mut self) {
+        if let State::Established { progress, .. } = &mut self.state {
+            progress.on_acknowledged();
+        }
+    }
+
     /// Releases acknowledged bodies, which may make room to write.
     fn on_acknowledged(&mut self) {
         self.send.release(self.arq.base());
@@ -285,7 +295,11 @@ impl<T: ConnectionTypes> Connection<T> {
 
     pub(super) fn on_established(&mut self) {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
-        self.state = State::Established { close: Close::new(self.peer, closes), probe: Probe::default() };
+        self.state = State::Established {
+            close: Close::new(self.peer, closes),
+            probe: Probe::default(),
+            progress: Progress::default(),
+        };
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
     }

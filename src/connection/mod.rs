@@ -17,6 +17,7 @@ mod numbers;
 mod observer;
 mod output;
 mod probe;
+mod progress;
 mod rebase;
 mod routing;
 mod state;
@@ -102,7 +103,8 @@ enum Lent {
 impl<T: ConnectionTypes> Connection<T> {
     /// Opens a connection as a client.
     ///
-    /// CONNECT is due at once. Data that is [sent](Self::send) before CONNACK arrives waits in the send store.
+    /// `entropy`: an array of 32 random bytes. CONNECT is due at once. Data that is [sent](Self::send) before CONNACK
+    /// arrives waits in the send store.
     ///
     /// # Errors
     ///
@@ -337,7 +339,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Updates the close, the idle timer and the probe after a change.
     fn settle(&mut self) {
         let unacknowledged = self.has_unacknowledged();
-        let State::Established { close, probe } = &mut self.state else { return };
+        let State::Established { close, probe, .. } = &mut self.state else { return };
         if !unacknowledged {
             close.on_all_acknowledged();
         }

@@ -147,7 +147,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 Role::Client | Role::Server if self.is_ack_due() => Control::Ack,
                 Role::Client | Role::Server => return None,
             },
-            State::Established { close, probe } => {
+            State::Established { close, probe, .. } => {
                 if self.is_ack_due() {
                     Control::Ack
                 } else if let Some((nonce, counter)) = probe.echo() {

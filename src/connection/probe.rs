@@ -6,8 +6,8 @@
 //! - after a silence, if keep-alive is on.
 //!
 //! The peer answers with ECHO and a SACK. ECHO returns the nonce of the PROBE. The nonces derive from the caller's
-//! entropy. They tell an answer from a duplicate of an older one, and they need no hash: an attacker that has seen them
-//! knows the tag as well, and can send any packet.
+//! entropy, and need no hash. An ECHO counts only under our tag, and any valid packet under our tag shows that the peer
+//! is alive, so a nonce only has to differ from those of old probes.
 
 use crate::timing::{RetransmitTimer, Timer};
 use crate::{ClockShift, Instant};
@@ -15,7 +15,7 @@ use crate::{ClockShift, Instant};
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
-/// The nonces of PROBE. An attacker off the path sees none of them, and cannot guess the first one or the step.
+/// The nonces of PROBE: an arithmetic sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Nonces {
     first: u64,
@@ -153,5 +153,28 @@ impl Probe {
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         self.retransmit.rebase(shift);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonces_differ_even_if_the_secret_is_zero() {
+        let nonces = Nonces::new([0; 16]);
+        let all: std::collections::BTreeSet<u64> = (0..1_000).map(|counter| nonces.of(counter)).collect();
+        assert_eq!(all.len(), 1_000);
+    }
+
+    #[test]
+    fn an_echo_answers_one_of_the_last_eight_probes() {
+        let nonces = Nonces::new([7; 16]);
+        let mut probe = Probe::default();
+        for _ in 0..10 {
+            probe.on_sent(Instant::ZERO);
+        }
+        let answers = (0..12).filter(|&counter| probe.clone().on_echo(&nonces, nonces.of(counter)));
+        assert!(answers.eq(2..10));
     }
 }

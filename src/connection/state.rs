@@ -10,6 +10,7 @@ use super::CloseReason;
 use super::close::Close;
 use super::handshake::Handshake;
 use super::probe::Probe;
+use super::progress::Progress;
 use crate::Instant;
 
 /// The state of a connection.
@@ -19,7 +20,7 @@ use crate::Instant;
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established { close: Close, probe: Probe },
+    Established { close: Close, probe: Probe, progress: Progress },
     Ended { ended: Ended, close: Close },
 }
 

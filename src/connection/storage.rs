@@ -209,7 +209,14 @@ where
             arq: SelectiveRepeat::new(memory.blocks, controller(datagram), pacer).ok_or(StoreError::NoBlock)?,
         })
     }
+}
 
+impl<S, R, B, C, const MAY_CUT: bool> Storage<SendSlots<S, MAY_CUT>, RecvSlots<R>, SelectiveRepeat<B, C>>
+where
+    R: AsRef<[u8]> + AsMut<[u8]>,
+    B: AsRef<[Block]> + AsMut<[Block]>,
+    C: Congestion,
+{
     /// Returns the memory, for another connection. Unsent and unread data is lost.
     #[must_use]
     pub fn into_memory(self) -> Memory<S, R, B> {
@@ -237,7 +244,12 @@ where
             arq: StopAndWait::new(),
         })
     }
+}
 
+impl<S, R, const MAY_CUT: bool> Storage<SendSlots<S, MAY_CUT>, RecvSlots<R>>
+where
+    R: AsRef<[u8]> + AsMut<[u8]>,
+{
     /// Returns the memory of the send store and of the receive store. Unsent and unread data is lost.
     #[must_use]
     pub fn into_memory(self) -> (S, R) {

@@ -35,9 +35,13 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe } => {
-                let probe = probe.handle_timeout(now);
-                self.arq.handle_timeout(now, &self.rtt) | close.handle_timeout(now) | probe
+            State::Established { close, probe, progress } => {
+                let data = self.arq.handle_timeout(now, &self.rtt);
+                if data && progress.on_timeout() && self.negotiation.is_extended() && self.limits.idle.is_on() {
+                    self.give_up(CloseReason::NoProgress);
+                    return;
+                }
+                data | close.handle_timeout(now) | probe.handle_timeout(now)
             }
             State::Opening(handshake) if handshake.falls_back(now) => {
                 self.negotiation.agree_base();
@@ -89,7 +93,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
-            State::Established { close, probe } => {
+            State::Established { close, probe, .. } => {
                 let end = self.send.end();
                 for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
@@ -129,7 +133,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// is on and no answer is awaited.
     pub(super) fn settle_probe(&mut self) {
         let (stopped, unacknowledged) = (self.is_stopped(), self.has_unacknowledged());
-        let State::Established { close, probe } = &mut self.state else { return };
+        let State::Established { close, probe, .. } = &mut self.state else { return };
         if !self.negotiation.is_extended() {
             return;
         }

@@ -106,7 +106,7 @@ impl Client {
     /// aborted instead; the server may have stored it already.
     ///
     /// # Errors
-    /// [`TooLate`] if storage was asked to commit, or if the session has ended.
+    /// [`TooLate`] if storage was asked to commit, or if the outcome is decided.
     pub fn cancel(&mut self) -> Result<(), TooLate> {
         if self.outcome.is_some() || self.storage.is_committing() {
             return Err(TooLate);

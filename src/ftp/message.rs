@@ -145,9 +145,9 @@ impl Header {
         }
     }
 
-    /// The message of a server: `None` as long as it is incomplete.
+    /// Decodes the message of a server; `None` while bytes are missing.
     ///
-    /// A client has no code that reads messages of clients.
+    /// A client calls this method, so that its program contains no code to decode UPLOAD and DOWNLOAD.
     pub(super) fn server_message(&self) -> Result<Option<FileMessage<'static>>, FileDecodeError> {
         let Some((&message_type, fields)) = self.bytes.split_first() else { return Ok(None) };
         Ok(match message_type {

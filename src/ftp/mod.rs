@@ -34,7 +34,8 @@
 //!   It then drops the content in flight, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`].
 //!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR.
 //! - A client that closes before it has sent all content cancels its upload. A client that closes before it has
-//!   received all content cancels its download. Neither side waits for the other to close.
+//!   received all content cancels its download. Neither side waits for the other to close, except for a server that
+//!   drops content after a refusal.
 //! - A file that shrinks while it is sent is never padded: a server aborts, a client cancels.
 //! - A name is one path component that every platform can store ([`NameError`] lists the rules). It is checked before
 //!   any storage request.
@@ -58,8 +59,8 @@
 //! | [`Output::Close`] | `close()` |
 //! | [`Output::Abort`] | `abort(code.value())` |
 //! | `handle_peer_closed()` | `is_finished_reading()`, and `ended()` is `None`, `Finished` or `PeerLeft` |
+//! | `handle_aborted(code)` | `is_finished_reading()`, and `ended()` is `Reset` or `Refused`; never in base mode |
 //! | `handle_lost()` | `is_finished_reading()`, and `ended()` is anything else |
-//! | `handle_aborted(code)` | never in base mode, where an abort looks like a close |
 //!
 //! Repeat these steps after each datagram and each timeout, until none of them makes progress.
 //! `examples/get_file.rs` is a complete client.

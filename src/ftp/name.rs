@@ -56,9 +56,13 @@ pub enum NameError {
 /// ```
 /// use rdt_proto::ftp::{Name, NameError};
 ///
-/// const NAME: Result<Name, NameError> = Name::new("a.txt"); // checked by the compiler
-/// assert_eq!(NAME?.as_str(), "a.txt");
+/// assert_eq!(Name::new("a.txt")?.as_str(), "a.txt");
 /// assert_eq!(Name::new("../a.txt"), Err(NameError::Separator));
+/// // Does not compile with a name that breaks a rule:
+/// const NAME: Name = match Name::new("b.txt") {
+///     Ok(name) => name,
+///     Err(_) => panic!("the name breaks a rule"),
+/// };
 /// # Ok::<(), NameError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,8 +189,8 @@ impl fmt::Display for NameBuf {
 
 /// Whether Windows reserves `name` for a device ("Naming Files, Paths, and Namespaces", Microsoft).
 ///
-/// A device name is reserved with any extension, and spaces before the extension do not count. `name` has no white
-/// space but spaces, since control characters are not allowed.
+/// A device name is reserved with any extension, and spaces before the extension do not count. The only ASCII white
+/// space in `name` is the space, since control characters are not allowed.
 const fn is_reserved_on_windows(name: &[u8]) -> bool {
     let [a, b, c, rest @ ..] = before_dot(name).trim_ascii_end() else { return false };
     match (&[a.to_ascii_uppercase(), b.to_ascii_uppercase(), c.to_ascii_uppercase()], rest) {

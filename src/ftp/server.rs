@@ -29,8 +29,8 @@ pub struct ServerConfig {
     pub read_only: bool,
     /// Whether an upload may replace a file of the same name. Default: yes.
     ///
-    /// If it may not and the file exists, storage must answer [`Request::Create`] and [`Request::Commit`] with
-    /// [`StorageError::Exists`](super::StorageError::Exists).
+    /// If not, storage must answer [`StorageError::Exists`](super::StorageError::Exists): to [`Request::Create`] if the
+    /// file exists, and to [`Request::Commit`] if the file has been created since.
     pub allow_replace: bool,
     /// The maximum number of bytes that are dropped after an ERROR. Default: 16 MiB.
     ///
@@ -123,8 +123,8 @@ impl Server {
 
     /// Refuses the request for a reason of the application: overload, permissions, shutdown.
     ///
-    /// The client receives ERROR. If the file of a download is already open, the connection is aborted instead. An
-    /// application may refuse even before the request arrives.
+    /// The client receives ERROR. If the file of a download is already open, the connection is aborted instead. The
+    /// call is legal even before the request arrives.
     ///
     /// # Errors
     /// [`TooLate`] if storage was asked to commit, or if the outcome is decided.
@@ -194,7 +194,7 @@ impl Server {
         self.end.abort(code);
     }
 
-    /// Ends without an answer.
+    /// Decides the outcome if it is open, and closes the stream without a further message.
     fn finish(&mut self, outcome: Outcome) {
         if self.outcome.is_none() {
             self.storage.stop();
@@ -207,7 +207,9 @@ impl Server {
         self.drain.is_some() && !self.peer_closed
     }
 
-    /// Drops `len` bytes of input, up to the limit.
+    /// Drops `len` bytes of input, or none while storage uses the input. Beyond the drain limit it also aborts.
+    ///
+    /// Returns the number of bytes dropped.
     fn discard(&mut self, len: usize) -> usize {
         if self.storage.is_writing() {
             return 0;

@@ -134,7 +134,7 @@ pub enum Request<'a> {
     Commit,
     /// Deletes the unfinished file. → [`Answer::Discarded`]
     ///
-    /// After each successful [`Create`](Self::Create) it is returned exactly once, unless [`Commit`](Self::Commit)
+    /// This request follows each successful [`Create`](Self::Create) exactly once, unless [`Commit`](Self::Commit)
     /// succeeds.
     Discard,
 }
@@ -179,7 +179,7 @@ pub enum Output<'a> {
     Close,
     /// End the connection at once. The peer receives this code if the connection can carry one.
     ///
-    /// After this output only storage requests remain.
+    /// No output follows. Storage requests may still follow.
     Abort(ErrorCode),
 }
 
@@ -188,8 +188,8 @@ pub enum Output<'a> {
 pub enum FileEvent {
     /// Server: the request is complete, and its name is allowed.
     ///
-    /// The application may now [`refuse`](super::Server::refuse) it. To decide before storage is used, call `poll_event`
-    /// before `poll_request`.
+    /// The application can now [`refuse`](super::Server::refuse) the request. To refuse before storage is used, call
+    /// `poll_event` before `poll_request`.
     Requested(Transfer),
     /// The length of the file is known.
     Started {
@@ -228,7 +228,8 @@ pub enum Outcome {
     Received,
     /// The server refused the request with this code.
     ///
-    /// The server sent ERROR, or aborted a download that had begun.
+    /// The server sent ERROR. If the server instead aborts a download that has begun, only the server ends with this
+    /// outcome. The client then ends as [`Aborted`](Self::Aborted), or in base mode as [`CutShort`](Self::CutShort).
     Refused(ErrorCode),
     /// The client cancelled the transfer.
     ///

@@ -106,7 +106,7 @@ impl Storage {
         matches!(self, Self::Incoming(incoming) if incoming.done == incoming.length)
     }
 
-    /// Whether content remains to be written after the last byte has arrived.
+    /// Whether storage still has to write content that has arrived.
     ///
     /// `readable` says whether the caller can still read the input.
     pub(super) fn has_more_to_write(&self, readable: bool) -> bool {

@@ -41,11 +41,11 @@ pub(super) enum Transition {
     HandshakeOver,
     /// The peer has shown that it receives at its address: by a cookie, or by INFO 0 in extended mode.
     Validated,
-    /// Another connection needs the quota of this one.
+    /// The entry is evicted or removed, and stops counting for quotas.
     Evicted,
 }
 
-/// The quota of a host that an entry counts for.
+/// The host's quota for which an entry counts.
 ///
 /// Unvalidated addresses may be forged, so they have a separate quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) enum HostQuota {
     Unvalidated,
 }
 
-/// All quotas that an entry counts for.
+/// All quotas for which an entry counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quotas {
     pub(super) host: Option<HostQuota>,

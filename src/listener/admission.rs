@@ -6,17 +6,18 @@
 //! | # | CONNECT | condition | decision |
 //! |---|---|---|---|
 //! | 1 | any | the validated quota of its host is full, and there is no predecessor | drop: host limit |
-//! | 2 | unvalidated, and RETRY can answer it | RETRY is demanded, or its host or its address is full | RETRY |
+//! | 2 | unvalidated, and RETRY is possible | [`Retry`] demands RETRY, or its host or its address is full | RETRY |
 //! | 3 | unvalidated | its host is full | drop: host limit |
 //! | 4 | unvalidated, or without a victim | its address is full | drop: address limit |
 //! | 5 | any | the backlog is full, not counting a pending victim | drop: backlog full |
-//! | 6 | not counted as validated | unvalidated handshakes fill the backlog | drop: backlog full |
+//! | 6 | not counted as validated | half-open entries reach the limit of the backlog | drop: backlog full |
 //! | 7 | any | its address is full | queue, and evict the victim |
 //! | 8 | any | | queue |
 //!
 //! - A *predecessor* is a validated connection of the same address. Its client has restarted. When the new connection
 //!   is confirmed, it takes over the quota of the predecessor. If the validated quota is full, the handshake does not
 //!   count as validated until then.
+//! - A *half-open* entry is an open handshake with an unvalidated address, in the backlog or accepted.
 //! - A *victim* is a half-open entry of the same address. A client with a valid cookie may evict it.
 //! - Unvalidated addresses may be forged. They count for the quotas of the host and of the backlog, but exclude only
 //!   other unvalidated addresses.
@@ -28,6 +29,7 @@ use super::quotas::Entries;
 use super::stats::increment;
 use super::{Address, DropReason, Listener, ListenerConfig, ListenerTypes, Retry, TableMemory};
 use crate::connection::HandshakeParameters;
+use crate::counts::increase;
 use crate::timing::expiry;
 
 /// The decision about a CONNECT.
@@ -163,7 +165,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
         self.ticket += 1;
         increment(&mut self.stats.queued);
-        self.stats.validated = self.stats.validated.saturating_add(has_cookie.into());
+        increase(&mut self.stats.validated, has_cookie.into());
         if let Some(victim) = behind {
             self.evict_victim(victim);
         }

@@ -22,7 +22,7 @@ pub enum AcceptError<E> {
     /// The handshake stays pending, and [`Listener::poll_incoming`] returns it again once there is room.
     #[error("there is no room for another connection")]
     Full,
-    /// No storage was made for the connection, or it does not fit the configuration.
+    /// The storage could not be made, or does not fit the configuration.
     ///
     /// The handshake is removed, so that a loop over [`Listener::poll_incoming`] ends. The client enters the backlog
     /// again when it repeats its CONNECT.
@@ -32,6 +32,8 @@ pub enum AcceptError<E> {
 
 impl<T: ListenerTypes> Listener<T> {
     /// Returns the oldest pending handshake that has not been returned yet.
+    ///
+    /// A handshake for which [`accept`](Self::accept) had no room is returned again.
     ///
     /// Returns `None` while there is no room for another connection. Poll again after each call that may make room.
     /// [`poll_transmit`](Self::poll_transmit) makes room when it writes the last packet of a connection.
@@ -74,7 +76,8 @@ impl<T: ListenerTypes> Listener<T> {
         let state = pending.state();
         let mut config = self.config.connection;
         if state.is_validated() {
-            // A client that has received CONNACK retransmits INFO 0 until its idle limit, so the server waits as long.
+            // A client that has received CONNACK retransmits INFO 0 until its idle limit. The server therefore waits
+            // at least for its own idle limit.
             config.handshake_limit = config.handshake_limit.max(config.idle_limit);
         }
         let (entropy, tag) = self.with_free_tag(entropy.into(), &pending.parameters);

@@ -34,7 +34,7 @@ impl<A: Copy> Incoming<A> {
         self.parameters
     }
 
-    /// Whether a cookie has validated the address: the client receives there. Any other address may be forged.
+    /// Whether a cookie has validated the address. If not, the address may be forged.
     pub fn is_validated(&self) -> bool {
         self.validated
     }

@@ -4,8 +4,8 @@ use crate::connection::Config;
 
 /// The limits of a listener, with their defaults.
 ///
-/// A CONNECT above a limit is dropped, and counted by reason in
-/// [`ListenerStats::dropped`](super::ListenerStats::dropped). The client repeats it.
+/// [`ListenerStats::dropped`](super::ListenerStats::dropped) counts each CONNECT that is dropped at a limit, by reason.
+/// The client repeats its CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerConfig {
     /// The configuration of every accepted connection.
@@ -14,9 +14,10 @@ pub struct ListenerConfig {
     pub connection: Config,
     /// The maximum number of connections. Default: 1,024.
     ///
-    /// A connection counts from `accept` until it is released and its linger has ended. Further clients stay in the
-    /// backlog, and [`poll_incoming`](super::Listener::poll_incoming) does not return them. [Fixed
-    /// tables](super::FixedTables) may hold fewer.
+    /// A connection counts from `accept` until it is released and its linger has ended. In base mode it counts until
+    /// the quarantine of its address has ended. Further clients stay in the backlog, and
+    /// [`poll_incoming`](super::Listener::poll_incoming) does not return them. [Fixed tables](super::FixedTables) may
+    /// hold fewer.
     pub peers: usize,
     /// The maximum number of open handshakes. Default: 128.
     ///
@@ -32,20 +33,22 @@ pub struct ListenerConfig {
     /// Above the limit, a CONNECT without a valid cookie gets RETRY. It is dropped if [`retry`](Self::retry) is
     /// [`Retry::Never`], or in base mode.
     ///
-    /// Validated addresses have a separate quota, which unvalidated addresses do not use up. Forged addresses of a host
-    /// therefore do not exclude validated clients of that host. If the quota is full when a half-open connection is
-    /// confirmed, the connection ends as [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets
-    /// RESET. A restarted client takes over the quota of its old connection. Lingering connections count. Connections
-    /// of base mode count as unvalidated.
+    /// Validated addresses have a separate quota of the same size, which unvalidated addresses do not use up. Forged
+    /// addresses of a host therefore do not exclude validated clients of that host. If the quota is full, every CONNECT
+    /// of the host is dropped, except that of a restarted client, which takes over the quota of its old connection. If
+    /// the quota is full when INFO 0 confirms a connection with an unvalidated address, the connection ends as
+    /// [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets RESET. Lingering connections count.
+    /// Connections of base mode count as unvalidated.
     pub per_host: usize,
     /// The maximum number of connections and handshakes at one address. Default: 4.
     ///
-    /// A client needs more than one only after a restart, while its old connection still exists.
+    /// A client needs a second entry only after a restart, while its old connection still exists.
     ///
-    /// Above the limit, a client with a validated address evicts a half-open entry of its address. A connection that
-    /// moves to [another address](super) evicts a half-open entry there in the same way. It does not move if the new
-    /// address is full and has no half-open entry. It also does not move to another host whose validated quota
-    /// ([`per_host`](Self::per_host)) is full.
+    /// Above the limit, a CONNECT without a valid cookie gets RETRY or is dropped, as for [`per_host`](Self::per_host).
+    /// A CONNECT with a valid cookie evicts a *half-open* entry of its address: an open handshake without a valid
+    /// cookie. If there is no such entry, the CONNECT is dropped. A connection that moves to [another address](super)
+    /// evicts a half-open entry there in the same way. It does not move if the new address is full and has no half-open
+    /// entry. It also does not move to another host whose validated quota is full.
     pub per_address: usize,
     /// When a client must validate its address before the listener keeps state for it. Default: [`Retry::Auto`].
     pub retry: Retry,
@@ -72,9 +75,12 @@ impl Default for ListenerConfig {
 pub enum Retry {
     /// While unvalidated addresses hold half of the [backlog](ListenerConfig::backlog), or of the
     /// [peers](ListenerConfig::peers) if these are fewer. The other half stays open to validated addresses.
+    ///
+    /// RETRY also answers while the limit of the client's [host](ListenerConfig::per_host) or
+    /// [address](ListenerConfig::per_address) is reached.
     #[default]
     Auto,
-    /// Always.
+    /// For every CONNECT without a valid cookie.
     Always,
     /// Never. A flood of forged addresses then fills the backlog and keeps honest clients out.
     Never,

@@ -14,7 +14,7 @@ use core::hash::{Hash, Hasher};
 
 /// The length of a cookie in bytes.
 pub(super) const COOKIE_BYTES: usize = 12;
-/// How long a cookie is valid.
+/// How long a cookie is valid. Times are cut to whole seconds, so a cookie may live almost a second longer.
 const LIFETIME: Duration = Duration::from_secs(15);
 
 /// The current and the previous key of the cookies.

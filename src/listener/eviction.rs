@@ -15,8 +15,8 @@ pub(super) enum Victim {
 impl<T: ListenerTypes> Listener<T> {
     /// A validated connection of this address that began before `ticket`.
     ///
-    /// `ticket` belongs to a new handshake of a restarted client. When its connection is confirmed, it takes over the
-    /// quota of the returned connection.
+    /// `ticket` belongs to a new handshake of a restarted client. When the new connection is confirmed, it takes over
+    /// the quota of the returned connection.
     pub(super) fn find_predecessor(&self, address: T::Address, ticket: u64) -> Option<u32> {
         self.peers.find_at(address, |_, peer| peer.state().is_validated() && peer.ticket < ticket)
     }
@@ -55,8 +55,8 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Handles the arrival of INFO 0.
     ///
-    /// In extended mode INFO 0 validates the address. It also shows that older entries of this address are obsolete,
-    /// since the client has restarted.
+    /// In extended mode INFO 0 validates the address. If the address has older entries, the client has restarted, and
+    /// these entries are obsolete.
     pub(super) fn on_confirmed(&mut self, index: u32) {
         self.peers.on_handshake_over(index);
         let Some(peer) = self.peers.get(index) else { return };

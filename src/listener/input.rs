@@ -87,7 +87,8 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// The connection of base mode at this address, or its quarantine.
     ///
-    /// An entry whose quarantine has ended is removed first, and so is a released connection that is drained.
+    /// An entry whose quarantine has ended is removed first. A released connection that is drained is retired first,
+    /// and only its quarantine may remain.
     fn find_base(&mut self, from: T::Address, connects: bool) -> Option<u32> {
         let now = self.now;
         let index = self.peers.find_at(from, |_, peer| peer.tag.is_none())?;
@@ -98,8 +99,8 @@ impl<T: ListenerTypes> Listener<T> {
             Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
             Lifecycle::Live { connection, is_held: false } if connection.ended().is_some() => {
                 if connects {
-                    // Ends the linger if its deadline has passed. Any other packet still goes to the lingering
-                    // connection, since it may be a repeated FIN that arrived before the deadline.
+                    // Ends the linger if its deadline has passed. A packet other than CONNECT may be a repeated FIN
+                    // that reached the socket before the deadline, so it still goes to the lingering connection.
                     connection.handle_timeout(now);
                 }
                 if connection.is_drained() {

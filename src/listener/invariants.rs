@@ -11,7 +11,7 @@ use crate::connection::Connection;
 type HostOf<T> = <<T as ListenerTypes>::Address as Address>::Host;
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Checks that the quotas equal the entries of the tables, and that no limit is exceeded.
+    /// Checks that the counts of the quotas equal the tables, and that no limit is exceeded.
     ///
     /// This takes O(n²).
     ///
@@ -36,7 +36,8 @@ impl<T: ListenerTypes> Listener<T> {
     /// Checks the limit of an address.
     fn check_address(&self, address: T::Address) {
         let limit = self.config.per_address;
-        // An evicted connection and a quarantine count for no limit, although they are still in the table.
+        // An evicted connection stays in the table for a while, beside the entry that took its place. So does the
+        // quarantine of an address. Neither counts here.
         let evicted = |peer: &Peer<_, Connection<T::Storage>>| {
             !peer.state().is_validated() && peer.connection().is_none_or(|connection| connection.ended().is_some())
         };

@@ -3,7 +3,7 @@
 //! ```text
 //!  CONNECT                           accept                release, and drained
 //! ---------> (admission) -> BACKLOG --------> Connection ----------------------> gone; base mode: QUARANTINED
-//!                |             | refuse: RESET     | evicted by a newer connection of its address
+//!                |             | refuse: RESET     | evicted for another connection
 //!                | RETRY       | ignore, expired   v
 //!                v             v              Closed(Evicted)
 //!          (no state is kept)
@@ -32,23 +32,24 @@
 //!   the address. The first INFO does so too, since a client can send it only after it has received CONNACK.
 //! - Once unvalidated addresses hold half of the backlog, the listener answers further clients with RETRY and keeps no
 //!   state for them. They must validate their address first ([`Retry`]). Any number of forged CONNECTs therefore
-//!   excludes no other client.
+//!   excludes no honest client.
 //! - An attacker that does not see the datagrams of a connection has to guess the 64 bits of its tag.
 //! - A client that restarts at its address opens a new connection beside the old one. The old one ends as
 //!   [`Evicted`](crate::connection::CloseReason::Evicted) only once the new one is confirmed, so a forged CONNECT ends
 //!   no connection.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
-//!   connection. The listener challenges the old and the new address by PROBE, and the connection moves if the new
-//!   address answers and the old one does not. Until then all other datagrams go to the old address. An address whose
-//!   quota is full gets no challenge ([`per_address`](ListenerConfig::per_address),
-//!   [`per_host`](ListenerConfig::per_host)). The listener detects a new address by the next datagram of the peer. A
-//!   peer that may be silent for long should turn [`keep_alive`](crate::connection::Config::keep_alive) on.
+//!   connection. The listener detects the new address by the next datagram of the peer, and challenges both addresses
+//!   by PROBE. The connection moves when the new address answers, unless the old address has answered first. It moves
+//!   back if the old address answers as well, within three retransmission timeouts. Until the move, all other datagrams
+//!   go to the old address. If the quotas ([`per_address`](ListenerConfig::per_address),
+//!   [`per_host`](ListenerConfig::per_host)) have no room for the new address, there is no challenge and no move.
+//!   A peer that may be silent for long should turn [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
-//! source addresses can open connections, inject data into them and end them. It can make the listener send more to a
-//! victim than the attacker has sent. The CONNECT of a restarted client gets no answer until its old connection has
-//! ended. A peer whose address changes is treated as an unknown peer. Base mode never evicts or closes a connection of
-//! extended mode.
+//! source addresses can open connections in base mode. It can inject data into any connection of base mode, or end it.
+//! It can also make the listener send more to a victim than the attacker has sent. The CONNECT of a restarted client is
+//! ignored until its old connection and the quarantine of its address have ended. A peer whose address changes is
+//! treated as an unknown peer. Base mode never evicts or closes a connection of extended mode.
 //!
 //! # Example
 //!
@@ -180,7 +181,7 @@ pub struct Listener<T: ListenerTypes> {
 }
 
 impl<T: ListenerTypes> Listener<T> {
-    /// Creates a listener without peers.
+    /// Creates a listener without peers. `entropy`: an array of 48 random bytes.
     #[must_use]
     pub fn new(now: Instant, config: ListenerConfig, entropy: impl Into<ListenerEntropy>) -> Self {
         let ListenerEntropy { hash_key, cookie_key, nonce_secret } = entropy.into();

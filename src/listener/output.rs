@@ -23,7 +23,7 @@ enum PeerTurn<A> {
 impl<T: ListenerTypes> Listener<T> {
     /// Handles all deadlines up to `now`, as [`Connection::handle_timeout`] does for one connection.
     ///
-    /// The work does not depend on other connections, even if many wait for a blocked socket.
+    /// Connections that are not due and have not changed cause no work, even if many of them wait for a blocked socket.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
         let now = self.now;
@@ -38,7 +38,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
-    /// Handles the timeout of one peer, and schedules its next deadline. Datagrams that are due do not count.
+    /// Handles the timeout of one peer, and schedules its next deadline. Datagrams that are due do not affect it.
     fn wake(&mut self, index: u32) {
         let now = self.now;
         let Some(peer) = self.peers.get_mut(index) else { return };
@@ -199,7 +199,7 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Removes a connection. In base mode its address stays in quarantine.
     ///
-    /// The connection is dropped in place, since a move would need its size on the stack.
+    /// The connection is dropped in place, since a move would need stack for a whole connection.
     pub(super) fn retire(&mut self, index: u32) {
         if let Some(connection) = self.peers.get(index).and_then(Peer::connection) {
             let quarantine_end = connection.quarantine_end();
@@ -230,7 +230,7 @@ impl<T: ListenerTypes> Listener<T> {
         while let Some(index) = self.peers.scheduler_mut().next_with_event() {
             let held = self.peers.get_mut(index).and_then(|peer| peer.held_mut());
             let Some(event) = held.and_then(Connection::poll_event) else { continue };
-            // The next event of this connection comes after those of all other connections.
+            // Each other connection with an event reports one before this connection reports its next.
             self.peers.scheduler_mut().mark_event(index);
             return Some((self.peers.id(index), event));
         }

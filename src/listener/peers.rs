@@ -29,6 +29,8 @@ pub(super) enum Lifecycle<C> {
     /// A connection. `is_held` is true until the application releases the connection.
     Live { connection: C, is_held: bool },
     /// A connection of base mode has ended. Its late packets must not reach a new connection of the same address.
+    ///
+    /// It is also the placeholder while an entry has no connection, in `accept` and `reclaim`.
     Quarantined { until: Instant },
 }
 

@@ -7,8 +7,8 @@ use heapless::Deque;
 
 /// The maximum number of answers that wait for `poll_transmit`.
 ///
-/// This limits the memory that a flood takes. A driver whose kernel joins datagrams (GRO) may receive more CONNECTs
-/// between two calls. Answers beyond the maximum are dropped, and their clients repeat CONNECT.
+/// This limits the memory that a flood takes. A driver whose kernel joins datagrams (GRO) may handle more CONNECTs
+/// between two calls of `poll_transmit`. Answers beyond the maximum are dropped, and their clients repeat CONNECT.
 const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.

@@ -101,7 +101,7 @@ pub struct ListenerStats {
     pub evicted: u64,
     /// Handshakes that were evicted while they were pending. [`evicted`](Self::evicted) includes them.
     pub evicted_pending: u64,
-    /// Connections that have moved to a new address of their peer.
+    /// Moves of a connection to a new address of its peer, including moves that were reverted.
     pub moved: u64,
     /// Datagrams that carry the tag of a connection, but come from another address than the peer's and do not start or
     /// continue a path validation.

@@ -1,11 +1,16 @@
 //! A unidirectional link in operation: arrival times and fates.
 
 use std::boxed::Box;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::vec::Vec;
 
+use super::burst_loss::LossState;
 use super::journal::{Fate, Record};
-use super::link::{LinkConfig, LinkStats};
+use super::line::Line;
+use super::link::{LinkConfig, LinkStats, round_up};
 use super::rng::Rng;
+use super::shaper::Shaper;
 use crate::{Duration, Instant};
 
 /// A function that may replace the fate that the link drew.
@@ -16,7 +21,10 @@ pub(super) struct Channel {
     pub(super) stats: LinkStats,
     pub(super) filters: Vec<Filter>,
     rng: Rng,
-    line: Line,
+    shaper: Shaper,
+    /// The line, which another channel may use as well.
+    pub(super) line: Rc<RefCell<Line>>,
+    loss_state: LossState,
     /// The latest arrival so far. Datagrams that are not reordered arrive no earlier.
     last_arrival: Instant,
 }
@@ -35,7 +43,9 @@ impl Channel {
             stats: LinkStats::default(),
             filters: Vec::new(),
             rng,
-            line: Line::default(),
+            shaper: Shaper::default(),
+            line: Rc::default(),
+            loss_state: LossState::default(),
             last_arrival: Instant::ZERO,
         }
     }
@@ -78,22 +88,29 @@ impl Channel {
         if self.config.mtu.is_some_and(|mtu| len > mtu) {
             return Err(Fate::Oversized);
         }
-        let Some(rate) = self.config.rate else { return Ok(now) };
         let size = u64::try_from(len.saturating_add(self.config.overhead)).unwrap_or(u64::MAX);
+        let now = match self.config.shaper {
+            Some(config) => self.shaper.pass(now, config, size)?,
+            None => now,
+        };
+        let Some(rate) = self.config.rate_over_time() else { return Ok(now) };
+        let mut line = self.line.borrow_mut();
         if let Some(queue) = self.config.queue {
-            let waiting = self.line.backlog(now, rate);
+            let waiting = line.backlog(now, rate);
             if waiting > 0 && waiting.saturating_add(size) > u64::try_from(queue).unwrap_or(u64::MAX) {
                 return Err(Fate::Overflowed);
             }
         }
-        Ok(self.line.send(now, rate, size))
+        Ok(line.send(now, rate, size))
     }
 
     fn draw(&mut self, departure: Instant) -> Fate {
         let (config, rng) = (&self.config, &mut self.rng);
         if config.is_blacked_out(departure) {
             Fate::BlackedOut
-        } else if rng.chance(config.loss) {
+        } else if config.burst_loss.is_some_and(|burst_loss| self.loss_state.draw(burst_loss, rng))
+            || rng.chance(config.loss)
+        {
             Fate::Lost
         } else if rng.chance(config.truncation) {
             Fate::Truncated
@@ -112,13 +129,14 @@ impl Channel {
         if !fate.arrives() {
             return Arrivals { first: None, copy: None };
         }
-        let arrival = departure + self.config.delay + self.jitter();
+        let every = self.config.aggregation;
+        let arrival = departure + self.config.delay_at(departure) + self.jitter();
         if let Fate::Delayed(extra) = fate {
-            return Arrivals { first: Some(arrival + extra), copy: None };
+            return Arrivals { first: Some(round_up(arrival + extra, every)), copy: None };
         }
-        self.last_arrival = self.last_arrival.max(arrival);
+        self.last_arrival = self.last_arrival.max(round_up(arrival, every));
         let first = self.last_arrival;
-        let copy = (fate == Fate::Duplicated).then(|| first + self.jitter());
+        let copy = (fate == Fate::Duplicated).then(|| round_up(first + self.jitter(), every));
         Arrivals { first: Some(first), copy }
     }
 
@@ -142,77 +160,22 @@ impl Channel {
     }
 }
 
-/// A serial line. It keeps exact fractions, so that the errors of rounding to microseconds do not accumulate.
-#[derive(Default)]
-struct Line {
-    /// The line becomes free `carry / rate` µs after this time.
-    free_at: Instant,
-    carry: u64,
-}
-
-impl Line {
-    const BITS_PER_BYTE: u64 = 8;
-    const MICROS_PER_SECOND: u64 = 1_000_000;
-
-    /// The number of unsent bytes, rounded up.
-    fn backlog(&self, now: Instant, rate: u64) -> u64 {
-        if self.free_at < now {
-            return 0;
-        }
-        let span = self.free_at.saturating_since(now).as_micros();
-        span.saturating_mul(rate).saturating_add(self.carry).div_ceil(Self::MICROS_PER_SECOND * Self::BITS_PER_BYTE)
-    }
-
-    /// Sends `bytes`; returns when the last bit leaves the line, rounded up to a microsecond.
-    fn send(&mut self, now: Instant, rate: u64, bytes: u64) -> Instant {
-        if self.free_at < now {
-            *self = Self { free_at: now, carry: 0 };
-        }
-        let rate = rate.max(1);
-        let work = bytes.saturating_mul(Self::BITS_PER_BYTE * Self::MICROS_PER_SECOND).saturating_add(self.carry);
-        self.free_at = self.free_at + Duration::from_micros(work / rate);
-        self.carry = work % rate;
-        self.free_at + Duration::from_micros(u64::from(self.carry > 0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::SimAddress;
+    use crate::sim::{GilbertElliott, SimAddress, TokenBucket};
 
-    const NOW: Instant = Instant::from_millis(1);
-
-    #[test]
-    fn fractions_of_a_microsecond_do_not_accumulate() {
-        let mut line = Line::default();
-        // 1,228 bytes at 10 Mbit/s take 982.4 µs.
-        let after: Vec<u64> =
-            (0..5).map(|_| line.send(NOW, 10_000_000, 1_228).saturating_since(NOW).as_micros()).collect();
-        assert_eq!(after, [983, 1_965, 2_948, 3_930, 4_912]);
-        assert_eq!(line.backlog(NOW, 10_000_000), 5 * 1_228);
-        assert_eq!(line.backlog(NOW + Duration::from_micros(4_911), 10_000_000), 2);
-        assert_eq!(line.backlog(NOW + Duration::from_micros(4_912), 10_000_000), 0);
+    fn offer(channel: &mut Channel, sent: Instant) -> (Fate, Option<Instant>) {
+        let (from, to) = (SimAddress::new(0, 0), SimAddress::new(1, 0));
+        let mut record = Record { sent, link: None, from, to, data: &[0; 10], fate: Fate::Delivered };
+        let first = channel.offer(&mut record).first;
+        (record.fate, first)
     }
 
-    #[test]
-    fn an_idle_line_sends_at_once() {
-        let mut line = Line::default();
-        line.send(NOW, 1_000, 1);
-        let later = NOW + Duration::from_secs(1);
-        assert_eq!(line.send(later, 1_000, 1), later + Duration::from_millis(8));
-    }
-
+    /// The arrivals of 200 datagrams of 10 bytes, which are sent each 100 µs.
     fn arrivals(config: LinkConfig) -> Vec<Instant> {
         let mut channel = Channel::new(config, Rng::new(1));
-        let (from, to) = (SimAddress::new(0, 0), SimAddress::new(1, 0));
-        (0..200)
-            .filter_map(|micros| {
-                let sent = Instant::from_micros(100 * micros);
-                let mut record = Record { sent, link: None, from, to, data: &[0; 10], fate: Fate::Delivered };
-                channel.offer(&mut record).first
-            })
-            .collect()
+        (0..200).filter_map(|number| offer(&mut channel, Instant::from_micros(100 * number)).1).collect()
     }
 
     #[test]
@@ -222,6 +185,53 @@ mod tests {
         assert_eq!(in_order.len(), 200);
         assert!(in_order.is_sorted());
         assert!(!arrivals(jitter.with_reordering(0.1, Duration::from_millis(20))).is_sorted());
+    }
+
+    #[test]
+    fn jitter_reorders_if_all_datagrams_are_delayed() {
+        let all = arrivals(LinkConfig::ideal().with_reordering(1.0, Duration::from_millis(20)));
+        assert_eq!(all.len(), 200);
+        let late = all.iter().zip(0..).map(|(at, number)| at.as_micros() - 100 * number);
+        assert_eq!(late.clone().filter(|&late| late > 20_000).count(), 0);
+        assert!((80..120).contains(&late.filter(|&late| late > 10_000).count()));
+        assert!(all.windows(2).filter(|pair| pair[1] < pair[0]).count() > 80);
+    }
+
+    #[test]
+    fn aggregation_delivers_at_multiples_and_in_order() {
+        let config = LinkConfig::ideal().with_delay(Duration::from_micros(100));
+        let all = arrivals(config.with_aggregation(Duration::from_millis(5)));
+        let count = |ms| all.iter().filter(|&&at| at == Instant::from_millis(ms)).count();
+        assert_eq!([5, 10, 15, 20].map(count), [50, 50, 50, 50]);
+        assert!(all.is_sorted());
+    }
+
+    #[test]
+    fn a_delay_step_applies_to_what_leaves_later() {
+        let ms = Duration::from_millis;
+        let config = LinkConfig::ideal().with_delay(ms(1)).with_delay_step(Instant::from_millis(10), ms(50));
+        let mut channel = Channel::new(config.with_delay_step(Instant::from_millis(20), ms(2)), Rng::new(1));
+        let arrives = [9, 10, 19, 20, 90].map(|sent| offer(&mut channel, Instant::from_millis(sent)).1);
+        // After the delay fell, a datagram waits for the datagram in front of it.
+        assert_eq!(arrives, [10, 60, 69, 69, 92].map(|at| Some(Instant::from_millis(at))));
+    }
+
+    #[test]
+    fn a_shaper_precedes_the_line() {
+        let shaper = TokenBucket { rate: 80_000, bucket: 100, queue: 100 };
+        // Each datagram has 38 bytes: 3.8 ms of the shaper, 0.38 ms of the line.
+        let mut channel = Channel::new(LinkConfig::ideal().with_shaper(shaper).with_rate(800_000), Rng::new(1));
+        let all = [0; 5].map(|_| offer(&mut channel, Instant::ZERO));
+        assert_eq!(all.map(|(_, at)| at.map_or(0, Instant::as_micros)), [380, 760, 1_780, 5_580, 0]);
+        assert_eq!(all.map(|(fate, _)| fate)[3..], [Fate::Delivered, Fate::Overflowed]);
+    }
+
+    #[test]
+    fn a_burst_counts_as_lost() {
+        let always = GilbertElliott { good_to_bad: 1.0, bad_to_good: 0.0, loss: 1.0 };
+        let mut channel = Channel::new(LinkConfig::ideal().with_burst_loss(always), Rng::new(1));
+        assert_eq!(offer(&mut channel, Instant::ZERO), (Fate::Lost, None));
+        assert_eq!(channel.stats.lost, 1);
     }
 
     #[test]

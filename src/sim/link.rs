@@ -2,6 +2,9 @@
 
 use std::vec::Vec;
 
+use super::burst_loss::GilbertElliott;
+use super::line::Rate;
+use super::token_bucket::TokenBucket;
 use crate::{Duration, Instant};
 
 /// The identifier of a unidirectional link.
@@ -10,7 +13,7 @@ pub struct LinkId(pub(super) usize);
 
 /// The properties of a unidirectional link.
 ///
-/// A datagram passes a queue, then a line with a rate, then a delay. At most one fault applies to it.
+/// A datagram passes a shaper, then a queue, then a line with a rate, then a delay. At most one fault applies to it.
 ///
 /// ```
 /// use rdt_proto::Duration;
@@ -25,12 +28,26 @@ pub struct LinkId(pub(super) usize);
 pub struct LinkConfig {
     /// The rate in bits per second; `None` for no limit. Rounding errors of the times do not accumulate.
     pub rate: Option<u64>,
+    /// Changes of the rate: when, and the rate from then on, in order of time.
+    ///
+    /// They also apply to what is in the queue. Without a rate they have no effect.
+    pub rate_steps: Vec<(Instant, u64)>,
+    /// A shaper before the queue.
+    pub shaper: Option<TokenBucket>,
     /// The propagation delay, added after the last bit is sent.
     pub delay: Duration,
+    /// Changes of the delay: when, and the delay from then on, in order of time.
+    ///
+    /// They apply to what leaves the line later. A shorter delay does not reorder.
+    pub delay_steps: Vec<(Instant, Duration)>,
     /// The maximum of a random extra delay.
     ///
     /// Jitter alone never reorders: as in a router's queue, a datagram waits for the datagram in front of it.
     pub jitter: Duration,
+    /// The interval of deliveries: datagrams arrive only at its multiples. Zero for no aggregation.
+    ///
+    /// Links that give the medium to a station for some time deliver like this: Wi-Fi, LTE, DOCSIS.
+    pub aggregation: Duration,
     /// The capacity of the queue in bytes; `None` for no limit.
     ///
     /// The overhead of each datagram counts, and so does the unsent part of the datagram on the line. A datagram that
@@ -44,6 +61,8 @@ pub struct LinkConfig {
     pub blackouts: Vec<(Instant, Instant)>,
     /// Recurring blackouts.
     pub outage: Option<Outage>,
+    /// Loss in bursts, in addition to `loss`.
+    pub burst_loss: Option<GilbertElliott>,
     /// The probability of loss. A lost datagram still occupies the line.
     pub loss: f64,
     /// The probability of truncation to a random shorter length.
@@ -54,7 +73,8 @@ pub struct LinkConfig {
     pub duplication: f64,
     /// The probability of reordering.
     ///
-    /// A reordered datagram is delayed by a random time up to `reordering_delay`. Later datagrams overtake it.
+    /// A reordered datagram is delayed by a random time up to `reordering_delay`. Later datagrams overtake it. A
+    /// probability of 1.0 is jitter that reorders.
     pub reordering: f64,
     /// The maximum delay of a reordered datagram.
     pub reordering_delay: Duration,
@@ -83,13 +103,18 @@ impl LinkConfig {
     pub const fn ideal() -> Self {
         Self {
             rate: None,
+            rate_steps: Vec::new(),
+            shaper: None,
             delay: Duration::ZERO,
+            delay_steps: Vec::new(),
             jitter: Duration::ZERO,
+            aggregation: Duration::ZERO,
             queue: None,
             overhead: 28,
             mtu: None,
             blackouts: Vec::new(),
             outage: None,
+            burst_loss: None,
             loss: 0.0,
             truncation: 0.0,
             corruption: 0.0,
@@ -122,6 +147,20 @@ impl LinkConfig {
         self
     }
 
+    /// Adds a change of the rate at `at`.
+    #[must_use]
+    pub fn with_rate_step(mut self, at: Instant, bits_per_second: u64) -> Self {
+        insert(&mut self.rate_steps, at, bits_per_second);
+        self
+    }
+
+    /// Sets the shaper.
+    #[must_use]
+    pub const fn with_shaper(mut self, shaper: TokenBucket) -> Self {
+        self.shaper = Some(shaper);
+        self
+    }
+
     /// Sets the one-way delay.
     #[must_use]
     pub const fn with_delay(mut self, delay: Duration) -> Self {
@@ -129,10 +168,24 @@ impl LinkConfig {
         self
     }
 
+    /// Adds a change of the one-way delay at `at`.
+    #[must_use]
+    pub fn with_delay_step(mut self, at: Instant, delay: Duration) -> Self {
+        insert(&mut self.delay_steps, at, delay);
+        self
+    }
+
     /// Sets the maximum jitter.
     #[must_use]
     pub const fn with_jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
+        self
+    }
+
+    /// Sets the interval of deliveries.
+    #[must_use]
+    pub const fn with_aggregation(mut self, every: Duration) -> Self {
+        self.aggregation = every;
         self
     }
 
@@ -168,6 +221,13 @@ impl LinkConfig {
     #[must_use]
     pub const fn with_outage(mut self, first: Instant, length: Duration, every: Duration) -> Self {
         self.outage = Some(Outage { first, length, every });
+        self
+    }
+
+    /// Sets the loss in bursts.
+    #[must_use]
+    pub const fn with_burst_loss(mut self, burst_loss: GilbertElliott) -> Self {
+        self.burst_loss = Some(burst_loss);
         self
     }
 
@@ -207,12 +267,34 @@ impl LinkConfig {
         self
     }
 
+    /// The one-way delay of a datagram that leaves the line at `at`.
+    #[must_use]
+    pub fn delay_at(&self, at: Instant) -> Duration {
+        let past = self.delay_steps.partition_point(|&(start, _)| start <= at);
+        past.checked_sub(1).map_or(self.delay, |last| self.delay_steps[last].1)
+    }
+
     /// Whether a datagram that leaves the line at `at` is lost to a blackout.
     #[must_use]
     pub fn is_blacked_out(&self, at: Instant) -> bool {
         self.blackouts.iter().any(|&(start, end)| (start..end).contains(&at))
             || self.outage.is_some_and(|outage| outage.covers(at))
     }
+
+    pub(super) fn rate_over_time(&self) -> Option<Rate<'_>> {
+        Some(Rate { first: self.rate?, steps: &self.rate_steps })
+    }
+}
+
+fn insert<T>(steps: &mut Vec<(Instant, T)>, at: Instant, value: T) {
+    let index = steps.partition_point(|&(start, _)| start <= at);
+    steps.insert(index, (at, value));
+}
+
+/// The first multiple of `every` at or after `at`.
+pub(super) fn round_up(at: Instant, every: Duration) -> Instant {
+    let micros = at.as_micros();
+    Instant::from_micros(micros.checked_next_multiple_of(every.as_micros()).unwrap_or(micros))
 }
 
 impl Outage {

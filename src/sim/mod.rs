@@ -45,17 +45,23 @@
     reason = "indices are created by the simulation; a wrong one is a bug in the test, and panics"
 )]
 
+mod burst_loss;
 mod channel;
 mod deadlines;
 mod journal;
+mod line;
 mod link;
 mod network;
 mod node;
 mod rng;
+mod shaper;
 mod simulation;
+mod token_bucket;
 
+pub use burst_loss::GilbertElliott;
 pub use journal::{Fate, Record, Trace};
 pub use link::{LinkConfig, LinkId, LinkStats, Outage};
 pub use node::{Node, NodeId, Outgoing, SimAddress};
 pub use rng::Rng;
 pub use simulation::Simulation;
+pub use token_bucket::TokenBucket;

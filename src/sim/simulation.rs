@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::deadlines::Deadlines;
 use super::journal::{Fate, Journal, Record, Trace};
-use super::link::{LinkConfig, LinkId, LinkStats};
+use super::link::{LinkConfig, LinkId, LinkStats, round_up};
 use super::network::Network;
 use super::node::{Node, NodeId};
 use crate::{Duration, Instant};
@@ -113,6 +113,13 @@ impl<N: Node> Simulation<N> {
     /// Routes datagrams from `from` to `to` over `link`. Routes over one link share its rate and queue.
     pub fn route(&mut self, from: NodeId, to: NodeId, link: LinkId) {
         self.network.route(from, to, link);
+    }
+
+    /// Gives `second` the line of `first`: half duplex, if they are the two directions between two nodes.
+    ///
+    /// The line carries datagrams in the order in which they are sent, whatever their link.
+    pub fn share_line(&mut self, first: LinkId, second: LinkId) {
+        self.network.channel_mut(second).line = self.network.channel(first).line.clone();
     }
 
     /// Reconfigures a link. Datagrams in flight are not affected.
@@ -371,9 +378,4 @@ impl<N: Node> Simulation<N> {
 
 fn index(id: NodeId) -> usize {
     usize::try_from(id.0).unwrap_or(usize::MAX)
-}
-
-fn round_up(at: Instant, granularity: Duration) -> Instant {
-    let micros = at.as_micros();
-    Instant::from_micros(micros.checked_next_multiple_of(granularity.as_micros()).unwrap_or(micros))
 }

@@ -128,8 +128,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Ends the connection at once.
     ///
-    /// Unacknowledged bytes are lost; received bytes can still be read. One FIN informs the peer. If that FIN is lost,
-    /// or crosses a message of a peer that has priority, the peer's connection ends by a limit.
+    /// Unacknowledged bytes are lost; received bytes can still be read. If the handshake is complete, one FIN informs
+    /// the peer. The peer's connection ends by a limit if that FIN is lost, or if it crosses the first segment of a
+    /// message of the peer.
     pub fn abort(&mut self) {
         let established = self.is_established();
         if matches!(self.state, State::Ended { .. }) {

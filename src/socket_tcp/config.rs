@@ -19,8 +19,9 @@ pub struct SocketConfig {
     pub handshake_limit: Duration,
     /// The maximum silence of the peer while a segment waits for its acknowledgement. Default: 30 s.
     ///
-    /// On expiry the connection is [`Closed(TimedOut)`](super::SocketCloseReason::TimedOut). The interval between
-    /// repetitions grows up to a quarter of this limit.
+    /// On expiry the connection is [`Closed(TimedOut)`](super::SocketCloseReason::TimedOut). With
+    /// [`Timeouts::Measured`], the interval between repetitions grows up to a quarter of this limit, and at most to
+    /// 60 s.
     ///
     /// An [ignored](super::SocketIgnored) datagram does not end the silence. A peer without free receive memory
     /// acknowledges nothing, and counts as silent.

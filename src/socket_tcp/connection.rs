@@ -79,12 +79,14 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
 ///             v                                     v
 ///           ENDED                                 ENDED
 /// ```
+///
+/// Below ESTABLISHED, the left side is the one that closes first, whether client or server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum State {
     SynSent,
     SynReceived,
     Established,
-    /// FIN is repeated until it is answered.
+    /// FIN is repeated until it is answered, or withdrawn for a message of the peer.
     FinWait,
     /// FIN+ACK is repeated until the final FIN arrives.
     LastAck,

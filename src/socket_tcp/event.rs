@@ -40,7 +40,7 @@ impl SocketEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SocketCloseReason {
-    /// One side closed after all messages arrived. The other side answered, or three attempts had no answer.
+    /// One side closed after all written bytes arrived. The other side answered, or three attempts had no answer.
     #[error("closed, with everything acknowledged")]
     Finished,
     /// The peer did not answer within the [handshake limit](super::SocketConfig::handshake_limit).
@@ -73,9 +73,10 @@ pub enum SocketCloseReason {
 pub enum SocketHandled {
     /// The datagram was valid and was processed.
     Accepted,
-    /// The datagram had no effect. [`SocketStats`] counts the reason.
+    /// The datagram was ignored. [`SocketStats`] counts the reason.
     ///
-    /// An ignored datagram does not end the silence of the peer: the time limits keep running.
+    /// An ignored datagram does not end the silence of the peer: the time limits keep running. The number of an ignored
+    /// segment may still acknowledge a segment of this side.
     Ignored(SocketIgnored),
 }
 
@@ -92,7 +93,7 @@ pub enum SocketIgnored {
     /// The state of the connection does not allow this segment.
     #[error("the segment is invalid in this state")]
     State,
-    /// The number of a SYN+ACK, FIN or FIN+ACK is not the expected one.
+    /// The number of a segment of the handshake or the close is not the expected one.
     ///
     /// A number too close to [`MAX_NUMBER`](super::MAX_NUMBER) is ignored as well.
     #[error("the number is unexpected")]
@@ -103,7 +104,7 @@ pub enum SocketIgnored {
     /// Data beyond the next byte.
     #[error("the data is beyond the next byte")]
     Ahead,
-    /// Both sides sent data or FIN at once, and this side has priority.
+    /// Both sides sent data or FIN at once, and the segment of this side has priority.
     #[error("both sides sent, and this side has priority")]
     Crossing,
     /// Data in place of a length, or beyond the announced length.

@@ -128,7 +128,7 @@ countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
 ///         let Some(peer) = server.peer_mut(id) else { continue };
 ///         let mut message = [0; 512];
 ///         if let Ok(Some(len)) = peer.recv_message(&mut message) {
-///             // `send` fails while the previous answer is in transit. This answer is then lost.
+///             // `send` fails while the previous answer is in transit. The new answer is then lost.
 ///             let _ = peer.send(&message[..len]);
 ///         }
 ///         if let SocketEvent::Closed(_) = event {
@@ -369,7 +369,7 @@ impl<A: Address, M: TableMemory, const SEND: usize, const RECV: usize> SocketLis
         while let Some(index) = self.peers.scheduler.next_with_event() {
             let Some(peer) = self.peers.get_mut(index).filter(|peer| !peer.released) else { continue };
             let Some(event) = peer.connection.poll_event() else { continue };
-            // The other connections report an event before this connection reports the next.
+            // Each other connection with an event reports one before this connection reports its next.
             self.peers.scheduler.mark_event(index);
             return Some((self.peers.id(index), event));
         }

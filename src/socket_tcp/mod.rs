@@ -16,9 +16,9 @@
 //! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 bytes of any value, since only the
 //! first four separators count. See [`Segment`].
 //!
-//! **One counter numbers the bytes of both directions.** A sender continues from the number at which the last exchange
-//! ended, in whichever direction it went. This is the main simplification compared to TCP, which has two counters. Only
-//! one side can therefore send at a time.
+//! **One counter numbers the bytes of both directions.** Only one side can therefore send at a time. A sender continues
+//! from the number at which the last message ended, whichever side sent that message. TCP has a counter for each
+//! direction instead.
 //!
 //! # Opening
 //!
@@ -56,16 +56,17 @@
 //! |---|---|
 //! | the next expected | stores and acknowledges the segment; without space ignores it, and the sender repeats it |
 //! | lower | acknowledges again, with its current number |
-//! | higher, within a message | ignores the segment |
+//! | higher, within a message, or while its own FIN is unanswered | ignores the segment |
 //! | higher, at the start of a message | accepts the segment (see the report's code below) |
 //!
-//! A sender accepts any acknowledgement at or above the number that it expects, and continues from that number. If an
-//! ACK is lost and the peer begins its own message, the first segment of that message acknowledges instead.
+//! A sender accepts any acknowledgement at or above the number that it expects, and continues from the number of the
+//! acknowledgement. If an ACK is lost and the peer begins its own message, the first segment of that message
+//! acknowledges instead.
 //!
 //! **Simultaneous messages.** Both sides may begin a message with the same number. The client then has priority and
-//! continues. The server withdraws its segment, receives the client's message, and sends its own with the number that
-//! follows. A client that sends without a pause therefore keeps its server from sending. It should wait for the answer
-//! to each message.
+//! continues. The server withdraws its segment, receives the client's message, and sends its own message with the
+//! number that follows. A client that sends without a pause therefore keeps its server from sending. It should wait for
+//! the answer to each message.
 //!
 //! A FIN yields to a message. If a FIN crosses the first segment of a message, the sender of the FIN withdraws it and
 //! receives the message. The sender of the message ignores the FIN.
@@ -137,7 +138,7 @@
 //!
 //! | [`SocketCloseReason`] | meaning |
 //! |---|---|
-//! | `Finished` | one side closed after all messages arrived, and the other answered, or three attempts had no answer |
+//! | `Finished` | one side closed after all written bytes arrived; the other answered, or three tries failed |
 //! | `PeerLeft` | the peer closed before it received a whole message of this side |
 //! | `CutShort` | the peer closed within its own message |
 //! | `Aborted` | this side called [`abort`](SocketConnection::abort) |
@@ -149,20 +150,20 @@
 //! [`SocketConfig::report`] sets the report's timeouts, and gives the peer priority when both sides send at once. The
 //! list names the limitations of the report's code, and how this implementation ("this side") handles them:
 //!
-//! - Its server answers from a new socket, bound to the client's IP address and the client's port plus one. Both must
-//!   therefore run on one host. This client accepts such an answer. This server answers from the port that received
-//!   SYN, and the report's client accepts that.
+//! - Its server answers from a new socket, bound to the client's IP address and the client's port plus one. Client and
+//!   server must therefore run on one host. This client accepts such an answer. This server answers from the port that
+//!   received SYN, and the report's client accepts that.
 //! - Its server accepts no message before the ACK of the handshake. This client therefore repeats that ACK, to the
 //!   original port, with each repetition of its first segment.
-//! - Its server ignores datagrams for 8 to 16 s after a SYN that no ACK follows. [`SocketConfig::report`] waits 16 s
-//!   before it repeats SYN.
+//! - Its server ignores datagrams for 8 to 16 s after a SYN that no ACK follows. With [`SocketConfig::report`], this
+//!   client waits 16 s before it repeats SYN.
 //! - Its receiver counts every length as two bytes, but its sender counts the real digits. Two sides that both run the
 //!   report's code therefore cannot exchange a message of 100 bytes or more. This sender accepts any higher number as
 //!   the acknowledgement of a length.
 //! - If an ACK is lost and a segment repeated, its receiver appends the bytes of that segment again. **The message then
-//!   contains those bytes twice**, and no sender can prevent it. The numbers of its acknowledgements are then too high.
-//!   This side continues from the higher number, within a message and after it. It also accepts a message that starts
-//!   at a higher number.
+//!   contains those bytes twice**, and no sender can prevent it. The acknowledgements of that receiver then carry
+//!   numbers that are too high. This side continues from the higher number, within a message and after it. It also
+//!   accepts a message that starts at a higher number.
 //! - It sends an empty segment after the length of an empty message. This receiver acknowledges that segment.
 //! - It never yields when both sides send at once, and never withdraws a FIN. This side yields, and answers the FIN. A
 //!   message of this side that crosses the FIN is lost, and the connection ends as

@@ -144,7 +144,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         let repeats = match self.state {
             State::SynSent | State::SynReceived => Timer::RetransmitHandshake,
             State::Established => Timer::Retransmission,
-            // Nothing is repeated after the end.
+            // In `Ended` the timer does not run.
             State::FinWait | State::LastAck | State::Ended { .. } => Timer::RetransmitFin,
         };
         if let Some(at) = self.retransmit.deadline() {

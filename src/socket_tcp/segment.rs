@@ -131,7 +131,8 @@ impl<'d> Segment<'d> {
 
     /// Encodes the segment into `buf`; returns its length.
     ///
-    /// The length is at most [`MAX_SEGMENT`]. A body longer than [`MAX_BODY`] is truncated.
+    /// The length is at most [`MAX_SEGMENT`] if the number is at most [`MAX_NUMBER`]. A body longer than [`MAX_BODY`]
+    /// is truncated.
     ///
     /// # Errors
     ///

@@ -66,7 +66,7 @@ impl<const MAY_CUT: bool> Cut<MAY_CUT> {
         !self.is_none() && self.ahead < slot
     }
 
-    /// The slot of a number, and the piece of its body.
+    /// The slot of a number, and the piece of the body in that slot.
     #[inline]
     pub(super) fn find(&self, number: u32) -> (u32, Piece) {
         if self.is_none() { (number, Piece::WHOLE) } else { self.find_cut(number) }

@@ -144,7 +144,7 @@ pub trait SendStore {
     ///
     /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and
     /// [`end`](Self::end) may grow. Returns whether all these bodies are within the limit now. The call may fail while
-    /// pieces of an earlier cut are unacknowledged. It always fails with a limit of 0.
+    /// pieces of an earlier cut are unacknowledged. With a limit of 0 it fails if one of these bodies contains a byte.
     fn cut(&mut self, from: Seq, limit: u16) -> bool;
 
     /// Removes all bodies before `base`, because the peer has acknowledged them.

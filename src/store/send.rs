@@ -9,7 +9,6 @@ use crate::Seq;
 use crate::copy::copy;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
-use core::num::NonZero;
 
 /// A [`SendStore`] of equal slots, in memory that the caller provides.
 ///
@@ -58,9 +57,11 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
         Ok(Self { ring: Ring::new(memory, segment)?, used: 0, growth: 0, cut: Cut::NONE })
     }
 
-    /// The same slots without the code that cuts bodies: a peer with a smaller segment than theirs is refused.
+    /// The same slots without the code that cuts bodies, for small machines: `storage.map_send(SendSlots::uncut)`.
     ///
-    /// For an empty store, on a small machine: `storage.map_send(SendSlots::uncut)`.
+    /// If the peer accepts less than a slot holds, a client that has written before CONNACK ends as
+    /// [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge). A store without bodies fits any peer,
+    /// because later bodies keep the limit of the peer. The store must be empty, because the call forgets an earlier cut.
     #[must_use]
     pub fn uncut(self) -> SendSlots<M, false> {
         SendSlots { ring: self.ring, used: self.used, growth: self.growth, cut: Cut::NONE }
@@ -183,23 +184,27 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<
     }
 
     fn cut(&mut self, from: Seq, limit: u16) -> bool {
-        let (Some(limit), (from_slot, _)) = (NonZero::new(limit), self.find(from)) else { return false };
-        if !MAY_CUT || from_slot > self.used || self.number_of(from_slot) != from {
+        if !MAY_CUT {
+            // A look at each length would take 200 bytes of flash.
+            return self.used == 0;
+        }
+        let (from_slot, _) = self.find(from);
+        if from_slot > self.used || self.number_of(from_slot) != from {
             return false;
         }
         let (mut large, mut longest) = (None, 0);
         for slot in from_slot..self.used {
             let len = self.ring.body(slot).len();
-            if len > limit.get().into() {
+            if len > limit.into() {
                 large = Some((large.map_or(slot, |(first, _)| first), slot));
                 longest = longest.max(len);
             }
         }
         let Some((first, last)) = large else { return true };
-        let pieces = u16::try_from(longest.div_ceil(limit.get().into())).unwrap_or(u16::MAX);
-        if self.cut.begins_before(from_slot) {
+        if limit == 0 || self.cut.begins_before(from_slot) {
             return false;
         }
+        let pieces = u16::try_from(longest.div_ceil(limit.into())).unwrap_or(u16::MAX);
         // Bodies before the first body above `limit` keep their numbers.
         let Some(cut) = Cut::new(first, last - first + 1, pieces) else { return false };
         if last == self.newest() {
@@ -342,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_cut_again_while_no_piece_was_sent() {
+    fn bodies_can_be_cut_again_until_a_piece_is_sent() {
         let mut store = slots(2);
         assert_eq!(store.write(b"abcdefgh", 4), 8);
         assert!(store.cut(Seq::ZERO, 3) && store.cut(Seq::ZERO, 1));
@@ -380,6 +385,7 @@ mod tests {
         assert!(store.cut(Seq::ZERO, 2));
         assert_eq!(store, before);
         assert!(!store.cut(Seq::ZERO, 0) && !store.cut(Seq::new(5), 1));
+        assert!(slots(1).cut(Seq::ZERO, 0) && slots(1).uncut().cut(Seq::ZERO, 1), "no body exceeds the limit");
         assert_eq!(store, before);
     }
 

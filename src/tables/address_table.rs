@@ -1,4 +1,4 @@
-//! A table of items, which are found by index, id or address.
+//! A table that finds its items by index, id or address.
 
 use super::{HashKey, Index, PeerId, Slab, TableMemory};
 use core::hash::Hash;

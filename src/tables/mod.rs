@@ -10,8 +10,8 @@
 //!     Queue, Stack         indexes in order
 //! ```
 //!
-//! `Index`, `Scheduler`, `Timers`, `Queue` and `Stack` know only the indexes of items. Look-ups and updates are O(1).
-//! Updates of `Timers` are O(log n).
+//! `Index`, `Scheduler`, `Timers`, `Queue` and `Stack` know only the indexes of items. Look-ups and updates are O(1),
+//! except that updates of `Timers` are O(log n).
 
 mod address_table;
 mod index;

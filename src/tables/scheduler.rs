@@ -88,8 +88,8 @@ impl<M: TableMemory> Scheduler<M> {
         if sends {
             self.ready.push(item);
         }
-        // A deadline that moves to a later time is not set here: the early timer wakes the item once more at most, and
-        // `park` corrects it.
+        // A deadline that has moved to a later time is not set here. The early timer wakes the item at most once more,
+        // unless `park` corrects the timer first.
         let known = self.timers.of(item);
         if let Some(at) = due.filter(|&at| at > now && known.is_none_or(|known| at < known)) {
             self.timers.set(item, at);
@@ -108,7 +108,7 @@ impl<M: TableMemory> Scheduler<M> {
         self.ready.first()
     }
 
-    /// Records that an item has sent a datagram, and moves the item to the end of the queue.
+    /// Records that an item has sent a datagram: marks it as changed, and moves it to the end of the queue.
     #[inline]
     pub(crate) fn on_sent(&mut self, item: u32) {
         self.ready.remove(item);

@@ -7,8 +7,8 @@ const END: u32 = u32::MAX;
 
 /// Items, each at an index that does not change until the item is removed.
 ///
-/// Each place counts the items that were removed from it. This generation distinguishes the ids of earlier items from
-/// the id of the current one.
+/// Each place counts the items that were removed from it. This count is its generation, which distinguishes the ids of
+/// earlier items from the id of the current one.
 #[derive(Clone)]
 pub(crate) struct Slab<T, M: TableMemory> {
     places: Table<Place<T>, M>,

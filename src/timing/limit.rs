@@ -33,6 +33,11 @@ impl Limit {
         if self.millis == u32::MAX { Duration::MAX } else { Duration::from_millis(self.millis as u64) }
     }
 
+    /// Whether the limit ever expires.
+    pub(crate) const fn is_on(self) -> bool {
+        self.millis != u32::MAX
+    }
+
     /// The limit that [`expiry`](Self::expiry) applies: at least 1 ms.
     pub(crate) fn effective(self) -> Duration {
         self.get().max(MIN_LIMIT)

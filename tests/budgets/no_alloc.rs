@@ -1,4 +1,4 @@
-//! No call allocates after setup, with all features enabled, over a lossy network.
+//! No call allocates after setup, with all features enabled. The transfer runs over a lossy network.
 
 use rdt_proto::connection::{CloseReason, Config, Connection, HeapStopAndWait};
 use rdt_proto::ftp::{Client, ClientConfig, Name, Output, Session};

@@ -119,19 +119,27 @@ fn the_other_controllers_fill_clean_links() {
 
 /// Runs two flows. The second starts `later` seconds after the first.
 ///
-/// Asserts that each gets at least a quarter of the link in the minute after the second has started.
+/// Asserts that each gets at least a quarter of the link in the minute after the second has started: the median of three
+/// starts, since the losses of regular flows may always hit the same one.
 fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
+    let mut shares = [0, 37, 74].map(|ms| share_from(mbit, rtt_ms, first, second, later * 1_000 + ms));
+    shares.sort_unstable();
+    let [_, (a, b), _] = shares;
+    println!("{mbit:4} Mbit/s {rtt_ms:3} ms: {:14} {a:3} %, {:14} {later:2} s later {b:3} %", first.0, second.0);
+    assert!(a >= 25 && b >= 25);
+}
+
+/// The shares of two flows in percent, in the minute after the second has started at `start_ms`.
+fn share_from(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, start_ms: u64) -> (u64, u64) {
     let path = Path::new(mbit, rtt_ms);
-    let start = Instant::from_millis(later * 1_000);
+    let start = Instant::from_millis(start_ms);
     let mut network = Network::new(path.clone());
     network.add(first.1(), usize::MAX, Instant::ZERO);
     network.add(second.1(), usize::MAX, start);
     let before = network.run(start);
-    let after = network.run(Instant::from_millis((later + 60) * 1_000));
+    let after = network.run(Instant::from_millis(start_ms + 60_000));
     let percent = |flow: usize| (after[flow].delivered - before[flow].delivered) * WIRE * 8 * 100 / 60 / path.rate;
-    let (a, b) = (percent(0), percent(1));
-    println!("{mbit:4} Mbit/s {rtt_ms:3} ms: {:14} {a:3} %, {:14} {later:2} s later {b:3} %", first.0, second.0);
-    assert!(a >= 25 && b >= 25);
+    (percent(0), percent(1))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The congestion controllers: their rules, and their behaviour at simulated bottlenecks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod changes;
 mod flows;
 mod network;
 mod rules;

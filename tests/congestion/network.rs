@@ -26,6 +26,8 @@ const PER_SACK: usize = 2;
 /// A scheduled event. The first field is the index of its flow.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
+    /// A packet has left the line.
+    Departure,
     /// The transmission with this index reaches the receiver.
     Arrival(usize, usize),
     /// An ACK delay expires. It is outdated if the receiver has sent more than this number of SACKs.
@@ -129,6 +131,7 @@ impl Network {
 
     fn handle(&mut self, event: Event) {
         match event {
+            Event::Departure => self.depart(),
             Event::Arrival(flow, transmission) => self.arrive(flow, transmission),
             Event::AckDelay(flow, sacks) => {
                 if self.receivers[flow].sacks == sacks && self.receivers[flow].since_sack > 0 {
@@ -146,6 +149,16 @@ impl Network {
                 self.senders[flow].handle_timeout(self.now);
                 self.transmit(flow);
             }
+        }
+    }
+
+    fn depart(&mut self) {
+        let ((flow, transmission), arrival, next) = self.path.dequeue(self.now);
+        if let Some(at) = arrival {
+            self.at(at, Event::Arrival(flow, transmission));
+        }
+        if let Some(at) = next {
+            self.at(at, Event::Departure);
         }
     }
 
@@ -184,12 +197,12 @@ impl Network {
 
     fn transmit(&mut self, flow: usize) {
         while let Some(transmission) = self.senders[flow].poll_transmit(self.now) {
-            if let Some(at) = self.path.forth(self.now) {
-                self.at(at, Event::Arrival(flow, transmission));
+            if let Some(at) = self.path.enqueue(self.now, (flow, transmission)) {
+                self.at(at, Event::Departure);
             }
         }
         if let Some(at) = self.senders[flow].poll_timeout() {
-            let at = at.max(self.now + Duration::from_micros(1));
+            let at = self.path.wake_up(at.max(self.now + Duration::from_micros(1)));
             if self.woken[flow].is_none_or(|woken| at < woken) {
                 self.woken[flow] = Some(at);
                 self.at(at, Event::Wake(flow));

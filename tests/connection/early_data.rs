@@ -198,3 +198,21 @@ fn uncut_slots_need_a_peer_with_their_segment() {
     client.peer_sends_connack(PARAMETERS);
     client.expect(info(0, &image()[..1_200]));
 }
+
+/// Regression: uncut slots were refused although nothing was written.
+#[test]
+fn uncut_slots_without_bodies_take_any_peer() {
+    let uncut = || base::storage(&Config::default(), 3).unwrap().map_send(SendSlots::uncut);
+    let mut client = ExtendedTrace::client_with(Config::default(), uncut());
+    client.learns_tag();
+    client.peer_sends_connack(SMALL);
+    client.expect_event(Event::Connected);
+    client.expect(info(0, b""));
+    client.peer_sends(sack(1, 0, 1, &[]));
+    client.machine.send(&[7; 130]).unwrap();
+    client.expect(info(1, &[7; 128]));
+    client.peer_sends(sack(2, 1, 2, &[]));
+    client.expect(info(2, &[7; 2]));
+    let accepted = Connection::accept(Instant::from_millis(1_000), Config::default(), [1; 32], SMALL, uncut());
+    assert_eq!(accepted.err(), None);
+}

@@ -10,6 +10,7 @@ mod extended;
 mod handshake;
 mod hot_path;
 mod limits;
+mod progress;
 mod rebase;
 mod retry;
 mod states;

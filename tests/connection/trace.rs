@@ -24,7 +24,7 @@ impl Observer for Log {
 
 /// A client opens, repeats a lost INFO 1, closes, and aborts.
 #[test]
-fn an_observer_sees_packets_losses_timers_and_states() {
+fn an_observer_sees_packets_losses_states_and_what_is_ignored() {
     let config = Config { segment: 1, ..Config::default() };
     let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 32).observed(Log::default()));
     let start = client.now.saturating_since(Instant::ZERO).as_millis();

@@ -114,6 +114,16 @@ fn a_message_that_is_no_answer_is_a_violation() {
     assert_eq!((host.ended, host.outcome()), (Some(Ended::Aborted(0)), Some(Outcome::Violation)));
 }
 
+/// A server sends no UPLOAD and no DOWNLOAD, so the rest of such a message need not be awaited.
+#[test]
+fn the_first_byte_of_a_request_from_a_server_is_a_violation() {
+    for request in [&upload("a", 5)[..1], &download("a")[..1]] {
+        let mut host = uploading("a", b"hello");
+        host.run().hears(request);
+        assert_eq!((host.ended, host.outcome()), (Some(Ended::Aborted(0)), Some(Outcome::Violation)));
+    }
+}
+
 #[test]
 fn a_local_file_that_shrinks_or_fails_cancels_the_upload() {
     let mut host = uploading("a", b"hello");

@@ -133,7 +133,7 @@ fn a_failed_commit_is_refused_and_not_confirmed() {
 }
 
 #[test]
-fn a_long_upload_is_refused_before_its_name_is_created() {
+fn an_upload_too_long_is_refused_before_its_name_arrives() {
     let mut host = server(ServerConfig { max_upload_length: 4, ..ServerConfig::default() });
     host.hears(&upload("a", 5)[..9]);
     assert_eq!((host.outbox.as_slice(), host.log().len()), (&[4, 2][..], 0));
@@ -236,7 +236,7 @@ fn an_empty_file_counts_as_sent_only_after_its_header() {
 }
 
 #[test]
-fn an_upload_cancelled_during_a_write_is_discarded_once() {
+fn an_upload_lost_during_a_storage_request_is_discarded_once() {
     for (verb, content) in [("create a 5", &b""[..]), ("write 0+2", b"he")] {
         let mut host = server(ServerConfig::default());
         host.hears(&upload("a", 5)[..3]);
@@ -255,7 +255,7 @@ fn an_upload_cancelled_during_a_write_is_discarded_once() {
 }
 
 #[test]
-fn a_connection_lost_during_the_commit_keeps_the_file() {
+fn an_abort_during_the_commit_keeps_the_file() {
     let mut host = server(ServerConfig::default());
     host.hold = true;
     host.hears(&upload("a", 0));

@@ -127,7 +127,7 @@ fn nothing_is_sent_after_the_idle_limit() {
                 trace.now = trace.machine.poll_timeout().unwrap();
                 trace.machine.handle_timeout(trace.now);
             }
-            assert!(sent > 3, "repeated {sent} times");
+            assert!(sent > 3, "only {sent} datagrams were sent");
             assert_eq!(trace.machine.ended(), Some(CloseReason::TimedOut));
             is_silent_for_ever(&mut trace);
         }
@@ -238,7 +238,7 @@ fn sr_a_finack_cancels_the_answer_to_a_repeated_fin() {
 
 #[test]
 fn sr_a_finack_cancels_an_answer_pending_after_the_linger() {
-    // Nothing could be sent during the linger: the driver was busy, or the socket was blocked.
+    // Nothing could be sent during the linger, because the driver was busy or the socket was blocked.
     for mut trace in established(selective_repeat()) {
         trace.peer_sends(FIN);
         trace.expect(FINACK);

@@ -26,7 +26,7 @@ struct Scenario {
     habits: Habits,
     /// The number of bodies that the machine's application sends.
     bodies: usize,
-    /// The tick at which the machine's application closes.
+    /// The earliest tick at which the machine's application closes.
     closes_at: u64,
     /// The tick at which the machine's application aborts, if it does.
     aborts_at: Option<u64>,

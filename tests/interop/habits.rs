@@ -187,7 +187,7 @@ fn a_body_larger_than_the_slots_is_not_acknowledged() {
     server.expect(ack(1));
 }
 
-/// The number of INFOs each way in the tests of wrapping numbers: more than 2^16.
+/// The end, excluded, of the INFO numbers in the tests of wrapping numbers: more than 2^16.
 const MANY: u32 = (1 << 16) + 3;
 
 #[test]
@@ -237,9 +237,9 @@ fn an_ack_that_is_five_seconds_late_ends_nothing() {
         for number in 1..=40 {
             client.machine.send_segment(b"x").unwrap();
             client.expect(info(number, b"x"));
-            // Meanwhile only this INFO is repeated.
+            // In these 5 s only this INFO is repeated.
             let repeated = repetitions(&mut client, 5_000, || info(number, b"x"));
-            // Once the round-trip time is measured, nothing is repeated.
+            // The timeout adapts to the round-trip time, so the last INFO is not repeated.
             let expected = if number == 1 { 1..=10 } else { 0..=10 };
             assert!(expected.contains(&repeated), "INFO {number} was repeated {repeated} times");
             assert!(number < 40 || repeated == 0, "{repeated}");

@@ -29,7 +29,7 @@ struct Session {
     method: Method,
     client: Script,
     server: Script,
-    /// The client closes after the answer. Otherwise the server closes after it has sent the answer.
+    /// Whether the client closes after it has received the answer. The server always closes after its answer.
     client_closes: bool,
 }
 

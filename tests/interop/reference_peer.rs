@@ -1,6 +1,6 @@
 //! A model of the public implementation's handshake and close.
 //!
-//! It models what the implementation sends and when, when it has finished, and which packets crash it.
+//! The model covers the packets that the implementation sends, their times, its end, and the packets that crash it.
 
 use harness::base::*;
 use rdt_proto::connection::{Method, Role};
@@ -182,7 +182,7 @@ impl Peer {
         if self.fin_answered {
             return;
         }
-        let ready = self.confirmed && self.base >= self.last_info() && now >= self.habits.closes_at;
+        let ready = self.confirmed && self.base >= self.info_count() && now >= self.habits.closes_at;
         if ready && !std::mem::replace(&mut self.fin_sent, true) {
             self.sent_at = None;
         }
@@ -197,7 +197,7 @@ impl Peer {
     }
 
     /// The number of INFO packets that the peer sends. A client also sends the empty INFO 0.
-    fn last_info(&self) -> u32 {
+    fn info_count(&self) -> u32 {
         self.habits.infos + u32::from(self.role == Role::Client)
     }
 
@@ -212,7 +212,7 @@ impl Peer {
             (Role::Server, false) if self.method == Method::SelectiveRepeat => self.sends(CONNACK),
             (Role::Server, false) => {}
             (_, true) if self.fin_sent => self.sends(FIN),
-            (_, true) if self.base < self.last_info() => {
+            (_, true) if self.base < self.info_count() => {
                 let body: &[u8] = if self.role == Role::Client && self.base == 0 { b"" } else { b"i" };
                 self.sends(info(self.base, body));
             }

@@ -1,4 +1,4 @@
-//! A listener in base mode: routing, backlog, scheduling.
+//! A listener in base mode: dispatch, backlog, scheduling, deadlines.
 
 use harness::base::*;
 use harness::base_listener::BaseListenerTrace;
@@ -46,7 +46,7 @@ fn an_answer_after_a_stall_is_handled_before_any_timer() {
 }
 
 #[test]
-fn a_listener_for_one_mode_queues_no_client_of_the_other() {
+fn only_an_extended_listener_drops_clients_of_the_other_mode() {
     let mut list = [0; MIN_CONNECT];
     let options = OptionsWriter::new(&mut list).version(VERSION).unwrap().tag(Tag::new(*b"entropy!")).unwrap();
     let options = options.pad_to(MIN_CONNECT - Framing::NOTE.header_len()).unwrap().finish();
@@ -56,7 +56,7 @@ fn a_listener_for_one_mode_queues_no_client_of_the_other() {
     extended.queues(1, Packet::Connect(options));
     extended.ignores(1, CONNECT, DropReason::Mode);
     assert_eq!((extended.dropped(DropReason::Mode), extended.dropped(DropReason::TooShort)), (2, 1));
-    // A listener in base mode skips options: a client that asks for extended mode may also accept base mode.
+    // A listener in base mode skips options, because a client that offers extended mode may also accept base mode.
     let mut base = server();
     base.queues(1, Packet::Connect(options));
 }

@@ -325,7 +325,7 @@ fn a_confirmed_client_evicts_only_older_ones_of_its_address() {
     assert_eq!(listener.machine.stats().evicted, 6);
 }
 
-/// Handshakes of restarted clients in a full host count for the backlog, like all others.
+/// Handshakes of restarted clients in a full host count for the backlog, like handshakes without validation.
 #[test]
 fn the_backlog_bounds_restarted_clients_of_a_full_host() {
     let mut listener = ListenerTrace::new(ListenerConfig { per_host: 3, backlog: 2, ..config(Retry::Auto) });

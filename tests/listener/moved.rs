@@ -95,7 +95,7 @@ fn without_an_answer_nothing_moves_and_validation_may_restart() {
     expect_at(&mut listener, &client, NEW);
 }
 
-/// A PROBE is repeated only if the new address has sent enough bytes for it.
+/// A PROBE to the new address is repeated only if this address has sent enough bytes for it.
 #[test]
 fn a_lost_probe_is_repeated_by_the_timeout() {
     let (mut listener, client) = connected();

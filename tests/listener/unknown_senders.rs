@@ -237,7 +237,7 @@ fn a_cookie_is_valid_for_one_address_one_tag_15_s_and_two_keys() {
 
 /// Half of the backlog is reserved for validated addresses, however many others connect.
 #[test]
-fn from_half_of_the_backlog_on_addresses_must_be_validated() {
+fn a_half_full_backlog_requires_validated_addresses() {
     let mut listener = ListenerTrace::new(config(Retry::Auto));
     for port in 0..4 {
         listener.queues(At(1, port), tag(1));
@@ -268,7 +268,7 @@ fn forged_handshakes_take_no_more_than_half_of_the_connections() {
     listener.confirms(&client);
 }
 
-/// An application serves fewer clients than `peers`, since other connections linger. Its backlog is the number of
+/// An application serves fewer clients than `peers`, since other connections linger. It sets `backlog` to the number of
 /// clients that it serves.
 ///
 /// Regression: forged handshakes took the place of every client that the application serves.
@@ -327,7 +327,7 @@ fn answers_that_are_not_polled_are_dropped_and_counted() {
 }
 
 #[test]
-fn a_refused_client_gets_a_reset_and_an_ignored_one_may_retry() {
+fn a_refused_client_gets_a_reset_and_an_ignored_one_nothing() {
     let mut listener = ListenerTrace::new(NEVER);
     listener.queues(HERE, tag(1));
     let incoming = listener.incoming(HERE);
@@ -364,7 +364,7 @@ fn a_stopping_listener_refuses_new_clients_and_serves_the_rest() {
     assert!(listener.machine.is_empty() && listener.machine.poll_timeout().is_none());
 }
 
-/// The caller repeats its entropy, from which the listener makes the tag.
+/// The caller passes the same entropy for each connection, but the listener makes distinct tags.
 #[test]
 fn no_two_connections_have_the_same_tag() {
     let mut listener = ListenerTrace::new(NEVER);

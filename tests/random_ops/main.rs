@@ -1,4 +1,4 @@
-//! Any calls in any order, from random bytes. The fuzz targets run the same operations for longer.
+//! Any calls in any order. Except for `ftp`, the calls come from random bytes, and a fuzz target runs them for longer.
 
 mod connection;
 mod connection_pair;

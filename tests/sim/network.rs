@@ -229,6 +229,35 @@ fn routes_may_share_a_bottleneck() {
 }
 
 #[test]
+fn two_directions_may_share_a_line() {
+    let link = LinkConfig::ideal().with_rate(8_000).with_overhead(0);
+    // 100 bytes take 100 ms. B answers on the same line in the order of sending.
+    let terminal = || Terminal::sends(2, 100, us(0));
+    for (half_duplex, a_has) in [(false, [100_000, 200_000]), (true, [300_000, 400_000])] {
+        let mut sim = Simulation::new(1);
+        let mut answers = terminal();
+        answers.outbox.iter_mut().for_each(|(_, out, _)| out.to = A);
+        let (a, b) = (sim.add(terminal()), sim.add(answers));
+        let (there, back) = sim.connect(a, b, link.clone());
+        if half_duplex {
+            sim.share_line(there, back);
+        }
+        sim.run_until(Instant::from_millis(1_000));
+        assert_eq!(sim.node(b).arrivals(), [100_000, 200_000]);
+        assert_eq!(sim.node(a).arrivals(), a_has);
+    }
+}
+
+#[test]
+fn a_rate_step_applies_to_the_queue() {
+    let link = LinkConfig::ideal().with_rate(800_000).with_overhead(0);
+    let link = link.with_rate_step(Instant::from_millis(2), 80_000).with_rate_step(Instant::from_millis(4), 800_000);
+    // 100 bytes take 1 ms, then 10 ms, then 1 ms again.
+    let (receiver, _) = run(Terminal::sends(5, 100, us(0)), link);
+    assert_eq!(receiver.arrivals(), [1_000, 2_000, 4_800, 5_800, 6_800]);
+}
+
+#[test]
 fn a_filter_decides_what_happens_to_a_datagram() {
     let (mut sim, there) = simulation(1, Terminal::sends(6, 4, us(100)), LinkConfig::ideal());
     sim.drop_next(there, |record| record.data[3] >= 2);

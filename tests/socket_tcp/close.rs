@@ -194,7 +194,7 @@ fn a_lost_fin_that_crosses_another_is_not_repeated() {
 }
 
 #[test]
-fn a_fin_is_sent_three_times_if_the_crossing_answer_is_lost() {
+fn a_crossing_fin_whose_answer_is_lost_is_sent_three_times() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     for _ in 0..3 {
@@ -205,7 +205,7 @@ fn a_fin_is_sent_three_times_if_the_crossing_answer_is_lost() {
 }
 
 #[test]
-fn a_lost_message_that_crosses_a_fin_is_sent_again() {
+fn a_fin_withdrawn_for_a_message_has_three_new_tries() {
     let mut server = SegmentTrace::established_server(config());
     server.machine.close();
     server.expect(&fin(12));
@@ -213,7 +213,7 @@ fn a_lost_message_that_crosses_a_fin_is_sent_again() {
     server.expect(&fin(12));
     server.peer_sends(&data(12, "0"));
     server.expect(&ack(13));
-    // The next FIN has three tries of its own.
+    // The FIN after the message has three tries of its own.
     for _ in 0..3 {
         server.expect(&fin(13));
         server.sleep(200, 900);
@@ -236,7 +236,7 @@ fn a_fin_within_a_message_is_answered_while_a_reply_waits() {
 }
 
 #[test]
-fn abort_ends_the_peer_despite_an_outstanding_segment() {
+fn abort_closes_the_peer_despite_an_outstanding_segment() {
     for arrived in [true, false] {
         let mut client = SegmentTrace::established_client(config());
         client.machine.send(b"0123456789abcdefg").unwrap();

@@ -19,7 +19,7 @@ fn each_client_has_its_connection() {
     assert_ne!(a, b);
     listener.takes(a, A, &data(12, "2"));
     listener.takes(b, B, &data(12, "3"));
-    // B comes first: it is still in the send queue since its handshake, and A joins the queue behind it.
+    // B sends first, because it has stayed in the send queue since its handshake. A joins the queue behind it.
     listener.expect(B, &ack(13));
     listener.expect(A, &ack(13));
     listener.takes(b, B, &data(13, "abc"));
@@ -189,7 +189,7 @@ struct Clients(Vec<Client>);
 struct Client {
     machine: SocketConnection<SimAddress, 64, 64>,
     message: Vec<u8>,
-    /// The echo has arrived.
+    /// Whether the echo has arrived.
     heard: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Recorded sessions of the report's code (`tests/vectors`), in which our machine takes one side.
 //!
 //! The other side's datagrams are delivered in the recorded order. Our side must send the recorded bytes at the
-//! recorded place. Four numbers differ in the session of 5 bytes: the report's receiver counts two bytes for the length
-//! of every message, while the report's sender counts its digits.
+//! recorded place. Four numbers differ in the session of 5 bytes, because the report's receiver counts two bytes for
+//! the length of every message, while the report's sender counts the digits of the length.
 
 use harness::socket_tcp::*;
 use rdt_proto::Duration;
@@ -94,7 +94,7 @@ fn a_length_of_one_digit_with_our_server() {
     let differs = differs.each_ref().map(|(recorded, sent)| (recorded.as_str(), sent.as_str()));
     let mut trace = replay(trace, &recording, "S>C", &differs);
     trace.reads(b"12345", true);
-    // The answer in the recording is 89, too. The recorded numbers differ from then on, so the end is scripted.
+    // The recorded FIN+ACK has the number 89, too. The recorded numbers differ from then on, so the end is scripted.
     trace.expect(&fin_ack(89));
     trace.peer_sends(&fin(90));
     trace.ends(SocketCloseReason::Finished);

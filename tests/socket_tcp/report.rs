@@ -31,7 +31,7 @@ fn the_reports_server_answers_from_the_port_after_the_clients() {
 }
 
 #[test]
-fn the_reports_server_ignores_segments_for_16_s_after_a_syn() {
+fn a_syn_repeats_every_16_s_as_the_reports_server_needs() {
     let mut client = SegmentTrace::client(SocketConfig::report(), 10);
     for _ in 0..3 {
         client.expect("1|||0|||0|||10|||");
@@ -158,7 +158,7 @@ fn the_reports_server_answers_our_final_fin_like_a_new_fin() {
 }
 
 #[test]
-fn our_segment_is_withdrawn_since_the_reports_never_is() {
+fn our_message_yields_since_the_reports_code_never_yields() {
     let mut client = client();
     client.machine.send(b"hi").unwrap();
     client.expect(&data(12, "2"));

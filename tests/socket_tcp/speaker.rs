@@ -117,7 +117,7 @@ impl Speaker {
         self.sends_only = true;
     }
 
-    /// Makes the side close, abort and read at the given times. It is then done once the connection has ended.
+    /// Makes the side close, abort and read at the given times. The side is then done once the connection has ended.
     pub(crate) fn behave(&mut self, behaviour: Behaviour) {
         self.behaviour = Some(behaviour);
         self.closes = false;

@@ -4,10 +4,13 @@ mod alloc;
 mod footprint;
 mod grid;
 mod memory;
+mod network;
+mod paths;
 mod pattern;
 mod report;
 mod rng;
 mod share;
+mod short;
 mod simulate;
 mod stack;
 mod stacks;
@@ -38,7 +41,7 @@ impl Args {
 
 const USAGE: &str =
     "usage: rdt-proto-peers COMMAND [--only NAME[,NAME]] [--reps N] [--mib N] [--filter TEXT] [--seed N]
-commands: memory simulate share grid stop-and-wait footprint stacks";
+commands: memory simulate paths short share grid stop-and-wait footprint stacks";
 
 fn args() -> Option<Args> {
     let mut words = std::env::args().skip(1);
@@ -67,6 +70,8 @@ fn main() {
     match args.command.as_str() {
         "memory" => memory::run(&stacks, &args),
         "simulate" => simulate::run(&stacks, &args),
+        "paths" => paths::run(&stacks, &args),
+        "short" => short::run(&stacks, &args),
         "grid" => grid::run(&args),
         "stop-and-wait" => stop_and_wait::run(&args),
         "share" => share::run(&stacks, &args),

@@ -20,6 +20,8 @@ pub struct Settings {
     pub control: Control,
     /// The number of the variant, below the stack's `variants`.
     pub variant: u8,
+    /// The resolution of the driver's timers. For `epoll` it is 1 ms.
+    pub timers: Nanos,
 }
 
 /// The choice of congestion control.
@@ -122,6 +124,14 @@ pub trait Stack: Send + Sync {
     fn is_simulated(&self) -> bool {
         true
     }
+    /// Whether `paths` and `short` measure the stack. `is_serial` is true on a serial line.
+    fn takes_paths(&self, _is_serial: bool) -> bool {
+        self.is_simulated()
+    }
+    /// The size in bytes that a datagram must be able to have.
+    fn smallest_datagram(&self) -> usize {
+        64
+    }
     /// Whether only the window limits sending, because there is no congestion control.
     ///
     /// `simulate` then tries several windows and keeps the best.
@@ -130,4 +140,10 @@ pub trait Stack: Send + Sync {
     ///
     /// `None` if the stack does not support the settings.
     fn pair(&self, settings: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)>;
+    /// The same with the stack's default limits on handshake and silence, for `short`.
+    ///
+    /// A stack may derive the intervals of its handshake from such a limit.
+    fn pair_with_limits(&self, settings: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        self.pair(settings)
+    }
 }

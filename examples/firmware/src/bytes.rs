@@ -9,8 +9,7 @@ pub const fn byte_at(position: u32) -> u8 {
     low.wrapping_mul(31) ^ high
 }
 
-/// Fills `place` with the data from `position` on. Returns the number of bytes, which is smaller at the end of the
-/// data.
+/// Fills `place` with the data from `position` on, up to the end of the data. Returns the number of bytes written.
 pub fn fill(place: &mut [u8], position: u32) -> usize {
     let mut count = 0;
     for (byte, at) in place.iter_mut().zip(position..LENGTH) {

@@ -27,7 +27,7 @@ pub const SEGMENT: u16 = 128;
 pub const CONFIG: Config = Config { segment: SEGMENT, recv_segment: SEGMENT, ..Config::new() };
 /// A buffer size in bytes that fits every datagram. The longest is a SACK with a full bitmap.
 pub const DATAGRAM: usize = 256;
-/// The number of bytes that each program transfers in each direction.
+/// The number of bytes that each client sends. An echo server returns as many.
 pub const LENGTH: u32 = 16 * 1024;
 
 /// Makes the function `main` of a program.
@@ -50,7 +50,7 @@ macro_rules! main {
     };
 }
 
-/// Handles a panic. With the feature `never_panics`, linking fails if a panic is reachable.
+/// Ends the program as failed. With the feature `never_panics`, linking fails instead if a panic is reachable.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(feature = "never_panics")]

@@ -18,6 +18,8 @@ pub trait Link {
     /// Sends a datagram to `node`. The link may lose it.
     fn send(&mut self, node: u8, datagram: &[u8]);
 
-    /// Waits until `due` for a datagram. Returns the node that sent it, and its bytes in `buf`.
+    /// Waits for a datagram until `due`, or without a limit if `due` is `None`. Returns the node that sent the
+    /// datagram, and the bytes of the datagram in `buf`. Returns a datagram that waits already, even if `due` has
+    /// passed.
     fn recv<'b>(&mut self, due: Option<Instant>, buf: &'b mut [u8]) -> Option<(u8, &'b [u8])>;
 }

@@ -15,10 +15,8 @@ const ESCAPED_ESCAPE: u8 = 0xdd;
 pub struct Uart {
     now: Instant,
     ticks: u32,
-    /// The number of bytes of the current frame that have arrived, without the node.
+    /// The number of bytes of the current frame that have arrived. It includes the bytes that the buffer cannot hold.
     length: usize,
-    node: Option<u8>,
-    crc: u16,
     is_escaped: bool,
 }
 
@@ -28,31 +26,29 @@ impl Uart {
         Self::default()
     }
 
-    /// Handles a received byte. If it ends a valid frame, returns the node and the length of the datagram.
+    /// Handles a received byte. If it ends a valid frame, returns the length of the frame, with node and CRC.
     ///
-    /// The last two bytes of a frame are the CRC, which the length excludes.
-    fn on_byte(&mut self, byte: u8, buf: &mut [u8]) -> Option<(u8, usize)> {
-        if byte == END {
-            let whole = Some((self.node?, self.length.checked_sub(2)?)).filter(|_| self.crc == 0);
-            (self.length, self.node, self.crc, self.is_escaped) = (0, None, 0, false);
-            return whole;
-        }
-        if byte == ESCAPE {
-            self.is_escaped = true;
-            return None;
-        }
-        let byte = match (core::mem::take(&mut self.is_escaped), byte) {
-            (true, ESCAPED_END) => END,
-            (true, ESCAPED_ESCAPE) => ESCAPE,
-            (true | false, byte) => byte,
+    /// The CRC is that of the bytes in `buf`, because the program may have changed `buf` between two bytes of the frame.
+    fn on_byte(&mut self, byte: u8, buf: &mut [u8]) -> Option<usize> {
+        let is_escaped = core::mem::take(&mut self.is_escaped);
+        let byte = match byte {
+            END => {
+                let length = core::mem::take(&mut self.length);
+                return Some(length)
+                    .filter(|_| length >= 3 && buf.get(..length).is_some_and(|frame| crc(0, frame) == 0));
+            }
+            ESCAPE => {
+                self.is_escaped = true;
+                return None;
+            }
+            ESCAPED_END if is_escaped => END,
+            ESCAPED_ESCAPE if is_escaped => ESCAPE,
+            byte => byte,
         };
-        self.crc = crc(self.crc, byte);
-        if self.node.is_none() {
-            self.node = Some(byte);
-        } else if let Some(place) = buf.get_mut(self.length) {
+        if let Some(place) = buf.get_mut(self.length) {
             *place = byte;
-            self.length += 1;
         }
+        self.length += 1;
         None
     }
 }
@@ -73,7 +69,7 @@ impl Link for Uart {
     }
 
     fn send(&mut self, node: u8, datagram: &[u8]) {
-        let sum = datagram.iter().fold(crc(0, node), |sum, &byte| crc(sum, byte)).to_be_bytes();
+        let sum = crc(crc(0, &[node]), datagram).to_be_bytes();
         for &byte in [node].iter().chain(datagram).chain(&sum) {
             let (first, second) = match byte {
                 END => (ESCAPE, Some(ESCAPED_END)),
@@ -88,18 +84,23 @@ impl Link for Uart {
 
     fn recv<'b>(&mut self, due: Option<Instant>, buf: &'b mut [u8]) -> Option<(u8, &'b [u8])> {
         loop {
+            // The clock is read even without a limit, because its timer restarts after about a second.
+            let now = self.now();
             if let Some(byte) = board::uart_get() {
-                if let Some((node, length)) = self.on_byte(byte, buf) {
-                    return Some((node, buf.get(..length)?));
+                if let Some(length) = self.on_byte(byte, buf) {
+                    let [node, datagram @ .., _, _] = buf.get(..length)? else { return None };
+                    return Some((*node, datagram));
                 }
-            } else if due.is_some_and(|due| due <= self.now()) {
+            } else if due.is_some_and(|due| due <= now) {
                 return None;
             }
         }
     }
 }
 
-/// Adds a byte to a CRC-16/XMODEM. The CRC of a frame including its CRC is 0.
-fn crc(sum: u16, byte: u8) -> u16 {
-    (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| sum << 1 ^ if sum >> 15 == 1 { 0x1021 } else { 0 })
+/// Adds bytes to a CRC-16/XMODEM. The CRC of a frame including its CRC is 0.
+fn crc(sum: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(sum, |sum, &byte| {
+        (0..8).fold(sum ^ u16::from(byte) << 8, |sum, _| sum << 1 ^ if sum >> 15 == 1 { 0x1021 } else { 0 })
+    })
 }

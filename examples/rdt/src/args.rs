@@ -117,8 +117,8 @@ pub(crate) struct ServeArgs {
     /// second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
-    /// When a client must validate its address before the server keeps any state for it: always, never, or only while the addresses of
-    /// many clients are not validated
+    /// When a client must validate its address before the server keeps any state for it: always, never, or only while
+    /// the addresses of many clients are not validated
     #[arg(long, value_enum, default_value_t = Retry::Auto)]
     pub(crate) retry: Retry,
     /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client

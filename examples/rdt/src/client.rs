@@ -12,7 +12,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The time that the client stays after Ctrl-C, so that the server receives the cancellation.
+/// The maximum time that the client stays after Ctrl-C, so that the server receives the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct FileClient<F> {
@@ -190,8 +190,8 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // `cancel` fails only during a commit or after the outcome. Storage commits at once, and there is no
-            // outcome yet.
+            // `cancel` fails only during a commit or after the outcome. Neither is possible here: storage commits at
+            // once, and there is no outcome yet.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }

@@ -4,15 +4,15 @@
 //! for a server with many peers:
 //!
 //! 1. Send what [`Endpoint::poll_transmit`] returns, until it returns `None` or the socket is full.
-//! 2. If the last read emptied the socket, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a
+//! 2. If the last read found the socket empty, sleep until a datagram arrives, [`Endpoint::poll_timeout`] is due, or a
 //!    waker fires. The deadline may already have passed.
 //! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
-//! 4. If the read emptied the socket, handle timeouts at the time of step 3.
+//! 4. If the read found the socket empty, handle timeouts at the time of step 3.
 //!
-//! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. Deadlines have
-//! then passed although the peers answered in time, since their datagrams still wait in the socket. So timers see a
-//! time only after all earlier datagrams were handled, and no live peer times out. During a flood the socket is never
-//! empty. So timers also run after [`TIMERS_AFTER`] batches.
+//! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. After a stall,
+//! deadlines have passed, but the answers of the peers may wait in the socket. So the loop handles the timeouts of a
+//! time only after all datagrams that arrived before this time. No live peer then times out. During a flood the socket
+//! is never empty. So timers also run after [`TIMERS_AFTER`] batches.
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -32,7 +32,8 @@ const STOP: Token = Token(1);
 
 /// The number of batches after which timers run even if the socket is not empty.
 ///
-/// The kernel buffers fewer datagrams by default, so that datagrams from a stall are read before timers run.
+/// By default the kernel buffers fewer datagrams than so many batches hold. So all datagrams that waited during a stall
+/// are read before timers run.
 const TIMERS_AFTER: u32 = 2_048;
 
 /// The interval at which timers run while the socket is full.
@@ -104,6 +105,7 @@ impl Driver {
     }
 
     /// Sleeps until a socket event, a waker or the deadline `due`. Returns at once if the socket may have datagrams.
+    /// While the socket is full, [`BLOCKED_INTERVAL`] replaces the deadline.
     ///
     /// The poller rounds the deadline up to its granularity (`epoll`: 1 ms). It never wakes early, so the loop does not
     /// spin.
@@ -138,7 +140,7 @@ mod tests {
     use rdt_proto::{BufferTooSmall, Instant};
     use std::net::{SocketAddr, UdpSocket};
 
-    /// More datagrams than a driver reads at once.
+    /// The number of waiting datagrams. They are more than one batch.
     const WAITING: usize = 20;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_delay_timers() {
+    fn timers_run_during_a_flood() {
         let (mut driver, socket, to) = driver_with_waiting(Stop::default());
         let mut endpoint = Overdue { seen: Vec::new(), flood: Some((socket, to)) };
         driver.run(&mut endpoint).unwrap();
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_does_not_delay_a_stop() {
+    fn a_stop_is_handled_during_a_flood() {
         let stop = Stop::default();
         let (mut driver, socket, to) = driver_with_waiting(stop.clone());
         stop.request();

@@ -74,7 +74,8 @@ impl<S: Session, F: Storage> Exchange<S, F> {
 
     /// Moves all data that can be moved now.
     ///
-    /// It must run after each change of the connection or of the session, by a datagram, a timeout or a call.
+    /// It must run after each datagram, timeout or call that changes the connection or the session. Returns the outcome
+    /// of the session, once there is one.
     pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> Option<Outcome> {
         loop {
             let read = self.session.handle_input(now, connection.recv_chunk());

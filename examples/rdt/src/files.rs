@@ -1,12 +1,12 @@
 //! Files for a session. They are read in order, and stored completely or not at all.
 //!
-//! Until it is complete and on the disk, a received file has no name, or a random name if the system requires one. It
-//! then takes its final name in one step. Before this step the final name refers to the old content, even after
-//! SIGKILL.
+//! A received file has no name until it is complete and on the disk. If the system requires a name, the file has a
+//! random one. The file then takes its final name in one step. Before this step the final name refers to the old
+//! content, even after SIGKILL.
 //!
-//! Only regular files are replaced. The new file has the permissions of the old file. A symbolic link to a file, or a
-//! broken one, is itself replaced, as by `mv`. Its target stays unchanged. Pipes, sockets, devices and links to them
-//! are never replaced.
+//! Regular files and symbolic links are replaced. The new file has the permissions of the old file. A link is itself
+//! replaced, as by `mv`, and its target stays unchanged. Folders, pipes, sockets, devices, and links to such entries of
+//! the same folder are never replaced.
 
 use crate::messages::error_text;
 use cap_std::ambient_authority;
@@ -49,7 +49,9 @@ impl Folder {
     }
 }
 
-/// Returns the metadata of the file `name`, if it exists. Fails if it must not be replaced.
+/// Returns the metadata of the regular file that `name` is or links to, if there is one.
+///
+/// Fails if the entry `name` must not be replaced.
 fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
     let there = match folder.symlink_metadata(name) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -117,7 +119,7 @@ impl Source {
         self.length
     }
 
-    /// Reads at `offset`. Returns 0 at the end of the file.
+    /// Reads at `offset`. Returns the number of bytes, which is 0 at the end of the file.
     pub(crate) fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
         if offset != self.position {
             self.position = self.file.seek(SeekFrom::Start(offset))?;
@@ -150,7 +152,7 @@ pub(crate) struct Target<'d> {
 impl Target<'_> {
     /// The number of bytes after which the file is flushed to the disk.
     ///
-    /// Flushes in between keep the last flush short. No other client is served during a flush.
+    /// Regular flushes keep the last flush short. The thread serves no other client during a flush.
     const SYNC_INTERVAL: usize = 64 << 20;
 
     pub(crate) fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {

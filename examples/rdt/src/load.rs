@@ -33,7 +33,7 @@ const STOP: Token = Token(usize::MAX);
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     let server = crate::args::resolve_peer(&args.server)?;
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
-    // The content of each client is an excerpt of these bytes. It begins one byte after that of the previous client.
+    // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];
     getrandom::fill(&mut random).map_err(|error| format!("no random content: {error}"))?;
     let fail = |error: io::Error| format!("the network failed: {}", error_text(&error));
@@ -174,7 +174,7 @@ impl<'r> Load<'r> {
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
-    /// Waits for events or a deadline, and drives the clients that have one.
+    /// Waits for events or a deadline, and drives each client that has an event or is due.
     fn turn(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
         let due = self.deadlines.first().map(|&(at, _)| at.saturating_since(self.clock.now()).into());
@@ -231,7 +231,7 @@ impl<'r> Load<'r> {
         Ok(())
     }
 
-    /// Starts the next connection of a client whose connection has ended, or records its result.
+    /// After the end of a client's connection, starts its download or records the client's result.
     fn start_next(&mut self, index: usize) -> io::Result<()> {
         let Member::Active(active) = &self.clients[index] else { return Ok(()) };
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());

@@ -125,7 +125,8 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     if output.is_dir() {
         return Err(format!("{} is a directory: give --output FILE", output.display()));
     }
-    // The check precedes the request. The path may be a link to a device, such as /dev/stdout.
+    // The path may be a link to a device, such as /dev/stdout. Without this check, the commit would replace a link
+    // whose target is outside the folder.
     if output.metadata().is_ok_and(|there| !there.is_file()) {
         return Err(format!("{} is not a regular file, and is not replaced: give --output FILE", output.display()));
     }

@@ -36,6 +36,7 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
     match reason {
         Some(CloseReason::HandshakeTimedOut) => "no answer came",
         Some(CloseReason::TimedOut) => "it stopped answering",
+        Some(CloseReason::NoProgress) => "it answers, but no data reaches it; try a smaller --segment",
         Some(CloseReason::Quiet) => "nothing more came from it",
         Some(CloseReason::PeerLeft) => "it closed early",
         Some(CloseReason::Finished) => "it closed",
@@ -89,7 +90,7 @@ pub(crate) fn refusal(code: ErrorCode) -> &'static str {
     }
 }
 
-/// The text of an error without its error number.
+/// The text of an error. The text of a system error is in lower case, without the error number.
 pub(crate) fn error_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {

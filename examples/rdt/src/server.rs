@@ -14,7 +14,7 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 
-/// The time that the server stays after Ctrl-C, so that the clients receive the cancellation.
+/// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 /// The interval of status lines on a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -75,11 +75,11 @@ impl<'d> FileServer<'d> {
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
-            // A lingering connection exists, but its client is no longer served. So there are more connections than
-            // clients.
+            // A lingering connection still counts, although its client is no longer served. So the limit is twice the
+            // number of clients.
             peers: limits.clients.saturating_mul(2),
-            // Unvalidated addresses fill at most half of the backlog. Since the backlog is not larger than the number
-            // of served clients, these addresses take at most half of it.
+            // By default, handshakes with unvalidated addresses, pending or accepted, are limited to half of the
+            // backlog. The backlog is at most `limits.clients`, so they take at most half of the places for clients.
             backlog: default.backlog.min(limits.clients),
             per_host: limits.per_host,
             retry: limits.retry,
@@ -119,7 +119,8 @@ impl<'d> FileServer<'d> {
                     to_stderr(format_args!("no connection can be made: {error}"));
                     continue;
                 }
-                Err(AcceptError::Gone | AcceptError::Full) => return,
+                Err(AcceptError::Gone) => continue,
+                Err(AcceptError::Full) => return,
             };
             let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
             if self.exchanges.len() <= peer.index() {
@@ -292,7 +293,7 @@ impl Endpoint for FileServer<'_> {
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
         self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
-            // A connection has sent its last datagram, so that there is room for a waiting client.
+            // A connection may have sent its last datagram, so that there is room for a waiting client.
             self.accept(now);
         }
         Ok(polled)

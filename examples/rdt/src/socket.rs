@@ -110,7 +110,7 @@ impl Socket {
         loop {
             if self.unsent.is_none() {
                 let now = clock.now();
-                // The number of datagrams that the kernel can split. It is 1 if the kernel has no GSO.
+                // The kernel splits a batch into at most `max_gso_segments` datagrams. Without GSO that is 1.
                 let polled = endpoint.poll_transmit(now, self.state.max_gso_segments(), &mut self.send_buf);
                 let Some((address, transmit)) = polled.map_err(io::Error::other)? else { return Ok(()) };
                 let kept = self.loss.thin(&mut self.send_buf[..transmit.len], transmit.segment_size);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The exit code of an interrupted program, by the convention of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// A flag that requests a stop, and wakes the registered event loops.
+/// A shared counter of requests to stop. Each request wakes the registered event loops.
 #[derive(Clone, Default)]
 pub(crate) struct Stop {
     count: Arc<AtomicU32>,
@@ -31,7 +31,7 @@ impl Stop {
     pub(crate) fn request(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
         for waker in self.wakers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // A waker fails only if its loop has ended.
+            // On an error, the loop sees the request after its next event or deadline.
             let _ = waker.wake();
         }
     }

@@ -6,6 +6,7 @@ use super::scoreboard::{Memory, Record, SentState};
 use super::sender::Sender;
 use crate::arq::{Acknowledged, Rtt};
 use crate::congestion::{Acknowledgement, Congestion};
+use crate::counts::increase;
 use crate::wire::Sack;
 use crate::{Duration, Instant, SHORTCUTS, Seq};
 
@@ -237,7 +238,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             }
             self.proactive.update_srtt(rtt.srtt());
         }
-        self.counters.delivered = self.counters.delivered.saturating_add(settled.bytes);
+        increase(&mut self.counters.delivered, settled.bytes);
         self.proactive.on_acknowledged(settled.bytes, self.congestion.window());
         let round_ended = settled.newest_sent_at >= self.round_start;
         self.congestion.on_acknowledged(&Acknowledgement {

@@ -61,7 +61,7 @@ pub(super) struct Counters {
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn new(memory: M, congestion: C, mut pacer: Pacer) -> Option<Self> {
-        if C::MAY_PACE {
+        if C::may_pace() {
             pacer.update_rate(Instant::ZERO, congestion.pacing_rate());
         }
         Some(Self {
@@ -223,7 +223,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
         let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
         let most = most.min(u32::try_from(datagrams(room, bytes)).unwrap_or(u32::MAX));
-        if C::MAY_PACE { self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most) } else { most }
+        if C::may_pace() { self.pacer.allows_run(now, bytes.into(), ONE_BYTE, most) } else { most }
     }
 
     /// Records that `count` new numbers have left, from `first` on.
@@ -318,7 +318,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             Timer::Reordering | Timer::TailLossProbe | Timer::Retransmission => self.timers.deadline(timer),
             Timer::Pacing => {
                 let due = self.candidate(Instant::ZERO, end, is_ready)?;
-                Some(if C::MAY_PACE { due.at.max(self.pacer.ready_at(ONE_BYTE)) } else { due.at })
+                Some(if C::may_pace() { due.at.max(self.pacer.ready_at(ONE_BYTE)) } else { due.at })
             }
             Timer::Handshake
             | Timer::RetransmitHandshake
@@ -335,19 +335,19 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Whether pacing permits a datagram.
     fn allows(&self, now: Instant) -> bool {
-        !C::MAY_PACE || self.pacer.allows(now, ONE_BYTE)
+        !C::may_pace() || self.pacer.allows(now, ONE_BYTE)
     }
 
     /// Records that a datagram of `bytes` has left.
     fn pace(&mut self, now: Instant, bytes: u16) {
-        if C::MAY_PACE {
+        if C::may_pace() {
             self.pacer.on_sent(now, bytes.into());
         }
     }
 
     /// Reads the rate of the controller after an event.
     pub(super) fn update_rate(&mut self, now: Instant) {
-        if C::MAY_PACE {
+        if C::may_pace() {
             self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
     }

@@ -23,6 +23,7 @@ pub use pending_acks::PendingAcks;
 use super::mechanism::sealed::Sealed;
 use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
 use crate::arq::ambiguous::SecondAck;
+use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
@@ -176,7 +177,7 @@ impl StopAndWait {
     /// Moves on to the next number, after the INFO in `flight` is acknowledged.
     fn pass(&mut self, flight: Flight) {
         self.base = self.base.next();
-        self.counters.delivered = self.counters.delivered.saturating_add(flight.bytes.into());
+        increase(&mut self.counters.delivered, flight.bytes.into());
     }
 }
 

@@ -62,6 +62,33 @@ fn a_timeout_repeats_the_number_and_doubles_the_interval() {
     }
 }
 
+/// A connection asks a mechanism only for the timers in its list.
+#[test]
+fn a_timer_outside_the_list_has_no_deadline() {
+    let all = [
+        Timer::Handshake,
+        Timer::RetransmitHandshake,
+        Timer::FallBack,
+        Timer::Reordering,
+        Timer::TailLossProbe,
+        Timer::Retransmission,
+        Timer::Persist,
+        Timer::KeepAlive,
+        Timer::RetransmitFin,
+        Timer::Idle,
+        Timer::Quiet,
+        Timer::Linger,
+        Timer::Pacing,
+        Timer::AckDelay,
+    ];
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
+    for timer in all {
+        let deadline = arq.deadline(timer, ONE, |_| true);
+        assert_eq!(deadline.is_some(), StopAndWait::TIMERS.contains(&timer), "{timer:?}");
+    }
+}
+
 #[test]
 fn a_retransmitted_info_gives_no_rtt_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
@@ -73,9 +100,10 @@ fn a_retransmitted_info_gives_no_rtt_sample() {
     assert_eq!(rtt.srtt(), None);
 }
 
-/// Without this sample, every INFO would be sent twice on a path slower than the timeout.
+/// It shows that the first acknowledgement was for the first transmission. Without this sample, every INFO would be sent
+/// twice on a path slower than the timeout.
 #[test]
-fn a_second_acknowledgement_yields_the_ambiguous_rtt_sample() {
+fn a_second_acknowledgement_makes_an_ambiguous_round_trip_a_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
@@ -99,7 +127,7 @@ fn an_acknowledgement_counts_after_the_timer_has_expired() {
 }
 
 #[test]
-fn old_and_never_sent_acknowledgements_change_nothing() {
+fn acknowledgements_of_old_and_never_sent_numbers_change_nothing() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     assert_eq!(arq.handle_ack(at(0), &Ack::Single(Seq::ZERO), &mut rtt), Acknowledged::NeverSent);
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
@@ -124,12 +152,12 @@ fn the_receiver_acknowledges_new_and_old_numbers() {
     assert_eq!(
         next_ack(&arq),
         Some(Seq::ZERO),
-        "an old number is acknowledged again without room, since its first ACK may be lost"
+        "an old number is acknowledged again even if there is no room, since its first ACK may have been lost"
     );
 }
 
 #[test]
-fn a_number_before_the_first_was_never_received() {
+fn a_number_before_number_0_is_not_taken_for_an_old_one() {
     let mut arq = StopAndWait::new();
     arq.handle_info(at(0), arrived(Seq::ZERO), offer(true));
     arq.on_ack_sent(Seq::new(1_000_000));
@@ -157,7 +185,11 @@ fn a_snapshot_counts_a_retransmission_that_was_spurious() {
     assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (100, 0));
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();
     arq.handle_timeout(deadline, &rtt);
-    assert_eq!((arq.snapshot().in_flight, arq.snapshot().lost), (0, 0), "an INFO is lost only when it is sent again");
+    assert_eq!(
+        (arq.snapshot().in_flight, arq.snapshot().lost),
+        (0, 0),
+        "an INFO counts as lost only once it is sent again"
+    );
     arq.on_info_sent(info(deadline, Seq::ZERO), &mut rtt);
     arq.handle_ack(at(1_500), &Ack::Single(Seq::ZERO), &mut rtt);
     arq.handle_ack(at(2_500), &Ack::Single(Seq::ZERO), &mut rtt);
@@ -166,7 +198,7 @@ fn a_snapshot_counts_a_retransmission_that_was_spurious() {
 }
 
 #[test]
-fn a_late_acknowledgement_does_not_take_a_loss_back() {
+fn an_info_acknowledged_before_its_retransmission_is_not_lost() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
     arq.on_info_sent(info(at(0), Seq::ZERO), &mut rtt);
     let deadline = arq.poll_timeout(Seq::ZERO).unwrap();

@@ -1,5 +1,18 @@
 //! A controller that models the path, in the manner of BBR. The module `phase` defines its phases.
+//!
+//! It differs from BBR (draft-ietf-ccwg-bbr) where BBR keeps an estimate that the path no longer supports:
+//!
+//! | subject | BBR | here, and why |
+//! |---|---|---|
+//! | minimum round-trip time | expires after 10 s; the probe that measures it anew may already use an inflated value | two rounds without a shorter time start a probe. Its window derives from the *old* minimum and the latest rate, and drains every queue of this flow. What stays long is the path; what becomes short was a queue, so the bottleneck is slower |
+//! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
+//! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next |
+//! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
+//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time |
+//! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
+//! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight |
 
+mod estimates;
 mod phase;
 mod transitions;
 
@@ -9,7 +22,7 @@ use super::{Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
-use phase::{ONE, Phase};
+use phase::{ONE, Phase, SHORTEST_PATIENCE, TRAIN_UNIT};
 
 /// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
@@ -23,8 +36,6 @@ const MAX_STARTUP_GROWTH: u64 = 256;
 const BATCHING: Duration = Duration::from_millis(2);
 /// The least round-trip time, so that no division is by 0.
 const MICROSECOND: Duration = Duration::from_micros(1);
-/// The segments that a measurement of the bottleneck's rate needs.
-const TRAIN_SEGMENTS: u64 = 8;
 
 /// The state at the start of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -32,8 +43,21 @@ struct RoundStart {
     at: Instant,
     /// The transmission time of the newest packet acknowledged by then.
     sent_at: Instant,
-    /// The bytes acknowledged by then.
-    delivered: u64,
+    /// The bytes acknowledged since then, without those of the current acknowledgement.
+    acknowledged: u64,
+}
+
+/// What a round has shown.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    /// Whether the delivery rate grew by an eighth.
+    grew: bool,
+    /// Whether losses mean congestion.
+    excess: bool,
+    /// Whether every round-trip time shows a queue.
+    queued: bool,
+    /// The shortest round-trip time.
+    min_rtt: Duration,
 }
 
 /// A controller that models the path by its bottleneck bandwidth and its round-trip time without queues.
@@ -43,21 +67,28 @@ struct RoundStart {
 ///
 /// **A single loss is not congestion.** From time to time the controller sends slower than the bandwidth, so that no
 /// queue remains on the path. The loss rate in this phase is the *base loss rate* of the path, which does not depend on
-/// the sending rate. The controller sends faster to compensate for a base loss rate of up to 30 %. A round means
+/// the sending rate. The controller sends faster to compensate for a base loss rate of up to 45 %. A round means
 /// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance can explain. The controller then
 /// reduces the bytes in flight by 40 %, which lies between `Cubic` (30 %) and `NewReno` (50 %). It keeps at least one
 /// product in flight, plus the lost packets that are not yet detected. Afterwards it grows slowly enough for flows with
-/// `Cubic` or `NewReno` to keep a share of the link.
+/// `Cubic` or `NewReno` to keep a share of the link. Once the queue was empty for eight rounds, it grows fast.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
 /// rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay product at this rate, and
 /// keeps growing fast while the delivery rate grows and no queue builds. Without an estimate of the rate, the window
-/// triples each round trip. Startup ends if it loses more than 30 %, because the queue is then full.
+/// triples each round trip. Startup ends if it loses more than 45 %, because the queue is then full.
 ///
-/// The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight rounds each. A round
-/// that the application limited counts only if it raises the bandwidth. After 10 s without a round-trip time near the
-/// minimum, the controller drains the queue for two rounds and measures the minimum again: the path may have become
-/// longer.
+/// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight
+/// rounds each. A round in which the application or the sender was the limit counts only if it raises the bandwidth.
+/// If all round-trip times of two rounds are longer than the minimum by half, or after 10 s without one near the
+/// minimum, the controller drains its own queue for a round. If the round-trip time stays long, the path has become
+/// longer, and this time is the new minimum. Otherwise the queue was its own: the bottleneck has become slower, and only
+/// the latest delivery rates count. Each such probe doubles the number of long rounds before the next one, up to 64; each
+/// cycle without a long round halves it.
+///
+/// If the delivery rate grows by an eighth while no queue builds, or if the window was too small for the pacing rate for
+/// eight rounds, the window doubles in each round until a queue builds. Where packets arrive in bursts or overtake each
+/// other, the window grows by what is late.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
     segment: NonZero<u32>,
@@ -66,25 +97,47 @@ pub struct BandwidthDelay {
     rounds: u8,
     /// Consecutive rounds in which the delivery rate grew by less than a quarter.
     stalled_rounds: u8,
-    /// Consecutive round-trip times that show a queue.
+    /// Consecutive round-trip times that show a queue, with some time between them.
     inflated: u8,
+    /// The time since `inflated` last changed.
+    inflated_for: ShortDuration,
+    /// Consecutive rounds in which the sender was slower than the pacing rate, although no queue has built.
+    slow_rounds: u8,
+    /// Consecutive rounds with an empty queue and without congestion.
+    quiet_rounds: u8,
+    /// Consecutive rounds in which every round-trip time was long.
+    long_rounds: u8,
+    /// The number of long rounds after which the round-trip time is measured again.
+    patience: u8,
+    /// In `ProbeRtt`: whether the queue has drained.
+    drained: bool,
     window: u64,
     /// The pacing rate in bytes per second.
     rate: Option<NonZero<u64>>,
     /// The highest delivery rate in this cycle and in the previous one.
     bandwidth: [u64; 2],
-    /// Startup: the highest rate at which a train of packets passed the bottleneck; 0 before the first measurement.
-    train_rate: u64,
+    /// Startup: the highest rate at which a train of packets passed the bottleneck, in units of 16 bytes per second; 0
+    /// before the first measurement.
+    train_rate: u32,
     /// The round-trip time without queues; `None` before the first sample.
     min_rtt: Option<ShortDuration>,
     /// When a round-trip time near the minimum was last measured.
     min_rtt_at: Instant,
+    /// The minimum round-trip time in this round.
+    round_min: Option<ShortDuration>,
+    /// The previous sample of the round-trip time.
+    last_rtt: ShortDuration,
+    /// The mean difference of consecutive samples of the round-trip time (RFC 3550 §6.4.1).
+    jitter: ShortDuration,
+    /// The longest time between two acknowledgements: of this round, and a mean of the rounds that halves the distance
+    /// to a longer one, and loses a quarter of the distance to a shorter one.
+    gaps: [ShortDuration; 2],
+    last_ack_at: Instant,
+    /// Bytes sent in this round.
+    sent: u32,
+    /// Bytes of the acknowledgement that began the round. They arrived before it.
+    first: u32,
     round: RoundStart,
-    /// Bytes acknowledged so far.
-    delivered: u64,
-    /// The time of the first acknowledgement in this round, and the bytes acknowledged by then.
-    train_at: Instant,
-    train_delivered: u64,
     meter: LossMeter,
     /// Whether losses that were detected in this round mean congestion.
     excess: bool,
@@ -109,16 +162,26 @@ impl BandwidthDelay {
             rounds: 0,
             stalled_rounds: 0,
             inflated: 0,
+            inflated_for: ShortDuration::ZERO,
+            slow_rounds: 0,
+            quiet_rounds: 0,
+            long_rounds: 0,
+            patience: SHORTEST_PATIENCE,
+            drained: false,
             window: u64::from(segment.get()) * INITIAL_SEGMENTS,
             rate: None,
             bandwidth: [0; 2],
             train_rate: 0,
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
+            round_min: None,
+            last_rtt: ShortDuration::ZERO,
+            jitter: ShortDuration::ZERO,
+            gaps: [ShortDuration::ZERO; 2],
+            last_ack_at: Instant::ZERO,
+            sent: 0,
+            first: 0,
             round: RoundStart::default(),
-            delivered: 0,
-            train_at: Instant::ZERO,
-            train_delivered: 0,
             meter: LossMeter::default(),
             excess: false,
             ceiling: u64::MAX,
@@ -152,70 +215,13 @@ impl BandwidthDelay {
         volume(self.capacity(), self.min_rtt())
     }
 
-    fn observe_rtt(&mut self, ack: &Acknowledgement) {
-        let Some(rtt) = ack.rtt.map(|rtt| rtt.max(MICROSECOND)) else { return };
-        let near = self.min_rtt().saturating_add(Duration::from_micros(self.min_rtt().as_micros() / 64));
-        if rtt <= near {
-            self.min_rtt_at = ack.now;
-        }
-        let min_rtt = self.min_rtt().min(rtt);
-        self.min_rtt = Some(ShortDuration::new(min_rtt));
-        let queued = min_rtt.as_micros().saturating_add(min_rtt.as_micros() / 4 + 2_000);
-        self.inflated = if rtt.as_micros() > queued { self.inflated.saturating_add(1) } else { 0 };
-    }
-
-    /// Measures the rate at which the packets acknowledged in this round passed the bottleneck.
-    fn observe_train(&mut self, ack: &Acknowledgement) {
-        if self.round_ends(ack) || self.train_delivered == 0 {
-            (self.train_at, self.train_delivered) = (ack.now, ack.delivered);
-            return;
-        }
-        let bytes = ack.delivered.saturating_sub(self.train_delivered);
-        let span = ack.now.saturating_since(self.train_at);
-        if bytes >= self.segment().saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
-            self.train_rate = self.train_rate.max(rate(bytes, span));
-        }
-    }
-
-    /// Whether `ack` is for a packet sent in this round.
-    ///
-    /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet.
-    fn round_ends(&self, ack: &Acknowledgement) -> bool {
-        ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= self.min_rtt()
-    }
-
-    fn end_round(&mut self, ack: &Acknowledgement) {
-        let arriving = ack.now.saturating_since(self.round.at);
-        let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);
-        let span = arriving.max(leaving);
-        let sample = rate(ack.delivered.saturating_sub(self.round.delivered), span);
-        let before = self.net();
-        if !ack.app_limited || sample > before {
-            self.bandwidth[0] = self.bandwidth[0].max(sample);
-        }
-        let grew = sample >= before.saturating_add(before / 4);
-        self.rounds = self.rounds.saturating_add(1);
-        self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
-        self.round = RoundStart { at: ack.now, sent_at: ack.newest_sent_at, delivered: ack.delivered };
-        let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
-        excess |= self.meter.start_lost_too_much(self.segment.into());
-        if !self.meter.is_measured() {
-            self.meter.end_cycle(self.segment.into());
-        }
-        if excess {
-            self.reduce_ceiling();
-        }
-        self.peak = ack.in_flight;
-        self.next_phase(ack, sample >= before.saturating_add(before / 8), excess);
-    }
-
     /// Reduces the limit of the bytes in flight after congestion.
     fn reduce_ceiling(&mut self) {
         let peak = self.peak.min(self.ceiling);
         // A lost packet counts as in flight until its loss is detected, at least a quarter of a round trip later than
         // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
         // path, and the next bandwidth estimate would be smaller.
-        let floor = self.meter.gross(self.product());
+        let floor = self.meter.gross(self.product().saturating_add(self.excitation()));
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
     }
@@ -224,8 +230,10 @@ impl BandwidthDelay {
         if ack.app_limited {
             return;
         }
-        let hint = volume(self.meter.gross(self.train_rate), self.min_rtt());
-        let growth = if self.train_rate == 0 {
+        let hint = volume(self.meter.gross(u64::from(self.train_rate) * TRAIN_UNIT), self.min_rtt());
+        let growth = if self.phase == Phase::Restart {
+            ack.bytes
+        } else if self.train_rate == 0 {
             ack.bytes.saturating_mul(2)
         } else if self.window < hint / 4 * 3 {
             // Only three quarters, because the estimate may be wrong, or other flows may share the path.
@@ -250,62 +258,73 @@ impl BandwidthDelay {
         // trip, so that the growth of a small bandwidth can be measured.
         let least = match self.phase {
             Phase::Up => capacity.saturating_add(rate(self.segment() * 4, self.min_rtt())),
-            Phase::Startup | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
+            Phase::Startup | Phase::Restart | Phase::Drain | Phase::Down | Phase::Cruise | Phase::ProbeRtt => {
                 rate(self.segment(), self.min_rtt())
             }
         };
         self.rate = NonZero::new(mul_div(capacity, pace, ONE).max(least).max(1));
+        if self.phase == Phase::ProbeRtt {
+            self.window = self.probe_window();
+            return;
+        }
         let product = volume(capacity, self.min_rtt().saturating_add(BATCHING));
-        let window = mul_div(product, most, ONE).saturating_add(self.segment() * 2);
+        let window = mul_div(product, most, ONE).saturating_add(self.segment() * 2).saturating_add(self.excitation());
         self.window = window.min(self.ceiling).max(self.segment() * MINIMUM_SEGMENTS);
+    }
+
+    /// The bytes that arrive late: in one burst with others, or in another order.
+    ///
+    /// At most one bandwidth-delay product, so that a pause of the path does not count as its habit.
+    fn excitation(&self) -> u64 {
+        let late = self.gaps[1].get().saturating_add(self.jitter.get().saturating_mul(2));
+        let late = Duration::from_micros(late.as_micros().saturating_sub(BATCHING.as_micros()));
+        volume(self.capacity(), late.min(self.min_rtt().saturating_mul(2)))
     }
 }
 
 impl Congestion for BandwidthDelay {
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.peak = self.peak.max(in_flight);
+        self.sent = self.sent.saturating_add(bytes);
         if in_flight <= u64::from(bytes) {
             // A new round starts after an idle period, so that no round contains the idle time.
-            self.round = RoundStart { at: now, sent_at: now, delivered: self.delivered };
+            self.start_round(RoundStart { at: now, sent_at: now, acknowledged: 0 });
+            self.last_ack_at = now;
         }
     }
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
         self.timed_out = false;
-        self.delivered = ack.delivered;
+        let starts_burst = self.observe_gap(ack);
         self.observe_rtt(ack);
         if self.min_rtt.is_none() {
             return;
         }
         self.meter.acknowledged(ack.newest_sent_at, ack.bytes, self.inflated == 0);
-        if self.phase == Phase::Startup {
+        if matches!(self.phase, Phase::Startup | Phase::Restart) {
             self.observe_train(ack);
             self.grow(ack);
             if self.inflated >= 8 {
                 self.leave_startup(ack);
             }
         }
-        if self.round_ends(ack) {
+        if self.round_ends(ack, starts_burst) {
             self.end_round(ack);
         }
-        let yielded = match self.phase {
-            Phase::Drain => true,
-            // `Down` lasts at least one round, to measure the base loss rate.
-            Phase::Down => self.rounds >= 1,
-            Phase::Startup | Phase::Up | Phase::Cruise | Phase::ProbeRtt => false,
-        };
-        if yielded && ack.in_flight <= self.product() {
-            self.enter(Phase::Cruise, ack.now);
+        self.follow_flight(ack);
+        if self.round.acknowledged == 0 {
+            self.first = u32::try_from(ack.bytes).unwrap_or(u32::MAX);
         }
-        let queue = self.inflated >= 4 || ack.in_flight > mul_div(self.product(), 3, 2);
-        if self.phase == Phase::Up && self.rounds >= 1 && queue {
-            self.enter(Phase::Down, ack.now);
-        }
+        self.round.acknowledged = self.round.acknowledged.saturating_add(ack.bytes);
         self.update_rate_and_window();
     }
 
     fn on_lost(&mut self, loss: &Loss) {
         self.excess |= self.meter.lost(loss.newest_sent_at, loss.bytes, self.segment.into());
+    }
+
+    fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
+        self.meter.found(bytes);
     }
 
     fn on_timeout(&mut self, _: Instant) {
@@ -325,7 +344,7 @@ impl Congestion for BandwidthDelay {
     }
 
     fn rebase(&mut self, shift: ClockShift) {
-        for at in [&mut self.min_rtt_at, &mut self.round.at, &mut self.round.sent_at, &mut self.train_at] {
+        for at in [&mut self.round.at, &mut self.round.sent_at, &mut self.min_rtt_at, &mut self.last_ack_at] {
             *at = shift.apply(*at);
         }
         self.meter.rebase(shift);

@@ -4,21 +4,36 @@
 //!                 queue builds, or
 //!                 no more growth             in flight <= BDP
 //!     Startup ----------------------> Drain -------------------+
-//!                                                              v
-//!        Up ---- a round, no growth ----> Down ---- a round -> Cruise
-//!         ^                                                    |  |
-//!         +------------------- some rounds --------------------+  | no RTT near the minimum for 10 s
-//!                                                        ^        v
-//!                                                        +---- ProbeRtt
+//!     Restart -------------------------^                       |
+//!         ^                                                    v
+//!         | growth, no queue                                   |
+//!        Up ---- a round, no growth ----> Down ---- a round -> Cruise ---- window too small ---> Restart
+//!         ^                                                    |
+//!         +------------------- some rounds --------------------+
+//!
+//!     Drain, Up, Down, Cruise ---- long round trips ----> ProbeRtt ---- a round ----> Cruise
 //! ```
 
 /// A gain of 1 in fixed-point arithmetic.
 pub(super) const ONE: u64 = 256;
 
+/// The unit of a rate that fits into 32 bits, in bytes per second.
+pub(super) const TRAIN_UNIT: u64 = 16;
+/// The fewest long rounds before the round-trip time is measured again.
+pub(super) const SHORTEST_PATIENCE: u8 = 2;
+
+/// The most long rounds before the round-trip time is measured again.
+pub(super) const LONGEST_PATIENCE: u8 = 64;
+
+/// Quiet rounds after which the ceiling grows.
+pub(super) const QUIET_ROUNDS: u8 = 8;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// The window grows as fast as the path permits.
     Startup,
+    /// The window grows again, because more arrives than before and no queue builds.
+    Restart,
     /// The queue that startup built drains.
     Drain,
     /// Sends faster than the estimated bandwidth, to find out whether more is available.
@@ -37,7 +52,7 @@ impl Phase {
     /// `None` in startup, which grows its window from acknowledgements.
     pub(super) const fn gains(self) -> Option<(u64, u64)> {
         match self {
-            Self::Startup => None,
+            Self::Startup | Self::Restart => None,
             Self::Drain => Some((ONE / 2, ONE * 2)),
             Self::Up => Some((ONE * 5 / 4, ONE / 4 * 9)),
             Self::Down => Some((ONE * 3 / 4, ONE * 2)),
@@ -49,6 +64,7 @@ impl Phase {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Startup => "startup",
+            Self::Restart => "restart",
             Self::Drain => "drain",
             Self::Up => "up",
             Self::Down => "down",

@@ -1,9 +1,9 @@
 //! The transitions between the phases of `BandwidthDelay`.
 
+use super::super::math::mul_div;
 use super::super::math::rate;
-use super::phase::Phase;
-use super::{Acknowledgement, BandwidthDelay, MICROSECOND};
-use crate::time::ShortDuration;
+use super::phase::{Phase, QUIET_ROUNDS, SHORTEST_PATIENCE};
+use super::{Acknowledgement, BandwidthDelay, Round, RoundStart};
 use crate::{Duration, Instant};
 
 /// Rounds of cruise between two probes for bandwidth.
@@ -12,15 +12,23 @@ const CRUISE_ROUNDS: u8 = 6;
 const MIN_RTT_SPAN: Duration = Duration::from_secs(10);
 
 impl BandwidthDelay {
-    /// Handles the end of a round. `grew` means that the delivery rate grew, `excess` that the round means congestion.
-    pub(super) fn next_phase(&mut self, ack: &Acknowledgement, grew: bool, excess: bool) {
+    /// Handles the end of a round.
+    pub(super) fn next_phase(&mut self, ack: &Acknowledgement, round: Round) {
+        let is_old = ack.now.saturating_since(self.min_rtt_at) > MIN_RTT_SPAN;
+        if !matches!(self.phase, Phase::Startup | Phase::Restart | Phase::ProbeRtt)
+            && (self.long_rounds >= self.patience || is_old && self.phase == Phase::Cruise)
+        {
+            self.drained = false;
+            self.enter(Phase::ProbeRtt, ack.now);
+            return;
+        }
         match self.phase {
-            Phase::Startup => {
-                if excess {
+            Phase::Startup | Phase::Restart => {
+                if round.excess && self.phase == Phase::Startup {
                     // Losses that counted for the base loss rate may belong to the congestion that ends startup.
                     self.meter.discard_samples();
                 }
-                if excess || self.stalled_rounds >= 2 {
+                if round.excess || self.stalled_rounds >= if round.queued { 2 } else { 4 } {
                     self.leave_startup(ack);
                 }
             }
@@ -31,7 +39,14 @@ impl BandwidthDelay {
             }
             Phase::Up => {
                 // The first round still measures packets of the previous phase.
-                if self.rounds >= 2 && !grew {
+                if self.rounds >= 2
+                    && round.grew
+                    && !round.queued
+                    && (self.clean > 1 || self.quiet_rounds >= QUIET_ROUNDS)
+                {
+                    self.restart();
+                    self.enter(Phase::Restart, ack.now);
+                } else if self.rounds >= 2 && !round.grew {
                     self.enter(Phase::Down, ack.now);
                 }
             }
@@ -41,21 +56,57 @@ impl BandwidthDelay {
                 }
             }
             Phase::Cruise => {
-                if ack.now.saturating_since(self.min_rtt_at) > MIN_RTT_SPAN {
-                    self.min_rtt = Some(ShortDuration::new(ack.rtt.unwrap_or(ack.srtt).max(MICROSECOND)));
-                    self.enter(Phase::ProbeRtt, ack.now);
-                } else if self.rounds >= CRUISE_ROUNDS {
+                if self.slow_rounds >= 8 && self.clean > 2 && self.meter.is_measured() {
+                    // Only the window limits the sender, and it is too small.
+                    self.slow_rounds = 0;
+                    self.restart();
+                    self.enter(Phase::Restart, ack.now);
+                } else if self.rounds >= CRUISE_ROUNDS
+                    && (self.long_rounds == 0 || self.patience > 2 * SHORTEST_PATIENCE)
+                {
                     self.end_cycle();
                     self.enter(Phase::Up, ack.now);
                 }
             }
             Phase::ProbeRtt => {
-                if self.rounds >= 2 {
+                if self.drained && self.rounds >= 1 {
+                    self.conclude_probe(ack, round.min_rtt);
+                    self.enter(Phase::Cruise, ack.now);
+                } else if self.rounds >= 8 {
                     self.min_rtt_at = ack.now;
                     self.enter(Phase::Cruise, ack.now);
                 }
             }
         }
+    }
+
+    /// Changes the phase when the bytes in flight have reached its goal.
+    pub(super) fn follow_flight(&mut self, ack: &Acknowledgement) {
+        let yielded = match self.phase {
+            Phase::Drain => true,
+            // `Down` lasts at least one round, to measure the base loss rate.
+            Phase::Down => self.rounds >= 1,
+            Phase::Startup | Phase::Restart | Phase::Up | Phase::Cruise | Phase::ProbeRtt => false,
+        };
+        if yielded && ack.in_flight <= self.product() {
+            self.enter(Phase::Cruise, ack.now);
+        }
+        let limit = mul_div(self.product(), 3, 2).saturating_add(self.excitation());
+        let queue = self.inflated >= 4 || ack.in_flight > limit;
+        if self.phase == Phase::Up && self.rounds >= 1 && queue {
+            self.enter(Phase::Down, ack.now);
+        }
+        if self.phase == Phase::ProbeRtt && !self.drained && ack.in_flight <= self.probe_window() {
+            self.drained = true;
+            self.rounds = 0;
+            self.start_round(RoundStart { at: ack.now, sent_at: ack.newest_sent_at, acknowledged: 0 });
+        }
+    }
+
+    /// Prepares to grow again: more arrives than before, and no queue builds.
+    fn restart(&mut self) {
+        self.stalled_rounds = 0;
+        self.window = self.product();
     }
 
     pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
@@ -64,19 +115,22 @@ impl BandwidthDelay {
         match phase {
             Phase::Drain | Phase::Down => self.meter.start_yielding(now),
             Phase::Cruise => self.meter.stop_yielding(now),
-            Phase::Startup | Phase::Up | Phase::ProbeRtt => {}
+            Phase::Startup | Phase::Restart | Phase::Up | Phase::ProbeRtt => {}
         }
     }
 
     pub(super) fn leave_startup(&mut self, ack: &Acknowledgement) {
         // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate.
-        let span = ack.now.saturating_since(self.train_at);
+        // The next burst is not due before the longest gap has passed.
+        let span = ack.now.saturating_since(self.round.at).saturating_add(self.gaps[0].get());
         if span.as_micros() >= self.min_rtt().as_micros() / 4 {
-            let latest = rate(ack.delivered.saturating_sub(self.train_delivered), span);
-            self.bandwidth[0] = self.bandwidth[0].max(latest);
+            self.bandwidth[0] = self.bandwidth[0].max(rate(self.arrived(ack), span));
         }
         if self.bandwidth[0] == 0 {
             self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt().max(ack.srtt));
+        }
+        if self.phase == Phase::Restart && self.clean > 0 {
+            self.ceiling = u64::MAX;
         }
         self.meter.start_judging();
         self.enter(Phase::Drain, ack.now);
@@ -89,6 +143,9 @@ impl BandwidthDelay {
             self.ceiling = self.ceiling.saturating_add(step.max(self.segment()));
         }
         self.clean = self.clean.saturating_add(1);
+        if self.long_rounds == 0 {
+            self.patience = (self.patience / 2).max(SHORTEST_PATIENCE);
+        }
         // The bandwidth is 0 if the application limited all rounds of the cycle. The older estimate then stays.
         if self.bandwidth[0] > 0 {
             self.bandwidth = [0, self.bandwidth[0]];

@@ -1,4 +1,4 @@
-//! The change of a peer's address, after datagrams with the tag of its connection from another address.
+//! The move of a connection to another address, from which a datagram with its tag has arrived.
 
 use super::{ECHO_BYTES, Outcome, PathValidation};
 use crate::keyed_hash::KeyedHasher;
@@ -37,7 +37,7 @@ impl<T: ListenerTypes> Listener<T> {
         let now = self.now;
         let Some((peer, validation)) = self.peers.validating_mut(index) else { return false };
         if validation.is_over(now) {
-            // The validation has expired. Another one may start before `handle_timeout`.
+            // The validation has expired. It ends here, so that the next one need not wait for `handle_timeout`.
             self.peers.end_validation(index);
             return false;
         }

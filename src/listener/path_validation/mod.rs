@@ -12,14 +12,16 @@
 //!             --no ECHO within 3 RTO-----------------------> keep the new address
 //! ```
 //!
-//! The 3 RTO start with the first challenge. The new address gets no challenge, and the connection does not move, in
-//! two cases:
+//! The 3 RTO start when that datagram arrives, and a migration does not restart them. There is no challenge and no
+//! migration in two cases:
 //!
-//! - The quota of the new address is full, and it has no half-open entry to evict.
+//! - The quota of the new address is full, and no half-open entry there can be evicted.
 //! - The new address belongs to another host whose validated quota is full.
 //!
-//! An attacker that cannot receive at the new address does not get the connection. Nor does an attacker that only
-//! forwards the peer's datagrams, while the peer still receives at the old address.
+//! Both are checked again when the new address answers.
+//!
+//! An attacker that cannot receive at the new address does not get the connection. An attacker that only forwards the
+//! peer's datagrams does not keep the connection while the peer still receives at the old address.
 
 mod migration;
 
@@ -153,7 +155,7 @@ impl<A: Copy + Eq> PathValidation<A> {
         }
     }
 
-    /// The effect of an ECHO. If `from_other` is false, it came from the address of the peer.
+    /// The effect of an ECHO. If `from_other` is false, the ECHO came from the current address of the peer.
     fn on_echo(&self, nonce: u64, from_other: bool) -> Outcome {
         match &self.state {
             State::Challenged { new, .. } if from_other && new.is_answered_by(nonce) => Outcome::Migrate,
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_from_the_new_address_migrates_and_the_old_reverts() {
+    fn echoes_migrate_to_the_new_address_and_revert_to_the_old() {
         let mut validation = challenged(PROBE_BYTES);
         drain(&mut validation, OLD);
         assert_eq!(validation.on_echo(NONCES[1], false), Outcome::Ignored, "the old address cannot answer for the new");

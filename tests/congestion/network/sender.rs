@@ -42,6 +42,10 @@ pub(crate) struct Sender {
     rtt: Duration,
     newest: Instant,
     round_start: Instant,
+    /// The reordering window in quarters of the minimum round-trip time (RFC 8985 §6.2 step 4).
+    reordering: u64,
+    /// Whether a loss was spurious in this round.
+    was_spurious: bool,
     app_limited: bool,
     last_progress: Instant,
     timeouts: u32,
@@ -67,6 +71,8 @@ impl Sender {
             rtt: handshake,
             newest: Instant::ZERO,
             round_start: Instant::ZERO,
+            reordering: 1,
+            was_spurious: false,
             app_limited: false,
             last_progress: Instant::ZERO,
             timeouts: 0,
@@ -82,14 +88,14 @@ impl Sender {
     }
 
     pub(crate) fn handle_sack(&mut self, now: Instant, arrived: &[usize], delay: Duration) {
-        let (mut bytes, mut newest, mut spurious) = (0, Instant::ZERO, false);
+        let (mut bytes, mut newest, mut spurious) = (0, Instant::ZERO, 0);
         for &index in arrived {
             let transmission = &mut self.transmissions[index];
             let number = transmission.number;
             if transmission.fate == Fate::InFlight {
                 self.in_flight -= u64::from(SEGMENT);
             }
-            spurious |= transmission.fate == Fate::Lost;
+            spurious += u64::from(transmission.fate == Fate::Lost);
             transmission.fate = Fate::Acknowledged;
             newest = newest.max(transmission.sent_at);
             if !std::mem::replace(&mut self.acknowledged[number], true) {
@@ -120,10 +126,12 @@ impl Sender {
             if round_ended {
                 self.round_start = now;
                 self.app_limited = false;
+                self.reordering += u64::from(std::mem::take(&mut self.was_spurious));
             }
         }
-        if spurious {
-            self.controller.on_spurious_loss(now, SEGMENT.into());
+        if spurious > 0 {
+            self.was_spurious = true;
+            self.controller.on_spurious_loss(now, spurious * u64::from(SEGMENT));
         }
         let deadline = now - self.rtt.saturating_add(self.reordering_window());
         self.mark_lost(now, deadline.min(self.newest));
@@ -233,7 +241,7 @@ impl Sender {
     }
 
     fn reordering_window(&self) -> Duration {
-        Duration::from_micros(self.min_rtt.as_micros() / 4)
+        Duration::from_micros(self.min_rtt.as_micros() / 4).saturating_mul(self.reordering).min(self.srtt)
     }
 
     fn tail_deadline(&self) -> Instant {

@@ -42,7 +42,7 @@ impl Clients {
 }
 
 impl Client {
-    /// Writes as much as the connection takes, and closes it after the last byte. Returns whether it took anything.
+    /// Writes as much as the connection takes, and closes it after the last byte. Returns whether a byte was written.
     fn turn(&mut self, now: Instant) -> bool {
         let Some(stream) = &mut self.stream else { return false };
         let before = self.unsent;

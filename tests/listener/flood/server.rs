@@ -19,7 +19,7 @@ pub(crate) struct Server {
     /// The number of forged datagrams that were answered with RETRY.
     pub(crate) retried: u64,
     /// The number of forged datagrams that were dropped.
-    pub(crate) ignored: u64,
+    pub(crate) dropped: u64,
     /// The largest number of connections, and the largest number of clients in the backlog.
     pub(crate) most: (usize, usize),
     /// The number of bytes read from all clients.
@@ -30,7 +30,7 @@ impl Server {
     pub(crate) fn new(config: ListenerConfig) -> Self {
         let listener = AccountedListener::new(Instant::ZERO, config, [5; 48]);
         let rng = Rng::new(55);
-        Self { listener, rng, queued: 0, retried: 0, ignored: 0, most: (0, 0), received: 0 }
+        Self { listener, rng, queued: 0, retried: 0, dropped: 0, most: (0, 0), received: 0 }
     }
 
     pub(crate) fn stats(&self) -> &ListenerStats {
@@ -49,7 +49,7 @@ impl Node for Server {
             match dispatch {
                 Dispatch::Queued => self.queued += 1,
                 Dispatch::Retried => self.retried += 1,
-                Dispatch::Dropped(_) => self.ignored += 1,
+                Dispatch::Dropped(_) => self.dropped += 1,
                 Dispatch::Peer(..) => panic!("a forged datagram of {from} reached a connection"),
             }
         }

@@ -77,6 +77,10 @@ impl Stack for Enet {
         rusty_enet::consts::PROTOCOL_MAXIMUM_MTU
     }
 
+    fn smallest_datagram(&self) -> usize {
+        rusty_enet::consts::PROTOCOL_MINIMUM_MTU
+    }
+
     fn has_tolerant(&self) -> bool {
         true
     }

@@ -6,14 +6,17 @@ use crate::stack::Stack;
 
 mod enet;
 mod kcp;
+mod noq;
 pub mod null;
 mod quinn;
 mod quinn_null_keys;
 mod rdt;
 pub mod rdt_ends;
 mod rdt_source;
+pub mod rdt_stop_and_wait;
 mod sctp;
 pub mod smoltcp;
+mod tls;
 
 pub fn all() -> Vec<Box<dyn Stack>> {
     vec![
@@ -29,6 +32,7 @@ pub fn all() -> Vec<Box<dyn Stack>> {
         Box::new(enet::Enet),
         Box::new(quinn::Quinn { null_crypto: false }),
         Box::new(quinn::Quinn { null_crypto: true }),
+        Box::new(noq::Noq),
         Box::new(sctp::Sctp),
     ]
 }

@@ -7,47 +7,18 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use quinn_proto::crypto;
+use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn_proto::{
     Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint as QuicEndpoint, EndpointConfig, Event, StreamEvent,
     StreamId, TransportConfig, VarInt,
 };
 
 use super::quinn_null_keys::{NullClient, NullServer};
+use super::tls::tls;
 use crate::stack::{Control, Endpoint, Nanos, Output, Settings, Stack, Take};
 
 pub struct Quinn {
     pub null_crypto: bool,
-}
-
-pub struct Tls {
-    pub client: Arc<quinn_proto::crypto::rustls::QuicClientConfig>,
-    pub server: Arc<quinn_proto::crypto::rustls::QuicServerConfig>,
-}
-
-/// Makes configurations that trust only a new self-signed certificate.
-pub fn tls() -> Tls {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_string()]).expect("a self-signed certificate");
-    let cert = made.cert.der().clone();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(made.key_pair.serialize_der().into());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = &[&rustls::version::TLS13];
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(cert.clone()).expect("a valid certificate");
-    let client = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_protocol_versions(versions)
-        .expect("TLS 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .expect("TLS 1.3")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert], key)
-        .expect("a usable certificate");
-    Tls {
-        client: Arc::new(client.try_into().expect("a QUIC client configuration")),
-        server: Arc::new(server.try_into().expect("a QUIC server configuration")),
-    }
 }
 
 /// The largest initial datagram size.
@@ -117,6 +88,15 @@ impl Stack for Quinn {
         false
     }
 
+    fn takes_paths(&self, _: bool) -> bool {
+        !self.null_crypto
+    }
+
+    /// QUIC needs datagrams of 1,200 bytes (RFC 9000 §14).
+    fn smallest_datagram(&self) -> usize {
+        1_200
+    }
+
     fn memory_window(&self) -> usize {
         512 * 1024
     }
@@ -127,7 +107,9 @@ impl Stack for Quinn {
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
         let base = Instant::now();
-        let tls = tls();
+        let (client, server) = tls();
+        let client = Arc::new(QuicClientConfig::try_from(client).ok()?);
+        let server = Arc::new(QuicServerConfig::try_from(server).ok()?);
         let transport = Arc::new(transport(s.datagram as u16, s.window, s.control));
         let probing = s.datagram > LONG_HEADER_LIMIT as usize;
         let mut config = EndpointConfig::default();
@@ -136,12 +118,12 @@ impl Stack for Quinn {
         let config = Arc::new(config);
 
         let server_crypto: Arc<dyn crypto::ServerConfig> =
-            if self.null_crypto { Arc::new(NullServer(tls.server)) } else { tls.server };
+            if self.null_crypto { Arc::new(NullServer(server)) } else { server };
         let mut server = quinn_proto::ServerConfig::with_crypto(server_crypto);
         server.transport_config(transport.clone());
 
         let client_crypto: Arc<dyn crypto::ClientConfig> =
-            if self.null_crypto { Arc::new(NullClient(tls.client)) } else { tls.client };
+            if self.null_crypto { Arc::new(NullClient(client)) } else { client };
         let mut client = quinn_proto::ClientConfig::new(client_crypto);
         client.transport_config(transport);
 

@@ -5,7 +5,7 @@ use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
 use rdt_proto::connection::{Config, Connection, HeapStorage};
 
 use super::rdt_ends::{ends, extended_header_len};
-use crate::stack::{Control, Endpoint, Settings, Stack};
+use crate::stack::{Control, Endpoint, MICRO, Settings, Stack};
 
 /// The congestion controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +19,6 @@ pub enum Kind {
 
 pub struct Rdt(pub Kind);
 
-/// The resolution with which a real driver waits. For `epoll` it is 1 ms.
-const GRANULARITY: Duration = Duration::from_millis(1);
-
 impl Rdt {
     fn controller(&self, datagram: u32, window: u64) -> Controller {
         match self.0 {
@@ -30,6 +27,15 @@ impl Rdt {
             Kind::NewReno => Algorithm::NewReno.controller(datagram),
             Kind::Fixed => FixedWindow::new(window).into(),
         }
+    }
+
+    fn ends(&self, config: Config, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let packets = packets(s)?;
+        let controller = |datagram| self.controller(datagram, s.window as u64);
+        let storage =
+            || HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
+        let [client, server] = ends(config, storage);
+        Some((client, server))
     }
 }
 
@@ -41,7 +47,7 @@ fn config(s: &Settings) -> Option<Config> {
         recv_segment: segment,
         handshake_limit: Duration::MAX,
         idle_limit: Duration::MAX,
-        pacing_granularity: GRANULARITY,
+        pacing_granularity: Duration::from_micros(s.timers / MICRO),
         ..Config::default()
     })
 }
@@ -68,7 +74,9 @@ impl Stack for Rdt {
             Kind::NewReno => "NewReno",
             Kind::Fixed => "FixedWindow: no congestion control, the window in flight",
         };
-        format!("extended mode, selective repeat, {congestion}, pacing granularity 1 ms, no idle limit, no checksum")
+        format!(
+            "extended mode, selective repeat, {congestion}, pacing granularity as the timers (1 ms), no idle limit, no checksum"
+        )
     }
 
     fn window_limited(&self, _: Control) -> bool {
@@ -89,11 +97,11 @@ impl Stack for Rdt {
     }
 
     fn pair(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
-        let (config, packets) = (config(s)?, packets(s)?);
-        let controller = |datagram| self.controller(datagram, s.window as u64);
-        let storage =
-            || HeapStorage::on_heap_with(&config, packets, controller).expect("a window has at least one slot");
-        let [client, server] = ends(config, storage);
-        Some((client, server))
+        self.ends(config(s)?, s)
+    }
+
+    fn pair_with_limits(&self, s: &Settings) -> Option<(Box<dyn Endpoint>, Box<dyn Endpoint>)> {
+        let Config { handshake_limit, idle_limit, .. } = Config::default();
+        self.ends(Config { handshake_limit, idle_limit, ..config(s)? }, s)
     }
 }

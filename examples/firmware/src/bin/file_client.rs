@@ -7,13 +7,17 @@ use rdt_proto::Instant;
 use rdt_proto::arq::Block;
 use rdt_proto::congestion::{FixedWindow, Unpaced};
 use rdt_proto::connection::{CloseReason, Connection, LentStorage, Memory, SendError, Storage, blocks_for};
-use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, NameError, Outcome, Output, Request, Session, Unasked};
+use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, Outcome, Output, Request, Session, Unasked};
 use rdt_proto::store::StoreError;
 
 firmware::main!(run, FileServer);
 
-/// The name of the file, which the compiler checks.
-const NAME: Result<Name, NameError> = Name::new("log.bin");
+/// The name of the file. The compiler checks it.
+#[allow(clippy::panic, reason = "the panic is an error of the compiler")]
+const NAME: Name<'static> = match Name::new("log.bin") {
+    Ok(name) => name,
+    Err(_) => panic!("the name breaks a rule"),
+};
 /// The maximum number of unacknowledged packets.
 const WINDOW: u32 = 16;
 /// The maximum number of received packets that are not yet read.
@@ -26,8 +30,8 @@ fn run(link: &mut impl Link) -> bool {
         recv: [0; CONFIG.recv_bytes(ANSWERS)],
         blocks: [Block::EMPTY; blocks_for(WINDOW)],
     };
-    let (Ok(mut connection), Ok(name)) = (connect(link, &mut memory), NAME) else { return false };
-    let mut session = Client::upload(ClientConfig::default(), name, LENGTH.into());
+    let Ok(mut connection) = connect(link, &mut memory) else { return false };
+    let mut session = Client::upload(ClientConfig::default(), NAME, LENGTH.into());
 
     let mut buf = [0; DATAGRAM];
     loop {
@@ -42,8 +46,9 @@ fn run(link: &mut impl Link) -> bool {
         }
         if let Some((_, datagram)) = link.recv(connection.poll_timeout(), &mut buf) {
             connection.handle_datagram(link.now(), datagram);
+        } else {
+            connection.handle_timeout(link.now()); // only when no datagram waits
         }
-        connection.handle_timeout(link.now());
     }
 }
 
@@ -64,7 +69,7 @@ fn pump(connection: &mut Stream<'_>, session: &mut Client, now: Instant) -> Resu
         connection.consume(taken);
         if connection.is_finished_reading() {
             match connection.ended() {
-                None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                None | Some(CloseReason::Finished | CloseReason::PeerLeft) => session.handle_peer_closed(),
                 Some(_) => session.handle_lost(),
             }
         }

@@ -55,8 +55,9 @@ fn run(link: &mut impl Link) -> bool {
         }
         if let Some((node, datagram)) = link.recv(server.poll_timeout(), &mut buf) {
             server.handle_datagram(link.now(), node, datagram);
+        } else {
+            server.handle_timeout(link.now()); // only when no datagram waits
         }
-        server.handle_timeout(link.now());
     }
 }
 
@@ -109,7 +110,7 @@ fn serve(server: &mut Server<'_>, closed: &mut Vec<PeerId, PEERS>) {
     }
 }
 
-/// Echoes received data. Data without room to send stays unread until `Writable`.
+/// Echoes received data. Without room to send the echo, data stays unread until the event `Writable`.
 fn echo(peer: &mut Connection<Parts<'_>>) {
     let mut part = [0; SEGMENT as usize];
     loop {

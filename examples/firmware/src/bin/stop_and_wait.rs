@@ -40,7 +40,8 @@ fn echo(link: &mut impl Link) -> Result<Check, StoreError> {
         }
         if let Some((_, datagram)) = link.recv(connection.poll_timeout(), &mut buf) {
             connection.handle_datagram(link.now(), datagram);
+        } else {
+            connection.handle_timeout(link.now()); // only when no datagram waits
         }
-        connection.handle_timeout(link.now());
     }
 }

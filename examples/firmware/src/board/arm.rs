@@ -1,7 +1,7 @@
 //! The Stellaris LM3S6965 on its evaluation board: a Cortex-M3.
 
 use super::stack_top;
-use core::arch::asm;
+use core::arch::{asm, global_asm};
 use core::ptr;
 
 /// The vector table, from which the processor reads its stack pointer and its entry point.
@@ -21,7 +21,8 @@ static VECTORS: Vectors = Vectors { stack: &raw const stack_top, reset: start, f
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn start() -> ! {
-    // SAFETY: these registers belong to the system timer. It counts down 24 bits of processor clock, and restarts.
+    // SAFETY: these registers belong to the system timer, a counter of 24 bits. It counts down at the processor clock,
+    // and restarts after 0.
     unsafe {
         ptr::write_volatile(SYST_RVR, TICKS - 1);
         ptr::write_volatile(SYST_CSR, 0b101);
@@ -32,6 +33,46 @@ unsafe extern "C" fn start() -> ! {
 unsafe extern "C" fn fault() -> ! {
     super::exit(false)
 }
+
+// Memory is copied and filled a byte at a time. Those of `compiler_builtins`, which the linker takes otherwise, do so a word
+// at a time, and are 400 bytes.
+global_asm!(
+    ".global __aeabi_memcpy, __aeabi_memcpy4, __aeabi_memcpy8",
+    ".thumb_func",
+    "__aeabi_memcpy:",
+    ".thumb_func",
+    "__aeabi_memcpy4:",
+    ".thumb_func",
+    "__aeabi_memcpy8:",
+    "2:",
+    "subs r2, #1",
+    "itt pl",
+    "ldrbpl r3, [r1, r2]",
+    "strbpl r3, [r0, r2]",
+    "bpl 2b",
+    "bx lr",
+    ".global __aeabi_memclr, __aeabi_memclr4, __aeabi_memclr8",
+    ".thumb_func",
+    "__aeabi_memclr:",
+    ".thumb_func",
+    "__aeabi_memclr4:",
+    ".thumb_func",
+    "__aeabi_memclr8:",
+    "movs r2, #0",
+    ".global __aeabi_memset, __aeabi_memset4, __aeabi_memset8",
+    ".thumb_func",
+    "__aeabi_memset:",
+    ".thumb_func",
+    "__aeabi_memset4:",
+    ".thumb_func",
+    "__aeabi_memset8:",
+    "2:",
+    "subs r1, #1",
+    "it pl",
+    "strbpl r2, [r0, r1]",
+    "bpl 2b",
+    "bx lr",
+);
 
 pub(super) fn semihosting(operation: usize, argument: usize) {
     // SAFETY: the debugger reads the memory that `argument` points to, and writes none.

@@ -27,7 +27,9 @@ unsafe extern "C" {
     static stack_top: u32;
 }
 
-/// Prepares the RAM, and runs the program. The first instructions of each machine set the stack pointer and jump here.
+/// Prepares the RAM, and runs the program. The start code of each machine calls it.
+///
+/// The stack pointer is already set: on ARM from the vector table, on RISC-V by the start code.
 extern "C" fn begin() -> ! {
     // SAFETY: the linker script aligns these symbols to words. Nothing else uses this RAM yet.
     unsafe {
@@ -79,7 +81,7 @@ mod stack {
     use super::{bss_end, stack_top};
 
     const PAINT: u32 = 0x5041_494e;
-    /// The number of words at the top of the stack that `paint` uses itself, and does not fill.
+    /// The number of words at the top of the stack that `paint` may use itself, and does not fill.
     const SPARED: usize = 64;
 
     fn words() -> usize {

@@ -31,7 +31,8 @@ pub trait Peer: Sized {
 
 /// Runs a program against its peer, and prints the results.
 ///
-/// Returns whether the program succeeded, the peer received all data unchanged, and the link lost datagrams.
+/// Returns whether the program succeeded, the peer received all data unchanged, and the link lost at least one
+/// datagram.
 pub fn run<P: Peer>(place: &'static Place<P>, program: impl FnOnce(&mut Simulated<P>) -> bool) -> bool {
     let Some((peer, network)) = place.take() else { return false };
     let mut link = Simulated { peer, now: Instant::ZERO, random: 1, network, lost: 0 };
@@ -70,7 +71,7 @@ pub struct Simulated<P: 'static> {
 
 type Network = [Option<InFlight>; MAX_IN_FLIGHT];
 
-/// Memory for a peer and the link. It is static, so that only the program uses the stack.
+/// Memory for a peer and the link. It is static, so that the measured stack does not include it.
 pub struct Place<P> {
     taken: Cell<bool>,
     content: UnsafeCell<(P, Network)>,

@@ -41,7 +41,7 @@ impl Server {
         self.listener.as_ref()?.poll_timeout()
     }
 
-    /// The connection of the client, if it exists.
+    /// Accepts a waiting client. Returns the connection of the client, if there is one.
     fn stream(&mut self, now: Instant) -> Option<&mut Stream> {
         let listener = self.listener.as_mut()?;
         while listener.poll_event().is_some() {}
@@ -132,7 +132,7 @@ impl Peer for FileServer {
                 stream.consume(taken);
                 if stream.is_finished_reading() {
                     match stream.ended() {
-                        None | Some(CloseReason::Finished) => session.handle_peer_closed(),
+                        None | Some(CloseReason::Finished | CloseReason::PeerLeft) => session.handle_peer_closed(),
                         Some(_) => session.handle_lost(),
                     }
                 }

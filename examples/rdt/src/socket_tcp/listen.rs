@@ -16,7 +16,7 @@ pub(super) struct Listen {
     listener: SocketListener<Address, HeapTables>,
     close: CloseRole,
     max_size: u64,
-    /// The received part of each client's message, at the index of its peer.
+    /// The received part of each client's message, at the index of the client's [`PeerId`].
     messages: Vec<Vec<u8>>,
     stopping: bool,
 }
@@ -70,11 +70,14 @@ impl Listen {
     fn on_closed(&mut self, now: Instant, id: PeerId, reason: SocketCloseReason) {
         let arrived = self.message(id).len();
         if arrived > 0 || !matches!(reason, SocketCloseReason::Finished | SocketCloseReason::HandshakeTimedOut) {
-            let client = self.client(id);
-            to_stderr(format_args!(
-                "{client}: {}; {arrived} bytes of a message are not printed",
-                end_reason(Some(reason))
-            ));
+            let (client, reason) = (self.client(id), end_reason(Some(reason)));
+            if arrived > 0 {
+                to_stderr(format_args!(
+                    "{client}: {reason}; its message is incomplete, and the {arrived} bytes that arrived are not printed"
+                ));
+            } else {
+                to_stderr(format_args!("{client}: {reason}"));
+            }
         }
         self.release(now, id);
     }

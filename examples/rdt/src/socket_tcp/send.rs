@@ -77,7 +77,7 @@ impl Send {
                 Err(format!("no answer from {server}: does `rdt socket-tcp listen` run there, on this port?"))
             }
             (None, Some(SocketCloseReason::PeerLeft)) => Err(format!(
-                "{server} closed before it had all of the message: does it accept one of this length? Otherwise send it again"
+                "{server} closed before it had all of the message. If it accepts messages of this length, send it again"
             )),
             (None, _) => {
                 Err(format!("lost {server} ({}): it may have a part of the message; send it again", end_reason(reason)))

@@ -2,9 +2,9 @@
 
 use crate::runner::{Place, Running, SLOW, content, run, write_large};
 
-/// Lets all clients put a file at once, and then get it at once.
+/// Starts a server with `options`. All clients put a file at once, and then get their files at once.
 ///
-/// The server has these `options`. It is returned, and still runs.
+/// Returns the server, which still runs.
 fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
     let place = Place::new();
     let server = place.serve(options);

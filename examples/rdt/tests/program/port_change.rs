@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A NAT between a client and a server. After some datagrams it uses another port towards the server.
+/// A NAT between a client and a server. After some datagrams of the client it uses another port towards the server.
 struct Nat {
     address: SocketAddr,
     ends: Arc<AtomicBool>,

@@ -26,7 +26,7 @@ fn write_with_mode(path: &Path, text: &str, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A server and a client folder that each have a file named "file".
+/// Starts a server. Its folder and the client's folder each have a file named "file".
 fn with_file() -> (Place, Server) {
     let place = Place::new();
     let server = place.serve(&[]);
@@ -36,7 +36,7 @@ fn with_file() -> (Place, Server) {
 }
 
 #[test]
-fn a_client_replaces_regular_files_only() {
+fn a_client_does_not_replace_pipes_or_links_to_devices() {
     let place = Place::new();
     make_pipe(&place.client("pipe"));
     symlink("pipe", place.client("to-pipe")).unwrap();
@@ -49,7 +49,7 @@ fn a_client_replaces_regular_files_only() {
 }
 
 #[test]
-fn a_server_replaces_regular_files_only() {
+fn a_server_does_not_replace_pipes_or_links_to_pipes() {
     let (place, server) = with_file();
     make_pipe(&place.server("pipe"));
     symlink("pipe", place.server("to-pipe")).unwrap();
@@ -61,7 +61,7 @@ fn a_server_replaces_regular_files_only() {
 }
 
 #[test]
-fn a_symbolic_link_is_replaced_not_its_target() {
+fn a_symbolic_link_is_replaced_and_its_target_is_kept() {
     let (place, server) = with_file();
     for name in ["there", "nowhere"] {
         fs::write(place.server(name), "new").unwrap();
@@ -79,7 +79,7 @@ fn a_symbolic_link_is_replaced_not_its_target() {
 }
 
 #[test]
-fn a_link_out_of_the_server_folder_is_replaced_not_followed() {
+fn a_link_out_of_the_server_folder_is_itself_replaced() {
     let (place, server) = with_file();
     fs::write(place.client("outside"), "old").unwrap();
     symlink(place.client("outside"), place.server("link")).unwrap();

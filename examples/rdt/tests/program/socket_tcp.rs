@@ -4,7 +4,7 @@ use crate::runner::{Place, Running, content, run, run_with_input, run_with_outpu
 use std::net::UdpSocket;
 use std::path::Path;
 
-/// Starts a listener whose standard output is a file. Returns its address, too.
+/// Starts a listener whose standard output is a file. Returns the listener and its address.
 fn listen(output: &Path, options: &[&str]) -> (Running, String) {
     let arguments = [&["socket-tcp", "listen", "--bind", "127.0.0.1:0"], options].concat();
     let mut running = run_with_output(&arguments, output);
@@ -31,8 +31,8 @@ fn send_every_length(loss: &str) {
         expected.extend(message);
         expected.push(b'\n');
     }
-    // The listener announces a message before it prints it. The announcement of a further message shows that the
-    // earlier messages are printed.
+    // The listener announces each message before it prints the content. The announcement of a further message shows
+    // that the earlier messages are printed.
     send(&place, b"", &server, &[]).expect_end(0, "sent to");
     listener.expect("sent 0 bytes");
     let printed = std::fs::read(printed).unwrap();
@@ -98,7 +98,7 @@ fn each_failure_is_reported_in_one_line() {
     run(&["socket-tcp", "send", &address, "--loss", "101"]).expect_end(2, "not a number from 0 to 100");
 
     let (mut listener, server) = listen(&place.server("printed"), &["--max-size", "4"]);
-    send(&place, b"hello", &server, &[]).expect_end(1, "does it accept one of this length?");
+    send(&place, b"hello", &server, &[]).expect_end(1, "If it accepts messages of this length, send it again");
     listener.expect("more than --max-size: refused");
     send(&place, b"four", &server, &[]).expect_end(0, "sent to");
 }

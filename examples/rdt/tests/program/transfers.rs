@@ -88,7 +88,7 @@ fn several_clients_are_served_at_once() {
     for (index, name) in names.iter().enumerate() {
         std::fs::write(place.client(name), &bytes[index..]).unwrap();
     }
-    // Content of the first client is in flight during the other transfers.
+    // Content of the slow client is in flight during the other uploads.
     let slow = place.client("slow");
     write_large(&slow);
     let mut slow = place.put(&slow, &server.address, &SLOW);

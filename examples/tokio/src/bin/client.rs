@@ -9,11 +9,9 @@ use std::io::IoSliceMut;
 use std::net::SocketAddr;
 use tokio::{io::Interest, net::UdpSocket, time::timeout};
 
-/// The number of packets that the connection buffers each way.
-const WINDOW: u32 = 2_048;
-/// The number of buffers of one receive call. The kernel joins datagrams in each buffer (GRO).
-const BATCH: usize = 8;
-/// The size of each buffer in bytes: the maximum length of a datagram.
+/// The number of packets that the connection buffers each way. They fit into a socket buffer of 4 MiB.
+const WINDOW: u32 = 512;
+/// The size of a buffer in bytes: the maximum length of a datagram. The kernel joins received datagrams in it (GRO).
 const BUFFER_BYTES: usize = 65_507;
 
 #[tokio::main(flavor = "current_thread")]
@@ -24,6 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (loss, mut random) = (loss.parse::<f32>()? / 100.0, oorandom::Rand32::new(2));
     let socket = UdpSocket::bind("0.0.0.0:0").await?;
     let state = UdpSocketState::new((&socket).into())?;
+    state.set_recv_buffer_size((&socket).into(), 4 << 20)?;
+    state.set_send_buffer_size((&socket).into(), 4 << 20)?;
     let started = std::time::Instant::now();
     let now = || Instant::ZERO + started.elapsed().into();
 
@@ -32,9 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     getrandom::fill(&mut entropy)?;
     let mut connection = Connection::connect(now(), config, entropy, Storage::on_heap(&config, WINDOW)?)?;
     let (content, mut sent, mut answer) = (vec![7; 1 << 20], 0, Vec::new());
-    let (mut send_buf, mut recv_buf) = (vec![0; BUFFER_BYTES], vec![0; BATCH * BUFFER_BYTES]);
-    let mut slices: Vec<_> = recv_buf.chunks_exact_mut(BUFFER_BYTES).map(IoSliceMut::new).collect();
-    let mut metas = [RecvMeta::default(); BATCH];
+    let (mut send_buf, mut recv_buf) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+    // A call receives into one buffer only, because acknowledgements are due after each batch.
+    let (mut slices, mut metas) = ([IoSliceMut::new(&mut recv_buf)], [RecvMeta::default()]);
     while connection.ended().is_none() {
         while sent < total {
             match connection.send(&content[..content.len().min(total - sent)])? {
@@ -53,18 +53,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let wait = connection.poll_timeout().map_or(Duration::MAX, |due| due.saturating_since(now()));
         let receive = || state.recv((&socket).into(), &mut slices, &mut metas);
+        // A datagram that waits is read before the deadline counts.
         if let Ok(received) = timeout(wait.into(), socket.async_io(Interest::READABLE, receive)).await {
             for (meta, slice) in metas.iter().zip(&slices).take(received?).filter(|(meta, _)| meta.addr == destination)
             {
-                for datagram in slice[..meta.len].chunks(meta.stride).filter(|_| random.rand_float() >= loss) {
+                for datagram in slice[..meta.len].chunks(meta.stride.max(1)).filter(|_| random.rand_float() >= loss) {
                     connection.handle_datagram_into(now(), datagram, |bytes| {
                         answer.extend_from_slice(bytes);
                         bytes.len()
                     });
                 }
             }
+        } else {
+            connection.handle_timeout(now()); // only when no datagram waits
         }
-        connection.handle_timeout(now());
         answer.extend_from_slice(connection.recv_chunk());
         connection.consume(usize::MAX);
     }

@@ -160,8 +160,8 @@ impl Run {
 
     /// Hands a datagram to the connection, and checks the result.
     ///
-    /// An ignored datagram must be counted once, and an accepted one must not be counted. Data must be lent at most
-    /// once, and only if no older data is unread.
+    /// An ignored datagram must be counted as ignored once, and an accepted datagram must not be counted. Data must be
+    /// lent at most once, and only if no older data is unread.
     fn receive(&mut self, datagram: &[u8], most: usize) {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
@@ -245,10 +245,10 @@ impl Run {
         }
     }
 
-    /// Writes one datagram. Returns whether a datagram is due.
+    /// Writes one datagram. Returns whether a datagram was due.
     ///
-    /// Checks that the datagram was due, is a packet in the agreed framing, and respects `max_datagram_len`. A buffer
-    /// that is too small must change nothing.
+    /// Checks that the datagram was due, is a packet in the agreed framing, and respects `max_datagram_len`. If the
+    /// buffer is too small, the datagram must stay due.
     fn transmit(&mut self, room: usize) -> bool {
         let due = self.machine.poll_timeout().is_some_and(|due| due <= self.now);
         let (framing, longest) = (self.tags.outgoing(), self.config.max_datagram_len());
@@ -301,7 +301,7 @@ impl Run {
 
     /// Checks deadlines and events on a copy, which leaves the run as it is.
     ///
-    /// After a timeout and a drain, the next deadline must lie in the future. Each event must be pending at most once.
+    /// After a timeout and a drain, the next deadline must lie in the future. At most five events may be pending.
     fn check(&self) {
         let mut copy = self.clone();
         copy.machine.handle_timeout(copy.now);
@@ -320,13 +320,14 @@ impl Run {
         for _ in 0..5 {
             copy.event();
         }
-        assert_eq!(copy.machine.poll_event(), None, "more than five pending events");
+        assert_eq!(copy.machine.poll_event(), None, "at most five events must be pending");
         assert_eq!(copy.closed, copy.machine.ended().is_some(), "Closed must report the end");
     }
 
     /// Whether the connection may have no deadline.
     ///
-    /// It may if no answer is awaited and no limit on silence applies. In extended mode keep-alive must be off.
+    /// A drained connection has none. Another connection needs none if it awaits no answer, no limit on silence applies
+    /// and, in extended mode, keep-alive is off.
     fn may_sleep(&self) -> bool {
         let machine = &self.machine;
         let (config, extended) = (&self.config, machine.is_extended());
@@ -334,8 +335,8 @@ impl Run {
             return machine.is_drained();
         }
         if !machine.is_established() {
-            // In extended mode a server repeats CONNACK only in answer to CONNECT. So it sends no more than it
-            // received.
+            // In extended mode a server repeats CONNACK only in answer to CONNECT, and not by a timer. So it sends no
+            // more than it received.
             let lifted = config.handshake_limit == Duration::MAX && self.start.lifts_idle_limit();
             return lifted && extended && machine.role() == Role::Server;
         }

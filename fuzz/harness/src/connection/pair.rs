@@ -74,7 +74,7 @@ struct Pair {
     server: Endpoint,
     /// The datagrams in flight, each with its destination.
     network: VecDeque<(Side, Vec<u8>)>,
-    /// How long the input directed the network, before it became perfect.
+    /// The time for which the input directed the network. Afterwards the network is perfect.
     impaired: Duration,
 }
 
@@ -178,7 +178,7 @@ impl Pair {
         self.client.check_kept_by(&self.server);
         self.server.check_kept_by(&self.client);
         // An address that is not validated receives no more bytes than it sent. A packet under the server's tag
-        // validates it.
+        // validates the address.
         let server = self.server.machine.as_ref().filter(|machine| machine.is_extended() && !machine.is_established());
         assert!(
             server.is_none() || self.server.validated || self.server.bytes_out <= self.server.bytes_in,
@@ -250,7 +250,12 @@ impl Pair {
                         "a side that finished must have received all data"
                     );
                 }
-                Some(CloseReason::HandshakeTimedOut | CloseReason::TimedOut | CloseReason::Quiet) => {
+                Some(
+                    CloseReason::HandshakeTimedOut
+                    | CloseReason::TimedOut
+                    | CloseReason::NoProgress
+                    | CloseReason::Quiet,
+                ) => {
                     assert!(self.limits);
                 }
                 Some(CloseReason::Aborted) => assert!(endpoint.aborted),

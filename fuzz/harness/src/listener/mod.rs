@@ -30,7 +30,7 @@ enum Call<'a> {
         parameters: AnyParameters,
         cookie: u8,
     },
-    /// An ECHO with the nonce of a PROBE, from any address.
+    /// The nonce of a PROBE in an ECHO under each known tag, from any address.
     Echo {
         from: u8,
         probe: u8,
@@ -87,7 +87,7 @@ impl Address for FuzzAddress {
     }
 }
 
-/// The entropy of every connection. It is the same each time, so that no law may depend on it.
+/// The entropy of every connection. It is always the same, because the laws must hold for any entropy.
 const ENTROPY: [u8; 32] = [3; 32];
 /// The number of addresses.
 const ADDRESSES: u8 = 12;
@@ -136,9 +136,11 @@ struct Run<M: TableMemory> {
     pending: Vec<Incoming<FuzzAddress>>,
     /// The connections that were accepted and not released.
     ids: Vec<PeerId>,
-    /// The tags, cookies and nonces in datagrams of the listener.
+    /// The tags that the listener announced in CONNACK.
     tags: Vec<Tag>,
+    /// The cookies in RETRYs of the listener.
     cookies: Vec<Vec<u8>>,
+    /// The nonces in PROBEs of the listener.
     nonces: Vec<u64>,
     traffic: [Traffic; ADDRESSES as usize],
     /// The number of received datagrams.

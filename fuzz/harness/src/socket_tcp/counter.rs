@@ -6,9 +6,9 @@ use rdt_proto::socket_tcp::{Kind, MAX_SEGMENT, Segment, SocketConnection, Timer}
 
 pub(super) type Machine = SocketConnection<TestAddress, 40, 20>;
 
-/// The number of the outstanding segment, or of the next one. Both directions share it.
+/// The number of the outstanding segment, or of the next one. Both directions share the counter.
 ///
-/// It only increases, except that a SYN restarts it.
+/// It only increases, except that a new SYN of the client restarts it at a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counter {
     number: u64,
@@ -72,11 +72,11 @@ impl Counter {
         kind == Kind::Ack && self.handshake_ack == Some(number)
     }
 
-    /// The next segment of a copy of the connection. Its number shows the counter.
+    /// Returns the next segment of a copy of the connection. Its number shows the counter.
     ///
-    /// It is the segment that is due. If none is due, it is the FIN of an abort. While a segment is outstanding this
-    /// FIN is not used, because it would count the bytes of that segment. The counter then keeps the number of the
-    /// outstanding segment, which was sent last.
+    /// That is the segment that is due. If no segment is due, it is the FIN of an abort. While a segment is
+    /// outstanding, the number of such a FIN would include the bytes of that segment. So there is no next segment then,
+    /// and the counter keeps the number of the outstanding segment, which was sent last.
     fn next_segment(&self, machine: &Machine, now: Instant) -> Option<(Kind, u64)> {
         let due = first_segment(machine, now, |kind, number| !self.is_handshake_ack(kind, number));
         let mut outstanding = false;

@@ -1,0 +1,151 @@
+//! The default controller on paths that change, that deliver in bursts, or that delay packets at random.
+//!
+//! Each figure is the worst of a few seeds, in percent of what the line carries without the lost packets.
+
+use crate::network::{Network, Path, SEGMENT, WIRE};
+use rdt_proto::congestion::{Acknowledgement, BandwidthDelay, Congestion, Controller, Cubic, FixedWindow, NewReno};
+use rdt_proto::{Duration, Instant};
+
+/// The name of a controller, and its constructor.
+type Maker = (&'static str, fn() -> Controller);
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
+
+fn at(ms: u64) -> Instant {
+    Instant::from_millis(ms)
+}
+
+fn model() -> Controller {
+    BandwidthDelay::new(SEGMENT).into()
+}
+
+/// What arrives in percent of `mbit` Mbit/s, less the share `loss` in per mille.
+fn percent(packets: u64, ms: u64, mbit: u64, loss: u64) -> u64 {
+    packets * WIRE * 8 * 100_000 / (ms * mbit * 1_000 * (1_000 - loss))
+}
+
+/// Runs a flow. Returns what arrives between each two times in ms, in percent of a line of so many Mbit/s.
+fn run<const N: usize>(controller: Controller, path: &Path, spans: [(u64, u64, u64); N]) -> [u64; N] {
+    let mut network = Network::new(path.clone());
+    network.add(controller, usize::MAX, Instant::ZERO);
+    spans.map(|(from, to, mbit)| {
+        let before = network.run(at(from))[0].delivered;
+        let after = network.run(at(to))[0].delivered;
+        percent(after - before, to - from, mbit, path.loss)
+    })
+}
+
+/// The worst result of all seeds for each span.
+fn worst<const N: usize>(path: &Path, spans: [(u64, u64, u64); N]) -> [u64; N] {
+    let runs = SEEDS.map(|seed| run(model(), &path.clone().with_seed(seed), spans));
+    runs.reduce(|a, b| std::array::from_fn(|i| a[i].min(b[i]))).unwrap()
+}
+
+#[test]
+fn a_longer_round_trip_costs_at_most_3_s_of_link_time() {
+    for (before, after) in [(10, 100), (20, 200), (30, 300)] {
+        for (mbit, loss) in [(20, 0), (20, 10), (50, 0), (50, 10)] {
+            let path = Path::new(mbit, before).with_queue_of(mbit * 125 * after).with_loss(loss);
+            let [arrived] = worst(&path.with_step(3_000, mbit, after), [(3_000, 18_000, mbit)]);
+            println!("{before} to {after} ms, {mbit} Mbit/s, {loss} ‰: {arrived} %");
+            assert!(arrived >= 80, "{before} to {after} ms, {mbit} Mbit/s, {loss} ‰: {arrived} %");
+        }
+    }
+}
+
+#[test]
+fn a_changed_rate_is_followed_within_3_s() {
+    for (rtt, loss) in [(20, 0), (20, 10), (40, 0), (40, 10), (100, 0), (100, 10)] {
+        let path = Path::new(100, rtt).with_queue_of(200_000).with_loss(loss);
+        let path = path.with_step(5_000, 10, rtt).with_step(15_000, 1, rtt).with_step(30_000, 100, rtt);
+        let spans = [(8_000, 15_000, 10), (18_000, 30_000, 1), (33_000, 36_000, 100)];
+        let arrived = worst(&path, spans);
+        println!("{rtt} ms, {loss} ‰: {arrived:?} %");
+        assert!(arrived[0] >= 80 && arrived[1] >= 80 && arrived[2] >= 90, "{rtt} ms, {loss} ‰: {arrived:?} %");
+    }
+}
+
+#[test]
+fn deliveries_in_bursts_cost_no_more_than_with_cubic() {
+    for (forth, back, loss) in [(20, 0, 0), (0, 20, 0), (20, 20, 0), (20, 0, 10), (0, 20, 10)] {
+        let path = Path::new(100, 60).with_deliveries_each(forth, back).with_loss(loss);
+        let [model] = worst(&path, [(0, 10_000, 100)]);
+        let [cubic] = run(Cubic::new(SEGMENT).into(), &path, [(0, 10_000, 100)]);
+        println!("each {forth} ms forth, {back} ms back, {loss} ‰: {model} %, Cubic {cubic} %");
+        assert!(model + 1 >= cubic && model >= 90, "each {forth} ms forth, {back} ms back: {model} %, Cubic {cubic} %");
+    }
+}
+
+#[test]
+fn packets_that_overtake_each_other_are_no_congestion() {
+    let path = Path::new(50, 40).with_jitter(20);
+    let [start, later] = worst(&path, [(0, 3_000, 50), (3_000, 15_000, 50)]);
+    println!("jitter: {start} %, then {later} %");
+    assert!(start >= 80 && later >= 95, "{start} %, then {later} %");
+}
+
+#[test]
+fn a_coarse_timer_does_not_stop_the_growth() {
+    for (ms, loss) in [(16, 0), (16, 10), (50, 0), (50, 10), (50, 50)] {
+        let [arrived] = worst(&Path::new(50, 40).with_timers_of(ms).with_loss(loss), [(0, 10_000, 50)]);
+        println!("timers of {ms} ms, {loss} ‰: {arrived} %");
+        assert!(arrived >= 93, "timers of {ms} ms, {loss} ‰: {arrived} %");
+    }
+}
+
+#[test]
+fn two_packets_of_five_lost_leave_most_of_the_rate() {
+    for (mbit, rtt) in [(20, 50), (50, 40), (100, 100)] {
+        let [arrived] = worst(&Path::new(mbit, rtt).with_loss(400), [(3_000, 15_000, mbit)]);
+        println!("{mbit} Mbit/s, {rtt} ms, 400 ‰: {arrived} %");
+        assert!(arrived >= 90, "{mbit} Mbit/s, {rtt} ms, 400 ‰: {arrived} %");
+    }
+}
+
+#[test]
+fn the_link_is_taken_back_within_2_s_of_the_end_of_another_flow() {
+    let others: [Maker; 4] = [
+        ("Cubic", || Cubic::new(SEGMENT).into()),
+        ("NewReno", || NewReno::new(SEGMENT).into()),
+        ("BandwidthDelay", model),
+        ("a window that never yields", || FixedWindow::new(600_000).paced(5_500_000).into()),
+    ];
+    for (name, other) in others {
+        for (mbit, rtt) in [(50, 40), (20, 100)] {
+            let mut network = Network::new(Path::new(mbit, rtt));
+            network.add(model(), usize::MAX, Instant::ZERO);
+            network.add(other(), usize::try_from(mbit * 1_000_000 / 8 / WIRE * 6).unwrap(), at(1_000));
+            let mut end = 0;
+            while network.run(at(end))[1].ended == at(end) {
+                end += 100;
+            }
+            let before = network.run(at(end + 2_000))[0].delivered;
+            let after = network.run(at(end + 5_000))[0].delivered;
+            let arrived = percent(after - before, 3_000, mbit, 0);
+            println!("{mbit} Mbit/s, {rtt} ms, after {name}: {arrived} %");
+            assert!(arrived >= 90, "{mbit} Mbit/s, {rtt} ms, after {name}: {arrived} %");
+        }
+    }
+}
+
+/// Segments that are acknowledged 1.5 µs apart arrived with each other: they say little about a path of 100 ms.
+#[test]
+fn compressed_acknowledgements_are_no_rate() {
+    let mut controller = model();
+    (1..=32).for_each(|i| controller.on_sent(at(0), SEGMENT, i * u64::from(SEGMENT)));
+    for i in 1..=32 {
+        let now = Instant::from_micros(100_000 + i * 3 / 2);
+        controller.on_acknowledged(&Acknowledgement {
+            now,
+            bytes: SEGMENT.into(),
+            newest_sent_at: at(0),
+            rtt: Some(now.saturating_since(at(0))),
+            srtt: Duration::from_millis(100),
+            in_flight: (32 - i) * u64::from(SEGMENT),
+            delivered: i * u64::from(SEGMENT),
+            round_ended: false,
+            app_limited: false,
+        });
+    }
+    // 32 segments in a 256th of the round trip are 115 MB/s. The acknowledgements alone would say 930 MB/s.
+    assert!(controller.window() <= 11_500_000, "{}", controller.window());
+}
