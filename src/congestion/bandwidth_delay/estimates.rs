@@ -1,4 +1,4 @@
-//! What `BandwidthDelay` learns from acknowledgements: round-trip times, gaps, rates.
+//! The estimates of `BandwidthDelay`, from acknowledgements: round-trip times, gaps and rates.
 
 use super::super::math::{MICROS_PER_SECOND, mul_div, rate, volume};
 use super::phase::{LONGEST_PATIENCE, Phase, QUIET_ROUNDS, TRAIN_UNIT};
@@ -30,7 +30,7 @@ impl BandwidthDelay {
     fn observe_jitter(&mut self, rtt: Duration) {
         let (last, jitter) = (self.last_rtt.get().as_micros(), self.jitter.get().as_micros());
         let difference = rtt.as_micros().abs_diff(last);
-        // It must be known before the first samples seem to show a queue.
+        // In startup the mean rises faster, so that jitter is not taken for a queue.
         let weight = if matches!(self.phase, Phase::Startup) && difference > jitter { 4 } else { 16 };
         let mean = jitter - jitter / weight + difference / weight;
         self.jitter = ShortDuration::new(Duration::from_micros(mean));
@@ -155,10 +155,11 @@ impl BandwidthDelay {
         self.next_phase(ack, round);
     }
 
-    /// Raises the ceiling while the queue is empty and nothing is lost: nobody else needs the room.
+    /// Raises the ceiling while the queue is empty and nothing is lost, because no other flow needs the room.
     fn follow_quiet(&mut self, ack: &Acknowledgement, is_congested: bool) {
         let (min_rtt, gap) = (self.min_rtt().as_micros(), self.gaps[1].get().as_micros());
-        let late = if gap > min_rtt / 8 { gap } else { 0 } + self.jitter.get().as_micros() * 2;
+        let burst = if gap > min_rtt / 8 { gap } else { 0 };
+        let late = burst + self.jitter.get().as_micros() * 2;
         let is_quiet = !is_congested && ack.srtt.as_micros() <= min_rtt + min_rtt / 64 + late;
         self.quiet_rounds = if is_quiet { self.quiet_rounds.saturating_add(1) } else { 0 };
         if self.quiet_rounds >= QUIET_ROUNDS && !ack.app_limited {

@@ -302,7 +302,9 @@ impl Congestion for BandwidthDelay {
         }
         self.meter.acknowledged(ack.newest_sent_at, ack.bytes, self.inflated == 0);
         if matches!(self.phase, Phase::Startup | Phase::Restart) {
-            self.observe_train(ack);
+            if self.phase == Phase::Startup {
+                self.observe_train(ack);
+            }
             self.grow(ack);
             if self.inflated >= 8 {
                 self.leave_startup(ack);

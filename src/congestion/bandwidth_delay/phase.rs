@@ -16,15 +16,12 @@
 
 /// A gain of 1 in fixed-point arithmetic.
 pub(super) const ONE: u64 = 256;
-
 /// The unit of a rate that fits into 32 bits, in bytes per second.
 pub(super) const TRAIN_UNIT: u64 = 16;
 /// The fewest long rounds before the round-trip time is measured again.
 pub(super) const SHORTEST_PATIENCE: u8 = 2;
-
 /// The most long rounds before the round-trip time is measured again.
 pub(super) const LONGEST_PATIENCE: u8 = 64;
-
 /// Quiet rounds after which the ceiling grows.
 pub(super) const QUIET_ROUNDS: u8 = 8;
 

@@ -1,7 +1,6 @@
 //! The transitions between the phases of `BandwidthDelay`.
 
-use super::super::math::mul_div;
-use super::super::math::rate;
+use super::super::math::{mul_div, rate};
 use super::phase::{Phase, QUIET_ROUNDS, SHORTEST_PATIENCE};
 use super::{Acknowledgement, BandwidthDelay, Round, RoundStart};
 use crate::{Duration, Instant};
@@ -28,7 +27,8 @@ impl BandwidthDelay {
                     // Losses that counted for the base loss rate may belong to the congestion that ends startup.
                     self.meter.discard_samples();
                 }
-                if round.excess || self.stalled_rounds >= if round.queued { 2 } else { 4 } {
+                let most_stalled = if round.queued { 2 } else { 4 };
+                if round.excess || self.stalled_rounds >= most_stalled {
                     self.leave_startup(ack);
                 }
             }
@@ -73,6 +73,9 @@ impl BandwidthDelay {
                     self.conclude_probe(ack, round.min_rtt);
                     self.enter(Phase::Cruise, ack.now);
                 } else if self.rounds >= 8 {
+                    // The bytes in flight do not fall. Without a new count of long rounds the next probe would follow at
+                    // once.
+                    self.long_rounds = 0;
                     self.min_rtt_at = ack.now;
                     self.enter(Phase::Cruise, ack.now);
                 }
