@@ -75,7 +75,7 @@ fn verbose_prints_each_packet_and_state() {
     client.expect("> CONNECT, version 1, tag ");
     client.expect("< CONNACK, version 1, tag ");
     client.expect("state: established");
-    client.expect("> INFO 0, length ");
+    client.expect("> #0 INFO 0, length ");
     client.expect("state: ended, both sides closed");
 }
 
