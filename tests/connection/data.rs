@@ -102,6 +102,7 @@ fn rfc6298_5_7_the_doubled_interval_stays_until_a_sample() {
         client.sleep(doubled, doubled + doubled / 16 + 1);
         client.expect(info(1, b"one"));
     }
+    client.elapse(7_000);
     client.peer_sends(ack(1));
     assert_eq!(client.machine.send(b"two"), Ok(3));
     client.expect(info(2, b"two"));
