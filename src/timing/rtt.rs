@@ -151,16 +151,10 @@ impl Rtt {
         rto.max(floor).min(self.ceiling.as_micros())
     }
 
-    /// The backoff to keep at most after an ACK that gives no sample (base mode, RFC 6298 §5.7).
-    ///
-    /// The ACK came `since_first` after the first transmission of its number and `since_last` after the last. The round
-    /// trip took at most `since_first`, so the timeout need not be longer. It need not be longer than the initial timeout
-    /// either, unless even `since_last` is: where every number of a window was repeated, no sample comes, and each
-    /// further loss would otherwise wait for as long as the longest gap before it.
-    pub(crate) fn kept_backoff(&self, since_first: Duration, since_last: Duration) -> u8 {
-        let longest = since_first.min(since_last.max(Duration::from_micros(INITIAL_RTO.into())));
-        let (rto, longest) = (self.rto_micros(), ShortDuration::new(longest).as_micros());
-        (0..32).find(|&attempt| backed_off(rto, attempt) >= longest).unwrap_or(32)
+    /// The least backoff with which the timeout covers `round_trip`.
+    pub(crate) fn backoff_for(&self, round_trip: Duration) -> u8 {
+        let (rto, round_trip) = (self.rto_micros(), ShortDuration::new(round_trip).as_micros());
+        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip).unwrap_or(32)
     }
 
     /// The longest timeout, with backoff and without jitter.
@@ -275,16 +269,6 @@ mod tests {
         assert!(steady.srtt() < Some(ms(25)), "50 ms is below the timeout of 60 ms");
         late.late_sample(ms(50));
         assert_eq!(late.srtt(), Some(ms(50)), "but above a probe timeout of 40 ms");
-    }
-
-    #[test]
-    fn the_kept_backoff_covers_the_last_transmission_or_a_second() {
-        let mut rtt = rtt();
-        rtt.sample(ms(100));
-        assert_eq!(rtt.rto(), ms(300));
-        let kept = |first, last| rtt.kept_backoff(ms(first), ms(last));
-        assert_eq!((kept(250, 10), kept(400, 10)), (0, 1), "no longer than since the first transmission");
-        assert_eq!((kept(9_000, 10), kept(9_000, 4_000)), (2, 4), "1 s, or as long as since the last transmission");
     }
 
     #[test]

@@ -16,8 +16,8 @@ struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
     rtt: Option<Duration>,
-    /// The backoff to keep at most, if there is no sample (base mode).
-    kept_backoff: Option<u8>,
+    /// The longest that the round trip can have been, if there is no sample (base mode).
+    longest: Option<Duration>,
     /// The transmission that a SACK answers.
     answer: Option<Answer>,
     /// Whether a repeat of the answered number was needless.
@@ -51,8 +51,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if record.transmissions == 1 {
             settled.rtt = Some(now.saturating_since(record.sent_at));
         } else {
-            let since_first = self.scoreboard.on_ambiguous_ack(now, number, record);
-            settled.kept_backoff = Some(rtt.kept_backoff(since_first, now.saturating_since(record.sent_at)));
+            settled.longest = Some(self.scoreboard.on_ambiguous_ack(now, number, record));
         }
         self.on_settled(now, number, record, rtt, &mut settled);
         self.pass_acknowledged();
@@ -258,8 +257,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.app_limited = false;
             self.proactive.on_round();
         }
-        // RFC 6298 §5.7: the backoff stays until a sample.
-        let most_backoff = settled.rtt.map_or(settled.kept_backoff.unwrap_or(u8::MAX), |_| 0);
+        // RFC 6298 §5.7: the backoff stays until a sample. An ambiguous ACK bounds the round trip, and so the backoff.
+        let most_backoff = match (settled.rtt, settled.longest) {
+            (Some(_), _) => 0,
+            (None, Some(longest)) => rtt.backoff_for(longest),
+            (None, None) => u8::MAX,
+        };
         self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
         self.update_rate(now);

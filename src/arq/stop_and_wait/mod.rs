@@ -115,12 +115,13 @@ impl StopAndWait {
             self.backoff = 0;
             self.report.on_clear_ack();
         } else {
-            // RFC 6298 §5.7: the backoff stays until a packet that was sent once is acknowledged.
+            // RFC 6298 §5.7: the backoff stays until a packet that was sent once is acknowledged. The round trip took at
+            // most the time since the first transmission, so the timeout need not be longer.
             let since_last = now.saturating_since(flight.last_sent_at());
             let times = flight.retransmissions.saturating_add(1);
             self.report.on_ambiguous_ack(now, SecondAck::new(round_trip, since_last, times));
             let backoff = self.backoff.saturating_add(flight.retransmissions);
-            self.backoff = backoff.min(rtt.kept_backoff(round_trip, since_last));
+            self.backoff = backoff.min(rtt.backoff_for(round_trip));
         }
         self.pass(flight);
         Acknowledged::New
