@@ -14,7 +14,8 @@
 use super::event::Ignored;
 use crate::Duration;
 use crate::wire::{
-    Datagram, Framing, MAX_WINDOW, MIN_SEGMENT, Options, OptionsWriter, Tag, TaggedInfo, VERSION, option_kind,
+    Datagram, Framing, MAX_WINDOW, MIN_IDLE_MS, MIN_SEGMENT, Options, Tag, TaggedInfo, VERSION, Writer, number,
+    option_kind,
 };
 
 /// The modes that an endpoint supports.
@@ -67,13 +68,22 @@ impl HandshakeParameters {
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
     pub fn from_options(options: &Options<'_>) -> Self {
-        Self {
-            version: options.version().unwrap_or(0),
-            tag: options.tag(),
-            segment: options.segment().unwrap_or(DEFAULT_SEGMENT),
-            window: options.window().unwrap_or(1),
-            idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
+        let mut parameters = Self::BASE;
+        // One pass over the list takes less flash than a look-up of each kind.
+        for (kind, value) in options.iter() {
+            let number = number(value);
+            match kind {
+                option_kind::VERSION => parameters.version = number,
+                option_kind::TAG => parameters.tag = value.try_into().ok().map(Tag::new),
+                option_kind::SEGMENT => parameters.segment = u16::try_from(number).unwrap_or(u16::MAX),
+                option_kind::WINDOW => parameters.window = number,
+                option_kind::IDLE => {
+                    parameters.idle_limit = Some(Duration::from_millis(number.max(MIN_IDLE_MS).into()));
+                }
+                _ => {}
+            }
         }
+        parameters
     }
 }
 
@@ -86,34 +96,21 @@ impl HandshakeParameters {
         self.version == VERSION
     }
 
-    /// The length of the options that [`write_options`](Self::write_options) writes, without padding.
-    pub(crate) fn options_len(&self, cookie: Option<&[u8]>) -> usize {
-        if self.tag.is_none() {
-            return 0;
-        }
-        let idle = self.idle_limit_ms().map(u32::to_be_bytes);
-        let lengths = [size_of::<u32>(), Tag::LEN, size_of_val(&self.segment), size_of_val(&self.window)];
-        let optional = [idle.map(|value| value.len()), cookie.map(<[u8]>::len)];
-        lengths.into_iter().chain(optional.into_iter().flatten()).map(OptionsWriter::option_len).sum()
-    }
-
-    /// Writes the parameters as options, and pads them to the end of `buf`. Writes no options in base mode.
+    /// Writes the parameters as options. Writes no options in base mode.
     ///
     /// `cookie` is the cookie of a RETRY.
-    pub(crate) fn write_options(&self, cookie: Option<&[u8]>, buf: &mut [u8]) {
+    pub(crate) fn write_options(&self, cookie: Option<&[u8]>, out: &mut Writer<'_>) {
         let Some(tag) = self.tag else { return };
-        let mut options = OptionsWriter::new(buf);
-        options.known(option_kind::VERSION, &VERSION.to_be_bytes());
-        options.known(option_kind::TAG, tag.as_bytes());
-        options.known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
-        options.known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        out.option(option_kind::VERSION, &VERSION.to_be_bytes());
+        out.option(option_kind::TAG, tag.as_bytes());
+        out.option(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
+        out.option(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
         if let Some(limit_ms) = self.idle_limit_ms() {
-            options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
+            out.option(option_kind::IDLE, &limit_ms.to_be_bytes());
         }
         if let Some(cookie) = cookie {
-            options.known(option_kind::COOKIE, cookie);
+            out.option(option_kind::COOKIE, cookie);
         }
-        options.fill_up();
     }
 
     /// The idle limit to announce. A limit beyond the range of the option is not announced.

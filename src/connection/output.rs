@@ -7,7 +7,7 @@ use crate::arq::{Ack, Arq, Sending};
 use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType};
+use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType, Writer};
 use crate::{BufferTooSmall, Duration, Instant, Seq};
 
 /// A datagram that is due.
@@ -286,12 +286,13 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<usize, BufferTooSmall> {
         let cookie = self.state.handshake().and_then(Handshake::cookie);
         let parameters = self.parameters();
-        let header = framing.header_len();
-        let least = if parameters.tag.is_some() { least } else { 0 };
-        let needed = (header + parameters.options_len(cookie)).max(least);
-        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        parameters.write_options(cookie, framing.write_header(packet_type, datagram));
-        Ok(needed)
+        let mut out = Writer::new(buf);
+        framing.put_type(packet_type, false, &mut out);
+        parameters.write_options(cookie, &mut out);
+        if parameters.tag.is_some() {
+            out.pad_to(least);
+        }
+        out.finish()
     }
 
     /// Encodes ACK or SACK. Only this function needs memory for a bitmap.

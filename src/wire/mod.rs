@@ -145,6 +145,7 @@ mod options;
 mod options_writer;
 mod packet;
 mod packet_type;
+mod reader;
 mod sack;
 mod tag;
 mod varint;
@@ -155,11 +156,13 @@ pub(crate) use encode::InfoHeader;
 pub use error::{DecodeError, EncodeError, FramingError, OptionsError};
 pub use framing::Framing;
 pub use options::{Options, option_kind};
+pub(crate) use options::{MIN_IDLE_MS, number};
 pub use options_writer::OptionsWriter;
 pub use packet::{Datagram, Packet};
 pub(crate) use packet_type::PacketType;
 pub use sack::{Sack, SackDelay};
 pub use tag::Tag;
+pub(crate) use writer::Writer;
 
 /// The longest datagram that is encoded or decoded, in bytes.
 ///

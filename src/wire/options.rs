@@ -21,7 +21,7 @@ pub mod option_kind {
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
-const MIN_IDLE_MS: u32 = 1_000;
+pub(crate) const MIN_IDLE_MS: u32 = 1_000;
 
 /// The list of options of a CONNECT or CONNACK: a view of validated bytes.
 ///
@@ -74,7 +74,7 @@ impl<'a> Options<'a> {
     /// TAG: the prefix of all datagrams to the sender of the option.
     #[must_use]
     pub fn tag(&self) -> Option<Tag> {
-        self.array(option_kind::TAG).map(Tag::new)
+        self.value(option_kind::TAG)?.try_into().ok().map(Tag::new)
     }
 
     /// SEGMENT: the largest INFO body that the sender of the option accepts, in bytes.
@@ -82,7 +82,7 @@ impl<'a> Options<'a> {
     /// The value is at least 64. Without the option, the limit is 1,200.
     #[must_use]
     pub fn segment(&self) -> Option<u16> {
-        self.array(option_kind::SEGMENT).map(u16::from_be_bytes)
+        self.number(option_kind::SEGMENT).and_then(|bytes| u16::try_from(bytes).ok())
     }
 
     /// WINDOW: the initial receive window of the sender of the option, in packets.
@@ -90,7 +90,7 @@ impl<'a> Options<'a> {
     /// The value is 1 to 2^31 − 1. Without the option, the window is 1.
     #[must_use]
     pub fn window(&self) -> Option<u32> {
-        self.array(option_kind::WINDOW).map(u32::from_be_bytes)
+        self.number(option_kind::WINDOW)
     }
 
     /// COOKIE: the cookie of a RETRY, 1 to 64 bytes.
@@ -104,13 +104,13 @@ impl<'a> Options<'a> {
     /// A value below 1,000 on the wire counts as 1,000.
     #[must_use]
     pub fn idle_ms(&self) -> Option<u32> {
-        self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(MIN_IDLE_MS))
+        self.number(option_kind::IDLE).map(|limit_ms| limit_ms.max(MIN_IDLE_MS))
     }
 
     /// VERSION: the version of extended mode that the sender of the option speaks, at least 1.
     #[must_use]
     pub fn version(&self) -> Option<u32> {
-        self.array(option_kind::VERSION).map(u32::from_be_bytes)
+        self.number(option_kind::VERSION)
     }
 
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
@@ -129,8 +129,8 @@ impl<'a> Options<'a> {
         })
     }
 
-    fn array<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
-        self.value(kind)?.try_into().ok()
+    fn number(&self, kind: u8) -> Option<u32> {
+        self.value(kind).map(number)
     }
 
     /// The longest prefix of `bytes` that [`Options::parse`] accepts.
@@ -170,18 +170,22 @@ fn is_over(rest: &[u8]) -> bool {
 
 /// Whether the value is in range for an option of this kind.
 pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
-    match kind {
-        option_kind::TAG => value.len() == Tag::LEN,
-        option_kind::SEGMENT => value.try_into().is_ok_and(|bytes| u16::from_be_bytes(bytes) >= MIN_SEGMENT),
-        option_kind::WINDOW => {
-            value.try_into().is_ok_and(|bytes| (1..=MAX_WINDOW).contains(&u32::from_be_bytes(bytes)))
-        }
-        option_kind::COOKIE => (1..=MAX_COOKIE).contains(&value.len()),
-        option_kind::IDLE => value.len() == size_of::<u32>(),
-        option_kind::VERSION => value.try_into().is_ok_and(|bytes| u32::from_be_bytes(bytes) > 0),
-        option_kind::END => false,
-        6 | 8.. => true,
-    }
+    let (length, least, most) = match kind {
+        option_kind::TAG => (Tag::LEN, 0, u32::MAX),
+        option_kind::SEGMENT => (size_of::<u16>(), MIN_SEGMENT.into(), u32::MAX),
+        option_kind::WINDOW => (size_of::<u32>(), 1, MAX_WINDOW),
+        option_kind::IDLE => (size_of::<u32>(), 0, u32::MAX),
+        option_kind::VERSION => (size_of::<u32>(), 1, u32::MAX),
+        option_kind::COOKIE => return (1..=MAX_COOKIE).contains(&value.len()),
+        option_kind::END => return false,
+        6 | 8.. => return true,
+    };
+    value.len() == length && (least..=most).contains(&number(value))
+}
+
+/// The number in the last four bytes of `value`, or in all of them if it has fewer.
+pub(crate) fn number(value: &[u8]) -> u32 {
+    value.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
 /// A set of option kinds.

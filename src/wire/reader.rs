@@ -1,0 +1,74 @@
+//! Fields that are read from the front of a datagram.
+
+use super::DecodeError;
+use crate::Seq;
+
+/// Reads fields one after the other.
+///
+/// The first error stays, and [`finish`](Self::finish) returns it. A field that is missing reads as 0.
+pub(super) struct Reader<'d> {
+    rest: &'d [u8],
+    error: Option<DecodeError>,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) const fn new(rest: &'d [u8]) -> Self {
+        Self { rest, error: None }
+    }
+
+    /// All bytes that were not read.
+    pub(super) const fn rest(&self) -> &'d [u8] {
+        self.rest
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
+        if let Some((field, rest)) = self.rest.split_first_chunk() {
+            self.rest = rest;
+            *field
+        } else {
+            self.rest = &[];
+            self.require(false, DecodeError::Truncated);
+            [0; N]
+        }
+    }
+
+    pub(super) fn u8(&mut self) -> u8 {
+        u8::from_be_bytes(self.array())
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn u16(&mut self) -> u16 {
+        u16::from_be_bytes(self.array())
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn u32(&mut self) -> u32 {
+        u32::from_be_bytes(self.array())
+    }
+
+    pub(super) fn u64(&mut self) -> u64 {
+        let high = u64::from(self.u32());
+        high << u32::BITS | u64::from(self.u32())
+    }
+
+    pub(super) fn number(&mut self) -> Seq {
+        Seq::new(self.u32())
+    }
+
+    /// The datagram is in `error` unless `holds`, or an earlier error was found.
+    pub(super) fn require(&mut self, holds: bool, error: DecodeError) {
+        if !holds {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// No field may follow.
+    pub(super) fn end(&mut self) {
+        self.require(self.rest.is_empty(), DecodeError::Trailing);
+    }
+
+    /// `value`, unless an error was found.
+    pub(super) fn finish<T>(&self, value: T) -> Result<T, DecodeError> {
+        self.error.map_or(Ok(value), Err)
+    }
+}
