@@ -21,11 +21,12 @@ pub(super) struct SecondAck {
 }
 
 impl SecondAck {
-    /// What the second ACK proves if the first came `since_first` after the first of `times` transmissions, and
-    /// `since_last` after the last.
-    pub(super) fn new(since_first: Duration, since_last: Duration, times: u8) -> Option<Self> {
-        let between = since_first.as_micros().saturating_sub(since_last.as_micros());
-        (times == 2).then_some(Self { round_trip: since_first, spacing: Duration::from_micros(between / 2) })
+    /// What the second ACK proves if the first came `since_first` after the first of `times` transmissions.
+    ///
+    /// `between` is the time from the first to the last transmission.
+    pub(super) fn new(since_first: Duration, between: Duration, times: u8) -> Option<Self> {
+        let spacing = Duration::from_micros(between.as_micros() / 2);
+        (times == 2).then_some(Self { round_trip: since_first, spacing })
     }
 }
 
@@ -37,7 +38,7 @@ mod tests {
     fn a_second_ack_proves_the_round_trip_of_a_number_sent_twice() {
         let ms = Duration::from_millis;
         let expected = SecondAck { round_trip: ms(300), spacing: ms(10) };
-        assert_eq!(SecondAck::new(ms(300), ms(280), 2), Some(expected));
-        assert_eq!(SecondAck::new(ms(300), ms(160), 3), None, "the first transmission may be lost");
+        assert_eq!(SecondAck::new(ms(300), ms(20), 2), Some(expected));
+        assert_eq!(SecondAck::new(ms(300), ms(140), 3), None, "the first transmission may be lost");
     }
 }

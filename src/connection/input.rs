@@ -182,7 +182,9 @@ impl<T: ConnectionTypes> Connection<T> {
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
-        let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
+        if tagged && parameters.tag.is_some() && parameters.is_our_version() {
+            self.sample_handshake();
+        }
         self.on_heard();
         match (tagged, parameters.tag) {
             (true, _) if !parameters.is_our_version() => {
@@ -190,10 +192,6 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
-                // RFC 6298 §3: the answer to a repeated CONNECT gives no sample.
-                if let Some(asked) = asked {
-                    self.rtt.handshake_sample(self.now.saturating_since(asked));
-                }
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);
                 if !self.cut_to_segment() {
@@ -213,6 +211,17 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         self.confirm();
         Ok(())
+    }
+
+    /// Takes the round-trip time of the handshake: an answer to our CONNECT or CONNACK has arrived.
+    ///
+    /// RFC 6298 §3: the answer to a packet that was repeated gives no sample.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn sample_handshake(&mut self) {
+        let is_clear = self.state.handshake().is_some_and(|handshake| handshake.sent() == 1);
+        if let Some(asked) = self.idle.waiting_since().filter(|_| is_clear) {
+            self.rtt.handshake_sample(self.now.saturating_since(asked));
+        }
     }
 
     /// Handles RETRY: CONNECT is due again, with the cookie that validates this address.

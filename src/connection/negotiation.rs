@@ -14,8 +14,7 @@
 use super::event::Ignored;
 use crate::Duration;
 use crate::wire::{
-    Datagram, Framing, MAX_WINDOW, MIN_IDLE_MS, MIN_SEGMENT, Options, Tag, TaggedInfo, VERSION, Writer, number,
-    option_kind,
+    Datagram, Framing, MAX_WINDOW, MIN_SEGMENT, Options, Tag, TaggedInfo, VERSION, Writer, option_kind,
 };
 
 /// The modes that an endpoint supports.
@@ -68,22 +67,13 @@ impl HandshakeParameters {
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
     pub fn from_options(options: &Options<'_>) -> Self {
-        let mut parameters = Self::BASE;
-        // One pass over the list takes less flash than a look-up of each kind.
-        for (kind, value) in options.iter() {
-            let number = number(value);
-            match kind {
-                option_kind::VERSION => parameters.version = number,
-                option_kind::TAG => parameters.tag = value.try_into().ok().map(Tag::new),
-                option_kind::SEGMENT => parameters.segment = u16::try_from(number).unwrap_or(u16::MAX),
-                option_kind::WINDOW => parameters.window = number,
-                option_kind::IDLE => {
-                    parameters.idle_limit = Some(Duration::from_millis(number.max(MIN_IDLE_MS).into()));
-                }
-                _ => {}
-            }
+        Self {
+            version: options.version().unwrap_or(0),
+            tag: options.tag(),
+            segment: options.segment().unwrap_or(DEFAULT_SEGMENT),
+            window: options.window().unwrap_or(1),
+            idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
         }
-        parameters
     }
 }
 

@@ -84,30 +84,24 @@ impl Rtt {
     /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
     /// every packet before the last of them would be repeated needlessly.
     pub fn sample(&mut self, round_trip: Duration) {
-        let restarts = ShortDuration::new(round_trip).as_micros() > self.rto_micros();
-        self.take(round_trip, restarts);
+        self.update(round_trip, false);
     }
 
-    /// Takes the round-trip time of a packet that was repeated needlessly.
+    /// As [`sample`](Self::sample), but also takes the round-trip time of a packet that was repeated needlessly.
     ///
-    /// As [`sample`](Self::sample), but the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent
-    /// too early.
-    pub(crate) fn late_sample(&mut self, round_trip: Duration) {
-        let r = ShortDuration::new(round_trip).as_micros();
-        let probed_early = self.smoothed.is_some_and(|(srtt, _)| r / 2 > srtt.as_micros());
-        self.take(round_trip, probed_early || r > self.rto_micros());
-    }
-
-    fn take(&mut self, round_trip: Duration, restarts: bool) {
+    /// Then the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent too early.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn update(&mut self, round_trip: Duration, was_needless: bool) {
         let sample = ShortDuration::new(round_trip);
         let r = sample.as_micros();
-        match self.smoothed.filter(|_| self.min.is_some() && !restarts) {
+        let restarts = |srtt| self.min.is_none() || r > self.rto_micros() || was_needless && r / 2 > srtt;
+        let smoothed = self.smoothed.map(|(srtt, rttvar)| (srtt.as_micros(), rttvar.as_micros()));
+        match smoothed.filter(|&(srtt, _)| !restarts(srtt)) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
             // No overflow: each result lies between two numbers of 32 bits.
             Some((srtt, rttvar)) => {
-                let (srtt, rttvar) = (srtt.as_micros(), rttvar.as_micros());
                 self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
             }
         }
@@ -267,7 +261,7 @@ mod tests {
         let mut late = steady.clone();
         steady.sample(ms(50));
         assert!(steady.srtt() < Some(ms(25)), "50 ms is below the timeout of 60 ms");
-        late.late_sample(ms(50));
+        late.update(ms(50), true);
         assert_eq!(late.srtt(), Some(ms(50)), "but above a probe timeout of 40 ms");
     }
 

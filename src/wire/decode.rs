@@ -33,7 +33,7 @@ impl Framing {
         }
         let mut fields = Reader::new(fields);
         let counter = self.has_counter(packet_type).then(|| fields.u32());
-        let packet = decode_fields(packet_type, at_once, &mut fields)?;
+        let packet = decode_fields(packet_type, at_once, &mut fields);
         fields.finish(Datagram { counter, packet })
     }
 }
@@ -71,27 +71,23 @@ impl Tag {
 /// The type byte of an INFO that asks for an acknowledgement at once.
 const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).type_byte(PacketType::Info, true);
 
-/// Decodes the fields of a packet. Errors in their lengths and values stay in `fields`.
-fn decode_fields<'d>(
-    packet_type: PacketType,
-    at_once: bool,
-    fields: &mut Reader<'d>,
-) -> Result<Packet<'d>, DecodeError> {
+/// Decodes the fields of a packet. An error stays in `fields`.
+fn decode_fields<'d>(packet_type: PacketType, at_once: bool, fields: &mut Reader<'d>) -> Packet<'d> {
     let packet = match packet_type {
-        PacketType::Connect => return Options::parse(fields.rest()).map(Packet::Connect),
-        PacketType::ConnAck => return Options::parse(fields.rest()).map(Packet::ConnAck),
+        PacketType::Connect => return Packet::Connect(decode_options(fields)),
+        PacketType::ConnAck => return Packet::ConnAck(decode_options(fields)),
         PacketType::Info => {
             let (length, number, body) = (fields.u16(), fields.number(), fields.rest());
             fields.require(usize::from(length) == body.len(), DecodeError::Length);
-            return Ok(Packet::Info { number, body, at_once });
+            return Packet::Info { number, body, at_once };
         }
-        PacketType::Sack => return Ok(Packet::Sack(Sack::decode(fields))),
+        PacketType::Sack => return Packet::Sack(Sack::decode(fields)),
         PacketType::Retry => {
             let cookie = fields.rest();
             fields.require((1..=MAX_COOKIE).contains(&cookie.len()), DecodeError::Cookie);
-            return Ok(Packet::Retry { cookie });
+            return Packet::Retry { cookie };
         }
-        PacketType::Probe => return Ok(Packet::Probe { nonce: fields.u64(), padding: fields.rest() }),
+        PacketType::Probe => return Packet::Probe { nonce: fields.u64(), padding: fields.rest() },
         PacketType::Ack => Packet::Ack { number: fields.number() },
         PacketType::Fin => Packet::Fin,
         PacketType::FinAck => Packet::FinAck,
@@ -99,7 +95,13 @@ fn decode_fields<'d>(
         PacketType::Echo => Packet::Echo { nonce: fields.u64(), counter: fields.u32() },
     };
     fields.end();
-    Ok(packet)
+    packet
+}
+
+fn decode_options<'d>(fields: &mut Reader<'d>) -> Options<'d> {
+    let options = Options::parse(fields.rest());
+    fields.require(options.is_ok(), DecodeError::Options);
+    options.unwrap_or_default()
 }
 
 #[cfg(test)]

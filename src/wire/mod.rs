@@ -156,7 +156,6 @@ pub(crate) use encode::InfoHeader;
 pub use error::{DecodeError, EncodeError, FramingError, OptionsError};
 pub use framing::Framing;
 pub use options::{Options, option_kind};
-pub(crate) use options::{MIN_IDLE_MS, number};
 pub use options_writer::OptionsWriter;
 pub use packet::{Datagram, Packet};
 pub(crate) use packet_type::PacketType;

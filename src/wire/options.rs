@@ -21,7 +21,7 @@ pub mod option_kind {
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
-pub(crate) const MIN_IDLE_MS: u32 = 1_000;
+const MIN_IDLE_MS: u32 = 1_000;
 
 /// The list of options of a CONNECT or CONNACK: a view of validated bytes.
 ///
@@ -129,6 +129,7 @@ impl<'a> Options<'a> {
         })
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn number(&self, kind: u8) -> Option<u32> {
         self.value(kind).map(number)
     }
@@ -184,7 +185,7 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
 }
 
 /// The number in the last four bytes of `value`, or in all of them if it has fewer.
-pub(crate) fn number(value: &[u8]) -> u32 {
+fn number(value: &[u8]) -> u32 {
     value.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 

@@ -56,6 +56,7 @@ impl<'d> Reader<'d> {
     }
 
     /// The datagram is in `error` unless `holds`, or an earlier error was found.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn require(&mut self, holds: bool, error: DecodeError) {
         if !holds {
             self.error.get_or_insert(error);

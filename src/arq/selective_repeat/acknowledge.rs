@@ -64,7 +64,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// It proves that a repeat was needless, and measures a path that became slower than the timeout.
     fn on_second_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) {
         let Some(round_trip) = self.scoreboard.take_second_round_trip(now, number) else { return };
-        rtt.late_sample(round_trip);
+        rtt.update(round_trip, true);
         self.proactive.update_srtt(rtt.srtt());
         self.timers.restart(now, self.scoreboard.outstanding(), 0, rtt);
     }
@@ -231,11 +231,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
     fn conclude(&mut self, now: Instant, settled: Settled, rtt: &mut Rtt) {
         if let Some(sample) = settled.rtt {
-            if settled.was_needless {
-                rtt.late_sample(sample);
-            } else {
-                rtt.sample(sample);
-            }
+            rtt.update(sample, settled.was_needless);
             self.proactive.update_srtt(rtt.srtt());
         }
         increase(&mut self.counters.delivered, settled.bytes);

@@ -75,16 +75,12 @@ struct Flight {
 }
 
 impl Flight {
-    fn last_sent_at(&self) -> Instant {
-        self.since + self.age.get()
-    }
-
-    /// When the transmission with this counter left; `None` unless it is the first or the last.
-    fn time_of(&self, counter: u32) -> Option<Instant> {
+    /// How long after the first transmission the one with this counter left; `None` unless it is the first or the last.
+    fn age_of(&self, counter: u32) -> Option<Duration> {
         if counter == self.first_counter {
-            Some(self.since)
+            Some(Duration::ZERO)
         } else {
-            (counter == self.last_counter).then(|| self.last_sent_at())
+            (counter == self.last_counter).then(|| self.age.get())
         }
     }
 }
@@ -108,23 +104,13 @@ impl StopAndWait {
         if number != self.base {
             return Acknowledged::NeverSent;
         }
-        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
+        let Some(flight) = &self.flight else { return Acknowledged::NeverSent };
         let round_trip = now.saturating_since(flight.since);
-        if flight.retransmissions == 0 {
-            rtt.sample(round_trip);
-            self.backoff = 0;
-            self.report.on_clear_ack();
-        } else {
-            // RFC 6298 §5.7: the backoff stays until a packet that was sent once is acknowledged. The round trip took at
-            // most the time since the first transmission, so the timeout need not be longer.
-            let since_last = now.saturating_since(flight.last_sent_at());
-            let times = flight.retransmissions.saturating_add(1);
-            self.report.on_ambiguous_ack(now, SecondAck::new(round_trip, since_last, times));
-            let backoff = self.backoff.saturating_add(flight.retransmissions);
-            self.backoff = backoff.min(rtt.backoff_for(round_trip));
-        }
-        self.pass(flight);
-        Acknowledged::New
+        let times = flight.retransmissions.saturating_add(1);
+        self.report.expect_second_ack(now, SecondAck::new(round_trip, flight.age.get(), times));
+        let sample = (times == 1).then_some(round_trip);
+        // The round trip took at most the time since the first transmission, so the timeout need not be longer.
+        self.conclude(sample, false, rtt.backoff_for(round_trip), rtt)
     }
 
     /// Processes a further ACK of INFO `number` (base mode), which proves that a repeat was needless.
@@ -133,11 +119,12 @@ impl StopAndWait {
             return;
         }
         let Some(round_trip) = self.report.take_second_round_trip(now) else { return };
-        rtt.late_sample(round_trip);
+        rtt.update(round_trip, true);
         self.backoff = 0;
         self.counters.spurious = self.counters.spurious.saturating_add(1);
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.deadline.is_some()) {
-            flight.deadline = Some(rtt.deadline(flight.last_sent_at(), flight.retransmissions, Duration::MAX));
+            let last_sent_at = flight.since + flight.age.get();
+            flight.deadline = Some(rtt.deadline(last_sent_at, flight.retransmissions, Duration::MAX));
         }
     }
 
@@ -152,32 +139,38 @@ impl StopAndWait {
         if sack.next != self.base.next() {
             return Acknowledged::Old;
         }
-        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
+        let Some(flight) = self.flight.as_ref() else { return Acknowledged::NeverSent };
         let answers_base = sack.latest == self.base;
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
-        let answered = flight.time_of(sack.counter).filter(|_| answers_base);
-        match (answered, sack.delay.duration()) {
-            (Some(sent_at), Some(delay)) => {
-                // The peer's acknowledgement delay is not part of the round trip.
-                let round_trip = (now - delay).saturating_since(sent_at);
-                if was_needless {
-                    rtt.late_sample(round_trip);
-                } else {
-                    rtt.sample(round_trip);
-                }
-                self.backoff = 0;
-            }
-            (Some(_) | None, _) => self.backoff = self.backoff.saturating_add(flight.retransmissions),
-        }
-        self.pass(flight);
-        Acknowledged::New
+        let age = flight.age_of(sack.counter).filter(|_| answers_base);
+        // The peer's acknowledgement delay is not part of the round trip.
+        let sample = age.zip(sack.delay.duration()).map(|(age, delay)| (now - delay).saturating_since(flight.since + age));
+        self.conclude(sample, was_needless, u8::MAX, rtt)
     }
 
-    /// Moves on to the next number, after the INFO in `flight` is acknowledged.
-    fn pass(&mut self, flight: Flight) {
-        self.base = self.base.next();
+    /// Moves on to the next number, after the INFO in flight is acknowledged.
+    ///
+    /// RFC 6298 §5.7: without a sample the backoff stays, up to `most_backoff`.
+    fn conclude(
+        &mut self,
+        sample: Option<Duration>,
+        was_needless: bool,
+        most_backoff: u8,
+        rtt: &mut Rtt,
+    ) -> Acknowledged {
+        let Some(flight) = &self.flight else { return Acknowledged::NeverSent };
+        self.backoff = match sample {
+            Some(round_trip) => {
+                rtt.update(round_trip, was_needless);
+                0
+            }
+            None => self.backoff.saturating_add(flight.retransmissions).min(most_backoff),
+        };
         increase(&mut self.counters.delivered, flight.bytes.into());
+        self.flight = None;
+        self.base = self.base.next();
+        Acknowledged::New
     }
 }
 

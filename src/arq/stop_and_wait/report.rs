@@ -74,16 +74,8 @@ impl Report {
         }
     }
 
-    /// Records an ACK of a packet that was sent once.
-    pub(super) const fn on_clear_ack(&mut self) {
-        match self {
-            Self::Acks { second_from, .. } => *second_from = None,
-            Self::Sacks(_) => {}
-        }
-    }
-
-    /// Records an ACK of a packet that was repeated.
-    pub(super) fn on_ambiguous_ack(&mut self, now: Instant, second: Option<SecondAck>) {
+    /// Records the ACK of a packet, and what a second one would prove.
+    pub(super) fn expect_second_ack(&mut self, now: Instant, second: Option<SecondAck>) {
         match self {
             Self::Acks { second_from, round_trip, .. } => {
                 *round_trip = second.map_or(ShortDuration::ZERO, |second| ShortDuration::new(second.round_trip));

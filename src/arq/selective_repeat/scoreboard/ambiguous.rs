@@ -10,10 +10,11 @@ impl<M: Memory> Scoreboard<M> {
     ///
     /// Returns the time since its first transmission.
     pub(in super::super) fn on_ambiguous_ack(&mut self, now: Instant, number: Seq, record: Record) -> Duration {
-        let since_first = Duration::from_micros(low_bits(now).wrapping_sub(self.window.time(number.value())).into());
-        let since_last = now.saturating_since(record.sent_at);
+        let first = self.window.time(number.value());
+        let since = |at: Instant| Duration::from_micros(low_bits(at).wrapping_sub(first).into());
+        let since_first = since(now);
         // Two transmissions of a number that was sent proactively are expected to arrive.
-        let second = SecondAck::new(since_first, since_last, record.transmissions);
+        let second = SecondAck::new(since_first, since(record.sent_at), record.transmissions);
         if let Some(SecondAck { round_trip, spacing }) = second.filter(|_| record.state != SentState::Proactive) {
             let micros = |span: Duration| u32::try_from(span.as_micros()).unwrap_or(u32::MAX);
             let (before, after) = (micros(round_trip), micros(spacing));
