@@ -142,9 +142,13 @@ impl Probe {
         self.echo_pending = true;
     }
 
-    /// The nonce of the ECHO that is due, and the counter of its PROBE.
-    pub(super) fn echo(&self) -> Option<(u64, u32)> {
-        self.echo_pending.then_some((self.echo, self.echo_counter))
+    pub(super) const fn is_echo_due(&self) -> bool {
+        self.echo_pending
+    }
+
+    /// The nonce and the counter of the last PROBE of the peer.
+    pub(super) const fn echo(&self) -> (u64, u32) {
+        (self.echo, self.echo_counter)
     }
 
     pub(super) fn on_echo_sent(&mut self) {

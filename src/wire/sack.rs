@@ -158,6 +158,13 @@ impl SackDelay {
     pub fn duration(self) -> Option<Duration> {
         (self != Self::NO_SAMPLE).then(|| Duration::from_micros(u64::from(self.0).saturating_mul(Self::UNIT_MICROS)))
     }
+
+    /// The round trip of an INFO that was sent `since` ago: without this delay; `None` if the SACK gives no sample.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn round_trip(self, since: Duration) -> Option<Duration> {
+        let delay = self.duration()?;
+        Some(Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
+    }
 }
 
 #[cfg(test)]

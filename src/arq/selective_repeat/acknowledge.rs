@@ -81,11 +81,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let mut settled = Settled { answer, bitmap_base: Some(sack.base), ..Settled::default() };
-        if let (Some(Answer { sent_at, .. }), Some(delay)) = (answer, sack.delay.duration()) {
-            let since = now.saturating_since(sent_at);
-            settled.rtt = Some(Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())));
-        }
+        let rtt_sample = answer.and_then(|answer| sack.delay.round_trip(now.saturating_since(answer.sent_at)));
+        let mut settled = Settled { answer, rtt: rtt_sample, bitmap_base: Some(sack.base), ..Settled::default() };
         if !is_old {
             self.settle_before(now, sack.next, rtt, &mut settled);
         }
