@@ -28,6 +28,7 @@
 //!   (`FinalFinAckDue`). Otherwise the peer has forgotten the connection (`Gone`).
 
 use super::config::{DEFAULT_LINGER, Peer};
+use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
@@ -219,7 +220,7 @@ impl Close {
             Outgoing::FinSent(fin) => fin.on_sent(match self.peer.fin_tries() {
                 Some((_, interval)) => now + interval,
                 // The backoff is bounded, so that the peer's linger does not end between two FINs.
-                None => rtt.deadline(now, fin.sent(), longest_fin_interval(rtt)),
+                None => rtt.deadline_within(fin.sent(), now, ShortDuration::new(longest_fin_interval(rtt))),
             }),
             Outgoing::Aborted { fin_due } => *fin_due = false,
             Outgoing::Open | Outgoing::Closing | Outgoing::Closed => {}

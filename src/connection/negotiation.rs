@@ -11,10 +11,9 @@
 //! In extended mode every datagram except CONNECT begins with the tag that its receiver chose. An attacker off the path
 //! has to guess these 64 bits.
 
-use super::event::Ignored;
 use crate::Duration;
 use crate::wire::{
-    Datagram, Framing, MAX_WINDOW, MIN_SEGMENT, Options, Tag, TaggedInfo, VERSION, Writer, option_kind,
+    Framing, MAX_WINDOW, MIN_SEGMENT, Options, PacketType, Tag, TaggedInfo, VERSION, Writer, option_kind,
 };
 
 /// The modes that an endpoint supports.
@@ -208,35 +207,32 @@ impl Negotiation {
 
     /// The INFO in `datagram`, if it is an INFO of extended mode.
     ///
-    /// This is a fast path, since most datagrams of a transfer are INFO. [`decode`](Self::decode) accepts the same
-    /// packets.
+    /// This is a fast path, since most datagrams of a transfer are INFO. The framing [`incoming`](Self::incoming)
+    /// decodes the same packets.
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         self.tag()?.decode_info(datagram)
     }
 
-    /// Decodes the packet in a datagram. Also returns whether the datagram carries our tag.
-    ///
-    /// A packet that does not exist in its mode is ignored.
-    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Datagram<'d>, bool), Ignored> {
-        if let Some(tag) = self.tag()
-            && datagram.starts_with(tag.as_bytes())
-        {
-            let decoded = Framing::tagged(tag).decode_datagram(datagram)?;
-            return if decoded.packet.packet_type().is_tagged() { Ok((decoded, true)) } else { Err(Ignored::Mode) };
+    /// The framing of a datagram from the peer, and whether the datagram carries our tag.
+    pub(crate) fn incoming(&self, datagram: &[u8]) -> (Framing, bool) {
+        match self.tag().filter(|tag| datagram.starts_with(tag.as_bytes())) {
+            Some(tag) => (Framing::tagged(tag), true),
+            None => (self.profile, false),
         }
-        let decoded = self.profile.decode_datagram(datagram)?;
+    }
+
+    /// Whether a packet of this type exists in the mode. A packet that does not is ignored.
+    pub(crate) const fn has(&self, packet_type: PacketType, tagged: bool) -> bool {
+        if tagged {
+            return packet_type.is_tagged();
+        }
         let may_be_base = match self.agreed {
             Agreed::Open { may_be_base, .. } => may_be_base,
             Agreed::Base => true,
             Agreed::Extended { .. } => false,
         };
-        let packet_type = decoded.packet.packet_type();
-        if may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags() {
-            Ok((decoded, false))
-        } else {
-            Err(Ignored::Mode)
-        }
+        may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags()
     }
 }
 

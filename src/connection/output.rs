@@ -9,7 +9,7 @@ use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
 use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType, Writer};
-use crate::{BufferTooSmall, Duration, Instant, Seq};
+use crate::{BufferTooSmall, Instant, Seq};
 
 /// A datagram that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -332,7 +332,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::Probe => {
                 if let Some(probe) = self.state.probe_mut() {
-                    probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));
+                    probe.on_sent(self.rtt.deadline_after(probe.sent(), now));
                 }
             }
             Control::FinAck => {

@@ -139,7 +139,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         if stopped {
             if !probe.is_persisting() {
-                probe.persist(self.rtt.deadline(self.now, 0, Duration::MAX));
+                probe.persist(self.rtt.deadline_after(0, self.now));
             }
         } else if unacknowledged || close.is_outstanding() {
             probe.stop();

@@ -162,7 +162,19 @@ impl Rtt {
     /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
     /// of the interval is added.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
-        let most = self.ceiling.min(ShortDuration::new(limit)).as_micros();
+        self.deadline_within(attempt, now, ShortDuration::new(limit))
+    }
+
+    /// As [`deadline`](Self::deadline) without a limit. This order of arguments takes less code.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn deadline_after(&mut self, attempt: u8, now: Instant) -> Instant {
+        self.deadline_within(attempt, now, self.ceiling)
+    }
+
+    /// As [`deadline`](Self::deadline).
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
+        let most = self.ceiling.min(limit).as_micros();
         let interval = backed_off(self.rto_micros(), attempt).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
         now + Duration::from_micros(u64::from(interval) + jitter)

@@ -1,5 +1,6 @@
 //! Reads the options of CONNECT and CONNACK.
 
+use super::reader::Reader;
 use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag, VERSION, varint};
 
 /// The kinds of options that this crate knows, with their values on the wire.
@@ -48,15 +49,13 @@ impl<'a> Options<'a> {
     /// that is [out of range](super#options).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut kinds = KindSet::default();
-        let mut rest = bytes;
-        while !is_over(rest) {
-            let (kind, value, after) = split_first(rest).ok_or(DecodeError::Options)?;
+        let mut list = Reader::new(bytes);
+        while let Some((kind, value)) = list.option() {
             if !kinds.insert(kind) || !is_allowed(kind, value) {
                 return Err(DecodeError::Options);
             }
-            rest = after;
         }
-        Ok(Self(bytes))
+        if list.is_valid() { Ok(Self(bytes)) } else { Err(DecodeError::Options) }
     }
 
     /// The bytes of the list on the wire.
@@ -121,12 +120,8 @@ impl<'a> Options<'a> {
 
     /// All options as kind and value, in the order of the list, without the padding.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
-        let mut rest = self.0;
-        core::iter::from_fn(move || {
-            let (kind, value, after) = split_first(rest).filter(|_| !is_over(rest))?;
-            rest = after;
-            Some((kind, value))
-        })
+        let mut list = Reader::new(self.0);
+        core::iter::from_fn(move || list.option())
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
@@ -138,14 +133,13 @@ impl<'a> Options<'a> {
     #[cfg(feature = "arbitrary")]
     pub(super) fn longest_in(bytes: &'a [u8]) -> Self {
         let mut kinds = KindSet::default();
-        let mut rest = bytes;
+        let mut list = Reader::new(bytes);
         loop {
-            if is_over(rest) {
-                return Self(bytes);
-            }
-            match split_first(rest) {
-                Some((kind, value, after)) if kinds.insert(kind) && is_allowed(kind, value) => rest = after,
-                Some(_) | None => return Self(bytes.strip_suffix(rest).unwrap_or_default()),
+            let rest = list.rest();
+            match list.option() {
+                None => return Self(bytes),
+                Some((kind, value)) if list.is_valid() && kinds.insert(kind) && is_allowed(kind, value) => {}
+                Some(_) => return Self(bytes.strip_suffix(rest).unwrap_or_default()),
             }
         }
     }
@@ -156,17 +150,17 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Splits a list into the kind and the value of its first option, and the rest.
-fn split_first(list: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&kind, rest) = list.split_first()?;
-    let (length, rest) = varint::read(rest)?;
-    let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some((kind, value, after))
-}
-
-/// Whether no option follows: the list has ended, or the rest is padding.
-fn is_over(rest: &[u8]) -> bool {
-    rest.first().is_none_or(|&kind| kind == option_kind::END)
+impl<'d> Reader<'d> {
+    /// The kind and the value of the next option; `None` if the list has ended, or the rest is padding.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn option(&mut self) -> Option<(u8, &'d [u8])> {
+        if self.rest().first().is_none_or(|&kind| kind == option_kind::END) {
+            return None;
+        }
+        let kind = self.u8();
+        let length = varint::read(self);
+        Some((kind, self.slice(length)))
+    }
 }
 
 /// Whether the value is in range for an option of this kind.

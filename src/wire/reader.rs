@@ -32,6 +32,16 @@ impl<'d> Reader<'d> {
         }
     }
 
+    /// The next `len` bytes.
+    pub(super) fn slice(&mut self, len: u64) -> &'d [u8] {
+        let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
+        self.require(split.is_some(), DecodeError::Truncated);
+        let (slice, rest) = split.unwrap_or_default();
+        self.rest = rest;
+        slice
+    }
+
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn u8(&mut self) -> u8 {
         u8::from_be_bytes(self.array())
     }
@@ -66,6 +76,11 @@ impl<'d> Reader<'d> {
     /// No field may follow.
     pub(super) fn end(&mut self) {
         self.require(self.rest.is_empty(), DecodeError::Trailing);
+    }
+
+    /// Whether no error was found.
+    pub(super) const fn is_valid(&self) -> bool {
+        self.error.is_none()
     }
 
     /// `value`, unless an error was found.

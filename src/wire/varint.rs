@@ -3,23 +3,22 @@
 //! The two top bits of the first byte give the length of the integer: 1, 2, 4 or 8 bytes. A value below 64 is its own
 //! single byte. The shortest form is written; any form is read.
 
+use super::reader::Reader;
 use super::writer::Writer;
 
 /// The largest value that two bytes hold: the longest option that is written.
 pub(super) const MAX_OF_TWO_BYTES: usize = (1 << 14) - 1;
 
-/// Reads an integer from the start of `bytes`. Also returns the bytes after it.
-pub(super) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (&first, rest) = bytes.split_first()?;
-    let start = u64::from(first & 0x3f);
+/// Reads an integer.
+pub(super) fn read(bytes: &mut Reader<'_>) -> u64 {
+    let first = bytes.u8();
     let more = match first >> 6 {
         0 => 0,
         1 => 1,
         2 => 3,
         _ => 7,
     };
-    let (more, after) = rest.split_at_checked(more)?;
-    Some((more.iter().fold(start, |value, &byte| value << 8 | u64::from(byte)), after))
+    (0..more).fold(u64::from(first & 0x3f), |value, _| value << 8 | u64::from(bytes.u8()))
 }
 
 /// How many bytes the shortest form of `value` takes. `value` is at most [`MAX_OF_TWO_BYTES`].
@@ -49,9 +48,14 @@ mod tests {
             (&[0x25], 37),
             (&[0x40, 0x25], 37),
         ] {
-            assert_eq!(read(&[bytes, b"rest"].concat()), Some((value, &b"rest"[..])));
+            let list = [bytes, b"rest"].concat();
+            let mut reader = Reader::new(&list);
+            assert_eq!((read(&mut reader), reader.rest()), (value, &b"rest"[..]));
+            assert!(reader.is_valid());
             for len in 0..bytes.len() {
-                assert_eq!(read(&bytes[..len]), None, "{len} bytes of {value}");
+                let mut reader = Reader::new(&bytes[..len]);
+                read(&mut reader);
+                assert!(!reader.is_valid(), "{len} bytes of {value}");
             }
         }
     }
@@ -63,7 +67,7 @@ mod tests {
             let mut out = Writer::new(&mut place);
             write(value, &mut out);
             assert_eq!((out.finish(), len(value)), (Ok(bytes), bytes));
-            assert_eq!(read(&place[..bytes]), Some((value as u64, &[][..])));
+            assert_eq!(read(&mut Reader::new(&place[..bytes])), value as u64);
         }
     }
 }

@@ -69,7 +69,7 @@ impl Timers {
         }
         let retransmission = match self.retransmission {
             Some(at) => at,
-            None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
+            None => *self.retransmission.insert(rtt.deadline_after(self.backoff, now)),
         };
         // RFC 8985 §7.2: PTO = 2 SRTT. The peer may delay the acknowledgement of a single packet. Its delay is added.
         // While the peer is silent, the probe backs off as the timeout does: a path that became slower makes both too

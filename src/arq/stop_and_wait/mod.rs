@@ -124,7 +124,7 @@ impl StopAndWait {
         self.backoff = 0;
         self.counters.spurious = self.counters.spurious.saturating_add(1);
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.deadline.is_some()) {
-            flight.deadline = Some(rtt.deadline(flight.last_sent_at(), flight.retransmissions, Duration::MAX));
+            flight.deadline = Some(rtt.deadline_after(flight.retransmissions, flight.last_sent_at()));
         }
     }
 
@@ -222,7 +222,7 @@ impl Arq for StopAndWait {
             (flight.last_counter, flight.bytes) = (counter, bytes);
         }
         let attempt = self.backoff.saturating_add(flight.retransmissions);
-        flight.deadline = Some(rtt.deadline(now, attempt, Duration::MAX));
+        flight.deadline = Some(rtt.deadline_after(attempt, now));
         self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
         is_again
     }
