@@ -33,7 +33,7 @@ use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
 /// The state of the outgoing direction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outgoing {
     Open,
     /// `close` was called, but some written data is not acknowledged yet.
@@ -105,7 +105,7 @@ impl IncomingState {
 }
 
 /// The close of both directions.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,

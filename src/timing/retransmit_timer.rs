@@ -3,7 +3,7 @@
 use crate::{ClockShift, Instant};
 
 /// When to send a packet: now, at a deadline, or not at all.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RetransmitTimer {
     /// When the packet becomes due; `None` while the packet is due or the timer is stopped.
     deadline: Option<Instant>,

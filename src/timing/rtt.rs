@@ -64,6 +64,10 @@ impl Rtt {
         self.ack_delay.get()
     }
 
+    pub(crate) const fn short_ack_delay(&self) -> ShortDuration {
+        self.ack_delay
+    }
+
     /// Takes the round-trip time of the handshake.
     ///
     /// The timeout derives from it until the first [`sample`](Self::sample). It has no other effect, because handshake
@@ -115,13 +119,21 @@ impl Rtt {
     /// The smoothed round-trip time (SRTT); `None` before the first [`sample`](Self::sample).
     #[must_use]
     pub fn srtt(&self) -> Option<Duration> {
-        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt.get())
+        self.short_srtt().map(ShortDuration::get)
+    }
+
+    pub(crate) fn short_srtt(&self) -> Option<ShortDuration> {
+        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt)
     }
 
     /// The least [`sample`](Self::sample) since the start; `None` before the first one.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
         self.min.map(ShortDuration::get)
+    }
+
+    pub(crate) const fn short_min(&self) -> Option<ShortDuration> {
+        self.min
     }
 
     /// The retransmission timeout without backoff.

@@ -30,7 +30,7 @@ pub(super) use block::SentState;
 pub(super) use record::{Flight, Record, Run, Transmitted};
 pub(super) use window::{Mark, Memory, Window};
 
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 use block::Sent;
 use list::List;
 use times::{full_time, low_bits};
@@ -202,19 +202,27 @@ impl<M: Memory> Scoreboard<M> {
         bytes: u16,
         is_probe: bool,
     ) -> Transmitted {
-        if number == self.next {
+        if SHORTCUTS && number == self.next {
             self.transmitted_run(now, counter, bytes, 1);
             return Transmitted::Original;
         }
-        if let Some(counter) = counter {
-            self.window.set_time(counter, low_bits(now));
-            self.last_key = counter;
-        }
-        self.transmitted_again(now, number, bytes, is_probe)
+        self.transmitted_any(now, number, counter, bytes, is_probe)
     }
 
-    fn transmitted_again(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
-        let sent = *self.window.sent(number);
+    fn transmitted_any(
+        &mut self,
+        now: Instant,
+        number: Seq,
+        counter: Option<u32>,
+        bytes: u16,
+        is_probe: bool,
+    ) -> Transmitted {
+        let is_new = number == self.next;
+        if let Some(key) = counter.or_else(|| is_new.then_some(number.value())) {
+            self.window.set_time(key, low_bits(now));
+            self.last_key = key;
+        }
+        let sent = if is_new { Sent::UNSENT } else { *self.window.sent(number) };
         let (state, transmitted) = match sent.state {
             SentState::Original | SentState::Probed | SentState::Retransmitted | SentState::Proactive => {
                 self.leave_flight(number, sent);
@@ -231,11 +239,19 @@ impl<M: Memory> Scoreboard<M> {
                 let transmissions = sent.transmissions;
                 (SentState::Retransmitted, Transmitted::Retransmission { transmissions })
             }
+            SentState::Settled | SentState::Ambiguous if is_new => (SentState::Original, Transmitted::Original),
             SentState::Settled | SentState::Ambiguous => return Transmitted::Needless,
         };
-        let before = self.retransmissions.push(&mut self.window, number);
+        let list = if is_new { &mut self.originals } else { &mut self.retransmissions };
+        let before = list.push(&mut self.window, number);
         let (at, transmissions) = (low_bits(now), sent.transmissions.saturating_add(1));
         self.window.update(number, |place| *place = Sent { before, after: 0, at, bytes, transmissions, state });
+        if is_new {
+            if self.base == number {
+                self.busy_since = now;
+            }
+            self.next = number.next();
+        }
         self.in_flight += u64::from(bytes);
         self.last_sent = now;
         transmitted
