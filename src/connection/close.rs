@@ -217,11 +217,11 @@ impl Close {
 
     pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         match &mut self.outgoing {
-            Outgoing::FinSent(fin) => fin.on_sent(match self.peer.fin_tries() {
-                Some((_, interval)) => now + interval,
+            Outgoing::FinSent(fin) => match self.peer.fin_tries() {
+                Some((_, interval)) => fin.on_sent(now + interval),
                 // The backoff is bounded, so that the peer's linger does not end between two FINs.
-                None => rtt.deadline_within(fin.sent(), now, ShortDuration::new(longest_fin_interval(rtt))),
-            }),
+                None => fin.back_off(rtt, now, ShortDuration::new(longest_fin_interval(rtt))),
+            },
             Outgoing::Aborted { fin_due } => *fin_due = false,
             Outgoing::Open | Outgoing::Closing | Outgoing::Closed => {}
         }

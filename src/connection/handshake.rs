@@ -123,7 +123,7 @@ impl Handshake {
 
     /// Records that the packet was sent. A timer repeats it.
     pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
-        self.retransmit.on_sent(rtt.deadline_within(self.retransmit.sent(), now, self.longest));
+        self.retransmit.back_off(rtt, now, self.longest);
     }
 
     /// Whether the handshake limit has expired.

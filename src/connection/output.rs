@@ -332,7 +332,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::Probe => {
                 if let Some(probe) = self.state.probe_mut() {
-                    probe.on_sent(self.rtt.deadline_after(probe.sent(), now));
+                    probe.on_sent(now, &mut self.rtt);
                 }
             }
             Control::FinAck => {

@@ -9,7 +9,8 @@
 //! entropy, and need no hash. An ECHO counts only under our tag, and any valid packet under our tag shows that the peer
 //! is alive, so a nonce only has to differ from those of old probes.
 
-use crate::timing::{RetransmitTimer, Timer};
+use crate::time::ShortDuration;
+use crate::timing::{RetransmitTimer, Rtt, Timer};
 use crate::{ClockShift, Instant};
 
 /// The number of recent probes that an ECHO may answer.
@@ -79,10 +80,6 @@ impl Probe {
         self.unanswered
     }
 
-    pub(super) const fn sent(&self) -> u8 {
-        self.retransmit.sent()
-    }
-
     /// Schedules a keep-alive probe.
     pub(super) fn keep_alive(&mut self, at: Instant) {
         self.persists = false;
@@ -102,10 +99,10 @@ impl Probe {
         self.retransmit.wait(at);
     }
 
-    pub(super) fn on_sent(&mut self, deadline: Instant) {
+    pub(super) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         self.counter = self.counter.wrapping_add(1);
         self.unanswered = true;
-        self.retransmit.on_sent(deadline);
+        self.retransmit.back_off(rtt, now, ShortDuration::MAX);
     }
 
     /// Cancels all probes.
@@ -175,8 +172,9 @@ mod tests {
     fn an_echo_answers_one_of_the_last_eight_probes() {
         let nonces = Nonces::new([7; 16]);
         let mut probe = Probe::default();
+        let mut rtt = Rtt::new(crate::Duration::MAX, crate::timing::Jitter::new(0));
         for _ in 0..10 {
-            probe.on_sent(Instant::ZERO);
+            probe.on_sent(Instant::ZERO, &mut rtt);
         }
         let answers = (0..12).filter(|&counter| probe.clone().on_echo(&nonces, nonces.of(counter)));
         assert!(answers.eq(2..10));

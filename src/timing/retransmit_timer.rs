@@ -1,5 +1,7 @@
 //! The timer of a packet that is repeated until it is answered.
 
+use super::Rtt;
+use crate::time::ShortDuration;
 use crate::{ClockShift, Instant};
 
 /// When to send a packet: now, at a deadline, or not at all.
@@ -43,6 +45,12 @@ impl RetransmitTimer {
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);
         self.wait(deadline);
+    }
+
+    /// As [`on_sent`](Self::on_sent), at the retransmission timeout with backoff, at most `longest` later.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn back_off(&mut self, rtt: &mut Rtt, now: Instant, longest: ShortDuration) {
+        self.on_sent(rtt.deadline_within(self.sent, now, longest));
     }
 
     /// Counts a transmission, and stops the timer.

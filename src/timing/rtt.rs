@@ -88,15 +88,14 @@ impl Rtt {
     /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
     /// every packet before the last of them would be repeated needlessly.
     pub fn sample(&mut self, round_trip: Duration) {
-        self.update(round_trip, false);
+        self.update(ShortDuration::new(round_trip), false);
     }
 
     /// As [`sample`](Self::sample), but also takes the round-trip time of a packet that was repeated needlessly.
     ///
     /// Then the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent too early.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn update(&mut self, round_trip: Duration, was_needless: bool) {
-        let sample = ShortDuration::new(round_trip);
+    pub(crate) fn update(&mut self, sample: ShortDuration, was_needless: bool) {
         let r = sample.as_micros();
         let restarts = |srtt| self.min.is_none() || r > self.rto_micros() || was_needless && r / 2 > srtt;
         let smoothed = self.smoothed.map(|(srtt, rttvar)| (srtt.as_micros(), rttvar.as_micros()));
@@ -158,9 +157,9 @@ impl Rtt {
     }
 
     /// The least backoff with which the timeout covers `round_trip`.
-    pub(crate) fn backoff_for(&self, round_trip: Duration) -> u8 {
-        let (rto, round_trip) = (self.rto_micros(), ShortDuration::new(round_trip).as_micros());
-        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip).unwrap_or(32)
+    pub(crate) fn backoff_for(&self, round_trip: ShortDuration) -> u8 {
+        let rto = self.rto_micros();
+        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip.as_micros()).unwrap_or(32)
     }
 
     /// The longest timeout, with backoff and without jitter.
@@ -285,7 +284,7 @@ mod tests {
         let mut late = steady.clone();
         steady.sample(ms(50));
         assert!(steady.srtt() < Some(ms(25)), "50 ms is below the timeout of 60 ms");
-        late.update(ms(50), true);
+        late.update(ShortDuration::new(ms(50)), true);
         assert_eq!(late.srtt(), Some(ms(50)), "but above a probe timeout of 40 ms");
     }
 

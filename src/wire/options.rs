@@ -1,6 +1,6 @@
 //! Reads the options of CONNECT and CONNACK.
 
-use super::reader::Reader;
+use super::reader::{Reader, big_endian};
 use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag, VERSION, varint};
 
 /// The kinds of options that this crate knows, with their values on the wire.
@@ -126,7 +126,7 @@ impl<'a> Options<'a> {
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn number(&self, kind: u8) -> Option<u32> {
-        self.value(kind).map(number)
+        self.value(kind).map(big_endian)
     }
 
     /// The longest prefix of `bytes` that [`Options::parse`] accepts.
@@ -175,12 +175,7 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
         option_kind::END => return false,
         6 | 8.. => return true,
     };
-    value.len() == length && (least..=most).contains(&number(value))
-}
-
-/// The number in the last four bytes of `value`, or in all of them if it has fewer.
-fn number(value: &[u8]) -> u32 {
-    value.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
+    value.len() == length && (least..=most).contains(&big_endian(value))
 }
 
 /// A set of option kinds.

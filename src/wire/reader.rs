@@ -21,18 +21,8 @@ impl<'d> Reader<'d> {
         self.rest
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> [u8; N] {
-        if let Some((field, rest)) = self.rest.split_first_chunk() {
-            self.rest = rest;
-            *field
-        } else {
-            self.rest = &[];
-            self.require(false, DecodeError::Truncated);
-            [0; N]
-        }
-    }
-
     /// The next `len` bytes.
+    #[inline]
     pub(super) fn slice(&mut self, len: u64) -> &'d [u8] {
         let split = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         self.require(split.is_some(), DecodeError::Truncated);
@@ -41,19 +31,25 @@ impl<'d> Reader<'d> {
         slice
     }
 
+    /// The number in the next `len` bytes.
+    #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn big_endian(&mut self, len: u8) -> u32 {
+        big_endian(self.slice(len.into()))
+    }
+
     pub(super) fn u8(&mut self) -> u8 {
-        u8::from_be_bytes(self.array())
+        let [.., byte] = self.big_endian(1).to_be_bytes();
+        byte
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn u16(&mut self) -> u16 {
-        u16::from_be_bytes(self.array())
+        let [.., high, low] = self.big_endian(2).to_be_bytes();
+        u16::from_be_bytes([high, low])
     }
 
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn u32(&mut self) -> u32 {
-        u32::from_be_bytes(self.array())
+        self.big_endian(4)
     }
 
     pub(super) fn u64(&mut self) -> u64 {
@@ -87,4 +83,10 @@ impl<'d> Reader<'d> {
     pub(super) fn finish<T>(&self, value: T) -> Result<T, DecodeError> {
         self.error.map_or(Ok(value), Err)
     }
+}
+
+/// The number in the last four bytes of `bytes`, or in all of them if it has fewer.
+#[inline]
+pub(super) fn big_endian(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }

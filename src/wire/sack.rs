@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
+use crate::time::ShortDuration;
 use crate::{Duration, Seq};
 
 /// The fields of a SACK.
@@ -161,9 +162,9 @@ impl SackDelay {
 
     /// The round trip of an INFO that was sent `since` ago: without this delay; `None` if the SACK gives no sample.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn round_trip(self, since: Duration) -> Option<Duration> {
-        let delay = self.duration()?;
-        Some(Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
+    pub(crate) fn round_trip(self, since: ShortDuration) -> Option<ShortDuration> {
+        let delay = ShortDuration::new(self.duration()?).as_micros();
+        Some(ShortDuration::from_micros(since.as_micros().saturating_sub(delay)))
     }
 }
 

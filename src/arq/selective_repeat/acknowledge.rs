@@ -7,6 +7,7 @@ use super::sender::Sender;
 use crate::arq::{Acknowledged, Rtt};
 use crate::congestion::{Acknowledgement, Congestion};
 use crate::counts::increase;
+use crate::time::ShortDuration;
 use crate::wire::Sack;
 use crate::{Duration, Instant, SHORTCUTS, Seq};
 
@@ -15,7 +16,7 @@ use crate::{Duration, Instant, SHORTCUTS, Seq};
 struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
-    rtt: Option<Duration>,
+    rtt: Option<ShortDuration>,
     /// The largest backoff that remains without a sample.
     most_backoff: u8,
     /// The transmission that a SACK answers.
@@ -40,7 +41,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let record = self.scoreboard.acknowledge(number);
         let mut settled = Settled::default();
         if record.transmissions == 1 {
-            settled.rtt = Some(now.saturating_since(record.sent_at));
+            settled.rtt = Some(now.short_since(record.sent_at));
         } else {
             // An ambiguous ACK bounds the round trip, and so the backoff.
             settled.most_backoff = rtt.backoff_for(self.scoreboard.on_ambiguous_ack(now, number, record));
@@ -73,7 +74,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let sample = answer.and_then(|answer| sack.delay.round_trip(now.saturating_since(answer.at)));
+        let sample = answer.and_then(|answer| sack.delay.round_trip(now.short_since(answer.at)));
         let mut settled = Settled::default();
         (settled.answer, settled.rtt, settled.bitmap_base) = (answer, sample, Some(sack.base));
         settled.most_backoff = u8::MAX;
@@ -221,7 +222,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             now,
             bytes: settled.bytes,
             newest_sent_at: settled.newest_sent_at,
-            rtt: settled.rtt,
+            rtt: settled.rtt.map(ShortDuration::get),
             srtt: rtt.srtt().unwrap_or_default(),
             in_flight: self.scoreboard.in_flight(),
             delivered: self.counters.delivered,

@@ -27,7 +27,7 @@ use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
-use crate::{ClockShift, Duration, Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 use report::Report;
 
 /// Stop-and-wait, both halves.
@@ -106,9 +106,9 @@ impl StopAndWait {
             return Err(Acknowledged::Old);
         }
         let flight = self.flight.as_ref().filter(|_| number == self.base).ok_or(Acknowledged::NeverSent)?;
-        let round_trip = now.saturating_since(flight.since);
+        let round_trip = now.short_since(flight.since);
         let times = flight.retransmissions.saturating_add(1);
-        self.report.expect_second_ack(now, SecondAck::new(round_trip, flight.age.get(), times));
+        self.report.expect_second_ack(now, SecondAck::new(round_trip, flight.age, times));
         // The round trip took at most the time since the first transmission, so the timeout need not be longer.
         let most_backoff = rtt.backoff_for(round_trip);
         Ok(Settled { sample: (times == 1).then_some(round_trip), was_needless: false, most_backoff })
@@ -144,7 +144,7 @@ impl StopAndWait {
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
         let sent_at = flight.time_of(sack.counter).filter(|_| answers_base);
-        let sample = sent_at.and_then(|at| sack.delay.round_trip(now.saturating_since(at)));
+        let sample = sent_at.and_then(|at| sack.delay.round_trip(now.short_since(at)));
         Ok(Settled { sample, was_needless, most_backoff: u8::MAX })
     }
 
@@ -169,7 +169,7 @@ impl StopAndWait {
 #[derive(Clone, Copy, Debug)]
 struct Settled {
     /// Its round-trip time, if it is known which transmission is acknowledged.
-    sample: Option<Duration>,
+    sample: Option<ShortDuration>,
     /// Whether the INFO was repeated needlessly.
     was_needless: bool,
     /// The largest backoff that remains without a sample.
@@ -217,7 +217,7 @@ impl Arq for StopAndWait {
             bytes,
         });
         if is_again {
-            flight.age = ShortDuration::new(now.saturating_since(flight.since));
+            flight.age = now.short_since(flight.since);
             flight.retransmissions = flight.retransmissions.saturating_add(1);
             (flight.last_counter, flight.bytes) = (counter, bytes);
         }
