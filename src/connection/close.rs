@@ -168,6 +168,7 @@ impl Close {
     }
 
     /// Handles a FIN. Returns whether it is answered.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
         let first = Some(IncomingState::FinAckDue);
         let Some(state) = self.incoming.map_or(first, |fin| fin.state.on_fin()) else { return false };

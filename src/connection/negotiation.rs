@@ -216,7 +216,7 @@ impl Negotiation {
 
     /// The framing of a datagram from the peer, and whether the datagram carries our tag.
     pub(crate) fn incoming(&self, datagram: &[u8]) -> (Framing, bool) {
-        match self.tag().filter(|tag| datagram.starts_with(tag.as_bytes())) {
+        match self.tag().filter(|tag| datagram.first_chunk() == Some(tag.as_bytes())) {
             Some(tag) => (Framing::tagged(tag), true),
             None => (self.profile, false),
         }

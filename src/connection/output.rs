@@ -185,7 +185,15 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The INFO to send now, among those whose body is in memory.
     #[inline]
     fn next_info(&self) -> Option<Seq> {
-        self.arq.next_ready_info(self.now, self.send.end(), |number| self.send.is_ready(number))
+        self.arq.next_ready_info(self.now, self.send.end(), self.readiness())
+    }
+
+    /// Whether the body of a number is in memory.
+    ///
+    /// All callers share this closure, so that the code that takes it exists once.
+    #[inline]
+    pub(super) fn readiness(&self) -> impl Fn(Seq) -> bool {
+        |number| self.send.is_ready(number)
     }
 
     /// Asks the store to fetch the body of the next retransmission, even if the window or pacing does not allow it yet.

@@ -96,7 +96,7 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Established { close, probe, .. } => {
                 let end = self.send.end();
                 for &timer in T::Arq::TIMERS {
-                    if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
+                    if let Some(at) = self.arq.deadline(timer, end, self.readiness()) {
                         visit(timer, at);
                     }
                 }
