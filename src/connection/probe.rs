@@ -16,23 +16,19 @@ use crate::{ClockShift, Instant};
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
-/// The nonces of PROBE: an arithmetic sequence.
+/// The nonces of PROBE: consecutive numbers from a secret one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Nonces {
     first: u64,
-    /// Odd, so that 2^64 nonces differ.
-    step: u64,
 }
 
 impl Nonces {
     pub(super) fn new(secret: [u8; 16]) -> Self {
-        let [first, step] = [secret.first_chunk(), secret.last_chunk()];
-        let number = |half: Option<&[u8; 8]>| half.map_or(0, |&bytes| u64::from_be_bytes(bytes));
-        Self { first: number(first), step: number(step) | 1 }
+        Self { first: secret.first_chunk().map_or(0, |&bytes| u64::from_be_bytes(bytes)) }
     }
 
     const fn of(&self, counter: u32) -> u64 {
-        self.first.wrapping_add((counter as u64).wrapping_mul(self.step))
+        self.first.wrapping_add(counter as u64)
     }
 }
 

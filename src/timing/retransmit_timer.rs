@@ -15,6 +15,16 @@ pub(crate) struct RetransmitTimer {
 }
 
 impl RetransmitTimer {
+    /// The timer with these fields, which `into_parts` returns.
+    pub(crate) const fn from_parts(deadline: Option<Instant>, due: bool, sent: u8) -> Self {
+        Self { deadline, due, sent }
+    }
+
+    /// The deadline, whether the packet is due, and the number of transmissions.
+    pub(crate) const fn into_parts(self) -> (Option<Instant>, bool, u8) {
+        (self.deadline, self.due, self.sent)
+    }
+
     /// Makes the packet due now.
     pub(crate) fn request(&mut self) {
         self.due = true;

@@ -88,9 +88,7 @@ impl Report {
     /// The round trip that a second ACK proves, if it does. Each number gives it once.
     pub(super) fn take_second_round_trip(&mut self, now: Instant) -> Option<ShortDuration> {
         match self {
-            Self::Acks { second_from, round_trip, .. } => {
-                second_from.take_if(|from| *from <= now).map(|_| *round_trip)
-            }
+            Self::Acks { second_from, round_trip, .. } => second_from.take_if(|from| *from <= now).map(|_| *round_trip),
             Self::Sacks(_) => None,
         }
     }
