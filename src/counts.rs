@@ -113,10 +113,13 @@ macro_rules! countable {
                 enum Position {
                     $($flat),+
                 }
+                $(if let Self::$nested(inner) = self {
+                    return $crate::counts::Countable::index(inner);
+                })?
                 let first = 0 $(+ <$inner as $crate::counts::Countable>::COUNT)?;
-                match self {
-                    $(Self::$nested(inner) => $crate::counts::Countable::index(inner),)?
-                    $(Self::$flat => first + Position::$flat as usize,)+
+                first + match self {
+                    $(Self::$nested(_) => 0,)?
+                    $(Self::$flat => Position::$flat as usize,)+
                 }
             }
 

@@ -52,6 +52,12 @@ impl Instant {
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration(self.0.get().saturating_sub(earlier.0.get()))
     }
+
+    /// As [`saturating_since`](Self::saturating_since), at most 71 minutes.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn short_since(self, earlier: Self) -> ShortDuration {
+        ShortDuration::new(self.saturating_since(earlier))
+    }
 }
 
 impl Default for Instant {
@@ -210,6 +216,8 @@ pub(crate) struct ShortDuration(NonZero<u32>);
 
 impl ShortDuration {
     pub(crate) const ZERO: Self = Self(NonZero::<u32>::MIN);
+    /// 71 minutes.
+    pub(crate) const MAX: Self = Self(NonZero::<u32>::MAX);
 
     /// Converts `span`. A span above 71 minutes becomes 71 minutes.
     pub(crate) fn new(span: Duration) -> Self {

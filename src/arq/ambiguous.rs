@@ -9,23 +9,24 @@
 //! timeout apart, and so are their ACKs. A second ACK that comes earlier proves nothing. Nor does it after more than one
 //! repeat: the first transmission may be lost.
 
-use crate::Duration;
+use crate::time::ShortDuration;
 
 /// What a second ACK of a number would prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SecondAck {
     /// The round-trip time of the first transmission.
-    pub(super) round_trip: Duration,
+    pub(super) round_trip: ShortDuration,
     /// The least time from the first ACK to the second: half of the time between the transmissions.
-    pub(super) spacing: Duration,
+    pub(super) spacing: ShortDuration,
 }
 
 impl SecondAck {
-    /// What the second ACK proves if the first came `since_first` after the first of `times` transmissions, and
-    /// `since_last` after the last.
-    pub(super) fn new(since_first: Duration, since_last: Duration, times: u8) -> Option<Self> {
-        let between = since_first.as_micros().saturating_sub(since_last.as_micros());
-        (times == 2).then_some(Self { round_trip: since_first, spacing: Duration::from_micros(between / 2) })
+    /// What the second ACK proves if the first came `since_first` after the first of `times` transmissions.
+    ///
+    /// `between` is the time from the first to the last transmission.
+    pub(super) fn new(since_first: ShortDuration, between: ShortDuration, times: u8) -> Option<Self> {
+        let spacing = ShortDuration::from_micros(between.as_micros() / 2);
+        (times == 2).then_some(Self { round_trip: since_first, spacing })
     }
 }
 
@@ -35,9 +36,9 @@ mod tests {
 
     #[test]
     fn a_second_ack_proves_the_round_trip_of_a_number_sent_twice() {
-        let ms = Duration::from_millis;
+        let ms = |millis: u32| ShortDuration::from_micros(millis * 1_000);
         let expected = SecondAck { round_trip: ms(300), spacing: ms(10) };
-        assert_eq!(SecondAck::new(ms(300), ms(280), 2), Some(expected));
-        assert_eq!(SecondAck::new(ms(300), ms(160), 3), None, "the first transmission may be lost");
+        assert_eq!(SecondAck::new(ms(300), ms(20), 2), Some(expected));
+        assert_eq!(SecondAck::new(ms(300), ms(140), 3), None, "the first transmission may be lost");
     }
 }

@@ -220,7 +220,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let before = self.before();
         match &self.state {
             State::Established { close, .. } if !self.negotiation.is_extended() => {
-                let mut close = close.clone();
+                let mut close = *close;
                 close.abort();
                 self.end(CloseReason::Aborted, close, None);
             }

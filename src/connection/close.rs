@@ -28,11 +28,12 @@
 //!   (`FinalFinAckDue`). Otherwise the peer has forgotten the connection (`Gone`).
 
 use super::config::{DEFAULT_LINGER, Peer};
+use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt};
 use crate::{ClockShift, Duration, Instant};
 
 /// The state of the outgoing direction.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Outgoing {
     Open,
     /// `close` was called, but some written data is not acknowledged yet.
@@ -104,7 +105,7 @@ impl IncomingState {
 }
 
 /// The close of both directions.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Close {
     peer: Peer,
     outgoing: Outgoing,
@@ -167,6 +168,7 @@ impl Close {
     }
 
     /// Handles a FIN. Returns whether it is answered.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn on_fin(&mut self, now: Instant) -> bool {
         let first = Some(IncomingState::FinAckDue);
         let Some(state) = self.incoming.map_or(first, |fin| fin.state.on_fin()) else { return false };
@@ -216,11 +218,11 @@ impl Close {
 
     pub(crate) fn on_fin_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         match &mut self.outgoing {
-            Outgoing::FinSent(fin) => fin.on_sent(match self.peer.fin_tries() {
-                Some((_, interval)) => now + interval,
+            Outgoing::FinSent(fin) => match self.peer.fin_tries() {
+                Some((_, interval)) => fin.on_sent(now + interval),
                 // The backoff is bounded, so that the peer's linger does not end between two FINs.
-                None => rtt.deadline(now, fin.sent(), longest_fin_interval(rtt)),
-            }),
+                None => fin.back_off(rtt, now, ShortDuration::new(longest_fin_interval(rtt))),
+            },
             Outgoing::Aborted { fin_due } => *fin_due = false,
             Outgoing::Open | Outgoing::Closing | Outgoing::Closed => {}
         }

@@ -24,20 +24,18 @@ impl<T: ConnectionTypes> Connection<T> {
         if self.is_incoming_closed() {
             return Err(Ignored::State);
         }
-        // RFC 6298 §3: an INFO 0 that answers a repeated CONNACK, or that was repeated itself, gives no sample.
-        let handshake = self.state.handshake().filter(|handshake| handshake.sent() == 1 && info.counter == 0);
-        let asked = handshake.and(self.idle.waiting_since()).filter(|_| self.negotiation.is_extended());
-        self.on_heard();
         let fits = body.len() <= self.recv.segment();
         let offer = Offer { limit: self.recv.limit(), fits };
         let arrival = self.arq.handle_info(self.now, ReceivedInfo { number, ..info }, offer);
+        // An INFO 0 that was repeated gives no sample.
+        if arrival == Arrival::Next && info.counter == 0 && self.negotiation.is_extended() {
+            self.sample_handshake();
+        }
+        self.on_heard();
         match arrival {
             Arrival::Early => self.recv.put(number, body),
             Arrival::Next => {
                 if !self.state.is_established() {
-                    if let Some(asked) = asked {
-                        self.rtt.handshake_sample(self.now.saturating_since(asked));
-                    }
                     self.on_established();
                 }
                 self.deliver(number, body, take);

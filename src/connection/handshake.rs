@@ -19,19 +19,17 @@ use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
 use crate::{ClockShift, Duration, Instant};
+use bitflags::bitflags;
 use heapless::Vec;
-
-/// The maximum number of RETRY packets that a client follows in one handshake.
-///
-/// The second one is needed if the server no longer accepts the cookie of the first, for example after a change of its
-/// key.
-const MAX_RETRIES: u8 = 2;
 
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
-    /// The timer of CONNECT at a client, of CONNACK at a server.
-    retransmit: RetransmitTimer,
+    /// The timer of CONNECT at a client, of CONNACK at a server, as flat fields, which take less memory: see
+    /// [`RetransmitTimer::into_parts`].
+    deadline: Option<Instant>,
+    due: bool,
+    sent: u8,
     /// The longest interval between two transmissions.
     longest: ShortDuration,
     /// When the handshake limit expires.
@@ -40,38 +38,47 @@ pub(crate) struct Handshake {
     fall_back: Option<Instant>,
     /// The cookie of the last RETRY that the client followed; empty before the first RETRY.
     cookie: Vec<u8, MAX_COOKIE, u8>,
-    retries: u8,
-    /// Whether the application has closed the outgoing direction.
-    closes: bool,
+    marks: Marks,
+}
+
+bitflags! {
+    /// What has happened in a handshake.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    struct Marks: u8 {
+        /// The application has closed the outgoing direction.
+        const CLOSES = 1;
+        /// The client has followed a second RETRY, its last: the server may no longer accept the cookie of the first,
+        /// for example after a change of its key.
+        const RETRIED_TWICE = 1 << 1;
+    }
 }
 
 impl Handshake {
     /// Starts in CONNECTING or CONFIRMING: CONNECT or CONNACK is due, and the limit runs.
     pub(crate) fn new(now: Instant, limit: Duration) -> Self {
-        let mut retransmit = RetransmitTimer::default();
-        retransmit.request();
         Self {
-            retransmit,
+            deadline: None,
+            due: true,
+            sent: 0,
             longest: ShortDuration::new(longest_opening_interval(limit)),
             expiry: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
-            retries: 0,
-            closes: false,
+            marks: Marks::empty(),
         }
     }
 
-    pub(crate) const fn close(&mut self) {
-        self.closes = true;
+    pub(crate) fn close(&mut self) {
+        self.marks.insert(Marks::CLOSES);
     }
 
     pub(crate) const fn closes(&self) -> bool {
-        self.closes
+        self.marks.contains(Marks::CLOSES)
     }
 
     /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
     pub(crate) fn on_connect(&mut self) {
-        self.retransmit.request();
+        (self.deadline, self.due) = (None, true);
     }
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
@@ -79,14 +86,13 @@ impl Handshake {
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
         // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
-        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
+        if cookie.len() > MAX_COOKIE || self.sent == 0 || self.marks.contains(Marks::RETRIED_TWICE) {
             return false;
         }
+        self.marks.set(Marks::RETRIED_TWICE, !self.cookie.is_empty());
         self.cookie.clear();
         let _fits = self.cookie.extend_from_slice(cookie);
-        self.retries += 1;
-        self.retransmit = RetransmitTimer::default();
-        self.retransmit.request();
+        (self.deadline, self.due, self.sent) = (None, true, 0);
         // RETRY exists only in extended mode. A base-mode answer therefore did not come from this server.
         self.fall_back = None;
         true
@@ -109,21 +115,22 @@ impl Handshake {
 
     /// Records that the packet was sent. No timer repeats it (CONNACK in extended mode).
     pub(crate) fn on_sent_once(&mut self) {
-        self.retransmit.on_sent_once();
+        self.update(RetransmitTimer::on_sent_once);
     }
 
     pub(crate) fn is_due(&self) -> bool {
-        self.retransmit.is_due()
+        self.due
     }
 
     /// The number of transmissions of the packet, since the last RETRY if one was followed.
     pub(crate) const fn sent(&self) -> u8 {
-        self.retransmit.sent()
+        self.sent
     }
 
     /// Records that the packet was sent. A timer repeats it.
     pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
-        self.retransmit.on_sent(rtt.deadline(now, self.retransmit.sent(), self.longest.get()));
+        let longest = self.longest;
+        self.update(|timer| timer.back_off(rtt, now, longest));
     }
 
     /// Whether the handshake limit has expired.
@@ -133,7 +140,14 @@ impl Handshake {
 
     /// Handles the retransmission timer. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.retransmit.handle_timeout(now)
+        self.update(|timer| timer.handle_timeout(now))
+    }
+
+    fn update<R>(&mut self, change: impl FnOnce(&mut RetransmitTimer) -> R) -> R {
+        let mut timer = RetransmitTimer::from_parts(self.deadline, self.due, self.sent);
+        let result = change(&mut timer);
+        (self.deadline, self.due, self.sent) = timer.into_parts();
+        result
     }
 
     /// Calls `visit` with each deadline.
@@ -141,7 +155,7 @@ impl Handshake {
         if let Some(at) = self.expiry {
             visit(Timer::Handshake, at);
         }
-        if let Some(at) = self.retransmit.deadline() {
+        if let Some(at) = self.deadline {
             visit(Timer::RetransmitHandshake, at);
         }
         if let Some(at) = self.fall_back {
@@ -150,7 +164,7 @@ impl Handshake {
     }
 
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
-        self.retransmit.rebase(shift);
+        self.deadline = shift.deadline(self.deadline);
         self.expiry = shift.deadline(self.expiry);
         self.fall_back = shift.deadline(self.fall_back);
     }

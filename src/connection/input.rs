@@ -10,7 +10,7 @@ use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
 use crate::counts::increase;
 use crate::event::{Events, Role};
 use crate::store::SendStore;
-use crate::wire::{Datagram, DecodeError, Packet, Sack, TaggedInfo, VERSION};
+use crate::wire::{Datagram, DecodeError, Packet, PacketType, Sack, TaggedInfo, VERSION};
 use crate::{Instant, SHORTCUTS, Seq};
 
 /// The result of a packet: processed, or the reason why it is ignored.
@@ -70,10 +70,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
                 self.handle_info(info, body, &mut take)
             }
-            Some(_) | None => {
-                let decoded = self.negotiation.decode(datagram);
-                decoded.and_then(|(decoded, tagged)| self.handle_packet(decoded, tagged, &mut take))
-            }
+            Some(_) | None => self.handle_packet(datagram, &mut take),
         };
         if outcome.is_ok() {
             self.settle();
@@ -98,13 +95,17 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn handle_packet(&mut self, decoded: Datagram<'_>, tagged: bool, take: &mut Take<'_>) -> Outcome {
-        let Datagram { counter, packet } = decoded;
+    fn handle_packet(&mut self, datagram: &[u8], take: &mut Take<'_>) -> Outcome {
+        let (framing, tagged) = self.negotiation.incoming(datagram);
+        let Datagram { counter, packet } = framing.decode_datagram(datagram)?;
         let counter = counter.unwrap_or_default();
-        if self.state.ended().is_some() {
-            return self.handle_after_end(packet);
-        }
         let packet_type = packet.packet_type();
+        if !self.negotiation.has(packet_type, tagged) {
+            return Err(Ignored::Mode);
+        }
+        if self.state.ended().is_some() {
+            return self.handle_after_end(packet_type);
+        }
         let is_sent_by_peer = match self.role {
             Role::Client => packet_type.is_sent_by_server(),
             Role::Server => packet_type.is_sent_by_client(),
@@ -133,21 +134,21 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// A repeated FIN means that our FINACK was lost. A FIN or FINACK of a rostov peer can also cancel a FIN or FINACK
     /// of ours that is due.
-    fn handle_after_end(&mut self, packet: Packet<'_>) -> Outcome {
+    fn handle_after_end(&mut self, packet_type: PacketType) -> Outcome {
         let (listens, linger) = (!self.is_drained(), self.linger());
         let State::Ended { ended, close } = &mut self.state else { return Err(Ignored::State) };
-        let counts = match packet {
-            Packet::Fin => listens && close.on_fin(self.now),
-            Packet::FinAck => listens && close.on_finack(self.now),
-            Packet::Connect(_)
-            | Packet::ConnAck(_)
-            | Packet::Info { .. }
-            | Packet::Ack { .. }
-            | Packet::Sack(_)
-            | Packet::Retry { .. }
-            | Packet::Reset { .. }
-            | Packet::Probe { .. }
-            | Packet::Echo { .. } => false,
+        let counts = match packet_type {
+            PacketType::Fin => listens && close.on_fin(self.now),
+            PacketType::FinAck => listens && close.on_finack(self.now),
+            PacketType::Connect
+            | PacketType::ConnAck
+            | PacketType::Info
+            | PacketType::Ack
+            | PacketType::Sack
+            | PacketType::Retry
+            | PacketType::Reset
+            | PacketType::Probe
+            | PacketType::Echo => false,
         };
         if !counts {
             return Err(Ignored::Closed);
@@ -182,7 +183,9 @@ impl<T: ConnectionTypes> Connection<T> {
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
-        let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
+        if tagged && parameters.tag.is_some() && parameters.is_our_version() {
+            self.sample_handshake();
+        }
         self.on_heard();
         match (tagged, parameters.tag) {
             (true, _) if !parameters.is_our_version() => {
@@ -190,10 +193,6 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
-                // RFC 6298 §3: the answer to a repeated CONNECT gives no sample.
-                if let Some(asked) = asked {
-                    self.rtt.handshake_sample(self.now.saturating_since(asked));
-                }
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);
                 if !self.cut_to_segment() {
@@ -213,6 +212,17 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         self.confirm();
         Ok(())
+    }
+
+    /// Takes the round-trip time of the handshake: an answer to our CONNECT or CONNACK has arrived.
+    ///
+    /// RFC 6298 §3: the answer to a packet that was repeated gives no sample.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn sample_handshake(&mut self) {
+        let is_clear = self.state.handshake().is_some_and(|handshake| handshake.sent() == 1);
+        if let Some(asked) = self.idle.waiting_since().filter(|_| is_clear) {
+            self.rtt.handshake_sample(self.now.saturating_since(asked));
+        }
     }
 
     /// Handles RETRY: CONNECT is due again, with the cookie that validates this address.

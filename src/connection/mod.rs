@@ -345,7 +345,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         if close.is_finished() {
             let reason = if unacknowledged { CloseReason::PeerLeft } else { CloseReason::Finished };
-            let close = close.clone();
+            let close = *close;
             let linger = close.linger_end(self.linger());
             self.end(reason, close, linger);
             return;

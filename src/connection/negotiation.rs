@@ -11,10 +11,9 @@
 //! In extended mode every datagram except CONNECT begins with the tag that its receiver chose. An attacker off the path
 //! has to guess these 64 bits.
 
-use super::event::Ignored;
 use crate::Duration;
 use crate::wire::{
-    Datagram, Framing, MAX_WINDOW, MIN_SEGMENT, Options, OptionsWriter, Tag, TaggedInfo, VERSION, option_kind,
+    Framing, MAX_WINDOW, MIN_SEGMENT, Options, PacketType, Tag, TaggedInfo, VERSION, Writer, option_kind,
 };
 
 /// The modes that an endpoint supports.
@@ -86,34 +85,21 @@ impl HandshakeParameters {
         self.version == VERSION
     }
 
-    /// The length of the options that [`write_options`](Self::write_options) writes, without padding.
-    pub(crate) fn options_len(&self, cookie: Option<&[u8]>) -> usize {
-        if self.tag.is_none() {
-            return 0;
-        }
-        let idle = self.idle_limit_ms().map(u32::to_be_bytes);
-        let lengths = [size_of::<u32>(), Tag::LEN, size_of_val(&self.segment), size_of_val(&self.window)];
-        let optional = [idle.map(|value| value.len()), cookie.map(<[u8]>::len)];
-        lengths.into_iter().chain(optional.into_iter().flatten()).map(OptionsWriter::option_len).sum()
-    }
-
-    /// Writes the parameters as options, and pads them to the end of `buf`. Writes no options in base mode.
+    /// Writes the parameters as options. Writes no options in base mode.
     ///
     /// `cookie` is the cookie of a RETRY.
-    pub(crate) fn write_options(&self, cookie: Option<&[u8]>, buf: &mut [u8]) {
+    pub(crate) fn write_options(&self, cookie: Option<&[u8]>, out: &mut Writer<'_>) {
         let Some(tag) = self.tag else { return };
-        let mut options = OptionsWriter::new(buf);
-        options.known(option_kind::VERSION, &VERSION.to_be_bytes());
-        options.known(option_kind::TAG, tag.as_bytes());
-        options.known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
-        options.known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        out.option(option_kind::VERSION, &VERSION.to_be_bytes());
+        out.option(option_kind::TAG, tag.as_bytes());
+        out.option(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
+        out.option(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
         if let Some(limit_ms) = self.idle_limit_ms() {
-            options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
+            out.option(option_kind::IDLE, &limit_ms.to_be_bytes());
         }
         if let Some(cookie) = cookie {
-            options.known(option_kind::COOKIE, cookie);
+            out.option(option_kind::COOKIE, cookie);
         }
-        options.fill_up();
     }
 
     /// The idle limit to announce. A limit beyond the range of the option is not announced.
@@ -221,35 +207,32 @@ impl Negotiation {
 
     /// The INFO in `datagram`, if it is an INFO of extended mode.
     ///
-    /// This is a fast path, since most datagrams of a transfer are INFO. [`decode`](Self::decode) accepts the same
-    /// packets.
+    /// This is a fast path, since most datagrams of a transfer are INFO. The framing [`incoming`](Self::incoming)
+    /// decodes the same packets.
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         self.tag()?.decode_info(datagram)
     }
 
-    /// Decodes the packet in a datagram. Also returns whether the datagram carries our tag.
-    ///
-    /// A packet that does not exist in its mode is ignored.
-    pub(crate) fn decode<'d>(&self, datagram: &'d [u8]) -> Result<(Datagram<'d>, bool), Ignored> {
-        if let Some(tag) = self.tag()
-            && datagram.starts_with(tag.as_bytes())
-        {
-            let decoded = Framing::tagged(tag).decode_datagram(datagram)?;
-            return if decoded.packet.packet_type().is_tagged() { Ok((decoded, true)) } else { Err(Ignored::Mode) };
+    /// The framing of a datagram from the peer, and whether the datagram carries our tag.
+    pub(crate) fn incoming(&self, datagram: &[u8]) -> (Framing, bool) {
+        match self.tag().filter(|tag| datagram.first_chunk() == Some(tag.as_bytes())) {
+            Some(tag) => (Framing::tagged(tag), true),
+            None => (self.profile, false),
         }
-        let decoded = self.profile.decode_datagram(datagram)?;
+    }
+
+    /// Whether a packet of this type exists in the mode. A packet that does not is ignored.
+    pub(crate) const fn has(&self, packet_type: PacketType, tagged: bool) -> bool {
+        if tagged {
+            return packet_type.is_tagged();
+        }
         let may_be_base = match self.agreed {
             Agreed::Open { may_be_base, .. } => may_be_base,
             Agreed::Base => true,
             Agreed::Extended { .. } => false,
         };
-        let packet_type = decoded.packet.packet_type();
-        if may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags() {
-            Ok((decoded, false))
-        } else {
-            Err(Ignored::Mode)
-        }
+        may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags()
     }
 }
 

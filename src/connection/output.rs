@@ -1,14 +1,15 @@
 //! The output of a connection. Each call derives it from the state, so no packet is queued twice or becomes stale.
 
 use super::handshake::Handshake;
+use super::probe::Probe;
 use super::state::{Farewell, State};
 use super::{Connection, ConnectionTypes};
 use crate::arq::{Ack, Arq, Sending};
 use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType};
-use crate::{BufferTooSmall, Duration, Instant, Seq};
+use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType, Writer};
+use crate::{BufferTooSmall, Instant, Seq};
 
 /// A datagram that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,21 +27,19 @@ pub(super) enum Control {
     FinAck,
     Fin,
     Probe,
-    Echo { nonce: u64, counter: u32 },
-    Farewell(Farewell),
+    Echo,
+    /// The last packet: RESET.
+    Reset,
+    /// The last packet: CONNACK that carries only our version.
+    Version,
 }
 
 impl Control {
     /// Whether the packet carries a counter in extended mode.
     const fn is_counted(self) -> bool {
         match self {
-            Self::Connect | Self::ConnAck | Self::Farewell(Farewell::Version) => false,
-            Self::Ack
-            | Self::FinAck
-            | Self::Fin
-            | Self::Probe
-            | Self::Echo { .. }
-            | Self::Farewell(Farewell::Reset(_)) => true,
+            Self::Connect | Self::ConnAck | Self::Version => false,
+            Self::Ack | Self::FinAck | Self::Fin | Self::Probe | Self::Echo | Self::Reset => true,
         }
     }
 }
@@ -150,8 +149,8 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Established { close, probe, .. } => {
                 if self.is_ack_due() {
                     Control::Ack
-                } else if let Some((nonce, counter)) = probe.echo() {
-                    Control::Echo { nonce, counter }
+                } else if probe.is_echo_due() {
+                    Control::Echo
                 } else if close.is_finack_due() {
                     Control::FinAck
                 } else if probe.is_due() {
@@ -166,7 +165,10 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             State::Ended { ended, close } => {
                 if let Some(farewell) = ended.farewell {
-                    Control::Farewell(farewell)
+                    match farewell {
+                        Farewell::Reset(_) => Control::Reset,
+                        Farewell::Version => Control::Version,
+                    }
                 } else if close.is_finack_due() {
                     Control::FinAck
                 } else if close.is_fin_due() {
@@ -183,7 +185,15 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The INFO to send now, among those whose body is in memory.
     #[inline]
     fn next_info(&self) -> Option<Seq> {
-        self.arq.next_ready_info(self.now, self.send.end(), |number| self.send.is_ready(number))
+        self.arq.next_ready_info(self.now, self.send.end(), self.readiness())
+    }
+
+    /// Whether the body of a number is in memory.
+    ///
+    /// All callers share this closure, so that the code that takes it exists once.
+    #[inline]
+    pub(super) fn readiness(&self) -> impl Fn(Seq) -> bool {
+        |number| self.send.is_ready(number)
     }
 
     /// Asks the store to fetch the body of the next retransmission, even if the window or pacing does not allow it yet.
@@ -219,11 +229,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Output::Info(number) => self.write_info(number, buf),
             Output::Control(control) => {
                 let len = self.encode(control, buf)?;
-                if control.is_counted() {
-                    self.count_datagrams(1);
-                }
                 self.on_control_sent(control);
-                self.count_sent(len);
+                self.count_sent(len, control.is_counted());
                 Ok(len)
             }
         }
@@ -236,7 +243,6 @@ impl<T: ConnectionTypes> Connection<T> {
         let info =
             InfoHeader { counter, number: self.peer.to_wire(number), at_once: self.arq.wants_answer(number, end) };
         let len = self.negotiation.outgoing().encode_info(info, body, buf)?;
-        self.count_datagrams(1);
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         let repeated = self.arq.on_info_sent(Sending { now, number, counter, bytes, end }, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
@@ -247,11 +253,12 @@ impl<T: ConnectionTypes> Connection<T> {
         increase(&mut self.stats.infos_sent, 1);
         self.stats.infos_repeated = self.stats.infos_repeated.saturating_add(repeated.into());
         self.idle.on_asked(now);
-        self.count_sent(len);
+        self.count_sent(len, true);
         Ok(len)
     }
 
-    fn count_sent(&mut self, len: usize) {
+    fn count_sent(&mut self, len: usize, is_counted: bool) {
+        self.count_datagrams(is_counted.into());
         increase(&mut self.stats.datagrams_sent, 1);
         increase(&mut self.stats.bytes_sent, len as u64);
     }
@@ -267,9 +274,15 @@ impl<T: ConnectionTypes> Connection<T> {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 Packet::Probe { nonce, padding: &[] }
             }
-            Control::Echo { nonce, counter } => Packet::Echo { nonce, counter },
-            Control::Farewell(Farewell::Reset(code)) => Packet::Reset { code },
-            Control::Farewell(Farewell::Version) => Packet::ConnAck(Options::OUR_VERSION),
+            Control::Echo => {
+                let (nonce, counter) = self.state.probe().map_or((0, 0), Probe::echo);
+                Packet::Echo { nonce, counter }
+            }
+            Control::Reset => match self.state.ended().and_then(|ended| ended.farewell) {
+                Some(Farewell::Reset(code)) => Packet::Reset { code },
+                Some(Farewell::Version) | None => Packet::Reset { code: 0 },
+            },
+            Control::Version => Packet::ConnAck(Options::OUR_VERSION),
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
@@ -286,12 +299,13 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<usize, BufferTooSmall> {
         let cookie = self.state.handshake().and_then(Handshake::cookie);
         let parameters = self.parameters();
-        let header = framing.header_len();
-        let least = if parameters.tag.is_some() { least } else { 0 };
-        let needed = (header + parameters.options_len(cookie)).max(least);
-        let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-        parameters.write_options(cookie, framing.write_header(packet_type, datagram));
-        Ok(needed)
+        let mut out = Writer::new(buf);
+        framing.put_type(packet_type, false, &mut out);
+        parameters.write_options(cookie, &mut out);
+        if parameters.tag.is_some() {
+            out.pad_to(least);
+        }
+        out.finish()
     }
 
     /// Encodes ACK or SACK. Only this function needs memory for a bitmap.
@@ -308,30 +322,42 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
-        match (control, &mut self.state) {
-            (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => handshake.on_sent_once(),
-            (Control::Connect | Control::ConnAck, State::Opening(handshake)) => handshake.on_sent(now, &mut self.rtt),
-            (Control::Ack, _) => self.arq.on_ack_sent(self.recv.limit()),
-            (Control::Echo { .. }, State::Established { probe, .. }) => probe.on_echo_sent(),
-            (Control::Probe, State::Established { probe, .. }) => {
-                probe.on_sent(self.rtt.deadline(now, probe.sent(), Duration::MAX));
+        match control {
+            Control::Connect | Control::ConnAck => {
+                if let Some(handshake) = self.state.handshake_mut() {
+                    if control == Control::ConnAck && self.negotiation.is_extended() {
+                        handshake.on_sent_once();
+                    } else {
+                        handshake.on_sent(now, &mut self.rtt);
+                    }
+                }
             }
-            (Control::FinAck, State::Established { close, .. } | State::Ended { close, .. }) => close.on_finack_sent(),
-            (Control::Fin, State::Established { close, .. } | State::Ended { close, .. }) => {
-                close.on_fin_sent(now, &mut self.rtt);
+            Control::Ack => self.arq.on_ack_sent(self.recv.limit()),
+            Control::Echo => {
+                if let Some(probe) = self.state.probe_mut() {
+                    probe.on_echo_sent();
+                }
             }
-            (Control::Farewell(_), State::Ended { ended, .. }) => ended.farewell = None,
-            // These packets are due in no other state.
-            (
-                Control::Connect
-                | Control::ConnAck
-                | Control::Echo { .. }
-                | Control::Probe
-                | Control::FinAck
-                | Control::Fin
-                | Control::Farewell(_),
-                State::Opening(_) | State::Established { .. } | State::Ended { .. },
-            ) => {}
+            Control::Probe => {
+                if let Some(probe) = self.state.probe_mut() {
+                    probe.on_sent(now, &mut self.rtt);
+                }
+            }
+            Control::FinAck => {
+                if let Some(close) = self.state.close_mut() {
+                    close.on_finack_sent();
+                }
+            }
+            Control::Fin => {
+                if let Some(close) = self.state.close_mut() {
+                    close.on_fin_sent(now, &mut self.rtt);
+                }
+            }
+            Control::Reset | Control::Version => {
+                if let State::Ended { ended, .. } = &mut self.state {
+                    ended.farewell = None;
+                }
+            }
         }
         if matches!(control, Control::Connect | Control::ConnAck | Control::Probe | Control::Fin) {
             self.idle.on_asked(now);

@@ -9,29 +9,26 @@
 //! entropy, and need no hash. An ECHO counts only under our tag, and any valid packet under our tag shows that the peer
 //! is alive, so a nonce only has to differ from those of old probes.
 
-use crate::timing::{RetransmitTimer, Timer};
+use crate::time::ShortDuration;
+use crate::timing::{RetransmitTimer, Rtt, Timer};
 use crate::{ClockShift, Instant};
 
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
-/// The nonces of PROBE: an arithmetic sequence.
+/// The nonces of PROBE: consecutive numbers from a secret one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Nonces {
     first: u64,
-    /// Odd, so that 2^64 nonces differ.
-    step: u64,
 }
 
 impl Nonces {
     pub(super) fn new(secret: [u8; 16]) -> Self {
-        let [first, step] = [secret.first_chunk(), secret.last_chunk()];
-        let number = |half: Option<&[u8; 8]>| half.map_or(0, |&bytes| u64::from_be_bytes(bytes));
-        Self { first: number(first), step: number(step) | 1 }
+        Self { first: secret.first_chunk().map_or(0, |&bytes| u64::from_be_bytes(bytes)) }
     }
 
     const fn of(&self, counter: u32) -> u64 {
-        self.first.wrapping_add((counter as u64).wrapping_mul(self.step))
+        self.first.wrapping_add(counter as u64)
     }
 }
 
@@ -79,10 +76,6 @@ impl Probe {
         self.unanswered
     }
 
-    pub(super) const fn sent(&self) -> u8 {
-        self.retransmit.sent()
-    }
-
     /// Schedules a keep-alive probe.
     pub(super) fn keep_alive(&mut self, at: Instant) {
         self.persists = false;
@@ -102,10 +95,10 @@ impl Probe {
         self.retransmit.wait(at);
     }
 
-    pub(super) fn on_sent(&mut self, deadline: Instant) {
+    pub(super) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         self.counter = self.counter.wrapping_add(1);
         self.unanswered = true;
-        self.retransmit.on_sent(deadline);
+        self.retransmit.back_off(rtt, now, ShortDuration::MAX);
     }
 
     /// Cancels all probes.
@@ -142,9 +135,13 @@ impl Probe {
         self.echo_pending = true;
     }
 
-    /// The nonce of the ECHO that is due, and the counter of its PROBE.
-    pub(super) fn echo(&self) -> Option<(u64, u32)> {
-        self.echo_pending.then_some((self.echo, self.echo_counter))
+    pub(super) const fn is_echo_due(&self) -> bool {
+        self.echo_pending
+    }
+
+    /// The nonce and the counter of the last PROBE of the peer.
+    pub(super) const fn echo(&self) -> (u64, u32) {
+        (self.echo, self.echo_counter)
     }
 
     pub(super) fn on_echo_sent(&mut self) {
@@ -171,8 +168,9 @@ mod tests {
     fn an_echo_answers_one_of_the_last_eight_probes() {
         let nonces = Nonces::new([7; 16]);
         let mut probe = Probe::default();
+        let mut rtt = Rtt::new(crate::Duration::MAX, crate::timing::Jitter::new(0));
         for _ in 0..10 {
-            probe.on_sent(Instant::ZERO);
+            probe.on_sent(Instant::ZERO, &mut rtt);
         }
         let answers = (0..12).filter(|&counter| probe.clone().on_echo(&nonces, nonces.of(counter)));
         assert!(answers.eq(2..10));

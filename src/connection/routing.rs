@@ -7,6 +7,7 @@ use super::state::{Farewell, State};
 use super::{
     CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
 };
+use crate::counts::increase;
 use crate::wire::{Framing, Tag};
 use crate::{BufferTooSmall, Duration, Instant};
 use bitflags::bitflags;
@@ -139,7 +140,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Counts datagrams with counters from [`next_counter`](Self::next_counter) on. Base mode has no counter.
     pub(crate) fn count_datagrams(&mut self, count: u32) {
         if self.negotiation.is_extended() {
-            self.counter = self.counter.saturating_add(count.into());
+            increase(&mut self.counter, count.into());
         }
     }
 

@@ -93,4 +93,11 @@ impl State {
             Self::Opening(_) => None,
         }
     }
+
+    pub(super) const fn close_mut(&mut self) -> Option<&mut Close> {
+        match self {
+            Self::Established { close, .. } | Self::Ended { close, .. } => Some(close),
+            Self::Opening(_) => None,
+        }
+    }
 }

@@ -96,7 +96,7 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Established { close, probe, .. } => {
                 let end = self.send.end();
                 for &timer in T::Arq::TIMERS {
-                    if let Some(at) = self.arq.deadline(timer, end, |number| self.send.is_ready(number)) {
+                    if let Some(at) = self.arq.deadline(timer, end, self.readiness()) {
                         visit(timer, at);
                     }
                 }
@@ -139,7 +139,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         if stopped {
             if !probe.is_persisting() {
-                probe.persist(self.rtt.deadline(self.now, 0, Duration::MAX));
+                probe.persist(self.rtt.deadline_after(0, self.now));
             }
         } else if unacknowledged || close.is_outstanding() {
             probe.stop();

@@ -163,7 +163,9 @@ impl<T: ConnectionTypes> Connection<T> {
     #[inline]
     pub(super) fn trace_received(&mut self, datagram: &[u8]) {
         if self.observer.is_enabled()
-            && let Ok((decoded, _)) = self.negotiation.decode(datagram)
+            && let (framing, tagged) = self.negotiation.incoming(datagram)
+            && let Ok(decoded) = framing.decode_datagram(datagram)
+            && self.negotiation.has(decoded.packet.packet_type(), tagged)
         {
             self.show(&TraceEvent::Received { datagram: decoded, len: datagram.len() });
         }

@@ -11,7 +11,7 @@ const MAX_RTO: Duration = Duration::from_secs(60);
 const MIN_HANDSHAKE_TRANSMISSIONS: u64 = 8;
 
 /// The interval in µs after `attempt` retransmissions: `rto` doubled `attempt` times (RFC 6298 §5.5).
-pub(super) const fn backed_off(rto: u32, attempt: u8) -> u32 {
+pub(crate) const fn backed_off(rto: u32, attempt: u8) -> u32 {
     match rto.checked_shl(attempt as u32) {
         Some(interval) if interval >> attempt == rto => interval,
         Some(_) | None => u32::MAX,

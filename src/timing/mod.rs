@@ -12,7 +12,7 @@ mod retransmit_timer;
 mod rtt;
 mod timer;
 
-pub(crate) use backoff::{longest_opening_interval, rto_ceiling};
+pub(crate) use backoff::{backed_off, longest_opening_interval, rto_ceiling};
 pub use jitter::Jitter;
 pub(crate) use limit::{Limit, expiry};
 pub(crate) use retransmit_timer::RetransmitTimer;

@@ -1,9 +1,11 @@
 //! The timer of a packet that is repeated until it is answered.
 
+use super::Rtt;
+use crate::time::ShortDuration;
 use crate::{ClockShift, Instant};
 
 /// When to send a packet: now, at a deadline, or not at all.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RetransmitTimer {
     /// When the packet becomes due; `None` while the packet is due or the timer is stopped.
     deadline: Option<Instant>,
@@ -13,6 +15,16 @@ pub(crate) struct RetransmitTimer {
 }
 
 impl RetransmitTimer {
+    /// The timer with these fields, which `into_parts` returns.
+    pub(crate) const fn from_parts(deadline: Option<Instant>, due: bool, sent: u8) -> Self {
+        Self { deadline, due, sent }
+    }
+
+    /// The deadline, whether the packet is due, and the number of transmissions.
+    pub(crate) const fn into_parts(self) -> (Option<Instant>, bool, u8) {
+        (self.deadline, self.due, self.sent)
+    }
+
     /// Makes the packet due now.
     pub(crate) fn request(&mut self) {
         self.due = true;
@@ -43,6 +55,12 @@ impl RetransmitTimer {
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);
         self.wait(deadline);
+    }
+
+    /// As [`on_sent`](Self::on_sent), at the retransmission timeout with backoff, at most `longest` later.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn back_off(&mut self, rtt: &mut Rtt, now: Instant, longest: ShortDuration) {
+        self.on_sent(rtt.deadline_within(self.sent, now, longest));
     }
 
     /// Counts a transmission, and stops the timer.

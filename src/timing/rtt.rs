@@ -64,6 +64,10 @@ impl Rtt {
         self.ack_delay.get()
     }
 
+    pub(crate) const fn short_ack_delay(&self) -> ShortDuration {
+        self.ack_delay
+    }
+
     /// Takes the round-trip time of the handshake.
     ///
     /// The timeout derives from it until the first [`sample`](Self::sample). It has no other effect, because handshake
@@ -84,30 +88,23 @@ impl Rtt {
     /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
     /// every packet before the last of them would be repeated needlessly.
     pub fn sample(&mut self, round_trip: Duration) {
-        let restarts = ShortDuration::new(round_trip).as_micros() > self.rto_micros();
-        self.take(round_trip, restarts);
+        self.update(ShortDuration::new(round_trip), false);
     }
 
-    /// Takes the round-trip time of a packet that was repeated needlessly.
+    /// As [`sample`](Self::sample), but also takes the round-trip time of a packet that was repeated needlessly.
     ///
-    /// As [`sample`](Self::sample), but the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent
-    /// too early.
-    pub(crate) fn late_sample(&mut self, round_trip: Duration) {
-        let r = ShortDuration::new(round_trip).as_micros();
-        let probed_early = self.smoothed.is_some_and(|(srtt, _)| r / 2 > srtt.as_micros());
-        self.take(round_trip, probed_early || r > self.rto_micros());
-    }
-
-    fn take(&mut self, round_trip: Duration, restarts: bool) {
-        let sample = ShortDuration::new(round_trip);
+    /// Then the estimate also starts again if a probe after 2 SRTT (RFC 8985 §7.2) was sent too early.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn update(&mut self, sample: ShortDuration, was_needless: bool) {
         let r = sample.as_micros();
-        match self.smoothed.filter(|_| self.min.is_some() && !restarts) {
+        let restarts = |srtt| self.min.is_none() || r > self.rto_micros() || was_needless && r / 2 > srtt;
+        let smoothed = self.smoothed.map(|(srtt, rttvar)| (srtt.as_micros(), rttvar.as_micros()));
+        match smoothed.filter(|&(srtt, _)| !restarts(srtt)) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
             None => self.smooth(r, r / 2),
             // §2.3, in this order: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R|, SRTT <- 7/8 SRTT + 1/8 R.
             // No overflow: each result lies between two numbers of 32 bits.
             Some((srtt, rttvar)) => {
-                let (srtt, rttvar) = (srtt.as_micros(), rttvar.as_micros());
                 self.smooth(srtt - srtt / 8 + r / 8, rttvar - rttvar / 4 + srtt.abs_diff(r) / 4);
             }
         }
@@ -121,13 +118,21 @@ impl Rtt {
     /// The smoothed round-trip time (SRTT); `None` before the first [`sample`](Self::sample).
     #[must_use]
     pub fn srtt(&self) -> Option<Duration> {
-        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt.get())
+        self.short_srtt().map(ShortDuration::get)
+    }
+
+    pub(crate) fn short_srtt(&self) -> Option<ShortDuration> {
+        self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt)
     }
 
     /// The least [`sample`](Self::sample) since the start; `None` before the first one.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
         self.min.map(ShortDuration::get)
+    }
+
+    pub(crate) const fn short_min(&self) -> Option<ShortDuration> {
+        self.min
     }
 
     /// The retransmission timeout without backoff.
@@ -152,9 +157,9 @@ impl Rtt {
     }
 
     /// The least backoff with which the timeout covers `round_trip`.
-    pub(crate) fn backoff_for(&self, round_trip: Duration) -> u8 {
-        let (rto, round_trip) = (self.rto_micros(), ShortDuration::new(round_trip).as_micros());
-        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip).unwrap_or(32)
+    pub(crate) fn backoff_for(&self, round_trip: ShortDuration) -> u8 {
+        let rto = self.rto_micros();
+        (0..32).find(|&attempt| backed_off(rto, attempt) >= round_trip.as_micros()).unwrap_or(32)
     }
 
     /// The longest timeout, with backoff and without jitter.
@@ -168,7 +173,19 @@ impl Rtt {
     /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
     /// of the interval is added.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
-        let most = self.ceiling.min(ShortDuration::new(limit)).as_micros();
+        self.deadline_within(attempt, now, ShortDuration::new(limit))
+    }
+
+    /// As [`deadline`](Self::deadline) without a limit. This order of arguments takes less code.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn deadline_after(&mut self, attempt: u8, now: Instant) -> Instant {
+        self.deadline_within(attempt, now, self.ceiling)
+    }
+
+    /// As [`deadline`](Self::deadline).
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
+        let most = self.ceiling.min(limit).as_micros();
         let interval = backed_off(self.rto_micros(), attempt).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
         now + Duration::from_micros(u64::from(interval) + jitter)
@@ -267,7 +284,7 @@ mod tests {
         let mut late = steady.clone();
         steady.sample(ms(50));
         assert!(steady.srtt() < Some(ms(25)), "50 ms is below the timeout of 60 ms");
-        late.late_sample(ms(50));
+        late.update(ShortDuration::new(ms(50)), true);
         assert_eq!(late.srtt(), Some(ms(50)), "but above a probe timeout of 40 ms");
     }
 

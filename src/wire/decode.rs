@@ -1,6 +1,7 @@
 //! Decoding a datagram into a packet.
 
 use super::packet_type::PacketType;
+use super::reader::Reader;
 use super::{Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
@@ -30,12 +31,10 @@ impl Framing {
         if self.is_base_only() && !fields.is_empty() && packet_type.has_options() {
             return Err(DecodeError::Trailing);
         }
-        if !self.has_counter(packet_type) {
-            return Ok(Datagram { counter: None, packet: decode_fields(packet_type, at_once, fields)? });
-        }
-        let (counter, fields) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let packet = decode_fields(packet_type, at_once, fields)?;
-        Ok(Datagram { counter: Some(u32::from_be_bytes(*counter)), packet })
+        let mut fields = Reader::new(fields);
+        let counter = self.has_counter(packet_type).then(|| fields.u32());
+        let packet = decode_fields(packet_type, at_once, &mut fields);
+        fields.finish(Datagram { counter, packet })
     }
 }
 
@@ -70,54 +69,39 @@ impl Tag {
 }
 
 /// The type byte of an INFO that asks for an acknowledgement at once.
-const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).info_byte(true);
+const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).type_byte(PacketType::Info, true);
 
-fn decode_fields(packet_type: PacketType, at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    match packet_type {
-        PacketType::Connect => Options::parse(fields).map(Packet::Connect),
-        PacketType::ConnAck => Options::parse(fields).map(Packet::ConnAck),
-        PacketType::Info => decode_info(at_once, fields),
-        PacketType::Ack => Ok(Packet::Ack { number: Seq::new(u32::from_be_bytes(exactly(fields)?)) }),
-        PacketType::Fin => exactly::<0>(fields).map(|[]| Packet::Fin),
-        PacketType::FinAck => exactly::<0>(fields).map(|[]| Packet::FinAck),
-        PacketType::Sack => Sack::decode(fields).map(Packet::Sack),
-        PacketType::Retry => decode_retry(fields),
-        PacketType::Reset => exactly(fields).map(|[code]| Packet::Reset { code }),
-        PacketType::Probe => {
-            let (nonce, padding) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-            Ok(Packet::Probe { nonce: u64::from_be_bytes(*nonce), padding })
+/// Decodes the fields of a packet. An error stays in `fields`.
+fn decode_fields<'d>(packet_type: PacketType, at_once: bool, fields: &mut Reader<'d>) -> Packet<'d> {
+    let packet = match packet_type {
+        PacketType::Connect => return Packet::Connect(decode_options(fields)),
+        PacketType::ConnAck => return Packet::ConnAck(decode_options(fields)),
+        PacketType::Info => {
+            let (length, number, body) = (fields.u16(), fields.number(), fields.rest());
+            fields.require(usize::from(length) == body.len(), DecodeError::Length);
+            return Packet::Info { number, body, at_once };
         }
-        PacketType::Echo => {
-            let (nonce, counter) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-            let counter = u32::from_be_bytes(exactly(counter)?);
-            Ok(Packet::Echo { nonce: u64::from_be_bytes(*nonce), counter })
+        PacketType::Sack => return Packet::Sack(Sack::decode(fields)),
+        PacketType::Retry => {
+            let cookie = fields.rest();
+            fields.require((1..=MAX_COOKIE).contains(&cookie.len()), DecodeError::Cookie);
+            return Packet::Retry { cookie };
         }
-    }
+        PacketType::Probe => return Packet::Probe { nonce: fields.u64(), padding: fields.rest() },
+        PacketType::Ack => Packet::Ack { number: fields.number() },
+        PacketType::Fin => Packet::Fin,
+        PacketType::FinAck => Packet::FinAck,
+        PacketType::Reset => Packet::Reset { code: fields.u8() },
+        PacketType::Echo => Packet::Echo { nonce: fields.u64(), counter: fields.u32() },
+    };
+    fields.end();
+    packet
 }
 
-fn decode_info(at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    let (length, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-    let (number, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-    if usize::from(u16::from_be_bytes(*length)) != body.len() {
-        return Err(DecodeError::Length);
-    }
-    Ok(Packet::Info { number: Seq::new(u32::from_be_bytes(*number)), body, at_once })
-}
-
-fn decode_retry(cookie: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    if cookie.is_empty() || cookie.len() > MAX_COOKIE {
-        return Err(DecodeError::Cookie);
-    }
-    Ok(Packet::Retry { cookie })
-}
-
-/// Returns `fields`, which must have exactly `N` bytes.
-fn exactly<const N: usize>(fields: &[u8]) -> Result<[u8; N], DecodeError> {
-    match fields.split_first_chunk() {
-        Some((bytes, [])) => Ok(*bytes),
-        Some((_, [_, ..])) => Err(DecodeError::Trailing),
-        None => Err(DecodeError::Truncated),
-    }
+fn decode_options<'d>(fields: &mut Reader<'d>) -> Options<'d> {
+    let options = Options::parse(fields.rest());
+    fields.require(options.is_ok(), DecodeError::Options);
+    options.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,24 +1,18 @@
 //! Encoding a packet into a datagram.
 
 use super::packet_type::PacketType;
-use super::sack::FIXED_LEN;
 use super::writer::Writer;
 use super::{Datagram, EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
 use crate::copy::copy;
-use crate::{BufferTooSmall, Seq};
-use core::slice;
+use crate::{BufferTooSmall, SHORTCUTS, Seq};
 
 impl Packet<'_> {
     /// The length of the packet in this framing, in bytes.
     #[must_use]
     pub fn encoded_len(&self, framing: &Framing) -> usize {
-        if let Self::Info { body, .. } = self {
-            return framing.info_header_len().saturating_add(body.len());
-        }
-        let mut place = [0; FIXED_LEN];
-        let (fixed, rest) = self.fields(&mut place);
-        let header = framing.counted_header_len(self.packet_type());
-        header.saturating_add(fixed.len()).saturating_add(rest.len())
+        let mut out = Writer::new(&mut []);
+        self.put(framing, 0, &mut out);
+        out.len()
     }
 
     /// Writes the packet at the start of `buf`, and returns its length in bytes.
@@ -39,61 +33,49 @@ impl Packet<'_> {
         if needed > MAX_DATAGRAM {
             return Err(EncodeError::TooLong);
         }
-        let written = match self {
-            Self::Info { number, body, at_once } => {
-                framing.encode_info(InfoHeader { counter, number: *number, at_once: *at_once }, body, buf)
-            }
-            Self::Connect(_)
-            | Self::ConnAck(_)
-            | Self::Ack { .. }
-            | Self::Fin
-            | Self::FinAck
-            | Self::Sack(_)
-            | Self::Retry { .. }
-            | Self::Reset { .. }
-            | Self::Probe { .. }
-            | Self::Echo { .. } => self.write(framing, counter, buf),
-        };
-        written.map_err(EncodeError::from)
+        if needed > buf.len() {
+            return Err(BufferTooSmall { needed }.into());
+        }
+        Ok(self.write(framing, counter, buf)?)
     }
 
-    /// Writes a packet other than INFO without the checks of [`encode`](Self::encode).
+    /// Writes the packet without the checks of [`encode`](Self::encode).
     ///
     /// The packet must be valid in this framing and not too long. All packets of a connection are. `counter` is
-    /// ignored if the packet has none.
+    /// ignored if the packet has none. If `buf` is too small, a part of the packet may be written.
     pub(crate) fn write(&self, framing: &Framing, counter: u32, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         debug_assert_eq!(self.check(framing), Ok(()), "the packet is not valid in this framing");
-        let mut place = [0; FIXED_LEN];
-        let (fixed, rest) = self.fields(&mut place);
-        let header = framing.counted_header_len(self.packet_type());
-        let needed = header.saturating_add(fixed.len()).saturating_add(rest.len());
-        let mut out = Writer::new(buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
-        out.bytes(framing.prefix());
-        out.array([framing.type_byte(self.packet_type())]);
-        if framing.has_counter(self.packet_type()) {
-            out.array(counter.to_be_bytes());
-        }
-        out.bytes(fixed);
-        out.bytes(rest);
-        Ok(needed)
+        let mut out = Writer::new(buf);
+        self.put(framing, counter, &mut out);
+        out.finish()
     }
 
-    /// The fields: those of fixed length, which `place` may hold, and the one that fills the rest.
-    ///
-    /// INFO has none here: its length comes first, and `encode_info` writes it.
-    fn fields<'f>(&'f self, place: &'f mut [u8; FIXED_LEN]) -> (&'f [u8], &'f [u8]) {
+    fn put(&self, framing: &Framing, counter: u32, out: &mut Writer<'_>) {
+        let packet_type = self.packet_type();
+        let at_once = matches!(self, Self::Info { at_once: true, .. });
+        framing.put_type(packet_type, at_once, out);
+        if framing.has_counter(packet_type) {
+            out.u32(counter);
+        }
         match self {
-            Self::Connect(options) | Self::ConnAck(options) => (&[], options.as_bytes()),
-            Self::Info { .. } | Self::Fin | Self::FinAck => (&[], &[]),
-            Self::Ack { number } => (placed(number.value().to_be_bytes(), place), &[]),
-            Self::Sack(sack) => (placed(sack.fixed(), place), sack.bitmap),
-            Self::Retry { cookie } => (&[], cookie),
-            Self::Reset { code } => (slice::from_ref(code), &[]),
-            Self::Probe { nonce, padding } => (placed(nonce.to_be_bytes(), place), padding),
+            Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes()),
+            Self::Info { number, body, .. } => {
+                out.u16(u16::try_from(body.len()).unwrap_or(u16::MAX));
+                out.u32(number.value());
+                out.bytes(body);
+            }
+            Self::Ack { number } => out.u32(number.value()),
+            Self::Fin | Self::FinAck => {}
+            Self::Sack(sack) => sack.encode(out),
+            Self::Retry { cookie } => out.bytes(cookie),
+            Self::Reset { code } => out.u8(*code),
+            Self::Probe { nonce, padding } => {
+                out.u64(*nonce);
+                out.bytes(padding);
+            }
             Self::Echo { nonce, counter } => {
-                let [a, b, c, d, e, f, g, h] = nonce.to_be_bytes();
-                let [i, j, k, l] = counter.to_be_bytes();
-                (placed([a, b, c, d, e, f, g, h, i, j, k, l], place), &[])
+                out.u64(*nonce);
+                out.u32(*counter);
             }
         }
     }
@@ -153,12 +135,10 @@ pub(crate) struct InfoHeader {
 }
 
 impl Framing {
-    /// Writes prefix and type of a packet without a counter at the start of `datagram`. Returns the place after them.
-    pub(crate) fn write_header<'b>(&self, packet_type: PacketType, datagram: &'b mut [u8]) -> &'b mut [u8] {
-        let mut out = Writer::new(datagram);
+    /// Writes the prefix and the type byte.
+    pub(crate) fn put_type(&self, packet_type: PacketType, at_once: bool, out: &mut Writer<'_>) {
         out.bytes(self.prefix());
-        out.array([self.type_byte(packet_type)]);
-        out.into_rest()
+        out.u8(self.type_byte(packet_type, at_once));
     }
 
     /// Writes an INFO at the start of `buf`, and returns its length in bytes.
@@ -166,6 +146,9 @@ impl Framing {
     /// This is the hot path of a transfer. The datagram must not be longer than [`MAX_DATAGRAM`].
     pub(crate) fn encode_info(&self, info: InfoHeader, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let InfoHeader { counter, number, at_once } = info;
+        if !SHORTCUTS {
+            return Packet::Info { number, body, at_once }.write(self, counter, buf);
+        }
         let needed = self.info_header_len().saturating_add(body.len());
         let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
         // The split cannot fail: `needed` includes the header.
@@ -178,7 +161,7 @@ impl Framing {
         if let Some(prefix) = head.first_chunk_mut() {
             *prefix = self.padded_prefix();
         }
-        let type_byte = self.info_byte(at_once);
+        let type_byte = self.type_byte(PacketType::Info, at_once);
         if self.has_counter(PacketType::Info) {
             let [e, f, g, h] = counter.to_be_bytes();
             if let Some(fields) = head.last_chunk_mut() {
@@ -189,13 +172,6 @@ impl Framing {
         }
         Ok(needed)
     }
-}
-
-/// `bytes` at the start of `place`.
-fn placed<const N: usize>(bytes: [u8; N], place: &mut [u8; FIXED_LEN]) -> &[u8] {
-    let Some(place) = place.first_chunk_mut() else { return &[] };
-    *place = bytes;
-    place
 }
 
 #[cfg(test)]

@@ -122,15 +122,10 @@ impl Framing {
         }
     }
 
-    /// The byte on the wire for `packet_type`.
-    pub(super) const fn type_byte(&self, packet_type: PacketType) -> u8 {
-        self.first_type().wrapping_add(packet_type.code())
-    }
-
-    /// The byte on the wire for INFO. Only a framing with counters can ask for an acknowledgement at once.
-    pub(super) const fn info_byte(&self, at_once: bool) -> u8 {
+    /// The byte on the wire for `packet_type`. Only a framing with counters can ask for an acknowledgement at once.
+    pub(super) const fn type_byte(&self, packet_type: PacketType, at_once: bool) -> u8 {
         let flag = if at_once && self.has_flags() { AT_ONCE } else { 0 };
-        self.type_byte(PacketType::Info) | flag
+        self.first_type().wrapping_add(packet_type.code()) | flag
     }
 
     /// Whether the type byte has flags.
@@ -141,7 +136,7 @@ impl Framing {
     /// The packet type of this byte on the wire, and whether it asks for an acknowledgement at once; `None` if the
     /// framing has no such packet.
     pub(super) fn packet_type(&self, byte: u8) -> Option<(PacketType, bool)> {
-        if self.has_flags() && byte == self.info_byte(true) {
+        if self.has_flags() && byte == self.type_byte(PacketType::Info, true) {
             return Some((PacketType::Info, true));
         }
         let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type()))?;
@@ -150,7 +145,7 @@ impl Framing {
 
     /// Whether `datagram`, which starts with the prefix, has the type byte of CONNECT.
     pub(crate) fn is_connect(&self, datagram: &[u8]) -> bool {
-        datagram.get(self.prefix().len()) == Some(&self.type_byte(PacketType::Connect))
+        datagram.get(self.prefix().len()) == Some(&self.type_byte(PacketType::Connect, false))
     }
 
     /// Whether the framing has packets of this type.
@@ -206,10 +201,10 @@ mod tests {
 
     #[test]
     fn the_type_bytes_start_at_the_first_type_of_the_framing() {
-        assert_eq!(Framing::NOTE.type_byte(PacketType::Echo), 10);
+        assert_eq!(Framing::NOTE.type_byte(PacketType::Echo, false), 10);
         assert_eq!(Framing::NOTE.packet_type(10), Some((PacketType::Echo, false)));
         assert_eq!(Framing::NOTE.packet_type(11), None);
-        assert_eq!(Framing::ROSTOV.type_byte(PacketType::FinAck), b'5');
+        assert_eq!(Framing::ROSTOV.type_byte(PacketType::FinAck, false), b'5');
         assert_eq!(Framing::ROSTOV.packet_type(b'5'), Some((PacketType::FinAck, false)));
         assert_eq!(Framing::ROSTOV.packet_type(b'6'), None);
         assert_eq!(Framing::ROSTOV.packet_type(b'0' - 1), None);
@@ -224,6 +219,6 @@ mod tests {
         for byte in (0..=u8::MAX).filter(|byte| byte & 0xc0 != 0 && *byte != 0x42) {
             assert_eq!(tagged.packet_type(byte), None, "{byte:02x}: the top bit is reserved");
         }
-        assert_eq!((Framing::NOTE.packet_type(0x42), Framing::NOTE.info_byte(true)), (None, 2));
+        assert_eq!((Framing::NOTE.packet_type(0x42), Framing::NOTE.type_byte(PacketType::Info, true)), (None, 2));
     }
 }

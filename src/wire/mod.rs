@@ -145,6 +145,7 @@ mod options;
 mod options_writer;
 mod packet;
 mod packet_type;
+mod reader;
 mod sack;
 mod tag;
 mod varint;
@@ -160,6 +161,7 @@ pub use packet::{Datagram, Packet};
 pub(crate) use packet_type::PacketType;
 pub use sack::{Sack, SackDelay};
 pub use tag::Tag;
+pub(crate) use writer::Writer;
 
 /// The longest datagram that is encoded or decoded, in bytes.
 ///

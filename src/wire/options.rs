@@ -1,5 +1,6 @@
 //! Reads the options of CONNECT and CONNACK.
 
+use super::reader::{Reader, big_endian};
 use super::{DecodeError, MAX_COOKIE, MAX_WINDOW, MIN_SEGMENT, Tag, VERSION, varint};
 
 /// The kinds of options that this crate knows, with their values on the wire.
@@ -48,15 +49,13 @@ impl<'a> Options<'a> {
     /// that is [out of range](super#options).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut kinds = KindSet::default();
-        let mut rest = bytes;
-        while !is_over(rest) {
-            let (kind, value, after) = split_first(rest).ok_or(DecodeError::Options)?;
+        let mut list = Reader::new(bytes);
+        while let Some((kind, value)) = list.option() {
             if !kinds.insert(kind) || !is_allowed(kind, value) {
                 return Err(DecodeError::Options);
             }
-            rest = after;
         }
-        Ok(Self(bytes))
+        if list.is_valid() { Ok(Self(bytes)) } else { Err(DecodeError::Options) }
     }
 
     /// The bytes of the list on the wire.
@@ -74,7 +73,7 @@ impl<'a> Options<'a> {
     /// TAG: the prefix of all datagrams to the sender of the option.
     #[must_use]
     pub fn tag(&self) -> Option<Tag> {
-        self.array(option_kind::TAG).map(Tag::new)
+        self.value(option_kind::TAG)?.try_into().ok().map(Tag::new)
     }
 
     /// SEGMENT: the largest INFO body that the sender of the option accepts, in bytes.
@@ -82,7 +81,7 @@ impl<'a> Options<'a> {
     /// The value is at least 64. Without the option, the limit is 1,200.
     #[must_use]
     pub fn segment(&self) -> Option<u16> {
-        self.array(option_kind::SEGMENT).map(u16::from_be_bytes)
+        self.number(option_kind::SEGMENT).and_then(|bytes| u16::try_from(bytes).ok())
     }
 
     /// WINDOW: the initial receive window of the sender of the option, in packets.
@@ -90,7 +89,7 @@ impl<'a> Options<'a> {
     /// The value is 1 to 2^31 − 1. Without the option, the window is 1.
     #[must_use]
     pub fn window(&self) -> Option<u32> {
-        self.array(option_kind::WINDOW).map(u32::from_be_bytes)
+        self.number(option_kind::WINDOW)
     }
 
     /// COOKIE: the cookie of a RETRY, 1 to 64 bytes.
@@ -104,13 +103,13 @@ impl<'a> Options<'a> {
     /// A value below 1,000 on the wire counts as 1,000.
     #[must_use]
     pub fn idle_ms(&self) -> Option<u32> {
-        self.array(option_kind::IDLE).map(|bytes| u32::from_be_bytes(bytes).max(MIN_IDLE_MS))
+        self.number(option_kind::IDLE).map(|limit_ms| limit_ms.max(MIN_IDLE_MS))
     }
 
     /// VERSION: the version of extended mode that the sender of the option speaks, at least 1.
     #[must_use]
     pub fn version(&self) -> Option<u32> {
-        self.array(option_kind::VERSION).map(u32::from_be_bytes)
+        self.number(option_kind::VERSION)
     }
 
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
@@ -121,30 +120,26 @@ impl<'a> Options<'a> {
 
     /// All options as kind and value, in the order of the list, without the padding.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
-        let mut rest = self.0;
-        core::iter::from_fn(move || {
-            let (kind, value, after) = split_first(rest).filter(|_| !is_over(rest))?;
-            rest = after;
-            Some((kind, value))
-        })
+        let mut list = Reader::new(self.0);
+        core::iter::from_fn(move || list.option())
     }
 
-    fn array<const N: usize>(&self, kind: u8) -> Option<[u8; N]> {
-        self.value(kind)?.try_into().ok()
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn number(&self, kind: u8) -> Option<u32> {
+        self.value(kind).map(big_endian)
     }
 
     /// The longest prefix of `bytes` that [`Options::parse`] accepts.
     #[cfg(feature = "arbitrary")]
     pub(super) fn longest_in(bytes: &'a [u8]) -> Self {
         let mut kinds = KindSet::default();
-        let mut rest = bytes;
+        let mut list = Reader::new(bytes);
         loop {
-            if is_over(rest) {
-                return Self(bytes);
-            }
-            match split_first(rest) {
-                Some((kind, value, after)) if kinds.insert(kind) && is_allowed(kind, value) => rest = after,
-                Some(_) | None => return Self(bytes.strip_suffix(rest).unwrap_or_default()),
+            let rest = list.rest();
+            match list.option() {
+                None => return Self(bytes),
+                Some((kind, value)) if list.is_valid() && kinds.insert(kind) && is_allowed(kind, value) => {}
+                Some(_) => return Self(bytes.strip_suffix(rest).unwrap_or_default()),
             }
         }
     }
@@ -155,33 +150,32 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Splits a list into the kind and the value of its first option, and the rest.
-fn split_first(list: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&kind, rest) = list.split_first()?;
-    let (length, rest) = varint::read(rest)?;
-    let (value, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some((kind, value, after))
-}
-
-/// Whether no option follows: the list has ended, or the rest is padding.
-fn is_over(rest: &[u8]) -> bool {
-    rest.first().is_none_or(|&kind| kind == option_kind::END)
+impl<'d> Reader<'d> {
+    /// The kind and the value of the next option; `None` if the list has ended, or the rest is padding.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn option(&mut self) -> Option<(u8, &'d [u8])> {
+        if self.rest().first().is_none_or(|&kind| kind == option_kind::END) {
+            return None;
+        }
+        let kind = self.u8();
+        let length = varint::read(self);
+        Some((kind, self.slice(length)))
+    }
 }
 
 /// Whether the value is in range for an option of this kind.
 pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
-    match kind {
-        option_kind::TAG => value.len() == Tag::LEN,
-        option_kind::SEGMENT => value.try_into().is_ok_and(|bytes| u16::from_be_bytes(bytes) >= MIN_SEGMENT),
-        option_kind::WINDOW => {
-            value.try_into().is_ok_and(|bytes| (1..=MAX_WINDOW).contains(&u32::from_be_bytes(bytes)))
-        }
-        option_kind::COOKIE => (1..=MAX_COOKIE).contains(&value.len()),
-        option_kind::IDLE => value.len() == size_of::<u32>(),
-        option_kind::VERSION => value.try_into().is_ok_and(|bytes| u32::from_be_bytes(bytes) > 0),
-        option_kind::END => false,
-        6 | 8.. => true,
-    }
+    let (length, least, most) = match kind {
+        option_kind::TAG => (Tag::LEN, 0, u32::MAX),
+        option_kind::SEGMENT => (size_of::<u16>(), MIN_SEGMENT.into(), u32::MAX),
+        option_kind::WINDOW => (size_of::<u32>(), 1, MAX_WINDOW),
+        option_kind::IDLE => (size_of::<u32>(), 0, u32::MAX),
+        option_kind::VERSION => (size_of::<u32>(), 1, u32::MAX),
+        option_kind::COOKIE => return (1..=MAX_COOKIE).contains(&value.len()),
+        option_kind::END => return false,
+        6 | 8.. => return true,
+    };
+    value.len() == length && (least..=most).contains(&big_endian(value))
 }
 
 /// A set of option kinds.

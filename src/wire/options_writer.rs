@@ -1,9 +1,8 @@
 //! Writes the options of CONNECT and CONNACK.
 
 use super::options::{KindSet, is_allowed};
-use super::{Options, OptionsError, Tag, option_kind, varint};
+use super::{Options, OptionsError, Tag, Writer, option_kind, varint};
 use crate::BufferTooSmall;
-use crate::copy::copy;
 
 /// Builds a list of [`Options`] in a buffer of the caller.
 ///
@@ -25,8 +24,7 @@ use crate::copy::copy;
 /// ```
 #[derive(Debug)]
 pub struct OptionsWriter<'b> {
-    buf: &'b mut [u8],
-    len: usize,
+    list: Writer<'b>,
     kinds: KindSet,
     /// Whether padding ends the list.
     is_ended: bool,
@@ -36,7 +34,7 @@ impl<'b> OptionsWriter<'b> {
     /// An empty list at the start of `buf`.
     #[must_use]
     pub fn new(buf: &'b mut [u8]) -> Self {
-        Self { buf, len: 0, kinds: KindSet::default(), is_ended: false }
+        Self { list: Writer::new(buf), kinds: KindSet::default(), is_ended: false }
     }
 
     /// Adds TAG.
@@ -106,9 +104,9 @@ impl<'b> OptionsWriter<'b> {
         if self.is_ended {
             return Err(OptionsError::Ended);
         }
-        if len > self.len {
-            self.buf.get_mut(self.len..len).ok_or(BufferTooSmall { needed: len })?.fill(option_kind::END);
-            self.len = len;
+        if len > self.list.len() {
+            self.check_room(len)?;
+            self.list.pad_to(len);
             self.is_ended = true;
         }
         Ok(self)
@@ -125,28 +123,6 @@ impl<'b> OptionsWriter<'b> {
         Ok(self)
     }
 
-    /// Adds an option of a connection, without an error to handle.
-    ///
-    /// The option must be valid, the first of its kind, and fit into the buffer. An option that does not fit is left
-    /// out.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn known(&mut self, kind: u8, value: &[u8]) {
-        debug_assert!(is_allowed(kind, value), "the value is invalid");
-        let place = self.place(kind, value.len());
-        debug_assert!(place.is_ok(), "the option does not fit");
-        copy(value, place.unwrap_or_default());
-    }
-
-    /// Ends the list with zeros up to the end of the buffer.
-    pub(crate) fn fill_up(self) {
-        self.buf.get_mut(self.len..).unwrap_or_default().fill(option_kind::END);
-    }
-
-    /// The length of an option whose value has `length` bytes.
-    pub(crate) const fn option_len(length: usize) -> usize {
-        length.saturating_add(1).saturating_add(varint::len(length))
-    }
-
     fn add(&mut self, kind: u8, value: &[u8]) -> Result<(), OptionsError> {
         if self.is_ended {
             return Err(OptionsError::Ended);
@@ -157,28 +133,32 @@ impl<'b> OptionsWriter<'b> {
         if !self.kinds.insert(kind) {
             return Err(OptionsError::Repeated(kind));
         }
-        copy(value, self.place(kind, value.len())?);
+        let head = varint::len(value.len()).saturating_add(1);
+        self.check_room(self.list.len().saturating_add(head).saturating_add(value.len()))?;
+        self.list.option(kind, value);
         Ok(())
     }
 
-    /// Writes the head of an option, and returns the place of its value.
-    fn place(&mut self, kind: u8, length: usize) -> Result<&mut [u8], BufferTooSmall> {
-        let needed = self.len.saturating_add(Self::option_len(length));
-        let option = self.buf.get_mut(self.len..needed).ok_or(BufferTooSmall { needed })?;
-        self.len = needed;
-        // The splits cannot fail: `needed` includes the head.
-        let Some((kind_place, rest)) = option.split_first_mut() else { return Ok(&mut []) };
-        *kind_place = kind;
-        let Some((length_place, value)) = rest.split_at_mut_checked(varint::len(length)) else { return Ok(&mut []) };
-        varint::write(length, length_place);
-        Ok(value)
+    /// Checks that the buffer holds a list of `needed` bytes.
+    fn check_room(&self, needed: usize) -> Result<(), BufferTooSmall> {
+        if needed > self.list.capacity() { Err(BufferTooSmall { needed }) } else { Ok(()) }
     }
 
     /// Returns the list.
     #[must_use]
     pub fn finish(self) -> Options<'b> {
-        let list: &'b [u8] = self.buf;
-        Options::of_checked(list.get(..self.len).unwrap_or_default())
+        Options::of_checked(self.list.into_written())
+    }
+}
+
+impl Writer<'_> {
+    /// Writes an option, which must be valid.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn option(&mut self, kind: u8, value: &[u8]) {
+        debug_assert!(is_allowed(kind, value), "the value is invalid");
+        self.u8(kind);
+        varint::write(value.len(), self);
+        self.bytes(value);
     }
 }
 

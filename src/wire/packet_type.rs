@@ -1,7 +1,8 @@
 //! The packet types and their attributes, as a table.
 
-/// The type of a packet, whatever its byte in a framing.
+/// The type of a packet, whatever its byte in a framing. The value is the type byte in a framing whose types start at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum PacketType {
     Connect,
     ConnAck,
@@ -16,34 +17,20 @@ pub(crate) enum PacketType {
     Echo,
 }
 
-/// How extended mode frames a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extended {
-    /// Extended mode does not have the packet.
-    Absent,
-    /// Under the common prefix: the peer's tag is not yet known.
-    UnderPrefix,
-    /// Under the tag of the receiver, before both sides know both tags.
-    Handshake,
-    /// Under the tag of the receiver, with a counter.
-    Counted,
-}
-
-/// The side that sends a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sender {
-    Client,
-    Server,
-    Both,
-}
-
-struct Attributes {
-    code: u8,
-    in_base_mode: bool,
-    extended: Extended,
-    sender: Sender,
-    has_options: bool,
-}
+/// Base mode has the packet.
+const BASE: u8 = 1;
+/// Extended mode has it under the common prefix: the peer's tag is not yet known.
+const PREFIX: u8 = 1 << 1;
+/// Extended mode has it under the tag of the receiver.
+const TAG: u8 = 1 << 2;
+/// It carries a counter in extended mode.
+const COUNTER: u8 = 1 << 3;
+/// A client sends it.
+const CLIENT: u8 = 1 << 4;
+/// A server sends it.
+const SERVER: u8 = 1 << 5;
+/// Its fields are options.
+const OPTIONS: u8 = 1 << 6;
 
 impl PacketType {
     /// Every type, in the order of the codes.
@@ -62,31 +49,29 @@ impl PacketType {
     ];
 
     #[rustfmt::skip]
-    const fn attributes(self) -> Attributes {
-        const fn row(
-            code: u8, in_base_mode: bool, extended: Extended, sender: Sender, has_options: bool,
-        ) -> Attributes {
-            Attributes { code, in_base_mode, extended, sender, has_options }
-        }
+    const fn attributes(self) -> u8 {
         match self {
-            //                    code  base   extended               sender          options
-            Self::Connect => row( 0,   true,  Extended::UnderPrefix, Sender::Client, true),
-            Self::ConnAck => row( 1,   true,  Extended::Handshake,   Sender::Server, true),
-            Self::Info    => row( 2,   true,  Extended::Counted,     Sender::Both,   false),
-            Self::Ack     => row( 3,   true,  Extended::Absent,      Sender::Both,   false),
-            Self::Fin     => row( 4,   true,  Extended::Counted,     Sender::Both,   false),
-            Self::FinAck  => row( 5,   true,  Extended::Counted,     Sender::Both,   false),
-            Self::Sack    => row( 6,   false, Extended::Counted,     Sender::Both,   false),
-            Self::Retry   => row( 7,   false, Extended::Handshake,   Sender::Server, false),
-            Self::Reset   => row( 8,   false, Extended::Counted,     Sender::Both,   false),
-            Self::Probe   => row( 9,   false, Extended::Counted,     Sender::Both,   false),
-            Self::Echo    => row(10,   false, Extended::Counted,     Sender::Both,   false),
+            Self::Connect => BASE | PREFIX        | CLIENT          | OPTIONS,
+            Self::ConnAck => BASE | TAG                    | SERVER | OPTIONS,
+            Self::Info    => BASE | TAG | COUNTER | CLIENT | SERVER,
+            Self::Ack     => BASE                 | CLIENT | SERVER,
+            Self::Fin     => BASE | TAG | COUNTER | CLIENT | SERVER,
+            Self::FinAck  => BASE | TAG | COUNTER | CLIENT | SERVER,
+            Self::Sack    =>        TAG | COUNTER | CLIENT | SERVER,
+            Self::Retry   =>        TAG                    | SERVER,
+            Self::Reset   =>        TAG | COUNTER | CLIENT | SERVER,
+            Self::Probe   =>        TAG | COUNTER | CLIENT | SERVER,
+            Self::Echo    =>        TAG | COUNTER | CLIENT | SERVER,
         }
+    }
+
+    const fn has(self, attribute: u8) -> bool {
+        self.attributes() & attribute != 0
     }
 
     /// The type byte in a framing whose types start at 0.
     pub(super) const fn code(self) -> u8 {
-        self.attributes().code
+        self as u8
     }
 
     pub(super) fn from_code(code: u8) -> Option<Self> {
@@ -94,37 +79,37 @@ impl PacketType {
     }
 
     pub(super) const fn has_options(self) -> bool {
-        self.attributes().has_options
+        self.has(OPTIONS)
     }
 
     /// Whether base mode has the packet.
     pub(crate) const fn is_in_base_mode(self) -> bool {
-        self.attributes().in_base_mode
+        self.has(BASE)
     }
 
     /// Whether extended mode has the packet, under the tag of the receiver.
     pub(crate) const fn is_tagged(self) -> bool {
-        matches!(self.attributes().extended, Extended::Handshake | Extended::Counted)
+        self.has(TAG)
     }
 
     /// Whether the packet carries a counter in extended mode.
     pub(crate) const fn is_counted(self) -> bool {
-        matches!(self.attributes().extended, Extended::Counted)
+        self.has(COUNTER)
     }
 
     /// Whether extended mode has the packet, under the common prefix.
     pub(crate) const fn comes_before_tags(self) -> bool {
-        matches!(self.attributes().extended, Extended::UnderPrefix)
+        self.has(PREFIX)
     }
 
     /// Whether a client sends the packet.
     pub(crate) const fn is_sent_by_client(self) -> bool {
-        matches!(self.attributes().sender, Sender::Client | Sender::Both)
+        self.has(CLIENT)
     }
 
     /// Whether a server sends the packet.
     pub(crate) const fn is_sent_by_server(self) -> bool {
-        matches!(self.attributes().sender, Sender::Server | Sender::Both)
+        self.has(SERVER)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Selective acknowledgement: the numbers received, and the receive window.
 
+use super::reader::Reader;
 use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
+use crate::time::ShortDuration;
 use crate::{Duration, Seq};
-
-/// The bytes of the fields before the bitmap.
-pub(super) const FIXED_LEN: usize = 26;
 
 /// The fields of a SACK.
 ///
@@ -79,41 +78,30 @@ impl<'a> Sack<'a> {
         byte.is_some_and(|byte| byte.wrapping_shr(bit) & 1 == 1)
     }
 
-    pub(super) fn decode(fields: &'a [u8]) -> Result<Self, DecodeError> {
-        let (next, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (window, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (latest, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (counter, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (delay, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (ce, rest) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let (base, bitmap) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        if bitmap.len() > MAX_BITMAP {
-            return Err(DecodeError::Sack);
-        }
-        Ok(Self {
-            next: Seq::new(u32::from_be_bytes(*next)),
-            window: u32::from_be_bytes(*window),
-            latest: Seq::new(u32::from_be_bytes(*latest)),
-            counter: u32::from_be_bytes(*counter),
-            delay: SackDelay(u16::from_be_bytes(*delay)),
-            ce: u32::from_be_bytes(*ce),
-            base: Seq::new(u32::from_be_bytes(*base)),
-            bitmap,
-        })
+    pub(super) fn decode(fields: &mut Reader<'a>) -> Self {
+        let sack = Self {
+            next: fields.number(),
+            window: fields.u32(),
+            latest: fields.number(),
+            counter: fields.u32(),
+            delay: SackDelay(fields.u16()),
+            ce: fields.u32(),
+            base: fields.number(),
+            bitmap: fields.rest(),
+        };
+        fields.require(sack.bitmap.len() <= MAX_BITMAP, DecodeError::Sack);
+        sack
     }
 
-    /// The fields before the bitmap.
-    pub(super) fn fixed(&self) -> [u8; FIXED_LEN] {
-        let mut fixed = [0; FIXED_LEN];
-        let mut out = Writer::new(&mut fixed);
-        out.array(self.next.value().to_be_bytes());
-        out.array(self.window.to_be_bytes());
-        out.array(self.latest.value().to_be_bytes());
-        out.array(self.counter.to_be_bytes());
-        out.array(self.delay.0.to_be_bytes());
-        out.array(self.ce.to_be_bytes());
-        out.array(self.base.value().to_be_bytes());
-        fixed
+    pub(super) fn encode(&self, out: &mut Writer<'_>) {
+        out.u32(self.next.value());
+        out.u32(self.window);
+        out.u32(self.latest.value());
+        out.u32(self.counter);
+        out.u16(self.delay.0);
+        out.u32(self.ce);
+        out.u32(self.base.value());
+        out.bytes(self.bitmap);
     }
 }
 
@@ -170,6 +158,13 @@ impl SackDelay {
     #[must_use]
     pub fn duration(self) -> Option<Duration> {
         (self != Self::NO_SAMPLE).then(|| Duration::from_micros(u64::from(self.0).saturating_mul(Self::UNIT_MICROS)))
+    }
+
+    /// The round trip of an INFO that was sent `since` ago: without this delay; `None` if the SACK gives no sample.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(crate) fn round_trip(self, since: ShortDuration) -> Option<ShortDuration> {
+        let delay = ShortDuration::new(self.duration()?).as_micros();
+        Some(ShortDuration::from_micros(since.as_micros().saturating_sub(delay)))
     }
 }
 

@@ -3,20 +3,22 @@
 //! The two top bits of the first byte give the length of the integer: 1, 2, 4 or 8 bytes. A value below 64 is its own
 //! single byte. The shortest form is written; any form is read.
 
+use super::reader::Reader;
+use super::writer::Writer;
+
 /// The largest value that two bytes hold: the longest option that is written.
 pub(super) const MAX_OF_TWO_BYTES: usize = (1 << 14) - 1;
 
-/// Reads an integer from the start of `bytes`. Also returns the bytes after it.
-pub(super) fn read(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (&first, rest) = bytes.split_first()?;
-    let start = u64::from(first & 0x3f);
-    let (more, after) = match first >> 6 {
-        0 => (&[][..], rest),
-        1 => rest.split_at_checked(1)?,
-        2 => rest.split_at_checked(3)?,
-        _ => rest.split_at_checked(7)?,
+/// Reads an integer.
+pub(super) fn read(bytes: &mut Reader<'_>) -> u64 {
+    let first = bytes.u8();
+    let more = match first >> 6 {
+        0 => 0,
+        1 => 1,
+        2 => 3,
+        _ => 7,
     };
-    Some((more.iter().fold(start, |value, &byte| value << 8 | u64::from(byte)), after))
+    (0..more).fold(u64::from(first & 0x3f), |value, _| value << 8 | u64::from(bytes.u8()))
 }
 
 /// How many bytes the shortest form of `value` takes. `value` is at most [`MAX_OF_TWO_BYTES`].
@@ -24,14 +26,13 @@ pub(super) const fn len(value: usize) -> usize {
     if value < 0x40 { 1 } else { 2 }
 }
 
-/// Writes `value` into the [`len`] bytes of `place`. `value` is at most [`MAX_OF_TWO_BYTES`].
-pub(super) fn write(value: usize, place: &mut [u8]) {
+/// Writes `value`, which is at most [`MAX_OF_TWO_BYTES`], in [`len`] bytes.
+pub(super) fn write(value: usize, out: &mut Writer<'_>) {
     let [high, low] = u16::try_from(value).unwrap_or(u16::MAX).to_be_bytes();
-    match place {
-        [only] => *only = low,
-        [first, second] => (*first, *second) = (high | 0x40, low),
-        _ => debug_assert!(false, "the place has one or two bytes"),
+    if len(value) > 1 {
+        out.u8(high | 0x40);
     }
+    out.u8(low);
 }
 
 #[cfg(test)]
@@ -47,9 +48,14 @@ mod tests {
             (&[0x25], 37),
             (&[0x40, 0x25], 37),
         ] {
-            assert_eq!(read(&[bytes, b"rest"].concat()), Some((value, &b"rest"[..])));
+            let list = [bytes, b"rest"].concat();
+            let mut reader = Reader::new(&list);
+            assert_eq!((read(&mut reader), reader.rest()), (value, &b"rest"[..]));
+            assert!(reader.is_valid());
             for len in 0..bytes.len() {
-                assert_eq!(read(&bytes[..len]), None, "{len} bytes of {value}");
+                let mut reader = Reader::new(&bytes[..len]);
+                read(&mut reader);
+                assert!(!reader.is_valid(), "{len} bytes of {value}");
             }
         }
     }
@@ -58,9 +64,10 @@ mod tests {
     fn what_is_written_is_read_in_the_shortest_form() {
         for (value, bytes) in [(0, 1), (63, 1), (64, 2), (255, 2), (MAX_OF_TWO_BYTES, 2)] {
             let mut place = [0; 2];
-            assert_eq!(len(value), bytes);
-            write(value, &mut place[..bytes]);
-            assert_eq!(read(&place[..bytes]), Some((value as u64, &[][..])));
+            let mut out = Writer::new(&mut place);
+            write(value, &mut out);
+            assert_eq!((out.finish(), len(value)), (Ok(bytes), bytes));
+            assert_eq!(read(&mut Reader::new(&place[..bytes])), value as u64);
         }
     }
 }

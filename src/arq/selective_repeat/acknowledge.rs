@@ -7,6 +7,7 @@ use super::sender::Sender;
 use crate::arq::{Acknowledged, Rtt};
 use crate::congestion::{Acknowledgement, Congestion};
 use crate::counts::increase;
+use crate::time::ShortDuration;
 use crate::wire::Sack;
 use crate::{Duration, Instant, SHORTCUTS, Seq};
 
@@ -15,24 +16,15 @@ use crate::{Duration, Instant, SHORTCUTS, Seq};
 struct Settled {
     bytes: u64,
     newest_sent_at: Instant,
-    rtt: Option<Duration>,
-    /// The longest that the round trip can have been, if there is no sample (base mode).
-    longest: Option<Duration>,
+    rtt: Option<ShortDuration>,
+    /// The largest backoff that remains without a sample.
+    most_backoff: u8,
     /// The transmission that a SACK answers.
-    answer: Option<Answer>,
+    answer: Option<Transmission>,
     /// Whether a repeat of the answered number was needless.
     was_needless: bool,
     /// The first number of the bitmap, which reports each number in its range as received or missing.
     bitmap_base: Option<Seq>,
-}
-
-/// The transmission of an INFO that a SACK answers.
-#[derive(Clone, Copy, Debug)]
-struct Answer {
-    number: Seq,
-    sent_at: Instant,
-    /// Whether the number was sent again after this transmission (Eifel detection, RFC 3522).
-    is_earlier: bool,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
@@ -49,9 +41,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let record = self.scoreboard.acknowledge(number);
         let mut settled = Settled::default();
         if record.transmissions == 1 {
-            settled.rtt = Some(now.saturating_since(record.sent_at));
+            settled.rtt = Some(now.short_since(record.sent_at));
         } else {
-            settled.longest = Some(self.scoreboard.on_ambiguous_ack(now, number, record));
+            // An ambiguous ACK bounds the round trip, and so the backoff.
+            settled.most_backoff = rtt.backoff_for(self.scoreboard.on_ambiguous_ack(now, number, record));
         }
         self.on_settled(now, number, record, rtt, &mut settled);
         self.pass_acknowledged();
@@ -64,8 +57,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// It proves that a repeat was needless, and measures a path that became slower than the timeout.
     fn on_second_ack(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) {
         let Some(round_trip) = self.scoreboard.take_second_round_trip(now, number) else { return };
-        rtt.late_sample(round_trip);
-        self.proactive.update_srtt(rtt.srtt());
+        rtt.update(round_trip, true);
+        self.proactive.update_srtt(rtt);
         self.timers.restart(now, self.scoreboard.outstanding(), 0, rtt);
     }
 
@@ -81,25 +74,16 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let mut settled = Settled { answer, bitmap_base: Some(sack.base), ..Settled::default() };
-        if let (Some(Answer { sent_at, .. }), Some(delay)) = (answer, sack.delay.duration()) {
-            let since = now.saturating_since(sent_at);
-            settled.rtt = Some(Duration::from_micros(since.as_micros().saturating_sub(delay.as_micros())));
-        }
+        let sample = answer.and_then(|answer| sack.delay.round_trip(now.short_since(answer.at)));
+        let mut settled = Settled::default();
+        (settled.answer, settled.rtt, settled.bitmap_base) = (answer, sample, Some(sack.base));
+        settled.most_backoff = u8::MAX;
         if !is_old {
             self.settle_before(now, sack.next, rtt, &mut settled);
         }
-        let (base, span) = (self.scoreboard.base(), self.scoreboard.span());
         for (first, word) in sack.words() {
-            let mut fresh = self.scoreboard.unmarked(first, word);
-            while fresh != 0 {
-                let number = first.add(fresh.trailing_zeros());
-                fresh &= fresh - 1;
-                if number.distance_from(base) < span {
-                    let record = self.scoreboard.acknowledge(number);
-                    self.on_settled(now, number, record, rtt, &mut settled);
-                }
-            }
+            let fresh = self.scoreboard.unmarked(first, word);
+            self.acknowledge(now, first, fresh, rtt, &mut settled);
         }
         self.on_limit(sack.next.add(sack.window));
         if settled.bytes == 0 {
@@ -113,18 +97,18 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// The transmission that the SACK answers: one of its latest number.
     ///
     /// `None` if that number was acknowledged before, or its transmission is too old to be known.
-    fn answer(&self, sack: &Sack<'_>) -> Option<Answer> {
+    fn answer(&self, sack: &Sack<'_>) -> Option<Transmission> {
         let number = sack.latest;
         if !self.scoreboard.is_outstanding(number) {
             return None;
         }
         let Record { sent_at, transmissions, .. } = self.scoreboard.record(number);
         if transmissions == 1 {
-            return Some(Answer { number, sent_at, is_earlier: false });
+            return Some(Transmission { at: sent_at, number });
         }
         // A counter that was sent later than the number belongs to another packet: the peer is in error.
-        let answered = self.scoreboard.time_of(sack.counter).filter(|&at| at <= sent_at)?;
-        Some(Answer { number, sent_at: answered, is_earlier: answered < sent_at })
+        let at = self.scoreboard.time_of(sack.counter).filter(|&at| at <= sent_at)?;
+        Some(Transmission { at, number })
     }
 
     /// Settles every number before `next`.
@@ -135,14 +119,23 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             let most = if SHORTCUTS { marked.trailing_zeros().min(count) } else { 0 };
             let run = self.settle_run(now, most, rtt, settled);
             let range = u64::MAX >> (u64::BITS - count);
-            let mut fresh = (range & !marked).checked_shr(run).and_then(|left| left.checked_shl(run)).unwrap_or(0);
-            while fresh != 0 {
-                let number = base.add(fresh.trailing_zeros());
-                fresh &= fresh - 1;
-                let record = self.scoreboard.settle(number);
+            let fresh = (range & !marked).checked_shr(run).and_then(|left| left.checked_shl(run)).unwrap_or(0);
+            self.acknowledge(now, base, fresh, rtt, settled);
+            self.scoreboard.pass(count, count - run);
+        }
+    }
+
+    /// Acknowledges the outstanding numbers from `first` on whose bits are set in `fresh`.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    fn acknowledge(&mut self, now: Instant, first: Seq, mut fresh: u64, rtt: &Rtt, settled: &mut Settled) {
+        let (base, span) = (self.scoreboard.base(), self.scoreboard.span());
+        while fresh != 0 {
+            let number = first.add(fresh.trailing_zeros());
+            fresh &= fresh - 1;
+            if number.distance_from(base) < span {
+                let record = self.scoreboard.acknowledge(number);
                 self.on_settled(now, number, record, rtt, settled);
             }
-            self.scoreboard.pass(count, marked.count_ones());
         }
     }
 
@@ -161,9 +154,30 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Reports the first acknowledgement of `number` to the policies. `record` is its record before that.
     fn on_settled(&mut self, now: Instant, number: Seq, record: Record, rtt: &Rtt, settled: &mut Settled) {
-        let Record { sent_at, bytes, state, .. } = record;
+        let Record { sent_at, bytes, transmissions, state } = record;
         self.proactive.cancel(number);
-        let is_earlier = self.on_transmission_arrived(now, number, record, rtt, settled.answer);
+        let is_earlier = match settled.answer {
+            // Eifel detection (RFC 3522): the number was sent again after the transmission that arrived.
+            Some(answer) if answer.number == number => {
+                self.rack.on_answered(now, answer, transmissions);
+                let is_earlier = answer.at < sent_at;
+                settled.was_needless = is_earlier && matches!(state, SentState::Retransmitted | SentState::Probed);
+                is_earlier
+            }
+            // The answered transmission arrived last. A number whose last transmission left after it arrived by an
+            // earlier one, unless the network has reordered the two.
+            Some(answer) if transmissions > 1 && answer.at < sent_at => {
+                self.rack.on_number(number, transmissions);
+                answer.at + Duration::from_micros(rtt.min().unwrap_or_default().as_micros() / 4) < sent_at
+            }
+            Some(_) | None => match state {
+                SentState::Original | SentState::Retransmitted | SentState::Probed => {
+                    self.rack.on_acknowledged(now, Transmission { at: sent_at, number }, transmissions, rtt)
+                }
+                // Which transmission arrived is unknown, so RACK gets no time.
+                SentState::Proactive | SentState::Settled | SentState::Ambiguous | SentState::Lost => false,
+            },
+        };
         let is_spurious = match state {
             SentState::Original | SentState::Retransmitted => is_earlier,
             // Neither a probed number nor one that was sent proactively was declared lost, so no loss was spurious.
@@ -171,8 +185,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // No retransmission has left yet, so an earlier transmission was only late.
             SentState::Lost => true,
         };
-        let is_answered = settled.answer.is_some_and(|answer| answer.number == number && answer.is_earlier);
-        settled.was_needless |= is_answered && matches!(state, SentState::Retransmitted | SentState::Probed);
         if is_spurious {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
             // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
@@ -184,37 +196,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         settled.bytes += u64::from(bytes);
         settled.newest_sent_at = settled.newest_sent_at.max(sent_at);
-    }
-
-    /// Tells RACK which transmission of `number` has arrived, as far as it is known.
-    ///
-    /// Returns whether it was not the last one.
-    fn on_transmission_arrived(
-        &mut self,
-        now: Instant,
-        number: Seq,
-        record: Record,
-        rtt: &Rtt,
-        answer: Option<Answer>,
-    ) -> bool {
-        let Record { sent_at, transmissions, state, .. } = record;
-        match (answer, state) {
-            (Some(answer), _) if answer.number == number => {
-                self.rack.on_answered(now, Transmission { at: answer.sent_at, number }, transmissions);
-                answer.is_earlier
-            }
-            // The answered transmission arrived last. A number whose last transmission left after it arrived by an
-            // earlier one, unless the network has reordered the two.
-            (Some(answer), _) if transmissions > 1 && sent_at > answer.sent_at => {
-                self.rack.on_number(number, transmissions);
-                sent_at > answer.sent_at + Duration::from_micros(rtt.min().unwrap_or_default().as_micros() / 4)
-            }
-            (_, SentState::Original | SentState::Retransmitted | SentState::Probed) => {
-                self.rack.on_acknowledged(now, Transmission { at: sent_at, number }, transmissions, rtt)
-            }
-            // Which transmission arrived is unknown, so RACK gets no time.
-            (_, SentState::Proactive | SentState::Settled | SentState::Ambiguous | SentState::Lost) => false,
-        }
     }
 
     /// Moves `base` past the numbers acknowledged without a gap.
@@ -231,12 +212,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
     fn conclude(&mut self, now: Instant, settled: Settled, rtt: &mut Rtt) {
         if let Some(sample) = settled.rtt {
-            if settled.was_needless {
-                rtt.late_sample(sample);
-            } else {
-                rtt.sample(sample);
-            }
-            self.proactive.update_srtt(rtt.srtt());
+            rtt.update(sample, settled.was_needless);
+            self.proactive.update_srtt(rtt);
         }
         increase(&mut self.counters.delivered, settled.bytes);
         self.proactive.on_acknowledged(settled.bytes, self.congestion.window());
@@ -245,7 +222,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             now,
             bytes: settled.bytes,
             newest_sent_at: settled.newest_sent_at,
-            rtt: settled.rtt,
+            rtt: settled.rtt.map(ShortDuration::get),
             srtt: rtt.srtt().unwrap_or_default(),
             in_flight: self.scoreboard.in_flight(),
             delivered: self.counters.delivered,
@@ -257,12 +234,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.app_limited = false;
             self.proactive.on_round();
         }
-        // RFC 6298 §5.7: the backoff stays until a sample. An ambiguous ACK bounds the round trip, and so the backoff.
-        let most_backoff = match (settled.rtt, settled.longest) {
-            (Some(_), _) => 0,
-            (None, Some(longest)) => rtt.backoff_for(longest),
-            (None, None) => u8::MAX,
-        };
+        // RFC 6298 §5.7: the backoff stays until a sample.
+        let most_backoff = if settled.rtt.is_some() { 0 } else { settled.most_backoff };
         self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
         self.update_rate(now);

@@ -19,6 +19,7 @@
 //! The policy reads the scoreboard and never changes it. The sender reports events to it.
 
 use super::scoreboard::{Flight, Memory, Record, Scoreboard, SentState};
+use crate::arq::Rtt;
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant, Seq};
 
@@ -129,8 +130,8 @@ impl Proactive {
         self.round = 0;
     }
 
-    pub(super) fn update_srtt(&mut self, srtt: Option<Duration>) {
-        self.srtt = srtt.map(ShortDuration::new);
+    pub(super) fn update_srtt(&mut self, rtt: &Rtt) {
+        self.srtt = rtt.short_srtt();
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {

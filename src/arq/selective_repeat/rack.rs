@@ -83,14 +83,14 @@ impl Rack {
     /// `sent` is the last of its `times` transmissions. Returns whether the acknowledgement proves that an earlier
     /// transmission was not lost.
     pub(super) fn on_acknowledged(&mut self, now: Instant, sent: Transmission, times: u8, rtt: &Rtt) -> bool {
-        let round_trip = now.saturating_since(sent.at);
         // Step 2: an acknowledgement sooner than the minimum round-trip time may be for an earlier transmission. Only a
         // time below half the minimum proves it, because the minimum may contain a queue that has drained since. Before
         // the first sample, only numbers sent once count. Otherwise one early acknowledgement would declare everything
         // in flight lost, repeatedly.
-        if times > 1 && rtt.min().is_none_or(|min| round_trip < min) {
+        let round_trip = now.short_since(sent.at);
+        if times > 1 && rtt.short_min().is_none_or(|min| round_trip < min) {
             self.on_number(sent.number, times);
-            return rtt.min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
+            return rtt.short_min().is_some_and(|min| round_trip.as_micros() < min.as_micros() / 2);
         }
         self.on_answered(now, sent, times);
         false
@@ -100,8 +100,8 @@ impl Rack {
     /// acknowledgement.
     pub(super) fn on_answered(&mut self, now: Instant, sent: Transmission, times: u8) {
         if self.newest.is_none_or(|newest| newest.transmission().is_before(sent)) {
-            let (Transmission { at, number }, round_trip) = (sent, now.saturating_since(sent.at));
-            self.newest = Some(Newest { at, number, round_trip: ShortDuration::new(round_trip) });
+            let Transmission { at, number } = sent;
+            self.newest = Some(Newest { at, number, round_trip: now.short_since(at) });
         }
         self.on_number(sent.number, times);
     }

@@ -100,7 +100,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// The next number to send, and when it is due, without pacing.
     ///
     /// A number that is due `now` comes before one that is due later.
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
         let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
         let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());

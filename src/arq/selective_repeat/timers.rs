@@ -1,13 +1,12 @@
 //! The timers of the sender.
 
 use crate::arq::{Rtt, Timer};
+use crate::time::ShortDuration;
+use crate::timing::backed_off;
 use crate::{ClockShift, Duration, Instant};
 
-/// The shortest probe timeout: the granularity of the timer.
-const MIN_PROBE_TIMEOUT: Duration = Duration::from_millis(1);
-
-/// The probe timeout doubles at most this often. It is longer than any retransmission timeout then.
-const MAX_PROBE_BACKOFF: u8 = 16;
+/// The shortest probe timeout in µs: the granularity of the timer.
+const MIN_PROBE_TIMEOUT: u32 = 1_000;
 
 /// The deadlines of the sender, one for each timer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -69,18 +68,19 @@ impl Timers {
         }
         let retransmission = match self.retransmission {
             Some(at) => at,
-            None => *self.retransmission.insert(rtt.deadline(now, self.backoff, Duration::MAX)),
+            None => *self.retransmission.insert(rtt.deadline_after(self.backoff, now)),
         };
         // RFC 8985 §7.2: PTO = 2 SRTT. The peer may delay the acknowledgement of a single packet. Its delay is added.
         // While the peer is silent, the probe backs off as the timeout does: a path that became slower makes both too
         // early.
-        self.tail_loss_probe = match rtt.srtt() {
+        self.tail_loss_probe = match rtt.short_srtt() {
             Some(srtt) if self.probe != Probe::Sent => {
-                let delay = if outstanding == 1 { rtt.ack_delay() } else { Duration::ZERO };
+                let delay = if outstanding == 1 { rtt.short_ack_delay() } else { ShortDuration::ZERO };
                 // A coarse clock may measure a round trip of 0. Without the minimum the probe would then leave at once.
-                let timeout = srtt.saturating_mul(2).max(MIN_PROBE_TIMEOUT).saturating_add(delay);
-                let doublings = if self.is_silent { self.backoff.min(MAX_PROBE_BACKOFF) } else { 0 };
-                let at = now + timeout.saturating_mul(1 << doublings);
+                let timeout = srtt.as_micros().saturating_mul(2).max(MIN_PROBE_TIMEOUT);
+                let timeout = timeout.saturating_add(delay.as_micros());
+                let doublings = if self.is_silent { self.backoff } else { 0 };
+                let at = now + Duration::from_micros(backed_off(timeout, doublings).into());
                 (at < retransmission).then_some(at)
             }
             Some(_) | None => None,

@@ -27,7 +27,7 @@ use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
 use crate::wire::Sack;
-use crate::{ClockShift, Duration, Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 use report::Report;
 
 /// Stop-and-wait, both halves.
@@ -75,10 +75,6 @@ struct Flight {
 }
 
 impl Flight {
-    fn last_sent_at(&self) -> Instant {
-        self.since + self.age.get()
-    }
-
     /// When the transmission with this counter left; `None` unless it is the first or the last.
     fn time_of(&self, counter: u32) -> Option<Instant> {
         if counter == self.first_counter {
@@ -86,6 +82,10 @@ impl Flight {
         } else {
             (counter == self.last_counter).then(|| self.last_sent_at())
         }
+    }
+
+    fn last_sent_at(&self) -> Instant {
+        self.since + self.age.get()
     }
 }
 
@@ -100,31 +100,18 @@ impl StopAndWait {
     }
 
     /// Processes an ACK of INFO `number` (base mode).
-    fn handle_single(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Acknowledged {
+    fn handle_single(&mut self, now: Instant, number: Seq, rtt: &mut Rtt) -> Result<Settled, Acknowledged> {
         if number.precedes(self.base) {
             self.on_second_ack(now, number, rtt);
-            return Acknowledged::Old;
+            return Err(Acknowledged::Old);
         }
-        if number != self.base {
-            return Acknowledged::NeverSent;
-        }
-        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
-        let round_trip = now.saturating_since(flight.since);
-        if flight.retransmissions == 0 {
-            rtt.sample(round_trip);
-            self.backoff = 0;
-            self.report.on_clear_ack();
-        } else {
-            // RFC 6298 §5.7: the backoff stays until a packet that was sent once is acknowledged. The round trip took at
-            // most the time since the first transmission, so the timeout need not be longer.
-            let since_last = now.saturating_since(flight.last_sent_at());
-            let times = flight.retransmissions.saturating_add(1);
-            self.report.on_ambiguous_ack(now, SecondAck::new(round_trip, since_last, times));
-            let backoff = self.backoff.saturating_add(flight.retransmissions);
-            self.backoff = backoff.min(rtt.backoff_for(round_trip));
-        }
-        self.pass(flight);
-        Acknowledged::New
+        let flight = self.flight.as_ref().filter(|_| number == self.base).ok_or(Acknowledged::NeverSent)?;
+        let round_trip = now.short_since(flight.since);
+        let times = flight.retransmissions.saturating_add(1);
+        self.report.expect_second_ack(now, SecondAck::new(round_trip, flight.age, times));
+        // The round trip took at most the time since the first transmission, so the timeout need not be longer.
+        let most_backoff = rtt.backoff_for(round_trip);
+        Ok(Settled { sample: (times == 1).then_some(round_trip), was_needless: false, most_backoff })
     }
 
     /// Processes a further ACK of INFO `number` (base mode), which proves that a repeat was needless.
@@ -133,52 +120,60 @@ impl StopAndWait {
             return;
         }
         let Some(round_trip) = self.report.take_second_round_trip(now) else { return };
-        rtt.late_sample(round_trip);
+        rtt.update(round_trip, true);
         self.backoff = 0;
         self.counters.spurious = self.counters.spurious.saturating_add(1);
         if let Some(flight) = self.flight.as_mut().filter(|flight| flight.deadline.is_some()) {
-            flight.deadline = Some(rtt.deadline(flight.last_sent_at(), flight.retransmissions, Duration::MAX));
+            flight.deadline = Some(rtt.deadline_after(flight.retransmissions, flight.last_sent_at()));
         }
     }
 
     /// Processes a SACK. Only `base` can be outstanding, so the bitmap acknowledges nothing more.
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &mut Rtt) -> Acknowledged {
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Result<Settled, Acknowledged> {
         let sent = if self.flight.is_none() { self.base } else { self.base.next() };
         let never_sent = |number: Seq| sent.precedes(number);
         if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
-            return Acknowledged::NeverSent;
+            return Err(Acknowledged::NeverSent);
         }
         self.report.on_peer_limit(sack.next.add(sack.window));
         if sack.next != self.base.next() {
-            return Acknowledged::Old;
+            return Err(Acknowledged::Old);
         }
-        let Some(flight) = self.flight.take() else { return Acknowledged::NeverSent };
+        let flight = self.flight.as_ref().ok_or(Acknowledged::NeverSent)?;
         let answers_base = sack.latest == self.base;
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
-        let answered = flight.time_of(sack.counter).filter(|_| answers_base);
-        match (answered, sack.delay.duration()) {
-            (Some(sent_at), Some(delay)) => {
-                // The peer's acknowledgement delay is not part of the round trip.
-                let round_trip = (now - delay).saturating_since(sent_at);
-                if was_needless {
-                    rtt.late_sample(round_trip);
-                } else {
-                    rtt.sample(round_trip);
-                }
-                self.backoff = 0;
-            }
-            (Some(_) | None, _) => self.backoff = self.backoff.saturating_add(flight.retransmissions),
-        }
-        self.pass(flight);
-        Acknowledged::New
+        let sent_at = flight.time_of(sack.counter).filter(|_| answers_base);
+        let sample = sent_at.and_then(|at| sack.delay.round_trip(now.short_since(at)));
+        Ok(Settled { sample, was_needless, most_backoff: u8::MAX })
     }
 
-    /// Moves on to the next number, after the INFO in `flight` is acknowledged.
-    fn pass(&mut self, flight: Flight) {
-        self.base = self.base.next();
+    /// Moves on to the next number, after the INFO in flight is acknowledged.
+    fn pass(&mut self, settled: &Settled, rtt: &mut Rtt) {
+        let Some(flight) = &self.flight else { return };
+        self.backoff = match settled.sample {
+            Some(round_trip) => {
+                rtt.update(round_trip, settled.was_needless);
+                0
+            }
+            // RFC 6298 §5.7: without a sample the backoff stays.
+            None => self.backoff.saturating_add(flight.retransmissions).min(settled.most_backoff),
+        };
         increase(&mut self.counters.delivered, flight.bytes.into());
+        self.flight = None;
+        self.base = self.base.next();
     }
+}
+
+/// What the acknowledgement of the INFO in flight says.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    /// Its round-trip time, if it is known which transmission is acknowledged.
+    sample: Option<ShortDuration>,
+    /// Whether the INFO was repeated needlessly.
+    was_needless: bool,
+    /// The largest backoff that remains without a sample.
+    most_backoff: u8,
 }
 
 impl Sealed for StopAndWait {}
@@ -211,23 +206,38 @@ impl Arq for StopAndWait {
         if number != self.base {
             return false;
         }
-        let (since, first_counter, retransmissions) = match self.flight {
-            None => (now, counter, 0),
-            Some(flight) => (flight.since, flight.first_counter, flight.retransmissions.saturating_add(1)),
-        };
-        let deadline = Some(rtt.deadline(now, self.backoff.saturating_add(retransmissions), Duration::MAX));
-        let age = ShortDuration::new(now.saturating_since(since));
-        self.flight =
-            Some(Flight { since, deadline, age, first_counter, last_counter: counter, retransmissions, bytes });
-        let is_again = retransmissions > 0;
+        let is_again = self.flight.is_some();
+        let flight = self.flight.get_or_insert(Flight {
+            since: now,
+            deadline: None,
+            age: ShortDuration::ZERO,
+            first_counter: counter,
+            last_counter: counter,
+            retransmissions: 0,
+            bytes,
+        });
+        if is_again {
+            flight.age = now.short_since(flight.since);
+            flight.retransmissions = flight.retransmissions.saturating_add(1);
+            (flight.last_counter, flight.bytes) = (counter, bytes);
+        }
+        let attempt = self.backoff.saturating_add(flight.retransmissions);
+        flight.deadline = Some(rtt.deadline_after(attempt, now));
         self.counters.retransmitted = self.counters.retransmitted.saturating_add(is_again.into());
         is_again
     }
 
     fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
-        match ack {
+        let settled = match ack {
             Ack::Single(number) => self.handle_single(now, *number, rtt),
-            Ack::Selective(sack) => self.handle_sack(now, sack, rtt),
+            Ack::Selective(sack) => self.handle_sack(now, sack),
+        };
+        match settled {
+            Ok(settled) => {
+                self.pass(&settled, rtt);
+                Acknowledged::New
+            }
+            Err(ignored) => ignored,
         }
     }
 

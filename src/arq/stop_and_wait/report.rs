@@ -5,7 +5,7 @@ use crate::arq::ambiguous::SecondAck;
 use crate::arq::{Ack, ReceivedInfo};
 use crate::time::ShortDuration;
 use crate::wire::{Sack, SackDelay};
-use crate::{ClockShift, Duration, Instant, Seq};
+use crate::{ClockShift, Instant, Seq};
 
 /// The pending acknowledgements in the format of the mode, and in extended mode the peer's receive window.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,31 +74,21 @@ impl Report {
         }
     }
 
-    /// Records an ACK of a packet that was sent once.
-    pub(super) const fn on_clear_ack(&mut self) {
-        match self {
-            Self::Acks { second_from, .. } => *second_from = None,
-            Self::Sacks(_) => {}
-        }
-    }
-
-    /// Records an ACK of a packet that was repeated.
-    pub(super) fn on_ambiguous_ack(&mut self, now: Instant, second: Option<SecondAck>) {
+    /// Records the ACK of a packet, and what a second one would prove.
+    pub(super) fn expect_second_ack(&mut self, now: Instant, second: Option<SecondAck>) {
         match self {
             Self::Acks { second_from, round_trip, .. } => {
-                *round_trip = second.map_or(ShortDuration::ZERO, |second| ShortDuration::new(second.round_trip));
-                *second_from = second.map(|second| now + second.spacing);
+                *round_trip = second.map_or(ShortDuration::ZERO, |second| second.round_trip);
+                *second_from = second.map(|second| now + second.spacing.get());
             }
             Self::Sacks(_) => {}
         }
     }
 
     /// The round trip that a second ACK proves, if it does. Each number gives it once.
-    pub(super) fn take_second_round_trip(&mut self, now: Instant) -> Option<Duration> {
+    pub(super) fn take_second_round_trip(&mut self, now: Instant) -> Option<ShortDuration> {
         match self {
-            Self::Acks { second_from, round_trip, .. } => {
-                second_from.take_if(|from| *from <= now).map(|_| round_trip.get())
-            }
+            Self::Acks { second_from, round_trip, .. } => second_from.take_if(|from| *from <= now).map(|_| *round_trip),
             Self::Sacks(_) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Traces of stop-and-wait.
 
 use super::*;
+use crate::Duration;
 use crate::arq::Jitter;
 
 const ONE: Seq = Seq::new(1);

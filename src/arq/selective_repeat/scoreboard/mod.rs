@@ -23,6 +23,7 @@ mod block;
 mod list;
 mod record;
 mod times;
+mod transmitted;
 mod window;
 
 pub use block::Block;
@@ -187,81 +188,6 @@ impl<M: Memory> Scoreboard<M> {
     /// The bits of `word` whose numbers, from `first` on, are not marked as acknowledged.
     pub(super) fn unmarked(&self, first: Seq, word: u64) -> u64 {
         word & !self.window.bits(Mark::ACKNOWLEDGED, first)
-    }
-
-    /// Records a transmission of `number` in a datagram of `bytes`. It is an original only if `number` is
-    /// [`next`](Self::next).
-    ///
-    /// `counter` is the counter of the datagram; `None` in base mode.
-    #[inline]
-    pub(super) fn transmitted(
-        &mut self,
-        now: Instant,
-        number: Seq,
-        counter: Option<u32>,
-        bytes: u16,
-        is_probe: bool,
-    ) -> Transmitted {
-        if number == self.next {
-            self.transmitted_run(now, counter, bytes, 1);
-            return Transmitted::Original;
-        }
-        if let Some(counter) = counter {
-            self.window.set_time(counter, low_bits(now));
-            self.last_key = counter;
-        }
-        self.transmitted_again(now, number, bytes, is_probe)
-    }
-
-    fn transmitted_again(&mut self, now: Instant, number: Seq, bytes: u16, is_probe: bool) -> Transmitted {
-        let sent = *self.window.sent(number);
-        let (state, transmitted) = match sent.state {
-            SentState::Original | SentState::Probed | SentState::Retransmitted | SentState::Proactive => {
-                self.leave_flight(number, sent);
-                if !is_probe {
-                    (SentState::Proactive, Transmitted::Proactive)
-                } else if matches!(sent.state, SentState::Original | SentState::Probed) {
-                    (SentState::Probed, Transmitted::Probe)
-                } else {
-                    (SentState::Retransmitted, Transmitted::Probe)
-                }
-            }
-            SentState::Lost => {
-                self.lost.remove(&mut self.window, number, sent);
-                let transmissions = sent.transmissions;
-                (SentState::Retransmitted, Transmitted::Retransmission { transmissions })
-            }
-            SentState::Settled | SentState::Ambiguous => return Transmitted::Needless,
-        };
-        let before = self.retransmissions.push(&mut self.window, number);
-        let (at, transmissions) = (low_bits(now), sent.transmissions.saturating_add(1));
-        self.window.update(number, |place| *place = Sent { before, after: 0, at, bytes, transmissions, state });
-        self.in_flight += u64::from(bytes);
-        self.last_sent = now;
-        transmitted
-    }
-
-    /// Records the first transmission of the next `count` numbers, each in a datagram of `bytes`.
-    ///
-    /// `counter` is the counter of the first datagram; `None` in base mode.
-    #[inline]
-    pub(super) fn transmitted_run(&mut self, now: Instant, counter: Option<u32>, bytes: u16, count: u32) {
-        let (at, state) = (low_bits(now), SentState::Original);
-        let first = counter.unwrap_or(self.next.value());
-        if self.base == self.next {
-            self.busy_since = now;
-        }
-        for ahead in 0..count {
-            self.last_key = first.wrapping_add(ahead);
-            self.window.set_time(self.last_key, at);
-            let before = self.originals.push(&mut self.window, self.next);
-            self.window.update(self.next, |place| {
-                *place = Sent { before, after: 0, at, bytes, transmissions: 1, state };
-            });
-            self.next = self.next.next();
-        }
-        self.in_flight += u64::from(bytes) * u64::from(count);
-        self.last_sent = now;
     }
 
     /// Marks `number`, which is [outstanding](Self::is_outstanding), as acknowledged. Returns its previous record.

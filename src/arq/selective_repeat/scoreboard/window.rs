@@ -61,7 +61,10 @@ impl<M: Memory> Window<M> {
         const MOST_BLOCKS: u32 = 1 << 24;
         let blocks = u32::try_from(memory.as_ref().len()).unwrap_or(u32::MAX).min(MOST_BLOCKS);
         let places = Block::NUMBERS << blocks.checked_ilog2()?;
-        memory.as_mut().fill(Block::EMPTY);
+        // `fill` would keep a copy of the empty block in flash.
+        for block in memory.as_mut() {
+            *block = Block::EMPTY;
+        }
         Some(Self { memory, mask: places - 1 })
     }
 
