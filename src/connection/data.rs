@@ -24,8 +24,9 @@ impl<T: ConnectionTypes> Connection<T> {
         if self.is_incoming_closed() {
             return Err(Ignored::State);
         }
-        // RFC 6298 §3: an INFO 0 that answers a repeated CONNACK, or that was repeated itself, gives no sample.
-        let handshake = self.state.handshake().filter(|handshake| handshake.sent() == 1 && info.counter == 0);
+        // RFC 6298 §3: an INFO 0 that was repeated, or that answers a CONNACK to a repeated CONNECT, gives no sample. A
+        // CONNACK that only the timer has repeated counts from its first transmission.
+        let handshake = self.state.handshake().filter(|handshake| handshake.is_first_answer() && info.counter == 0);
         let asked = handshake.and(self.idle.waiting_since()).filter(|_| self.negotiation.is_extended());
         self.on_heard();
         let fits = body.len() <= self.recv.segment();

@@ -9,12 +9,14 @@
 //!            <- ACK 0 ------------------------------- ESTABLISHED
 //! ```
 //!
-//! In extended mode a server repeats CONNACK only in answer to CONNECT. Until the client is confirmed, the server sends
-//! no more bytes than it has received.
+//! In extended mode a server answers each CONNECT by a CONNACK, and once more after 125 ms if nothing has arrived by
+//! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has received.
+//! CONNECT carries its number and CONNACK returns it, so that the answer to a repeated CONNECT gives a sample too.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
 
+use crate::event::Role;
 use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
@@ -26,6 +28,14 @@ use heapless::Vec;
 /// The second one is needed if the server no longer accepts the cookie of the first, for example after a change of its
 /// key.
 const MAX_RETRIES: u8 = 2;
+
+/// When a server of extended mode repeats CONNACK: half of the first interval between two CONNECTs.
+///
+/// On a path with a longer round trip the repeat is needless, but it is the only one.
+const CONNACK_INTERVAL: Duration = Duration::from_millis(125);
+
+/// The numbers of CONNECTs after one RETRY, as a shift. The last number counts for all later CONNECTs.
+const ATTEMPT_SHIFT: u8 = 6;
 
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +50,10 @@ pub(crate) struct Handshake {
     fall_back: Option<Instant>,
     /// The cookie of the last RETRY that the client followed; empty before the first RETRY.
     cookie: Vec<u8, MAX_COOKIE, u8>,
-    retries: u8,
+    /// How often another start was asked for: by RETRY at a client, by a repeated CONNECT at a server.
+    restarts: u8,
+    /// The number of the CONNECT that arrived last. Unused at a client.
+    answered: u8,
     /// Whether the application has closed the outgoing direction.
     closes: bool,
 }
@@ -56,7 +69,8 @@ impl Handshake {
             expiry: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
-            retries: 0,
+            restarts: 0,
+            answered: 0,
             closes: false,
         }
     }
@@ -70,21 +84,32 @@ impl Handshake {
     }
 
     /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
-    pub(crate) fn on_connect(&mut self) {
+    pub(crate) fn on_connect(&mut self, attempt: u8) {
         self.retransmit.request();
+        self.restarts = self.restarts.saturating_add(1);
+        self.answered = attempt;
+    }
+
+    /// Records the number of the first CONNECT, at a server.
+    pub(crate) const fn answers(&mut self, attempt: u8) {
+        self.answered = attempt;
     }
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
     ///
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
+        // A server answers each repeat of CONNECT by the same cookie, if it makes one each second.
+        if cookie == self.cookie.as_slice() {
+            return false;
+        }
         // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
-        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.retries >= MAX_RETRIES {
+        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.restarts >= MAX_RETRIES {
             return false;
         }
         self.cookie.clear();
         let _fits = self.cookie.extend_from_slice(cookie);
-        self.retries += 1;
+        self.restarts += 1;
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
         // RETRY exists only in extended mode. A base-mode answer therefore did not come from this server.
@@ -107,9 +132,44 @@ impl Handshake {
         self.fall_back.is_some_and(|at| at <= now)
     }
 
-    /// Records that the packet was sent. No timer repeats it (CONNACK in extended mode).
-    pub(crate) fn on_sent_once(&mut self) {
-        self.retransmit.on_sent_once();
+    /// Records that CONNACK was sent in extended mode. A timer repeats it once for each CONNECT.
+    pub(crate) fn on_answer_sent(&mut self, now: Instant) {
+        if self.retransmit.is_overdue() {
+            self.retransmit.on_sent_once();
+        } else {
+            self.retransmit.on_sent(now + CONNACK_INTERVAL);
+        }
+    }
+
+    /// The number that the next CONNECT carries, or that of the CONNECT which the next CONNACK answers.
+    pub(crate) fn attempt(&self, role: Role) -> u8 {
+        match role {
+            Role::Client => self.number(self.retransmit.sent()),
+            Role::Server => self.answered,
+        }
+    }
+
+    /// The number of a CONNECT after `earlier` others.
+    fn number(&self, earlier: u8) -> u8 {
+        (self.restarts << ATTEMPT_SHIFT) | earlier.min((1 << ATTEMPT_SHIFT) - 1)
+    }
+
+    /// When the CONNECT with this number left; `None` unless it is the first or the last of those that may be answered.
+    ///
+    /// `since` is the time of the first one.
+    pub(crate) fn time_of(&self, attempt: u8, since: Instant) -> Option<Instant> {
+        // A base-mode answer has restarted the wait.
+        let last = self.retransmit.sent().checked_sub(1).filter(|_| self.fall_back.is_none())?;
+        if attempt == self.number(0) {
+            Some(since)
+        } else {
+            (attempt == self.number(last) && attempt != self.number(u8::MAX)).then(|| since + self.retransmit.age())
+        }
+    }
+
+    /// Whether all CONNACKs answered one CONNECT.
+    pub(crate) const fn is_first_answer(&self) -> bool {
+        self.retransmit.sent() > 0 && self.restarts == 0
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -122,7 +182,12 @@ impl Handshake {
     }
 
     /// Records that the packet was sent. A timer repeats it.
-    pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
+    ///
+    /// `since` is the time of the first CONNECT, if the answer will name one.
+    pub(crate) fn on_sent(&mut self, now: Instant, since: Option<Instant>, rtt: &mut Rtt) {
+        if let Some(since) = since {
+            self.retransmit.set_age(now.saturating_since(since));
+        }
         self.retransmit.on_sent(rtt.deadline(now, self.retransmit.sent(), self.longest.get()));
     }
 

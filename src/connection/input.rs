@@ -162,7 +162,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         match &mut self.state {
             State::Opening(handshake) => {
-                handshake.on_connect();
+                handshake.on_connect(parameters.attempt);
                 self.on_heard();
                 Ok(())
             }
@@ -182,7 +182,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
-        let asked = self.idle.waiting_since().filter(|_| handshake.sent() == 1);
+        let asked = self.idle.waiting_since().and_then(|since| handshake.time_of(parameters.attempt, since));
         self.on_heard();
         match (tagged, parameters.tag) {
             (true, _) if !parameters.is_our_version() => {
@@ -190,7 +190,6 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
-                // RFC 6298 §3: the answer to a repeated CONNECT gives no sample.
                 if let Some(asked) = asked {
                     self.rtt.handshake_sample(self.now.saturating_since(asked));
                 }

@@ -148,6 +148,9 @@ impl<T: ConnectionTypes> Connection<T> {
         let negotiation = Negotiation::server(config.framing, config.mode, entropy.tag(), &parameters);
         let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, storage);
         if connection.negotiation.is_extended() {
+            if let Some(handshake) = connection.state.handshake_mut() {
+                handshake.answers(parameters.attempt);
+            }
             connection.on_parameters(&parameters);
         }
         connection.check_stores(&config)?;
@@ -180,12 +183,14 @@ impl<T: ConnectionTypes> Connection<T> {
 
     fn new(now: Instant, role: Role, config: Config, entropy: &Entropy, negotiation: Negotiation, storage: T) -> Self {
         let (send, recv, arq, observer) = storage.into_parts();
+        let mut rtt = Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(entropy.jitter_seed()));
+        rtt.repeat_early(negotiation.tag().is_some());
         Self {
             role,
             peer: config.peer,
             limits: Limits::new(&config),
             now,
-            rtt: Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(entropy.jitter_seed())),
+            rtt,
             idle: IdleTimer::new(now),
             negotiation,
             nonces: Nonces::new(entropy.nonce_secret()),
@@ -315,6 +320,7 @@ impl<T: ConnectionTypes> Connection<T> {
             segment: u16::try_from(self.recv.segment()).unwrap_or(u16::MAX),
             window,
             idle_limit: Some(self.limits.idle.get()),
+            attempt: self.state.handshake().map_or(0, |handshake| handshake.attempt(self.role)),
         }
     }
 

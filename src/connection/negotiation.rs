@@ -58,11 +58,14 @@ pub struct HandshakeParameters {
     pub window: u32,
     /// The idle limit of this side, if it announces one.
     pub idle_limit: Option<Duration>,
+    /// The number of the CONNECT. In CONNACK: of the CONNECT that it answers.
+    pub attempt: u8,
 }
 
 impl HandshakeParameters {
     /// The parameters of a CONNECT without options.
-    pub const BASE: Self = Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None };
+    pub const BASE: Self =
+        Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None, attempt: 0 };
 
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
@@ -73,6 +76,7 @@ impl HandshakeParameters {
             segment: options.segment().unwrap_or(DEFAULT_SEGMENT),
             window: options.window().unwrap_or(1),
             idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
+            attempt: options.attempt().unwrap_or(0),
         }
     }
 }
@@ -92,7 +96,7 @@ impl HandshakeParameters {
             return 0;
         }
         let idle = self.idle_limit_ms().map(u32::to_be_bytes);
-        let lengths = [size_of::<u32>(), Tag::LEN, size_of_val(&self.segment), size_of_val(&self.window)];
+        let lengths = [size_of::<u32>(), Tag::LEN, size_of::<u16>(), size_of::<u32>(), size_of::<u8>()];
         let optional = [idle.map(|value| value.len()), cookie.map(<[u8]>::len)];
         lengths.into_iter().chain(optional.into_iter().flatten()).map(OptionsWriter::option_len).sum()
     }
@@ -107,6 +111,7 @@ impl HandshakeParameters {
         options.known(option_kind::TAG, tag.as_bytes());
         options.known(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
         options.known(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        options.known(option_kind::ATTEMPT, &[self.attempt]);
         if let Some(limit_ms) = self.idle_limit_ms() {
             options.known(option_kind::IDLE, &limit_ms.to_be_bytes());
         }

@@ -1,37 +1,65 @@
 //! The timer of a packet that is repeated until it is answered.
 
-use crate::{ClockShift, Instant};
+use crate::time::ShortDuration;
+use crate::{ClockShift, Duration, Instant};
 
 /// When to send a packet: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RetransmitTimer {
     /// When the packet becomes due; `None` while the packet is due or the timer is stopped.
     deadline: Option<Instant>,
-    due: bool,
+    /// The time from the first to the last transmission, if the user of the timer records it.
+    age: Option<ShortDuration>,
+    due: Due,
     /// The number of transmissions; saturates.
     sent: u8,
+}
+
+/// Whether the packet is due, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+enum Due {
+    #[default]
+    No,
+    Requested,
+    /// The deadline has passed.
+    Expired,
 }
 
 impl RetransmitTimer {
     /// Makes the packet due now.
     pub(crate) fn request(&mut self) {
-        self.due = true;
+        self.due = Due::Requested;
         self.deadline = None;
     }
 
     /// Stops the timer: the packet is not sent again.
     pub(crate) fn stop(&mut self) {
-        self.due = false;
+        self.due = Due::No;
         self.deadline = None;
     }
 
     /// Whether the packet is due or waits for its deadline.
     pub(crate) const fn is_engaged(&self) -> bool {
-        self.due || self.deadline.is_some()
+        self.is_due() || self.deadline.is_some()
     }
 
     pub(crate) const fn is_due(&self) -> bool {
-        self.due
+        !matches!(self.due, Due::No)
+    }
+
+    /// Whether the packet is due because its deadline has passed.
+    pub(crate) const fn is_overdue(&self) -> bool {
+        matches!(self.due, Due::Expired)
+    }
+
+    /// Records the time from the first to the last transmission.
+    pub(crate) fn set_age(&mut self, age: Duration) {
+        self.age = Some(ShortDuration::new(age));
+    }
+
+    /// The time from the first to the last transmission, as recorded.
+    pub(crate) fn age(&self) -> Duration {
+        self.age.map_or(Duration::ZERO, ShortDuration::get)
     }
 
     /// How often the packet was sent, at most 255.
@@ -53,7 +81,7 @@ impl RetransmitTimer {
 
     /// Makes the packet due at `at`.
     pub(crate) fn wait(&mut self, at: Instant) {
-        self.due = false;
+        self.due = Due::No;
         self.deadline = Some(at);
     }
 
@@ -61,7 +89,7 @@ impl RetransmitTimer {
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
         let expired = self.deadline.is_some_and(|deadline| deadline <= now);
         if expired {
-            self.request();
+            (self.due, self.deadline) = (Due::Expired, None);
         }
         expired
     }

@@ -18,6 +18,8 @@ pub mod option_kind {
     pub const IDLE: u8 = 5;
     /// u32, at least 1: the version of extended mode that the sender of the option speaks.
     pub const VERSION: u8 = 7;
+    /// u8: in CONNECT the number of the transmission, in CONNACK that of the CONNECT that it answers.
+    pub const ATTEMPT: u8 = 8;
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
@@ -113,6 +115,12 @@ impl<'a> Options<'a> {
         self.array(option_kind::VERSION).map(u32::from_be_bytes)
     }
 
+    /// ATTEMPT: in CONNECT the number of the transmission, in CONNACK that of the CONNECT that it answers.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u8> {
+        self.array(option_kind::ATTEMPT).map(u8::from_be_bytes)
+    }
+
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
@@ -179,8 +187,9 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
         option_kind::COOKIE => (1..=MAX_COOKIE).contains(&value.len()),
         option_kind::IDLE => value.len() == size_of::<u32>(),
         option_kind::VERSION => value.try_into().is_ok_and(|bytes| u32::from_be_bytes(bytes) > 0),
+        option_kind::ATTEMPT => value.len() == size_of::<u8>(),
         option_kind::END => false,
-        6 | 8.. => true,
+        6 | 9.. => true,
     }
 }
 
@@ -216,6 +225,7 @@ mod tests {
             &[4, 3, 0xc0, 0x0c, 0x1e],
             &[5, 4, 0, 0, 0x75, 0x30],
             &[7, 4, 0, 0, 0, 9],
+            &[8, 1, 2],
         ]
         .concat();
         let options = Options::parse(&list).unwrap();
@@ -225,6 +235,7 @@ mod tests {
         assert_eq!(options.cookie(), Some(&[0xc0, 0x0c, 0x1e][..]));
         assert_eq!(options.idle_ms(), Some(30_000));
         assert_eq!(options.version(), Some(9));
+        assert_eq!(options.attempt(), Some(2));
         assert_eq!(options.as_bytes(), list);
     }
 
@@ -238,11 +249,11 @@ mod tests {
 
     #[test]
     fn unknown_kinds_are_skipped_and_kept() {
-        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 8, 3, 1, 2, 3];
+        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 9, 3, 1, 2, 3];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.segment(), Some(64));
         let all: Vec<_> = options.iter().collect();
-        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (8, &[1, 2, 3])]);
+        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (9, &[1, 2, 3])]);
     }
 
     #[test]
@@ -277,6 +288,7 @@ mod tests {
         assert_eq!(Options::parse(&[5, 5, 0, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[7, 4, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[7, 1, 1]), REFUSED);
+        assert_eq!(Options::parse(&[8, 2, 0, 1]), REFUSED);
     }
 
     #[test]
@@ -317,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_list_holds_every_kind_whose_value_may_be_empty() {
-        let list: Vec<u8> = (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7)).flat_map(|kind| [kind, 0]).collect();
-        assert_eq!(Options::parse(&list).unwrap().iter().count(), 249);
+        let list: Vec<u8> = (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=8)).flat_map(|kind| [kind, 0]).collect();
+        assert_eq!(Options::parse(&list).unwrap().iter().count(), 248);
     }
 }
