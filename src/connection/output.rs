@@ -309,7 +309,9 @@ impl<T: ConnectionTypes> Connection<T> {
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
         match (control, &mut self.state) {
-            (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => handshake.on_answer_sent(now),
+            (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => {
+                handshake.on_answer_sent(now)
+            }
             (Control::Connect | Control::ConnAck, State::Opening(handshake)) => {
                 let since = self.idle.waiting_since().filter(|_| self.negotiation.tag().is_some());
                 handshake.on_sent(now, since, &mut self.rtt);

@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn a_list_holds_every_kind_whose_value_may_be_empty() {
-        let list: Vec<u8> = (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=8)).flat_map(|kind| [kind, 0]).collect();
+        let list: Vec<u8> =
+            (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=8)).flat_map(|kind| [kind, 0]).collect();
         assert_eq!(Options::parse(&list).unwrap().iter().count(), 248);
     }
 }
