@@ -11,7 +11,8 @@
 //!
 //! In extended mode a server answers each CONNECT by a CONNACK, and once more after 125 ms if nothing has arrived by
 //! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has received.
-//! CONNECT carries its number and CONNACK returns it, so that the answer to a repeated CONNECT gives a sample too.
+//! CONNECT carries its number and CONNACK returns it, so that an answer to the first CONNECT gives a sample even if it
+//! was repeated meanwhile. An answer to a later one gives none (Karn): the timeout then covers the interval between two.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
@@ -34,9 +35,6 @@ const MAX_RETRIES: u8 = 2;
 /// On a path with a longer round trip the repeat is needless, but it is the only one.
 const CONNACK_INTERVAL: Duration = Duration::from_millis(125);
 
-/// The numbers of CONNECTs after one RETRY, as a shift. The last number counts for all later CONNECTs.
-const ATTEMPT_SHIFT: u8 = 6;
-
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
@@ -52,25 +50,29 @@ pub(crate) struct Handshake {
     cookie: Vec<u8, MAX_COOKIE, u8>,
     /// How often another start was asked for: by RETRY at a client, by a repeated CONNECT at a server.
     restarts: u8,
-    /// The number of the CONNECT that arrived last. Unused at a client.
-    answered: u8,
+    /// The number of a CONNECT: of the first one since the last RETRY at a client, of the one that arrived last at a
+    /// server.
+    number: u8,
     /// Whether the application has closed the outgoing direction.
     closes: bool,
 }
 
 impl Handshake {
     /// Starts in CONNECTING or CONFIRMING: CONNECT or CONNACK is due, and the limit runs.
-    pub(crate) fn new(now: Instant, limit: Duration) -> Self {
+    ///
+    /// `answers`: the number of the CONNECT that a server of extended mode answers.
+    pub(crate) fn new(now: Instant, limit: Duration, answers: Option<u8>) -> Self {
         let mut retransmit = RetransmitTimer::default();
         retransmit.request();
+        let longest = answers.map_or_else(|| longest_opening_interval(limit), |_| CONNACK_INTERVAL);
         Self {
             retransmit,
-            longest: ShortDuration::new(longest_opening_interval(limit)),
+            longest: ShortDuration::new(longest),
             expiry: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
             restarts: 0,
-            answered: 0,
+            number: answers.unwrap_or(0),
             closes: false,
         }
     }
@@ -87,29 +89,23 @@ impl Handshake {
     pub(crate) fn on_connect(&mut self, attempt: u8) {
         self.retransmit.request();
         self.restarts = self.restarts.saturating_add(1);
-        self.answered = attempt;
-    }
-
-    /// Records the number of the first CONNECT, at a server.
-    pub(crate) const fn answers(&mut self, attempt: u8) {
-        self.answered = attempt;
+        self.number = attempt;
     }
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
     ///
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
-        // A server answers each repeat of CONNECT by the same cookie, if it makes one each second.
-        if cookie == self.cookie.as_slice() {
-            return false;
-        }
-        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
-        if cookie.len() > MAX_COOKIE || self.retransmit.sent() == 0 || self.restarts >= MAX_RETRIES {
+        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection. On a slow path the server answers
+        // the repeats of CONNECT too, mostly by the same cookie.
+        let is_late = self.retransmit.sent() == 0 || self.restarts >= MAX_RETRIES;
+        if is_late || cookie.len() > MAX_COOKIE || cookie == self.cookie.as_slice() {
             return false;
         }
         self.cookie.clear();
         let _fits = self.cookie.extend_from_slice(cookie);
         self.restarts += 1;
+        self.number = self.number.wrapping_add(self.retransmit.sent());
         self.retransmit = RetransmitTimer::default();
         self.retransmit.request();
         // RETRY exists only in extended mode. A base-mode answer therefore did not come from this server.
@@ -132,44 +128,23 @@ impl Handshake {
         self.fall_back.is_some_and(|at| at <= now)
     }
 
-    /// Records that CONNACK was sent in extended mode. A timer repeats it once for each CONNECT.
-    pub(crate) fn on_answer_sent(&mut self, now: Instant) {
-        if self.retransmit.is_overdue() {
-            self.retransmit.on_sent_once();
-        } else {
-            self.retransmit.on_sent(now + CONNACK_INTERVAL);
-        }
-    }
-
     /// The number that the next CONNECT carries, or that of the CONNECT which the next CONNACK answers.
-    pub(crate) fn attempt(&self, role: Role) -> u8 {
+    pub(crate) const fn attempt(&self, role: Role) -> u8 {
         match role {
-            Role::Client => self.number(self.retransmit.sent()),
-            Role::Server => self.answered,
+            Role::Client => self.number.wrapping_add(self.retransmit.sent()),
+            Role::Server => self.number,
         }
     }
 
-    /// The number of a CONNECT after `earlier` others.
-    fn number(&self, earlier: u8) -> u8 {
-        (self.restarts << ATTEMPT_SHIFT) | earlier.min((1 << ATTEMPT_SHIFT) - 1)
-    }
-
-    /// When the CONNECT with this number left; `None` unless it is the first or the last of those that may be answered.
-    ///
-    /// `since` is the time of the first one.
-    pub(crate) fn time_of(&self, attempt: u8, since: Instant) -> Option<Instant> {
+    /// Whether a CONNACK with this number answers the first CONNECT since the start or the last RETRY.
+    pub(crate) const fn is_first(&self, attempt: u8) -> bool {
         // A base-mode answer has restarted the wait.
-        let last = self.retransmit.sent().checked_sub(1).filter(|_| self.fall_back.is_none())?;
-        if attempt == self.number(0) {
-            Some(since)
-        } else {
-            (attempt == self.number(last) && attempt != self.number(u8::MAX)).then(|| since + self.retransmit.age())
-        }
+        attempt == self.number && self.fall_back.is_none()
     }
 
     /// Whether all CONNACKs answered one CONNECT.
     pub(crate) const fn is_first_answer(&self) -> bool {
-        self.retransmit.sent() > 0 && self.restarts == 0
+        self.restarts == 0
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -181,14 +156,13 @@ impl Handshake {
         self.retransmit.sent()
     }
 
-    /// Records that the packet was sent. A timer repeats it.
-    ///
-    /// `since` is the time of the first CONNECT, if the answer will name one.
-    pub(crate) fn on_sent(&mut self, now: Instant, since: Option<Instant>, rtt: &mut Rtt) {
-        if let Some(since) = since {
-            self.retransmit.set_age(now.saturating_since(since));
-        }
+    /// Records that the packet was sent. A timer repeats it, if `once` only once for each request.
+    pub(crate) fn on_sent(&mut self, now: Instant, once: bool, rtt: &mut Rtt) {
+        let is_repeat = self.retransmit.is_overdue();
         self.retransmit.on_sent(rtt.deadline(now, self.retransmit.sent(), self.longest.get()));
+        if once && is_repeat {
+            self.retransmit.stop();
+        }
     }
 
     /// Whether the handshake limit has expired.

@@ -182,7 +182,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
-        let asked = self.idle.waiting_since().and_then(|since| handshake.time_of(parameters.attempt, since));
+        let asked = self.idle.waiting_since().filter(|_| handshake.is_first(parameters.attempt));
         self.on_heard();
         match (tagged, parameters.tag) {
             (true, _) if !parameters.is_our_version() => {
@@ -190,6 +190,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
+                // RFC 6298 §3: an answer to a repeat gives no sample.
                 if let Some(asked) = asked {
                     self.rtt.handshake_sample(self.now.saturating_since(asked));
                 }

@@ -115,7 +115,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn connect(now: Instant, config: Config, entropy: impl Into<Entropy>, storage: T) -> Result<Self, StoreError> {
         let entropy = entropy.into();
         let negotiation = Negotiation::client(config.framing, config.mode, entropy.tag());
-        let mut connection = Self::new(now, Role::Client, config, &entropy, negotiation, storage);
+        let mut connection = Self::new(now, Role::Client, config, &entropy, negotiation, None, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
         }
@@ -146,11 +146,9 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<Self, StoreError> {
         let entropy = entropy.into();
         let negotiation = Negotiation::server(config.framing, config.mode, entropy.tag(), &parameters);
-        let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, storage);
+        let answers = negotiation.tag().map(|_| parameters.attempt);
+        let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, answers, storage);
         if connection.negotiation.is_extended() {
-            if let Some(handshake) = connection.state.handshake_mut() {
-                handshake.answers(parameters.attempt);
-            }
             connection.on_parameters(&parameters);
         }
         connection.check_stores(&config)?;
@@ -181,7 +179,15 @@ impl<T: ConnectionTypes> Connection<T> {
         self.send.segment() <= self.segment.into() || self.send.cut(self.arq.base(), self.segment)
     }
 
-    fn new(now: Instant, role: Role, config: Config, entropy: &Entropy, negotiation: Negotiation, storage: T) -> Self {
+    fn new(
+        now: Instant,
+        role: Role,
+        config: Config,
+        entropy: &Entropy,
+        negotiation: Negotiation,
+        answers: Option<u8>,
+        storage: T,
+    ) -> Self {
         let (send, recv, arq, observer) = storage.into_parts();
         let mut rtt = Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(entropy.jitter_seed()));
         rtt.repeat_early(negotiation.tag().is_some());
@@ -195,7 +201,7 @@ impl<T: ConnectionTypes> Connection<T> {
             negotiation,
             nonces: Nonces::new(entropy.nonce_secret()),
             counter: 0,
-            state: State::Opening(Handshake::new(now, config.handshake_limit)),
+            state: State::Opening(Handshake::new(now, config.handshake_limit, answers)),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
             lent: Lent::Nothing,

@@ -309,12 +309,9 @@ impl<T: ConnectionTypes> Connection<T> {
     fn on_control_sent(&mut self, control: Control) {
         let now = self.now;
         match (control, &mut self.state) {
-            (Control::ConnAck, State::Opening(handshake)) if self.negotiation.is_extended() => {
-                handshake.on_answer_sent(now)
-            }
+            // A server of extended mode repeats CONNACK once. A client has not agreed on a mode yet.
             (Control::Connect | Control::ConnAck, State::Opening(handshake)) => {
-                let since = self.idle.waiting_since().filter(|_| self.negotiation.tag().is_some());
-                handshake.on_sent(now, since, &mut self.rtt);
+                handshake.on_sent(now, self.negotiation.is_extended(), &mut self.rtt);
             }
             (Control::Ack, _) => self.arq.on_ack_sent(self.recv.limit()),
             (Control::Echo { .. }, State::Established { probe, .. }) => probe.on_echo_sent(),

@@ -1,15 +1,12 @@
 //! The timer of a packet that is repeated until it is answered.
 
-use crate::time::ShortDuration;
-use crate::{ClockShift, Duration, Instant};
+use crate::{ClockShift, Instant};
 
 /// When to send a packet: now, at a deadline, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct RetransmitTimer {
     /// When the packet becomes due; `None` while the packet is due or the timer is stopped.
     deadline: Option<Instant>,
-    /// The time from the first to the last transmission, if the user of the timer records it.
-    age: Option<ShortDuration>,
     due: Due,
     /// The number of transmissions; saturates.
     sent: u8,
@@ -52,16 +49,6 @@ impl RetransmitTimer {
         matches!(self.due, Due::Expired)
     }
 
-    /// Records the time from the first to the last transmission.
-    pub(crate) fn set_age(&mut self, age: Duration) {
-        self.age = Some(ShortDuration::new(age));
-    }
-
-    /// The time from the first to the last transmission, as recorded.
-    pub(crate) fn age(&self) -> Duration {
-        self.age.map_or(Duration::ZERO, ShortDuration::get)
-    }
-
     /// How often the packet was sent, at most 255.
     pub(crate) const fn sent(&self) -> u8 {
         self.sent
@@ -71,12 +58,6 @@ impl RetransmitTimer {
     pub(crate) fn on_sent(&mut self, deadline: Instant) {
         self.sent = self.sent.saturating_add(1);
         self.wait(deadline);
-    }
-
-    /// Counts a transmission, and stops the timer.
-    pub(crate) fn on_sent_once(&mut self) {
-        self.sent = self.sent.saturating_add(1);
-        self.stop();
     }
 
     /// Makes the packet due at `at`.

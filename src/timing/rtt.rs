@@ -186,8 +186,7 @@ impl Rtt {
         let most = self.ceiling.min(ShortDuration::new(limit)).as_micros();
         let is_early = self.is_early && self.min.is_none();
         let rto = if is_early && self.smoothed.is_none() { EARLY_RTO } else { self.rto_micros() };
-        let doublings = if is_early { attempt / 2 } else { attempt };
-        let interval = backed_off(rto, doublings).min(most).max(GRANULARITY);
+        let interval = backed_off(rto, attempt >> u8::from(is_early)).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
         now + Duration::from_micros(u64::from(interval) + jitter)
     }

@@ -100,7 +100,7 @@
 //! | 4 | COOKIE | 1 to 64 bytes | the cookie of a RETRY |
 //! | 5 | IDLE | u32 | the idle limit of the sender of the option, in milliseconds; below 1,000 counts as 1,000 |
 //! | 7 | VERSION | u32, at least 1 | the version of extended mode that the sender of the option speaks: [`VERSION`] |
-//! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, and 64 more after each RETRY; CONNACK: that of the CONNECT that arrived last; default 0 |
+//! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, modulo 256; CONNACK: that of the CONNECT that arrived last; default 0 |
 //!
 //! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
 //! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of

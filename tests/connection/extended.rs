@@ -55,14 +55,14 @@ fn a_server_sends_connack_twice_in_answer_to_each_connect() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     let connack = server.learns_tag();
     assert!(2 * connack.len() < MIN_CONNECT, "both are smaller than CONNECT");
-    server.sleep(125, 125);
+    server.sleep(125, 133);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.elapse(5_000);
     let mut buf = [0; 80];
     let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
-    server.sleep(125, 125);
+    server.sleep(125, 133);
     assert_eq!(server.next_datagram(), Some(connack));
     server.elapse(1_000);
     server.peer_sends(info(0, b""));
@@ -335,9 +335,9 @@ fn info_0_is_repeated_after_an_rto_measured_in_the_handshake() {
 }
 
 #[test]
-fn the_answer_to_the_first_or_the_last_connect_gives_a_sample() {
+fn only_the_answer_to_the_first_connect_gives_a_sample() {
     // The third CONNECT leaves after 500 to 532 ms, and CONNACK arrives 100 ms later.
-    for (attempt, least, most) in [(0, 1_800, 2_020), (1, 250, 266), (2, 305, 330), (3, 250, 266), (64, 250, 266)] {
+    for (attempt, least, most) in [(0, 1_800, 2_020), (1, 250, 266), (2, 250, 266), (3, 250, 266), (255, 250, 266)] {
         let mut client = ExtendedTrace::client(Config::default());
         client.learns_tag();
         for _ in 0..2 {
