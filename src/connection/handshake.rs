@@ -9,27 +9,32 @@
 //!            <- ACK 0 ------------------------------- ESTABLISHED
 //! ```
 //!
-//! In extended mode a server repeats CONNACK only in answer to CONNECT. Until the client is confirmed, the server sends
-//! no more bytes than it has received.
+//! In extended mode a server answers each CONNECT by a CONNACK, and once more after 125 ms if nothing has arrived by
+//! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has received.
+//! CONNECT carries its number and CONNACK returns it, so that an answer to the first CONNECT gives a sample even if it
+//! was repeated meanwhile. An answer to a later one gives none (Karn): the timeout then covers the interval between two.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
 
+use crate::event::Role;
 use crate::time::ShortDuration;
-use crate::timing::{RetransmitTimer, Rtt, Timer, expiry, longest_opening_interval};
+use crate::timing::{Rtt, Timer, expiry, longest_opening_interval};
 use crate::wire::MAX_COOKIE;
 use crate::{ClockShift, Duration, Instant};
 use bitflags::bitflags;
 use heapless::Vec;
 
+/// When a server of extended mode repeats CONNACK: half of the first interval between two CONNECTs.
+///
+/// On a path with a longer round trip the repeat is needless, but it is the only one.
+const CONNACK_INTERVAL: Duration = Duration::from_millis(125);
+
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handshake {
-    /// The timer of CONNECT at a client, of CONNACK at a server, as flat fields, which take less memory: see
-    /// [`RetransmitTimer::into_parts`].
+    /// When CONNECT at a client, CONNACK at a server, becomes due; `None` while it is due or no timer repeats it.
     deadline: Option<Instant>,
-    due: bool,
-    sent: u8,
     /// The longest interval between two transmissions.
     longest: ShortDuration,
     /// When the handshake limit expires.
@@ -38,6 +43,11 @@ pub(crate) struct Handshake {
     fall_back: Option<Instant>,
     /// The cookie of the last RETRY that the client followed; empty before the first RETRY.
     cookie: Vec<u8, MAX_COOKIE, u8>,
+    /// The number of transmissions of the packet, since the last RETRY if one was followed; saturates.
+    sent: u8,
+    /// The number of a CONNECT: of the first one since the last RETRY at a client, of the one that arrived last at a
+    /// server.
+    number: u8,
     marks: Marks,
 }
 
@@ -47,24 +57,33 @@ bitflags! {
     struct Marks: u8 {
         /// The application has closed the outgoing direction.
         const CLOSES = 1;
+        /// The packet is due.
+        const DUE = 1 << 1;
+        /// The packet is due because its deadline has passed.
+        const OVERDUE = 1 << 2;
+        /// The client has followed a RETRY, or a further CONNECT has arrived at the server.
+        const RESTARTED = 1 << 3;
         /// The client has followed a second RETRY, its last: the server may no longer accept the cookie of the first,
         /// for example after a change of its key.
-        const RETRIED_TWICE = 1 << 1;
+        const RETRIED_TWICE = 1 << 4;
     }
 }
 
 impl Handshake {
     /// Starts in CONNECTING or CONFIRMING: CONNECT or CONNACK is due, and the limit runs.
-    pub(crate) fn new(now: Instant, limit: Duration) -> Self {
+    ///
+    /// `answers`: the number of the CONNECT that a server of extended mode answers.
+    pub(crate) fn new(now: Instant, limit: Duration, answers: Option<u8>) -> Self {
+        let longest = answers.map_or_else(|| longest_opening_interval(limit), |_| CONNACK_INTERVAL);
         Self {
             deadline: None,
-            due: true,
-            sent: 0,
-            longest: ShortDuration::new(longest_opening_interval(limit)),
+            longest: ShortDuration::new(longest),
             expiry: expiry(now, limit),
             fall_back: None,
             cookie: Vec::new(),
-            marks: Marks::empty(),
+            sent: 0,
+            number: answers.unwrap_or(0),
+            marks: Marks::DUE,
         }
     }
 
@@ -76,23 +95,37 @@ impl Handshake {
         self.marks.contains(Marks::CLOSES)
     }
 
+    /// Makes the packet due now.
+    fn request(&mut self) {
+        self.deadline = None;
+        self.marks.insert(Marks::DUE);
+        self.marks.remove(Marks::OVERDUE);
+    }
+
     /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
-    pub(crate) fn on_connect(&mut self) {
-        (self.deadline, self.due) = (None, true);
+    pub(crate) fn on_connect(&mut self, attempt: u8) {
+        self.request();
+        self.marks.insert(Marks::RESTARTED);
+        self.number = attempt;
     }
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
     ///
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
-        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection.
-        if cookie.len() > MAX_COOKIE || self.sent == 0 || self.marks.contains(Marks::RETRIED_TWICE) {
+        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection. On a slow path the server answers
+        // the repeats of CONNECT too, mostly by the same cookie.
+        let is_late = self.sent == 0 || self.marks.contains(Marks::RETRIED_TWICE);
+        if is_late || cookie.len() > MAX_COOKIE || cookie == self.cookie.as_slice() {
             return false;
         }
-        self.marks.set(Marks::RETRIED_TWICE, !self.cookie.is_empty());
         self.cookie.clear();
         let _fits = self.cookie.extend_from_slice(cookie);
-        (self.deadline, self.due, self.sent) = (None, true, 0);
+        self.marks.set(Marks::RETRIED_TWICE, self.marks.contains(Marks::RESTARTED));
+        self.marks.insert(Marks::RESTARTED);
+        self.number = self.number.wrapping_add(self.sent);
+        self.sent = 0;
+        self.request();
         // RETRY exists only in extended mode. A base-mode answer therefore did not come from this server.
         self.fall_back = None;
         true
@@ -113,13 +146,27 @@ impl Handshake {
         self.fall_back.is_some_and(|at| at <= now)
     }
 
-    /// Records that the packet was sent. No timer repeats it (CONNACK in extended mode).
-    pub(crate) fn on_sent_once(&mut self) {
-        self.update(RetransmitTimer::on_sent_once);
+    /// The number that the next CONNECT carries, or that of the CONNECT which the next CONNACK answers.
+    pub(crate) const fn attempt(&self, role: Role) -> u8 {
+        match role {
+            Role::Client => self.number.wrapping_add(self.sent),
+            Role::Server => self.number,
+        }
     }
 
-    pub(crate) fn is_due(&self) -> bool {
-        self.due
+    /// Whether a CONNACK with this number answers the first CONNECT since the start or the last RETRY.
+    pub(crate) const fn is_first(&self, attempt: u8) -> bool {
+        // A base-mode answer has restarted the wait.
+        attempt == self.number && self.fall_back.is_none()
+    }
+
+    /// Whether all CONNACKs answered one CONNECT.
+    pub(crate) const fn is_first_answer(&self) -> bool {
+        !self.marks.contains(Marks::RESTARTED)
+    }
+
+    pub(crate) const fn is_due(&self) -> bool {
+        self.marks.contains(Marks::DUE)
     }
 
     /// The number of transmissions of the packet, since the last RETRY if one was followed.
@@ -127,10 +174,13 @@ impl Handshake {
         self.sent
     }
 
-    /// Records that the packet was sent. A timer repeats it.
-    pub(crate) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
-        let longest = self.longest;
-        self.update(|timer| timer.back_off(rtt, now, longest));
+    /// Records that the packet was sent. A timer repeats it, if `once` only once for each request.
+    pub(crate) fn on_sent(&mut self, now: Instant, once: bool, rtt: &mut Rtt) {
+        let is_last = once && self.marks.contains(Marks::OVERDUE);
+        let deadline = rtt.deadline_within(self.sent, now, self.longest);
+        self.deadline = (!is_last).then_some(deadline);
+        self.sent = self.sent.saturating_add(1);
+        self.marks.remove(Marks::DUE | Marks::OVERDUE);
     }
 
     /// Whether the handshake limit has expired.
@@ -140,14 +190,12 @@ impl Handshake {
 
     /// Handles the retransmission timer. Returns whether it had expired.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> bool {
-        self.update(|timer| timer.handle_timeout(now))
-    }
-
-    fn update<R>(&mut self, change: impl FnOnce(&mut RetransmitTimer) -> R) -> R {
-        let mut timer = RetransmitTimer::from_parts(self.deadline, self.due, self.sent);
-        let result = change(&mut timer);
-        (self.deadline, self.due, self.sent) = timer.into_parts();
-        result
+        let expired = self.deadline.is_some_and(|deadline| deadline <= now);
+        if expired {
+            self.deadline = None;
+            self.marks.insert(Marks::DUE | Marks::OVERDUE);
+        }
+        expired
     }
 
     /// Calls `visit` with each deadline.

@@ -163,7 +163,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         match &mut self.state {
             State::Opening(handshake) => {
-                handshake.on_connect();
+                handshake.on_connect(parameters.attempt);
                 self.on_heard();
                 Ok(())
             }
@@ -184,7 +184,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return Err(Ignored::State);
         }
         if tagged && parameters.tag.is_some() && parameters.is_our_version() {
-            self.sample_handshake();
+            self.sample_handshake(|handshake| handshake.is_first(parameters.attempt));
         }
         self.on_heard();
         match (tagged, parameters.tag) {
@@ -218,8 +218,8 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// RFC 6298 §3: the answer to a packet that was repeated gives no sample.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) fn sample_handshake(&mut self) {
-        let is_clear = self.state.handshake().is_some_and(|handshake| handshake.sent() == 1);
+    pub(super) fn sample_handshake(&mut self, is_clear: impl FnOnce(&Handshake) -> bool) {
+        let is_clear = self.state.handshake().is_some_and(is_clear);
         if let Some(asked) = self.idle.waiting_since().filter(|_| is_clear) {
             self.rtt.handshake_sample(self.now.saturating_since(asked));
         }

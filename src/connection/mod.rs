@@ -115,7 +115,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn connect(now: Instant, config: Config, entropy: impl Into<Entropy>, storage: T) -> Result<Self, StoreError> {
         let entropy = entropy.into();
         let negotiation = Negotiation::client(config.framing, config.mode, entropy.tag());
-        let mut connection = Self::new(now, Role::Client, config, &entropy, negotiation, storage);
+        let mut connection = Self::new(now, Role::Client, config, &entropy, negotiation, None, storage);
         if config.peer.wants_empty_info_0() {
             connection.start_empty_info();
         }
@@ -146,7 +146,8 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<Self, StoreError> {
         let entropy = entropy.into();
         let negotiation = Negotiation::server(config.framing, config.mode, entropy.tag(), &parameters);
-        let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, storage);
+        let answers = negotiation.tag().map(|_| parameters.attempt);
+        let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, answers, storage);
         if connection.negotiation.is_extended() {
             connection.on_parameters(&parameters);
         }
@@ -178,19 +179,29 @@ impl<T: ConnectionTypes> Connection<T> {
         self.send.segment() <= self.segment.into() || self.send.cut(self.arq.base(), self.segment)
     }
 
-    fn new(now: Instant, role: Role, config: Config, entropy: &Entropy, negotiation: Negotiation, storage: T) -> Self {
+    fn new(
+        now: Instant,
+        role: Role,
+        config: Config,
+        entropy: &Entropy,
+        negotiation: Negotiation,
+        answers: Option<u8>,
+        storage: T,
+    ) -> Self {
         let (send, recv, arq, observer) = storage.into_parts();
+        let mut rtt = Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(entropy.jitter_seed()));
+        rtt.repeat_early(negotiation.tag().is_some());
         Self {
             role,
             peer: config.peer,
             limits: Limits::new(&config),
             now,
-            rtt: Rtt::new(rto_ceiling(config.idle_limit), Jitter::new(entropy.jitter_seed())),
+            rtt,
             idle: IdleTimer::new(now),
             negotiation,
             nonces: Nonces::new(entropy.nonce_secret()),
             counter: 0,
-            state: State::Opening(Handshake::new(now, config.handshake_limit)),
+            state: State::Opening(Handshake::new(now, config.handshake_limit, answers)),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
             lent: Lent::Nothing,
@@ -315,6 +326,7 @@ impl<T: ConnectionTypes> Connection<T> {
             segment: u16::try_from(self.recv.segment()).unwrap_or(u16::MAX),
             window,
             idle_limit: Some(self.limits.idle.get()),
+            attempt: self.state.handshake().map_or(0, |handshake| handshake.attempt(self.role)),
         }
     }
 

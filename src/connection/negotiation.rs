@@ -57,11 +57,14 @@ pub struct HandshakeParameters {
     pub window: u32,
     /// The idle limit of this side, if it announces one.
     pub idle_limit: Option<Duration>,
+    /// The number of the CONNECT. In CONNACK: of the CONNECT that it answers.
+    pub attempt: u8,
 }
 
 impl HandshakeParameters {
     /// The parameters of a CONNECT without options.
-    pub const BASE: Self = Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None };
+    pub const BASE: Self =
+        Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None, attempt: 0 };
 
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
@@ -72,6 +75,7 @@ impl HandshakeParameters {
             segment: options.segment().unwrap_or(DEFAULT_SEGMENT),
             window: options.window().unwrap_or(1),
             idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
+            attempt: options.attempt().unwrap_or(0),
         }
     }
 }
@@ -94,6 +98,7 @@ impl HandshakeParameters {
         out.option(option_kind::TAG, tag.as_bytes());
         out.option(option_kind::SEGMENT, &self.segment.max(MIN_SEGMENT).to_be_bytes());
         out.option(option_kind::WINDOW, &self.window.clamp(1, MAX_WINDOW).to_be_bytes());
+        out.option(option_kind::ATTEMPT, &[self.attempt]);
         if let Some(limit_ms) = self.idle_limit_ms() {
             out.option(option_kind::IDLE, &limit_ms.to_be_bytes());
         }

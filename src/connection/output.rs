@@ -324,12 +324,9 @@ impl<T: ConnectionTypes> Connection<T> {
         let now = self.now;
         match control {
             Control::Connect | Control::ConnAck => {
+                // A server of extended mode repeats CONNACK once. A client has not agreed on a mode yet.
                 if let Some(handshake) = self.state.handshake_mut() {
-                    if control == Control::ConnAck && self.negotiation.is_extended() {
-                        handshake.on_sent_once();
-                    } else {
-                        handshake.on_sent(now, &mut self.rtt);
-                    }
+                    handshake.on_sent(now, self.negotiation.is_extended(), &mut self.rtt);
                 }
             }
             Control::Ack => self.arq.on_ack_sent(self.recv.limit()),

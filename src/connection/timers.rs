@@ -45,6 +45,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             State::Opening(handshake) if handshake.falls_back(now) => {
                 self.negotiation.agree_base();
+                self.rtt.repeat_early(false);
                 self.confirm();
                 false
             }

@@ -15,16 +15,6 @@ pub(crate) struct RetransmitTimer {
 }
 
 impl RetransmitTimer {
-    /// The timer with these fields, which `into_parts` returns.
-    pub(crate) const fn from_parts(deadline: Option<Instant>, due: bool, sent: u8) -> Self {
-        Self { deadline, due, sent }
-    }
-
-    /// The deadline, whether the packet is due, and the number of transmissions.
-    pub(crate) const fn into_parts(self) -> (Option<Instant>, bool, u8) {
-        (self.deadline, self.due, self.sent)
-    }
-
     /// Makes the packet due now.
     pub(crate) fn request(&mut self) {
         self.due = true;
@@ -61,12 +51,6 @@ impl RetransmitTimer {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn back_off(&mut self, rtt: &mut Rtt, now: Instant, longest: ShortDuration) {
         self.on_sent(rtt.deadline_within(self.sent, now, longest));
-    }
-
-    /// Counts a transmission, and stops the timer.
-    pub(crate) fn on_sent_once(&mut self) {
-        self.sent = self.sent.saturating_add(1);
-        self.stop();
     }
 
     /// Makes the packet due at `at`.

@@ -7,6 +7,8 @@ use crate::{Duration, Instant};
 
 /// The timeout in µs before any round-trip time is known (RFC 6298 §2.1).
 const INITIAL_RTO: u32 = 1_000_000;
+/// The same in µs for the first interval with early repeats: three transmissions leave in the first second.
+const EARLY_RTO: u32 = 250_000;
 /// The least timeout in µs while only the round-trip time of the handshake is known.
 ///
 /// On a slow link a full datagram takes longer than the small packets of the handshake.
@@ -40,6 +42,8 @@ pub struct Rtt {
     /// The longest time for which the peer delays an acknowledgement.
     ack_delay: ShortDuration,
     ceiling: ShortDuration,
+    /// Whether the first repeats come early.
+    is_early: bool,
     jitter: Jitter,
 }
 
@@ -47,7 +51,15 @@ impl Rtt {
     /// An estimate without samples, whose timeout never exceeds `ceiling` (RFC 6298 §2.5).
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
-        Self { smoothed: None, min: None, ack_delay: ShortDuration::ZERO, ceiling: ShortDuration::new(ceiling), jitter }
+        let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling));
+        Self { smoothed: None, min: None, ack_delay, ceiling, is_early: false, jitter }
+    }
+
+    /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
+    ///
+    /// It changes [`deadline`](Self::deadline) only.
+    pub(crate) const fn repeat_early(&mut self, is_early: bool) {
+        self.is_early = is_early;
     }
 
     /// Sets the longest time for which the peer delays an acknowledgement.
@@ -172,6 +184,9 @@ impl Rtt {
     /// `attempt` is the number of earlier transmissions of the packet. The interval is the timeout, doubled for each
     /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
     /// of the interval is added.
+    ///
+    /// In extended mode the first repeats come early. Before the first [`sample`](Self::sample) each interval counts
+    /// twice. The first interval is 250 ms without the round-trip time of the handshake.
     pub fn deadline(&mut self, now: Instant, attempt: u8, limit: Duration) -> Instant {
         self.deadline_within(attempt, now, ShortDuration::new(limit))
     }
@@ -186,7 +201,9 @@ impl Rtt {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
         let most = self.ceiling.min(limit).as_micros();
-        let interval = backed_off(self.rto_micros(), attempt).min(most).max(GRANULARITY);
+        let is_early = self.is_early && self.min.is_none();
+        let rto = if is_early && self.smoothed.is_none() { EARLY_RTO } else { self.rto_micros() };
+        let interval = backed_off(rto, attempt >> u8::from(is_early)).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
         now + Duration::from_micros(u64::from(interval) + jitter)
     }

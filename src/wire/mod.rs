@@ -100,6 +100,7 @@
 //! | 4 | COOKIE | 1 to 64 bytes | the cookie of a RETRY |
 //! | 5 | IDLE | u32 | the idle limit of the sender of the option, in milliseconds; below 1,000 counts as 1,000 |
 //! | 7 | VERSION | u32, at least 1 | the version of extended mode that the sender of the option speaks: [`VERSION`] |
+//! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, modulo 256; CONNACK: that of the CONNECT that arrived last; default 0 |
 //!
 //! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
 //! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of
@@ -173,8 +174,9 @@ pub const VERSION: u32 = 1;
 
 /// The shortest CONNECT of extended mode, in bytes.
 ///
-/// A client [pads](OptionsWriter::pad_to) its CONNECT to this length, so that no answer is longer than the CONNECT.
-pub const MIN_CONNECT: usize = 80;
+/// A client [pads](OptionsWriter::pad_to) its CONNECT to this length, so that the answers are not longer than the
+/// CONNECT: CONNACK, its only repeat, and a RESET.
+pub const MIN_CONNECT: usize = 104;
 
 /// The longest cookie in RETRY and in the COOKIE option, in bytes. The shortest has 1 byte.
 pub const MAX_COOKIE: usize = 64;

@@ -19,6 +19,8 @@ pub mod option_kind {
     pub const IDLE: u8 = 5;
     /// u32, at least 1: the version of extended mode that the sender of the option speaks.
     pub const VERSION: u8 = 7;
+    /// u8: in CONNECT the number of the transmission, in CONNACK that of the CONNECT that it answers.
+    pub const ATTEMPT: u8 = 8;
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
@@ -112,6 +114,12 @@ impl<'a> Options<'a> {
         self.number(option_kind::VERSION)
     }
 
+    /// ATTEMPT: in CONNECT the number of the transmission, in CONNACK that of the CONNECT that it answers.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u8> {
+        self.number(option_kind::ATTEMPT).and_then(|number| u8::try_from(number).ok())
+    }
+
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
@@ -171,9 +179,10 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
         option_kind::WINDOW => (size_of::<u32>(), 1, MAX_WINDOW),
         option_kind::IDLE => (size_of::<u32>(), 0, u32::MAX),
         option_kind::VERSION => (size_of::<u32>(), 1, u32::MAX),
+        option_kind::ATTEMPT => (size_of::<u8>(), 0, u32::MAX),
         option_kind::COOKIE => return (1..=MAX_COOKIE).contains(&value.len()),
         option_kind::END => return false,
-        6 | 8.. => return true,
+        6 | 9.. => return true,
     };
     value.len() == length && (least..=most).contains(&big_endian(value))
 }
@@ -210,6 +219,7 @@ mod tests {
             &[4, 3, 0xc0, 0x0c, 0x1e],
             &[5, 4, 0, 0, 0x75, 0x30],
             &[7, 4, 0, 0, 0, 9],
+            &[8, 1, 2],
         ]
         .concat();
         let options = Options::parse(&list).unwrap();
@@ -219,6 +229,7 @@ mod tests {
         assert_eq!(options.cookie(), Some(&[0xc0, 0x0c, 0x1e][..]));
         assert_eq!(options.idle_ms(), Some(30_000));
         assert_eq!(options.version(), Some(9));
+        assert_eq!(options.attempt(), Some(2));
         assert_eq!(options.as_bytes(), list);
     }
 
@@ -232,11 +243,11 @@ mod tests {
 
     #[test]
     fn unknown_kinds_are_skipped_and_kept() {
-        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 8, 3, 1, 2, 3];
+        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 9, 3, 1, 2, 3];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.segment(), Some(64));
         let all: Vec<_> = options.iter().collect();
-        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (8, &[1, 2, 3])]);
+        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (9, &[1, 2, 3])]);
     }
 
     #[test]
@@ -271,6 +282,7 @@ mod tests {
         assert_eq!(Options::parse(&[5, 5, 0, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[7, 4, 0, 0, 0, 0]), REFUSED);
         assert_eq!(Options::parse(&[7, 1, 1]), REFUSED);
+        assert_eq!(Options::parse(&[8, 2, 0, 1]), REFUSED);
     }
 
     #[test]
@@ -311,7 +323,8 @@ mod tests {
 
     #[test]
     fn a_list_holds_every_kind_whose_value_may_be_empty() {
-        let list: Vec<u8> = (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7)).flat_map(|kind| [kind, 0]).collect();
-        assert_eq!(Options::parse(&list).unwrap().iter().count(), 249);
+        let list: Vec<u8> =
+            (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=8)).flat_map(|kind| [kind, 0]).collect();
+        assert_eq!(Options::parse(&list).unwrap().iter().count(), 248);
     }
 }

@@ -6,7 +6,7 @@ use crate::BufferTooSmall;
 
 /// Builds a list of [`Options`] in a buffer of the caller.
 ///
-/// 99 bytes hold every known option at its longest.
+/// 102 bytes hold every known option at its longest.
 ///
 /// ```
 /// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
@@ -91,6 +91,15 @@ impl<'b> OptionsWriter<'b> {
     /// If `version` is 0, the list already has a version, or the buffer is full.
     pub fn version(self, version: u32) -> Result<Self, OptionsError> {
         self.option(option_kind::VERSION, &version.to_be_bytes())
+    }
+
+    /// Adds ATTEMPT: the number of a CONNECT, or of the CONNECT that a CONNACK answers.
+    ///
+    /// # Errors
+    ///
+    /// If the list already has an attempt, or the buffer is full.
+    pub fn attempt(self, number: u8) -> Result<Self, OptionsError> {
+        self.option(option_kind::ATTEMPT, &[number])
     }
 
     /// Ends the list, and pads it to at least `len` bytes with zeros.

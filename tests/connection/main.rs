@@ -5,6 +5,7 @@ mod at_once;
 mod close;
 mod data;
 mod early_data;
+mod early_repeats;
 mod eifel;
 mod extended;
 mod handshake;

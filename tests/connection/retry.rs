@@ -2,7 +2,9 @@
 
 use harness::extended::*;
 use rdt_proto::Instant;
-use rdt_proto::connection::{CloseReason, Config, Connection, Event, Handled, HeapStorage, Ignored};
+use rdt_proto::connection::{
+    CloseReason, Config, Connection, Event, Handled, HandshakeParameters, HeapStorage, Ignored,
+};
 use rdt_proto::listener::{Dispatch, FixedPeers, Listener, ListenerConfig, Retry};
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
 
@@ -53,8 +55,9 @@ fn the_longest_cookie_fits() {
 fn after_a_lost_retry_connect_is_repeated() {
     let mut client = ExtendedTrace::client(Config::default());
     let first = client.learns_tag();
-    client.sleep(1_000, 1_063);
-    assert_eq!(client.next_datagram(), Some(first));
+    client.sleep(250, 266);
+    let second = client.next_datagram().unwrap();
+    assert_eq!((options(&first).attempt(), options(&second).attempt()), (Some(0), Some(1)));
     client.peer_sends(Packet::Retry { cookie: b"cookie" });
     expect_connect(&mut client, b"cookie");
 }
@@ -63,12 +66,28 @@ fn after_a_lost_retry_connect_is_repeated() {
 fn connect_with_a_cookie_repeats_after_the_initial_timeout() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.sleep(1_000, 1_063);
+    client.sleep(250, 266);
     client.next_datagram().unwrap();
     client.peer_sends(Packet::Retry { cookie: b"cookie" });
     let connect = expect_connect(&mut client, b"cookie");
-    client.sleep(1_000, 1_063);
-    assert_eq!(client.next_datagram(), Some(connect));
+    client.sleep(250, 266);
+    let repeated = expect_connect(&mut client, b"cookie");
+    assert_eq!((options(&connect).attempt(), options(&repeated).attempt()), (Some(2), Some(3)));
+}
+
+/// On a slow path the server has answered several CONNECTs before the cookie arrives.
+#[test]
+fn a_retry_with_the_same_cookie_is_a_repeat() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.learns_tag();
+    client.sleep(250, 266);
+    client.next_datagram().unwrap();
+    client.elapse(150);
+    client.peer_sends(Packet::Retry { cookie: b"cookie" });
+    expect_connect(&mut client, b"cookie");
+    client.elapse(240);
+    client.ignores(Packet::Retry { cookie: b"cookie" }, Ignored::State);
+    client.expect_nothing();
 }
 
 #[test]
@@ -80,7 +99,7 @@ fn two_retries_are_followed_and_a_third_is_ignored() {
     client.peer_sends(Packet::Retry { cookie: b"another" });
     expect_connect(&mut client, b"another");
     client.ignores(Packet::Retry { cookie: b"third" }, Ignored::State);
-    client.sleep(1_000, 1_063);
+    client.sleep(250, 266);
     expect_connect(&mut client, b"another");
 }
 
@@ -127,15 +146,17 @@ fn a_retry_without_a_pending_connect_is_ignored() {
 fn the_connect_with_the_cookie_gives_an_rtt_sample() {
     let mut client = ExtendedTrace::client(Config::default());
     client.learns_tag();
-    client.elapse(300);
+    client.elapse(200);
     client.peer_sends(Packet::Retry { cookie: b"cookie" });
     expect_connect(&mut client, b"cookie");
-    client.elapse(300);
-    client.peer_sends_connack(PARAMETERS);
+    client.sleep(250, 266);
+    expect_connect(&mut client, b"cookie");
+    client.elapse(34);
+    client.peer_sends_connack(HandshakeParameters { attempt: 1, ..PARAMETERS });
     client.expect_event(Event::Connected);
     client.expect(info(0, b""));
-    // After a handshake of 300 ms, the RTO is 300 + 4 × 150 ms, plus the peer's delay and the jitter.
-    client.sleep(900, 960);
+    // After a handshake of about 300 ms, the RTO is 300 + 4 × 150 ms, plus the peer's delay and the jitter.
+    client.sleep(850, 962);
 }
 
 /// The handshake takes one more round trip, and all data arrives.

@@ -5,5 +5,6 @@ mod endpoints;
 mod rtt_step;
 mod rules;
 mod selective_repeat;
+mod short_transfers;
 mod stop_and_wait;
 mod stress;

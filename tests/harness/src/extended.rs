@@ -18,7 +18,7 @@ pub const PEER: Tag = Tag::new(*b"the peer");
 
 /// The handshake parameters that the scripted peer announces.
 pub const PARAMETERS: HandshakeParameters =
-    HandshakeParameters { version: VERSION, tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None };
+    HandshakeParameters { version: VERSION, tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None, attempt: 0 };
 
 /// As the counter of a SACK: the counter of the last transmission of its `latest`.
 pub const LAST_TRANSMISSION: u32 = u32::MAX;
@@ -205,7 +205,7 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         let options = OptionsWriter::new(&mut buf);
         let options = if parameters.version > 0 { options.version(parameters.version).unwrap() } else { options };
         let options = options.tag(parameters.tag.unwrap()).unwrap().segment(parameters.segment).unwrap();
-        let options = options.window(parameters.window).unwrap();
+        let options = options.window(parameters.window).unwrap().attempt(parameters.attempt).unwrap();
         let options = match parameters.idle_limit {
             Some(limit) => options.idle_ms(u32::try_from(limit.as_millis()).unwrap()).unwrap(),
             None => options,

@@ -125,6 +125,7 @@ impl AnyParameters {
             segment: self.segment.unwrap_or(HandshakeParameters::BASE.segment),
             window: self.window.unwrap_or(1),
             idle_limit: self.idle_ms.map(|ms| Duration::from_millis(ms.into())),
+            attempt: 0,
         }
     }
 

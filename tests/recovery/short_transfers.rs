@@ -1,0 +1,219 @@
+//! The time of short transfers with their handshake, and of lone messages, on a link that loses packets.
+//!
+//! 20 Mbit/s, a round trip of 50 ms, loss in both directions. A percentile is the nearest rank over all seeds.
+
+use rdt_proto::congestion::BandwidthDelay;
+use rdt_proto::connection::{Config, Connection, ConnectionTypes, HandshakeParameters, HeapStopAndWait, HeapStorage};
+use rdt_proto::sim::{LinkConfig, LinkId, Node, NodeId, Outgoing, SimAddress, Simulation};
+use rdt_proto::wire::{Framing, Packet};
+use rdt_proto::{Duration, Instant};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The percentiles count over this many seeds.
+const SEEDS: u64 = 300;
+const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+/// Makes storage of one mechanism.
+type MakeStorage<S> = fn(&Config) -> S;
+
+/// One end: node 0 sends to node 1.
+struct End<S: ConnectionTypes> {
+    entropy: [u8; 32],
+    make: MakeStorage<S>,
+    connection: Option<Connection<S>>,
+    /// The bytes that are left to write.
+    to_write: usize,
+    /// The bytes read.
+    read: usize,
+    is_sender: bool,
+}
+
+impl<S: ConnectionTypes> End<S> {
+    fn new(seed: u64, make: MakeStorage<S>, is_sender: bool) -> Self {
+        let mut entropy = [u8::from(is_sender) + 1; 32];
+        entropy[..8].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        entropy[24..].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
+        let config = Config::default();
+        let connection = is_sender.then(|| Connection::connect(Instant::ZERO, config, entropy, make(&config)).unwrap());
+        Self { entropy, make, connection, to_write: 0, read: 0, is_sender }
+    }
+}
+
+impl<S: ConnectionTypes> Node for End<S> {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_datagram(now, datagram);
+            let mut buf = [0; 2_048];
+            loop {
+                match connection.recv(&mut buf) {
+                    0 => break,
+                    count => self.read += count,
+                }
+            }
+        } else if let Ok(Packet::Connect(options)) = Framing::NOTE.decode(datagram) {
+            let (config, parameters) = (Config::default(), HandshakeParameters::from_options(&options));
+            let accepted = Connection::accept(now, config, self.entropy, parameters, (self.make)(&config));
+            self.connection = Some(accepted.unwrap());
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now);
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
+        let transmit = self.connection.as_mut()?.poll_transmit(now, buf).unwrap()?;
+        Some(Outgoing::new(SimAddress::new(u32::from(self.is_sender), 0), transmit.len))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.as_ref()?.poll_timeout()
+    }
+
+    fn poll_app(&mut self, _now: Instant) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        while connection.poll_event().is_some() {}
+        let before = self.to_write;
+        while self.to_write > 0 {
+            match connection.send(&[7; 4_096][..self.to_write.min(4_096)]) {
+                Ok(count) if count > 0 => self.to_write -= count,
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.to_write < before
+    }
+
+    fn is_done(&self) -> bool {
+        self.to_write == 0
+    }
+}
+
+fn selective_repeat(config: &Config) -> HeapStorage<BandwidthDelay> {
+    HeapStorage::on_heap(config, 128).unwrap()
+}
+
+fn stop_and_wait(config: &Config) -> HeapStopAndWait {
+    HeapStopAndWait::stop_and_wait_on_heap(config).unwrap()
+}
+
+fn link(loss: f64) -> LinkConfig {
+    let link = LinkConfig::ideal().with_rate(20_000_000).with_queue(125_000).with_overhead(28);
+    link.with_delay(Duration::from_micros(ROUND_TRIP.as_micros() / 2)).with_loss(loss)
+}
+
+/// Two ends and the link from the client to the server.
+fn pair<S: ConnectionTypes>(seed: u64, make: MakeStorage<S>, config: LinkConfig) -> (Simulation<End<S>>, LinkId) {
+    let mut sim = Simulation::new(seed);
+    let client = sim.add(End::new(seed, make, true));
+    let server = sim.add(End::new(seed, make, false));
+    let (there, _back) = sim.connect(client, server, config);
+    (sim, there)
+}
+
+/// Runs until the server has read `bytes`, and returns the time. A transfer that ends before counts as 1,000 s.
+fn time_of<S: ConnectionTypes>(sim: &mut Simulation<End<S>>, bytes: usize) -> Duration {
+    let start = sim.now();
+    while sim.node(NodeId(1)).read < bytes {
+        if !sim.step() {
+            return Duration::from_secs(1_000);
+        }
+    }
+    sim.now().saturating_since(start)
+}
+
+/// The time within which 99 of 100 transfers end.
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() * 99 / 100 - 1]
+}
+
+#[track_caller]
+fn transfers_end<S: ConnectionTypes>(make: MakeStorage<S>, bytes: usize, bars: [(f64, u64); 3]) {
+    for (loss, most_ms) in bars {
+        let run = |seed| {
+            let (mut sim, _there) = pair(seed, make, link(loss));
+            sim.node_mut(NodeId(0)).to_write = bytes;
+            time_of(&mut sim, bytes)
+        };
+        let time = p99((0..SEEDS).map(run).collect());
+        assert!(time <= Duration::from_millis(most_ms), "p99 at {loss}: {time}, at most {most_ms} ms");
+    }
+}
+
+#[test]
+fn a_kibibyte_arrives_soon_with_selective_repeat() {
+    transfers_end(selective_repeat, 1 << 10, [(0.01, 400), (0.05, 600), (0.2, 1_800)]);
+}
+
+#[test]
+fn a_kibibyte_arrives_soon_with_stop_and_wait() {
+    transfers_end(stop_and_wait, 1 << 10, [(0.01, 400), (0.05, 600), (0.2, 1_800)]);
+}
+
+#[test]
+fn sixty_four_kibibytes_arrive_soon() {
+    transfers_end(selective_repeat, 64 << 10, [(0.01, 500), (0.05, 900), (0.2, 2_200)]);
+}
+
+/// The p99 of lone messages at 20 % loss, each 3 s after the one before.
+fn lone_messages<S: ConnectionTypes>(make: MakeStorage<S>) -> Duration {
+    let mut times = Vec::new();
+    for seed in 0..SEEDS / 10 {
+        let (mut sim, _there) = pair(seed, make, link(0.2));
+        for message in 1..=20 {
+            sim.run_until(Instant::from_millis(3_000 * message));
+            let now = sim.now();
+            let client = sim.node_mut(NodeId(0));
+            client.to_write = 100;
+            client.poll_app(now);
+            times.push(time_of(&mut sim, 100 * usize::try_from(message).unwrap()));
+        }
+    }
+    p99(times)
+}
+
+/// One message of 125 loses three transmissions.
+#[test]
+fn two_losses_delay_a_lone_message_by_less_than_half_a_second() {
+    for p99 in [lone_messages(selective_repeat), lone_messages(stop_and_wait)] {
+        assert!(p99 <= Duration::from_millis(500), "{p99}");
+    }
+}
+
+/// The datagrams of one type that entered a link, counted by type.
+#[derive(Default)]
+struct Seen {
+    connects: Cell<u32>,
+    infos: Cell<u32>,
+}
+
+/// Opens a connection over a path with this round trip. Returns the CONNECTs and the transmissions of INFO 0.
+fn opened_over<S: ConnectionTypes>(make: MakeStorage<S>, round_trip: Duration) -> (u32, u32) {
+    let config = LinkConfig::ideal().with_delay(Duration::from_micros(round_trip.as_micros() / 2));
+    let (mut sim, there) = pair(1, make, config);
+    sim.node_mut(NodeId(0)).to_write = 100;
+    let seen = Rc::new(Seen::default());
+    let count = Rc::clone(&seen);
+    sim.drop_next(there, move |record| {
+        let is_connect = matches!(Framing::NOTE.decode(record.data), Ok(Packet::Connect(_)));
+        let kind = if is_connect { &count.connects } else { &count.infos };
+        kind.set(kind.get() + 1);
+        false
+    });
+    sim.run_for(Duration::from_secs(5));
+    assert_eq!(sim.node(NodeId(1)).read, 100);
+    (seen.connects.get(), seen.infos.get())
+}
+
+#[test]
+fn a_satellite_path_costs_two_connects_and_no_info() {
+    for round_trip in [600, 900] {
+        let round_trip = Duration::from_millis(round_trip);
+        assert_eq!(opened_over(selective_repeat, round_trip), (3, 1));
+        assert_eq!(opened_over(stop_and_wait, round_trip), (3, 1));
+    }
+    assert_eq!(opened_over(selective_repeat, Duration::from_millis(240)), (1, 1));
+}
