@@ -44,6 +44,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.next_lost())
     }
 
+    fn first_unsent(&self) -> Seq {
+        either!(self, arq => arq.first_unsent())
+    }
+
     fn wants_answer(&self, number: Seq, end: Seq) -> bool {
         either!(self, arq => arq.wants_answer(number, end))
     }

@@ -139,6 +139,9 @@ pub trait Arq: sealed::Sealed {
     /// The number of the lost INFO to repeat first, even if the window or pacing does not allow it yet.
     fn next_lost(&self) -> Option<Seq>;
 
+    /// The lowest number that was never sent.
+    fn first_unsent(&self) -> Seq;
+
     /// Whether INFO `number`, which is about to leave, must ask for an acknowledgement at once.
     ///
     /// It must if nothing that follows would end the delay of the peer's acknowledgement: the INFO is a tail loss probe,

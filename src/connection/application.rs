@@ -256,7 +256,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// The largest body to send, in bytes.
-    fn segment(&self) -> usize {
+    pub(super) fn segment(&self) -> usize {
         usize::from(self.segment).min(self.send.segment())
     }
 

@@ -66,6 +66,10 @@ bitflags! {
         /// The client has followed a second RETRY, its last: the server may no longer accept the cookie of the first,
         /// for example after a change of its key.
         const RETRIED_TWICE = 1 << 4;
+        /// The socket has refused a large CONNECT.
+        const TOO_LARGE = 1 << 5;
+        /// The server has answered a large CONNECT.
+        const SIZE_SHOWN = 1 << 6;
     }
 }
 
@@ -158,6 +162,33 @@ impl Handshake {
     pub(crate) const fn is_first(&self, attempt: u8) -> bool {
         // A base-mode answer has restarted the wait.
         attempt == self.number && self.fall_back.is_none()
+    }
+
+    /// Whether the CONNECT with this number has the size of a full INFO.
+    ///
+    /// The first is large, its first repeat small, and so on: on a path that carries no large datagram, every other
+    /// CONNECT gets through.
+    pub(crate) const fn is_large(&self, attempt: u8) -> bool {
+        attempt.wrapping_sub(self.number) % 2 == 0 && !self.marks.contains(Marks::TOO_LARGE)
+    }
+
+    /// Handles the report that the socket refused CONNECT for its size. A small one is due.
+    pub(crate) fn on_too_large(&mut self) {
+        if !self.marks.contains(Marks::TOO_LARGE) {
+            self.marks.insert(Marks::TOO_LARGE);
+            self.request();
+        }
+    }
+
+    /// Handles the answer to the CONNECT with this number.
+    pub(crate) fn on_answer(&mut self, attempt: u8) {
+        let is_large = self.is_large(attempt);
+        self.marks.set(Marks::SIZE_SHOWN, is_large);
+    }
+
+    /// Whether the server has answered a large CONNECT.
+    pub(crate) const fn has_shown_size(&self) -> bool {
+        self.marks.contains(Marks::SIZE_SHOWN)
     }
 
     /// Whether all CONNACKs answered one CONNECT.

@@ -125,7 +125,7 @@ impl<T: ConnectionTypes> Connection<T> {
             Packet::Sack(sack) => self.handle_sack(&sack),
             Packet::Reset { code } => self.handle_reset(code),
             Packet::Probe { nonce, .. } => self.handle_probe(nonce, counter),
-            Packet::Echo { nonce, .. } => self.handle_echo(nonce),
+            Packet::Echo { nonce, counter } => self.handle_echo(nonce, counter),
             Packet::Retry { cookie } => self.handle_retry(cookie),
         }
     }
@@ -193,6 +193,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
+                if let Some(handshake) = self.state.handshake_mut() {
+                    handshake.on_answer(parameters.attempt);
+                }
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);
                 if !self.cut_to_segment() {
@@ -257,7 +260,12 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(*sack), &mut self.rtt);
         match acknowledged {
-            Acknowledged::New => self.on_progress(),
+            Acknowledged::New => {
+                if let State::Established { progress, path, .. } = &mut self.state {
+                    progress.on_acknowledged();
+                    path.on_acknowledged(sack.counter);
+                }
+            }
             Acknowledged::Old => {}
             Acknowledged::NeverSent => return Err(Ignored::NeverSent),
         }
@@ -280,18 +288,15 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_echo(&mut self, nonce: u64) -> Outcome {
+    fn handle_echo(&mut self, nonce: u64, counter: u32) -> Outcome {
         if !self.state.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce)) {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
-        Ok(())
-    }
-
-    fn on_progress(&mut self) {
-        if let State::Established { progress, .. } = &mut self.state {
-            progress.on_acknowledged();
+        if self.state.path_mut().is_some_and(|path| path.on_echo(counter)) {
+            self.fit_to_path();
         }
+        Ok(())
     }
 
     /// Releases acknowledged bodies, which may make room to write.
@@ -305,11 +310,10 @@ impl<T: ConnectionTypes> Connection<T> {
 
     pub(super) fn on_established(&mut self) {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
-        self.state = State::Established {
-            close: Close::new(self.peer, closes),
-            probe: Probe::default(),
-            progress: Progress::default(),
-        };
+        let path = self.path_of_handshake();
+        let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
+        self.state = State::Established { close, probe, progress, path };
+        self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
     }

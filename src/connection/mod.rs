@@ -16,6 +16,7 @@ mod negotiation;
 mod numbers;
 mod observer;
 mod output;
+mod path_size;
 mod probe;
 mod progress;
 mod rebase;
@@ -74,7 +75,7 @@ pub struct Connection<T: ConnectionTypes> {
     /// The counter of the next datagram in extended mode. It never repeats.
     counter: u64,
     state: State,
-    /// The largest body to send that both the config and the peer allow.
+    /// The largest body to send that the config, the peer and the path allow.
     segment: u16,
     events: Events,
     lent: Lent,

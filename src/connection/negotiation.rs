@@ -171,6 +171,15 @@ impl Negotiation {
         matches!(self.agreed, Agreed::Extended { .. })
     }
 
+    /// Whether the mode is base mode, or may still become base mode.
+    pub(crate) const fn may_be_base(&self) -> bool {
+        match self.agreed {
+            Agreed::Open { may_be_base, .. } => may_be_base,
+            Agreed::Base => true,
+            Agreed::Extended { .. } => false,
+        }
+    }
+
     /// The tag that the peer chose.
     pub(crate) const fn peer_tag(&self) -> Option<Tag> {
         match self.agreed {
@@ -232,12 +241,7 @@ impl Negotiation {
         if tagged {
             return packet_type.is_tagged();
         }
-        let may_be_base = match self.agreed {
-            Agreed::Open { may_be_base, .. } => may_be_base,
-            Agreed::Base => true,
-            Agreed::Extended { .. } => false,
-        };
-        may_be_base && packet_type.is_in_base_mode() || packet_type.comes_before_tags()
+        self.may_be_base() && packet_type.is_in_base_mode() || packet_type.comes_before_tags()
     }
 }
 

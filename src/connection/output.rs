@@ -1,6 +1,7 @@
 //! The output of a connection. Each call derives it from the state, so no packet is queued twice or becomes stale.
 
 use super::handshake::Handshake;
+use super::path_size::PathSize;
 use super::probe::Probe;
 use super::state::{Farewell, State};
 use super::{Connection, ConnectionTypes};
@@ -27,6 +28,8 @@ pub(super) enum Control {
     FinAck,
     Fin,
     Probe,
+    /// PROBE with padding, which tests a datagram size.
+    SizeProbe,
     Echo,
     /// The last packet: RESET.
     Reset,
@@ -39,7 +42,7 @@ impl Control {
     const fn is_counted(self) -> bool {
         match self {
             Self::Connect | Self::ConnAck | Self::Version => false,
-            Self::Ack | Self::FinAck | Self::Fin | Self::Probe | Self::Echo | Self::Reset => true,
+            Self::Ack | Self::FinAck | Self::Fin | Self::Probe | Self::SizeProbe | Self::Echo | Self::Reset => true,
         }
     }
 }
@@ -146,7 +149,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 Role::Client | Role::Server if self.is_ack_due() => Control::Ack,
                 Role::Client | Role::Server => return None,
             },
-            State::Established { close, probe, .. } => {
+            State::Established { close, probe, path, .. } => {
                 if self.is_ack_due() {
                     Control::Ack
                 } else if probe.is_echo_due() {
@@ -155,6 +158,8 @@ impl<T: ConnectionTypes> Connection<T> {
                     Control::FinAck
                 } else if probe.is_due() {
                     Control::Probe
+                } else if path.probe_due().is_some() && self.fills_datagrams() {
+                    Control::SizeProbe
                 } else if let Some(number) = self.next_info() {
                     return Some(Output::Info(number));
                 } else if close.is_fin_due() {
@@ -267,10 +272,10 @@ impl<T: ConnectionTypes> Connection<T> {
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let framing = &self.negotiation.outgoing();
         let packet = match control {
-            Control::Connect => return self.encode_handshake(PacketType::Connect, MIN_CONNECT, framing, buf),
+            Control::Connect => return self.encode_handshake(PacketType::Connect, self.connect_len(), framing, buf),
             Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, 0, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
-            Control::Probe => {
+            Control::Probe | Control::SizeProbe => {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 Packet::Probe { nonce, padding: &[] }
             }
@@ -286,7 +291,22 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::FinAck => Packet::FinAck,
             Control::Fin => Packet::Fin,
         };
-        packet.write(framing, self.next_counter(), buf)
+        let mut out = Writer::new(buf);
+        packet.put(framing, self.next_counter(), &mut out);
+        if control == Control::SizeProbe {
+            out.pad_to(self.state.path().and_then(PathSize::probe_due).unwrap_or_default().into());
+        }
+        out.finish()
+    }
+
+    /// The least length of the next CONNECT of extended mode, in bytes.
+    ///
+    /// The server may then answer by as many bytes. A large CONNECT also shows that the path carries a full INFO. A client
+    /// that may fall back to base mode sends no large one: foreign peers need not take it.
+    fn connect_len(&self) -> usize {
+        let is_large = self.state.handshake().is_some_and(|handshake| handshake.is_large(handshake.attempt(self.role)));
+        let large = if is_large && !self.negotiation.may_be_base() { self.wanted_size().into() } else { 0 };
+        MIN_CONNECT.max(large)
     }
 
     /// Encodes CONNECT or CONNACK with options, padded to at least `least` bytes in extended mode.
@@ -338,6 +358,13 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Probe => {
                 if let Some(probe) = self.state.probe_mut() {
                     probe.on_sent(now, &mut self.rtt);
+                }
+            }
+            Control::SizeProbe => {
+                let counter = self.next_counter();
+                if let State::Established { probe, path, .. } = &mut self.state {
+                    probe.on_size_probe_sent();
+                    path.on_probe_sent(counter);
                 }
             }
             Control::FinAck => {

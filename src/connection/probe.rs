@@ -101,6 +101,11 @@ impl Probe {
         self.retransmit.back_off(rtt, now, ShortDuration::MAX);
     }
 
+    /// Records a PROBE that tests a datagram size. No timer repeats it.
+    pub(super) fn on_size_probe_sent(&mut self) {
+        self.counter = self.counter.wrapping_add(1);
+    }
+
     /// Cancels all probes.
     pub(super) fn stop(&mut self) {
         self.retransmit = RetransmitTimer::default();

@@ -9,6 +9,10 @@
 /// With the defaults they take two minutes.
 const MAX_TIMEOUTS: u8 = 20;
 
+/// The number of timeouts without progress after which the datagrams are probably too large for the path (RFC 8899
+/// §4.3).
+const BLACK_HOLE_TIMEOUTS: u8 = 3;
+
 /// Counts the timeouts of data since the last acknowledgement of anything new.
 ///
 /// A timeout counts only if the peer was heard since the one before: the idle limit decides about silence.
@@ -16,6 +20,17 @@ const MAX_TIMEOUTS: u8 = 20;
 pub(super) struct Progress {
     timeouts: u8,
     heard: bool,
+}
+
+/// What the timeouts without progress mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stall {
+    /// Probably losses.
+    Losses,
+    /// The path probably drops datagrams of this size.
+    BlackHole,
+    /// Nothing gets through: give up.
+    Over,
 }
 
 impl Progress {
@@ -29,10 +44,14 @@ impl Progress {
         self.timeouts = 0;
     }
 
-    /// Records a timeout of data. Returns whether to give up.
-    pub(super) fn on_timeout(&mut self) -> bool {
-        self.timeouts = self.timeouts.saturating_add(self.heard.into());
-        self.heard = false;
-        self.timeouts >= MAX_TIMEOUTS
+    /// Records a timeout of data.
+    pub(super) fn on_timeout(&mut self) -> Stall {
+        let counts = core::mem::take(&mut self.heard);
+        self.timeouts = self.timeouts.saturating_add(counts.into());
+        match self.timeouts {
+            MAX_TIMEOUTS.. => Stall::Over,
+            BLACK_HOLE_TIMEOUTS if counts => Stall::BlackHole,
+            _ => Stall::Losses,
+        }
     }
 }

@@ -9,6 +9,7 @@
 use super::CloseReason;
 use super::close::Close;
 use super::handshake::Handshake;
+use super::path_size::PathSize;
 use super::probe::Probe;
 use super::progress::Progress;
 use crate::Instant;
@@ -20,7 +21,7 @@ use crate::Instant;
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established { close: Close, probe: Probe, progress: Progress },
+    Established { close: Close, probe: Probe, progress: Progress, path: PathSize },
     Ended { ended: Ended, close: Close },
 }
 
@@ -83,6 +84,20 @@ impl State {
     pub(super) const fn probe_mut(&mut self) -> Option<&mut Probe> {
         match self {
             Self::Established { probe, .. } => Some(probe),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn path(&self) -> Option<&PathSize> {
+        match self {
+            Self::Established { path, .. } => Some(path),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn path_mut(&mut self) -> Option<&mut PathSize> {
+        match self {
+            Self::Established { path, .. } => Some(path),
             Self::Opening(_) | Self::Ended { .. } => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The deadlines of a connection, and their expiry.
 
 use super::idle::IdleTimer;
+use super::progress::Stall;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes};
 use crate::arq::Arq;
@@ -35,13 +36,19 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe, progress } => {
+            State::Established { close, probe, progress, path } => {
                 let data = self.arq.handle_timeout(now, &self.rtt);
-                if data && progress.on_timeout() && self.negotiation.is_extended() && self.limits.idle.is_on() {
+                let stall = if data { progress.on_timeout() } else { Stall::Losses };
+                if stall == Stall::Over && self.negotiation.is_extended() && self.limits.idle.is_on() {
                     self.give_up(CloseReason::NoProgress);
                     return;
                 }
-                data | close.handle_timeout(now) | probe.handle_timeout(now)
+                let shrinks = stall == Stall::BlackHole && path.on_black_hole();
+                let expired = data | close.handle_timeout(now) | probe.handle_timeout(now);
+                if shrinks {
+                    self.fit_to_path();
+                }
+                expired
             }
             State::Opening(handshake) if handshake.falls_back(now) => {
                 self.negotiation.agree_base();

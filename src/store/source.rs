@@ -35,6 +35,8 @@ pub struct SendSource<B> {
     source: B,
     /// The segment of the bodies from `first` on.
     segment: u16,
+    /// The largest segment, that of [`new`](Self::new).
+    most: u16,
     /// The segment of the bodies before `first`.
     earlier: u16,
     /// The number of the first body of `segment` bytes.
@@ -63,7 +65,7 @@ impl<B: AsRef<[u8]>> SendSource<B> {
         let bodies = source.as_ref().len().div_ceil(segment.into());
         match u32::try_from(bodies) {
             Ok(end) if end <= MAX_BODIES => {
-                Ok(Self { source, segment, earlier: segment, first: 0, start: 0, end, base: Seq::ZERO })
+                Ok(Self { source, segment, most: segment, earlier: segment, first: 0, start: 0, end, base: Seq::ZERO })
             }
             Ok(_) | Err(_) => Err(StoreError::TooMany { bodies }),
         }
@@ -142,7 +144,9 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
             return false;
         }
         let from = from.value().max(self.first).min(self.end);
-        if limit >= self.segment || from == self.end {
+        // A larger limit joins bodies that were cut before.
+        let limit = limit.min(self.most);
+        if limit == self.segment || from == self.end {
             return true;
         }
         let earlier_is_past = self.first <= self.base.value() || from == self.first;

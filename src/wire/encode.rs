@@ -50,7 +50,8 @@ impl Packet<'_> {
         out.finish()
     }
 
-    fn put(&self, framing: &Framing, counter: u32, out: &mut Writer<'_>) {
+    /// As [`write`](Self::write), into a writer.
+    pub(crate) fn put(&self, framing: &Framing, counter: u32, out: &mut Writer<'_>) {
         let packet_type = self.packet_type();
         let at_once = matches!(self, Self::Info { at_once: true, .. });
         framing.put_type(packet_type, at_once, out);

@@ -85,6 +85,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.scoreboard.first_lost()
     }
 
+    fn first_unsent(&self) -> Seq {
+        self.sender.scoreboard.next()
+    }
+
     fn wants_answer(&self, number: Seq, end: Seq) -> bool {
         self.sender.wants_answer(number, end)
     }

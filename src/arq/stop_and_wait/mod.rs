@@ -196,6 +196,10 @@ impl Arq for StopAndWait {
         self.flight.filter(|flight| flight.deadline.is_none()).map(|_| self.base)
     }
 
+    fn first_unsent(&self) -> Seq {
+        self.base.add(self.flight.is_some().into())
+    }
+
     /// No other INFO is ever in flight.
     fn wants_answer(&self, _number: Seq, _end: Seq) -> bool {
         true

@@ -1,0 +1,242 @@
+//! The largest datagram that the path carries to the peer (RFC 8899).
+//!
+//! ```text
+//!            512                 shown                 refused    wanted + 1
+//!   ----------|--------------------|----------------------|-----------|----> bytes
+//!   every path |  known to arrive  |  unknown: searched   | does not arrive
+//! ```
+//!
+//! New bodies fill datagrams of the size shown. A PROBE with padding tests a larger size, and its ECHO shows that the
+//! size arrives. The first probe has the wanted size. Each later one halves what is unknown, until less than 32 bytes
+//! are left. A size is refused after five probes without an ECHO, or at once if the kernel does not take it.
+//!
+//! The search has no timer. It runs while data is acknowledged, since it has no other use. A probe counts as lost once
+//! the peer reports datagrams that were sent well after the probe (RFC 8985 judges INFO in the same way).
+//!
+//! How the size moves:
+//!
+//! - *It grows* by each ECHO, and by a CONNECT of the wanted size that was answered.
+//! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or when
+//!   the kernel refuses a datagram. The search then starts again below the size that failed.
+//! - *It ages*: a search that ended below the wanted size starts again after 100,000 datagrams. RFC 8899 §5.1.1 waits ten
+//!   minutes instead, which needs a timer.
+//!
+//! INFO keeps its bytes when it is repeated. A body that was sent in a datagram too large for the path therefore never
+//! arrives, and the connection ends as [`NoProgress`](super::CloseReason::NoProgress). This is why bodies use no size
+//! before it was shown.
+
+use super::handshake::Handshake;
+use super::state::State;
+use super::{Connection, ConnectionTypes, Lent};
+use crate::Instant;
+use crate::arq::Arq;
+use crate::event::Role;
+use crate::store::SendStore;
+use crate::wire::{Framing, Tag};
+
+/// A datagram size that every path must carry, in bytes. Larger sizes have to be shown.
+pub(super) const MIN_SIZE: u16 = 512;
+
+/// The number of probes of one size before the size counts as refused.
+///
+/// RFC 8899 §5.1.2 recommends three. Where a fifth of the packets is lost each way, three probes in a row or their
+/// answers fail once in twenty cases, five once in 160.
+const MAX_PROBES: u8 = 5;
+
+/// The search ends when the size shown and the size refused are closer than this. A smaller gain is not worth a probe.
+const RESOLUTION: u16 = 32;
+
+/// A probe is lost if a datagram that was sent so many datagrams later has arrived.
+const REORDERING: u32 = 32;
+
+/// The number of datagrams after which a search that ended below the wanted size starts again.
+const RAISE_AFTER: u32 = 100_000;
+
+/// The length of the header of INFO in extended mode, in bytes.
+fn info_header_len() -> u16 {
+    u16::try_from(Framing::tagged(Tag::new([0; 8])).info_header_len()).unwrap_or(u16::MAX)
+}
+
+impl<T: ConnectionTypes> Connection<T> {
+    /// Handles the report of the socket that a datagram of `len` bytes is too large for the path (`EMSGSIZE`).
+    ///
+    /// The datagram counts as lost. A client repeats CONNECT in a small datagram at once. An established connection
+    /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
+    /// is repeated: if the path shrinks below the size of an INFO in flight, the connection ends as
+    /// [`NoProgress`](CloseReason::NoProgress).
+    ///
+    /// The call has no effect in base mode, whose bodies have the size that [`Config`](super::Config) says.
+    pub fn handle_datagram_too_large(&mut self, now: Instant, len: usize) {
+        self.advance(now);
+        let len = u16::try_from(len).unwrap_or(u16::MAX);
+        match &mut self.state {
+            State::Opening(handshake) if self.role == Role::Client => handshake.on_too_large(),
+            State::Established { path, .. } => {
+                if path.on_refused(len) {
+                    self.fit_to_path();
+                }
+            }
+            State::Opening(_) | State::Ended { .. } => {}
+        }
+    }
+
+    /// Applies the datagram size of the path to the bodies that were not sent yet.
+    pub(super) fn fit_to_path(&mut self) {
+        let Some(path) = self.state.path_mut().filter(|_| self.negotiation.is_extended()) else { return };
+        let segment = path.size().saturating_sub(info_header_len());
+        if segment < self.segment {
+            // The lent memory may be larger than the limit.
+            self.lent = Lent::Nothing;
+        }
+        self.segment = segment;
+        // A body that cannot be cut keeps its size. If the path does not carry it, the connection ends without progress.
+        let _fits = self.send.cut(self.arq.first_unsent(), segment);
+    }
+
+    /// What the handshake has shown about the path.
+    pub(super) fn path_of_handshake(&self) -> PathSize {
+        let wanted = if self.negotiation.is_extended() { self.wanted_size() } else { 0 };
+        let mut path = PathSize::new(wanted, self.state.handshake().is_some_and(Handshake::has_shown_size));
+        if self.role == Role::Server {
+            // The client is established already and answers a PROBE. A server answers none before INFO 0 has arrived.
+            path.search();
+        }
+        path
+    }
+
+    /// Whether the oldest unacknowledged body is as large as the path allows. Smaller bodies gain nothing from a search.
+    pub(super) fn fills_datagrams(&self) -> bool {
+        self.send.body(self.arq.base()).len() >= self.segment()
+    }
+
+    /// The largest datagram that the config, the peer and the send store allow, in extended mode.
+    pub(super) fn wanted_size(&self) -> u16 {
+        u16::try_from(self.segment()).unwrap_or(u16::MAX).saturating_add(info_header_len())
+    }
+}
+
+/// The datagram size of the path, and the search for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PathSize {
+    /// The size that the search aims for; 0 in base mode.
+    wanted: u16,
+    /// The largest size that is known to arrive.
+    shown: u16,
+    /// The least size that is known not to arrive; `u16::MAX` if none is.
+    refused: u16,
+    /// The counter of the last probe. After the search, that of the last refusal.
+    counter: u32,
+    search: Search,
+}
+
+/// The probe of the present candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Search {
+    /// No probe is due. An acknowledgement of data makes one due.
+    Idle {
+        /// The probes of this candidate that were lost.
+        lost: u8,
+    },
+    Due {
+        lost: u8,
+    },
+    /// A probe is in flight.
+    Sent {
+        lost: u8,
+    },
+}
+
+impl PathSize {
+    /// A path to be searched up to `wanted` bytes. `is_shown`: a datagram of that size has arrived.
+    pub(super) const fn new(wanted: u16, is_shown: bool) -> Self {
+        let shown = if is_shown && wanted > MIN_SIZE { wanted } else { MIN_SIZE };
+        Self { wanted, shown, refused: u16::MAX, counter: 0, search: Search::Idle { lost: 0 } }
+    }
+
+    /// The largest datagram to send in new bodies.
+    pub(super) fn size(&self) -> u16 {
+        self.shown.min(self.wanted)
+    }
+
+    /// The size of the next probe; `None` if the search has ended.
+    fn candidate(&self) -> Option<u16> {
+        if self.shown >= self.wanted {
+            None
+        } else if self.refused > self.wanted {
+            Some(self.wanted)
+        } else {
+            let unknown = self.refused.saturating_sub(self.shown);
+            (unknown >= RESOLUTION).then(|| self.shown + unknown / 2)
+        }
+    }
+
+    /// The size of the probe that is due.
+    pub(super) fn probe_due(&self) -> Option<u16> {
+        match self.search {
+            Search::Due { .. } => self.candidate(),
+            Search::Idle { .. } | Search::Sent { .. } => None,
+        }
+    }
+
+    /// Makes a probe due if the search has not ended.
+    pub(super) fn search(&mut self) {
+        match self.search {
+            Search::Idle { lost } if self.candidate().is_some() => self.search = Search::Due { lost },
+            Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
+        }
+    }
+
+    /// Records that the probe has left with this counter.
+    pub(super) fn on_probe_sent(&mut self, counter: u32) {
+        self.counter = counter;
+        match self.search {
+            Search::Idle { lost } | Search::Due { lost } | Search::Sent { lost } => self.search = Search::Sent { lost },
+        }
+    }
+
+    /// Handles the ECHO of the PROBE with this counter. Returns whether the size has grown.
+    pub(super) fn on_echo(&mut self, counter: u32) -> bool {
+        let is_answer = matches!(self.search, Search::Sent { .. }) && counter == self.counter;
+        let Some(size) = self.candidate().filter(|_| is_answer) else { return false };
+        self.shown = size;
+        self.search = Search::Idle { lost: 0 };
+        self.search();
+        true
+    }
+
+    /// Records that new data was acknowledged. `latest` is the counter of a datagram that has arrived.
+    pub(super) fn on_acknowledged(&mut self, latest: u32) {
+        let later = latest.wrapping_sub(self.counter).cast_signed();
+        match self.search {
+            Search::Sent { lost } if later >= REORDERING.cast_signed() => {
+                self.search = Search::Idle { lost: lost + 1 };
+                if lost + 1 >= MAX_PROBES
+                    && let Some(size) = self.candidate()
+                {
+                    self.on_refused(size);
+                }
+            }
+            Search::Idle { .. } if later >= RAISE_AFTER.cast_signed() && self.refused <= self.wanted => {
+                self.refused = u16::MAX;
+            }
+            Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
+        }
+        self.search();
+    }
+
+    /// Records that datagrams of the present size probably no longer arrive. Returns whether the size has shrunk.
+    pub(super) fn on_black_hole(&mut self) -> bool {
+        self.shown > MIN_SIZE && self.on_refused(self.size())
+    }
+
+    /// Records that datagrams of `size` bytes do not arrive. Returns whether the size has shrunk.
+    pub(super) fn on_refused(&mut self, size: u16) -> bool {
+        self.refused = self.refused.min(size.max(MIN_SIZE + 1));
+        self.search = Search::Idle { lost: 0 };
+        let shrinks = self.shown >= self.refused;
+        if shrinks {
+            self.shown = MIN_SIZE;
+        }
+        shrinks
+    }
+}
