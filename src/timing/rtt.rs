@@ -286,6 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn early_repeats_count_each_interval_twice_until_a_sample() {
+        let mut rtt = rtt();
+        rtt.repeat_early(true);
+        let is_near = |rtt: &mut Rtt, expected: [u64; 6]| {
+            (0..).zip(expected).all(|(attempt, least)| {
+                let interval = rtt.deadline(Instant::ZERO, attempt, Duration::MAX).saturating_since(Instant::ZERO);
+                (least..=least + least / 16).contains(&interval.as_millis())
+            })
+        };
+        assert!(is_near(&mut rtt, [250, 250, 500, 500, 1_000, 1_000]));
+        assert_eq!(rtt.rto(), Duration::from_secs(1), "RFC 6298 still holds for all other uses");
+        rtt.handshake_sample(ms(100));
+        assert!(is_near(&mut rtt, [300, 300, 600, 600, 1_200, 1_200]));
+        rtt.sample(ms(100));
+        assert!(is_near(&mut rtt, [300, 600, 1_200, 2_400, 4_800, 9_600]));
+    }
+
+    #[test]
     fn a_sample_above_the_timeout_starts_the_estimate_again() {
         let mut rtt = rtt();
         (0..100).for_each(|_| rtt.sample(ms(20)));
