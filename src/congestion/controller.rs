@@ -119,6 +119,10 @@ impl Congestion for Controller {
         dispatch!(self, it => it.phase())
     }
 
+    fn start_path(&mut self, now: Instant) {
+        dispatch!(self, it => it.start_path(now));
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         dispatch!(self, it => it.rebase(shift));
     }

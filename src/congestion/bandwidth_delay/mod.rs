@@ -307,6 +307,10 @@ impl Congestion for BandwidthDelay {
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
         self.timed_out = false;
+        if self.min_rtt.is_none() && ack.newest_sent_at < self.round.at {
+            // Its round-trip time is that of the previous path.
+            return;
+        }
         let starts_burst = self.observe_gap(ack);
         self.observe_rtt(ack);
         if self.min_rtt.is_none() {
@@ -355,6 +359,12 @@ impl Congestion for BandwidthDelay {
 
     fn phase(&self) -> &'static str {
         self.phase.name()
+    }
+
+    fn start_path(&mut self, now: Instant) {
+        *self = Self::new(self.segment.get());
+        self.start_round(RoundStart { at: now, sent_at: now, acknowledged: 0 });
+        self.last_ack_at = now;
     }
 
     fn rebase(&mut self, shift: ClockShift) {
