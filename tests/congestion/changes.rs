@@ -85,6 +85,18 @@ fn packets_that_overtake_each_other_are_no_congestion() {
     assert!(start >= 80 && later >= 95, "{start} %, then {later} %");
 }
 
+/// Most packets overtake others, and many are declared lost before they arrive. No start may stay slow.
+#[test]
+fn a_path_with_more_jitter_than_delay_is_mostly_used() {
+    let path = Path::new(50, 40).with_jitter(100);
+    let mut later: Vec<_> =
+        (1..=12).map(|seed| run(model(), &path.clone().with_seed(seed), [(9_000, 15_000, 50)])[0]).collect();
+    later.sort_unstable();
+    println!("jitter: {later:?} %");
+    // Before, half of them used less than 40 %, and some 7 %.
+    assert!(later[0] >= 65 && later[6] >= 80, "{later:?} %");
+}
+
 #[test]
 fn a_coarse_timer_does_not_stop_the_growth() {
     for (ms, loss) in [(16, 0), (16, 10), (50, 0), (50, 10), (50, 50)] {

@@ -53,6 +53,17 @@ impl BandwidthDelay {
         self.inflated_for = ShortDuration::ZERO;
     }
 
+    /// Whether `most` consecutive round-trip times show a queue, or four times as many where packets overtake each other.
+    ///
+    /// Eight long ones in a row are then frequent by chance, before the jitter is known.
+    pub(super) fn shows_queue(&self, most: u8) -> bool {
+        self.inflated >= if self.is_jittery() { most * 4 } else { most }
+    }
+
+    pub(super) fn is_jittery(&self) -> bool {
+        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8
+    }
+
     /// The round-trip time that a queue of a part of the bandwidth-delay product causes.
     fn queued_rtt(&self, part: u64) -> Duration {
         let min_rtt = self.min_rtt().as_micros();
@@ -97,8 +108,7 @@ impl BandwidthDelay {
     /// packets overtake each other, the first of a round says little about the others, so that a round lasts for the
     /// smoothed time.
     fn round_is_over(&self, ack: &Acknowledgement) -> bool {
-        let is_jittery = self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8;
-        let shortest = if is_jittery { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
+        let shortest = if self.is_jittery() { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= shortest
     }
 
@@ -155,8 +165,10 @@ impl BandwidthDelay {
         self.long_seen <<= 1;
         self.follow_quiet(ack, excess || queued);
         self.peak = ack.in_flight;
+        // Where packets overtake each other, the first round of a probe carries a part of its growth already.
+        let known = if self.phase == Phase::Up && self.is_jittery() { self.bandwidth[1] } else { before };
         let round =
-            super::Round { grew: sample >= before.saturating_add(before / 8), excess, queued, min_rtt: round_min };
+            super::Round { grew: sample >= known.saturating_add(known / 8), excess, queued, min_rtt: round_min };
         self.next_phase(ack, round);
     }
 

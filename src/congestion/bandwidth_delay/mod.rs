@@ -8,7 +8,7 @@
 //! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
 //! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next |
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
-//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time |
+//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
 //! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
 //! | shallow queues | the limit falls by 30 %, to less than one product | by 40 %, to 7/8 of a product, and only if losses came without a long round-trip time on a path without random loss. It grows slowly afterwards: an empty queue is then no evidence that another flow has ended |
@@ -234,7 +234,15 @@ impl BandwidthDelay {
         // With a shallow queue, one product leaves no room for another flow: both drop from a queue that is always full.
         self.is_shallow = self.long_seen & RECENT_ROUNDS == 0;
         let is_reduced = self.is_shallow && self.meter.is_lossless(self.segment.into());
-        self.ceiling = mul_div(peak, 3, 5).max(if is_reduced { floor - floor / 8 } else { floor });
+        let floor = if is_reduced {
+            floor - floor / 8
+        } else if self.is_jittery() {
+            // Late packets count as lost at first. A probe must still have room to show growth.
+            floor.saturating_add(floor / 4)
+        } else {
+            floor
+        };
+        self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
     }
 
@@ -322,7 +330,7 @@ impl Congestion for BandwidthDelay {
                 self.observe_train(ack);
             }
             self.grow(ack);
-            if self.inflated >= 8 {
+            if self.shows_queue(8) {
                 self.leave_startup(ack);
             }
         }
@@ -343,6 +351,8 @@ impl Congestion for BandwidthDelay {
 
     fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
         self.meter.found(bytes);
+        // The path carries the needless repeat as well. Without it each cycle would lower the rate by their share.
+        self.round.acknowledged = self.round.acknowledged.saturating_add(bytes);
     }
 
     fn on_timeout(&mut self, _: Instant) {

@@ -95,7 +95,7 @@ impl BandwidthDelay {
             self.enter(Phase::Cruise, ack.now);
         }
         let limit = mul_div(self.product(), 3, 2).saturating_add(self.excitation());
-        let queue = self.inflated >= 4 || ack.in_flight > limit;
+        let queue = self.shows_queue(4) || !self.is_jittery() && ack.in_flight > limit;
         if self.phase == Phase::Up && self.rounds >= 1 && queue {
             self.enter(Phase::Down, ack.now);
         }
