@@ -80,6 +80,13 @@ impl Rtt {
         self.ack_delay
     }
 
+    /// Forgets all samples: the peer has moved to another path (RFC 9000 §9.4).
+    ///
+    /// The smoothed time stays until the first sample, because a timeout of 1 s would be too long on most paths.
+    pub(crate) fn start_path(&mut self) {
+        self.min = None;
+    }
+
     /// Takes the round-trip time of the handshake.
     ///
     /// The timeout derives from it until the first [`sample`](Self::sample). It has no other effect, because handshake
