@@ -126,6 +126,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.snapshot())
     }
 
+    fn start_path(&mut self, now: Instant) {
+        either!(self, arq => arq.start_path(now));
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         either!(self, arq => arq.rebase(shift));
     }

@@ -239,6 +239,11 @@ pub trait Arq: sealed::Sealed {
     /// Estimates and counters, for statistics and traces.
     fn snapshot(&self) -> ArqSnapshot;
 
+    /// Forgets what the congestion controller knows of the path: the peer has moved to another host.
+    fn start_path(&mut self, now: Instant) {
+        let _ = now;
+    }
+
     /// Translates every stored time to another clock.
     fn rebase(&mut self, shift: ClockShift);
 }

@@ -218,6 +218,10 @@ impl Congestion for Cubic {
         }
     }
 
+    fn start_path(&mut self, _: Instant) {
+        *self = Self::new(u32::try_from(self.segment).unwrap_or(u32::MAX));
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         self.last_ack = shift.apply(self.last_ack);
         self.recovery.rebase(shift);

@@ -174,8 +174,10 @@ impl LossMeter {
     fn judge(&mut self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let samples = (self.history.sent() / segment).max(1);
-        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three).
-        let doubt = (ONE * 3 / samples).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
+        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three). The current sample
+        // counts as well while it has no loss.
+        let confirmed = if self.yielding.lost == 0 { self.yielding.sent() / segment } else { 0 };
+        let doubt = (ONE * 3 / (samples + confirmed)).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
         let base = u64::from(self.base) + doubt;
         let variance = mul_div(variance(sent, base), samples.saturating_add(sent), samples);
         let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, variance);
@@ -192,6 +194,16 @@ impl LossMeter {
 
     pub(super) const fn is_measured(&self) -> bool {
         self.measured
+    }
+
+    /// Whether a sample has shown that the base loss rate is small.
+    pub(super) fn is_lossless(&self, segment: NonZero<u64>) -> bool {
+        self.base_is_small() && self.history.sent() >= segment.get().saturating_mul(SAMPLE_SEGMENTS)
+    }
+
+    /// Whether the base loss rate is at most the tolerance, or not measured yet.
+    pub(super) fn base_is_small(&self) -> bool {
+        u64::from(self.base) <= TOLERANCE
     }
 
     /// Starts to compare losses with the base loss rate, which is 0 if it was not measured.

@@ -67,7 +67,8 @@ pub struct Acknowledgement {
     pub delivered: u64,
     /// Whether the acknowledgement ends a round: it is for a packet sent after the previous round ended.
     pub round_ended: bool,
-    /// Whether the application limited the sender at some time in this round: the window had room for more data.
+    /// Whether the congestion window had room for more data at some time in this round, which the application did not
+    /// have, or the peer's window did not admit (RFC 9002 §7.8).
     pub app_limited: bool,
 }
 
@@ -129,6 +130,13 @@ pub trait Congestion {
     /// The name of the controller's current phase, for traces.
     fn phase(&self) -> &'static str {
         "steady"
+    }
+
+    /// Starts again in the initial state, because the peer has moved to another path (RFC 9000 §9.4).
+    ///
+    /// Packets that were sent on the old path may still be in flight. Later acknowledgements and losses include them.
+    fn start_path(&mut self, now: Instant) {
+        let _ = now;
     }
 
     /// Translates every stored time to another clock.

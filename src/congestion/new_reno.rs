@@ -96,6 +96,10 @@ impl Congestion for NewReno {
         if self.window < self.threshold { "slow start" } else { "congestion avoidance" }
     }
 
+    fn start_path(&mut self, _: Instant) {
+        *self = Self::new(u32::try_from(self.segment).unwrap_or(u32::MAX));
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         self.recovery.rebase(shift);
     }

@@ -57,6 +57,10 @@ impl<C: Congestion> Congestion for Unpaced<C> {
         self.0.phase()
     }
 
+    fn start_path(&mut self, now: Instant) {
+        self.0.start_path(now);
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         self.0.rebase(shift);
     }

@@ -50,8 +50,8 @@ pub struct Config {
     ///
     /// At a client the handshake lasts from `connect` to CONNACK, at a server from `accept` to INFO 0. At the limit the
     /// connection ends with [`HandshakeTimedOut`](super::CloseReason::HandshakeTimedOut). CONNECT is repeated at
-    /// intervals of at most an eighth of the limit: first after 250 ms in extended mode, after 1 s in base mode. In base
-    /// mode CONNACK is repeated in the same way.
+    /// intervals of at most an eighth of the limit: first after 250 ms in extended mode, after 1 s in base mode. In
+    /// base mode CONNACK is repeated in the same way.
     ///
     /// The [`idle_limit`](Self::idle_limit) also ends a handshake, with the same reason. To allow a longer handshake,
     /// raise both limits.

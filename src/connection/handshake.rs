@@ -10,9 +10,10 @@
 //! ```
 //!
 //! In extended mode a server answers each CONNECT by a CONNACK, and once more after 125 ms if nothing has arrived by
-//! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has received.
-//! CONNECT carries its number and CONNACK returns it, so that an answer to the first CONNECT gives a sample even if it
-//! was repeated meanwhile. An answer to a later one gives none (Karn): the timeout then covers the interval between two.
+//! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has
+//! received. CONNECT carries its number and CONNACK returns it, so that an answer to the first CONNECT gives a sample
+//! even if it was repeated meanwhile. An answer to a later one gives none (Karn): the timeout then covers the interval
+//! between two.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
@@ -117,8 +118,8 @@ impl Handshake {
     ///
     /// If so, CONNECT is due again with this cookie, and the backoff starts over.
     pub(crate) fn on_retry(&mut self, cookie: &[u8]) -> bool {
-        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection. On a slow path the server answers
-        // the repeats of CONNECT too, mostly by the same cookie.
+        // A RETRY that arrives before CONNECT is sent belongs to an earlier connection. On a slow path the server
+        // answers the repeats of CONNECT too, mostly by the same cookie.
         let is_late = self.sent == 0 || self.marks.contains(Marks::RETRIED_TWICE);
         if is_late || cookie.len() > MAX_COOKIE || cookie == self.cookie.as_slice() {
             return false;

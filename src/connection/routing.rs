@@ -7,6 +7,7 @@ use super::state::{Farewell, State};
 use super::{
     CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
 };
+use crate::arq::Arq;
 use crate::counts::increase;
 use crate::wire::{Framing, Tag};
 use crate::{BufferTooSmall, Duration, Instant};
@@ -103,6 +104,13 @@ impl<T: ConnectionTypes> Connection<T> {
         self.count_received(len);
         self.on_heard();
         self.settle();
+    }
+
+    /// Starts to measure another path: the peer has moved to another host.
+    pub(crate) fn start_path(&mut self, now: Instant) {
+        self.advance(now);
+        self.rtt.start_path();
+        self.arq.start_path(now);
     }
 
     /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.

@@ -159,6 +159,13 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         before != after
     }
 
+    /// Records the number of the CONNECT that arrived last. CONNACK returns it.
+    pub(super) fn on_repeated(&mut self, index: u32, attempt: u8) {
+        if let Some(pending) = self.table.get_mut(index) {
+            pending.parameters.attempt = attempt;
+        }
+    }
+
     /// Whether `next_incoming` would return a handshake.
     pub(super) fn has_unreported(&self) -> bool {
         !self.unreported.is_empty()

@@ -189,6 +189,7 @@ impl<T: ListenerTypes> Listener<T> {
             if has_cookie && self.has_room_for_validated(from.host()) && self.backlog.on_validated(index) {
                 increment(&mut self.stats.validated);
             }
+            self.backlog.on_repeated(index, parameters.attempt);
             increment(&mut self.stats.repeated);
             return Ok(Dispatch::Queued);
         }

@@ -80,6 +80,13 @@ impl Rtt {
         self.ack_delay
     }
 
+    /// Forgets all samples: the peer has moved to another path (RFC 9000 §9.4).
+    ///
+    /// The smoothed time stays until the first sample, because a timeout of 1 s would be too long on most paths.
+    pub(crate) fn start_path(&mut self) {
+        self.min = None;
+    }
+
     /// Takes the round-trip time of the handshake.
     ///
     /// The timeout derives from it until the first [`sample`](Self::sample). It has no other effect, because handshake
@@ -283,6 +290,24 @@ mod tests {
             assert!(deadline >= ms(expected) && deadline <= ms(expected + expected / 16), "{attempt}: {deadline}");
         }
         assert!(rtt.deadline(Instant::ZERO, 9, ms(320)) <= Instant::from_millis(340));
+    }
+
+    #[test]
+    fn early_repeats_count_each_interval_twice_until_a_sample() {
+        let mut rtt = rtt();
+        rtt.repeat_early(true);
+        let is_near = |rtt: &mut Rtt, expected: [u64; 6]| {
+            (0..).zip(expected).all(|(attempt, least)| {
+                let interval = rtt.deadline(Instant::ZERO, attempt, Duration::MAX).saturating_since(Instant::ZERO);
+                (least..=least + least / 16).contains(&interval.as_millis())
+            })
+        };
+        assert!(is_near(&mut rtt, [250, 250, 500, 500, 1_000, 1_000]));
+        assert_eq!(rtt.rto(), Duration::from_secs(1), "RFC 6298 still holds for all other uses");
+        rtt.handshake_sample(ms(100));
+        assert!(is_near(&mut rtt, [300, 300, 600, 600, 1_200, 1_200]));
+        rtt.sample(ms(100));
+        assert!(is_near(&mut rtt, [300, 600, 1_200, 2_400, 4_800, 9_600]));
     }
 
     #[test]

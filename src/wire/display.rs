@@ -58,6 +58,9 @@ impl fmt::Display for Options<'_> {
         if let Some(idle_ms) = self.idle_ms() {
             write!(f, ", idle {idle_ms}ms")?;
         }
+        if let Some(attempt) = self.attempt() {
+            write!(f, ", attempt {attempt}")?;
+        }
         match self.cookie() {
             Some(cookie) => write!(f, ", cookie of {} bytes", cookie.len()),
             None => Ok(()),

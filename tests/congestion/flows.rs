@@ -117,12 +117,29 @@ fn the_other_controllers_fill_clean_links() {
     assert!(transfer(RENO.0, &RENO.1(), &path, 20 * MIB, 1).of_bound >= 65);
 }
 
+/// A queue of a part of the product shows no long round-trip time: only its losses tell that it is full.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "slow without optimisation: cargo test --release --test congestion flows")]
+fn cubic_keeps_a_share_of_a_link_with_a_shallow_queue() {
+    for (mbit, rtt_ms, queue, median, worst) in [(50, 40, 10, 16, 13), (100, 20, 25, 32, 28), (100, 100, 25, 30, 16)] {
+        let path = Path::new(mbit, rtt_ms).with_queue(queue);
+        let mut shares: Vec<_> = (1..=8).map(|i| share_from(&path, CUBIC, MODEL, i * 100)).collect();
+        shares.sort_unstable();
+        let (least, (cubic, model)) = (shares[0], shares[4]);
+        println!("{mbit} Mbit/s {rtt_ms} ms, queue {queue} %: Cubic {cubic} % (worst {}), model {model} %", least.0);
+        assert!(cubic >= median && least.0 >= worst, "{path:?} {shares:?}");
+        // Alone, the model leaves little of the link.
+        let alone = transfer(MODEL.0, &MODEL.1(), &path, 160 * MIB, 1);
+        assert!(alone.of_bound >= 92 && alone.overhead <= 102, "{path:?} {alone:?}");
+    }
+}
+
 /// Runs two flows. The second starts `later` seconds after the first.
 ///
 /// Asserts that each gets at least a quarter of the link in the minute after the second has started: the median of three
 /// starts, since the losses of regular flows may always hit the same one.
 fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
-    let mut shares = [0, 37, 74].map(|ms| share_from(mbit, rtt_ms, first, second, later * 1_000 + ms));
+    let mut shares = [0, 37, 74].map(|ms| share_from(&Path::new(mbit, rtt_ms), first, second, later * 1_000 + ms));
     shares.sort_unstable();
     let [_, (a, b), _] = shares;
     println!("{mbit:4} Mbit/s {rtt_ms:3} ms: {:14} {a:3} %, {:14} {later:2} s later {b:3} %", first.0, second.0);
@@ -130,8 +147,7 @@ fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
 }
 
 /// The shares of two flows in percent, in the minute after the second has started at `start_ms`.
-fn share_from(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, start_ms: u64) -> (u64, u64) {
-    let path = Path::new(mbit, rtt_ms);
+fn share_from(path: &Path, first: Maker, second: Maker, start_ms: u64) -> (u64, u64) {
     let start = Instant::from_millis(start_ms);
     let mut network = Network::new(path.clone());
     network.add(first.1(), usize::MAX, Instant::ZERO);

@@ -67,6 +67,28 @@ fn a_first_flight_is_repeated_each_interval_twice() {
     assert_times(&sends_at(&mut many.machine, many.now, 3), &expected);
 }
 
+/// A serial line takes longer for a full datagram than for the handshake. Its queue would grow by the whole flight.
+#[test]
+fn a_timeout_of_a_first_flight_sends_one_probe() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.machine.send(&[7; 3_600]).unwrap();
+    client.learns_tag();
+    client.elapse(10);
+    client.peer_sends_connack(PARAMETERS);
+    (0..3).for_each(|number| client.expect(info(number, &[7; 1_200])));
+    for _ in 0..2 {
+        client.sleep(200, 213);
+        client.expect(info(2, &[7; 1_200]));
+        client.expect_nothing();
+    }
+    // The probe shows that the others are lost.
+    client.elapse(10);
+    client.peer_sends(sack(0, 2, 2, &[1]));
+    client.expect(info(0, &[7; 1_200]));
+    client.expect(info(1, &[7; 1_200]));
+    client.expect_nothing();
+}
+
 /// CONNACK answers the second of three CONNECTs, and gives no sample.
 #[test]
 fn without_any_sample_info_0_is_repeated_as_connect_is() {

@@ -64,6 +64,25 @@ fn no_answer_to_a_connect_is_larger_than_the_connect() {
     assert!(retry <= MIN_CONNECT && reset <= MIN_CONNECT && 2 * connack + aborted <= MIN_CONNECT);
 }
 
+/// The application accepts late, so the first CONNECT is no measure of the round trip.
+#[test]
+fn connack_names_the_last_connect_that_arrived_before_accept() {
+    let mut listener = ListenerTrace::new(config(Retry::Never));
+    for attempt in [0, 1, 2] {
+        let mut list = [0; 2 * MIN_CONNECT];
+        let options = OptionsWriter::new(&mut list).version(VERSION).unwrap().tag(tag(1)).unwrap();
+        let options = options.attempt(attempt).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
+        let mut datagram = [0; 2 * MIN_CONNECT];
+        let len = Packet::Connect(options).encode(&Framing::NOTE, &mut datagram).unwrap();
+        assert_eq!(listener.receive_datagram(HERE, &datagram[..len]), Dispatch::Queued);
+    }
+    let incoming = listener.incoming(HERE);
+    listener.accept(incoming);
+    let (_, connack) = listener.transmit().unwrap();
+    let Ok(Packet::ConnAck(options)) = Framing::tagged(tag(1)).decode(&connack) else { panic!("{connack:?}") };
+    assert_eq!(options.attempt(), Some(2));
+}
+
 #[test]
 fn at_the_connection_limit_clients_wait_and_are_not_reported() {
     let mut listener = ListenerTrace::new(ListenerConfig { peers: 1, ..config(Retry::Never) });

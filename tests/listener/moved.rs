@@ -3,7 +3,7 @@
 use harness::listener::*;
 use rdt_proto::connection::{Event, Handled, Ignored};
 use rdt_proto::listener::{Dispatch, ListenerConfig};
-use rdt_proto::wire::{Framing, Packet};
+use rdt_proto::wire::{Framing, Packet, Sack, SackDelay};
 
 const OLD: At = At(1, 1);
 const NEW: At = At(2, 1);
@@ -169,6 +169,38 @@ fn a_moved_peer_counts_for_its_new_host() {
     listener.elapse_with_loss(4_000);
     listener.queues(At(1, 9), tag(2));
     listener.ignores(At(2, 9), tag(2), rdt_proto::listener::DropReason::HostLimit);
+}
+
+/// Another port of the same host is most often another mapping of a NAT: the path has not changed.
+#[test]
+fn rfc9000_9_4_at_another_host_the_estimates_start_again() {
+    for (to, starts_again) in [(NEW, true), (At(OLD.0, 2), false)] {
+        let (mut listener, client) = connected();
+        listener.peer(&client).send(b"x").unwrap();
+        let (_, sent) = listener.transmit().unwrap();
+        let counter = u32::from_be_bytes(sent[9..13].try_into().unwrap());
+        listener.elapse(70);
+        let Packet::Sack(all) = sack(1) else { panic!() };
+        listener.takes(&client, Packet::Sack(Sack { counter, delay: SackDelay::new(0), ..all }));
+        let before = listener.peer(&client).path();
+        assert!(before.srtt.is_some());
+        listener.takes_from(to, &client, info(1, b"from elsewhere"));
+        let probes = listener.drain();
+        let mut nonces = probes.iter().filter(|(at, _)| *at == to).map(|(_, sent)| {
+            match Framing::tagged(client.tag).decode(sent).unwrap() {
+                Packet::Probe { nonce, .. } => nonce,
+                packet => panic!("{packet:?}"),
+            }
+        });
+        let nonce = nonces.next_back().unwrap();
+        listener.takes_from(to, &client, echo(nonce));
+        expect_at(&mut listener, &client, to);
+        let after = listener.peer(&client).path();
+        assert_eq!(
+            (after.srtt, after.min_rtt),
+            if starts_again { (None, None) } else { (before.srtt, before.min_rtt) }
+        );
+    }
 }
 
 /// A client that restarts at the address to which it had moved evicts its old connection.

@@ -1,8 +1,10 @@
 //! Loss recovery of selective repeat, rule by rule (RFC 8985, RFC 6298).
 
 use harness::extended::*;
-use rdt_proto::Duration;
-use rdt_proto::connection::Config;
+use rdt_proto::congestion::{Controller, NewReno};
+use rdt_proto::connection::{Config, HandshakeParameters, HeapStorage};
+use rdt_proto::wire::{Packet, Sack, SackDelay};
+use rdt_proto::{Duration, Seq};
 
 /// An established client with an RTT of 100 ms.
 fn client() -> ExtendedTrace {
@@ -307,4 +309,35 @@ fn nothing_is_sent_proactively_while_the_peer_is_silent() {
     client.expect(info(65, b"x"));
     client.sleep(410, 410);
     client.expect(info(65, b"x"));
+}
+
+#[test]
+fn rfc9002_7_8_no_growth_while_the_peers_window_is_the_limit() {
+    let config = Config::default();
+    let controller = |datagram: u32| NewReno::new(datagram).into();
+    let storage: HeapStorage<Controller> = HeapStorage::on_heap_with(&config, 64, controller).unwrap();
+    let mut client = ExtendedTrace::client_with(config, storage);
+    client.learns_tag();
+    client.peer_sends_connack(HandshakeParameters { window: 8, ..PARAMETERS });
+    client.expect(info(0, b""));
+    client.elapse(100);
+    let sack = |next| Sack { window: 8, ..sack_to(next) };
+    client.peer_sends(Packet::Sack(sack(1)));
+    let before = client.machine.path().window;
+    for _ in 0..60 {
+        client.machine.send_segment(b"x").unwrap();
+    }
+    for next in [9, 17, 25, 33] {
+        assert_eq!(client.drain().len(), 8);
+        client.elapse(100);
+        client.peer_sends(Packet::Sack(sack(next)));
+    }
+    assert_eq!(client.machine.path().window, before);
+}
+
+/// A SACK that acknowledges each number before `next`.
+fn sack_to(next: u32) -> Sack<'static> {
+    let (next, counter) = (Seq::new(next), LAST_TRANSMISSION);
+    let delay = SackDelay::new(0);
+    Sack { next, window: 64, latest: next.sub(1), counter, delay, ce: 0, base: next, bitmap: &[] }
 }

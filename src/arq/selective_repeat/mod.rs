@@ -167,6 +167,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.snapshot()
     }
 
+    fn start_path(&mut self, now: Instant) {
+        self.sender.start_path(now);
+    }
+
     fn rebase(&mut self, shift: ClockShift) {
         self.sender.rebase(shift);
         self.receiver.rebase(shift);

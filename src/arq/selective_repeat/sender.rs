@@ -41,6 +41,7 @@ pub(super) struct Sender<M, C> {
     pub(super) recovery_end: Option<Seq>,
     /// When the current round began. The round ends when a packet sent in it is acknowledged.
     pub(super) round_start: Instant,
+    /// Whether the congestion window was not the limit at some time in this round.
     pub(super) app_limited: bool,
     pub(super) congestion: C,
     pacer: Pacer,
@@ -195,14 +196,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let in_flight = self.scoreboard.in_flight();
         self.congestion.on_sent(now, bytes.into(), in_flight);
         self.pace(now, bytes);
-        self.app_limited |=
-            self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
+        self.note_limit(end);
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
         let is_again = transmitted != Transmitted::Original;
         if is_again {
             self.counters.retransmitted = self.counters.retransmitted.saturating_add(1);
         }
         is_again
+    }
+
+    /// Notes whether something else than the congestion window limits the sender (RFC 9002 §7.8): the application, the
+    /// peer's window, or the scoreboard.
+    fn note_limit(&mut self, end: Seq) {
+        self.app_limited |= !self.may_be_fresh(end)
+            && self.scoreboard.lost() == 0
+            && self.scoreboard.in_flight() < self.congestion.window();
     }
 
     /// The counter in extended mode. Only extended mode has a window of the peer.
@@ -237,6 +245,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.congestion.on_sent(now, bytes.into(), in_flight);
             self.pace(now, bytes);
         }
+        self.note_limit(first.end);
         self.timers.arm(now, self.scoreboard.outstanding(), rtt);
     }
 
@@ -249,6 +258,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight is lost, and is sent again as the window
             // permits.
             self.timers.back_off();
+            // Before the first sample the path may only be slower than the timeout, as a serial line is. In extended
+            // mode one probe finds out (RFC 9002 §6.2.4): its acknowledgement shows what is lost.
+            if self.limit.is_some() && rtt.srtt().is_none() {
+                self.timers.on_probe_timeout();
+                return true;
+            }
             self.count_lost(self.scoreboard.outstanding());
             for flight in [Flight::Originals, Flight::Retransmissions] {
                 while self.declare_oldest_lost(flight) {}
@@ -351,6 +366,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if C::may_pace() {
             self.pacer.update_rate(now, self.congestion.pacing_rate());
         }
+    }
+
+    /// Starts to measure another path.
+    pub(super) fn start_path(&mut self, now: Instant) {
+        self.congestion.start_path(now);
+        self.update_rate(now);
     }
 
     pub(super) fn snapshot(&self) -> ArqSnapshot {

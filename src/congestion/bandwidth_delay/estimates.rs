@@ -40,6 +40,9 @@ impl BandwidthDelay {
     ///
     /// The packets that arrive in one burst are one observation, which the last of them decides.
     fn observe_queue(&mut self, rtt: Duration) {
+        if rtt > self.queued_rtt(2) {
+            self.long_seen |= 1;
+        }
         if rtt <= self.queued_rtt(4) {
             self.inflated = 0;
         } else if self.inflated_for.get().as_micros() >= self.min_rtt().as_micros() / 128 {
@@ -48,6 +51,17 @@ impl BandwidthDelay {
             return;
         }
         self.inflated_for = ShortDuration::ZERO;
+    }
+
+    /// Whether `most` consecutive round-trip times show a queue, or four times as many where packets overtake each other.
+    ///
+    /// Eight long ones in a row are then frequent by chance, before the jitter is known.
+    pub(super) fn shows_queue(&self, most: u8) -> bool {
+        self.inflated >= if self.is_jittery() { most * 4 } else { most }
+    }
+
+    pub(super) fn is_jittery(&self) -> bool {
+        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8
     }
 
     /// The round-trip time that a queue of a part of the bandwidth-delay product causes.
@@ -94,8 +108,7 @@ impl BandwidthDelay {
     /// packets overtake each other, the first of a round says little about the others, so that a round lasts for the
     /// smoothed time.
     fn round_is_over(&self, ack: &Acknowledgement) -> bool {
-        let is_jittery = self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8;
-        let shortest = if is_jittery { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
+        let shortest = if self.is_jittery() { ack.srtt.max(self.min_rtt()) } else { self.min_rtt() };
         ack.newest_sent_at >= self.round.at && ack.now.saturating_since(self.round.at) >= shortest
     }
 
@@ -126,11 +139,13 @@ impl BandwidthDelay {
             self.long_rounds = if is_long { self.long_rounds.saturating_add(1) } else { 0 };
         }
         let before = self.net();
-        // A sample below the pacing rate says nothing about the path if the sender itself was slower, and no queue
-        // explains why.
+        let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
+        excess |= self.meter.start_lost_too_much(self.segment.into());
+        // A sample below the pacing rate says nothing about the path if the sender itself was slower, and neither a queue
+        // nor congestion explains why.
         let paced = self.rate.map_or(0, |pace| volume(pace.get(), arriving));
         let queued = round_min > self.queued_rtt(4);
-        let slow = !queued && u64::from(self.sent) < paced - paced / 8 && !matches!(self.phase, Phase::Startup);
+        let slow = !queued && !excess && u64::from(self.sent) < paced - paced / 8 && self.phase != Phase::Startup;
         self.slow_rounds = if slow && !ack.app_limited { self.slow_rounds.saturating_add(1) } else { 0 };
         let limited = ack.app_limited || slow;
         if self.phase != Phase::ProbeRtt && (!limited || sample > before) {
@@ -140,27 +155,32 @@ impl BandwidthDelay {
         self.rounds = self.rounds.saturating_add(1);
         self.stalled_rounds = if grew || ack.app_limited { 0 } else { self.stalled_rounds.saturating_add(1) };
         self.start_round(RoundStart { at: ack.now, sent_at: ack.newest_sent_at, acknowledged: 0 });
-        let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
-        excess |= self.meter.start_lost_too_much(self.segment.into());
         if !self.meter.is_measured() {
             self.meter.end_cycle(self.segment.into());
         }
         if excess {
             self.reduce_ceiling();
         }
+        self.is_shallow &= self.long_seen & 1 == 0;
+        self.long_seen <<= 1;
         self.follow_quiet(ack, excess || queued);
         self.peak = ack.in_flight;
+        // Where packets overtake each other, the first round of a probe carries a part of its growth already.
+        let known = if self.phase == Phase::Up && self.is_jittery() { self.bandwidth[1] } else { before };
         let round =
-            super::Round { grew: sample >= before.saturating_add(before / 8), excess, queued, min_rtt: round_min };
+            super::Round { grew: sample >= known.saturating_add(known / 8), excess, queued, min_rtt: round_min };
         self.next_phase(ack, round);
     }
 
     /// Raises the ceiling while the queue is empty and nothing is lost, because no other flow needs the room.
+    ///
+    /// A shallow queue is empty for many rounds after each congestion, even though a regular flow will fill it again.
     fn follow_quiet(&mut self, ack: &Acknowledgement, is_congested: bool) {
         let (min_rtt, gap) = (self.min_rtt().as_micros(), self.gaps[1].get().as_micros());
         let burst = if gap > min_rtt / 8 { gap } else { 0 };
         let late = burst + self.jitter.get().as_micros() * 2;
-        let is_quiet = !is_congested && ack.srtt.as_micros() <= min_rtt + min_rtt / 64 + late;
+        let may_fill_again = self.is_shallow && self.meter.base_is_small();
+        let is_quiet = !is_congested && !may_fill_again && ack.srtt.as_micros() <= min_rtt + min_rtt / 64 + late;
         self.quiet_rounds = if is_quiet { self.quiet_rounds.saturating_add(1) } else { 0 };
         if self.quiet_rounds >= QUIET_ROUNDS && !ack.app_limited {
             self.ceiling = self.ceiling.saturating_add(self.ceiling / 4);

@@ -8,9 +8,10 @@
 //! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
 //! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next |
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
-//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time |
+//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
-//! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight |
+//! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
+//! | shallow queues | the limit falls by 30 %, to less than one product | by 40 %, to 7/8 of a product, and only if losses came without a long round-trip time on a path without random loss. It grows slowly afterwards: an empty queue is then no evidence that another flow has ended |
 
 mod estimates;
 mod phase;
@@ -22,7 +23,7 @@ use super::{Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
-use phase::{ONE, Phase, SHORTEST_PATIENCE, TRAIN_UNIT};
+use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE, TRAIN_UNIT};
 
 /// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
@@ -71,7 +72,9 @@ struct Round {
 /// congestion if it loses more than the base loss rate, a tolerance of 1 % and chance can explain. The controller then
 /// reduces the bytes in flight by 40 %, which lies between `Cubic` (30 %) and `NewReno` (50 %). It keeps at least one
 /// product in flight, plus the lost packets that are not yet detected. Afterwards it grows slowly enough for flows with
-/// `Cubic` or `NewReno` to keep a share of the link. Once the queue was empty for eight rounds, it grows fast.
+/// `Cubic` or `NewReno` to keep a share of the link. Once a long queue was empty for eight rounds, it grows fast. Where
+/// congestion comes without a long round-trip time, the queue is shallow. The controller then keeps 7/8 of a product at
+/// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
 /// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
 /// rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay product at this rate, and
@@ -109,6 +112,10 @@ pub struct BandwidthDelay {
     long_rounds: u8,
     /// The number of long rounds after which the round-trip time is measured again.
     patience: u8,
+    /// Whether a round-trip time was long: one bit for each round, the current one in the lowest.
+    long_seen: u8,
+    /// Whether the last congestion came without a long round-trip time: the queue holds less than half a product.
+    is_shallow: bool,
     /// In `ProbeRtt`: whether the queue has drained.
     drained: bool,
     window: u64,
@@ -167,6 +174,8 @@ impl BandwidthDelay {
             quiet_rounds: 0,
             long_rounds: 0,
             patience: SHORTEST_PATIENCE,
+            long_seen: 0,
+            is_shallow: false,
             drained: false,
             window: u64::from(segment.get()) * INITIAL_SEGMENTS,
             rate: None,
@@ -222,6 +231,17 @@ impl BandwidthDelay {
         // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
         // path, and the next bandwidth estimate would be smaller.
         let floor = self.meter.gross(self.product().saturating_add(self.excitation()));
+        // With a shallow queue, one product leaves no room for another flow: both drop from a queue that is always full.
+        self.is_shallow = self.long_seen & RECENT_ROUNDS == 0;
+        let is_reduced = self.is_shallow && self.meter.is_lossless(self.segment.into());
+        let floor = if is_reduced {
+            floor - floor / 8
+        } else if self.is_jittery() {
+            // Late packets count as lost at first. A probe must still have room to show growth.
+            floor.saturating_add(floor / 4)
+        } else {
+            floor
+        };
         self.ceiling = mul_div(peak, 3, 5).max(floor);
         self.clean = 0;
     }
@@ -295,6 +315,10 @@ impl Congestion for BandwidthDelay {
 
     fn on_acknowledged(&mut self, ack: &Acknowledgement) {
         self.timed_out = false;
+        if self.min_rtt.is_none() && ack.newest_sent_at < self.round.at {
+            // Its round-trip time is that of the previous path.
+            return;
+        }
         let starts_burst = self.observe_gap(ack);
         self.observe_rtt(ack);
         if self.min_rtt.is_none() {
@@ -306,7 +330,7 @@ impl Congestion for BandwidthDelay {
                 self.observe_train(ack);
             }
             self.grow(ack);
-            if self.inflated >= 8 {
+            if self.shows_queue(8) {
                 self.leave_startup(ack);
             }
         }
@@ -327,6 +351,8 @@ impl Congestion for BandwidthDelay {
 
     fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
         self.meter.found(bytes);
+        // The path carries the needless repeat as well. Without it each cycle would lower the rate by their share.
+        self.round.acknowledged = self.round.acknowledged.saturating_add(bytes);
     }
 
     fn on_timeout(&mut self, _: Instant) {
@@ -343,6 +369,12 @@ impl Congestion for BandwidthDelay {
 
     fn phase(&self) -> &'static str {
         self.phase.name()
+    }
+
+    fn start_path(&mut self, now: Instant) {
+        *self = Self::new(self.segment.get());
+        self.start_round(RoundStart { at: now, sent_at: now, acknowledged: 0 });
+        self.last_ack_at = now;
     }
 
     fn rebase(&mut self, shift: ClockShift) {

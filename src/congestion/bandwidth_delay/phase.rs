@@ -22,6 +22,8 @@ pub(super) const TRAIN_UNIT: u64 = 16;
 pub(super) const SHORTEST_PATIENCE: u8 = 2;
 /// The most long rounds before the round-trip time is measured again.
 pub(super) const LONGEST_PATIENCE: u8 = 64;
+/// The bits of the rounds in which a queue may have dropped packets whose loss this round reports.
+pub(super) const RECENT_ROUNDS: u8 = 0b111;
 /// Quiet rounds after which the ceiling grows.
 pub(super) const QUIET_ROUNDS: u8 = 8;
 

@@ -95,7 +95,7 @@ impl BandwidthDelay {
             self.enter(Phase::Cruise, ack.now);
         }
         let limit = mul_div(self.product(), 3, 2).saturating_add(self.excitation());
-        let queue = self.inflated >= 4 || ack.in_flight > limit;
+        let queue = self.shows_queue(4) || !self.is_jittery() && ack.in_flight > limit;
         if self.phase == Phase::Up && self.rounds >= 1 && queue {
             self.enter(Phase::Down, ack.now);
         }
@@ -129,7 +129,7 @@ impl BandwidthDelay {
         if span.as_micros() >= self.min_rtt().as_micros() / 4 {
             self.bandwidth[0] = self.bandwidth[0].max(rate(self.arrived(ack), span));
         }
-        if self.bandwidth[0] == 0 {
+        if self.net() == 0 {
             self.bandwidth[0] = rate(ack.delivered.min(self.window), self.min_rtt().max(ack.srtt));
         }
         if self.phase == Phase::Restart && self.clean > 0 {
@@ -141,8 +141,10 @@ impl BandwidthDelay {
 
     fn end_cycle(&mut self) {
         if self.clean > 0 {
-            // While there is no congestion, the growth doubles every eight cycles: 1/64, 1/32, … 1/4.
-            let step = self.ceiling >> 6_u8.saturating_sub(self.clean / 8).max(2);
+            // While there is no congestion, the growth doubles every eight cycles: 1/64, 1/32, … 1/4. What a shallow
+            // queue leaves of the product is taken back faster.
+            let shift = if self.is_shallow && self.ceiling < self.product() { 4 } else { 6 - (self.clean / 8).min(4) };
+            let step = self.ceiling >> shift;
             self.ceiling = self.ceiling.saturating_add(step.max(self.segment()));
         }
         self.clean = self.clean.saturating_add(1);

@@ -85,6 +85,7 @@ impl<T: ListenerTypes> Listener<T> {
             self.evict_victim(victim);
         }
         increment(&mut self.stats.moved);
+        self.start_path(index, old, new);
     }
 
     /// Moves the connection back to the old address, which has answered as well.
@@ -99,7 +100,22 @@ impl<T: ListenerTypes> Listener<T> {
             };
             self.evict_victim(victim);
         }
+        if let Some((old, new)) = self.peers.get(index).map(|peer| (peer.address, old)) {
+            self.start_path(index, old, new);
+        }
         self.peers.revert(index);
+    }
+
+    /// Lets the connection measure the path anew (RFC 9000 §9.4).
+    ///
+    /// Another port of the same host is most often a NAT that has changed its mapping: the path stays the same.
+    fn start_path(&mut self, index: u32, old: T::Address, new: T::Address) {
+        let now = self.now;
+        if old.host() != new.host()
+            && let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut())
+        {
+            connection.start_path(now);
+        }
     }
 
     /// A new nonce for PROBE. Only an endpoint that receives the PROBE can echo it.
