@@ -240,3 +240,75 @@ impl PathSize {
         shrinks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Searches a path that carries `mtu` bytes. Returns the probes, while nothing else is lost.
+    fn search(path: &mut PathSize, counter: &mut u32, mtu: u16) -> std::vec::Vec<u16> {
+        let mut probes = std::vec::Vec::new();
+        path.search();
+        while let Some(size) = path.probe_due() {
+            probes.push(size);
+            path.on_probe_sent(*counter);
+            if size <= mtu {
+                assert!(path.on_echo(*counter));
+            } else {
+                *counter += REORDERING;
+                path.on_acknowledged(*counter);
+            }
+            *counter += 1;
+        }
+        probes
+    }
+
+    #[test]
+    fn the_search_finds_every_size_within_the_resolution() {
+        for mtu in MIN_SIZE..=1_500 {
+            let mut path = PathSize::new(1_452, false);
+            let probes = search(&mut path, &mut 7, mtu);
+            assert!(path.size() <= mtu && mtu.min(1_452) - path.size() < RESOLUTION, "{mtu}: {path:?}");
+            assert!(probes.len() <= 6 * usize::from(MAX_PROBES), "{mtu}: {probes:?}");
+        }
+    }
+
+    #[test]
+    fn the_wanted_size_is_probed_first_and_then_halves_of_the_rest() {
+        let probes = search(&mut PathSize::new(1_219, false), &mut 0, 1_100);
+        assert_eq!(probes, [&[1_219; 5][..], &[865, 1_042], &[1_130; 5], &[1_086]].concat());
+    }
+
+    #[test]
+    fn a_size_shown_by_the_handshake_is_not_probed() {
+        let mut path = PathSize::new(1_219, true);
+        path.search();
+        assert_eq!((path.size(), path.probe_due()), (1_219, None));
+        let mut small = PathSize::new(300, false);
+        small.search();
+        assert_eq!((small.size(), small.probe_due()), (300, None), "every path carries 300 bytes");
+    }
+
+    #[test]
+    fn a_late_echo_of_an_earlier_candidate_shows_nothing() {
+        let mut path = PathSize::new(1_219, false);
+        path.search();
+        path.on_probe_sent(1);
+        assert!(!path.on_echo(0));
+        path.on_refused(1_219);
+        assert!(!path.on_echo(1), "the kernel has refused the size meanwhile");
+        assert_eq!(path.size(), MIN_SIZE);
+    }
+
+    #[test]
+    fn the_search_starts_again_after_many_datagrams() {
+        let (mut path, mut counter) = (PathSize::new(1_219, false), 0);
+        search(&mut path, &mut counter, 600);
+        assert_eq!(path.size(), 600 - 600 % 22, "{path:?}");
+        path.on_acknowledged(counter + RAISE_AFTER / 2);
+        assert_eq!(path.probe_due(), None);
+        counter += RAISE_AFTER;
+        path.on_acknowledged(counter);
+        assert_eq!(search(&mut path, &mut counter, 1_500), [1_219]);
+    }
+}

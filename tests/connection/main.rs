@@ -11,6 +11,7 @@ mod extended;
 mod handshake;
 mod hot_path;
 mod limits;
+mod path_size;
 mod progress;
 mod rebase;
 mod retry;

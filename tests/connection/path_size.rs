@@ -1,0 +1,157 @@
+//! The datagram size of the path: what the handshake shows, and the search for it (RFC 8899).
+
+use harness::extended::*;
+use rdt_proto::Instant;
+use rdt_proto::connection::{CloseReason, Config, HandshakeParameters};
+use rdt_proto::wire::{Datagram, Framing, MIN_CONNECT, Packet};
+
+/// The header of INFO.
+const HEADER: usize = 19;
+/// A body in the smallest datagram that every path must carry.
+const SMALL: usize = 512 - HEADER;
+/// A full body of the default configuration.
+const FULL: usize = 1_200;
+
+const BYTES: [u8; 40_000] = [7; 40_000];
+
+/// The length of the body of the next INFO, or of the padding of the next PROBE.
+#[derive(Debug, PartialEq, Eq)]
+enum Sent {
+    Body(usize),
+    Probe(usize),
+}
+
+/// The next datagram of the machine, with its counter.
+fn next(trace: &mut ExtendedTrace) -> Option<(Sent, u32, Vec<u8>)> {
+    let datagram = trace.next_datagram()?;
+    let Datagram { counter, packet } = Framing::tagged(PEER).decode_datagram(&datagram).unwrap();
+    let sent = match packet {
+        Packet::Info { body, .. } => Sent::Body(body.len()),
+        Packet::Probe { .. } => Sent::Probe(datagram.len()),
+        packet => panic!("{packet:?}"),
+    };
+    Some((sent, counter.unwrap(), datagram))
+}
+
+fn all_sent(trace: &mut ExtendedTrace) -> Vec<Sent> {
+    std::iter::from_fn(|| next(trace)).map(|(sent, ..)| sent).collect()
+}
+
+/// Takes a PROBE of `len` bytes, and delivers its ECHO.
+#[track_caller]
+fn answers_probe(trace: &mut ExtendedTrace, len: usize) {
+    let (sent, counter, datagram) = next(trace).expect("no PROBE was sent");
+    assert_eq!(sent, Sent::Probe(len));
+    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&datagram) else { panic!() };
+    trace.peer_sends(Packet::Echo { nonce, counter });
+}
+
+/// A client that has written before CONNACK, which answers its CONNECT number `attempt`.
+fn client_answered(attempt: u8) -> ExtendedTrace {
+    let mut client = ExtendedTrace::client(Config::default());
+    assert_eq!(client.machine.send(&BYTES[..10_000]), Ok(10_000));
+    client.learns_tag();
+    for _ in 0..attempt {
+        client.sleep(250, 266);
+        client.next_datagram().unwrap();
+    }
+    client.peer_sends_connack(HandshakeParameters { attempt, ..PARAMETERS });
+    client
+}
+
+#[test]
+fn an_answered_large_connect_lets_the_first_bodies_be_full() {
+    let mut client = client_answered(0);
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(FULL));
+}
+
+#[test]
+fn after_a_small_connect_bodies_are_small_until_an_echo() {
+    let mut client = client_answered(1);
+    let sent = all_sent(&mut client);
+    assert_eq!(sent[0], Sent::Body(400), "a body of 1,200 is cut into three equal pieces: {sent:?}");
+    assert!(sent.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL))), "{sent:?}");
+    client.elapse(50);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    answers_probe(&mut client, FULL + HEADER);
+    client.machine.send(&BYTES[..6_000]).unwrap();
+    let end = u32::try_from(sent.len()).unwrap();
+    client.peer_sends(sack(end, end - 1, end, &[]));
+    assert_eq!(all_sent(&mut client).last(), Some(&Sent::Body(FULL)));
+}
+
+#[test]
+fn a_socket_that_refuses_connect_makes_a_small_one_due() {
+    let mut client = ExtendedTrace::client(Config::default());
+    let refused = client.learns_tag();
+    client.machine.handle_datagram_too_large(client.now, refused.len());
+    assert_eq!(client.next_datagram().unwrap().len(), MIN_CONNECT);
+    client.expect_nothing();
+    client.machine.handle_datagram_too_large(client.now, MIN_CONNECT);
+    client.expect_nothing();
+    for interval in [250, 500] {
+        client.sleep(interval, interval + interval / 16 + 1);
+        assert_eq!(client.next_datagram().unwrap().len(), MIN_CONNECT);
+    }
+}
+
+#[test]
+fn a_socket_that_refuses_a_probe_lowers_the_next_probe() {
+    let mut client = client_answered(1);
+    let count = all_sent(&mut client).len();
+    client.elapse(50);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    let (sent, ..) = next(&mut client).unwrap();
+    assert_eq!(sent, Sent::Probe(FULL + HEADER));
+    client.machine.handle_datagram_too_large(client.now, FULL + HEADER);
+    client.peer_sends(sack(2, 1, 2, &[]));
+    answers_probe(&mut client, 865);
+    assert!(count > 2);
+}
+
+#[test]
+fn a_server_probes_when_it_has_a_full_body() {
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
+    server.learns_tag();
+    server.machine.send(b"small").unwrap();
+    server.peer_sends(info(0, b""));
+    server.expect_sack(1, &[]);
+    assert_eq!(all_sent(&mut server), [Sent::Body(5)], "a small body gains nothing from a search");
+    server.elapse(10);
+    server.peer_sends(sack(1, 0, 1, &[]));
+    server.machine.send(&BYTES[..10 * SMALL]).unwrap();
+    answers_probe(&mut server, FULL + HEADER);
+}
+
+#[test]
+fn three_timeouts_while_the_peer_is_heard_shrink_the_unsent_bodies() {
+    let mut client = client_answered(0);
+    let sent = all_sent(&mut client);
+    assert_eq!(sent.first(), Some(&Sent::Body(FULL)));
+    let mut timeouts = 0;
+    while client.machine.stats().timeouts < 8 {
+        // The peer is heard, but acknowledges nothing.
+        client.peer_sends(Packet::Probe { nonce: 1, padding: &[] });
+        let due = client.machine.poll_timeout().unwrap();
+        client.now = client.now.max(due);
+        client.machine.handle_timeout(client.now);
+        while client.next_datagram().is_some() {}
+        timeouts += 1;
+    }
+    assert!(timeouts > 3);
+    client.machine.send(&BYTES[..6_000]).unwrap();
+    client.peer_sends(sack(9, 8, 9, &[]));
+    client.elapse(1);
+    let later = all_sent(&mut client);
+    assert!(!later.is_empty() && later.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL))), "{later:?}");
+}
+
+#[test]
+fn the_report_of_the_socket_is_legal_at_any_time() {
+    let mut client = client_answered(0);
+    client.machine.handle_datagram_too_large(Instant::ZERO, usize::MAX);
+    client.machine.handle_datagram_too_large(client.now, 0);
+    client.machine.abort(1);
+    client.machine.handle_datagram_too_large(client.now, 600);
+    assert_eq!(client.machine.ended(), Some(CloseReason::Aborted));
+}
