@@ -1,7 +1,7 @@
 //! Decoding a datagram into a packet.
 
 use super::packet_type::PacketType;
-use super::{Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
+use super::{AckRequest, Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
 impl Framing {
@@ -31,10 +31,10 @@ impl Framing {
             return Err(DecodeError::Trailing);
         }
         if !self.has_counter(packet_type) {
-            return Ok(Datagram { counter: None, packet: decode_fields(packet_type, at_once, fields)? });
+            return Ok(Datagram { counter: None, packet: decode_fields(packet_type, None, fields)? });
         }
         let (counter, fields) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
-        let packet = decode_fields(packet_type, at_once, fields)?;
+        let packet = decode_fields(packet_type, Some(at_once), fields)?;
         Ok(Datagram { counter: Some(u32::from_be_bytes(*counter)), packet })
     }
 }
@@ -44,7 +44,7 @@ impl Framing {
 pub(crate) struct TaggedInfo<'d> {
     pub(crate) counter: u32,
     pub(crate) number: Seq,
-    pub(crate) at_once: bool,
+    pub(crate) request: AckRequest,
     pub(crate) body: &'d [u8],
 }
 
@@ -55,7 +55,7 @@ impl Tag {
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         let (tag, after_tag) = datagram.split_first_chunk()?;
-        let (&[type_byte, a, b, c, d], fields) = after_tag.split_first_chunk()?;
+        let (&[type_byte, a, b, c, d, code], fields) = after_tag.split_first_chunk()?;
         let at_once = type_byte == AT_ONCE_INFO;
         let is_info = at_once || type_byte == PacketType::Info.code();
         if tag != self.as_bytes() || !is_info || datagram.len() > MAX_DATAGRAM {
@@ -65,14 +65,16 @@ impl Tag {
         let (number, body) = rest.split_first_chunk()?;
         let fits = usize::from(u16::from_be_bytes(*length)) == body.len();
         let (counter, number) = (u32::from_be_bytes([a, b, c, d]), Seq::new(u32::from_be_bytes(*number)));
-        fits.then_some(TaggedInfo { counter, number, at_once, body })
+        let request = AckRequest::from_code(code).with_at_once(at_once);
+        fits.then_some(TaggedInfo { counter, number, request, body })
     }
 }
 
 /// The type byte of an INFO that asks for an acknowledgement at once.
 const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).info_byte(true);
 
-fn decode_fields(packet_type: PacketType, at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+/// Decodes the fields after the counter. `at_once` is the flag of the type byte; `None` if the framing has no flags.
+fn decode_fields(packet_type: PacketType, at_once: Option<bool>, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
     match packet_type {
         PacketType::Connect => Options::parse(fields).map(Packet::Connect),
         PacketType::ConnAck => Options::parse(fields).map(Packet::ConnAck),
@@ -95,13 +97,20 @@ fn decode_fields(packet_type: PacketType, at_once: bool, fields: &[u8]) -> Resul
     }
 }
 
-fn decode_info(at_once: bool, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+fn decode_info(at_once: Option<bool>, fields: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    let (request, fields) = match at_once {
+        Some(at_once) => {
+            let (&code, fields) = fields.split_first().ok_or(DecodeError::Truncated)?;
+            (AckRequest::from_code(code).with_at_once(at_once), fields)
+        }
+        None => (AckRequest::DEFAULT, fields),
+    };
     let (length, rest) = fields.split_first_chunk().ok_or(DecodeError::Truncated)?;
     let (number, body) = rest.split_first_chunk().ok_or(DecodeError::Truncated)?;
     if usize::from(u16::from_be_bytes(*length)) != body.len() {
         return Err(DecodeError::Length);
     }
-    Ok(Packet::Info { number: Seq::new(u32::from_be_bytes(*number)), body, at_once })
+    Ok(Packet::Info { number: Seq::new(u32::from_be_bytes(*number)), body, request })
 }
 
 fn decode_retry(cookie: &[u8]) -> Result<Packet<'_>, DecodeError> {
@@ -198,9 +207,12 @@ mod tests {
     #[test]
     fn the_hot_path_decodes_the_same_info_as_the_framing() {
         let tag = Tag::new(*b"12345678");
-        let whole = *b"12345678\x02\x01\x02\x03\x04\x00\x02\x00\x00\x00\x07ab";
+        let whole = *b"12345678\x02\x01\x02\x03\x04\x84\x00\x02\x00\x00\x00\x07ab";
         let (number, body) = (Seq::new(7), &b"ab"[..]);
-        assert_eq!(tag.decode_info(&whole), Some(TaggedInfo { counter: 0x0102_0304, number, at_once: false, body }));
+        assert_eq!(
+            tag.decode_info(&whole),
+            Some(TaggedInfo { counter: 0x0102_0304, number, request: AckRequest::from_code(0x84), body })
+        );
         let framing = Framing::tagged(tag);
         for len in 0..whole.len() {
             assert_eq!(tag.decode_info(&whole[..len]), None, "{len} bytes");
@@ -209,8 +221,8 @@ mod tests {
             let mut other = whole;
             other[index] ^= 1 << bit;
             let expected = match framing.decode_datagram(&other) {
-                Ok(Datagram { counter: Some(counter), packet: Packet::Info { number, body, at_once } }) => {
-                    Some(TaggedInfo { counter, number, at_once, body })
+                Ok(Datagram { counter: Some(counter), packet: Packet::Info { number, body, request } }) => {
+                    Some(TaggedInfo { counter, number, request, body })
                 }
                 Ok(_) | Err(_) => None,
             };

@@ -17,11 +17,13 @@
 use super::proactive::{Due, Proactive};
 use super::rack::{Rack, Transmission};
 use super::report::BITMAP_NUMBERS;
+use super::request::Request;
 use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
 use super::timers::Timers;
 use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
 use crate::congestion::{Congestion, Loss, Pacer};
 use crate::uncompared::Uncompared;
+use crate::wire::AckRequest;
 use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 use core::num::NonZero;
 
@@ -33,7 +35,8 @@ const ONE_BYTE: u32 = 1;
 pub(super) struct Sender<M, C> {
     pub(super) scoreboard: Scoreboard<M>,
     /// The end of the peer's receive window, excluded; `None` in base mode, which has no such window.
-    limit: Option<Seq>,
+    pub(super) limit: Option<Seq>,
+    pub(super) request: Request,
     pub(super) proactive: Proactive,
     pub(super) rack: Rack,
     pub(super) timers: Timers,
@@ -67,6 +70,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Some(Self {
             scoreboard: Scoreboard::new(memory)?,
             limit: None,
+            request: Request::new(&congestion),
             proactive: Proactive::default(),
             rack: Rack::default(),
             timers: Timers::default(),
@@ -159,19 +163,25 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         may_leave.then_some(due.number)
     }
 
-    /// Whether `number`, which is about to leave, must ask for an acknowledgement at once.
-    pub(super) fn wants_answer(&self, number: Seq, end: Seq) -> bool {
+    /// What `info`, which is about to leave, asks of the peer, or the last of the `count` that leave together.
+    pub(super) fn request(&self, info: &Sending, count: u32) -> AckRequest {
+        let in_flight = self.scoreboard.outstanding().saturating_add(count);
+        self.request.usual(in_flight).with_at_once(self.wants_answer(info))
+    }
+
+    /// Whether nothing that follows `info` would end the delay of the acknowledgement.
+    fn wants_answer(&self, info: &Sending) -> bool {
         if self.timers.is_probe_due() {
             return true;
         }
-        // The number may be in flight already.
-        if self.scoreboard.outstanding() > 1 {
-            return false;
-        }
         let next = self.scoreboard.next();
-        let after = if number == next { next.next() } else { next };
-        let is_last = after == end || self.limit == Some(after);
-        is_last && self.scoreboard.is_alone(number)
+        let after = if info.number == next { next.next() } else { next };
+        let ends_data = after == info.end;
+        // The number may be in flight already.
+        if self.scoreboard.outstanding() > 1 || !self.scoreboard.is_alone(info.number) {
+            return ends_data && self.scoreboard.lost() <= 1 && self.request.may_ask(info.now);
+        }
+        ends_data || self.limit == Some(after) || self.congestion.window() <= info.bytes.into()
     }
 
     /// Records that an INFO has left. Returns whether it was a retransmission.
@@ -197,6 +207,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.app_limited |=
             self.scoreboard.next() == end && self.scoreboard.lost() == 0 && in_flight < self.congestion.window();
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
+        if self.scoreboard.next() == end {
+            self.request.on_end_sent(now);
+        }
         let is_again = transmitted != Transmitted::Original;
         if is_again {
             self.counters.retransmitted = self.counters.retransmitted.saturating_add(1);
@@ -372,6 +385,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.rack.rebase(shift);
         self.proactive.rebase(shift);
         self.timers.rebase(shift);
+        self.request.rebase(shift);
         self.round_start = shift.sending(self.round_start);
         self.congestion.rebase(shift);
         self.pacer.rebase(shift);
