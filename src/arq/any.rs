@@ -6,6 +6,7 @@ use super::{
     StopAndWait, Timer,
 };
 use crate::congestion::Congestion;
+use crate::wire::AckRequest;
 use crate::{ClockShift, Instant, Seq};
 
 /// Stop-and-wait or selective repeat, chosen at run time.
@@ -44,8 +45,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.next_lost())
     }
 
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
-        either!(self, arq => arq.wants_answer(number, end))
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest {
+        either!(self, arq => arq.request(sending, count))
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {

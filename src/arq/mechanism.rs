@@ -1,13 +1,13 @@
 //! The interface of both mechanisms: inputs, outputs and timers.
 
 use crate::timing::{Rtt, Timer};
-use crate::wire::{MAX_BITMAP, Sack};
+use crate::wire::{AckRequest, MAX_BITMAP, Sack};
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// The longest delay of an acknowledgement in extended mode.
+/// The longest delay of an acknowledgement in extended mode, whatever an INFO asks for.
 ///
 /// The delay lets one SACK cover several arrivals. In base mode each INFO is acknowledged at once.
-pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(40);
 
 /// The receiver's decision about an INFO, made from its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,8 +34,8 @@ pub struct ReceivedInfo {
     pub number: Seq,
     /// The low 32 bits of the [counter](crate::wire#the-counter) of its datagram; 0 in base mode.
     pub counter: u32,
-    /// Whether the sender asks for an acknowledgement at once.
-    pub at_once: bool,
+    /// When the sender wants an acknowledgement; [`AckRequest::DEFAULT`] in base mode.
+    pub request: AckRequest,
 }
 
 /// The room in the receive store.
@@ -139,11 +139,11 @@ pub trait Arq: sealed::Sealed {
     /// The number of the lost INFO to repeat first, even if the window or pacing does not allow it yet.
     fn next_lost(&self) -> Option<Seq>;
 
-    /// Whether INFO `number`, which is about to leave, must ask for an acknowledgement at once.
+    /// When the peer is to acknowledge the INFO that is about to leave, the last of `count` that leave together.
     ///
-    /// It must if nothing that follows would end the delay of the peer's acknowledgement: the INFO is a tail loss probe,
-    /// or it leaves exactly one INFO in flight and nothing more may be sent. Every number before `end` has a body.
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool;
+    /// At once if nothing that follows would end the delay: the INFO is a tail loss probe, it leaves one INFO in flight
+    /// and nothing more may be sent, or it ends the data.
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest;
 
     /// Records that an INFO named by [`next_info`](Self::next_info) has left.
     ///

@@ -36,11 +36,12 @@ pub use stats::{IgnoredCounts, Stats};
 pub use crate::event::{Role, Transmit};
 pub use crate::timing::Timer;
 
-use crate::arq::{Arq, MAX_ACK_DELAY};
+use crate::arq::Arq;
 use crate::event::Events;
 use crate::store::{RecvStore, SendStore, StoreError};
 use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::uncompared::Uncompared;
+use crate::wire::AckRequest;
 use crate::wire::VERSION;
 use crate::{Instant, Seq};
 use close::Close;
@@ -314,7 +315,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if let Some(limit) = parameters.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));
         }
-        self.rtt.set_ack_delay(MAX_ACK_DELAY);
+        self.rtt.set_ack_delay(AckRequest::DEFAULT.delay());
     }
 
     /// The parameters that this side announces.

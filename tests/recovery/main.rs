@@ -8,3 +8,4 @@ mod selective_repeat;
 mod short_transfers;
 mod stop_and_wait;
 mod stress;
+mod way_back;

@@ -13,12 +13,14 @@
 //! acknowledge the last packets. The retransmission timeout is the last resort.
 
 mod acknowledge;
+mod losses;
 #[cfg(test)]
 mod model;
 mod proactive;
 mod rack;
 mod receiver;
 mod report;
+mod request;
 mod scoreboard;
 mod sender;
 mod timers;
@@ -28,6 +30,7 @@ pub use scoreboard::Block;
 use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
 use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
+use crate::wire::AckRequest;
 use crate::{ClockShift, Instant, Seq};
 use receiver::Receiver;
 use sender::Sender;
@@ -85,8 +88,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.scoreboard.first_lost()
     }
 
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
-        self.sender.wants_answer(number, end)
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest {
+        self.sender.request(sending, count)
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {

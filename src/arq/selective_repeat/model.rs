@@ -61,7 +61,7 @@ proptest! {
             } else {
                 Arrival::Early
             };
-            prop_assert_eq!(machine.handle_info(now, ReceivedInfo { number: seq(number), counter: 0, at_once: false }, offer), expected);
+            prop_assert_eq!(machine.handle_info(now, ReceivedInfo { number: seq(number), counter: 0, request: AckRequest::DEFAULT }, offer), expected);
             if matches!(expected, Arrival::Next | Arrival::Early) {
                 received.insert(number);
             }

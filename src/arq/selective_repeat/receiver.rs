@@ -1,6 +1,6 @@
 //! The receiver: records which numbers have arrived.
 
-use super::report::{Report, Urgency};
+use super::report::{Arrived, Report};
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Ack, Arrival, Bitmap, Offer, ReceivedInfo};
 use crate::wire::MAX_BITMAP;
@@ -52,7 +52,7 @@ impl Receiver {
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
-            self.report.on_arrival(window, now, info, Urgency::of_in_order(info));
+            self.report.on_arrival(window, now, info, Arrived::InOrder);
             return Arrival::Next;
         }
         self.handle_other(window, now, info, offer)
@@ -71,13 +71,13 @@ impl Receiver {
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
             if self.next.distance_from(number) <= self.received && ahead != 0 {
-                self.report.on_arrival(window, now, info, Urgency::AtOnce);
+                self.report.on_arrival(window, now, info, Arrived::News);
                 return Arrival::Old;
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.has(Mark::RECEIVED, number) {
-            self.report.on_arrival(window, now, info, Urgency::AtOnce);
+            self.report.on_arrival(window, now, info, Arrived::News);
             return Arrival::Old;
         }
         if !offer.fits {
@@ -86,14 +86,14 @@ impl Receiver {
         window.set(Mark::RECEIVED, number);
         // A number that follows the highest one received fills no gap.
         let in_order = number == self.top;
-        let urgency = if in_order { Urgency::of_in_order(info) } else { Urgency::AtOnce };
+        let arrived = if in_order { Arrived::InOrder } else { Arrived::News };
         if !number.precedes(self.top) {
             self.top = number.next();
         }
         if ahead == 0 {
             self.pass_received(window);
         }
-        self.report.on_arrival(window, now, info, urgency);
+        self.report.on_arrival(window, now, info, arrived);
         if ahead == 0 { Arrival::Next } else { Arrival::Early }
     }
 

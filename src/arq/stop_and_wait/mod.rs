@@ -26,7 +26,7 @@ use crate::arq::ambiguous::SecondAck;
 use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
-use crate::wire::Sack;
+use crate::wire::{AckRequest, Sack};
 use crate::{ClockShift, Instant, Seq};
 use report::Report;
 
@@ -197,8 +197,8 @@ impl Arq for StopAndWait {
     }
 
     /// No other INFO is ever in flight.
-    fn wants_answer(&self, _number: Seq, _end: Seq) -> bool {
-        true
+    fn request(&self, _sending: &Sending, _count: u32) -> AckRequest {
+        AckRequest::AT_ONCE
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {

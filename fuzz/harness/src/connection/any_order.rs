@@ -6,7 +6,7 @@ use super::fins::Fins;
 use super::tags::{Tags, base_and_next};
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::connection::{Config, ConnectionState, Event, Handled, Role, SendError, Stats};
-use rdt_proto::wire::{Framing, Packet, Sack};
+use rdt_proto::wire::{AckRequest, Framing, Packet, Sack};
 use rdt_proto::{Duration, Instant, Seq};
 
 /// Makes the calls that `bytes` describe on a connection, and checks its guarantees after each call.
@@ -194,9 +194,9 @@ impl Run {
             // CONNECT is always framed by the profile's prefix.
             Arrival::Connect(parameters) => (profile, Packet::Connect(parameters.to_options(&mut options))),
             Arrival::ConnAck(parameters) => (framing, Packet::ConnAck(parameters.to_options(&mut options))),
-            Arrival::Info { ahead, at_once, body } => {
-                let at_once = at_once && framing != profile;
-                (framing, Packet::Info { number: near(next, ahead), body, at_once })
+            Arrival::Info { ahead, request, body } => {
+                let request = if framing == profile { AckRequest::DEFAULT } else { request };
+                (framing, Packet::Info { number: near(next, ahead), body, request })
             }
             Arrival::Ack { ahead } => (framing, Packet::Ack { number: near(base, ahead) }),
             Arrival::Sack { next, window, latest, ago, delay, base: first, bitmap } => {

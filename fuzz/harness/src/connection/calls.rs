@@ -4,7 +4,7 @@
 
 use super::choice::AnyParameters;
 use arbitrary::Arbitrary;
-use rdt_proto::wire::{Packet, SackDelay, Tag};
+use rdt_proto::wire::{AckRequest, Packet, SackDelay, Tag};
 
 /// A call of the connection, or an advance of the clock.
 #[derive(Arbitrary, Debug)]
@@ -73,7 +73,7 @@ pub(super) enum Arrival<'a> {
     ConnAck(AnyParameters),
     Info {
         ahead: i8,
-        at_once: bool,
+        request: AckRequest,
         body: &'a [u8],
     },
     Ack {
