@@ -29,7 +29,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let asked = handshake.and(self.idle.waiting_since()).filter(|_| self.negotiation.is_extended());
         self.on_heard();
         let fits = body.len() <= self.recv.segment();
-        let offer = Offer { limit: self.recv.limit(), fits };
+        let offer = Offer { limit: self.recv.limit(), fits: fits && self.recv.has_slot(number) };
         let arrival = self.arq.handle_info(self.now, ReceivedInfo { number, ..info }, offer);
         match arrival {
             Arrival::Early => self.recv.put(number, body),

@@ -114,6 +114,14 @@ impl Report {
         }
     }
 
+    /// The range that contains the marks of pending ACKs, end excluded.
+    pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
+        match self {
+            Self::Acks(acks) => acks.ack_pending,
+            Self::Sacks(_) => (Seq::ZERO, Seq::ZERO),
+        }
+    }
+
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         match self {
             Self::Acks(_) => {}
@@ -206,7 +214,7 @@ impl Sacks {
         let delay = |at| SackDelay::from_duration(now.saturating_since(at));
         Sack {
             next,
-            window: limit.distance_from(next).min(window.places()),
+            window: limit.distance_from(next),
             latest: self.latest.map_or(next, |(number, _)| number),
             counter: self.counter,
             delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),

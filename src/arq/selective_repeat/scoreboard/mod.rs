@@ -22,6 +22,7 @@ mod ambiguous;
 mod block;
 mod list;
 mod record;
+mod replace;
 mod times;
 mod window;
 
@@ -54,6 +55,8 @@ pub(super) struct Scoreboard<M> {
     last_sent: Instant,
     /// The key of the last transmission time.
     last_key: u32,
+    /// The key of the oldest transmission time that larger memory has taken over.
+    first_key: u32,
     /// Since when a number is outstanding, if one is. Earlier transmission times have no further effect.
     busy_since: Instant,
 }
@@ -72,6 +75,7 @@ impl<M: Memory> Scoreboard<M> {
             acknowledged: 0,
             last_sent: Instant::ZERO,
             last_key: 0,
+            first_key: 0,
             busy_since: Instant::ZERO,
         })
     }
@@ -361,7 +365,8 @@ impl<M: Memory> Scoreboard<M> {
     ///
     /// If the datagram carried no INFO, the time is that of an earlier INFO.
     pub(super) fn time_of(&self, counter: u32) -> Option<Instant> {
-        let is_kept = self.last_key.wrapping_sub(counter) < self.window.places();
+        let age = self.last_key.wrapping_sub(counter);
+        let is_kept = age < self.window.places() && age <= self.last_key.wrapping_sub(self.first_key);
         is_kept.then(|| full_time(self.last_sent, self.window.time(counter)))
     }
 
