@@ -35,7 +35,7 @@ impl HeapBudget {
 /// right after the connection is made, and each time after reading and writing. Only this call allocates.
 ///
 /// - *Growth*: memory [that is the limit](MemoryUse::is_limit) doubles, up to `most` packets, as long as the budget
-///   lasts. Each of the three kinds of memory grows on its own evidence. A body is copied less than twice on average.
+///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A body is copied less than twice on average.
 /// - *Promise*: the announced receive window begins at an eighth of `most`, at least `least`. It doubles each time as many
 ///   numbers have arrived in order as half of it, if the application has read them and the budget would cover the growth.
 /// - *Return*: memory without content shrinks to `least`, once no memory was the limit for a second. The promise stays.
@@ -143,16 +143,16 @@ impl HeapWindow {
         let blocks = |room: u32| blocks_for(room).saturating_mul(size_of::<Block>());
         let mut grown = false;
         let bytes = slots(connection.send.segment());
-        if let Some(room) = self.target(send, may_shrink, budget, bytes) {
+        if let Some(room) = self.target(send, self.most, may_shrink, budget, bytes) {
             let is_done = connection.replace_send_memory(vec![0; bytes(room)]).is_ok();
             grown |= is_done && self.account(budget, bytes(send.room), bytes(room));
         }
         let bytes = slots(connection.recv.segment());
-        if let Some(room) = self.target(recv, may_shrink, budget, bytes) {
+        if let Some(room) = self.target(recv, self.promised.min(self.most), may_shrink, budget, bytes) {
             let is_done = connection.replace_recv_memory(vec![0; bytes(room)]).is_ok();
             grown |= is_done && self.account(budget, bytes(recv.room), bytes(room));
         }
-        if let Some(room) = self.target(numbers, may_shrink, budget, blocks) {
+        if let Some(room) = self.target(numbers, self.most, may_shrink, budget, blocks) {
             let is_done = connection.replace_number_memory(vec![Block::EMPTY; blocks_for(room)]).is_ok();
             grown |= is_done && self.account(budget, blocks(numbers.room), blocks(room));
         }
@@ -163,13 +163,14 @@ impl HeapWindow {
     fn target(
         &self,
         memory: MemoryUse,
+        most: u32,
         may_shrink: bool,
         budget: &HeapBudget,
         bytes: impl Fn(u32) -> usize,
     ) -> Option<u32> {
         let MemoryUse { used, room, is_limit } = memory;
-        if is_limit && room < self.most {
-            let target = room.saturating_mul(2).min(self.most);
+        if is_limit && room < most {
+            let target = room.saturating_mul(2).min(most);
             return (bytes(target).saturating_sub(bytes(room)) <= budget.left).then_some(target);
         }
         (used == 0 && may_shrink && bytes(room) > bytes(self.least)).then_some(self.least)

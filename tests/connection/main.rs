@@ -18,3 +18,4 @@ mod stores;
 mod timers;
 mod trace;
 mod version;
+mod windows;
