@@ -123,6 +123,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.places())
     }
 
+    fn reach(&self) -> Seq {
+        either!(self, arq => arq.reach())
+    }
+
     fn sent_end(&self) -> Seq {
         either!(self, arq => arq.sent_end())
     }

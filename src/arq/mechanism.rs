@@ -210,6 +210,11 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that has not been received from the peer.
     fn next(&self) -> Seq;
 
+    /// One after the highest number that has been received from the peer.
+    fn reach(&self) -> Seq {
+        self.next()
+    }
+
     /// The largest receive window that is announced, in numbers, from `next` on.
     fn places(&self) -> u32;
 

@@ -36,8 +36,9 @@ impl HeapBudget {
 ///
 /// - *Growth*: memory [that is the limit](MemoryUse::is_limit) doubles, up to `most` packets, as long as the budget
 ///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A body is copied less than twice on average.
-/// - *Promise*: the announced receive window begins at an eighth of `most`, at least `least`. It doubles each time as many
-///   numbers have arrived in order as half of it, if the application has read them and the budget would cover the growth.
+/// - *Promise*: the announced receive window begins at an eighth of `most`, at least `least`. It doubles each time the
+///   highest number that has arrived rises by half of it, if the application has read all that it can and the budget would
+///   cover the growth. It never shrinks.
 /// - *Return*: memory without content shrinks to `least`, once no memory was the limit for a second. The promise stays.
 /// - If the budget is spent, a body that has no slot is not acknowledged.
 ///
@@ -69,7 +70,7 @@ pub struct HeapWindow {
     limited_at: Instant,
     /// The announced window.
     promised: u32,
-    /// The next number in order when the promise was made.
+    /// One after the highest number that had arrived when the promise was made.
     promised_at: Seq,
 }
 
@@ -189,7 +190,7 @@ impl HeapWindow {
 
     /// Raises the announced window on its evidence.
     fn promise<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &HeapBudget) {
-        let arrived = connection.arq.next().distance_from(self.promised_at);
+        let arrived = connection.arq.reach().distance_from(self.promised_at);
         let slot = slot_bytes(u16::try_from(connection.recv.segment()).unwrap_or(u16::MAX));
         let window = if self.promised == 0 {
             self.least.max(self.most / 8)
@@ -200,7 +201,7 @@ impl HeapWindow {
         };
         let more = window.saturating_sub(self.promised.max(self.least)) as usize;
         let window = if more.saturating_mul(slot) <= budget.left { window } else { self.promised.max(self.least) };
-        self.promised_at = connection.arq.next();
+        self.promised_at = connection.arq.reach();
         if window > self.promised {
             self.promised = window;
             connection.promise(window);

@@ -2,8 +2,8 @@
 
 use super::{Connection, ConnectionTypes, Lent};
 use crate::ReplaceMemory;
-use crate::event::Events;
 use crate::arq::Arq;
+use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
 
 /// How much of the memory for one purpose is in use, in bodies or numbers.

@@ -4,7 +4,8 @@ use harness::extended::*;
 use rdt_proto::arq::Block;
 use rdt_proto::congestion::Controller;
 use rdt_proto::connection::{
-    Config, Event, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored, MemoryUse, SendError, blocks_for,
+    Config, Event, GrowingStorage, HandshakeParameters, HeapBudget, HeapWindow, Ignored, MemoryUse, SendError,
+    blocks_for,
 };
 use rdt_proto::store::{SendStore, slot_bytes};
 use rdt_proto::wire::{Framing, Packet, Sack};

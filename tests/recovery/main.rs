@@ -7,3 +7,4 @@ mod rules;
 mod selective_repeat;
 mod stop_and_wait;
 mod stress;
+mod windows;

@@ -157,6 +157,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.next()
     }
 
+    fn reach(&self) -> Seq {
+        self.receiver.ahead().1
+    }
+
     fn sent_end(&self) -> Seq {
         self.sender.scoreboard.next()
     }

@@ -42,7 +42,10 @@ fn replace(machine: &mut Machine, blocks: usize, used: u64) -> Result<bool, Test
     prop_assert_eq!(u64::from(machine.used()), used);
     let before = machine.room() as usize / 64;
     let (fits, result) = (used <= 64 * blocks as u64, machine.replace_memory(std::vec![Block::EMPTY; blocks]));
-    prop_assert_eq!(result.map_or_else(|new| (false, new.len()), |old| (true, old.len())), if fits { (true, before) } else { (false, blocks) });
+    prop_assert_eq!(
+        result.map_or_else(|new| (false, new.len()), |old| (true, old.len())),
+        if fits { (true, before) } else { (false, blocks) }
+    );
     Ok(fits)
 }
 
