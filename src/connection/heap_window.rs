@@ -36,7 +36,7 @@ impl HeapBudget {
 ///
 /// - *Growth*: memory [that is the limit](MemoryUse::is_limit) doubles, up to `most` packets, as long as the budget
 ///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A body is copied less than twice on average.
-/// - *Promise*: the announced receive window begins at an eighth of `most`, at least `least`. It doubles each time the
+/// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
 ///   highest number that has arrived rises by half of it, if the application has read all that it can and the budget would
 ///   cover the growth. It never shrinks.
 /// - *Return*: memory without content shrinks to `least`, once no memory was the limit for a second. The promise stays.
@@ -193,7 +193,7 @@ impl HeapWindow {
         let arrived = connection.arq.reach().distance_from(self.promised_at);
         let slot = slot_bytes(u16::try_from(connection.recv.segment()).unwrap_or(u16::MAX));
         let window = if self.promised == 0 {
-            self.least.max(self.most / 8)
+            self.least.max(self.most / 4)
         } else if arrived >= self.promised.div_ceil(2) && connection.recv.chunk().is_empty() {
             self.promised.saturating_mul(2).min(self.most)
         } else {

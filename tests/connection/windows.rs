@@ -260,17 +260,17 @@ fn on_the_heap_a_spent_budget_leaves_bodies_unacknowledged() {
     let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(13 * SLOT));
     let mut server = server(4);
     window.update(&mut server.machine, &mut budget);
-    arrive(&mut server, &mut window, &mut budget, 0..4);
+    arrive(&mut server, &mut window, &mut budget, 0..8);
     server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (4, 20), "the budget covers the promise");
+    assert_eq!(edge(&mut server), (8, 24), "the budget covers a promise of 16, and none of 32");
     // Another connection takes the rest but five slots.
     let mut budget = HeapBudget::new(5 * SLOT);
-    arrive(&mut server, &mut window, &mut budget, 5..20);
+    arrive(&mut server, &mut window, &mut budget, 9..24);
     assert_eq!((server.machine.recv_memory(), budget.left()), (MemoryUse { used: 8, room: 8, is_limit: true }, SLOT));
-    server.ignores(info(12, b"x"), Ignored::NoRoom);
-    arrive(&mut server, &mut window, &mut budget, [4]);
+    server.ignores(info(16, b"x"), Ignored::NoRoom);
+    arrive(&mut server, &mut window, &mut budget, [8]);
     server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (12, 28), "the budget does not cover a larger promise");
+    assert_eq!(edge(&mut server), (16, 32), "what was kept is acknowledged");
 }
 
 #[test]
@@ -280,24 +280,24 @@ fn on_the_heap_the_promise_rises_while_the_application_reads() {
     window.update(&mut server.machine, &mut budget);
     server.peer_sends(info(0, b""));
     server.peer_sends(info(1, b""));
-    assert_eq!(edge(&mut server), (2, 10), "at first an eighth of the most");
-    arrive(&mut server, &mut window, &mut budget, 2..4);
+    assert_eq!(edge(&mut server), (2, 18), "at first a quarter of the most");
+    arrive(&mut server, &mut window, &mut budget, 2..8);
     server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (4, 20));
-    for number in 4..20 {
+    assert_eq!(edge(&mut server), (8, 40));
+    for number in 8..40 {
         server.peer_sends(info(number, b"x"));
         window.update(&mut server.machine, &mut budget);
         server.drain();
     }
     server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (20, 20), "sixteen bodies are unread");
-    for _ in 4..20 {
+    assert_eq!(edge(&mut server), (40, 40), "all are unread");
+    for _ in 8..40 {
         server.machine.consume(1);
     }
-    assert_eq!(edge(&mut server), (20, 36), "the application reads late, so the promise is the same");
+    assert_eq!(edge(&mut server), (40, 72), "the application reads late, so the promise is the same");
     window.update(&mut server.machine, &mut budget);
     server.peer_sends(info(0, b""));
-    assert_eq!(edge(&mut server), (20, 52));
+    assert_eq!(edge(&mut server), (40, 104));
 }
 
 #[test]

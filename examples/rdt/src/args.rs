@@ -118,9 +118,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
     /// The memory for packets of all clients, beyond the first 256 packets each way of each client, for each thread, in
-    /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow
-    #[arg(long, value_name = "BYTES", default_value_t = settings::MEMORY, value_parser = parse_size)]
-    pub(crate) memory: u64,
+    /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow. The default is 256M
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
     /// When a client must validate its address before the server keeps any state for it: always, never, or only while
     /// the addresses of many clients are not validated
     #[arg(long, value_enum, default_value_t = Retry::Auto)]

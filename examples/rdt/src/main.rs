@@ -98,7 +98,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         clients: args.max_peers,
         per_host: args.per_host,
         retry: args.retry.into(),
-        memory: args.memory.try_into().unwrap_or(usize::MAX),
+        memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
     let settings = args.common.settings();
     let serve = |now| FileServer::new(now, settings, limits, session_config, &folder, args.common.quiet);

@@ -34,7 +34,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
-        Self { clients: peers, per_host, retry, memory: settings::MEMORY as usize }
+        Self { clients: peers, per_host, retry, memory: settings::MEMORY }
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) const FIXED_WINDOW: u32 = 2_048;
 /// The number of packets buffered each way at first: 310 KB. They fill 25 Mbit/s at 100 ms without a loss.
 const FIRST_WINDOW: u32 = 256;
 /// The default of the memory for the windows of all clients of a server, in bytes.
-pub(crate) const MEMORY: u64 = 256 << 20;
+pub(crate) const MEMORY: usize = 256 << 20;
 
 /// The retransmission mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
