@@ -289,7 +289,8 @@ impl HeapStorage {
     /// Makes storage for selective repeat on the heap, with the default congestion controller. Feature `alloc`.
     ///
     /// The storage buffers up to `window` packets in each direction. To fill a path, set `window` to the path's
-    /// bandwidth times four round trips, in packets. For 50 Mbit/s and 100 ms this is about 2,048.
+    /// bandwidth times four round trips, in packets. For 50 Mbit/s and 100 ms this is about 2,048. A window that grows
+    /// begins smaller: see [`HeapWindow`](super::HeapWindow).
     ///
     /// # Errors
     ///

@@ -357,3 +357,20 @@ fn in_base_mode_nothing_grows() {
     assert!(!window.update(&mut client, &mut budget));
     assert_eq!((client.send_memory().room, window.taken()), (4, 0));
 }
+
+#[test]
+fn an_answer_older_than_the_earlier_memory_gives_no_sample() {
+    let mut client = established(64, 200);
+    sends(&mut client, 1, 64);
+    client.elapse(30);
+    // Numbers 2 to 64 have arrived, and number 1 is repeated. INFO `n` has the counter `n`.
+    let mut bitmap = [0xff; 8];
+    bitmap[7] = 0x7f;
+    client.peer_sends(sack(1, 64, 2, &bitmap));
+    client.expect(info(1, &body(1)));
+    let rto = client.machine.rtt().rto();
+    client.elapse(5);
+    client.machine.replace_number_memory(vec![Block::EMPTY; 4]).unwrap();
+    client.peer_sends(sack_of(65, 1, 1, 65, &[]));
+    assert_eq!(client.machine.rtt().rto(), rto, "the time of counter 1 is not known any more");
+}

@@ -20,6 +20,7 @@
 
 mod ambiguous;
 mod block;
+mod counters;
 mod list;
 mod record;
 mod replace;
@@ -359,15 +360,6 @@ impl<M: Memory> Scoreboard<M> {
         self.in_flight -= u64::from(sent.bytes);
         let list = if sent.state == SentState::Original { &mut self.originals } else { &mut self.retransmissions };
         list.remove(&mut self.window, number, sent);
-    }
-
-    /// When the datagram with this counter left, in extended mode; `None` if the time is no longer stored.
-    ///
-    /// If the datagram carried no INFO, the time is that of an earlier INFO.
-    pub(super) fn time_of(&self, counter: u32) -> Option<Instant> {
-        let age = self.last_key.wrapping_sub(counter);
-        let is_kept = age < self.window.places() && age <= self.last_key.wrapping_sub(self.first_key);
-        is_kept.then(|| full_time(self.last_sent, self.window.time(counter)))
     }
 
     /// Translates every time to another clock, and clears the state of settled numbers.
