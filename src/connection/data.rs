@@ -28,8 +28,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let handshake = self.state.handshake().filter(|handshake| handshake.sent() == 1 && info.counter == 0);
         let asked = handshake.and(self.idle.waiting_since()).filter(|_| self.negotiation.is_extended());
         self.on_heard();
-        let fits = body.len() <= self.recv.segment();
-        let offer = Offer { limit: self.recv.limit(), fits: fits && self.recv.has_slot(number) };
+        let offer = Offer { limit: self.recv.limit(), fits: self.recv.fits(number, body.len()) };
         let arrival = self.arq.handle_info(self.now, ReceivedInfo { number, ..info }, offer);
         match arrival {
             Arrival::Early => self.recv.put(number, body),
@@ -43,7 +42,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 self.deliver(number, body, take);
             }
             Arrival::Old => self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1),
-            Arrival::NoRoom if fits => return Err(Ignored::NoRoom),
+            Arrival::NoRoom if body.len() <= self.recv.segment() => return Err(Ignored::NoRoom),
             Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
             Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
         }

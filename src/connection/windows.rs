@@ -114,6 +114,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Reports that a write that found no room can continue, if it can.
+    #[inline(always)]
     pub(super) fn report_room(&mut self) {
         if self.events.contains(Events::BLOCKED) && self.check_open().is_ok() && self.send.has_free_slot() {
             self.events.remove(Events::BLOCKED);

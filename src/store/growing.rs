@@ -57,12 +57,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> RecvStore for GrowingRecvSlots<M> {
         self.promise = self.promise.max(window).min((1 << 31) - 1);
     }
 
-    fn has_slot(&self, number: Seq) -> bool {
-        number.distance_from(self.slots.ring.base()) < self.slots.ring.slots()
+    fn fits(&self, number: Seq, len: usize) -> bool {
+        len <= self.segment() && number.distance_from(self.slots.ring.base()) < self.slots.ring.slots()
     }
 
     fn put(&mut self, number: Seq, body: &[u8]) {
-        if self.has_slot(number) && body.len() <= self.segment() && !number.precedes(self.end) {
+        if self.fits(number, body.len()) && !number.precedes(self.end) {
             self.end = number.next();
         }
         self.slots.put(number, body);
@@ -135,7 +135,7 @@ mod tests {
         let mut store = slots(2);
         store.promise(8);
         assert_eq!(store.limit(), Seq::new(8));
-        assert!(store.has_slot(Seq::new(1)) && !store.has_slot(Seq::new(2)));
+        assert!(store.fits(Seq::new(1), 4) && !store.fits(Seq::new(2), 4) && !store.fits(Seq::new(1), 5));
         store.put(Seq::new(2), b"late");
         assert_eq!(store.used(), 0, "a body without a slot is not kept");
     }

@@ -161,16 +161,17 @@ pub trait RecvStore {
 
     /// The first number that the peer may not send yet. It never decreases.
     ///
-    /// Every earlier number, back to the oldest unread body, has a slot, unless [`has_slot`](Self::has_slot) says that it
-    /// has none. If no body is unread, at least the next number has a slot.
+    /// Every earlier number, back to the oldest unread body, has a slot, unless [`fits`](Self::fits) says that it has
+    /// none. If no body is unread, at least the next number has a slot.
     fn limit(&self) -> Seq;
 
-    /// Whether `number`, which lies before the [limit](Self::limit), has a slot.
+    /// Whether a body of `len` bytes fits into the slot of `number`, which lies before the [limit](Self::limit).
     ///
-    /// Only a store whose memory grows returns false. The body is then not acknowledged, and the peer repeats it.
-    fn has_slot(&self, number: Seq) -> bool {
+    /// If not, the body is not acknowledged, and the peer repeats it. By default only the length decides. A store whose
+    /// memory grows may have no slot for the number yet.
+    fn fits(&self, number: Seq, len: usize) -> bool {
         let _ = number;
-        true
+        len <= self.segment()
     }
 
     /// Raises the [limit](Self::limit) to `window` numbers from the oldest unread body on.

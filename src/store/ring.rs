@@ -15,6 +15,7 @@ pub const fn slot_bytes(segment: u16) -> usize {
 }
 
 /// How many slots of `slot_bytes` bytes fit into `available` bytes.
+#[inline(always)]
 fn slots_in(available: usize, slot_bytes: usize) -> u32 {
     // A window must stay below 2^31 numbers (RFC 1982).
     u32::try_from(available / slot_bytes).unwrap_or(u32::MAX).min((1 << 31) - 1)
