@@ -189,7 +189,7 @@ fn a_number_without_a_place_is_not_acknowledged_until_memory_is_lent() {
     let mut client = established(64, 32);
     client.machine.promise(200);
     client.machine.replace_recv_memory(vec![0; 200 * SLOT]).unwrap();
-    client.ignores(info(64, b"x"), Ignored::NoRoom);
+    client.ignores(info(64, b"x"), Ignored::BeyondWindow);
     client.machine.replace_number_memory(vec![Block::EMPTY; 4]).unwrap();
     client.peer_sends(info(64, b"x"));
     client.expect_sack(0, &[64]);

@@ -79,7 +79,7 @@ proptest! {
             let expected = if received.contains(&number) {
                 Arrival::Old
             } else if number < first || number >= edge.min(next + places) {
-                if number >= next && number - next < promise { Arrival::NoRoom } else { Arrival::BeyondWindow }
+                Arrival::BeyondWindow
             } else if !fits {
                 Arrival::NoRoom
             } else if number == next {

@@ -96,7 +96,7 @@ impl Receiver {
                 self.report.on_arrival(window, now, info, Urgency::AtOnce);
                 return Arrival::Old;
             }
-            return if ahead == 0 || ahead < self.promise { Arrival::NoRoom } else { Arrival::BeyondWindow };
+            return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.has(Mark::RECEIVED, number) {
             self.report.on_arrival(window, now, info, Urgency::AtOnce);
@@ -155,8 +155,8 @@ impl Receiver {
         match &self.report {
             Report::Acks(acks) => acks.first().map(Ack::Single),
             Report::Sacks(sacks) => {
-                let limit = self.next.add(limit.distance_from(self.next).min(self.most(window)));
-                let sack = sacks.sack(window, now, (self.next, self.top), limit, bitmap.insert([0; MAX_BITMAP]));
+                let announced = limit.distance_from(self.next).min(self.most(window));
+                let sack = sacks.sack(window, now, (self.next, self.top), announced, bitmap.insert([0; MAX_BITMAP]));
                 Some(Ack::Selective(sack))
             }
         }
