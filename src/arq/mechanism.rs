@@ -123,6 +123,9 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
 
+    /// The lowest number that was never sent.
+    fn sent_end(&self) -> Seq;
+
     /// The number of the INFO to send now.
     ///
     /// Every number before `end` has a body. `None` while a window, pacing or a timer holds the next INFO back.
@@ -207,8 +210,21 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that has not been received from the peer.
     fn next(&self) -> Seq;
 
-    /// The size of the receive window in numbers, from `next` on.
+    /// One after the highest number that has been received from the peer.
+    fn reach(&self) -> Seq {
+        self.next()
+    }
+
+    /// The largest receive window that is announced, in numbers, from `next` on.
     fn places(&self) -> u32;
+
+    /// Announces a receive window of up to `window` numbers, even if the memory has fewer [places](Self::places).
+    ///
+    /// A number without a place is not acknowledged. The window that is announced never decreases. By default the call
+    /// has no effect, because the memory cannot be replaced.
+    fn promise(&mut self, window: u32) {
+        let _ = window;
+    }
 
     /// Processes the arrival of an INFO.
     ///

@@ -297,10 +297,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Releases acknowledged bodies, which may make room to write.
     fn on_acknowledged(&mut self) {
         self.send.release(self.arq.base());
-        if self.events.contains(Events::BLOCKED) && self.check_open().is_ok() && self.send.has_free_slot() {
-            self.events.remove(Events::BLOCKED);
-            self.events.insert(Events::WRITABLE);
-        }
+        self.report_room();
     }
 
     pub(super) fn on_established(&mut self) {

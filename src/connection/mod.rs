@@ -9,6 +9,8 @@ mod data;
 mod entropy;
 mod event;
 mod handshake;
+#[cfg(feature = "alloc")]
+mod heap_window;
 mod idle;
 mod input;
 mod limits;
@@ -25,10 +27,13 @@ mod stats;
 mod storage;
 mod timers;
 mod trace;
+mod windows;
 
 pub use config::{Config, Method, Peer};
 pub use entropy::Entropy;
 pub use event::{CloseReason, Event, Handled, Ignored, SendError};
+#[cfg(feature = "alloc")]
+pub use heap_window::{HeapBudget, HeapWindow};
 pub use negotiation::{HandshakeParameters, Mode};
 pub(crate) use routing::{Changes, Turn, accepted_tag};
 pub use stats::{IgnoredCounts, Stats};
@@ -54,8 +59,9 @@ use probe::Nonces;
 use state::{Ended, Farewell, State};
 pub use storage::{ConnectionTypes, LentStopAndWait, LentStorage, Memory, Observed, Storage, blocks_for};
 #[cfg(feature = "alloc")]
-pub use storage::{HeapStopAndWait, HeapStorage};
+pub use storage::{GrowingStorage, HeapStopAndWait, HeapStorage};
 pub use trace::PathSnapshot;
+pub use windows::MemoryUse;
 
 /// A reliable, ordered byte stream in each direction.
 ///

@@ -20,3 +20,4 @@ mod stores;
 mod timers;
 mod trace;
 mod version;
+mod windows;

@@ -9,3 +9,4 @@ mod short_transfers;
 mod stop_and_wait;
 mod stress;
 mod way_back;
+mod windows;

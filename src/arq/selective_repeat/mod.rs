@@ -31,7 +31,7 @@ use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, Receive
 use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
 use crate::wire::AckRequest;
-use crate::{ClockShift, Instant, Seq};
+use crate::{ClockShift, Instant, ReplaceMemory, Seq};
 use receiver::Receiver;
 use sender::Sender;
 
@@ -70,6 +70,29 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
     /// They widen the reordering window (RFC 8985 §6.2 step 4).
     pub fn spurious(&self) -> u64 {
         self.sender.counters.spurious.into()
+    }
+}
+
+/// The numbers of both directions share the memory: the wider one counts as [used](ReplaceMemory::used).
+impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> ReplaceMemory for SelectiveRepeat<M, C> {
+    type Memory = M;
+
+    fn room(&self) -> u32 {
+        self.sender.scoreboard.window().places()
+    }
+
+    fn used(&self) -> u32 {
+        let spans = [self.receiver.ahead(), self.receiver.ack_pending()].map(|(first, end)| end.distance_from(first));
+        spans.into_iter().fold(self.sender.scoreboard.span(), u32::max)
+    }
+
+    fn replace_memory(&mut self, memory: M) -> Result<M, M> {
+        // The window that was announced must not become smaller.
+        let announced = self.room();
+        let (ahead, ack_pending) = (self.receiver.ahead(), self.receiver.ack_pending());
+        let earlier = self.sender.scoreboard.replace_memory(memory, ahead, ack_pending)?;
+        self.receiver.promise(announced);
+        Ok(earlier)
     }
 }
 
@@ -137,8 +160,20 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.next()
     }
 
+    fn reach(&self) -> Seq {
+        self.receiver.ahead().1
+    }
+
+    fn sent_end(&self) -> Seq {
+        self.sender.scoreboard.next()
+    }
+
     fn places(&self) -> u32 {
-        self.sender.scoreboard.window().places()
+        self.receiver.most(self.sender.scoreboard.window())
+    }
+
+    fn promise(&mut self, window: u32) {
+        self.receiver.promise(window);
     }
 
     fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {

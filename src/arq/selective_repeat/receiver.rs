@@ -18,6 +18,8 @@ pub(super) struct Receiver {
     top: Seq,
     /// How many numbers before `next` have been received, up to 2^31. A number further back was never received.
     received: u32,
+    /// How many numbers SACKs announce even if the window has fewer places.
+    promise: u32,
     report: Report,
 }
 
@@ -35,6 +37,26 @@ impl Receiver {
     /// Switches to SACKs.
     pub(super) fn start_extended(&mut self) {
         self.report.start_extended();
+    }
+
+    /// The numbers received ahead of a gap lie in this range, whose end is excluded.
+    pub(super) const fn ahead(&self) -> (Seq, Seq) {
+        (self.next, self.top)
+    }
+
+    /// The range that contains the marks of pending ACKs, end excluded.
+    pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
+        self.report.ack_pending()
+    }
+
+    /// Announces at least `window` numbers from now on.
+    pub(super) fn promise(&mut self, window: u32) {
+        self.promise = self.promise.max(window);
+    }
+
+    /// How many numbers SACKs announce at most.
+    pub(super) fn most<M: Memory>(&self, window: &Window<M>) -> u32 {
+        self.promise.max(window.places())
     }
 
     /// Processes the arrival of an INFO.
@@ -133,7 +155,8 @@ impl Receiver {
         match &self.report {
             Report::Acks(acks) => acks.first().map(Ack::Single),
             Report::Sacks(sacks) => {
-                let sack = sacks.sack(window, now, (self.next, self.top), limit, bitmap.insert([0; MAX_BITMAP]));
+                let announced = limit.distance_from(self.next).min(self.most(window));
+                let sack = sacks.sack(window, now, (self.next, self.top), announced, bitmap.insert([0; MAX_BITMAP]));
                 Some(Ack::Selective(sack))
             }
         }

@@ -112,6 +112,14 @@ impl Report {
         }
     }
 
+    /// The range that contains the marks of pending ACKs, end excluded.
+    pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
+        match self {
+            Self::Acks(acks) => acks.ack_pending,
+            Self::Sacks(_) => (Seq::ZERO, Seq::ZERO),
+        }
+    }
+
     pub(super) fn rebase(&mut self, shift: ClockShift) {
         match self {
             Self::Acks(_) => {}
@@ -181,13 +189,13 @@ impl Sacks {
 
     /// The SACK to send `now`. `bitmap` holds its bits.
     ///
-    /// `next` is the lowest number not received, `top` one after the highest received.
+    /// `next` is the lowest number not received, `top` one after the highest received. `announced` is the receive window.
     pub(super) fn sack<'b, M: Memory>(
         &self,
         window: &Window<M>,
         now: Instant,
         (next, top): (Seq, Seq),
-        limit: Seq,
+        announced: u32,
         bitmap: &'b mut [u8; MAX_BITMAP],
     ) -> Sack<'b> {
         let base = self.bitmap_base((next, top));
@@ -208,7 +216,7 @@ impl Sacks {
         let delay = |at| SackDelay::from_duration(now.saturating_since(at));
         Sack {
             next,
-            window: limit.distance_from(next).min(window.places()),
+            window: announced,
             latest: self.latest.map_or(next, |(number, _)| number),
             counter: self.counter,
             delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),

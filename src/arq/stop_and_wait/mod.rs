@@ -286,6 +286,10 @@ impl Arq for StopAndWait {
         1
     }
 
+    fn sent_end(&self) -> Seq {
+        if self.flight.is_some() { self.base.next() } else { self.base }
+    }
+
     fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {
         let number = info.number;
         if number == self.next {

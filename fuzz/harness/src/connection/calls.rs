@@ -2,7 +2,7 @@
 //!
 //! Seeds depend on the order of variants and fields, so a new variant goes last.
 
-use super::choice::AnyParameters;
+use super::choice::{AnyParameters, Part};
 use arbitrary::Arbitrary;
 use rdt_proto::wire::{AckRequest, Packet, SackDelay, Tag};
 
@@ -54,6 +54,12 @@ pub(super) enum Call<'a> {
         max_datagrams: u8,
         room: u16,
     },
+    /// The caller lends other memory.
+    Replace {
+        part: Part,
+        places: u8,
+    },
+    Promise(u16),
 }
 
 /// How a packet is framed.
