@@ -32,8 +32,16 @@ fn packets<'a>(body: &'a [u8], bitmap: &'a [u8], list: &'a mut [u8]) -> [(&'stat
     };
     [
         ("ack", Framing::NOTE, Packet::Ack { number: Seq::new(70_000) }),
-        ("info_1200", Framing::NOTE, Packet::Info { number: Seq::new(70_000), body, at_once: false }),
-        ("info_1200_tagged", TAGGED, Packet::Info { number: Seq::new(70_000), body, at_once: false }),
+        (
+            "info_1200",
+            Framing::NOTE,
+            Packet::Info { number: Seq::new(70_000), body, request: rdt_proto::wire::AckRequest::DEFAULT },
+        ),
+        (
+            "info_1200_tagged",
+            TAGGED,
+            Packet::Info { number: Seq::new(70_000), body, request: rdt_proto::wire::AckRequest::DEFAULT },
+        ),
         ("sack_128", TAGGED, Packet::Sack(sack)),
         ("connect_options", Framing::NOTE, Packet::Connect(options)),
     ]

@@ -24,6 +24,7 @@ pub mod ftp;
 pub mod guide;
 mod keyed_hash;
 pub mod listener;
+mod replace_memory;
 mod seq;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -39,6 +40,7 @@ pub use address::Address;
 pub use clock_shift::ClockShift;
 pub use counts::{Countable, Counter, Counts};
 pub use error::BufferTooSmall;
+pub use replace_memory::ReplaceMemory;
 pub use seq::Seq;
 pub use time::{Duration, Instant};
 

@@ -132,7 +132,7 @@ impl Rig {
     }
 
     fn take(&mut self, number: Seq, expected: Arrival) {
-        let info = ReceivedInfo { number, counter: 0, at_once: false };
+        let info = ReceivedInfo { number, counter: 0, request: rdt_proto::wire::AckRequest::DEFAULT };
         let offer = Offer { limit: self.limit(), fits: true };
         assert_eq!(self.arq.handle_info(self.now, black_box(info), offer), expected);
     }

@@ -90,7 +90,11 @@ impl Population {
     /// Encodes the next INFO of a client. Returns its length.
     fn info(&mut self, client: usize, buf: &mut [u8]) -> usize {
         let client = &mut self.clients[client];
-        let packet = Packet::Info { number: client.number, body: &[7; BODY as usize], at_once: false };
+        let packet = Packet::Info {
+            number: client.number,
+            body: &[7; BODY as usize],
+            request: rdt_proto::wire::AckRequest::DEFAULT,
+        };
         client.number = client.number.next();
         packet.encode(&Framing::tagged(client.theirs), buf).unwrap()
     }

@@ -6,7 +6,8 @@ use super::{
     StopAndWait, Timer,
 };
 use crate::congestion::Congestion;
-use crate::{ClockShift, Instant, Seq};
+use crate::wire::AckRequest;
+use crate::{ClockShift, Instant, ReplaceMemory, Seq};
 
 /// Stop-and-wait or selective repeat, chosen at run time.
 ///
@@ -31,6 +32,32 @@ macro_rules! either {
 
 impl<M, C> Sealed for AnyArq<M, C> {}
 
+/// Stop-and-wait lends no memory for numbers: it has room for one, and refuses all memory.
+impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> ReplaceMemory for AnyArq<M, C> {
+    type Memory = M;
+
+    fn room(&self) -> u32 {
+        match self {
+            Self::StopAndWait(_) => 1,
+            Self::SelectiveRepeat(arq) => arq.room(),
+        }
+    }
+
+    fn used(&self) -> u32 {
+        match self {
+            Self::StopAndWait(_) => 0,
+            Self::SelectiveRepeat(arq) => arq.used(),
+        }
+    }
+
+    fn replace_memory(&mut self, memory: M) -> Result<M, M> {
+        match self {
+            Self::StopAndWait(_) => Err(memory),
+            Self::SelectiveRepeat(arq) => arq.replace_memory(memory),
+        }
+    }
+}
+
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
     fn base(&self) -> Seq {
         either!(self, arq => arq.base())
@@ -48,8 +75,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.first_unsent())
     }
 
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
-        either!(self, arq => arq.wants_answer(number, end))
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest {
+        either!(self, arq => arq.request(sending, count))
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
@@ -99,6 +126,18 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
 
     fn places(&self) -> u32 {
         either!(self, arq => arq.places())
+    }
+
+    fn reach(&self) -> Seq {
+        either!(self, arq => arq.reach())
+    }
+
+    fn sent_end(&self) -> Seq {
+        either!(self, arq => arq.sent_end())
+    }
+
+    fn promise(&mut self, window: u32) {
+        either!(self, arq => arq.promise(window));
     }
 
     fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {

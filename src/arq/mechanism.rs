@@ -1,13 +1,13 @@
 //! The interface of both mechanisms: inputs, outputs and timers.
 
 use crate::timing::{Rtt, Timer};
-use crate::wire::{MAX_BITMAP, Sack};
+use crate::wire::{AckRequest, MAX_BITMAP, Sack};
 use crate::{ClockShift, Duration, Instant, Seq};
 
-/// The longest delay of an acknowledgement in extended mode.
+/// The longest delay of an acknowledgement in extended mode, whatever an INFO asks for.
 ///
 /// The delay lets one SACK cover several arrivals. In base mode each INFO is acknowledged at once.
-pub const MAX_ACK_DELAY: Duration = Duration::from_millis(5);
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(40);
 
 /// The receiver's decision about an INFO, made from its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,8 +34,8 @@ pub struct ReceivedInfo {
     pub number: Seq,
     /// The low 32 bits of the [counter](crate::wire#the-counter) of its datagram; 0 in base mode.
     pub counter: u32,
-    /// Whether the sender asks for an acknowledgement at once.
-    pub at_once: bool,
+    /// When the sender wants an acknowledgement; [`AckRequest::DEFAULT`] in base mode.
+    pub request: AckRequest,
 }
 
 /// The room in the receive store.
@@ -123,6 +123,9 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that the peer has not acknowledged.
     fn base(&self) -> Seq;
 
+    /// The lowest number that was never sent.
+    fn sent_end(&self) -> Seq;
+
     /// The number of the INFO to send now.
     ///
     /// Every number before `end` has a body. `None` while a window, pacing or a timer holds the next INFO back.
@@ -142,11 +145,11 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that was never sent.
     fn first_unsent(&self) -> Seq;
 
-    /// Whether INFO `number`, which is about to leave, must ask for an acknowledgement at once.
+    /// When the peer is to acknowledge the INFO that is about to leave, the last of `count` that leave together.
     ///
-    /// It must if nothing that follows would end the delay of the peer's acknowledgement: the INFO is a tail loss probe,
-    /// or it leaves exactly one INFO in flight and nothing more may be sent. Every number before `end` has a body.
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool;
+    /// At once if nothing that follows would end the delay: the INFO is a tail loss probe, it leaves one INFO in flight
+    /// and nothing more may be sent, or it ends the data.
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest;
 
     /// Records that an INFO named by [`next_info`](Self::next_info) has left.
     ///
@@ -210,8 +213,21 @@ pub trait Arq: sealed::Sealed {
     /// The lowest number that has not been received from the peer.
     fn next(&self) -> Seq;
 
-    /// The size of the receive window in numbers, from `next` on.
+    /// One after the highest number that has been received from the peer.
+    fn reach(&self) -> Seq {
+        self.next()
+    }
+
+    /// The largest receive window that is announced, in numbers, from `next` on.
     fn places(&self) -> u32;
+
+    /// Announces a receive window of up to `window` numbers, even if the memory has fewer [places](Self::places).
+    ///
+    /// A number without a place is not acknowledged. The window that is announced never decreases. By default the call
+    /// has no effect, because the memory cannot be replaced.
+    fn promise(&mut self, window: u32) {
+        let _ = window;
+    }
 
     /// Processes the arrival of an INFO.
     ///

@@ -116,6 +116,10 @@ impl Congestion for Controller {
         dispatch!(self, it => it.pacing_rate())
     }
 
+    fn acknowledgements(&self) -> Option<u32> {
+        dispatch!(self, it => it.acknowledgements())
+    }
+
     fn phase(&self) -> &'static str {
         dispatch!(self, it => it.phase())
     }

@@ -4,7 +4,7 @@ use super::hystart::HyStart;
 use super::math::{cube_root, mul_div};
 use super::new_reno::paced;
 use super::recovery::RecoveryPeriod;
-use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
+use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
 
 /// The upper bound of the time since the start of the epoch, in ms: about 17 minutes. Its cube fits in 64 bits.
@@ -206,6 +206,11 @@ impl Congestion for Cubic {
 
     fn pacing_rate(&self) -> Option<u64> {
         paced(self.state.window, self.srtt, self.state.window < self.state.threshold)
+    }
+
+    fn acknowledgements(&self) -> Option<u32> {
+        // Slow start searches for the rate.
+        (self.state.window >= self.state.threshold).then_some(ACKNOWLEDGEMENTS)
     }
 
     fn phase(&self) -> &'static str {

@@ -48,6 +48,11 @@ const INITIAL_WINDOW_BYTES: u64 = 14_720;
 /// Segments in the minimum window (RFC 9002 §7.2).
 const MINIMUM_WINDOW_SEGMENTS: u64 = 2;
 
+/// The acknowledgements that a pacing controller needs for what is in flight: 7.
+///
+/// A queue then shows within a seventh of a round trip. At 100 Mbit/s and 20 ms one SACK is for 24 packets.
+const ACKNOWLEDGEMENTS: u32 = 7;
+
 /// What one acknowledgement reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Acknowledgement {
@@ -126,6 +131,14 @@ pub trait Congestion {
     ///
     /// The sender reads it at the start and after acknowledgements, losses and timeouts, not after each transmission.
     fn pacing_rate(&self) -> Option<u64>;
+
+    /// How many acknowledgements the controller needs for what is in flight, evenly spread.
+    ///
+    /// `None` for one of each second packet. A controller that does not pace needs it, because one acknowledgement of
+    /// many packets would release a burst. The sender reads the value at the start and after acknowledgements.
+    fn acknowledgements(&self) -> Option<u32> {
+        None
+    }
 
     /// The name of the controller's current phase, for traces.
     fn phase(&self) -> &'static str {

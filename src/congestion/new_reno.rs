@@ -2,7 +2,7 @@
 
 use super::math::{MICROS_PER_SECOND, mul_div};
 use super::recovery::RecoveryPeriod;
-use super::{Acknowledgement, Congestion, Loss, initial_window, minimum_window};
+use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss, initial_window, minimum_window};
 use crate::{ClockShift, Duration, Instant};
 
 /// `NewReno` (RFC 9002 §7, RFC 6582), the reference for fairness.
@@ -90,6 +90,11 @@ impl Congestion for NewReno {
 
     fn pacing_rate(&self) -> Option<u64> {
         paced(self.window, self.srtt, self.window < self.threshold)
+    }
+
+    fn acknowledgements(&self) -> Option<u32> {
+        // Slow start searches for the rate.
+        (self.window >= self.threshold).then_some(ACKNOWLEDGEMENTS)
     }
 
     fn phase(&self) -> &'static str {

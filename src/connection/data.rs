@@ -25,8 +25,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if self.is_incoming_closed() {
             return Err(Ignored::State);
         }
-        let fits = body.len() <= self.recv.segment();
-        let offer = Offer { limit: self.recv.limit(), fits };
+        let offer = Offer { limit: self.recv.limit(), fits: self.recv.fits(number, body.len()) };
         let arrival = self.arq.handle_info(self.now, ReceivedInfo { number, ..info }, offer);
         // An INFO 0 that was repeated, or that answers a CONNACK to a repeated CONNECT, gives no sample. A CONNACK that only
         // the timer has repeated counts from its first transmission.
@@ -43,7 +42,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 self.deliver(number, body, take);
             }
             Arrival::Old => self.stats.infos_duplicate = self.stats.infos_duplicate.saturating_add(1),
-            Arrival::NoRoom if fits => return Err(Ignored::NoRoom),
+            Arrival::NoRoom if body.len() <= self.recv.segment() => return Err(Ignored::NoRoom),
             Arrival::NoRoom => return Err(Ignored::BodyTooLarge),
             Arrival::BeyondWindow => return Err(Ignored::BeyondWindow),
         }

@@ -61,8 +61,8 @@ impl<T: ConnectionTypes> Connection<T> {
     fn handle(&mut self, datagram: &[u8], mut take: impl FnMut(&[u8]) -> usize) -> Handled {
         self.count_received(datagram.len());
         let outcome = match SHORTCUTS.then(|| self.negotiation.decode_info(datagram)).flatten() {
-            Some(TaggedInfo { counter, number, at_once, body }) if self.is_established() => {
-                let info = ReceivedInfo { number, counter, at_once };
+            Some(TaggedInfo { counter, number, request, body }) if self.is_established() => {
+                let info = ReceivedInfo { number, counter, request };
                 // The fast path: an INFO changes nothing that `settle` updates, unless a probe is engaged.
                 if !self.state.probe().is_some_and(Probe::is_engaged) {
                     let outcome = self.handle_info(info, body, &mut take);
@@ -116,8 +116,8 @@ impl<T: ConnectionTypes> Connection<T> {
         match packet {
             Packet::Connect(options) => self.handle_connect(&HandshakeParameters::from_options(&options)),
             Packet::ConnAck(options) => self.handle_connack(&HandshakeParameters::from_options(&options), tagged),
-            Packet::Info { number, body, at_once } => {
-                self.handle_info(ReceivedInfo { number, counter, at_once }, body, take)
+            Packet::Info { number, body, request } => {
+                self.handle_info(ReceivedInfo { number, counter, request }, body, take)
             }
             Packet::Ack { number } => self.handle_ack(number),
             Packet::Fin => self.handle_fin(),
@@ -302,10 +302,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Releases acknowledged bodies, which may make room to write.
     fn on_acknowledged(&mut self) {
         self.send.release(self.arq.base());
-        if self.events.contains(Events::BLOCKED) && self.check_open().is_ok() && self.send.has_free_slot() {
-            self.events.remove(Events::BLOCKED);
-            self.events.insert(Events::WRITABLE);
-        }
+        self.report_room();
     }
 
     pub(super) fn on_established(&mut self) {

@@ -9,6 +9,8 @@ mod data;
 mod entropy;
 mod event;
 mod handshake;
+#[cfg(feature = "alloc")]
+mod heap_window;
 mod idle;
 mod input;
 mod limits;
@@ -26,10 +28,13 @@ mod stats;
 mod storage;
 mod timers;
 mod trace;
+mod windows;
 
 pub use config::{Config, Method, Peer};
 pub use entropy::Entropy;
 pub use event::{CloseReason, Event, Handled, Ignored, SendError};
+#[cfg(feature = "alloc")]
+pub use heap_window::{HeapBudget, HeapWindow};
 pub use negotiation::{HandshakeParameters, Mode};
 pub(crate) use routing::{Changes, Turn, accepted_tag};
 pub use stats::{IgnoredCounts, Stats};
@@ -37,11 +42,12 @@ pub use stats::{IgnoredCounts, Stats};
 pub use crate::event::{Role, Transmit};
 pub use crate::timing::Timer;
 
-use crate::arq::{Arq, MAX_ACK_DELAY};
+use crate::arq::Arq;
 use crate::event::Events;
 use crate::store::{RecvStore, SendStore, StoreError};
 use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::uncompared::Uncompared;
+use crate::wire::AckRequest;
 use crate::wire::VERSION;
 use crate::{Instant, Seq};
 use close::Close;
@@ -54,8 +60,9 @@ use probe::Nonces;
 use state::{Ended, Farewell, State};
 pub use storage::{ConnectionTypes, LentStopAndWait, LentStorage, Memory, Observed, Storage, blocks_for};
 #[cfg(feature = "alloc")]
-pub use storage::{HeapStopAndWait, HeapStorage};
+pub use storage::{GrowingStorage, HeapStopAndWait, HeapStorage};
 pub use trace::PathSnapshot;
+pub use windows::MemoryUse;
 
 /// A reliable, ordered byte stream in each direction.
 ///
@@ -315,7 +322,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if let Some(limit) = parameters.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));
         }
-        self.rtt.set_ack_delay(MAX_ACK_DELAY);
+        self.rtt.set_ack_delay(AckRequest::DEFAULT.delay());
     }
 
     /// The parameters that this side announces.

@@ -117,8 +117,9 @@ impl<T: ConnectionTypes> Connection<T> {
         for (ahead, room) in (0..run).zip(buf.chunks_exact_mut(size)) {
             let number = number.add(ahead);
             let body = self.send.body(number);
+            let request = self.arq.request(&Sending { now, number, counter, bytes, end }, ahead + 1);
             let number = self.peer.to_wire(number);
-            let info = InfoHeader { counter: counter.wrapping_add(ahead), number, at_once: false };
+            let info = InfoHeader { counter: counter.wrapping_add(ahead), number, request };
             if framing.info_header_len() + body.len() != size || framing.encode_info(info, body, room).is_err() {
                 break;
             }
@@ -245,11 +246,12 @@ impl<T: ConnectionTypes> Connection<T> {
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
         let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
-        let info =
-            InfoHeader { counter, number: self.peer.to_wire(number), at_once: self.arq.wants_answer(number, end) };
-        let len = self.negotiation.outgoing().encode_info(info, body, buf)?;
-        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
-        let repeated = self.arq.on_info_sent(Sending { now, number, counter, bytes, end }, &mut self.rtt);
+        let framing = self.negotiation.outgoing();
+        let bytes = u16::try_from(framing.info_header_len().saturating_add(body.len())).unwrap_or(u16::MAX);
+        let sending = Sending { now, number, counter, bytes, end };
+        let info = InfoHeader { counter, number: self.peer.to_wire(number), request: self.arq.request(&sending, 1) };
+        let len = framing.encode_info(info, body, buf)?;
+        let repeated = self.arq.on_info_sent(sending, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
         if !repeated && number.next() == end {
             self.send.seal();

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::observer::Observer;
 use crate::arq::{Arq, Block, SelectiveRepeat, StopAndWait};
 use crate::congestion::{BandwidthDelay, Congestion, Pacer};
-use crate::store::{RecvSlots, RecvStore, SendSlots, SendStore, StoreError, slot_bytes};
+use crate::store::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, StoreError, slot_bytes};
 use crate::wire::MIN_SEGMENT;
 #[cfg(feature = "alloc")]
 use alloc::{vec, vec::Vec};
@@ -132,6 +132,11 @@ impl<T: ConnectionTypes<Observer = ()>, O: Observer> ConnectionTypes for Observe
 #[cfg(feature = "alloc")]
 pub type HeapStorage<C = BandwidthDelay> =
     Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, SelectiveRepeat<Vec<Block>, C>>;
+
+/// Selective repeat on the heap with [windows that grow](super::HeapWindow). Feature `alloc`.
+#[cfg(feature = "alloc")]
+pub type GrowingStorage<C = BandwidthDelay> =
+    Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, SelectiveRepeat<Vec<Block>, C>>;
 
 /// Stop-and-wait on the heap. Feature `alloc`.
 #[cfg(feature = "alloc")]
@@ -284,7 +289,8 @@ impl HeapStorage {
     /// Makes storage for selective repeat on the heap, with the default congestion controller. Feature `alloc`.
     ///
     /// The storage buffers up to `window` packets in each direction. To fill a path, set `window` to the path's
-    /// bandwidth times four round trips, in packets. For 50 Mbit/s and 100 ms this is about 2,048.
+    /// bandwidth times four round trips, in packets. For 50 Mbit/s and 100 ms this is about 2,048. A window that grows
+    /// begins smaller: see [`HeapWindow`](super::HeapWindow).
     ///
     /// # Errors
     ///
@@ -341,6 +347,16 @@ impl<S, R, A> Storage<S, R, A> {
     #[must_use]
     pub fn map_arq<B>(self, map: impl FnOnce(A) -> B) -> Storage<S, R, B> {
         Storage { send: self.send, recv: self.recv, arq: map(self.arq) }
+    }
+}
+
+impl<S, M: AsRef<[u8]> + AsMut<[u8]>, A> Storage<S, RecvSlots<M>, A> {
+    /// Lets the connection announce a larger receive window than there is memory for.
+    ///
+    /// See [`promise`](super::Connection::promise). The storage must be unused.
+    #[must_use]
+    pub fn growing(self) -> Storage<S, GrowingRecvSlots<M>, A> {
+        Storage { send: self.send, recv: GrowingRecvSlots::new(self.recv), arq: self.arq }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A [`SendStore`] keeps a body until the peer has acknowledged it. A [`RecvStore`] keeps a body until the application
 //! has read it. [`SendSlots`] and [`RecvSlots`] implement these traits as rings of equal slots over any memory: an
 //! array, a borrowed slice or a `Vec`. [`SendSource`] sends data that already lies in memory, without a copy. No store
-//! knows the time.
+//! knows the time. Memory can be [replaced](crate::ReplaceMemory) by larger memory while it is in use.
 //!
 //! The caller chooses the number of slots and their size:
 //!
@@ -18,11 +18,14 @@
 //! ```
 
 mod cut;
+mod growing;
 mod recv;
+mod replace;
 mod ring;
 mod send;
 mod source;
 
+pub use growing::GrowingRecvSlots;
 pub use recv::RecvSlots;
 pub use ring::slot_bytes;
 pub use send::SendSlots;
@@ -157,11 +160,28 @@ pub trait RecvStore {
     /// The largest body that fits, in bytes.
     fn segment(&self) -> usize;
 
-    /// The first number without a slot.
+    /// The first number that the peer may not send yet. It never decreases.
     ///
-    /// Every earlier number, back to the oldest unread body, has a slot. If no body is unread, at least the next number
-    /// has a slot.
+    /// Every earlier number, back to the oldest unread body, has a slot, unless [`fits`](Self::fits) says that it has
+    /// none. If no body is unread, at least the next number has a slot.
     fn limit(&self) -> Seq;
+
+    /// Whether a body of `len` bytes fits into the slot of `number`, which lies before the [limit](Self::limit).
+    ///
+    /// If not, the body is not acknowledged, and the peer repeats it. By default only the length decides. A store whose
+    /// memory grows may have no slot for the number yet.
+    fn fits(&self, number: Seq, len: usize) -> bool {
+        let _ = number;
+        len <= self.segment()
+    }
+
+    /// Raises the [limit](Self::limit) to `window` numbers from the oldest unread body on.
+    ///
+    /// The limit never decreases. By default the call has no effect: only a store whose memory grows announces more
+    /// numbers than it has slots for.
+    fn promise(&mut self, window: u32) {
+        let _ = window;
+    }
 
     /// Keeps a body. Ignores it if it exceeds [`segment`](Self::segment) or its number has no slot: check both first.
     fn put(&mut self, number: Seq, body: &[u8]);

@@ -16,7 +16,7 @@ use alloc::{vec, vec::Vec};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecvSlots<M> {
     /// The oldest slot of the ring holds the oldest unread body.
-    ring: Ring<M>,
+    pub(super) ring: Ring<M>,
     /// Bodies before this number are readable.
     next: Seq,
     /// How many bytes of the oldest unread body were read.

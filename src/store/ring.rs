@@ -2,6 +2,7 @@
 
 use super::StoreError;
 use crate::Seq;
+use crate::copy::copy;
 use core::ops::Range;
 
 /// The size in bytes of the length field, which precedes the body in each slot.
@@ -11,6 +12,13 @@ const LENGTH_BYTES: usize = size_of::<u16>();
 #[must_use]
 pub const fn slot_bytes(segment: u16) -> usize {
     LENGTH_BYTES + segment as usize
+}
+
+/// How many slots of `slot_bytes` bytes fit into `available` bytes.
+#[inline(always)]
+fn slots_in(available: usize, slot_bytes: usize) -> u32 {
+    // A window must stay below 2^31 numbers (RFC 1982).
+    u32::try_from(available / slot_bytes).unwrap_or(u32::MAX).min((1 << 31) - 1)
 }
 
 /// A ring of equal slots. A slot is identified by the number of older slots.
@@ -39,8 +47,7 @@ impl<M: AsRef<[u8]>> Ring<M> {
             return Err(StoreError::EmptySegment);
         }
         let (needed, available) = (slot_bytes(segment), memory.as_ref().len());
-        // A window must stay below 2^31 numbers (RFC 1982).
-        let slots = u32::try_from(available / needed).unwrap_or(u32::MAX).min((1 << 31) - 1);
+        let slots = slots_in(available, needed);
         if slots == 0 {
             return Err(StoreError::TooSmall { needed, available });
         }
@@ -114,5 +121,28 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> Ring<M> {
         if let Some(field) = slot.and_then(|slot| slot.first_chunk_mut()) {
             *field = length.to_le_bytes();
         }
+    }
+
+    /// Moves the `used` oldest slots to other memory, and returns the earlier memory.
+    ///
+    /// The call takes time in proportion to `used`.
+    ///
+    /// # Errors
+    ///
+    /// If `memory` has fewer than `used` slots, or none, the call returns it and changes nothing.
+    pub(super) fn replace_memory(&mut self, mut memory: M, used: u32) -> Result<M, M> {
+        let slot_bytes = self.slot_bytes as usize;
+        let slots = slots_in(memory.as_ref().len(), slot_bytes);
+        if slots < used.max(1) {
+            return Err(memory);
+        }
+        let places = memory.as_mut().chunks_exact_mut(slot_bytes);
+        for (slot, place) in (0..used).zip(places) {
+            let old = self.range(slot).and_then(|range| self.memory.as_ref().get(range)).unwrap_or_default();
+            // The rest of the slot has no meaning.
+            copy(old.get(..LENGTH_BYTES + self.body(slot).len()).unwrap_or_default(), place);
+        }
+        (self.slots, self.head) = (slots, 0);
+        Ok(core::mem::replace(&mut self.memory, memory))
     }
 }

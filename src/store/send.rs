@@ -16,9 +16,9 @@ use alloc::{vec, vec::Vec};
 /// application write the next body while the first is unacknowledged. See [`uncut`](Self::uncut) for `MAY_CUT`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SendSlots<M, const MAY_CUT: bool = true> {
-    ring: Ring<M>,
+    pub(super) ring: Ring<M>,
     /// The number of slots that hold a body.
-    used: u32,
+    pub(super) used: u32,
     /// The number of bytes by which the newest body may still grow; 0 once the body is sealed.
     growth: u16,
     /// The mapping of numbers to slots.

@@ -1,11 +1,11 @@
 //! Arbitrary packets for fuzzing.
 //!
-//! Each packet can be encoded in a tagged framing. An INFO that asks for an answer at once exists in no other.
+//! Each packet can be encoded in a tagged framing. An INFO with another request than the default exists in no other.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use super::packet_type::PacketType;
-use super::{MAX_BITMAP, MAX_COOKIE, Options, Packet, Sack};
+use super::{AckRequest, MAX_BITMAP, MAX_COOKIE, Options, Packet, Sack};
 use crate::Seq;
 
 /// The longest body, padding or list of options: as long as a datagram on a link with an MTU of 1,500 bytes.
@@ -40,7 +40,8 @@ impl<'a> Arbitrary<'a> for Packet<'a> {
             PacketType::Connect => Self::Connect(u.arbitrary()?),
             PacketType::ConnAck => Self::ConnAck(u.arbitrary()?),
             PacketType::Info => {
-                Self::Info { number: Seq::arbitrary(u)?, at_once: u.arbitrary()?, body: slice(u, 0, MAX_SLICE)? }
+                let (number, at_once, body) = (Seq::arbitrary(u)?, u.arbitrary()?, slice(u, 0, MAX_SLICE)?);
+                Self::Info { number, body, request: AckRequest::from_code(u.arbitrary()?).with_at_once(at_once) }
             }
             PacketType::Ack => Self::Ack { number: u.arbitrary()? },
             PacketType::Fin => Self::Fin,

@@ -2,7 +2,7 @@
 
 use super::packet_type::PacketType;
 use super::reader::Reader;
-use super::{Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
+use super::{AckRequest, Datagram, DecodeError, Framing, MAX_COOKIE, MAX_DATAGRAM, Options, Packet, Sack, Tag};
 use crate::Seq;
 
 impl Framing {
@@ -33,7 +33,7 @@ impl Framing {
         }
         let mut fields = Reader::new(fields);
         let counter = self.has_counter(packet_type).then(|| fields.u32());
-        let packet = decode_fields(packet_type, at_once, &mut fields);
+        let packet = decode_fields(packet_type, counter.map(|_| at_once), &mut fields);
         fields.finish(Datagram { counter, packet })
     }
 }
@@ -43,7 +43,7 @@ impl Framing {
 pub(crate) struct TaggedInfo<'d> {
     pub(crate) counter: u32,
     pub(crate) number: Seq,
-    pub(crate) at_once: bool,
+    pub(crate) request: AckRequest,
     pub(crate) body: &'d [u8],
 }
 
@@ -54,7 +54,7 @@ impl Tag {
     #[inline]
     pub(crate) fn decode_info<'d>(&self, datagram: &'d [u8]) -> Option<TaggedInfo<'d>> {
         let (tag, after_tag) = datagram.split_first_chunk()?;
-        let (&[type_byte, a, b, c, d], fields) = after_tag.split_first_chunk()?;
+        let (&[type_byte, a, b, c, d, code], fields) = after_tag.split_first_chunk()?;
         let at_once = type_byte == AT_ONCE_INFO;
         let is_info = at_once || type_byte == PacketType::Info.code();
         if tag != self.as_bytes() || !is_info || datagram.len() > MAX_DATAGRAM {
@@ -64,22 +64,29 @@ impl Tag {
         let (number, body) = rest.split_first_chunk()?;
         let fits = usize::from(u16::from_be_bytes(*length)) == body.len();
         let (counter, number) = (u32::from_be_bytes([a, b, c, d]), Seq::new(u32::from_be_bytes(*number)));
-        fits.then_some(TaggedInfo { counter, number, at_once, body })
+        let request = AckRequest::from_code(code).with_at_once(at_once);
+        fits.then_some(TaggedInfo { counter, number, request, body })
     }
 }
 
 /// The type byte of an INFO that asks for an acknowledgement at once.
 const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).type_byte(PacketType::Info, true);
 
-/// Decodes the fields of a packet. An error stays in `fields`.
-fn decode_fields<'d>(packet_type: PacketType, at_once: bool, fields: &mut Reader<'d>) -> Packet<'d> {
+/// Decodes the fields after the counter. An error stays in `fields`.
+///
+/// `at_once` is the flag of the type byte; `None` if the framing has no flags.
+fn decode_fields<'d>(packet_type: PacketType, at_once: Option<bool>, fields: &mut Reader<'d>) -> Packet<'d> {
     let packet = match packet_type {
         PacketType::Connect => return Packet::Connect(decode_options(fields)),
         PacketType::ConnAck => return Packet::ConnAck(decode_options(fields)),
         PacketType::Info => {
+            let request = match at_once {
+                Some(at_once) => AckRequest::from_code(fields.u8()).with_at_once(at_once),
+                None => AckRequest::DEFAULT,
+            };
             let (length, number, body) = (fields.u16(), fields.number(), fields.rest());
             fields.require(usize::from(length) == body.len(), DecodeError::Length);
-            return Packet::Info { number, body, at_once };
+            return Packet::Info { number, body, request };
         }
         PacketType::Sack => return Packet::Sack(Sack::decode(fields)),
         PacketType::Retry => {
@@ -182,9 +189,12 @@ mod tests {
     #[test]
     fn the_hot_path_decodes_the_same_info_as_the_framing() {
         let tag = Tag::new(*b"12345678");
-        let whole = *b"12345678\x02\x01\x02\x03\x04\x00\x02\x00\x00\x00\x07ab";
+        let whole = *b"12345678\x02\x01\x02\x03\x04\x84\x00\x02\x00\x00\x00\x07ab";
         let (number, body) = (Seq::new(7), &b"ab"[..]);
-        assert_eq!(tag.decode_info(&whole), Some(TaggedInfo { counter: 0x0102_0304, number, at_once: false, body }));
+        assert_eq!(
+            tag.decode_info(&whole),
+            Some(TaggedInfo { counter: 0x0102_0304, number, request: AckRequest::from_code(0x84), body })
+        );
         let framing = Framing::tagged(tag);
         for len in 0..whole.len() {
             assert_eq!(tag.decode_info(&whole[..len]), None, "{len} bytes");
@@ -193,8 +203,8 @@ mod tests {
             let mut other = whole;
             other[index] ^= 1 << bit;
             let expected = match framing.decode_datagram(&other) {
-                Ok(Datagram { counter: Some(counter), packet: Packet::Info { number, body, at_once } }) => {
-                    Some(TaggedInfo { counter, number, at_once, body })
+                Ok(Datagram { counter: Some(counter), packet: Packet::Info { number, body, request } }) => {
+                    Some(TaggedInfo { counter, number, request, body })
                 }
                 Ok(_) | Err(_) => None,
             };

@@ -1,6 +1,6 @@
 //! Prints a packet on one line, as `tcpdump` does.
 
-use super::{Datagram, Options, Packet, Sack};
+use super::{AckRequest, Datagram, Options, Packet, Sack};
 use core::fmt;
 
 /// Prints the packet after its counter: `#17 INFO 7, length 1200`.
@@ -21,9 +21,9 @@ impl fmt::Display for Packet<'_> {
         match self {
             Self::Connect(options) => write!(f, "CONNECT{options}"),
             Self::ConnAck(options) => write!(f, "CONNACK{options}"),
-            Self::Info { number, body, at_once } => {
+            Self::Info { number, body, request } => {
                 write!(f, "INFO {}, length {}", number.value(), body.len())?;
-                if *at_once { f.write_str(", answer at once") } else { Ok(()) }
+                write_request(f, *request)
             }
             Self::Ack { number } => write!(f, "ACK {}", number.value()),
             Self::Fin => f.write_str("FIN"),
@@ -37,6 +37,17 @@ impl fmt::Display for Packet<'_> {
             }
             Self::Echo { nonce, counter } => write!(f, "ECHO {nonce:016x} #{counter}"),
         }
+    }
+}
+
+/// Prints what differs from the default: `, answer at once`, `, SACK for 32 or after 10000us`.
+fn write_request(f: &mut fmt::Formatter<'_>, request: AckRequest) -> fmt::Result {
+    if request.at_once {
+        f.write_str(", answer at once")
+    } else if request == AckRequest::DEFAULT {
+        Ok(())
+    } else {
+        write!(f, ", SACK for {} or after {}us", request.infos(), request.delay().as_micros())
     }
 }
 
@@ -112,8 +123,8 @@ mod tests {
         let number = Seq::new(7);
         for (packet, line) in [
             (Packet::Connect(Options::NONE), "CONNECT"),
-            (Packet::Info { number, body: b"abc", at_once: false }, "INFO 7, length 3"),
-            (Packet::Info { number, body: b"", at_once: true }, "INFO 7, length 0, answer at once"),
+            (Packet::Info { number, body: b"abc", request: AckRequest::DEFAULT }, "INFO 7, length 3"),
+            (Packet::Info { number, body: b"", request: AckRequest::AT_ONCE }, "INFO 7, length 0, answer at once"),
             (Packet::Ack { number }, "ACK 7"),
             (Packet::Fin, "FIN"),
             (Packet::FinAck, "FINACK"),

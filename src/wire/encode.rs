@@ -2,7 +2,7 @@
 
 use super::packet_type::PacketType;
 use super::writer::Writer;
-use super::{Datagram, EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
+use super::{AckRequest, Datagram, EncodeError, Framing, MAX_BITMAP, MAX_COOKIE, MAX_DATAGRAM, Packet};
 use crate::copy::copy;
 use crate::{BufferTooSmall, SHORTCUTS, Seq};
 
@@ -53,14 +53,17 @@ impl Packet<'_> {
     /// As [`write`](Self::write), into a writer.
     pub(crate) fn put(&self, framing: &Framing, counter: u32, out: &mut Writer<'_>) {
         let packet_type = self.packet_type();
-        let at_once = matches!(self, Self::Info { at_once: true, .. });
+        let at_once = matches!(self, Self::Info { request: AckRequest { at_once: true, .. }, .. });
         framing.put_type(packet_type, at_once, out);
         if framing.has_counter(packet_type) {
             out.u32(counter);
         }
         match self {
             Self::Connect(options) | Self::ConnAck(options) => out.bytes(options.as_bytes()),
-            Self::Info { number, body, .. } => {
+            Self::Info { number, body, request } => {
+                if framing.has_flags() {
+                    out.u8(request.code());
+                }
                 out.u16(u16::try_from(body.len()).unwrap_or(u16::MAX));
                 out.u32(number.value());
                 out.bytes(body);
@@ -90,7 +93,9 @@ impl Packet<'_> {
             Self::Connect(options) | Self::ConnAck(options) if framing.is_base_only() && !options.is_empty() => {
                 Err(EncodeError::NotInProfile)
             }
-            Self::Info { at_once: true, .. } if !framing.has_flags() => Err(EncodeError::Unrepresentable),
+            Self::Info { request, .. } if !framing.has_flags() && *request != AckRequest::DEFAULT => {
+                Err(EncodeError::Unrepresentable)
+            }
             Self::Sack(sack) if sack.bitmap.len() > MAX_BITMAP => Err(EncodeError::Unrepresentable),
             Self::Retry { cookie } if cookie.is_empty() || cookie.len() > MAX_COOKIE => {
                 Err(EncodeError::Unrepresentable)
@@ -127,12 +132,12 @@ impl Datagram<'_> {
     }
 }
 
-/// The fields of an INFO before its body. A framing without counters leaves out `counter` and `at_once`.
+/// The fields of an INFO before its body. A framing without counters leaves out `counter` and `request`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InfoHeader {
     pub(crate) counter: u32,
     pub(crate) number: Seq,
-    pub(crate) at_once: bool,
+    pub(crate) request: AckRequest,
 }
 
 impl Framing {
@@ -146,9 +151,9 @@ impl Framing {
     ///
     /// This is the hot path of a transfer. The datagram must not be longer than [`MAX_DATAGRAM`].
     pub(crate) fn encode_info(&self, info: InfoHeader, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let InfoHeader { counter, number, at_once } = info;
+        let InfoHeader { counter, number, request } = info;
         if !SHORTCUTS {
-            return Packet::Info { number, body, at_once }.write(self, counter, buf);
+            return Packet::Info { number, body, request }.write(self, counter, buf);
         }
         let needed = self.info_header_len().saturating_add(body.len());
         let datagram = buf.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
@@ -162,11 +167,11 @@ impl Framing {
         if let Some(prefix) = head.first_chunk_mut() {
             *prefix = self.padded_prefix();
         }
-        let type_byte = self.type_byte(PacketType::Info, at_once);
+        let type_byte = self.type_byte(PacketType::Info, request.at_once);
         if self.has_counter(PacketType::Info) {
             let [e, f, g, h] = counter.to_be_bytes();
             if let Some(fields) = head.last_chunk_mut() {
-                *fields = [type_byte, e, f, g, h, length_high, length_low, a, b, c, d];
+                *fields = [type_byte, e, f, g, h, request.code(), length_high, length_low, a, b, c, d];
             }
         } else if let Some(fields) = head.last_chunk_mut() {
             *fields = [type_byte, length_high, length_low, a, b, c, d];
@@ -181,7 +186,8 @@ mod tests {
     use super::*;
     use crate::Seq;
 
-    const INFO: Packet<'static> = Packet::Info { number: Seq::new(0x0102_0304), body: b"hello", at_once: false };
+    const INFO: Packet<'static> =
+        Packet::Info { number: Seq::new(0x0102_0304), body: b"hello", request: AckRequest::DEFAULT };
 
     /// Asserts that the packet encodes to `datagram`, and that `datagram` decodes to the packet.
     fn assert_layout(framing: &Framing, packet: &Packet<'_>, datagram: &[u8]) {
@@ -214,7 +220,10 @@ mod tests {
         note(Packet::ConnAck(Options::NONE), b"\x01");
         note(Packet::ConnAck(options), b"\x01\x01\x08entropy!\x02\x02\x04\xb0\x63\x00");
         note(INFO, b"\x02\x00\x05\x01\x02\x03\x04hello");
-        note(Packet::Info { number: Seq::ZERO, body: b"", at_once: false }, b"\x02\x00\x00\x00\x00\x00\x00");
+        note(
+            Packet::Info { number: Seq::ZERO, body: b"", request: AckRequest::DEFAULT },
+            b"\x02\x00\x00\x00\x00\x00\x00",
+        );
         note(Packet::Ack { number: Seq::new(0x0102_0304) }, b"\x03\x01\x02\x03\x04");
         note(Packet::Fin, b"\x04");
         note(Packet::FinAck, b"\x05");
@@ -238,10 +247,11 @@ mod tests {
     fn a_counter_follows_the_type_after_the_handshake() {
         let tagged = Framing::tagged(Tag::new(*b"entropy!"));
         let (counter, fin) = (Some(0x2122_2324), Packet::Fin);
-        let at_once = Packet::Info { number: Seq::new(7), body: b"a", at_once: true };
+        let at_once =
+            Packet::Info { number: Seq::new(7), body: b"a", request: AckRequest::from_code(0x84).with_at_once(true) };
         for (datagram, bytes) in [
             (Datagram { counter, packet: fin }, &b"entropy!\x04\x21\x22\x23\x24"[..]),
-            (Datagram { counter, packet: at_once }, b"entropy!\x42\x21\x22\x23\x24\x00\x01\x00\x00\x00\x07a"),
+            (Datagram { counter, packet: at_once }, b"entropy!\x42\x21\x22\x23\x24\x84\x00\x01\x00\x00\x00\x07a"),
             (Datagram { counter: None, packet: Packet::Retry { cookie: b"c" } }, b"entropy!\x07c"),
             (Datagram { counter: None, packet: Packet::ConnAck(Options::NONE) }, b"entropy!\x01"),
         ] {
@@ -304,11 +314,15 @@ mod tests {
         let mut buf = std::vec![0; 70_000];
         let bytes = std::vec![0x5a; 70_000];
         for framing in [Framing::NOTE, Framing::ROSTOV] {
-            let longest = Packet::Info { number: Seq::ZERO, body: &bytes[..framing.max_body_len()], at_once: false };
+            let longest = Packet::Info {
+                number: Seq::ZERO,
+                body: &bytes[..framing.max_body_len()],
+                request: AckRequest::DEFAULT,
+            };
             assert_eq!(longest.encode(&framing, &mut buf), Ok(MAX_DATAGRAM));
             assert_eq!(framing.decode(&buf[..MAX_DATAGRAM]), Ok(longest));
             for len in [framing.max_body_len() + 1, 65_535, 65_536, 70_000] {
-                let too_long = Packet::Info { number: Seq::ZERO, body: &bytes[..len], at_once: false };
+                let too_long = Packet::Info { number: Seq::ZERO, body: &bytes[..len], request: AckRequest::DEFAULT };
                 assert_eq!(too_long.encode(&framing, &mut buf), Err(EncodeError::TooLong));
             }
         }

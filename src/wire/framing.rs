@@ -24,7 +24,7 @@ enum Types {
     Binary,
     /// Types from `'0'`, packets of base mode only.
     Ascii,
-    /// Types from `00`, with flags, and a counter after the type.
+    /// Types from `00`, with flags, a counter after the type, and a request in INFO.
     Counted,
 }
 
@@ -94,7 +94,8 @@ impl Framing {
     /// The length of an INFO without its body, in bytes.
     #[must_use]
     pub const fn info_header_len(&self) -> usize {
-        let header = self.counted_header_len(PacketType::Info);
+        let request = if self.has_flags() { size_of::<u8>() } else { 0 };
+        let header = self.counted_header_len(PacketType::Info).saturating_add(request);
         header.saturating_add(size_of::<u16>()).saturating_add(size_of::<u32>())
     }
 
@@ -187,7 +188,7 @@ mod tests {
         assert!(Framing::ROSTOV.is_base_only());
         let tagged = Framing::tagged(Tag::new(*b"12345678"));
         assert_eq!(tagged.prefix(), b"12345678");
-        assert_eq!((tagged.header_len(), tagged.info_header_len()), (9, 19));
+        assert_eq!((tagged.header_len(), tagged.info_header_len()), (9, 20));
     }
 
     #[test]

@@ -13,10 +13,10 @@
 //!
 //! ```
 //! use rdt_proto::Seq;
-//! use rdt_proto::wire::{Framing, Packet};
+//! use rdt_proto::wire::{AckRequest, Framing, Packet};
 //!
 //! let mut datagram = [0; 64];
-//! let packet = Packet::Info { number: Seq::new(7), body: b"hello", at_once: false };
+//! let packet = Packet::Info { number: Seq::new(7), body: b"hello", request: AckRequest::DEFAULT };
 //! let len = packet.encode(&Framing::NOTE, &mut datagram)?;
 //! assert_eq!(&datagram[..len], b"RDT1\x02\x00\x05\x00\x00\x00\x07hello");
 //! assert_eq!(Framing::NOTE.decode(&datagram[..len]), Ok(packet));
@@ -52,7 +52,7 @@
 //! |---|---|---|---|---|
 //! | 0 | CONNECT | none, or options | both | no |
 //! | 1 | CONNACK | none, or options | both | no |
-//! | 2 | INFO | `length` u16, `number` u32, `body` of `length` bytes | both | extended |
+//! | 2 | INFO | in extended mode `request` u8; `length` u16, `number` u32, `body` of `length` bytes | both | extended |
 //! | 3 | ACK | `number` u32 | base | no |
 //! | 4 | FIN | none | both | extended |
 //! | 5 | FINACK | none | both | extended |
@@ -74,6 +74,18 @@
 //!
 //! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends its
 //! SACK without delay.
+//!
+//! ## The request of an INFO
+//!
+//! `request` says when the receiver sends its SACK: after so many INFO packets, or so long after the first of them.
+//!
+//! | bits | meaning |
+//! |---|---|
+//! | `f0` | *n*: one SACK for 2, 3, 4, 6, 8, 12 … 384 packets, that is (2 + *n* mod 2) · 2^⌊*n* / 2⌋ |
+//! | `0f` | *t*: or after 1.25 ms · 2^*t* |
+//!
+//! The request of the INFO that arrives counts. A receiver may acknowledge earlier, and waits at most 40 ms. See
+//! [`AckRequest`].
 //!
 //! ## The counter
 //!
@@ -135,6 +147,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
+mod ack_request;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 mod decode;
@@ -152,6 +165,7 @@ mod tag;
 mod varint;
 mod writer;
 
+pub use ack_request::AckRequest;
 pub(crate) use decode::TaggedInfo;
 pub(crate) use encode::InfoHeader;
 pub use error::{DecodeError, EncodeError, FramingError, OptionsError};

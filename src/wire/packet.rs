@@ -1,7 +1,7 @@
 //! All packets of the protocol.
 
 use super::packet_type::PacketType;
-use super::{Options, Sack};
+use super::{AckRequest, Options, Sack};
 use crate::Seq;
 
 /// A packet, decoded from a datagram or about to be encoded.
@@ -19,8 +19,8 @@ pub enum Packet<'a> {
         number: Seq,
         /// The payload.
         body: &'a [u8],
-        /// Whether the receiver acknowledges at once (extended mode): nothing that follows would make it.
-        at_once: bool,
+        /// When the receiver acknowledges (extended mode).
+        request: AckRequest,
     },
     /// Type 3: acknowledges one INFO (base mode).
     Ack {

@@ -8,16 +8,16 @@ use rdt_proto::wire::Packet;
 
 /// INFO `number` of one byte that asks for an answer at once.
 fn urgent(number: u32) -> Packet<'static> {
-    Packet::Info { number: Seq::new(number), body: b"x", at_once: true }
+    Packet::Info { number: Seq::new(number), body: b"x", request: rdt_proto::wire::AckRequest::AT_ONCE }
 }
 
 /// Writes a body, and returns whether its INFO asks for an answer at once.
 fn asks<T: rdt_proto::connection::ConnectionTypes>(client: &mut ExtendedTrace<T>) -> bool {
     let sent = client.next_datagram().expect("an INFO is due");
-    let Ok(Packet::Info { at_once, .. }) = rdt_proto::wire::Framing::tagged(PEER).decode(&sent) else {
+    let Ok(Packet::Info { request, .. }) = rdt_proto::wire::Framing::tagged(PEER).decode(&sent) else {
         panic!("{sent:?}")
     };
-    at_once
+    request.at_once
 }
 
 #[test]

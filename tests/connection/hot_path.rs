@@ -127,7 +127,7 @@ fn batch(trace: &mut ExtendedTrace, len: usize) -> Vec<usize> {
 }
 
 /// The length of an INFO's header in extended mode, in bytes.
-const HEADER: usize = 19;
+const HEADER: usize = 20;
 
 #[test]
 fn datagrams_of_a_batch_have_one_size_and_the_last_may_be_shorter() {
@@ -135,8 +135,8 @@ fn datagrams_of_a_batch_have_one_size_and_the_last_may_be_shorter() {
     for (body, len) in [(1, 700), (2, 700), (3, 700), (4, 300), (5, 700), (6, 800), (7, 700)] {
         client.machine.send_segment(&[body; 1_200][..len]).unwrap();
     }
-    assert_eq!(batch(&mut client, 65_507), [719, 719, 719, 319]);
-    assert_eq!(batch(&mut client, 65_507), [719], "the next datagram is longer");
+    assert_eq!(batch(&mut client, 65_507), [720, 720, 720, 320]);
+    assert_eq!(batch(&mut client, 65_507), [720], "the next datagram is longer");
     assert_eq!(batch(&mut client, 65_507), [800 + HEADER, 700 + HEADER]);
     client.expect_nothing();
 }
@@ -147,10 +147,10 @@ fn a_batch_fills_the_buffer_and_leaves_the_rest_due() {
     for body in 0..5 {
         client.machine.send_segment(&[body; 100]).unwrap();
     }
-    assert_eq!(batch(&mut client, 2 * 119 + 118), [119, 119]);
-    assert_eq!(batch(&mut client, 119), [119]);
+    assert_eq!(batch(&mut client, 2 * 120 + 119), [120, 120]);
+    assert_eq!(batch(&mut client, 120), [120]);
     assert!(client.machine.poll_transmit_batch(client.now, 64, &mut [0; 114]).is_err());
-    assert_eq!(batch(&mut client, 1_000), [119, 119]);
+    assert_eq!(batch(&mut client, 1_000), [120, 120]);
     client.expect_nothing();
 }
 
@@ -161,9 +161,9 @@ fn a_batch_has_at_most_the_callers_number_of_datagrams() {
         client.machine.send_segment(&[body; 100]).unwrap();
     }
     let mut buf = [0; 4_096];
-    for (most, len) in [(3, 3 * 119), (0, 119), (1, 119), (9, 119)] {
+    for (most, len) in [(3, 3 * 120), (0, 120), (1, 120), (9, 120)] {
         let transmit = client.machine.poll_transmit_batch(client.now, most, &mut buf).unwrap();
-        assert_eq!(transmit, Some(Transmit { len, segment_size: 119 }), "at most {most} datagrams");
+        assert_eq!(transmit, Some(Transmit { len, segment_size: 120 }), "at most {most} datagrams");
     }
     client.expect_nothing();
 }
@@ -175,7 +175,7 @@ fn an_acknowledgement_is_sent_alone_before_a_batch() {
     client.machine.send_segment(b"a").unwrap();
     client.machine.send_segment(b"b").unwrap();
     assert_eq!(batch(&mut client, 1_000).len(), 1);
-    assert_eq!(batch(&mut client, 1_000), [20, 20]);
+    assert_eq!(batch(&mut client, 1_000), [21, 21]);
     assert_eq!(client.machine.stats().datagrams_sent, 5, "CONNECT, INFO 0, SACK, and the two INFOs of the batch");
 }
 
@@ -185,7 +185,7 @@ fn the_congestion_window_ends_a_batch() {
     for body in 0..4 {
         client.machine.send_segment(&[body; 1_200]).unwrap();
     }
-    assert_eq!(batch(&mut client, 65_507), [1_219, 1_219]);
+    assert_eq!(batch(&mut client, 65_507), [1_220, 1_220]);
     client.expect_nothing();
 }
 
@@ -218,7 +218,7 @@ fn a_batch_is_equivalent_to_single_calls() {
                 }
             }
             let (mut single, most) = (client.machine.clone(), random.rand_range(0..20) as usize);
-            let room = random.rand_range(1_219..20_000) as usize;
+            let room = random.rand_range(1_220..20_000) as usize;
             let batch = client.machine.poll_transmit_batch(client.now, most, &mut buf[..room]).unwrap();
             let Some(Transmit { len, segment_size }) = batch else { continue };
             for datagram in buf[..len].chunks(segment_size) {

@@ -1,6 +1,7 @@
 //! One connection, as traces: handshake, data, close and limits, in base mode and in extended mode.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod ack_request;
 mod at_once;
 mod close;
 mod data;
@@ -20,3 +21,4 @@ mod stores;
 mod timers;
 mod trace;
 mod version;
+mod windows;

@@ -103,7 +103,10 @@ impl WatchedListener {
             let incoming = listener.machine.poll_incoming().unwrap();
             let id = listener.machine.accept(now, incoming, [1; 32], storage).unwrap();
             listener.ids.push(id);
-            listener.takes(address, Packet::Info { number: Seq::ZERO, body: b"", at_once: false });
+            listener.takes(
+                address,
+                Packet::Info { number: Seq::ZERO, body: b"", request: rdt_proto::wire::AckRequest::DEFAULT },
+            );
         }
         while listener.transmit().is_some() {}
         for id in &listener.ids {
@@ -144,7 +147,7 @@ fn a_timeout_inspects_no_unchanged_connection() {
     let all = listener.inspections_of_timeout();
     assert!(all >= u32::from(PEERS));
     assert_eq!(listener.inspections_of_timeout(), 0);
-    listener.takes(7, Packet::Info { number: Seq::new(1), body: b"x", at_once: false });
+    listener.takes(7, Packet::Info { number: Seq::new(1), body: b"x", request: rdt_proto::wire::AckRequest::DEFAULT });
     let one = listener.inspections_of_timeout();
     assert!((1..=all / u32::from(PEERS)).contains(&one), "{one} inspections of one connection, {all} of all");
     assert_eq!(listener.inspections_of_timeout(), 0);
@@ -190,7 +193,11 @@ fn a_connection_that_receives_keeps_its_turn_to_send() {
         let last = order[order.len() - 1];
         listener.takes(
             last,
-            Packet::Info { number: Seq::new(1 + u32::try_from(turn % 2).unwrap()), body: b"", at_once: false },
+            Packet::Info {
+                number: Seq::new(1 + u32::try_from(turn % 2).unwrap()),
+                body: b"",
+                request: rdt_proto::wire::AckRequest::DEFAULT,
+            },
         );
         heard.push(listener.transmit().unwrap());
         assert_eq!(heard[turn], expected, "{heard:?}");

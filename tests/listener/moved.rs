@@ -229,7 +229,7 @@ fn an_echo_of_path_validation_restarts_the_idle_limit() {
     listener.takes_from(NEW, &client, echo(nonce));
     let stats = listener.peer(&client).stats().clone();
     assert_eq!(stats.datagrams_received - before.datagrams_received, 2);
-    assert_eq!(stats.bytes_received - before.bytes_received, 19 + 14 + 25);
+    assert_eq!(stats.bytes_received - before.bytes_received, 20 + 14 + 25);
     // The idle limit runs from the ECHO.
     listener.elapse_with_loss(29_999);
     assert_eq!(listener.peer(&client).ended(), None);

@@ -8,3 +8,5 @@ mod selective_repeat;
 mod short_transfers;
 mod stop_and_wait;
 mod stress;
+mod way_back;
+mod windows;

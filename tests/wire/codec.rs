@@ -36,7 +36,7 @@ const RECORDED: [(&str, Packet<'static>); 16] = [
 ];
 
 const fn info(number: u32, body: &[u8]) -> Packet<'_> {
-    Packet::Info { number: Seq::new(number), body, at_once: false }
+    Packet::Info { number: Seq::new(number), body, request: rdt_proto::wire::AckRequest::DEFAULT }
 }
 
 const fn ack(number: u32) -> Packet<'static> {

@@ -117,6 +117,10 @@ pub(crate) struct ServeArgs {
     /// second after its end
     #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
     pub(crate) per_host: usize,
+    /// The memory for packets of all clients, beyond the first 256 packets each way of each client, for each thread, in
+    /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow. The default is 256M
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
     /// When a client must validate its address before the server keeps any state for it: always, never, or only while
     /// the addresses of many clients are not validated
     #[arg(long, value_enum, default_value_t = Retry::Auto)]
@@ -224,9 +228,11 @@ pub(crate) struct Common {
     /// The congestion controller, which bounds the data in flight
     #[arg(long, value_enum, default_value_t = Congestion::BandwidthDelay)]
     congestion: Congestion,
-    /// The number of packets buffered each way until they are acknowledged or read
-    #[arg(long, value_name = "PACKETS", default_value_t = settings::WINDOW, value_parser = parse_window)]
-    window: u32,
+    /// The largest number of packets buffered each way until they are acknowledged or read. A connection begins with
+    /// 256 and takes more as it needs them. The default is 16384. It is 2048 with --profile rostov, and with
+    /// --congestion fixed, where it is also the number of packets in flight
+    #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
+    window: Option<u32>,
     /// The largest body of a packet in bytes, both sent and received
     #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
     segment: u16,
@@ -250,7 +256,9 @@ impl Common {
         // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
         let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { self.segment };
         let config = Config { segment: self.segment, recv_segment, ..config };
-        let (arq, congestion, window) = (self.arq, self.congestion, self.window);
+        let (arq, congestion) = (self.arq, self.congestion);
+        let is_fixed = config.framing.is_base_only() || congestion == Congestion::Fixed;
+        let window = self.window.unwrap_or(if is_fixed { settings::FIXED_WINDOW } else { settings::WINDOW });
         Settings { config, arq, congestion, window, is_verbose: self.verbose }
     }
 }

@@ -6,7 +6,7 @@ use crate::exchange::{Exchange, Storage};
 use crate::messages;
 use crate::progress::Progress;
 use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{Connection, Stats, Transmit};
+use rdt_proto::connection::{Connection, HeapBudget, HeapWindow, Stats, Transmit};
 use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -19,6 +19,8 @@ pub(crate) struct FileClient<F> {
     server: SocketAddr,
     settings: Settings,
     connection: Connection<AnyStorage>,
+    window: HeapWindow,
+    budget: HeapBudget,
     exchange: Exchange<Client, F>,
     progress: Progress,
     /// Whether to print a message after a success.
@@ -61,6 +63,9 @@ impl<F: Storage> FileClient<F> {
             server,
             settings,
             connection,
+            window: settings.heap_window(),
+            // The largest window is the only limit.
+            budget: HeapBudget::new(usize::MAX),
             exchange,
             progress,
             announce,
@@ -88,7 +93,7 @@ impl<F: Storage> FileClient<F> {
     }
 
     fn pump(&mut self, now: Instant) {
-        let outcome = self.exchange.pump(now, &mut self.connection);
+        let outcome = self.exchange.pump(now, &mut self.connection, &mut self.window, &mut self.budget);
         if self.result.is_some() {
             return;
         }
@@ -114,13 +119,14 @@ impl<F: Storage> FileClient<F> {
 
     /// The number of the `done` bytes that have certainly crossed the network.
     ///
-    /// In an upload, the last bytes may still be in the connection. So the maximum that a connection holds is
+    /// In an upload, the last bytes may still be in the connection. So the maximum that the send store holds is
     /// subtracted.
     fn arrived(&self, done: u64) -> u64 {
         if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
             return done;
         }
-        done.saturating_sub(settings::unacknowledged_limit(&self.settings))
+        let packets = u64::from(self.connection.send_memory().used);
+        done.saturating_sub(packets * u64::from(self.settings.config.segment))
     }
 
     fn leave_by(&mut self, limit: Instant) {

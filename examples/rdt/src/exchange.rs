@@ -8,7 +8,7 @@ use crate::files::{Folder, Source, Target};
 use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
-use rdt_proto::connection::{CloseReason, Connection};
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
 use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
 use std::ffi::OsString;
 use std::io;
@@ -75,15 +75,21 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     /// Moves all data that can be moved now.
     ///
     /// It must run after each datagram, timeout or call that changes the connection or the session. Returns the outcome
-    /// of the session, once there is one.
-    pub(crate) fn pump(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> Option<Outcome> {
+    /// of the session, once there is one. Windows grow here, since everything that can be read or written was.
+    pub(crate) fn pump(
+        &mut self,
+        now: Instant,
+        connection: &mut Connection<AnyStorage>,
+        window: &mut HeapWindow,
+        budget: &mut HeapBudget,
+    ) -> Option<Outcome> {
         loop {
             let read = self.session.handle_input(now, connection.recv_chunk());
             connection.consume(read);
             self.handle_end(connection);
             let answered = self.serve_storage(now, connection);
             let written = self.write(connection);
-            if read == 0 && !answered && !written {
+            if read == 0 && !answered && !written && !window.update(connection, budget) {
                 break;
             }
         }

@@ -94,7 +94,12 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         allow_replace: !args.no_replace,
         ..defaults
     };
-    let limits = Limits { clients: args.max_peers, per_host: args.per_host, retry: args.retry.into() };
+    let limits = Limits {
+        clients: args.max_peers,
+        per_host: args.per_host,
+        retry: args.retry.into(),
+        memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
+    };
     let settings = args.common.settings();
     let serve = |now| FileServer::new(now, settings, limits, session_config, &folder, args.common.quiet);
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);

@@ -7,7 +7,7 @@ use crate::files::Folder;
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
-use rdt_proto::connection::Transmit;
+use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
 use rdt_proto::listener::{AcceptError, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
@@ -27,12 +27,14 @@ pub(crate) struct Limits {
     /// The maximum number of connections of one host.
     pub(crate) per_host: usize,
     pub(crate) retry: Retry,
+    /// The bytes that the windows of all clients may take beyond the first memory of each.
+    pub(crate) memory: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
-        Self { clients: peers, per_host, retry }
+        Self { clients: peers, per_host, retry, memory: settings::MEMORY }
     }
 }
 
@@ -43,6 +45,7 @@ pub(crate) struct FileServer<'d> {
     folder: &'d Folder,
     quiet: bool,
     peers: Listener<HeapPeers<Address, AnyStorage>>,
+    budget: HeapBudget,
     /// The exchanges, at the index of their peer.
     exchanges: Vec<Option<Served<'d>>>,
     /// The deadlines of sessions, with the index of their peer.
@@ -58,6 +61,7 @@ pub(crate) struct FileServer<'d> {
 struct Served<'d> {
     peer: PeerId,
     exchange: Exchange<Server, Files<'d>>,
+    window: HeapWindow,
     started: Instant,
     deadline: Option<Instant>,
     reported: bool,
@@ -92,6 +96,7 @@ impl<'d> FileServer<'d> {
             folder,
             quiet,
             peers: Listener::new(now, config, entropy::random_bytes()?),
+            budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
             active: 0,
@@ -123,11 +128,16 @@ impl<'d> FileServer<'d> {
                 Err(AcceptError::Full) => return,
             };
             let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
+            let mut window = self.settings.heap_window();
+            if let Some(connection) = self.peers.peer_mut(peer) {
+                // CONNACK announces the window.
+                window.update(connection, &mut self.budget);
+            }
             if self.exchanges.len() <= peer.index() {
                 self.exchanges.resize_with(peer.index() + 1, || None);
             }
             self.exchanges[peer.index()] =
-                Some(Served { peer, exchange, started: now, deadline: None, reported: false });
+                Some(Served { peer, exchange, window, started: now, deadline: None, reported: false });
             self.active += 1;
         }
     }
@@ -136,7 +146,7 @@ impl<'d> FileServer<'d> {
     fn pump(&mut self, now: Instant, index: usize) {
         let Some(served) = self.exchanges.get_mut(index).and_then(Option::as_mut) else { return };
         let Some(connection) = self.peers.peer_mut(served.peer) else { return };
-        let outcome = served.exchange.pump(now, connection);
+        let outcome = served.exchange.pump(now, connection, &mut served.window, &mut self.budget);
         let ended = connection.ended();
         let deadline = served.exchange.session.poll_timeout();
         if deadline != served.deadline {
@@ -155,9 +165,13 @@ impl<'d> FileServer<'d> {
             }
         }
         if ended.is_some() {
-            self.peers.release(now, served.peer);
             served.deadline.map(|old| self.deadlines.remove(&(old, index)));
-            self.exchanges[index] = None;
+            if let Some(served) = self.exchanges[index].take() {
+                if let Some(connection) = self.peers.peer_mut(served.peer) {
+                    served.window.give_back(connection, &mut self.budget);
+                }
+                self.peers.release(now, served.peer);
+            }
             self.active -= 1;
             self.accept(now);
         }

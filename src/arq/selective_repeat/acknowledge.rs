@@ -239,5 +239,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
         self.update_rate(now);
+        if let (Some(_), Some(srtt)) = (self.limit, rtt.srtt()) {
+            rtt.set_ack_delay(self.request.update(srtt, &self.congestion, self.proactive.is_lossy()));
+        }
     }
 }

@@ -13,12 +13,14 @@
 //! acknowledge the last packets. The retransmission timeout is the last resort.
 
 mod acknowledge;
+mod losses;
 #[cfg(test)]
 mod model;
 mod proactive;
 mod rack;
 mod receiver;
 mod report;
+mod request;
 mod scoreboard;
 mod sender;
 mod timers;
@@ -28,7 +30,8 @@ pub use scoreboard::Block;
 use super::{Ack, Acknowledged, Arq, ArqSnapshot, Arrival, Bitmap, Offer, ReceivedInfo, Rtt, Sending, Timer};
 use crate::arq::mechanism::sealed::Sealed;
 use crate::congestion::{Congestion, Pacer};
-use crate::{ClockShift, Instant, Seq};
+use crate::wire::AckRequest;
+use crate::{ClockShift, Instant, ReplaceMemory, Seq};
 use receiver::Receiver;
 use sender::Sender;
 
@@ -70,6 +73,29 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> SelectiveRepeat<M, C> {
     }
 }
 
+/// The numbers of both directions share the memory: the wider one counts as [used](ReplaceMemory::used).
+impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> ReplaceMemory for SelectiveRepeat<M, C> {
+    type Memory = M;
+
+    fn room(&self) -> u32 {
+        self.sender.scoreboard.window().places()
+    }
+
+    fn used(&self) -> u32 {
+        let spans = [self.receiver.ahead(), self.receiver.ack_pending()].map(|(first, end)| end.distance_from(first));
+        spans.into_iter().fold(self.sender.scoreboard.span(), u32::max)
+    }
+
+    fn replace_memory(&mut self, memory: M) -> Result<M, M> {
+        // The window that was announced must not become smaller.
+        let announced = self.room();
+        let (ahead, ack_pending) = (self.receiver.ahead(), self.receiver.ack_pending());
+        let earlier = self.sender.scoreboard.replace_memory(memory, ahead, ack_pending)?;
+        self.receiver.promise(announced);
+        Ok(earlier)
+    }
+}
+
 impl<M, C> Sealed for SelectiveRepeat<M, C> {}
 
 impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<M, C> {
@@ -89,8 +115,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.scoreboard.next()
     }
 
-    fn wants_answer(&self, number: Seq, end: Seq) -> bool {
-        self.sender.wants_answer(number, end)
+    fn request(&self, sending: &Sending, count: u32) -> AckRequest {
+        self.sender.request(sending, count)
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
@@ -138,8 +164,20 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.next()
     }
 
+    fn reach(&self) -> Seq {
+        self.receiver.ahead().1
+    }
+
+    fn sent_end(&self) -> Seq {
+        self.sender.scoreboard.next()
+    }
+
     fn places(&self) -> u32 {
-        self.sender.scoreboard.window().places()
+        self.receiver.most(self.sender.scoreboard.window())
+    }
+
+    fn promise(&mut self, window: u32) {
+        self.receiver.promise(window);
     }
 
     fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {

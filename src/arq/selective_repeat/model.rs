@@ -32,27 +32,53 @@ fn first() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0_u64), Just(63), (1_u64 << 32) - 300..1 << 32]
 }
 
+/// Now and then, the number of blocks that replace the memory.
+fn lent() -> impl Strategy<Value = Option<usize>> {
+    prop_oneof![9 => Just(None), 1 => prop_oneof![Just(1_usize), Just(2), Just(4)].prop_map(Some)]
+}
+
+/// Replaces the memory, unless it is too small for `used` numbers. Returns whether it was replaced.
+fn replace(machine: &mut Machine, blocks: usize, used: u64) -> Result<bool, TestCaseError> {
+    prop_assert_eq!(u64::from(machine.used()), used);
+    let before = machine.room() as usize / 64;
+    let (fits, result) = (used <= 64 * blocks as u64, machine.replace_memory(std::vec![Block::EMPTY; blocks]));
+    prop_assert_eq!(
+        result.map_or_else(|new| (false, new.len()), |old| (true, old.len())),
+        if fits { (true, before) } else { (false, blocks) }
+    );
+    Ok(fits)
+}
+
 proptest! {
     #[test]
     fn the_receiver_agrees_with_a_set(
         first in first(),
-        arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>()), 1..400),
+        arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>(), lent()), 1..400),
     ) {
         let mut machine = machine(first, 0);
         machine.start_extended(seq(first));
         let mut received = BTreeSet::new();
         // The numbers that SACKs have reported, and the right edge that they announced.
         let (mut reported, mut edge) = (BTreeSet::new(), first);
+        // The numbers that there is memory for, and the window that was announced before the memory was replaced.
+        let (mut places, mut promise) = (PLACES, 0);
         let mut now = Instant::ZERO;
-        for (ahead, slots, fits, polls) in arrivals {
+        for (ahead, slots, fits, polls, lent) in arrivals {
             now = now + Duration::from_millis(1);
             let next = (first..).find(|number| !received.contains(number)).unwrap();
+            if let Some(blocks) = lent {
+                let top = received.last().map_or(first, |last| last + 1).max(next);
+                if replace(&mut machine, blocks, top - next)? {
+                    promise = promise.max(places);
+                    places = 64 * blocks as u64;
+                }
+            }
             edge = edge.max(next + slots);
             let Some(number) = next.checked_add_signed(ahead).filter(|&number| number >= first.saturating_sub(5)) else { continue };
             let offer = Offer { limit: seq(edge), fits };
             let expected = if received.contains(&number) {
                 Arrival::Old
-            } else if number < first || number >= edge.min(next + PLACES) {
+            } else if number < first || number >= edge.min(next + places) {
                 Arrival::BeyondWindow
             } else if !fits {
                 Arrival::NoRoom
@@ -61,7 +87,7 @@ proptest! {
             } else {
                 Arrival::Early
             };
-            prop_assert_eq!(machine.handle_info(now, ReceivedInfo { number: seq(number), counter: 0, at_once: false }, offer), expected);
+            prop_assert_eq!(machine.handle_info(now, ReceivedInfo { number: seq(number), counter: 0, request: AckRequest::DEFAULT }, offer), expected);
             if matches!(expected, Arrival::Next | Arrival::Early) {
                 received.insert(number);
             }
@@ -71,8 +97,8 @@ proptest! {
                 let mut bitmap = None;
                 let Some(Ack::Selective(sack)) = machine.ack(now, seq(edge), &mut bitmap) else { panic!("extended mode has SACKs") };
                 prop_assert_eq!(sack.next, seq(next));
-                prop_assert_eq!(u64::from(sack.window), (edge - next).min(PLACES));
-                for ahead in 0..PLACES {
+                prop_assert_eq!(u64::from(sack.window), (edge - next).min(places.max(promise)));
+                for ahead in 0..places {
                     let number = next + ahead;
                     prop_assert!(!sack.contains(seq(number)) || received.contains(&number), "{number} was never received");
                     if sack.contains(seq(number)) {
@@ -89,14 +115,18 @@ proptest! {
     fn the_sender_agrees_with_a_set(
         first in first(),
         in_flight in 1_u64..40,
-        steps in prop::collection::vec((0_u8..8, any::<u64>(), 0_u64..20), 1..300),
+        steps in prop::collection::vec((0_u8..8, any::<u64>(), 0_u64..20, lent()), 1..300),
     ) {
         let mut machine = machine(first, in_flight * u64::from(BYTES));
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         let (mut now, mut end, mut next) = (Instant::ZERO, first, first);
         let mut acknowledged = BTreeSet::new();
-        for (step, bits, count) in steps {
+        for (step, bits, count, lent) in steps {
             now = now + Duration::from_millis(count);
+            if let Some(blocks) = lent {
+                let base = (first..).find(|number| !acknowledged.contains(number)).unwrap();
+                replace(&mut machine, blocks, next - base)?;
+            }
             end = end.max(next + count);
             match step {
                 0..=3 => {

@@ -1,6 +1,6 @@
 //! The receiver: records which numbers have arrived.
 
-use super::report::{Report, Urgency};
+use super::report::{Arrived, Report};
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{Ack, Arrival, Bitmap, Offer, ReceivedInfo};
 use crate::wire::MAX_BITMAP;
@@ -18,6 +18,8 @@ pub(super) struct Receiver {
     top: Seq,
     /// How many numbers before `next` have been received, up to 2^31. A number further back was never received.
     received: u32,
+    /// How many numbers SACKs announce even if the window has fewer places.
+    promise: u32,
     report: Report,
 }
 
@@ -37,6 +39,26 @@ impl Receiver {
         self.report.start_extended();
     }
 
+    /// The numbers received ahead of a gap lie in this range, whose end is excluded.
+    pub(super) const fn ahead(&self) -> (Seq, Seq) {
+        (self.next, self.top)
+    }
+
+    /// The range that contains the marks of pending ACKs, end excluded.
+    pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
+        self.report.ack_pending()
+    }
+
+    /// Announces at least `window` numbers from now on.
+    pub(super) fn promise(&mut self, window: u32) {
+        self.promise = self.promise.max(window);
+    }
+
+    /// How many numbers SACKs announce at most.
+    pub(super) fn most<M: Memory>(&self, window: &Window<M>) -> u32 {
+        self.promise.max(window.places())
+    }
+
     /// Processes the arrival of an INFO.
     #[inline(always)]
     pub(super) fn handle_info<M: Memory>(
@@ -52,7 +74,7 @@ impl Receiver {
             self.next = number.next();
             self.top = self.next;
             self.received = self.received.saturating_add(1).min(HALF_CIRCLE);
-            self.report.on_arrival(window, now, info, Urgency::of_in_order(info));
+            self.report.on_arrival(window, now, info, Arrived::InOrder);
             return Arrival::Next;
         }
         self.handle_other(window, now, info, offer)
@@ -71,13 +93,13 @@ impl Receiver {
         let room = offer.limit.distance_from(self.next).min(window.places());
         if ahead >= room {
             if self.next.distance_from(number) <= self.received && ahead != 0 {
-                self.report.on_arrival(window, now, info, Urgency::AtOnce);
+                self.report.on_arrival(window, now, info, Arrived::News);
                 return Arrival::Old;
             }
             return if ahead == 0 { Arrival::NoRoom } else { Arrival::BeyondWindow };
         }
         if window.has(Mark::RECEIVED, number) {
-            self.report.on_arrival(window, now, info, Urgency::AtOnce);
+            self.report.on_arrival(window, now, info, Arrived::News);
             return Arrival::Old;
         }
         if !offer.fits {
@@ -86,14 +108,14 @@ impl Receiver {
         window.set(Mark::RECEIVED, number);
         // A number that follows the highest one received fills no gap.
         let in_order = number == self.top;
-        let urgency = if in_order { Urgency::of_in_order(info) } else { Urgency::AtOnce };
+        let arrived = if in_order { Arrived::InOrder } else { Arrived::News };
         if !number.precedes(self.top) {
             self.top = number.next();
         }
         if ahead == 0 {
             self.pass_received(window);
         }
-        self.report.on_arrival(window, now, info, urgency);
+        self.report.on_arrival(window, now, info, arrived);
         if ahead == 0 { Arrival::Next } else { Arrival::Early }
     }
 
@@ -133,7 +155,8 @@ impl Receiver {
         match &self.report {
             Report::Acks(acks) => acks.first().map(Ack::Single),
             Report::Sacks(sacks) => {
-                let sack = sacks.sack(window, now, (self.next, self.top), limit, bitmap.insert([0; MAX_BITMAP]));
+                let announced = limit.distance_from(self.next).min(self.most(window));
+                let sack = sacks.sack(window, now, (self.next, self.top), announced, bitmap.insert([0; MAX_BITMAP]));
                 Some(Ack::Selective(sack))
             }
         }

@@ -9,8 +9,10 @@ use crate::{ClockShift, Instant, Seq};
 pub(super) const BITMAP_NUMBERS: u32 = 1_024;
 const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
 
-/// The number of INFO packets after which a delayed SACK is due at once.
-const INFOS_PER_SACK: u8 = 2;
+/// News is reported after one INFO for each so many that the sender asks for.
+///
+/// So reordering, where each arrival is news, gives at most four times the SACKs.
+const NEWS_PART: u16 = 4;
 /// A deadline that has passed at any time.
 const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
 
@@ -42,26 +44,22 @@ pub(super) struct Sacks {
     /// The range that contains the unreported numbers, end excluded; empty if both ends are equal.
     unreported: (Seq, Seq),
     /// INFO packets received since the last SACK.
-    count: u8,
+    count: u16,
+    /// Whether one of them is news.
+    has_news: bool,
     /// When the next SACK is due.
     due: Option<Instant>,
     /// The end of the receive window in the last SACK.
     reported_limit: Option<Seq>,
 }
 
-/// Whether the acknowledgement of an arrival may be delayed.
+/// What an arrival tells the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    AtOnce,
-    Delayed,
-}
-
-impl Urgency {
-    /// The urgency of an INFO that is new and follows the highest number received.
-    #[inline]
-    pub(super) const fn of_in_order(info: ReceivedInfo) -> Self {
-        if info.at_once { Self::AtOnce } else { Self::Delayed }
-    }
+pub(super) enum Arrived {
+    /// The number follows the highest one received.
+    InOrder,
+    /// The number opens a gap or fills one, or arrived before: its SACK may be lost.
+    News,
 }
 
 impl Default for Report {
@@ -85,10 +83,10 @@ impl Report {
         window: &mut Window<M>,
         now: Instant,
         info: ReceivedInfo,
-        urgency: Urgency,
+        arrived: Arrived,
     ) {
         match self {
-            Self::Sacks(sacks) => sacks.on_arrival(now, info, urgency),
+            Self::Sacks(sacks) => sacks.on_arrival(now, info, arrived),
             Self::Acks(acks) => acks.mark(window, info.number),
         }
     }
@@ -111,6 +109,14 @@ impl Report {
             // After a window of 0 the peer waits for an update.
             Self::Sacks(sacks) if sacks.reported_limit == Some(next) && limit != next => AT_ONCE,
             Self::Sacks(sacks) => sacks.due,
+        }
+    }
+
+    /// The range that contains the marks of pending ACKs, end excluded.
+    pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
+        match self {
+            Self::Acks(acks) => acks.ack_pending,
+            Self::Sacks(_) => (Seq::ZERO, Seq::ZERO),
         }
     }
 
@@ -165,27 +171,31 @@ impl Acks {
 
 impl Sacks {
     #[inline]
-    fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, urgency: Urgency) {
+    fn on_arrival(&mut self, now: Instant, info: ReceivedInfo, arrived: Arrived) {
         self.latest = Some((info.number, now));
         self.counter = info.counter;
         self.unreported = including(self.unreported, info.number);
         self.count = self.count.saturating_add(1);
-        if urgency == Urgency::AtOnce || self.count >= INFOS_PER_SACK {
+        self.has_news |= arrived == Arrived::News;
+        let request = info.request;
+        let enough = if self.has_news { request.infos() / NEWS_PART } else { request.infos() };
+        if request.at_once || self.count >= enough {
             self.due = AT_ONCE;
-        } else if self.due.is_none() {
-            self.due = Some(now + MAX_ACK_DELAY);
+        } else {
+            let latest = now + request.delay().min(MAX_ACK_DELAY);
+            self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
         }
     }
 
     /// The SACK to send `now`. `bitmap` holds its bits.
     ///
-    /// `next` is the lowest number not received, `top` one after the highest received.
+    /// `next` is the lowest number not received, `top` one after the highest received. `announced` is the receive window.
     pub(super) fn sack<'b, M: Memory>(
         &self,
         window: &Window<M>,
         now: Instant,
         (next, top): (Seq, Seq),
-        limit: Seq,
+        announced: u32,
         bitmap: &'b mut [u8; MAX_BITMAP],
     ) -> Sack<'b> {
         let base = self.bitmap_base((next, top));
@@ -206,7 +216,7 @@ impl Sacks {
         let delay = |at| SackDelay::from_duration(now.saturating_since(at));
         Sack {
             next,
-            window: limit.distance_from(next).min(window.places()),
+            window: announced,
             latest: self.latest.map_or(next, |(number, _)| number),
             counter: self.counter,
             delay: self.latest.map_or(SackDelay::NO_SAMPLE, |(_, at)| delay(at)),
@@ -240,7 +250,7 @@ impl Sacks {
     pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
         let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
         self.reported_limit = Some(limit);
-        self.count = 0;
+        (self.count, self.has_news) = (0, false);
         let (first, end) = self.unreported;
         let is_left = first != end && reported.precedes(end);
         self.unreported = if is_left { (reported, end) } else { (end, end) };

@@ -12,16 +12,18 @@
 //! ```
 //!
 //! The scoreboard alone holds the state of each number. The policies on the right read the scoreboard, and the sender
-//! reports events to them. The module `acknowledge` processes acknowledgements.
+//! reports events to them. The module `acknowledge` processes acknowledgements, and
+//! `losses` the timers and losses.
 
 use super::proactive::{Due, Proactive};
-use super::rack::{Rack, Transmission};
-use super::report::BITMAP_NUMBERS;
+use super::rack::Rack;
+use super::request::Request;
 use super::scoreboard::{Flight, Memory, Scoreboard, Transmitted};
 use super::timers::Timers;
 use crate::arq::{ArqSnapshot, Rtt, Sending, Timer};
-use crate::congestion::{Congestion, Loss, Pacer};
+use crate::congestion::{Congestion, Pacer};
 use crate::uncompared::Uncompared;
+use crate::wire::AckRequest;
 use crate::{ClockShift, Instant, SHORTCUTS, Seq};
 use core::num::NonZero;
 
@@ -33,7 +35,8 @@ const ONE_BYTE: u32 = 1;
 pub(super) struct Sender<M, C> {
     pub(super) scoreboard: Scoreboard<M>,
     /// The end of the peer's receive window, excluded; `None` in base mode, which has no such window.
-    limit: Option<Seq>,
+    pub(super) limit: Option<Seq>,
+    pub(super) request: Request,
     pub(super) proactive: Proactive,
     pub(super) rack: Rack,
     pub(super) timers: Timers,
@@ -54,7 +57,7 @@ pub(super) struct Counters {
     /// Bytes acknowledged.
     pub(super) delivered: u64,
     /// Numbers declared lost.
-    lost: u32,
+    pub(super) lost: u32,
     retransmitted: u32,
     /// Numbers that were declared lost, but were only late.
     pub(super) spurious: u32,
@@ -68,6 +71,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         Some(Self {
             scoreboard: Scoreboard::new(memory)?,
             limit: None,
+            request: Request::new(&congestion),
             proactive: Proactive::default(),
             rack: Rack::default(),
             timers: Timers::default(),
@@ -161,19 +165,25 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         may_leave.then_some(due.number)
     }
 
-    /// Whether `number`, which is about to leave, must ask for an acknowledgement at once.
-    pub(super) fn wants_answer(&self, number: Seq, end: Seq) -> bool {
+    /// What `info`, which is about to leave, asks of the peer, or the last of the `count` that leave together.
+    pub(super) fn request(&self, info: &Sending, count: u32) -> AckRequest {
+        let in_flight = self.scoreboard.outstanding().saturating_add(count);
+        self.request.usual(in_flight).with_at_once(self.wants_answer(info))
+    }
+
+    /// Whether nothing that follows `info` would end the delay of the acknowledgement.
+    fn wants_answer(&self, info: &Sending) -> bool {
         if self.timers.is_probe_due() {
             return true;
         }
-        // The number may be in flight already.
-        if self.scoreboard.outstanding() > 1 {
-            return false;
-        }
         let next = self.scoreboard.next();
-        let after = if number == next { next.next() } else { next };
-        let is_last = after == end || self.limit == Some(after);
-        is_last && self.scoreboard.is_alone(number)
+        let after = if info.number == next { next.next() } else { next };
+        let ends_data = after == info.end;
+        // The number may be in flight already.
+        if self.scoreboard.outstanding() > 1 || !self.scoreboard.is_alone(info.number) {
+            return ends_data && self.scoreboard.lost() <= 1 && self.request.may_ask(info.now);
+        }
+        ends_data || self.limit == Some(after) || self.congestion.window() <= info.bytes.into()
     }
 
     /// Records that an INFO has left. Returns whether it was a retransmission.
@@ -198,6 +208,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.pace(now, bytes);
         self.note_limit(end);
         self.timers.on_sent(now, self.scoreboard.outstanding(), rtt);
+        if self.scoreboard.next() == end {
+            self.request.on_end_sent(now);
+        }
         let is_again = transmitted != Transmitted::Original;
         if is_again {
             self.counters.retransmitted = self.counters.retransmitted.saturating_add(1);
@@ -247,84 +260,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         self.note_limit(first.end);
         self.timers.arm(now, self.scoreboard.outstanding(), rtt);
-    }
-
-    /// Processes expired timers. Returns whether the retransmission or probe timer expired.
-    pub(super) fn handle_timeout(&mut self, now: Instant, rtt: &Rtt) -> bool {
-        if self.timers.has_expired(Timer::Reordering, now) {
-            self.detect_losses(now, rtt, None);
-        }
-        if self.timers.has_expired(Timer::Retransmission, now) {
-            // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight is lost, and is sent again as the window
-            // permits.
-            self.timers.back_off();
-            // Before the first sample the path may only be slower than the timeout, as a serial line is. In extended
-            // mode one probe finds out (RFC 9002 §6.2.4): its acknowledgement shows what is lost.
-            if self.limit.is_some() && rtt.srtt().is_none() {
-                self.timers.on_probe_timeout();
-                return true;
-            }
-            self.count_lost(self.scoreboard.outstanding());
-            for flight in [Flight::Originals, Flight::Retransmissions] {
-                while self.declare_oldest_lost(flight) {}
-            }
-            self.recovery_end = Some(self.scoreboard.next());
-            self.congestion.on_timeout(now);
-            self.update_rate(now);
-            return true;
-        }
-        let probe = self.timers.has_expired(Timer::TailLossProbe, now);
-        if probe {
-            self.timers.on_probe_timeout();
-        }
-        probe
-    }
-
-    /// Detects losses among the numbers in flight (RFC 8985 §6.2 step 5), from the oldest of each list on.
-    ///
-    /// `bitmap_base` is the first number of the bitmap that has just arrived.
-    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
-        self.timers.stop_reordering();
-        let (mut count, mut bytes, mut newest_sent_at) = (0, 0, Instant::ZERO);
-        // If the span exceeds one bitmap, the next SACK may report numbers that this one does not cover.
-        let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
-        let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
-        for flight in [Flight::Originals, Flight::Retransmissions] {
-            while let Some(number) = self.scoreboard.oldest(flight) {
-                let record = self.scoreboard.record(number);
-                let transmission = Transmission { at: record.sent_at, number };
-                let is_covered = bitmap_base.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
-                let lost_at =
-                    judge.and_then(|judge| judge.lost_at(transmission, flight == Flight::Retransmissions, is_covered));
-                let Some(at) = lost_at else { break };
-                if at > now {
-                    self.timers.judge_at(at);
-                    break;
-                }
-                count += 1;
-                bytes += u64::from(record.bytes);
-                newest_sent_at = newest_sent_at.max(record.sent_at);
-                self.declare_oldest_lost(flight);
-            }
-        }
-        if bytes > 0 {
-            self.count_lost(count);
-            self.recovery_end.get_or_insert(self.scoreboard.next());
-            self.proactive.on_lost(bytes);
-            let in_flight = self.scoreboard.in_flight();
-            self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight });
-            self.update_rate(now);
-        }
-    }
-
-    /// Declares the oldest number of `flight` lost. Returns whether there was such a number.
-    fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
-        let lost = self.scoreboard.declare_oldest_lost(flight);
-        lost.inspect(|&number| self.proactive.cancel(number)).is_some()
-    }
-
-    fn count_lost(&mut self, count: u32) {
-        self.counters.lost = self.counters.lost.saturating_add(count);
     }
 
     /// When `timer` expires. For pacing: when the next number before `end` may leave.
@@ -394,6 +329,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.rack.rebase(shift);
         self.proactive.rebase(shift);
         self.timers.rebase(shift);
+        self.request.rebase(shift);
         self.round_start = shift.sending(self.round_start);
         self.congestion.rebase(shift);
         self.pacer.rebase(shift);

@@ -26,7 +26,7 @@ use crate::arq::ambiguous::SecondAck;
 use crate::counts::increase;
 use crate::time::ShortDuration;
 use crate::uncompared::Uncompared;
-use crate::wire::Sack;
+use crate::wire::{AckRequest, Sack};
 use crate::{ClockShift, Instant, Seq};
 use report::Report;
 
@@ -201,8 +201,8 @@ impl Arq for StopAndWait {
     }
 
     /// No other INFO is ever in flight.
-    fn wants_answer(&self, _number: Seq, _end: Seq) -> bool {
-        true
+    fn request(&self, _sending: &Sending, _count: u32) -> AckRequest {
+        AckRequest::AT_ONCE
     }
 
     fn on_info_sent(&mut self, sending: Sending, rtt: &mut Rtt) -> bool {
@@ -288,6 +288,10 @@ impl Arq for StopAndWait {
 
     fn places(&self) -> u32 {
         1
+    }
+
+    fn sent_end(&self) -> Seq {
+        if self.flight.is_some() { self.base.next() } else { self.base }
     }
 
     fn handle_info(&mut self, now: Instant, info: ReceivedInfo, offer: Offer) -> Arrival {

@@ -19,7 +19,7 @@ fn info(now: Instant, number: Seq) -> Sending {
 }
 
 fn arrived(number: Seq) -> ReceivedInfo {
-    ReceivedInfo { number, counter: 0, at_once: false }
+    ReceivedInfo { number, counter: 0, request: AckRequest::DEFAULT }
 }
 
 fn offer(fits: bool) -> Offer {

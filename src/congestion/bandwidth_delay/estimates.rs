@@ -23,7 +23,7 @@ impl BandwidthDelay {
         self.min_rtt = Some(ShortDuration::new(self.min_rtt().min(rtt)));
         let rtt = ShortDuration::new(rtt);
         self.round_min = Some(self.round_min.map_or(rtt, |min| min.min(rtt)));
-        self.observe_queue(rtt.get());
+        self.observe_queue(rtt.get(), ack.bytes);
     }
 
     /// RFC 3550 §6.4.1, with the mean over 16 samples. A queue that builds changes each sample by little.
@@ -39,14 +39,16 @@ impl BandwidthDelay {
     /// Counts round-trip times that show a queue.
     ///
     /// The packets that arrive in one burst are one observation, which the last of them decides.
-    fn observe_queue(&mut self, rtt: Duration) {
+    fn observe_queue(&mut self, rtt: Duration, bytes: u64) {
         if rtt > self.queued_rtt(2) {
             self.long_seen |= 1;
         }
         if rtt <= self.queued_rtt(4) {
             self.inflated = 0;
         } else if self.inflated_for.get().as_micros() >= self.min_rtt().as_micros() / 128 {
-            self.inflated = self.inflated.saturating_add(1);
+            // An acknowledgement of many packets counts up to four times, because few come.
+            let packets = if self.is_jittery() { 0 } else { bytes / (self.segment() * 4) };
+            self.inflated = self.inflated.saturating_add(u8::try_from(packets.clamp(1, 4)).unwrap_or(1));
         } else {
             return;
         }
@@ -58,10 +60,6 @@ impl BandwidthDelay {
     /// Eight long ones in a row are then frequent by chance, before the jitter is known.
     pub(super) fn shows_queue(&self, most: u8) -> bool {
         self.inflated >= if self.is_jittery() { most * 4 } else { most }
-    }
-
-    pub(super) fn is_jittery(&self) -> bool {
-        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8
     }
 
     /// The round-trip time that a queue of a part of the bandwidth-delay product causes.
@@ -102,6 +100,11 @@ impl BandwidthDelay {
         self.round.acknowledged.saturating_add(ack.bytes).saturating_sub(self.first.into())
     }
 
+    /// Whether the round-trip time differs much between packets.
+    pub(super) fn is_jittery(&self) -> bool {
+        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8
+    }
+
     /// Whether `ack` is for a packet sent in this round.
     ///
     /// Within less than the minimum round-trip time it can only be for an earlier transmission of that packet. Where
@@ -127,7 +130,8 @@ impl BandwidthDelay {
     pub(super) fn end_round(&mut self, ack: &Acknowledgement) {
         let arriving = ack.now.saturating_since(self.round.at);
         let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);
-        let sample = rate(self.round.acknowledged, arriving.max(leaving));
+        // The bytes of the first acknowledgement arrived before the round.
+        let sample = rate(self.arrived(ack), arriving.max(leaving));
         let round_min = self.round_min.map_or(Duration::ZERO, ShortDuration::get);
         self.end_gap();
         let is_long = round_min > self.queued_rtt(2);

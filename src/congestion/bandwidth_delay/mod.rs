@@ -8,6 +8,7 @@
 //! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
 //! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next |
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
+//! | acknowledgements | one for two packets | seven in a round trip; one of many packets counts up to four times for a queue. Where packets overtake each other, one for two packets |
 //! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
 //! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
@@ -19,7 +20,7 @@ mod transitions;
 
 use super::loss_meter::LossMeter;
 use super::math::{mul_div, rate, volume};
-use super::{Acknowledgement, Congestion, Loss};
+use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
@@ -365,6 +366,11 @@ impl Congestion for BandwidthDelay {
 
     fn pacing_rate(&self) -> Option<u64> {
         self.rate.map(NonZero::get)
+    }
+
+    fn acknowledgements(&self) -> Option<u32> {
+        // The shortest round trip and the highest rate are found in few of many samples if each differs.
+        (!self.is_jittery()).then_some(ACKNOWLEDGEMENTS)
     }
 
     fn phase(&self) -> &'static str {

@@ -119,8 +119,8 @@ impl ScriptedPeer for ExtendedPeer {
     /// The counter of the machine is checked in `on_sent`. An INFO may also ask for an answer at once.
     fn is_expected(&self, packet: Packet<'_>, sent: &[u8]) -> bool {
         match (Framing::tagged(PEER).decode(sent), packet) {
-            (Ok(Packet::Info { number, body, at_once: true }), Packet::Info { at_once: false, .. }) => {
-                packet == Packet::Info { number, body, at_once: false }
+            (Ok(Packet::Info { number, body, .. }), Packet::Info { request, .. }) => {
+                packet == Packet::Info { number, body, request }
             }
             (sent, _) => sent == Ok(packet),
         }

@@ -179,7 +179,7 @@ impl<M: TableMemory> ListenerTrace<M> {
         let (address, sent) = self.transmit().unwrap_or_else(|| panic!("expected {expected:?}, but nothing was sent"));
         // An INFO may also ask for an answer at once.
         let sent = match (Framing::tagged(client.tag).decode(&sent).unwrap(), expected) {
-            (Packet::Info { number, body, .. }, Packet::Info { at_once, .. }) => Packet::Info { number, body, at_once },
+            (Packet::Info { number, body, .. }, Packet::Info { request, .. }) => Packet::Info { number, body, request },
             (sent, _) => sent,
         };
         assert_eq!((address, sent), (to, expected));

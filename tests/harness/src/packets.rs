@@ -17,7 +17,7 @@ pub const FINACK: Packet<'static> = Packet::FinAck;
 /// INFO `number` with this body.
 #[must_use]
 pub const fn info(number: u32, body: &[u8]) -> Packet<'_> {
-    Packet::Info { number: Seq::new(number), body, at_once: false }
+    Packet::Info { number: Seq::new(number), body, request: rdt_proto::wire::AckRequest::DEFAULT }
 }
 
 /// ACK of `number`.

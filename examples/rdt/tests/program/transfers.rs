@@ -37,6 +37,19 @@ fn send_and_fetch(loss: &'static str) {
 }
 
 #[test]
+fn files_arrive_when_the_memory_of_the_server_is_spent() {
+    let place = Place::new();
+    let (sent, bytes) = (place.client("sent"), content(1 << 20));
+    std::fs::write(&sent, &bytes).unwrap();
+    let server = place.serve(&["--memory", "0", "--loss", "5", "--seed", SEED]);
+    place.put(&sent, &server.address, &["--name", "kept"]).expect_end(0, "stored \"kept\"");
+    place.get("kept", &server.address, &[]).expect_end(0, "received \"kept\"");
+    assert!(
+        std::fs::read(place.server("kept")).unwrap() == bytes && std::fs::read(place.client("kept")).unwrap() == bytes
+    );
+}
+
+#[test]
 fn files_are_sent_and_fetched() {
     send_and_fetch("0");
 }

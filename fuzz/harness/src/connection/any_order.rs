@@ -1,12 +1,12 @@
 //! One connection: any calls, in any order.
 
 use super::calls::{Arrival, Call, Under};
-use super::choice::{Machine, OPTIONS_BYTES, ROOM, Start};
+use super::choice::{Machine, OPTIONS_BYTES, ROOM, Start, replace};
 use super::fins::Fins;
 use super::tags::{Tags, base_and_next};
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::connection::{Config, ConnectionState, Event, Handled, Role, SendError, Stats};
-use rdt_proto::wire::{Framing, Packet, Sack};
+use rdt_proto::wire::{AckRequest, Framing, Packet, Sack};
 use rdt_proto::{Duration, Instant, Seq};
 
 /// Makes the calls that `bytes` describe on a connection, and checks its guarantees after each call.
@@ -29,6 +29,7 @@ pub fn any_order(bytes: &[u8]) {
         closed: false,
         nonces: Vec::new(),
         counter: 0,
+        edge: None,
         buf: [0; ROOM],
     };
     while let Ok(call) = Call::arbitrary(&mut input) {
@@ -55,7 +56,16 @@ struct Run {
     nonces: Vec<u64>,
     /// The counter of the last datagram that was sent.
     counter: u32,
+    /// The right edge of the window in the last SACK.
+    edge: Option<Seq>,
     buf: [u8; ROOM],
+}
+
+/// Checks that the right edge of the window does not move back (RFC 9293 §3.8.6).
+fn check_edge(edge: &mut Option<Seq>, sack: &Sack<'_>) {
+    let new = sack.next.add(sack.window);
+    assert!(edge.is_none_or(|edge| !new.precedes(edge)), "the right edge must not move back: {edge:?}, {sack:?}");
+    *edge = Some(new);
 }
 
 impl Run {
@@ -108,7 +118,9 @@ impl Run {
             | Call::Recv(_)
             | Call::Consume(_)
             | Call::Close
-            | Call::Abort(_) => self.apply(call),
+            | Call::Abort(_)
+            | Call::Replace { .. }
+            | Call::Promise(_) => self.apply(call),
         }
     }
 
@@ -134,6 +146,8 @@ impl Run {
             Call::Consume(count) => machine.consume(count.into()),
             Call::Close => machine.close(),
             Call::Abort(code) => machine.abort(code),
+            Call::Replace { part, places } => replace(machine, part, places),
+            Call::Promise(window) => machine.promise(window.into()),
             Call::Datagram { .. }
             | Call::Arrive { .. }
             | Call::Timeout { .. }
@@ -194,9 +208,9 @@ impl Run {
             // CONNECT is always framed by the profile's prefix.
             Arrival::Connect(parameters) => (profile, Packet::Connect(parameters.to_options(&mut options))),
             Arrival::ConnAck(parameters) => (framing, Packet::ConnAck(parameters.to_options(&mut options))),
-            Arrival::Info { ahead, at_once, body } => {
-                let at_once = at_once && framing != profile;
-                (framing, Packet::Info { number: near(next, ahead), body, at_once })
+            Arrival::Info { ahead, request, body } => {
+                let request = if framing == profile { AckRequest::DEFAULT } else { request };
+                (framing, Packet::Info { number: near(next, ahead), body, request })
             }
             Arrival::Ack { ahead } => (framing, Packet::Ack { number: near(base, ahead) }),
             Arrival::Sack { next, window, latest, ago, delay, base: first, bitmap } => {
@@ -235,6 +249,7 @@ impl Run {
                     self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
                     match sent.map(|sent| sent.packet) {
                         Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+                        Ok(Packet::Sack(sack)) => check_edge(&mut self.edge, &sack),
                         packet => self.fins.on_sent(packet.ok()),
                     }
                 }
@@ -264,6 +279,7 @@ impl Run {
                 self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
                 match sent.map(|sent| sent.packet) {
                     Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
+                    Ok(Packet::Sack(sack)) => check_edge(&mut self.edge, &sack),
                     packet => {
                         assert!(packet.is_ok(), "each datagram sent must be a valid packet: {packet:?}");
                         self.fins.on_sent(packet.ok());

@@ -2,9 +2,9 @@
 //!
 //! Seeds depend on the order of variants and fields, so a new variant goes last.
 
-use super::choice::AnyParameters;
+use super::choice::{AnyParameters, Part};
 use arbitrary::Arbitrary;
-use rdt_proto::wire::{Packet, SackDelay, Tag};
+use rdt_proto::wire::{AckRequest, Packet, SackDelay, Tag};
 
 /// A call of the connection, or an advance of the clock.
 #[derive(Arbitrary, Debug)]
@@ -54,6 +54,12 @@ pub(super) enum Call<'a> {
         max_datagrams: u8,
         room: u16,
     },
+    /// The caller lends other memory.
+    Replace {
+        part: Part,
+        places: u8,
+    },
+    Promise(u16),
 }
 
 /// How a packet is framed.
@@ -73,7 +79,7 @@ pub(super) enum Arrival<'a> {
     ConnAck(AnyParameters),
     Info {
         ahead: i8,
-        at_once: bool,
+        request: AckRequest,
         body: &'a [u8],
     },
     Ack {

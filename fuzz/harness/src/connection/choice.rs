@@ -4,16 +4,16 @@ use arbitrary::Arbitrary;
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
 use rdt_proto::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
-use rdt_proto::store::{RecvSlots, SendSlots, slot_bytes};
+use rdt_proto::store::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, slot_bytes};
 use rdt_proto::wire::{MAX_WINDOW, Options, OptionsWriter, Tag, VERSION};
 use rdt_proto::{Duration, Instant};
 
 /// Selective repeat or stop-and-wait.
 pub(crate) type Mechanism = AnyArq<Vec<Block>, Controller>;
 /// A connection with either mechanism.
-pub(crate) type Machine = Connection<Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>>;
+pub(crate) type Machine = Connection<Stores>;
 /// The storage of a [`Machine`].
-pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, RecvSlots<Vec<u8>>, Mechanism>;
+pub(crate) type Stores = Storage<SendSlots<Vec<u8>>, GrowingRecvSlots<Vec<u8>>, Mechanism>;
 
 /// The largest body of a store, in bytes. It is the minimum of extended mode, so that datagrams stay small.
 pub(crate) const SEGMENT: u16 = 64;
@@ -82,12 +82,45 @@ impl Choice {
         let segment = |less: u8| SEGMENT - u16::from(less) % SEGMENT;
         let memory = |slots: u8, segment: u16| vec![0; (1 + usize::from(slots)) * slot_bytes(segment)];
         let (send_segment, recv_segment) = (segment(self.send_segment), segment(self.recv_segment));
-        Some(Storage {
+        let storage = Storage {
             send: SendSlots::new(memory(self.send_slots, send_segment), send_segment).ok()?,
             recv: RecvSlots::new(memory(self.recv_slots, recv_segment), recv_segment).ok()?,
             arq: self.arq()?,
-        })
+        };
+        Some(storage.growing())
     }
+}
+
+/// One of the memories of a connection.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Send,
+    Recv,
+    Numbers,
+}
+
+/// Replaces one memory by `1 + places` slots, or up to four blocks. Memory that is too small must be returned.
+pub(crate) fn replace(machine: &mut Machine, part: Part, places: u8) {
+    let bytes = |segment: usize| vec![0; (1 + usize::from(places)) * (slot_bytes(0) + segment)];
+    let (before, new, result) = match part {
+        Part::Send => {
+            let memory = bytes(machine.send_store().segment());
+            (machine.send_memory(), 1 + u32::from(places), machine.replace_send_memory(memory).is_ok())
+        }
+        Part::Recv => {
+            let memory = bytes(machine.recv_store().segment());
+            (machine.recv_memory(), 1 + u32::from(places), machine.replace_recv_memory(memory).is_ok())
+        }
+        Part::Numbers => {
+            let blocks = 1 << (places % 3);
+            let memory = vec![Block::EMPTY; blocks];
+            let new = Block::NUMBERS * u32::try_from(blocks).unwrap_or(0);
+            (machine.number_memory(), new, machine.replace_number_memory(memory).is_ok())
+        }
+    };
+    // Stop-and-wait has one place for numbers, and takes no memory.
+    let takes = !matches!(part, Part::Numbers) || before.room > 1;
+    assert_eq!(result, takes && new >= before.used, "{part:?}: {before:?} and memory for {new}");
 }
 
 /// The fuzzer's choice of a new connection.

@@ -1,6 +1,6 @@
 //! One side of a pair: a connection with its application.
 
-use super::choice::{Machine, ROOM, Stores};
+use super::choice::{Machine, Part, ROOM, Stores, replace};
 use super::tags::{Tags, base_and_next};
 use rdt_proto::connection::{CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Mode, SendError};
 use rdt_proto::wire::{Packet, Tag};
@@ -144,6 +144,18 @@ impl Endpoint {
         if let Some(machine) = self.machine.as_mut().filter(|machine| machine.ended().is_none()) {
             machine.abort(code);
             self.aborted = true;
+        }
+    }
+
+    pub(super) fn replace(&mut self, part: Part, places: u8) {
+        if let Some(machine) = &mut self.machine {
+            replace(machine, part, places);
+        }
+    }
+
+    pub(super) fn promise(&mut self, window: u32) {
+        if let Some(machine) = &mut self.machine {
+            machine.promise(window);
         }
     }
 

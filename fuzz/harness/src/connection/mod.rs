@@ -9,5 +9,5 @@ mod pair;
 mod tags;
 
 pub use any_order::any_order;
-pub(crate) use choice::{AnyParameters, Mechanism, ROOM, Start};
+pub(crate) use choice::{AnyParameters, ROOM, Start, Stores};
 pub use pair::pair;

@@ -1,6 +1,6 @@
 //! Two connections over a network. The input directs each step.
 
-use super::choice::{Choice, Machine, ROOM, SEGMENT};
+use super::choice::{Choice, Machine, Part, ROOM, SEGMENT};
 use super::endpoint::Endpoint;
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::connection::{CloseReason, Config, Connection, Mode};
@@ -44,6 +44,8 @@ enum Step {
     Read { side: Side, room: u8 },
     Close(Side),
     Abort(Side, u8),
+    Replace { side: Side, part: Part, places: u8 },
+    Promise { side: Side, window: u8 },
 }
 
 /// Makes the steps that `bytes` describe, then lets both sides close over a perfect network.
@@ -143,6 +145,8 @@ impl Pair {
             Step::Read { side, room } => drop(self.endpoint(side).read(room.into())),
             Step::Close(side) => self.endpoint(side).close(),
             Step::Abort(side, code) => self.endpoint(side).abort(code),
+            Step::Replace { side, part, places } => self.endpoint(side).replace(part, places),
+            Step::Promise { side, window } => self.endpoint(side).promise(window.into()),
         }
     }
 

@@ -2,14 +2,14 @@
 
 mod checks;
 
-use crate::connection::{AnyParameters, Mechanism, ROOM, Start};
+use crate::connection::{AnyParameters, ROOM, Start, Stores};
 use arbitrary::{Arbitrary, Unstructured};
-use rdt_proto::connection::{Connection, Handled, Mode, Peer, Storage};
+use rdt_proto::connection::{Connection, Handled, Mode, Peer};
 use rdt_proto::listener::{
     AcceptError, Address, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId, PeerTypes,
     Retry, TableMemory,
 };
-use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
+use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
 use rdt_proto::{Duration, Instant};
 
@@ -69,9 +69,7 @@ struct Limits {
     retry: Retry,
 }
 
-type Send = SendSlots<Vec<u8>>;
-type Recv = RecvSlots<Vec<u8>>;
-type Machine<M> = Listener<PeerTypes<FuzzAddress, Storage<Send, Recv, Mechanism>, M>>;
+type Machine<M> = Listener<PeerTypes<FuzzAddress, Stores, M>>;
 /// Tables with fewer entries than the largest limits allow.
 type SmallTables = FixedTables<4>;
 
@@ -241,7 +239,7 @@ impl<M: TableMemory> Run<M> {
         }
     }
 
-    fn with(&mut self, which: u8, call: impl FnOnce(&mut Connection<Storage<Send, Recv, Mechanism>>)) {
+    fn with(&mut self, which: u8, call: impl FnOnce(&mut Connection<Stores>)) {
         let Some(&id) = pick(&self.ids, which) else { return };
         assert!(self.machine.peer(id).is_some(), "{id:?} must stay until its release");
         if let Some(peer) = self.machine.peer_mut(id) {

@@ -20,8 +20,10 @@
 
 mod ambiguous;
 mod block;
+mod counters;
 mod list;
 mod record;
+mod replace;
 mod times;
 mod transmitted;
 mod window;
@@ -55,6 +57,8 @@ pub(super) struct Scoreboard<M> {
     last_sent: Instant,
     /// The key of the last transmission time.
     last_key: u32,
+    /// The key of the oldest transmission time that larger memory has taken over.
+    first_key: u32,
     /// Since when a number is outstanding, if one is. Earlier transmission times have no further effect.
     busy_since: Instant,
 }
@@ -73,6 +77,7 @@ impl<M: Memory> Scoreboard<M> {
             acknowledged: 0,
             last_sent: Instant::ZERO,
             last_key: 0,
+            first_key: 0,
             busy_since: Instant::ZERO,
         })
     }
@@ -281,14 +286,6 @@ impl<M: Memory> Scoreboard<M> {
         self.in_flight -= u64::from(sent.bytes);
         let list = if sent.state == SentState::Original { &mut self.originals } else { &mut self.retransmissions };
         list.remove(&mut self.window, number, sent);
-    }
-
-    /// When the datagram with this counter left, in extended mode; `None` if the time is no longer stored.
-    ///
-    /// If the datagram carried no INFO, the time is that of an earlier INFO.
-    pub(super) fn time_of(&self, counter: u32) -> Option<Instant> {
-        let is_kept = self.last_key.wrapping_sub(counter) < self.window.places();
-        is_kept.then(|| full_time(self.last_sent, self.window.time(counter)))
     }
 
     /// Translates every time to another clock, and clears the state of settled numbers.

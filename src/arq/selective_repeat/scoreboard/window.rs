@@ -55,17 +55,27 @@ impl Mark {
     }
 }
 
+/// How many numbers a window over `memory` has; `None` if `memory` has no block.
+pub(super) fn places_in(memory: &impl Memory) -> Option<u32> {
+    const MOST_BLOCKS: u32 = 1 << 24;
+    let blocks = u32::try_from(memory.as_ref().len()).unwrap_or(u32::MAX).min(MOST_BLOCKS);
+    Some(Block::NUMBERS << blocks.checked_ilog2()?)
+}
+
 impl<M: Memory> Window<M> {
     /// A window over the largest power of two of blocks in `memory`; `None` if `memory` has no block.
-    pub(super) fn new(mut memory: M) -> Option<Self> {
-        const MOST_BLOCKS: u32 = 1 << 24;
-        let blocks = u32::try_from(memory.as_ref().len()).unwrap_or(u32::MAX).min(MOST_BLOCKS);
-        let places = Block::NUMBERS << blocks.checked_ilog2()?;
+    pub(super) fn new(memory: M) -> Option<Self> {
+        let places = places_in(&memory)?;
+        Some(Self::over(memory, places))
+    }
+
+    /// An empty window of `places` numbers, which `memory` must have room for.
+    pub(super) fn over(mut memory: M, places: u32) -> Self {
         // `fill` would keep a copy of the empty block in flash.
         for block in memory.as_mut() {
             *block = Block::EMPTY;
         }
-        Some(Self { memory, mask: places - 1 })
+        Self { memory, mask: places - 1 }
     }
 
     pub(super) fn into_memory(self) -> M {
