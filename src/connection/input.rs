@@ -194,7 +194,9 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             (true, Some(theirs)) => {
                 if let Some(handshake) = self.state.handshake_mut() {
-                    handshake.on_answer(parameters.attempt);
+                    if T::Send::CUTS {
+                        handshake.on_answer(parameters.attempt);
+                    }
                 }
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);
@@ -263,7 +265,9 @@ impl<T: ConnectionTypes> Connection<T> {
             Acknowledged::New => {
                 if let State::Established { progress, path, .. } = &mut self.state {
                     progress.on_acknowledged();
-                    path.on_acknowledged(sack.counter);
+                    if T::Send::CUTS {
+                        path.on_acknowledged(sack.counter);
+                    }
                 }
             }
             Acknowledged::Old => {}
@@ -293,7 +297,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return Err(Ignored::NeverSent);
         }
         self.on_heard();
-        if self.state.path_mut().is_some_and(|path| path.on_echo(counter)) {
+        if T::Send::CUTS && self.state.path_mut().is_some_and(|path| path.on_echo(counter)) {
             self.fit_to_path();
         }
         Ok(())

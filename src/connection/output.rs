@@ -159,7 +159,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     Control::FinAck
                 } else if probe.is_due() {
                     Control::Probe
-                } else if path.probe_due().is_some() && self.fills_datagrams() {
+                } else if T::Send::CUTS && path.probe_due().is_some() && self.has_large_body() {
                     Control::SizeProbe
                 } else if let Some(number) = self.next_info() {
                     return Some(Output::Info(number));
@@ -295,7 +295,7 @@ impl<T: ConnectionTypes> Connection<T> {
         };
         let mut out = Writer::new(buf);
         packet.put(framing, self.next_counter(), &mut out);
-        if control == Control::SizeProbe {
+        if T::Send::CUTS && control == Control::SizeProbe {
             out.pad_to(self.state.path().and_then(PathSize::probe_due).unwrap_or_default().into());
         }
         out.finish()
@@ -306,6 +306,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The server may then answer by as many bytes. A large CONNECT also shows that the path carries a full INFO. A client
     /// that may fall back to base mode sends no large one: foreign peers need not take it.
     fn connect_len(&self) -> usize {
+        if !T::Send::CUTS {
+            return MIN_CONNECT;
+        }
         let is_large = self.state.handshake().is_some_and(|handshake| handshake.is_large(handshake.attempt(self.role)));
         let large = if is_large && !self.negotiation.may_be_base() { self.wanted_size().into() } else { 0 };
         MIN_CONNECT.max(large)
@@ -364,7 +367,9 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::SizeProbe => {
                 let counter = self.next_counter();
-                if let State::Established { probe, path, .. } = &mut self.state {
+                if let State::Established { probe, path, .. } = &mut self.state
+                    && T::Send::CUTS
+                {
                     probe.on_size_probe_sent();
                     path.on_probe_sent(counter);
                 }

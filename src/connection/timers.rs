@@ -43,7 +43,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     self.give_up(CloseReason::NoProgress);
                     return;
                 }
-                let shrinks = stall == Stall::BlackHole && path.on_black_hole();
+                let shrinks = T::Send::CUTS && stall == Stall::BlackHole && path.on_black_hole();
                 let expired = data | close.handle_timeout(now) | probe.handle_timeout(now);
                 if shrinks {
                     self.fit_to_path();

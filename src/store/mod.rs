@@ -143,6 +143,10 @@ pub trait SendStore {
         let _ = number;
     }
 
+    /// Whether [`cut`](Self::cut) can make bodies smaller. Otherwise a connection does not search for the datagram size
+    /// of the path, and the code for it is left out.
+    const CUTS: bool = true;
+
     /// Cuts the bodies from number `from` on into bodies of at most `limit` bytes.
     ///
     /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and

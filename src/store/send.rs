@@ -59,6 +59,9 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
 
     /// The same slots without the code that cuts bodies, for small machines: `storage.map_send(SendSlots::uncut)`.
     ///
+    /// The connection then does not search for the datagram size of the path either. It sends bodies of up to
+    /// [`Config::segment`](crate::connection::Config::segment) from the start.
+    ///
     /// If the peer accepts less than a slot holds, a client that has written before CONNACK ends as
     /// [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge). A store without bodies fits any peer,
     /// because later bodies keep the limit of the peer. The store must be empty, because the call forgets an earlier cut.
@@ -92,6 +95,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
 }
 
 impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<M, MAY_CUT> {
+    const CUTS: bool = MAY_CUT;
+
     fn segment(&self) -> usize {
         self.ring.segment()
     }

@@ -4,11 +4,11 @@
 
 use firmware::{CONFIG, DATAGRAM, ECHO, LENGTH, Link, byte_at};
 use rdt_proto::Instant;
-use rdt_proto::arq::Block;
+use rdt_proto::arq::{Block, SelectiveRepeat};
 use rdt_proto::congestion::{FixedWindow, Unpaced};
-use rdt_proto::connection::{CloseReason, Connection, LentStorage, Memory, SendError, Storage, blocks_for};
+use rdt_proto::connection::{CloseReason, Connection, Memory, SendError, Storage, blocks_for};
 use rdt_proto::ftp::{Answer, Client, ClientConfig, Name, Outcome, Output, Request, Session, Unasked};
-use rdt_proto::store::StoreError;
+use rdt_proto::store::{RecvSlots, SendSlots, StoreError};
 
 firmware::main!(run, FileServer);
 
@@ -22,7 +22,10 @@ const NAME: Name<'static> = match Name::new("log.bin") {
 const WINDOW: u32 = 16;
 /// The maximum number of received packets that are not yet read.
 const ANSWERS: u32 = 4;
-type Stream<'m> = Connection<LentStorage<'m, Unpaced<FixedWindow>>>;
+/// Every path carries the small bodies whole, so the store need not cut them.
+type Bodies<'m> = SendSlots<&'m mut [u8], false>;
+type Arq<'m> = SelectiveRepeat<&'m mut [Block], Unpaced<FixedWindow>>;
+type Stream<'m> = Connection<Storage<Bodies<'m>, RecvSlots<&'m mut [u8]>, Arq<'m>>>;
 
 fn run(link: &mut impl Link) -> bool {
     let mut memory = Memory {
@@ -58,7 +61,7 @@ fn connect<'m, S: AsMut<[u8]>, R: AsMut<[u8]>, B: AsMut<[Block]>>(
 ) -> Result<Stream<'m>, StoreError> {
     let lent = Memory { send: send.as_mut(), recv: recv.as_mut(), blocks: blocks.as_mut() };
     let window = |datagram| Unpaced(FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)));
-    let storage = Storage::selective_repeat(&CONFIG, lent, window)?;
+    let storage = Storage::selective_repeat(&CONFIG, lent, window)?.map_send(SendSlots::uncut);
     Connection::connect(link.now(), CONFIG, link.entropy::<32>(), storage)
 }
 

@@ -19,7 +19,9 @@ const PEERS: usize = NODES as usize;
 /// The number of packets that a connection buffers in each direction.
 const WINDOW: u32 = 8;
 type Arq<'m> = AnyArq<&'m mut [Block], Unpaced<FixedWindow>>;
-type Parts<'m> = Storage<SendSlots<&'m mut [u8]>, RecvSlots<&'m mut [u8]>, Arq<'m>>;
+/// Every path carries the small bodies whole, so the store need not cut them.
+type Bodies<'m> = SendSlots<&'m mut [u8], false>;
+type Parts<'m> = Storage<Bodies<'m>, RecvSlots<&'m mut [u8]>, Arq<'m>>;
 type Server<'m> = Listener<FixedPeers<PEERS, u8, Parts<'m>>>;
 
 fn run(link: &mut impl Link) -> bool {
@@ -73,12 +75,14 @@ impl<'m> Pool<'m> {
     fn take(&mut self, parameters: &HandshakeParameters) -> Result<Parts<'m>, StoreError> {
         let [send, recv] = self.bodies.pop().ok_or(StoreError::NoBlock)?;
         if parameters.window < 2 {
-            return Ok(Storage::stop_and_wait(&CONFIG, send, recv)?.map_arq(AnyArq::StopAndWait));
+            return Ok(Storage::stop_and_wait(&CONFIG, send, recv)?
+                .map_send(SendSlots::uncut)
+                .map_arq(AnyArq::StopAndWait));
         }
         let blocks = self.blocks.pop().ok_or(StoreError::NoBlock)?;
         let window = |datagram| Unpaced(FixedWindow::new(u64::from(WINDOW) * u64::from(datagram)));
         let storage = Storage::selective_repeat(&CONFIG, Memory { send, recv, blocks }, window)?;
-        Ok(storage.map_arq(AnyArq::SelectiveRepeat))
+        Ok(storage.map_send(SendSlots::uncut).map_arq(AnyArq::SelectiveRepeat))
     }
 
     fn put(&mut self, Storage { send, recv, arq }: Parts<'m>) {
