@@ -46,8 +46,9 @@ const MAX_PROBES: u8 = 5;
 /// The search ends when the size shown and the size refused are closer than this. A smaller gain is not worth a probe.
 const RESOLUTION: u16 = 32;
 
-/// A probe is lost if a datagram that was sent so many datagrams later has arrived.
-const REORDERING: u32 = 32;
+/// A probe is lost if a datagram that was sent so many datagrams later has arrived (RFC 8985 §6.2). A late ECHO still
+/// counts.
+const REORDERING: u32 = 3;
 
 /// The number of datagrams after which a search that ended below the wanted size starts again.
 const RAISE_AFTER: u32 = 100_000;
@@ -135,7 +136,9 @@ pub(super) struct PathSize {
     shown: u16,
     /// The least size that is known not to arrive; `u16::MAX` if none is.
     refused: u16,
-    /// The counter of the last probe. After the search, that of the last refusal.
+    /// The counter of the first probe of the present candidate.
+    first: u32,
+    /// The counter of the last probe.
     counter: u32,
     search: Search,
 }
@@ -161,7 +164,7 @@ impl PathSize {
     /// A path to be searched up to `wanted` bytes. `is_shown`: a datagram of that size has arrived.
     pub(super) const fn new(wanted: u16, is_shown: bool) -> Self {
         let shown = if is_shown && wanted > MIN_SIZE { wanted } else { MIN_SIZE };
-        Self { wanted, shown, refused: u16::MAX, counter: 0, search: Search::Idle { lost: 0 } }
+        Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 } }
     }
 
     /// The largest datagram to send in new bodies.
@@ -201,13 +204,24 @@ impl PathSize {
     pub(super) fn on_probe_sent(&mut self, counter: u32) {
         self.counter = counter;
         match self.search {
-            Search::Idle { lost } | Search::Due { lost } | Search::Sent { lost } => self.search = Search::Sent { lost },
+            Search::Idle { lost } | Search::Due { lost } | Search::Sent { lost } => {
+                if lost == 0 {
+                    self.first = counter;
+                }
+                self.search = Search::Sent { lost };
+            }
         }
     }
 
     /// Handles the ECHO of the PROBE with this counter. Returns whether the size has grown.
+    ///
+    /// No other PROBE leaves while a candidate is probed: data is in flight then, and the window is open.
     pub(super) fn on_echo(&mut self, counter: u32) -> bool {
-        let is_answer = matches!(self.search, Search::Sent { .. }) && counter == self.counter;
+        let is_probed = match self.search {
+            Search::Sent { .. } => true,
+            Search::Idle { lost } | Search::Due { lost } => lost > 0,
+        };
+        let is_answer = is_probed && counter.wrapping_sub(self.first) <= self.counter.wrapping_sub(self.first);
         let Some(size) = self.candidate().filter(|_| is_answer) else { return false };
         self.shown = size;
         self.search = Search::Idle { lost: 0 };
@@ -305,10 +319,21 @@ mod tests {
         let mut path = PathSize::new(1_219, false);
         path.search();
         path.on_probe_sent(1);
-        assert!(!path.on_echo(0));
+        assert!(!path.on_echo(0) && !path.on_echo(2));
         path.on_refused(1_219);
         assert!(!path.on_echo(1), "the kernel has refused the size meanwhile");
         assert_eq!(path.size(), MIN_SIZE);
+    }
+
+    #[test]
+    fn a_late_echo_of_an_earlier_probe_counts() {
+        let mut path = PathSize::new(1_219, false);
+        path.search();
+        path.on_probe_sent(1);
+        path.on_acknowledged(1 + REORDERING);
+        assert_eq!(path.probe_due(), Some(1_219));
+        assert!(path.on_echo(1));
+        assert_eq!(path.size(), 1_219);
     }
 
     #[test]

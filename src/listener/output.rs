@@ -74,6 +74,22 @@ impl<T: ListenerTypes> Listener<T> {
         }
     }
 
+    /// Handles the report of the socket that a datagram of `len` bytes to `to` is too large for the path (`EMSGSIZE`).
+    ///
+    /// As [`Connection::handle_datagram_too_large`], for each connection at this address.
+    pub fn handle_datagram_too_large(&mut self, now: Instant, to: T::Address, len: usize) {
+        self.advance(now);
+        let now = self.now;
+        let mut next = self.peers.find_at(to, |_, _| true);
+        while let Some(index) = next {
+            if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+                connection.handle_datagram_too_large(now, len);
+                self.peers.scheduler_mut().mark_changed(index);
+            }
+            next = self.peers.next_at(to, index);
+        }
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout) and then [`poll_transmit`](Self::poll_transmit), at the
     /// latest.
     ///

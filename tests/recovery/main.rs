@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod endpoints;
+mod path_size;
 mod rtt_step;
 mod rules;
 mod selective_repeat;

@@ -15,17 +15,17 @@ const SEEDS: u64 = 300;
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// Makes storage of one mechanism.
-type MakeStorage<S> = fn(&Config) -> S;
+pub(super) type MakeStorage<S> = fn(&Config) -> S;
 
 /// One end: node 0 sends to node 1.
-struct End<S: ConnectionTypes> {
+pub(super) struct End<S: ConnectionTypes> {
     entropy: [u8; 32],
     make: MakeStorage<S>,
-    connection: Option<Connection<S>>,
+    pub(super) connection: Option<Connection<S>>,
     /// The bytes that are left to write.
-    to_write: usize,
+    pub(super) to_write: usize,
     /// The bytes read.
-    read: usize,
+    pub(super) read: usize,
     is_sender: bool,
 }
 
@@ -91,21 +91,25 @@ impl<S: ConnectionTypes> Node for End<S> {
     }
 }
 
-fn selective_repeat(config: &Config) -> HeapStorage<BandwidthDelay> {
+pub(super) fn selective_repeat(config: &Config) -> HeapStorage<BandwidthDelay> {
     HeapStorage::on_heap(config, 128).unwrap()
 }
 
-fn stop_and_wait(config: &Config) -> HeapStopAndWait {
+pub(super) fn stop_and_wait(config: &Config) -> HeapStopAndWait {
     HeapStopAndWait::stop_and_wait_on_heap(config).unwrap()
 }
 
-fn link(loss: f64) -> LinkConfig {
+pub(super) fn link(loss: f64) -> LinkConfig {
     let link = LinkConfig::ideal().with_rate(20_000_000).with_queue(125_000).with_overhead(28);
     link.with_delay(Duration::from_micros(ROUND_TRIP.as_micros() / 2)).with_loss(loss)
 }
 
 /// Two ends and the link from the client to the server.
-fn pair<S: ConnectionTypes>(seed: u64, make: MakeStorage<S>, config: LinkConfig) -> (Simulation<End<S>>, LinkId) {
+pub(super) fn pair<S: ConnectionTypes>(
+    seed: u64,
+    make: MakeStorage<S>,
+    config: LinkConfig,
+) -> (Simulation<End<S>>, LinkId) {
     let mut sim = Simulation::new(seed);
     let client = sim.add(End::new(seed, make, true));
     let server = sim.add(End::new(seed, make, false));

@@ -148,10 +148,10 @@ impl<F: Storage> FileClient<F> {
                 format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
             }
             Some(Outcome::Lost) => {
-                format!(
-                    "lost {server} while transferring \"{name}\" ({}{network}): {again}",
-                    messages::end_reason(reason)
-                )
+                let reached = self.connection.path().delivered > 0;
+                let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
+                let reason = messages::end_reason(reason);
+                format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
             }
             Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
@@ -191,6 +191,10 @@ impl<F: Storage> Endpoint for FileClient<F> {
         self.exchange.session.handle_timeout(now);
         self.pump(now);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
+    }
+
+    fn handle_datagram_too_large(&mut self, now: Instant, _to: Address, len: usize) {
+        self.connection.handle_datagram_too_large(now, len);
     }
 
     fn handle_stop(&mut self, now: Instant) {

@@ -177,6 +177,8 @@ mod tests {
             self.seen.push(Seen::Timeout);
         }
 
+        fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
         fn handle_stop(&mut self, _now: Instant) {
             self.seen.push(Seen::Stop);
         }

@@ -27,6 +27,8 @@ impl rdt_proto::listener::Address for Address {
 pub(crate) trait Endpoint {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]);
     fn handle_timeout(&mut self, now: Instant);
+    /// The socket refused a datagram of `len` bytes to `to`, because the path does not carry it.
+    fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize);
     /// Starts to shut down. The remaining work should be short.
     fn handle_stop(&mut self, now: Instant);
     fn poll_transmit(

@@ -285,6 +285,10 @@ impl Endpoint for FileServer<'_> {
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
     }
 
+    fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
+        self.peers.handle_datagram_too_large(now, to, len);
+    }
+
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;
         self.peers.stop_accepting(ErrorCode::Cancelled.value());

@@ -135,7 +135,12 @@ impl Socket {
                     return registry.reregister(&mut self.socket, self.token, interest);
                 }
                 // The datagram counts as lost: it is retransmitted, or the connection times out.
-                Err(error) => self.network_error = Some(error),
+                Err(error) => {
+                    if is_too_large(&error) {
+                        endpoint.handle_datagram_too_large(clock.now(), address, transmit.segment_size);
+                    }
+                    self.network_error = Some(error);
+                }
             }
             self.unsent = None;
         }
@@ -197,6 +202,19 @@ fn share(socket: &socket2::Socket) -> io::Result<()> {
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
 fn share(_socket: &socket2::Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
+}
+
+/// Whether the path does not carry a datagram of this size: the MTU of the interface, or of an ICMP message.
+#[cfg(unix)]
+fn is_too_large(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EMSGSIZE)
+}
+
+#[cfg(windows)]
+fn is_too_large(error: &io::Error) -> bool {
+    /// `WSAEMSGSIZE`
+    const TOO_LARGE: i32 = 10_040;
+    error.raw_os_error() == Some(TOO_LARGE)
 }
 
 /// Whether an error comes from an ICMP message about one peer. The message may be forged, so it never ends the

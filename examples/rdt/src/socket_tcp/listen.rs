@@ -116,6 +116,9 @@ impl Endpoint for Listen {
         self.pump(now);
     }
 
+    /// SocketTCP has segments of one size.
+    fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
     /// Aborts each connection.
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;

@@ -97,6 +97,9 @@ impl Endpoint for Send {
         self.pump(now);
     }
 
+    /// SocketTCP has segments of one size.
+    fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
     fn handle_stop(&mut self, _now: Instant) {
         self.stopped = self.took.is_none();
         self.connection.abort();
