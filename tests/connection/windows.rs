@@ -318,6 +318,24 @@ fn on_the_heap_empty_memory_is_given_back_after_a_rest() {
     sends(&mut client, 5, 4);
 }
 
+/// The time of the last limit was of the old clock, and the memory stayed until that time came again.
+#[test]
+fn on_the_heap_memory_is_given_back_on_another_clock() {
+    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
+    let mut client = established(4, 32);
+    client.elapse(5_000);
+    sends(&mut client, 1, 4);
+    window.update(&mut client.machine, &mut budget);
+    client.peer_sends(sack(5, 4, 5, &[]));
+    let to = Instant::from_millis(10);
+    client.machine.rebase(client.now, to);
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(client.machine.send_memory().room, 8);
+    client.machine.handle_timeout(to + Duration::from_secs(1));
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(client.machine.send_memory().room, 4);
+}
+
 #[test]
 fn on_the_heap_many_clients_share_one_budget() {
     const BYTES: usize = 100 * SLOT;
