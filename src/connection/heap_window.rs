@@ -76,7 +76,7 @@ pub struct HeapWindow {
 }
 
 /// The time without a limit after which memory is given back.
-const REST: Duration = Duration::from_secs(1);
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 impl HeapWindow {
     /// Windows of `least` packets that may grow to `most`.
@@ -111,8 +111,8 @@ impl HeapWindow {
         }
         // The connection may have moved to a clock that shows an earlier time.
         self.limited_at = self.limited_at.min(connection.now);
-        let rests = connection.now >= self.limited_at + REST;
-        (is_limited || rests) && self.resize_all(connection, budget, rests)
+        let is_idle = connection.now >= self.limited_at + IDLE_TIME;
+        (is_limited || is_idle) && self.resize_all(connection, budget, is_idle)
     }
 
     /// Returns to the budget what was taken, at the end of the connection. Memory without content shrinks.

@@ -301,7 +301,7 @@ fn on_the_heap_the_promise_rises_while_the_application_reads() {
 }
 
 #[test]
-fn on_the_heap_empty_memory_is_given_back_after_a_rest() {
+fn on_the_heap_empty_memory_is_given_back_after_a_second() {
     let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
     let mut client = established(4, 32);
     window.update(&mut client.machine, &mut budget);
