@@ -93,7 +93,8 @@ impl HeapWindow {
 
     /// Lets windows grow or shrink, as the connection needs.
     ///
-    /// Returns whether memory has grown: there may be room to write.
+    /// Returns whether memory has grown: there may be room to write. The memory that
+    /// [`send_slot`](Connection::send_slot) has lent may no longer be valid: commit first.
     pub fn update<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
     where
         T::Send: ReplaceMemory<Memory = Vec<u8>>,
