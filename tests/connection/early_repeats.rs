@@ -117,7 +117,8 @@ fn a_repeated_connect_is_answered_at_once_with_its_number() {
     server.learns_tag();
     server.elapse(100);
     let mut buf = [0; MIN_CONNECT];
-    let options = OptionsWriter::new(&mut buf).tag(PEER).unwrap().attempt(1).unwrap().finish();
+    let options =
+        OptionsWriter::new(&mut buf).tag(PEER).unwrap().attempt(1).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
     server.receive_under(&Framing::NOTE, Packet::Connect(options));
     let connack = server.next_datagram().unwrap();
     let Ok(Packet::ConnAck(options)) = Framing::tagged(PEER).decode(&connack) else { panic!("{connack:?}") };
@@ -125,6 +126,17 @@ fn a_repeated_connect_is_answered_at_once_with_its_number() {
     // The timer starts again.
     server.sleep(125, 133);
     assert_eq!(server.next_datagram(), Some(connack));
+    server.elapse(2_000);
+}
+
+#[test]
+fn a_short_connect_is_answered_by_one_connack() {
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
+    server.learns_tag();
+    let mut buf = [0; MIN_CONNECT];
+    let options = OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
+    server.receive_under(&Framing::NOTE, Packet::Connect(options));
+    assert!(server.next_datagram().is_some());
     server.elapse(2_000);
 }
 
