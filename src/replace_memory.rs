@@ -16,8 +16,7 @@ pub trait ReplaceMemory {
 
     /// Moves what is kept to `memory`, and returns the earlier memory.
     ///
-    /// The call takes time in proportion to [`used`](Self::used). If the memory doubles each time, this is O(1) for each
-    /// packet.
+    /// The call takes time in proportion to the memory. If the memory doubles each time, this is O(1) for each packet.
     ///
     /// # Errors
     ///

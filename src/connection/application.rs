@@ -228,7 +228,7 @@ impl<T: ConnectionTypes> Connection<T> {
             State::Ended { .. } => return,
         }
         if self.negotiation.is_extended() {
-            self.say_farewell(Farewell::Reset(code));
+            self.state.say_farewell(Farewell::Reset(code));
         }
         self.trace_changes(before);
     }

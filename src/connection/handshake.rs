@@ -60,7 +60,7 @@ bitflags! {
         const CLOSES = 1;
         /// The packet is due.
         const DUE = 1 << 1;
-        /// The packet is due because its deadline has passed.
+        /// The packet is due, and no timer repeats a CONNACK of extended mode after it: its deadline has passed.
         const OVERDUE = 1 << 2;
         /// The client has followed a RETRY, or a further CONNECT has arrived at the server.
         const RESTARTED = 1 << 3;
@@ -108,8 +108,11 @@ impl Handshake {
     }
 
     /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
-    pub(crate) fn on_connect(&mut self, attempt: u8) {
+    ///
+    /// `repeats`: whether a timer repeats that CONNACK in extended mode.
+    pub(crate) fn on_connect(&mut self, attempt: u8, repeats: bool) {
         self.request();
+        self.marks.set(Marks::OVERDUE, !repeats);
         self.marks.insert(Marks::RESTARTED);
         self.number = attempt;
     }

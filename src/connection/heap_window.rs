@@ -35,10 +35,11 @@ impl HeapBudget {
 /// right after the connection is made, and each time after reading and writing. Only this call allocates.
 ///
 /// - *Growth*: memory [that is the limit](MemoryUse::is_limit) doubles, up to `most` packets, as long as the budget
-///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A body is copied less than twice on average.
+///   lasts. The receive store grows up to the promise. Each of the three kinds of memory grows on its own evidence. A
+///   body is copied less than twice on average.
 /// - *Promise*: the announced receive window begins at a quarter of `most`, at least `least`. It doubles each time the
-///   highest number that has arrived rises by half of it, if the application has read all that it can and the budget would
-///   cover the growth. It never shrinks.
+///   highest number that has arrived rises by half of it, if the application has read all that it can and the budget
+///   would cover the growth. It never shrinks.
 /// - *Return*: memory without content shrinks to `least`, once no memory was the limit for a second. The promise stays.
 /// - If the budget is spent, a body that has no slot is not acknowledged.
 ///
@@ -75,7 +76,7 @@ pub struct HeapWindow {
 }
 
 /// The time without a limit after which memory is given back.
-const REST: Duration = Duration::from_secs(1);
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 impl HeapWindow {
     /// Windows of `least` packets that may grow to `most`.
@@ -92,7 +93,8 @@ impl HeapWindow {
 
     /// Lets windows grow or shrink, as the connection needs.
     ///
-    /// Returns whether memory has grown: there may be room to write.
+    /// Returns whether memory has grown: there may be room to write. The memory that
+    /// [`send_slot`](Connection::send_slot) has lent may no longer be valid: commit first.
     pub fn update<T: ConnectionTypes>(&mut self, connection: &mut Connection<T>, budget: &mut HeapBudget) -> bool
     where
         T::Send: ReplaceMemory<Memory = Vec<u8>>,
@@ -108,8 +110,10 @@ impl HeapWindow {
         if is_limited {
             self.limited_at = connection.now;
         }
-        let rests = connection.now >= self.limited_at + REST;
-        (is_limited || rests) && self.resize_all(connection, budget, rests)
+        // The connection may have moved to a clock that shows an earlier time.
+        self.limited_at = self.limited_at.min(connection.now);
+        let is_idle = connection.now >= self.limited_at + IDLE_TIME;
+        (is_limited || is_idle) && self.resize_all(connection, budget, is_idle)
     }
 
     /// Returns to the budget what was taken, at the end of the connection. Memory without content shrinks.

@@ -10,7 +10,7 @@ use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
 use crate::counts::increase;
 use crate::event::{Events, Role};
 use crate::store::SendStore;
-use crate::wire::{Datagram, DecodeError, Packet, PacketType, Sack, TaggedInfo, VERSION};
+use crate::wire::{Datagram, DecodeError, MIN_CONNECT, Packet, PacketType, Sack, TaggedInfo, VERSION};
 use crate::{Instant, SHORTCUTS, Seq};
 
 /// The result of a packet: processed, or the reason why it is ignored.
@@ -114,7 +114,9 @@ impl<T: ConnectionTypes> Connection<T> {
             return Err(Ignored::Role);
         }
         match packet {
-            Packet::Connect(options) => self.handle_connect(&HandshakeParameters::from_options(&options)),
+            Packet::Connect(options) => {
+                self.handle_connect(&HandshakeParameters::from_options(&options), datagram.len())
+            }
             Packet::ConnAck(options) => self.handle_connack(&HandshakeParameters::from_options(&options), tagged),
             Packet::Info { number, body, request } => {
                 self.handle_info(ReceivedInfo { number, counter, request }, body, take)
@@ -157,13 +159,14 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_connect(&mut self, parameters: &HandshakeParameters) -> Outcome {
+    fn handle_connect(&mut self, parameters: &HandshakeParameters, len: usize) -> Outcome {
         if !self.negotiation.is_peer(parameters.tag) {
             return Err(Ignored::State);
         }
         match &mut self.state {
             State::Opening(handshake) => {
-                handshake.on_connect(parameters.attempt);
+                // RFC 9000 §8.1: the bytes of a short CONNECT allow one CONNACK, without its repeat.
+                handshake.on_connect(parameters.attempt, len >= MIN_CONNECT);
                 self.on_heard();
                 Ok(())
             }

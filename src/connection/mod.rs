@@ -47,8 +47,7 @@ use crate::event::Events;
 use crate::store::{RecvStore, SendStore, StoreError};
 use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::uncompared::Uncompared;
-use crate::wire::AckRequest;
-use crate::wire::VERSION;
+use crate::wire::{AckRequest, VERSION};
 use crate::{Instant, Seq};
 use close::Close;
 use handshake::Handshake;
@@ -379,14 +378,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Ends a server whose client speaks the version `theirs`. A CONNACK that carries only our version is due.
     fn refuse_version(&mut self, theirs: u32) {
         self.give_up(CloseReason::Version { ours: VERSION, theirs });
-        self.say_farewell(Farewell::Version);
-    }
-
-    /// Makes the last packet due, after the end.
-    fn say_farewell(&mut self, farewell: Farewell) {
-        if let State::Ended { ended, .. } = &mut self.state {
-            ended.farewell = Some(farewell);
-        }
+        self.state.say_farewell(Farewell::Version);
     }
 
     /// Ends the connection without a close: it sends and answers nothing any more.

@@ -125,7 +125,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let before = self.before();
         self.give_up(CloseReason::Evicted);
         if self.negotiation.is_extended() {
-            self.say_farewell(Farewell::Reset(0));
+            self.state.say_farewell(Farewell::Reset(0));
         }
         self.trace_changes(before);
     }

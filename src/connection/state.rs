@@ -74,6 +74,13 @@ impl State {
         }
     }
 
+    /// Makes the last packet due, after the end.
+    pub(super) const fn say_farewell(&mut self, farewell: Farewell) {
+        if let Self::Ended { ended, .. } = self {
+            ended.farewell = Some(farewell);
+        }
+    }
+
     pub(super) const fn probe(&self) -> Option<&Probe> {
         match self {
             Self::Established { probe, .. } => Some(probe),

@@ -44,6 +44,8 @@ pub struct Rtt {
     ceiling: ShortDuration,
     /// Whether the first repeats come early.
     is_early: bool,
+    /// Whether the last sample was above the timeout.
+    was_late: bool,
     jitter: Jitter,
 }
 
@@ -52,7 +54,7 @@ impl Rtt {
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
         let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling));
-        Self { smoothed: None, min: None, ack_delay, ceiling, is_early: false, jitter }
+        Self { smoothed: None, min: None, ack_delay, ceiling, is_early: false, was_late: false, jitter }
     }
 
     /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
@@ -106,6 +108,9 @@ impl Rtt {
     /// A sample above the timeout shows that the path has become slower than the timer. The estimate then starts again
     /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
     /// every packet before the last of them would be repeated needlessly.
+    ///
+    /// If the next sample is below half of that one, a single answer was late, and the estimate starts again from the next
+    /// sample. Smoothing would keep the timeout high for some forty samples.
     pub fn sample(&mut self, round_trip: Duration) {
         self.update(ShortDuration::new(round_trip), false);
     }
@@ -116,7 +121,9 @@ impl Rtt {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn update(&mut self, sample: ShortDuration, was_needless: bool) {
         let r = sample.as_micros();
-        let restarts = |srtt| self.min.is_none() || r > self.rto_micros() || was_needless && r / 2 > srtt;
+        let is_late = r > self.rto_micros();
+        let was_late = core::mem::replace(&mut self.was_late, is_late);
+        let restarts = |srtt| self.min.is_none() || is_late || was_needless && r / 2 > srtt || was_late && r < srtt / 2;
         let smoothed = self.smoothed.map(|(srtt, rttvar)| (srtt.as_micros(), rttvar.as_micros()));
         match smoothed.filter(|&(srtt, _)| !restarts(srtt)) {
             // §2.2: SRTT <- R, RTTVAR <- R/2
@@ -317,6 +324,19 @@ mod tests {
         assert_eq!(rtt.rto(), ms(21));
         rtt.sample(ms(300));
         assert_eq!((rtt.srtt(), rtt.rto(), rtt.min()), (Some(ms(300)), ms(900), Some(ms(20))));
+    }
+
+    #[test]
+    fn one_late_answer_leaves_no_high_timeout() {
+        let mut rtt = rtt();
+        (0..100).for_each(|_| rtt.sample(ms(20)));
+        rtt.sample(ms(5_000));
+        assert_eq!(rtt.rto(), ms(15_000));
+        rtt.sample(ms(20));
+        assert_eq!((rtt.srtt(), rtt.rto()), (Some(ms(20)), ms(60)));
+        (0..3).for_each(|_| rtt.sample(ms(5_000)));
+        rtt.sample(ms(20));
+        assert!(rtt.srtt() > Some(ms(4_000)), "three late answers show a slower path");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct AckRequest {
-    /// Whether the receiver acknowledges at once: nothing that follows would make it.
+    /// Whether the receiver acknowledges at once, because no later INFO would end the delay.
     pub at_once: bool,
     /// The number of packets in the upper four bits, the delay in the lower four.
     code: u8,

@@ -153,6 +153,8 @@ impl Framing {
     pub(crate) fn encode_info(&self, info: InfoHeader, body: &[u8], buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let InfoHeader { counter, number, request } = info;
         if !SHORTCUTS {
+            // A framing without flags has no place for a request.
+            let request = if self.has_flags() { request } else { AckRequest::DEFAULT };
             return Packet::Info { number, body, request }.write(self, counter, buf);
         }
         let needed = self.info_header_len().saturating_add(body.len());

@@ -54,8 +54,9 @@ pub enum EncodeError {
     /// The datagram would be longer than [`MAX_DATAGRAM`](super::MAX_DATAGRAM).
     #[error("the datagram would be too long")]
     TooLong,
-    /// The wire cannot express a field: a cookie must have 1 to 64 bytes, and a bitmap at most 128. Only a tagged framing
-    /// has counters, and INFO that asks for an answer at once.
+    /// The wire cannot express a field: a cookie must have 1 to 64 bytes, and a bitmap at most 128.
+    ///
+    /// Only a tagged framing has counters, and requests of INFO other than the default.
     #[error("the wire cannot express a field of the packet")]
     Unrepresentable,
 }

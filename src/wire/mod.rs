@@ -8,8 +8,8 @@
 //! Two laws hold for every framing, and have tests:
 //!
 //! 1. A packet that can be encoded decodes to itself.
-//! 2. A datagram that decodes encodes to itself with its counter, byte for byte. Unknown options, padding and trailing zeros
-//!    of a bitmap are preserved.
+//! 2. A datagram that decodes encodes to itself with its counter, byte for byte. Unknown options, padding and trailing
+//!    zeros of a bitmap are preserved.
 //!
 //! ```
 //! use rdt_proto::Seq;
@@ -123,7 +123,7 @@
 //!
 //! CONNECT and CONNACK of extended mode carry VERSION. A missing one counts as version 0. A server answers a CONNECT of
 //! another version by a CONNACK under the client's tag whose only option is the server's VERSION: 15 bytes for at least
-//! 80. The server checks the version before it validates the address, and keeps nothing. A client that receives a
+//! 104. The server checks the version before it validates the address, and keeps nothing. A client that receives a
 //! CONNACK of another version ends at once. The format of CONNECT, CONNACK, TAG and VERSION is the same in all versions.
 //!
 //! ## Selective acknowledgement

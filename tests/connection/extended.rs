@@ -58,8 +58,9 @@ fn a_server_sends_connack_twice_in_answer_to_each_connect() {
     server.sleep(125, 133);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.elapse(5_000);
-    let mut buf = [0; 80];
-    let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().finish();
+    let mut buf = [0; MIN_CONNECT];
+    let options =
+        rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.sleep(125, 133);

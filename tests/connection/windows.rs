@@ -301,7 +301,7 @@ fn on_the_heap_the_promise_rises_while_the_application_reads() {
 }
 
 #[test]
-fn on_the_heap_empty_memory_is_given_back_after_a_rest() {
+fn on_the_heap_empty_memory_is_given_back_after_a_second() {
     let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
     let mut client = established(4, 32);
     window.update(&mut client.machine, &mut budget);
@@ -316,6 +316,24 @@ fn on_the_heap_empty_memory_is_given_back_after_a_rest() {
     window.update(&mut client.machine, &mut budget);
     assert_eq!((client.machine.send_memory().room, window.taken(), budget.left()), (4, 0, 1 << 20));
     sends(&mut client, 5, 4);
+}
+
+/// The time of the last limit was of the old clock, and the memory stayed until that time came again.
+#[test]
+fn on_the_heap_memory_is_given_back_on_another_clock() {
+    let (mut window, mut budget) = (HeapWindow::new(4, 64), HeapBudget::new(1 << 20));
+    let mut client = established(4, 32);
+    client.elapse(5_000);
+    sends(&mut client, 1, 4);
+    window.update(&mut client.machine, &mut budget);
+    client.peer_sends(sack(5, 4, 5, &[]));
+    let to = Instant::from_millis(10);
+    client.machine.rebase(client.now, to);
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(client.machine.send_memory().room, 8);
+    client.machine.handle_timeout(to + Duration::from_secs(1));
+    window.update(&mut client.machine, &mut budget);
+    assert_eq!(client.machine.send_memory().room, 4);
 }
 
 #[test]

@@ -201,3 +201,22 @@ fn bulk_data_recovers_within_a_second_of_a_step() {
         }
     }
 }
+
+/// One message is held for 5 s, then the path is as before. A loss soon after must not wait for 7.5 s.
+#[test]
+fn one_late_answer_does_not_keep_the_timeout_high() {
+    let config = Config::default();
+    let mut sim = Simulation::new(1);
+    let client = sim.add(End::new(config, stop_and_wait, 100));
+    sim.add(End::new(config, stop_and_wait, 0));
+    let delay = |millis| LinkConfig::ideal().with_delay(Duration::from_millis(millis));
+    let (there, _back) = sim.connect(NodeId(0), NodeId(1), delay(10));
+    sim.run_until(Instant::from_millis(5_650));
+    sim.reconfigure(there, delay(5_000));
+    sim.run_for(Duration::from_millis(60));
+    sim.reconfigure(there, delay(10));
+    // Some ten answers after 20 ms each.
+    sim.run_until(Instant::from_millis(5_700 + 5_010 + 250));
+    let rto = sim.node(client).connection.as_ref().unwrap().rtt().rto();
+    assert!(rto <= Duration::from_secs(1), "{rto}");
+}

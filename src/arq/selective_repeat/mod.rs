@@ -6,7 +6,7 @@
 //! Three limits are independent. The congestion controller bounds the bytes *in flight*: sent, and neither acknowledged
 //! nor declared lost. The windows bound the *span*, from the lowest number not acknowledged to the highest number sent.
 //! The store bounds the bytes that are buffered. A lost packet stops the sender if the windows are no wider than the
-//! packets in flight. Choose wide windows, then: a number takes only 16 bytes and three bits.
+//! packets in flight. Choose wide windows, then: a number takes only 20 bytes and three bits.
 //!
 //! RACK-TLP detects losses (RFC 8985). A packet is lost when a packet sent later has been acknowledged and the
 //! reordering window has passed. This rule also detects lost retransmissions. A tail loss probe makes the peer

@@ -25,15 +25,15 @@ pub(super) struct Request {
     sacks: u32,
     /// The longest delay: a quarter of a round trip, between 5 ms and [`MAX_ACK_DELAY`].
     delay: ShortDuration,
-    /// When the last INFO of the data last asked for an answer at once, while others were in flight.
-    at_end: Instant,
+    /// When the last INFO of the data last asked for an answer at once, while others were in flight; `None` if never.
+    at_end: Option<Instant>,
 }
 
 impl Request {
     /// The request of a first flight, whose round trip is unknown.
     pub(super) fn new<C: Congestion>(congestion: &C) -> Self {
         let delay = ShortDuration::new(AckRequest::DEFAULT.delay());
-        Self { sacks: congestion.acknowledgements().unwrap_or(0), delay, at_end: Instant::ZERO }
+        Self { sacks: congestion.acknowledgements().unwrap_or(0), delay, at_end: None }
     }
 
     /// Whether the last INFO of the data may ask for an answer at once.
@@ -41,7 +41,7 @@ impl Request {
     /// It may not within the delay of the last one that asked. Otherwise data that is written packet by packet would get
     /// a SACK for each.
     pub(super) fn may_ask(&self, now: Instant) -> bool {
-        now.saturating_since(self.at_end) >= self.delay.get()
+        self.at_end.is_none_or(|at| now.saturating_since(at) >= self.delay.get())
     }
 
     /// What an INFO asks for that leaves `in_flight` packets in flight, without *at once*.
@@ -54,7 +54,7 @@ impl Request {
     /// Records that the last INFO of the data has left.
     pub(super) fn on_end_sent(&mut self, now: Instant) {
         if self.may_ask(now) {
-            self.at_end = now;
+            self.at_end = Some(now);
         }
     }
 
@@ -70,6 +70,22 @@ impl Request {
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
-        self.at_end = shift.aged(self.at_end, MAX_ACK_DELAY);
+        let recent = self.at_end.filter(|&at| shift.from().saturating_since(at) < MAX_ACK_DELAY);
+        self.at_end = recent.map(|at| shift.apply(at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::congestion::FixedWindow;
+
+    /// Regression: at the origin of the clock the first end of the data seemed to follow another one.
+    #[test]
+    fn the_first_end_of_the_data_may_ask_at_any_time() {
+        let mut request = Request::new(&FixedWindow::new(1_000));
+        assert!(request.may_ask(Instant::ZERO));
+        request.on_end_sent(Instant::ZERO);
+        assert!(!request.may_ask(Instant::from_millis(4)) && request.may_ask(Instant::from_millis(5)));
     }
 }

@@ -123,6 +123,11 @@ impl Timers {
         self.arm(now, outstanding, rtt);
     }
 
+    /// Whether the retransmission timer has expired since a number was last acknowledged.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
     /// Whether no probe is due or sent, and no timeout has expired, since the last new acknowledgement.
     pub(super) fn is_quiet(&self) -> bool {
         !self.is_silent && self.probe == Probe::Idle

@@ -1,6 +1,6 @@
 //! The move of a connection to another address, from which a datagram with its tag has arrived.
 
-use super::{ECHO_BYTES, Outcome, PathValidation};
+use super::{ECHO_BYTES, Outcome, PathValidation, SHORTEST_TIMEOUT};
 use crate::keyed_hash::KeyedHasher;
 use crate::listener::stats::increment;
 use crate::listener::{Address, Listener, ListenerTypes};
@@ -22,7 +22,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
         let Some(peer) = self.peers.get(index) else { return };
         let Some(connection) = peer.connection().filter(|connection| connection.is_established()) else { return };
-        let rto = connection.rto();
+        let rto = connection.rto().max(SHORTEST_TIMEOUT);
         let challenged = self.may_move(peer.address, from) && {
             let nonces = [self.nonce(), self.nonce()];
             self.peers.start_validation(index, PathValidation::new(self.now, from, rto, nonces, received))

@@ -12,8 +12,8 @@
 //!             --no ECHO within 3 RTO-----------------------> keep the new address
 //! ```
 //!
-//! The 3 RTO start when that datagram arrives, and a migration does not restart them. There is no challenge and no
-//! migration in two cases:
+//! An RTO counts as at least 1 s. The 3 RTO start when that datagram arrives, and a migration does not restart them.
+//! There is no challenge and no migration in two cases:
 //!
 //! - The quota of the new address is full, and no half-open entry there can be evicted.
 //! - The new address belongs to another host whose validated quota is full.
@@ -30,6 +30,9 @@ use crate::{BufferTooSmall, Duration, Instant};
 
 /// The duration of a validation in RTOs, and the maximum number of challenges to each address.
 const TIMEOUTS: u8 = 3;
+
+/// The shortest timeout: that of a path without a sample, since the new path may be slower (RFC 9000 §8.2.4).
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The length of a tagged PROBE without padding, in bytes.
 const PROBE_BYTES: usize = 21;
