@@ -9,8 +9,9 @@ use alloc::{vec, vec::Vec};
 
 /// The memory that windows may take in addition to their first memory. Feature `alloc`.
 ///
-/// One budget serves one connection, or all connections of a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// One budget serves one connection, or all connections of a listener. It cannot be copied: a copy would count the same
+/// bytes twice.
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct HeapBudget {
     left: usize,
 }
@@ -61,7 +62,7 @@ impl HeapBudget {
 /// window.give_back(&mut connection, &mut budget);
 /// # Ok::<(), rdt_proto::store::StoreError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct HeapWindow {
     least: u32,
     most: u32,
