@@ -2,6 +2,7 @@
 
 use super::state::{Farewell, State};
 use super::{CloseReason, Connection, ConnectionTypes, Lent, SendError};
+use crate::arq::Arq;
 use crate::copy::copy;
 use crate::event::Events;
 use crate::store::{RecvStore, SendStore};
@@ -45,32 +46,39 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// Use it for a header that the peer expects at the start of a packet. Empty `data` adds no packet.
     ///
+    /// In extended mode more than 492 bytes may take several packets of their own, while the path has not shown that it
+    /// carries larger datagrams.
+    ///
     /// # Errors
     ///
     /// - [`SendError::TooLarge`]: `data` does not fit into one segment.
-    /// - [`SendError::Full`]: the send store has no free slot. [`Event::Writable`](super::Event::Writable) reports when
-    ///   a slot becomes free.
+    /// - [`SendError::Full`]: the send store has no free slot, or `data` has to be cut while earlier bytes that were cut are
+    ///   unacknowledged. [`Event::Writable`](super::Event::Writable) reports when to try again.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
-        let limit = self.segment();
+        let limit = self.whole_segment();
         if data.len() > limit {
             return Err(SendError::TooLarge { length: data.len(), limit });
         }
         if data.is_empty() {
             return Ok(());
         }
-        if !self.send.has_free_slot() {
+        let is_cut = T::Send::CUTS && data.len() > self.segment();
+        if !self.send.has_free_slot() || is_cut && !self.send.can_cut(self.arq.first_unsent()) {
             self.events.insert(Events::BLOCKED);
             return Err(SendError::Full);
         }
         self.lent = Lent::Nothing;
         self.send.seal();
-        if let Some(place) = self.spare().get_mut(..data.len()) {
+        if let Some(place) = self.send.spare(limit).get_mut(..data.len()) {
             copy(data, place);
         }
         self.send.commit(data.len());
         self.send.seal();
+        if is_cut {
+            self.fit_to_path();
+        }
         Ok(())
     }
 
@@ -255,14 +263,9 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// The largest body to send, in bytes.
+    /// The largest body to send now, in bytes.
     pub(super) fn segment(&self) -> usize {
         usize::from(self.segment).min(self.send.segment())
-    }
-
-    fn spare(&mut self) -> &mut [u8] {
-        let limit = self.segment();
-        self.send.spare(limit)
     }
 
     pub(super) fn check_open(&self) -> Result<(), SendError> {

@@ -18,6 +18,8 @@
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
 
+use super::HandshakeParameters;
+use super::path_size::MIN_SIZE;
 use crate::event::Role;
 use crate::time::ShortDuration;
 use crate::timing::{Rtt, Timer, expiry, longest_opening_interval};
@@ -30,6 +32,9 @@ use heapless::Vec;
 ///
 /// On a path with a longer round trip the repeat is needless, but it is the only one.
 const CONNACK_INTERVAL: Duration = Duration::from_millis(125);
+
+/// The length of the longest CONNACK without padding (44 bytes) and of a RESET (14 bytes), in bytes.
+const REPEAT_AND_RESET: u16 = 58;
 
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +55,11 @@ pub(crate) struct Handshake {
     /// server.
     number: u8,
     marks: Marks,
+    /// At a server: the length of the CONNECT that arrived last, in bytes.
+    connect_len: u16,
+    /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is. At a server: the length of
+    /// the shortest CONNACK, since INFO 0 may answer any.
+    shown: u16,
 }
 
 bitflags! {
@@ -67,18 +77,16 @@ bitflags! {
         /// The client has followed a second RETRY, its last: the server may no longer accept the cookie of the first,
         /// for example after a change of its key.
         const RETRIED_TWICE = 1 << 4;
-        /// The socket has refused a large CONNECT.
+        /// The socket has refused a large datagram.
         const TOO_LARGE = 1 << 5;
-        /// The server has answered a large CONNECT.
-        const SIZE_SHOWN = 1 << 6;
     }
 }
 
 impl Handshake {
     /// Starts in CONNECTING or CONFIRMING: CONNECT or CONNACK is due, and the limit runs.
     ///
-    /// `answers`: the number of the CONNECT that a server of extended mode answers.
-    pub(crate) fn new(now: Instant, limit: Duration, answers: Option<u8>) -> Self {
+    /// `answers`: the CONNECT that a server of extended mode answers.
+    pub(crate) fn new(now: Instant, limit: Duration, answers: Option<&HandshakeParameters>) -> Self {
         let longest = answers.map_or_else(|| longest_opening_interval(limit), |_| CONNACK_INTERVAL);
         Self {
             deadline: None,
@@ -87,8 +95,10 @@ impl Handshake {
             fall_back: None,
             cookie: Vec::new(),
             sent: 0,
-            number: answers.unwrap_or(0),
+            number: answers.map_or(0, |connect| connect.attempt),
             marks: Marks::DUE,
+            connect_len: answers.map_or(0, |connect| connect.datagram_len),
+            shown: 0,
         }
     }
 
@@ -110,11 +120,11 @@ impl Handshake {
     /// Handles a CONNECT while CONFIRMING: CONNACK is due again, since the client may not have received it.
     ///
     /// `repeats`: whether a timer repeats that CONNACK in extended mode.
-    pub(crate) fn on_connect(&mut self, attempt: u8, repeats: bool) {
+    pub(crate) fn on_connect(&mut self, connect: &HandshakeParameters, repeats: bool) {
         self.request();
         self.marks.set(Marks::OVERDUE, !repeats);
         self.marks.insert(Marks::RESTARTED);
-        self.number = attempt;
+        (self.number, self.connect_len) = (connect.attempt, connect.datagram_len);
     }
 
     /// Handles a RETRY while CONNECTING. Returns whether the client follows it.
@@ -170,13 +180,15 @@ impl Handshake {
 
     /// Whether the CONNECT with this number has the size of a full INFO.
     ///
-    /// The first is large, its first repeat small, and so on: on a path that carries no large datagram, every other
-    /// CONNECT gets through.
+    /// The first two are large, and then every other one is small, which gets through where no large datagram does. The
+    /// first repeat is large, since a lost CONNECT is more frequent than a path without room for it, and after a small one
+    /// the first bodies are small.
     pub(crate) const fn is_large(&self, attempt: u8) -> bool {
-        attempt.wrapping_sub(self.number) % 2 == 0 && !self.marks.contains(Marks::TOO_LARGE)
+        let repeat = attempt.wrapping_sub(self.number);
+        (repeat == 0 || repeat % 2 == 1) && !self.marks.contains(Marks::TOO_LARGE)
     }
 
-    /// Handles the report that the socket refused CONNECT for its size. A small one is due.
+    /// Handles the report that the socket refused a datagram for its size. A small one is due.
     pub(crate) fn on_too_large(&mut self) {
         if !self.marks.contains(Marks::TOO_LARGE) {
             self.marks.insert(Marks::TOO_LARGE);
@@ -184,15 +196,29 @@ impl Handshake {
         }
     }
 
-    /// Handles the answer to the CONNECT with this number.
-    pub(crate) fn on_answer(&mut self, attempt: u8) {
-        let is_large = self.is_large(attempt);
-        self.marks.set(Marks::SIZE_SHOWN, is_large);
+    /// The least length of the next CONNACK: such that it, its repeat and a RESET together are not longer than CONNECT.
+    ///
+    /// 0 without padding: a repeat has none, and every path carries [`MIN_SIZE`].
+    pub(crate) const fn padded_len(&self) -> u16 {
+        let is_small = self.marks.intersects(Marks::OVERDUE.union(Marks::TOO_LARGE));
+        let len = self.connect_len.saturating_sub(REPEAT_AND_RESET);
+        if is_small || len <= MIN_SIZE { 0 } else { len }
     }
 
-    /// Whether the server has answered a large CONNECT.
-    pub(crate) const fn has_shown_size(&self) -> bool {
-        self.marks.contains(Marks::SIZE_SHOWN)
+    /// Records the length of a CONNACK, in bytes.
+    pub(crate) fn on_connack_sent(&mut self, len: usize) {
+        let len = u16::try_from(len).unwrap_or(u16::MAX);
+        self.shown = if self.sent == 0 { len } else { self.shown.min(len) };
+    }
+
+    /// Handles the answer to the CONNECT with this number. A large one has `wanted` bytes.
+    pub(crate) fn on_answer(&mut self, attempt: u8, wanted: u16) {
+        self.shown = if self.is_large(attempt) { wanted } else { 0 };
+    }
+
+    /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is.
+    pub(crate) const fn shown(&self) -> u16 {
+        self.shown
     }
 
     /// Whether all CONNACKs answered one CONNECT.

@@ -115,7 +115,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         match packet {
             Packet::Connect(options) => {
-                self.handle_connect(&HandshakeParameters::from_options(&options), datagram.len())
+                self.handle_connect(&HandshakeParameters::from_options(&options).with_datagram_len(datagram.len()))
             }
             Packet::ConnAck(options) => self.handle_connack(&HandshakeParameters::from_options(&options), tagged),
             Packet::Info { number, body, request } => {
@@ -159,14 +159,14 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_connect(&mut self, parameters: &HandshakeParameters, len: usize) -> Outcome {
+    fn handle_connect(&mut self, parameters: &HandshakeParameters) -> Outcome {
         if !self.negotiation.is_peer(parameters.tag) {
             return Err(Ignored::State);
         }
         match &mut self.state {
             State::Opening(handshake) => {
                 // RFC 9000 §8.1: the bytes of a short CONNECT allow one CONNACK, without its repeat.
-                handshake.on_connect(parameters.attempt, len >= MIN_CONNECT);
+                handshake.on_connect(parameters, usize::from(parameters.datagram_len) >= MIN_CONNECT);
                 self.on_heard();
                 Ok(())
             }
@@ -196,10 +196,11 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
-                if let Some(handshake) = self.state.handshake_mut() {
-                    if T::Send::CUTS {
-                        handshake.on_answer(parameters.attempt);
-                    }
+                let wanted = self.wanted_size();
+                if T::Send::CUTS
+                    && let Some(handshake) = self.state.handshake_mut()
+                {
+                    handshake.on_answer(parameters.attempt, wanted);
                 }
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);

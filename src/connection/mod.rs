@@ -153,7 +153,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ) -> Result<Self, StoreError> {
         let entropy = entropy.into();
         let negotiation = Negotiation::server(config.framing, config.mode, entropy.tag(), &parameters);
-        let answers = negotiation.tag().map(|_| parameters.attempt);
+        let answers = negotiation.tag().map(|_| parameters);
         let mut connection = Self::new(now, Role::Server, config, &entropy, negotiation, answers, storage);
         if connection.negotiation.is_extended() {
             connection.on_parameters(&parameters);
@@ -192,7 +192,7 @@ impl<T: ConnectionTypes> Connection<T> {
         config: Config,
         entropy: &Entropy,
         negotiation: Negotiation,
-        answers: Option<u8>,
+        answers: Option<HandshakeParameters>,
         storage: T,
     ) -> Self {
         let (send, recv, arq, observer) = storage.into_parts();
@@ -208,7 +208,7 @@ impl<T: ConnectionTypes> Connection<T> {
             negotiation,
             nonces: Nonces::new(entropy.nonce_secret()),
             counter: 0,
-            state: State::Opening(Handshake::new(now, config.handshake_limit, answers)),
+            state: State::Opening(Handshake::new(now, config.handshake_limit, answers.as_ref())),
             segment: u16::try_from(config.max_body_len()).unwrap_or(u16::MAX),
             events: Events::empty(),
             lent: Lent::Nothing,
@@ -334,6 +334,7 @@ impl<T: ConnectionTypes> Connection<T> {
             window,
             idle_limit: Some(self.limits.idle.get()),
             attempt: self.state.handshake().map_or(0, |handshake| handshake.attempt(self.role)),
+            datagram_len: 0,
         }
     }
 

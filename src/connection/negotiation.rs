@@ -59,12 +59,23 @@ pub struct HandshakeParameters {
     pub idle_limit: Option<Duration>,
     /// The number of the CONNECT. In CONNACK: of the CONNECT that it answers.
     pub attempt: u8,
+    /// The length of the datagram that carried the parameters, in bytes; 0 if it does not matter.
+    ///
+    /// A server pads CONNACK to nearly this length. The first INFO then shows that the path to the client carries it.
+    pub datagram_len: u16,
 }
 
 impl HandshakeParameters {
     /// The parameters of a CONNECT without options.
-    pub const BASE: Self =
-        Self { version: 0, tag: None, segment: DEFAULT_SEGMENT, window: 1, idle_limit: None, attempt: 0 };
+    pub const BASE: Self = Self {
+        version: 0,
+        tag: None,
+        segment: DEFAULT_SEGMENT,
+        window: 1,
+        idle_limit: None,
+        attempt: 0,
+        datagram_len: 0,
+    };
 
     /// Reads the parameters from options. An absent option means its default.
     #[must_use]
@@ -76,7 +87,14 @@ impl HandshakeParameters {
             window: options.window().unwrap_or(1),
             idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
             attempt: options.attempt().unwrap_or(0),
+            datagram_len: 0,
         }
+    }
+
+    /// The same parameters, received in a datagram of `len` bytes.
+    #[must_use]
+    pub fn with_datagram_len(self, len: usize) -> Self {
+        Self { datagram_len: u16::try_from(len).unwrap_or(u16::MAX), ..self }
     }
 }
 

@@ -235,6 +235,12 @@ impl<T: ConnectionTypes> Connection<T> {
             Output::Info(number) => self.write_info(number, buf),
             Output::Control(control) => {
                 let len = self.encode(control, buf)?;
+                if T::Send::CUTS
+                    && control == Control::ConnAck
+                    && let Some(handshake) = self.state.handshake_mut()
+                {
+                    handshake.on_connack_sent(len);
+                }
                 self.on_control_sent(control);
                 self.count_sent(len, control.is_counted());
                 Ok(len)
@@ -274,8 +280,8 @@ impl<T: ConnectionTypes> Connection<T> {
     fn encode(&self, control: Control, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let framing = &self.negotiation.outgoing();
         let packet = match control {
-            Control::Connect => return self.encode_handshake(PacketType::Connect, self.connect_len(), framing, buf),
-            Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, 0, framing, buf),
+            Control::Connect => return self.encode_handshake(PacketType::Connect, framing, buf),
+            Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe | Control::SizeProbe => {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
@@ -301,24 +307,28 @@ impl<T: ConnectionTypes> Connection<T> {
         out.finish()
     }
 
-    /// The least length of the next CONNECT of extended mode, in bytes.
+    /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.
     ///
-    /// The server may then answer by as many bytes. A large CONNECT also shows that the path carries a full INFO. A client
+    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A client
     /// that may fall back to base mode sends no large one: foreign peers need not take it.
-    fn connect_len(&self) -> usize {
-        if !T::Send::CUTS {
-            return MIN_CONNECT;
-        }
-        let is_large = self.state.handshake().is_some_and(|handshake| handshake.is_large(handshake.attempt(self.role)));
-        let large = if is_large && !self.negotiation.may_be_base() { self.wanted_size().into() } else { 0 };
-        MIN_CONNECT.max(large)
+    fn handshake_len(&self) -> usize {
+        let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };
+        let Some(handshake) = self.state.handshake().filter(|_| T::Send::CUTS) else { return least };
+        let wanted = self.wanted_size();
+        let large = match self.role {
+            Role::Client if handshake.is_large(handshake.attempt(self.role)) && !self.negotiation.may_be_base() => {
+                wanted
+            }
+            Role::Client => 0,
+            Role::Server => handshake.padded_len().min(wanted),
+        };
+        least.max(large.into())
     }
 
-    /// Encodes CONNECT or CONNACK with options, padded to at least `least` bytes in extended mode.
+    /// Encodes CONNECT or CONNACK with options, padded in extended mode.
     fn encode_handshake(
         &self,
         packet_type: PacketType,
-        least: usize,
         framing: &Framing,
         buf: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
@@ -328,7 +338,7 @@ impl<T: ConnectionTypes> Connection<T> {
         framing.put_type(packet_type, false, &mut out);
         parameters.write_options(cookie, &mut out);
         if parameters.tag.is_some() {
-            out.pad_to(least);
+            out.pad_to(self.handshake_len());
         }
         out.finish()
     }

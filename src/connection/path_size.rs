@@ -30,7 +30,6 @@ use super::state::State;
 use super::{Connection, ConnectionTypes, Lent};
 use crate::Instant;
 use crate::arq::Arq;
-use crate::event::Role;
 use crate::store::SendStore;
 use crate::wire::{Framing, Tag};
 
@@ -75,13 +74,13 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         match &mut self.state {
-            State::Opening(handshake) if self.role == Role::Client => handshake.on_too_large(),
+            State::Opening(handshake) => handshake.on_too_large(),
             State::Established { path, .. } => {
                 if path.on_refused(len) {
                     self.fit_to_path();
                 }
             }
-            State::Opening(_) | State::Ended { .. } => {}
+            State::Ended { .. } => {}
         }
     }
 
@@ -103,22 +102,30 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// What the handshake has shown about the path.
     pub(super) fn path_of_handshake(&self) -> PathSize {
-        if !T::Send::CUTS {
-            return PathSize::new(0, false);
+        if !T::Send::CUTS || !self.negotiation.is_extended() {
+            return PathSize::new(0, 0);
         }
-        let wanted = if self.negotiation.is_extended() { self.wanted_size() } else { 0 };
-        let mut path = PathSize::new(wanted, self.state.handshake().is_some_and(Handshake::has_shown_size));
-        if self.role == Role::Server {
-            // The client is established already and answers a PROBE. A server answers none before INFO 0 has arrived.
-            path.search();
-        }
+        let mut path = PathSize::new(self.wanted_size(), self.state.handshake().map_or(0, Handshake::shown));
+        path.search();
         path
     }
 
-    /// Whether the oldest unacknowledged body is large: more than half of what the path allows, as each piece of a cut body
-    /// is. Smaller bodies gain nothing from a search.
+    /// The largest body that config, peer and send store allow, in bytes, whatever the path has shown.
+    pub(super) fn whole_segment(&self) -> usize {
+        match self.state.path() {
+            Some(path) if T::Send::CUTS && self.negotiation.is_extended() => {
+                path.wanted.saturating_sub(info_header_len()).into()
+            }
+            Some(_) | None => self.segment(),
+        }
+    }
+
+    /// Whether a body in flight is large: more than half of what the path allows, as each piece of a cut body is.
+    ///
+    /// Smaller bodies gain nothing from a search. A probe follows the first body, since a server answers none before INFO
+    /// 0 has arrived.
     pub(super) fn has_large_body(&self) -> bool {
-        self.send.body(self.arq.base()).len() > self.segment() / 2
+        self.arq.first_unsent() != self.arq.base() && self.send.body(self.arq.base()).len() > self.segment() / 2
     }
 
     /// The largest datagram that the config, the peer and the send store allow, in extended mode.
@@ -161,9 +168,9 @@ enum Search {
 }
 
 impl PathSize {
-    /// A path to be searched up to `wanted` bytes. `is_shown`: a datagram of that size has arrived.
-    pub(super) const fn new(wanted: u16, is_shown: bool) -> Self {
-        let shown = if is_shown && wanted > MIN_SIZE { wanted } else { MIN_SIZE };
+    /// A path to be searched up to `wanted` bytes. A datagram of `shown` bytes has arrived.
+    pub(super) fn new(wanted: u16, shown: u16) -> Self {
+        let shown = shown.min(wanted).max(MIN_SIZE);
         Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 } }
     }
 
@@ -291,7 +298,7 @@ mod tests {
     #[test]
     fn the_search_finds_every_size_within_the_resolution() {
         for mtu in MIN_SIZE..=1_500 {
-            let mut path = PathSize::new(1_452, false);
+            let mut path = PathSize::new(1_452, 0);
             let probes = search(&mut path, &mut 7, mtu);
             assert!(path.size() <= mtu && mtu.min(1_452) - path.size() < RESOLUTION, "{mtu}: {path:?}");
             assert!(probes.len() <= 6 * usize::from(MAX_PROBES), "{mtu}: {probes:?}");
@@ -300,23 +307,23 @@ mod tests {
 
     #[test]
     fn the_wanted_size_is_probed_first_and_then_halves_of_the_rest() {
-        let probes = search(&mut PathSize::new(1_219, false), &mut 0, 1_100);
+        let probes = search(&mut PathSize::new(1_219, 0), &mut 0, 1_100);
         assert_eq!(probes, [&[1_219; 5][..], &[865, 1_042], &[1_130; 5], &[1_086], &[1_108; 5]].concat());
     }
 
     #[test]
     fn a_size_shown_by_the_handshake_is_not_probed() {
-        let mut path = PathSize::new(1_219, true);
+        let mut path = PathSize::new(1_219, 1_219);
         path.search();
         assert_eq!((path.size(), path.probe_due()), (1_219, None));
-        let mut small = PathSize::new(300, false);
+        let mut small = PathSize::new(300, 0);
         small.search();
         assert_eq!((small.size(), small.probe_due()), (300, None), "every path carries 300 bytes");
     }
 
     #[test]
     fn a_late_echo_of_an_earlier_candidate_shows_nothing() {
-        let mut path = PathSize::new(1_219, false);
+        let mut path = PathSize::new(1_219, 0);
         path.search();
         path.on_probe_sent(1);
         assert!(!path.on_echo(0) && !path.on_echo(2));
@@ -327,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_late_echo_of_an_earlier_probe_counts() {
-        let mut path = PathSize::new(1_219, false);
+        let mut path = PathSize::new(1_219, 0);
         path.search();
         path.on_probe_sent(1);
         path.on_acknowledged(1 + REORDERING);
@@ -338,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_search_starts_again_after_many_datagrams() {
-        let (mut path, mut counter) = (PathSize::new(1_219, false), 0);
+        let (mut path, mut counter) = (PathSize::new(1_219, 0), 0);
         search(&mut path, &mut counter, 600);
         assert!((569..=600).contains(&path.size()), "{path:?}");
         path.on_acknowledged(counter + RAISE_AFTER / 2);

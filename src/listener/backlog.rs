@@ -159,10 +159,11 @@ impl<A: Address, M: TableMemory> Backlog<A, M> {
         before != after
     }
 
-    /// Records the number of the CONNECT that arrived last. CONNACK returns it.
-    pub(super) fn on_repeated(&mut self, index: u32, attempt: u8) {
+    /// Records the CONNECT that arrived last, which CONNACK answers.
+    pub(super) fn on_repeated(&mut self, index: u32, parameters: &HandshakeParameters) {
         if let Some(pending) = self.table.get_mut(index) {
-            pending.parameters.attempt = attempt;
+            pending.parameters.attempt = parameters.attempt;
+            pending.parameters.datagram_len = parameters.datagram_len;
         }
     }
 

@@ -60,7 +60,7 @@ impl<T: ListenerTypes> Listener<T> {
         }
         match framing.decode(datagram).map_err(DropReason::Malformed)? {
             Packet::Connect(options) => {
-                let parameters = HandshakeParameters::from_options(&options);
+                let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
                 if !self.config.connection.accepts(&parameters) {
                     Err(DropReason::Mode)
                 } else if let Some(tag) = parameters.tag.filter(|_| self.config.connection.allows_extended()) {
@@ -189,7 +189,7 @@ impl<T: ListenerTypes> Listener<T> {
             if has_cookie && self.has_room_for_validated(from.host()) && self.backlog.on_validated(index) {
                 increment(&mut self.stats.validated);
             }
-            self.backlog.on_repeated(index, parameters.attempt);
+            self.backlog.on_repeated(index, &parameters);
             increment(&mut self.stats.repeated);
             return Ok(Dispatch::Queued);
         }

@@ -88,6 +88,12 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendSlots<M, MAY_CUT> {
         self.ring.base().add(self.cut.number_of(slot))
     }
 
+    /// Whether a number is the first of a body, or the number of the next new body.
+    fn begins_body(&self, number: Seq) -> bool {
+        let (slot, _) = self.find(number);
+        slot <= self.used && self.number_of(slot) == number
+    }
+
     /// The slot of a number, and the piece of the body in that slot. The slot is unused if the number has no body.
     fn find(&self, number: Seq) -> (u32, Piece) {
         self.cut.find(number.distance_from(self.ring.base()))
@@ -194,7 +200,7 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<
             return self.used == 0;
         }
         let (from_slot, _) = self.find(from);
-        if from_slot > self.used || self.number_of(from_slot) != from {
+        if !self.begins_body(from) {
             return false;
         }
         let (mut large, mut longest) = (None, 0);
@@ -217,6 +223,10 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>, const MAY_CUT: bool> SendStore for SendSlots<
         }
         self.cut = cut;
         true
+    }
+
+    fn can_cut(&self, from: Seq) -> bool {
+        MAY_CUT && self.begins_body(from) && !self.cut.begins_before(self.find(from).0)
     }
 
     fn release(&mut self, base: Seq) {

@@ -2,7 +2,7 @@
 
 use harness::extended::*;
 use rdt_proto::Instant;
-use rdt_proto::connection::{CloseReason, Config, HandshakeParameters};
+use rdt_proto::connection::{CloseReason, Config, Event, HandshakeParameters, SendError};
 use rdt_proto::wire::{Datagram, Framing, MIN_CONNECT, Packet};
 
 /// The header of INFO.
@@ -15,7 +15,7 @@ const FULL: usize = 1_200;
 const BYTES: [u8; 40_000] = [7; 40_000];
 
 /// The length of the body of the next INFO, or of the padding of the next PROBE.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Sent {
     Body(usize),
     Probe(usize),
@@ -54,8 +54,8 @@ fn client_answered(attempt: u8) -> ExtendedTrace {
     let mut client = ExtendedTrace::client(Config::default());
     assert_eq!(client.machine.send(&BYTES[..10_000]), Ok(10_000));
     client.learns_tag();
-    for _ in 0..attempt {
-        client.sleep(250, 266);
+    for interval in [250, 250].iter().take(attempt.into()) {
+        client.sleep(*interval, interval + 16);
         client.next_datagram().unwrap();
     }
     client.peer_sends_connack(HandshakeParameters { attempt, ..PARAMETERS });
@@ -69,14 +69,91 @@ fn an_answered_large_connect_lets_the_first_bodies_be_full() {
 }
 
 #[test]
+fn the_third_connect_and_every_other_one_after_it_are_small() {
+    let mut client = ExtendedTrace::client(Config::default());
+    let mut lens = vec![client.learns_tag().len()];
+    for interval in [250, 250, 500, 500, 1_000] {
+        client.sleep(interval, interval + interval / 16 + 1);
+        lens.push(client.next_datagram().unwrap().len());
+    }
+    let (large, small) = (FULL + HEADER, MIN_CONNECT);
+    assert_eq!(lens, [large, large, small, large, small, large]);
+}
+
+/// CONNACK, its repeat and a RESET are together as long as CONNECT.
+#[test]
+fn connack_is_nearly_as_long_as_connect() {
+    for (connect, connack) in [(MIN_CONNECT, 44), (570, 44), (571, 513), (1_220, 1_162), (9_000, FULL + HEADER)] {
+        let parameters = PARAMETERS.with_datagram_len(connect);
+        let mut server = ExtendedTrace::server(Config::default(), parameters);
+        assert_eq!(server.learns_tag().len(), connack);
+        server.sleep(125, 133);
+        assert_eq!(server.next_datagram().unwrap().len(), 44);
+    }
+}
+
+#[test]
+fn the_first_bodies_of_a_server_are_as_long_as_its_connack() {
+    let parameters = PARAMETERS.with_datagram_len(FULL + HEADER);
+    let mut server = ExtendedTrace::server(Config::default(), parameters);
+    let connack = server.learns_tag().len();
+    server.machine.send(&BYTES[..10_000]).unwrap();
+    server.peer_sends(info(0, b""));
+    let Some((Sent::Body(len), ..)) = next(&mut server) else { panic!() };
+    assert!(len > 500 && len <= connack - HEADER, "{len}");
+    assert_eq!(next(&mut server).unwrap().0, Sent::Probe(FULL + HEADER));
+}
+
+#[test]
+fn after_a_small_connack_the_first_bodies_of_a_server_are_small() {
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS.with_datagram_len(FULL + HEADER));
+    server.learns_tag();
+    server.sleep(125, 133);
+    server.next_datagram().unwrap();
+    server.machine.send(&BYTES[..10_000]).unwrap();
+    server.peer_sends(info(0, b""));
+    assert_eq!(next(&mut server).unwrap().0, Sent::Body(400), "INFO 0 may answer the small one");
+}
+
+#[test]
+fn a_socket_that_refuses_connack_makes_a_small_one_due() {
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS.with_datagram_len(FULL + HEADER));
+    let refused = server.learns_tag().len();
+    server.machine.handle_datagram_too_large(server.now, refused);
+    assert_eq!(server.next_datagram().unwrap().len(), 44);
+    server.machine.send(&BYTES[..10_000]).unwrap();
+    server.peer_sends(info(0, b""));
+    assert_eq!(next(&mut server).unwrap().0, Sent::Body(400));
+}
+
+/// A segment that one datagram cannot carry yet takes several, without other bytes.
+#[test]
+fn send_segment_fills_packets_of_its_own_while_the_path_is_small() {
+    let mut client = client_answered(2);
+    let first = all_sent(&mut client);
+    assert!(first.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL) | Sent::Probe(_))), "{first:?}");
+    let too_large = SendError::TooLarge { length: FULL + 1, limit: FULL };
+    assert_eq!(client.machine.send_segment(&[8; FULL + 1]), Err(too_large));
+    assert_eq!(client.machine.send_segment(&[8; FULL]), Err(SendError::Full), "earlier pieces are in flight");
+    let end = u32::try_from(first.iter().filter(|sent| matches!(sent, Sent::Body(_))).count()).unwrap();
+    client.peer_sends(sack(end, end - 1, end, &[]));
+    client.expect_event(Event::Connected);
+    client.expect_event(Event::Writable);
+    client.machine.send(b"before").unwrap();
+    assert_eq!(client.machine.send_segment(&[8; FULL]), Ok(()));
+    client.machine.send(b"after").unwrap();
+    let bodies: Vec<_> = all_sent(&mut client).into_iter().filter(|sent| matches!(sent, Sent::Body(_))).collect();
+    assert_eq!(bodies, [6, 400, 400, 400, 5].map(Sent::Body));
+}
+
+#[test]
 fn after_a_small_connect_bodies_are_small_until_an_echo() {
-    let mut client = client_answered(1);
-    let sent = all_sent(&mut client);
-    assert_eq!(sent[0], Sent::Body(400), "a body of 1,200 is cut into three equal pieces: {sent:?}");
-    assert!(sent.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL))), "{sent:?}");
-    client.elapse(50);
-    client.peer_sends(sack(1, 0, 1, &[]));
+    let mut client = client_answered(2);
+    let (first, ..) = next(&mut client).unwrap();
+    assert_eq!(first, Sent::Body(400), "a body of 1,200 is cut into three equal pieces");
     answers_probe(&mut client, FULL + HEADER);
+    let sent = [vec![first], all_sent(&mut client)].concat();
+    assert!(sent.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL))), "what is cut stays cut: {sent:?}");
     client.machine.send(&BYTES[..6_000]).unwrap();
     let end = u32::try_from(sent.len()).unwrap();
     client.peer_sends(sack(end, end - 1, end, &[]));
@@ -100,16 +177,13 @@ fn a_socket_that_refuses_connect_makes_a_small_one_due() {
 
 #[test]
 fn a_socket_that_refuses_a_probe_lowers_the_next_probe() {
-    let mut client = client_answered(1);
-    let count = all_sent(&mut client).len();
-    client.elapse(50);
-    client.peer_sends(sack(1, 0, 1, &[]));
-    let (sent, ..) = next(&mut client).unwrap();
-    assert_eq!(sent, Sent::Probe(FULL + HEADER));
+    let mut client = client_answered(2);
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(400));
+    assert_eq!(next(&mut client).unwrap().0, Sent::Probe(FULL + HEADER));
     client.machine.handle_datagram_too_large(client.now, FULL + HEADER);
+    all_sent(&mut client);
     client.peer_sends(sack(2, 1, 2, &[]));
     answers_probe(&mut client, 866);
-    assert!(count > 2);
 }
 
 #[test]
@@ -121,6 +195,7 @@ fn a_server_probes_when_it_has_a_full_body() {
     assert_eq!(all_sent(&mut server), [Sent::Body(5)], "a small body gains nothing from a search");
     server.peer_sends(sack(1, 0, 1, &[]));
     server.machine.send(&BYTES[..10 * SMALL]).unwrap();
+    assert_eq!(next(&mut server).unwrap().0, Sent::Body(SMALL));
     answers_probe(&mut server, FULL + HEADER);
 }
 

@@ -45,6 +45,9 @@ macro_rules! same_as_slots {
         fn cut(&mut self, from: Seq, limit: u16) -> bool {
             self.slots.cut(from, limit)
         }
+        fn can_cut(&self, from: Seq) -> bool {
+            self.slots.can_cut(from)
+        }
     };
 }
 

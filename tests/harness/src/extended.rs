@@ -17,8 +17,15 @@ pub type ExtendedTrace<T = HeapStorage<Controller>> = Trace<Connection<T>, Exten
 pub const PEER: Tag = Tag::new(*b"the peer");
 
 /// The handshake parameters that the scripted peer announces.
-pub const PARAMETERS: HandshakeParameters =
-    HandshakeParameters { version: VERSION, tag: Some(PEER), segment: 1_200, window: 64, idle_limit: None, attempt: 0 };
+pub const PARAMETERS: HandshakeParameters = HandshakeParameters {
+    version: VERSION,
+    tag: Some(PEER),
+    segment: 1_200,
+    window: 64,
+    idle_limit: None,
+    attempt: 0,
+    datagram_len: 0,
+};
 
 /// As the counter of a SACK: the counter of the last transmission of its `latest`.
 pub const LAST_TRANSMISSION: u32 = u32::MAX;
