@@ -233,9 +233,11 @@ pub(crate) struct Common {
     /// --congestion fixed, where it is also the number of packets in flight
     #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
     window: Option<u32>,
-    /// The largest body of a packet in bytes, both sent and received
-    #[arg(long, value_name = "BYTES", default_value_t = 1_200, value_parser = clap::value_parser!(u16).range(64..))]
-    segment: u16,
+    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries, and
+    /// sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
+    /// --profile rostov
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
+    segment: Option<u16>,
     /// Lose this percentage of sent datagrams, to exercise loss recovery
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     pub(crate) loss: f64,
@@ -253,9 +255,11 @@ pub(crate) struct Common {
 impl Common {
     pub(crate) fn settings(&self) -> Settings {
         let config = settings::config(self.profile, self.peer_method, self.timeout.map(Duration::from_secs));
+        let default = if config.framing.is_base_only() { config.segment } else { settings::SEGMENT };
+        let segment = self.segment.unwrap_or(default);
         // The public implementation sends bodies as large as a datagram, even if this side sends shorter ones.
-        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { self.segment };
-        let config = Config { segment: self.segment, recv_segment, ..config };
+        let recv_segment = if config.framing.is_base_only() { config.recv_segment } else { segment };
+        let config = Config { segment, recv_segment, ..config };
         let (arq, congestion) = (self.arq, self.congestion);
         let is_fixed = config.framing.is_base_only() || congestion == Congestion::Fixed;
         let window = self.window.unwrap_or(if is_fixed { settings::FIXED_WINDOW } else { settings::WINDOW });
