@@ -19,7 +19,6 @@
 //! RETRY. The cookie shows that the client receives at its address.
 
 use super::HandshakeParameters;
-use super::path_size::MIN_SIZE;
 use crate::event::Role;
 use crate::time::ShortDuration;
 use crate::timing::{Rtt, Timer, expiry, longest_opening_interval};
@@ -198,11 +197,10 @@ impl Handshake {
 
     /// The least length of the next CONNACK: such that it, its repeat and a RESET together are not longer than CONNECT.
     ///
-    /// 0 without padding: a repeat has none, and every path carries [`MIN_SIZE`].
+    /// 0 without padding, as in a repeat.
     pub(crate) const fn padded_len(&self) -> u16 {
         let is_small = self.marks.intersects(Marks::OVERDUE.union(Marks::TOO_LARGE));
-        let len = self.connect_len.saturating_sub(REPEAT_AND_RESET);
-        if is_small || len <= MIN_SIZE { 0 } else { len }
+        if is_small { 0 } else { self.connect_len.saturating_sub(REPEAT_AND_RESET) }
     }
 
     /// Records the length of a CONNACK, in bytes.

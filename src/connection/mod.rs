@@ -6,6 +6,7 @@ mod application;
 mod close;
 mod config;
 mod data;
+mod datagram_size;
 mod entropy;
 mod event;
 mod handshake;
@@ -179,11 +180,6 @@ impl<T: ConnectionTypes> Connection<T> {
         } else {
             Err(StoreError::SegmentTooLarge { limit, available: self.send.segment() })
         }
-    }
-
-    /// Cuts unsent bodies that may be larger than the config and the peer allow. Returns whether all of them fit now.
-    fn cut_to_segment(&mut self) -> bool {
-        self.send.segment() <= self.segment.into() || self.send.cut(self.arq.base(), self.segment)
     }
 
     fn new(

@@ -9,7 +9,7 @@ use crate::arq::{Ack, Arq, Sending};
 use crate::counts::increase;
 use crate::event::{Role, Transmit};
 use crate::store::{RecvStore, SendStore};
-use crate::wire::{Framing, InfoHeader, MIN_CONNECT, Options, Packet, PacketType, Writer};
+use crate::wire::{Framing, InfoHeader, Options, Packet, PacketType, Writer};
 use crate::{BufferTooSmall, Instant, Seq};
 
 /// A datagram that is due.
@@ -235,11 +235,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Output::Info(number) => self.write_info(number, buf),
             Output::Control(control) => {
                 let len = self.encode(control, buf)?;
-                if T::Send::CUTS
-                    && control == Control::ConnAck
-                    && let Some(handshake) = self.state.handshake_mut()
-                {
-                    handshake.on_connack_sent(len);
+                if control == Control::ConnAck {
+                    self.on_connack_sent(len);
                 }
                 self.on_control_sent(control);
                 self.count_sent(len, control.is_counted());
@@ -305,24 +302,6 @@ impl<T: ConnectionTypes> Connection<T> {
             out.pad_to(self.state.path().and_then(PathSize::probe_due).unwrap_or_default().into());
         }
         out.finish()
-    }
-
-    /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.
-    ///
-    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A client
-    /// that may fall back to base mode sends no large one: foreign peers need not take it.
-    fn handshake_len(&self) -> usize {
-        let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };
-        let Some(handshake) = self.state.handshake().filter(|_| T::Send::CUTS) else { return least };
-        let wanted = self.wanted_size();
-        let large = match self.role {
-            Role::Client if handshake.is_large(handshake.attempt(self.role)) && !self.negotiation.may_be_base() => {
-                wanted
-            }
-            Role::Client => 0,
-            Role::Server => handshake.padded_len().min(wanted),
-        };
-        least.max(large.into())
     }
 
     /// Encodes CONNECT or CONNACK with options, padded in extended mode.

@@ -15,7 +15,8 @@
 //!
 //! How the size moves:
 //!
-//! - *It grows* by each ECHO, and by a CONNECT of the wanted size that was answered.
+//! - *It begins* with what the handshake has shown: the length of a CONNECT that was answered, or of the shortest CONNACK.
+//! - *It grows* by each ECHO.
 //! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or when
 //!   the kernel refuses a datagram. The search then starts again below the size that failed.
 //! - *It ages*: a search that ended below the wanted size starts again after 100,000 datagrams. RFC 8899 §5.1.1 waits ten
@@ -24,14 +25,6 @@
 //! INFO keeps its bytes when it is repeated. A body that was sent in a datagram too large for the path therefore never
 //! arrives, and the connection ends as [`NoProgress`](super::CloseReason::NoProgress). This is why bodies use no size
 //! before it was shown.
-
-use super::handshake::Handshake;
-use super::state::State;
-use super::{Connection, ConnectionTypes, Lent};
-use crate::Instant;
-use crate::arq::Arq;
-use crate::store::SendStore;
-use crate::wire::{Framing, Tag};
 
 /// A datagram size that every path must carry, in bytes. Larger sizes have to be shown.
 pub(super) const MIN_SIZE: u16 = 512;
@@ -51,88 +44,6 @@ const REORDERING: u32 = 3;
 
 /// The number of datagrams after which a search that ended below the wanted size starts again.
 const RAISE_AFTER: u32 = 100_000;
-
-/// The length of the header of INFO in extended mode, in bytes.
-fn info_header_len() -> u16 {
-    u16::try_from(Framing::tagged(Tag::new([0; 8])).info_header_len()).unwrap_or(u16::MAX)
-}
-
-impl<T: ConnectionTypes> Connection<T> {
-    /// Handles the report of the socket that a datagram of `len` bytes is too large for the path (`EMSGSIZE`).
-    ///
-    /// The datagram counts as lost. A client repeats CONNECT in a small datagram at once. An established connection
-    /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
-    /// is repeated: if the path shrinks below the size of an INFO in flight, the connection ends as
-    /// [`NoProgress`](CloseReason::NoProgress).
-    ///
-    /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies then
-    /// have the size that [`Config`](super::Config) says.
-    pub fn handle_datagram_too_large(&mut self, now: Instant, len: usize) {
-        self.advance(now);
-        if !T::Send::CUTS {
-            return;
-        }
-        let len = u16::try_from(len).unwrap_or(u16::MAX);
-        match &mut self.state {
-            State::Opening(handshake) => handshake.on_too_large(),
-            State::Established { path, .. } => {
-                if path.on_refused(len) {
-                    self.fit_to_path();
-                }
-            }
-            State::Ended { .. } => {}
-        }
-    }
-
-    /// Applies the datagram size of the path to the bodies that were not sent yet.
-    pub(super) fn fit_to_path(&mut self) {
-        if !T::Send::CUTS || !self.negotiation.is_extended() {
-            return;
-        }
-        let Some(path) = self.state.path() else { return };
-        let segment = path.size().saturating_sub(info_header_len());
-        if segment < self.segment {
-            // The lent memory may be larger than the limit.
-            self.lent = Lent::Nothing;
-        }
-        self.segment = segment;
-        // A body that cannot be cut keeps its size. If the path does not carry it, the connection ends without progress.
-        let _fits = self.send.cut(self.arq.first_unsent(), segment);
-    }
-
-    /// What the handshake has shown about the path.
-    pub(super) fn path_of_handshake(&self) -> PathSize {
-        if !T::Send::CUTS || !self.negotiation.is_extended() {
-            return PathSize::new(0, 0);
-        }
-        let mut path = PathSize::new(self.wanted_size(), self.state.handshake().map_or(0, Handshake::shown));
-        path.search();
-        path
-    }
-
-    /// The largest body that config, peer and send store allow, in bytes, whatever the path has shown.
-    pub(super) fn whole_segment(&self) -> usize {
-        match self.state.path() {
-            Some(path) if T::Send::CUTS && self.negotiation.is_extended() => {
-                path.wanted.saturating_sub(info_header_len()).into()
-            }
-            Some(_) | None => self.segment(),
-        }
-    }
-
-    /// Whether a body in flight is large: more than half of what the path allows, as each piece of a cut body is.
-    ///
-    /// Smaller bodies gain nothing from a search. A probe follows the first body, since a server answers none before INFO
-    /// 0 has arrived.
-    pub(super) fn has_large_body(&self) -> bool {
-        self.arq.first_unsent() != self.arq.base() && self.send.body(self.arq.base()).len() > self.segment() / 2
-    }
-
-    /// The largest datagram that the config, the peer and the send store allow, in extended mode.
-    pub(super) fn wanted_size(&self) -> u16 {
-        u16::try_from(self.segment()).unwrap_or(u16::MAX).saturating_add(info_header_len())
-    }
-}
 
 /// The datagram size of the path, and the search for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,6 +83,11 @@ impl PathSize {
     pub(super) fn new(wanted: u16, shown: u16) -> Self {
         let shown = shown.min(wanted).max(MIN_SIZE);
         Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 } }
+    }
+
+    /// The size that the search aims for; 0 in base mode.
+    pub(super) const fn wanted(&self) -> u16 {
+        self.wanted
     }
 
     /// The largest datagram to send in new bodies.

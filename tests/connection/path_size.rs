@@ -12,7 +12,7 @@ const SMALL: usize = 512 - HEADER;
 /// A full body of the default configuration.
 const FULL: usize = 1_200;
 
-const BYTES: [u8; 40_000] = [7; 40_000];
+static BYTES: [u8; 40_000] = [7; 40_000];
 
 /// The length of the body of the next INFO, or of the padding of the next PROBE.
 #[derive(Clone, Debug, PartialEq, Eq)]

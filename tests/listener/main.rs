@@ -7,5 +7,6 @@ mod flood;
 mod hosts;
 mod limits;
 mod moved;
+mod path_size;
 mod release;
 mod unknown_senders;

@@ -120,7 +120,8 @@ impl Run {
             | Call::Close
             | Call::Abort(_)
             | Call::Replace { .. }
-            | Call::Promise(_) => self.apply(call),
+            | Call::Promise(_)
+            | Call::TooLarge(_) => self.apply(call),
         }
     }
 
@@ -148,6 +149,7 @@ impl Run {
             Call::Abort(code) => machine.abort(code),
             Call::Replace { part, places } => replace(machine, part, places),
             Call::Promise(window) => machine.promise(window.into()),
+            Call::TooLarge(len) => machine.handle_datagram_too_large(self.now, len.into()),
             Call::Datagram { .. }
             | Call::Arrive { .. }
             | Call::Timeout { .. }

@@ -60,6 +60,8 @@ pub(super) enum Call<'a> {
         places: u8,
     },
     Promise(u16),
+    /// The socket refuses a datagram of this length.
+    TooLarge(u16),
 }
 
 /// How a packet is framed.

@@ -1,0 +1,126 @@
+//! How a connection applies the [datagram size of the path](super::path_size) to its handshake and its bodies.
+
+use super::handshake::Handshake;
+use super::path_size::{MIN_SIZE, PathSize};
+use super::state::State;
+use super::{Connection, ConnectionTypes, Lent};
+use crate::Instant;
+use crate::arq::Arq;
+use crate::event::Role;
+use crate::store::SendStore;
+use crate::wire::{Framing, MIN_CONNECT, Tag};
+
+/// The length of the header of INFO in extended mode, in bytes.
+fn info_header_len() -> u16 {
+    u16::try_from(Framing::tagged(Tag::new([0; 8])).info_header_len()).unwrap_or(u16::MAX)
+}
+
+impl<T: ConnectionTypes> Connection<T> {
+    /// Handles the report of the socket that a datagram of `len` bytes is too large for the path (`EMSGSIZE`).
+    ///
+    /// The datagram counts as lost. CONNECT or CONNACK is repeated at once in a small datagram. An established connection
+    /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
+    /// is repeated: if the path shrinks below the size of an INFO in flight, the connection ends as
+    /// [`NoProgress`](super::CloseReason::NoProgress).
+    ///
+    /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies then
+    /// have the size that [`Config`](super::Config) says.
+    pub fn handle_datagram_too_large(&mut self, now: Instant, len: usize) {
+        self.advance(now);
+        if !T::Send::CUTS {
+            return;
+        }
+        let len = u16::try_from(len).unwrap_or(u16::MAX);
+        match &mut self.state {
+            State::Opening(handshake) => handshake.on_too_large(),
+            State::Established { path, .. } => {
+                if path.on_refused(len) {
+                    self.fit_to_path();
+                }
+            }
+            State::Ended { .. } => {}
+        }
+    }
+
+    /// Cuts unsent bodies that may be larger than the config and the peer allow. Returns whether all of them fit now.
+    pub(super) fn cut_to_segment(&mut self) -> bool {
+        self.send.segment() <= self.segment.into() || self.send.cut(self.arq.base(), self.segment)
+    }
+
+    /// Applies the datagram size of the path to the bodies that were not sent yet.
+    pub(super) fn fit_to_path(&mut self) {
+        if !T::Send::CUTS || !self.negotiation.is_extended() {
+            return;
+        }
+        let Some(path) = self.state.path() else { return };
+        let segment = path.size().saturating_sub(info_header_len());
+        if segment < self.segment {
+            // The lent memory may be larger than the limit.
+            self.lent = Lent::Nothing;
+        }
+        self.segment = segment;
+        // A body that cannot be cut keeps its size. If the path does not carry it, the connection ends without progress.
+        let _fits = self.send.cut(self.arq.first_unsent(), segment);
+    }
+
+    /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.
+    ///
+    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A client
+    /// that may fall back to base mode sends no large one: foreign peers need not take it.
+    pub(super) fn handshake_len(&self) -> usize {
+        let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };
+        let Some(handshake) = self.state.handshake().filter(|_| T::Send::CUTS) else { return least };
+        let wanted = self.wanted_size();
+        let large = match self.role {
+            Role::Client if handshake.is_large(handshake.attempt(self.role)) && !self.negotiation.may_be_base() => {
+                wanted
+            }
+            Role::Client => 0,
+            // Every path carries `MIN_SIZE`.
+            Role::Server => Some(handshake.padded_len().min(wanted)).filter(|&len| len > MIN_SIZE).unwrap_or(0),
+        };
+        least.max(large.into())
+    }
+
+    /// Records the length of a CONNACK.
+    pub(super) fn on_connack_sent(&mut self, len: usize) {
+        if T::Send::CUTS
+            && let Some(handshake) = self.state.handshake_mut()
+        {
+            handshake.on_connack_sent(len);
+        }
+    }
+
+    /// What the handshake has shown about the path.
+    pub(super) fn path_of_handshake(&self) -> PathSize {
+        if !T::Send::CUTS || !self.negotiation.is_extended() {
+            return PathSize::new(0, 0);
+        }
+        let mut path = PathSize::new(self.wanted_size(), self.state.handshake().map_or(0, Handshake::shown));
+        path.search();
+        path
+    }
+
+    /// The largest body that config, peer and send store allow, in bytes, whatever the path has shown.
+    pub(super) fn whole_segment(&self) -> usize {
+        match self.state.path() {
+            Some(path) if T::Send::CUTS && self.negotiation.is_extended() => {
+                path.wanted().saturating_sub(info_header_len()).into()
+            }
+            Some(_) | None => self.segment(),
+        }
+    }
+
+    /// Whether a body in flight is large: more than half of what the path allows, as each piece of a cut body is.
+    ///
+    /// Smaller bodies gain nothing from a search. A probe follows the first body, since a server answers none before INFO
+    /// 0 has arrived.
+    pub(super) fn has_large_body(&self) -> bool {
+        self.arq.first_unsent() != self.arq.base() && self.send.body(self.arq.base()).len() > self.segment() / 2
+    }
+
+    /// The largest datagram that the config, the peer and the send store allow, in extended mode.
+    pub(super) fn wanted_size(&self) -> u16 {
+        u16::try_from(self.segment()).unwrap_or(u16::MAX).saturating_add(info_header_len())
+    }
+}
