@@ -3,7 +3,7 @@
 use super::handshake::Handshake;
 use super::path_size::{MIN_SIZE, PathSize};
 use super::state::State;
-use super::{Connection, ConnectionTypes, Lent};
+use super::{CloseReason, Connection, ConnectionTypes, Lent};
 use crate::Instant;
 use crate::arq::Arq;
 use crate::event::Role;
@@ -21,7 +21,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The datagram counts as lost. CONNECT or CONNACK is repeated at once in a small datagram. An established connection
     /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
     /// is repeated: if the path shrinks below the size of an INFO in flight, the connection ends as
-    /// [`NoProgress`](super::CloseReason::NoProgress).
+    /// [`NoProgress`](CloseReason::NoProgress). It ends so at once if `len` is at most 512, since no size is left.
     ///
     /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies then
     /// have the size that [`Config`](super::Config) says.
@@ -33,6 +33,11 @@ impl<T: ConnectionTypes> Connection<T> {
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         match &mut self.state {
             State::Opening(handshake) => handshake.on_too_large(),
+            State::Established { .. } if len <= MIN_SIZE && self.negotiation.is_extended() => {
+                let before = self.before();
+                self.give_up(CloseReason::NoProgress);
+                self.trace_changes(before);
+            }
             State::Established { path, .. } => {
                 if path.on_refused(len) {
                     self.fit_to_path();

@@ -225,10 +225,20 @@ fn three_timeouts_while_the_peer_is_heard_shrink_the_unsent_bodies() {
 }
 
 #[test]
+fn a_socket_that_refuses_512_bytes_ends_the_connection() {
+    let mut client = client_answered(2);
+    all_sent(&mut client);
+    client.machine.handle_datagram_too_large(client.now, 513);
+    assert_eq!(client.machine.ended(), None);
+    client.machine.handle_datagram_too_large(client.now, 512);
+    assert_eq!(client.machine.ended(), Some(CloseReason::NoProgress));
+}
+
+#[test]
 fn the_report_of_the_socket_is_legal_at_any_time() {
     let mut client = client_answered(0);
     client.machine.handle_datagram_too_large(Instant::ZERO, usize::MAX);
-    client.machine.handle_datagram_too_large(client.now, 0);
+    client.machine.handle_datagram_too_large(client.now, 1_000);
     client.machine.abort(1);
     client.machine.handle_datagram_too_large(client.now, 600);
     assert_eq!(client.machine.ended(), Some(CloseReason::Aborted));

@@ -6,7 +6,7 @@ use crate::exchange::{Exchange, Storage};
 use crate::messages;
 use crate::progress::Progress;
 use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{Connection, HeapBudget, HeapWindow, Stats, Transmit};
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Stats, Transmit};
 use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
@@ -148,7 +148,7 @@ impl<F: Storage> FileClient<F> {
                 format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
             }
             Some(Outcome::Lost) => {
-                let reached = self.connection.path().delivered > 0;
+                let reached = self.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
                 let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
                 let reason = messages::end_reason(reason);
                 format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
@@ -173,7 +173,7 @@ impl<F: Storage> FileClient<F> {
 
     /// Whether the server has answered: the handshake did not time out.
     fn has_met(&self) -> bool {
-        self.connection.ended() != Some(rdt_proto::connection::CloseReason::HandshakeTimedOut)
+        self.connection.ended() != Some(CloseReason::HandshakeTimedOut)
     }
 }
 
