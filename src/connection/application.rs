@@ -120,7 +120,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// - a `send`, a `commit`, or a `send_segment` that writes data;
     /// - a `poll_transmit` that sends the packet whose body the memory belongs to;
     /// - at a client, the `handle_datagram` or `handle_timeout` that completes the handshake, if no data was committed
-    ///   before or the peer accepts only smaller bodies.
+    ///   before;
+    /// - any call that makes bodies smaller: it completes the handshake, or finds that the path carries less.
     ///
     /// # Errors
     ///

@@ -4,11 +4,11 @@ use super::handshake::Handshake;
 use super::path_size::{MIN_SIZE, PathSize};
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Lent};
-use crate::Instant;
 use crate::arq::Arq;
 use crate::event::Role;
 use crate::store::SendStore;
 use crate::wire::{Framing, MIN_CONNECT, Tag};
+use crate::{Instant, Seq};
 
 /// The length of the header of INFO in extended mode, in bytes.
 fn info_header_len() -> u16 {
@@ -20,8 +20,9 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// The datagram counts as lost. CONNECT or CONNACK is repeated at once in a small datagram. An established connection
     /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
-    /// is repeated: if the path shrinks below the size of an INFO in flight, the connection ends as
-    /// [`NoProgress`](CloseReason::NoProgress). It ends so at once if `len` is at most 512, since no size is left.
+    /// is repeated, and so do the further pieces of a body that was cut and sent in part. If the path shrinks below their
+    /// size, the connection ends as [`NoProgress`](CloseReason::NoProgress), or as
+    /// [`TimedOut`](CloseReason::TimedOut) if the peer has nothing to say. It ends so at once if `len` is at most 512, since no size is left.
     ///
     /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies then
     /// have the size that [`Config`](super::Config) says.
@@ -32,7 +33,7 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         match &mut self.state {
-            State::Opening(handshake) => handshake.on_too_large(),
+            State::Opening(handshake) => handshake.on_too_large(self.role, len),
             State::Established { .. } if len <= MIN_SIZE && self.negotiation.is_extended() => {
                 let before = self.before();
                 self.give_up(CloseReason::NoProgress);
@@ -64,8 +65,59 @@ impl<T: ConnectionTypes> Connection<T> {
             self.lent = Lent::Nothing;
         }
         self.segment = segment;
-        // A body that cannot be cut keeps its size. If the path does not carry it, the connection ends without progress.
-        let _fits = self.send.cut(self.arq.first_unsent(), segment);
+        let fits = self.send.cut(self.arq.first_unsent(), segment);
+        if let Some(path) = self.state.path_mut() {
+            path.set_fits(fits);
+        }
+    }
+
+    /// Fits the bodies to the path that could not be cut before. Acknowledgements make that possible.
+    pub(super) fn retry_fit(&mut self) {
+        if T::Send::CUTS && !self.fits() && self.send.can_cut(self.arq.first_unsent()) {
+            self.fit_to_path();
+        }
+    }
+
+    fn fits(&self) -> bool {
+        self.state.path().is_none_or(PathSize::fits)
+    }
+
+    /// The end of the bodies that may be sent: before a body that has to be cut, but cannot be cut yet.
+    ///
+    /// It waits only while something is in flight, whose acknowledgement may allow the cut. A body that cannot be cut even
+    /// then keeps its size. If the path does not carry it, the connection ends without progress.
+    #[inline]
+    pub(super) fn sendable_end(&self) -> Seq {
+        let end = self.send.end();
+        if !T::Send::CUTS || self.fits() {
+            return end;
+        }
+        let next = self.arq.first_unsent();
+        let awaits_answer = next != self.arq.base();
+        let is_large = self.send.body(next).len() > self.segment.into();
+        if awaits_answer && is_large && !self.send.can_cut(next) { next } else { end }
+    }
+
+    /// Searches another path for its datagram size.
+    pub(super) fn search_new_path(&mut self) {
+        if T::Send::CUTS
+            && let Some(path) = self.state.path_mut()
+        {
+            *path = PathSize::new(path.wanted(), 0);
+            path.search();
+            self.fit_to_path();
+        }
+    }
+
+    /// Records what the CONNACK shows that answers the CONNECT with this number, before the mode is agreed on.
+    pub(super) fn on_connack(&mut self, attempt: u8) {
+        let (wanted, is_extended) = (self.wanted_size(), !self.negotiation.may_be_base());
+        if T::Send::CUTS
+            && is_extended
+            && let Some(handshake) = self.state.handshake_mut()
+        {
+            handshake.on_answer(attempt, wanted);
+        }
     }
 
     /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.

@@ -187,11 +187,14 @@ impl Handshake {
         (repeat == 0 || repeat % 2 == 1) && !self.marks.contains(Marks::TOO_LARGE)
     }
 
-    /// Handles the report that the socket refused a datagram for its size. A small one is due.
-    pub(crate) fn on_too_large(&mut self) {
-        if !self.marks.contains(Marks::TOO_LARGE) {
-            self.marks.insert(Marks::TOO_LARGE);
+    /// Handles the report that the socket refused a datagram of `len` bytes, if it may be ours. A small one is due.
+    pub(crate) fn on_too_large(&mut self, role: Role, len: u16) {
+        let is_ours = self.sent > 0 && (role == Role::Client || len <= self.shown);
+        if is_ours && !self.marks.contains(Marks::TOO_LARGE) {
             self.request();
+            // Perhaps the large CONNACK has left, and another datagram was refused. The bytes of CONNECT then leave no
+            // room for a repeat.
+            self.marks.insert(Marks::TOO_LARGE | Marks::OVERDUE);
         }
     }
 
@@ -210,8 +213,11 @@ impl Handshake {
     }
 
     /// Handles the answer to the CONNECT with this number. A large one has `wanted` bytes.
+    ///
+    /// A number from before the last RETRY shows nothing.
     pub(crate) fn on_answer(&mut self, attempt: u8, wanted: u16) {
-        self.shown = if self.is_large(attempt) { wanted } else { 0 };
+        let is_present = attempt.wrapping_sub(self.number) < self.sent;
+        self.shown = if is_present && self.is_large(attempt) { wanted } else { 0 };
     }
 
     /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is.

@@ -2,7 +2,7 @@
 
 use super::close::Close;
 use super::handshake::Handshake;
-use super::probe::Probe;
+use super::probe::{Probe, Purpose};
 use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
@@ -196,12 +196,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 return Ok(());
             }
             (true, Some(theirs)) => {
-                let wanted = self.wanted_size();
-                if T::Send::CUTS
-                    && let Some(handshake) = self.state.handshake_mut()
-                {
-                    handshake.on_answer(parameters.attempt, wanted);
-                }
+                self.on_connack(parameters.attempt);
                 self.negotiation.agree_extended(theirs);
                 self.on_parameters(parameters);
                 if !self.cut_to_segment() {
@@ -297,11 +292,11 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     fn handle_echo(&mut self, nonce: u64, counter: u32) -> Outcome {
-        if !self.state.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce)) {
-            return Err(Ignored::NeverSent);
-        }
+        let probe = self.state.probe().and_then(|probe| probe.on_echo(&self.nonces, nonce));
+        let purpose = probe.ok_or(Ignored::NeverSent)?;
         self.on_heard();
-        if T::Send::CUTS && self.state.path_mut().is_some_and(|path| path.on_echo(counter)) {
+        if T::Send::CUTS && purpose == Purpose::Size && self.state.path_mut().is_some_and(|path| path.on_echo(counter))
+        {
             self.fit_to_path();
         }
         Ok(())
@@ -310,6 +305,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Releases acknowledged bodies, which may make room to write.
     fn on_acknowledged(&mut self) {
         self.send.release(self.arq.base());
+        self.retry_fit();
         self.report_room();
     }
 

@@ -2,7 +2,7 @@
 
 use super::handshake::Handshake;
 use super::path_size::PathSize;
-use super::probe::Probe;
+use super::probe::{Probe, Purpose};
 use super::state::{Farewell, State};
 use super::{Connection, ConnectionTypes};
 use crate::arq::{Ack, Arq, Sending};
@@ -107,7 +107,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Writes up to `most` further INFO datagrams of `size` bytes, or one shorter datagram. Returns the bytes written.
     fn write_more(&mut self, most: usize, size: usize, buf: &mut [u8]) -> usize {
-        let (now, end) = (self.now, self.send.end());
+        let (now, end) = (self.now, self.sendable_end());
         let Some(number) = self.next_info() else { return 0 };
         let bytes = u16::try_from(size).unwrap_or(u16::MAX);
         // A run never includes the newest body, which may still grow.
@@ -191,7 +191,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The INFO to send now, among those whose body is in memory.
     #[inline]
     fn next_info(&self) -> Option<Seq> {
-        self.arq.next_ready_info(self.now, self.send.end(), self.readiness())
+        self.arq.next_ready_info(self.now, self.sendable_end(), self.readiness())
     }
 
     /// Whether the body of a number is in memory.
@@ -208,7 +208,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if !T::Send::FETCHES || !self.state.is_established() {
             return;
         }
-        let due = || self.arq.next_info(self.now, self.send.end());
+        let due = || self.arq.next_info(self.now, self.sendable_end());
         if let Some(number) = self.arq.next_lost().or_else(due).filter(|&number| !self.send.is_ready(number)) {
             self.send.request(number);
         }
@@ -248,7 +248,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Writes INFO `number`. This is the hot path.
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
-        let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
+        let (now, end, counter) = (self.now, self.sendable_end(), self.next_counter());
         let framing = self.negotiation.outgoing();
         let bytes = u16::try_from(framing.info_header_len().saturating_add(body.len())).unwrap_or(u16::MAX);
         let sending = Sending { now, number, counter, bytes, end };
@@ -256,7 +256,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let len = framing.encode_info(info, body, buf)?;
         let repeated = self.arq.on_info_sent(sending, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
-        if !repeated && number.next() == end {
+        if !repeated && number.next() == self.send.end() {
             self.send.seal();
             self.take_back(number);
         }
@@ -281,7 +281,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe | Control::SizeProbe => {
-                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
+                let purpose = if control == Control::SizeProbe { Purpose::Size } else { Purpose::Peer };
+                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces, purpose));
                 Packet::Probe { nonce, padding: &[] }
             }
             Control::Echo => {

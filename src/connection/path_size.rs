@@ -59,6 +59,8 @@ pub(super) struct PathSize {
     /// The counter of the last probe.
     counter: u32,
     search: Search,
+    /// Whether the bodies that were not sent yet fit the size.
+    fits: bool,
 }
 
 /// The probe of the present candidate.
@@ -82,7 +84,7 @@ impl PathSize {
     /// A path to be searched up to `wanted` bytes. A datagram of `shown` bytes has arrived.
     pub(super) fn new(wanted: u16, shown: u16) -> Self {
         let shown = shown.min(wanted).max(MIN_SIZE);
-        Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 } }
+        Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 }, fits: true }
     }
 
     /// The size that the search aims for; 0 in base mode.
@@ -93,6 +95,14 @@ impl PathSize {
     /// The largest datagram to send in new bodies.
     pub(super) fn size(&self) -> u16 {
         self.shown.min(self.wanted)
+    }
+
+    pub(super) const fn fits(&self) -> bool {
+        self.fits
+    }
+
+    pub(super) const fn set_fits(&mut self, fits: bool) {
+        self.fits = fits;
     }
 
     /// The size of the next probe; `None` if the search has ended.
@@ -136,9 +146,7 @@ impl PathSize {
         }
     }
 
-    /// Handles the ECHO of the PROBE with this counter. Returns whether the size has grown.
-    ///
-    /// No other PROBE leaves while a candidate is probed: data is in flight then, and the window is open.
+    /// Handles the ECHO of the PROBE of a size with this counter. Returns whether the size has grown.
     pub(super) fn on_echo(&mut self, counter: u32) -> bool {
         let is_probed = match self.search {
             Search::Sent { .. } => true,

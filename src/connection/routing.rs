@@ -111,6 +111,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.advance(now);
         self.rtt.start_path();
         self.arq.start_path(now);
+        self.search_new_path();
     }
 
     /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.

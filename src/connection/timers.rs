@@ -102,7 +102,7 @@ impl<T: ConnectionTypes> Connection<T> {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
             State::Established { close, probe, .. } => {
-                let end = self.send.end();
+                let end = self.sendable_end();
                 for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, self.readiness()) {
                         visit(timer, at);
@@ -153,7 +153,7 @@ impl<T: ConnectionTypes> Connection<T> {
             probe.stop();
         } else if !probe.is_outstanding() && !probe.is_due() {
             match self.limits.keep_alive.expiry(self.idle.heard()) {
-                Some(at) => probe.keep_alive(at.max(self.now)),
+                Some(at) => probe.keep_alive(at, self.now),
                 None => probe.stop(),
             }
         }

@@ -163,6 +163,10 @@ impl<B: AsRef<[u8]>> SendStore for SendSource<B> {
         true
     }
 
+    fn can_cut(&self, from: Seq) -> bool {
+        self.first <= self.base.value() || from.value() <= self.first
+    }
+
     fn release(&mut self, base: Seq) {
         if self.base.precedes(base) && !self.end().precedes(base) {
             self.base = base;

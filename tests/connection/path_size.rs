@@ -2,7 +2,10 @@
 
 use harness::extended::*;
 use rdt_proto::Instant;
-use rdt_proto::connection::{CloseReason, Config, Event, HandshakeParameters, SendError};
+use rdt_proto::connection::{
+    CloseReason, Config, ConnectionTypes, Event, HandshakeParameters, Mode, SendError, Storage,
+};
+use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Datagram, Framing, MIN_CONNECT, Packet};
 
 /// The header of INFO.
@@ -22,7 +25,7 @@ enum Sent {
 }
 
 /// The next INFO or PROBE of the machine, with its counter.
-fn next(trace: &mut ExtendedTrace) -> Option<(Sent, u32, Vec<u8>)> {
+fn next<T: ConnectionTypes>(trace: &mut ExtendedTrace<T>) -> Option<(Sent, u32, Vec<u8>)> {
     loop {
         let datagram = trace.next_datagram()?;
         let Datagram { counter, packet } = Framing::tagged(PEER).decode_datagram(&datagram).unwrap();
@@ -36,13 +39,13 @@ fn next(trace: &mut ExtendedTrace) -> Option<(Sent, u32, Vec<u8>)> {
     }
 }
 
-fn all_sent(trace: &mut ExtendedTrace) -> Vec<Sent> {
+fn all_sent<T: ConnectionTypes>(trace: &mut ExtendedTrace<T>) -> Vec<Sent> {
     std::iter::from_fn(|| next(trace)).map(|(sent, ..)| sent).collect()
 }
 
 /// Takes a PROBE of `len` bytes, and delivers its ECHO.
 #[track_caller]
-fn answers_probe(trace: &mut ExtendedTrace, len: usize) {
+fn answers_probe<T: ConnectionTypes>(trace: &mut ExtendedTrace<T>, len: usize) {
     let (sent, counter, datagram) = next(trace).expect("no PROBE was sent");
     assert_eq!(sent, Sent::Probe(len));
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&datagram) else { panic!() };
@@ -52,14 +55,20 @@ fn answers_probe(trace: &mut ExtendedTrace, len: usize) {
 /// A client that has written before CONNACK, which answers its CONNECT number `attempt`.
 fn client_answered(attempt: u8) -> ExtendedTrace {
     let mut client = ExtendedTrace::client(Config::default());
-    assert_eq!(client.machine.send(&BYTES[..10_000]), Ok(10_000));
+    answered_after(&mut client, 10_000, HandshakeParameters { attempt, ..PARAMETERS });
+    client
+}
+
+/// Writes `len` bytes, and delivers the CONNACK that answers the CONNECT with the number of `parameters`.
+fn answered_after<T: ConnectionTypes>(client: &mut ExtendedTrace<T>, len: usize, parameters: HandshakeParameters) {
+    let attempt = parameters.attempt;
+    assert_eq!(client.machine.send(&BYTES[..len]), Ok(len));
     client.learns_tag();
     for interval in [250, 250].iter().take(attempt.into()) {
         client.sleep(*interval, interval + 16);
         client.next_datagram().unwrap();
     }
-    client.peer_sends_connack(HandshakeParameters { attempt, ..PARAMETERS });
-    client
+    client.peer_sends_connack(parameters);
 }
 
 #[test]
@@ -242,4 +251,104 @@ fn the_report_of_the_socket_is_legal_at_any_time() {
     client.machine.abort(1);
     client.machine.handle_datagram_too_large(client.now, 600);
     assert_eq!(client.machine.ended(), Some(CloseReason::Aborted));
+}
+
+/// Regression: CONNECT of 104 bytes counted as a large one.
+#[test]
+fn a_client_of_both_modes_learns_no_size_from_its_small_connect() {
+    let mut client = ExtendedTrace::client(Config { mode: Mode::Both, ..Config::default() });
+    answered_after(&mut client, 10_000, PARAMETERS);
+    let sent = all_sent(&mut client);
+    assert_eq!(sent[..2], [Sent::Body(400), Sent::Probe(FULL + HEADER)]);
+    assert!(sent.iter().skip(2).all(|sent| *sent == Sent::Body(400)), "{sent:?}");
+}
+
+/// Regression: its number counted as that of a large CONNECT after the RETRY.
+#[test]
+fn the_answer_to_a_connect_before_retry_shows_no_size() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.machine.send(&BYTES[..10_000]).unwrap();
+    client.learns_tag();
+    for interval in [250, 250] {
+        client.sleep(interval, interval + 16);
+        client.next_datagram().unwrap();
+    }
+    client.peer_sends(Packet::Retry { cookie: b"cookie" });
+    assert_eq!(client.next_datagram().unwrap().len(), FULL + HEADER);
+    client.peer_sends_connack(HandshakeParameters { attempt: 2, ..PARAMETERS });
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(400));
+}
+
+/// Regression: the ECHO of a small PROBE counted as that of a padded one that was sent between.
+#[test]
+fn the_echo_of_a_window_probe_shows_no_size() {
+    let mut client = ExtendedTrace::client(Config::default());
+    answered_after(&mut client, 2_400, HandshakeParameters { attempt: 2, window: 6, ..PARAMETERS });
+    let sent = all_sent(&mut client);
+    assert!(sent.contains(&Sent::Probe(FULL + HEADER)), "{sent:?}");
+    // The padded PROBE is lost. The data arrives, and the window is closed.
+    client.peer_sends(closed(6));
+    client.machine.send(&BYTES[..400]).unwrap();
+    let (probe, counter, datagram) = loop {
+        let due = client.machine.poll_timeout().unwrap();
+        client.now = client.now.max(due);
+        client.machine.handle_timeout(client.now);
+        if let Some(sent) = next(&mut client) {
+            break sent;
+        }
+    };
+    assert_eq!(probe, Sent::Probe(21));
+    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&datagram) else { panic!() };
+    client.peer_sends(sack(6, 5, 6, &[]));
+    assert_eq!(all_sent(&mut client), [Sent::Body(400), Sent::Probe(FULL + HEADER)]);
+    client.peer_sends(Packet::Echo { nonce, counter });
+    client.machine.send(&BYTES[..12_000]).unwrap();
+    let sent = all_sent(&mut client);
+    assert!(sent.iter().all(|sent| matches!(sent, Sent::Body(..=SMALL))), "{sent:?}");
+}
+
+/// Regression: bodies behind pieces in flight kept a size that the path no longer carried.
+#[test]
+fn bodies_that_cannot_be_cut_yet_wait_for_the_pieces_before_them() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 1));
+    answered_after(&mut client, 1_200, HandshakeParameters { attempt: 2, ..PARAMETERS });
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(400));
+    answers_probe(&mut client, FULL + HEADER);
+    assert_eq!(all_sent(&mut client), [Sent::Body(400), Sent::Body(400)]);
+    client.machine.send(&BYTES[..6_000]).unwrap();
+    client.machine.handle_datagram_too_large(client.now, FULL + HEADER);
+    assert_eq!(all_sent(&mut client), [], "three pieces are in flight");
+    client.peer_sends(sack(2, 1, 2, &[]));
+    assert_eq!(all_sent(&mut client), [Sent::Probe(866)]);
+    assert!(client.machine.poll_timeout().is_some_and(|due| due > client.now), "nothing can be sent");
+    client.peer_sends(sack(3, 2, 3, &[]));
+    let bodies: Vec<_> = all_sent(&mut client).into_iter().filter(|sent| matches!(sent, Sent::Body(_))).collect();
+    assert_eq!(bodies, [const { Sent::Body(400) }; 3]);
+}
+
+/// Regression: one body of the earlier size in flight prevented the growth for the rest of the source.
+#[test]
+fn a_source_grows_once_its_smaller_bodies_are_acknowledged() {
+    let config = Config::default();
+    let Storage { recv, arq, .. } = storage(&config, 32, 32);
+    let send = SendSource::new(&BYTES[..], config.segment).unwrap();
+    let mut client = ExtendedTrace::client_with(config, Storage { send, recv, arq });
+    answered_after(&mut client, 0, HandshakeParameters { attempt: 2, ..PARAMETERS });
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(SMALL));
+    assert_eq!(next(&mut client).unwrap().0, Sent::Probe(FULL + HEADER));
+    client.machine.handle_datagram_too_large(client.now, FULL + HEADER);
+    let sent = 1 + u32::try_from(all_sent(&mut client).len()).unwrap();
+    client.elapse_with_loss(50);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    answers_probe(&mut client, 866);
+    let (probe, counter, datagram) = next(&mut client).unwrap();
+    assert_eq!(probe, Sent::Probe(1_043));
+    assert_eq!(next(&mut client).unwrap().0, Sent::Body(846));
+    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&datagram) else { panic!() };
+    client.peer_sends(Packet::Echo { nonce, counter });
+    all_sent(&mut client);
+    client.peer_sends(sack(sent, sent - 1, sent, &[]));
+    let later = all_sent(&mut client);
+    assert!(later.contains(&Sent::Body(1_023)), "{later:?}");
 }

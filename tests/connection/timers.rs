@@ -1,8 +1,8 @@
 //! The names of the timers that run in each state.
 
 use harness::extended::*;
-use rdt_proto::connection::{Config, Timer};
-use rdt_proto::wire::Packet;
+use rdt_proto::connection::{Config, Handled, Ignored, Timer};
+use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 
 /// The timers that run, the earliest first.
@@ -42,6 +42,24 @@ fn an_arrival_starts_the_delayed_acknowledgement_timer() {
     let mut client = ExtendedTrace::established(Config::default());
     client.peer_sends(info(0, b"data"));
     assert_eq!(running(&client), [Timer::AckDelay]);
+}
+
+/// Regression: the deadline that `handle_timeout` set was its own time.
+#[test]
+fn a_probe_that_is_late_after_an_ignored_info_is_due_at_once() {
+    let config = Config { keep_alive: Duration::from_millis(100), ..Config::default() };
+    let mut client = ExtendedTrace::established_with(config, storage(&config, 1, 1));
+    client.peer_sends(info(0, b"unread"));
+    client.elapse_with_loss(110);
+    assert!(client.machine.poll_timeout().is_some_and(|due| due > client.now), "a PROBE was sent after 100 ms");
+    // No room: the number is ignored, but the peer is heard.
+    assert_eq!(client.receive(info(1, b"beyond")), Handled::Ignored(Ignored::NoRoom));
+    client.now = client.now + Duration::from_millis(120);
+    client.machine.handle_timeout(client.now);
+    let probe = client.next_datagram().unwrap();
+    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
+    while client.next_datagram().is_some() {}
+    assert!(client.machine.poll_timeout().is_some_and(|due| due > client.now));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The datagram size of the path at a listener.
 
 use harness::listener::*;
+use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 use rdt_proto::listener::{Dispatch, ListenerConfig, Retry};
 use rdt_proto::wire::{Framing, OptionsWriter, Packet, Tag, VERSION};
@@ -59,4 +60,23 @@ fn a_refused_size_reaches_each_connection_at_the_address() {
     listener.machine.handle_datagram_too_large(listener.now, HERE, FULL - 58);
     let sent = listener.drain().into_iter().map(|(to, sent)| (to, sent.len()));
     assert_eq!(sent.collect::<Vec<_>>(), [(HERE, 44), (HERE, 44)]);
+}
+
+/// Regression: CONNACK was repeated twice, and its bytes exceeded those of CONNECT.
+#[test]
+fn a_report_about_another_datagram_costs_no_byte_beyond_connect() {
+    for (connect, reported, after) in [(FULL, FULL - 58, vec![44]), (FULL, 1_400, vec![44]), (104, 1_000, vec![44])] {
+        let mut listener = listener();
+        connects(&mut listener, HERE, tag(1), connect);
+        let connack = accepts(&mut listener, HERE);
+        listener.machine.handle_datagram_too_large(listener.now, HERE, reported);
+        let mut sent = vec![];
+        for _ in 0..20 {
+            sent.extend(listener.drain().into_iter().map(|(_, datagram)| datagram.len()));
+            listener.now = listener.now + Duration::from_millis(10);
+            listener.machine.handle_timeout(listener.now);
+        }
+        assert_eq!(sent, after);
+        assert!(connack + sent.iter().sum::<usize>() <= connect);
+    }
 }
