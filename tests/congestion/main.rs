@@ -4,5 +4,6 @@
 mod changes;
 mod flows;
 mod network;
+mod pacing;
 mod rules;
 mod unpaced;

@@ -1,6 +1,8 @@
 //! Loss recovery: its rules as traces, and whole connections over networks with every fault.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod bulk;
+mod coarse_timers;
 mod endpoints;
 mod rtt_step;
 mod rules;

@@ -159,8 +159,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
         if SHORTCUTS && self.is_undisturbed() && self.may_be_fresh(end) {
-            let has_room = self.scoreboard.in_flight() < self.congestion.window();
-            return (has_room && self.allows(now)).then_some(self.scoreboard.next());
+            return (self.has_room() && self.allows(now)).then_some(self.scoreboard.next());
         }
         let due = self.candidate(now, end, is_ready)?;
         let may_leave = self.timers.is_probe_due() || due.at <= now && self.allows(now);
@@ -223,9 +222,17 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Notes whether something else than the congestion window limits the sender (RFC 9002 §7.8): the application, the
     /// peer's window, or the scoreboard.
     fn note_limit(&mut self, end: Seq) {
-        self.app_limited |= !self.may_be_fresh(end)
-            && self.scoreboard.lost() == 0
-            && self.scoreboard.in_flight() < self.congestion.window();
+        let has_more = self.may_be_fresh(end) || self.scoreboard.lost() > 0;
+        let has_room = self.has_room();
+        self.app_limited |= has_room && !has_more;
+        if C::may_pace() {
+            self.pacer.set_waiting(has_room && has_more);
+        }
+    }
+
+    /// Whether the congestion window permits another packet.
+    fn has_room(&self) -> bool {
+        self.scoreboard.in_flight() < self.congestion.window()
     }
 
     /// The counter in extended mode. Only extended mode has a window of the peer.
@@ -302,6 +309,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn update_rate(&mut self, now: Instant) {
         if C::may_pace() {
             self.pacer.update_rate(now, self.congestion.pacing_rate());
+            if !self.has_room() {
+                self.pacer.set_waiting(false);
+            }
         }
     }
 
