@@ -6,4 +6,5 @@ mod flows;
 mod network;
 mod pacing;
 mod rules;
+mod slow_lines;
 mod unpaced;

@@ -7,6 +7,7 @@ mod endpoints;
 mod rtt_step;
 mod rules;
 mod selective_repeat;
+mod serial_lines;
 mod short_transfers;
 mod stop_and_wait;
 mod stress;
