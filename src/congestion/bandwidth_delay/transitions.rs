@@ -11,7 +11,7 @@ const CRUISE_ROUNDS: u8 = 6;
 /// How long the minimum round-trip time is valid without a sample near it.
 const MIN_RTT_SPAN: Duration = Duration::from_secs(10);
 /// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
-const MAX_STARTUP_GROWTH: u64 = 256;
+const MAX_STARTUP_GROWTH: u64 = 1_024;
 
 impl BandwidthDelay {
     /// Grows the window in startup, by evidence from each acknowledgement.
