@@ -47,9 +47,9 @@ impl Link {
     }
 }
 
-/// The configuration. Streams are driven once a tick, so pacing allows a burst of two ticks.
+/// The configuration. Streams are driven once a tick, and pacing makes good what a tick is late for.
 fn config() -> Config {
-    Config { pacing_granularity: Duration::from_micros(2 * TICK.as_micros()), ..Config::default() }
+    Config::default()
 }
 
 /// Reads complete lines from a stream. Bytes beyond the longest line are dropped.

@@ -1,7 +1,7 @@
 //! The choice of a controller at run time, and the list of all controllers.
 
 use super::{Acknowledgement, BandwidthDelay, Congestion, Cubic, FixedWindow, Loss, NewReno, initial_window};
-use crate::{ClockShift, Instant};
+use crate::{ClockShift, Duration, Instant};
 use core::fmt;
 use core::str::FromStr;
 
@@ -88,6 +88,10 @@ impl Controller {
 }
 
 impl Congestion for Controller {
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
+        dispatch!(self, it => it.on_handshake(now, round_trip));
+    }
+
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         dispatch!(self, it => it.on_sent(now, bytes, in_flight));
     }

@@ -103,6 +103,13 @@ pub trait Congestion {
         true
     }
 
+    /// Takes the round-trip time of the handshake, before the first transmission.
+    ///
+    /// Its packets are small. On a slow line a full datagram takes longer, because its transmission does.
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
+        let _ = (now, round_trip);
+    }
+
     /// Records the transmission of `bytes`, new or repeated. `in_flight` includes them.
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64);
 

@@ -13,6 +13,12 @@ const PARTS_PER_BYTE: u64 = 1_000_000;
 /// A sender may wait for half the granularity, which must stay well below any idle limit.
 const MAX_GRANULARITY: Duration = Duration::from_secs(1);
 
+/// The longest lateness that is made good.
+///
+/// A loop that wakes ten times a second then reaches the full rate. After a longer pause of the program the burst stays
+/// bounded.
+const LONGEST_LATENESS: ShortDuration = ShortDuration::from_micros(100_000);
+
 /// A token bucket (RFC 9002 §7.7).
 ///
 /// Credit is counted in millionths of a byte, so that any rate earns a whole number of units in a microsecond. Credit
@@ -23,20 +29,27 @@ const MAX_GRANULARITY: Duration = Duration::from_secs(1);
 /// then wakes at most twice per granularity. A wake-up that is late by half the granularity loses no credit. Set the
 /// granularity to twice the resolution of the timer: 2 ms for `epoll`.
 ///
+/// **A late wake-up is made good.** The sender says when only the pacer holds it [back](Self::set_waiting). If it then sends
+/// later than it might have, the time since counts as the *lateness* of its driver, at most 100 ms. The bucket holds the
+/// credit of the granularity and of the lateness, so that the next burst contains what the driver was late for. A longer
+/// lateness counts at once. A shorter one lowers it by an eighth of the difference, once for each wait.
+///
 /// A sender may ask for less credit than it then uses: for one byte, before it sends a whole datagram. The bytes beyond
 /// its credit become a debt, of two datagrams at most. Without the debt each burst would be a datagram too long, and
 /// small bursts at a high rate would leave a tenth too fast.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pacer {
     granularity: ShortDuration,
+    /// How late the driver wakes.
+    lateness: ShortDuration,
     /// The size of two datagrams in bytes.
     smallest_burst: u32,
+    /// Whether only the pacer has held the sender back since `updated_at`.
+    is_waiting: bool,
     /// Bytes per second; `None` without pacing.
     rate: Option<NonZero<u64>>,
-    /// Credit at `updated_at`, in millionths of a byte.
-    credit: u64,
-    /// What was sent beyond the credit, in millionths of a byte. Later earnings pay it off first.
-    debt: u64,
+    /// Credit at `updated_at`, in millionths of a byte. Below 0 it is a debt: what was sent beyond the credit.
+    credit: i64,
     updated_at: Instant,
 }
 
@@ -50,10 +63,11 @@ impl Pacer {
         let smallest_burst = datagram_bytes.max(1).saturating_mul(2);
         Self {
             granularity: ShortDuration::new(granularity.min(MAX_GRANULARITY)),
+            lateness: ShortDuration::ZERO,
             smallest_burst,
+            is_waiting: false,
             rate: None,
-            credit: u64::from(smallest_burst) * PARTS_PER_BYTE,
-            debt: 0,
+            credit: signed(u64::from(smallest_burst) * PARTS_PER_BYTE),
             updated_at: Instant::ZERO,
         }
     }
@@ -67,6 +81,14 @@ impl Pacer {
             self.rate = rate;
             self.credit = self.credit.min(self.burst_credit());
         }
+    }
+
+    /// Records whether the sender has more data that only the pacer holds back.
+    ///
+    /// Without such data, time that passes is not the driver's lateness. Call it after each transmission, and when the
+    /// window no longer permits the data.
+    pub const fn set_waiting(&mut self, is_waiting: bool) {
+        self.is_waiting = is_waiting;
     }
 
     /// Whether `bytes` may leave now.
@@ -98,56 +120,69 @@ impl Pacer {
     pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(rate) = self.rate else { return Instant::ZERO };
         // A full bucket suffices for more bytes than a burst, because it never holds more credit.
-        let need = (u64::from(bytes) * PARTS_PER_BYTE).min(self.burst_credit());
+        let need = signed(u64::from(bytes) * PARTS_PER_BYTE).min(self.burst_credit());
         if self.credit >= need {
             return Instant::ZERO;
         }
-        let goal = need.max(self.granular_credit() / 2);
-        let missing = (goal - self.credit).saturating_add(self.debt);
-        self.updated_at + Duration::from_micros(div_ceil(missing, rate))
+        let goal = need.max(self.earned_in(self.granularity.get()) / 2);
+        self.updated_at + Duration::from_micros(div_ceil(goal.abs_diff(self.credit), rate))
     }
 
     /// Records that `bytes` have left, allowed or not.
     pub fn on_sent(&mut self, now: Instant, bytes: u32) {
         self.settle(now);
-        let used = u64::from(bytes) * PARTS_PER_BYTE;
         // The debt is at most the smallest burst. Otherwise probes, which do not ask for credit, could delay all other
         // packets.
         let most = if self.rate.is_some() { self.smallest_credit() } else { 0 };
-        self.debt = self.debt.saturating_add(used.saturating_sub(self.credit)).min(most);
-        self.credit = self.credit.saturating_sub(used);
+        let used = signed(u64::from(bytes) * PARTS_PER_BYTE);
+        self.credit = self.credit.saturating_sub(used).max(-most);
     }
 
     /// Adds the credit earned up to `now`.
     fn settle(&mut self, now: Instant) {
-        let Some(rate) = self.rate else {
-            self.updated_at = self.updated_at.max(now);
-            return;
-        };
-        let earned = now.saturating_since(self.updated_at).as_micros().saturating_mul(rate.get());
-        let earned_anew = earned.saturating_sub(self.debt);
-        self.debt = self.debt.saturating_sub(earned);
-        self.credit = self.credit.saturating_add(earned_anew).min(self.burst_credit());
+        if self.rate.is_some() {
+            self.measure_lateness(now);
+            let earned = self.earned_in(now.saturating_since(self.updated_at));
+            self.credit = self.credit.saturating_add(earned).min(self.burst_credit());
+        }
         self.updated_at = self.updated_at.max(now);
     }
 
+    /// Measures how late a sender is that might have sent earlier.
+    fn measure_lateness(&mut self, now: Instant) {
+        let ready_at = self.ready_at(1);
+        if !self.is_waiting || ready_at > now || self.updated_at >= now {
+            return;
+        }
+        let late = ShortDuration::new(now.saturating_since(ready_at.max(self.updated_at))).min(LONGEST_LATENESS);
+        let (late, before) = (late.as_micros(), self.lateness.as_micros());
+        self.lateness = ShortDuration::from_micros(late.max(before - before.saturating_sub(late).div_ceil(8)));
+    }
+
     pub(crate) fn rebase(&mut self, shift: ClockShift) {
-        // `longest` is the time until the bucket is full. After it nothing more is earned.
-        let missing = self.burst_credit().saturating_sub(self.credit).saturating_add(self.debt);
-        let longest = self.rate.map_or(0, |rate| div_ceil(missing, rate));
+        // `longest` is the time until the bucket is full, after the greatest lateness. After it nothing more is earned.
+        let missing = self.burst_credit().abs_diff(self.credit);
+        let lateness = u64::from(LONGEST_LATENESS.as_micros());
+        let longest = self.rate.map_or(0, |rate| div_ceil(missing, rate).saturating_add(lateness));
         self.updated_at = shift.aged(self.updated_at, Duration::from_micros(longest));
     }
 
-    /// `rate × granularity`, in millionths of a byte.
-    fn granular_credit(&self) -> u64 {
-        self.rate.map_or(0, |rate| rate.get().saturating_mul(self.granularity.get().as_micros()))
+    /// The credit earned in `span`, in millionths of a byte.
+    fn earned_in(&self, span: Duration) -> i64 {
+        signed(self.rate.map_or(0, |rate| rate.get().saturating_mul(span.as_micros())))
     }
 
-    fn burst_credit(&self) -> u64 {
-        self.granular_credit().max(self.smallest_credit())
+    fn burst_credit(&self) -> i64 {
+        let span = self.granularity.get().saturating_add(self.lateness.get());
+        self.earned_in(span).max(self.smallest_credit())
     }
 
-    fn smallest_credit(&self) -> u64 {
-        u64::from(self.smallest_burst) * PARTS_PER_BYTE
+    fn smallest_credit(&self) -> i64 {
+        signed(u64::from(self.smallest_burst) * PARTS_PER_BYTE)
     }
+}
+
+/// `parts` as a signed number, at most `i64::MAX`.
+fn signed(parts: u64) -> i64 {
+    i64::try_from(parts).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! A controller without its pacing rate.
 
 use super::{Acknowledgement, Congestion, Loss};
-use crate::{ClockShift, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// A controller without its pacing rate: everything that its window permits may leave at once.
 ///
@@ -23,6 +23,10 @@ pub struct Unpaced<C>(pub C);
 impl<C: Congestion> Congestion for Unpaced<C> {
     fn may_pace() -> bool {
         false
+    }
+
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
+        self.0.on_handshake(now, round_trip);
     }
 
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {

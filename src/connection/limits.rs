@@ -39,7 +39,7 @@ impl Limits {
 
     /// The linger with the largest possible RTO.
     pub(super) fn longest_linger(&self, rtt: &Rtt) -> Duration {
-        rtt.ceiling().saturating_mul(3).max(self.linger.get())
+        rtt.longest().saturating_mul(3).max(self.linger.get())
     }
 
     /// How long to wait for the answer to a last FIN.

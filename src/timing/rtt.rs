@@ -50,7 +50,7 @@ pub struct Rtt {
 }
 
 impl Rtt {
-    /// An estimate without samples, whose timeout never exceeds `ceiling` (RFC 6298 §2.5).
+    /// An estimate without samples, whose timeout does not exceed `ceiling` (RFC 6298 §2.5).
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
         let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling));
@@ -59,7 +59,7 @@ impl Rtt {
 
     /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
     ///
-    /// It changes [`deadline`](Self::deadline) only.
+    /// In this mode each answer also names the transmission that it answers, so that long samples are certain.
     pub(crate) const fn repeat_early(&mut self, is_early: bool) {
         self.is_early = is_early;
     }
@@ -151,6 +151,11 @@ impl Rtt {
         self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt)
     }
 
+    /// The round-trip time of the handshake; `None` if it gave none, and after the first [`sample`](Self::sample).
+    pub(crate) fn handshake(&self) -> Option<Duration> {
+        self.smoothed.filter(|_| self.min.is_none()).map(|(srtt, _)| srtt.get())
+    }
+
     /// The least [`sample`](Self::sample) since the start; `None` before the first one.
     #[must_use]
     pub fn min(&self) -> Option<Duration> {
@@ -164,7 +169,8 @@ impl Rtt {
     /// The retransmission timeout without backoff.
     ///
     /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay. Before the first [`sample`](Self::sample) it
-    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling.
+    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling, or twice the
+    /// ceiling if samples of extended mode demand it.
     #[must_use]
     pub fn rto(&self) -> Duration {
         Duration::from_micros(self.rto_micros().into())
@@ -179,7 +185,19 @@ impl Rtt {
             }
         };
         let floor = self.min.map_or(MIN_FIRST_RTO, |_| 0);
-        rto.max(floor).min(self.ceiling.as_micros())
+        rto.max(floor).min(self.most().as_micros())
+    }
+
+    /// The longest timeout before backoff.
+    ///
+    /// In extended mode a sample belongs to one transmission. If samples show that the path is slower than the ceiling,
+    /// each repeat after the ceiling would be needless, so twice the ceiling is the limit.
+    fn most(&self) -> ShortDuration {
+        if self.is_early && self.min.is_some() { self.twice_the_ceiling() } else { self.ceiling }
+    }
+
+    fn twice_the_ceiling(&self) -> ShortDuration {
+        ShortDuration::from_micros(self.ceiling.as_micros().saturating_mul(2))
     }
 
     /// The least backoff with which the timeout covers `round_trip`.
@@ -189,14 +207,14 @@ impl Rtt {
     }
 
     /// The longest timeout, with backoff and without jitter.
-    pub(crate) fn ceiling(&self) -> Duration {
-        self.ceiling.get()
+    pub(crate) fn longest(&self) -> Duration {
+        if self.is_early { self.twice_the_ceiling() } else { self.ceiling }.get()
     }
 
     /// When to retransmit a packet that is sent `now`.
     ///
     /// `attempt` is the number of earlier transmissions of the packet. The interval is the timeout, doubled for each
-    /// attempt (RFC 6298 §5.5). It is at most the ceiling and `limit`, and at least 1 ms. A random jitter of up to 1/16
+    /// attempt (RFC 6298 §5.5), up to the ceiling. It is at most `limit`, and at least 1 ms. A random jitter of up to 1/16
     /// of the interval is added.
     ///
     /// In extended mode the first repeats come early. Before the first [`sample`](Self::sample) each interval counts
@@ -208,15 +226,15 @@ impl Rtt {
     /// As [`deadline`](Self::deadline) without a limit. This order of arguments takes less code.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_after(&mut self, attempt: u8, now: Instant) -> Instant {
-        self.deadline_within(attempt, now, self.ceiling)
+        self.deadline_within(attempt, now, self.most())
     }
 
     /// As [`deadline`](Self::deadline).
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
-        let most = self.ceiling.min(limit).as_micros();
         let is_early = self.is_early && self.min.is_none();
         let rto = if is_early && self.smoothed.is_none() { EARLY_RTO } else { self.rto_micros() };
+        let most = self.ceiling.as_micros().max(rto).min(limit.as_micros());
         let interval = backed_off(rto, attempt >> u8::from(is_early)).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());
         now + Duration::from_micros(u64::from(interval) + jitter)
@@ -337,6 +355,22 @@ mod tests {
         (0..3).for_each(|_| rtt.sample(ms(5_000)));
         rtt.sample(ms(20));
         assert!(rtt.srtt() > Some(ms(4_000)), "three late answers show a slower path");
+    }
+
+    /// Regression: on a slow line the timeout stayed below each sample, and repeated what only waited.
+    #[test]
+    fn samples_above_the_ceiling_of_extended_mode_count_up_to_twice() {
+        let mut rtt = Rtt::new(ms(7_500), Jitter::new(1));
+        rtt.sample(ms(12_000));
+        assert_eq!(rtt.rto(), ms(7_500), "in base mode a sample may be that of another transmission");
+        rtt.repeat_early(true);
+        (0..9).for_each(|_| rtt.sample(ms(12_000)));
+        assert!((ms(12_000)..ms(14_500)).contains(&rtt.rto()), "{}", rtt.rto());
+        assert!(rtt.deadline(Instant::ZERO, 3, Duration::MAX) < Instant::from_millis(15_500), "no backoff above it");
+        (0..3).for_each(|_| rtt.sample(ms(60_000)));
+        assert_eq!(rtt.rto(), ms(15_000));
+        (0..90).for_each(|_| rtt.sample(ms(1_000)));
+        assert!(rtt.rto() < ms(1_100), "{}", rtt.rto());
     }
 
     #[test]

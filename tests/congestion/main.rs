@@ -4,5 +4,7 @@
 mod changes;
 mod flows;
 mod network;
+mod pacing;
 mod rules;
+mod slow_lines;
 mod unpaced;

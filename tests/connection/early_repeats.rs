@@ -92,6 +92,48 @@ fn a_timeout_of_a_first_flight_sends_one_probe() {
     client.expect_nothing();
 }
 
+/// Regression: an empty INFO 0, answered in 10 ms, gave a timeout of 31 ms to datagrams that take a second on a serial
+/// line. The whole flight was then declared lost, and sent again.
+#[test]
+fn the_answer_to_a_small_packet_times_no_large_one() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.learns_tag();
+    client.elapse(10);
+    client.peer_sends_connack(PARAMETERS);
+    client.expect(info(0, b""));
+    client.machine.send(&[7; 3_600]).unwrap();
+    (1..4).for_each(|number| client.expect(info(number, &[7; 1_200])));
+    client.elapse(10);
+    client.peer_sends(sack(1, 0, 1, &[]));
+    client.expect_nothing();
+    // The intervals are those before a first sample, and one packet leaves in each.
+    for _ in 0..2 {
+        client.sleep(200, 213);
+        client.expect(info(1, &[7; 1_200]));
+        client.expect_nothing();
+    }
+    assert_eq!(client.machine.rtt().srtt(), None);
+    client.elapse(300);
+    client.peer_sends(sack(2, 1, 2, &[]));
+    let srtt = client.machine.rtt().srtt();
+    assert!(srtt >= Some(Duration::from_millis(300)), "the first full datagram gives the sample: {srtt:?}");
+}
+
+/// As above, if the small packets came long before: their timeout holds, but it declares nothing lost.
+#[test]
+fn a_timeout_measured_with_small_packets_sends_one_probe() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.send(&[7; 3_600]).unwrap();
+    (1..4).for_each(|number| client.expect(info(number, &[7; 1_200])));
+    // The tail loss probe, then the timeout.
+    client.sleep(200, 320);
+    client.expect(info(3, &[7; 1_200]));
+    client.expect_nothing();
+    client.sleep(300, 330);
+    client.expect(info(1, &[7; 1_200]));
+    client.expect_nothing();
+}
+
 /// CONNACK answers the second of three CONNECTs, and gives no sample.
 #[test]
 fn without_any_sample_info_0_is_repeated_as_connect_is() {

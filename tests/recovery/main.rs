@@ -1,11 +1,14 @@
 //! Loss recovery: its rules as traces, and whole connections over networks with every fault.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+mod bulk;
+mod coarse_timers;
 mod endpoints;
 mod path_size;
 mod rtt_step;
 mod rules;
 mod selective_repeat;
+mod serial_lines;
 mod short_transfers;
 mod stop_and_wait;
 mod stress;

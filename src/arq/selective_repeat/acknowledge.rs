@@ -11,6 +11,9 @@ use crate::time::ShortDuration;
 use crate::wire::Sack;
 use crate::{Duration, Instant, SHORTCUTS, Seq};
 
+/// `rrthresh` of RFC 7765 §4: with fewer packets outstanding the timeout counts from the oldest transmission.
+const RESTART_THRESHOLD: u32 = 4;
+
 /// The result of one acknowledgement.
 #[derive(Clone, Copy, Debug, Default)]
 struct Settled {
@@ -21,6 +24,8 @@ struct Settled {
     most_backoff: u8,
     /// The transmission that a SACK answers.
     answer: Option<Transmission>,
+    /// The size of its datagram in bytes.
+    answered_bytes: u16,
     /// Whether a repeat of the answered number was needless.
     was_needless: bool,
     /// The first number of the bitmap, which reports each number in its range as received or missing.
@@ -78,6 +83,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let mut settled = Settled::default();
         (settled.answer, settled.rtt, settled.bitmap_base) = (answer, sample, Some(sack.base));
         settled.most_backoff = u8::MAX;
+        settled.answered_bytes = answer.map_or(0, |answer| self.scoreboard.record(answer.number).bytes);
         if !is_old {
             self.settle_before(now, sack.next, rtt, &mut settled);
         }
@@ -210,8 +216,12 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
-    fn conclude(&mut self, now: Instant, settled: Settled, rtt: &mut Rtt) {
+    fn conclude(&mut self, now: Instant, mut settled: Settled, rtt: &mut Rtt) {
+        // A small packet is no first sample while larger ones are in flight, as that of the handshake is none.
+        let is_small = self.limit.is_some() && !self.is_representative(settled.answered_bytes);
+        settled.rtt = settled.rtt.filter(|_| !is_small || rtt.srtt().is_some());
         if let Some(sample) = settled.rtt {
+            self.on_measured(settled.answered_bytes);
             rtt.update(sample, settled.was_needless);
             self.proactive.update_srtt(rtt);
         }
@@ -236,11 +246,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         // RFC 6298 §5.7: the backoff stays until a sample.
         let most_backoff = if settled.rtt.is_some() { 0 } else { settled.most_backoff };
-        self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
+        self.restart_timers(now, most_backoff, rtt);
         self.detect_losses(now, rtt, settled.bitmap_base);
         self.update_rate(now);
         if let (Some(_), Some(srtt)) = (self.limit, rtt.srtt()) {
             rtt.set_ack_delay(self.request.update(srtt, &self.congestion, self.proactive.is_lossy()));
+        }
+    }
+
+    /// Restarts the timers after a new acknowledgement.
+    fn restart_timers(&mut self, now: Instant, most_backoff: u8, rtt: &mut Rtt) {
+        let outstanding = self.scoreboard.outstanding();
+        self.timers.restart(now, outstanding, most_backoff, rtt);
+        if let (Some(_), 1..RESTART_THRESHOLD, Some(min)) = (self.limit, outstanding, rtt.min()) {
+            let oldest = self.scoreboard.record(self.scoreboard.base()).sent_at;
+            self.timers.count_from(now, oldest, min.saturating_mul(4));
         }
     }
 }

@@ -46,6 +46,10 @@ pub(super) struct Sender<M, C> {
     pub(super) round_start: Instant,
     /// Whether the congestion window was not the limit at some time in this round.
     pub(super) app_limited: bool,
+    /// The size in bytes of the largest datagram sent.
+    largest_sent: u16,
+    /// The size in bytes of the largest datagram that has given a round-trip time on this path.
+    largest_measured: u16,
     pub(super) congestion: C,
     pacer: Pacer,
     pub(super) counters: Uncompared<Counters>,
@@ -78,6 +82,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             recovery_end: None,
             round_start: Instant::ZERO,
             app_limited: false,
+            largest_sent: 0,
+            largest_measured: 0,
             congestion,
             pacer,
             counters: Uncompared::default(),
@@ -159,8 +165,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
         if SHORTCUTS && self.is_undisturbed() && self.may_be_fresh(end) {
-            let has_room = self.scoreboard.in_flight() < self.congestion.window();
-            return (has_room && self.allows(now)).then_some(self.scoreboard.next());
+            return (self.has_room() && self.allows(now)).then_some(self.scoreboard.next());
         }
         let due = self.candidate(now, end, is_ready)?;
         let may_leave = self.timers.is_probe_due() || due.at <= now && self.allows(now);
@@ -191,6 +196,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Records that an INFO has left. Returns whether it was a retransmission.
     pub(super) fn on_sent(&mut self, info: Sending, rtt: &mut Rtt) -> bool {
         let Sending { now, number, counter, bytes, end } = info;
+        self.note_size(now, bytes, rtt);
         let is_probe = self.timers.is_probe_due();
         let transmitted = self.scoreboard.transmitted(now, number, self.key(counter), bytes, is_probe);
         match transmitted {
@@ -220,12 +226,28 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         is_again
     }
 
+    /// Notes the size of a datagram that leaves. The first one ends the handshake, whose round trip the controller takes.
+    fn note_size(&mut self, now: Instant, bytes: u16, rtt: &Rtt) {
+        if let Some(round_trip) = rtt.handshake().filter(|_| self.largest_sent == 0) {
+            self.congestion.on_handshake(now, round_trip);
+        }
+        self.largest_sent = self.largest_sent.max(bytes);
+    }
+
     /// Notes whether something else than the congestion window limits the sender (RFC 9002 §7.8): the application, the
     /// peer's window, or the scoreboard.
     fn note_limit(&mut self, end: Seq) {
-        self.app_limited |= !self.may_be_fresh(end)
-            && self.scoreboard.lost() == 0
-            && self.scoreboard.in_flight() < self.congestion.window();
+        let has_more = self.may_be_fresh(end) || self.scoreboard.lost() > 0;
+        let has_room = self.has_room();
+        self.app_limited |= has_room && !has_more;
+        if C::may_pace() {
+            self.pacer.set_waiting(has_room && has_more);
+        }
+    }
+
+    /// Whether the congestion window permits another packet.
+    fn has_room(&self) -> bool {
+        self.scoreboard.in_flight() < self.congestion.window()
     }
 
     /// The counter in extended mode. Only extended mode has a window of the peer.
@@ -253,6 +275,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Records that `count` new numbers have left, from `first` on.
     pub(super) fn on_run_sent(&mut self, first: Sending, count: u32, rtt: &mut Rtt) {
         let Sending { now, counter, bytes, .. } = first;
+        self.note_size(now, bytes, rtt);
         let mut in_flight = self.scoreboard.in_flight();
         self.scoreboard.transmitted_run(now, self.key(counter), bytes, count);
         for _ in 0..count {
@@ -302,11 +325,35 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn update_rate(&mut self, now: Instant) {
         if C::may_pace() {
             self.pacer.update_rate(now, self.congestion.pacing_rate());
+            if !self.has_room() {
+                self.pacer.set_waiting(false);
+            }
         }
+    }
+
+    /// Whether a round-trip time of a datagram of `bytes` tells about the largest datagram sent.
+    ///
+    /// On a serial line a small datagram is fast: at 9,600 bit/s 20 bytes take 17 ms, and 1,220 bytes 1 s.
+    pub(super) fn is_representative(&self, bytes: u16) -> bool {
+        bytes >= self.largest_sent / 2
+    }
+
+    /// Records that a datagram of `bytes` has given a round-trip time.
+    pub(super) fn on_measured(&mut self, bytes: u16) {
+        self.largest_measured = self.largest_measured.max(bytes);
+    }
+
+    /// Whether the timeout is meant for the oldest number: extended mode has measured a datagram as large.
+    ///
+    /// Base mode cannot ask the peer, so every timeout counts.
+    pub(super) fn trusts_timeout(&self) -> bool {
+        let oldest = self.scoreboard.record(self.scoreboard.base()).bytes;
+        self.limit.is_none() || self.largest_measured > 0 && self.largest_measured >= oldest / 2
     }
 
     /// Starts to measure another path.
     pub(super) fn start_path(&mut self, now: Instant) {
+        self.largest_measured = 0;
         self.congestion.start_path(now);
         self.update_rate(now);
     }

@@ -96,6 +96,15 @@ impl Timers {
         self.arm(now, outstanding, rtt);
     }
 
+    /// Counts the timeout of the last packets from the transmission of the oldest one (RFC 7765 §4).
+    ///
+    /// Behind a long queue the acknowledgement comes a whole timeout later. At least `shortest` remains: without a queue
+    /// the difference is small, and a probe comes first.
+    pub(super) fn count_from(&mut self, now: Instant, oldest: Instant, shortest: Duration) {
+        let elapsed = now.saturating_since(oldest);
+        self.retransmission = self.retransmission.map(|at| at.min((at - elapsed).max(now + shortest)));
+    }
+
     /// Backs off after the retransmission timer has expired (RFC 6298 §5.5). No timer runs until the next transmission.
     pub(super) fn back_off(&mut self) {
         *self = Self { backoff: self.backoff.saturating_add(1), is_silent: true, ..Self::default() };
@@ -147,5 +156,32 @@ impl Timers {
         for timer in [&mut self.reordering, &mut self.tail_loss_probe, &mut self.retransmission] {
             *timer = shift.deadline(*timer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timing::Jitter;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    /// Behind a queue of 30 s, the timeout of the last packet ended 30 s late.
+    #[test]
+    fn rfc7765_4_a_last_timeout_counts_from_the_transmission() {
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
+        (0..90).for_each(|_| rtt.sample(Duration::from_secs(30)));
+        let mut timers = Timers::default();
+        timers.restart(at(60_000), 1, 0, &mut rtt);
+        let usual = timers.retransmission.unwrap();
+        assert!(usual >= at(90_000), "{usual:?}");
+        timers.count_from(at(60_000), at(30_500), Duration::from_secs(2));
+        assert_eq!(timers.retransmission, Some((usual - Duration::from_millis(29_500)).max(at(62_000))));
+        timers.count_from(at(60_000), at(0), Duration::from_secs(1));
+        assert_eq!(timers.retransmission, Some(at(61_000)), "the shortest rest");
+        timers.count_from(at(60_000), at(0), Duration::from_secs(90));
+        assert_eq!(timers.retransmission, Some(at(61_000)), "never later than without it");
     }
 }

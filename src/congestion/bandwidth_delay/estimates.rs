@@ -12,7 +12,7 @@ const TRAIN_SEGMENTS: u64 = 8;
 impl BandwidthDelay {
     pub(super) fn observe_rtt(&mut self, ack: &Acknowledgement) {
         let Some(rtt) = ack.rtt.map(|rtt| rtt.max(MICROSECOND)) else { return };
-        if self.min_rtt.is_some() {
+        if self.last_rtt > ShortDuration::ZERO {
             self.observe_jitter(rtt);
         }
         self.last_rtt = ShortDuration::new(rtt);
@@ -47,7 +47,12 @@ impl BandwidthDelay {
             self.inflated = 0;
         } else if self.inflated_for.get().as_micros() >= self.min_rtt().as_micros() / 128 {
             // An acknowledgement of many packets counts up to four times, because few come.
-            let packets = if self.is_jittery() { 0 } else { bytes / (self.segment() * 4) };
+            let packets = match self.is_jittery() {
+                // At random, a round-trip time exceeds the minimum by some four times the jitter.
+                true if rtt > self.min_rtt().saturating_add(self.jitter.get().saturating_mul(8)) => 4,
+                true => 1,
+                false => bytes / (self.segment() * 4),
+            };
             self.inflated = self.inflated.saturating_add(u8::try_from(packets.clamp(1, 4)).unwrap_or(1));
         } else {
             return;
@@ -63,7 +68,7 @@ impl BandwidthDelay {
     }
 
     /// The round-trip time that a queue of a part of the bandwidth-delay product causes.
-    fn queued_rtt(&self, part: u64) -> Duration {
+    pub(super) fn queued_rtt(&self, part: u64) -> Duration {
         let min_rtt = self.min_rtt().as_micros();
         let queue = min_rtt / part + 2_000 + self.jitter.get().as_micros() * 2;
         Duration::from_micros(min_rtt.saturating_add(queue))

@@ -12,6 +12,8 @@
 //! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
 //! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
+//! | first flight | the initial window of the transport | 32 segments, but at most what takes 18 s at the rate that the handshake proves. Its round-trip time is the first minimum: on a serial line a full datagram takes eight times as long, which is a queue of its own |
+//! | end of startup | rounds without growth, loss | also a run of round-trip times that show a queue, which needs no round. Where it is longer than eight times the jitter explains, each counts four times |
 //! | shallow queues | the limit falls by 30 %, to less than one product | by 40 %, to 7/8 of a product, and only if losses came without a long round-trip time on a path without random loss. It grows slowly afterwards: an empty queue is then no evidence that another flow has ended |
 
 mod estimates;
@@ -24,14 +26,16 @@ use super::{ACKNOWLEDGEMENTS, Acknowledgement, Congestion, Loss};
 use crate::time::ShortDuration;
 use crate::{ClockShift, Duration, Instant};
 use core::num::NonZero;
-use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE, TRAIN_UNIT};
+use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE};
 
 /// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
+/// Segments in the initial window of a path that may be slow, for all that the handshake shows (RFC 6928 §2).
+const CAUTIOUS_SEGMENTS: u64 = 10;
+/// What the initial window may take at the rate that the handshake proves: 150 bytes in a round trip, for 18 s.
+const CAUTIOUS_VOLUME: u64 = 150 * 18;
 /// Segments in the minimum window.
 const MINIMUM_SEGMENTS: u64 = 4;
-/// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
-const MAX_STARTUP_GROWTH: u64 = 256;
 /// The batching delay of two end systems that wake once per millisecond (BBR: `BBRQuantizationBudget`).
 ///
 /// It is added to the round-trip time. Otherwise the window of a very short path would not last until the next wake-up.
@@ -77,10 +81,12 @@ struct Round {
 /// congestion comes without a long round-trip time, the queue is shallow. The controller then keeps 7/8 of a product at
 /// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
-/// **It starts fast.** The initial window is a burst of 32 segments. The spacing of their acknowledgements gives the
-/// rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay product at this rate, and
-/// keeps growing fast while the delivery rate grows and no queue builds. Without an estimate of the rate, the window
-/// triples each round trip. Startup ends if it loses more than 45 %, because the queue is then full.
+/// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: a burst that takes
+/// 18 s if the path carries no more than 150 bytes in a round trip, and ten segments at least. The spacing of the
+/// acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
+/// product at this rate, and keeps growing fast while the delivery rate grows and no queue builds. A queue of three
+/// products stops the growth at once. Without an estimate of the rate, the window triples each round trip. Startup ends
+/// if it loses more than 45 %, because the queue is then full.
 ///
 /// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight
 /// rounds each. A round in which the application or the sender was the limit counts only if it raises the bandwidth.
@@ -127,7 +133,8 @@ pub struct BandwidthDelay {
     /// Startup: the highest rate at which a train of packets passed the bottleneck, in units of 16 bytes per second; 0
     /// before the first measurement.
     train_rate: u32,
-    /// The round-trip time without queues; `None` before the first sample.
+    /// The round-trip time without queues: the least sample, which a probe raises. It begins with that of the handshake.
+    /// `None` before.
     min_rtt: Option<ShortDuration>,
     /// When a round-trip time near the minimum was last measured.
     min_rtt_at: Instant,
@@ -247,27 +254,6 @@ impl BandwidthDelay {
         self.clean = 0;
     }
 
-    fn grow(&mut self, ack: &Acknowledgement) {
-        if ack.app_limited {
-            return;
-        }
-        let hint = volume(self.meter.gross(u64::from(self.train_rate) * TRAIN_UNIT), self.min_rtt());
-        let growth = if self.phase == Phase::Restart {
-            ack.bytes
-        } else if self.train_rate == 0 {
-            ack.bytes.saturating_mul(2)
-        } else if self.window < hint / 4 * 3 {
-            // Only three quarters, because the estimate may be wrong, or other flows may share the path.
-            ack.bytes.saturating_mul(MAX_STARTUP_GROWTH).min(hint / 4 * 3 - self.window)
-        } else if self.window < hint {
-            ack.bytes.saturating_mul(4).min(hint - self.window)
-        } else {
-            ack.bytes / 2
-        };
-        self.window = self.window.saturating_add(growth);
-        self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt()), 5, 4));
-    }
-
     fn update_rate_and_window(&mut self) {
         let capacity = self.capacity();
         let Some((pace, most)) = self.phase.gains() else { return };
@@ -304,6 +290,14 @@ impl BandwidthDelay {
 }
 
 impl Congestion for BandwidthDelay {
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
+        let round_trip = round_trip.max(MICROSECOND);
+        let most = rate(CAUTIOUS_VOLUME, round_trip).max(self.segment() * CAUTIOUS_SEGMENTS);
+        self.window = self.window.min(most);
+        self.min_rtt_at = now;
+        self.min_rtt = Some(ShortDuration::new(round_trip));
+    }
+
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {
         self.peak = self.peak.max(in_flight);
         self.sent = self.sent.saturating_add(bytes);

@@ -1,16 +1,43 @@
 //! The transitions between the phases of `BandwidthDelay`.
 
-use super::super::math::{mul_div, rate};
-use super::phase::{Phase, QUIET_ROUNDS, SHORTEST_PATIENCE};
+use super::super::math::{mul_div, rate, volume};
+use super::phase::{Phase, QUIET_ROUNDS, SHORTEST_PATIENCE, TRAIN_UNIT};
 use super::{Acknowledgement, BandwidthDelay, Round, RoundStart};
 use crate::{Duration, Instant};
+use core::num::NonZero;
 
 /// Rounds of cruise between two probes for bandwidth.
 const CRUISE_ROUNDS: u8 = 6;
 /// How long the minimum round-trip time is valid without a sample near it.
 const MIN_RTT_SPAN: Duration = Duration::from_secs(10);
+/// The largest growth of the window in startup, as a multiple of the acknowledged bytes.
+const MAX_STARTUP_GROWTH: u64 = 1_024;
 
 impl BandwidthDelay {
+    /// Grows the window in startup, by evidence from each acknowledgement.
+    pub(super) fn grow(&mut self, ack: &Acknowledgement) {
+        // A queue of three products shows that more in flight only waits.
+        let two = self.min_rtt().saturating_mul(2);
+        if ack.app_limited || self.last_rtt.get() > self.queued_rtt(1).saturating_add(two) {
+            return;
+        }
+        let hint = volume(self.meter.gross(u64::from(self.train_rate) * TRAIN_UNIT), self.min_rtt());
+        let growth = if self.phase == Phase::Restart {
+            ack.bytes
+        } else if self.train_rate == 0 {
+            ack.bytes.saturating_mul(2)
+        } else if self.window < hint / 4 * 3 {
+            // Only three quarters, because the estimate may be wrong, or other flows may share the path.
+            ack.bytes.saturating_mul(MAX_STARTUP_GROWTH).min(hint / 4 * 3 - self.window)
+        } else if self.window < hint {
+            ack.bytes.saturating_mul(4).min(hint - self.window)
+        } else {
+            ack.bytes / 2
+        };
+        self.window = self.window.saturating_add(growth);
+        self.rate = NonZero::new(mul_div(rate(self.window, self.min_rtt()), 5, 4));
+    }
+
     /// Handles the end of a round.
     pub(super) fn next_phase(&mut self, ack: &Acknowledgement, round: Round) {
         let is_old = ack.now.saturating_since(self.min_rtt_at) > MIN_RTT_SPAN;
@@ -124,9 +151,10 @@ impl BandwidthDelay {
 
     pub(super) fn leave_startup(&mut self, ack: &Acknowledgement) {
         // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate.
-        // The next burst is not due before the longest gap has passed.
+        // The next burst is not due before the longest gap has passed. Within less than a quarter of the round-trip time
+        // acknowledgements may have waited for each other: on a half-duplex line for a whole flight.
         let span = ack.now.saturating_since(self.round.at).saturating_add(self.gaps[0].get());
-        if span.as_micros() >= self.min_rtt().as_micros() / 4 {
+        if span.as_micros() >= self.min_rtt().max(ack.srtt).as_micros() / 4 {
             self.bandwidth[0] = self.bandwidth[0].max(rate(self.arrived(ack), span));
         }
         if self.net() == 0 {

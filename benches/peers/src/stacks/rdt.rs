@@ -5,7 +5,7 @@ use rdt_proto::congestion::{Algorithm, Controller, FixedWindow};
 use rdt_proto::connection::{Config, Connection, HeapStorage};
 
 use super::rdt_ends::{ends, extended_header_len};
-use crate::stack::{Control, Endpoint, MICRO, Settings, Stack};
+use crate::stack::{Control, Endpoint, Settings, Stack};
 
 /// The congestion controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn config(s: &Settings) -> Option<Config> {
         recv_segment: segment,
         handshake_limit: Duration::MAX,
         idle_limit: Duration::MAX,
-        pacing_granularity: Duration::from_micros(s.timers / MICRO),
+        pacing_granularity: Duration::from_millis(1),
         ..Config::default()
     })
 }
@@ -75,7 +75,7 @@ impl Stack for Rdt {
             Kind::Fixed => "FixedWindow: no congestion control, the window in flight",
         };
         format!(
-            "extended mode, selective repeat, {congestion}, pacing granularity as the timers (1 ms), no idle limit, no checksum"
+            "extended mode, selective repeat, {congestion}, pacing granularity 1 ms, no idle limit, no checksum"
         )
     }
 
