@@ -4,6 +4,7 @@
 mod endpoints;
 mod rtt_step;
 mod rules;
+mod seeds;
 mod selective_repeat;
 mod short_transfers;
 mod stop_and_wait;
