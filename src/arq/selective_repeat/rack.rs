@@ -128,15 +128,13 @@ impl Rack {
     /// The window widens by one step per round trip, and at once to what the number was late by: `late_at` is when the
     /// transmission that has arrived was sent, `now` if unknown. The numbers in flight lie from `base` to `next`.
     pub(super) fn on_spurious(&mut self, now: Instant, late_at: Instant, (base, next): (Seq, Seq), rtt: &Rtt) {
-        let (before, known) = (self.widenings, self.widenings_for(now, late_at, rtt));
-        self.widenings = before.max(known);
-        if self.widened_until.is_some_and(|until| base.precedes(until)) {
-            return;
+        if self.widened_until.is_none_or(|until| !base.precedes(until)) {
+            self.widened_until = Some(next);
+            self.reordering_seen = true;
+            self.widenings = self.widenings.saturating_add(1);
+            self.recoveries_left = PERSIST_RECOVERIES;
         }
-        self.widened_until = Some(next);
-        self.reordering_seen = true;
-        self.widenings = known.max(before.saturating_add(1));
-        self.recoveries_left = PERSIST_RECOVERIES;
+        self.widenings = self.widenings.max(self.widenings_for(now, late_at, rtt));
     }
 
     /// The widenings with which the transmission would not have been declared lost; 0 if none overtook it.
