@@ -125,13 +125,15 @@ impl LossMeter {
         self.judge(segment)
     }
 
-    /// Takes back the loss of `bytes`, which have arrived after all.
-    pub(super) fn found(&mut self, bytes: u64) {
+    /// Takes back the loss of `bytes`, which have arrived after all. Returns whether the loss is still excessive.
+    pub(super) fn found(&mut self, bytes: u64, segment: NonZero<u64>) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let [recent, older] = &mut self.rounds;
         let rest = bytes - recent.take_back(bytes);
         older.take_back(rest);
         self.yielding.take_back(bytes);
+        self.reported &= self.is_excessive(segment);
+        self.reported
     }
 
     pub(super) fn rebase(&mut self, shift: ClockShift) {
@@ -167,11 +169,17 @@ impl LossMeter {
         self.judge(segment)
     }
 
+    /// Whether the loss is excessive, and this was not reported in this round.
+    fn judge(&mut self, segment: NonZero<u64>) -> bool {
+        let excess = !self.reported && self.is_excessive(segment);
+        self.reported |= excess;
+        excess
+    }
+
     /// Whether the earlier data lost more than the base loss rate, the tolerance and chance explain.
     ///
-    /// The result is true once in each round at most. Chance includes the error of the base loss rate, which stems from
-    /// a limited sample.
-    fn judge(&mut self, segment: NonZero<u64>) -> bool {
+    /// Chance includes the error of the base loss rate, which stems from a limited sample.
+    fn is_excessive(&self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let samples = (self.history.sent() / segment).max(1);
         // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three). The current sample
@@ -180,9 +188,7 @@ impl LossMeter {
         let doubt = (ONE * 3 / (samples + confirmed)).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
         let base = u64::from(self.base) + doubt;
         let variance = mul_div(variance(sent, base), samples.saturating_add(sent), samples);
-        let excess = self.measured && !self.reported && lost / segment > explained(sent, base + TOLERANCE, variance);
-        self.reported |= excess;
-        excess
+        self.measured && lost / segment > explained(sent, base + TOLERANCE, variance)
     }
 
     /// Whether, before the first sample, more is lost than the largest base loss rate and chance explain.
@@ -350,7 +356,7 @@ mod tests {
     fn late_segments_are_no_loss() {
         let mut meter = measured();
         send(&mut meter, 100..200, 4, true);
-        meter.found(300 * BYTES);
+        assert!(!meter.found(300 * BYTES, SEGMENT));
         assert!(!meter.end_round(at(300), SEGMENT));
     }
 

@@ -164,6 +164,57 @@ fn compressed_acknowledgements_are_no_rate() {
     assert!(controller.window() <= 11_500_000, "{}", controller.window());
 }
 
+/// The verdict of congestion falls with its losses, as long as no round has ended with it.
+#[test]
+fn losses_that_were_late_packets_do_not_end_startup() {
+    for found in [false, true] {
+        let mut controller = model();
+        // 200 segments in the first round trip and 200 in the second, without a loss. That is the base loss rate.
+        for ms in 0..200 {
+            controller.on_sent(at(ms), 2 * SEGMENT, 1_000_000);
+            let ack = ack(ms, ms + 100);
+            controller.on_acknowledged(&Acknowledgement { bytes: 2 * u64::from(SEGMENT), in_flight: 1_000_000, ..ack });
+        }
+        assert_eq!(controller.phase(), "startup");
+        // A third of the first 200 is declared lost, and arrives after all.
+        let bytes = 70 * u64::from(SEGMENT);
+        controller.on_lost(&Loss { now: at(299), bytes, newest_sent_at: at(90), in_flight: 1_000_000 });
+        if found {
+            controller.on_spurious_loss(at(300), bytes);
+        }
+        for ms in 205..420 {
+            controller.on_sent(at(ms), 3 * SEGMENT, 1_000_000);
+            let ack = ack(ms, ms + 100);
+            controller.on_acknowledged(&Acknowledgement { bytes: 3 * u64::from(SEGMENT), in_flight: 1_000_000, ..ack });
+        }
+        assert_eq!(controller.phase() == "startup", found, "{}", controller.phase());
+    }
+}
+
+/// Few acknowledgements come through a narrow way back. The round-trip time falls by much from one to the next.
+#[test]
+fn a_queue_that_drains_is_no_jitter() {
+    let mut controller = model();
+    let mut sent = 0;
+    let mut arrives = |controller: &mut Controller, sent_ms: u64, now_ms: u64| {
+        sent += 1;
+        controller.on_sent(at(sent_ms), SEGMENT, 64 * u64::from(SEGMENT));
+        controller.on_acknowledged(&ack(sent_ms, now_ms));
+    };
+    (0..40).for_each(|i| arrives(&mut controller, i * 10, 60 + i * 10));
+    // A queue builds, and ends startup.
+    (0..60).for_each(|i| arrives(&mut controller, 400 + i * 5, 460 + i * 15));
+    assert_ne!(controller.phase(), "startup");
+    // 600 ms of queue drain within 15 acknowledgements.
+    for i in 0..15 {
+        arrives(&mut controller, 700 + i * 45, 1_360 + i * 5);
+        assert!(controller.acknowledgements().is_some(), "after {i} acknowledgements");
+    }
+    // Packets that overtake each other are jitter.
+    (0..15).for_each(|i| arrives(&mut controller, 1_400 + i * 10 - i % 2 * 40, 1_460 + i * 10));
+    assert_eq!(controller.acknowledgements(), None);
+}
+
 #[test]
 fn rfc9000_9_4_another_path_starts_in_the_initial_state() {
     for &algorithm in Algorithm::ALL {

@@ -7,6 +7,7 @@ mod endpoints;
 mod path_size;
 mod rtt_step;
 mod rules;
+mod seeds;
 mod selective_repeat;
 mod serial_lines;
 mod short_transfers;

@@ -52,6 +52,31 @@ fn rfc8985_6_2_step_3_reordering_widens_the_window() {
     client.expect(info(5, b"x"));
 }
 
+/// The original of packet 66 is 41 ms late. The minimum round-trip time is 60 ms, so two quarters of it are shorter.
+#[test]
+fn a_late_packet_widens_the_window_by_what_it_was_late() {
+    let mut client = client_with_credit();
+    client.sends(65, 1);
+    client.elapse(60);
+    client.peer_sends(sack(66, 65, 66, &[]));
+    client.sends(66, 1);
+    let counter = client.peer.machine_counter - 1;
+    client.elapse(1);
+    client.sends(67, 4);
+    client.elapse(99);
+    client.peer_sends(sack(66, 70, 66, &[0b11110]));
+    client.expect(info(66, b"x"));
+    client.elapse(40);
+    client.peer_sends(sack_of(71, 66, counter, 71, &[]));
+    assert_eq!(client.machine.path().spurious, 1);
+    client.sends(71, 4);
+    client.elapse(100);
+    // Three later packets are acknowledged. Packet 71 may be as late as packet 66 was.
+    client.peer_sends(sack(71, 74, 71, &[0b1110]));
+    client.sleep(45, 45);
+    client.expect(info(71, b"x"));
+}
+
 #[test]
 fn rfc8985_3_3_a_lost_retransmission_is_found_too() {
     let mut client = client();

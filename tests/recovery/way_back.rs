@@ -7,7 +7,7 @@ use rdt_proto::wire::Packet;
 use rdt_proto::{Duration, Instant};
 
 /// Makes storage.
-type Make<S> = fn(&Config) -> S;
+pub(crate) type Make<S> = fn(&Config) -> S;
 
 /// One side. The client always has data to send. The server reads all of it.
 struct Side<S: ConnectionTypes> {
@@ -101,7 +101,7 @@ impl<C: ConnectionTypes, S: ConnectionTypes> Node for End<C, S> {
     }
 }
 
-fn wide(config: &Config) -> HeapStorage<Controller> {
+pub(crate) fn wide(config: &Config) -> HeapStorage<Controller> {
     HeapStorage::on_heap_with(config, 4_096, Controller::new).unwrap()
 }
 
@@ -110,7 +110,7 @@ fn small(config: &Config) -> HeapStopAndWait {
 }
 
 /// The bytes that arrive within `millis`, and the datagrams that the server sends.
-fn run<C, S>(seed: u64, client: Make<C>, server: Make<S>, links: [LinkConfig; 2], millis: u64) -> (u64, u64)
+pub(crate) fn run<C, S>(seed: u64, client: Make<C>, server: Make<S>, links: [LinkConfig; 2], millis: u64) -> (u64, u64)
 where
     C: ConnectionTypes,
     S: ConnectionTypes,

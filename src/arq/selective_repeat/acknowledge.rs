@@ -196,7 +196,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
             // SACK, which may have been lost.
             if self.scoreboard.next().distance_from(number) <= BITMAP_NUMBERS {
-                self.rack.on_spurious(self.scoreboard.base(), self.scoreboard.next());
+                let late_at =
+                    settled.answer.map_or(now, |answer| if answer.number == number { answer.at } else { sent_at });
+                self.rack.on_spurious(now, late_at, (self.scoreboard.base(), self.scoreboard.next()), rtt);
             }
             self.congestion.on_spurious_loss(now, bytes.into());
         }

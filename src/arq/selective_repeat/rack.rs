@@ -35,6 +35,9 @@ pub(super) struct Rack {
     highest: Option<Seq>,
     reordering_seen: bool,
     /// The reordering window in quarters of the minimum round-trip time, minus one (RFC 8985 `RACK.reo_wnd_mult`).
+    ///
+    /// Grows when a number that was declared lost arrives after all, to what it was late by. Returns to 0 after 16
+    /// recoveries without such a number.
     widenings: u8,
     /// The recoveries until the reordering window narrows again (RFC 8985 `RACK.reo_wnd_persist`).
     recoveries_left: u8,
@@ -122,15 +125,26 @@ impl Rack {
 
     /// Widens the reordering window after a spurious loss (RFC 8985 §6.2 step 4, where DSACK detects it).
     ///
-    /// The window widens at most once per round trip. The numbers in flight lie from `base` to `next`.
-    pub(super) fn on_spurious(&mut self, base: Seq, next: Seq) {
-        if self.widened_until.is_some_and(|until| base.precedes(until)) {
-            return;
+    /// The window widens by one step per round trip, and at once to what the number was late by: `late_at` is when the
+    /// transmission that has arrived was sent, `now` if unknown. The numbers in flight lie from `base` to `next`.
+    pub(super) fn on_spurious(&mut self, now: Instant, late_at: Instant, (base, next): (Seq, Seq), rtt: &Rtt) {
+        if self.widened_until.is_none_or(|until| !base.precedes(until)) {
+            self.widened_until = Some(next);
+            self.reordering_seen = true;
+            self.widenings = self.widenings.saturating_add(1);
+            self.recoveries_left = PERSIST_RECOVERIES;
         }
-        self.widened_until = Some(next);
-        self.reordering_seen = true;
-        self.widenings = self.widenings.saturating_add(1);
-        self.recoveries_left = PERSIST_RECOVERIES;
+        self.widenings = self.widenings.max(self.widenings_for(now, late_at, rtt));
+    }
+
+    /// The widenings with which the transmission would not have been declared lost; 0 if none overtook it.
+    ///
+    /// One step per round trip is too slow where packets are late by several minima: every packet that is late in the
+    /// meantime is sent twice, and counts as a loss for the congestion controller.
+    fn widenings_for(&self, now: Instant, late_at: Instant, rtt: &Rtt) -> u8 {
+        let Some(newest) = self.newest.filter(|newest| late_at < newest.at) else { return 0 };
+        let lateness = now.short_since(late_at).as_micros().saturating_sub(newest.round_trip.as_micros());
+        u8::try_from(lateness.checked_div(quarter(rtt)).unwrap_or(0)).unwrap_or(u8::MAX)
     }
 
     /// Records that every number before `base` has been acknowledged.
@@ -166,8 +180,7 @@ impl Rack {
         if !self.reordering_seen && !is_wide && (in_recovery || ahead >= DUP_THRESHOLD) {
             return Duration::ZERO;
         }
-        let quarter = rtt.min().unwrap_or_default().as_micros() / 4;
-        let window = Duration::from_micros(quarter).saturating_mul(u64::from(self.widenings) + 1);
+        let window = Duration::from_micros(u64::from(quarter(rtt)) * (u64::from(self.widenings) + 1));
         window.min(rtt.srtt().unwrap_or_default())
     }
 
@@ -176,6 +189,11 @@ impl Rack {
             newest.at = shift.sending(newest.at);
         }
     }
+}
+
+/// A quarter of the minimum round-trip time, in µs.
+fn quarter(rtt: &Rtt) -> u32 {
+    rtt.short_min().map_or(0, ShortDuration::as_micros) / 4
 }
 
 #[cfg(test)]

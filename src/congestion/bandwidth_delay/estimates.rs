@@ -12,10 +12,10 @@ const TRAIN_SEGMENTS: u64 = 8;
 impl BandwidthDelay {
     pub(super) fn observe_rtt(&mut self, ack: &Acknowledgement) {
         let Some(rtt) = ack.rtt.map(|rtt| rtt.max(MICROSECOND)) else { return };
-        if self.last_rtt > ShortDuration::ZERO {
+        if self.last_rtts[0] > ShortDuration::ZERO {
             self.observe_jitter(rtt);
         }
-        self.last_rtt = ShortDuration::new(rtt);
+        self.last_rtts = [ShortDuration::new(rtt), self.last_rtts[0]];
         let near = self.min_rtt().saturating_add(Duration::from_micros(self.min_rtt().as_micros() / 64));
         if rtt <= near {
             self.min_rtt_at = ack.now;
@@ -26,14 +26,32 @@ impl BandwidthDelay {
         self.observe_queue(rtt.get(), ack.bytes);
     }
 
-    /// RFC 3550 §6.4.1, with the mean over 16 samples. A queue that builds changes each sample by little.
+    /// RFC 3550 §6.4.1, with the mean over 16 samples. A queue that builds changes each of many samples by little.
+    ///
+    /// The same mean of twice the distance to the median of three samples leaves out a queue that changes each of few
+    /// samples by much: all in one direction, so that the middle one of three is the median.
     fn observe_jitter(&mut self, rtt: Duration) {
-        let (last, jitter) = (self.last_rtt.get().as_micros(), self.jitter.get().as_micros());
-        let difference = rtt.as_micros().abs_diff(last);
-        // In startup the mean rises faster, so that jitter is not taken for a queue.
-        let weight = if matches!(self.phase, Phase::Startup) && difference > jitter { 4 } else { 16 };
-        let mean = jitter - jitter / weight + difference / weight;
-        self.jitter = ShortDuration::new(Duration::from_micros(mean));
+        let [last, before] = self.last_rtts.map(|rtt| rtt.get().as_micros());
+        let rtt = rtt.as_micros();
+        let (difference, earlier) = (rtt.abs_diff(last), last.abs_diff(before));
+        let has_turned = (rtt > last) == (before > last);
+        let is_startup = matches!(self.phase, Phase::Startup);
+        let mean = |mean: ShortDuration, difference: u64| {
+            let mean = mean.get().as_micros();
+            // In startup the mean rises faster, so that jitter is not taken for a queue.
+            let weight = if is_startup && difference > mean { 4 } else { 16 };
+            ShortDuration::new(Duration::from_micros(mean - mean / weight + difference / weight))
+        };
+        self.jitter = mean(self.jitter, difference);
+        // Startup has too few samples for the median.
+        let turn = if is_startup {
+            difference
+        } else if has_turned {
+            2 * difference.min(earlier)
+        } else {
+            0
+        };
+        self.overtaking = mean(self.overtaking, turn);
     }
 
     /// Counts round-trip times that show a queue.
@@ -107,7 +125,7 @@ impl BandwidthDelay {
 
     /// Whether the round-trip time differs much between packets.
     pub(super) fn is_jittery(&self) -> bool {
-        self.jitter.get().as_micros() > self.min_rtt().as_micros() / 8
+        self.overtaking.get().as_micros() > self.min_rtt().as_micros() / 8
     }
 
     /// Whether `ack` is for a packet sent in this round.
@@ -158,6 +176,7 @@ impl BandwidthDelay {
         self.slow_rounds = if slow && !ack.app_limited { self.slow_rounds.saturating_add(1) } else { 0 };
         let limited = ack.app_limited || slow;
         if self.phase != Phase::ProbeRtt && (!limited || sample > before) {
+            let sample = if self.ceiling_explains(sample, ack) { sample.max(before) } else { sample };
             self.bandwidth[0] = self.bandwidth[0].max(sample);
         }
         let grew = sample >= before.saturating_add(before / 4);
@@ -185,15 +204,29 @@ impl BandwidthDelay {
     ///
     /// A shallow queue is empty for many rounds after each congestion, even though a regular flow will fill it again.
     fn follow_quiet(&mut self, ack: &Acknowledgement, is_congested: bool) {
-        let (min_rtt, gap) = (self.min_rtt().as_micros(), self.gaps[1].get().as_micros());
-        let burst = if gap > min_rtt / 8 { gap } else { 0 };
-        let late = burst + self.jitter.get().as_micros() * 2;
         let may_fill_again = self.is_shallow && self.meter.base_is_small();
-        let is_quiet = !is_congested && !may_fill_again && ack.srtt.as_micros() <= min_rtt + min_rtt / 64 + late;
+        let is_quiet = !is_congested && !may_fill_again && self.queue_is_empty(ack);
         self.quiet_rounds = if is_quiet { self.quiet_rounds.saturating_add(1) } else { 0 };
         if self.quiet_rounds >= QUIET_ROUNDS && !ack.app_limited {
             self.ceiling = self.ceiling.saturating_add(self.ceiling / 4);
         }
+    }
+
+    /// Whether the smoothed round-trip time shows no queue.
+    fn queue_is_empty(&self, ack: &Acknowledgement) -> bool {
+        let (min_rtt, gap) = (self.min_rtt().as_micros(), self.gaps[1].get().as_micros());
+        let burst = if gap > min_rtt / 8 { gap } else { 0 };
+        let late = burst + self.jitter.get().as_micros() * 2;
+        ack.srtt.as_micros() <= min_rtt + min_rtt / 64 + late
+    }
+
+    /// Whether a limit below the bandwidth-delay product explains why a round delivered `sample` bytes per second.
+    ///
+    /// The queue is then empty, and what the limit admits has arrived. Such a round confirms the bandwidth. If it lowered
+    /// it, each reduction of the limit would lower the bandwidth, and with it the next limit.
+    fn ceiling_explains(&self, sample: u64, ack: &Acknowledgement) -> bool {
+        let admitted = rate(self.ceiling, ack.srtt.saturating_add(self.gaps[1].get()));
+        self.is_shallow && admitted < self.capacity() && sample >= admitted - admitted / 8 && self.queue_is_empty(ack)
     }
 
     fn end_gap(&mut self) {

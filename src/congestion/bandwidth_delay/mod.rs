@@ -6,10 +6,10 @@
 //! |---|---|---|
 //! | minimum round-trip time | expires after 10 s; the probe that measures it anew may already use an inflated value | two rounds without a shorter time start a probe. Its window derives from the *old* minimum and the latest rate, and drains every queue of this flow. What stays long is the path; what becomes short was a queue, so the bottleneck is slower |
 //! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
-//! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next |
+//! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next. While a shallow queue keeps the limit below a product and the queue is empty, a round that delivers 7/8 of what the limit admits confirms the bandwidth |
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
 //! | acknowledgements | one for two packets | seven in a round trip; one of many packets counts up to four times for a queue. Where packets overtake each other, one for two packets |
-//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice |
+//! | late packets | none | the jitter (RFC 3550) widens the window and all thresholds of the round-trip time. Whether packets overtake each other is the jitter of the median of three samples, which a queue that drains does not raise. A packet that was repeated needlessly counts twice for the delivery rate, because the path carried it twice. Losses that turn out to be late packets take back the verdict of congestion until the round ends |
 //! | more bandwidth | a quarter for each probe | growth as in startup, once a probe has shown growth without a queue |
 //! | limit of the bytes in flight after congestion | grows with each probe | also grows by a quarter for each round once the queue was empty for eight, if it was long before: then another flow has ended |
 //! | first flight | the initial window of the transport | 32 segments, but at most what takes 18 s at the rate that the handshake proves. Its round-trip time is the first minimum: on a serial line a full datagram takes eight times as long, which is a queue of its own |
@@ -140,10 +140,12 @@ pub struct BandwidthDelay {
     min_rtt_at: Instant,
     /// The minimum round-trip time in this round.
     round_min: Option<ShortDuration>,
-    /// The previous sample of the round-trip time.
-    last_rtt: ShortDuration,
+    /// The previous sample of the round-trip time, and the one before it; zero before there was one.
+    last_rtts: [ShortDuration; 2],
     /// The mean difference of consecutive samples of the round-trip time (RFC 3550 §6.4.1).
     jitter: ShortDuration,
+    /// The jitter without what a queue adds that fills or drains: twice the mean distance to the median of three samples.
+    overtaking: ShortDuration,
     /// The longest time between two acknowledgements: of this round, and a mean of the rounds that halves the distance
     /// to a longer one, and loses a quarter of the distance to a shorter one.
     gaps: [ShortDuration; 2],
@@ -192,8 +194,9 @@ impl BandwidthDelay {
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
             round_min: None,
-            last_rtt: ShortDuration::ZERO,
+            last_rtts: [ShortDuration::ZERO; 2],
             jitter: ShortDuration::ZERO,
+            overtaking: ShortDuration::ZERO,
             gaps: [ShortDuration::ZERO; 2],
             last_ack_at: Instant::ZERO,
             sent: 0,
@@ -345,7 +348,8 @@ impl Congestion for BandwidthDelay {
     }
 
     fn on_spurious_loss(&mut self, _: Instant, bytes: u64) {
-        self.meter.found(bytes);
+        // A verdict that no round has used yet falls with the losses that it rests on.
+        self.excess &= self.meter.found(bytes, self.segment.into());
         // The path carries the needless repeat as well. Without it each cycle would lower the rate by their share.
         self.round.acknowledged = self.round.acknowledged.saturating_add(bytes);
     }

@@ -18,7 +18,7 @@ impl BandwidthDelay {
     pub(super) fn grow(&mut self, ack: &Acknowledgement) {
         // A queue of three products shows that more in flight only waits.
         let two = self.min_rtt().saturating_mul(2);
-        if ack.app_limited || self.last_rtt.get() > self.queued_rtt(1).saturating_add(two) {
+        if ack.app_limited || self.last_rtts[0].get() > self.queued_rtt(1).saturating_add(two) {
             return;
         }
         let hint = volume(self.meter.gross(u64::from(self.train_rate) * TRAIN_UNIT), self.min_rtt());
