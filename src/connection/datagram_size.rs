@@ -67,19 +67,19 @@ impl<T: ConnectionTypes> Connection<T> {
         self.segment = segment;
         let fits = self.send.cut(self.arq.first_unsent(), segment);
         if let Some(path) = self.state.path_mut() {
-            path.set_fits(fits);
+            path.set_exceeded(!fits);
         }
     }
 
     /// Fits the bodies to the path that could not be cut before. Acknowledgements make that possible.
     pub(super) fn retry_fit(&mut self) {
-        if T::Send::CUTS && !self.fits() && self.send.can_cut(self.arq.first_unsent()) {
+        if T::Send::CUTS && self.exceeds_path() && self.send.can_cut(self.arq.first_unsent()) {
             self.fit_to_path();
         }
     }
 
-    fn fits(&self) -> bool {
-        self.state.path().is_none_or(PathSize::fits)
+    fn exceeds_path(&self) -> bool {
+        self.state.path().is_some_and(PathSize::is_exceeded)
     }
 
     /// The end of the bodies that may be sent: before a body that has to be cut, but cannot be cut yet.
@@ -89,7 +89,7 @@ impl<T: ConnectionTypes> Connection<T> {
     #[inline]
     pub(super) fn sendable_end(&self) -> Seq {
         let end = self.send.end();
-        if !T::Send::CUTS || self.fits() {
+        if !T::Send::CUTS || !self.exceeds_path() {
             return end;
         }
         let next = self.arq.first_unsent();
@@ -151,7 +151,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// What the handshake has shown about the path.
     pub(super) fn path_of_handshake(&self) -> PathSize {
         if !T::Send::CUTS || !self.negotiation.is_extended() {
-            return PathSize::new(0, 0);
+            return PathSize::NONE;
         }
         let mut path = PathSize::new(self.wanted_size(), self.state.handshake().map_or(0, Handshake::shown));
         path.search();

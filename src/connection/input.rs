@@ -2,7 +2,7 @@
 
 use super::close::Close;
 use super::handshake::Handshake;
-use super::probe::{Probe, Purpose};
+use super::probe::{Probe, SIZE_PROBE};
 use super::progress::Progress;
 use super::state::State;
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
@@ -72,9 +72,8 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Some(_) | None => self.handle_packet(datagram, &mut take),
         };
-        if outcome.is_ok() {
-            self.settle();
-        }
+        // An INFO without room is ignored, but shows that the peer is alive.
+        self.settle();
         self.conclude(outcome)
     }
 
@@ -292,11 +291,13 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     fn handle_echo(&mut self, nonce: u64, counter: u32) -> Outcome {
-        let probe = self.state.probe().and_then(|probe| probe.on_echo(&self.nonces, nonce));
-        let purpose = probe.ok_or(Ignored::NeverSent)?;
+        let answers = |nonce| self.state.probe().is_some_and(|probe| probe.on_echo(&self.nonces, nonce));
+        let tests_size = T::Send::CUTS && answers(nonce ^ SIZE_PROBE);
+        if !(answers(nonce) || tests_size) {
+            return Err(Ignored::NeverSent);
+        }
         self.on_heard();
-        if T::Send::CUTS && purpose == Purpose::Size && self.state.path_mut().is_some_and(|path| path.on_echo(counter))
-        {
+        if tests_size && self.state.path_mut().is_some_and(|path| path.on_echo(counter)) {
             self.fit_to_path();
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::handshake::Handshake;
 use super::path_size::PathSize;
-use super::probe::{Probe, Purpose};
+use super::probe::{Probe, SIZE_PROBE};
 use super::state::{Farewell, State};
 use super::{Connection, ConnectionTypes};
 use crate::arq::{Ack, Arq, Sending};
@@ -248,15 +248,15 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Writes INFO `number`. This is the hot path.
     fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
-        let (now, end, counter) = (self.now, self.sendable_end(), self.next_counter());
+        let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
         let framing = self.negotiation.outgoing();
         let bytes = u16::try_from(framing.info_header_len().saturating_add(body.len())).unwrap_or(u16::MAX);
-        let sending = Sending { now, number, counter, bytes, end };
+        let sending = Sending { now, number, counter, bytes, end: self.sendable_end() };
         let info = InfoHeader { counter, number: self.peer.to_wire(number), request: self.arq.request(&sending, 1) };
         let len = framing.encode_info(info, body, buf)?;
         let repeated = self.arq.on_info_sent(sending, &mut self.rtt);
         // Sending a body seals it, since a retransmission must have the same body.
-        if !repeated && number.next() == self.send.end() {
+        if !repeated && number.next() == end {
             self.send.seal();
             self.take_back(number);
         }
@@ -281,8 +281,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::ConnAck => return self.encode_handshake(PacketType::ConnAck, framing, buf),
             Control::Ack => return self.encode_ack(framing, buf),
             Control::Probe | Control::SizeProbe => {
-                let purpose = if control == Control::SizeProbe { Purpose::Size } else { Purpose::Peer };
-                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces, purpose));
+                let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
+                let nonce = if T::Send::CUTS && control == Control::SizeProbe { nonce ^ SIZE_PROBE } else { nonce };
                 Packet::Probe { nonce, padding: &[] }
             }
             Control::Echo => {

@@ -59,8 +59,8 @@ pub(super) struct PathSize {
     /// The counter of the last probe.
     counter: u32,
     search: Search,
-    /// Whether the bodies that were not sent yet fit the size.
-    fits: bool,
+    /// Whether a body that was not sent yet may be larger, because it could not be cut.
+    is_exceeded: bool,
 }
 
 /// The probe of the present candidate.
@@ -81,10 +81,29 @@ enum Search {
 }
 
 impl PathSize {
+    /// A path that is not searched.
+    pub(super) const NONE: Self = Self {
+        wanted: 0,
+        shown: 0,
+        refused: 0,
+        first: 0,
+        counter: 0,
+        search: Search::Idle { lost: 0 },
+        is_exceeded: false,
+    };
+
     /// A path to be searched up to `wanted` bytes. A datagram of `shown` bytes has arrived.
     pub(super) fn new(wanted: u16, shown: u16) -> Self {
         let shown = shown.min(wanted).max(MIN_SIZE);
-        Self { wanted, shown, refused: u16::MAX, first: 0, counter: 0, search: Search::Idle { lost: 0 }, fits: true }
+        Self {
+            wanted,
+            shown,
+            refused: u16::MAX,
+            first: 0,
+            counter: 0,
+            search: Search::Idle { lost: 0 },
+            is_exceeded: false,
+        }
     }
 
     /// The size that the search aims for; 0 in base mode.
@@ -97,12 +116,13 @@ impl PathSize {
         self.shown.min(self.wanted)
     }
 
-    pub(super) const fn fits(&self) -> bool {
-        self.fits
+    /// Whether a body that was not sent yet may be larger than the size.
+    pub(super) const fn is_exceeded(&self) -> bool {
+        self.is_exceeded
     }
 
-    pub(super) const fn set_fits(&mut self, fits: bool) {
-        self.fits = fits;
+    pub(super) const fn set_exceeded(&mut self, is_exceeded: bool) {
+        self.is_exceeded = is_exceeded;
     }
 
     /// The size of the next probe; `None` if the search has ended.

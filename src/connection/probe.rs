@@ -13,14 +13,8 @@ use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer};
 use crate::{ClockShift, Instant};
 
-/// What a PROBE asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Whether the peer is alive, and how large its window is.
-    Peer,
-    /// Whether the path carries a datagram of this size.
-    Size,
-}
+/// What the nonce of a PROBE that tests a datagram size differs by, so that its ECHO is told from any other.
+pub(super) const SIZE_PROBE: u64 = 1 << 63;
 
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
@@ -36,13 +30,8 @@ impl Nonces {
         Self { first: secret.first_chunk().map_or(0, |&bytes| u64::from_be_bytes(bytes)) }
     }
 
-    /// The nonce of a probe. The top bit tells the two purposes apart.
-    const fn of(&self, counter: u32, purpose: Purpose) -> u64 {
-        let nonce = self.first.wrapping_add(counter as u64);
-        match purpose {
-            Purpose::Peer => nonce,
-            Purpose::Size => nonce ^ (1 << 63),
-        }
+    const fn of(&self, counter: u32) -> u64 {
+        self.first.wrapping_add(counter as u64)
     }
 }
 
@@ -67,8 +56,8 @@ pub(super) struct Probe {
 
 impl Probe {
     /// The nonce of the next probe.
-    pub(super) fn nonce(&self, nonces: &Nonces, purpose: Purpose) -> u64 {
-        nonces.of(self.counter, purpose)
+    pub(super) fn nonce(&self, nonces: &Nonces) -> u64 {
+        nonces.of(self.counter)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -90,11 +79,10 @@ impl Probe {
         self.unanswered
     }
 
-    /// Schedules a keep-alive probe. It is due at once if `at` has passed: this call may follow an expired timer.
-    pub(super) fn keep_alive(&mut self, at: Instant, now: Instant) {
+    /// Schedules a keep-alive probe.
+    pub(super) fn keep_alive(&mut self, at: Instant) {
         self.persists = false;
         self.wait(at);
-        self.retransmit.handle_timeout(now);
     }
 
     /// Schedules a probe of the closed window, and cancels a keep-alive. A probe that is already due stays due.
@@ -133,13 +121,11 @@ impl Probe {
         self.unanswered = false;
     }
 
-    /// Handles an ECHO. Returns the purpose of the probe that it answers; `None` if it is none of the last eight.
-    pub(super) fn on_echo(&self, nonces: &Nonces, nonce: u64) -> Option<Purpose> {
+    /// Handles an ECHO. Returns whether it answers one of the last eight probes.
+    pub(super) fn on_echo(&self, nonces: &Nonces, nonce: u64) -> bool {
         // A late ECHO may answer an earlier probe.
-        let is_recent = |purpose| {
-            (1..=self.counter.min(RECENT_PROBES)).any(|ago| nonces.of(self.counter.wrapping_sub(ago), purpose) == nonce)
-        };
-        [Purpose::Peer, Purpose::Size].into_iter().find(|&purpose| is_recent(purpose))
+        let ago = nonces.of(self.counter).wrapping_sub(nonce);
+        (1..=u64::from(self.counter.min(RECENT_PROBES))).contains(&ago)
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
@@ -183,9 +169,8 @@ mod tests {
     #[test]
     fn nonces_differ_even_if_the_secret_is_zero() {
         let nonces = Nonces::new([0; 16]);
-        let all: std::collections::BTreeSet<u64> = (0..1_000)
-            .flat_map(|counter| [nonces.of(counter, Purpose::Peer), nonces.of(counter, Purpose::Size)])
-            .collect();
+        let all: std::collections::BTreeSet<u64> =
+            (0..1_000).flat_map(|counter| [0, SIZE_PROBE].map(|differs| nonces.of(counter) ^ differs)).collect();
         assert_eq!(all.len(), 2_000);
     }
 
@@ -197,9 +182,7 @@ mod tests {
         for _ in 0..10 {
             probe.on_sent(Instant::ZERO, &mut rtt);
         }
-        for purpose in [Purpose::Peer, Purpose::Size] {
-            let answers = |&counter: &u32| probe.on_echo(&nonces, nonces.of(counter, purpose)) == Some(purpose);
-            assert!((0..12).filter(answers).eq(2..10));
-        }
+        let answers = |&counter: &u32| probe.on_echo(&nonces, nonces.of(counter));
+        assert!((0..12).filter(answers).eq(2..10));
     }
 }

@@ -153,7 +153,7 @@ impl<T: ConnectionTypes> Connection<T> {
             probe.stop();
         } else if !probe.is_outstanding() && !probe.is_due() {
             match self.limits.keep_alive.expiry(self.idle.heard()) {
-                Some(at) => probe.keep_alive(at, self.now),
+                Some(at) => probe.keep_alive(at),
                 None => probe.stop(),
             }
         }

@@ -22,6 +22,8 @@ const GRANULARITY: u32 = 1_000;
 ///
 /// Jitter keeps peers that lost datagrams at the same time from retransmitting at the same time.
 const JITTER_SHIFT: u32 = 4;
+/// The longest ceiling: half an hour, so that twice the ceiling fits into 32 bits.
+const LONGEST_CEILING: Duration = Duration::from_secs(1_800);
 
 /// The round-trip time estimate, and the retransmission timeout (RTO) derived from it (RFC 6298).
 ///
@@ -53,7 +55,7 @@ impl Rtt {
     /// An estimate without samples, whose timeout does not exceed `ceiling` (RFC 6298 §2.5).
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
-        let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling));
+        let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling.min(LONGEST_CEILING)));
         Self { smoothed: None, min: None, ack_delay, ceiling, is_early: false, was_late: false, jitter }
     }
 
@@ -193,11 +195,12 @@ impl Rtt {
     /// In extended mode a sample belongs to one transmission. If samples show that the path is slower than the ceiling,
     /// each repeat after the ceiling would be needless, so twice the ceiling is the limit.
     fn most(&self) -> ShortDuration {
-        if self.is_early && self.min.is_some() { self.twice_the_ceiling() } else { self.ceiling }
+        if self.min.is_some() { self.largest() } else { self.ceiling }
     }
 
-    fn twice_the_ceiling(&self) -> ShortDuration {
-        ShortDuration::from_micros(self.ceiling.as_micros().saturating_mul(2))
+    /// The ceiling; twice the ceiling in extended mode.
+    fn largest(&self) -> ShortDuration {
+        ShortDuration::from_micros(self.ceiling.as_micros() << u8::from(self.is_early))
     }
 
     /// The least backoff with which the timeout covers `round_trip`.
@@ -208,7 +211,7 @@ impl Rtt {
 
     /// The longest timeout, with backoff and without jitter.
     pub(crate) fn longest(&self) -> Duration {
-        if self.is_early { self.twice_the_ceiling() } else { self.ceiling }.get()
+        self.largest().get()
     }
 
     /// When to retransmit a packet that is sent `now`.
@@ -226,7 +229,7 @@ impl Rtt {
     /// As [`deadline`](Self::deadline) without a limit. This order of arguments takes less code.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_after(&mut self, attempt: u8, now: Instant) -> Instant {
-        self.deadline_within(attempt, now, self.most())
+        self.deadline_within(attempt, now, ShortDuration::MAX)
     }
 
     /// As [`deadline`](Self::deadline).

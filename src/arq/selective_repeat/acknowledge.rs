@@ -260,7 +260,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     fn restart_timers(&mut self, now: Instant, most_backoff: u8, rtt: &mut Rtt) {
         let outstanding = self.scoreboard.outstanding();
         self.timers.restart(now, outstanding, most_backoff, rtt);
-        if let (Some(_), 1..RESTART_THRESHOLD, Some(min)) = (self.limit, outstanding, rtt.min()) {
+        if C::may_pace()
+            && let (Some(_), 1..RESTART_THRESHOLD, Some(min)) = (self.limit, outstanding, rtt.min())
+        {
             let oldest = self.scoreboard.record(self.scoreboard.base()).sent_at;
             self.timers.count_from(now, oldest, min.saturating_mul(4));
         }
