@@ -88,8 +88,8 @@ impl Controller {
 }
 
 impl Congestion for Controller {
-    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
-        dispatch!(self, it => it.on_handshake(now, round_trip));
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration, bytes: u32) {
+        dispatch!(self, it => it.on_handshake(now, round_trip, bytes));
     }
 
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {

@@ -105,9 +105,10 @@ pub trait Congestion {
 
     /// Takes the round-trip time of the handshake, before the first transmission.
     ///
-    /// Its packets are small. On a slow line a full datagram takes longer, because its transmission does.
-    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
-        let _ = (now, round_trip);
+    /// `bytes` is what this round trip has carried at least one way; 0 if only small packets. On a slow line a larger
+    /// datagram takes longer, because its transmission does.
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration, bytes: u32) {
+        let _ = (now, round_trip, bytes);
     }
 
     /// Records the transmission of `bytes`, new or repeated. `in_flight` includes them.

@@ -25,8 +25,8 @@ impl<C: Congestion> Congestion for Unpaced<C> {
         false
     }
 
-    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
-        self.0.on_handshake(now, round_trip);
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration, bytes: u32) {
+        self.0.on_handshake(now, round_trip, bytes);
     }
 
     fn on_sent(&mut self, now: Instant, bytes: u32, in_flight: u64) {

@@ -149,11 +149,13 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// What the handshake has shown about the path.
-    pub(super) fn path_of_handshake(&self) -> PathSize {
+    pub(super) fn path_of_handshake(&mut self) -> PathSize {
         if !T::Send::CUTS || !self.negotiation.is_extended() {
             return PathSize::NONE;
         }
-        let mut path = PathSize::new(self.wanted_size(), self.state.handshake().map_or(0, Handshake::shown));
+        let shown = self.state.handshake().map_or(0, Handshake::shown);
+        self.rtt.set_handshake_bytes(shown);
+        let mut path = PathSize::new(self.wanted_size(), shown);
         path.search();
         path
     }

@@ -179,12 +179,11 @@ impl Handshake {
 
     /// Whether the CONNECT with this number has the size of a full INFO.
     ///
-    /// The first two are large, and then every other one is small, which gets through where no large datagram does. The
-    /// first repeat is large, since a lost CONNECT is more frequent than a path without room for it, and after a small one
-    /// the first bodies are small.
+    /// The first two are large. Later ones are small, and get through where no large datagram does. The first repeat is
+    /// large, since a lost CONNECT is more frequent than a path without room for it, and after a small one the first bodies
+    /// are small. No further one is large, since on a serial line each would take seconds.
     pub(crate) const fn is_large(&self, attempt: u8) -> bool {
-        let repeat = attempt.wrapping_sub(self.number);
-        (repeat == 0 || repeat % 2 == 1) && !self.marks.contains(Marks::TOO_LARGE)
+        attempt.wrapping_sub(self.number) < 2 && !self.marks.contains(Marks::TOO_LARGE)
     }
 
     /// Handles the report that the socket refused a datagram of `len` bytes, if it may be ours. A small one is due.

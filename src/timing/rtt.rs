@@ -48,6 +48,8 @@ pub struct Rtt {
     is_early: bool,
     /// Whether the last sample was above the timeout.
     was_late: bool,
+    /// The bytes that the round trip of the handshake has carried one way; 0 if only small packets.
+    handshake_bytes: u16,
     jitter: Jitter,
 }
 
@@ -56,7 +58,16 @@ impl Rtt {
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
         let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling.min(LONGEST_CEILING)));
-        Self { smoothed: None, min: None, ack_delay, ceiling, is_early: false, was_late: false, jitter }
+        Self {
+            smoothed: None,
+            min: None,
+            ack_delay,
+            ceiling,
+            is_early: false,
+            was_late: false,
+            handshake_bytes: 0,
+            jitter,
+        }
     }
 
     /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
@@ -153,9 +164,17 @@ impl Rtt {
         self.smoothed.filter(|_| self.min.is_some()).map(|(srtt, _)| srtt)
     }
 
-    /// The round-trip time of the handshake; `None` if it gave none, and after the first [`sample`](Self::sample).
-    pub(crate) fn handshake(&self) -> Option<Duration> {
-        self.smoothed.filter(|_| self.min.is_none()).map(|(srtt, _)| srtt.get())
+    /// Sets the bytes that the round trip of the handshake has carried one way.
+    pub(crate) const fn set_handshake_bytes(&mut self, bytes: u16) {
+        self.handshake_bytes = bytes;
+    }
+
+    /// The round-trip time of the handshake, and the bytes that it has carried one way, 0 if only small packets.
+    ///
+    /// `None` if the handshake gave no time, and after the first [`sample`](Self::sample).
+    pub(crate) fn handshake(&self) -> Option<(Duration, u16)> {
+        let (srtt, _) = self.smoothed.filter(|_| self.min.is_none())?;
+        Some((srtt.get(), self.handshake_bytes))
     }
 
     /// The least [`sample`](Self::sample) since the start; `None` before the first one.

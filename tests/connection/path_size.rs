@@ -78,7 +78,7 @@ fn an_answered_large_connect_lets_the_first_bodies_be_full() {
 }
 
 #[test]
-fn the_third_connect_and_every_other_one_after_it_are_small() {
+fn from_the_third_connect_on_all_are_small() {
     let mut client = ExtendedTrace::client(Config::default());
     let mut lens = vec![client.learns_tag().len()];
     for interval in [250, 250, 500, 500, 1_000] {
@@ -86,7 +86,7 @@ fn the_third_connect_and_every_other_one_after_it_are_small() {
         lens.push(client.next_datagram().unwrap().len());
     }
     let (large, small) = (FULL + HEADER, MIN_CONNECT);
-    assert_eq!(lens, [large, large, small, large, small, large]);
+    assert_eq!(lens, [large, large, small, small, small, small]);
 }
 
 /// CONNACK, its repeat and a RESET are together as long as CONNECT.

@@ -257,6 +257,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     /// Restarts the timers after a new acknowledgement.
+    ///
+    /// On a machine without a pacer, the last timeout counts from this acknowledgement: the flash is small.
     fn restart_timers(&mut self, now: Instant, most_backoff: u8, rtt: &mut Rtt) {
         let outstanding = self.scoreboard.outstanding();
         self.timers.restart(now, outstanding, most_backoff, rtt);

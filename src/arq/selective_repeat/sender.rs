@@ -228,8 +228,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Notes the size of a datagram that leaves. The first one ends the handshake, whose round trip the controller takes.
     fn note_size(&mut self, now: Instant, bytes: u16, rtt: &Rtt) {
-        if let Some(round_trip) = rtt.handshake().filter(|_| self.largest_sent == 0) {
-            self.congestion.on_handshake(now, round_trip);
+        if let Some((round_trip, bytes)) = rtt.handshake().filter(|_| self.largest_sent == 0) {
+            self.congestion.on_handshake(now, round_trip, bytes.into());
         }
         self.largest_sent = self.largest_sent.max(bytes);
     }

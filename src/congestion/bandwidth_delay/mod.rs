@@ -32,8 +32,10 @@ use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE};
 const INITIAL_SEGMENTS: u64 = 32;
 /// Segments in the initial window of a path that may be slow, for all that the handshake shows (RFC 6928 §2).
 const CAUTIOUS_SEGMENTS: u64 = 10;
-/// What the initial window may take at the rate that the handshake proves: 150 bytes in a round trip, for 18 s.
-const CAUTIOUS_VOLUME: u64 = 150 * 18;
+/// What the initial window may take at the rate that the handshake proves, in seconds.
+const CAUTIOUS_SECONDS: u64 = 18;
+/// The bytes of a small CONNECT and its CONNACK.
+const SMALL_HANDSHAKE: u64 = 150;
 /// Segments in the minimum window.
 const MINIMUM_SEGMENTS: u64 = 4;
 /// The batching delay of two end systems that wake once per millisecond (BBR: `BBRQuantizationBudget`).
@@ -293,9 +295,10 @@ impl BandwidthDelay {
 }
 
 impl Congestion for BandwidthDelay {
-    fn on_handshake(&mut self, now: Instant, round_trip: Duration) {
+    fn on_handshake(&mut self, now: Instant, round_trip: Duration, bytes: u32) {
         let round_trip = round_trip.max(MICROSECOND);
-        let most = rate(CAUTIOUS_VOLUME, round_trip).max(self.segment() * CAUTIOUS_SEGMENTS);
+        let volume = u64::from(bytes).max(SMALL_HANDSHAKE) * CAUTIOUS_SECONDS;
+        let most = rate(volume, round_trip).max(self.segment() * CAUTIOUS_SEGMENTS);
         self.window = self.window.min(most);
         self.min_rtt_at = now;
         self.min_rtt = Some(ShortDuration::new(round_trip));
