@@ -3,12 +3,11 @@
 use crate::memory::transfer;
 use crate::pattern::Pattern;
 use crate::report::table;
-use crate::stack::{Control, MILLI, Settings, Stack};
+use crate::stack::{Control, Settings, Stack};
 use crate::{Args, alloc};
 
 /// The settings of both ends: windows of 64 KiB, datagrams of 1,200 bytes.
-const SETTINGS: Settings =
-    Settings { datagram: 1_200, window: 64 * 1024, control: Control::Default, variant: 0, timers: MILLI };
+const SETTINGS: Settings = Settings { datagram: 1_200, window: 64 * 1024, control: Control::Default, variant: 0 };
 /// The number of bytes transferred before the measurement.
 const BYTES: u64 = 256 * 1024;
 

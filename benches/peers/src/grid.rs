@@ -47,8 +47,7 @@ fn link(loss: f64, at_once: bool) -> Link {
 
 fn smoltcp() -> [Box<dyn Endpoint>; 2] {
     // smoltcp's test runs without congestion control.
-    let settings =
-        Settings { datagram: SMOLTCP_PACKET, window: WINDOW, control: Control::Tolerant, variant: 0, timers: MILLI };
+    let settings = Settings { datagram: SMOLTCP_PACKET, window: WINDOW, control: Control::Tolerant, variant: 0 };
     let (client, server) = Smoltcp { checksums: false }.pair(&settings).expect("smoltcp always makes a pair");
     [client, server]
 }

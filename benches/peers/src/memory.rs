@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::Args;
 use crate::pattern::Pattern;
 use crate::report::{spread, table};
-use crate::stack::{Control, Endpoint, MICRO, MILLI, Nanos, Output, Settings, Stack, Take};
+use crate::stack::{Control, Endpoint, MICRO, Nanos, Output, Settings, Stack, Take};
 
 /// The number of datagrams taken from one end before the other end receives them.
 ///
@@ -213,7 +213,6 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
             window: window.unwrap_or(stack.memory_window()).max(size * 8),
             control,
             variant: 0,
-            timers: MILLI,
         };
         let mut limit = Row::default();
         let mut rows: Vec<Row> = chosen.iter().map(|_| Row::default()).collect();

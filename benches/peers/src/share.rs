@@ -100,7 +100,7 @@ impl<'p> Network<'p> {
 
     fn add(&mut self, stack: &dyn Stack, start: Nanos) {
         let window = self.link.product() as usize * 8;
-        let settings = Settings { datagram: DATAGRAM, window, control: Control::Default, variant: 0, timers: MILLI };
+        let settings = Settings { datagram: DATAGRAM, window, control: Control::Default, variant: 0 };
         let (client, server) = stack.pair(&settings).expect("every stack of `share` makes a pair");
         let timers = [Some(start + MICRO), None];
         self.flows.push(Flow { ends: [client, server], timers, start, offered: 0, received: 0, queued_at: 0 });

@@ -9,7 +9,7 @@ use crate::paths::in_threads;
 use crate::pattern::Pattern;
 use crate::report::table;
 use crate::simulate::DATAGRAM;
-use crate::stack::{Control, MILLI, Settings, Stack};
+use crate::stack::{Control, Settings, Stack};
 
 const RATE: u64 = 20_000_000;
 const ROUND_TRIP_MS: u64 = 50;
@@ -29,7 +29,7 @@ fn times(
 ) -> Result<Vec<f64>, String> {
     let headers = stack.lower_headers();
     let datagram = (DATAGRAM + 28 - headers).min(stack.largest_datagram());
-    let settings = Settings { datagram, window: 8 * PRODUCT, control, variant: 0, timers: MILLI };
+    let settings = Settings { datagram, window: 8 * PRODUCT, control, variant: 0 };
     let link = LinkConfig::ideal()
         .with_rate(RATE)
         .with_delay(Duration::from_micros(500 * ROUND_TRIP_MS))

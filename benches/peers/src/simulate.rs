@@ -283,7 +283,7 @@ pub fn run(stacks: &[Box<dyn Stack>], args: &Args) {
                 let tries = (0..stack.variants(control)).flat_map(|v| windows.iter().map(move |w| (v, *w)));
                 for (variant, factor) in tries {
                     let window = ((link.bdp() as f64 * factor) as usize).max(32 * 1500);
-                    let settings = Settings { datagram, window, control, variant, timers: MILLI };
+                    let settings = Settings { datagram, window, control, variant };
                     let mut outcomes = Vec::new();
                     for seed in args.seed..args.seed + reps as u64 {
                         let Some((a, b)) = stack.pair(&settings) else {

@@ -20,8 +20,6 @@ pub struct Settings {
     pub control: Control,
     /// The number of the variant, below the stack's `variants`.
     pub variant: u8,
-    /// The resolution of the driver's timers. For `epoll` it is 1 ms.
-    pub timers: Nanos,
 }
 
 /// The choice of congestion control.

@@ -186,8 +186,7 @@ mod tests {
 
     #[test]
     fn the_overhead_of_a_stack_is_its_headers() {
-        let settings =
-            Settings { datagram: 1_032, window: 64 * 1_024, control: Control::Default, variant: 0, timers: MILLI };
+        let settings = Settings { datagram: 1_032, window: 64 * 1_024, control: Control::Default, variant: 0 };
         let overhead = overhead(&Null, &settings, 28, &Pattern::new()).unwrap();
         // Null has eight bytes before each body of 1,024 bytes.
         assert_eq!((overhead.datagrams * 1_024.0, overhead.link * 1_024.0), (1_032.0, 1_060.0));

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::Args;
 use crate::pattern::Pattern;
 use crate::report::{spread, table};
-use crate::stack::{Control, MICRO, MILLI, Settings, Stack};
+use crate::stack::{Control, Settings, Stack};
 use crate::stacks::rdt_stop_and_wait::RdtStopAndWait;
 use measure::{Measured, measure, overhead};
 use rows::{Row, Span, rows};
@@ -40,12 +40,11 @@ impl Case<'_> {
         let windows: &[f64] = if self.stack.window_limited(self.control) { &WINDOWS } else { &[WINDOW] };
         let variants = 0..self.stack.variants(self.control);
         let datagram = (row.datagram + row.lower_headers - self.lower_headers(row)).min(self.stack.largest_datagram());
-        let timers = (row.path.timers.as_micros() * MICRO).max(MILLI);
         variants
             .flat_map(|variant| windows.iter().map(move |&factor| (variant, factor)))
             .map(|(variant, factor)| {
                 let window = (row.product.max(SMALLEST_PRODUCT) as f64 * factor) as usize;
-                (factor, Settings { datagram, window, control: self.control, variant, timers })
+                (factor, Settings { datagram, window, control: self.control, variant })
             })
             .collect()
     }

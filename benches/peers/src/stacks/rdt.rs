@@ -74,9 +74,7 @@ impl Stack for Rdt {
             Kind::NewReno => "NewReno",
             Kind::Fixed => "FixedWindow: no congestion control, the window in flight",
         };
-        format!(
-            "extended mode, selective repeat, {congestion}, pacing granularity 1 ms, no idle limit, no checksum"
-        )
+        format!("extended mode, selective repeat, {congestion}, pacing granularity 1 ms, no idle limit, no checksum")
     }
 
     fn window_limited(&self, _: Control) -> bool {
