@@ -119,8 +119,12 @@ impl Pacer {
     #[must_use]
     pub fn ready_at(&self, bytes: u32) -> Instant {
         let Some(rate) = self.rate else { return Instant::ZERO };
+        let need = signed(u64::from(bytes) * PARTS_PER_BYTE);
+        if self.credit >= need {
+            return Instant::ZERO;
+        }
         // A full bucket suffices for more bytes than a burst, because it never holds more credit.
-        let need = signed(u64::from(bytes) * PARTS_PER_BYTE).min(self.burst_credit());
+        let need = need.min(self.burst_credit());
         if self.credit >= need {
             return Instant::ZERO;
         }
@@ -140,18 +144,23 @@ impl Pacer {
 
     /// Adds the credit earned up to `now`.
     fn settle(&mut self, now: Instant) {
+        if now <= self.updated_at {
+            return;
+        }
         if self.rate.is_some() {
-            self.measure_lateness(now);
+            if self.is_waiting {
+                self.measure_lateness(now);
+            }
             let earned = self.earned_in(now.saturating_since(self.updated_at));
             self.credit = self.credit.saturating_add(earned).min(self.burst_credit());
         }
-        self.updated_at = self.updated_at.max(now);
+        self.updated_at = now;
     }
 
     /// Measures how late a sender is that might have sent earlier.
     fn measure_lateness(&mut self, now: Instant) {
         let ready_at = self.ready_at(1);
-        if !self.is_waiting || ready_at > now || self.updated_at >= now {
+        if ready_at > now {
             return;
         }
         let late = ShortDuration::new(now.saturating_since(ready_at.max(self.updated_at))).min(LONGEST_LATENESS);
