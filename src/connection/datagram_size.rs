@@ -33,8 +33,8 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let len = u16::try_from(len).unwrap_or(u16::MAX);
         match &mut self.state {
-            State::Opening(handshake) => handshake.on_too_large(self.role, len),
-            State::Established { .. } if len <= MIN_SIZE && self.negotiation.is_extended() => {
+            State::Opening(handshake) if !self.negotiation.may_be_base() => handshake.on_too_large(self.role, len),
+            State::Established { path, .. } if (1..=MIN_SIZE.min(path.wanted())).contains(&len) => {
                 let before = self.before();
                 self.give_up(CloseReason::NoProgress);
                 self.trace_changes(before);
@@ -44,7 +44,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     self.fit_to_path();
                 }
             }
-            State::Ended { .. } => {}
+            State::Opening(_) | State::Ended { .. } => {}
         }
     }
 
@@ -60,10 +60,8 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let Some(path) = self.state.path() else { return };
         let segment = path.size().saturating_sub(info_header_len());
-        if segment < self.segment {
-            // The lent memory may be larger than the limit.
-            self.lent = Lent::Nothing;
-        }
+        // A cut gives the bodies other numbers, and the lent memory may be larger than the limit.
+        self.lent = Lent::Nothing;
         self.segment = segment;
         let fits = self.send.cut(self.arq.first_unsent(), segment);
         if let Some(path) = self.state.path_mut() {
@@ -170,12 +168,17 @@ impl<T: ConnectionTypes> Connection<T> {
         }
     }
 
-    /// Whether a body in flight is large: more than half of what the path allows, as each piece of a cut body is.
+    /// Whether a PROBE of a datagram size is due.
     ///
-    /// Smaller bodies gain nothing from a search. A probe follows the first body, since a server answers none before INFO
-    /// 0 has arrived.
-    pub(super) fn has_large_body(&self) -> bool {
-        self.arq.first_unsent() != self.arq.base() && self.send.body(self.arq.base()).len() > self.segment() / 2
+    /// It follows the first body, since a server answers none before INFO 0 has arrived. It leaves while large bodies are
+    /// sent: more than half of what the path allows, as pieces of a cut body are. Smaller ones gain nothing.
+    pub(super) fn is_size_probe_due(&self) -> bool {
+        if !T::Send::CUTS || self.state.path().and_then(PathSize::probe_due).is_none() {
+            return false;
+        }
+        let (base, next) = (self.arq.base(), self.arq.first_unsent());
+        // A store that fetches bodies may have dropped the one in flight.
+        next != base && [base, next].into_iter().any(|number| self.send.body(number).len() > self.segment() / 2)
     }
 
     /// The largest datagram that the config, the peer and the send store allow, in extended mode.

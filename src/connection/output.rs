@@ -89,8 +89,9 @@ impl<T: ConnectionTypes> Connection<T> {
         let Some(output) = self.next_output() else { return Ok(None) };
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
-        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence.
-        if matches!(output, Output::Info(_)) {
+        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence, apart from a PROBE
+        // of a datagram size.
+        if matches!(output, Output::Info(_)) && !self.is_size_probe_due() {
             let mut left = max_datagrams.saturating_sub(1);
             while left > 0 {
                 let written = self.write_more(left, segment_size, buf.get_mut(len..).unwrap_or_default());
@@ -150,7 +151,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 Role::Client | Role::Server if self.is_ack_due() => Control::Ack,
                 Role::Client | Role::Server => return None,
             },
-            State::Established { close, probe, path, .. } => {
+            State::Established { close, probe, .. } => {
                 if self.is_ack_due() {
                     Control::Ack
                 } else if probe.is_echo_due() {
@@ -159,7 +160,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     Control::FinAck
                 } else if probe.is_due() {
                     Control::Probe
-                } else if T::Send::CUTS && path.probe_due().is_some() && self.has_large_body() {
+                } else if self.is_size_probe_due() {
                     Control::SizeProbe
                 } else if let Some(number) = self.next_info() {
                     return Some(Output::Info(number));

@@ -192,8 +192,8 @@ impl PathSize {
                     self.on_refused(size);
                 }
             }
-            Search::Idle { .. } if later >= RAISE_AFTER.cast_signed() && self.refused <= self.wanted => {
-                self.refused = u16::MAX;
+            Search::Idle { .. } if later >= RAISE_AFTER.cast_signed() && self.has_ended_low() => {
+                self.refused = u16::MAX
             }
             Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
         }
@@ -205,8 +205,18 @@ impl PathSize {
         self.shown > MIN_SIZE && self.on_refused(self.size())
     }
 
+    /// Whether the search has ended below the wanted size.
+    fn has_ended_low(&self) -> bool {
+        self.shown < self.wanted && self.candidate().is_none()
+    }
+
     /// Records that datagrams of `size` bytes do not arrive. Returns whether the size has shrunk.
+    ///
+    /// A size that is larger than needed, or that was refused before, is no news.
     pub(super) fn on_refused(&mut self, size: u16) -> bool {
+        if size > self.wanted || size >= self.refused {
+            return false;
+        }
         self.refused = self.refused.min(size.max(MIN_SIZE + 1));
         self.search = Search::Idle { lost: 0 };
         let shrinks = self.shown >= self.refused;
@@ -297,5 +307,30 @@ mod tests {
         counter += RAISE_AFTER;
         path.on_acknowledged(counter);
         assert_eq!(search(&mut path, &mut counter, 1_500), [1_219]);
+    }
+
+    /// Regression: the raise cancelled the shrink that came long after the last probe.
+    #[test]
+    fn a_black_hole_after_many_datagrams_is_searched_below_its_size() {
+        let mut path = PathSize::new(1_452, 1_452);
+        path.on_acknowledged(120_000);
+        assert!(path.on_black_hole());
+        path.on_acknowledged(120_001);
+        assert_eq!((path.size(), path.probe_due()), (MIN_SIZE, Some(982)));
+    }
+
+    /// Regression: a second report about the same size discarded the probe in flight.
+    #[test]
+    fn a_report_without_news_leaves_the_probe_in_flight() {
+        let mut path = PathSize::new(1_220, 0);
+        assert!(!path.on_refused(1_220));
+        path.search();
+        assert_eq!(path.probe_due(), Some(866));
+        path.on_probe_sent(5);
+        for size in [1_220, 1_221, 9_000] {
+            assert!(!path.on_refused(size));
+        }
+        assert!(path.on_echo(5));
+        assert_eq!(path.size(), 866);
     }
 }

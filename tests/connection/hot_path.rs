@@ -220,9 +220,10 @@ fn a_batch_is_equivalent_to_single_calls() {
         for step in 0..60 {
             client.now = client.now + Duration::from_micros(random.rand_range(0..3_000).into());
             client.machine.handle_timeout(client.now);
-            match random.rand_range(0..3) {
+            match random.rand_range(0..4) {
                 0 => drop(client.machine.send(&[7; 30_000][..random.rand_range(0..30_000) as usize])),
                 1 => drop(client.machine.send_segment(&[8; 1_200][..random.rand_range(1..1_200) as usize])),
+                2 => client.machine.handle_datagram_too_large(client.now, random.rand_range(600..1_300) as usize),
                 _ => {
                     let stats = client.machine.stats();
                     let sent = u32::try_from(stats.infos_sent).unwrap() - stats.infos_repeated;

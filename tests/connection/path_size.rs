@@ -3,7 +3,7 @@
 use harness::extended::*;
 use rdt_proto::Instant;
 use rdt_proto::connection::{
-    CloseReason, Config, ConnectionTypes, Event, HandshakeParameters, Mode, SendError, Storage,
+    CloseReason, Config, Connection, ConnectionTypes, Event, HandshakeParameters, Mode, SendError, Storage,
 };
 use rdt_proto::store::SendSource;
 use rdt_proto::wire::{Datagram, Framing, MIN_CONNECT, Packet};
@@ -351,4 +351,49 @@ fn a_source_grows_once_its_smaller_bodies_are_acknowledged() {
     client.peer_sends(sack(sent, sent - 1, sent, &[]));
     let later = all_sent(&mut client);
     assert!(later.contains(&Sent::Body(1_023)), "{later:?}");
+}
+
+/// Regression: a cut left the loan, and `commit` added bytes that nobody had written.
+#[test]
+fn a_cut_ends_the_loan_of_memory() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 1));
+    answered_after(&mut client, 1_200, HandshakeParameters { attempt: 2, ..PARAMETERS });
+    next(&mut client).unwrap();
+    answers_probe(&mut client, FULL + HEADER);
+    all_sent(&mut client);
+    client.machine.send(&BYTES[..6_000]).unwrap();
+    client.machine.handle_datagram_too_large(client.now, FULL + HEADER);
+    let slot = client.machine.send_slot().unwrap();
+    slot[..3].copy_from_slice(b"XYZ");
+    // The cut of the waiting bodies gives them other numbers.
+    client.peer_sends(sack(3, 2, 3, &[]));
+    assert_eq!(client.machine.commit(3), Err(SendError::NotLent));
+}
+
+/// Regression: a report about a neighbour ended a connection that needs only small datagrams.
+#[test]
+fn a_report_of_a_size_that_is_never_sent_has_no_effect() {
+    let mut client = ExtendedTrace::client(Config::default());
+    answered_after(&mut client, 100, HandshakeParameters { segment: 64, ..PARAMETERS });
+    for len in [512, 85, 0] {
+        client.machine.handle_datagram_too_large(client.now, len);
+        assert_eq!(client.machine.ended(), None, "{len}");
+    }
+    client.machine.handle_datagram_too_large(client.now, 84);
+    assert_eq!(client.machine.ended(), Some(CloseReason::NoProgress));
+}
+
+/// Regression: CONNECT of base mode was repeated at once.
+#[test]
+fn in_base_mode_the_report_has_no_effect() {
+    let config = Config::base();
+    let storage = rdt_proto::connection::HeapStopAndWait::stop_and_wait_on_heap(&config).unwrap();
+    let mut client = Connection::connect(Instant::ZERO, config, [7; 32], storage).unwrap();
+    let mut buf = [0; 2_048];
+    assert!(client.poll_transmit(Instant::ZERO, &mut buf).unwrap().is_some());
+    let before = client.poll_timeout();
+    client.handle_datagram_too_large(Instant::ZERO, 1_500);
+    assert_eq!(client.poll_timeout(), before);
+    assert_eq!(client.poll_transmit(Instant::ZERO, &mut buf), Ok(None));
 }

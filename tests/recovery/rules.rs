@@ -366,3 +366,22 @@ fn sack_to(next: u32) -> Sack<'static> {
     let delay = SackDelay::new(0);
     Sack { next, window: 64, latest: next.sub(1), counter, delay, ce: 0, base: next, bitmap: &[] }
 }
+
+/// Regression: after one large packet no small one ever gave a sample, and the backoff only grew.
+#[test]
+fn a_small_packet_alone_gives_the_first_sample() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.machine.send_segment(&[7; 1_200]).unwrap();
+    client.machine.send_segment(b"hello").unwrap();
+    client.learns_tag();
+    client.peer_sends_connack(PARAMETERS);
+    while client.next_datagram().is_some() {}
+    client.elapse_with_loss(20);
+    client.peer_sends(sack(2, 1, 2, &[]));
+    assert_eq!(client.machine.path().srtt, None, "on a slow line the large packet takes longer");
+    client.machine.send_segment(b"alone").unwrap();
+    client.next_datagram().unwrap();
+    client.elapse_with_loss(20);
+    client.peer_sends(sack(3, 2, 3, &[]));
+    assert!(client.machine.path().srtt.is_some());
+}

@@ -46,8 +46,8 @@ pub(super) struct Sender<M, C> {
     pub(super) round_start: Instant,
     /// Whether the congestion window was not the limit at some time in this round.
     pub(super) app_limited: bool,
-    /// The size in bytes of the largest datagram sent.
-    largest_sent: u16,
+    /// The size in bytes of the largest datagram sent since nothing else was outstanding; 0 before the first one.
+    largest_outstanding: u16,
     /// The size in bytes of the largest datagram that has given a round-trip time on this path.
     largest_measured: u16,
     pub(super) congestion: C,
@@ -82,7 +82,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             recovery_end: None,
             round_start: Instant::ZERO,
             app_limited: false,
-            largest_sent: 0,
+            largest_outstanding: 0,
             largest_measured: 0,
             congestion,
             pacer,
@@ -226,12 +226,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         is_again
     }
 
-    /// Notes the size of a datagram that leaves. The first one ends the handshake, whose round trip the controller takes.
+    /// Notes the size of datagrams that leave. The first one ends the handshake, whose round trip the controller takes.
     fn note_size(&mut self, now: Instant, bytes: u16, rtt: &Rtt) {
-        if let Some((round_trip, bytes)) = rtt.handshake().filter(|_| self.largest_sent == 0) {
+        if let Some((round_trip, bytes)) = rtt.handshake().filter(|_| self.largest_outstanding == 0) {
             self.congestion.on_handshake(now, round_trip, bytes.into());
         }
-        self.largest_sent = self.largest_sent.max(bytes);
+        let others = if self.scoreboard.outstanding() > 0 { self.largest_outstanding } else { 0 };
+        self.largest_outstanding = others.max(bytes);
     }
 
     /// Notes whether something else than the congestion window limits the sender (RFC 9002 §7.8): the application, the
@@ -331,11 +332,11 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// Whether a round-trip time of a datagram of `bytes` tells about the largest datagram sent.
+    /// Whether a round-trip time of a datagram of `bytes` tells about the largest datagram in flight.
     ///
     /// On a serial line a small datagram is fast: at 9,600 bit/s 20 bytes take 17 ms, and 1,220 bytes 1 s.
     pub(super) fn is_representative(&self, bytes: u16) -> bool {
-        bytes >= self.largest_sent / 2
+        bytes >= self.largest_outstanding / 2
     }
 
     /// Records that a datagram of `bytes` has given a round-trip time.
@@ -343,7 +344,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.largest_measured = self.largest_measured.max(bytes);
     }
 
-    /// Whether the timeout is meant for the oldest number: extended mode has measured a datagram as large.
+    /// Whether the timeout was measured with datagrams about as large as the oldest one.
     ///
     /// Base mode cannot ask the peer, so every timeout counts.
     pub(super) fn trusts_timeout(&self) -> bool {
@@ -354,6 +355,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Starts to measure another path.
     pub(super) fn start_path(&mut self, now: Instant) {
         self.largest_measured = 0;
+        // The answers to larger datagrams of the earlier path are not awaited. 0 would announce the handshake again.
+        self.largest_outstanding = self.largest_outstanding.min(1);
         self.congestion.start_path(now);
         self.update_rate(now);
     }
