@@ -54,7 +54,7 @@ impl<T: ConnectionTypes> Pair<T> {
         let Ok(Packet::Connect(options)) = config.framing.decode(&datagram[..connect.len]) else {
             panic!("the first datagram must be CONNECT");
         };
-        let parameters = HandshakeParameters::from_options(&options);
+        let parameters = HandshakeParameters::from_options(&options).with_datagram_len(connect.len);
         let server = Connection::accept(now, config, [2; Entropy::BYTES], parameters, storage());
         let server = server.expect("the storage fits the config");
         let data: Vec<u8> = (0..65_536_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

@@ -142,7 +142,7 @@ impl Node for End {
         if let Some(stream) = &mut self.stream {
             stream.handle_datagram(now, datagram);
         } else if let Ok(Packet::Connect(options)) = config().framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
             let storage = storage(self.controller);
             let stream = Connection::accept(now, config(), [2; Entropy::BYTES], parameters, storage);
             self.stream = Some(stream.expect("the storage fits the config"));

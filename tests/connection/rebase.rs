@@ -110,7 +110,7 @@ fn sides(index: u64, mode: Mode) -> [Side; 2] {
     let mut client = Side::new(Connection::connect(now, config, [3; 32], storage()).unwrap());
     let connect = client.transmit();
     let Ok(Packet::Connect(options)) = Framing::NOTE.decode(&connect[0]) else { panic!("no CONNECT") };
-    let parameters = HandshakeParameters::from_options(&options);
+    let parameters = HandshakeParameters::from_options(&options).with_datagram_len(connect[0].len());
     [client, Side::new(Connection::accept(now, config, [5; 32], parameters, storage()).unwrap())]
 }
 

@@ -74,7 +74,7 @@ impl Node for End {
                 connection.consume(len);
             }
         } else if let Ok(Packet::Connect(options)) = config.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
             let storage = storage(&self.transfer);
             self.connection = Connection::accept(now, config, [self.seed; 32], parameters, storage).ok();
         }

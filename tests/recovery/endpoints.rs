@@ -117,7 +117,7 @@ impl<S: RandomStorage> Node for Endpoint<S> {
             }
             None => {
                 if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
-                    let parameters = HandshakeParameters::from_options(&options);
+                    let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
                     let mut entropy = [0; 32];
                     self.rng.fill(&mut entropy);
                     let storage = S::random(&self.config, &mut self.rng);

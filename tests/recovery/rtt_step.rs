@@ -51,7 +51,7 @@ impl<S: ConnectionTypes> Node for End<S> {
                 connection.consume(connection.recv_chunk().len());
             }
         } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
             let storage = (self.make)(&self.config);
             self.connection = Connection::accept(now, self.config, [2; 32], parameters, storage).ok();
         }

@@ -52,7 +52,8 @@ impl<S: ConnectionTypes> Node for End<S> {
                 }
             }
         } else if let Ok(Packet::Connect(options)) = Framing::NOTE.decode(datagram) {
-            let (config, parameters) = (Config::default(), HandshakeParameters::from_options(&options));
+            let (config, parameters) =
+                (Config::default(), HandshakeParameters::from_options(&options).with_datagram_len(datagram.len()));
             let accepted = Connection::accept(now, config, self.entropy, parameters, (self.make)(&config));
             self.connection = Some(accepted.unwrap());
         }

@@ -73,7 +73,7 @@ impl Node for End {
         if let Some(connection) = &mut self.connection {
             connection.handle_datagram(now, datagram);
         } else if let Ok(Packet::Connect(options)) = CONFIG.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
             self.connection = Connection::accept(now, CONFIG, [2; 32], parameters, self.storage()).ok();
         }
         self.turn();

@@ -52,7 +52,7 @@ impl<T: ConnectionTypes> End<T> {
     /// Makes a connection for a CONNECT, as a listener does.
     fn accept(&mut self, now: Nanos, datagram: &[u8]) {
         let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) else { return };
-        let parameters = HandshakeParameters::from_options(&options);
+        let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
         self.state = match std::mem::replace(&mut self.state, State::Changing) {
             State::Waiting(storage) => {
                 let machine = Connection::accept(at(now), self.config, [2; Entropy::BYTES], parameters, storage);

@@ -75,7 +75,7 @@ impl Endpoint {
             && (self.config.mode != Mode::Extended || options.tag().is_some())
             && let Some(storage) = self.storage.take()
         {
-            let parameters = HandshakeParameters::from_options(&options);
+            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
             self.machine = Connection::accept(now, self.config, [4; 32], parameters, storage).ok();
             let tag_of = |machine| Tags::of_new(machine, now, self.config.framing, parameters.tag).ours();
             self.tag = self.machine.as_ref().and_then(tag_of);
