@@ -6,8 +6,8 @@
 //! (RFC 3522 detects the same by timestamps).
 //!
 //! The network may also duplicate a datagram. Its copies follow each other closely, while the two transmissions are a
-//! timeout apart, and so are their ACKs. A second ACK that comes earlier proves nothing. Nor does it after more than one
-//! repeat: the first transmission may be lost.
+//! timeout apart, and so are their ACKs. A second ACK that comes earlier proves nothing. Nor does it after more than
+//! one repeat: the first transmission may be lost.
 
 use crate::time::ShortDuration;
 

@@ -79,8 +79,8 @@ impl Controller {
     ///
     /// In simulation it is at least as fast as [`Cubic`] on every path (within a thousandth), and builds a shorter
     /// queue. On lossy paths, where each loss makes [`Cubic`] and [`NewReno`] slower, it keeps its goodput. A [`Cubic`]
-    /// or [`NewReno`] flow that shares the link keeps a quarter of it or more, measured up to 100 Mbit/s and 100 ms with
-    /// a queue of one bandwidth-delay product.
+    /// or [`NewReno`] flow that shares the link keeps a quarter of it or more, measured up to 100 Mbit/s and 100 ms
+    /// with a queue of one bandwidth-delay product.
     #[must_use]
     pub fn new(datagram_bytes: u32) -> Self {
         Algorithm::default().controller(datagram_bytes)

@@ -182,8 +182,8 @@ impl LossMeter {
     fn is_excessive(&self, segment: NonZero<u64>) -> bool {
         let (sent, lost) = (self.rounds[1].sent() / segment, u64::from(self.rounds[1].lost));
         let samples = (self.history.sent() / segment).max(1);
-        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three). The current sample
-        // counts as well while it has no loss.
+        // A small sample without a loss still permits a loss rate of 3 / samples (the rule of three). The current
+        // sample counts as well while it has no loss.
         let confirmed = if self.yielding.lost == 0 { self.yielding.sent() / segment } else { 0 };
         let doubt = (ONE * 3 / (samples + confirmed)).min(LARGEST_DOUBT).saturating_sub(SMALLEST_DOUBT);
         let base = u64::from(self.base) + doubt;

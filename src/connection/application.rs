@@ -52,8 +52,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// # Errors
     ///
     /// - [`SendError::TooLarge`]: `data` does not fit into one segment.
-    /// - [`SendError::Full`]: the send store has no free slot, or `data` has to be cut while earlier bytes that were cut are
-    ///   unacknowledged. [`Event::Writable`](super::Event::Writable) reports when to try again.
+    /// - [`SendError::Full`]: the send store has no free slot, or `data` has to be cut while earlier bytes that were
+    ///   cut are unacknowledged. [`Event::Writable`](super::Event::Writable) reports when to try again.
     /// - [`SendError::Closing`] after [`close`](Self::close), [`SendError::Closed`] after the end.
     pub fn send_segment(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.check_open()?;

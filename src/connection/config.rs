@@ -88,9 +88,9 @@ pub struct Config {
     pub linger: Duration,
     /// The longest burst that pacing allows, as a duration at the current rate. Default: 2 ms.
     ///
-    /// The default suits any driver: a late wake-up, of up to 100 ms, is made good by the next burst. A longer granularity
-    /// saves wake-ups, and its bursts need room in the queues of the path. At any rate, a burst of two datagrams is
-    /// allowed. Values above 1 s count as 1 s.
+    /// The default suits any driver: a late wake-up, of up to 100 ms, is made good by the next burst. A longer
+    /// granularity saves wake-ups, and its bursts need room in the queues of the path. At any rate, a burst of two
+    /// datagrams is allowed. Values above 1 s count as 1 s.
     pub pacing_granularity: Duration,
 }
 

@@ -18,14 +18,15 @@ fn info_header_len() -> u16 {
 impl<T: ConnectionTypes> Connection<T> {
     /// Handles the report of the socket that a datagram of `len` bytes is too large for the path (`EMSGSIZE`).
     ///
-    /// The datagram counts as lost. CONNECT or CONNACK is repeated at once in a small datagram. An established connection
-    /// sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its bytes when it
-    /// is repeated, and so do the further pieces of a body that was cut and sent in part. If the path shrinks below their
-    /// size, the connection ends as [`NoProgress`](CloseReason::NoProgress), or as
-    /// [`TimedOut`](CloseReason::TimedOut) if the peer has nothing to say. It ends so at once if `len` is at most 512, since no size is left.
+    /// The datagram counts as lost. CONNECT or CONNACK is repeated at once in a small datagram. An established
+    /// connection sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its
+    /// bytes when it is repeated, and so do the further pieces of a body that was cut and sent in part. If the path
+    /// shrinks below their size, the connection ends as [`NoProgress`](CloseReason::NoProgress), or as
+    /// [`TimedOut`](CloseReason::TimedOut) if the peer has nothing to say. It ends so at once if `len` is at most 512,
+    /// since no size is left.
     ///
-    /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies then
-    /// have the size that [`Config`](super::Config) says.
+    /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies
+    /// then have the size that [`Config`](super::Config) says.
     pub fn handle_datagram_too_large(&mut self, now: Instant, len: usize) {
         self.advance(now);
         if !T::Send::CUTS {
@@ -82,8 +83,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The end of the bodies that may be sent: before a body that has to be cut, but cannot be cut yet.
     ///
-    /// It waits only while something is in flight, whose acknowledgement may allow the cut. A body that cannot be cut even
-    /// then keeps its size. If the path does not carry it, the connection ends without progress.
+    /// It waits only while something is in flight, whose acknowledgement may allow the cut. A body that cannot be cut
+    /// even then keeps its size. If the path does not carry it, the connection ends without progress.
     #[inline]
     pub(super) fn sendable_end(&self) -> Seq {
         let end = self.send.end();
@@ -120,8 +121,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The least length of the next CONNECT or CONNACK of extended mode, in bytes.
     ///
-    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A client
-    /// that may fall back to base mode sends no large one: foreign peers need not take it.
+    /// The server may answer CONNECT by as many bytes. A large one also shows that the path carries a full INFO. A
+    /// client that may fall back to base mode sends no large one: foreign peers need not take it.
     pub(super) fn handshake_len(&self) -> usize {
         let least = if self.role == Role::Client { MIN_CONNECT } else { 0 };
         let Some(handshake) = self.state.handshake().filter(|_| T::Send::CUTS) else { return least };
@@ -170,8 +171,8 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Whether a PROBE of a datagram size is due.
     ///
-    /// It follows the first body, since a server answers none before INFO 0 has arrived. It leaves while large bodies are
-    /// sent: more than half of what the path allows, as pieces of a cut body are. Smaller ones gain nothing.
+    /// It follows the first body, since a server answers none before INFO 0 has arrived. It leaves while large bodies
+    /// are sent: more than half of what the path allows, as pieces of a cut body are. Smaller ones gain nothing.
     pub(super) fn is_size_probe_due(&self) -> bool {
         if !T::Send::CUTS || self.state.path().and_then(PathSize::probe_due).is_none() {
             return false;

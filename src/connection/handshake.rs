@@ -56,8 +56,8 @@ pub(crate) struct Handshake {
     marks: Marks,
     /// At a server: the length of the CONNECT that arrived last, in bytes.
     connect_len: u16,
-    /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is. At a server: the length of
-    /// the shortest CONNACK, since INFO 0 may answer any.
+    /// The largest datagram that is known to arrive, if the handshake ends now; 0 if none is. At a server: the length
+    /// of the shortest CONNACK, since INFO 0 may answer any.
     shown: u16,
 }
 
@@ -180,8 +180,8 @@ impl Handshake {
     /// Whether the CONNECT with this number has the size of a full INFO.
     ///
     /// The first two are large. Later ones are small, and get through where no large datagram does. The first repeat is
-    /// large, since a lost CONNECT is more frequent than a path without room for it, and after a small one the first bodies
-    /// are small. No further one is large, since on a serial line each would take seconds.
+    /// large, since a lost CONNECT is more frequent than a path without room for it, and after a small one the first
+    /// bodies are small. No further one is large, since on a serial line each would take seconds.
     pub(crate) const fn is_large(&self, attempt: u8) -> bool {
         attempt.wrapping_sub(self.number) < 2 && !self.marks.contains(Marks::TOO_LARGE)
     }

@@ -89,8 +89,8 @@ impl<T: ConnectionTypes> Connection<T> {
         let Some(output) = self.next_output() else { return Ok(None) };
         let segment_size = self.write(output, buf)?;
         let mut len = segment_size;
-        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence, apart from a PROBE
-        // of a datagram size.
+        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence, apart from a
+        // PROBE of a datagram size.
         if matches!(output, Output::Info(_)) && !self.is_size_probe_due() {
             let mut left = max_datagrams.saturating_sub(1);
             while left > 0 {

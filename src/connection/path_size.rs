@@ -15,12 +15,13 @@
 //!
 //! How the size moves:
 //!
-//! - *It begins* with what the handshake has shown: the length of a CONNECT that was answered, or of the shortest CONNACK.
+//! - *It begins* with what the handshake has shown: the length of a CONNECT that was answered, or of the shortest
+//!   CONNACK.
 //! - *It grows* by each ECHO.
-//! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or when
-//!   the kernel refuses a datagram. The search then starts again below the size that failed.
-//! - *It ages*: a search that ended below the wanted size starts again after 100,000 datagrams. RFC 8899 §5.1.1 waits ten
-//!   minutes instead, which needs a timer.
+//! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or
+//!   when the kernel refuses a datagram. The search then starts again below the size that failed.
+//! - *It ages*: a search that ended below the wanted size starts again after 100,000 datagrams. RFC 8899 §5.1.1 waits
+//!   ten minutes instead, which needs a timer.
 //!
 //! INFO keeps its bytes when it is repeated. A body that was sent in a datagram too large for the path therefore never
 //! arrives, and the connection ends as [`NoProgress`](super::CloseReason::NoProgress). This is why bodies use no size

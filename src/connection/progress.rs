@@ -1,7 +1,7 @@
 //! Data without progress: the peer answers, but acknowledges nothing new.
 //!
-//! Each packet of the peer restarts the idle limit. A path that carries PROBE and SACK, but drops every larger datagram,
-//! would therefore keep a connection open that can never deliver its data.
+//! Each packet of the peer restarts the idle limit. A path that carries PROBE and SACK, but drops every larger
+//! datagram, would therefore keep a connection open that can never deliver its data.
 
 /// The number of timeouts without progress that ends a connection.
 ///

@@ -16,8 +16,8 @@ pub struct MemoryUse {
     /// Whether the window is limited by this memory, or soon will be.
     ///
     /// To send, this means that the application has filled the store, and less than half of the store waits for the
-    /// congestion controller. For received bodies and for numbers it means that more than half of the places are in use.
-    /// Half of the places remain until the caller has replaced the memory.
+    /// congestion controller. For received bodies and for numbers it means that more than half of the places are in
+    /// use. Half of the places remain until the caller has replaced the memory.
     pub is_limit: bool,
 }
 
@@ -55,8 +55,8 @@ impl<T: ConnectionTypes> Connection<T> {
         more_than_half(&self.arq)
     }
 
-    /// Replaces the memory of the send store, and returns the earlier memory. [Writable](super::Event::Writable) follows
-    /// if a write has waited for room.
+    /// Replaces the memory of the send store, and returns the earlier memory. [Writable](super::Event::Writable)
+    /// follows if a write has waited for room.
     ///
     /// The memory that [`send_slot`](Self::send_slot) has lent is no longer valid: ask for a slot again. Call
     /// [`poll_transmit`](Self::poll_transmit) afterwards.

@@ -7,8 +7,8 @@ use crate::{ReplaceMemory, Seq};
 ///
 /// Bodies that arrive in order and are read at once need no slot, so a receiver needs slots only behind a gap and for
 /// what the application leaves unread. The *promise* is the number of bodies that the peer may send from the oldest
-/// unread body on. The slots are those that the caller has lent so far: it [lends more](ReplaceMemory) as they are used.
-/// A body that arrives without a slot is not acknowledged, and the peer repeats it.
+/// unread body on. The slots are those that the caller has lent so far: it [lends more](ReplaceMemory) as they are
+/// used. A body that arrives without a slot is not acknowledged, and the peer repeats it.
 ///
 /// The promise never decreases, so the right edge of the window never moves back (RFC 9293 §3.8.6), even if memory is
 /// taken back.

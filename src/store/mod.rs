@@ -149,10 +149,10 @@ pub trait SendStore {
 
     /// Cuts the bodies from number `from` on into bodies of at most `limit` bytes.
     ///
-    /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and
-    /// [`end`](Self::end) may grow. A store that reads a source may also join bodies that were cut before, and `end` then
-    /// shrinks. Returns whether all these bodies are within the limit now. The call may fail unless
-    /// [`can_cut`](Self::can_cut) allows it. With a limit of 0 it fails if one of these bodies contains a byte.
+    /// The caller must not have sent any of these bodies. The bytes of the stream stay the same, and [`end`](Self::end)
+    /// may grow. A store that reads a source may also join bodies that were cut before, and `end` then shrinks. Returns
+    /// whether all these bodies are within the limit now. The call may fail unless [`can_cut`](Self::can_cut) allows
+    /// it. With a limit of 0 it fails if one of these bodies contains a byte.
     fn cut(&mut self, from: Seq, limit: u16) -> bool;
 
     /// Whether bodies from number `from` on can be cut: whether no piece of an earlier cut before `from` is

@@ -64,7 +64,8 @@ impl<M: AsRef<[u8]> + AsMut<[u8]>> SendSlots<M> {
     ///
     /// If the peer accepts less than a slot holds, a client that has written before CONNACK ends as
     /// [`SegmentTooLarge`](crate::connection::CloseReason::SegmentTooLarge). A store without bodies fits any peer,
-    /// because later bodies keep the limit of the peer. The store must be empty, because the call forgets an earlier cut.
+    /// because later bodies keep the limit of the peer. The store must be empty, because the call forgets an earlier
+    /// cut.
     #[must_use]
     pub fn uncut(self) -> SendSlots<M, false> {
         SendSlots { ring: self.ring, used: self.used, growth: self.growth, cut: Cut::NONE }

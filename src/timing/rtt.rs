@@ -122,8 +122,8 @@ impl Rtt {
     /// from this sample, as after a spurious timeout (RFC 4015). Smoothing alone would take many samples, and
     /// every packet before the last of them would be repeated needlessly.
     ///
-    /// If the next sample is below half of that one, a single answer was late, and the estimate starts again from the next
-    /// sample. Smoothing would keep the timeout high for some forty samples.
+    /// If the next sample is below half of that one, a single answer was late, and the estimate starts again from the
+    /// next sample. Smoothing would keep the timeout high for some forty samples.
     pub fn sample(&mut self, round_trip: Duration) {
         self.update(ShortDuration::new(round_trip), false);
     }
@@ -190,8 +190,8 @@ impl Rtt {
     /// The retransmission timeout without backoff.
     ///
     /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay. Before the first [`sample`](Self::sample) it
-    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling, or twice the
-    /// ceiling if samples of extended mode demand it.
+    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling, or twice
+    /// the ceiling if samples of extended mode demand it.
     #[must_use]
     pub fn rto(&self) -> Duration {
         Duration::from_micros(self.rto_micros().into())
@@ -236,8 +236,8 @@ impl Rtt {
     /// When to retransmit a packet that is sent `now`.
     ///
     /// `attempt` is the number of earlier transmissions of the packet. The interval is the timeout, doubled for each
-    /// attempt (RFC 6298 §5.5), up to the ceiling. It is at most `limit`, and at least 1 ms. A random jitter of up to 1/16
-    /// of the interval is added.
+    /// attempt (RFC 6298 §5.5), up to the ceiling. It is at most `limit`, and at least 1 ms. A random jitter of up to
+    /// 1/16 of the interval is added.
     ///
     /// In extended mode the first repeats come early. Before the first [`sample`](Self::sample) each interval counts
     /// twice. The first interval is 250 ms without the round-trip time of the handshake.

@@ -72,8 +72,8 @@ pub enum OptionsError {
     Repeated(u8),
     /// The value is out of range for this kind, or has the wrong length.
     ///
-    /// A segment is at least 64, a window is 1 to 2^31 − 1, a version is at least 1, a cookie has 1 to 64 bytes, and any
-    /// value has at most 16,383 bytes. Kind 0 has no value.
+    /// A segment is at least 64, a window is 1 to 2^31 − 1, a version is at least 1, a cookie has 1 to 64 bytes, and
+    /// any value has at most 16,383 bytes. Kind 0 has no value.
     #[error("an option of kind {0} cannot have this value")]
     Value(u8),
     /// The list was padded, and nothing can follow padding.

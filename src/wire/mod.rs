@@ -72,8 +72,8 @@
 //! | `40` | in INFO: *answer at once*; reserved in all other packets, 0 |
 //! | `3f` | the type |
 //!
-//! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends its
-//! SACK without delay.
+//! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends
+//! its SACK without delay.
 //!
 //! ## The request of an INFO
 //!
@@ -124,7 +124,8 @@
 //! CONNECT and CONNACK of extended mode carry VERSION. A missing one counts as version 0. A server answers a CONNECT of
 //! another version by a CONNACK under the client's tag whose only option is the server's VERSION: 15 bytes for at least
 //! 104. The server checks the version before it validates the address, and keeps nothing. A client that receives a
-//! CONNACK of another version ends at once. The format of CONNECT, CONNACK, TAG and VERSION is the same in all versions.
+//! CONNACK of another version ends at once. The format of CONNECT, CONNACK, TAG and VERSION is the same in all
+//! versions.
 //!
 //! ## Selective acknowledgement
 //!

@@ -1,6 +1,7 @@
 //! The packet types and their attributes, as a table.
 
-/// The type of a packet, whatever its byte in a framing. The value is the type byte in a framing whose types start at 0.
+/// The type of a packet, whatever its byte in a framing. The value is the type byte in a framing whose types start at
+/// 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum PacketType {

@@ -136,8 +136,8 @@ fn cubic_keeps_a_share_of_a_link_with_a_shallow_queue() {
 
 /// Runs two flows. The second starts `later` seconds after the first.
 ///
-/// Asserts that each gets at least a quarter of the link in the minute after the second has started: the median of three
-/// starts, since the losses of regular flows may always hit the same one.
+/// Asserts that each gets at least a quarter of the link in the minute after the second has started: the median of
+/// three starts, since the losses of regular flows may always hit the same one.
 fn share(mbit: u64, rtt_ms: u64, first: Maker, second: Maker, later: u64) {
     let mut shares = [0, 37, 74].map(|ms| share_from(&Path::new(mbit, rtt_ms), first, second, later * 1_000 + ms));
     shares.sort_unstable();

@@ -1,7 +1,7 @@
 //! Flows over one bottleneck, packet by packet, in virtual time.
 //!
-//! The bottleneck is a drop-tail queue, a line and a delay. Each sender uses selective repeat with an unlimited window and
-//! the loss detection of RACK. All flows have the same sender, so the results differ by the controller alone.
+//! The bottleneck is a drop-tail queue, a line and a delay. Each sender uses selective repeat with an unlimited window
+//! and the loss detection of RACK. All flows have the same sender, so the results differ by the controller alone.
 
 mod path;
 mod sender;

@@ -69,8 +69,8 @@ fn a_first_flight_is_repeated_each_interval_twice() {
 
 /// A serial line takes longer for a full datagram than for the handshake. Its queue would grow by the whole flight.
 ///
-/// Regression: the probe carried the last number. If the server has no room for it, it answers nothing, and INFO 0 never
-/// left again.
+/// Regression: the probe carried the last number. If the server has no room for it, it answers nothing, and INFO 0
+/// never left again.
 #[test]
 fn a_timeout_of_a_first_flight_sends_one_probe() {
     let mut client = ExtendedTrace::client(Config::default());

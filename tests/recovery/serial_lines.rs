@@ -1,7 +1,7 @@
 //! Serial lines: a full datagram takes up to a second, and the packets of the handshake a small part of it.
 //!
-//! Each figure is the share of the line in percent that carries new data with its headers, in the first minute after the
-//! handshake.
+//! Each figure is the share of the line in percent that carries new data with its headers, in the first minute after
+//! the handshake.
 
 use crate::bulk::{Transfer, run};
 use rdt_proto::Duration;

@@ -153,7 +153,8 @@ fn without_loss_the_receiver_keeps_its_first_memory() {
     assert!(cost.sender < 5 << 20, "the sender keeps at most twice two round trips of data: {cost:?}");
 }
 
-/// Regression: until the first answer, each timeout repeated only the newest number, for which the receiver had no room.
+/// Regression: until the first answer, each timeout repeated only the newest number, for which the receiver had no
+/// room.
 #[test]
 fn a_promise_beyond_the_memory_does_not_stop_a_lossy_start() {
     for seed in 1..=100 {

@@ -28,7 +28,8 @@ impl Uart {
 
     /// Handles a received byte. If it ends a valid frame, returns the length of the frame, with node and CRC.
     ///
-    /// The CRC is that of the bytes in `buf`, because the program may have changed `buf` between two bytes of the frame.
+    /// The CRC is that of the bytes in `buf`, because the program may have changed `buf` between two bytes of the
+    /// frame.
     fn on_byte(&mut self, byte: u8, buf: &mut [u8]) -> Option<usize> {
         let is_escaped = core::mem::take(&mut self.is_escaped);
         let byte = match byte {

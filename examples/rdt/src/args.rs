@@ -233,8 +233,8 @@ pub(crate) struct Common {
     /// --congestion fixed, where it is also the number of packets in flight
     #[arg(long, value_name = "PACKETS", value_parser = parse_window)]
     window: Option<u32>,
-    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries, and
-    /// sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
+    /// The largest body of a packet in bytes, both sent and received. The connection finds out what the path carries,
+    /// and sends less if it must. The default is 1432, for datagrams that fill a packet of 1500 bytes. It is 1200 with
     /// --profile rostov
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(64..))]
     segment: Option<u16>,

@@ -18,8 +18,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // RFC 8985 §6.3, RFC 6298 §5.4 to §5.6: everything in flight is lost, and is sent again as the window
             // permits.
             self.timers.back_off();
-            // Before a datagram of this size was measured, the path may only be slower than the timeout, as a serial line
-            // is. In extended mode one probe finds out (RFC 9002 §6.2.4): its acknowledgement shows what is lost.
+            // Before a datagram of this size was measured, the path may only be slower than the timeout, as a serial
+            // line is. In extended mode one probe finds out (RFC 9002 §6.2.4): its acknowledgement shows what is lost.
             if !self.trusts_timeout() {
                 self.timers.on_probe_timeout();
                 return true;

@@ -99,8 +99,8 @@ impl Rack {
         false
     }
 
-    /// As [`on_acknowledged`](Self::on_acknowledged), but `sent` is the transmission that arrived, of `times` before the
-    /// acknowledgement.
+    /// As [`on_acknowledged`](Self::on_acknowledged), but `sent` is the transmission that arrived, of `times` before
+    /// the acknowledgement.
     pub(super) fn on_answered(&mut self, now: Instant, sent: Transmission, times: u8) {
         if self.newest.is_none_or(|newest| newest.transmission().is_before(sent)) {
             let Transmission { at, number } = sent;

@@ -189,7 +189,8 @@ impl Sacks {
 
     /// The SACK to send `now`. `bitmap` holds its bits.
     ///
-    /// `next` is the lowest number not received, `top` one after the highest received. `announced` is the receive window.
+    /// `next` is the lowest number not received, `top` one after the highest received. `announced` is the receive
+    /// window.
     pub(super) fn sack<'b, M: Memory>(
         &self,
         window: &Window<M>,

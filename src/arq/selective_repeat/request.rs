@@ -38,8 +38,8 @@ impl Request {
 
     /// Whether the last INFO of the data may ask for an answer at once.
     ///
-    /// It may not within the delay of the last one that asked. Otherwise data that is written packet by packet would get
-    /// a SACK for each.
+    /// It may not within the delay of the last one that asked. Otherwise data that is written packet by packet would
+    /// get a SACK for each.
     pub(super) fn may_ask(&self, now: Instant) -> bool {
         self.at_end.is_none_or(|at| now.saturating_since(at) >= self.delay.get())
     }

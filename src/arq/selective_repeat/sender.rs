@@ -117,7 +117,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
         let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());
         // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. A probe ignores the
-        // congestion window. After a timeout it carries the oldest number: the receiver may have no room for a later one.
+        // congestion window. After a timeout it carries the oldest number: the receiver may have no room for a later
+        // one.
         if self.timers.is_probe_due() {
             let oldest = Some(self.scoreboard.base()).filter(|&base| base != self.scoreboard.next() && is_ready(base));
             return lost

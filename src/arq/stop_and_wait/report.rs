@@ -15,7 +15,8 @@ pub(super) enum Report {
     /// Flat fields take less memory than a struct.
     Acks {
         pending: PendingAcks,
-        /// The earliest time at which a second ACK of the last acknowledged number proves `round_trip`: see [`SecondAck`].
+        /// The earliest time at which a second ACK of the last acknowledged number proves `round_trip`: see
+        /// [`SecondAck`].
         second_from: Option<Instant>,
         round_trip: ShortDuration,
     },

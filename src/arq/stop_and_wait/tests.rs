@@ -101,8 +101,8 @@ fn a_retransmitted_info_gives_no_rtt_sample() {
     assert_eq!(rtt.srtt(), None);
 }
 
-/// It shows that the first acknowledgement was for the first transmission. Without this sample, every INFO would be sent
-/// twice on a path slower than the timeout.
+/// It shows that the first acknowledgement was for the first transmission. Without this sample, every INFO would be
+/// sent twice on a path slower than the timeout.
 #[test]
 fn a_second_acknowledgement_makes_an_ambiguous_round_trip_a_sample() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());

@@ -78,7 +78,8 @@ impl BandwidthDelay {
         self.inflated_for = ShortDuration::ZERO;
     }
 
-    /// Whether `most` consecutive round-trip times show a queue, or four times as many where packets overtake each other.
+    /// Whether `most` consecutive round-trip times show a queue, or four times as many where packets overtake each
+    /// other.
     ///
     /// Eight long ones in a row are then frequent by chance, before the jitter is known.
     pub(super) fn shows_queue(&self, most: u8) -> bool {
@@ -168,8 +169,8 @@ impl BandwidthDelay {
         let before = self.net();
         let mut excess = self.meter.end_round(ack.now, self.segment.into()) || core::mem::take(&mut self.excess);
         excess |= self.meter.start_lost_too_much(self.segment.into());
-        // A sample below the pacing rate says nothing about the path if the sender itself was slower, and neither a queue
-        // nor congestion explains why.
+        // A sample below the pacing rate says nothing about the path if the sender itself was slower, and neither a
+        // queue nor congestion explains why.
         let paced = self.rate.map_or(0, |pace| volume(pace.get(), arriving));
         let queued = round_min > self.queued_rtt(4);
         let slow = !queued && !excess && u64::from(self.sent) < paced - paced / 8 && self.phase != Phase::Startup;
@@ -222,8 +223,8 @@ impl BandwidthDelay {
 
     /// Whether a limit below the bandwidth-delay product explains why a round delivered `sample` bytes per second.
     ///
-    /// The queue is then empty, and what the limit admits has arrived. Such a round confirms the bandwidth. If it lowered
-    /// it, each reduction of the limit would lower the bandwidth, and with it the next limit.
+    /// The queue is then empty, and what the limit admits has arrived. Such a round confirms the bandwidth. If it
+    /// lowered it, each reduction of the limit would lower the bandwidth, and with it the next limit.
     fn ceiling_explains(&self, sample: u64, ack: &Acknowledgement) -> bool {
         let admitted = rate(self.ceiling, ack.srtt.saturating_add(self.gaps[1].get()));
         self.is_shallow && admitted < self.capacity() && sample >= admitted - admitted / 8 && self.queue_is_empty(ack)

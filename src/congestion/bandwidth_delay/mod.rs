@@ -83,24 +83,24 @@ struct Round {
 /// congestion comes without a long round-trip time, the queue is shallow. The controller then keeps 7/8 of a product at
 /// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
-/// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: a burst that takes
-/// 18 s if the path carries no more than 150 bytes in a round trip, and ten segments at least. The spacing of the
+/// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: a burst that
+/// takes 18 s if the path carries no more than 150 bytes in a round trip, and ten segments at least. The spacing of the
 /// acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
 /// product at this rate, and keeps growing fast while the delivery rate grows and no queue builds. A queue of three
 /// products stops the growth at once. Without an estimate of the rate, the window triples each round trip. Startup ends
 /// if it loses more than 45 %, because the queue is then full.
 ///
-/// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about eight
-/// rounds each. A round in which the application or the sender was the limit counts only if it raises the bandwidth.
-/// If all round-trip times of two rounds are longer than the minimum by half, or after 10 s without one near the
-/// minimum, the controller drains its own queue for a round. If the round-trip time stays long, the path has become
-/// longer, and this time is the new minimum. Otherwise the queue was its own: the bottleneck has become slower, and only
-/// the latest delivery rates count. Each such probe doubles the number of long rounds before the next one, up to 64; each
-/// cycle without a long round halves it.
+/// **It follows the path.** The bandwidth is the highest delivery rate of a round in the last two cycles, of about
+/// eight rounds each. A round in which the application or the sender was the limit counts only if it raises the
+/// bandwidth. If all round-trip times of two rounds are longer than the minimum by half, or after 10 s without one near
+/// the minimum, the controller drains its own queue for a round. If the round-trip time stays long, the path has become
+/// longer, and this time is the new minimum. Otherwise the queue was its own: the bottleneck has become slower, and
+/// only the latest delivery rates count. Each such probe doubles the number of long rounds before the next one, up to
+/// 64; each cycle without a long round halves it.
 ///
-/// If the delivery rate grows by an eighth while no queue builds, or if the window was too small for the pacing rate for
-/// eight rounds, the window doubles in each round until a queue builds. Where packets arrive in bursts or overtake each
-/// other, the window grows by what is late.
+/// If the delivery rate grows by an eighth while no queue builds, or if the window was too small for the pacing rate
+/// for eight rounds, the window doubles in each round until a queue builds. Where packets arrive in bursts or overtake
+/// each other, the window grows by what is late.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BandwidthDelay {
     segment: NonZero<u32>,
@@ -135,8 +135,8 @@ pub struct BandwidthDelay {
     /// Startup: the highest rate at which a train of packets passed the bottleneck, in units of 16 bytes per second; 0
     /// before the first measurement.
     train_rate: u32,
-    /// The round-trip time without queues: the least sample, which a probe raises. It begins with that of the handshake.
-    /// `None` before.
+    /// The round-trip time without queues: the least sample, which a probe raises. It begins with that of the
+    /// handshake. `None` before.
     min_rtt: Option<ShortDuration>,
     /// When a round-trip time near the minimum was last measured.
     min_rtt_at: Instant,
@@ -146,7 +146,8 @@ pub struct BandwidthDelay {
     last_rtts: [ShortDuration; 2],
     /// The mean difference of consecutive samples of the round-trip time (RFC 3550 §6.4.1).
     jitter: ShortDuration,
-    /// The jitter without what a queue adds that fills or drains: twice the mean distance to the median of three samples.
+    /// The jitter without what a queue adds that fills or drains: twice the mean distance to the median of three
+    /// samples.
     overtaking: ShortDuration,
     /// The longest time between two acknowledgements: of this round, and a mean of the rounds that halves the distance
     /// to a longer one, and loses a quarter of the distance to a shorter one.
@@ -244,7 +245,8 @@ impl BandwidthDelay {
         // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
         // path, and the next bandwidth estimate would be smaller.
         let floor = self.meter.gross(self.product().saturating_add(self.excitation()));
-        // With a shallow queue, one product leaves no room for another flow: both drop from a queue that is always full.
+        // With a shallow queue, one product leaves no room for another flow: both drop from a queue that is always
+        // full.
         self.is_shallow = self.long_seen & RECENT_ROUNDS == 0;
         let is_reduced = self.is_shallow && self.meter.is_lossless(self.segment.into());
         let floor = if is_reduced {

@@ -100,8 +100,8 @@ impl BandwidthDelay {
                     self.conclude_probe(ack, round.min_rtt);
                     self.enter(Phase::Cruise, ack.now);
                 } else if self.rounds >= 8 {
-                    // The bytes in flight do not fall. Without a new count of long rounds the next probe would follow at
-                    // once.
+                    // The bytes in flight do not fall. Without a new count of long rounds the next probe would follow
+                    // at once.
                     self.long_rounds = 0;
                     self.min_rtt_at = ack.now;
                     self.enter(Phase::Cruise, ack.now);
@@ -150,8 +150,8 @@ impl BandwidthDelay {
     }
 
     pub(super) fn leave_startup(&mut self, ack: &Acknowledgement) {
-        // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate.
-        // The next burst is not due before the longest gap has passed. Within less than a quarter of the round-trip time
+        // The round that filled the path has not ended, but the acknowledgements of a quarter of it give a rate. The
+        // next burst is not due before the longest gap has passed. Within less than a quarter of the round-trip time
         // acknowledgements may have waited for each other: on a half-duplex line for a whole flight.
         let span = ack.now.saturating_since(self.round.at).saturating_add(self.gaps[0].get());
         if span.as_micros() >= self.min_rtt().max(ack.srtt).as_micros() / 4 {

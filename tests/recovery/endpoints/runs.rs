@@ -76,8 +76,8 @@ impl Runs {
             }
             complete += u64::from(all);
         }
-        // In base mode the backoff stays until a sample comes (RFC 6298 §5.7). On these links 7 % of the runs of selective
-        // repeat then outlast the limits.
+        // In base mode the backoff stays until a sample comes (RFC 6298 §5.7). On these links 7 % of the runs of
+        // selective repeat then outlast the limits.
         assert!(complete * 20 > self.seeds * 17, "only {complete} of {} delivered", self.seeds);
     }
 

@@ -34,8 +34,8 @@ unsafe extern "C" fn fault() -> ! {
     super::exit(false)
 }
 
-// Memory is copied and filled a byte at a time. Those of `compiler_builtins`, which the linker takes otherwise, do so a word
-// at a time, and are 400 bytes.
+// Memory is copied and filled a byte at a time. Those of `compiler_builtins`, which the linker takes otherwise, do so a
+// word at a time, and are 400 bytes.
 global_asm!(
     ".global __aeabi_memcpy, __aeabi_memcpy4, __aeabi_memcpy8",
     ".thumb_func",

@@ -18,7 +18,8 @@ pub struct Block {
     /// The low 32 bits of transmission times in µs: in extended mode by the counter of the datagram, in base mode the
     /// first transmission of each number.
     ///
-    /// Comparison ignores them. Most places hold the time of a packet that is acknowledged, which has no further effect.
+    /// Comparison ignores them. Most places hold the time of a packet that is acknowledged, which has no further
+    /// effect.
     pub(super) times: Uncompared<[u32; 64]>,
 }
 
