@@ -26,13 +26,14 @@ const LONGEST_LATENESS: ShortDuration = ShortDuration::from_micros(100_000);
 ///
 /// A *burst* is `rate × granularity`, but at least two datagrams. The bucket holds the credit of one burst at most.
 /// When the credit does not suffice for a datagram, the sender waits for the credit of half of `rate × granularity`. It
-/// then wakes at most twice per granularity. A wake-up that is late by half the granularity loses no credit. Set the
-/// granularity to twice the resolution of the timer: 2 ms for `epoll`.
+/// then wakes at most twice per granularity. A wake-up that is late by half the granularity loses no credit: 2 ms suit
+/// `epoll`.
 ///
 /// **A late wake-up is made good.** The sender says when only the pacer holds it [back](Self::set_waiting). If it then
 /// sends later than it might have, the time since counts as the *lateness* of its driver, at most 100 ms. The bucket
 /// holds the credit of the granularity and of the lateness, so that the next burst contains what the driver was late
-/// for. A longer lateness counts at once. A shorter one lowers it by an eighth of the difference, once for each wait.
+/// for. A longer lateness counts at once. A shorter one lowers the measured value by an eighth of the difference, once
+/// for each wait.
 ///
 /// A sender may ask for less credit than it then uses: for one byte, before it sends a whole datagram. The bytes beyond
 /// its credit become a debt, of two datagrams at most. Without the debt each burst would be a datagram too long, and

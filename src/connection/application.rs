@@ -47,7 +47,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// Use it for a header that the peer expects at the start of a packet. Empty `data` adds no packet.
     ///
     /// In extended mode more than 492 bytes may take several packets of their own, while the path has not shown that it
-    /// carries larger datagrams.
+    /// carries larger datagrams. A shorter segment between two such ones may then be divided too, or be followed by
+    /// empty packets. The call then takes time in proportion to the unsent packets.
     ///
     /// # Errors
     ///

@@ -35,7 +35,8 @@ pub struct Config {
     pub peer: Peer,
     /// The largest body to send in one INFO, in bytes. Default: 1,200.
     ///
-    /// The send store and, in extended mode, the peer may lower this limit. In base mode every receiver accepts at
+    /// The send store and, in extended mode, the peer and the [path](crate::guide::tuning#the-segment) may lower this
+    /// limit. In base mode every receiver accepts at
     /// least 1,200 bytes. It may ignore a larger body, and the connection then ends with
     /// [`TimedOut`](super::CloseReason::TimedOut). Set more than 1,200 only if the peer accepts more. The constructors
     /// of [`Storage`](super::Storage) reject 0. With a custom send store, 0 counts as 1.

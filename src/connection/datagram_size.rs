@@ -81,7 +81,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.state.path().is_some_and(PathSize::is_exceeded)
     }
 
-    /// The end of the bodies that may be sent: before a body that has to be cut, but cannot be cut yet.
+    /// Where sending stops: at a body that waits to be cut.
     ///
     /// It waits only while something is in flight, whose acknowledgement may allow the cut. A body that cannot be cut
     /// even then keeps its size. If the path does not carry it, the connection ends without progress.

@@ -179,9 +179,9 @@ impl Handshake {
 
     /// Whether the CONNECT with this number has the size of a full INFO.
     ///
-    /// The first two are large. Later ones are small, and get through where no large datagram does. The first repeat is
-    /// large, since a lost CONNECT is more frequent than a path without room for it, and after a small one the first
-    /// bodies are small. No further one is large, since on a serial line each would take seconds.
+    /// The first two are large: a CONNECT is lost more often than a path is too small, and after a small one the first
+    /// bodies would be small. Later ones are small, which get through where no large datagram does. On a serial line
+    /// each large one takes seconds.
     pub(crate) const fn is_large(&self, attempt: u8) -> bool {
         attempt.wrapping_sub(self.number) < 2 && !self.marks.contains(Marks::TOO_LARGE)
     }

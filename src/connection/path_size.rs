@@ -10,8 +10,9 @@
 //! size arrives. The first probe has the wanted size. Each later one halves what is unknown, until less than 32 bytes
 //! are left. A size is refused after five probes without an ECHO, or at once if the kernel does not take it.
 //!
-//! The search has no timer. It runs while data is acknowledged, since it has no other use. A probe counts as lost once
-//! the peer reports datagrams that were sent well after the probe (RFC 8985 judges INFO in the same way).
+//! The search has no timer. It runs only while data is acknowledged: an idle connection needs no larger size. A probe
+//! counts as lost once the peer reports datagrams that were sent well after the probe (RFC 8985 judges INFO in the same
+//! way).
 //!
 //! How the size moves:
 //!

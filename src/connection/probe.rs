@@ -13,7 +13,7 @@ use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer};
 use crate::{ClockShift, Instant};
 
-/// What the nonce of a PROBE that tests a datagram size differs by, so that its ECHO is told from any other.
+/// The bit that marks the nonce of a PROBE of a datagram size.
 pub(super) const SIZE_PROBE: u64 = 1 << 63;
 
 /// The number of recent probes that an ECHO may answer.

@@ -21,6 +21,8 @@ pub struct PathSnapshot {
     pub min_rtt: Option<Duration>,
     /// The retransmission timeout, without backoff.
     pub rto: Duration,
+    /// The largest body of a new INFO, in bytes: what config, peer and path allow now.
+    pub segment: usize,
     /// Bytes of datagrams in flight: sent, and neither acknowledged nor declared lost.
     pub in_flight: u64,
     /// The congestion window in bytes; `None` for stop-and-wait, which sends one datagram at a time.
@@ -72,6 +74,7 @@ impl<T: ConnectionTypes> Connection<T> {
             srtt: self.rtt.srtt(),
             min_rtt: self.rtt.min(),
             rto: self.rtt.rto(),
+            segment: self.segment(),
             in_flight: arq.in_flight,
             window: arq.window,
             pacing_rate: arq.pacing_rate,

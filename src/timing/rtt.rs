@@ -54,7 +54,7 @@ pub struct Rtt {
 }
 
 impl Rtt {
-    /// An estimate without samples, whose timeout does not exceed `ceiling` (RFC 6298 §2.5).
+    /// An estimate without samples, whose timeout does not exceed `ceiling` (RFC 6298 §2.5), nor half an hour.
     #[must_use]
     pub fn new(ceiling: Duration, jitter: Jitter) -> Self {
         let (ack_delay, ceiling) = (ShortDuration::ZERO, ShortDuration::new(ceiling.min(LONGEST_CEILING)));
@@ -190,8 +190,8 @@ impl Rtt {
     /// The retransmission timeout without backoff.
     ///
     /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay. Before the first [`sample`](Self::sample) it
-    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It never exceeds the ceiling, or twice
-    /// the ceiling if samples of extended mode demand it.
+    /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It is at
+    /// most the ceiling. In extended mode samples may raise it to twice the ceiling.
     #[must_use]
     pub fn rto(&self) -> Duration {
         Duration::from_micros(self.rto_micros().into())

@@ -105,7 +105,7 @@
 //!
 //! | kind | option | value | meaning |
 //! |---|---|---|---|
-//! | 0 | END | – | the rest is padding; it extends the CONNECT of a client to [`MIN_CONNECT`] bytes |
+//! | 0 | END | – | the rest is padding; CONNECT has at least [`MIN_CONNECT`] bytes, CONNACK may have padding too |
 //! | 1 | TAG | 8 bytes | the prefix of all datagrams to the sender of the option; required in extended mode |
 //! | 2 | SEGMENT | u16, at least 64 | the largest INFO body that the sender of the option accepts; default 1,200 |
 //! | 3 | WINDOW | u32, 1 to 2^31 − 1 | the initial receive window of the sender of the option, in packets; default 1 |
@@ -189,8 +189,8 @@ pub const VERSION: u32 = 1;
 
 /// The shortest CONNECT of extended mode, in bytes.
 ///
-/// A client [pads](OptionsWriter::pad_to) its CONNECT to this length, so that the answers are not longer than the
-/// CONNECT: CONNACK, its only repeat, and a RESET.
+/// A client [pads](OptionsWriter::pad_to) its CONNECT at least to this length, so that the answers together are not
+/// longer than the CONNECT: CONNACK, its only repeat, and a RESET.
 pub const MIN_CONNECT: usize = 104;
 
 /// The longest cookie in RETRY and in the COOKIE option, in bytes. The shortest has 1 byte.

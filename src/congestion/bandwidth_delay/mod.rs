@@ -30,7 +30,7 @@ use phase::{ONE, Phase, RECENT_ROUNDS, SHORTEST_PATIENCE};
 
 /// Segments in the initial window: a train long enough to measure the rate of the bottleneck.
 const INITIAL_SEGMENTS: u64 = 32;
-/// Segments in the initial window of a path that may be slow, for all that the handshake shows (RFC 6928 §2).
+/// Segments in the initial window after a handshake that does not exclude a slow path (RFC 6928 §2).
 const CAUTIOUS_SEGMENTS: u64 = 10;
 /// What the initial window may take at the rate that the handshake proves, in seconds.
 const CAUTIOUS_SECONDS: u64 = 18;
@@ -83,8 +83,8 @@ struct Round {
 /// congestion comes without a long round-trip time, the queue is shallow. The controller then keeps 7/8 of a product at
 /// least, and grows slowly even though the queue is empty, because `Cubic` fills it again only after seconds.
 ///
-/// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: a burst that
-/// takes 18 s if the path carries no more than 150 bytes in a round trip, and ten segments at least. The spacing of the
+/// **It starts fast.** The initial window is a burst of 32 segments, or fewer after a slow handshake: what
+/// takes 18 s at the rate that the handshake proves, and ten segments at least. The spacing of the
 /// acknowledgements gives the rate of the bottleneck. The window then jumps to three quarters of the bandwidth-delay
 /// product at this rate, and keeps growing fast while the delivery rate grows and no queue builds. A queue of three
 /// products stops the growth at once. Without an estimate of the rate, the window triples each round trip. Startup ends
@@ -146,7 +146,7 @@ pub struct BandwidthDelay {
     last_rtts: [ShortDuration; 2],
     /// The mean difference of consecutive samples of the round-trip time (RFC 3550 §6.4.1).
     jitter: ShortDuration,
-    /// The jitter without what a queue adds that fills or drains: twice the mean distance to the median of three
+    /// The jitter without the effect of a queue that fills or drains: twice the mean distance to the median of three
     /// samples.
     overtaking: ShortDuration,
     /// The longest time between two acknowledgements: of this round, and a mean of the rounds that halves the distance
