@@ -195,7 +195,7 @@ impl PathSize {
                 }
             }
             Search::Idle { .. } if later >= RAISE_AFTER.cast_signed() && self.has_ended_low() => {
-                self.refused = u16::MAX
+                self.refused = u16::MAX;
             }
             Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
         }
