@@ -22,8 +22,9 @@ impl<T: ConnectionTypes> Connection<T> {
     /// connection sends smaller bodies from now on, and searches for the largest size that is carried. INFO keeps its
     /// bytes when it is repeated, and so do the further pieces of a body that was cut and sent in part. If the path
     /// shrinks below their size, the connection ends as [`NoProgress`](CloseReason::NoProgress), or as
-    /// [`TimedOut`](CloseReason::TimedOut) if the peer has nothing to say. It ends so at once if `len` is at most 512,
-    /// since no size is left.
+    /// [`TimedOut`](CloseReason::TimedOut) if the peer has nothing to say. If `len` is
+    /// at most 512 and not above the [segment](super::Config::segment) with its header, no size is left, and the
+    /// connection ends as `NoProgress` at once.
     ///
     /// The call has no effect in base mode, nor with a store that [cannot cut](crate::store::SendStore::CUTS): bodies
     /// then have the size that [`Config`](super::Config) says.

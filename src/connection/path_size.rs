@@ -17,7 +17,7 @@
 //! How the size moves:
 //!
 //! - *It begins* with what the handshake has shown: the length of a CONNECT that was answered, or of the shortest
-//!   CONNACK.
+//!   CONNACK. At another host it begins again with 512 bytes.
 //! - *It grows* by each ECHO.
 //! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or
 //!   when the kernel refuses a datagram. The search then starts again below the size that failed.
@@ -61,6 +61,8 @@ pub(super) struct PathSize {
     /// The counter of the last probe.
     counter: u32,
     search: Search,
+    /// The probes of the present candidate that were lost.
+    lost: u8,
     /// Whether a body that was not sent yet may be larger, because it could not be cut.
     is_exceeded: bool,
 }
@@ -69,17 +71,10 @@ pub(super) struct PathSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Search {
     /// No probe is due. An acknowledgement of data makes one due.
-    Idle {
-        /// The probes of this candidate that were lost.
-        lost: u8,
-    },
-    Due {
-        lost: u8,
-    },
+    Idle,
+    Due,
     /// A probe is in flight.
-    Sent {
-        lost: u8,
-    },
+    Sent,
 }
 
 impl PathSize {
@@ -90,7 +85,8 @@ impl PathSize {
         refused: 0,
         first: 0,
         counter: 0,
-        search: Search::Idle { lost: 0 },
+        search: Search::Idle,
+        lost: 0,
         is_exceeded: false,
     };
 
@@ -103,7 +99,8 @@ impl PathSize {
             refused: u16::MAX,
             first: 0,
             counter: 0,
-            search: Search::Idle { lost: 0 },
+            search: Search::Idle,
+            lost: 0,
             is_exceeded: false,
         }
     }
@@ -142,42 +139,34 @@ impl PathSize {
     /// The size of the probe that is due.
     pub(super) fn probe_due(&self) -> Option<u16> {
         match self.search {
-            Search::Due { .. } => self.candidate(),
-            Search::Idle { .. } | Search::Sent { .. } => None,
+            Search::Due => self.candidate(),
+            Search::Idle | Search::Sent => None,
         }
     }
 
     /// Makes a probe due if the search has not ended.
     pub(super) fn search(&mut self) {
-        match self.search {
-            Search::Idle { lost } if self.candidate().is_some() => self.search = Search::Due { lost },
-            Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
+        if self.search == Search::Idle && self.candidate().is_some() {
+            self.search = Search::Due;
         }
     }
 
     /// Records that the probe has left with this counter.
     pub(super) fn on_probe_sent(&mut self, counter: u32) {
         self.counter = counter;
-        match self.search {
-            Search::Idle { lost } | Search::Due { lost } | Search::Sent { lost } => {
-                if lost == 0 {
-                    self.first = counter;
-                }
-                self.search = Search::Sent { lost };
-            }
+        if self.lost == 0 {
+            self.first = counter;
         }
+        self.search = Search::Sent;
     }
 
     /// Handles the ECHO of the PROBE of a size with this counter. Returns whether the size has grown.
     pub(super) fn on_echo(&mut self, counter: u32) -> bool {
-        let is_probed = match self.search {
-            Search::Sent { .. } => true,
-            Search::Idle { lost } | Search::Due { lost } => lost > 0,
-        };
+        let is_probed = self.search == Search::Sent || self.lost > 0;
         let is_answer = is_probed && counter.wrapping_sub(self.first) <= self.counter.wrapping_sub(self.first);
         let Some(size) = self.candidate().filter(|_| is_answer) else { return false };
         self.shown = size;
-        self.search = Search::Idle { lost: 0 };
+        self.start_candidate();
         self.search();
         true
     }
@@ -186,20 +175,23 @@ impl PathSize {
     pub(super) fn on_acknowledged(&mut self, latest: u32) {
         let later = latest.wrapping_sub(self.counter).cast_signed();
         match self.search {
-            Search::Sent { lost } if later >= REORDERING.cast_signed() => {
-                self.search = Search::Idle { lost: lost + 1 };
-                if lost + 1 >= MAX_PROBES
+            Search::Sent if later >= REORDERING.cast_signed() => {
+                self.search = Search::Idle;
+                self.lost = self.lost.saturating_add(1);
+                if self.lost >= MAX_PROBES
                     && let Some(size) = self.candidate()
                 {
                     self.on_refused(size);
                 }
             }
-            Search::Idle { .. } if later >= RAISE_AFTER.cast_signed() && self.has_ended_low() => {
-                self.refused = u16::MAX;
-            }
-            Search::Idle { .. } | Search::Due { .. } | Search::Sent { .. } => {}
+            Search::Idle if later >= RAISE_AFTER.cast_signed() && self.has_ended_low() => self.refused = u16::MAX,
+            Search::Idle | Search::Due | Search::Sent => {}
         }
         self.search();
+    }
+
+    const fn start_candidate(&mut self) {
+        (self.search, self.lost) = (Search::Idle, 0);
     }
 
     /// Records that datagrams of the present size probably no longer arrive. Returns whether the size has shrunk.
@@ -220,7 +212,7 @@ impl PathSize {
             return false;
         }
         self.refused = self.refused.min(size.max(MIN_SIZE + 1));
-        self.search = Search::Idle { lost: 0 };
+        self.start_candidate();
         let shrinks = self.shown >= self.refused;
         if shrinks {
             self.shown = MIN_SIZE;
