@@ -64,6 +64,12 @@ impl<'a> Sack<'a> {
         })
     }
 
+    /// Whether this SACK reports `number`, as received or as missing.
+    pub(crate) fn covers(&self, number: Seq) -> bool {
+        let distance = usize::try_from(number.distance_from(self.base)).unwrap_or(usize::MAX);
+        !self.next.precedes(number) || distance / 8 < self.bitmap.len()
+    }
+
     /// The highest number whose bit is set; `None` if no bit is set.
     #[must_use]
     pub fn highest(&self) -> Option<Seq> {

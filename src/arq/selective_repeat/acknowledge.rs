@@ -28,8 +28,6 @@ struct Settled {
     answered_bytes: u16,
     /// Whether a repeat of the answered number was needless.
     was_needless: bool,
-    /// The first number of the bitmap, which reports each number in its range as received or missing.
-    bitmap_base: Option<Seq>,
 }
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
@@ -53,7 +51,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         self.on_settled(now, number, record, rtt, &mut settled);
         self.pass_acknowledged();
-        self.conclude(now, settled, rtt);
+        self.conclude(now, settled, None, rtt);
         Acknowledged::New
     }
 
@@ -81,7 +79,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let answer = self.answer(sack);
         let sample = answer.and_then(|answer| sack.delay.round_trip(now.short_since(answer.at)));
         let mut settled = Settled::default();
-        (settled.answer, settled.rtt, settled.bitmap_base) = (answer, sample, Some(sack.base));
+        (settled.answer, settled.rtt) = (answer, sample);
         settled.most_backoff = u8::MAX;
         settled.answered_bytes = answer.map_or(0, |answer| self.scoreboard.record(answer.number).bytes);
         if !is_old {
@@ -96,7 +94,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::Old;
         }
         self.pass_acknowledged();
-        self.conclude(now, settled, rtt);
+        self.conclude(now, settled, Some(sack), rtt);
         Acknowledged::New
     }
 
@@ -218,7 +216,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     /// Updates the round-trip time, the policies and the timers after all numbers of an acknowledgement are settled.
-    fn conclude(&mut self, now: Instant, mut settled: Settled, rtt: &mut Rtt) {
+    fn conclude(&mut self, now: Instant, mut settled: Settled, sack: Option<&Sack<'_>>, rtt: &mut Rtt) {
         // A small packet is no first sample while larger ones are in flight, as that of the handshake is none.
         let is_small = self.limit.is_some() && !self.is_representative(settled.answered_bytes);
         settled.rtt = settled.rtt.filter(|_| !is_small || rtt.srtt().is_some());
@@ -249,7 +247,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         // RFC 6298 §5.7: the backoff stays until a sample.
         let most_backoff = if settled.rtt.is_some() { 0 } else { settled.most_backoff };
         self.restart_timers(now, most_backoff, rtt);
-        self.detect_losses(now, rtt, settled.bitmap_base);
+        self.detect_losses(now, rtt, sack);
         self.update_rate(now);
         if let (Some(_), Some(srtt)) = (self.limit, rtt.srtt()) {
             rtt.set_ack_delay(self.request.update(srtt, &self.congestion, self.proactive.is_lossy()));

@@ -4,9 +4,10 @@ use super::rack::Transmission;
 use super::report::BITMAP_NUMBERS;
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
+use crate::Instant;
 use crate::arq::{Rtt, Timer};
 use crate::congestion::{Congestion, Loss};
-use crate::{Instant, Seq};
+use crate::wire::Sack;
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Processes expired timers. Returns whether the retransmission or probe timer expired.
@@ -42,20 +43,20 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// Detects losses among the numbers in flight (RFC 8985 §6.2 step 5), from the oldest of each list on.
     ///
-    /// `bitmap_base` is the first number of the bitmap that has just arrived.
-    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, bitmap_base: Option<Seq>) {
+    /// `sack` is the acknowledgement that has just arrived. Base mode has none.
+    pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, sack: Option<&Sack<'_>>) {
         self.timers.stop_reordering();
         let (mut count, mut bytes, mut newest_sent_at) = (0, 0, Instant::ZERO);
-        // If the span exceeds one bitmap, the next SACK may report numbers that this one does not cover.
+        // Another SACK may report a number that this one does not cover.
         let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
-        let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), is_wide, rtt);
+        let is_covered = |number| sack.map_or(!is_wide, |sack| sack.covers(number));
+        let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), rtt);
         for flight in [Flight::Originals, Flight::Retransmissions] {
             while let Some(number) = self.scoreboard.oldest(flight) {
                 let record = self.scoreboard.record(number);
                 let transmission = Transmission { at: record.sent_at, number };
-                let is_covered = bitmap_base.is_some_and(|first| number.distance_from(first) < BITMAP_NUMBERS);
-                let lost_at =
-                    judge.and_then(|judge| judge.lost_at(transmission, flight == Flight::Retransmissions, is_covered));
+                let repeated = flight == Flight::Retransmissions;
+                let lost_at = judge.and_then(|judge| judge.lost_at(transmission, repeated, is_covered(number)));
                 let Some(at) = lost_at else { break };
                 if at > now {
                     self.timers.judge_at(at);

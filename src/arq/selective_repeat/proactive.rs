@@ -290,22 +290,15 @@ mod tests {
         let mut machine = SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(100_000), pacer).unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(1));
         let end = Seq::new(5_000);
-        let mut sent = Vec::new();
+        let (mut sent, mut bitmap) = (Vec::<Seq>::new(), [0; 128]);
         for ms in 0..500 {
             let now = Instant::from_millis(ms);
             let arrived = usize::try_from(ms).unwrap().checked_sub(100).and_then(|at| sent.get(at).copied());
             if let Some(number) = arrived.filter(|&number| number != Seq::ZERO) {
-                let delay = SackDelay::new(0);
-                let sack = Sack {
-                    next: Seq::ZERO,
-                    window: 5_000,
-                    latest: number,
-                    counter: 0,
-                    ce: 0,
-                    delay,
-                    base: number,
-                    bitmap: &[1],
-                };
+                let (delay, base) = (SackDelay::new(0), Seq::ZERO);
+                bitmap[number.value() as usize / 8] |= 1 << (number.value() % 8);
+                let bitmap = &bitmap;
+                let sack = Sack { next: base, window: 5_000, latest: number, counter: 0, ce: 0, delay, base, bitmap };
                 machine.handle_ack(now, &Ack::Selective(sack), &mut rtt);
             }
             machine.handle_timeout(now, &rtt);

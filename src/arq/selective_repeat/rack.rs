@@ -162,24 +162,20 @@ impl Rack {
 
     /// The criteria for the numbers in flight; `None` before the first acknowledgement.
     ///
-    /// `ahead` counts the acknowledged numbers above the lowest unacknowledged one. `is_wide` means that the span
-    /// exceeds one bitmap.
-    pub(super) fn judge(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Option<Judge> {
+    /// `ahead` counts the acknowledged numbers above the lowest unacknowledged one.
+    pub(super) fn judge(&self, ahead: u32, in_recovery: bool, rtt: &Rtt) -> Option<Judge> {
         let newest = self.newest?;
-        let loss_delay =
-            |is_wide| newest.round_trip.get().saturating_add(self.reordering_window(ahead, in_recovery, is_wide, rtt));
+        let window = self.reordering_window(rtt);
+        let is_certain = !self.reordering_seen && (in_recovery || ahead >= DUP_THRESHOLD);
         Some(Judge {
             newest: newest.transmission(),
-            loss_delay: loss_delay(false),
-            loss_delay_uncovered: loss_delay(is_wide),
+            loss_delay: newest.round_trip.get().saturating_add(if is_certain { Duration::ZERO } else { window }),
+            loss_delay_uncovered: newest.round_trip.get().saturating_add(window),
         })
     }
 
-    /// The reordering window (RFC 8985 §6.2 step 4).
-    fn reordering_window(&self, ahead: u32, in_recovery: bool, is_wide: bool, rtt: &Rtt) -> Duration {
-        if !self.reordering_seen && !is_wide && (in_recovery || ahead >= DUP_THRESHOLD) {
-            return Duration::ZERO;
-        }
+    /// The reordering window where one is necessary (RFC 8985 §6.2 step 4).
+    fn reordering_window(&self, rtt: &Rtt) -> Duration {
         let window = Duration::from_micros(u64::from(quarter(rtt)) * (u64::from(self.widenings) + 1));
         window.min(rtt.srtt().unwrap_or_default())
     }
@@ -241,7 +237,7 @@ mod tests {
     fn without_an_rtt_sample_only_numbers_sent_once_count() {
         let (mut rack, rtt) = (Rack::default(), rtt(&[]));
         assert!(!rack.on_acknowledged(Instant::from_millis(201), sent(200, 1), 2, &rtt));
-        assert!(rack.judge(9, true, false, &rtt).is_none());
+        assert!(rack.judge(9, true, &rtt).is_none());
         rack.on_acknowledged(Instant::from_millis(300), sent(200, 2), 1, &rtt);
         assert_eq!(rack.newest, Some(newest(200, 2, 100)));
     }

@@ -5,14 +5,15 @@ use crate::arq::{MAX_ACK_DELAY, ReceivedInfo};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
 use crate::{ClockShift, Instant, Seq};
 
-/// How many numbers a bitmap covers.
+/// The most numbers that a bitmap covers.
 pub(super) const BITMAP_NUMBERS: u32 = 1_024;
 const _: () = assert!(BITMAP_NUMBERS as usize == MAX_BITMAP * 8);
-
-/// News is reported after one INFO for each so many that the sender asks for.
-///
-/// So reordering, where each arrival is news, gives at most four times the SACKs.
-const NEWS_PART: u16 = 4;
+/// A bitmap covers the packets of so many SACKs, its own included, because earlier ones may have been lost.
+const COVERED_SACKS: u32 = 8;
+/// The fewest packets that one of these SACKs counts for.
+const FEWEST_INFOS: u32 = 8;
+/// If more than one packet in so many is news, a bitmap repeats all that it can.
+const NEWS_PART: u16 = 8;
 /// A deadline that has passed at any time.
 const AT_ONCE: Option<Instant> = Some(Instant::ZERO);
 
@@ -45,8 +46,10 @@ pub(super) struct Sacks {
     unreported: (Seq, Seq),
     /// INFO packets received since the last SACK.
     count: u16,
-    /// Whether one of them is news.
-    has_news: bool,
+    /// How many of them are news.
+    news: u8,
+    /// Whether the peer has asked for the SACK, because earlier ones may be lost.
+    is_asked: bool,
     /// When the next SACK is due.
     due: Option<Instant>,
     /// The end of the receive window in the last SACK.
@@ -95,7 +98,7 @@ impl Report {
     pub(super) fn request(&mut self) {
         match self {
             Self::Acks(_) => {}
-            Self::Sacks(sacks) => sacks.due = AT_ONCE,
+            Self::Sacks(sacks) => sacks.ask(),
         }
     }
 
@@ -176,15 +179,24 @@ impl Sacks {
         self.counter = info.counter;
         self.unreported = including(self.unreported, info.number);
         self.count = self.count.saturating_add(1);
-        self.has_news |= arrived == Arrived::News;
         let request = info.request;
-        let enough = if self.has_news { request.infos() / NEWS_PART } else { request.infos() };
-        if request.at_once || self.count >= enough {
+        if arrived == Arrived::News {
+            self.news = self.news.saturating_add(1);
+        }
+        if request.at_once {
+            self.ask();
+        } else if self.count.saturating_add(self.news.into()) >= request.infos() {
+            // News counts twice, so that the sender repeats a lost packet sooner.
             self.due = AT_ONCE;
         } else {
             let latest = now + request.delay().min(MAX_ACK_DELAY);
             self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
         }
+    }
+
+    /// Makes a SACK due that reports as much as a bitmap can.
+    fn ask(&mut self) {
+        (self.is_asked, self.due) = (true, AT_ONCE);
     }
 
     /// The SACK to send `now`. `bitmap` holds its bits.
@@ -229,8 +241,8 @@ impl Sacks {
 
     /// The first number of the bitmap.
     ///
-    /// The bitmap covers the unreported numbers first. The rest of it repeats reported numbers, because an earlier SACK
-    /// may have been lost.
+    /// The bitmap covers the unreported numbers first. Before them it repeats what the last SACKs have reported,
+    /// because they may have been lost. More would fill a narrow way back.
     fn bitmap_base(&self, (next, top): (Seq, Seq)) -> Seq {
         let (first, end) = match self.unreported {
             (first, end) if first != end && next.precedes(end) => {
@@ -238,10 +250,17 @@ impl Sacks {
             }
             _ => (next, top),
         };
-        if end.distance_from(next) <= BITMAP_NUMBERS {
+        // A repeat fills a gap far behind, and is reported again only if the bitmap reaches back to it.
+        let is_eventful = u16::from(self.news) * NEWS_PART > self.count;
+        let reach = if self.is_asked || is_eventful || self.count == 0 {
+            BITMAP_NUMBERS
+        } else {
+            (u32::from(self.count).max(FEWEST_INFOS) * COVERED_SACKS).min(BITMAP_NUMBERS)
+        };
+        if end.distance_from(next) <= reach {
             next
-        } else if end.distance_from(first) <= BITMAP_NUMBERS {
-            end.sub(BITMAP_NUMBERS)
+        } else if end.distance_from(first) <= reach {
+            end.sub(reach)
         } else {
             first
         }
@@ -251,7 +270,7 @@ impl Sacks {
     pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
         let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
         self.reported_limit = Some(limit);
-        (self.count, self.has_news) = (0, false);
+        (self.count, self.news, self.is_asked) = (0, 0, false);
         let (first, end) = self.unreported;
         let is_left = first != end && reported.precedes(end);
         self.unreported = if is_left { (reported, end) } else { (end, end) };

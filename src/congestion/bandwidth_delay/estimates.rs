@@ -107,12 +107,13 @@ impl BandwidthDelay {
 
     /// Measures the rate at which the packets acknowledged in this round passed the bottleneck.
     ///
-    /// Acknowledgements that arrive within a small part of a round trip may have waited for each other.
+    /// Acknowledgements that arrive within a small part of a round trip may have waited for each other, and so may those
+    /// that arrive within the time by which packets overtake each other.
     pub(super) fn observe_train(&mut self, ack: &Acknowledgement) {
         let bytes = self.arrived(ack);
         let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);
         let span = ack.now.saturating_since(self.round.at).max(leaving);
-        let shortest = Duration::from_micros(self.min_rtt().as_micros() / 256);
+        let shortest = Duration::from_micros(self.min_rtt().as_micros() / 256).max(self.overtaking.get());
         if bytes >= self.segment().saturating_mul(TRAIN_SEGMENTS) && span > Duration::ZERO {
             let units = rate(bytes, span.max(shortest)) / TRAIN_UNIT;
             self.train_rate = self.train_rate.max(u32::try_from(units).unwrap_or(u32::MAX));
