@@ -164,6 +164,26 @@ fn compressed_acknowledgements_are_no_rate() {
     assert!(controller.window() <= 11_500_000, "{}", controller.window());
 }
 
+/// Regression: such a start sent 400 Mbit/s into 50. Of the seeds, one in forty used half of the link after that.
+#[test]
+fn acknowledgements_that_overtake_each_other_are_no_rate() {
+    let mut controller = model();
+    // A segment each 10 ms has a round-trip time of 80 or 140 ms.
+    for i in 0..8 {
+        let now = 140 + 10 * i;
+        controller.on_acknowledged(&ack(now - if i % 2 == 0 { 80 } else { 140 }, now));
+    }
+    // Then 32 are sent at once, and acknowledged within 3.2 ms.
+    (1..=32).for_each(|i| controller.on_sent(at(220), SEGMENT, i * u64::from(SEGMENT)));
+    for i in 0..32 {
+        let now = Instant::from_micros(300_000 + i * 100);
+        let rtt = Some(now.saturating_since(at(220)));
+        controller.on_acknowledged(&Acknowledgement { now, rtt, ..ack(220, 300) });
+    }
+    // 12 MB/s times 80 ms are 960 kB. The mean difference between the round-trip times explains such a train.
+    assert!(controller.window() <= 400_000, "{}", controller.window());
+}
+
 /// The verdict of congestion falls with its losses, as long as no round has ended with it.
 #[test]
 fn losses_that_were_late_packets_do_not_end_startup() {
