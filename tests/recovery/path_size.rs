@@ -1,12 +1,13 @@
 //! Transfers over paths that carry less than the wanted datagram, in both directions.
 
-use super::short_transfers::{End, MakeStorage, link, pair, selective_repeat, stop_and_wait};
+use super::short_transfers::{Ends, link, pair, selective_repeat, stop_and_wait};
+use crate::pair::{CLIENT, MakeStorage, SERVER};
 use rdt_proto::connection::{CloseReason, ConnectionTypes};
-use rdt_proto::sim::{LinkConfig, NodeId, Simulation};
+use rdt_proto::sim::{LinkConfig, NodeId};
 use rdt_proto::{Duration, Instant};
 
 const SEEDS: u64 = 20;
-const BYTES: usize = 100_000;
+const BYTES: u64 = 100_000;
 
 /// Sends [`BYTES`] from `sender` to the other end. Returns the simulation and the time of the last byte.
 fn transfer<S: ConnectionTypes>(
@@ -14,15 +15,14 @@ fn transfer<S: ConnectionTypes>(
     make: MakeStorage<S>,
     path: LinkConfig,
     sender: NodeId,
-) -> (Simulation<End<S>>, Instant) {
+) -> (Ends<S>, Instant) {
     let (mut sim, _) = pair(seed, make, path);
     let receiver = NodeId(1 - sender.0);
-    sim.node_mut(sender).to_write = BYTES;
+    sim.node_mut(sender).application.to_write = BYTES;
     // The client confirms the handshake by an empty INFO 0 if it is not the sender.
     for at in (0..30_000).map(|tenth| Instant::from_millis(10 * tenth)) {
         sim.run_until(at);
-        let ended = sim.node(sender).connection.as_ref().is_some_and(|connection| connection.ended().is_some());
-        if sim.node(receiver).read == BYTES || ended {
+        if sim.node(receiver).application.read == BYTES || sim.node(sender).ended().is_some() {
             return (sim, at);
         }
     }
@@ -32,10 +32,10 @@ fn transfer<S: ConnectionTypes>(
 /// Every path from 512 bytes up delivers, in not much more time than its smaller datagrams explain.
 fn narrow_paths_deliver<S: ConnectionTypes>(make: MakeStorage<S>, loss: f64, most: [Duration; 2]) {
     for (mtu, most) in [(1_100, most[0]), (540, most[1])] {
-        for sender in [NodeId(0), NodeId(1)] {
+        for sender in [CLIENT, SERVER] {
             for seed in 1..=SEEDS {
                 let (sim, end) = transfer(seed, make, link(loss).with_mtu(mtu), sender);
-                let read = sim.node(NodeId(1 - sender.0)).read;
+                let read = sim.node(NodeId(1 - sender.0)).application.read;
                 assert_eq!(read, BYTES, "seed {seed}, {mtu} bytes, from {sender:?}");
                 assert!(end <= Instant::ZERO + most, "seed {seed}, {mtu} bytes, from {sender:?}: {end:?}");
             }
@@ -58,8 +58,7 @@ fn stop_and_wait_delivers_over_small_datagrams() {
 /// Nothing of the data arrives, so the peer has nothing to answer.
 #[test]
 fn a_path_that_carries_nothing_large_ends_at_the_idle_limit() {
-    let (sim, end) = transfer(1, selective_repeat, link(0.0).with_mtu(400), NodeId(0));
-    let ended = sim.node(NodeId(0)).connection.as_ref().unwrap().ended();
-    assert_eq!(ended, Some(CloseReason::TimedOut));
+    let (sim, end) = transfer(1, selective_repeat, link(0.0).with_mtu(400), CLIENT);
+    assert_eq!(sim.node(CLIENT).ended(), Some(CloseReason::TimedOut));
     assert!(end < Instant::from_millis(31_000), "{end:?}");
 }

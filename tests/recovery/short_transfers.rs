@@ -2,9 +2,10 @@
 //!
 //! 20 Mbit/s, a round trip of 50 ms, loss in both directions. A percentile is the nearest rank over all seeds.
 
+use crate::pair::{self, Bytes, CLIENT, End, MakeStorage, SERVER};
 use rdt_proto::congestion::BandwidthDelay;
-use rdt_proto::connection::{Config, Connection, ConnectionTypes, HandshakeParameters, HeapStopAndWait, HeapStorage};
-use rdt_proto::sim::{LinkConfig, LinkId, Node, NodeId, Outgoing, SimAddress, Simulation};
+use rdt_proto::connection::{Config, ConnectionTypes, HeapStopAndWait, HeapStorage};
+use rdt_proto::sim::{LinkConfig, LinkId, Simulation};
 use rdt_proto::wire::{Framing, Packet};
 use rdt_proto::{Duration, Instant};
 use std::cell::Cell;
@@ -14,82 +15,14 @@ use std::rc::Rc;
 const SEEDS: u64 = 300;
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
-/// Makes storage of one mechanism.
-pub(super) type MakeStorage<S> = fn(&Config) -> S;
+/// Two ends, and the network between them.
+pub(super) type Ends<S> = Simulation<End<S, Bytes>>;
 
-/// One end: node 0 sends to node 1.
-pub(super) struct End<S: ConnectionTypes> {
-    entropy: [u8; 32],
-    make: MakeStorage<S>,
-    pub(super) connection: Option<Connection<S>>,
-    /// The bytes that are left to write.
-    pub(super) to_write: usize,
-    /// The bytes read.
-    pub(super) read: usize,
-    is_sender: bool,
-}
-
-impl<S: ConnectionTypes> End<S> {
-    fn new(seed: u64, make: MakeStorage<S>, is_sender: bool) -> Self {
-        let mut entropy = [u8::from(is_sender) + 1; 32];
-        entropy[..8].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
-        entropy[24..].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
-        let config = Config::default();
-        let connection = is_sender.then(|| Connection::connect(Instant::ZERO, config, entropy, make(&config)).unwrap());
-        Self { entropy, make, connection, to_write: 0, read: 0, is_sender }
-    }
-}
-
-impl<S: ConnectionTypes> Node for End<S> {
-    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_datagram(now, datagram);
-            let mut buf = [0; 2_048];
-            loop {
-                match connection.recv(&mut buf) {
-                    0 => break,
-                    count => self.read += count,
-                }
-            }
-        } else if let Ok(Packet::Connect(options)) = Framing::NOTE.decode(datagram) {
-            let (config, parameters) =
-                (Config::default(), HandshakeParameters::from_options(&options).with_datagram_len(datagram.len()));
-            let accepted = Connection::accept(now, config, self.entropy, parameters, (self.make)(&config));
-            self.connection = Some(accepted.unwrap());
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_timeout(now);
-        }
-    }
-
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let transmit = self.connection.as_mut()?.poll_transmit(now, buf).unwrap()?;
-        Some(Outgoing::new(SimAddress::new(u32::from(self.is_sender), 0), transmit.len))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.connection.as_ref()?.poll_timeout()
-    }
-
-    fn poll_app(&mut self, _now: Instant) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        while connection.poll_event().is_some() {}
-        let before = self.to_write;
-        while self.to_write > 0 {
-            match connection.send(&[7; 4_096][..self.to_write.min(4_096)]) {
-                Ok(count) if count > 0 => self.to_write -= count,
-                Ok(_) | Err(_) => break,
-            }
-        }
-        self.to_write < before
-    }
-
-    fn is_done(&self) -> bool {
-        self.to_write == 0
-    }
+fn entropy(seed: u64, side: u8) -> [u8; 32] {
+    let mut entropy = [side; 32];
+    entropy[..8].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    entropy[24..].copy_from_slice(&seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
+    entropy
 }
 
 pub(super) fn selective_repeat(config: &Config) -> HeapStorage<BandwidthDelay> {
@@ -106,22 +39,18 @@ pub(super) fn link(loss: f64) -> LinkConfig {
 }
 
 /// Two ends and the link from the client to the server.
-pub(super) fn pair<S: ConnectionTypes>(
-    seed: u64,
-    make: MakeStorage<S>,
-    config: LinkConfig,
-) -> (Simulation<End<S>>, LinkId) {
-    let mut sim = Simulation::new(seed);
-    let client = sim.add(End::new(seed, make, true));
-    let server = sim.add(End::new(seed, make, false));
-    let (there, _back) = sim.connect(client, server, config);
+pub(super) fn pair<S: ConnectionTypes>(seed: u64, make: MakeStorage<S>, link: LinkConfig) -> (Ends<S>, LinkId) {
+    let config = Config::default();
+    let client = End::client(config, entropy(seed, 2), make(&config), Bytes::default());
+    let server = End::server(config, entropy(seed, 1), make(&config), Bytes::default());
+    let (sim, [there, _back]) = pair::connect(seed, [client, server], [link.clone(), link]);
     (sim, there)
 }
 
 /// Runs until the server has read `bytes`, and returns the time. A transfer that ends before counts as 1,000 s.
-fn time_of<S: ConnectionTypes>(sim: &mut Simulation<End<S>>, bytes: usize) -> Duration {
+fn time_of<S: ConnectionTypes>(sim: &mut Ends<S>, bytes: u64) -> Duration {
     let start = sim.now();
-    while sim.node(NodeId(1)).read < bytes {
+    while sim.node(SERVER).application.read < bytes {
         if !sim.step() {
             return Duration::from_secs(1_000);
         }
@@ -136,11 +65,11 @@ fn p99(mut times: Vec<Duration>) -> Duration {
 }
 
 #[track_caller]
-fn transfers_end<S: ConnectionTypes>(make: MakeStorage<S>, bytes: usize, bars: [(f64, u64); 3]) {
+fn transfers_end<S: ConnectionTypes>(make: MakeStorage<S>, bytes: u64, bars: [(f64, u64); 3]) {
     for (loss, most_ms) in bars {
         let run = |seed| {
             let (mut sim, _there) = pair(seed, make, link(loss));
-            sim.node_mut(NodeId(0)).to_write = bytes;
+            sim.node_mut(CLIENT).application.to_write = bytes;
             time_of(&mut sim, bytes)
         };
         let time = p99((0..SEEDS).map(run).collect());
@@ -170,11 +99,8 @@ fn lone_messages<S: ConnectionTypes>(make: MakeStorage<S>) -> Duration {
         let (mut sim, _there) = pair(seed, make, link(0.2));
         for message in 1..=20 {
             sim.run_until(Instant::from_millis(3_000 * message));
-            let now = sim.now();
-            let client = sim.node_mut(NodeId(0));
-            client.to_write = 100;
-            client.poll_app(now);
-            times.push(time_of(&mut sim, 100 * usize::try_from(message).unwrap()));
+            sim.node_mut(CLIENT).application.to_write = 100;
+            times.push(time_of(&mut sim, 100 * message));
         }
     }
     p99(times)
@@ -199,7 +125,7 @@ struct Seen {
 fn opened_over<S: ConnectionTypes>(make: MakeStorage<S>, round_trip: Duration) -> (u32, u32) {
     let config = LinkConfig::ideal().with_delay(Duration::from_micros(round_trip.as_micros() / 2));
     let (mut sim, there) = pair(1, make, config);
-    sim.node_mut(NodeId(0)).to_write = 100;
+    sim.node_mut(CLIENT).application.to_write = 100;
     let seen = Rc::new(Seen::default());
     let count = Rc::clone(&seen);
     sim.drop_next(there, move |record| {
@@ -209,7 +135,7 @@ fn opened_over<S: ConnectionTypes>(make: MakeStorage<S>, round_trip: Duration) -
         false
     });
     sim.run_for(Duration::from_secs(5));
-    assert_eq!(sim.node(NodeId(1)).read, 100);
+    assert_eq!(sim.node(SERVER).application.read, 100);
     (seen.connects.get(), seen.infos.get())
 }
 

@@ -1,105 +1,12 @@
 //! How many SACKs the way back carries, and what a narrow way back costs.
 
+use crate::pair::{self, Bytes, End, MakeStorage};
 use rdt_proto::congestion::Controller;
-use rdt_proto::connection::{Config, Connection, ConnectionTypes, HandshakeParameters, HeapStopAndWait, HeapStorage};
-use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
-use rdt_proto::wire::Packet;
+use rdt_proto::connection::{Config, ConnectionTypes, HeapStopAndWait, HeapStorage};
+use rdt_proto::sim::{LinkConfig, Node};
 use rdt_proto::{Duration, Instant};
-
-/// Makes storage.
-pub(crate) type Make<S> = fn(&Config) -> S;
-
-/// One side. The client always has data to send. The server reads all of it.
-struct Side<S: ConnectionTypes> {
-    peer: SimAddress,
-    make: Make<S>,
-    connection: Option<Connection<S>>,
-    is_client: bool,
-    received: u64,
-}
-
-/// Both sides, so that they may use different mechanisms.
-enum End<C: ConnectionTypes, S: ConnectionTypes> {
-    Client(Side<C>),
-    Server(Side<S>),
-}
-
-impl<S: ConnectionTypes> Side<S> {
-    fn client(make: Make<S>) -> Self {
-        let config = Config::default();
-        let connection = Connection::connect(Instant::ZERO, config, [1; 32], make(&config)).ok();
-        Self { peer: SimAddress::new(1, 0), make, connection, is_client: true, received: 0 }
-    }
-
-    fn server(make: Make<S>) -> Self {
-        Self { peer: SimAddress::new(0, 0), make, connection: None, is_client: false, received: 0 }
-    }
-
-    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        let config = Config::default();
-        if let Some(connection) = &mut self.connection {
-            let received = &mut self.received;
-            connection.handle_datagram_into(now, datagram, |bytes| {
-                *received += bytes.len() as u64;
-                bytes.len()
-            });
-            while !connection.recv_chunk().is_empty() {
-                let len = connection.recv_chunk().len();
-                self.received += len as u64;
-                connection.consume(len);
-            }
-        } else if let Ok(Packet::Connect(options)) = config.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
-            self.connection = Connection::accept(now, config, [2; 32], parameters, (self.make)(&config)).ok();
-        }
-    }
-
-    fn poll_app(&mut self) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        while connection.poll_event().is_some() {}
-        self.is_client && connection.send(&[7; 60_000]).is_ok_and(|count| count > 0)
-    }
-
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let transmit = self.connection.as_mut()?.poll_transmit(now, buf).unwrap()?;
-        Some(Outgoing::new(self.peer, transmit.len))
-    }
-}
-
-macro_rules! either {
-    ($end:expr, $side:ident => $call:expr) => {
-        match $end {
-            End::Client($side) => $call,
-            End::Server($side) => $call,
-        }
-    };
-}
-
-impl<C: ConnectionTypes, S: ConnectionTypes> Node for End<C, S> {
-    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        either!(self, side => side.handle_datagram(now, datagram));
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        either!(self, side => side.connection.as_mut().map(|connection| connection.handle_timeout(now)));
-    }
-
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        either!(self, side => side.poll_transmit(now, buf))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        either!(self, side => side.connection.as_ref().and_then(Connection::poll_timeout))
-    }
-
-    fn poll_app(&mut self, _now: Instant) -> bool {
-        either!(self, side => side.poll_app())
-    }
-
-    fn is_done(&self) -> bool {
-        false
-    }
-}
+use std::cell::RefCell;
+use std::rc::Rc;
 
 pub(crate) fn wide(config: &Config) -> HeapStorage<Controller> {
     HeapStorage::on_heap_with(config, 4_096, Controller::new).unwrap()
@@ -110,19 +17,29 @@ fn small(config: &Config) -> HeapStopAndWait {
 }
 
 /// The bytes that arrive within `millis`, and the datagrams that the server sends.
-pub(crate) fn run<C, S>(seed: u64, client: Make<C>, server: Make<S>, links: [LinkConfig; 2], millis: u64) -> (u64, u64)
+///
+/// The client always has data to send. The server reads all of it.
+pub(crate) fn run<C, S>(
+    seed: u64,
+    client: MakeStorage<C>,
+    server: MakeStorage<S>,
+    links: [LinkConfig; 2],
+    millis: u64,
+) -> (u64, u64)
 where
-    C: ConnectionTypes,
-    S: ConnectionTypes,
+    C: ConnectionTypes + 'static,
+    S: ConnectionTypes + 'static,
 {
-    let mut sim = Simulation::new(seed);
-    sim.add(End::<C, S>::Client(Side::client(client)));
-    let id = sim.add(End::Server(Side::server(server)));
-    let [there, back] = links;
-    sim.connect_with(NodeId(0), NodeId(1), there, back);
+    let config = Config::default();
+    let bytes = |to_write| Bytes { to_write, is_direct: true, ..Bytes::default() };
+    let client = End::client(config, [1; 32], client(&config), bytes(u64::MAX));
+    let server = Rc::new(RefCell::new(End::server(config, [2; 32], server(&config), bytes(0))));
+    // The ends may use different mechanisms.
+    let ends: [Box<dyn Node>; 2] = [Box::new(client), Box::new(Rc::clone(&server))];
+    let (mut sim, _) = pair::connect(seed, ends, links);
     sim.run_until(Instant::from_millis(millis));
-    let End::Server(side) = sim.node(id) else { panic!("the second node is the server") };
-    (side.received, side.connection.as_ref().unwrap().stats().datagrams_sent)
+    let server = server.borrow();
+    (server.application.read, server.connection.as_ref().unwrap().stats().datagrams_sent)
 }
 
 /// The share of 100 Mbit/s in percent that carries data and headers in the first 3 s of a transfer. The round trip is
