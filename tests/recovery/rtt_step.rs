@@ -2,27 +2,17 @@
 //!
 //! The round trip rises from 20 to 300 ms while one message follows each 200 ms, and from 1 to 100 ms during bulk data.
 
+use crate::pair::{self, Application, CLIENT, End, MakeStorage};
 use rdt_proto::congestion::{Algorithm, BandwidthDelay, Controller, FixedWindow};
-use rdt_proto::connection::{
-    Config, Connection, ConnectionTypes, HandshakeParameters, HeapStopAndWait, HeapStorage, Mode,
-};
-use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
-use rdt_proto::wire::Packet;
+use rdt_proto::connection::{Config, Connection, ConnectionTypes, HeapStopAndWait, HeapStorage, Mode};
+use rdt_proto::sim::{LinkConfig, LinkId, Simulation};
 use rdt_proto::{Duration, Instant};
 
 const INTERVAL: Duration = Duration::from_millis(200);
-const CLIENT: SimAddress = SimAddress::new(0, 0);
-const SERVER: SimAddress = SimAddress::new(1, 0);
 
-/// Makes storage of one mechanism.
-type MakeStorage<S> = fn(&Config) -> S;
-
-/// A connection. The client writes one message each 200 ms.
-struct End<S: ConnectionTypes> {
-    config: Config,
-    make: MakeStorage<S>,
-    connection: Option<Connection<S>>,
-    /// When the client writes the next message, and how many are left.
+/// One message after each interval.
+struct Messages {
+    /// When to write the next message, and how many are left.
     next: Instant,
     left: u32,
     /// Whether each message fills the send store, and the interval is 1 ms.
@@ -31,57 +21,13 @@ struct End<S: ConnectionTypes> {
     repeats: Vec<Instant>,
 }
 
-impl<S: ConnectionTypes> End<S> {
-    fn new(config: Config, make: MakeStorage<S>, left: u32) -> Self {
-        let connection =
-            (left > 0).then(|| Connection::connect(Instant::ZERO, config, [1; 32], make(&config)).unwrap());
-        Self { config, make, connection, next: Instant::from_millis(500), left, is_bulk: false, repeats: Vec::new() }
-    }
-
-    fn repeated(&self) -> u32 {
-        self.connection.as_ref().map_or(0, |connection| connection.stats().infos_repeated)
-    }
-}
-
-impl<S: ConnectionTypes> Node for End<S> {
-    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_datagram(now, datagram);
-            while !connection.recv_chunk().is_empty() {
-                connection.consume(connection.recv_chunk().len());
-            }
-        } else if let Ok(Packet::Connect(options)) = self.config.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
-            let storage = (self.make)(&self.config);
-            self.connection = Connection::accept(now, self.config, [2; 32], parameters, storage).ok();
+impl<S: ConnectionTypes> Application<S> for Messages {
+    fn turn(&mut self, now: Instant, connection: &mut Connection<S>) -> bool {
+        // A turn follows at the time of each transmission.
+        self.repeats.resize(connection.stats().infos_repeated as usize, now);
+        while !connection.recv_chunk().is_empty() {
+            connection.consume(connection.recv_chunk().len());
         }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_timeout(now);
-        }
-    }
-
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let before = self.repeated();
-        let transmit = self.connection.as_mut()?.poll_transmit(now, buf).unwrap()?;
-        if self.repeated() > before {
-            self.repeats.push(now);
-        }
-        let to = if self.left > 0 || self.next > Instant::from_millis(500) { SERVER } else { CLIENT };
-        Some(Outgoing::new(to, transmit.len))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.connection.as_ref().and_then(Connection::poll_timeout);
-        let next = (self.left > 0).then_some(self.next);
-        due.into_iter().chain(next).min()
-    }
-
-    fn poll_app(&mut self, now: Instant) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        while connection.poll_event().is_some() {}
         if self.left == 0 || self.next > now {
             return false;
         }
@@ -95,9 +41,28 @@ impl<S: ConnectionTypes> Node for End<S> {
         true
     }
 
-    fn is_done(&self) -> bool {
+    fn poll_timeout(&self) -> Option<Instant> {
+        (self.left > 0).then_some(self.next)
+    }
+
+    fn is_done(&self, _connection: Option<&Connection<S>>) -> bool {
         self.left == 0
     }
+}
+
+/// A client that sends `count` messages, a server, and the link from the client to the server.
+fn messages<S: ConnectionTypes>(
+    config: Config,
+    make: MakeStorage<S>,
+    count: u32,
+    is_bulk: bool,
+    link: LinkConfig,
+) -> (Simulation<End<S, Messages>>, LinkId) {
+    let messages = |left| Messages { next: Instant::from_millis(500), left, is_bulk, repeats: Vec::new() };
+    let client = End::client(config, [1; 32], make(&config), messages(count));
+    let server = End::server(config, [2; 32], make(&config), messages(0));
+    let (sim, [there, _back]) = pair::connect(1, [client, server], [link.clone(), link]);
+    (sim, there)
 }
 
 /// Asserts that the step costs at most `1 + log2(300 ms / RTO)` repeats, and none later than two round trips after the
@@ -105,27 +70,21 @@ impl<S: ConnectionTypes> Node for End<S> {
 #[track_caller]
 fn few_copies_follow_a_step<S: ConnectionTypes>(mode: Mode, make: MakeStorage<S>) {
     let config = Config { mode, idle_limit: Duration::from_secs(30), ..Config::default() };
-    let mut sim = Simulation::new(1);
-    let client = sim.add(End::new(config, make, 100));
-    sim.add(End::new(config, make, 0));
     let delay = |millis| LinkConfig::ideal().with_delay(Duration::from_millis(millis));
-    let (there, _back) = sim.connect(NodeId(0), NodeId(1), delay(10));
+    let (mut sim, there) = messages(config, make, 100, false, delay(10));
     let step = Instant::from_millis(5_650);
     sim.run_until(step);
-    let (rto, before) = {
-        let end = sim.node_mut(client);
-        (end.connection.as_ref().unwrap().rtt().rto(), end.repeats.len())
-    };
-    assert_eq!(before, 0, "no repeat on the steady path");
+    assert_eq!(sim.node(CLIENT).application.repeats, [], "no repeat on the steady path");
+    let rto = sim.node(CLIENT).connection.as_ref().unwrap().rtt().rto();
     assert!(rto <= Duration::from_millis(30), "{rto}");
     sim.reconfigure(there, delay(290));
     sim.run_until(step + Duration::from_secs(14));
-    let end = sim.node_mut(client);
+    let repeats = &sim.node(CLIENT).application.repeats;
     let most = 1 + (300_000 / rto.as_micros()).ilog2() as usize + 1;
-    assert!(end.repeats.len() <= most, "{} copies, at most {most}: {:?}", end.repeats.len(), end.repeats);
+    assert!(repeats.len() <= most, "{} copies, at most {most}: {repeats:?}", repeats.len());
     let answered = step + INTERVAL + Duration::from_millis(300);
-    let last = end.repeats.last().copied().unwrap_or(step);
-    assert!(last <= answered + Duration::from_millis(600), "{:?}", end.repeats);
+    let last = repeats.last().copied().unwrap_or(step);
+    assert!(last <= answered + Duration::from_millis(600), "{repeats:?}");
 }
 
 fn selective_repeat(config: &Config) -> HeapStorage<BandwidthDelay> {
@@ -171,23 +130,18 @@ fn controlled<const WHICH: u8>(config: &Config) -> HeapStorage<Controller> {
 /// Returns the bytes acknowledged in each of the five seconds after that, and the number of repeats.
 fn bulk_after_a_step(mode: Mode, make: MakeStorage<HeapStorage<Controller>>) -> (Vec<u64>, u32) {
     let config = Config { mode, ..Config::default() };
-    let mut sim = Simulation::new(1);
-    let mut end = End::new(config, make, 60_000);
-    end.is_bulk = true;
-    let client = sim.add(end);
-    sim.add(End::new(config, make, 0));
     let link =
         |micros| LinkConfig::ideal().with_delay(Duration::from_micros(micros)).with_rate(20_000_000).with_queue(40_000);
-    let (there, _back) = sim.connect(NodeId(0), NodeId(1), link(500));
+    let (mut sim, there) = messages(config, make, 60_000, true, link(500));
     sim.run_until(Instant::from_millis(5_000));
     sim.reconfigure(there, link(99_500));
     let mut delivered = Vec::new();
     for _ in 0..5 {
-        let before = sim.node(client).connection.as_ref().unwrap().path().delivered;
+        let before = sim.node(CLIENT).connection.as_ref().unwrap().path().delivered;
         sim.run_for(Duration::from_secs(1));
-        delivered.push(sim.node(client).connection.as_ref().unwrap().path().delivered - before);
+        delivered.push(sim.node(CLIENT).connection.as_ref().unwrap().path().delivered - before);
     }
-    (delivered, sim.node(client).repeated())
+    (delivered, sim.node(CLIENT).connection.as_ref().unwrap().stats().infos_repeated)
 }
 
 /// A window of 30 KB moves 300 KB in a second of such round trips.
@@ -205,18 +159,14 @@ fn bulk_data_recovers_within_a_second_of_a_step() {
 /// One message is held for 5 s, then the path is as before. A loss soon after must not wait for 7.5 s.
 #[test]
 fn one_late_answer_does_not_keep_the_timeout_high() {
-    let config = Config::default();
-    let mut sim = Simulation::new(1);
-    let client = sim.add(End::new(config, stop_and_wait, 100));
-    sim.add(End::new(config, stop_and_wait, 0));
     let delay = |millis| LinkConfig::ideal().with_delay(Duration::from_millis(millis));
-    let (there, _back) = sim.connect(NodeId(0), NodeId(1), delay(10));
+    let (mut sim, there) = messages(Config::default(), stop_and_wait, 100, false, delay(10));
     sim.run_until(Instant::from_millis(5_650));
     sim.reconfigure(there, delay(5_000));
     sim.run_for(Duration::from_millis(60));
     sim.reconfigure(there, delay(10));
     // Some ten answers after 20 ms each.
     sim.run_until(Instant::from_millis(5_700 + 5_010 + 250));
-    let rto = sim.node(client).connection.as_ref().unwrap().rtt().rto();
+    let rto = sim.node(CLIENT).connection.as_ref().unwrap().rtt().rto();
     assert!(rto <= Duration::from_secs(1), "{rto}");
 }

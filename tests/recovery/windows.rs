@@ -1,48 +1,25 @@
 //! Windows that grow, in a simulated network: they cost no goodput, and take no memory that is not needed.
 
-use rdt_proto::congestion::BandwidthDelay;
-use rdt_proto::connection::{
-    Config, Connection, GrowingStorage, HandshakeParameters, HeapBudget, HeapStorage, HeapWindow,
-};
-use rdt_proto::sim::{LinkConfig, Node, NodeId, Outgoing, SimAddress, Simulation};
-use rdt_proto::wire::Packet;
+use crate::pair::{self, Application, CLIENT, End, SERVER};
+use rdt_proto::connection::{Config, Connection, GrowingStorage, HeapBudget, HeapStorage, HeapWindow};
+use rdt_proto::sim::LinkConfig;
 use rdt_proto::{Duration, Instant};
 
 const CONFIG: Config = Config::new();
-const SERVER: NodeId = NodeId(1);
 
-/// A client that sends `total` bytes and closes, or a server that reads them.
-struct End {
-    connection: Option<Connection<GrowingStorage>>,
+/// At a client it sends `total` bytes and closes. At a server it reads them.
+struct Growing {
     window: HeapWindow,
     budget: HeapBudget,
-    least: u32,
     total: u64,
     done: u64,
     /// The most bytes that the windows took.
     peak: usize,
-    peer: SimAddress,
 }
 
-impl End {
-    fn new(least: u32, most: u32, peer: NodeId, total: u64) -> Self {
-        let (window, budget) = (HeapWindow::new(least, most), HeapBudget::new(usize::MAX));
-        let mut end = Self { connection: None, window, budget, least, total, done: 0, peak: 0, peer: peer.port(0) };
-        if total > 0 {
-            end.connection = Connection::connect(Instant::ZERO, CONFIG, [1; 32], end.storage()).ok();
-            end.turn();
-        }
-        end
-    }
-
-    fn storage(&self) -> GrowingStorage<BandwidthDelay> {
-        HeapStorage::on_heap(&CONFIG, self.least).unwrap().growing()
-    }
-
-    /// Reads and writes as much as possible, then updates the windows. Returns whether anything was written.
-    fn turn(&mut self) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        while connection.poll_event().is_some() {}
+/// Reads and writes as much as possible, then updates the windows.
+impl Application<GrowingStorage> for Growing {
+    fn turn(&mut self, _now: Instant, connection: &mut Connection<GrowingStorage>) -> bool {
         let before = self.done;
         loop {
             while !connection.recv_chunk().is_empty() {
@@ -66,40 +43,9 @@ impl End {
         self.peak = self.peak.max(self.window.taken());
         self.done > before
     }
-}
 
-impl Node for End {
-    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_datagram(now, datagram);
-        } else if let Ok(Packet::Connect(options)) = CONFIG.framing.decode(datagram) {
-            let parameters = HandshakeParameters::from_options(&options).with_datagram_len(datagram.len());
-            self.connection = Connection::accept(now, CONFIG, [2; 32], parameters, self.storage()).ok();
-        }
-        self.turn();
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_timeout(now);
-        }
-    }
-
-    fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let transmit = self.connection.as_mut()?.poll_transmit(now, buf).unwrap()?;
-        Some(Outgoing::new(self.peer, transmit.len))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.connection.as_ref()?.poll_timeout()
-    }
-
-    fn poll_app(&mut self, _now: Instant) -> bool {
-        self.turn()
-    }
-
-    fn is_done(&self) -> bool {
-        self.connection.as_ref().is_none_or(Connection::is_drained)
+    fn is_done(&self, connection: Option<&Connection<GrowingStorage>>) -> bool {
+        connection.is_none_or(Connection::is_drained)
     }
 }
 
@@ -115,18 +61,23 @@ struct Cost {
 
 /// Sends `total` bytes over 100 Mbit/s and 100 ms with this loss each way. Windows of `least` packets grow to `most`.
 fn transfer(seed: u64, loss: f64, total: u64, least: u32, most: u32) -> Cost {
-    let mut sim = Simulation::new(seed);
-    sim.add(End::new(least, most, SERVER, total));
-    sim.add(End::new(least, most, NodeId(0), 0));
+    let storage = || HeapStorage::on_heap(&CONFIG, least).unwrap().growing();
+    let growing = |total| {
+        let (window, budget) = (HeapWindow::new(least, most), HeapBudget::new(usize::MAX));
+        Growing { window, budget, total, done: 0, peak: 0 }
+    };
+    let client = End::client(CONFIG, [1; 32], storage(), growing(total));
+    let server = End::server(CONFIG, [2; 32], storage(), growing(0));
     let link = LinkConfig::ideal().with_rate(100_000_000).with_delay(Duration::from_millis(50)).with_queue(1_250_000);
-    sim.connect(NodeId(0), SERVER, link.with_loss(loss));
+    let link = link.with_loss(loss);
+    let (mut sim, _) = pair::connect(seed, [client, server], [link.clone(), link]);
     let mut millis = 0;
-    while sim.node(SERVER).done < total && millis < 60_000 {
+    while sim.node(SERVER).application.done < total && millis < 60_000 {
         sim.run_for(Duration::from_millis(10));
         millis += 10;
     }
-    assert_eq!(sim.node(SERVER).done, total, "seed {seed}");
-    Cost { millis, sender: sim.node(NodeId(0)).peak, receiver: sim.node(SERVER).peak }
+    assert_eq!(sim.node(SERVER).application.done, total, "seed {seed}");
+    Cost { millis, sender: sim.node(CLIENT).application.peak, receiver: sim.node(SERVER).application.peak }
 }
 
 #[test]
