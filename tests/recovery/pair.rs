@@ -4,10 +4,13 @@
 //! |---|---|
 //! | this one | an end of the pair, and the links between both |
 //! | [`bytes`] | the application of most pairs: it writes some bytes, and counts what it reads |
+//! | [`checksummed`] | a node behind a link that damages datagrams |
 
 mod bytes;
+mod checksummed;
 
 pub(crate) use bytes::Bytes;
+pub(crate) use checksummed::Checksummed;
 
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Config, Connection, ConnectionTypes, Event, Handled, HandshakeParameters};

@@ -9,12 +9,13 @@ mod plan;
 mod server;
 mod session;
 
+use crate::pair::{CLIENT, Checksummed, SERVER};
 use client::Client;
 use ledger::{Ledger, Side};
 use plan::Plan;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
-use rdt_proto::sim::{Node, NodeId, Simulation};
+use rdt_proto::sim::{Node, Simulation};
 use server::Server;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -51,10 +52,9 @@ fn run(test: &'static str, seed: u64, plan: &Plan) -> Ledger {
         sim.capture();
     }
     sim.set_timer_granularity(plan.granularity);
-    let (client, server) = (NodeId(0), NodeId(1));
-    sim.add(Box::new(Client::new(server.port(0), plan, Rc::clone(&ledger))));
-    sim.add(Box::new(Server::new(plan, Rc::clone(&ledger))));
-    sim.connect_with(client, server, plan.there.clone(), plan.back.clone());
+    sim.add(Box::new(Checksummed::new(Client::new(SERVER.port(0), plan, Rc::clone(&ledger)))));
+    sim.add(Box::new(Checksummed::new(Server::new(plan, Rc::clone(&ledger)))));
+    sim.connect_with(CLIENT, SERVER, plan.there.clone(), plan.back.clone());
     sim.run_until_done(Duration::from_secs(100_000));
     drop(sim);
     let ledger = ledger.take();

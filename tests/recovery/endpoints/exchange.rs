@@ -1,5 +1,7 @@
 //! The application of an endpoint: it sends bytes, receives bytes and compares them.
 
+use crate::pair::Application;
+use rdt_proto::Instant;
 use rdt_proto::connection::{Connection, ConnectionTypes, Event, SendError};
 use rdt_proto::sim::Rng;
 
@@ -14,15 +16,17 @@ pub(crate) struct Exchange {
     /// Whether received bytes are compared with the pattern.
     compare: bool,
     events: Vec<Event>,
+    /// Determines the sizes of the pieces and the calls.
+    rng: Rng,
 }
 
 impl Exchange {
     /// Creates an exchange that sends `to_send` bytes of pattern `sends`.
     ///
     /// It expects `to_receive` bytes of pattern `expects`.
-    pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64)) -> Self {
+    pub(crate) fn new((sends, to_send): (u64, u64), (expects, to_receive): (u64, u64), rng: Rng) -> Self {
         let (sends, expects) = (Pattern(sends), Pattern(expects));
-        Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new() }
+        Self { sends, to_send, sent: 0, expects, to_receive, received: 0, compare: true, events: Vec::new(), rng }
     }
 
     /// Makes the exchange accept any content.
@@ -35,23 +39,11 @@ impl Exchange {
         self.received == self.to_receive
     }
 
-    pub(crate) fn on_event(&mut self, event: Event) {
-        assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after `Closed`, the last event");
-        self.events.push(event);
-    }
-
-    /// Reads and writes pieces of random size with random calls. Returns whether anything was done.
-    pub(crate) fn turn<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
-        let read = self.read(stream, rng);
-        let written = stream.ended().is_none() && self.write(stream, rng);
-        read || written
-    }
-
-    fn read<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
+    fn read<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>) -> bool {
         let before = self.received;
         loop {
-            let mut buf = vec![0; 1 + rng.index(3_000)];
-            let len = if rng.chance(0.5) {
+            let mut buf = vec![0; 1 + self.rng.index(3_000)];
+            let len = if self.rng.chance(0.5) {
                 stream.recv(&mut buf)
             } else {
                 let len = stream.recv_chunk().len().min(buf.len());
@@ -72,13 +64,13 @@ impl Exchange {
         }
     }
 
-    fn write<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>, rng: &mut Rng) -> bool {
+    fn write<T: ConnectionTypes>(&mut self, stream: &mut Connection<T>) -> bool {
         let before = self.sent;
         while self.sent < self.to_send {
             let left = usize::try_from(self.to_send - self.sent).unwrap();
             let piece: Vec<u8> =
-                (self.sent..).map(|index| self.sends.byte(index)).take(left.min(1 + rng.index(3_000))).collect();
-            let count = match rng.index(3) {
+                (self.sent..).map(|index| self.sends.byte(index)).take(left.min(1 + self.rng.index(3_000))).collect();
+            let count = match self.rng.index(3) {
                 0 => stream.send(&piece).unwrap(),
                 1 => {
                     let piece = &piece[..piece.len().min(1_200)];
@@ -103,6 +95,25 @@ impl Exchange {
         }
         stream.close();
         self.sent > before
+    }
+}
+
+/// Reads and writes pieces of random size with random calls.
+impl<T: ConnectionTypes> Application<T> for Exchange {
+    fn handle_event(&mut self, event: Event) {
+        assert!(!matches!(self.events.last(), Some(Event::Closed(_))), "{event:?} after `Closed`, the last event");
+        self.events.push(event);
+    }
+
+    fn turn(&mut self, _now: Instant, stream: &mut Connection<T>) -> bool {
+        let read = self.read(stream);
+        let written = stream.ended().is_none() && self.write(stream);
+        read || written
+    }
+
+    fn is_done(&self, stream: Option<&Connection<T>>) -> bool {
+        // A server that has received no CONNECT counts as done, since it may never receive one.
+        stream.is_none_or(|stream| stream.is_drained() && stream.is_finished_reading())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Runs of two endpoints over a bad network, for any mechanism. A failed run prints its seed.
 
-use super::{Endpoint, Exchange, RandomStorage};
+use super::{Endpoint, RandomStorage, client, server};
+use crate::pair::{self, CLIENT, SERVER};
 use rdt_proto::connection::{CloseReason, Config};
-use rdt_proto::sim::{LinkConfig, NodeId, Rng, Simulation};
+use rdt_proto::sim::{LinkConfig, Rng, Simulation};
 use rdt_proto::{Duration, Instant};
 
 /// The parameters that differ between the mechanisms.
@@ -26,14 +27,11 @@ impl Runs {
     /// A client and a server, each with data to send, and a bad link between them.
     fn pair<S: RandomStorage>(self, seed: u64) -> Simulation<Endpoint<S>> {
         let mut rng = Rng::new(seed);
-        let mut sim = Simulation::new(seed);
-        let (client, server) = (NodeId(0), NodeId(1));
         let size = |rng: &mut Rng| if rng.chance(0.1) { 0 } else { rng.below(self.most) };
         let (up, down) = ((seed, size(&mut rng)), (!seed, size(&mut rng)));
-        sim.add(Endpoint::client(server.port(0), self.config, rng.fork(), Exchange::new(up, down)));
-        sim.add(Endpoint::server(client.port(0), self.config, rng.fork(), Exchange::new(down, up)));
-        let (there, back) = (bad_link(&mut rng), bad_link(&mut rng));
-        sim.connect_with(client, server, there, back);
+        let ends = [client(self.config, rng.fork(), up, down), server(self.config, rng.fork(), down, up)];
+        let links = [bad_link(&mut rng), bad_link(&mut rng)];
+        let (sim, _) = pair::connect(seed, ends, links);
         sim
     }
 
@@ -43,8 +41,8 @@ impl Runs {
             let mut sim = self.lifted().pair::<S>(seed);
             sim.run_until_done(Duration::from_secs(100_000));
             for endpoint in sim.nodes() {
-                assert!(endpoint.exchange.is_complete(), "seed {seed}");
-                assert_eq!(endpoint.ended(), Some(CloseReason::Finished), "seed {seed}");
+                assert!(endpoint.node.application.is_complete(), "seed {seed}");
+                assert_eq!(endpoint.node.ended(), Some(CloseReason::Finished), "seed {seed}");
             }
         }
     }
@@ -59,18 +57,18 @@ impl Runs {
             let endpoints: Vec<_> = sim.nodes().collect();
             // The received data is an exact prefix, since each byte is compared on arrival. If either side reports
             // `Finished`, all data of both directions has arrived.
-            let finished = endpoints.iter().any(|endpoint| endpoint.ended() == Some(CloseReason::Finished));
-            let all = endpoints.iter().all(|endpoint| endpoint.exchange.is_complete());
+            let finished = endpoints.iter().any(|endpoint| endpoint.node.ended() == Some(CloseReason::Finished));
+            let all = endpoints.iter().all(|endpoint| endpoint.node.application.is_complete());
             assert!(all || !finished, "seed {seed}: `Finished` without all bytes");
             for endpoint in endpoints {
-                match endpoint.ended() {
+                match endpoint.node.ended() {
                     Some(
                         CloseReason::Finished
                         | CloseReason::HandshakeTimedOut
                         | CloseReason::TimedOut
                         | CloseReason::Quiet,
                     ) => {}
-                    None => assert!(endpoint.stream.is_none(), "seed {seed}"),
+                    None => assert!(endpoint.node.connection.is_none(), "seed {seed}"),
                     Some(reason) => panic!("seed {seed}: {reason}"),
                 }
             }
@@ -88,10 +86,10 @@ impl Runs {
     pub(crate) fn bear_damage<S: RandomStorage>(self) {
         for seed in 1..=self.seeds {
             let mut sim = self.pair::<S>(seed);
-            for id in [NodeId(0), NodeId(1)] {
+            for id in [CLIENT, SERVER] {
                 let endpoint = sim.node_mut(id);
-                endpoint.checked = false;
-                endpoint.exchange.ignore_content();
+                endpoint.is_checked = false;
+                endpoint.node.application.ignore_content();
             }
             sim.run_for(Duration::from_secs(600));
         }
@@ -112,18 +110,17 @@ impl Runs {
     ///
     /// The blackout begins after a second. `bytes` is so large that the transfer takes longer than that.
     pub(crate) fn survive_a_blackout<S: RandomStorage>(self, bytes: u64) {
-        let (client, server) = (NodeId(0), NodeId(1));
-        let mut sim = Simulation::<Endpoint<S>>::new(5);
         let (up, down) = ((1, bytes), (2, 0));
-        sim.add(Endpoint::client(server.port(0), self.config, Rng::new(1), Exchange::new(up, down)));
-        sim.add(Endpoint::server(client.port(0), self.config, Rng::new(2), Exchange::new(down, up)));
+        let ends: [Endpoint<S>; 2] =
+            [client(self.config, Rng::new(1), up, down), server(self.config, Rng::new(2), down, up)];
         let link = LinkConfig::ideal().with_delay(Duration::from_millis(20));
-        sim.connect(client, server, link.with_blackout(Instant::from_millis(1_000), Instant::from_millis(15_000)));
+        let link = link.with_blackout(Instant::from_millis(1_000), Instant::from_millis(15_000));
+        let (mut sim, _) = pair::connect(5, ends, [link.clone(), link]);
         let end = sim.run_until_done(Duration::from_secs(60));
         assert!(end > Instant::from_millis(15_000));
         assert!(
-            sim.nodes()
-                .all(|endpoint| endpoint.exchange.is_complete() && endpoint.ended() == Some(CloseReason::Finished))
+            sim.nodes().all(|endpoint| endpoint.node.application.is_complete()
+                && endpoint.node.ended() == Some(CloseReason::Finished))
         );
     }
 }

@@ -3,9 +3,9 @@
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
 use super::session::Session;
-use crate::endpoints::{checksum, undamaged};
+use crate::pair::CLIENT;
 use rdt_proto::connection::{CloseReason, Connection};
-use rdt_proto::sim::{Node, NodeId, Outgoing, Rng, SimAddress};
+use rdt_proto::sim::{Node, Outgoing, Rng, SimAddress};
 use rdt_proto::{Duration, Instant};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -61,10 +61,8 @@ impl Client {
 }
 
 impl Node for Client {
-    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, frame: &[u8]) {
-        if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port)
-            && let Some(datagram) = undamaged(frame)
-        {
+    fn handle_datagram(&mut self, now: Instant, _from: SimAddress, to: SimAddress, datagram: &[u8]) {
+        if let Some((stream, _)) = self.running.as_mut().filter(|_| to.port == self.port) {
             stream.handle_datagram(now, datagram);
         }
     }
@@ -91,9 +89,7 @@ impl Node for Client {
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
         let transmit = self.running.as_mut()?.0.poll_transmit(now, buf).unwrap()?;
         assert!(transmit.len <= self.end.config.max_datagram_len());
-        let sum = checksum(&buf[..transmit.len]);
-        buf[transmit.len..][..sum.len()].copy_from_slice(&sum);
-        Some(Outgoing::new(self.server, transmit.len + sum.len()).with_source(NodeId(0).port(self.port)))
+        Some(Outgoing::new(self.server, transmit.len).with_source(CLIENT.port(self.port)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -3,7 +3,6 @@
 use super::ledger::{Ledger, Side};
 use super::plan::{AnyStorage, End, Plan};
 use super::session::Session;
-use crate::endpoints::{checksum, undamaged};
 use harness::byte_account::AccountedListener;
 use rdt_proto::Instant;
 use rdt_proto::connection::Event;
@@ -63,8 +62,8 @@ impl Server {
 }
 
 impl Node for Server {
-    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, frame: &[u8]) {
-        if let (Some(listener), Some(datagram)) = (&mut self.listener, undamaged(frame)) {
+    fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
+        if let Some(listener) = &mut self.listener {
             listener.handle_datagram(now, from, datagram);
         }
     }
@@ -89,9 +88,7 @@ impl Node for Server {
     fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
         let (to, transmit) = self.listener.as_mut()?.poll_transmit(now, buf).unwrap()?;
         assert!(transmit.len <= self.end.config.max_datagram_len());
-        let sum = checksum(&buf[..transmit.len]);
-        buf[transmit.len..][..sum.len()].copy_from_slice(&sum);
-        Some(Outgoing::new(to, transmit.len + sum.len()))
+        Some(Outgoing::new(to, transmit.len))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
