@@ -141,6 +141,21 @@ fn the_link_is_taken_back_within_2_s_of_the_end_of_another_flow() {
     }
 }
 
+/// Regression: a probe that met the queue of another flow took it for a longer path. Each congestion then lowered the
+/// limit to a product of the probe's round trip, which was shorter than the usual one.
+#[test]
+fn a_queue_that_another_flow_keeps_leaves_half_of_the_link() {
+    let mut network = Network::new(Path::new(50, 40));
+    network.add(model(), usize::MAX, Instant::ZERO);
+    network.add(FixedWindow::new(400_000).paced(6_250_000).into(), usize::MAX, at(500));
+    let before = network.run(at(5_000))[0].delivered;
+    let after = network.run(at(15_000))[0].delivered;
+    let arrived = percent(after - before, 10_000, 50, 0);
+    println!("beside a window of 400 kB: {arrived} %");
+    // It was 38 %.
+    assert!(arrived >= 50, "{arrived} %");
+}
+
 /// Segments that are acknowledged 1.5 µs apart arrived with each other: they say little about a path of 100 ms.
 #[test]
 fn compressed_acknowledgements_are_no_rate() {

@@ -20,6 +20,10 @@ impl BandwidthDelay {
         if rtt <= near {
             self.min_rtt_at = ack.now;
         }
+        if rtt.as_micros() < self.min_rtt().as_micros() / 8 * 7 {
+            // The queue of another flow was in the minimum, and has gone. It may have hidden queues of this flow.
+            (self.is_raised, self.is_shallow) = (false, false);
+        }
         self.min_rtt = Some(ShortDuration::new(self.min_rtt().min(rtt)));
         let rtt = ShortDuration::new(rtt);
         self.round_min = Some(self.round_min.map_or(rtt, |min| min.min(rtt)));
@@ -189,7 +193,7 @@ impl BandwidthDelay {
             self.meter.end_cycle(self.segment.into());
         }
         if excess {
-            self.reduce_ceiling();
+            self.reduce_ceiling(round_min);
         }
         self.is_shallow &= self.long_seen & 1 == 0;
         self.long_seen <<= 1;
@@ -252,6 +256,7 @@ impl BandwidthDelay {
     /// Ends `ProbeRtt`: decides whether the path is longer, or whether a queue of this flow made the round trip long.
     pub(super) fn conclude_probe(&mut self, ack: &Acknowledgement, measured: Duration) {
         self.min_rtt_at = ack.now;
+        self.is_raised = false;
         let was_long = self.long_rounds > 0 && self.bandwidth[0] > 0;
         // Two segments in flight are themselves a queue on a slow line.
         let two = if was_long { mul_div(self.segment() * 2, MICROS_PER_SECOND, self.bandwidth[0]) } else { 0 };
@@ -260,6 +265,7 @@ impl BandwidthDelay {
             self.ceiling = mul_div(self.ceiling, measured.as_micros(), self.min_rtt().as_micros());
             self.bandwidth = [self.net(); 2];
             self.min_rtt = Some(ShortDuration::new(measured.max(MICROSECOND)));
+            self.is_raised = true;
         } else if was_long {
             // The bottleneck is slower: what arrived beside the queue is all that it carries.
             self.bandwidth[1] = 0;

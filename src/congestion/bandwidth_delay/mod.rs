@@ -5,6 +5,7 @@
 //! | subject | BBR | here, and why |
 //! |---|---|---|
 //! | minimum round-trip time | expires after 10 s; the probe that measures it anew may already use an inflated value | two rounds without a shorter time start a probe. Its window derives from the *old* minimum and the latest rate, and drains every queue of this flow. What stays long is the path; what becomes short was a queue, so the bottleneck is slower |
+//! | a minimum that a probe has raised | counts as any other | may be the queue of another flow, until the next probe confirms it or a time shorter by an eighth refutes it. Meanwhile the limit after congestion is the product with the least round-trip time of the round, up to half more than the minimum, and no queue counts as shallow |
 //! | bandwidth | expires by cycles, which a queue stretches | the same, but a probe that finds a queue of this flow discards the older cycle at once |
 //! | samples below the pacing rate | count unless the application was the limit | count only if a queue explains them. Otherwise the sender itself was slower (a coarse timer, a small window), and each sample would lower the rate of the next. While a shallow queue keeps the limit below a product and the queue is empty, a round that delivers 7/8 of what the limit admits confirms the bandwidth |
 //! | aggregation | the excess over the rate in an epoch | the longest gap between acknowledgements, which needs no product for each of them. A round ends where a burst begins: part of a burst would raise the delivery rate |
@@ -125,6 +126,8 @@ pub struct BandwidthDelay {
     long_seen: u8,
     /// Whether the last congestion came without a long round-trip time: the queue holds less than half a product.
     is_shallow: bool,
+    /// Whether the last probe has raised the minimum round-trip time. The path is longer, or another flow keeps a queue.
+    is_raised: bool,
     /// In `ProbeRtt`: whether the queue has drained.
     drained: bool,
     window: u64,
@@ -189,6 +192,7 @@ impl BandwidthDelay {
             patience: SHORTEST_PATIENCE,
             long_seen: 0,
             is_shallow: false,
+            is_raised: false,
             drained: false,
             window: u64::from(segment.get()) * INITIAL_SEGMENTS,
             rate: None,
@@ -238,16 +242,17 @@ impl BandwidthDelay {
         volume(self.capacity(), self.min_rtt())
     }
 
-    /// Reduces the limit of the bytes in flight after congestion.
-    fn reduce_ceiling(&mut self) {
+    /// Reduces the limit of the bytes in flight after congestion in a round whose least round-trip time is `round_min`.
+    fn reduce_ceiling(&mut self, round_min: Duration) {
         let peak = self.peak.min(self.ceiling);
-        // A lost packet counts as in flight until its loss is detected, at least a quarter of a round trip later than
-        // an acknowledgement would arrive (RFC 8985 §6.2). A limit of one product would therefore never fill a lossy
-        // path, and the next bandwidth estimate would be smaller.
-        let floor = self.meter.gross(self.product().saturating_add(self.excitation()));
+        // A lost packet is in flight until its loss is detected, a quarter of a round trip later than it would be
+        // acknowledged (RFC 8985 §6.2). One product would never fill a lossy path, and the bandwidth would fall.
+        // Beside a queue that another flow keeps, a limit from the minimum would lower the rate in each cycle.
+        let rtt = if self.is_raised { round_min.clamp(self.min_rtt(), self.queued_rtt(2)) } else { self.min_rtt() };
+        let floor = self.meter.gross(volume(self.capacity(), rtt).saturating_add(self.excitation()));
         // With a shallow queue, one product leaves no room for another flow: both drop from a queue that is always
         // full.
-        self.is_shallow = self.long_seen & RECENT_ROUNDS == 0;
+        self.is_shallow = self.long_seen & RECENT_ROUNDS == 0 && !self.is_raised;
         let is_reduced = self.is_shallow && self.meter.is_lossless(self.segment.into());
         let floor = if is_reduced {
             floor - floor / 8
