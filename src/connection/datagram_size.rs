@@ -30,7 +30,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// then have the size that [`Config`](super::Config) says.
     pub fn handle_datagram_too_large(&mut self, now: Instant, len: usize) {
         self.advance(now);
-        if !T::Send::CUTS {
+        if !T::Send::CUTS || len == 0 {
             return;
         }
         let len = u16::try_from(len).unwrap_or(u16::MAX);
@@ -62,8 +62,10 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let Some(path) = self.state.path() else { return };
         let segment = path.size().saturating_sub(info_header_len());
-        // A cut gives the bodies other numbers, and the lent memory may be larger than the limit.
-        self.lent = Lent::Nothing;
+        if segment <= self.segment || self.exceeds_path() {
+            // A cut gives the bodies other numbers, and the lent memory may be larger than the limit.
+            self.lent = Lent::Nothing;
+        }
         self.segment = segment;
         let fits = self.send.cut(self.arq.first_unsent(), segment);
         if let Some(path) = self.state.path_mut() {

@@ -114,17 +114,17 @@ impl<T: ConnectionTypes> Connection<T> {
         // A run never includes the newest body, which may still grow.
         let run = self.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
         let (framing, counter) = (self.negotiation.outgoing(), self.next_counter());
+        let fits = |&ahead: &u32| framing.info_header_len() + self.send.body(number.add(ahead)).len() == size;
+        let run = run.min(u32::try_from(buf.len() / size).unwrap_or(u32::MAX));
+        let count = (0..run).find(|ahead| !fits(ahead)).unwrap_or(run);
         // All ask for what the last one asks for: the receiver follows the request that arrived last.
-        let request = self.arq.request(&Sending { now, number, counter, bytes, end }, run);
-        let mut count = 0;
-        for (ahead, room) in (0..run).zip(buf.chunks_exact_mut(size)) {
+        let request = self.arq.request(&Sending { now, number, counter, bytes, end }, count);
+        for (ahead, room) in (0..count).zip(buf.chunks_exact_mut(size)) {
             let number = number.add(ahead);
-            let body = self.send.body(number);
             let info = InfoHeader { counter: counter.wrapping_add(ahead), number: self.peer.to_wire(number), request };
-            if framing.info_header_len() + body.len() != size || framing.encode_info(info, body, room).is_err() {
-                break;
+            if framing.encode_info(info, self.send.body(number), room).is_err() {
+                return 0;
             }
-            count += 1;
         }
         if count == 0 {
             let room_len = size.min(buf.len());

@@ -93,16 +93,7 @@ impl PathSize {
     /// A path to be searched up to `wanted` bytes. A datagram of `shown` bytes has arrived.
     pub(super) fn new(wanted: u16, shown: u16) -> Self {
         let shown = shown.min(wanted).max(MIN_SIZE);
-        Self {
-            wanted,
-            shown,
-            refused: u16::MAX,
-            first: 0,
-            counter: 0,
-            search: Search::Idle,
-            lost: 0,
-            is_exceeded: false,
-        }
+        Self { wanted, shown, refused: u16::MAX, ..Self::NONE }
     }
 
     /// The size that the search aims for; 0 in base mode.

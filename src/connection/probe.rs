@@ -1,6 +1,6 @@
 //! PROBE and ECHO, which test whether the peer is alive and whether its window has opened.
 //!
-//! A PROBE is sent in two cases:
+//! A PROBE is sent in two cases, and a padded one [searches](super::path_size) the datagram size of the path:
 //!
 //! - while the peer's window of 0 holds back data (the persist timer of RFC 9293 §3.8.6.1, with backoff);
 //! - after a silence, if keep-alive is on.

@@ -255,7 +255,8 @@ impl Rtt {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
         let is_early = self.is_early && self.min.is_none();
-        let rto = if is_early && self.smoothed.is_none() { EARLY_RTO } else { self.rto_micros() };
+        let first = EARLY_RTO.min(self.ceiling.as_micros());
+        let rto = if is_early && self.smoothed.is_none() { first } else { self.rto_micros() };
         let most = self.ceiling.as_micros().max(rto).min(limit.as_micros());
         let interval = backed_off(rto, attempt >> u8::from(is_early)).min(most).max(GRANULARITY);
         let jitter = self.jitter.up_to((interval >> JITTER_SHIFT).into());

@@ -79,10 +79,9 @@ fn gaps_and_duplicates_count_as_two_infos() {
     client.expect_sack(8, &[]);
 }
 
-/// The bitmap of the SACK that is due: its first number, and how many it covers.
-fn next_bitmap(client: &mut ExtendedTrace) -> (u32, usize) {
-    let sent = client.next_datagram().expect("a SACK is due");
-    let Ok(Packet::Sack(sack)) = Framing::tagged(PEER).decode(&sent) else { panic!("{sent:?}") };
+/// The bitmap of a SACK: its first number, and how many it covers.
+fn bitmap_of(sent: &[u8]) -> (u32, usize) {
+    let Ok(Packet::Sack(sack)) = Framing::tagged(PEER).decode(sent) else { panic!("{sent:?}") };
     (sack.base.value(), sack.bitmap.len() * 8)
 }
 
@@ -94,7 +93,7 @@ fn a_bitmap_covers_the_packets_of_eight_sacks() {
     client.peer_sends(asking(0, 16, 10));
     for sack in 0..32 {
         (0..16).for_each(|info| client.peer_sends(asking(2 + 16 * sack + info, 16, 10)));
-        let sent = next_bitmap(&mut client);
+        let sent = bitmap_of(&client.next_datagram().expect("a SACK is due"));
         let end = 2 + 16 * (sack + 1);
         println!("after INFO {}: {sent:?}", end - 1);
         if sack >= 9 {
@@ -102,19 +101,26 @@ fn a_bitmap_covers_the_packets_of_eight_sacks() {
         }
     }
     client.peer_sends(Packet::Probe { nonce: 1, padding: &[] });
-    assert_eq!(next_bitmap(&mut client), (1, 520), "the peer may have missed all earlier ones");
+    let answer = client.next_datagram().expect("a SACK is due");
+    assert_eq!(bitmap_of(&answer), (1, 520), "the peer may have missed all earlier ones");
 }
 
-/// Regression: a repeat fills a gap far behind. If its only SACK is lost, the number is sent once more.
+/// Where much is lost, repeats fill gaps far behind. If their only SACK was lost, they would be sent once more.
 #[test]
-fn a_bitmap_covers_all_where_much_is_lost_or_reordered() {
-    let config = Config::default();
-    let mut client = ExtendedTrace::established_with(config, storage(&config, 1_024, 1_024));
-    client.peer_sends(asking(0, 64, 10));
-    (2..500).filter(|number| number % 5 != 0).for_each(|number| client.peer_sends(asking(number, 64, 10)));
-    let last = core::iter::from_fn(|| client.next_datagram()).last().expect("SACKs were sent");
-    let Ok(Packet::Sack(sack)) = Framing::tagged(PEER).decode(&last) else { panic!("{last:?}") };
-    assert_eq!(sack.base, Seq::new(1));
+fn a_bitmap_covers_all_where_more_than_an_eighth_is_news() {
+    // A gap opens with one number in 4, or in 12.
+    for (gap, expected) in [(4, (1, 480)), (12, (304, 8 * 22))] {
+        let config = Config::default();
+        let mut client = ExtendedTrace::established_with(config, storage(&config, 1_024, 1_024));
+        client.peer_sends(asking(0, 24, 10));
+        let arrives = |number: &u32| *number > 1 && !number.is_multiple_of(gap);
+        let mut last = (0, 0);
+        for number in (2..=480).filter(arrives) {
+            client.peer_sends(asking(number, 24, 10));
+            last = client.next_datagram().map_or(last, |sent| bitmap_of(&sent));
+        }
+        assert_eq!(last, expected, "one of {gap} is missing");
+    }
 }
 
 #[test]

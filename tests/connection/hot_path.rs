@@ -240,6 +240,8 @@ fn a_batch_is_equivalent_to_single_calls() {
                 let sent = single.poll_transmit(client.now, &mut single_buf).unwrap().unwrap().len;
                 assert!(is_same(&single_buf[..sent], datagram), "seed {seed}, step {step}");
             }
+            let last = buf[..len].chunks(segment_size).next_back().unwrap();
+            assert_eq!(&single_buf[..last.len()], last, "seed {seed}, step {step}: the last asks for its own flight");
             assert!(single == client.machine, "seed {seed}, step {step}: the state differs");
         }
     }

@@ -229,8 +229,11 @@ fn three_timeouts_while_the_peer_is_heard_shrink_the_unsent_bodies() {
 
 #[test]
 fn a_socket_that_refuses_512_bytes_ends_the_connection() {
-    let mut client = client_answered(2);
+    let mut client = client_answered(0);
     all_sent(&mut client);
+    let segment = client.machine.path().segment;
+    client.machine.handle_datagram_too_large(client.now, 0);
+    assert_eq!(client.machine.path().segment, segment, "no datagram is empty");
     client.machine.handle_datagram_too_large(client.now, 513);
     assert_eq!(client.machine.ended(), None);
     client.machine.handle_datagram_too_large(client.now, 512);
@@ -347,14 +350,16 @@ fn a_source_grows_once_its_smaller_bodies_are_acknowledged() {
     assert!(later.contains(&Sent::Body(1_023)), "{later:?}");
 }
 
-/// Regression: a cut left the loan, and `commit` added bytes that nobody had written.
+/// Regression: a cut left the loan, and `commit` added bytes that nobody had written. Later growth ended it as well.
 #[test]
-fn a_cut_ends_the_loan_of_memory() {
+fn a_cut_ends_the_loan_of_memory_and_growth_does_not() {
     let config = Config::default();
     let mut client = ExtendedTrace::client_with(config, storage(&config, 32, 1));
     answered_after(&mut client, 1_200, HandshakeParameters { attempt: 2, ..PARAMETERS });
     next(&mut client).unwrap();
+    client.machine.send_slot().unwrap()[..3].copy_from_slice(b"ABC");
     answers_probe(&mut client, FULL + HEADER);
+    assert_eq!(client.machine.commit(3), Ok(()));
     all_sent(&mut client);
     client.machine.send(&BYTES[..6_000]).unwrap();
     client.machine.handle_datagram_too_large(client.now, FULL + HEADER);

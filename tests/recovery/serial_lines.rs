@@ -44,11 +44,9 @@ fn header() -> usize {
 }
 
 /// The share of a line in percent: median and worst of 20 seeds.
-fn shares((rate, segment, is_half_duplex): (u64, u16, bool), (name, controller): Maker, limits: bool) -> (u64, u64) {
+fn shares((rate, segment, is_half_duplex): (u64, u16, bool), (name, controller): Maker) -> (u64, u64) {
     let mut transfer = line(rate, segment, is_half_duplex, controller);
-    if !limits {
-        (transfer.config.idle_limit, transfer.config.handshake_limit) = (Duration::MAX, Duration::MAX);
-    }
+    (transfer.config.idle_limit, transfer.config.handshake_limit) = (Duration::MAX, Duration::MAX);
     let bodies = (rate / 8 * 60).div_ceil(u64::from(segment));
     let bytes = bodies * u64::from(segment);
     let on_line = bytes + bodies * header() as u64;
@@ -66,7 +64,7 @@ fn shares((rate, segment, is_half_duplex): (u64, u16, bool), (name, controller):
 #[test]
 fn the_default_fills_a_serial_line() {
     for line in LINES {
-        let (median, worst) = shares(line, MODEL, false);
+        let (median, worst) = shares(line, MODEL);
         assert!(median >= 95 && worst >= 93, "{line:?}: {median} %, worst {worst} %");
     }
 }
@@ -75,7 +73,7 @@ fn the_default_fills_a_serial_line() {
 fn every_controller_carries_mostly_new_data() {
     for line in LINES {
         for other in OTHERS {
-            let (median, worst) = shares(line, other, false);
+            let (median, worst) = shares(line, other);
             assert!(median >= 85 && worst >= 80, "{line:?}, {}: {median} %, worst {worst} %", other.0);
         }
     }

@@ -11,7 +11,7 @@ use crate::time::ShortDuration;
 use crate::wire::Sack;
 use crate::{Duration, Instant, SHORTCUTS, Seq};
 
-/// `rrthresh` of RFC 7765 §4: with fewer packets outstanding the timeout counts from the oldest transmission.
+/// `rrthresh` of RFC 7765 §4: with fewer packets outstanding, the last timeout counts from the oldest transmission.
 const RESTART_THRESHOLD: u32 = 4;
 
 /// The result of one acknowledgement.
@@ -246,22 +246,23 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
         // RFC 6298 §5.7: the backoff stays until a sample.
         let most_backoff = if settled.rtt.is_some() { 0 } else { settled.most_backoff };
-        self.restart_timers(now, most_backoff, rtt);
+        self.timers.restart(now, self.scoreboard.outstanding(), most_backoff, rtt);
         self.detect_losses(now, rtt, sack);
+        self.count_last_timeout(now, rtt);
         self.update_rate(now);
         if let (Some(_), Some(srtt)) = (self.limit, rtt.srtt()) {
             rtt.set_ack_delay(self.request.update(srtt, &self.congestion, self.proactive.is_lossy()));
         }
     }
 
-    /// Restarts the timers after a new acknowledgement.
+    /// Counts the last timeout from the oldest transmission if nothing follows it (RFC 7765 §4).
     ///
-    /// On a machine without a pacer, the last timeout counts from this acknowledgement: the flash is small.
-    fn restart_timers(&mut self, now: Instant, most_backoff: u8, rtt: &mut Rtt) {
-        let outstanding = self.scoreboard.outstanding();
-        self.timers.restart(now, outstanding, most_backoff, rtt);
+    /// A repeat of a lost number gets its whole timeout. A machine without a pacer has little flash, and waits longer.
+    fn count_last_timeout(&mut self, now: Instant, rtt: &Rtt) {
+        let (outstanding, lost) = (self.scoreboard.outstanding(), self.scoreboard.lost());
         if C::may_pace()
-            && let (Some(_), 1..RESTART_THRESHOLD, Some(min)) = (self.limit, outstanding, rtt.min())
+            && self.nothing_follows
+            && let (Some(_), 1..RESTART_THRESHOLD, 0, Some(min)) = (self.limit, outstanding, lost, rtt.min())
         {
             let oldest = self.scoreboard.record(self.scoreboard.base()).sent_at;
             self.timers.count_from(now, oldest, min.saturating_mul(4));

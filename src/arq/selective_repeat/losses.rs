@@ -1,7 +1,6 @@
 //! Expired timers, and the numbers that are declared lost.
 
 use super::rack::Transmission;
-use super::report::BITMAP_NUMBERS;
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
 use crate::Instant;
@@ -47,9 +46,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn detect_losses(&mut self, now: Instant, rtt: &Rtt, sack: Option<&Sack<'_>>) {
         self.timers.stop_reordering();
         let (mut count, mut bytes, mut newest_sent_at) = (0, 0, Instant::ZERO);
-        // Another SACK may report a number that this one does not cover.
-        let is_wide = self.scoreboard.span() > BITMAP_NUMBERS;
-        let is_covered = |number| sack.map_or(!is_wide, |sack| sack.covers(number));
+        // Another SACK may report a number that this one does not cover. Base mode acknowledges each number.
+        let is_base = self.limit.is_none();
+        let is_covered = |number| sack.map_or(is_base, |sack| sack.covers(number));
         let judge = self.rack.judge(self.scoreboard.acknowledged(), self.recovery_end.is_some(), rtt);
         for flight in [Flight::Originals, Flight::Retransmissions] {
             while let Some(number) = self.scoreboard.oldest(flight) {
@@ -86,5 +85,79 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     fn count_lost(&mut self, count: u32) {
         self.counters.lost = self.counters.lost.saturating_add(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::arq::{Ack, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending, Timer};
+    use crate::congestion::{FixedWindow, Pacer};
+    use crate::wire::{Sack, SackDelay};
+    use crate::{Duration, Instant, Seq};
+
+    type Machine = SelectiveRepeat<std::vec::Vec<Block>, FixedWindow>;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_millis(ms)
+    }
+
+    /// A machine of extended mode, and the estimate after these samples.
+    fn extended(samples_ms: &[u64]) -> (Machine, Rtt) {
+        let pacer = Pacer::new(Duration::ZERO, 100);
+        let mut machine =
+            SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(1_000_000), pacer).unwrap();
+        machine.start_extended(Seq::new(1_000));
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
+        samples_ms.iter().for_each(|&ms| rtt.sample(Duration::from_millis(ms)));
+        (machine, rtt)
+    }
+
+    fn send(machine: &mut Machine, now: Instant, end: Seq, rtt: &mut Rtt) -> Option<Seq> {
+        let number = machine.next_info(now, end)?;
+        machine.on_info_sent(Sending { now, number, counter: number.value(), bytes: 100, end }, rtt);
+        Some(number)
+    }
+
+    /// A SACK that misses number 0.
+    fn sack(latest: u32, base: u32, bitmap: &[u8]) -> Ack<'_> {
+        let (latest, base, delay) = (Seq::new(latest), Seq::new(base), SackDelay::new(0));
+        Ack::Selective(Sack {
+            next: Seq::ZERO,
+            window: 1_000,
+            latest,
+            counter: latest.value(),
+            ce: 0,
+            delay,
+            base,
+            bitmap,
+        })
+    }
+
+    /// Regression: the timeout counted from the lost transmission, and expired before the repeat could be acknowledged.
+    #[test]
+    fn a_repeat_of_a_lost_number_gets_a_whole_timeout() {
+        let mut samples = [110; 40];
+        samples[0] = 10;
+        let (mut machine, mut rtt) = extended(&samples);
+        let end = Seq::new(5);
+        while send(&mut machine, at(0), end, &mut rtt).is_some() {}
+        machine.handle_ack(at(110), &sack(4, 0, &[0b1_1110]), &mut rtt);
+        assert_eq!(send(&mut machine, at(110), end, &mut rtt), Some(Seq::ZERO));
+        let timeout = machine.deadline(Timer::Retransmission, end, |_| true).unwrap();
+        assert!(timeout >= at(220), "{timeout:?}");
+    }
+
+    /// Regression: the timer declared all numbers lost that the last SACK had not covered.
+    #[test]
+    fn uncovered_numbers_are_lost_one_after_the_other() {
+        let (mut machine, mut rtt) = extended(&[]);
+        for number in 0..600 {
+            send(&mut machine, Instant::from_micros(100 * number), Seq::new(600), &mut rtt);
+        }
+        machine.handle_ack(Instant::from_micros(159_900), &sack(599, 536, &[u8::MAX; 8]), &mut rtt);
+        // A packet is lost 125 ms after it was sent: the round trip of 100 ms and a quarter of it.
+        assert_eq!(machine.snapshot().lost, 350);
+        machine.handle_timeout(at(161), &rtt);
+        assert_eq!(machine.snapshot().lost, 361);
     }
 }

@@ -13,7 +13,7 @@ use crate::time::ShortDuration;
 use crate::wire::AckRequest;
 use crate::{ClockShift, Duration, Instant};
 
-/// The most packets for one SACK. One bitmap then reports each packet 16 times or more.
+/// The most packets for one SACK. Eight bitmaps in a row then report each packet.
 const MOST_INFOS: u32 = 64;
 /// The shortest round trip in which SACKs are thinned. In a shorter one, a delay of 5 ms is long.
 const SHORTEST_ROUND_TRIP: Duration = Duration::from_millis(16);

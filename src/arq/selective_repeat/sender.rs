@@ -46,9 +46,11 @@ pub(super) struct Sender<M, C> {
     pub(super) round_start: Instant,
     /// Whether the congestion window was not the limit at some time in this round.
     pub(super) app_limited: bool,
-    /// The size in bytes of the largest datagram sent since nothing else was outstanding; 0 before the first one.
+    /// Whether no number was lost or unsent when the last packet left.
+    pub(super) nothing_follows: bool,
+    /// The size of the largest datagram sent since nothing else was outstanding, in bytes; 0 before the first one.
     largest_outstanding: u16,
-    /// The size in bytes of the largest datagram that has given a round-trip time on this path.
+    /// The size of the largest datagram that has given a round-trip time, in bytes. Another path makes it 0.
     largest_measured: u16,
     pub(super) congestion: C,
     pacer: Pacer,
@@ -82,6 +84,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             recovery_end: None,
             round_start: Instant::ZERO,
             app_limited: false,
+            nothing_follows: false,
             largest_outstanding: 0,
             largest_measured: 0,
             congestion,
@@ -241,6 +244,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     fn note_limit(&mut self, end: Seq) {
         let has_more = self.may_be_fresh(end) || self.scoreboard.lost() > 0;
         let has_room = self.has_room();
+        self.nothing_follows = !has_more;
         self.app_limited |= has_room && !has_more;
         if C::may_pace() {
             self.pacer.set_waiting(has_room && has_more);

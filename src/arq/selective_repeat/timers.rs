@@ -99,7 +99,7 @@ impl Timers {
     /// Counts the timeout of the last packets from the transmission of the oldest one (RFC 7765 §4).
     ///
     /// Behind a long queue the acknowledgement comes a whole timeout later. At least `shortest` remains: without a
-    /// queue the difference is small, and a probe comes first.
+    /// queue the difference is small.
     pub(super) fn count_from(&mut self, now: Instant, oldest: Instant, shortest: Duration) {
         let elapsed = now.saturating_since(oldest);
         self.retransmission = self.retransmission.map(|at| at.min((at - elapsed).max(now + shortest)));

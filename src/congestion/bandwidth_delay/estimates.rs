@@ -111,8 +111,8 @@ impl BandwidthDelay {
 
     /// Measures the rate at which the packets acknowledged in this round passed the bottleneck.
     ///
-    /// Acknowledgements that arrive within a small part of a round trip may have waited for each other, and so may those
-    /// that arrive within the time by which packets overtake each other.
+    /// Acknowledgements that arrive within a small part of a round trip may have waited for each other, and so may
+    /// those that arrive within the time by which packets overtake each other.
     pub(super) fn observe_train(&mut self, ack: &Acknowledgement) {
         let bytes = self.arrived(ack);
         let leaving = ack.newest_sent_at.saturating_since(self.round.sent_at);

@@ -126,7 +126,7 @@ pub struct BandwidthDelay {
     long_seen: u8,
     /// Whether the last congestion came without a long round-trip time: the queue holds less than half a product.
     is_shallow: bool,
-    /// Whether the last probe has raised the minimum round-trip time. The path is longer, or another flow keeps a queue.
+    /// Whether the last probe has raised the minimum round-trip time: for a longer path, or the queue of another flow.
     is_raised: bool,
     /// In `ProbeRtt`: whether the queue has drained.
     drained: bool,

@@ -147,3 +147,12 @@ fn extreme_samples_do_not_overflow() {
         assert!(rtt.rto() <= Duration::from_secs(60));
     }
 }
+
+/// Regression: the first interval of extended mode was 250 ms with any ceiling.
+#[test]
+fn no_early_interval_exceeds_the_ceiling() {
+    let mut rtt = Rtt::new(ms(100), Jitter::new(1));
+    rtt.repeat_early(true);
+    let at = rtt.deadline(Instant::ZERO, 0, Duration::MAX).saturating_since(Instant::ZERO);
+    assert!(at <= ms(107), "{at:?}");
+}
