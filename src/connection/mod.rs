@@ -3,6 +3,7 @@
 #![doc = include_str!("guide.md")]
 
 mod application;
+mod batch;
 mod close;
 mod config;
 mod data;

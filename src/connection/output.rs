@@ -67,79 +67,6 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(Some(Transmit { len, segment_size: len }))
     }
 
-    /// As [`poll_transmit`](Self::poll_transmit), but writes several INFO datagrams into `buf`, one after the other.
-    ///
-    /// Each datagram has [`Transmit::segment_size`] bytes; only the last may be shorter. A kernel accepts such a batch
-    /// in one call and splits it (Linux `UDP_SEGMENT`: at most 64 datagrams and 65,507 bytes). The batch ends at
-    /// `max_datagrams` (0 counts as 1), at the end of `buf`, or before a longer INFO. A packet without a body is
-    /// returned alone.
-    ///
-    /// # Errors
-    ///
-    /// [`BufferTooSmall`] if the first datagram does not fit into `buf`. The datagram stays due.
-    /// [`Config::max_datagram_len`](super::Config::max_datagram_len) bytes always hold one datagram.
-    pub fn poll_transmit_batch(
-        &mut self,
-        now: Instant,
-        max_datagrams: usize,
-        buf: &mut [u8],
-    ) -> Result<Option<Transmit>, BufferTooSmall> {
-        self.advance(now);
-        self.request_body();
-        let Some(output) = self.next_output() else { return Ok(None) };
-        let segment_size = self.write(output, buf)?;
-        let mut len = segment_size;
-        // After an INFO, more INFO may follow: sending one makes no packet due that takes precedence, apart from a
-        // PROBE of a datagram size.
-        if matches!(output, Output::Info(_)) && !self.is_size_probe_due() {
-            let mut left = max_datagrams.saturating_sub(1);
-            while left > 0 {
-                let written = self.write_more(left, segment_size, buf.get_mut(len..).unwrap_or_default());
-                len += written;
-                left = left.saturating_sub(written / segment_size);
-                if written == 0 || !written.is_multiple_of(segment_size) {
-                    break;
-                }
-            }
-        }
-        self.trace_sent(buf.get(..len).unwrap_or_default(), segment_size);
-        Ok(Some(Transmit { len, segment_size }))
-    }
-
-    /// Writes up to `most` further INFO datagrams of `size` bytes, or one shorter datagram. Returns the bytes written.
-    fn write_more(&mut self, most: usize, size: usize, buf: &mut [u8]) -> usize {
-        let (now, end) = (self.now, self.sendable_end());
-        let Some(number) = self.next_info() else { return 0 };
-        let bytes = u16::try_from(size).unwrap_or(u16::MAX);
-        // A run never includes the newest body, which may still grow.
-        let run = self.arq.next_run(now, end, bytes, u32::try_from(most).unwrap_or(u32::MAX));
-        let (framing, counter) = (self.negotiation.outgoing(), self.next_counter());
-        let fits = |&ahead: &u32| framing.info_header_len() + self.send.body(number.add(ahead)).len() == size;
-        let run = run.min(u32::try_from(buf.len() / size).unwrap_or(u32::MAX));
-        let count = (0..run).find(|ahead| !fits(ahead)).unwrap_or(run);
-        // All ask for what the last one asks for: the receiver follows the request that arrived last.
-        let request = self.arq.request(&Sending { now, number, counter, bytes, end }, count);
-        for (ahead, room) in (0..count).zip(buf.chunks_exact_mut(size)) {
-            let number = number.add(ahead);
-            let info = InfoHeader { counter: counter.wrapping_add(ahead), number: self.peer.to_wire(number), request };
-            if framing.encode_info(info, self.send.body(number), room).is_err() {
-                return 0;
-            }
-        }
-        if count == 0 {
-            let room_len = size.min(buf.len());
-            return self.write_info(number, buf.get_mut(..room_len).unwrap_or_default()).unwrap_or(0);
-        }
-        self.arq.on_run_sent(Sending { now, number, counter, bytes, end }, count, &mut self.rtt);
-        self.count_datagrams(count);
-        increase(&mut self.stats.infos_sent, count.into());
-        self.idle.on_asked(now);
-        let len = size * count as usize;
-        increase(&mut self.stats.datagrams_sent, count.into());
-        increase(&mut self.stats.bytes_sent, len as u64);
-        len
-    }
-
     /// The next datagram that is due. Acknowledgements come first, since the peer waits for them. FIN comes last.
     pub(super) fn next_output(&self) -> Option<Output> {
         let control = match &self.state {
@@ -191,7 +118,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// The INFO to send now, among those whose body is in memory.
     #[inline]
-    fn next_info(&self) -> Option<Seq> {
+    pub(super) fn next_info(&self) -> Option<Seq> {
         self.arq.next_ready_info(self.now, self.sendable_end(), self.readiness())
     }
 
@@ -205,7 +132,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Asks the store to fetch the body of the next retransmission, even if the window or pacing does not allow it yet.
     #[inline]
-    fn request_body(&mut self) {
+    pub(super) fn request_body(&mut self) {
         if !T::Send::FETCHES || !self.state.is_established() {
             return;
         }
@@ -231,7 +158,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Writes `output` into `buf` and records it as sent.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn write(&mut self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    pub(super) fn write(&mut self, output: Output, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         match output {
             Output::Info(number) => self.write_info(number, buf),
             Output::Control(control) => {
@@ -247,7 +174,7 @@ impl<T: ConnectionTypes> Connection<T> {
     }
 
     /// Writes INFO `number`. This is the hot path.
-    fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    pub(super) fn write_info(&mut self, number: Seq, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
         let body = self.send.body(number);
         let (now, end, counter) = (self.now, self.send.end(), self.next_counter());
         let framing = self.negotiation.outgoing();
