@@ -3,7 +3,6 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
-use crate::time::ShortDuration;
 use crate::{Duration, Seq};
 
 /// The fields of a SACK.
@@ -164,13 +163,6 @@ impl SackDelay {
     #[must_use]
     pub fn duration(self) -> Option<Duration> {
         (self != Self::NO_SAMPLE).then(|| Duration::from_micros(u64::from(self.0).saturating_mul(Self::UNIT_MICROS)))
-    }
-
-    /// The round trip of an INFO that was sent `since` ago: without this delay; `None` if the SACK gives no sample.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn round_trip(self, since: ShortDuration) -> Option<ShortDuration> {
-        let delay = ShortDuration::new(self.duration()?).as_micros();
-        Some(ShortDuration::from_micros(since.as_micros().saturating_sub(delay)))
     }
 }
 

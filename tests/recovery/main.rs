@@ -4,6 +4,7 @@
 mod bulk;
 mod coarse_timers;
 mod endpoints;
+mod liars;
 mod pair;
 mod path_size;
 mod rtt_step;

@@ -77,7 +77,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let sample = answer.and_then(|answer| sack.delay.round_trip(now.short_since(answer.at)));
+        let delayed = answer.zip(sack.delay.duration());
+        let sample = delayed.map(|(answer, delay)| rtt.without_delay(now.short_since(answer.at), delay));
         let mut settled = Settled::default();
         (settled.answer, settled.rtt) = (answer, sample);
         settled.most_backoff = u8::MAX;

@@ -129,7 +129,7 @@ impl StopAndWait {
     }
 
     /// Processes a SACK. Only `base` can be outstanding, so the bitmap acknowledges nothing more.
-    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>) -> Result<Settled, Acknowledged> {
+    fn handle_sack(&mut self, now: Instant, sack: &Sack<'_>, rtt: &Rtt) -> Result<Settled, Acknowledged> {
         let sent = if self.flight.is_none() { self.base } else { self.base.next() };
         let never_sent = |number: Seq| sent.precedes(number);
         if never_sent(sack.next) || sack.highest().is_some_and(|number| never_sent(number.next())) {
@@ -144,7 +144,8 @@ impl StopAndWait {
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
         let sent_at = flight.time_of(sack.counter).filter(|_| answers_base);
-        let sample = sent_at.and_then(|at| sack.delay.round_trip(now.short_since(at)));
+        let delayed = sent_at.zip(sack.delay.duration());
+        let sample = delayed.map(|(at, delay)| rtt.without_delay(now.short_since(at), delay));
         Ok(Settled { sample, was_needless, most_backoff: u8::MAX })
     }
 
@@ -234,7 +235,7 @@ impl Arq for StopAndWait {
     fn handle_ack(&mut self, now: Instant, ack: &Ack<'_>, rtt: &mut Rtt) -> Acknowledged {
         let settled = match ack {
             Ack::Single(number) => self.handle_single(now, *number, rtt),
-            Ack::Selective(sack) => self.handle_sack(now, sack),
+            Ack::Selective(sack) => self.handle_sack(now, sack, rtt),
         };
         match settled {
             Ok(settled) => {
