@@ -13,13 +13,17 @@ const MAX_TIMEOUTS: u8 = 20;
 /// §4.3).
 const BLACK_HOLE_TIMEOUTS: u8 = 3;
 
-/// Counts the timeouts of data since the last acknowledgement of anything new.
+/// The most timeouts of one silence that count: the idle limit decides about silence.
 ///
-/// A timeout counts only if the peer was heard since the one before: the idle limit decides about silence.
+/// A peer that only keeps the connection alive is heard each half of the idle limit. Two timeouts fit between.
+const MOST_OF_SILENCE: u8 = 4;
+
+/// Counts the timeouts of data since the last acknowledgement of anything new.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub(super) struct Progress {
     timeouts: u8,
-    heard: bool,
+    /// Timeouts since the last packet of the peer.
+    silent: u8,
 }
 
 /// What the timeouts without progress mean.
@@ -36,7 +40,7 @@ pub(super) enum Stall {
 impl Progress {
     /// Records a valid packet of the peer.
     pub(super) fn on_heard(&mut self) {
-        self.heard = true;
+        self.silent = 0;
     }
 
     /// Records that new data was acknowledged.
@@ -46,7 +50,8 @@ impl Progress {
 
     /// Records a timeout of data.
     pub(super) fn on_timeout(&mut self) -> Stall {
-        let counts = core::mem::take(&mut self.heard);
+        let counts = self.silent < MOST_OF_SILENCE;
+        self.silent = self.silent.saturating_add(1);
         self.timeouts = self.timeouts.saturating_add(counts.into());
         match self.timeouts {
             MAX_TIMEOUTS.. => Stall::Over,

@@ -25,7 +25,7 @@ fn twenty_timeouts_without_progress_end_a_connection_whose_peer_answers() {
     let mut client = ExtendedTrace::established(Config::default());
     client.sends(1, 1);
     let seconds = answer_each(&mut client, 1_000, sack(1, 0, 1, &[]), 1_000);
-    assert!((100..=130).contains(&seconds), "{seconds} s");
+    assert!((80..=130).contains(&seconds), "{seconds} s");
     client.expect_event(Event::Closed(CloseReason::NoProgress));
     client.expect_nothing();
 }
@@ -34,13 +34,14 @@ fn twenty_timeouts_without_progress_end_a_connection_whose_peer_answers() {
 fn each_new_acknowledgement_restarts_the_count_of_timeouts() {
     let mut client = ExtendedTrace::established(Config::default());
     client.sends(1, 3);
-    assert_eq!(answer_each(&mut client, 1_000, sack(1, 0, 1, &[]), 100), 100);
+    assert_eq!(answer_each(&mut client, 1_000, sack(1, 0, 1, &[]), 80), 80);
     // INFO 2 arrives, and later INFO 1.
     client.peer_sends(sack(1, 2, 2, &[1]));
     assert_eq!(answer_each(&mut client, 1_000, sack(1, 2, 2, &[1]), 60), 60);
     client.peer_sends(sack(3, 1, 3, &[]));
     let seconds = answer_each(&mut client, 1_000, sack(3, 1, 3, &[]), 1_000);
-    assert!((80..=140).contains(&seconds), "{seconds} s");
+    // The sample of INFO 1 may have doubled the longest timeout.
+    assert!((60..=260).contains(&seconds), "{seconds} s");
     client.expect_event(Event::Closed(CloseReason::NoProgress));
 }
 
@@ -57,13 +58,29 @@ fn a_closed_window_does_not_count_as_missing_progress() {
     assert_eq!(client.machine.ended(), None);
 }
 
-/// A peer that is heard every 20 s misses 20 timeouts in 400 s. The idle limit decides about the silence between.
+/// Regression: a peer that only kept the connection alive was heard each 15 s, and each packet permitted one timeout to
+/// count. A path that dropped all data was found out after 300 s.
 #[test]
-fn timeouts_count_once_for_each_packet_of_the_peer() {
+fn a_peer_that_is_seldom_heard_leaves_no_more_time() {
     let mut client = ExtendedTrace::established(Config::default());
     client.sends(1, 1);
-    let seconds = answer_each(&mut client, 20_000, sack(1, 0, 1, &[]), 1_000);
-    assert!((380..=420).contains(&seconds), "{seconds} s");
+    let seconds = answer_each(&mut client, 15_000, sack(1, 0, 1, &[]), 1_000);
+    assert!((100..=150).contains(&seconds), "{seconds} s");
+    client.expect_event(Event::Closed(CloseReason::NoProgress));
+}
+
+/// With a long idle limit many timeouts fit into an outage. The first packet after it shows that nothing is over.
+#[test]
+fn an_outage_counts_as_four_timeouts() {
+    let idle_limit = Duration::from_secs(7_200);
+    let mut client = ExtendedTrace::established(Config { idle_limit, ..Config::default() });
+    client.sends(1, 1);
+    for outage in 0..4 {
+        client.elapse_with_loss(3_000_000);
+        assert_eq!(client.machine.ended(), None, "outage {outage}");
+        client.peer_sends(sack(1, 0, 1, &[]));
+    }
+    client.elapse_with_loss(3_000_000);
     client.expect_event(Event::Closed(CloseReason::NoProgress));
 }
 
