@@ -66,7 +66,7 @@ pub enum Acknowledged {
     New,
     /// No number is acknowledged for the first time.
     Old,
-    /// The acknowledgement names a number that was never sent, and is ignored.
+    /// The acknowledgement names a number that was never sent, and is ignored. In extended mode the peer has lied.
     NeverSent,
 }
 

@@ -234,13 +234,18 @@ impl<T: ConnectionTypes> Connection<T> {
                 close.abort();
                 self.end(CloseReason::Aborted, close, None);
             }
-            State::Established { .. } | State::Opening(_) => self.give_up(CloseReason::Aborted),
+            State::Established { .. } | State::Opening(_) => self.reset(CloseReason::Aborted, code),
             State::Ended { .. } => return,
         }
+        self.trace_changes(before);
+    }
+
+    /// Ends the connection. In extended mode RESET with `code` informs the peer.
+    pub(super) fn reset(&mut self, reason: CloseReason, code: u8) {
+        self.give_up(reason);
         if self.negotiation.is_extended() {
             self.state.say_farewell(Farewell::Reset(code));
         }
-        self.trace_changes(before);
     }
 
     /// Ends the connection at once and sends nothing to the peer.

@@ -65,7 +65,7 @@ pub struct Config {
     ///
     /// Unless this limit is off, extended mode also limits the wait for progress. A connection ends with
     /// [`NoProgress`](super::CloseReason::NoProgress) after 20 timeouts without a new acknowledgement, of which at
-    /// most four follow the same packet of the peer. With the defaults they take two minutes.
+    /// most two follow the same packet of the peer. With the defaults they take two minutes.
     ///
     /// Even if this limit is disabled, a connection does not wait forever for the answer to a last FIN. Once all data
     /// is acknowledged and the peer has closed, the wait ends after 30 [lingers](Self::linger).

@@ -61,6 +61,12 @@ pub enum CloseReason {
     /// [`Config::segment`](super::Config::segment).
     #[error("the peer answers, but no data arrives: the datagrams may be too large for the path")]
     NoProgress,
+    /// Extended mode: the peer acknowledged data that was never sent (an optimistic acknowledgement, RFC 9000 §21.4).
+    ///
+    /// Such a SACK carries the tag of this connection, so neither reordering nor an earlier connection explains it, as
+    /// long as no tag is used twice. A path that damages datagrams does: the link must discard those.
+    #[error("the peer acknowledged data that was never sent")]
+    AcknowledgedUnsent,
     /// Base mode: the peer was silent for the [quiet limit](super::Config::quiet_limit) while it had nothing to answer.
     #[error("no datagram within the quiet limit")]
     Quiet,
@@ -138,7 +144,7 @@ pub enum Ignored {
     LateConnect,
     /// An ACK of a number that was acknowledged before.
     OldAck,
-    /// An acknowledgement of a number that was never sent, or an ECHO with a nonce that was never sent.
+    /// An ACK of a number that was never sent (base mode), or an ECHO with a nonce that was never sent.
     NeverSent,
     /// An INFO whose body is larger than the receive store accepts.
     BodyTooLarge,

@@ -269,7 +269,10 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
             Acknowledged::Old => {}
-            Acknowledged::NeverSent => return Err(Ignored::NeverSent),
+            Acknowledged::NeverSent => {
+                self.reset(CloseReason::AcknowledgedUnsent, 0);
+                return Ok(());
+            }
         }
         self.on_heard();
         self.on_acknowledged();

@@ -15,8 +15,10 @@ const BLACK_HOLE_TIMEOUTS: u8 = 3;
 
 /// The most timeouts of one silence that count: the idle limit decides about silence.
 ///
-/// A peer that only keeps the connection alive is heard each half of the idle limit. Two timeouts fit between.
-const MOST_OF_SILENCE: u8 = 4;
+/// A peer that only keeps the connection alive is heard each half of the idle limit. Two of the longest timeouts fit
+/// between. An outage alone is no black hole.
+const MOST_OF_SILENCE: u8 = 2;
+const _: () = assert!(MOST_OF_SILENCE < BLACK_HOLE_TIMEOUTS);
 
 /// Counts the timeouts of data since the last acknowledgement of anything new.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]

@@ -3,7 +3,7 @@
 //! Each `route_*` method does the same as the public method that its documentation names. It also returns the
 //! [`Changes`] from which the listener schedules the connection.
 
-use super::state::{Farewell, State};
+use super::state::State;
 use super::{
     CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
 };
@@ -124,10 +124,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let before = self.before();
-        self.give_up(CloseReason::Evicted);
-        if self.negotiation.is_extended() {
-            self.state.say_farewell(Farewell::Reset(0));
-        }
+        self.reset(CloseReason::Evicted, 0);
         self.trace_changes(before);
     }
 

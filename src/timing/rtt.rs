@@ -131,13 +131,12 @@ impl Rtt {
     /// The round trip of a packet sent `since` ago, whose acknowledgement the peer says to have delayed by `delay`.
     ///
     /// The peer may be wrong, or lie to hide a queue (RFC 9002 §5.3). At most the delay that it was asked for counts,
-    /// and none makes the time shorter than what was measured here, at first in the handshake.
+    /// and none makes the time shorter than the least one before, nor the first one.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn without_delay(&self, since: ShortDuration, delay: Duration) -> ShortDuration {
-        let delay = ShortDuration::new(delay).min(self.ack_delay);
-        let measured =
-            self.min.or(self.smoothed.map(|(handshake, _)| handshake)).map_or(since, |least| least.min(since));
-        measured.max(ShortDuration::from_micros(since.as_micros().saturating_sub(delay.as_micros())))
+    pub(crate) fn without_delay(&self, since: ShortDuration, delay: ShortDuration) -> ShortDuration {
+        let waited = delay.as_micros().min(self.ack_delay.as_micros());
+        let least = self.min.unwrap_or(since).min(since);
+        least.max(ShortDuration::from_micros(since.as_micros().saturating_sub(waited)))
     }
 
     /// As [`sample`](Self::sample), but also takes the round-trip time of a packet that was repeated needlessly.

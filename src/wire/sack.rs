@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use super::writer::Writer;
 use super::{DecodeError, MAX_BITMAP};
+use crate::time::ShortDuration;
 use crate::{Duration, Seq};
 
 /// The fields of a SACK.
@@ -157,6 +158,11 @@ impl SackDelay {
     #[must_use]
     pub const fn value(self) -> u16 {
         self.0
+    }
+
+    /// As [`duration`](Self::duration), in 32 bits.
+    pub(crate) fn short(self) -> Option<ShortDuration> {
+        (self != Self::NO_SAMPLE).then(|| ShortDuration::from_micros(u32::from(self.0) * 16))
     }
 
     /// The delay; `None` if the SACK gives no RTT sample.

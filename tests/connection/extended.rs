@@ -298,14 +298,15 @@ fn a_reset_instead_of_connack_ends_as_refused() {
 }
 
 #[test]
-fn an_acknowledgement_of_unsent_data_is_ignored() {
-    let mut client = ExtendedTrace::established(Config::default());
-    client.sends(1, 3);
-    client.ignores(sack(9, 8, 9, &[]), Ignored::NeverSent);
-    client.ignores(sack(2, 1, 2, &[0b1000]), Ignored::NeverSent);
-    assert!(!client.machine.is_all_acknowledged());
-    client.peer_sends(sack(4, 3, 4, &[]));
-    assert!(client.machine.is_all_acknowledged());
+fn an_acknowledgement_of_unsent_data_ends_the_connection() {
+    for lie in [sack(5, 4, 5, &[]), sack(2, 1, 2, &[0b100]), sack(1, 0, 1_000, &[1])] {
+        let mut client = ExtendedTrace::established(Config::default());
+        client.sends(1, 3);
+        client.peer_sends(lie);
+        client.expect_event(Event::Closed(CloseReason::AcknowledgedUnsent));
+        client.expect(Packet::Reset { code: 0 });
+        client.expect_nothing();
+    }
 }
 
 #[test]

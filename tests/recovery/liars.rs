@@ -8,6 +8,8 @@ use rdt_proto::wire::{Datagram, Framing, Packet, Sack, SackDelay, Tag};
 use rdt_proto::{Duration, Instant};
 
 type Lie = fn(&mut Sack<'_>);
+/// The name of a controller, and its constructor.
+type Maker = (&'static str, fn(u32) -> Controller);
 
 /// An end that changes each of its SACKs.
 struct Liar {
@@ -79,7 +81,7 @@ fn no_lie_in_a_sack_makes_a_sender_send_more() {
         ("another counter", |sack| sack.counter = sack.counter.wrapping_add(1 << 30)),
         ("marks of congestion", |sack| sack.ce = u32::MAX),
     ];
-    let controllers: [(&str, fn(u32) -> Controller); 2] = [
+    let controllers: [Maker; 2] = [
         ("BandwidthDelay", |datagram| BandwidthDelay::new(datagram).into()),
         ("Cubic", |datagram| Cubic::new(datagram).into()),
     ];

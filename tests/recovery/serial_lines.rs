@@ -65,7 +65,7 @@ fn shares((rate, segment, is_half_duplex): (u64, u16, bool), (name, controller):
 fn the_default_fills_a_serial_line() {
     for line in LINES {
         let (median, worst) = shares(line, MODEL);
-        assert!(median >= 95 && worst >= 93, "{line:?}: {median} %, worst {worst} %");
+        assert!(median >= 95 && worst >= 90, "{line:?}: {median} %, worst {worst} %");
     }
 }
 

@@ -77,8 +77,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let delayed = answer.zip(sack.delay.duration());
-        let sample = delayed.map(|(answer, delay)| rtt.without_delay(now.short_since(answer.at), delay));
+        let sample = answer.and_then(|answer| Some(rtt.without_delay(now.short_since(answer.at), sack.delay.short()?)));
         let mut settled = Settled::default();
         (settled.answer, settled.rtt) = (answer, sample);
         settled.most_backoff = u8::MAX;

@@ -144,8 +144,7 @@ impl StopAndWait {
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
         let sent_at = flight.time_of(sack.counter).filter(|_| answers_base);
-        let delayed = sent_at.zip(sack.delay.duration());
-        let sample = delayed.map(|(at, delay)| rtt.without_delay(now.short_since(at), delay));
+        let sample = sent_at.and_then(|at| Some(rtt.without_delay(now.short_since(at), sack.delay.short()?)));
         Ok(Settled { sample, was_needless, most_backoff: u8::MAX })
     }
 
