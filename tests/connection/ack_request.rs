@@ -123,6 +123,23 @@ fn a_bitmap_covers_all_where_more_than_an_eighth_is_news() {
     }
 }
 
+/// Regression: duplicates at both ends of a window of 16,384 numbers brought a SACK for each 1,024 numbers between.
+#[test]
+fn two_duplicates_bring_at_most_two_sacks() {
+    let config = Config::default();
+    let mut client = ExtendedTrace::established_with(config, storage(&config, 16_384, 16));
+    for number in 1..16_384 {
+        client.peer_sends(asking(number, 64, 10));
+        while client.next_datagram().is_some() {}
+    }
+    client.elapse(50);
+    while client.next_datagram().is_some() {}
+    client.peer_sends(asking(1, 2, 5));
+    client.peer_sends(asking(16_383, 2, 5));
+    let answers = core::iter::from_fn(|| client.next_datagram()).count();
+    assert!((1..=2).contains(&answers), "{answers} SACKs");
+}
+
 #[test]
 fn a_gap_is_reported_at_once_to_a_sender_that_asks_for_each_second() {
     let mut client = ExtendedTrace::established(Config::default());

@@ -270,11 +270,13 @@ impl Sacks {
     pub(super) fn on_sent(&mut self, received: (Seq, Seq), limit: Seq) {
         let reported = self.bitmap_base(received).add(BITMAP_NUMBERS);
         self.reported_limit = Some(limit);
-        (self.count, self.news, self.is_asked) = (0, 0, false);
         let (first, end) = self.unreported;
         let is_left = first != end && reported.precedes(end);
         self.unreported = if is_left { (reported, end) } else { (end, end) };
-        self.due = if is_left { AT_ONCE } else { None };
+        // Each INFO brings one SACK at most. The next one reports what is left.
+        let is_due = is_left && self.count > 1;
+        self.count = if is_due { self.count - 1 } else { 0 };
+        (self.news, self.is_asked, self.due) = (0, false, if is_due { AT_ONCE } else { None });
     }
 
     fn rebase(&mut self, shift: ClockShift) {
