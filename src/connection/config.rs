@@ -61,7 +61,7 @@ pub struct Config {
     ///
     /// At the limit the connection ends with [`TimedOut`](super::CloseReason::TimedOut). A valid packet of the peer
     /// restarts the limit. In extended mode the smaller value of the two sides applies. The retransmission timeout is
-    /// at most a quarter of this side's value, and at most 60 s (RFC 6298 §2.5).
+    /// at most a quarter of that value, and at most 60 s (RFC 6298 §2.5), unless samples show a longer round trip.
     ///
     /// Unless this limit is off, extended mode also limits the wait for progress. A connection ends with
     /// [`NoProgress`](super::CloseReason::NoProgress) after 20 timeouts without a new acknowledgement, of which at

@@ -317,6 +317,7 @@ impl<T: ConnectionTypes> Connection<T> {
         self.arq.start_extended(Seq::new(parameters.window));
         if let Some(limit) = parameters.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));
+            self.rtt.lower_ceiling(rto_ceiling(self.limits.idle.get()));
         }
         self.rtt.set_ack_delay(AckRequest::DEFAULT.delay());
     }

@@ -202,7 +202,7 @@ impl Rtt {
     ///
     /// It is SRTT + max(G, 4·RTTVAR) + the peer's acknowledgement delay. Before the first [`sample`](Self::sample) it
     /// is at least 200 ms, and 1 s without the round-trip time of the handshake. It is at
-    /// most the ceiling. In extended mode samples may raise it to twice the ceiling.
+    /// most the ceiling. In extended mode samples may raise it to twice the ceiling, or to a quarter more than SRTT.
     #[must_use]
     pub fn rto(&self) -> Duration {
         Duration::from_micros(self.rto_micros().into())
@@ -228,9 +228,18 @@ impl Rtt {
         if self.min.is_some() { self.largest() } else { self.ceiling }
     }
 
-    /// The ceiling; twice the ceiling in extended mode.
+    /// The ceiling. In extended mode twice the ceiling, or a quarter more than SRTT if that is longer.
+    ///
+    /// A peer whose idle limit is short lowers the ceiling. A timeout below the round trip would repeat everything.
     fn largest(&self) -> ShortDuration {
-        ShortDuration::from_micros(self.ceiling.as_micros() << u8::from(self.is_early))
+        let Some((srtt, _)) = self.smoothed.filter(|_| self.is_early) else { return self.ceiling };
+        let srtt = srtt.as_micros();
+        ShortDuration::from_micros((self.ceiling.as_micros() << 1).max(srtt.saturating_add(srtt / 4)))
+    }
+
+    /// Lowers the ceiling to `ceiling`.
+    pub(crate) fn lower_ceiling(&mut self, ceiling: Duration) {
+        self.ceiling = self.ceiling.min(ShortDuration::new(ceiling));
     }
 
     /// The least backoff with which the timeout covers `round_trip`.
