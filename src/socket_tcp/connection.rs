@@ -29,7 +29,7 @@ const INITIAL_NUMBERS: u64 = 101;
 /// transit at a time.
 ///
 /// `A` is the address type. Up to `SEND` bytes of a message wait for acknowledgement, and up to `RECV` bytes wait to be
-/// read. Both must be at least [`MAX_BODY`].
+/// read. Both must be at least [`MAX_BODY`]. A peer may send longer bodies: up to `RECV` bytes fit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) role: Role,

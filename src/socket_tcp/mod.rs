@@ -13,8 +13,9 @@
 //! segment := SYN "|||" ACK "|||" FIN "|||" number "|||" body
 //! ```
 //!
-//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 bytes of any value, since only the
-//! first four separators count. See [`Segment`].
+//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body may contain any byte, since only the first four
+//! separators count. This side sends bodies of at most 16 bytes. It receives longer ones as well, and ignores zeros in
+//! front of a number and the body of a segment without data. See [`Segment`].
 //!
 //! **One counter numbers the bytes of both directions.** Only one side can therefore send at a time. A sender continues
 //! from the number at which the last message ended, whichever side sent that message. TCP has a counter for each
