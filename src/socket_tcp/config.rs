@@ -36,12 +36,12 @@ pub struct SocketConfig {
 impl SocketConfig {
     /// The configuration for a peer that runs the report's code, on either side.
     ///
-    /// It uses the report's timeouts with limits to match, and gives the peer priority when both sides send at once.
+    /// It uses the report's timeouts with limits to match. The rest follows from [`SocketPeer::Report`].
     #[must_use]
     pub const fn report() -> Self {
         Self {
             peer: SocketPeer::Report,
-            timeouts: Timeouts::Fixed { syn: Duration::from_secs(16), segment: Duration::from_secs(4) },
+            timeouts: Timeouts::Fixed { syn: Duration::from_secs(12), segment: Duration::from_secs(4) },
             answer_from: AnswerFrom::SameHost,
             handshake_limit: Duration::from_secs(60),
             idle_limit: Duration::from_secs(60),
@@ -67,11 +67,12 @@ impl Default for SocketConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum SocketPeer {
-    /// This library, or an implementation of the rules of [this module](super).
+    /// This library, or an implementation of the rules of [this module](super), such as other programs of the report's
+    /// course.
     RdtProto,
     /// The report's code, which never yields and never withdraws its FIN.
     ///
-    /// This side therefore always yields. Do not set `Report` on both sides: if both yield, both wait until the quiet
+    /// This side therefore always yields. It sends the ACK of the handshake only to the address to which it sent SYN. Do not set `Report` on both sides: if both yield, both wait until the quiet
     /// limit.
     Report,
 }
@@ -83,7 +84,7 @@ pub enum Timeouts {
     Measured,
     /// After a fixed time of at least 1 ms, as in the report's code.
     Fixed {
-        /// After a SYN. The report's server ignores datagrams for 8 to 16 s after a SYN without an ACK.
+        /// After a SYN. The report's server ignores datagrams for 8 s after a SYN without an ACK, and fails after 16 s.
         syn: Duration,
         /// After any other segment. The report's code waits 4 to 15 s.
         segment: Duration,

@@ -37,7 +37,7 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     /// The latest time passed to any call.
     pub(super) now: Instant,
     pub(super) rtt: Rtt,
-    /// The destination of SYN and of the ACK of SYN+ACK. Everything else goes to `peer`.
+    /// The destination of SYN and of the ACK of SYN+ACK. That ACK may go to `peer` as well; everything else goes there.
     pub(super) syn_destination: A,
     pub(super) peer: A,
     /// The number of the SYN.
@@ -75,7 +75,7 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
 ///             | close, and all is acknowledged      | FIN
 ///             v                                     v
 ///         FIN-WAIT                              LAST-ACK
-///             | FIN+ACK, FIN, or three tries        | the last FIN, or three tries
+///             | FIN+ACK, FIN, or three tries        | the final segment, or three tries
 ///             v                                     v
 ///           ENDED                                 ENDED
 /// ```
@@ -88,12 +88,12 @@ pub(super) enum State {
     Established,
     /// FIN is repeated until it is answered, or withdrawn for a message of the peer.
     FinWait,
-    /// FIN+ACK is repeated until the final FIN arrives.
+    /// FIN+ACK is repeated until the final segment arrives.
     LastAck,
-    /// The connection has ended. `final_fins` counts the final FINs still to be sent.
+    /// The connection has ended. `finals` counts the final segments still to be sent.
     Ended {
         reason: SocketCloseReason,
-        final_fins: u8,
+        finals: u8,
     },
 }
 
@@ -103,6 +103,8 @@ bitflags! {
     pub(super) struct Answers: u8 {
         /// The ACK of SYN+ACK.
         const HANDSHAKE_ACK = 1;
+        /// The same ACK, to the address from which SYN+ACK came.
+        const HANDSHAKE_ACK_TO_PEER = 1 << 4;
         /// The ACK of a segment.
         const ACK = 1 << 1;
         /// The FIN+ACK in answer to a FIN that crossed the FIN of this side.
@@ -261,7 +263,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         if body.is_none() && !self.close_requested {
             return;
         }
-        // FIN has no body, but the final FIN carries the number of the FIN plus two.
+        // FIN has no body, but the final segment carries the number of the FIN plus two.
         if self.number + body.as_ref().map_or(2, |body| body.len() as u64) > MAX_NUMBER {
             self.end(SocketCloseReason::NumbersExhausted, 0);
             return;
@@ -289,7 +291,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     }
 
     /// Ends the connection after a FIN of either side.
-    pub(super) fn finish(&mut self, final_fins: u8) {
+    pub(super) fn finish(&mut self, finals: u8) {
         let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.close_requested);
         let reason = if cut {
             SocketCloseReason::PeerLeft
@@ -298,12 +300,12 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         } else {
             SocketCloseReason::Finished
         };
-        self.end(reason, final_fins);
+        self.end(reason, finals);
     }
 
     /// Ends the connection. Received bytes can still be read.
-    pub(super) fn end(&mut self, reason: SocketCloseReason, final_fins: u8) {
-        self.state = State::Ended { reason, final_fins };
+    pub(super) fn end(&mut self, reason: SocketCloseReason, finals: u8) {
+        self.state = State::Ended { reason, finals };
         self.retransmit.stop();
         self.answers = Answers::empty();
         self.events.insert(Events::CLOSED);

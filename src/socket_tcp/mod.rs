@@ -35,7 +35,9 @@
 //! message, or its FIN, replaces the ACK.
 //!
 //! A client accepts a SYN+ACK with the expected number from any port of the server's host, and sends to that port from
-//! then on. Only the ACK goes to the original port, because the report's server expects it there.
+//! then on. Some servers expect the ACK at the original port, others at the new one. The ACK therefore goes to both, once
+//! and again for each repeated SYN+ACK. If the first segment of a message, or FIN, is repeated by a timer, the ACK is
+//! repeated as well, but only to the original port: at the new one, a bare ACK in place of a length stops some servers.
 //!
 //! # Messages
 //!
@@ -154,10 +156,11 @@
 //! - Its server answers from a new socket, bound to the client's IP address and the client's port plus one. Client and
 //!   server must therefore run on one host. This client accepts such an answer. This server answers from the port that
 //!   received SYN, and the report's client accepts that.
-//! - Its server accepts no message before the ACK of the handshake. This client therefore repeats that ACK, to the
-//!   original port, with each repetition of its first segment.
-//! - Its server ignores datagrams for 8 to 16 s after a SYN that no ACK follows. With [`SocketConfig::report`], this
-//!   client waits 16 s before it repeats SYN.
+//! - Its server accepts no message before the ACK of the handshake, which it expects at the original port. This client
+//!   repeats that ACK with each repetition of its first segment. With [`SocketConfig::report`], the ACK goes to no other
+//!   port, where that server expects nothing but a length.
+//! - Its server ignores datagrams for 8 s after a SYN that no ACK follows, and fails after 16 s. With
+//!   [`SocketConfig::report`], this client repeats SYN after 12 s.
 //! - Its receiver counts every length as two bytes, but its sender counts the real digits. Two sides that both run the
 //!   report's code therefore cannot exchange a message of 100 bytes or more. This sender accepts any higher number as
 //!   the acknowledgement of a length.
