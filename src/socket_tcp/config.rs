@@ -72,7 +72,8 @@ pub enum SocketPeer {
     RdtProto,
     /// The report's code, which never yields and never withdraws its FIN.
     ///
-    /// This side therefore always yields. It sends the ACK of the handshake only to the address to which it sent SYN. Do not set `Report` on both sides: if both yield, both wait until the quiet
+    /// This side therefore always yields. It sends the ACK of the handshake only to the address to which it sent SYN, and
+    /// ends a close with FIN instead of ACK, as that code does. Do not set `Report` on both sides: if both yield, both wait until the quiet
     /// limit.
     Report,
 }

@@ -261,7 +261,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
 
     /// LAST-ACK: a repeated FIN, or the final segment.
     ///
-    /// TCP would end with an ACK, but the report's code sends a FIN.
+    /// TCP ends with an ACK, but the report's code sends a FIN.
     fn on_final_segment(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number >= self.number + 2 {
             self.finish(0);

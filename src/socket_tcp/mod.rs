@@ -3,7 +3,8 @@
 //! A course report on `SocketTCP` defines the protocol. The report builds TCP on UDP for teaching: three-way handshake,
 //! numbered bytes, acknowledgements, close. The protocol is stop-and-wait, and its segments are readable text. They
 //! have nothing in common with the packets of [`wire`](crate::wire), but the state machines have the same kind of
-//! interface. This module implements both sides, and interoperates with the report's code.
+//! interface. This module implements both sides, and interoperates with the report's code and with five other programs of
+//! the course.
 //!
 //! A type that has a counterpart in the main protocol carries the prefix `Socket`.
 //!
@@ -80,12 +81,12 @@
 //! closes first                                        closes after it
 //! FIN-WAIT     -- 0|||0|||1|||33|||  FIN ---------->  LAST-ACK
 //!              <- 0|||1|||1|||34|||  FIN+ACK ------
-//! (ended)      -- 0|||0|||1|||35|||  three times -->  (ended)
+//! (ended)      -- 0|||1|||0|||35|||  three times -->  (ended)
 //! ```
 //!
 //! A close ends both directions. It begins once all written bytes are acknowledged and the incoming message is
-//! complete. The final segment carries the flag FIN, as in the report's code. A final segment with ACK, or without a
-//! flag, is accepted as well.
+//! complete. The final segment carries the flag ACK. With [`SocketConfig::report`] it carries FIN instead, as in the
+//! report's code. A final segment with ACK, with FIN, or without a flag is accepted.
 //!
 //! FIN and FIN+ACK are sent up to three times. The connection then counts as closed even without an answer, since no
 //! exchange of segments can give both sides certainty. If two FINs cross, each side answers the FIN of its peer, and

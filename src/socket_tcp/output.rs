@@ -1,5 +1,6 @@
 //! Outgoing datagrams and deadlines.
 
+use super::config::SocketPeer;
 use super::connection::{Answers, CLOSE_TRIES, SocketConnection, State};
 use super::event::{SocketCloseReason, increment};
 use super::segment::{Kind, Segment};
@@ -79,7 +80,15 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
             Output::Data => (Kind::Data, self.number),
             Output::Fin => (Kind::Fin, self.number),
             Output::FinAck => (Kind::FinAck, self.number + 1),
-            Output::Final => (Kind::Fin, self.number + 1),
+            Output::Final => (self.final_kind(), self.number + 1),
+        }
+    }
+
+    /// The flags of the final segment: ACK as in TCP, but FIN towards the report's code, as that code sends it.
+    const fn final_kind(&self) -> Kind {
+        match self.config.peer {
+            SocketPeer::RdtProto => Kind::Ack,
+            SocketPeer::Report => Kind::Fin,
         }
     }
 

@@ -1,7 +1,8 @@
-//! SocketTCP: traces of segments, simulated networks, and compatibility with the report's own code.
+//! SocketTCP: traces of segments, simulated networks, and compatibility with other programs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod close;
+mod course;
 mod limits;
 mod listener;
 mod messages;
