@@ -2,7 +2,7 @@
 
 use super::config::{SocketConfig, SocketPeer, Timeouts};
 use super::event::{SocketCloseReason, SocketEvent, SocketIgnored, SocketStats};
-use super::message::{Incoming, Outgoing};
+use super::message::{Body, Incoming, Outgoing};
 use super::segment::{Kind, MAX_BODY, MAX_NUMBER, Segment};
 use crate::event::{Events, Role};
 use crate::timing::{Jitter, RetransmitTimer, Rtt, expiry, longest_opening_interval, rto_ceiling};
@@ -254,12 +254,17 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         self.role == Role::Client && self.config.peer == SocketPeer::RdtProto
     }
 
+    /// The body of the next or outstanding segment of a message.
+    pub(super) fn body(&self) -> Option<Body> {
+        self.outgoing.body(self.config.pieces, self.close_requested)
+    }
+
     /// Selects the next segment after a change, if this side may send.
     pub(super) fn settle(&mut self) {
         if self.state != State::Established || self.incoming.is_receiving() || self.retransmit.is_engaged() {
             return;
         }
-        let body = self.outgoing.body(self.close_requested);
+        let body = self.body();
         if body.is_none() && !self.close_requested {
             return;
         }
@@ -292,7 +297,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
 
     /// Ends the connection after a FIN of either side.
     pub(super) fn finish(&mut self, finals: u8) {
-        let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.close_requested);
+        let cut = self.outgoing.body(self.config.pieces, true).is_some()
+            || !(self.outgoing.is_done() || self.close_requested);
         let reason = if cut {
             SocketCloseReason::PeerLeft
         } else if self.incoming.is_receiving() {

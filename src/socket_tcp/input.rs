@@ -165,7 +165,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
     ///
     /// The report's code counts every length as two bytes, so any higher number acknowledges a length.
     fn least_ack(&self) -> u64 {
-        let body = self.outgoing.body(self.close_requested).filter(|_| !self.outgoing.is_unannounced());
+        let body = self.body().filter(|_| !self.outgoing.is_unannounced());
         self.number + body.map_or(1, |body| body.len() as u64)
     }
 
@@ -177,7 +177,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         self.number = number;
         self.ack_unconfirmed = false;
         self.retransmit = RetransmitTimer::default();
-        self.outgoing.advance(self.close_requested);
+        self.outgoing.advance(self.config.pieces, self.close_requested);
         let has_room = self.events.contains(Events::BLOCKED) && self.outgoing.unwritten() != Some(0);
         if (self.outgoing.is_done() || has_room) && !self.close_requested {
             self.events.remove(Events::BLOCKED);

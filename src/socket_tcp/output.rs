@@ -36,7 +36,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
-        let body = if output == Output::Data { self.outgoing.body(self.close_requested) } else { None };
+        let body = if output == Output::Data { self.body() } else { None };
         let (kind, number) = self.heading(output);
         let len = Segment { kind, number, body: body.as_deref().unwrap_or_default() }.encode(buf)?;
         self.on_sent(output);
