@@ -22,7 +22,7 @@ const BYTES_100: [(&str, &str); 5] = recordings!("100": "a", "b", "c", "d", "e")
 const ANSWERS: At = At(SERVER.0, SERVER.1 + 1);
 
 /// All recordings: the name of the program, the message and the session.
-fn recordings() -> impl Iterator<Item = (&'static str, String, &'static str)> {
+pub(crate) fn recordings() -> impl Iterator<Item = (&'static str, String, &'static str)> {
     let of = |message: String| move |(program, recording)| (program, message.clone(), recording);
     let long = "abc defg ".chars().cycle().take(100).collect();
     BYTES_19.into_iter().map(of("Mensaje de largo 19".into())).chain(BYTES_100.into_iter().map(of(long)))

@@ -3,11 +3,13 @@
 
 mod close;
 mod course;
+mod course_network;
 mod limits;
 mod listener;
 mod messages;
 mod network;
 mod open;
+mod program;
 mod recordings;
 mod report;
 mod speaker;
