@@ -37,7 +37,8 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
             return Err(SocketIgnored::Address);
         }
         let handled = self.on_segment(segment);
-        if handled.is_ok() {
+        // A server that repeats SYN+ACK without end has heard nothing.
+        if handled.is_ok() && segment.kind != Kind::SynAck {
             self.silent_since = self.now;
         }
         self.settle();
