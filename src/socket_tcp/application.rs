@@ -50,8 +50,8 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     /// Writes the next bytes of the message; returns how many were accepted.
     ///
     /// The count is at most the free space, and at most the rest of the message.
-    /// [`Writable`](super::SocketEvent::Writable) reports new space. The content is sent in segments of
-    /// [`MAX_BODY`](super::MAX_BODY) bytes.
+    /// [`Writable`](super::SocketEvent::Writable) reports new space. The content is sent in
+    /// [pieces](super::SocketConfig::pieces).
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
             // If the segment in flight has arrived, the peer ignores a FIN with the number of that segment as old. FIN
             // therefore carries the number that follows. A length is exempt: the peer accepts a FIN with the number of
             // a length, and a higher number would acknowledge a message of the peer that crosses the length.
-            self.number += self.outgoing.body(self.close_requested).map_or(0, |body| body.len() as u64);
+            self.number += self.body().map_or(0, |body| body.len() as u64);
         }
         self.end(SocketCloseReason::Aborted, 0);
         self.answers.set(Answers::FIN, established);

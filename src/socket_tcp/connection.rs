@@ -2,7 +2,7 @@
 
 use super::config::{SocketConfig, SocketPeer, Timeouts};
 use super::event::{SocketCloseReason, SocketEvent, SocketIgnored, SocketStats};
-use super::message::{Incoming, Outgoing};
+use super::message::{Body, Incoming, Outgoing};
 use super::segment::{Kind, MAX_BODY, MAX_NUMBER, Segment};
 use crate::event::{Events, Role};
 use crate::timing::{Jitter, RetransmitTimer, Rtt, expiry, longest_opening_interval, rto_ceiling};
@@ -29,7 +29,7 @@ const INITIAL_NUMBERS: u64 = 101;
 /// transit at a time.
 ///
 /// `A` is the address type. Up to `SEND` bytes of a message wait for acknowledgement, and up to `RECV` bytes wait to be
-/// read. Both must be at least [`MAX_BODY`].
+/// read. Both must be at least [`MAX_BODY`]. A peer may send longer bodies: up to `RECV` bytes fit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512> {
     pub(super) role: Role,
@@ -37,7 +37,7 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     /// The latest time passed to any call.
     pub(super) now: Instant,
     pub(super) rtt: Rtt,
-    /// The destination of SYN and of the ACK of SYN+ACK. Everything else goes to `peer`.
+    /// The destination of SYN and of the ACK of SYN+ACK. That ACK may go to `peer` as well; everything else goes there.
     pub(super) syn_destination: A,
     pub(super) peer: A,
     /// The number of the SYN.
@@ -49,7 +49,8 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     pub(super) retransmit: RetransmitTimer,
     /// When the segment of `retransmit` was first sent.
     pub(super) sent_at: Instant,
-    /// When the silence of the peer began: at its last accepted segment, or at `sent_at` if that is later.
+    /// When the silence of the peer began: at its last accepted segment, repeated SYN+ACKs aside, or at `sent_at` if that
+    /// is later.
     pub(super) silent_since: Instant,
     /// When the handshake times out.
     pub(super) handshake_expiry: Option<Instant>,
@@ -75,7 +76,7 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
 ///             | close, and all is acknowledged      | FIN
 ///             v                                     v
 ///         FIN-WAIT                              LAST-ACK
-///             | FIN+ACK, FIN, or three tries        | the last FIN, or three tries
+///             | FIN+ACK, FIN, or three tries        | the final segment, or three tries
 ///             v                                     v
 ///           ENDED                                 ENDED
 /// ```
@@ -88,12 +89,12 @@ pub(super) enum State {
     Established,
     /// FIN is repeated until it is answered, or withdrawn for a message of the peer.
     FinWait,
-    /// FIN+ACK is repeated until the final FIN arrives.
+    /// FIN+ACK is repeated until the final segment arrives.
     LastAck,
-    /// The connection has ended. `final_fins` counts the final FINs still to be sent.
+    /// The connection has ended. `finals` counts the final segments still to be sent.
     Ended {
         reason: SocketCloseReason,
-        final_fins: u8,
+        finals: u8,
     },
 }
 
@@ -103,6 +104,8 @@ bitflags! {
     pub(super) struct Answers: u8 {
         /// The ACK of SYN+ACK.
         const HANDSHAKE_ACK = 1;
+        /// The same ACK, to the address from which SYN+ACK came.
+        const HANDSHAKE_ACK_TO_PEER = 1 << 4;
         /// The ACK of a segment.
         const ACK = 1 << 1;
         /// The FIN+ACK in answer to a FIN that crossed the FIN of this side.
@@ -252,16 +255,21 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         self.role == Role::Client && self.config.peer == SocketPeer::RdtProto
     }
 
+    /// The body of the next or outstanding segment of a message.
+    pub(super) fn body(&self) -> Option<Body> {
+        self.outgoing.body(self.config.pieces, self.close_requested)
+    }
+
     /// Selects the next segment after a change, if this side may send.
     pub(super) fn settle(&mut self) {
         if self.state != State::Established || self.incoming.is_receiving() || self.retransmit.is_engaged() {
             return;
         }
-        let body = self.outgoing.body(self.close_requested);
+        let body = self.body();
         if body.is_none() && !self.close_requested {
             return;
         }
-        // FIN has no body, but the final FIN carries the number of the FIN plus two.
+        // FIN has no body, but the final segment carries the number of the FIN plus two.
         if self.number + body.as_ref().map_or(2, |body| body.len() as u64) > MAX_NUMBER {
             self.end(SocketCloseReason::NumbersExhausted, 0);
             return;
@@ -289,8 +297,9 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     }
 
     /// Ends the connection after a FIN of either side.
-    pub(super) fn finish(&mut self, final_fins: u8) {
-        let cut = self.outgoing.body(true).is_some() || !(self.outgoing.is_done() || self.close_requested);
+    pub(super) fn finish(&mut self, finals: u8) {
+        let cut = self.outgoing.body(self.config.pieces, true).is_some()
+            || !(self.outgoing.is_done() || self.close_requested);
         let reason = if cut {
             SocketCloseReason::PeerLeft
         } else if self.incoming.is_receiving() {
@@ -298,12 +307,12 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         } else {
             SocketCloseReason::Finished
         };
-        self.end(reason, final_fins);
+        self.end(reason, finals);
     }
 
     /// Ends the connection. Received bytes can still be read.
-    pub(super) fn end(&mut self, reason: SocketCloseReason, final_fins: u8) {
-        self.state = State::Ended { reason, final_fins };
+    pub(super) fn end(&mut self, reason: SocketCloseReason, finals: u8) {
+        self.state = State::Ended { reason, finals };
         self.retransmit.stop();
         self.answers = Answers::empty();
         self.events.insert(Events::CLOSED);

@@ -112,7 +112,8 @@ pub enum SocketIgnored {
     Length,
     /// The next bytes do not fit, or the previous message is not fully read.
     ///
-    /// The peer repeats the segment. The application makes room for it by reading.
+    /// The peer repeats the segment. The application makes room for it by reading. A body that is longer than the whole
+    /// receive buffer never fits.
     #[error("the receive buffer is full")]
     NoRoom,
     /// The connection has ended.

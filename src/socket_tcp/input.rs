@@ -37,7 +37,8 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
             return Err(SocketIgnored::Address);
         }
         let handled = self.on_segment(segment);
-        if handled.is_ok() {
+        // A server that repeats SYN+ACK without end has heard nothing.
+        if handled.is_ok() && segment.kind != Kind::SynAck {
             self.silent_since = self.now;
         }
         self.settle();
@@ -57,7 +58,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
             (State::Established | State::FinWait, Kind::Data) => self.on_data(segment),
             (State::Established, Kind::Fin) => self.on_fin(segment.number),
             (State::FinWait, Kind::Fin | Kind::FinAck) => self.on_fin_answered(segment),
-            (State::LastAck, Kind::Ack | Kind::Data | Kind::Fin) => self.on_final_fin(segment),
+            (State::LastAck, Kind::Ack | Kind::Data | Kind::Fin) => self.on_final_segment(segment),
             (State::SynSent, _)
             | (State::SynReceived, Kind::SynAck | Kind::FinAck)
             | (State::Established, Kind::Syn | Kind::FinAck)
@@ -83,9 +84,20 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         }
         self.peer = from;
         self.establish();
-        self.answers.insert(Answers::HANDSHAKE_ACK);
+        self.answer_server();
         self.settle();
         Ok(())
+    }
+
+    /// Sends the ACK of SYN+ACK.
+    ///
+    /// A server that answers from another address may expect the ACK at either of them. The report's server expects it
+    /// at the old address, and nothing but a length at the new one.
+    fn answer_server(&mut self) {
+        self.answers.insert(Answers::HANDSHAKE_ACK);
+        if self.peer != self.syn_destination && self.config.peer == SocketPeer::RdtProto {
+            self.answers.insert(Answers::HANDSHAKE_ACK_TO_PEER);
+        }
     }
 
     /// A repeated SYN+ACK: the ACK did not reach the server.
@@ -96,7 +108,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         if number != self.initial + 1 {
             return Err(SocketIgnored::Number);
         }
-        self.answers.insert(Answers::HANDSHAKE_ACK);
+        self.answer_server();
         Ok(())
     }
 
@@ -154,7 +166,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
     ///
     /// The report's code counts every length as two bytes, so any higher number acknowledges a length.
     fn least_ack(&self) -> u64 {
-        let body = self.outgoing.body(self.close_requested).filter(|_| !self.outgoing.is_unannounced());
+        let body = self.body().filter(|_| !self.outgoing.is_unannounced());
         self.number + body.map_or(1, |body| body.len() as u64)
     }
 
@@ -166,7 +178,7 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
         self.number = number;
         self.ack_unconfirmed = false;
         self.retransmit = RetransmitTimer::default();
-        self.outgoing.advance(self.close_requested);
+        self.outgoing.advance(self.config.pieces, self.close_requested);
         let has_room = self.events.contains(Events::BLOCKED) && self.outgoing.unwritten() != Some(0);
         if (self.outgoing.is_done() || has_room) && !self.close_requested {
             self.events.remove(Events::BLOCKED);
@@ -250,8 +262,8 @@ impl<A: Address, const SEND: usize, const RECV: usize> SocketConnection<A, SEND,
 
     /// LAST-ACK: a repeated FIN, or the final segment.
     ///
-    /// TCP would end with an ACK, but the report's code sends a FIN.
-    fn on_final_fin(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
+    /// TCP ends with an ACK, but the report's code sends a FIN.
+    fn on_final_segment(&mut self, segment: &Segment<'_>) -> Result<(), SocketIgnored> {
         if segment.number >= self.number + 2 {
             self.finish(0);
             return Ok(());

@@ -98,7 +98,7 @@ pub struct SocketListenerStats {
 /// The number of dropped datagrams for each reason.
 pub type SocketDropCounts = Counts<SocketDropReason, { SocketDropReason::COUNT }>;
 
-countable!(SegmentError: Separators, Flags, Number, Body);
+countable!(SegmentError: Separators, Flags, Number);
 countable!(SocketDropReason: [Malformed(SegmentError)] UnknownPeer);
 
 /// The server side of a socket: it assigns datagrams to connections by address.

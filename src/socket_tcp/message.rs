@@ -1,6 +1,7 @@
 //! Messages: a length, followed by that many bytes.
 
 use super::bytes::Bytes;
+use super::config::Pieces;
 use super::event::SocketIgnored;
 use super::segment::{MAX_BODY, decimal};
 use core::fmt::Write;
@@ -64,10 +65,10 @@ impl<const N: usize> Outgoing<N> {
 
     /// The body of the next or outstanding segment.
     ///
-    /// The length comes first, then full pieces of the content, then the rest. The body is `None` while a piece is not
-    /// fully written (Nagle's algorithm, RFC 1122 §4.2.3.4). If `cut` is set, the application writes no more, and a
-    /// partial piece is sent.
-    pub(super) fn body(&self, cut: bool) -> Option<Body> {
+    /// The length comes first, then the content in pieces of the length that `pieces` gives. The body is `None` while a
+    /// piece is not fully written (Nagle's algorithm, RFC 1122 §4.2.3.4). If `cut` is set, the application writes no
+    /// more, and a partial piece is sent.
+    pub(super) fn body(&self, pieces: Pieces, cut: bool) -> Option<Body> {
         let message = self.message.as_ref()?;
         let mut body = Body::new();
         if !message.acknowledged {
@@ -75,7 +76,7 @@ impl<const N: usize> Outgoing<N> {
             return Some(body);
         }
         let rest = self.content.len() as u64 + message.unwritten;
-        let piece = usize::try_from(rest).unwrap_or(MAX_BODY).min(MAX_BODY);
+        let piece = pieces.next_len(rest);
         let len = self.content.len().min(piece);
         if len == 0 || (len < piece && !cut) {
             return None;
@@ -86,8 +87,8 @@ impl<const N: usize> Outgoing<N> {
     }
 
     /// Processes the acknowledgement of the segment that [`body`](Self::body) describes.
-    pub(super) fn advance(&mut self, cut: bool) {
-        let len = self.body(cut).map_or(0, |body| body.len());
+    pub(super) fn advance(&mut self, pieces: Pieces, cut: bool) {
+        let len = self.body(pieces, cut).map_or(0, |body| body.len());
         let Some(message) = &mut self.message else { return };
         if message.acknowledged {
             self.content.consume(len);
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     fn body<const N: usize>(outgoing: &Outgoing<N>) -> Option<std::vec::Vec<u8>> {
-        outgoing.body(false).map(|body| body.to_vec())
+        outgoing.body(Pieces::Full, false).map(|body| body.to_vec())
     }
 
     #[test]
@@ -201,17 +202,42 @@ mod tests {
         outgoing.announce(37);
         assert_eq!(outgoing.write(b"0123456789abcde"), Some(15));
         assert_eq!(body(&outgoing).unwrap(), b"37");
-        outgoing.advance(false);
+        outgoing.advance(Pieces::Full, false);
         assert_eq!(body(&outgoing), None, "a partial piece waits");
-        assert_eq!(outgoing.body(true).unwrap().len(), 15);
+        assert_eq!(outgoing.body(Pieces::Full, true).unwrap().len(), 15);
         assert_eq!(outgoing.write(b"f0123456789abcdef01234, and more"), Some(17));
         assert_eq!(body(&outgoing).unwrap(), b"0123456789abcdef");
-        outgoing.advance(false);
+        outgoing.advance(Pieces::Full, false);
         assert_eq!(outgoing.write(b"01234, and more"), Some(5));
-        outgoing.advance(false);
+        outgoing.advance(Pieces::Full, false);
         assert_eq!((body(&outgoing).unwrap().as_slice(), outgoing.is_done()), (&b"01234"[..], false));
-        outgoing.advance(false);
+        outgoing.advance(Pieces::Full, false);
         assert_eq!((body(&outgoing), outgoing.is_done()), (None, true));
+    }
+
+    #[test]
+    fn in_pairs_only_the_last_piece_has_three_bytes() {
+        for (length, pieces) in
+            [(0, &[][..]), (1, &[1]), (2, &[2]), (3, &[3]), (4, &[2, 2]), (7, &[2, 2, 3]), (8, &[2; 4])]
+        {
+            let mut outgoing = Outgoing::<32>::default();
+            outgoing.announce(length);
+            outgoing.write(b"abcdefgh");
+            outgoing.advance(Pieces::Pairs, false);
+            let mut sent = std::vec::Vec::new();
+            while let Some(body) = outgoing.body(Pieces::Pairs, false) {
+                sent.push(body.len());
+                outgoing.advance(Pieces::Pairs, false);
+            }
+            assert_eq!((sent.as_slice(), outgoing.is_done()), (pieces, true), "{length} bytes");
+        }
+        // A message that is cut short may end with one byte.
+        let mut outgoing = Outgoing::<32>::default();
+        outgoing.announce(9);
+        outgoing.write(b"a");
+        outgoing.advance(Pieces::Pairs, false);
+        assert_eq!(outgoing.body(Pieces::Pairs, false), None);
+        assert_eq!(outgoing.body(Pieces::Pairs, true).unwrap().len(), 1);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A course report on `SocketTCP` defines the protocol. The report builds TCP on UDP for teaching: three-way handshake,
 //! numbered bytes, acknowledgements, close. The protocol is stop-and-wait, and its segments are readable text. They
 //! have nothing in common with the packets of [`wire`](crate::wire), but the state machines have the same kind of
-//! interface. This module implements both sides, and interoperates with the report's code.
+//! interface. This module implements both sides, and interoperates with the report's code and with five other programs
+//! of the course.
 //!
 //! A type that has a counterpart in the main protocol carries the prefix `Socket`.
 //!
@@ -13,8 +14,9 @@
 //! segment := SYN "|||" ACK "|||" FIN "|||" number "|||" body
 //! ```
 //!
-//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body has at most 16 bytes of any value, since only the
-//! first four separators count. See [`Segment`].
+//! SYN, ACK and FIN are `0` or `1`. The number is decimal. The body may contain any byte, since only the first four
+//! separators count. This side sends bodies of at most 16 bytes. It receives longer ones as well, and ignores zeros in
+//! front of a number and the body of a segment without data. See [`Segment`].
 //!
 //! **One counter numbers the bytes of both directions.** Only one side can therefore send at a time. A sender continues
 //! from the number at which the last message ended, whichever side sent that message. TCP has a counter for each
@@ -34,7 +36,10 @@
 //! message, or its FIN, replaces the ACK.
 //!
 //! A client accepts a SYN+ACK with the expected number from any port of the server's host, and sends to that port from
-//! then on. Only the ACK goes to the original port, because the report's server expects it there.
+//! then on. Some servers expect the ACK at the original port, others at the new one. The ACK therefore goes to both,
+//! once and again for each repeated SYN+ACK. If the first segment of a message, or FIN, is repeated by a timer, the ACK
+//! is repeated as well, but only to the original port: at the new one, a bare ACK in place of a length stops some
+//! servers.
 //!
 //! # Messages
 //!
@@ -42,7 +47,7 @@
 //! sender                                              receiver
 //!   | -- 0|||0|||0|||12|||19 ------------------------>  |        the length, in a segment of its own
 //!   | <- 0|||1|||0|||14||| ---------------------------  |
-//!   | -- 0|||0|||0|||14|||Mensaje de largo ---------->  |        the content, 16 bytes in each segment
+//!   | -- 0|||0|||0|||14|||Mensaje de largo ---------->  |        the content, by default 16 bytes in each segment
 //!   | <- 0|||1|||0|||30||| ---------------------------  |
 //!   | -- 0|||0|||0|||30||| 19 ----------------------->  |
 //!   | <- 0|||1|||0|||33||| ---------------------------  |
@@ -77,12 +82,12 @@
 //! closes first                                        closes after it
 //! FIN-WAIT     -- 0|||0|||1|||33|||  FIN ---------->  LAST-ACK
 //!              <- 0|||1|||1|||34|||  FIN+ACK ------
-//! (ended)      -- 0|||0|||1|||35|||  three times -->  (ended)
+//! (ended)      -- 0|||1|||0|||35|||  three times -->  (ended)
 //! ```
 //!
 //! A close ends both directions. It begins once all written bytes are acknowledged and the incoming message is
-//! complete. The final segment carries the flag FIN, as in the report's code. A final segment with ACK, or without a
-//! flag, is accepted as well.
+//! complete. The final segment carries the flag ACK. With [`SocketConfig::report`] it carries FIN instead, as in the
+//! report's code. A final segment with ACK, with FIN, or without a flag is accepted.
 //!
 //! FIN and FIN+ACK are sent up to three times. The connection then counts as closed even without an answer, since no
 //! exchange of segments can give both sides certainty. If two FINs cross, each side answers the FIN of its peer, and
@@ -153,17 +158,20 @@
 //! - Its server answers from a new socket, bound to the client's IP address and the client's port plus one. Client and
 //!   server must therefore run on one host. This client accepts such an answer. This server answers from the port that
 //!   received SYN, and the report's client accepts that.
-//! - Its server accepts no message before the ACK of the handshake. This client therefore repeats that ACK, to the
-//!   original port, with each repetition of its first segment.
-//! - Its server ignores datagrams for 8 to 16 s after a SYN that no ACK follows. With [`SocketConfig::report`], this
-//!   client waits 16 s before it repeats SYN.
+//! - Its server accepts no message before the ACK of the handshake, which it expects at the original port. This client
+//!   repeats that ACK with each repetition of its first segment. With [`SocketConfig::report`], the ACK goes to no
+//!   other port, where that server expects nothing but a length.
+//! - Its server ignores datagrams for 8 s after a SYN that no ACK follows, and fails after 16 s. With
+//!   [`SocketConfig::report`], this client repeats SYN after 12 s.
 //! - Its receiver counts every length as two bytes, but its sender counts the real digits. Two sides that both run the
 //!   report's code therefore cannot exchange a message of 100 bytes or more. This sender accepts any higher number as
 //!   the acknowledgement of a length.
-//! - If an ACK is lost and a segment repeated, its receiver appends the bytes of that segment again. **The message then
-//!   contains those bytes twice**, and no sender can prevent it. The acknowledgements of that receiver then carry
-//!   numbers that are too high. This side continues from the higher number, within a message and after it. It also
-//!   accepts a message that starts at a higher number.
+//! - If an ACK is lost and a segment repeated, its receiver appends the bytes of that segment again, unless the segment
+//!   is a length or has 2 bytes. **The message then contains those bytes twice, and its end is lost.** The
+//!   acknowledgements of that receiver then carry numbers that are too high. This side continues from the higher
+//!   number, within a message and after it. It also accepts a message that starts at a higher number. [`Pieces::Pairs`]
+//!   sends pieces of 2 bytes, which that receiver recognizes. Even so, an acknowledged message is no proof that the
+//!   report's code has it unchanged.
 //! - It sends an empty segment after the length of an empty message. This receiver acknowledges that segment.
 //! - It never yields when both sides send at once, and never withdraws a FIN. This side yields, and answers the FIN. A
 //!   message of this side that crosses the FIN is lost, and the connection ends as
@@ -171,6 +179,18 @@
 //! - It answers a final FIN as if it were a new FIN. This side ignores the answer, since its connection has ended.
 //! - It counts the characters of decoded UTF-8, and splits a segment at its last separators. Only messages in ASCII
 //!   without `|` reach it unchanged. This side accepts and sends any byte.
+//!
+//! # Other programs of the course
+//!
+//! Five other public programs of the report's course speak this protocol. [`SocketConfig::default`] suits them. Their
+//! habits, and what this implementation makes of them:
+//!
+//! - All of their servers answer from another port. Some expect the ACK of the handshake there, one at the original
+//!   port. This client sends it to both.
+//! - Two fill the number with zeros to 8 or 10 digits. One writes `0` or `-` as the body of segments without data. Both
+//!   are accepted, and this side sends neither.
+//! - One sends pieces of up to 64 bytes. A piece is accepted if the receive buffer (`RECV`) has room for it.
+//! - Two accept a final segment only with the flag ACK. All five send it so, between one and four times.
 //!
 //! # Limitations
 //!
@@ -201,7 +221,7 @@ pub use crate::tables::HeapTables;
 pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 #[doc(no_inline)]
 pub use crate::timing::{Rtt, Timer};
-pub use config::{AnswerFrom, SocketConfig, SocketPeer, Timeouts};
+pub use config::{AnswerFrom, Pieces, SocketConfig, SocketPeer, Timeouts};
 pub use connection::{SOCKET_ENTROPY_BYTES, SocketConnection};
 pub use event::{
     RecvError, SocketCloseReason, SocketEvent, SocketHandled, SocketIgnored, SocketSendError, SocketStats,

@@ -1,5 +1,6 @@
 //! Outgoing datagrams and deadlines.
 
+use super::config::SocketPeer;
 use super::connection::{Answers, CLOSE_TRIES, SocketConnection, State};
 use super::event::{SocketCloseReason, increment};
 use super::segment::{Kind, Segment};
@@ -12,13 +13,16 @@ use crate::{BufferTooSmall, Instant};
 pub(super) enum Output {
     Syn,
     SynAck,
+    /// The ACK of SYN+ACK, to the address to which SYN was sent.
     HandshakeAck,
+    /// The same, to the address from which SYN+ACK came.
+    HandshakeAckToPeer,
     Ack,
     Data,
     Fin,
     FinAck,
-    /// The last FIN, which confirms that FIN+ACK arrived.
-    FinalFin,
+    /// The last segment, which confirms that FIN+ACK arrived.
+    Final,
 }
 
 impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEND, RECV> {
@@ -32,7 +36,7 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
     pub fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Result<Option<(A, Transmit)>, BufferTooSmall> {
         self.advance(now);
         let Some(output) = self.next_output() else { return Ok(None) };
-        let body = if output == Output::Data { self.outgoing.body(self.close_requested) } else { None };
+        let body = if output == Output::Data { self.body() } else { None };
         let (kind, number) = self.heading(output);
         let len = Segment { kind, number, body: body.as_deref().unwrap_or_default() }.encode(buf)?;
         self.on_sent(output);
@@ -47,13 +51,16 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         if self.answers.contains(Answers::HANDSHAKE_ACK) {
             return Some(Output::HandshakeAck);
         }
+        if self.answers.contains(Answers::HANDSHAKE_ACK_TO_PEER) {
+            return Some(Output::HandshakeAckToPeer);
+        }
         if self.answers.contains(Answers::ACK) {
             return Some(Output::Ack);
         }
         match self.state {
             State::Ended { .. } if self.answers.contains(Answers::FIN) => Some(Output::Fin),
             State::Ended { .. } if self.answers.contains(Answers::FIN_ACK) => Some(Output::FinAck),
-            State::Ended { final_fins: 1.., .. } => Some(Output::FinalFin),
+            State::Ended { finals: 1.., .. } => Some(Output::Final),
             State::Ended { .. } => None,
             _ if !self.retransmit.is_due() => None,
             State::SynSent => Some(Output::Syn),
@@ -68,23 +75,32 @@ impl<A: Copy + Eq, const SEND: usize, const RECV: usize> SocketConnection<A, SEN
         match output {
             Output::Syn => (Kind::Syn, self.initial),
             Output::SynAck => (Kind::SynAck, self.initial + 1),
-            Output::HandshakeAck => (Kind::Ack, self.initial + 2),
+            Output::HandshakeAck | Output::HandshakeAckToPeer => (Kind::Ack, self.initial + 2),
             Output::Ack => (Kind::Ack, self.number),
             Output::Data => (Kind::Data, self.number),
             Output::Fin => (Kind::Fin, self.number),
             Output::FinAck => (Kind::FinAck, self.number + 1),
-            Output::FinalFin => (Kind::Fin, self.number + 1),
+            Output::Final => (self.final_kind(), self.number + 1),
+        }
+    }
+
+    /// The flags of the final segment: ACK as in TCP, but FIN towards the report's code, as that code sends it.
+    const fn final_kind(&self) -> Kind {
+        match self.config.peer {
+            SocketPeer::RdtProto => Kind::Ack,
+            SocketPeer::Report => Kind::Fin,
         }
     }
 
     fn on_sent(&mut self, output: Output) {
         match (output, &mut self.state) {
             (Output::HandshakeAck, _) => self.answers.remove(Answers::HANDSHAKE_ACK),
+            (Output::HandshakeAckToPeer, _) => self.answers.remove(Answers::HANDSHAKE_ACK_TO_PEER),
             (Output::Ack, _) => self.answers.remove(Answers::ACK),
             (Output::Fin, State::Ended { .. }) => self.answers.remove(Answers::FIN),
             (Output::FinAck, State::Ended { .. }) => self.answers.remove(Answers::FIN_ACK),
-            (Output::FinalFin, State::Ended { final_fins, .. }) => *final_fins -= 1,
-            (Output::Syn | Output::SynAck | Output::Data | Output::Fin | Output::FinAck | Output::FinalFin, _) => {
+            (Output::Final, State::Ended { finals, .. }) => *finals -= 1,
+            (Output::Syn | Output::SynAck | Output::Data | Output::Fin | Output::FinAck | Output::Final, _) => {
                 if self.retransmit.sent() == 0 {
                     self.sent_at = self.now;
                     self.silent_since = self.now;

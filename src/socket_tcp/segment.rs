@@ -6,13 +6,16 @@ use core::fmt::Write;
 use heapless::Vec;
 use thiserror::Error;
 
-/// The maximum length of a body in bytes.
+/// The maximum length of a body that this side sends, in bytes. The body of a received segment may be longer.
 pub const MAX_BODY: usize = 16;
 
 /// The maximum number. A connection ends before it would exceed the maximum: numbers never wrap.
 pub const MAX_NUMBER: u64 = 1 << 63;
 
-/// The maximum length of a segment in bytes: three flags, nineteen digits, four separators and a body.
+/// The maximum length of a segment that this side sends, in bytes.
+///
+/// It has three flags, nineteen digits, four separators and a body. A received segment may be longer, so a datagram
+/// needs a larger buffer. The longest segment of the known implementations has 89 bytes.
 pub const MAX_SEGMENT: usize = 3 + 19 + 4 * SEPARATOR.len() + MAX_BODY;
 
 const SEPARATOR: &[u8] = b"|||";
@@ -34,7 +37,7 @@ pub struct Segment<'d> {
     /// In a data segment it is the number of the first byte of the body. In an ACK it is the number of the next byte
     /// that the receiver expects.
     pub number: u64,
-    /// The body, at most [`MAX_BODY`] bytes. Only data segments have one.
+    /// The body. Only data segments have one.
     pub body: &'d [u8],
 }
 
@@ -91,14 +94,9 @@ pub enum SegmentError {
     /// A flag is neither 0 nor 1, or the combination is undefined.
     #[error("undefined flags")]
     Flags,
-    /// The number is not a canonical decimal number of at most [`MAX_NUMBER`].
-    ///
-    /// Signs and leading zeros are not canonical.
+    /// The number is not a decimal number of at most [`MAX_NUMBER`]. A sign is invalid; zeros in front are not.
     #[error("invalid number")]
     Number,
-    /// The body exceeds [`MAX_BODY`] bytes, or a segment of this kind must not have a body.
-    #[error("body too long or not allowed")]
-    Body,
 }
 
 impl<'d> Segment<'d> {
@@ -110,7 +108,9 @@ impl<'d> Segment<'d> {
 
     /// Decodes a datagram.
     ///
-    /// Only the first four separators count, so a body may contain any byte, even `|||`.
+    /// Only the first four separators count, so a body may contain any byte, even `|||`. The body of data may have any
+    /// length. The bytes after the fourth separator of any other segment are ignored: some implementations write `0` or
+    /// `-` there. Others fill the number with zeros to 8 or 10 digits, so zeros in front of it are ignored as well.
     ///
     /// # Errors
     ///
@@ -121,12 +121,8 @@ impl<'d> Segment<'d> {
         let (fin, rest) = field(rest)?;
         let (number, body) = field(rest)?;
         let kind = Kind::from_flags(flag(syn)?, flag(ack)?, flag(fin)?).ok_or(SegmentError::Flags)?;
-        let number = decimal(number).filter(|&number| number <= MAX_NUMBER).ok_or(SegmentError::Number)?;
-        let longest = if kind == Kind::Data { MAX_BODY } else { 0 };
-        if body.len() > longest {
-            return Err(SegmentError::Body);
-        }
-        Ok(Self { kind, number, body })
+        let number = digits(number).filter(|&number| number <= MAX_NUMBER).ok_or(SegmentError::Number)?;
+        Ok(Self { kind, number, body: if kind == Kind::Data { body } else { &[] } })
     }
 
     /// Encodes the segment into `buf`; returns its length.
@@ -168,11 +164,16 @@ const fn flag(field: &[u8]) -> Result<bool, SegmentError> {
 
 /// Parses a canonical decimal number: no sign, and no leading zeros except `0` itself.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
-    match text {
-        [b'0'] => Some(0),
-        [b'1'..=b'9', ..] if text.iter().all(u8::is_ascii_digit) => str::from_utf8(text).ok()?.parse().ok(),
-        _ => None,
+    if text.len() > 1 && text.first() == Some(&b'0') { None } else { digits(text) }
+}
+
+/// Parses a decimal number without a sign.
+fn digits(text: &[u8]) -> Option<u64> {
+    // `parse` would accept a plus sign.
+    if !text.iter().all(u8::is_ascii_digit) {
+        return None;
     }
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -200,10 +201,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_canonical_decimal() {
-        for number in
-            ["", "+1", "-1", "01", "00", " 1", "1 ", "1e3", "٣", "9223372036854775809", "99999999999999999999"]
-        {
+    fn a_number_is_decimal_without_a_sign() {
+        for number in ["", "+1", "-1", " 1", "1 ", "1e3", "٣", "9223372036854775809", "99999999999999999999"] {
             rejects(&std::format!("0|||1|||0|||{number}|||"), SegmentError::Number);
         }
         for number in [0, 1, 10, MAX_NUMBER] {
@@ -213,10 +212,36 @@ mod tests {
     }
 
     #[test]
-    fn only_data_has_a_body_of_at_most_16_bytes() {
-        rejects("0|||0|||0|||1|||12345678901234567", SegmentError::Body);
-        for flags in ["1|||0|||0", "1|||1|||0", "0|||1|||0", "0|||0|||1", "0|||1|||1"] {
-            rejects(&std::format!("{flags}|||1|||x"), SegmentError::Body);
+    fn zeros_in_front_of_a_number_are_ignored() {
+        for (text, number) in
+            [("00", 0), ("00000046", 46), ("0000000022", 22), ("00000000009223372036854775808", MAX_NUMBER)]
+        {
+            let text = std::format!("0|||1|||0|||{text}|||");
+            assert_eq!(Segment::decode(text.as_bytes()), Ok(Segment::bare(Kind::Ack, number)));
+        }
+        rejects("0|||1|||0|||009223372036854775809|||", SegmentError::Number);
+    }
+
+    #[test]
+    fn the_length_of_a_message_has_no_zeros_in_front() {
+        assert_eq!(
+            [&b"0"[..], b"10", b"00", b"07", b"", b"+7"].map(decimal),
+            [Some(0), Some(10), None, None, None, None]
+        );
+    }
+
+    #[test]
+    fn data_may_have_64_bytes_and_other_bodies_are_ignored() {
+        for len in [17, 64, 1_400] {
+            let body = "x".repeat(len);
+            let text = std::format!("0|||0|||0|||1|||{body}");
+            let segment = Segment { kind: Kind::Data, number: 1, body: body.as_bytes() };
+            assert_eq!(Segment::decode(text.as_bytes()), Ok(segment));
+        }
+        for kind in [Kind::Syn, Kind::SynAck, Kind::Ack, Kind::Fin, Kind::FinAck] {
+            let [syn, ack, fin] = kind.flags().map(u8::from);
+            let text = std::format!("{syn}|||{ack}|||{fin}|||1|||-");
+            assert_eq!(Segment::decode(text.as_bytes()), Ok(Segment::bare(kind, 1)));
         }
     }
 

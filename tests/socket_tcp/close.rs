@@ -9,7 +9,7 @@ fn config() -> SocketConfig {
 }
 
 #[test]
-fn the_closing_side_sends_the_final_fin_three_times() {
+fn the_closing_side_sends_the_final_ack_three_times() {
     let mut client = SegmentTrace::established_client(config());
     client.machine.send(b"x").unwrap();
     client.machine.close();
@@ -21,7 +21,7 @@ fn the_closing_side_sends_the_final_fin_three_times() {
     client.expect(&fin(14));
     client.peer_sends(&fin_ack(15));
     for _ in 0..3 {
-        client.expect(&fin(16));
+        client.expect(&ack(16));
     }
     client.ignores(&fin_ack(15), SocketIgnored::Closed);
     client.ends(SocketCloseReason::Finished);
@@ -188,7 +188,7 @@ fn a_lost_fin_that_crosses_another_is_not_repeated() {
     server.expect(&fin(12));
     server.peer_sends(&fin_ack(13));
     for _ in 0..3 {
-        server.expect(&fin(14));
+        server.expect(&ack(14));
     }
     server.ends(SocketCloseReason::Finished);
 }

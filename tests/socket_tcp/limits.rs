@@ -42,6 +42,24 @@ fn a_new_syn_does_not_keep_the_old_connection_alive() {
 }
 
 #[test]
+fn repeated_syn_acks_do_not_keep_a_connection_alive() {
+    // The server repeats SYN+ACK without end, because no ACK arrives.
+    for sends in [true, false] {
+        let mut client = SegmentTrace::established_client(config());
+        if sends {
+            client.machine.send(b"x").unwrap();
+        }
+        let (limit, reason) = if sends { (30, SocketCloseReason::TimedOut) } else { (60, SocketCloseReason::Quiet) };
+        for _ in 1..limit {
+            client.elapse_with_loss(1_000);
+            client.peer_sends("1|||1|||0|||11|||");
+        }
+        client.elapse_with_loss(1_000);
+        client.ends(reason);
+    }
+}
+
+#[test]
 fn two_sides_that_send_and_never_read_end_at_the_idle_limit() {
     // Each side repeats a segment for which the other side has no room.
     let mut server = SegmentTrace::established_server(config());

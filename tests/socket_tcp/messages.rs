@@ -3,8 +3,8 @@
 use harness::socket_tcp::*;
 use rdt_proto::BufferTooSmall;
 use rdt_proto::socket_tcp::{
-    MAX_MESSAGE, Message, RecvError, SegmentError, SocketConfig, SocketEvent, SocketHandled, SocketIgnored,
-    SocketSendError,
+    MAX_MESSAGE, Message, RecvError, SegmentError, SocketCloseReason, SocketConfig, SocketEvent, SocketHandled,
+    SocketIgnored, SocketSendError,
 };
 
 fn config() -> SocketConfig {
@@ -90,6 +90,44 @@ fn a_message_may_contain_any_byte_and_separators() {
     assert_eq!(server.receive_datagram(CLIENT, &datagram), SocketHandled::Accepted);
     server.expect(&ack(28));
     server.reads(body, true);
+}
+
+#[test]
+fn zeros_in_front_of_a_number_and_bodies_of_control_are_ignored() {
+    for zeros in ["", "000000", "00000000"] {
+        let mut server = SegmentTrace::server(config(), &format!("1|||0|||0|||{zeros}10|||0"));
+        server.expect("1|||1|||0|||11|||");
+        server.peer_sends(&format!("0|||1|||0|||{zeros}12|||0"));
+        server.expect_event(SocketEvent::Connected);
+        server.peer_sends(&format!("0|||0|||0|||{zeros}12|||2"));
+        server.expect(&ack(13));
+        server.peer_sends(&format!("0|||0|||0|||{zeros}13|||hi"));
+        server.expect(&ack(15));
+        server.reads(b"hi", true);
+        server.peer_sends(&format!("0|||0|||1|||{zeros}15|||-"));
+        server.expect(&fin_ack(16));
+        server.peer_sends(&format!("0|||1|||0|||{zeros}17|||0"));
+        server.ends(SocketCloseReason::Finished);
+    }
+}
+
+#[test]
+fn a_piece_may_be_as_long_as_the_receive_memory() {
+    let mut server = SegmentTrace::established_server(config());
+    server.peer_sends(&data(12, "129"));
+    server.expect(&ack(15));
+    let piece = "0123456789abcdef".repeat(4);
+    server.peer_sends(&data(15, &piece));
+    server.expect(&ack(79));
+    server.ignores(&data(79, &piece), SocketIgnored::NoRoom);
+    server.reads(piece.as_bytes(), false);
+    // The memory has room for 64 bytes.
+    server.ignores(&data(79, &format!("{piece}x")), SocketIgnored::NoRoom);
+    server.peer_sends(&data(79, &piece));
+    server.expect(&ack(143));
+    server.peer_sends(&data(15, &piece));
+    server.expect(&ack(143));
+    server.reads(piece.as_bytes(), false);
 }
 
 #[test]

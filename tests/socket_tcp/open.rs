@@ -122,15 +122,44 @@ fn after_the_handshake_segments_go_to_the_answering_port() {
     let other = At(SERVER.0, 5_001);
     assert_eq!(client.receive_datagram(other, answer.as_bytes()), SocketHandled::Accepted);
     assert_eq!(client.machine.peer(), other);
+    // One kind of server expects the ACK at the old port, others at the new one.
     client.expect_to(SERVER, &ack(12));
+    client.expect_to(other, &ack(12));
     client.expect_to(other, &data(12, "1"));
     // Segments from the port to which SYN was sent are now ignored.
     client.ignores(&ack(13), SocketIgnored::Address);
     client.peer.at = other;
     client.peer_sends(answer);
     client.expect_to(SERVER, &ack(12));
+    client.expect_to(other, &ack(12));
+    client.expect_nothing();
     client.peer_sends(&ack(13));
     client.expect_to(other, &data(13, "x"));
+}
+
+#[test]
+fn no_timer_repeats_the_handshake_ack_to_a_new_port() {
+    for close in [false, true] {
+        let mut client = SegmentTrace::client(config(), 10);
+        client.expect("1|||0|||0|||10|||");
+        let other = At(SERVER.0, 5_001);
+        client.peer.at = other;
+        client.peer_sends("1|||1|||0|||11|||");
+        client.expect_to(SERVER, &ack(12));
+        client.expect_to(other, &ack(12));
+        client.expect_nothing();
+        if close {
+            client.machine.close();
+        } else {
+            client.machine.send(b"x").unwrap();
+        }
+        let first = if close { fin(12) } else { data(12, "1") };
+        client.expect_to(other, &first);
+        client.sleep(1, 1_100);
+        client.expect_to(SERVER, &ack(12));
+        client.expect_to(other, &first);
+        client.expect_nothing();
+    }
 }
 
 #[test]
@@ -141,6 +170,7 @@ fn a_client_may_be_configured_to_accept_another_host() {
     client.ignores("1|||1|||0|||10|||", SocketIgnored::Number);
     client.peer_sends("1|||1|||0|||11|||");
     client.expect_to(SERVER, &ack(12));
+    client.expect_to(At(9, 1), &ack(12));
 }
 
 #[test]

@@ -50,6 +50,11 @@ pub(crate) enum SocketTcpCommand {
         /// Which side closes: this side once the message has arrived (active), or the listener (passive)
         #[arg(long, value_enum, default_value_t = CloseRole::Active)]
         close: CloseRole,
+        /// With --report: send the content in pieces of 2 bytes, which the report's code recognizes when they are
+        /// repeated. It takes eight times the datagrams. Success is no proof that the report's code has the message
+        /// unchanged, and its application must read the whole message in one call
+        #[arg(long, requires = "report")]
+        pairs: bool,
         #[command(flatten)]
         common: SocketTcpArgs,
     },

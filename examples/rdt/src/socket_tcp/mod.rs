@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
-use rdt_proto::socket_tcp::{MAX_SEGMENT, SocketCloseReason, SocketConfig};
+use rdt_proto::socket_tcp::{MAX_SEGMENT, Pieces, SocketCloseReason, SocketConfig};
 use send::Send;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -19,7 +19,10 @@ use std::process::ExitCode;
 pub(crate) fn run(command: &SocketTcpCommand, stop: Stop) -> Result<ExitCode, String> {
     match command {
         SocketTcpCommand::Listen(args) => listen(args, stop),
-        SocketTcpCommand::Send { server, close, common } => send(server, *close, common, stop),
+        SocketTcpCommand::Send { server, close, pairs, common } => {
+            let pieces = if *pairs { Pieces::Pairs } else { Pieces::Full };
+            send(server, *close, SocketConfig { pieces, ..config(common) }, common, stop)
+        }
     }
 }
 
@@ -58,7 +61,13 @@ fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     Ok(INTERRUPTED.into())
 }
 
-fn send(server: &str, close: CloseRole, args: &SocketTcpArgs, stop: Stop) -> Result<ExitCode, String> {
+fn send(
+    server: &str,
+    close: CloseRole,
+    config: SocketConfig,
+    args: &SocketTcpArgs,
+    stop: Stop,
+) -> Result<ExitCode, String> {
     let server = resolve_peer(server)?;
     let mut message = Vec::new();
     io::stdin()
@@ -66,7 +75,7 @@ fn send(server: &str, close: CloseRole, args: &SocketTcpArgs, stop: Stop) -> Res
         .read_to_end(&mut message)
         .map_err(|error| format!("cannot read the message: {}", error_text(&error)))?;
     let mut driver = bind(any_address_for(server), args, stop)?;
-    let mut send = Send::new(driver.now(), config(args), server, message, close).map_err(failed)?;
+    let mut send = Send::new(driver.now(), config, server, message, close).map_err(failed)?;
     driver.run(&mut send).map_err(failed)?;
     match send.result() {
         Ok(line) => {

@@ -88,6 +88,36 @@ fn either_side_may_close_first() {
 }
 
 #[test]
+fn pairs_divide_the_content_into_pieces_of_2_bytes() {
+    let place = Place::new();
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let client = send(&place, b"hello", &address, &["--report", "--pairs", "--close", "passive"]);
+    let mut buf = [0; 64];
+    let mut receive = || {
+        let (len, from) = server.recv_from(&mut buf).unwrap();
+        (String::from_utf8(buf[..len].to_vec()).unwrap(), from)
+    };
+    let (syn, from) = receive();
+    let number: u64 =
+        syn.strip_prefix("1|||0|||0|||").and_then(|rest| rest.strip_suffix("|||")).unwrap().parse().unwrap();
+    let answer = |text: String| server.send_to(text.as_bytes(), from).unwrap();
+    answer(format!("1|||1|||0|||{}|||", number + 1));
+    let mut number = number + 2;
+    assert_eq!(receive().0, format!("0|||1|||0|||{number}|||"));
+    for body in ["5", "he", "llo"] {
+        assert_eq!(receive().0, format!("0|||0|||0|||{number}|||{body}"));
+        number += body.len() as u64;
+        answer(format!("0|||1|||0|||{number}|||"));
+    }
+    answer(format!("0|||0|||1|||{number}|||"));
+    assert_eq!(receive().0, format!("0|||1|||1|||{}|||", number + 1));
+    answer(format!("0|||1|||0|||{}|||", number + 2));
+    client.expect_end(0, "sent to 127.0.0.1");
+    run(&["socket-tcp", "send", &address, "--pairs"]).expect_end(2, "--report");
+}
+
+#[test]
 fn each_failure_is_reported_in_one_line() {
     let place = Place::new();
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -4,8 +4,8 @@ use super::address::TestAddress;
 use super::counter::{Counter, Machine};
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::socket_tcp::{
-    AnswerFrom, Kind, MAX_SEGMENT, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketEvent, SocketHandled, SocketPeer,
-    SocketSendError, Timeouts,
+    AnswerFrom, Kind, MAX_SEGMENT, Pieces, SOCKET_ENTROPY_BYTES, Segment, SocketConfig, SocketEvent, SocketHandled,
+    SocketPeer, SocketSendError, Timeouts,
 };
 use rdt_proto::{Duration, Instant};
 
@@ -34,6 +34,8 @@ impl Start {
                 segment: Duration::from_millis(segment.into()),
             }),
             answer_from: self.answer_from,
+            // A field of its own would change what the seeds of past runs mean.
+            pieces: if self.entropy[SOCKET_ENTROPY_BYTES - 1] % 2 == 1 { Pieces::Pairs } else { Pieces::Full },
             handshake_limit: limit(self.handshake_limit),
             idle_limit: limit(self.idle_limit),
             quiet_limit: limit(self.quiet_limit),
