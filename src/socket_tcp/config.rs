@@ -26,8 +26,8 @@ pub struct SocketConfig {
     /// [`Timeouts::Measured`], the interval between repetitions grows up to a quarter of this limit, and at most to
     /// 60 s.
     ///
-    /// An [ignored](super::SocketIgnored) datagram does not end the silence, nor does a repeated SYN+ACK. A peer without
-    /// free receive memory acknowledges nothing, and counts as silent.
+    /// An [ignored](super::SocketIgnored) datagram does not end the silence, nor does a repeated SYN+ACK. A peer
+    /// without free receive memory acknowledges nothing, and counts as silent.
     pub idle_limit: Duration,
     /// The maximum silence of the peer while no segment waits for its acknowledgement. Default: 60 s.
     ///

@@ -49,8 +49,8 @@ pub struct SocketConnection<A, const SEND: usize = 512, const RECV: usize = 512>
     pub(super) retransmit: RetransmitTimer,
     /// When the segment of `retransmit` was first sent.
     pub(super) sent_at: Instant,
-    /// When the silence of the peer began: at its last accepted segment, repeated SYN+ACKs aside, or at `sent_at` if that
-    /// is later.
+    /// When the silence of the peer began: at its last accepted segment, repeated SYN+ACKs aside, or at `sent_at` if
+    /// that is later.
     pub(super) silent_since: Instant,
     /// When the handshake times out.
     pub(super) handshake_expiry: Option<Instant>,

@@ -232,8 +232,10 @@ impl Rtt {
     ///
     /// A peer whose idle limit is short lowers the ceiling. A timeout below the round trip would repeat everything.
     fn largest(&self) -> ShortDuration {
-        let Some((srtt, _)) = self.smoothed.filter(|_| self.is_early) else { return self.ceiling };
-        let srtt = srtt.as_micros();
+        if !self.is_early {
+            return self.ceiling;
+        }
+        let srtt = self.smoothed.map_or(0, |(srtt, _)| srtt.as_micros());
         ShortDuration::from_micros((self.ceiling.as_micros() << 1).max(srtt.saturating_add(srtt / 4)))
     }
 

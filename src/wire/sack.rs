@@ -136,9 +136,9 @@ impl SackDelay {
     pub const NO_SAMPLE: Self = Self(u16::MAX);
 
     /// The length of a unit in microseconds.
-    const UNIT_MICROS: u64 = 16;
+    const UNIT_MICROS: u32 = 16;
     /// The shortest delay that is too long for the field.
-    pub(crate) const TOO_LONG: Duration = Duration::from_micros(u16::MAX as u64 * Self::UNIT_MICROS);
+    pub(crate) const TOO_LONG: Duration = Duration::from_micros(u16::MAX as u64 * Self::UNIT_MICROS as u64);
 
     /// The field whose value on the wire is `value`.
     #[must_use]
@@ -151,7 +151,7 @@ impl SackDelay {
     /// A delay that is too long for the field gives [`SackDelay::NO_SAMPLE`].
     #[must_use]
     pub fn from_duration(delay: Duration) -> Self {
-        u16::try_from(delay.as_micros() / Self::UNIT_MICROS).map_or(Self::NO_SAMPLE, Self)
+        u16::try_from(delay.as_micros() / u64::from(Self::UNIT_MICROS)).map_or(Self::NO_SAMPLE, Self)
     }
 
     /// The value on the wire.
@@ -162,13 +162,13 @@ impl SackDelay {
 
     /// As [`duration`](Self::duration), in 32 bits.
     pub(crate) fn short(self) -> Option<ShortDuration> {
-        (self != Self::NO_SAMPLE).then(|| ShortDuration::from_micros(u32::from(self.0) * 16))
+        (self != Self::NO_SAMPLE).then(|| ShortDuration::from_micros(u32::from(self.0) * Self::UNIT_MICROS))
     }
 
     /// The delay; `None` if the SACK gives no RTT sample.
     #[must_use]
     pub fn duration(self) -> Option<Duration> {
-        (self != Self::NO_SAMPLE).then(|| Duration::from_micros(u64::from(self.0).saturating_mul(Self::UNIT_MICROS)))
+        self.short().map(ShortDuration::get)
     }
 }
 

@@ -71,13 +71,14 @@ fn sent(controller: fn(u32) -> Controller, lie: Lie) -> u64 {
 
 #[test]
 fn no_lie_in_a_sack_makes_a_sender_send_more() {
-    let lies: [(&str, Lie); 8] = [
+    let lies: [(&str, Lie); 9] = [
         ("the longest delay", |sack| sack.delay = SackDelay::new(0xfffe)),
         ("a delay of 20 ms", |sack| sack.delay = SackDelay::from_duration(Duration::from_millis(20))),
         ("no sample", |sack| sack.delay = SackDelay::NO_SAMPLE),
         ("no delay", |sack| sack.delay = SackDelay::new(0)),
         ("the largest window", |sack| sack.window = u32::MAX / 2),
         ("an old latest number", |sack| sack.latest = sack.next.sub(1)),
+        ("a latest number on its way", |sack| sack.latest = sack.highest().unwrap_or(sack.next).add(20)),
         ("another counter", |sack| sack.counter = sack.counter.wrapping_add(1 << 30)),
         ("marks of congestion", |sack| sack.ce = u32::MAX),
     ];

@@ -114,7 +114,7 @@ fn one_late_answer_leaves_no_high_timeout() {
 
 /// Regression: on a slow line the timeout stayed below each sample, and repeated what only waited.
 #[test]
-fn samples_above_the_ceiling_of_extended_mode_count_up_to_twice() {
+fn samples_of_extended_mode_raise_the_ceiling() {
     let mut rtt = Rtt::new(ms(7_500), Jitter::new(1));
     rtt.sample(ms(12_000));
     assert_eq!(rtt.rto(), ms(7_500), "in base mode a sample may be that of another transmission");
@@ -123,7 +123,7 @@ fn samples_above_the_ceiling_of_extended_mode_count_up_to_twice() {
     assert!((ms(12_000)..ms(14_500)).contains(&rtt.rto()), "{}", rtt.rto());
     assert!(rtt.deadline(Instant::ZERO, 3, Duration::MAX) < Instant::from_millis(15_500), "no backoff above it");
     (0..3).for_each(|_| rtt.sample(ms(60_000)));
-    assert!(rtt.rto() <= ms(75_000), "{}", rtt.rto());
+    assert!((ms(60_000)..=ms(75_000)).contains(&rtt.rto()), "a quarter more than SRTT: {}", rtt.rto());
     (0..90).for_each(|_| rtt.sample(ms(1_000)));
     assert!(rtt.rto() < ms(1_100), "{}", rtt.rto());
 }
