@@ -151,7 +151,7 @@ impl SackDelay {
     /// A delay that is too long for the field gives [`SackDelay::NO_SAMPLE`].
     #[must_use]
     pub fn from_duration(delay: Duration) -> Self {
-        u16::try_from(delay.as_micros() / u64::from(Self::UNIT_MICROS)).map_or(Self::NO_SAMPLE, Self)
+        u16::try_from(ShortDuration::new(delay).as_micros() / Self::UNIT_MICROS).map_or(Self::NO_SAMPLE, Self)
     }
 
     /// The value on the wire.
