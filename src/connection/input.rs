@@ -125,7 +125,7 @@ impl<T: ConnectionTypes> Connection<T> {
             Packet::FinAck => self.handle_finack(),
             Packet::Sack(sack) => self.handle_sack(&sack),
             Packet::Reset { code } => self.handle_reset(code),
-            Packet::Probe { nonce, .. } => self.handle_probe(nonce, counter),
+            Packet::Probe { nonce, for_window, .. } => self.handle_probe(nonce, counter, for_window),
             Packet::Echo { nonce, counter } => self.handle_echo(nonce, counter),
             Packet::Retry { cookie } => self.handle_retry(cookie),
         }
@@ -285,11 +285,15 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_probe(&mut self, nonce: u64, counter: u32) -> Outcome {
+    /// Handles PROBE: its one answer is due.
+    fn handle_probe(&mut self, nonce: u64, counter: u32, for_window: bool) -> Outcome {
         let Some(probe) = self.state.probe_mut() else { return Err(Ignored::State) };
-        probe.on_probe(nonce, counter);
+        if for_window {
+            self.arq.request_ack();
+        } else {
+            probe.on_probe(nonce, counter);
+        }
         self.on_heard();
-        self.arq.request_ack();
         Ok(())
     }
 

@@ -211,7 +211,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Probe | Control::SizeProbe => {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 let nonce = if T::Send::CUTS && control == Control::SizeProbe { nonce ^ SIZE_PROBE } else { nonce };
-                Packet::Probe { nonce, padding: &[] }
+                let persists = self.state.probe().is_some_and(Probe::is_persisting);
+                Packet::Probe { nonce, for_window: persists && control == Control::Probe, padding: &[] }
             }
             Control::Echo => {
                 let (nonce, counter) = self.state.probe().map_or((0, 0), Probe::echo);

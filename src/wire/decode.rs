@@ -94,7 +94,10 @@ fn decode_fields<'d>(packet_type: PacketType, at_once: Option<bool>, fields: &mu
             fields.require((1..=MAX_COOKIE).contains(&cookie.len()), DecodeError::Cookie);
             return Packet::Retry { cookie };
         }
-        PacketType::Probe => return Packet::Probe { nonce: fields.u64(), padding: fields.rest() },
+        PacketType::Probe => {
+            let for_window = at_once == Some(true);
+            return Packet::Probe { nonce: fields.u64(), for_window, padding: fields.rest() };
+        }
         PacketType::Ack => Packet::Ack { number: fields.number() },
         PacketType::Fin => Packet::Fin,
         PacketType::FinAck => Packet::FinAck,

@@ -69,11 +69,11 @@
 //! | bits | meaning |
 //! |---|---|
 //! | `80` | reserved, 0: the key phase of an authenticated mode |
-//! | `40` | in INFO: *answer at once*; reserved in all other packets, 0 |
+//! | `40` | in INFO: *answer at once*; in PROBE: *answer with SACK*; reserved in all other packets, 0 |
 //! | `3f` | the type |
 //!
 //! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends
-//! its SACK without delay.
+//! its SACK without delay. PROBE brings one answer: SACK, which carries the window, or ECHO.
 //!
 //! ## The request of an INFO
 //!

@@ -203,7 +203,7 @@ fn a_zero_window_is_probed_with_backoff_until_it_opens() {
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
     let probe = client.next_datagram().unwrap();
-    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
+    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { for_window: true, .. })));
     client.sleep(80, 400);
     assert!(client.next_datagram().is_some());
     client.sleep(160, 800);
@@ -213,11 +213,13 @@ fn a_zero_window_is_probed_with_backoff_until_it_opens() {
 }
 
 #[test]
-fn a_probe_is_echoed_and_answered_with_a_sack() {
+fn a_probe_is_answered_with_echo_or_sack() {
     let mut client = ExtendedTrace::established(Config::default());
-    client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, padding: &[0; 40] });
-    client.expect_sack(0, &[]);
+    client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, for_window: false, padding: &[0; 40] });
     client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF, counter: 1 });
+    client.expect_nothing();
+    client.peer_sends(Packet::Probe { nonce: 1, for_window: true, padding: &[] });
+    client.expect_sack(0, &[]);
     client.expect_nothing();
 }
 
@@ -233,7 +235,8 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     let mut client = ExtendedTrace::established(config);
     client.sleep(9_900, 10_000);
     let probe = client.next_datagram().unwrap();
-    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
+    let probe = Framing::tagged(PEER).decode(&probe);
+    let Ok(Packet::Probe { nonce, for_window: false, .. }) = probe else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce, counter: 0 });
     client.sleep(9_900, 10_000);
     let start = client.now;

@@ -28,7 +28,7 @@ fn a_million_forged_packets_change_only_a_counter() {
         Packet::Fin,
         Packet::FinAck,
         Packet::Reset { code: 1 },
-        Packet::Probe { nonce: 1, padding: &[] },
+        Packet::Probe { nonce: 1, for_window: false, padding: &[] },
         Packet::Echo { nonce: 1, counter: 0 },
     ];
     let mut datagrams = packets.map(|packet| {
