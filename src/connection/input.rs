@@ -194,6 +194,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 self.give_up(CloseReason::Version { ours: VERSION, theirs: parameters.version });
                 return Ok(());
             }
+            (true, Some(theirs)) if theirs.starts_like(&self.negotiation.profile()) => {
+                return Err(Ignored::Malformed(DecodeError::Options));
+            }
             (true, Some(theirs)) => {
                 self.on_connack(parameters.attempt);
                 self.negotiation.agree_extended(theirs);

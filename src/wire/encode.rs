@@ -96,6 +96,9 @@ impl Packet<'_> {
             Self::Connect(options) | Self::ConnAck(options) if framing.is_base_only() && !options.is_empty() => {
                 Err(EncodeError::NotInProfile)
             }
+            Self::Connect(options) if options.tag().is_some_and(|tag| tag.starts_like(framing)) => {
+                Err(EncodeError::Unrepresentable)
+            }
             Self::Info { request, .. } if !framing.has_flags() && *request != AckRequest::DEFAULT => {
                 Err(EncodeError::Unrepresentable)
             }

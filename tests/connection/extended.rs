@@ -5,7 +5,7 @@ use rdt_proto::connection::{
     CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Ignored, Mode, SendError, Storage,
 };
 use rdt_proto::store::{RecvSlots, StoreError};
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag, VERSION};
 use rdt_proto::{Duration, Instant};
 
 #[test]
@@ -59,8 +59,7 @@ fn a_server_sends_connack_twice_in_answer_to_each_connect() {
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.elapse(5_000);
     let mut buf = [0; MIN_CONNECT];
-    let options =
-        rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
+    let options = OptionsWriter::new(&mut buf).tag(PEER).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.sleep(125, 133);
@@ -76,7 +75,7 @@ fn a_connect_with_another_tag_is_ignored() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     let mut buf = [0; 80];
-    let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
+    let options = OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
     let handled = server.receive_under(&Framing::NOTE, Packet::Connect(options));
     assert_eq!(handled, Handled::Ignored(Ignored::State));
 }
@@ -221,6 +220,18 @@ fn a_probe_is_answered_with_echo_or_sack() {
     client.peer_sends(Packet::Probe { nonce: 1, for_window: true, padding: &[] });
     client.expect_sack(0, &[]);
     client.expect_nothing();
+}
+
+/// Datagrams under such a tag would look like those of base mode to others.
+#[test]
+fn a_connack_whose_tag_begins_with_the_prefix_is_refused() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.learns_tag();
+    let mut buf = [0; 80];
+    let options = OptionsWriter::new(&mut buf).version(VERSION).unwrap().tag(Tag::new(*b"RDT1abcd")).unwrap();
+    client.ignores(Packet::ConnAck(options.finish()), Ignored::Malformed(DecodeError::Options));
+    client.peer_sends_connack(PARAMETERS);
+    client.expect_event(Event::Connected);
 }
 
 #[test]

@@ -15,8 +15,8 @@
 //! no byte is repeated and the congestion controller sees no loss.
 //!
 //! Only a sender that has more data ready holds a number back, so single messages never wait, and the end of the data
-//! for an eighth of a round trip at most. A sender whose window is no wider than the packets in flight stops for a round
-//! trip. A number is held back once in 24 to 48 round trips, so that this costs 3 % on average.
+//! for an eighth of a round trip at most. A sender whose window is no wider than the packets in flight stops for a
+//! round trip. A number is held back once in 24 to 48 round trips, so that this costs 3 % on average.
 
 use crate::Seq;
 use crate::arq::Rtt;

@@ -156,7 +156,8 @@ mod tests {
             send(&mut machine, Instant::from_micros(100 * number), Seq::new(600), &mut rtt);
         }
         machine.handle_ack(Instant::from_micros(159_800), &sack(599, 536, &[u8::MAX; 8]), &mut rtt);
-        // Number 128 is held back. A packet is lost 125 ms after it was sent: the round trip of 100 ms and a quarter of it.
+        // Number 128 is held back. A packet is lost 125 ms after it was sent: the round trip of 100 ms and a quarter of
+        // it.
         assert_eq!(machine.snapshot().lost, 349);
         machine.handle_timeout(at(161), &rtt);
         assert_eq!(machine.snapshot().lost, 361);
