@@ -2,6 +2,7 @@
 
 use super::close::Close;
 use super::handshake::Handshake;
+use super::least_progress::Span;
 use super::probe::{Probe, SIZE_PROBE};
 use super::progress::Progress;
 use super::state::State;
@@ -324,7 +325,8 @@ impl<T: ConnectionTypes> Connection<T> {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
-        self.state = State::Established { close, probe, progress, path };
+        let span = Span::new(self.now, self.arq.snapshot().delivered, &self.limits.progress);
+        self.state = State::Established { close, probe, progress, span, path };
         self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);

@@ -302,6 +302,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 if let Some(close) = self.state.close_mut() {
                     close.on_fin_sent(now, &mut self.rtt);
                 }
+                if let Some(span) = self.state.span_mut() {
+                    span.on_fin_sent(now, &self.limits.progress);
+                }
             }
             Control::Reset | Control::Version => {
                 if let State::Ended { ended, .. } = &mut self.state {

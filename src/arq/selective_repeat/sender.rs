@@ -309,6 +309,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             | Timer::RetransmitFin
             | Timer::Idle
             | Timer::Quiet
+            | Timer::Progress
             | Timer::Linger
             | Timer::AckDelay => None,
         }
