@@ -17,15 +17,16 @@
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::loss::Loss;
+use crate::network_error::{Call, Setbacks, Severity, severity};
 use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
-use rdt_proto::Instant;
-use std::io::{self, ErrorKind};
+use rdt_proto::{Duration, Instant};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
 
 const SOCKET: Token = Token(0);
 const STOP: Token = Token(1);
@@ -45,6 +46,8 @@ pub(crate) struct Driver {
     clock: Clock,
     stop: Stop,
     recv_buf: RecvBuf,
+    /// The waits that failed in a row.
+    setbacks: Setbacks,
 }
 
 impl Driver {
@@ -58,7 +61,7 @@ impl Driver {
         let poll = Poll::new()?;
         let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
         stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP)?));
-        Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
+        Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new(), setbacks: Setbacks::default() })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
@@ -87,7 +90,7 @@ impl Driver {
             if endpoint.is_finished() && !self.socket.is_blocked() {
                 return Ok(());
             }
-            self.sleep(endpoint.poll_timeout(), &mut events)?;
+            self.sleep(endpoint, &mut events)?;
             let now = self.now();
             self.socket.receive(now, &mut self.recv_buf, endpoint)?;
             batches += 1;
@@ -104,27 +107,39 @@ impl Driver {
         }
     }
 
-    /// Sleeps until a socket event, a waker or the deadline `due`. Returns at once if the socket may have datagrams.
-    /// While the socket is full, [`BLOCKED_INTERVAL`] replaces the deadline.
+    /// Sleeps until a socket event, a waker or the deadline of the endpoint. Returns at once if the socket may have
+    /// datagrams. While the socket is full, [`BLOCKED_INTERVAL`] replaces the deadline. While reads pause after errors,
+    /// the sleep ends with the pause.
     ///
     /// The poller rounds the deadline up to its granularity (`epoll`: 1 ms). It never wakes early, so the loop does not
     /// spin.
-    fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
+    fn sleep(&mut self, endpoint: &mut impl Endpoint, events: &mut Events) -> io::Result<()> {
         if !self.socket.is_drained() {
             return Ok(());
         }
-        let timeout = if self.socket.is_blocked() {
+        let due = if self.socket.is_blocked() {
             Some(BLOCKED_INTERVAL)
         } else {
-            due.map(|due| due.saturating_since(self.now()).into())
+            endpoint.poll_timeout().map(|due| due.saturating_since(self.now()))
         };
-        match self.poll.poll(events, timeout) {
-            // A signal has interrupted the call, or the process continues after SIGSTOP.
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            result => result?,
+        let timeout = due.into_iter().chain(self.socket.pause()).min();
+        match self.poll.poll(events, timeout.map(Into::into)) {
+            Ok(()) => self.setbacks.succeed(),
+            Err(error) => match severity(&error) {
+                // A signal has interrupted the call, or the process continues after SIGSTOP.
+                Severity::Interrupted | Severity::WouldBlock => return Ok(()),
+                Severity::Passing => {
+                    endpoint.handle_network_error(self.now(), Call::Wait, &error);
+                    self.setbacks.fail();
+                    let pause = self.setbacks.pause().into_iter().chain(timeout).min();
+                    thread::sleep(pause.unwrap_or(Duration::ZERO).into());
+                    return Ok(());
+                }
+                Severity::Fatal => return Err(error),
+            },
         }
         if events.iter().any(|event| event.token() == SOCKET && event.is_writable()) {
-            self.socket.on_writable(self.poll.registry())?;
+            self.socket.on_writable(self.poll.registry());
         }
         Ok(())
     }

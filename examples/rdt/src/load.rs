@@ -186,7 +186,7 @@ impl<'r> Load<'r> {
             if let Some(Member::Active(active)) = self.clients.get_mut(event.token().0)
                 && event.is_writable()
             {
-                active.socket.on_writable(self.poll.registry())?;
+                active.socket.on_writable(self.poll.registry());
             }
             self.drive(event.token().0)?;
         }
@@ -217,7 +217,7 @@ impl<'r> Load<'r> {
             // The poller reports when the socket has room.
             _ if socket.is_blocked() => None,
             _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
-            due => due,
+            due => due.into_iter().chain(socket.pause().map(|pause| now + pause)).min(),
         };
         if *deadline != next {
             deadline.map(|old| self.deadlines.remove(&(old, index)));

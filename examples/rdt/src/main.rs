@@ -9,6 +9,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
+//! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
 //! | `exchange` | joins a connection, a file session and files, for client and server |
 //! | `files` | files in a folder, stored completely or not at all |
@@ -34,6 +35,7 @@ mod files;
 mod load;
 mod loss;
 mod messages;
+mod network_error;
 mod packet_log;
 mod progress;
 mod server;

@@ -5,6 +5,7 @@ use crate::entropy;
 use crate::exchange::{Exchange, Files};
 use crate::files::Folder;
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::network_error::{Call, NetworkErrors};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
@@ -54,6 +55,7 @@ pub(crate) struct FileServer<'d> {
     stopping: bool,
     leave_at: Option<Instant>,
     expired: bool,
+    errors: NetworkErrors,
     report: Report,
 }
 
@@ -103,6 +105,7 @@ impl<'d> FileServer<'d> {
             stopping: false,
             leave_at: None,
             expired: false,
+            errors: NetworkErrors::default(),
             report: Report::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -188,7 +191,11 @@ impl<'d> FileServer<'d> {
     pub(crate) fn print_totals(&self, thread: Option<u64>) {
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
-            to_stderr(format_args!("{of}{}", self.report.line(self.active, &self.peers)));
+            let errors = match self.errors.total() {
+                0 => String::new(),
+                total => format!(", {total} network errors"),
+            };
+            to_stderr(format_args!("{of}{}{errors}", self.report.line(self.active, &self.peers)));
         }
     }
 }
@@ -287,6 +294,10 @@ impl Endpoint for FileServer<'_> {
 
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
         self.peers.handle_datagram_too_large(now, to, len);
+    }
+
+    fn handle_network_error(&mut self, now: Instant, call: Call, error: &io::Error) {
+        self.errors.handle(now, call, error);
     }
 
     fn handle_stop(&mut self, now: Instant) {
