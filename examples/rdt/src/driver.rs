@@ -131,8 +131,9 @@ impl Driver {
                 Severity::Passing => {
                     endpoint.handle_network_error(self.now(), Call::Wait, &error);
                     self.setbacks.fail();
-                    let pause = self.setbacks.pause().into_iter().chain(timeout).min();
-                    thread::sleep(pause.unwrap_or(Duration::ZERO).into());
+                    if let Some(pause) = self.setbacks.pause() {
+                        thread::sleep(timeout.map_or(pause, |timeout| timeout.min(pause)).into());
+                    }
                     return Ok(());
                 }
                 Severity::Fatal => return Err(error),

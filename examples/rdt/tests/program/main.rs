@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
 mod failures;
+#[cfg(target_os = "linux")]
+mod faults;
 mod many_clients;
+#[cfg(target_os = "linux")]
+mod one_event;
 #[cfg(unix)]
 mod port_change;
 #[cfg(unix)]

@@ -175,6 +175,13 @@ impl Place {
         self.serve_with(program_with_full_disk(), &[])
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_with_faults(&self, faults: &crate::faults::Faults, options: &[&str]) -> Server {
+        let mut command = program();
+        faults.apply(&mut command);
+        self.serve_with(command, options)
+    }
+
     fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
         let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
         command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);
