@@ -8,6 +8,7 @@
 //!    waker fires. The deadline may already have passed.
 //! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
 //! 4. If the read found the socket empty, handle timeouts at the time of step 3.
+//! 5. Handle the results of other threads, such as those of the disk.
 //!
 //! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. After a stall,
 //! deadlines have passed, but the answers of the peers may wait in the socket. So the loop handles the timeouts of a
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::thread;
 
 const SOCKET: Token = Token(0);
-const STOP: Token = Token(1);
+const WAKE: Token = Token(1);
 
 /// The number of batches after which timers run even if the socket is not empty.
 ///
@@ -43,6 +44,7 @@ const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Driver {
     poll: Poll,
     socket: Socket,
+    waker: Arc<Waker>,
     clock: Clock,
     stop: Stop,
     recv_buf: RecvBuf,
@@ -60,8 +62,17 @@ impl Driver {
     pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
         let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
-        stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP)?));
-        Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new(), setbacks: Setbacks::default() })
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        stop.add_waker(waker.clone());
+        Ok(Self {
+            poll,
+            socket,
+            waker,
+            clock: Clock::start(),
+            stop,
+            recv_buf: RecvBuf::new(),
+            setbacks: Setbacks::default(),
+        })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
@@ -70,6 +81,11 @@ impl Driver {
 
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// What ends the sleep of the loop, for threads that work for the endpoint.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
     }
 
     /// The number of datagrams dropped by artificial loss.
@@ -100,6 +116,7 @@ impl Driver {
                     endpoint.handle_timeout(now);
                 }
             }
+            endpoint.handle_wake(now);
             if self.stop.count() > stops {
                 stops = self.stop.count();
                 endpoint.handle_stop(now);
@@ -194,6 +211,8 @@ mod tests {
         }
 
         fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
+        fn handle_wake(&mut self, _now: Instant) {}
 
         fn handle_stop(&mut self, _now: Instant) {
             self.seen.push(Seen::Stop);

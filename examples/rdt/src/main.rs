@@ -11,8 +11,10 @@
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
-//! | `exchange` | joins a connection, a file session and files, for client and server |
-//! | `files` | files in a folder, stored completely or not at all |
+//! | `exchange` | joins a connection, a file session and its storage, for client and server |
+//! | `file_storage` | the storage of an exchange: files in a folder |
+//! | `disk` | threads for the disk: reads ahead, writes behind |
+//! | `files` | files in a folder, stored completely or not at all; blocking |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
 //! | `load` | many clients at once |
@@ -27,10 +29,12 @@ mod args;
 mod client;
 mod clock;
 mod demo;
+mod disk;
 mod driver;
 mod endpoint;
 mod entropy;
 mod exchange;
+mod file_storage;
 mod files;
 mod load;
 mod loss;
@@ -48,8 +52,10 @@ mod threads;
 use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
 use clap::Parser;
 use client::FileClient;
+use disk::Disk;
 use driver::Driver;
-use exchange::{Exchange, Files};
+use exchange::Exchange;
+use file_storage::Files;
 use files::{Folder, Source};
 use loss::Loss;
 use messages::error_text;
@@ -103,7 +109,10 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
     let settings = args.common.settings();
-    let serve = |now| FileServer::new(now, settings, limits, session_config, &folder, args.common.quiet);
+    let serve = |driver: &Driver| {
+        let quiet = args.common.quiet;
+        FileServer::new(driver.now(), settings, limits, session_config, &folder, driver.waker(), quiet)
+    };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();
     threads::run(
@@ -124,7 +133,7 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         None => name_of(&args.file)?,
     };
     let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-    request(&args.server, &args.common, Exchange::new(client, Files::one(source)), stop)
+    request(&args.server, &args.common, client, |disk| Files::one(disk, source), stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -143,14 +152,15 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
     let client = Client::download(ClientConfig::default(), args.name.as_name());
-    request(&args.server, &args.common, Exchange::new(client, Files::named(&folder, file_name.into())), stop)
+    request(&args.server, &args.common, client, |disk| Files::named(disk, &folder, file_name.into()), stop)
 }
 
 /// Runs a client until its request is complete, and reports the result.
 fn request(
     server: &str,
     common: &Common,
-    exchange: Exchange<Client, Files<'_>>,
+    session: Client,
+    files: impl FnOnce(Disk) -> Files,
     stop: Stop,
 ) -> Result<ExitCode, String> {
     let server = args::resolve_peer(server)?;
@@ -159,9 +169,11 @@ fn request(
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
     let mut driver =
         Driver::bind(client::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
-    let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
-    let mut client =
-        FileClient::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
+    let progress = Progress::new(session.name().as_str(), common.quiet);
+    let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+    let exchange = Exchange::new(session, files(disk));
+    let mut client = FileClient::new(driver.now(), server, settings, exchange, Some(finished), progress, !common.quiet)
+        .map_err(fail)?;
     driver.run(&mut client).map_err(fail)?;
     match client.failure(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),

@@ -1,19 +1,23 @@
 //! A server: many connections, each with one request for a file in one folder.
 
+use crate::disk::{self, Disk, Finished};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
-use crate::exchange::{Exchange, Files};
+use crate::exchange::Exchange;
+use crate::file_storage::Files;
 use crate::files::Folder;
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
 use crate::network_error::{Call, NetworkErrors};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
+use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
 use rdt_proto::listener::{AcceptError, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 /// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
@@ -39,16 +43,18 @@ impl Default for Limits {
     }
 }
 
-pub(crate) struct FileServer<'d> {
+pub(crate) struct FileServer {
     settings: Settings,
     limits: Limits,
     session_config: ServerConfig,
-    folder: &'d Folder,
+    folder: Folder,
+    disk: Disk,
+    finished: Finished,
     quiet: bool,
     peers: Listener<HeapPeers<Address, AnyStorage>>,
     budget: HeapBudget,
     /// The exchanges, at the index of their peer.
-    exchanges: Vec<Option<Served<'d>>>,
+    exchanges: Vec<Option<Served>>,
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
@@ -60,24 +66,26 @@ pub(crate) struct FileServer<'d> {
 }
 
 /// A client being served.
-struct Served<'d> {
+struct Served {
     peer: PeerId,
-    exchange: Exchange<Server, Files<'d>>,
+    exchange: Exchange<Server, Files>,
     window: HeapWindow,
     started: Instant,
     deadline: Option<Instant>,
     reported: bool,
 }
 
-impl<'d> FileServer<'d> {
+impl FileServer {
     pub(crate) fn new(
         now: Instant,
         settings: Settings,
         limits: Limits,
         session_config: ServerConfig,
-        folder: &'d Folder,
+        folder: &Folder,
+        waker: Arc<Waker>,
         quiet: bool,
     ) -> io::Result<Self> {
+        let (disk, finished) = Disk::new(waker, disk::SERVER_THREADS);
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
@@ -95,7 +103,9 @@ impl<'d> FileServer<'d> {
             settings,
             limits,
             session_config,
-            folder,
+            folder: folder.clone(),
+            disk,
+            finished,
             quiet,
             peers: Listener::new(now, config, entropy::random_bytes()?),
             budget: HeapBudget::new(limits.memory),
@@ -130,7 +140,8 @@ impl<'d> FileServer<'d> {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
+            let files = Files::beneath(self.disk.with_key(peer.index()), &self.folder);
+            let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
                 // CONNACK announces the window.
@@ -242,13 +253,13 @@ impl Report {
     }
 }
 
-impl Served<'_> {
+impl Served {
     fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::CloseReason>) -> String {
         request_outcome(outcome, ended, self.exchange.error())
     }
 }
 
-fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, text: &str) {
+fn print_request(now: Instant, address: Option<Address>, served: &Served, text: &str) {
     let session = &served.exchange.session;
     let client = address.map_or(String::new(), |address| address.peer.to_string());
     let request = match (session.transfer(), session.name()) {
@@ -265,7 +276,7 @@ fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, te
     }
 }
 
-impl Endpoint for FileServer<'_> {
+impl Endpoint for FileServer {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
@@ -298,6 +309,17 @@ impl Endpoint for FileServer<'_> {
 
     fn handle_network_error(&mut self, now: Instant, call: Call, error: &io::Error) {
         self.errors.handle(now, call, error);
+    }
+
+    fn handle_wake(&mut self, now: Instant) {
+        let mut any = false;
+        while let Some(index) = self.finished.next() {
+            self.pump(now, index);
+            any = true;
+        }
+        if any {
+            self.pump_events(now);
+        }
     }
 
     fn handle_stop(&mut self, now: Instant) {

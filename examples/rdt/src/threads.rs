@@ -5,18 +5,17 @@ use crate::messages::error_text;
 use crate::server::FileServer;
 use crate::socket;
 use crate::stop::Stop;
-use rdt_proto::Instant;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 /// Serves until a stop is requested.
 ///
 /// Calls `bound` with the address after all sockets are bound to it. The end of one thread ends all threads.
-pub(crate) fn run<'d>(
+pub(crate) fn run(
     address: SocketAddr,
     threads: u8,
     stop: &Stop,
-    serve: impl Fn(Instant) -> io::Result<FileServer<'d>> + Sync,
+    serve: impl Fn(&Driver) -> io::Result<FileServer> + Sync,
     drive: impl Fn(UdpSocket, u64) -> io::Result<Driver> + Sync,
     bound: impl Fn(SocketAddr),
 ) -> Result<(), String> {
@@ -33,7 +32,7 @@ pub(crate) fn run<'d>(
         // A panic in one thread also ends the other threads.
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-        let mut server = serve(driver.now()).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+        let mut server = serve(&driver).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
         driver.run(&mut server).map_err(|error| format!("the network failed: {}", error_text(&error)))?;
         server.print_totals((threads > 1).then_some(thread));
         Ok(())
