@@ -20,10 +20,10 @@
 //! | `load` | many clients at once |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
-//! | `args`, `messages`, `progress`, `packet_log` | the command line, and the printed output |
+//! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
-//! Exit codes: 0 success, 1 failure, 2 invalid command line, 130 interrupted.
+//! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
 
 mod args;
 mod client;
@@ -40,6 +40,7 @@ mod load;
 mod loss;
 mod messages;
 mod network_error;
+mod output;
 mod packet_log;
 mod progress;
 mod server;
@@ -79,13 +80,12 @@ fn main() -> ExitCode {
                 Command::SocketTcp(command) => socket_tcp::run(command, stop),
             }
         });
-    match done {
-        Ok(code) => code,
-        Err(failure) => {
-            messages::to_stderr(failure);
-            ExitCode::FAILURE
-        }
-    }
+    let code = done.unwrap_or_else(|failure| {
+        messages::to_stderr(failure);
+        ExitCode::FAILURE
+    });
+    output::finish();
+    code
 }
 
 fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -109,6 +109,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
     let settings = args.common.settings();
+    output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
     let serve = |driver: &Driver| {
         let quiet = args.common.quiet;
         FileServer::new(driver.now(), settings, limits, session_config, &folder, driver.waker(), quiet)
@@ -123,7 +124,8 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
         |bound| messages::to_stdout(format_args!("serving {} on {bound}", args.root.display())),
     )?;
-    Ok(INTERRUPTED.into())
+    // To be stopped is the only orderly end of a server.
+    Ok(ExitCode::SUCCESS)
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {

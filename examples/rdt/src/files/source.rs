@@ -132,3 +132,19 @@ impl Version {
         self.length != old.length || self.modified != old.modified || unexplained
     }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let pipe = place.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Without the flag, this call waits until a writer opens the pipe.
+        let file = without_waiting(std::fs::OpenOptions::new().read(true)).open(&pipe).unwrap();
+        assert_eq!(Source::new(file).err().map(|error| error.kind()), Some(ErrorKind::NotFound));
+    }
+}

@@ -13,5 +13,7 @@ mod port_change;
 #[cfg(unix)]
 mod replaced_files;
 mod runner;
+#[cfg(target_os = "linux")]
+mod slow_disk;
 mod socket_tcp;
 mod transfers;

@@ -31,7 +31,7 @@ fn clients_above_the_limit_wait_until_others_end() {
 fn clients_with_a_validated_address_are_served_and_counted() {
     let server = put_and_get_at_once(3, &["--retry", "always"]);
     server.interrupt();
-    server.expect_end(130, "6 requests served");
+    server.expect_end(0, "6 requests served");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn several_threads_serve_on_one_port() {
     let server = put_and_get_at_once(8, &["--threads", "2"]);
     server.interrupt();
     let (code, said) = server.end();
-    assert_eq!(code, 130);
+    assert_eq!(code, 0);
     let served = |thread: &str| {
         let line = said.lines().find(|line| line.contains(thread)).unwrap();
         let count = line.split(" requests served").next().unwrap().rsplit(' ').next().unwrap();

@@ -3,6 +3,7 @@
 
 use crate::faults::{Faults, SystemCall};
 use crate::runner::{Place, Running, Server, content};
+use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
 /// The errors that may pass, or that concern one peer.
@@ -70,4 +71,58 @@ fn an_error_that_persists_does_not_spin() {
         client.expect_end(0, "stored");
     }
     server.running.expect("transfers go on");
+}
+
+#[test]
+fn a_wrong_call_ends_the_server_with_the_reason() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    faults.fail(SystemCall::Recvmmsg, libc::EBADF, 1);
+    std::fs::write(place.client("a"), "a").unwrap();
+    let client = place.put(&place.client("a"), &server.address, &[]);
+    server.running.expect_end(1, "the network failed: bad file descriptor");
+    client.kill();
+}
+
+#[test]
+fn a_stalled_reader_of_the_log_stops_nothing() {
+    let place = Place::new();
+    // The log is full after 64 KiB, and then nothing is printed until it is read.
+    let (mut log, writer) = std::io::pipe().unwrap();
+    let server = place.serve_with_log(writer);
+    let clients: Vec<_> =
+        (0..4).map(|number| expect_stored(&place, &server, &format!("file{number}"), 10 << 20)).collect();
+    clients.into_iter().for_each(|client| client.expect_end(0, "stored"));
+    server.running.terminate();
+    let mut said = Vec::new();
+    // The server ends although its log is not read.
+    server.running.expect_end(0, "stored");
+    log.read_to_end(&mut said).unwrap();
+    assert!(said.len() < 200 << 10, "{} bytes", said.len());
+}
+
+#[test]
+fn dropped_lines_of_the_log_are_counted_and_told() {
+    let place = Place::new();
+    let (log, writer) = std::io::pipe().unwrap();
+    let server = place.serve_with_log(writer);
+    expect_stored(&place, &server, "file", 40 << 20).expect_end(0, "stored");
+    // Now the log is read.
+    let reader = std::thread::spawn(move || {
+        let lines = std::io::BufReader::new(log).lines().map_while(Result::ok);
+        lines.filter(|line| line.contains("lines of output were dropped")).count()
+    });
+    expect_stored(&place, &server, "small", 1_000).expect_end(0, "stored");
+    server.running.terminate();
+    server.running.expect_end(0, "stored");
+    assert!(reader.join().unwrap() > 0);
+}
+
+#[test]
+fn a_log_on_a_full_disk_stops_nothing() {
+    let place = Place::new();
+    let server = place.serve_with_log(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    expect_stored(&place, &server, "file", 1 << 20).expect_end(0, "stored");
+    server.running.terminate();
+    server.running.expect_end(0, "stored");
 }

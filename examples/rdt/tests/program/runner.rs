@@ -59,7 +59,11 @@ impl Running {
     /// Starts the program without changing its input and output. Always reads its standard error output, and reads its
     /// standard output only if that is piped.
     fn start_as_it_is(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        Self::read(command.stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
+    /// Reads the output of a program, as far as it is piped.
+    fn read(mut child: Child) -> Self {
         let (sender, lines) = channel();
         let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
@@ -103,7 +107,17 @@ impl Running {
 
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-INT");
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
@@ -182,10 +196,22 @@ impl Place {
         self.serve_with(command, options)
     }
 
+    /// A server whose standard error output is `log`, which the test reads or not. The program prints each packet there.
+    #[cfg(unix)]
+    pub(crate) fn serve_with_log(&self, log: impl Into<Stdio>) -> Server {
+        let mut command = program();
+        command.arg("serve").args(["--bind", "127.0.0.1:0", "--verbose", "--root"]).arg(self.server(""));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        Self::server_on(Running::read(command.spawn().expect("the program starts")))
+    }
+
     fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
         let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
         command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);
-        let mut running = Running::start(command);
+        Self::server_on(Running::start(command))
+    }
+
+    fn server_on(mut running: Running) -> Server {
         let line = running.expect("serving ");
         let address = line.rsplit(' ').next().unwrap().to_owned();
         Server { running, address }
