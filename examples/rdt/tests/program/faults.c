@@ -4,7 +4,7 @@
  * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
  * the first three while the program runs.
  *
- * KILL_AT names a system call by its number: the kernel kills the program when it makes this call.
+ * KILL_AT has the numbers of two system calls: the kernel kills the program when it makes one of them.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,11 +38,14 @@ __attribute__((constructor)) static void start(void) {
         entries = map == MAP_FAILED ? NULL : map;
         close(file);
     }
-    const char *number = getenv("KILL_AT");
-    if (number) {
+    const char *numbers = getenv("KILL_AT");
+    if (numbers) {
+        char *second;
+        unsigned one = strtoul(numbers, &second, 10), other = strtoul(second, NULL, 10);
         struct sock_filter filter[] = {
             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)atoi(number), 0, 1),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         };

@@ -54,9 +54,9 @@ impl Faults {
         command.env("LD_PRELOAD", &LIBRARY.1).env("FAULTS", self.folder.path().join("control"));
     }
 
-    /// Makes the kernel kill `command` when it makes the system call with this number.
-    pub(crate) fn kill_at(command: &mut Command, number: i64) {
-        command.env("LD_PRELOAD", &LIBRARY.1).env("KILL_AT", number.to_string());
+    /// Makes the kernel kill `command` when it makes one of the system calls with these numbers.
+    pub(crate) fn kill_at(command: &mut Command, [one, other]: [i64; 2]) {
+        command.env("LD_PRELOAD", &LIBRARY.1).env("KILL_AT", format!("{one} {other}"));
     }
 
     /// The next `count` calls fail with `error`, or all if `count` is -1.

@@ -121,6 +121,12 @@ impl Running {
         assert!(done.success());
     }
 
+    /// Waits for the end of a program that is killed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn expect_killed(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None, "a signal ends the program");
+    }
+
     /// Waits for the end of the program. Returns its exit code and everything that it printed.
     pub(crate) fn end(mut self) -> (i32, String) {
         loop {
@@ -193,6 +199,14 @@ impl Place {
     pub(crate) fn serve_with_faults(&self, faults: &crate::faults::Faults, options: &[&str]) -> Server {
         let mut command = program();
         faults.apply(&mut command);
+        self.serve_with(command, options)
+    }
+
+    /// A server that the kernel kills when it makes one of the system calls with these numbers.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_until(&self, calls: [i64; 2], options: &[&str]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::kill_at(&mut command, calls);
         self.serve_with(command, options)
     }
 
