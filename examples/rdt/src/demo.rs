@@ -7,11 +7,11 @@ use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
-use crate::files::{Folder, Source};
+use crate::files::{Folder, Source, Space, SpaceLimits};
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::progress::Progress;
-use crate::server::{FileServer, Limits};
+use crate::server::{FileServer, Limits, Store};
 use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
@@ -48,13 +48,13 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
-    let server_folder = Folder::open(&up).map_err(fail)?;
+    let store = Store { folder: Folder::open(&up).map_err(fail)?, space: Space::new(SpaceLimits::default()) };
     let mut serve = FileServer::new(
         driver.now(),
         settings,
         Limits::default(),
         ServerConfig::default(),
-        &server_folder,
+        store,
         driver.waker(),
         true,
     )

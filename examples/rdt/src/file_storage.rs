@@ -2,12 +2,14 @@
 
 use crate::disk::{Call, Disk, Reader, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, Source, Target, is_reserved};
+use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
 use crate::settings::AnyStorage;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, NameBuf};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Files in a folder, or one file to send.
 pub(crate) struct Files {
@@ -18,8 +20,8 @@ pub(crate) struct Files {
 
 /// The files that a session may use.
 enum Place {
-    /// A server: any request.
-    Beneath(Folder),
+    /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
+    Beneath(Folder, Arc<Space>, IpAddr),
     /// A client: the received content is stored under a name of its own, not under the name in the request.
     Named(Folder, OsString),
     /// A client: the file to send is open.
@@ -36,9 +38,9 @@ enum Open {
 }
 
 impl Files {
-    /// Serves any request of the session from `folder`.
-    pub(crate) fn beneath(disk: Disk, folder: &Folder) -> Self {
-        Self { disk, place: Place::Beneath(folder.clone()), open: Open::Nothing }
+    /// Serves any request of a client at `host` from `folder`.
+    pub(crate) fn beneath(disk: Disk, folder: &Folder, space: &Arc<Space>, host: IpAddr) -> Self {
+        Self { disk, place: Place::Beneath(folder.clone(), space.clone(), host), open: Open::Nothing }
     }
 
     /// Stores the received content as `name`, not under the name in the request.
@@ -55,10 +57,10 @@ impl Files {
     /// The folder, and the name of the file there.
     fn entry(&self, name: &NameBuf) -> io::Result<(Folder, OsString)> {
         match &self.place {
-            Place::Beneath(_) if is_reserved(name.as_name().as_str()) => {
+            Place::Beneath(..) if is_reserved(name.as_name().as_str()) => {
                 Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
             }
-            Place::Beneath(folder) => Ok((folder.clone(), name.as_name().as_str().into())),
+            Place::Beneath(folder, ..) => Ok((folder.clone(), name.as_name().as_str().into())),
             Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
             Place::One => Err(ErrorKind::NotFound.into()),
         }
@@ -81,7 +83,7 @@ impl Files {
         None
     }
 
-    fn create(&mut self, name: &NameBuf, replace: bool) -> Option<Result<Answer, Failure>> {
+    fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
@@ -91,7 +93,13 @@ impl Files {
             }));
         }
         match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Creating(self.disk.call(move || folder.create(&name, replace))),
+            Ok((folder, name)) => {
+                let space = match &self.place {
+                    Place::Beneath(_, space, host) => Some((space.clone(), *host)),
+                    Place::Named(..) | Place::One => None,
+                };
+                self.open = Open::Creating(self.disk.call(move || create(&folder, &name, length, replace, space)));
+            }
             Err(error) => return Some(Err(error.into())),
         }
         None
@@ -102,7 +110,9 @@ impl Storage for Files {
     fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
         match (task, &mut self.open) {
             (Task::Open { name }, Open::Nothing | Open::Opening(_)) => self.open(name),
-            (Task::Create { name, replace, .. }, Open::Nothing | Open::Creating(_)) => self.create(name, *replace),
+            (Task::Create { name, length, replace }, Open::Nothing | Open::Creating(_)) => {
+                self.create(name, *length, *replace)
+            }
             (Task::Read { len }, Open::Reading(reader)) => Some(read(reader, *len, connection)?.map_err(Failure::from)),
             (Task::Write { len }, Open::Writing(writer)) => {
                 let unread = connection.recv_chunk();
@@ -130,6 +140,23 @@ impl Storage for Files {
     fn finish(&mut self) {
         // The disk closes the file, even if a call on it runs.
         self.open = Open::Nothing;
+    }
+}
+
+/// Creates a file, and reserves its space first if there is a limit.
+fn create(
+    folder: &Folder,
+    name: &OsStr,
+    length: u64,
+    replace: bool,
+    space: Option<(Arc<Space>, IpAddr)>,
+) -> io::Result<Target> {
+    match space {
+        None => folder.create(name, replace),
+        Some((space, host)) => {
+            let reservation = space.reserve(|| folder.free_bytes(), host, length)?;
+            Ok(folder.create(name, replace)?.with_reservation(reservation))
+        }
     }
 }
 

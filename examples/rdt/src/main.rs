@@ -57,12 +57,12 @@ use disk::Disk;
 use driver::Driver;
 use exchange::Exchange;
 use file_storage::Files;
-use files::{Folder, Source};
+use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
 use progress::Progress;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
-use server::{FileServer, Limits};
+use server::{FileServer, Limits, Store};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::{INTERRUPTED, Stop};
@@ -94,7 +94,6 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
     }
-    let folder = open_folder(&args.root)?;
     let defaults = ServerConfig::default();
     let session_config = ServerConfig {
         max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
@@ -108,11 +107,13 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         retry: args.retry.into(),
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
+    let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
+    let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
     output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
     let serve = |driver: &Driver| {
         let quiet = args.common.quiet;
-        FileServer::new(driver.now(), settings, limits, session_config, &folder, driver.waker(), quiet)
+        FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)
     };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();

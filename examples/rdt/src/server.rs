@@ -5,7 +5,7 @@ use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
-use crate::files::Folder;
+use crate::files::{Folder, Space};
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
 use crate::network_error::{Call, NetworkErrors};
 use crate::settings::{self, AnyStorage, Settings};
@@ -13,7 +13,7 @@ use indicatif::HumanBytes;
 use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{AcceptError, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
+use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -43,11 +43,18 @@ impl Default for Limits {
     }
 }
 
+/// Where a server stores its files. Its threads share it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) folder: Folder,
+    pub(crate) space: Arc<Space>,
+}
+
 pub(crate) struct FileServer {
     settings: Settings,
     limits: Limits,
     session_config: ServerConfig,
-    folder: Folder,
+    store: Store,
     disk: Disk,
     finished: Finished,
     quiet: bool,
@@ -81,7 +88,7 @@ impl FileServer {
         settings: Settings,
         limits: Limits,
         session_config: ServerConfig,
-        folder: &Folder,
+        store: Store,
         waker: Arc<Waker>,
         quiet: bool,
     ) -> io::Result<Self> {
@@ -103,7 +110,7 @@ impl FileServer {
             settings,
             limits,
             session_config,
-            folder: folder.clone(),
+            store,
             disk,
             finished,
             quiet,
@@ -131,6 +138,7 @@ impl FileServer {
                 continue;
             };
             let (settings, address) = (&self.settings, incoming.address().peer);
+            let host = address.host();
             let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(settings, address)) {
                 Ok(peer) => peer,
                 Err(AcceptError::Storage(error)) => {
@@ -140,7 +148,7 @@ impl FileServer {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let files = Files::beneath(self.disk.with_key(peer.index()), &self.folder);
+            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store.folder, &self.store.space, host);
             let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {

@@ -22,6 +22,19 @@ impl Folder {
         Ok(Self(Arc::new(dir)))
     }
 
+    /// The bytes that may be written to the disk of this folder.
+    #[cfg(unix)]
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let disk = rustix::fs::fstatvfs(&*self.0)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// Unknown on this system. A write fails when the disk is full.
+    #[cfg(not(unix))]
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+
     /// Opens a regular file.
     pub(crate) fn read(&self, name: &OsStr) -> io::Result<Source> {
         // Opening a device may have an effect, so the kind is checked before. It may change meanwhile, and opening a

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `folder` | which entries of a folder are read or replaced |
 //! | `source` | a file that is read, and whether it changed meanwhile |
+//! | `space` | the disk space that unfinished uploads may take |
 //! | `target` | a file that is stored |
 //! | `temporary` | a file without a name, or with a temporary one, and what a killed program leaves behind |
 //!
@@ -18,10 +19,12 @@
 
 mod folder;
 mod source;
+mod space;
 mod target;
 mod temporary;
 
 pub(crate) use folder::Folder;
 pub(crate) use source::Source;
+pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};
 pub(crate) use temporary::is_reserved;

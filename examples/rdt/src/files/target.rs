@@ -1,6 +1,7 @@
 //! A file that is being stored.
 
 use super::folder::replaceable;
+use super::space::Reservation;
 use super::temporary::Temporary;
 use cap_std::fs::Dir;
 use std::ffi::OsStr;
@@ -11,6 +12,8 @@ pub(crate) struct Target {
     file: Temporary,
     name: Box<OsStr>,
     replace: bool,
+    /// The space on the disk, which is given back after `file` is closed.
+    reservation: Option<Reservation>,
     /// The number of bytes written since the last flush to the disk.
     unsynced: usize,
 }
@@ -35,12 +38,21 @@ impl Target {
     const SYNC_INTERVAL: usize = 64 << 20;
 
     pub(super) fn new(file: Temporary, name: &OsStr, replace: bool) -> Self {
-        Self { file, name: name.into(), replace, unsynced: 0 }
+        Self { file, name: name.into(), replace, reservation: None, unsynced: 0 }
+    }
+
+    /// Counts the bytes of the file in `reservation`, which ends with the file.
+    pub(crate) fn with_reservation(mut self, reservation: Reservation) -> Self {
+        self.reservation = Some(reservation);
+        self
     }
 
     /// Writes the next bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.file().write_all(bytes)?;
+        if let Some(reservation) = &mut self.reservation {
+            reservation.write(bytes.len());
+        }
         self.unsynced += bytes.len();
         if self.unsynced >= Self::SYNC_INTERVAL {
             self.unsynced = 0;
@@ -51,7 +63,7 @@ impl Target {
 
     /// Flushes the file to the disk, gives the file its name, and flushes the folder.
     pub(crate) fn commit(self) -> Result<(), CommitError> {
-        let Self { file, name, replace, .. } = self;
+        let Self { file, name, replace, reservation: _reservation, .. } = self;
         file.file().sync_all()?;
         let folder = if replace {
             // Another process may have created an entry with this name meanwhile.

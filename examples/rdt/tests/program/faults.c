@@ -1,6 +1,6 @@
 /* Faults of system calls, for the tests of the program: a library for LD_PRELOAD.
  *
- * The file named by FAULTS has an entry for each call of `names`, in this order: the error number, the number of calls
+ * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the number of calls
  * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
  * the first three while the program runs.
  *
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, FDATASYNC, WRITE, CALLS };
+enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, CALLS };
 
 struct entry {
     int error, count, delay_ms, seen;
@@ -93,7 +93,3 @@ int epoll_ctl(int poll, int action, int fd, struct epoll_event *event) {
 }
 
 int fsync(int fd) { return fails(FSYNC) ? -1 : REAL(fsync)(fd); }
-
-int fdatasync(int fd) { return fails(FDATASYNC) ? -1 : REAL(fdatasync)(fd); }
-
-ssize_t write(int fd, const void *bytes, size_t count) { return fails(WRITE) ? -1 : REAL(write)(fd, bytes, count); }

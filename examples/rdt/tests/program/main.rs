@@ -18,4 +18,6 @@ mod runner;
 #[cfg(target_os = "linux")]
 mod slow_disk;
 mod socket_tcp;
+#[cfg(unix)]
+mod space;
 mod transfers;
