@@ -55,7 +55,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Binds a socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        Self::on(socket::bind(address, false)?, datagram_bytes, loss, stop)
+        Self::on(socket::bind(address)?, datagram_bytes, loss, stop)
     }
 
     /// Creates a driver on a non-blocking socket.

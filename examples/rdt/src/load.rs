@@ -169,7 +169,7 @@ impl<'r> Load<'r> {
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let bound = socket::bind(any_address_for(self.server), false)?;
+        let bound = socket::bind(any_address_for(self.server))?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         let progress = Progress::new(name.as_name().as_str(), true);
         let client = FileClient::new(self.clock.now(), self.server, self.settings, exchange, None, progress, false)?;

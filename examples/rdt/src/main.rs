@@ -20,6 +20,7 @@
 //! | `load` | many clients at once |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
+//! | `sandbox` | restricts a server to its folder |
 //! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
@@ -43,6 +44,8 @@ mod network_error;
 mod output;
 mod packet_log;
 mod progress;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod server;
 mod settings;
 mod socket;
@@ -69,17 +72,15 @@ use stop::{INTERRUPTED, Stop};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done =
-        Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}")).and_then(|stop| {
-            match &cli.command {
-                Command::Serve(args) => serve(args, stop),
-                Command::Put(args) => put(args, stop),
-                Command::Get(args) => get(args, stop),
-                Command::Demo(args) => demo::run(args, &stop),
-                Command::Load(args) => load::run(args, &stop),
-                Command::SocketTcp(command) => socket_tcp::run(command, stop),
-            }
-        });
+    let done = match &cli.command {
+        // A server watches for signals only after it is restricted, because that takes a thread.
+        Command::Serve(args) => serve(args),
+        Command::Put(args) => watch().and_then(|stop| put(args, stop)),
+        Command::Get(args) => watch().and_then(|stop| get(args, stop)),
+        Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
+        Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
+        Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
+    };
     let code = done.unwrap_or_else(|failure| {
         messages::to_stderr(failure);
         ExitCode::FAILURE
@@ -88,7 +89,12 @@ fn main() -> ExitCode {
     code
 }
 
-fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
+/// Watches for Ctrl-C and for the signals that ask a program to end.
+fn watch() -> Result<Stop, String> {
+    Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))
+}
+
+fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let address = resolve(&args.bind)?;
     if !args.root.exists() {
         // If this fails, opening the folder reports the error.
@@ -110,23 +116,50 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
+    let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
+    let bound = sockets[0].local_addr().map_err(fail)?;
+    let restriction = restrict(&store.folder, args);
+    // Here the first thread starts.
     output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+    let stop = watch()?;
+    if !args.common.quiet {
+        messages::to_stderr(restriction);
+    }
+    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
     let serve = |driver: &Driver| {
         let quiet = args.common.quiet;
         FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)
     };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();
-    threads::run(
-        address,
-        args.threads,
-        &stop,
-        serve,
-        |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
-        |bound| messages::to_stdout(format_args!("serving {} on {bound}", args.root.display())),
-    )?;
+    threads::run(sockets, &stop, serve, |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()))?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
+}
+
+/// Restricts the program to the folder of the server. Returns a line that says how far.
+///
+/// A server has no other files: its log goes to streams that are open.
+#[cfg(target_os = "linux")]
+fn restrict(folder: &Folder, args: &ServeArgs) -> String {
+    use sandbox::{Access, Restriction};
+    let access = if args.read_only { Access::Read } else { Access::Write };
+    let may = if args.read_only { "read files" } else { "read and write files" };
+    let root = args.root.display();
+    match sandbox::restrict(&[(folder.as_fd(), access)]) {
+        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
+        Ok(Restriction::Partial) => {
+            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")
+        }
+        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
+        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
+    "not restricted to its folder by the system, which has no Landlock".into()
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {

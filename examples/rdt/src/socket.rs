@@ -215,21 +215,46 @@ impl Socket {
     }
 }
 
-/// Binds a socket. If `shared` is set, other sockets may bind the same port, and the system assigns each peer to one of
-/// them.
-pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if shared {
-        share(&socket)?;
-    }
-    // A smaller buffer is slower, but not an error.
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
+/// Binds a socket. Fails if any other socket is bound to the address.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = create(address)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
 
+/// Binds `count` sockets to one address. The system assigns each peer to one of them.
+///
+/// The first socket is bound alone, and the others may join it only after that. So a second program fails at its first
+/// socket, even if both start at once: two servers never share an address.
+pub(crate) fn bind_together(address: SocketAddr, count: u8) -> io::Result<Vec<std::net::UdpSocket>> {
+    let first = create(address)?;
+    first.bind(&address.into())?;
+    if count > 1 {
+        share(&first)?;
+    }
+    let mut sockets = vec![std::net::UdpSocket::from(first)];
+    for _ in 1..count {
+        // With port 0 the system chose the port of the first socket.
+        let address = sockets[0].local_addr()?;
+        let other = create(address)?;
+        share(&other)?;
+        other.bind(&address.into())?;
+        sockets.push(other.into());
+    }
+    Ok(sockets)
+}
+
+/// Creates a non-blocking socket with large buffers.
+fn create(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // A smaller buffer is slower, but not an error.
+    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Lets other sockets of this user join the address, if they ask for it before they are bound.
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
 fn share(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_reuse_port(true)

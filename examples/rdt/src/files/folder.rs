@@ -22,6 +22,11 @@ impl Folder {
         Ok(Self(Arc::new(dir)))
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&*self.0)
+    }
+
     /// The bytes that may be written to the disk of this folder.
     #[cfg(unix)]
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {

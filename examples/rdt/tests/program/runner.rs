@@ -79,18 +79,30 @@ impl Running {
 
     /// Reads lines until one contains `text`.
     pub(crate) fn expect(&mut self, text: &str) -> String {
+        self.expect_any(&[text])
+    }
+
+    /// Reads lines until one contains one of these texts.
+    pub(crate) fn expect_any(&mut self, texts: &[&str]) -> String {
         loop {
             match self.lines.recv_timeout(LIMIT) {
                 Ok(line) => {
                     self.seen += &line;
                     self.seen.push('\n');
-                    if line.contains(text) {
+                    if texts.iter().any(|text| line.contains(text)) {
                         return line;
                     }
                 }
-                Err(_) => panic!("the program did not print {text:?}, but:\n{}", self.seen),
+                Err(_) => panic!("the program did not print any of {texts:?}, but:\n{}", self.seen),
             }
         }
+    }
+
+    /// A line that contains `text` and was read before, or the next one.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn expect_seen(&mut self, text: &str) -> String {
+        let before = self.seen.lines().find(|line| line.contains(text)).map(str::to_owned);
+        before.unwrap_or_else(|| self.expect(text))
     }
 
     /// Waits until content is in flight. Without a terminal, a client prints a line when the first part has arrived.
