@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   event loop                                        threads of the disk
-//!   exchange ── Reader, Writer ── Disk::call ────────→ Pool ── open, read, write, sync, rename
+//!   exchange ── Reader, Writer ── Disk::call ────────→ Pools ── open, read, write, flush, rename
 //!      ↑             ↑                                   |
 //!      |             └────────── Call::take ←────────────┤ result
 //!      └── Finished::next ←───── the key, and a wake ←───┘
@@ -24,15 +24,25 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
-/// The number of threads of a server's disk. As many slow calls of the disk do not delay others.
-pub(crate) const SERVER_THREADS: usize = 16;
-/// The number of threads of a client's disk.
+/// The number of threads of a server for each kind of work. As many slow calls do not delay others of their kind.
+pub(crate) const SERVER_THREADS: usize = 8;
+/// The number of threads of a client for each kind of work.
 pub(crate) const CLIENT_THREADS: usize = 1;
+
+/// The kind of a call. Each has threads of its own, so that flushes, which take long, do not hold up reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// Opens, reads, writes or closes.
+    Transfer,
+    /// Waits until the disk has everything.
+    Flush,
+}
 
 /// The disk, as one exchange sees it.
 #[derive(Clone)]
 pub(crate) struct Disk {
-    pool: Arc<Pool>,
+    transfers: Arc<Pool>,
+    flushes: Arc<Pool>,
     finished: Sender<usize>,
     waker: Arc<Waker>,
     key: usize,
@@ -45,7 +55,8 @@ impl Disk {
     /// Creates the threads of a loop, which `waker` wakes when a call has ended.
     pub(crate) fn new(waker: Arc<Waker>, threads: usize) -> (Self, Finished) {
         let (finished, keys) = channel();
-        (Self { pool: Arc::new(Pool::new(threads)), finished, waker, key: 0 }, Finished(keys))
+        let pool = || Arc::new(Pool::new(threads));
+        (Self { transfers: pool(), flushes: pool(), finished, waker, key: 0 }, Finished(keys))
     }
 
     /// The disk for the exchange with this key.
@@ -53,22 +64,30 @@ impl Disk {
         Self { key, ..self.clone() }
     }
 
-    /// Executes `work` on a thread. Then [`Finished::next`] returns the key.
-    pub(crate) fn call<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+    /// Executes `job` on a thread. Then [`Finished::next`] returns the key.
+    pub(crate) fn call<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        self.call_for(Work::Transfer, job)
+    }
+
+    fn call_for<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
         let (result, call) = channel();
         let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
-        self.pool.run(move || {
+        let pool = match work {
+            Work::Transfer => &self.transfers,
+            Work::Flush => &self.flushes,
+        };
+        pool.run(move || {
             // It is dropped after the result was sent, even if the work panics.
             let _notice = notice;
             // If nobody waits for the result any more, it is dropped here.
-            let _ = result.send(work());
+            let _ = result.send(job());
         });
         Call(call)
     }
 
     /// Drops `value` on a thread: the file in it is closed, or removed.
     pub(crate) fn dispose(&self, value: impl Send + 'static) {
-        self.pool.run(move || drop(value));
+        self.transfers.run(move || drop(value));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Writes a file behind its arrival.
 
-use super::{Call, Disk, chunk};
+use super::{Call, Disk, Work, chunk};
 use crate::files::{CommitError, Target};
 use std::io;
 
@@ -63,7 +63,7 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let rest = std::mem::take(&mut self.filling);
-                State::Committing(self.disk.call(move || {
+                State::Committing(self.disk.call_for(Work::Flush, move || {
                     target.write(&rest)?;
                     target.commit()
                 }))
@@ -101,7 +101,8 @@ impl Writer {
         self.state = match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(mut target) => {
                 let mut bytes = std::mem::replace(&mut self.filling, std::mem::take(&mut self.spare));
-                State::Writing(self.disk.call(move || {
+                let work = if target.will_flush(bytes.len()) { Work::Flush } else { Work::Transfer };
+                State::Writing(self.disk.call_for(work, move || {
                     let result = target.write(&bytes);
                     bytes.clear();
                     (target, bytes, result)

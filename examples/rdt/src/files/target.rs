@@ -47,16 +47,22 @@ impl Target {
         self
     }
 
-    /// Writes the next bytes.
+    /// Whether a write of `len` bytes flushes the file to the disk.
+    pub(crate) fn will_flush(&self, len: usize) -> bool {
+        self.unsynced + len >= Self::SYNC_INTERVAL
+    }
+
+    /// Writes the next bytes, and flushes the file from time to time.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.file().write_all(bytes)?;
         if let Some(reservation) = &mut self.reservation {
             reservation.write(bytes.len());
         }
-        self.unsynced += bytes.len();
-        if self.unsynced >= Self::SYNC_INTERVAL {
+        if self.will_flush(bytes.len()) {
             self.unsynced = 0;
             self.file.file().sync_data()?;
+        } else {
+            self.unsynced += bytes.len();
         }
         Ok(())
     }
