@@ -262,5 +262,5 @@ fn share(socket: &socket2::Socket) -> io::Result<()> {
 
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
 fn share(_socket: &socket2::Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
+    Err(io::Error::new(ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }

@@ -102,7 +102,7 @@ fn a_stalled_reader_of_the_log_stops_nothing() {
 }
 
 #[test]
-fn dropped_lines_of_the_log_are_counted_and_told() {
+fn dropped_lines_of_the_log_are_counted_and_reported() {
     let place = Place::new();
     let (log, writer) = std::io::pipe().unwrap();
     let server = place.serve_with_log(writer);

@@ -82,7 +82,7 @@ fn a_failed_flush_is_refused_and_keeps_the_old_file() {
 }
 
 #[test]
-fn a_failed_flush_of_the_folder_is_not_told_as_refused() {
+fn a_failed_flush_of_the_folder_is_no_refusal() {
     let (place, faults) = (Place::new(), Faults::new());
     let mut server = place.serve_with_faults(&faults, &[]);
     fs::write(place.client("a"), "new").unwrap();
@@ -98,7 +98,7 @@ fn a_failed_flush_of_the_folder_is_not_told_as_refused() {
 }
 
 #[test]
-fn a_file_overwritten_in_place_is_not_told_as_success() {
+fn a_file_overwritten_in_place_is_no_success() {
     let place = Place::new();
     let mut server = place.serve(&[]);
     let bytes = content(8 << 20);
