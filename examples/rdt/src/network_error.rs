@@ -57,12 +57,14 @@ const TOO_LARGE: i32 = libc::EMSGSIZE;
 #[cfg(windows)]
 const TOO_LARGE: i32 = 10_040;
 
-/// The number of failures in a row after which calls pause. An error about one peer is cleared by the call that
-/// reports it, so a few repetitions follow at once.
-const AT_ONCE: u32 = 8;
+/// The number of failures in a row after which calls pause.
+///
+/// An error about one peer is cleared by the call that reports it, and many may wait on some systems.
+const AT_ONCE: u32 = 64;
 /// The first pause. Each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause: the loop tries again 50 times a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// The failures of a call since its last success. An error that persists does not make the loop spin.
 #[derive(Clone, Copy, Debug, Default)]
@@ -168,15 +170,15 @@ mod tests {
     #[test]
     fn a_persistent_error_pauses_longer_up_to_a_limit() {
         let mut setbacks = Setbacks::default();
-        let pauses: Vec<_> = (0..20)
+        let pauses: Vec<_> = (0..80)
             .map(|_| {
                 setbacks.fail();
                 setbacks.pause().map(Duration::as_micros)
             })
             .collect();
-        assert_eq!(pauses[..7], [None; 7]);
-        assert_eq!(pauses[7..10], [Some(1_000), Some(2_000), Some(4_000)]);
-        assert_eq!(pauses.last(), Some(&Some(100_000)));
+        assert_eq!(pauses[..63], [None; 63]);
+        assert_eq!(pauses[63..66], [Some(1_000), Some(2_000), Some(4_000)]);
+        assert_eq!(pauses.last(), Some(&Some(20_000)));
         setbacks.succeed();
         assert_eq!(setbacks.pause(), None);
     }

@@ -32,6 +32,11 @@ const GSO_BYTES: usize = 65_507;
 /// during a stall, and the peers retransmit them.
 const BUFFER_BYTES: usize = 4 << 20;
 
+/// The size of a datagram that every path carries, in bytes: that of the smallest that a connection tries.
+///
+/// The refusal of such a datagram says nothing about the path. It counts as a loss, as after any other error.
+const EVERY_PATH: usize = 512;
+
 /// The receive buffers, which all sockets of a thread share.
 pub(crate) struct RecvBuf(Vec<u8>);
 
@@ -162,7 +167,7 @@ impl Socket {
                 }
                 // The datagram counts as lost: it is retransmitted, or the connection times out.
                 Err(error) => {
-                    if is_too_large(&error) {
+                    if is_too_large(&error) && transmit.segment_size > EVERY_PATH {
                         endpoint.handle_datagram_too_large(clock.now(), address, transmit.segment_size);
                     } else {
                         endpoint.handle_network_error(clock.now(), Call::Send, &error);

@@ -128,9 +128,9 @@ impl<T> Call<T> {
 }
 
 /// The size of the next transfer between memory and disk: it grows with the bytes transferred so far, so that a
-/// connection that has transferred little takes little memory.
+/// connection that has transferred little takes little memory. A file has two chunks, 128 KiB at most.
 fn chunk(transferred: u64) -> usize {
     const SMALLEST: u64 = 16 << 10;
-    const LARGEST: u64 = 256 << 10;
+    const LARGEST: u64 = 64 << 10;
     usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
 }

@@ -2,8 +2,10 @@
 
 use crate::faults::{Faults, SystemCall};
 use crate::runner::{Place, SLOW, content};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -132,4 +134,28 @@ fn a_file_replaced_while_it_is_served_arrives_unchanged() {
     client.expect_end(0, "received");
     assert!(fs::read(place.client("a")).unwrap() == bytes);
     assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "new");
+}
+
+#[test]
+fn a_file_swapped_for_a_pipe_holds_up_nothing() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let [file, pipe] = ["a", "b"].map(|name| place.server(name));
+    fs::write(&file, "a").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The kind of the file changes between any two system calls of the server.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                renameat_with(CWD, &file, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let clients: Vec<_> = (0..20).map(|_| place.get("a", &server.address, &[])).collect();
+        let codes: Vec<_> = clients.into_iter().map(|client| client.end()).collect();
+        done.store(true, Ordering::Relaxed);
+        for (code, said) in codes {
+            assert!(code == 0 || said.contains("no such file"), "{code}: {said}");
+        }
+    });
 }
