@@ -298,3 +298,13 @@ pub(crate) fn content(length: usize) -> Vec<u8> {
     };
     (0..length).map(|_| next(&mut state)).collect()
 }
+
+/// Waits until `condition` holds.
+#[cfg(target_os = "linux")]
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
+    let limit = std::time::Instant::now() + LIMIT;
+    while !condition() {
+        assert!(std::time::Instant::now() < limit, "it never holds");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,22 +1,12 @@
 //! A disk that is slow or fails, and files that change while they are served.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, SLOW, content};
+use crate::runner::{Place, SLOW, content, wait_until};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// Waits until `condition` holds.
-fn wait_until(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < limit, "it never holds");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn a_slow_flush_loses_no_client_and_delays_no_other() {
