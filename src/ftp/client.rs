@@ -215,8 +215,10 @@ impl Session for Client {
         match self.storage.answer(answer)? {
             Update::Committed => self.close(Outcome::Received),
             Update::Shrunk if self.outcome.is_none() => self.close(Outcome::Shrunk),
-            Update::Failed(error) if self.outcome.is_none() => self.close(Outcome::StorageFailed(error)),
-            Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) => {}
+            Update::Failed(error) | Update::NotDurable(error) if self.outcome.is_none() => {
+                self.close(Outcome::StorageFailed(error));
+            }
+            Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) | Update::NotDurable(_) => {}
         }
         self.settle();
         Ok(())

@@ -30,6 +30,8 @@
 //! - **Confirmed means stored.** The server sends CONFIRM only after storage has made the whole file durable under its
 //!   name. Until then the name keeps its previous content. Without CONFIRM a client must not assume that the file is
 //!   stored.
+//! - **Refused means not stored.** A server that has given the file its name, but cannot make that durable
+//!   ([`Answer::NotDurable`]), sends neither CONFIRM nor ERROR, but aborts the connection.
 //! - The server may refuse an upload as soon as it knows the length, and at any later time until the file is durable.
 //!   It then drops the content in flight, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`].
 //!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! request ──→ upload ──→ Create, Write…, Commit ──→ CONFIRM, close ────────────────→ done
+//!    │  │        │         └── not durable ──→ abort ─────────────────────────────→ done
 //!    │  │        └── refused or failed ──→ Discard ──┐
 //!    │  └────→ download ──→ Open ──→ FILE, Read…, close ───────────────────────────→ done
 //!    │            │                     └── storage failed or file shrank ──→ abort ─→ done
@@ -308,7 +309,11 @@ impl Session for Server {
                 }
                 Some(_) | None => self.send_refusal(error.into()),
             },
-            Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) => {}
+            // ERROR would say that the name keeps its previous content.
+            Update::NotDurable(error) if self.outcome.is_none() => {
+                self.abort(Outcome::StorageFailed(error), error.into());
+            }
+            Update::Progress | Update::Opened { .. } | Update::Shrunk | Update::Failed(_) | Update::NotDurable(_) => {}
         }
         self.settle();
         Ok(())

@@ -163,6 +163,11 @@ pub enum Answer {
     /// A failed [`Request::Create`] must leave no file behind. After a failed [`Request::Write`] or [`Request::Commit`]
     /// the session returns [`Request::Discard`]. A failed `Discard` has no further effect.
     Failed(StorageError),
+    /// A [`Request::Commit`] gave the file its name, but could not make that durable.
+    ///
+    /// The old content may come back after a power failure. So the peer learns neither success nor a refusal: a server
+    /// aborts the connection with the code of this error, and the outcome is [`Outcome::StorageFailed`].
+    NotDurable(StorageError),
 }
 
 /// An action on the outgoing stream.
@@ -247,7 +252,8 @@ pub enum Outcome {
     Lost,
     /// The storage failed: on a client, or on a server that had already answered a download with FILE.
     ///
-    /// A server answers any other failure of its storage with ERROR, and ends as [`Refused`](Self::Refused).
+    /// A server answers any other failure of its storage with ERROR, and ends as [`Refused`](Self::Refused). After
+    /// [`Answer::NotDurable`] the name refers to the new content, on both sides with this outcome.
     StorageFailed(StorageError),
     /// The file shrank while it was sent. It is never padded.
     Shrunk,

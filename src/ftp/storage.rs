@@ -4,7 +4,7 @@
 //! Incoming   Create → Creating → Ready ⇄ Writing            Ready, all written → Committing → Committed
 //!              |          |        |        |                                        |
 //!    stopped   |          |        └────────┴── stopped or failed ── Discard ────────┘ failed
-//!              └──────────┴─ failed ──────────────→ Gone ←─ Discarding ←┘
+//!              └──────────┴─ failed ──────────────→ Gone ←─ Discarding ←┘      Committing ── not durable ──→ Gone
 //!
 //! Outgoing   Open → Opening → Ready ⇄ Reading               every state, stopped or failed → Gone
 //! ```
@@ -27,10 +27,14 @@ pub(super) enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Update {
     Progress,
-    Opened { length: u64 },
+    Opened {
+        length: u64,
+    },
     Committed,
     Shrunk,
     Failed(StorageError),
+    /// The file has its name, but that may not last.
+    NotDurable(StorageError),
 }
 
 /// The storage half of a session.
@@ -229,6 +233,7 @@ impl Incoming {
                 (ready, Update::Progress)
             }
             (Receive::Committing, Answer::Committed) => (Receive::Committed, Update::Committed),
+            (Receive::Committing, Answer::NotDurable(error)) => (Receive::Gone, Update::NotDurable(error)),
             (Receive::Writing(_) | Receive::Committing, Answer::Failed(error)) => {
                 (Receive::Discard, Update::Failed(error))
             }

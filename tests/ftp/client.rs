@@ -219,6 +219,15 @@ fn a_failed_write_or_commit_discards_the_file_once() {
 }
 
 #[test]
+fn a_download_that_may_not_last_is_not_received() {
+    let mut host = downloading("a");
+    host.storage.is_not_durable = true;
+    host.run().hears(&file(5)).hears(b"hello");
+    assert_eq!(host.log(), ["create a 5", "write 0+5", "commit"]);
+    assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), Some(Outcome::StorageFailed(StorageError::Failed))));
+}
+
+#[test]
 fn cancel_closes_and_discards() {
     let mut host = downloading("a");
     host.run().hears(&file(5)).hears(b"he").session.cancel().unwrap();

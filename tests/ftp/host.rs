@@ -43,6 +43,8 @@ pub(crate) struct Memory {
     pub(crate) log: Vec<String>,
     /// The request that fails, and its error.
     pub(crate) fails: Option<(&'static str, StorageError)>,
+    /// Whether a commit gives the file its name, but not durably.
+    pub(crate) is_not_durable: bool,
     /// The number of bytes that a file may have before storage is full.
     pub(crate) space: Option<usize>,
     /// The maximum number of bytes that one write takes.
@@ -284,7 +286,7 @@ impl Memory {
             }),
             Pending::Commit => self.failure("commit").unwrap_or_else(|| {
                 self.files.insert(self.open.clone(), self.part.take().unwrap());
-                Answer::Committed
+                if self.is_not_durable { Answer::NotDurable(StorageError::Failed) } else { Answer::Committed }
             }),
             Pending::Discard => {
                 assert!(self.part.take().is_some());

@@ -296,6 +296,19 @@ fn a_failed_read_aborts_the_download() {
 }
 
 #[test]
+fn a_commit_that_may_not_last_is_neither_confirmed_nor_refused() {
+    let mut host = serving(&[]);
+    host.storage.is_not_durable = true;
+    host.hears(&upload("a", 5)).hears(b"hello");
+    assert_eq!(host.log(), ["create a 5", "write 0+5", "commit"]);
+    assert!(host.outbox.is_empty() && host.storage.files["a"] == b"hello");
+    assert_eq!(
+        (host.ended, host.outcome()),
+        (Some(Ended::Aborted(6)), Some(Outcome::StorageFailed(StorageError::Failed)))
+    );
+}
+
+#[test]
 fn after_an_error_bytes_are_dropped_up_to_the_limit() {
     let config = ServerConfig { drain_limit_bytes: 10, read_only: true, ..ServerConfig::default() };
     let mut host = server(config);

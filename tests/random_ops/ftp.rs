@@ -30,6 +30,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         Just(Answer::Committed),
         Just(Answer::Discarded),
         Just(Answer::Failed(StorageError::Failed)),
+        Just(Answer::NotDurable(StorageError::Failed)),
     ]
 }
 
@@ -94,7 +95,7 @@ impl Seen {
         assert!(std::mem::take(&mut self.pending), "an answer without a request was accepted");
         self.created |= self.creating && answer == Answer::Created;
         self.creating = false;
-        if answer == Answer::Committed {
+        if matches!(answer, Answer::Committed | Answer::NotDurable(_)) {
             self.created = false;
         }
     }

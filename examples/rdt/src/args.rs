@@ -109,6 +109,14 @@ pub(crate) struct ServeArgs {
     /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
+    /// The disk space that unfinished uploads may take in all, by their announced lengths, in bytes (or with K, M, G for
+    /// powers of 1024). An upload beyond it is refused, as is one for which the disk has no space. By default only the
+    /// free space of the disk limits them
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_unfinished: Option<u64>,
+    /// The part of that space that one host may take. The default is seven eighths
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_unfinished_per_host: Option<u64>,
     /// Store nothing
     #[arg(long)]
     pub(crate) read_only: bool,

@@ -1,5 +1,6 @@
 //! A client: one connection with one request.
 
+use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::exchange::{Exchange, Storage};
@@ -22,6 +23,8 @@ pub(crate) struct FileClient<F> {
     window: HeapWindow,
     budget: HeapBudget,
     exchange: Exchange<Client, F>,
+    /// The results of the disk. `None` if the storage needs none.
+    finished: Option<Finished>,
     progress: Progress,
     /// Whether to print a message after a success.
     announce: bool,
@@ -53,6 +56,7 @@ impl<F: Storage> FileClient<F> {
         server: SocketAddr,
         settings: Settings,
         exchange: Exchange<Client, F>,
+        finished: Option<Finished>,
         progress: Progress,
         announce: bool,
     ) -> io::Result<Self> {
@@ -67,6 +71,7 @@ impl<F: Storage> FileClient<F> {
             // The largest window is the only limit.
             budget: HeapBudget::new(usize::MAX),
             exchange,
+            finished,
             progress,
             announce,
             started: now,
@@ -153,6 +158,9 @@ impl<F: Storage> FileClient<F> {
                 let reason = messages::end_reason(reason);
                 format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
             }
+            None if self.exchange.is_committing() => {
+                format!("stopped: \"{name}\" was being stored: look whether it is there")
+            }
             Some(Outcome::Cancelled) | None => format!("stopped: \"{name}\" was not transferred"),
             Some(Outcome::Unconfirmed) => format!("{server} closed without confirming \"{name}\": {again}"),
             Some(Outcome::CutShort) => {
@@ -197,11 +205,17 @@ impl<F: Storage> Endpoint for FileClient<F> {
         self.connection.handle_datagram_too_large(now, len);
     }
 
+    fn handle_wake(&mut self, now: Instant) {
+        let finished = self.finished.as_ref();
+        if finished.is_some_and(|finished| std::iter::from_fn(|| finished.next()).count() > 0) {
+            self.pump(now);
+        }
+    }
+
     fn handle_stop(&mut self, now: Instant) {
         if self.result.is_none() {
             self.stopped = true;
-            // `cancel` fails only during a commit or after the outcome. Neither is possible here: storage commits at
-            // once, and there is no outcome yet.
+            // `cancel` fails only during a commit. The client then waits a little for its end.
             let _ = self.exchange.session.cancel();
             self.pump(now);
         }

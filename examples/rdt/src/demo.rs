@@ -3,13 +3,15 @@
 
 use crate::args::DemoArgs;
 use crate::client::{FileClient, any_address_for};
+use crate::disk::{self, Disk};
 use crate::driver::Driver;
-use crate::exchange::{Exchange, Files};
-use crate::files::{Folder, Source};
+use crate::exchange::Exchange;
+use crate::file_storage::Files;
+use crate::files::{Folder, Source, Space, SpaceLimits};
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::progress::Progress;
-use crate::server::{FileServer, Limits};
+use crate::server::{FileServer, Limits, Store};
 use crate::settings::Settings;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
@@ -46,10 +48,17 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
-    let server_folder = Folder::open(&up).map_err(fail)?;
-    let mut serve =
-        FileServer::new(driver.now(), settings, Limits::default(), ServerConfig::default(), &server_folder, true)
-            .map_err(fail)?;
+    let store = Store { folder: Folder::open(&up).map_err(fail)?, space: Space::new(SpaceLimits::default()) };
+    let mut serve = FileServer::new(
+        driver.now(),
+        settings,
+        Limits::default(),
+        ServerConfig::default(),
+        store,
+        driver.waker(),
+        true,
+    )
+    .map_err(fail)?;
     let demo = Demo { args, settings, server: driver.local_address().map_err(fail)?, stop };
     messages::to_stdout(format_args!("server on {}, {} % of all datagrams lost each way", demo.server, args.loss));
 
@@ -84,19 +93,22 @@ impl Demo<'_> {
     fn up_and_down(&self, original: &Path, name: &NameBuf, down: &Path) -> Result<(), String> {
         let source = Source::open(original)?;
         let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-        self.transfer("up", Exchange::new(client, Files::one(source)))?;
+        self.transfer("up", client, |disk| Files::one(disk, source))?;
         let folder = Folder::open(down).map_err(|error| error_text(&error))?;
         let client = Client::download(ClientConfig::default(), name.as_name());
-        self.transfer("down", Exchange::new(client, Files::named(&folder, name.as_name().as_str().into())))
+        self.transfer("down", client, |disk| Files::named(disk, &folder, name.as_name().as_str().into()))
     }
 
-    fn transfer(&self, title: &str, exchange: Exchange<Client, Files<'_>>) -> Result<(), String> {
+    fn transfer(&self, title: &str, session: Client, files: impl FnOnce(Disk) -> Files) -> Result<(), String> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.config.max_datagram_len();
         let mut driver = Driver::bind(any_address_for(self.server), bytes, loss, self.stop.clone()).map_err(fail)?;
         let progress = Progress::new(title, false);
-        let client = FileClient::new(driver.now(), self.server, self.settings, exchange, progress, false);
+        let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+        let exchange = Exchange::new(session, files(disk));
+        let client =
+            FileClient::new(driver.now(), self.server, self.settings, exchange, Some(finished), progress, false);
         let mut client = client.map_err(fail)?;
         driver.run(&mut client).map_err(fail)?;
         if let Some(failure) = client.failure(driver.network_error()) {

@@ -8,6 +8,7 @@
 //!    waker fires. The deadline may already have passed.
 //! 3. Read the clock. Then read a batch from the socket, even if the poller reported nothing.
 //! 4. If the read found the socket empty, handle timeouts at the time of step 3.
+//! 5. Handle the results of other threads, such as those of the disk.
 //!
 //! The order matters, because a slow disk, SIGSTOP or a busy machine can stall the process at any point. After a stall,
 //! deadlines have passed, but the answers of the peers may wait in the socket. So the loop handles the timeouts of a
@@ -17,18 +18,19 @@
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::loss::Loss;
+use crate::network_error::{Call, Setbacks, Severity, severity};
 use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
-use rdt_proto::Instant;
-use std::io::{self, ErrorKind};
+use rdt_proto::{Duration, Instant};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
 
 const SOCKET: Token = Token(0);
-const STOP: Token = Token(1);
+const WAKE: Token = Token(1);
 
 /// The number of batches after which timers run even if the socket is not empty.
 ///
@@ -42,23 +44,35 @@ const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Driver {
     poll: Poll,
     socket: Socket,
+    waker: Arc<Waker>,
     clock: Clock,
     stop: Stop,
     recv_buf: RecvBuf,
+    /// The waits that failed in a row.
+    setbacks: Setbacks,
 }
 
 impl Driver {
     /// Binds a socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        Self::on(socket::bind(address, false)?, datagram_bytes, loss, stop)
+        Self::on(socket::bind(address)?, datagram_bytes, loss, stop)
     }
 
     /// Creates a driver on a non-blocking socket.
     pub(crate) fn on(socket: std::net::UdpSocket, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
         let poll = Poll::new()?;
         let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
-        stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP)?));
-        Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
+        let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+        stop.add_waker(waker.clone());
+        Ok(Self {
+            poll,
+            socket,
+            waker,
+            clock: Clock::start(),
+            stop,
+            recv_buf: RecvBuf::new(),
+            setbacks: Setbacks::default(),
+        })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
@@ -67,6 +81,11 @@ impl Driver {
 
     pub(crate) fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// What ends the sleep of the loop, for threads that work for the endpoint.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
     }
 
     /// The number of datagrams dropped by artificial loss.
@@ -87,7 +106,7 @@ impl Driver {
             if endpoint.is_finished() && !self.socket.is_blocked() {
                 return Ok(());
             }
-            self.sleep(endpoint.poll_timeout(), &mut events)?;
+            self.sleep(endpoint, &mut events)?;
             let now = self.now();
             self.socket.receive(now, &mut self.recv_buf, endpoint)?;
             batches += 1;
@@ -97,6 +116,7 @@ impl Driver {
                     endpoint.handle_timeout(now);
                 }
             }
+            endpoint.handle_wake(now);
             if self.stop.count() > stops {
                 stops = self.stop.count();
                 endpoint.handle_stop(now);
@@ -104,27 +124,40 @@ impl Driver {
         }
     }
 
-    /// Sleeps until a socket event, a waker or the deadline `due`. Returns at once if the socket may have datagrams.
-    /// While the socket is full, [`BLOCKED_INTERVAL`] replaces the deadline.
+    /// Sleeps until a socket event, a waker or the deadline of the endpoint. Returns at once if the socket may have
+    /// datagrams. While the socket is full, [`BLOCKED_INTERVAL`] replaces the deadline. While reads pause after errors,
+    /// the sleep ends with the pause.
     ///
     /// The poller rounds the deadline up to its granularity (`epoll`: 1 ms). It never wakes early, so the loop does not
     /// spin.
-    fn sleep(&mut self, due: Option<Instant>, events: &mut Events) -> io::Result<()> {
+    fn sleep(&mut self, endpoint: &mut impl Endpoint, events: &mut Events) -> io::Result<()> {
         if !self.socket.is_drained() {
             return Ok(());
         }
-        let timeout = if self.socket.is_blocked() {
+        let due = if self.socket.is_blocked() {
             Some(BLOCKED_INTERVAL)
         } else {
-            due.map(|due| due.saturating_since(self.now()).into())
+            endpoint.poll_timeout().map(|due| due.saturating_since(self.now()))
         };
-        match self.poll.poll(events, timeout) {
-            // A signal has interrupted the call, or the process continues after SIGSTOP.
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
-            result => result?,
+        let timeout = due.into_iter().chain(self.socket.pause()).min();
+        match self.poll.poll(events, timeout.map(Into::into)) {
+            Ok(()) => self.setbacks.succeed(),
+            Err(error) => match severity(&error) {
+                // A signal has interrupted the call, or the process continues after SIGSTOP.
+                Severity::Interrupted | Severity::WouldBlock => return Ok(()),
+                Severity::Passing => {
+                    endpoint.handle_network_error(self.now(), Call::Wait, &error);
+                    self.setbacks.fail();
+                    if let Some(pause) = self.setbacks.pause() {
+                        thread::sleep(timeout.map_or(pause, |timeout| timeout.min(pause)).into());
+                    }
+                    return Ok(());
+                }
+                Severity::Fatal => return Err(error),
+            },
         }
         if events.iter().any(|event| event.token() == SOCKET && event.is_writable()) {
-            self.socket.on_writable(self.poll.registry())?;
+            self.socket.on_writable(self.poll.registry());
         }
         Ok(())
     }
@@ -178,6 +211,8 @@ mod tests {
         }
 
         fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
+        fn handle_wake(&mut self, _now: Instant) {}
 
         fn handle_stop(&mut self, _now: Instant) {
             self.seen.push(Seen::Stop);

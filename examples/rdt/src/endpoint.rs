@@ -1,7 +1,9 @@
 //! The interface between the event loop and a client or a server, and the addresses of datagrams.
 
+use crate::network_error::Call;
 use rdt_proto::connection::Transmit;
 use rdt_proto::{BufferTooSmall, Instant};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// Both addresses of a path.
@@ -29,6 +31,10 @@ pub(crate) trait Endpoint {
     fn handle_timeout(&mut self, now: Instant);
     /// The socket refused a datagram of `len` bytes to `to`, because the path does not carry it.
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize);
+    /// A system call failed. Transfers go on: what it did not send or receive counts as lost.
+    fn handle_network_error(&mut self, _now: Instant, _call: Call, _error: &io::Error) {}
+    /// Another thread may have finished work for the endpoint. The loop calls this in each round.
+    fn handle_wake(&mut self, _now: Instant) {}
     /// Starts to shut down. The remaining work should be short.
     fn handle_stop(&mut self, now: Instant);
     fn poll_transmit(

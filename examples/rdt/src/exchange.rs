@@ -1,56 +1,63 @@
-//! Moves data between a connection, a file session and its files, for client and server.
+//! Moves data between a connection, a file session and its storage, for client and server.
 //!
-//! There is no buffer in between: a file is read into the connection's own memory, and received content is written from
-//! there into the file. File access blocks, so the server serves no other client while the disk is busy. A server on
-//! slow disks should pass the requests to a thread, and return the answers to the session later.
+//! Storage may answer at once or later. While it works, the connection goes on: it acknowledges, probes its peer, and
+//! answers. So a slow disk delays only its own exchange, and no peer gives up because of it.
 
-use crate::files::{Folder, Source, Target};
 use crate::messages::error_text;
 use crate::settings::AnyStorage;
 use rdt_proto::Instant;
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow};
-use rdt_proto::ftp::{Answer, Outcome, Output, Request, Session, StorageError};
-use std::ffi::OsString;
+use rdt_proto::ftp::{Answer, NameBuf, Outcome, Output, Request, Session, StorageError};
 use std::io;
 
 /// The source or the destination of a request's content.
 pub(crate) trait Storage {
-    /// Executes a storage request. Reads fill the connection's own memory, and writes take data from there.
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer>;
+    /// Executes a task. Reads fill the connection's own memory, and writes take data from there.
+    ///
+    /// `None` if the task takes longer. Call it with the same task again when storage has made progress.
+    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>>;
 
     /// Ends the request.
     fn finish(&mut self);
 }
 
-/// Files in a folder, or one file to send.
-pub(crate) struct Files<'d> {
-    folder: Option<&'d Folder>,
-    /// The name of the stored file. `None` for the name in the request.
-    local_name: Option<OsString>,
-    open: Open<'d>,
+/// A request of a session to its storage. Contents are read and written in order, so that offsets are not needed.
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    Open { name: NameBuf },
+    Create { name: NameBuf, length: u64, replace: bool },
+    Read { len: usize },
+    Write { len: usize },
+    Commit,
+    Discard,
 }
 
-/// The open file.
-enum Open<'d> {
-    Nothing,
-    Reading(Source),
-    Writing(Target<'d>),
+impl Task {
+    /// `None` for a request of an unknown kind.
+    fn of(request: Request<'_>) -> Option<Self> {
+        Some(match request {
+            Request::Open { name } => Self::Open { name: name.into() },
+            Request::Create { name, length, replace } => Self::Create { name: name.into(), length, replace },
+            Request::Read { len, .. } => Self::Read { len },
+            Request::Write { len, .. } => Self::Write { len },
+            Request::Commit => Self::Commit,
+            Request::Discard => Self::Discard,
+            _ => return None,
+        })
+    }
 }
 
-impl<'d> Files<'d> {
-    /// Serves any request of the session from `folder`.
-    pub(crate) fn beneath(folder: &'d Folder) -> Self {
-        Self { folder: Some(folder), local_name: None, open: Open::Nothing }
-    }
+/// Why storage failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Failed(io::Error),
+    /// A commit has replaced the file, but a power failure may bring the old content back.
+    NotDurable(io::Error),
+}
 
-    /// Stores the received content as `name`, not under the name in the request.
-    pub(crate) fn named(folder: &'d Folder, name: OsString) -> Self {
-        Self { local_name: Some(name), ..Self::beneath(folder) }
-    }
-
-    /// Sends the file `source`.
-    pub(crate) fn one(source: Source) -> Self {
-        Self { folder: None, local_name: None, open: Open::Reading(source) }
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -58,13 +65,15 @@ impl<'d> Files<'d> {
 pub(crate) struct Exchange<S, F> {
     pub(crate) session: S,
     storage: F,
+    /// The task that storage executes.
+    task: Option<Task>,
     /// The operating system's message for a storage failure.
     error: Option<String>,
 }
 
 impl<S: Session, F: Storage> Exchange<S, F> {
     pub(crate) fn new(session: S, storage: F) -> Self {
-        Self { session, storage, error: None }
+        Self { session, storage, task: None, error: None }
     }
 
     /// The operating system's message for a storage failure.
@@ -114,19 +123,37 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         }
     }
 
-    /// Executes a pending storage request. Returns whether there was one.
+    /// Whether storage is making the file durable. The outcome is then open, even if the session is dropped.
+    pub(crate) fn is_committing(&self) -> bool {
+        matches!(self.task, Some(Task::Commit))
+    }
+
+    /// Executes a pending storage request, or goes on with one. Returns whether it was answered.
     fn serve_storage(&mut self, now: Instant, connection: &mut Connection<AnyStorage>) -> bool {
-        let room = connection.send_slot().map_or(0, |slot| slot.len());
-        let Some(request) = self.session.poll_request(room) else { return false };
-        let answer = match self.storage.perform(request, connection) {
+        if self.task.is_none() {
+            let room = connection.send_slot().map_or(0, |slot| slot.len());
+            let Some(request) = self.session.poll_request(room) else { return false };
+            self.task = Task::of(request);
+        }
+        let result = match &self.task {
+            Some(task) => self.storage.perform(task, connection),
+            None => Some(Ok(Answer::Failed(StorageError::Failed))),
+        };
+        let Some(result) = result else { return false };
+        self.task = None;
+        let answer = match result {
             Ok(answer) => answer,
-            Err(error) => {
-                self.error = Some(error_text(&error));
-                Answer::Failed(StorageError::from(error.kind()))
-            }
+            Err(Failure::Failed(error)) => Answer::Failed(self.note(&error)),
+            Err(Failure::NotDurable(error)) => Answer::NotDurable(self.note(&error)),
         };
         // The session accepts the answer, because its type fits the request.
         self.session.handle_answer(now, answer).is_ok()
+    }
+
+    /// Keeps the message of an error, and reduces the error to what the peer may learn.
+    fn note(&mut self, error: &io::Error) -> StorageError {
+        self.error = Some(error_text(error));
+        StorageError::from(error.kind())
     }
 
     /// Passes a pending output of the session to the connection. Returns whether the session made progress.
@@ -146,53 +173,5 @@ impl<S: Session, F: Storage> Exchange<S, F> {
                 true
             }
         }
-    }
-}
-
-impl Storage for Files<'_> {
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer> {
-        let open = &mut self.open;
-        match (request, &mut *open, self.folder) {
-            (Request::Open { name }, _, Some(folder)) => {
-                let source = folder.read(name.as_str())?;
-                let length = source.length();
-                *open = Open::Reading(source);
-                Ok(Answer::Opened { length })
-            }
-            (Request::Create { name, replace, .. }, _, Some(folder)) => {
-                let name = self.local_name.as_deref().unwrap_or(name.as_str().as_ref());
-                *open = Open::Writing(folder.create(name, replace)?);
-                Ok(Answer::Created)
-            }
-            (Request::Read { offset, len }, Open::Reading(source), _) => {
-                let slot = connection.send_slot().unwrap_or_default();
-                let len = len.min(slot.len());
-                let count = source.read_at(offset, &mut slot[..len])?;
-                connection.commit(count).map_err(io::Error::other)?;
-                Ok(Answer::Read(count))
-            }
-            (Request::Write { offset, len }, Open::Writing(target), _) => {
-                let unread = connection.recv_chunk();
-                let len = len.min(unread.len());
-                target.write_at(offset, &unread[..len])?;
-                Ok(Answer::Written(len))
-            }
-            (Request::Commit, Open::Writing(_), _) => {
-                if let Open::Writing(target) = std::mem::replace(open, Open::Nothing) {
-                    target.commit()?;
-                }
-                Ok(Answer::Committed)
-            }
-            (Request::Discard, _, _) => {
-                *open = Open::Nothing;
-                Ok(Answer::Discarded)
-            }
-            // A session makes its requests in order, so no other combination occurs.
-            _ => Ok(Answer::Failed(StorageError::Failed)),
-        }
-    }
-
-    fn finish(&mut self) {
-        self.open = Open::Nothing;
     }
 }

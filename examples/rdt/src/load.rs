@@ -8,7 +8,7 @@ use crate::args::LoadArgs;
 use crate::client::{FileClient, any_address_for};
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Exchange, Storage};
+use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::loss::Loss;
 use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
 use crate::progress::Progress;
@@ -18,7 +18,7 @@ use crate::socket::{RecvBuf, Socket};
 use crate::stop::{INTERRUPTED, Stop};
 use mio::{Events, Poll, Token, Waker};
 use rdt_proto::connection::Connection;
-use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, Request, StorageError};
+use rdt_proto::ftp::{Answer, Client, ClientConfig, NameBuf, Outcome, StorageError};
 use rdt_proto::{Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
@@ -67,42 +67,44 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
 /// The content that a client sends, and compares with the download.
 struct Excerpt<'r> {
     content: &'r [u8],
-    /// The number of bytes compared.
-    compared: u64,
+    /// The number of bytes sent, or compared.
+    done: usize,
 }
 
 impl Excerpt<'_> {
-    fn from(&self, offset: u64) -> &[u8] {
-        usize::try_from(offset).ok().and_then(|offset| self.content.get(offset..)).unwrap_or_default()
+    fn from(&self, offset: usize) -> &[u8] {
+        self.content.get(offset..).unwrap_or_default()
     }
 }
 
 impl Storage for Excerpt<'_> {
-    fn perform(&mut self, request: Request<'_>, connection: &mut Connection<AnyStorage>) -> io::Result<Answer> {
-        match request {
-            Request::Create { .. } => Ok(Answer::Created),
-            Request::Read { offset, len } => {
-                let (content, slot) = (self.from(offset), connection.send_slot().unwrap_or_default());
-                let len = len.min(slot.len()).min(content.len());
+    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
+        let done = self.done;
+        Some(match task {
+            Task::Create { .. } => Ok(Answer::Created),
+            Task::Read { len } => {
+                let (content, slot) = (self.from(done), connection.send_slot().unwrap_or_default());
+                let len = slot.len().min(content.len()).min(*len);
                 slot[..len].copy_from_slice(&content[..len]);
-                connection.commit(len).map_err(io::Error::other)?;
-                Ok(Answer::Read(len))
+                self.done += len;
+                connection.commit(len).map(|()| Answer::Read(len)).map_err(|error| io::Error::other(error).into())
             }
-            Request::Write { offset, len } => {
+            Task::Write { len } => {
                 let came = connection.recv_chunk();
-                let len = len.min(came.len());
-                if self.from(offset).get(..len) != Some(&came[..len]) {
-                    return Err(io::Error::other(format!("the content differs near byte {offset}")));
+                let len = came.len().min(*len);
+                if self.from(done).get(..len) == Some(&came[..len]) {
+                    self.done += len;
+                    Ok(Answer::Written(len))
+                } else {
+                    Err(io::Error::other(format!("the content differs near byte {done}")).into())
                 }
-                self.compared += len as u64;
-                Ok(Answer::Written(len))
             }
-            Request::Commit if self.compared == self.content.len() as u64 => Ok(Answer::Committed),
-            Request::Commit => Err(io::Error::other(format!("only {} bytes", self.compared))),
-            Request::Discard => Ok(Answer::Discarded),
+            Task::Commit if done == self.content.len() => Ok(Answer::Committed),
+            Task::Commit => Err(io::Error::other(format!("only {done} bytes")).into()),
+            Task::Discard => Ok(Answer::Discarded),
             // A client does not serve downloads.
-            _ => Ok(Answer::Failed(StorageError::Failed)),
-        }
+            Task::Open { .. } => Ok(Answer::Failed(StorageError::Failed)),
+        })
     }
 
     fn finish(&mut self) {}
@@ -163,14 +165,14 @@ impl<'r> Load<'r> {
             None => Client::upload(ClientConfig::default(), name.as_name(), self.size as u64),
             Some(_) => Client::download(ClientConfig::default(), name.as_name()),
         };
-        let exchange = Exchange::new(session, Excerpt { content, compared: 0 });
+        let exchange = Exchange::new(session, Excerpt { content, done: 0 });
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let bound = socket::bind(any_address_for(self.server), false)?;
+        let bound = socket::bind(any_address_for(self.server))?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         let progress = Progress::new(name.as_name().as_str(), true);
-        let client = FileClient::new(self.clock.now(), self.server, self.settings, exchange, progress, false)?;
+        let client = FileClient::new(self.clock.now(), self.server, self.settings, exchange, None, progress, false)?;
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
@@ -186,7 +188,7 @@ impl<'r> Load<'r> {
             if let Some(Member::Active(active)) = self.clients.get_mut(event.token().0)
                 && event.is_writable()
             {
-                active.socket.on_writable(self.poll.registry())?;
+                active.socket.on_writable(self.poll.registry());
             }
             self.drive(event.token().0)?;
         }
@@ -217,7 +219,7 @@ impl<'r> Load<'r> {
             // The poller reports when the socket has room.
             _ if socket.is_blocked() => None,
             _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
-            due => due,
+            due => due.into_iter().chain(socket.pause().map(|pause| now + pause)).min(),
         };
         if *deadline != next {
             deadline.map(|old| self.deadlines.remove(&(old, index)));

@@ -9,33 +9,43 @@
 //! | module | subject |
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
+//! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
-//! | `exchange` | joins a connection, a file session and files, for client and server |
-//! | `files` | files in a folder, stored completely or not at all |
+//! | `exchange` | joins a connection, a file session and its storage, for client and server |
+//! | `file_storage` | the storage of an exchange: files in a folder |
+//! | `disk` | threads for the disk: reads ahead, writes behind |
+//! | `files` | files in a folder, stored completely or not at all; blocking |
 //! | `settings`, `entropy` | configuration and memory of a connection; random bytes |
 //! | `demo` | client and server in one process |
 //! | `load` | many clients at once |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
-//! | `args`, `messages`, `progress`, `packet_log` | the command line, and the printed output |
+//! | `sandbox` | restricts a server to its folder |
+//! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
-//! Exit codes: 0 success, 1 failure, 2 invalid command line, 130 interrupted.
+//! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
 
 mod args;
 mod client;
 mod clock;
 mod demo;
+mod disk;
 mod driver;
 mod endpoint;
 mod entropy;
 mod exchange;
+mod file_storage;
 mod files;
 mod load;
 mod loss;
 mod messages;
+mod network_error;
+mod output;
 mod packet_log;
 mod progress;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod server;
 mod settings;
 mod socket;
@@ -46,47 +56,50 @@ mod threads;
 use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
 use clap::Parser;
 use client::FileClient;
+use disk::Disk;
 use driver::Driver;
-use exchange::{Exchange, Files};
-use files::{Folder, Source};
+use exchange::Exchange;
+use file_storage::Files;
+use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
 use progress::Progress;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
-use server::{FileServer, Limits};
+use server::{FileServer, Limits, Store};
 use std::path::Path;
 use std::process::ExitCode;
 use stop::{INTERRUPTED, Stop};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done =
-        Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}")).and_then(|stop| {
-            match &cli.command {
-                Command::Serve(args) => serve(args, stop),
-                Command::Put(args) => put(args, stop),
-                Command::Get(args) => get(args, stop),
-                Command::Demo(args) => demo::run(args, &stop),
-                Command::Load(args) => load::run(args, &stop),
-                Command::SocketTcp(command) => socket_tcp::run(command, stop),
-            }
-        });
-    match done {
-        Ok(code) => code,
-        Err(failure) => {
-            messages::to_stderr(failure);
-            ExitCode::FAILURE
-        }
-    }
+    let done = match &cli.command {
+        // A server watches for signals only after it is restricted, because that takes a thread.
+        Command::Serve(args) => serve(args),
+        Command::Put(args) => watch().and_then(|stop| put(args, stop)),
+        Command::Get(args) => watch().and_then(|stop| get(args, stop)),
+        Command::Demo(args) => watch().and_then(|stop| demo::run(args, &stop)),
+        Command::Load(args) => watch().and_then(|stop| load::run(args, &stop)),
+        Command::SocketTcp(command) => watch().and_then(|stop| socket_tcp::run(command, stop)),
+    };
+    let code = done.unwrap_or_else(|failure| {
+        messages::to_stderr(failure);
+        ExitCode::FAILURE
+    });
+    output::finish();
+    code
 }
 
-fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
+/// Watches for Ctrl-C and for the signals that ask a program to end.
+fn watch() -> Result<Stop, String> {
+    Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))
+}
+
+fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let address = resolve(&args.bind)?;
     if !args.root.exists() {
         // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
     }
-    let folder = open_folder(&args.root)?;
     let defaults = ServerConfig::default();
     let session_config = ServerConfig {
         max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
@@ -100,19 +113,53 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         retry: args.retry.into(),
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
+    let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
+    let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
-    let serve = |now| FileServer::new(now, settings, limits, session_config, &folder, args.common.quiet);
+    let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
+    let bound = sockets[0].local_addr().map_err(fail)?;
+    let restriction = restrict(&store.folder, args);
+    // Here the first thread starts.
+    output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+    let stop = watch()?;
+    if !args.common.quiet {
+        messages::to_stderr(restriction);
+    }
+    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
+    let serve = |driver: &Driver| {
+        let quiet = args.common.quiet;
+        FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)
+    };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();
-    threads::run(
-        address,
-        args.threads,
-        &stop,
-        serve,
-        |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
-        |bound| messages::to_stdout(format_args!("serving {} on {bound}", args.root.display())),
-    )?;
-    Ok(INTERRUPTED.into())
+    threads::run(sockets, &stop, serve, |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()))?;
+    // To be stopped is the only orderly end of a server.
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Restricts the program to the folder of the server. Returns a line that says how far.
+///
+/// A server has no other files: its log goes to streams that are open.
+#[cfg(target_os = "linux")]
+fn restrict(folder: &Folder, args: &ServeArgs) -> String {
+    use sandbox::{Access, Restriction};
+    let access = if args.read_only { Access::Read } else { Access::Write };
+    let may = if args.read_only { "read files" } else { "read and write files" };
+    let root = args.root.display();
+    match sandbox::restrict(&[(folder.as_fd(), access)]) {
+        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
+        Ok(Restriction::Partial) => {
+            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")
+        }
+        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
+        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
+    "not restricted to its folder by the system, which has no Landlock".into()
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -122,7 +169,7 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         None => name_of(&args.file)?,
     };
     let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-    request(&args.server, &args.common, Exchange::new(client, Files::one(source)), stop)
+    request(&args.server, &args.common, client, |disk| Files::one(disk, source), stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -141,14 +188,15 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
     let client = Client::download(ClientConfig::default(), args.name.as_name());
-    request(&args.server, &args.common, Exchange::new(client, Files::named(&folder, file_name.into())), stop)
+    request(&args.server, &args.common, client, |disk| Files::named(disk, &folder, file_name.into()), stop)
 }
 
 /// Runs a client until its request is complete, and reports the result.
 fn request(
     server: &str,
     common: &Common,
-    exchange: Exchange<Client, Files<'_>>,
+    session: Client,
+    files: impl FnOnce(Disk) -> Files,
     stop: Stop,
 ) -> Result<ExitCode, String> {
     let server = args::resolve_peer(server)?;
@@ -157,9 +205,11 @@ fn request(
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
     let mut driver =
         Driver::bind(client::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
-    let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
-    let mut client =
-        FileClient::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
+    let progress = Progress::new(session.name().as_str(), common.quiet);
+    let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+    let exchange = Exchange::new(session, files(disk));
+    let mut client = FileClient::new(driver.now(), server, settings, exchange, Some(finished), progress, !common.quiet)
+        .map_err(fail)?;
     driver.run(&mut client).map_err(fail)?;
     match client.failure(driver.network_error()) {
         None => Ok(ExitCode::SUCCESS),

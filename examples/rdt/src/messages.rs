@@ -1,21 +1,20 @@
 //! The text that the program prints.
 
+use crate::output::{self, Stream};
 use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
 use std::fmt::Display;
-use std::io::Write;
 
-/// Prints a line of the result. An error, such as a closed output, is ignored.
+/// Prints a line of the result.
 pub(crate) fn to_stdout(line: impl Display) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    output::print(Stream::Stdout, line.to_string());
 }
 
 /// Prints a line of progress or an error message.
 pub(crate) fn to_stderr(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "rdt: {line}");
+    output::print(Stream::Stderr, format!("rdt: {line}"));
 }
 
 /// Formats an amount of data with its time and rate: "10.00 MiB in 1.25 s (8.00 MiB/s)".

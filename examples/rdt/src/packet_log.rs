@@ -1,8 +1,8 @@
 //! The log of `--verbose`: a line for each packet, timer, loss and state of a connection.
 
+use crate::output::{self, Stream};
 use rdt_proto::Instant;
 use rdt_proto::connection::{Observer, TraceEvent};
-use std::io::Write;
 use std::net::SocketAddr;
 
 /// Prints the events of one connection to the standard error output. With `None` it prints nothing.
@@ -23,7 +23,7 @@ impl Observer for PacketLog {
     fn observe(&mut self, now: Instant, event: &TraceEvent<'_>) {
         let Some(peer) = self.0 else { return };
         let micros = now.saturating_since(Instant::ZERO).as_micros();
-        // A line that cannot be written does not end the transfer.
-        writeln!(std::io::stderr(), "{}.{:06} {peer} {event}", micros / 1_000_000, micros % 1_000_000).ok();
+        let line = format!("{}.{:06} {peer} {event}", micros / 1_000_000, micros % 1_000_000);
+        output::print(Stream::Stderr, line);
     }
 }

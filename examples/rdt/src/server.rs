@@ -1,18 +1,23 @@
 //! A server: many connections, each with one request for a file in one folder.
 
+use crate::disk::{self, Disk, Finished};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
-use crate::exchange::{Exchange, Files};
-use crate::files::Folder;
+use crate::exchange::Exchange;
+use crate::file_storage::Files;
+use crate::files::{Folder, Space};
 use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::network_error::{Call, NetworkErrors};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
+use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{AcceptError, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
+use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 /// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
@@ -38,44 +43,56 @@ impl Default for Limits {
     }
 }
 
-pub(crate) struct FileServer<'d> {
+/// Where a server stores its files. Its threads share it.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) folder: Folder,
+    pub(crate) space: Arc<Space>,
+}
+
+pub(crate) struct FileServer {
     settings: Settings,
     limits: Limits,
     session_config: ServerConfig,
-    folder: &'d Folder,
+    store: Store,
+    disk: Disk,
+    finished: Finished,
     quiet: bool,
     peers: Listener<HeapPeers<Address, AnyStorage>>,
     budget: HeapBudget,
     /// The exchanges, at the index of their peer.
-    exchanges: Vec<Option<Served<'d>>>,
+    exchanges: Vec<Option<Served>>,
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
     stopping: bool,
     leave_at: Option<Instant>,
     expired: bool,
+    errors: NetworkErrors,
     report: Report,
 }
 
 /// A client being served.
-struct Served<'d> {
+struct Served {
     peer: PeerId,
-    exchange: Exchange<Server, Files<'d>>,
+    exchange: Exchange<Server, Files>,
     window: HeapWindow,
     started: Instant,
     deadline: Option<Instant>,
     reported: bool,
 }
 
-impl<'d> FileServer<'d> {
+impl FileServer {
     pub(crate) fn new(
         now: Instant,
         settings: Settings,
         limits: Limits,
         session_config: ServerConfig,
-        folder: &'d Folder,
+        store: Store,
+        waker: Arc<Waker>,
         quiet: bool,
     ) -> io::Result<Self> {
+        let (disk, finished) = Disk::new(waker, disk::SERVER_THREADS);
         let default = ListenerConfig::default();
         let config = ListenerConfig {
             connection: settings.config,
@@ -93,7 +110,9 @@ impl<'d> FileServer<'d> {
             settings,
             limits,
             session_config,
-            folder,
+            store,
+            disk,
+            finished,
             quiet,
             peers: Listener::new(now, config, entropy::random_bytes()?),
             budget: HeapBudget::new(limits.memory),
@@ -103,6 +122,7 @@ impl<'d> FileServer<'d> {
             stopping: false,
             leave_at: None,
             expired: false,
+            errors: NetworkErrors::default(),
             report: Report::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -118,6 +138,7 @@ impl<'d> FileServer<'d> {
                 continue;
             };
             let (settings, address) = (&self.settings, incoming.address().peer);
+            let host = address.host();
             let peer = match self.peers.accept(now, incoming, entropy, || settings::storage(settings, address)) {
                 Ok(peer) => peer,
                 Err(AcceptError::Storage(error)) => {
@@ -127,7 +148,8 @@ impl<'d> FileServer<'d> {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let exchange = Exchange::new(Server::new(self.session_config), Files::beneath(self.folder));
+            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store.folder, &self.store.space, host);
+            let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
                 // CONNACK announces the window.
@@ -188,7 +210,11 @@ impl<'d> FileServer<'d> {
     pub(crate) fn print_totals(&self, thread: Option<u64>) {
         if !self.quiet {
             let of = thread.map_or(String::new(), |thread| format!("thread {}: ", thread + 1));
-            to_stderr(format_args!("{of}{}", self.report.line(self.active, &self.peers)));
+            let errors = match self.errors.total() {
+                0 => String::new(),
+                total => format!(", {total} network errors"),
+            };
+            to_stderr(format_args!("{of}{}{errors}", self.report.line(self.active, &self.peers)));
         }
     }
 }
@@ -235,13 +261,13 @@ impl Report {
     }
 }
 
-impl Served<'_> {
+impl Served {
     fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::CloseReason>) -> String {
         request_outcome(outcome, ended, self.exchange.error())
     }
 }
 
-fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, text: &str) {
+fn print_request(now: Instant, address: Option<Address>, served: &Served, text: &str) {
     let session = &served.exchange.session;
     let client = address.map_or(String::new(), |address| address.peer.to_string());
     let request = match (session.transfer(), session.name()) {
@@ -258,7 +284,7 @@ fn print_request(now: Instant, address: Option<Address>, served: &Served<'_>, te
     }
 }
 
-impl Endpoint for FileServer<'_> {
+impl Endpoint for FileServer {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
         match self.peers.handle_datagram(now, from, datagram) {
@@ -287,6 +313,21 @@ impl Endpoint for FileServer<'_> {
 
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
         self.peers.handle_datagram_too_large(now, to, len);
+    }
+
+    fn handle_network_error(&mut self, now: Instant, call: Call, error: &io::Error) {
+        self.errors.handle(now, call, error);
+    }
+
+    fn handle_wake(&mut self, now: Instant) {
+        let mut any = false;
+        while let Some(index) = self.finished.next() {
+            self.pump(now, index);
+            any = true;
+        }
+        if any {
+            self.pump_events(now);
+        }
     }
 
     fn handle_stop(&mut self, now: Instant) {

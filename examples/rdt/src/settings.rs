@@ -105,6 +105,8 @@ pub(crate) fn config(profile: Profile, method: PeerMethod, patience: Option<Dura
             handshake_limit: patience,
             idle_limit: patience,
             quiet_limit: patience.saturating_mul(2),
+            // The answer to a probe that follows this silence is pending as long again.
+            keep_alive: config.keep_alive.min(patience),
             ..config
         },
     }

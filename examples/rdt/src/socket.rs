@@ -6,11 +6,12 @@
 use crate::clock::Clock;
 use crate::endpoint::{Address, Endpoint};
 use crate::loss::Loss;
+use crate::network_error::{Call, Setbacks, Severity, is_too_large, severity};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
-use rdt_proto::Instant;
 use rdt_proto::connection::Transmit;
+use rdt_proto::{Duration, Instant};
 use socket2::{Domain, Protocol, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
@@ -30,6 +31,11 @@ const GSO_BYTES: usize = 65_507;
 /// The system may limit the buffers to a smaller size (`net.core.rmem_max` on Linux). The kernel then drops datagrams
 /// during a stall, and the peers retransmit them.
 const BUFFER_BYTES: usize = 4 << 20;
+
+/// The size of a datagram that every path carries, in bytes: that of the smallest that a connection tries.
+///
+/// The refusal of such a datagram says nothing about the path. It counts as a loss, as after any other error.
+const EVERY_PATH: usize = 512;
 
 /// The receive buffers, which all sockets of a thread share.
 pub(crate) struct RecvBuf(Vec<u8>);
@@ -52,6 +58,8 @@ pub(crate) struct Socket {
     /// Whether the last read found the socket empty. The loop sleeps only then, because the poller reports each arrival
     /// once.
     drained: bool,
+    /// The receive calls that failed in a row.
+    setbacks: Setbacks,
     /// The latest network error. It does not end a transfer, but may explain the end of one.
     network_error: Option<io::Error>,
 }
@@ -69,7 +77,17 @@ impl Socket {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         registry.register(&mut socket, token, Interest::READABLE)?;
         let send_buf = vec![0; (datagram_bytes * state.max_gso_segments()).clamp(datagram_bytes, GSO_BYTES)];
-        Ok(Self { token, socket, state, loss, send_buf, unsent: None, drained: false, network_error: None })
+        Ok(Self {
+            token,
+            socket,
+            state,
+            loss,
+            send_buf,
+            unsent: None,
+            drained: false,
+            setbacks: Setbacks::default(),
+            network_error: None,
+        })
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
@@ -85,9 +103,14 @@ impl Socket {
         self.network_error.as_ref()
     }
 
-    /// Whether the last read found the socket empty.
+    /// Whether the last read found the socket empty, or reads pause after errors.
     pub(crate) fn is_drained(&self) -> bool {
         self.drained
+    }
+
+    /// The time until the next read, if reads pause after errors. The poller may not report what waits meanwhile.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        self.setbacks.pause()
     }
 
     /// Whether a batch waits for room in the socket.
@@ -96,8 +119,16 @@ impl Socket {
     }
 
     /// Handles the report that the socket has room: stops watching for room.
-    pub(crate) fn on_writable(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.reregister(&mut self.socket, self.token, Interest::READABLE)
+    pub(crate) fn on_writable(&mut self, registry: &Registry) {
+        self.watch(registry, Interest::READABLE);
+    }
+
+    /// Changes what the poller reports. If that fails, the poller may report room that is not needed, and a loop that
+    /// needs room tries again after a while.
+    fn watch(&mut self, registry: &Registry, interest: Interest) {
+        if let Err(error) = registry.reregister(&mut self.socket, self.token, interest) {
+            self.network_error = Some(error);
+        }
     }
 
     /// Sends until nothing is pending or the socket is full.
@@ -131,13 +162,15 @@ impl Socket {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     // The bytes stay in the buffer until the socket has room.
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    return registry.reregister(&mut self.socket, self.token, interest);
+                    self.watch(registry, Interest::READABLE | Interest::WRITABLE);
+                    return Ok(());
                 }
                 // The datagram counts as lost: it is retransmitted, or the connection times out.
                 Err(error) => {
-                    if is_too_large(&error) {
+                    if is_too_large(&error) && transmit.segment_size > EVERY_PATH {
                         endpoint.handle_datagram_too_large(clock.now(), address, transmit.segment_size);
+                    } else {
+                        endpoint.handle_network_error(clock.now(), Call::Send, &error);
                     }
                     self.network_error = Some(error);
                 }
@@ -148,7 +181,8 @@ impl Socket {
 
     /// Receives one batch. `now` must not be later than this call.
     ///
-    /// If the call finds the socket empty, all datagrams that arrived by `now` have been handled.
+    /// If the call finds the socket empty, all datagrams that arrived by `now` have been handled. An error that may pass
+    /// is reported to the endpoint, and the next call follows at once, or after a [pause](Self::pause) if it persists.
     pub(crate) fn receive(
         &mut self,
         now: Instant,
@@ -160,9 +194,9 @@ impl Socket {
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
         let received = self.socket.try_io(|| self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas));
-        self.drained = false;
         match received {
             Ok(count) => {
+                (self.drained, self.setbacks) = (false, Setbacks::default());
                 for (meta, slice) in metas.iter().zip(&slices).take(count) {
                     let from = Address { peer: meta.addr, local: meta.dst_ip };
                     for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
@@ -170,30 +204,62 @@ impl Socket {
                     }
                 }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.drained = true,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if is_about_a_peer(&error) => self.network_error = Some(error),
-            Err(error) => return Err(error),
+            Err(error) => match severity(&error) {
+                Severity::WouldBlock => (self.drained, self.setbacks) = (true, Setbacks::default()),
+                Severity::Interrupted => self.drained = false,
+                Severity::Passing => {
+                    self.setbacks.fail();
+                    self.drained = self.setbacks.pause().is_some();
+                    endpoint.handle_network_error(now, Call::Receive, &error);
+                    self.network_error = Some(error);
+                }
+                Severity::Fatal => return Err(error),
+            },
         }
         Ok(())
     }
 }
 
-/// Binds a socket. If `shared` is set, other sockets may bind the same port, and the system assigns each peer to one of
-/// them.
-pub(crate) fn bind(address: SocketAddr, shared: bool) -> io::Result<std::net::UdpSocket> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if shared {
-        share(&socket)?;
-    }
-    // A smaller buffer is slower, but not an error.
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
+/// Binds a socket. Fails if any other socket is bound to the address.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = create(address)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
 
+/// Binds `count` sockets to one address. The system assigns each peer to one of them.
+///
+/// The first socket is bound alone, and the others may join it only after that. So a second program fails at its first
+/// socket, even if both start at once: two servers never share an address.
+pub(crate) fn bind_together(address: SocketAddr, count: u8) -> io::Result<Vec<std::net::UdpSocket>> {
+    let first = create(address)?;
+    first.bind(&address.into())?;
+    if count > 1 {
+        share(&first)?;
+    }
+    let mut sockets = vec![std::net::UdpSocket::from(first)];
+    for _ in 1..count {
+        // With port 0 the system chose the port of the first socket.
+        let address = sockets[0].local_addr()?;
+        let other = create(address)?;
+        share(&other)?;
+        other.bind(&address.into())?;
+        sockets.push(other.into());
+    }
+    Ok(sockets)
+}
+
+/// Creates a non-blocking socket with large buffers.
+fn create(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // A smaller buffer is slower, but not an error.
+    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Lets other sockets of this user join the address, if they ask for it before they are bound.
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
 fn share(socket: &socket2::Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
@@ -201,30 +267,5 @@ fn share(socket: &socket2::Socket) -> io::Result<()> {
 
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
 fn share(_socket: &socket2::Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
-}
-
-/// Whether the path does not carry a datagram of this size: the MTU of the interface, or of an ICMP message.
-#[cfg(unix)]
-fn is_too_large(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EMSGSIZE)
-}
-
-#[cfg(windows)]
-fn is_too_large(error: &io::Error) -> bool {
-    /// `WSAEMSGSIZE`
-    const TOO_LARGE: i32 = 10_040;
-    error.raw_os_error() == Some(TOO_LARGE)
-}
-
-/// Whether an error comes from an ICMP message about one peer. The message may be forged, so it never ends the
-/// endpoint.
-fn is_about_a_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-    )
+    Err(io::Error::new(ErrorKind::Unsupported, "this system does not spread peers over several sockets"))
 }

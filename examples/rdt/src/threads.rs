@@ -3,37 +3,23 @@
 use crate::driver::Driver;
 use crate::messages::error_text;
 use crate::server::FileServer;
-use crate::socket;
 use crate::stop::Stop;
-use rdt_proto::Instant;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 
-/// Serves until a stop is requested.
-///
-/// Calls `bound` with the address after all sockets are bound to it. The end of one thread ends all threads.
-pub(crate) fn run<'d>(
-    address: SocketAddr,
-    threads: u8,
+/// Serves on these sockets of one address until a stop is requested. The end of one thread ends all threads.
+pub(crate) fn run(
+    mut sockets: Vec<UdpSocket>,
     stop: &Stop,
-    serve: impl Fn(Instant) -> io::Result<FileServer<'d>> + Sync,
+    serve: impl Fn(&Driver) -> io::Result<FileServer> + Sync,
     drive: impl Fn(UdpSocket, u64) -> io::Result<Driver> + Sync,
-    bound: impl Fn(SocketAddr),
 ) -> Result<(), String> {
-    let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
-    let first = socket::bind(address, threads > 1).map_err(fail)?;
-    // With port 0 the system chooses the port of the first socket. The other sockets use the same port.
-    let address = first.local_addr().map_err(fail)?;
-    let mut sockets = vec![first];
-    for _ in 1..threads {
-        sockets.push(socket::bind(address, true).map_err(fail)?);
-    }
-    bound(address);
+    let threads = sockets.len();
     let one = |socket, thread| {
         // A panic in one thread also ends the other threads.
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-        let mut server = serve(driver.now()).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+        let mut server = serve(&driver).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
         driver.run(&mut server).map_err(|error| format!("the network failed: {}", error_text(&error)))?;
         server.print_totals((threads > 1).then_some(thread));
         Ok(())

@@ -58,7 +58,8 @@ fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
     to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
     driver.run(&mut listen).map_err(failed)?;
-    Ok(INTERRUPTED.into())
+    // To be stopped is the only orderly end of a server.
+    Ok(ExitCode::SUCCESS)
 }
 
 fn send(

@@ -2,12 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must fail")]
 
+#[cfg(target_os = "linux")]
+mod crashes;
 mod failures;
+#[cfg(target_os = "linux")]
+mod faults;
 mod many_clients;
+#[cfg(target_os = "linux")]
+mod one_event;
 #[cfg(unix)]
 mod port_change;
 #[cfg(unix)]
 mod replaced_files;
 mod runner;
+#[cfg(target_os = "linux")]
+mod slow_disk;
 mod socket_tcp;
+#[cfg(unix)]
+mod space;
 mod transfers;

@@ -25,10 +25,9 @@ pub(crate) const SLOW: [&str; 2] = ["--loss", "20"];
 
 /// Creates a file too large to be transferred during a test.
 ///
-/// On Unix the file is sparse and takes no space. Elsewhere it is small enough for the disk.
+/// On Unix the file is sparse and takes no space. A server reserves as much for an upload, so it must fit on the disk.
 pub(crate) fn write_large(path: &Path) {
-    let length = if cfg!(unix) { 1 << 40 } else { 1 << 30 };
-    File::create(path).unwrap().set_len(length).unwrap();
+    File::create(path).unwrap().set_len(1 << 30).unwrap();
 }
 
 fn program() -> Command {
@@ -59,7 +58,11 @@ impl Running {
     /// Starts the program without changing its input and output. Always reads its standard error output, and reads its
     /// standard output only if that is piped.
     fn start_as_it_is(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        Self::read(command.stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
+    /// Reads the output of a program, as far as it is piped.
+    fn read(mut child: Child) -> Self {
         let (sender, lines) = channel();
         let stdout = child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
         let stderr = child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>);
@@ -76,18 +79,30 @@ impl Running {
 
     /// Reads lines until one contains `text`.
     pub(crate) fn expect(&mut self, text: &str) -> String {
+        self.expect_any(&[text])
+    }
+
+    /// Reads lines until one contains one of these texts.
+    pub(crate) fn expect_any(&mut self, texts: &[&str]) -> String {
         loop {
             match self.lines.recv_timeout(LIMIT) {
                 Ok(line) => {
                     self.seen += &line;
                     self.seen.push('\n');
-                    if line.contains(text) {
+                    if texts.iter().any(|text| line.contains(text)) {
                         return line;
                     }
                 }
-                Err(_) => panic!("the program did not print {text:?}, but:\n{}", self.seen),
+                Err(_) => panic!("the program did not print any of {texts:?}, but:\n{}", self.seen),
             }
         }
+    }
+
+    /// A line that contains `text` and was read before, or the next one.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn expect_seen(&mut self, text: &str) -> String {
+        let before = self.seen.lines().find(|line| line.contains(text)).map(str::to_owned);
+        before.unwrap_or_else(|| self.expect(text))
     }
 
     /// Waits until content is in flight. Without a terminal, a client prints a line when the first part has arrived.
@@ -103,8 +118,24 @@ impl Running {
 
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let done = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-INT");
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
+    }
+
+    /// Waits for the end of a program that is killed.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn expect_killed(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None, "a signal ends the program");
     }
 
     /// Waits for the end of the program. Returns its exit code and everything that it printed.
@@ -175,10 +206,37 @@ impl Place {
         self.serve_with(program_with_full_disk(), &[])
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_with_faults(&self, faults: &crate::faults::Faults, options: &[&str]) -> Server {
+        let mut command = program();
+        faults.apply(&mut command);
+        self.serve_with(command, options)
+    }
+
+    /// A server that the kernel kills when it makes one of the system calls with these numbers.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_until(&self, calls: [i64; 2], options: &[&str]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::kill_at(&mut command, calls);
+        self.serve_with(command, options)
+    }
+
+    /// A server whose standard error output is `log`, which the test reads or not. The program prints each packet there.
+    #[cfg(unix)]
+    pub(crate) fn serve_with_log(&self, log: impl Into<Stdio>) -> Server {
+        let mut command = program();
+        command.arg("serve").args(["--bind", "127.0.0.1:0", "--verbose", "--root"]).arg(self.server(""));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        Self::server_on(Running::read(command.spawn().expect("the program starts")))
+    }
+
     fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
         let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
         command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);
-        let mut running = Running::start(command);
+        Self::server_on(Running::start(command))
+    }
+
+    fn server_on(mut running: Running) -> Server {
         let line = running.expect("serving ");
         let address = line.rsplit(' ').next().unwrap().to_owned();
         Server { running, address }
@@ -239,4 +297,14 @@ pub(crate) fn content(length: usize) -> Vec<u8> {
         state.to_be_bytes()[0]
     };
     (0..length).map(|_| next(&mut state)).collect()
+}
+
+/// Waits until `condition` holds.
+#[cfg(target_os = "linux")]
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
+    let limit = std::time::Instant::now() + LIMIT;
+    while !condition() {
+        assert!(std::time::Instant::now() < limit, "it never holds");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -1,0 +1,136 @@
+//! Disk work on threads of its own, so that an event loop never waits for a disk.
+//!
+//! ```text
+//!   event loop                                        threads of the disk
+//!   exchange ── Reader, Writer ── Disk::call ────────→ Pools ── open, read, write, flush, rename
+//!      ↑             ↑                                   |
+//!      |             └────────── Call::take ←────────────┤ result
+//!      └── Finished::next ←───── the key, and a wake ←───┘
+//! ```
+//!
+//! Each file has at most one call at a time, so its calls are in order, and the queue is bounded by the number of
+//! files. A file that is no longer needed is also closed there, because closing frees its space.
+
+mod pool;
+mod reader;
+mod writer;
+
+pub(crate) use reader::Reader;
+pub(crate) use writer::Writer;
+
+use mio::Waker;
+use pool::Pool;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+/// The number of threads of a server for each kind of work. As many slow calls do not delay others of their kind.
+pub(crate) const SERVER_THREADS: usize = 8;
+/// The number of threads of a client for each kind of work.
+pub(crate) const CLIENT_THREADS: usize = 1;
+
+/// The kind of a call. Each has threads of its own, so that flushes, which take long, do not hold up reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// Opens, reads, writes or closes.
+    Transfer,
+    /// Waits until the disk has everything.
+    Flush,
+}
+
+/// The disk, as one exchange sees it.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    transfers: Arc<Pool>,
+    flushes: Arc<Pool>,
+    finished: Sender<usize>,
+    waker: Arc<Waker>,
+    key: usize,
+}
+
+/// The keys of the exchanges whose calls have ended.
+pub(crate) struct Finished(Receiver<usize>);
+
+impl Disk {
+    /// Creates the threads of a loop, which `waker` wakes when a call has ended.
+    pub(crate) fn new(waker: Arc<Waker>, threads: usize) -> (Self, Finished) {
+        let (finished, keys) = channel();
+        let pool = || Arc::new(Pool::new(threads));
+        (Self { transfers: pool(), flushes: pool(), finished, waker, key: 0 }, Finished(keys))
+    }
+
+    /// The disk for the exchange with this key.
+    pub(crate) fn with_key(&self, key: usize) -> Self {
+        Self { key, ..self.clone() }
+    }
+
+    /// Executes `job` on a thread. Then [`Finished::next`] returns the key.
+    pub(crate) fn call<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        self.call_for(Work::Transfer, job)
+    }
+
+    fn call_for<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        let (result, call) = channel();
+        let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
+        let pool = match work {
+            Work::Transfer => &self.transfers,
+            Work::Flush => &self.flushes,
+        };
+        pool.run(move || {
+            // It is dropped after the result was sent, even if the work panics.
+            let _notice = notice;
+            // If nobody waits for the result any more, it is dropped here.
+            let _ = result.send(job());
+        });
+        Call(call)
+    }
+
+    /// Drops `value` on a thread: the file in it is closed, or removed.
+    pub(crate) fn dispose(&self, value: impl Send + 'static) {
+        self.transfers.run(move || drop(value));
+    }
+}
+
+/// Says that a call has ended, when it is dropped.
+struct Notice {
+    finished: Sender<usize>,
+    waker: Arc<Waker>,
+    key: usize,
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        // An error means that the loop has ended, or that it wakes by itself a little later.
+        let _ = self.finished.send(self.key);
+        let _ = self.waker.wake();
+    }
+}
+
+impl Finished {
+    /// The key of an exchange whose call has ended. The exchange may have ended too.
+    pub(crate) fn next(&self) -> Option<usize> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// A call of the disk whose result is to come.
+pub(crate) struct Call<T>(Receiver<T>);
+
+impl<T> Call<T> {
+    /// The result, once. `None` while the call runs.
+    pub(crate) fn take(&mut self) -> Option<io::Result<T>> {
+        match self.0.try_recv() {
+            Ok(result) => Some(Ok(result)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("a thread of the disk failed"))),
+        }
+    }
+}
+
+/// The size of the next transfer between memory and disk: it grows with the bytes transferred so far, so that a
+/// connection that has transferred little takes little memory. A file has two chunks, 128 KiB at most.
+fn chunk(transferred: u64) -> usize {
+    const SMALLEST: u64 = 16 << 10;
+    const LARGEST: u64 = 64 << 10;
+    usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,187 @@
+//! The storage of an exchange: files in a folder, with the disk work on other threads.
+
+use crate::disk::{Call, Disk, Reader, Writer};
+use crate::exchange::{Failure, Storage, Task};
+use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
+use crate::settings::AnyStorage;
+use rdt_proto::connection::Connection;
+use rdt_proto::ftp::{Answer, NameBuf};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Files in a folder, or one file to send.
+pub(crate) struct Files {
+    disk: Disk,
+    place: Place,
+    open: Open,
+}
+
+/// The files that a session may use.
+enum Place {
+    /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
+    Beneath(Folder, Arc<Space>, IpAddr),
+    /// A client: the received content is stored under a name of its own, not under the name in the request.
+    Named(Folder, OsString),
+    /// A client: the file to send is open.
+    One,
+}
+
+/// The open file.
+enum Open {
+    Nothing,
+    Opening(Call<io::Result<Source>>),
+    Reading(Reader),
+    Creating(Call<io::Result<Target>>),
+    Writing(Writer),
+}
+
+impl Files {
+    /// Serves any request of a client at `host` from `folder`.
+    pub(crate) fn beneath(disk: Disk, folder: &Folder, space: &Arc<Space>, host: IpAddr) -> Self {
+        Self { disk, place: Place::Beneath(folder.clone(), space.clone(), host), open: Open::Nothing }
+    }
+
+    /// Stores the received content as `name`, not under the name in the request.
+    pub(crate) fn named(disk: Disk, folder: &Folder, name: OsString) -> Self {
+        Self { disk, place: Place::Named(folder.clone(), name), open: Open::Nothing }
+    }
+
+    /// Sends the file `source`.
+    pub(crate) fn one(disk: Disk, source: Source) -> Self {
+        let open = Open::Reading(Reader::new(disk.clone(), source));
+        Self { disk, place: Place::One, open }
+    }
+
+    /// The folder, and the name of the file there.
+    fn entry(&self, name: &NameBuf) -> io::Result<(Folder, OsString)> {
+        match &self.place {
+            Place::Beneath(..) if is_reserved(name.as_name().as_str()) => {
+                Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
+            }
+            Place::Beneath(folder, ..) => Ok((folder.clone(), name.as_name().as_str().into())),
+            Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
+            Place::One => Err(ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn open(&mut self, name: &NameBuf) -> Option<Result<Answer, Failure>> {
+        if let Open::Opening(call) = &mut self.open {
+            let opened = call.take()?;
+            self.open = Open::Nothing;
+            return Some(opened.flatten_result().map_err(Failure::from).map(|source| {
+                let length = source.length();
+                self.open = Open::Reading(Reader::new(self.disk.clone(), source));
+                Answer::Opened { length }
+            }));
+        }
+        match self.entry(name) {
+            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
+            Err(error) => return Some(Err(error.into())),
+        }
+        None
+    }
+
+    fn create(&mut self, name: &NameBuf, length: u64, replace: bool) -> Option<Result<Answer, Failure>> {
+        if let Open::Creating(call) = &mut self.open {
+            let created = call.take()?;
+            self.open = Open::Nothing;
+            return Some(created.flatten_result().map_err(Failure::from).map(|target| {
+                self.open = Open::Writing(Writer::new(self.disk.clone(), target));
+                Answer::Created
+            }));
+        }
+        match self.entry(name) {
+            Ok((folder, name)) => {
+                let space = match &self.place {
+                    Place::Beneath(_, space, host) => Some((space.clone(), *host)),
+                    Place::Named(..) | Place::One => None,
+                };
+                self.open = Open::Creating(self.disk.call(move || create(&folder, &name, length, replace, space)));
+            }
+            Err(error) => return Some(Err(error.into())),
+        }
+        None
+    }
+}
+
+impl Storage for Files {
+    fn perform(&mut self, task: &Task, connection: &mut Connection<AnyStorage>) -> Option<Result<Answer, Failure>> {
+        match (task, &mut self.open) {
+            (Task::Open { name }, Open::Nothing | Open::Opening(_)) => self.open(name),
+            (Task::Create { name, length, replace }, Open::Nothing | Open::Creating(_)) => {
+                self.create(name, *length, *replace)
+            }
+            (Task::Read { len }, Open::Reading(reader)) => Some(read(reader, *len, connection)?.map_err(Failure::from)),
+            (Task::Write { len }, Open::Writing(writer)) => {
+                let unread = connection.recv_chunk();
+                let written = writer.write(unread.get(..*len).unwrap_or(unread))?;
+                Some(written.map(Answer::Written).map_err(Failure::from))
+            }
+            (Task::Commit, Open::Writing(writer)) => {
+                let committed = writer.commit()?;
+                Some(committed.map(|()| Answer::Committed).map_err(|error| match error {
+                    CommitError::NotStored(error) => Failure::from(error),
+                    CommitError::NotDurable(error) => Failure::NotDurable(error),
+                }))
+            }
+            (Task::Discard, _) => {
+                self.finish();
+                Some(Ok(Answer::Discarded))
+            }
+            // A session makes its requests in order, so no other combination occurs.
+            (Task::Open { .. } | Task::Create { .. } | Task::Read { .. } | Task::Write { .. } | Task::Commit, _) => {
+                Some(Err(io::Error::other("no file is open for this request").into()))
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        // The disk closes the file, even if a call on it runs.
+        self.open = Open::Nothing;
+    }
+}
+
+/// Creates a file, and reserves its space first if there is a limit.
+fn create(
+    folder: &Folder,
+    name: &OsStr,
+    length: u64,
+    replace: bool,
+    space: Option<(Arc<Space>, IpAddr)>,
+) -> io::Result<Target> {
+    match space {
+        None => folder.create(name, replace),
+        Some((space, host)) => {
+            let reservation = space.reserve(|| folder.free_bytes(), host, length)?;
+            Ok(folder.create(name, replace)?.with_reservation(reservation))
+        }
+    }
+}
+
+/// Reads into the connection's own memory.
+fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>) -> Option<io::Result<Answer>> {
+    let ended = connection.ended().is_some();
+    let slot = connection.send_slot().unwrap_or_default();
+    let len = len.min(slot.len());
+    if len == 0 {
+        // The answer "0 bytes" would mean the end of the file. A connection that has ended never has room again.
+        return ended.then(|| Err(io::Error::other("the connection has ended")));
+    }
+    Some(match reader.read(&mut slot[..len])? {
+        Ok(count) => connection.commit(count).map(|()| Answer::Read(count)).map_err(io::Error::other),
+        Err(error) => Err(error),
+    })
+}
+
+/// `Result::flatten`, which the oldest supported compiler lacks.
+trait FlattenResult<T> {
+    fn flatten_result(self) -> io::Result<T>;
+}
+
+impl<T> FlattenResult<T> for io::Result<io::Result<T>> {
+    fn flatten_result(self) -> io::Result<T> {
+        self.and_then(|result| result)
+    }
+}

@@ -1,0 +1,100 @@
+//! A folder, and which of its entries are read or replaced.
+
+use super::source::{Source, without_waiting};
+use super::target::Target;
+use super::temporary::{self, Temporary};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A folder. Nothing outside of it is opened, even through links in it.
+#[derive(Clone)]
+pub(crate) struct Folder(Arc<Dir>);
+
+impl Folder {
+    /// Opens a folder, and removes the temporary files that a killed program has left there.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+        temporary::remove_leftovers(&dir);
+        Ok(Self(Arc::new(dir)))
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&*self.0)
+    }
+
+    /// The bytes that may be written to the disk of this folder.
+    #[cfg(unix)]
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let disk = rustix::fs::fstatvfs(&*self.0)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
+    /// Unknown on this system. A write fails when the disk is full.
+    #[cfg(not(unix))]
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+
+    /// Opens a regular file.
+    pub(crate) fn read(&self, name: &OsStr) -> io::Result<Source> {
+        // Opening a device may have an effect, so the kind is checked before. It may change meanwhile, and opening a
+        // pipe waits for its other end. So the file is opened without waiting, and its kind is checked again.
+        if !self.0.metadata(name)?.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let mut options = OpenOptions::new();
+        Source::new(self.0.open_with(name, without_waiting(options.read(true)))?.into_std())
+    }
+
+    /// Creates a file that takes the name `name` at its commit.
+    pub(crate) fn create(&self, name: &OsStr, replace: bool) -> io::Result<Target> {
+        let old = replaceable(&self.0, name, replace)?;
+        let file = Temporary::new(self.0.clone())?;
+        if let Some(old) = old {
+            keep_permissions(&old, &file)?;
+        }
+        Ok(Target::new(file, name, replace))
+    }
+}
+
+/// Returns the metadata of the regular file that `name` is or links to, if there is one.
+///
+/// Fails if the entry `name` must not be replaced.
+pub(super) fn replaceable(folder: &Dir, name: &OsStr, replace: bool) -> io::Result<Option<Metadata>> {
+    let there = match folder.symlink_metadata(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        there => there?,
+    };
+    if !replace {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    // A broken link, or a link to a target outside the folder, is replaced without a check of its target.
+    let there = if there.is_symlink() { folder.metadata(name).ok() } else { Some(there) };
+    match there {
+        Some(other) if !other.is_file() => Err(not_a_file()),
+        file => Ok(file),
+    }
+}
+
+fn not_a_file() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "the existing entry is not a regular file and is not replaced")
+}
+
+/// Copies the permissions without special bits, because set-user-ID was meant for the old content.
+#[cfg(unix)]
+fn keep_permissions(old: &Metadata, new: &Temporary) -> io::Result<()> {
+    use cap_std::fs::PermissionsExt;
+    use std::os::unix::fs::PermissionsExt as _;
+    new.file().set_permissions(std::fs::Permissions::from_mode(old.permissions().mode() & 0o777))
+}
+
+/// Does nothing. On this system the only permission is "read-only", and a read-only file cannot be replaced.
+#[cfg(not(unix))]
+fn keep_permissions(_old: &Metadata, _new: &Temporary) -> io::Result<()> {
+    Ok(())
+}

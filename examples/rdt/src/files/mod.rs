@@ -1,0 +1,30 @@
+//! Files of a folder. They are read in order, and stored completely or not at all. All calls here may block.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `folder` | which entries of a folder are read or replaced |
+//! | `source` | a file that is read, and whether it changed meanwhile |
+//! | `space` | the disk space that unfinished uploads may take |
+//! | `target` | a file that is stored |
+//! | `temporary` | a file without a name, or with a temporary one, and what a killed program leaves behind |
+//!
+//! A received file has no name until it is complete and on the disk. Then it takes its final name in one step. Before
+//! this step the final name refers to the old content, even after SIGKILL. Where the system requires a temporary name,
+//! for the whole time or just before this step, a killed program may leave a file with this name. The next start of the
+//! program in this folder removes it.
+//!
+//! Regular files and symbolic links are replaced. The new file has the permissions of the old file. A link is itself
+//! replaced, as by `mv`, and its target stays unchanged. Folders, pipes, sockets, devices, and links to such entries of
+//! the same folder are never replaced.
+
+mod folder;
+mod source;
+mod space;
+mod target;
+mod temporary;
+
+pub(crate) use folder::Folder;
+pub(crate) use source::Source;
+pub(crate) use space::{Space, SpaceLimits};
+pub(crate) use target::{CommitError, Target};
+pub(crate) use temporary::is_reserved;

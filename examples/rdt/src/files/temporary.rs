@@ -1,0 +1,207 @@
+//! A file without a name, or with a temporary one.
+//!
+//! On Linux a file has no name while it is written, so that a killed program leaves nothing behind. To replace a file
+//! it takes a temporary name first, because no system call replaces a name by a file without one. Other systems have
+//! only files with names, and there it has the temporary name from the beginning.
+//!
+//! The program locks the file while it has it. So a temporary name whose file is not locked is left from a killed
+//! program.
+
+use cap_std::fs::Dir;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+const PREFIX: &str = ".rdt-";
+const SUFFIX: &str = ".part";
+/// The number of random hexadecimal digits in a temporary name.
+const DIGITS: usize = 32;
+
+/// A file that is removed when it is dropped, unless it was given a name.
+pub(super) struct Temporary {
+    folder: Arc<Dir>,
+    file: File,
+    /// The temporary name, if the file has one.
+    name: Option<String>,
+}
+
+impl Temporary {
+    /// Creates an empty file in `folder`.
+    pub(super) fn new(folder: Arc<Dir>) -> io::Result<Self> {
+        let (file, name) = match create_unnamed(&folder)? {
+            Some(file) => (file, None),
+            None => {
+                let name = temporary_name()?;
+                let mut options = cap_std::fs::OpenOptions::new();
+                let file = folder.open_with(&name, options.write(true).create_new(true))?.into_std();
+                (file, Some(name))
+            }
+        };
+        // Where files cannot be locked, nothing is removed either.
+        let _ = lock(&file);
+        Ok(Self { folder, file, name })
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(super) fn folder(&self) -> &Dir {
+        &self.folder
+    }
+
+    /// Gives the file the name `name`, and replaces a file of this name in the same step.
+    pub(super) fn replace(mut self, name: &OsStr) -> io::Result<Arc<Dir>> {
+        if self.name.is_none() {
+            let temporary = temporary_name()?;
+            link_unnamed(&self.file, &self.folder, temporary.as_ref())?;
+            self.name = Some(temporary);
+        }
+        if let Some(temporary) = &self.name {
+            self.folder.rename(temporary, &self.folder, name)?;
+            self.name = None;
+        }
+        Ok(self.folder.clone())
+    }
+
+    /// Gives the file the name `name`. Fails if an entry of this name exists.
+    pub(super) fn link(self, name: &OsStr) -> io::Result<Arc<Dir>> {
+        match &self.name {
+            None => link_unnamed(&self.file, &self.folder, name)?,
+            // The drop removes the temporary name.
+            Some(temporary) => self.folder.hard_link(temporary, &self.folder, name)?,
+        }
+        Ok(self.folder.clone())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // If the removal fails, the next start of the program repeats it.
+            let _ = self.folder.remove_file(name);
+        }
+    }
+}
+
+/// Whether `name` is reserved for temporary files. A request for it is refused, since such a file may be removed.
+///
+/// Some file systems ignore the case of letters.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let digits = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
+    digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn temporary_name() -> io::Result<String> {
+    Ok(format!("{PREFIX}{:032x}{SUFFIX}", u128::from_ne_bytes(crate::entropy::random_bytes()?)))
+}
+
+/// Creates a file without a name. `None` if the system, the file system or a missing `/proc` does not allow that.
+#[cfg(target_os = "linux")]
+fn create_unnamed(folder: &Dir) -> io::Result<Option<File>> {
+    use rustix::fs::{Mode, OFlags, openat};
+    use rustix::io::Errno;
+    if !std::path::Path::new("/proc/self/fd").exists() {
+        return Ok(None);
+    }
+    let flags = OFlags::CLOEXEC | OFlags::TMPFILE | OFlags::WRONLY;
+    match openat(folder, ".", flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => Ok(Some(file.into())),
+        // The error of a kernel or a file system without such files.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn create_unnamed(_folder: &Dir) -> io::Result<Option<File>> {
+    Ok(None)
+}
+
+/// Gives a name to a file without one.
+#[cfg(target_os = "linux")]
+fn link_unnamed(file: &File, folder: &Dir, name: &OsStr) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Locks a file until it is closed. Fails if another process has locked it.
+#[cfg(unix)]
+fn lock(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?)
+}
+
+#[cfg(not(unix))]
+fn lock(_file: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Removes the temporary files of killed programs. An error leaves a file for the next start.
+pub(super) fn remove_leftovers(folder: &Dir) {
+    for entry in folder.entries().into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(is_reserved) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = remove_if_left(folder, &name);
+        }
+    }
+}
+
+fn remove_if_left(folder: &Dir, name: &OsStr) -> io::Result<()> {
+    let mut options = cap_std::fs::OpenOptions::new();
+    let file = folder.open_with(name, super::source::without_waiting(options.read(true)))?.into_std();
+    lock(&file)?;
+    folder.remove_file(name)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::files::Folder;
+    use cap_std::ambient_authority;
+
+    #[test]
+    fn only_whole_temporary_names_are_reserved() {
+        let digits = "0123456789abcdef0123456789ABCDEF";
+        assert!(is_reserved(&format!(".rdt-{digits}.part")));
+        assert!(is_reserved(&format!(".RDT-{digits}.PART")));
+        assert!(is_reserved(&temporary_name().unwrap()));
+        for free in
+            [".rdt-.part", "rdt-0.part", ".rdt-0123.part", &format!(".rdt-{digits}.par"), &format!("{digits}.part")]
+        {
+            assert!(!is_reserved(free), "{free}");
+        }
+        assert!(!is_reserved(&format!(".rdt-{}x.part", &digits[1..])));
+    }
+
+    #[test]
+    fn only_temporary_files_that_are_not_in_use_are_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Arc::new(Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap());
+        let mut used = Temporary::new(dir.clone()).unwrap();
+        let [left, in_use] = [temporary_name().unwrap(), temporary_name().unwrap()];
+        if used.name.is_none() {
+            link_unnamed(&used.file, &dir, in_use.as_ref()).unwrap();
+            used.name = Some(in_use);
+        }
+        for name in [&left, ".rdt-note.part"] {
+            std::fs::write(place.path().join(name), "left").unwrap();
+        }
+        Folder::open(place.path()).unwrap();
+        let entries = dir.entries().unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        let mut kept = vec![used.name.clone().unwrap(), ".rdt-note.part".into()];
+        kept.sort();
+        assert_eq!(names, kept);
+    }
+}

@@ -1,0 +1,95 @@
+/* Faults of system calls, for the tests of the program: a library for LD_PRELOAD.
+ *
+ * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the number of calls
+ * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
+ * the first three while the program runs.
+ *
+ * KILL_AT has the numbers of two system calls: the kernel kills the program when it makes one of them.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, CALLS };
+
+struct entry {
+    int error, count, delay_ms, seen;
+};
+
+static struct entry *entries;
+
+__attribute__((constructor)) static void start(void) {
+    const char *path = getenv("FAULTS");
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (file >= 0) {
+        void *map = mmap(NULL, CALLS * sizeof(struct entry), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+        entries = map == MAP_FAILED ? NULL : map;
+        close(file);
+    }
+    const char *numbers = getenv("KILL_AT");
+    if (numbers) {
+        char *second;
+        unsigned one = strtoul(numbers, &second, 10), other = strtoul(second, NULL, 10);
+        struct sock_filter filter[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) _exit(99);
+    }
+}
+
+/* Delays the call, and returns whether it fails. */
+static int fails(int call) {
+    if (!entries) return 0;
+    struct entry *entry = &entries[call];
+    __atomic_fetch_add(&entry->seen, 1, __ATOMIC_SEQ_CST);
+    int delay = __atomic_load_n(&entry->delay_ms, __ATOMIC_SEQ_CST);
+    if (delay) {
+        struct timespec time = {delay / 1000, delay % 1000 * 1000000L};
+        nanosleep(&time, NULL);
+    }
+    int count = __atomic_load_n(&entry->count, __ATOMIC_SEQ_CST);
+    while (count > 0 && !__atomic_compare_exchange_n(&entry->count, &count, count - 1, 0, __ATOMIC_SEQ_CST,
+                                                     __ATOMIC_SEQ_CST))
+        ;
+    if (!count) return 0;
+    errno = __atomic_load_n(&entry->error, __ATOMIC_SEQ_CST);
+    return 1;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit) {
+    return fails(RECVMMSG) ? -1 : REAL(recvmmsg)(fd, messages, count, flags, limit);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    return fails(SENDMSG) ? -1 : REAL(sendmsg)(fd, message, flags);
+}
+
+int epoll_wait(int poll, struct epoll_event *events, int count, int limit) {
+    return fails(EPOLL_WAIT) ? -1 : REAL(epoll_wait)(poll, events, count, limit);
+}
+
+int epoll_ctl(int poll, int action, int fd, struct epoll_event *event) {
+    return fails(EPOLL_CTL) ? -1 : REAL(epoll_ctl)(poll, action, fd, event);
+}
+
+int fsync(int fd) { return fails(FSYNC) ? -1 : REAL(fsync)(fd); }

@@ -1,0 +1,151 @@
+//! A disk that is slow or fails, and files that change while they are served.
+
+use crate::faults::{Faults, SystemCall};
+use crate::runner::{Place, SLOW, content, wait_until};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+#[test]
+fn a_slow_flush_loses_no_client_and_delays_no_other() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.client("slow"), "slow").unwrap();
+    fs::write(place.server("other"), content(3 << 20)).unwrap();
+    // The flush takes twice as long as a client with this option waits for a quiet server.
+    faults.delay(SystemCall::Fsync, 8_000);
+    let slow = place.put(&place.client("slow"), &server.address, &["--timeout", "2"]);
+    wait_until(|| faults.seen(SystemCall::Fsync) == 1);
+    for _ in 0..3 {
+        place.get("other", &server.address, &[]).expect_end(0, "received");
+    }
+    assert!(!place.server("slow").exists() && faults.seen(SystemCall::Fsync) == 1, "the flush still runs");
+    slow.expect_end(0, "stored \"slow\"");
+    assert_eq!(fs::read_to_string(place.server("slow")).unwrap(), "slow");
+}
+
+#[test]
+fn many_slow_flushes_hold_up_no_download() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.client("slow"), "slow").unwrap();
+    fs::write(place.server("other"), content(3 << 20)).unwrap();
+    // More flushes than the server has threads for them.
+    faults.delay(SystemCall::Fsync, 3_000);
+    let names: Vec<_> = (0..12).map(|number| format!("slow{number}")).collect();
+    let put = |name: &String| place.put(&place.client("slow"), &server.address, &["--name", name, "--timeout", "2"]);
+    let clients: Vec<_> = names.iter().map(put).collect();
+    wait_until(|| faults.seen(SystemCall::Fsync) == 8);
+    place.get("other", &server.address, &[]).expect_end(0, "received");
+    assert_eq!((Place::names(&place.server("")).len(), faults.seen(SystemCall::Fsync)), (1, 8));
+    clients.into_iter().for_each(|client| client.expect_end(0, "stored"));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_slow_flush() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.server("slow"), "old").unwrap();
+    fs::write(place.client("slow"), "new").unwrap();
+    faults.delay(SystemCall::Fsync, 60_000);
+    let client = place.put(&place.client("slow"), &server.address, &["--timeout", "2"]);
+    wait_until(|| faults.seen(SystemCall::Fsync) == 1);
+    server.running.interrupt();
+    server.running.expect_end(0, "");
+    client.expect_end(1, "it may be stored there or not");
+    assert_eq!(fs::read_to_string(place.server("slow")).unwrap(), "old");
+    assert_eq!(Place::names(&place.server("")), ["slow"]);
+}
+
+#[test]
+fn a_failed_flush_is_refused_and_keeps_the_old_file() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let mut server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.client("a"), "new").unwrap();
+    fs::write(place.server("a"), "old").unwrap();
+    faults.fail(SystemCall::Fsync, libc::EIO, 1);
+    place.put(&place.client("a"), &server.address, &[]).expect_end(1, "its storage failed");
+    server.running.expect("refused: storage failed (input/output error)");
+    assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "old");
+    place.put(&place.client("a"), &server.address, &[]).expect_end(0, "stored");
+    assert_eq!(Place::names(&place.server("")), ["a"]);
+}
+
+#[test]
+fn a_failed_flush_of_the_folder_is_no_refusal() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let mut server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.client("a"), "new").unwrap();
+    fs::write(place.server("a"), "old").unwrap();
+    // The first flush is that of the file, and the second that of the folder.
+    faults.delay(SystemCall::Fsync, 300);
+    let client = place.put(&place.client("a"), &server.address, &[]);
+    wait_until(|| faults.seen(SystemCall::Fsync) == 2);
+    faults.fail(SystemCall::Fsync, libc::EIO, 1);
+    client.expect_end(1, "it may be stored there or not");
+    server.running.expect("failed here: storage failed (input/output error)");
+    assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "new");
+}
+
+#[test]
+fn a_file_overwritten_in_place_is_no_success() {
+    let place = Place::new();
+    let mut server = place.serve(&[]);
+    let bytes = content(8 << 20);
+    // The second write restores the length and the modification time.
+    for restores_time in [false, true] {
+        fs::write(place.server("a"), &bytes).unwrap();
+        let modified = fs::metadata(place.server("a")).unwrap().modified().unwrap();
+        let mut client = place.get("a", &server.address, &SLOW);
+        client.expect_progress();
+        let file = fs::OpenOptions::new().write(true).open(place.server("a")).unwrap();
+        file.write_all_at(b"other", (8 << 20) - 5).unwrap();
+        if restores_time {
+            file.set_modified(modified).unwrap();
+        }
+        client.expect_end(1, "ended the transfer of");
+        server.running.expect("the file changed while it was read");
+        assert!(!place.client("a").exists());
+    }
+}
+
+#[test]
+fn a_file_replaced_while_it_is_served_arrives_unchanged() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let bytes = content(8 << 20);
+    fs::write(place.server("a"), &bytes).unwrap();
+    fs::write(place.client("new"), "new").unwrap();
+    let mut client = place.get("a", &server.address, &SLOW);
+    client.expect_progress();
+    place.put(&place.client("new"), &server.address, &["--name", "a"]).expect_end(0, "stored");
+    client.expect_end(0, "received");
+    assert!(fs::read(place.client("a")).unwrap() == bytes);
+    assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "new");
+}
+
+#[test]
+fn a_file_swapped_for_a_pipe_holds_up_nothing() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let [file, pipe] = ["a", "b"].map(|name| place.server(name));
+    fs::write(&file, "a").unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // The kind of the file changes between any two system calls of the server.
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                renameat_with(CWD, &file, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let clients: Vec<_> = (0..20).map(|_| place.get("a", &server.address, &[])).collect();
+        let codes: Vec<_> = clients.into_iter().map(|client| client.end()).collect();
+        done.store(true, Ordering::Relaxed);
+        for (code, said) in codes {
+            assert!(code == 0 || said.contains("no such file"), "{code}: {said}");
+        }
+    });
+}
