@@ -1,7 +1,7 @@
 //! A disk that is slow or fails, and files that change while they are served.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, SLOW, content, wait_until};
+use crate::runner::{Place, Running, SLOW, content, wait_until};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -142,7 +142,7 @@ fn a_file_swapped_for_a_pipe_holds_up_nothing() {
             }
         });
         let clients: Vec<_> = (0..20).map(|_| place.get("a", &server.address, &[])).collect();
-        let codes: Vec<_> = clients.into_iter().map(|client| client.end()).collect();
+        let codes: Vec<_> = clients.into_iter().map(Running::end).collect();
         done.store(true, Ordering::Relaxed);
         for (code, said) in codes {
             assert!(code == 0 || said.contains("no such file"), "{code}: {said}");

@@ -51,7 +51,7 @@ impl Holder {
             Habit::Stalls => Some(ftp::Client::upload(config, name, 1_000_000)),
             Habit::StaysOpen => Some(ftp::Client::download(config, name)),
         };
-        if let Some(Output::Header(header)) = session.as_mut().and_then(|session| session.poll_output()) {
+        if let Some(Output::Header(header)) = session.as_mut().and_then(Session::poll_output) {
             connection.send_segment(header).unwrap();
         }
         Self { socket, connection }
