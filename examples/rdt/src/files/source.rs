@@ -101,7 +101,8 @@ struct Version {
 /// The time of the last change of a file's content or status, and the status.
 ///
 /// The time shows a change whose modification time was set back. Another name, owner or permission changes it as well,
-/// so a change of those explains it: a file that is replaced while it is served loses its name.
+/// so a change of those explains it: a file that is replaced while it is served loses its name. A file that is renamed
+/// counts as changed.
 #[cfg(unix)]
 struct Status {
     changed: (i64, i64),

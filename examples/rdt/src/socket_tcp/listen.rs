@@ -5,6 +5,7 @@ use crate::args::{CloseRole, ListenArgs};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::messages::to_stderr;
+use crate::network_error::{Call, NetworkErrors};
 use rdt_proto::socket_tcp::{
     HeapTables, PeerId, SocketCloseReason, SocketConfig, SocketDispatch, SocketEvent, SocketListener,
     SocketListenerConfig, Transmit,
@@ -18,6 +19,7 @@ pub(super) struct Listen {
     max_size: u64,
     /// The received part of each client's message, at the index of the client's [`PeerId`].
     messages: Vec<Vec<u8>>,
+    errors: NetworkErrors,
     stopping: bool,
 }
 
@@ -26,7 +28,7 @@ impl Listen {
         let config = SocketListenerConfig { connection, ..SocketListenerConfig::default() };
         let listener = SocketListener::new(now, config, entropy::random_bytes()?);
         let (close, max_size) = (args.close, args.max_size);
-        Ok(Self { listener, close, max_size, messages: Vec::new(), stopping: false })
+        Ok(Self { listener, close, max_size, messages: Vec::new(), errors: NetworkErrors::default(), stopping: false })
     }
 
     fn pump(&mut self, now: Instant) {
@@ -118,6 +120,10 @@ impl Endpoint for Listen {
 
     /// SocketTCP has segments of one size.
     fn handle_datagram_too_large(&mut self, _now: Instant, _to: Address, _len: usize) {}
+
+    fn handle_network_error(&mut self, now: Instant, call: Call, error: &io::Error) {
+        self.errors.handle(now, call, error);
+    }
 
     /// Aborts each connection.
     fn handle_stop(&mut self, now: Instant) {

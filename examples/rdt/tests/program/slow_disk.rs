@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_slow_flush_loses_no_client_and_delays_no_other() {
@@ -137,15 +138,22 @@ fn a_file_swapped_for_a_pipe_holds_up_nothing() {
     thread::scope(|scope| {
         // The kind of the file changes between any two system calls of the server.
         scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
+            let limit = Instant::now() + Duration::from_secs(60);
+            while !done.load(Ordering::Relaxed) && Instant::now() < limit {
                 renameat_with(CWD, &file, CWD, &pipe, RenameFlags::EXCHANGE).unwrap();
             }
         });
-        let clients: Vec<_> = (0..20).map(|_| place.get("a", &server.address, &[])).collect();
-        let codes: Vec<_> = clients.into_iter().map(Running::end).collect();
-        done.store(true, Ordering::Relaxed);
-        for (code, said) in codes {
-            assert!(code == 0 || said.contains("no such file"), "{code}: {said}");
+        // Of some 40 clients one meets a pipe that was a file a moment before. A file that is renamed while it is read
+        // counts as changed.
+        for _ in 0..4 {
+            let clients: Vec<_> = (0..25).map(|_| place.get("a", &server.address, &[])).collect();
+            for (code, said) in clients.into_iter().map(Running::end) {
+                assert!(
+                    code == 0 || said.contains("no such file") || said.contains("storage failed"),
+                    "{code}: {said}"
+                );
+            }
         }
+        done.store(true, Ordering::Relaxed);
     });
 }
