@@ -23,7 +23,7 @@ fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
 
 #[test]
 fn clients_above_the_limit_wait_until_others_end() {
-    put_and_get_at_once(6, &["--max-peers", "2"]);
+    put_and_get_at_once(4, &["--max-peers", "2"]);
 }
 
 #[test]
