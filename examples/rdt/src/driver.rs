@@ -22,6 +22,7 @@ use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
 use rdt_proto::Instant;
+use rdt_proto::connection::Config;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,6 +60,14 @@ impl Driver {
         let socket = Socket::new(poll.registry(), SOCKET, socket, datagram_bytes, loss)?;
         stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP)?));
         Ok(Self { poll, socket, clock: Clock::start(), stop, recv_buf: RecvBuf::new() })
+    }
+
+    /// Lets the system send in fragments what is larger than the MTU, if the peer takes bodies of a fixed size.
+    pub(crate) fn fragmenting(self, config: &Config) -> io::Result<Self> {
+        if config.framing.is_base_only() {
+            self.socket.allow_fragments()?;
+        }
+        Ok(self)
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {

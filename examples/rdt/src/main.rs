@@ -109,7 +109,7 @@ fn serve(args: &ServeArgs, stop: Stop) -> Result<ExitCode, String> {
         args.threads,
         &stop,
         serve,
-        |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()),
+        |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config),
         |bound| messages::to_stdout(format_args!("serving {} on {bound}", args.root.display())),
     )?;
     Ok(INTERRUPTED.into())
@@ -155,8 +155,9 @@ fn request(
     let settings = common.settings();
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let mut driver =
-        Driver::bind(client::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
+    let bytes = settings.config.max_datagram_len();
+    let bound = Driver::bind(client::any_address_for(server), bytes, loss, stop);
+    let mut driver = bound.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let progress = Progress::new(exchange.session.name().as_str(), common.quiet);
     let mut client =
         FileClient::new(driver.now(), server, settings, exchange, progress, !common.quiet).map_err(fail)?;
