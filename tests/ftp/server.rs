@@ -1,10 +1,10 @@
 //! The server session: one request, with scripted bytes of the client.
 
 use crate::host::{Ended, download, file, server, serving, upload};
+use rdt_proto::Instant;
 use rdt_proto::ftp::{
     Answer, ErrorCode, FileEvent, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
 };
-use rdt_proto::Instant;
 
 fn refused(code: ErrorCode) -> Option<Outcome> {
     Some(Outcome::Refused(code))
