@@ -3,6 +3,7 @@
 use super::least_progress::ProgressLimits;
 use super::negotiation::{HandshakeParameters, Mode};
 use crate::Duration;
+use crate::event::Role;
 use crate::wire::{Framing, MAX_DATAGRAM, Tag};
 
 /// The configuration of a connection: framing, mode, sizes and limits.
@@ -53,7 +54,7 @@ pub struct Config {
     /// At a client the handshake lasts from `connect` to CONNACK, at a server from `accept` to INFO 0. At the limit the
     /// connection ends with [`HandshakeTimedOut`](super::CloseReason::HandshakeTimedOut). CONNECT is repeated at
     /// intervals of at most an eighth of the limit: first after 250 ms in extended mode, after 1 s in base mode. In
-    /// base mode CONNACK is repeated in the same way.
+    /// base mode CONNACK is repeated in the same way. A [peer](Self::peer) may require longer intervals.
     ///
     /// The [`idle_limit`](Self::idle_limit) also ends a handshake, with the same reason. To allow a longer handshake,
     /// raise both limits.
@@ -68,8 +69,8 @@ pub struct Config {
     /// [`NoProgress`](super::CloseReason::NoProgress) after 20 timeouts without a new acknowledgement, of which at
     /// most two follow the same packet of the peer. With the defaults they take two minutes.
     ///
-    /// Even if this limit is disabled, a connection does not wait forever for the answer to a last FIN. Once all data
-    /// is acknowledged and the peer has closed, the wait ends after 30 [lingers](Self::linger).
+    /// Whatever this limit is, a connection does not wait long for the answer to a last FIN. Once all data
+    /// is acknowledged and the peer has closed, the wait ends after four [lingers](Self::linger).
     pub idle_limit: Duration,
     /// Base mode: how long the peer may stay silent while it has nothing to answer. Default: 60 s.
     ///
@@ -132,14 +133,20 @@ impl Config {
     /// same method, which is not visible on the wire. With the wrong method small exchanges work, but one side may stay
     /// open for up to 60 s, until a limit ends it.
     ///
-    /// The linger is at least 5 s, since this peer repeats its FIN slowly.
+    /// Towards a peer with stop-and-wait one INFO is in flight, with any [mechanism](crate::arq) and any window, because
+    /// this peer acknowledges what it drops. It reads one packet each 0.1 s, so a [`segment`](Self::segment) of up to
+    /// 62,000 bytes is faster.
+    ///
+    /// The linger is at least 5 s, since this peer repeats its FIN slowly. Towards a peer with selective repeat, CONNECT
+    /// is repeated each 2 s, and the handshake limit is 16 s: this peer repeats CONNACK only after 1.5 s without a
+    /// CONNECT.
     #[must_use]
     pub const fn rostov(method: Method) -> Self {
-        let peer = match method {
-            Method::SelectiveRepeat => Peer::RostovSelectiveRepeat,
-            Method::StopAndWait => Peer::RostovStopAndWait,
+        let (peer, handshake_limit) = match method {
+            Method::SelectiveRepeat => (Peer::RostovSelectiveRepeat, Duration::from_secs(16)),
+            Method::StopAndWait => (Peer::RostovStopAndWait, Self::new().handshake_limit),
         };
-        Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, ..Self::new() }
+        Self { framing: Framing::ROSTOV, mode: Mode::Base, peer, handshake_limit, ..Self::new() }
     }
 
     /// The defaults for a peer that speaks only base mode.
@@ -229,6 +236,8 @@ pub enum Peer {
     /// implementation, for all of its clients.
     RostovSelectiveRepeat,
     /// The public Python implementation with stop-and-wait. Its packet numbers have 16 bits.
+    ///
+    /// It acknowledges an INFO that it drops, so one INFO at most is in flight towards it.
     RostovStopAndWait,
 }
 
@@ -238,6 +247,30 @@ impl Peer {
         match self {
             Self::RdtProto => false,
             Self::RostovSelectiveRepeat | Self::RostovStopAndWait => true,
+        }
+    }
+
+    /// Whether the peer acknowledges an INFO that it drops, because it comes before an earlier one.
+    ///
+    /// If so, one INFO is in flight, whatever the mechanism and the windows allow. Otherwise a loss would lose data.
+    pub(crate) const fn takes_one_info(self) -> bool {
+        match self {
+            Self::RostovStopAndWait => true,
+            Self::RdtProto | Self::RostovSelectiveRepeat => false,
+        }
+    }
+
+    /// The least interval between two packets of the handshake: two CONNECTs, at a client.
+    ///
+    /// A rostov server with selective repeat answers no repeated CONNECT. It repeats CONNACK only after 1.5 s of
+    /// silence, which each CONNECT ends. Without CONNACK the connection fails, and that server serves no other client
+    /// for 75 s.
+    pub(crate) const fn handshake_interval(self, role: Role) -> Duration {
+        match (self, role) {
+            (Self::RostovSelectiveRepeat, Role::Client) => Duration::from_secs(2),
+            (Self::RostovSelectiveRepeat, Role::Server) | (Self::RdtProto | Self::RostovStopAndWait, _) => {
+                Duration::ZERO
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 //! The handling of INFO, and the delivery of its data.
 
-use super::handshake::Handshake;
 use super::input::{Outcome, Take};
 use super::{Connection, ConnectionTypes, Ignored};
 use crate::Seq;
@@ -27,10 +26,8 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         let offer = Offer { limit: self.recv.limit(), fits: self.recv.fits(number, body.len()) };
         let arrival = self.arq.handle_info(self.now, ReceivedInfo { number, ..info }, offer);
-        // An INFO 0 that was repeated, or that answers a CONNACK to a repeated CONNECT, gives no sample. A CONNACK that
-        // only the timer has repeated counts from its first transmission.
-        if arrival == Arrival::Next && info.counter == 0 && self.negotiation.is_extended() {
-            self.sample_handshake(Handshake::is_first_answer);
+        if arrival == Arrival::Next && info.counter == 0 {
+            self.sample_handshake(0);
         }
         self.on_heard();
         match arrival {

@@ -84,13 +84,17 @@ impl<T: ConnectionTypes> Connection<T> {
         self.state.path().is_some_and(PathSize::is_exceeded)
     }
 
-    /// Where sending stops: at a body that waits to be cut.
+    /// Where sending stops: at a body that waits to be cut, or that waits because the peer takes one INFO at a time.
     ///
     /// It waits only while something is in flight, whose acknowledgement may allow the cut. A body that cannot be cut
     /// even then keeps its size. If the path does not carry it, the connection ends without progress.
     #[inline]
     pub(super) fn sendable_end(&self) -> Seq {
         let end = self.send.end();
+        if self.peer.takes_one_info() {
+            let next = self.arq.first_unsent();
+            return if next == self.arq.base() { end } else { next };
+        }
         if !T::Send::CUTS || !self.exceeds_path() {
             return end;
         }

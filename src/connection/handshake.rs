@@ -13,7 +13,8 @@
 //! then. CONNECT is longer than both. Until the client is confirmed, the server sends no more bytes than it has
 //! received. CONNECT carries its number and CONNACK returns it, so that an answer to the first CONNECT gives a sample
 //! even if it was repeated meanwhile. An answer to a later one gives none (Karn): the timeout then covers the interval
-//! between two.
+//! between two. In base mode only a CONNECT or CONNACK that was sent once gives a sample, and only the linger derives
+//! from it.
 //!
 //! A server may answer CONNECT with RETRY and keep no state. The client then sends CONNECT with the cookie of the
 //! RETRY. The cookie shows that the client receives at its address.
@@ -229,6 +230,11 @@ impl Handshake {
         !self.marks.contains(Marks::RESTARTED)
     }
 
+    /// Whether only one CONNECT or CONNACK was sent, and at most one CONNECT has arrived.
+    pub(crate) const fn is_sent_once(&self) -> bool {
+        self.sent == 1 && self.is_first_answer()
+    }
+
     pub(crate) const fn is_due(&self) -> bool {
         self.marks.contains(Marks::DUE)
     }
@@ -238,10 +244,10 @@ impl Handshake {
         self.sent
     }
 
-    /// Records that the packet was sent. A timer repeats it, if `once` only once for each request.
-    pub(crate) fn on_sent(&mut self, now: Instant, once: bool, rtt: &mut Rtt) {
+    /// Records that the packet was sent. A timer repeats it at least `least` later, if `once` only once for each request.
+    pub(crate) fn on_sent(&mut self, now: Instant, least: Duration, once: bool, rtt: &mut Rtt) {
         let is_last = once && self.marks.contains(Marks::OVERDUE);
-        let deadline = rtt.deadline_within(self.sent, now, self.longest);
+        let deadline = rtt.deadline_within(self.sent, now, self.longest).max(now + least);
         self.deadline = (!is_last).then_some(deadline);
         self.sent = self.sent.saturating_add(1);
         self.marks.remove(Marks::DUE | Marks::OVERDUE);

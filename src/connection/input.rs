@@ -6,7 +6,7 @@ use super::least_progress::Span;
 use super::probe::{Probe, SIZE_PROBE};
 use super::progress::Progress;
 use super::state::State;
-use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored};
+use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored, Peer};
 use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
 use crate::counts::increase;
 use crate::event::{Events, Role};
@@ -186,8 +186,9 @@ impl<T: ConnectionTypes> Connection<T> {
         if handshake.sent() == 0 {
             return Err(Ignored::State);
         }
-        if tagged && parameters.tag.is_some() && parameters.is_our_version() {
-            self.sample_handshake(|handshake| handshake.is_first(parameters.attempt));
+        let is_extended = tagged && parameters.tag.is_some() && parameters.is_our_version();
+        if is_extended || !tagged && self.negotiation.tag().is_none() {
+            self.sample_handshake(parameters.attempt);
         }
         self.on_heard();
         match (tagged, parameters.tag) {
@@ -221,12 +222,20 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    /// Takes the round-trip time of the handshake: an answer to our CONNECT or CONNACK has arrived.
+    /// Takes the round-trip time of the handshake: an answer to our CONNECT or CONNACK has arrived. `attempt` is the
+    /// number of the CONNECT that a CONNACK answers.
     ///
-    /// RFC 6298 §3: the answer to a packet that was repeated gives no sample.
+    /// RFC 6298 §3: the answer to a packet that was repeated gives no sample. In base mode that of a rostov peer, whose
+    /// pace it shows, gives none either.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(super) fn sample_handshake(&mut self, is_clear: impl FnOnce(&Handshake) -> bool) {
-        let is_clear = self.state.handshake().is_some_and(is_clear);
+    pub(super) fn sample_handshake(&mut self, attempt: u8) {
+        let Some(handshake) = self.state.handshake() else { return };
+        let is_clear = match (self.negotiation.tag(), self.role) {
+            (None, _) => handshake.is_sent_once() && self.peer == Peer::RdtProto,
+            (Some(_), Role::Client) => handshake.is_first(attempt),
+            // A CONNACK that only the timer has repeated counts from its first transmission.
+            (Some(_), Role::Server) => handshake.is_first_answer(),
+        };
         if let Some(asked) = self.idle.waiting_since().filter(|_| is_clear) {
             self.rtt.handshake_sample(self.now.saturating_since(asked));
         }

@@ -8,8 +8,9 @@ use crate::timing::{Limit, Rtt};
 
 /// The maximum time for which a last FIN is repeated, in lingers. A shorter idle limit ends it earlier.
 ///
-/// The peer does not answer if its linger has expired. With the defaults both limits are 30 s.
-const LAST_FIN_LINGERS: u64 = 30;
+/// The peer does not answer if its linger has expired. Four lingers are twelve timeouts at least, or 4 s by default. At
+/// 20 % loss each way, one close in a hundred gets no answer at all.
+const LAST_FIN_LINGERS: u64 = 4;
 
 /// The limits that apply throughout a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,9 +36,9 @@ impl Limits {
     /// The linger after the peer's last FIN: three RTOs, or the configured minimum if that is longer.
     ///
     /// A repeated FIN is answered until then. The peer repeats FIN at intervals of its own RTO, which is similar to
-    /// ours on the same path.
+    /// ours on the same path. A side that has sent no data derives it from the handshake.
     pub(super) fn linger(&self, rtt: &Rtt) -> Duration {
-        rtt.rto().saturating_mul(3).max(self.linger.get())
+        rtt.linger_rto().saturating_mul(3).max(self.linger.get())
     }
 
     /// The linger with the largest possible RTO.

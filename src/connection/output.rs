@@ -270,7 +270,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Connect | Control::ConnAck => {
                 // A server of extended mode repeats CONNACK once. A client has not agreed on a mode yet.
                 if let Some(handshake) = self.state.handshake_mut() {
-                    handshake.on_sent(now, self.negotiation.is_extended(), &mut self.rtt);
+                    let least = self.peer.handshake_interval(self.role);
+                    handshake.on_sent(now, least, self.negotiation.is_extended(), &mut self.rtt);
                 }
             }
             Control::Ack => self.arq.on_ack_sent(self.recv.limit()),

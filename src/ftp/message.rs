@@ -165,6 +165,11 @@ impl Header {
         fields.first_chunk().map(|length| u64::from_le_bytes(*length))
     }
 
+    /// Whether this is an UPLOAD, even if bytes of it are missing; `None` before the first byte.
+    pub(super) fn is_upload(&self) -> Option<bool> {
+        self.bytes.first().map(|&message_type| message_type == UPLOAD)
+    }
+
     /// The bytes encoded or received so far.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -6,9 +6,13 @@
 //!    │  │        └── refused or failed ──→ Discard ──┐
 //!    │  └────→ download ──→ Open ──→ FILE, Read…, close ───────────────────────────→ done
 //!    │            │                     └── storage failed or file shrank ──→ abort ─→ done
-//!    └────────────┴──────────────────────────────────┴→ ERROR, close, drain ───────→ done
-//!                                                                        └─→ abort ─→ done
+//!    └────────────┴──────────────────────────────────┴→ ERROR, drain, close ───────→ done
+//!                                                                └─→ abort ─────────→ done
 //! ```
+//!
+//! After ERROR to an upload the server closes only when the client has closed. The client of the public Python
+//! implementation first sends all content and then reads the answer, and a close ends both directions for it. Nothing
+//! follows any other request, so the server closes at once.
 
 use heapless::Vec;
 
@@ -35,8 +39,8 @@ pub struct ServerConfig {
     pub allow_replace: bool,
     /// The maximum number of bytes that are dropped after an ERROR. Default: 16 MiB.
     ///
-    /// The server drops them so that ERROR reaches a client that has filled every buffer on the path. If more bytes
-    /// arrive, the server aborts the connection.
+    /// The server drops them so that ERROR reaches a client that has filled every buffer on the path, or that reads the
+    /// answer only after it has sent all content. If more bytes arrive, the server aborts the connection.
     pub drain_limit_bytes: u64,
     /// The maximum time from the refusal until the client closes. Default: 10 s.
     ///
@@ -73,7 +77,7 @@ pub struct Server {
     reported: Reported,
 }
 
-/// The state after a refusal: input is dropped until the client closes.
+/// The state after a refusal: input is dropped until the client closes. Only then the server closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Drain {
     left_bytes: u64,
@@ -135,6 +139,7 @@ impl Server {
             return Err(TooLate);
         }
         self.send_refusal(code);
+        self.settle();
         Ok(())
     }
 
@@ -174,18 +179,14 @@ impl Server {
         });
     }
 
-    /// Answers with a header, and closes the stream unless content follows.
+    /// Answers with a header, and closes the stream after CONFIRM.
     fn answer(&mut self, message: FileMessage<'_>) {
         // The longest answer is FILE. Its 9 bytes fill the capacity.
         self.answer = Vec::from_slice(Header::encode(message).as_bytes()).unwrap_or_default();
         match message {
-            FileMessage::File { .. } => {}
-            FileMessage::Upload { .. }
-            | FileMessage::Download { .. }
-            | FileMessage::Confirm
-            | FileMessage::Error { .. } => {
-                self.end.close();
-            }
+            // Content follows FILE. After ERROR the client closes first.
+            FileMessage::File { .. } | FileMessage::Error { .. } => {}
+            FileMessage::Upload { .. } | FileMessage::Download { .. } | FileMessage::Confirm => self.end.close(),
         }
     }
 
@@ -208,12 +209,17 @@ impl Server {
         self.drain.is_some() && !self.peer_closed
     }
 
-    /// Drops `len` bytes of input, or none while storage uses the input. Beyond the drain limit it also aborts.
+    /// Drops this input, or nothing while storage uses the input. Beyond the drain limit it also aborts.
     ///
     /// Returns the number of bytes dropped.
-    fn discard(&mut self, len: usize) -> usize {
+    fn discard(&mut self, input: &[u8]) -> usize {
         if self.storage.is_writing() {
             return 0;
+        }
+        let len = input.len();
+        if self.request.as_bytes().is_empty() {
+            // The request was refused before it arrived. Its type decides when to close.
+            self.request.push(input.get(..1).unwrap_or_default());
         }
         if let Some(drain) = &mut self.drain {
             match drain.left_bytes.checked_sub(in_file(len)) {
@@ -237,9 +243,12 @@ impl Server {
         }
     }
 
-    /// Decides the outcome once the content is sent, or nothing more can arrive.
+    /// Decides the outcome once the content is sent, or nothing more can arrive. After a refusal it decides the close.
     fn settle(&mut self) {
         if self.outcome.is_some() {
+            if self.drain.is_some() && (self.peer_closed || self.request.is_upload() == Some(false)) {
+                self.end.close();
+            }
             return;
         }
         if self.storage.is_all_sent() && self.answer.is_empty() {
@@ -269,8 +278,8 @@ impl Session for Server {
             taken = self.request.push(unread);
             self.process_request();
         }
-        let rest = unread.len().saturating_sub(taken);
-        taken += if self.outcome.is_some() { self.discard(rest) } else { self.storage.offer(rest) };
+        let rest = unread.get(taken..).unwrap_or_default();
+        taken += if self.outcome.is_some() { self.discard(rest) } else { self.storage.offer(rest.len()) };
         self.settle();
         taken
     }

@@ -44,13 +44,23 @@ pub struct Rtt {
     /// The longest time for which the peer delays an acknowledgement.
     ack_delay: ShortDuration,
     ceiling: ShortDuration,
-    /// Whether the first repeats come early.
-    is_early: bool,
+    opening: Opening,
     /// Whether the last sample was above the timeout.
     was_late: bool,
     /// The bytes that the round trip of the handshake has carried one way; 0 if only small packets.
     handshake_bytes: u16,
     jitter: Jitter,
+}
+
+/// The timeout before the first sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Opening {
+    /// It derives from the handshake if that gave a round-trip time.
+    Handshake,
+    /// As `Handshake`, and the first repeats come early.
+    Early,
+    /// It is 1 s, whatever the handshake took.
+    OneSecond,
 }
 
 impl Rtt {
@@ -63,7 +73,7 @@ impl Rtt {
             min: None,
             ack_delay,
             ceiling,
-            is_early: false,
+            opening: Opening::Handshake,
             was_late: false,
             handshake_bytes: 0,
             jitter,
@@ -72,9 +82,11 @@ impl Rtt {
 
     /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
     ///
-    /// In this mode each answer also names the transmission that it answers, so that long samples are certain.
+    /// In this mode each answer also names the transmission that it answers, so that long samples are certain. In base
+    /// mode the timeout is 1 s until the first sample. Only the [linger](Self::linger_rto) derives from the handshake: on
+    /// a slow line the small packets of the handshake are much faster than a full one, and base mode cannot find out.
     pub(crate) const fn repeat_early(&mut self, is_early: bool) {
-        self.is_early = is_early;
+        self.opening = if is_early { Opening::Early } else { Opening::OneSecond };
     }
 
     /// A random number below `count`, which must not be 0, from the generator of the jitter.
@@ -189,7 +201,7 @@ impl Rtt {
     ///
     /// `None` if the handshake gave no time, and after the first [`sample`](Self::sample).
     pub(crate) fn handshake(&self) -> Option<(Duration, u16)> {
-        let (srtt, _) = self.smoothed.filter(|_| self.min.is_none())?;
+        let (srtt, _) = self.smoothed.filter(|_| self.min.is_none() && self.opening != Opening::OneSecond)?;
         Some((srtt.get(), self.handshake_bytes))
     }
 
@@ -213,8 +225,19 @@ impl Rtt {
         Duration::from_micros(self.rto_micros().into())
     }
 
+    /// The timeout from which the linger derives. It is shorter than [`rto`](Self::rto) on a side of base mode that has
+    /// measured only the handshake.
+    pub(crate) fn linger_rto(&self) -> Duration {
+        Duration::from_micros(self.timeout(self.smoothed).into())
+    }
+
     fn rto_micros(&self) -> u32 {
-        let rto = match self.smoothed {
+        let counts = self.min.is_some() || self.opening != Opening::OneSecond;
+        self.timeout(self.smoothed.filter(|_| counts))
+    }
+
+    fn timeout(&self, smoothed: Option<(ShortDuration, ShortDuration)>) -> u32 {
+        let rto = match smoothed {
             None => INITIAL_RTO,
             Some((srtt, rttvar)) => {
                 let variation = rttvar.as_micros().saturating_mul(4).max(GRANULARITY);
@@ -237,7 +260,7 @@ impl Rtt {
     ///
     /// A peer whose idle limit is short lowers the ceiling. A timeout below the round trip would repeat everything.
     fn largest(&self) -> ShortDuration {
-        if !self.is_early {
+        if self.opening != Opening::Early {
             return self.ceiling;
         }
         let srtt = self.smoothed.map_or(0, |(srtt, _)| srtt.as_micros());
@@ -281,7 +304,7 @@ impl Rtt {
     /// As [`deadline`](Self::deadline).
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(crate) fn deadline_within(&mut self, attempt: u8, now: Instant, limit: ShortDuration) -> Instant {
-        let is_early = self.is_early && self.min.is_none();
+        let is_early = self.opening == Opening::Early && self.min.is_none();
         let first = EARLY_RTO.min(self.ceiling.as_micros());
         let rto = if is_early && self.smoothed.is_none() { first } else { self.rto_micros() };
         let most = self.ceiling.as_micros().max(rto).min(limit.as_micros());

@@ -13,6 +13,7 @@ mod extended;
 mod handshake;
 mod hot_path;
 mod limits;
+mod linger;
 mod path_size;
 mod progress;
 mod rebase;

@@ -3,5 +3,6 @@
 
 mod client;
 mod host;
+mod refusals;
 mod server;
 mod session;

@@ -1,10 +1,10 @@
 //! The server session: one request, with scripted bytes of the client.
 
 use crate::host::{Ended, download, file, server, serving, upload};
+use rdt_proto::Instant;
 use rdt_proto::ftp::{
     Answer, ErrorCode, FileEvent, Outcome, Server, ServerConfig, Session, StorageError, TooLate, Transfer,
 };
-use rdt_proto::{Duration, Instant};
 
 fn refused(code: ErrorCode) -> Option<Outcome> {
     Some(Outcome::Refused(code))
@@ -116,10 +116,10 @@ fn a_disk_that_fills_up_refuses_and_drops_the_rest() {
     host.storage.space = Some(3);
     host.hears(&upload("a", 9)).hears(b"abc").hears(b"def");
     assert_eq!(host.log(), ["create a 9", "write 0+3", "write 3+3", "discard"]);
-    assert_eq!((host.outbox.as_slice(), host.ended), (&[4, 5][..], Some(Ended::Closed)));
+    assert_eq!((host.outbox.as_slice(), host.ended), (&[4, 5][..], None));
     assert_eq!((host.inbox.len(), host.outcome()), (0, None));
     host.hears(b"ghi").peer_closes();
-    assert_eq!((host.inbox.len(), host.outcome()), (0, refused(ErrorCode::NoSpace)));
+    assert_eq!((host.ended, host.inbox.len(), host.outcome()), (Some(Ended::Closed), 0, refused(ErrorCode::NoSpace)));
     assert!(host.storage.part.is_none() && host.storage.files.is_empty());
 }
 
@@ -306,67 +306,6 @@ fn a_commit_that_may_not_last_is_neither_confirmed_nor_refused() {
         (host.ended, host.outcome()),
         (Some(Ended::Aborted(6)), Some(Outcome::StorageFailed(StorageError::Failed)))
     );
-}
-
-#[test]
-fn after_an_error_bytes_are_dropped_up_to_the_limit() {
-    let config = ServerConfig { drain_limit_bytes: 10, read_only: true, ..ServerConfig::default() };
-    let mut host = server(config);
-    host.hears(&upload("a", 99)).hears(&[0; 10]);
-    assert_eq!((host.ended, host.outcome()), (Some(Ended::Closed), None));
-    host.hears(&[0]);
-    assert_eq!((host.ended, host.outcome()), (Some(Ended::Aborted(9)), refused(ErrorCode::NotPermitted)));
-    assert_eq!(host.session.poll_timeout(), None);
-}
-
-#[test]
-fn after_an_error_the_client_has_until_the_limit_to_close() {
-    let mut host = server(ServerConfig { drain_limit: Duration::from_secs(2), ..ServerConfig::default() });
-    host.now = Instant::from_millis(500);
-    assert_eq!(host.session.poll_timeout(), None);
-    host.hears(&[9]);
-    let deadline = Instant::from_millis(2_500);
-    assert_eq!(host.session.poll_timeout(), Some(deadline));
-    host.session.handle_timeout(deadline - Duration::from_micros(1));
-    host.run();
-    assert_eq!((host.ended, host.session.poll_timeout()), (Some(Ended::Closed), Some(deadline)));
-    host.session.handle_timeout(deadline);
-    host.run();
-    assert_eq!((host.ended, host.outcome()), (Some(Ended::Aborted(0)), refused(ErrorCode::Malformed)));
-    assert_eq!(host.session.poll_timeout(), None);
-
-    let mut host = server(ServerConfig { drain_limit: Duration::MAX, ..ServerConfig::default() });
-    host.hears(&[9]);
-    assert_eq!((host.session.poll_timeout(), host.outcome()), (None, None));
-}
-
-#[test]
-fn the_caller_may_refuse_before_or_during_a_transfer() {
-    let mut host = server(ServerConfig::default());
-    assert_eq!(host.session.refuse(Instant::ZERO, ErrorCode::Busy), Ok(()));
-    assert_eq!(host.session.refuse(Instant::ZERO, ErrorCode::Busy), Err(TooLate));
-    host.hears(&upload("a", 5)).peer_closes();
-    assert_eq!((host.outbox.as_slice(), host.outcome()), (&[4, 7][..], refused(ErrorCode::Busy)));
-    assert!(host.log().is_empty());
-
-    // During an upload, while storage writes bytes of the input.
-    let mut host = server(ServerConfig::default());
-    host.hears(&upload("a", 5));
-    host.hold = true;
-    host.hears(b"he");
-    host.session.refuse(Instant::ZERO, ErrorCode::Cancelled).unwrap();
-    host.run();
-    assert_eq!((host.inbox.as_slice(), host.outbox.as_slice()), (&b"he"[..], &[4, 10][..]));
-    host.storage_answers().peer_closes();
-    assert_eq!((host.log().last(), host.outcome()), (Some(&"discard"), refused(ErrorCode::Cancelled)));
-
-    // During a download. After the header of the file, ERROR can no longer be sent.
-    let mut host = serving(&[("a", b"hello")]);
-    host.room = 0;
-    host.hears(&download("a"));
-    host.session.refuse(Instant::ZERO, ErrorCode::Cancelled).unwrap();
-    host.run();
-    assert_eq!((host.ended, host.outcome()), (Some(Ended::Aborted(10)), refused(ErrorCode::Cancelled)));
 }
 
 #[test]

@@ -8,4 +8,5 @@ mod habits;
 mod methods;
 mod recordings;
 mod reference_peer;
+mod rostov;
 mod rules;

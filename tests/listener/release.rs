@@ -33,7 +33,7 @@ fn connect_after_quarantine_queues_before_handle_timeout() {
     let id = server.connected(1);
     finish(&mut server, 1, id);
     server.release(id);
-    server.now = server.now + Duration::from_millis(2_900);
+    server.now = server.now + Duration::from_millis(900);
     let dispatch = server.receive(1, CONNECT);
     assert!(matches!(dispatch, Dispatch::Peer(_, Handled::Ignored(Ignored::Closed))), "{dispatch:?}");
     server.now = server.now + Duration::from_millis(200);
@@ -67,7 +67,7 @@ fn a_restarted_client_waits_until_the_old_quarantine_is_over() {
     server.ignores(1, CONNECT, DropReason::Quarantined);
     server.ignores(1, info(0, b"stale"), DropReason::Quarantined);
     assert_eq!(server.dropped(DropReason::Quarantined), 2);
-    server.elapse(2_999);
+    server.elapse(999);
     server.ignores(1, CONNECT, DropReason::Quarantined);
     server.elapse(1);
     let new = server.connected(1);
@@ -81,10 +81,10 @@ fn a_released_connection_goes_on_lingering() {
     finish(&mut server, 1, id);
     server.release(id);
     assert!(server.machine.peer(id).is_none());
-    server.elapse(2_000);
+    server.elapse(900);
     server.takes(1, FIN);
     server.expect(1, FINACK);
-    server.elapse(2_999);
+    server.elapse(999);
     assert_eq!(server.machine.len(), 1);
     server.elapse(1);
     assert!(server.machine.is_empty());

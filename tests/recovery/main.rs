@@ -14,6 +14,7 @@ mod seeds;
 mod selective_repeat;
 mod serial_lines;
 mod short_transfers;
+mod small_windows;
 mod stop_and_wait;
 mod stress;
 mod way_back;

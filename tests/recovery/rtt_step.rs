@@ -151,7 +151,9 @@ fn bulk_data_recovers_within_a_second_of_a_step() {
         for make in [controlled::<0> as MakeStorage<_>, controlled::<1>, controlled::<2>] {
             let (delivered, repeats) = bulk_after_a_step(mode, make);
             assert!(delivered[0] > 200_000 && delivered[1..].iter().all(|&bytes| bytes > 280_000), "{delivered:?}");
-            assert!(repeats < 100, "{repeats} repeats");
+            // In base mode a probe repeats the oldest number, whose ACK then gives no sample.
+            let most = if mode == Mode::Base { 130 } else { 100 };
+            assert!(repeats < most, "{repeats} repeats");
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
+use rdt_proto::connection::Config;
 use rdt_proto::{Duration, Instant};
 use std::io;
 use std::net::SocketAddr;
@@ -73,6 +74,14 @@ impl Driver {
             recv_buf: RecvBuf::new(),
             setbacks: Setbacks::default(),
         })
+    }
+
+    /// Lets the system send in fragments what is larger than the MTU, if the peer takes bodies of a fixed size.
+    pub(crate) fn fragmenting(self, config: &Config) -> io::Result<Self> {
+        if config.framing.is_base_only() {
+            self.socket.allow_fragments()?;
+        }
+        Ok(self)
     }
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {

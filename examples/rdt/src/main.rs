@@ -133,7 +133,9 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();
-    threads::run(sockets, &stop, serve, |socket, thread| Driver::on(socket, bytes, loss(thread), stop.clone()))?;
+    threads::run(sockets, &stop, serve, |socket, thread| {
+        Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config)
+    })?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
 }
@@ -203,8 +205,9 @@ fn request(
     let settings = common.settings();
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let mut driver =
-        Driver::bind(client::any_address_for(server), settings.config.max_datagram_len(), loss, stop).map_err(fail)?;
+    let bytes = settings.config.max_datagram_len();
+    let bound = Driver::bind(client::any_address_for(server), bytes, loss, stop);
+    let mut driver = bound.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let progress = Progress::new(session.name().as_str(), common.quiet);
     let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
     let exchange = Exchange::new(session, files(disk));

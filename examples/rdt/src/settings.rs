@@ -24,6 +24,8 @@ const ROSTOV_RECV_SLOTS: u32 = 8;
 pub(crate) const WINDOW: u32 = 16_384;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
+/// The default towards the public implementation with stop-and-wait, which takes one packet at a time, of almost 64 KiB.
+pub(crate) const SINGLE_WINDOW: u32 = 4;
 /// The number of packets buffered each way at first: 370 KB. They fill 29 Mbit/s at 100 ms without a loss.
 const FIRST_WINDOW: u32 = 256;
 /// The default of the memory for the windows of all clients of a server, in bytes.
@@ -120,6 +122,11 @@ fn rostov(method: Method) -> Config {
 
 /// The largest body of a packet, in bytes: an IPv6 packet of 1,500 bytes without the headers of IPv6, UDP and INFO.
 pub(crate) const SEGMENT: u16 = 1_432;
+
+/// The same for the public implementation with stop-and-wait, which reads one packet each 0.1 s: its own largest body.
+///
+/// Only Linux sends it in fragments here. Other systems would refuse it on most paths.
+pub(crate) const SINGLE_SEGMENT: Option<u16> = if cfg!(target_os = "linux") { Some(62_000) } else { None };
 
 /// The interval at which a quiet connection probes its peer.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

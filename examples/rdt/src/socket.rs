@@ -90,6 +90,26 @@ impl Socket {
         })
     }
 
+    /// Lets the system send large datagrams in fragments. Otherwise it refuses a datagram larger than the MTU.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn allow_fragments(&self) -> io::Result<()> {
+        use nix::sys::socket::{setsockopt, sockopt::Ipv6DontFrag};
+        use rustix::net::sockopt;
+        // An IPv6 socket may also send to IPv4 addresses.
+        sockopt::set_ip_mtu_discover(&self.socket, sockopt::Ipv4PathMtuDiscovery::DONT)?;
+        if self.local_address()?.is_ipv6() {
+            sockopt::set_ipv6_mtu_discover(&self.socket, sockopt::Ipv6PathMtuDiscovery::DONT)?;
+            setsockopt(&self.socket, Ipv6DontFrag, &false)?;
+        }
+        Ok(())
+    }
+
+    /// Other systems are not asked.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn allow_fragments(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }

@@ -3,10 +3,10 @@
 use super::rack::Transmission;
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
-use crate::Instant;
 use crate::arq::{Rtt, Timer};
 use crate::congestion::{Congestion, Loss};
 use crate::wire::Sack;
+use crate::{Instant, Seq};
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Processes expired timers. Returns whether the retransmission or probe timer expired.
@@ -82,6 +82,17 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
         let lost = self.scoreboard.declare_oldest_lost(flight);
         lost.inspect(|&number| self.proactive.cancel(number)).is_some()
+    }
+
+    /// The lost number to repeat first.
+    ///
+    /// In base mode a timeout repeats only the oldest number until the next ACK. The peer ignores numbers beyond its
+    /// window, which it does not announce. If each timeout repeated several, the loss of each n-th datagram could take
+    /// the oldest every time.
+    pub(super) fn first_repeat(&self) -> Option<Seq> {
+        let first = self.scoreboard.first_lost()?;
+        let may_follow = self.limit.is_some() || !self.timers.is_silent();
+        (may_follow || first == self.scoreboard.base()).then_some(first)
     }
 
     fn count_lost(&mut self, count: u32) {

@@ -13,6 +13,7 @@
 //! acknowledge the last packets. The retransmission timeout is the last resort.
 
 mod acknowledge;
+mod acks;
 mod fresh;
 mod hold_back;
 mod losses;
@@ -94,6 +95,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> ReplaceMemory for Select
         let (ahead, ack_pending) = (self.receiver.ahead(), self.receiver.ack_pending());
         let earlier = self.sender.scoreboard.replace_memory(memory, ahead, ack_pending)?;
         self.receiver.promise(announced);
+        self.receiver.on_memory_replaced();
         Ok(earlier)
     }
 }

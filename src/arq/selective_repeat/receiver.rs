@@ -49,6 +49,11 @@ impl Receiver {
         self.report.ack_pending()
     }
 
+    /// Records that the memory of the window was replaced.
+    pub(super) fn on_memory_replaced(&mut self) {
+        self.report.on_memory_replaced();
+    }
+
     /// Announces at least `window` numbers from now on.
     pub(super) fn promise(&mut self, window: u32) {
         self.promise = self.promise.max(window);

@@ -1,5 +1,6 @@
 //! The acknowledgements that are pending, and when they are due.
 
+use super::acks::{Acks, including};
 use super::scoreboard::{Mark, Memory, Window};
 use crate::arq::{MAX_ACK_DELAY, ReceivedInfo};
 use crate::wire::{MAX_BITMAP, Sack, SackDelay};
@@ -24,15 +25,6 @@ pub(super) enum Report {
     Acks(Acks),
     /// Extended mode: a SACK of many numbers.
     Sacks(Sacks),
-}
-
-/// The numbers whose ACK is pending. Each has a mark in the window.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
-pub(super) struct Acks {
-    /// The range that contains the marks, end excluded; empty if both ends are equal.
-    ack_pending: (Seq, Seq),
-    /// A pending number that is too old for a mark.
-    older: Option<Seq>,
 }
 
 /// The content of the next SACK.
@@ -118,8 +110,16 @@ impl Report {
     /// The range that contains the marks of pending ACKs, end excluded.
     pub(super) const fn ack_pending(&self) -> (Seq, Seq) {
         match self {
-            Self::Acks(acks) => acks.ack_pending,
+            Self::Acks(acks) => acks.range(),
             Self::Sacks(_) => (Seq::ZERO, Seq::ZERO),
+        }
+    }
+
+    /// Records that the memory of the marks was replaced.
+    pub(super) fn on_memory_replaced(&mut self) {
+        match self {
+            Self::Acks(acks) => acks.on_memory_replaced(),
+            Self::Sacks(_) => {}
         }
     }
 
@@ -128,47 +128,6 @@ impl Report {
             Self::Acks(_) => {}
             Self::Sacks(sacks) => sacks.rebase(shift),
         }
-    }
-}
-
-impl Acks {
-    /// Marks `number` as pending.
-    fn mark<M: Memory>(&mut self, window: &mut Window<M>, number: Seq) {
-        let ack_pending = including(self.ack_pending, number);
-        if ack_pending.1.distance_from(ack_pending.0) > window.places() {
-            // The range would exceed the window. The peer repeats the number that `older` held before.
-            self.older = Some(number);
-            return;
-        }
-        window.set(Mark::ACK_PENDING, number);
-        self.ack_pending = ack_pending;
-    }
-
-    /// The next number to acknowledge.
-    pub(super) fn first(&self) -> Option<Seq> {
-        let (first, end) = self.ack_pending;
-        self.older.or((first != end).then_some(first))
-    }
-
-    /// Records that the ACK of the [first](Self::first) number has left.
-    pub(super) fn on_sent<M: Memory>(&mut self, window: &mut Window<M>) {
-        let (first, end) = self.ack_pending;
-        if self.older.take().is_some() || first == end {
-            return;
-        }
-        window.clear(Mark::ACK_PENDING, first, 1);
-        let mut next = first;
-        self.ack_pending = loop {
-            let left = end.distance_from(next);
-            let skip = window.bits(Mark::ACK_PENDING, next).trailing_zeros();
-            if skip < left.min(u64::BITS) {
-                break (next.add(skip), end);
-            }
-            if left <= u64::BITS {
-                break (end, end);
-            }
-            next = next.add(u64::BITS);
-        };
     }
 }
 
@@ -283,12 +242,4 @@ impl Sacks {
         self.latest = self.latest.map(|(number, at)| (number, shift.aged(at, SackDelay::TOO_LONG)));
         self.due = self.due.and_then(|at| if at <= shift.from() { AT_ONCE } else { Some(shift.apply(at)) });
     }
-}
-
-/// The shortest interval that contains `number` and the interval from `first` to `end`, which may be empty.
-fn including((first, end): (Seq, Seq), number: Seq) -> (Seq, Seq) {
-    if first == end {
-        return (number, number.next());
-    }
-    (if number.precedes(first) { number } else { first }, if number.precedes(end) { end } else { number.next() })
 }

@@ -120,15 +120,15 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
-        let lost = self.hold_back.next().or_else(|| self.scoreboard.first_lost()).filter(|&number| is_ready(number));
+        let lost = self.hold_back.next().or_else(|| self.first_repeat()).filter(|&number| is_ready(number));
         let fresh = || self.may_be_fresh(end).then(|| self.fresh(end));
         // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. A probe ignores the
-        // congestion window. After a timeout it carries the oldest number: the receiver may have no room for a later
-        // one.
+        // congestion window. After a timeout, and in base mode, which announces no window, it carries the oldest
+        // number: the receiver may have no room for a later one.
         if self.timers.is_probe_due() {
             let oldest = Some(self.scoreboard.base()).filter(|&base| base != self.scoreboard.next() && is_ready(base));
             return lost
-                .or(oldest.filter(|_| self.timers.is_silent()))
+                .or(oldest.filter(|_| self.limit.is_none() || self.timers.is_silent()))
                 .or_else(fresh)
                 .or_else(|| self.hold_back.unsent().or_else(|| self.sent_last()).filter(|&number| is_ready(number)))
                 .map(Due::at_once);

@@ -167,6 +167,38 @@ fn the_rostov_profile_carries_files_both_ways() {
     }
 }
 
+/// Regression: many bodies of 1,200 bytes were in flight. That peer reads one packet each 0.1 s, and acknowledges what it
+/// drops.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stop_and_wait_peer_gets_one_large_packet_at_a_time() {
+    let place = Place::new();
+    let options = ["--profile", "rostov", "--peer-method", "stop-and-wait", "--verbose"];
+    let server = place.serve(&options);
+    std::fs::write(place.client("a"), content(150_000)).unwrap();
+    for mechanism in [&[][..], &["--arq", "selective-repeat", "--window", "64"]] {
+        let put = place.put(&place.client("a"), &server.address, &[&options[..], mechanism].concat());
+        let (code, seen) = put.end();
+        assert!(code == 0 && std::fs::read(place.server("a")).unwrap() == content(150_000), "{code}: {seen}");
+        assert!(seen.contains("> INFO 4, length 26000"), "{seen}");
+        let mut next = 0;
+        for line in seen.lines() {
+            if let Some(number) = number_after(line, "> INFO ") {
+                assert!(number <= next, "INFO {number} before ACK {next}: {seen}");
+            } else if let Some(number) = number_after(line, "< ACK ") {
+                next = next.max(number + 1);
+            }
+        }
+    }
+}
+
+/// The number that follows `packet` in a line of the packet log.
+#[cfg(target_os = "linux")]
+fn number_after(line: &str, packet: &str) -> Option<u32> {
+    let (_, rest) = line.split_once(packet)?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 #[test]
 fn the_demo_verifies_both_copies() {
     let [generated, given] = [run(&["demo"]), run(&["demo", "--loss", "0", "Cargo.toml"])];

@@ -1,0 +1,74 @@
+//! How long a side that has answered the last FIN lingers.
+
+use harness::base::*;
+use rdt_proto::Duration;
+use rdt_proto::connection::Config;
+
+/// Both sides close, this side first. Asserts how long it lingers.
+#[track_caller]
+fn lingers_for(side: &mut BaseTrace, millis: u64) {
+    side.machine.close();
+    side.expect(FIN);
+    side.peer_sends(FINACK);
+    side.peer_sends(FIN);
+    side.expect(FINACK);
+    side.sleep(millis, millis);
+    assert!(side.machine.is_drained());
+}
+
+/// Regression: a side that had only received lingered for 3 s, three times the timeout without a sample.
+#[test]
+fn a_side_that_only_received_lingers_by_the_handshake() {
+    for (round_trip, linger) in [(0, 1_000), (20, 1_000), (500, 4_500)] {
+        let mut server = BaseTrace::server(Config::base());
+        server.expect(CONNACK);
+        server.elapse(round_trip);
+        server.peer_sends(info(0, b""));
+        server.expect(ack(0));
+        lingers_for(&mut server, linger);
+
+        let mut client = BaseTrace::client(Config::base());
+        client.expect(CONNECT);
+        client.elapse(round_trip);
+        client.peer_sends(CONNACK);
+        client.expect(info(0, b""));
+        // The timeout of data stays 1 s. The ACK of a repeated INFO gives no sample.
+        client.sleep(1_000, 1_063);
+        client.expect(info(0, b""));
+        client.peer_sends(ack(0));
+        lingers_for(&mut client, linger);
+    }
+}
+
+/// Karn's rule: an answer to a packet of the handshake that was repeated gives no sample.
+#[test]
+fn a_repeated_handshake_packet_measures_no_linger() {
+    let mut server = BaseTrace::server(Config::base());
+    server.expect(CONNACK);
+    server.sleep(1_000, 1_063);
+    server.expect(CONNACK);
+    server.peer_sends(info(0, b""));
+    server.expect(ack(0));
+    lingers_for(&mut server, 3_000);
+
+    // INFO 0 answers the first CONNACK. The repeated CONNECT has restarted the wait.
+    let mut server = BaseTrace::server(Config::base());
+    server.expect(CONNACK);
+    server.elapse(600);
+    server.peer_sends(CONNECT);
+    server.peer_sends(info(0, b""));
+    server.expect(ack(0));
+    lingers_for(&mut server, 3_000);
+}
+
+#[test]
+fn linger_follows_the_config_and_is_at_least_three_timeouts() {
+    let mut client = BaseTrace::established_client(Config { linger: Duration::from_secs(20), ..Config::base() });
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.sleep(20_000, 20_000);
+    assert!(client.machine.is_drained());
+}
