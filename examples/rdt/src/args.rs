@@ -289,29 +289,43 @@ impl Common {
     }
 }
 
-/// Resolves `text` to an address, with the default port if it names none.
+/// Resolves `text` to the first of its addresses.
 pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
+    let first = resolve_all(text)?.first().copied();
+    first.ok_or_else(|| format!("cannot use the address {text}: it has no address"))
+}
+
+/// Resolves `text` to its addresses, with the default port if it names none.
+fn resolve_all(text: &str) -> Result<Vec<SocketAddr>, String> {
     let explain = |why: String| format!("cannot use the address {text}: {why}");
     // An IPv6 address alone also has colons, so `text` is first tried without a port.
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let has_port = text.contains(':') && bare.parse::<std::net::Ipv6Addr>().is_err();
     let found = if has_port { text.to_socket_addrs() } else { (bare, PORT).to_socket_addrs() };
-    let addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
+    let mut addresses: Vec<_> = found.map_err(|error| explain(error.to_string()))?.collect();
     // Prefer IPv4, on which a server listens by default.
-    let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
-    first.copied().ok_or_else(|| explain("it has no address".into()))
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
 }
 
-/// Resolves the address of a peer, which must name a host.
+/// Resolves the addresses of a peer, which must name a host. There is at least one.
 ///
 /// The unspecified address is for listening only. A datagram to it may reach this host, but the answer comes from
 /// another address and is ignored.
-pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
-    let address = resolve(text)?;
-    if address.ip().to_canonical().is_unspecified() {
+pub(crate) fn resolve_peers(text: &str) -> Result<Vec<SocketAddr>, String> {
+    let addresses = resolve_all(text)?;
+    if addresses.is_empty() {
+        return Err(format!("cannot use the address {text}: it has no address"));
+    }
+    if addresses.iter().any(|address| address.ip().to_canonical().is_unspecified()) {
         return Err(format!("cannot use the address {text}: it names no host; for this one, give 127.0.0.1 or ::1"));
     }
-    Ok(address)
+    Ok(addresses)
+}
+
+/// The first address of a peer.
+pub(crate) fn resolve_peer(text: &str) -> Result<SocketAddr, String> {
+    Ok(resolve_peers(text)?[0])
 }
 
 fn parse_name(text: &str) -> Result<NameBuf, String> {

@@ -5,14 +5,19 @@ use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::exchange::{Exchange, Storage};
 use crate::messages;
+use crate::network_error::Call;
 use crate::progress::Progress;
 use crate::settings::{self, AnyStorage, Settings};
 use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Stats, Transmit};
-use rdt_proto::ftp::{Client, Outcome, Session, Transfer};
+use rdt_proto::ftp::{Client, ErrorCode, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// How long a client hopes for another answer after the system has reported that the server's port is closed.
+///
+/// Such a report may be forged, or a server may be starting.
+const REFUSED_WAIT: Duration = Duration::from_millis(1_500);
 /// The maximum time that the client stays after Ctrl-C, so that the server receives the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
@@ -31,9 +36,32 @@ pub(crate) struct FileClient<F> {
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
+    refusal: Refusal,
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
+}
+
+/// Why an attempt failed, as far as another one may succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// No server has answered at this address.
+    Unreachable,
+    /// The server has no place.
+    Busy,
+    Other,
+}
+
+/// What the system reports about the server's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    None,
+    /// The port is closed. A datagram of the server by this time refutes it.
+    Reported {
+        until: Instant,
+    },
+    /// No datagram came.
+    Final,
 }
 
 /// The result of a transfer.
@@ -77,6 +105,7 @@ impl<F: Storage> FileClient<F> {
             started: now,
             result: None,
             stopped: false,
+            refusal: Refusal::None,
             leave_at: None,
             expired: false,
         };
@@ -149,6 +178,13 @@ impl<F: Storage> FileClient<F> {
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
             Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
+            Some(Outcome::Lost) if self.refusal == Refusal::Final => {
+                if self.connection.path().delivered > 0 {
+                    format!("lost {server} while transferring \"{name}\" (its program has ended): {again}")
+                } else {
+                    format!("nothing listens on {server}: start the server there, or give its port")
+                }
+            }
             Some(Outcome::Lost) if !self.has_met() => {
                 format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
             }
@@ -182,6 +218,17 @@ impl<F: Storage> FileClient<F> {
         })
     }
 
+    /// The cause of a failure.
+    pub(crate) fn cause(&self) -> Cause {
+        let delivered = self.connection.path().delivered;
+        match self.connection.ended() {
+            Some(CloseReason::Refused { code }) if ErrorCode::from(code) == ErrorCode::Busy => Cause::Busy,
+            Some(CloseReason::HandshakeTimedOut) => Cause::Unreachable,
+            Some(_) if self.refusal == Refusal::Final && delivered == 0 => Cause::Unreachable,
+            Some(_) | None => Cause::Other,
+        }
+    }
+
     /// Whether the server has answered: the handshake did not time out.
     fn has_met(&self) -> bool {
         self.connection.ended() != Some(CloseReason::HandshakeTimedOut)
@@ -192,12 +239,23 @@ impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         // The socket is not connected, so it receives datagrams from any address.
         if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
+            self.refusal = Refusal::None;
             self.connection.handle_datagram(now, datagram);
             self.pump(now);
         }
     }
 
+    fn handle_network_error(&mut self, now: Instant, _call: Call, error: &io::Error) {
+        if error.kind() == ErrorKind::ConnectionRefused && self.refusal == Refusal::None && self.result.is_none() {
+            self.refusal = Refusal::Reported { until: now + REFUSED_WAIT };
+        }
+    }
+
     fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.refusal, Refusal::Reported { until } if until <= now) && self.result.is_none() {
+            self.refusal = Refusal::Final;
+            self.connection.evict(now);
+        }
         self.connection.handle_timeout(now);
         self.exchange.session.handle_timeout(now);
         self.pump(now);
@@ -238,7 +296,11 @@ impl<F: Storage> Endpoint for FileClient<F> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.exchange.session.poll_timeout();
-        [self.connection.poll_timeout(), session, self.leave_at].into_iter().flatten().min()
+        let refused = match self.refusal {
+            Refusal::Reported { until } if self.result.is_none() => Some(until),
+            Refusal::Reported { .. } | Refusal::None | Refusal::Final => None,
+        };
+        [self.connection.poll_timeout(), session, self.leave_at, refused].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {

@@ -84,6 +84,12 @@ impl Driver {
         Ok(self)
     }
 
+    /// Lets the system report closed ports, for a client.
+    pub(crate) fn hearing_icmp(self) -> io::Result<Self> {
+        self.socket.hear_icmp()?;
+        Ok(self)
+    }
+
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_address()
     }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
+//! | `attempts` | the addresses of a server, and a server that is busy |
 //! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `file_storage` | the storage of an exchange: files in a folder |
@@ -27,6 +28,7 @@
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
 
 mod args;
+mod attempts;
 mod client;
 mod clock;
 mod demo;
@@ -53,22 +55,19 @@ mod socket_tcp;
 mod stop;
 mod threads;
 
-use args::{Cli, Command, Common, GetArgs, PutArgs, ServeArgs, resolve};
+use args::{Cli, Command, GetArgs, PutArgs, ServeArgs, resolve};
+use attempts::{Job, request};
 use clap::Parser;
-use client::FileClient;
-use disk::Disk;
 use driver::Driver;
-use exchange::Exchange;
 use file_storage::Files;
 use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
-use progress::Progress;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use server::{FileServer, Limits, Store};
 use std::path::Path;
 use std::process::ExitCode;
-use stop::{INTERRUPTED, Stop};
+use stop::Stop;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -165,13 +164,16 @@ fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
-    let source = Source::open(&args.file)?;
     let name = match &args.name {
         Some(name) => name.clone(),
         None => name_of(&args.file)?,
     };
-    let client = Client::upload(ClientConfig::default(), name.as_name(), source.length());
-    request(&args.server, &args.common, client, |disk| Files::one(disk, source), stop)
+    let job = || -> Result<Job, String> {
+        let source = Source::open(&args.file)?;
+        let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
+        Ok((session, Box::new(|disk| Files::one(disk, source))))
+    };
+    request(&args.server, &args.common, job, &stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -189,39 +191,12 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         file_name.ok_or_else(|| format!("{} is no name for a file: give --output FILE", output.display()))?;
     let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = open_folder(parent).map_err(|why| format!("cannot write on this machine: {why}"))?;
-    let client = Client::download(ClientConfig::default(), args.name.as_name());
-    request(&args.server, &args.common, client, |disk| Files::named(disk, &folder, file_name.into()), stop)
-}
-
-/// Runs a client until its request is complete, and reports the result.
-fn request(
-    server: &str,
-    common: &Common,
-    session: Client,
-    files: impl FnOnce(Disk) -> Files,
-    stop: Stop,
-) -> Result<ExitCode, String> {
-    let server = args::resolve_peer(server)?;
-    let settings = common.settings();
-    let loss = Loss::new(common.loss, common.seed);
-    let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let bytes = settings.config.max_datagram_len();
-    let bound = Driver::bind(client::any_address_for(server), bytes, loss, stop);
-    let mut driver = bound.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
-    let progress = Progress::new(session.name().as_str(), common.quiet);
-    let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
-    let exchange = Exchange::new(session, files(disk));
-    let mut client = FileClient::new(driver.now(), server, settings, exchange, Some(finished), progress, !common.quiet)
-        .map_err(fail)?;
-    driver.run(&mut client).map_err(fail)?;
-    match client.failure(driver.network_error()) {
-        None => Ok(ExitCode::SUCCESS),
-        Some(failure) if client.was_stopped() => {
-            messages::to_stderr(failure);
-            Ok(INTERRUPTED.into())
-        }
-        Some(failure) => Err(failure),
-    }
+    let job = || -> Result<Job, String> {
+        let session = Client::download(ClientConfig::default(), args.name.as_name());
+        let (folder, file_name) = (folder.clone(), file_name.to_owned());
+        Ok((session, Box::new(move |disk| Files::named(disk, &folder, file_name))))
+    };
+    request(&args.server, &args.common, job, &stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {

@@ -110,6 +110,35 @@ impl Socket {
         Ok(())
     }
 
+    /// Lets calls report what ICMP messages say about datagrams that were sent, such as that a port is closed.
+    ///
+    /// A connected socket reports it as well, but keeps its local address, and could not move to another network.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn hear_icmp(&self) -> io::Result<()> {
+        use nix::sys::socket::{setsockopt, sockopt};
+        setsockopt(&self.socket, sockopt::Ipv4RecvErr, &true)?;
+        if self.local_address()?.is_ipv6() {
+            setsockopt(&self.socket, sockopt::Ipv6RecvErr, &true)?;
+        }
+        Ok(())
+    }
+
+    /// Other systems are not asked.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn hear_icmp(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Empties the queue of ICMP messages. A call has reported the latest one already.
+    #[cfg(target_os = "linux")]
+    fn forget_icmp(&self) {
+        use rustix::net::{RecvFlags, recv};
+        while recv(&self.socket, &mut [0; 64][..], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).is_ok() {}
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn forget_icmp(&self) {}
+
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
@@ -192,7 +221,8 @@ impl Socket {
                     } else {
                         endpoint.handle_network_error(clock.now(), Call::Send, &error);
                     }
-                    self.network_error = Some(error);
+                    self.forget_icmp();
+                    self.network_error = Some(explained(error, transmit.segment_size));
                 }
             }
             self.unsent = None;
@@ -228,6 +258,7 @@ impl Socket {
                 Severity::WouldBlock => (self.drained, self.setbacks) = (true, Setbacks::default()),
                 Severity::Interrupted => self.drained = false,
                 Severity::Passing => {
+                    self.forget_icmp();
                     self.setbacks.fail();
                     self.drained = self.setbacks.pause().is_some();
                     endpoint.handle_network_error(now, Call::Receive, &error);
@@ -238,6 +269,14 @@ impl Socket {
         }
         Ok(())
     }
+}
+
+/// The error, with the size of the datagram if the path does not carry it.
+fn explained(error: io::Error, bytes: usize) -> io::Error {
+    if is_too_large(&error) {
+        return io::Error::new(error.kind(), format!("a datagram of {bytes} bytes is too large"));
+    }
+    error
 }
 
 /// Binds a socket. Fails if any other socket is bound to the address.

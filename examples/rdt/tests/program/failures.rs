@@ -153,13 +153,36 @@ fn a_source_without_permission_is_reported() {
 fn a_server_that_never_answers_is_reported() {
     let place = Place::new();
     std::fs::write(place.client("a"), "a").unwrap();
-    let put = place.put(&place.client("a"), "127.0.0.1:1", &IMPATIENT);
-    let get = place.get("a", "127.0.0.1:1", &IMPATIENT);
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let put = place.put(&place.client("a"), &address, &IMPATIENT);
+    let get = place.get("a", &address, &IMPATIENT);
     let (code, seen) = put.end();
-    assert!(code == 1 && seen.contains("no answer from 127.0.0.1:1"), "{code}: {seen}");
+    assert!(code == 1 && seen.contains(&format!("no answer from {address}")), "{code}: {seen}");
     assert!(!seen.contains('%'), "no progress must be printed before content arrives: {seen}");
-    get.expect_end(1, "no answer from 127.0.0.1:1");
+    get.expect_end(1, &format!("no answer from {address}"));
     assert_eq!(Place::names(&place.client("")), ["a"]);
+}
+
+/// The client hears of a closed port, and does not wait for its own limit.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_closed_port_is_reported() {
+    let place = Place::new();
+    std::fs::write(place.client("a"), "a").unwrap();
+    let put = place.put(&place.client("a"), "127.0.0.1:1", &["--timeout", "600"]);
+    put.expect_end(1, "nothing listens on 127.0.0.1:1");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_end_of_a_server_is_heard_in_the_midst_of_a_transfer() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let client = put_large(&place, &server, &["--timeout", "600"]);
+    server.running.kill();
+    client.expect_end(1, "its program has ended");
+    expect_old_at_server(&place);
 }
 
 #[test]

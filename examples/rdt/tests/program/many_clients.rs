@@ -23,7 +23,7 @@ fn put_and_get_at_once(clients: usize, options: &[&str]) -> Running {
 
 #[test]
 fn clients_above_the_limit_wait_until_others_end() {
-    put_and_get_at_once(4, &["--max-peers", "2"]);
+    put_and_get_at_once(6, &["--max-peers", "2"]);
 }
 
 #[test]
@@ -105,7 +105,9 @@ fn a_host_has_no_more_connections_than_its_limit() {
     let mut first = place.put(&place.client("large"), &server.address, &SLOW);
     first.expect_progress();
     std::fs::write(place.client("small"), b"small").unwrap();
-    place.put(&place.client("small"), &server.address, &[]).expect_end(1, "busy");
+    let mut second = place.put(&place.client("small"), &server.address, &["--timeout", "3"]);
+    second.expect("is busy: trying again");
+    second.expect_end(1, "it is busy; try again later");
     first.kill();
 }
 
@@ -135,8 +137,8 @@ fn a_load_test_reports_failed_clients() {
     let load = run(&["load", &server.address, "--clients", "2", "--size", "1K", "--timeout", "1"]);
     let (code, said) = load.end();
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("1 of 2 clients got back") && said.contains("1 of 2 clients failed"), "{said}");
-    // The order of packets decides which client fails, and at which point.
+    assert!(said.contains("of 2 clients got back") && said.contains("of 2 clients failed"), "{said}");
+    // The order of packets decides which client fails, and at which point. The first connection of a client lingers.
     let why = ["busy", "no answer", "ended the transfer"];
     assert!(why.iter().any(|why| said.contains(why)), "{said}");
 }
