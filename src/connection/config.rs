@@ -133,13 +133,13 @@ impl Config {
     /// same method, which is not visible on the wire. With the wrong method small exchanges work, but one side may stay
     /// open for up to 60 s, until a limit ends it.
     ///
-    /// Towards a peer with stop-and-wait one INFO is in flight, with any [mechanism](crate::arq) and any window, because
+    /// Towards a peer with stop-and-wait one INFO is in flight, with any [mechanism](crate::arq) and any window, since
     /// this peer acknowledges what it drops. It reads one packet each 0.1 s, so a [`segment`](Self::segment) of up to
     /// 62,000 bytes is faster.
     ///
-    /// The linger is at least 5 s, since this peer repeats its FIN slowly. Towards a peer with selective repeat, CONNECT
-    /// is repeated each 2 s, and the handshake limit is 16 s: this peer repeats CONNACK only after 1.5 s without a
-    /// CONNECT.
+    /// The linger is at least 5 s, since this peer repeats its FIN slowly. Towards a peer with selective repeat CONNECT
+    /// is repeated each 2 s, and the handshake limit is 16 s, since this peer repeats CONNACK only after 1.5 s without
+    /// a CONNECT.
     #[must_use]
     pub const fn rostov(method: Method) -> Self {
         let (peer, handshake_limit) = match method {

@@ -244,7 +244,8 @@ impl Handshake {
         self.sent
     }
 
-    /// Records that the packet was sent. A timer repeats it at least `least` later, if `once` only once for each request.
+    /// Records that the packet was sent. A timer repeats it, at least `least` later. If `once` is set, it does so only
+    /// once for each request.
     pub(crate) fn on_sent(&mut self, now: Instant, least: Duration, once: bool, rtt: &mut Rtt) {
         let is_last = once && self.marks.contains(Marks::OVERDUE);
         let deadline = rtt.deadline_within(self.sent, now, self.longest).max(now + least);

@@ -249,8 +249,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// [`Event::Closed`] may still be pending.
     ///
     /// The [linger](Config::linger) starts at the peer's last FIN and lasts at least 1 s by default, 5 s with
-    /// [`Config::rostov`]. Each repeated FIN restarts it. Before the end, this side repeats an unanswered last FIN for up
-    /// to four lingers. The linger serves only the peer: a program that knows its own result need not wait until the
+    /// [`Config::rostov`]. Each repeated FIN restarts it. Before the end, this side repeats an unanswered last FIN for
+    /// up to four lingers. The linger serves only the peer: a program that knows its own result need not wait until the
     /// connection is drained. It can drop the connection after three lingers at the latest.
     #[must_use]
     pub fn is_drained(&self) -> bool {

@@ -35,9 +35,9 @@
 //!   ([`Answer::NotDurable`]), sends neither CONFIRM nor ERROR, but aborts the connection.
 //! - The server may refuse an upload as soon as it knows the length, and at any later time until the file is durable.
 //!   It then drops the content in flight, up to [`ServerConfig::drain_limit_bytes`] and [`ServerConfig::drain_limit`].
-//!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR, and closes. The server
-//!   closes after the client, since a close before would end the upload in some implementations, and hide the code. A
-//!   refused download has nothing in flight, so its server closes at once.
+//!   Beyond either limit it aborts the connection. A client stops sending when it receives ERROR, and closes. The
+//!   server closes after the client, since a close before would end the upload in some implementations, and hide the
+//!   code. A refused download has nothing in flight, so its server closes at once.
 //! - A client that closes before it has sent all content cancels its upload. A client that closes before it has
 //!   received all content cancels its download. Neither side waits for the other to close, except for a server that
 //!   drops content after a refusal.

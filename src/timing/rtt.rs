@@ -83,8 +83,8 @@ impl Rtt {
     /// Sets whether the first repeats come early: in extended mode, where each answer names what it answers.
     ///
     /// In this mode each answer also names the transmission that it answers, so that long samples are certain. In base
-    /// mode the timeout is 1 s until the first sample. Only the [linger](Self::linger_rto) derives from the handshake: on
-    /// a slow line the small packets of the handshake are much faster than a full one, and base mode cannot find out.
+    /// mode the timeout is 1 s until the first sample. Only the [linger](Self::linger_rto) derives from the handshake:
+    /// on a slow line its small packets are much faster than a full one, and base mode cannot find out.
     pub(crate) const fn repeat_early(&mut self, is_early: bool) {
         self.opening = if is_early { Opening::Early } else { Opening::OneSecond };
     }

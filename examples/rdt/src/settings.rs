@@ -24,7 +24,7 @@ const ROSTOV_RECV_SLOTS: u32 = 8;
 pub(crate) const WINDOW: u32 = 16_384;
 /// The default with the public implementation, whose base mode announces no window, and with a constant window.
 pub(crate) const FIXED_WINDOW: u32 = 2_048;
-/// The default towards the public implementation with stop-and-wait, which takes one packet at a time, of almost 64 KiB.
+/// The default towards the public implementation with stop-and-wait, which takes one packet of almost 64 KiB at a time.
 pub(crate) const SINGLE_WINDOW: u32 = 4;
 /// The number of packets buffered each way at first: 370 KB. They fill 29 Mbit/s at 100 ms without a loss.
 const FIRST_WINDOW: u32 = 256;

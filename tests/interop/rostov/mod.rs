@@ -24,6 +24,6 @@
 
 mod exchanges;
 mod ours;
-mod program;
+pub(crate) mod program;
 mod recorded;
-mod transport;
+pub(crate) mod transport;

@@ -34,14 +34,14 @@ struct Transmission {
 
 /// The state of the implementation, apart from its close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     /// A server that knows no client.
     Listening,
     Opening,
     Open,
     /// A server knows its client no more.
     Finished,
-    /// It has repeated a packet 50 times.
+    /// It has repeated a packet 50 times: for more than a minute, one direction or both lost every datagram.
     GaveUp,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Rostov {
     /// Selective repeat: whether a FIN is answered by a FIN and a FINACK.
     fin_on_fin: bool,
     now: Instant,
-    state: State,
+    pub(crate) state: State,
     /// Datagrams that stop-and-wait has not read yet.
     inbox: VecDeque<Vec<u8>>,
     next_read: Instant,

@@ -167,8 +167,8 @@ fn the_rostov_profile_carries_files_both_ways() {
     }
 }
 
-/// Regression: many bodies of 1,200 bytes were in flight. That peer reads one packet each 0.1 s, and acknowledges what it
-/// drops.
+/// Regression: many bodies of 1,200 bytes were in flight. That peer reads one packet each 0.1 s, and acknowledges what
+/// it drops.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_stop_and_wait_peer_gets_one_large_packet_at_a_time() {
