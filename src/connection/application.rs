@@ -166,7 +166,7 @@ impl<T: ConnectionTypes> Connection<T> {
                 break;
             }
             copy(part, place);
-            self.recv.consume(count);
+            self.consume(count);
             filled += count;
         }
         filled
@@ -182,7 +182,23 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Marks the first `count` bytes of [`recv_chunk`](Self::recv_chunk) as read; a larger `count` means all of them.
     pub fn consume(&mut self, count: usize) {
+        let count = count.min(self.recv.chunk().len());
         self.recv.consume(count);
+        if let Some(span) = self.state.span_mut() {
+            span.on_read(count);
+        }
+    }
+
+    /// Records progress that the peer cannot make: this side works for it, for example on a disk.
+    ///
+    /// The present [span](ProgressLimits::span) of the limits on progress starts again at `now`. Call it when the work
+    /// ends, and at least once a span while it lasts. It does not extend the time to [close](ProgressLimits::close).
+    pub fn note_progress(&mut self, now: Instant) {
+        self.advance(now);
+        let delivered = self.arq.snapshot().delivered;
+        if let Some(span) = self.state.span_mut() {
+            span.restart(self.now, delivered, &self.limits.progress);
+        }
     }
 
     /// Whether all received data is read and no more can arrive.

@@ -1,5 +1,6 @@
 //! The configuration of a connection.
 
+use super::least_progress::ProgressLimits;
 use super::negotiation::{HandshakeParameters, Mode};
 use crate::Duration;
 use crate::wire::{Framing, MAX_DATAGRAM, Tag};
@@ -80,6 +81,10 @@ pub struct Config {
     /// A PROBE is sent only if no other answer is awaited. The [`idle_limit`](Self::idle_limit) limits the wait for the
     /// answer to the PROBE. With keep-alive off, a connection that awaits no answer stays open without a limit.
     pub keep_alive: Duration,
+    /// How long the peer may take without progress. Default: [`ProgressLimits::OFF`].
+    ///
+    /// The idle limit finds silent peers. These limits find peers that only keep the connection alive.
+    pub progress: ProgressLimits,
     /// The minimum time for which a repeated FIN of the peer is answered. Default: 1 s.
     ///
     /// The peer repeats its FIN when our FINACK is lost. The linger is the longest of three times: this value, three
@@ -115,6 +120,7 @@ impl Config {
             idle_limit: Duration::from_secs(30),
             quiet_limit: Duration::from_secs(60),
             keep_alive: Duration::MAX,
+            progress: ProgressLimits::OFF,
             linger: DEFAULT_LINGER,
             pacing_granularity: Duration::from_millis(2),
         }

@@ -57,6 +57,9 @@ impl<T: ConnectionTypes> Connection<T> {
         let recv = &mut self.recv;
         let taken = if recv.chunk().is_empty() && !body.is_empty() { take(body) } else { 0 };
         let next = self.arq.next();
+        if let Some(span) = self.state.span_mut() {
+            span.on_read(taken.min(body.len()));
+        }
         if taken > 0 && taken >= body.len() {
             recv.pass(number);
             if next == number.next() {

@@ -61,6 +61,9 @@ pub enum CloseReason {
     /// [`Config::segment`](super::Config::segment).
     #[error("the peer answers, but no data arrives: the datagrams may be too large for the path")]
     NoProgress,
+    /// The peer made too little progress: see [`ProgressLimits`](super::ProgressLimits).
+    #[error("the peer made too little progress")]
+    Stalled,
     /// Extended mode: the peer acknowledged data that was never sent (an optimistic acknowledgement, RFC 9000 §21.4).
     ///
     /// Such a SACK carries the tag of this connection, so neither reordering nor an earlier connection explains it, as

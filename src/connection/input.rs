@@ -2,6 +2,7 @@
 
 use super::close::Close;
 use super::handshake::Handshake;
+use super::least_progress::Span;
 use super::probe::{Probe, SIZE_PROBE};
 use super::progress::Progress;
 use super::state::State;
@@ -125,7 +126,7 @@ impl<T: ConnectionTypes> Connection<T> {
             Packet::FinAck => self.handle_finack(),
             Packet::Sack(sack) => self.handle_sack(&sack),
             Packet::Reset { code } => self.handle_reset(code),
-            Packet::Probe { nonce, .. } => self.handle_probe(nonce, counter),
+            Packet::Probe { nonce, for_window, .. } => self.handle_probe(nonce, counter, for_window),
             Packet::Echo { nonce, counter } => self.handle_echo(nonce, counter),
             Packet::Retry { cookie } => self.handle_retry(cookie),
         }
@@ -193,6 +194,9 @@ impl<T: ConnectionTypes> Connection<T> {
             (true, _) if !parameters.is_our_version() => {
                 self.give_up(CloseReason::Version { ours: VERSION, theirs: parameters.version });
                 return Ok(());
+            }
+            (true, Some(theirs)) if theirs.starts_like(&self.negotiation.profile()) => {
+                return Err(Ignored::Malformed(DecodeError::Options));
             }
             (true, Some(theirs)) => {
                 self.on_connack(parameters.attempt);
@@ -285,11 +289,15 @@ impl<T: ConnectionTypes> Connection<T> {
         Ok(())
     }
 
-    fn handle_probe(&mut self, nonce: u64, counter: u32) -> Outcome {
+    /// Handles PROBE: its one answer is due.
+    fn handle_probe(&mut self, nonce: u64, counter: u32, for_window: bool) -> Outcome {
         let Some(probe) = self.state.probe_mut() else { return Err(Ignored::State) };
-        probe.on_probe(nonce, counter);
+        if for_window {
+            self.arq.request_ack();
+        } else {
+            probe.on_probe(nonce, counter);
+        }
         self.on_heard();
-        self.arq.request_ack();
         Ok(())
     }
 
@@ -317,7 +325,8 @@ impl<T: ConnectionTypes> Connection<T> {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
-        self.state = State::Established { close, probe, progress, path };
+        let span = Span::new(self.now, self.arq.snapshot().delivered, &self.limits.progress);
+        self.state = State::Established { close, probe, progress, span, path };
         self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);

@@ -1,6 +1,7 @@
 //! The limits that apply throughout a connection.
 
 use super::config::Config;
+use super::least_progress::LeastProgress;
 use crate::Duration;
 use crate::time::ShortDuration;
 use crate::timing::{Limit, Rtt};
@@ -16,6 +17,7 @@ pub(super) struct Limits {
     pub(super) idle: Limit,
     pub(super) quiet: Limit,
     pub(super) keep_alive: Limit,
+    pub(super) progress: LeastProgress,
     linger: ShortDuration,
 }
 
@@ -25,6 +27,7 @@ impl Limits {
             idle: Limit::new(config.idle_limit),
             quiet: Limit::new(config.quiet_limit),
             keep_alive: Limit::new(config.keep_alive),
+            progress: LeastProgress::new(&config.progress),
             linger: ShortDuration::new(config.least_linger()),
         }
     }

@@ -15,6 +15,7 @@ mod handshake;
 mod heap_window;
 mod idle;
 mod input;
+mod least_progress;
 mod limits;
 mod negotiation;
 mod numbers;
@@ -37,6 +38,7 @@ pub use entropy::Entropy;
 pub use event::{CloseReason, Event, Handled, Ignored, SendError};
 #[cfg(feature = "alloc")]
 pub use heap_window::{HeapBudget, HeapWindow};
+pub use least_progress::ProgressLimits;
 pub use negotiation::{HandshakeParameters, Mode};
 pub(crate) use routing::{Changes, Turn, accepted_tag};
 pub use stats::{IgnoredCounts, Stats};

@@ -177,6 +177,11 @@ impl Negotiation {
         Self { profile, agreed }
     }
 
+    /// The framing of base mode and of CONNECT.
+    pub(crate) const fn profile(&self) -> Framing {
+        self.profile
+    }
+
     /// The tag that this side chose; `None` in base mode.
     pub(crate) const fn tag(&self) -> Option<Tag> {
         match self.agreed {

@@ -211,7 +211,8 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Probe | Control::SizeProbe => {
                 let nonce = self.state.probe().map_or(0, |probe| probe.nonce(&self.nonces));
                 let nonce = if T::Send::CUTS && control == Control::SizeProbe { nonce ^ SIZE_PROBE } else { nonce };
-                Packet::Probe { nonce, padding: &[] }
+                let persists = self.state.probe().is_some_and(Probe::is_persisting);
+                Packet::Probe { nonce, for_window: persists && control == Control::Probe, padding: &[] }
             }
             Control::Echo => {
                 let (nonce, counter) = self.state.probe().map_or((0, 0), Probe::echo);
@@ -300,6 +301,9 @@ impl<T: ConnectionTypes> Connection<T> {
             Control::Fin => {
                 if let Some(close) = self.state.close_mut() {
                     close.on_fin_sent(now, &mut self.rtt);
+                }
+                if let Some(span) = self.state.span_mut() {
+                    span.on_fin_sent(now, &self.limits.progress);
                 }
             }
             Control::Reset | Control::Version => {

@@ -5,9 +5,9 @@
 //! - while the peer's window of 0 holds back data (the persist timer of RFC 9293 §3.8.6.1, with backoff);
 //! - after a silence, if keep-alive is on.
 //!
-//! The peer answers with ECHO and a SACK. ECHO returns the nonce of the PROBE. The nonces derive from the caller's
-//! entropy, and need no hash. An ECHO counts only under our tag, and any valid packet under our tag shows that the peer
-//! is alive, so a nonce only has to differ from those of old probes.
+//! The peer answers the first with SACK, which carries the window, and the others with ECHO, which returns the nonce of
+//! the PROBE. The nonces derive from the caller's entropy, and need no hash. An ECHO counts only under our tag, and any
+//! valid packet under our tag shows that the peer is alive, so a nonce only has to differ from those of old probes.
 
 use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer};

@@ -28,7 +28,8 @@ impl<T: ConnectionTypes> Connection<T> {
         self.idle.rebase(shift, heard);
         match &mut self.state {
             State::Opening(handshake) => handshake.rebase(shift),
-            State::Established { close, probe, .. } => {
+            State::Established { close, probe, span, .. } => {
+                span.rebase(shift, &self.limits.progress);
                 close.rebase(shift, longest_linger);
                 probe.rebase(shift);
             }

@@ -9,6 +9,7 @@
 use super::CloseReason;
 use super::close::Close;
 use super::handshake::Handshake;
+use super::least_progress::Span;
 use super::path_size::PathSize;
 use super::probe::Probe;
 use super::progress::Progress;
@@ -21,7 +22,7 @@ use crate::Instant;
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established { close: Close, probe: Probe, progress: Progress, path: PathSize },
+    Established { close: Close, probe: Probe, progress: Progress, span: Span, path: PathSize },
     Ended { ended: Ended, close: Close },
 }
 
@@ -105,6 +106,13 @@ impl State {
     pub(super) const fn path_mut(&mut self) -> Option<&mut PathSize> {
         match self {
             Self::Established { path, .. } => Some(path),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn span_mut(&mut self) -> Option<&mut Span> {
+        match self {
+            Self::Established { span, .. } => Some(span),
             Self::Opening(_) | Self::Ended { .. } => None,
         }
     }

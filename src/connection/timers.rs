@@ -35,8 +35,13 @@ impl<T: ConnectionTypes> Connection<T> {
             self.give_up(reason);
             return;
         }
+        if self.is_stalled() {
+            let is_finished = self.is_only_fin_unanswered();
+            self.reset(if is_finished { CloseReason::Finished } else { CloseReason::Stalled }, 0);
+            return;
+        }
         let expired = match &mut self.state {
-            State::Established { close, probe, progress, path } => {
+            State::Established { close, probe, progress, path, .. } => {
                 let data = self.arq.handle_timeout(now, &self.rtt);
                 let stall = if data { progress.on_timeout() } else { Stall::Losses };
                 if stall == Stall::Over && self.negotiation.is_extended() && self.limits.idle.is_on() {
@@ -101,7 +106,7 @@ impl<T: ConnectionTypes> Connection<T> {
     pub fn for_each_deadline(&self, mut visit: impl FnMut(Timer, Instant)) {
         match &self.state {
             State::Opening(handshake) => handshake.for_each_deadline(&mut visit),
-            State::Established { close, probe, .. } => {
+            State::Established { close, probe, span, .. } => {
                 let end = self.sendable_end();
                 for &timer in T::Arq::TIMERS {
                     if let Some(at) = self.arq.deadline(timer, end, self.readiness()) {
@@ -110,6 +115,9 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
                 if let Some(at) = close.fin_deadline() {
                     visit(Timer::RetransmitFin, at);
+                }
+                if let Some(at) = span.deadline(&self.limits.progress) {
+                    visit(Timer::Progress, at);
                 }
                 if let Some((timer, at)) = probe.deadline() {
                     visit(timer, at);
@@ -133,6 +141,12 @@ impl<T: ConnectionTypes> Connection<T> {
         if let Some((timer, at)) = self.idle_deadline() {
             visit(timer, at);
         }
+    }
+
+    /// Whether the peer has made too little progress.
+    fn is_stalled(&mut self) -> bool {
+        let delivered = || self.arq.snapshot().delivered;
+        self.state.span_mut().is_some_and(|span| span.is_stalled(self.now, delivered, &self.limits.progress))
     }
 
     /// Schedules or cancels the probe.

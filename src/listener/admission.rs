@@ -158,7 +158,8 @@ impl<T: ListenerTypes> Listener<T> {
         if let Some(victim) = before {
             self.evict_victim(victim);
         }
-        let until = expiry(self.now, self.config.connection.handshake_limit);
+        let limit = self.config.connection.handshake_limit;
+        let until = expiry(self.now, self.config.busy.map_or(limit, |busy| busy.after.min(limit)));
         let state = AddressState::new(request.counts_as_validated(&limits));
         if !self.backlog.insert(Pending::new(from, parameters, self.ticket, until, state)) {
             return Admission::Drop(DropReason::BacklogFull);

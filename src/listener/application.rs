@@ -123,8 +123,8 @@ impl<T: ListenerTypes> Listener<T> {
     /// The client's connection ends as [`Refused`](crate::connection::CloseReason::Refused).
     ///
     /// Base mode has no RESET, so the client gets no answer. Either the client retransmits its CONNECT and enters the
-    /// backlog again, or its handshake limit expires. The same applies in extended mode if 16 replies are already
-    /// queued for [`poll_transmit`](Self::poll_transmit) ([`replies_dropped`](super::ListenerStats::replies_dropped)).
+    /// backlog again, or its handshake limit expires. The same applies in extended mode if
+    /// [too many answers](super::ListenerStats::replies_dropped) wait for [`poll_transmit`](Self::poll_transmit).
     pub fn refuse(&mut self, incoming: Incoming<T::Address>, code: u8) {
         if self.backlog.find(incoming.slot).is_none() {
             return;
@@ -146,9 +146,7 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Refuses all clients from now on: pending and new ones get RESET with `code`.
     ///
-    /// This cannot be undone. At most 16 RESET packets are queued before the next
-    /// [`poll_transmit`](Self::poll_transmit). The other clients get RESET when they retransmit their CONNECT. Clients
-    /// in base mode get [no answer](Self::refuse).
+    /// This cannot be undone. Clients in base mode get [no answer](Self::refuse).
     ///
     /// Existing connections continue: [`peers`](Self::peers) lists them. Drive the listener until it
     /// [is empty](Self::is_empty), or for as long as the program can wait.

@@ -1,5 +1,6 @@
 //! The limits of a listener.
 
+use crate::Duration;
 use crate::connection::Config;
 
 /// The limits of a listener, with their defaults.
@@ -50,6 +51,10 @@ pub struct ListenerConfig {
     /// evicts a half-open entry there in the same way. It does not move if the new address is full and has no half-open
     /// entry. It also does not move to another host whose validated quota is full.
     pub per_address: usize,
+    /// What a client is told that finds no room. Default: `None`, so that it repeats its CONNECT until its own limit.
+    ///
+    /// Only extended mode can tell it.
+    pub busy: Option<Busy>,
     /// When a client must validate its address before the listener keeps state for it. Default: [`Retry::Auto`].
     pub retry: Retry,
 }
@@ -62,9 +67,25 @@ impl Default for ListenerConfig {
             backlog: 128,
             per_host: 256,
             per_address: 4,
+            busy: None,
             retry: Retry::Auto,
         }
     }
+}
+
+/// An answer to clients that find no room: RESET.
+///
+/// A client above the limit of its host or its address, or that finds the backlog full, is told at once. Its connection
+/// ends as [`Refused`](crate::connection::CloseReason::Refused). The answer has 14 bytes, and CONNECT at least 104.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Busy {
+    /// How long a handshake may be pending. Where the [handshake limit](Config::handshake_limit) is shorter, it
+    /// applies.
+    ///
+    /// Choose less than the handshake limit of the clients, which would otherwise take the server for absent.
+    pub after: Duration,
+    /// The code of the RESET.
+    pub code: u8,
 }
 
 /// When to answer a CONNECT with RETRY (extended mode only).

@@ -4,7 +4,7 @@ use super::admission::Admission;
 use super::peers::Lifecycle;
 use super::replies::{Answer, Reply};
 use super::stats::increment;
-use super::{Address, Dispatch, DropReason, Listener, ListenerTypes, PeerId};
+use super::{Address, Busy, Dispatch, DropReason, Listener, ListenerTypes, PeerId};
 use crate::Instant;
 use crate::connection::{Changes, Handled, HandshakeParameters, Ignored};
 use crate::wire::{DecodeError, MIN_CONNECT, Options, Packet, Tag};
@@ -205,7 +205,10 @@ impl<T: ListenerTypes> Listener<T> {
                 increment(&mut self.stats.retried);
                 Ok(Dispatch::Retried)
             }
-            Admission::Drop(reason) => Err(reason),
+            Admission::Drop(reason) => {
+                self.reply_busy(from, tag);
+                Err(reason)
+            }
         }
     }
 
@@ -227,6 +230,13 @@ impl<T: ListenerTypes> Listener<T> {
             Admission::Drop(reason) => Err(reason),
             // There is no RETRY in base mode.
             Admission::Retry => Err(DropReason::BacklogFull),
+        }
+    }
+
+    /// Tells a client that there is no room, if the config says so.
+    pub(super) fn reply_busy(&mut self, to: T::Address, tag: Tag) {
+        if let Some(Busy { code, .. }) = self.config.busy {
+            self.reply(to, tag, Answer::Reset(code));
         }
     }
 

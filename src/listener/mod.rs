@@ -145,7 +145,7 @@ pub use crate::tables::HeapTables;
 pub use crate::tables::{FixedTables, List, PeerId, TableMemory};
 pub use application::AcceptError;
 pub use backlog::Incoming;
-pub use config::{ListenerConfig, Retry};
+pub use config::{Busy, ListenerConfig, Retry};
 pub use entropy::ListenerEntropy;
 pub use stats::{Dispatch, DropCounts, DropReason, ListenerStats};
 #[cfg(feature = "alloc")]
@@ -170,7 +170,7 @@ pub struct Listener<T: ListenerTypes> {
     /// The ticket of the next handshake. A lower ticket means an older handshake.
     ticket: u64,
     cookies: Cookies,
-    replies: Replies<T::Address>,
+    replies: Replies<T::Address, T::Tables>,
     /// The key of the nonces in challenges.
     nonce_secret: [u8; 16],
     /// The number of nonces made so far.
@@ -192,7 +192,7 @@ impl<T: ListenerTypes> Listener<T> {
             backlog: Backlog::new(hash_key),
             ticket: 0,
             cookies: Cookies::new(cookie_key),
-            replies: Replies::new(),
+            replies: Replies::new(&config),
             nonce_secret,
             nonces: 0,
             stopped: None,

@@ -30,8 +30,12 @@ impl<T: ListenerTypes> Listener<T> {
         while let Some(index) =
             self.backlog.oldest().filter(|_| self.backlog.poll_timeout().is_some_and(|at| at <= now))
         {
+            let incoming = self.backlog.incoming(index);
             self.backlog.remove(index);
             increment(&mut self.stats.expired);
+            if let Some((tag, incoming)) = incoming.and_then(|incoming| Some((incoming.parameters.tag?, incoming))) {
+                self.reply_busy(incoming.address, tag);
+            }
         }
         while let Some(index) = self.peers.scheduler_mut().next_to_wake(now) {
             self.wake(index);

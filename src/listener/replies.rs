@@ -1,15 +1,10 @@
 //! Answers to clients for which the listener keeps no state.
 
 use super::cookie::COOKIE_BYTES;
+use super::{ListenerConfig, TableMemory};
 use crate::BufferTooSmall;
+use crate::tables::Table;
 use crate::wire::{Framing, Options, Packet, Tag};
-use heapless::Deque;
-
-/// The maximum number of answers that wait for `poll_transmit`.
-///
-/// This limits the memory that a flood takes. A driver whose kernel joins datagrams (GRO) may handle more CONNECTs
-/// between two calls of `poll_transmit`. Answers beyond the maximum are dropped, and their clients repeat CONNECT.
-const MAX_REPLIES: usize = 16;
 
 /// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.
 #[derive(Clone)]
@@ -27,27 +22,49 @@ pub(super) enum Answer {
     Version,
 }
 
-/// The answers that wait for `poll_transmit`.
+/// The answers that wait for `poll_transmit`, oldest first: a ring.
+///
+/// A program may read its socket empty before it sends. The ring then holds an answer for each client that the limits
+/// of the listener admit.
 #[derive(Clone)]
-pub(super) struct Replies<A>(Deque<Reply<A>, MAX_REPLIES>);
+pub(super) struct Replies<A, M: TableMemory> {
+    places: Table<Reply<A>, M>,
+    first: usize,
+    len: usize,
+    /// The most answers that wait. Others are dropped, and their clients repeat CONNECT.
+    most: usize,
+}
 
-impl<A: Copy> Replies<A> {
-    pub(super) const fn new() -> Self {
-        Self(Deque::new())
+impl<A: Copy, M: TableMemory> Replies<A, M> {
+    pub(super) fn new(config: &ListenerConfig) -> Self {
+        let most = config.peers.saturating_add(config.backlog).min(M::CAPACITY);
+        Self { places: Table::default(), first: 0, len: 0, most }
     }
 
-    /// Adds an answer. Returns false if the queue is full.
+    /// Adds an answer. Returns false if there is no room.
     pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
-        self.0.push_back(reply).is_ok()
+        let room = self.places.as_ref().len();
+        if self.len == room {
+            // The oldest answer comes first again, so that the new place is behind the newest.
+            self.places.as_mut().rotate_left(self.first);
+            self.first = 0;
+            let pushed = room < self.most && self.places.push(reply).is_ok();
+            self.len += usize::from(pushed);
+            return pushed;
+        }
+        let last = (self.first + self.len) % room;
+        let place = self.places.as_mut().get_mut(last);
+        self.len += usize::from(place.is_some());
+        place.map(|place| *place = reply).is_some()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
     /// Writes the next answer into `buf`, and returns its destination and its length.
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
-        let Some(reply) = self.0.front() else { return Ok(None) };
+        let Some(reply) = self.places.as_ref().get(self.first).filter(|_| self.len > 0) else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);
         let packet = match &reply.answer {
             Answer::Retry(cookie) => Packet::Retry { cookie },
@@ -55,7 +72,47 @@ impl<A: Copy> Replies<A> {
             Answer::Version => Packet::ConnAck(Options::OUR_VERSION),
         };
         let (to, written) = (reply.to, packet.write(&framing, 0, buf)?);
-        self.0.pop_front();
+        self.first = (self.first + 1) % self.places.as_ref().len();
+        self.len -= 1;
         Ok(Some((to, written)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{FixedTables, HeapTables};
+    use std::vec::Vec;
+
+    fn reply(to: u32) -> Reply<u32> {
+        Reply { to, tag: Tag::new([1; 8]), answer: Answer::Version }
+    }
+
+    fn pop<M: TableMemory>(replies: &mut Replies<u32, M>) -> Option<u32> {
+        replies.poll_transmit(&mut [0; 100]).unwrap().map(|(to, _)| to)
+    }
+
+    #[test]
+    fn answers_leave_in_order_while_the_ring_grows() {
+        let mut replies = Replies::<u32, HeapTables>::new(&ListenerConfig::default());
+        let (mut next, mut left) = (0, Vec::new());
+        for count in [3, 5, 1, 40] {
+            (0..count).for_each(|_| {
+                assert!(replies.push(reply(next)));
+                next += 1;
+            });
+            left.extend((0..2).filter_map(|_| pop(&mut replies)));
+        }
+        left.extend(core::iter::from_fn(|| pop(&mut replies)));
+        assert!(left.into_iter().eq(0..49));
+        assert!(replies.is_empty());
+    }
+
+    #[test]
+    fn a_full_ring_takes_no_more() {
+        let mut replies = Replies::<u32, FixedTables<2>>::new(&ListenerConfig::default());
+        assert_eq!([1, 2, 3].map(|to| replies.push(reply(to))), [true, true, false]);
+        assert_eq!((pop(&mut replies), replies.push(reply(4)), replies.push(reply(5))), (Some(1), true, false));
+        assert_eq!((pop(&mut replies), pop(&mut replies), pop(&mut replies)), (Some(2), Some(4), None));
     }
 }

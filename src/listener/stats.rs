@@ -89,8 +89,8 @@ pub struct ListenerStats {
     /// CONNECTs with an invalid cookie: forged, expired, or made for another address or tag. They are handled as
     /// CONNECTs without a cookie.
     pub bad_cookie: u64,
-    /// Answers to CONNECTs (RETRY, RESET, our version) that were dropped, since 16 answers already waited for
-    /// `poll_transmit`. The client repeats its CONNECT.
+    /// Answers to CONNECTs (RETRY, RESET, our version) that were dropped, since as many answers as the listener admits
+    /// clients already waited for `poll_transmit`. The client repeats its CONNECT.
     pub replies_dropped: u64,
     /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,

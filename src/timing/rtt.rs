@@ -77,6 +77,11 @@ impl Rtt {
         self.is_early = is_early;
     }
 
+    /// A random number below `count`, which must not be 0, from the generator of the jitter.
+    pub(crate) fn random(&mut self, count: u32) -> u32 {
+        u32::try_from(self.jitter.up_to(u64::from(count) - 1)).unwrap_or(0)
+    }
+
     /// Sets the longest time for which the peer delays an acknowledgement.
     ///
     /// Every timeout that is derived from a sample contains this delay (RFC 8985 §7.2, RFC 9002 §6.2.1). The samples

@@ -31,6 +31,8 @@ pub enum Timer {
     Idle,
     /// The quiet limit expires: the peer was silent for too long while it had left nothing unanswered.
     Quiet,
+    /// A limit on the time without progress expires.
+    Progress,
     /// The linger ends: repeated FINs are no longer answered.
     Linger,
     /// Pacing allows the next packet, or the delay before a proactive retransmission ends.
@@ -58,6 +60,7 @@ impl Timer {
             | Self::RetransmitFin
             | Self::Idle
             | Self::Quiet
+            | Self::Progress
             | Self::Linger => true,
             Self::Pacing | Self::AckDelay => false,
         }

@@ -49,7 +49,9 @@ impl<'a> Arbitrary<'a> for Packet<'a> {
             PacketType::Sack => Self::Sack(u.arbitrary()?),
             PacketType::Retry => Self::Retry { cookie: slice(u, 1, MAX_COOKIE)? },
             PacketType::Reset => Self::Reset { code: u.arbitrary()? },
-            PacketType::Probe => Self::Probe { nonce: u.arbitrary()?, padding: slice(u, 0, MAX_SLICE)? },
+            PacketType::Probe => {
+                Self::Probe { nonce: u.arbitrary()?, for_window: u.arbitrary()?, padding: slice(u, 0, MAX_SLICE)? }
+            }
             PacketType::Echo => Self::Echo { nonce: u.arbitrary()?, counter: u.arbitrary()? },
         })
     }

@@ -33,7 +33,7 @@ impl Framing {
         }
         let mut fields = Reader::new(fields);
         let counter = self.has_counter(packet_type).then(|| fields.u32());
-        let packet = decode_fields(packet_type, counter.map(|_| at_once), &mut fields);
+        let packet = decode_fields(self, packet_type, counter.map(|_| at_once), &mut fields);
         fields.finish(Datagram { counter, packet })
     }
 }
@@ -72,12 +72,23 @@ impl Tag {
 /// The type byte of an INFO that asks for an acknowledgement at once.
 const AT_ONCE_INFO: u8 = Framing::tagged(Tag::new([0; Tag::LEN])).type_byte(PacketType::Info, true);
 
-/// Decodes the fields after the counter. An error stays in `fields`.
+/// Decodes the fields after the counter, in the framing `profile` if they are those of CONNECT. An error stays in
+/// `fields`.
 ///
 /// `at_once` is the flag of the type byte; `None` if the framing has no flags.
-fn decode_fields<'d>(packet_type: PacketType, at_once: Option<bool>, fields: &mut Reader<'d>) -> Packet<'d> {
+fn decode_fields<'d>(
+    profile: &Framing,
+    packet_type: PacketType,
+    at_once: Option<bool>,
+    fields: &mut Reader<'d>,
+) -> Packet<'d> {
     let packet = match packet_type {
-        PacketType::Connect => return Packet::Connect(decode_options(fields)),
+        PacketType::Connect => {
+            let options = decode_options(fields);
+            // Datagrams under such a tag would look like those of the profile.
+            fields.require(!options.tag().is_some_and(|tag| tag.starts_like(profile)), DecodeError::Options);
+            return Packet::Connect(options);
+        }
         PacketType::ConnAck => return Packet::ConnAck(decode_options(fields)),
         PacketType::Info => {
             let request = match at_once {
@@ -94,7 +105,10 @@ fn decode_fields<'d>(packet_type: PacketType, at_once: Option<bool>, fields: &mu
             fields.require((1..=MAX_COOKIE).contains(&cookie.len()), DecodeError::Cookie);
             return Packet::Retry { cookie };
         }
-        PacketType::Probe => return Packet::Probe { nonce: fields.u64(), padding: fields.rest() },
+        PacketType::Probe => {
+            let for_window = at_once == Some(true);
+            return Packet::Probe { nonce: fields.u64(), for_window, padding: fields.rest() };
+        }
         PacketType::Ack => Packet::Ack { number: fields.number() },
         PacketType::Fin => Packet::Fin,
         PacketType::FinAck => Packet::FinAck,
@@ -222,6 +236,13 @@ mod tests {
             assert_eq!(note(&[packet_type, 2, 2, 0, 63]), Err(DecodeError::Options));
             assert_eq!(note(&[packet_type, 6, 0, 6, 0]), Err(DecodeError::Options));
         }
+    }
+
+    #[test]
+    fn a_tag_that_begins_with_the_prefix_is_refused() {
+        let connect = |tag: &[u8; 8]| note(&[&[0, 1, 8], &tag[..]].concat());
+        assert_eq!(connect(b"RDT1abcd"), Err(DecodeError::Options));
+        assert_eq!(connect(b"RDT2abcd"), Ok(()));
     }
 
     #[test]

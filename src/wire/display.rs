@@ -31,8 +31,8 @@ impl fmt::Display for Packet<'_> {
             Self::Sack(sack) => write!(f, "SACK {sack}"),
             Self::Retry { cookie } => write!(f, "RETRY, cookie of {} bytes", cookie.len()),
             Self::Reset { code } => write!(f, "RESET, code {code}"),
-            Self::Probe { nonce, padding } => {
-                write!(f, "PROBE {nonce:016x}")?;
+            Self::Probe { nonce, for_window, padding } => {
+                write!(f, "PROBE {nonce:016x}{}", if *for_window { ", window" } else { "" })?;
                 if padding.is_empty() { Ok(()) } else { write!(f, ", padding {}", padding.len()) }
             }
             Self::Echo { nonce, counter } => write!(f, "ECHO {nonce:016x} #{counter}"),
@@ -130,8 +130,8 @@ mod tests {
             (Packet::FinAck, "FINACK"),
             (Packet::Retry { cookie: &[1; 24] }, "RETRY, cookie of 24 bytes"),
             (Packet::Reset { code: 3 }, "RESET, code 3"),
-            (Packet::Probe { nonce: 0xab, padding: &[] }, "PROBE 00000000000000ab"),
-            (Packet::Probe { nonce: 1, padding: &[0; 5] }, "PROBE 0000000000000001, padding 5"),
+            (Packet::Probe { nonce: 0xab, for_window: false, padding: &[] }, "PROBE 00000000000000ab"),
+            (Packet::Probe { nonce: 1, for_window: false, padding: &[0; 5] }, "PROBE 0000000000000001, padding 5"),
             (Packet::Echo { nonce: 0xab, counter: 9 }, "ECHO 00000000000000ab #9"),
         ] {
             assert_eq!(packet.to_string(), line);

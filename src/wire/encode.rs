@@ -53,7 +53,10 @@ impl Packet<'_> {
     /// As [`write`](Self::write), into a writer.
     pub(crate) fn put(&self, framing: &Framing, counter: u32, out: &mut Writer<'_>) {
         let packet_type = self.packet_type();
-        let at_once = matches!(self, Self::Info { request: AckRequest { at_once: true, .. }, .. });
+        let at_once = matches!(
+            self,
+            Self::Info { request: AckRequest { at_once: true, .. }, .. } | Self::Probe { for_window: true, .. }
+        );
         framing.put_type(packet_type, at_once, out);
         if framing.has_counter(packet_type) {
             out.u32(counter);
@@ -73,7 +76,7 @@ impl Packet<'_> {
             Self::Sack(sack) => sack.encode(out),
             Self::Retry { cookie } => out.bytes(cookie),
             Self::Reset { code } => out.u8(*code),
-            Self::Probe { nonce, padding } => {
+            Self::Probe { nonce, padding, .. } => {
                 out.u64(*nonce);
                 out.bytes(padding);
             }
@@ -93,9 +96,13 @@ impl Packet<'_> {
             Self::Connect(options) | Self::ConnAck(options) if framing.is_base_only() && !options.is_empty() => {
                 Err(EncodeError::NotInProfile)
             }
+            Self::Connect(options) if options.tag().is_some_and(|tag| tag.starts_like(framing)) => {
+                Err(EncodeError::Unrepresentable)
+            }
             Self::Info { request, .. } if !framing.has_flags() && *request != AckRequest::DEFAULT => {
                 Err(EncodeError::Unrepresentable)
             }
+            Self::Probe { for_window: true, .. } if !framing.has_flags() => Err(EncodeError::Unrepresentable),
             Self::Sack(sack) if sack.bitmap.len() > MAX_BITMAP => Err(EncodeError::Unrepresentable),
             Self::Retry { cookie } if cookie.is_empty() || cookie.len() > MAX_COOKIE => {
                 Err(EncodeError::Unrepresentable)
@@ -236,7 +243,7 @@ mod tests {
         note(Packet::Retry { cookie: b"cookie" }, b"\x07cookie");
         note(Packet::Reset { code: 0xfe }, b"\x08\xfe");
         note(
-            Packet::Probe { nonce: 0x0102_0304_0506_0708, padding: b"pad" },
+            Packet::Probe { nonce: 0x0102_0304_0506_0708, for_window: false, padding: b"pad" },
             b"\x09\x01\x02\x03\x04\x05\x06\x07\x08pad",
         );
         note(

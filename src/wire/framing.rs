@@ -30,7 +30,7 @@ enum Types {
 
 /// The type byte of CONNECT in a framing with ASCII types.
 const ASCII_TYPES: u8 = b'0';
-/// The bit of the type byte of a counted INFO that asks for an acknowledgement at once.
+/// The bit of the type byte of a counted INFO or PROBE that asks for an acknowledgement at once.
 const AT_ONCE: u8 = 0x40;
 /// The length of a counter in bytes.
 const COUNTER_BYTES: usize = size_of::<u32>();
@@ -137,11 +137,11 @@ impl Framing {
     /// The packet type of this byte on the wire, and whether it asks for an acknowledgement at once; `None` if the
     /// framing has no such packet.
     pub(super) fn packet_type(&self, byte: u8) -> Option<(PacketType, bool)> {
-        if self.has_flags() && byte == self.type_byte(PacketType::Info, true) {
-            return Some((PacketType::Info, true));
-        }
-        let packet_type = PacketType::from_code(byte.wrapping_sub(self.first_type()))?;
-        self.has(packet_type).then_some((packet_type, false))
+        let at_once = self.has_flags() && byte & AT_ONCE != 0;
+        let code = if at_once { byte ^ AT_ONCE } else { byte.wrapping_sub(self.first_type()) };
+        let packet_type = PacketType::from_code(code)?;
+        let may_ask = matches!(packet_type, PacketType::Info | PacketType::Probe);
+        (self.has(packet_type) && (may_ask || !at_once)).then_some((packet_type, at_once))
     }
 
     /// Whether `datagram`, which starts with the prefix, has the type byte of CONNECT.
@@ -213,11 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_counted_info_asks_for_an_answer_at_once() {
+    fn only_a_counted_info_or_probe_asks_for_a_sack_at_once() {
         let tagged = Framing::tagged(Tag::new(*b"12345678"));
         assert_eq!(tagged.packet_type(2), Some((PacketType::Info, false)));
         assert_eq!(tagged.packet_type(0x42), Some((PacketType::Info, true)));
-        for byte in (0..=u8::MAX).filter(|byte| byte & 0xc0 != 0 && *byte != 0x42) {
+        assert_eq!(tagged.packet_type(0x49), Some((PacketType::Probe, true)));
+        for byte in (0..=u8::MAX).filter(|byte| byte & 0xc0 != 0 && !matches!(byte, 0x42 | 0x49)) {
             assert_eq!(tagged.packet_type(byte), None, "{byte:02x}: the top bit is reserved");
         }
         assert_eq!((Framing::NOTE.packet_type(0x42), Framing::NOTE.type_byte(PacketType::Info, true)), (None, 2));

@@ -69,11 +69,11 @@
 //! | bits | meaning |
 //! |---|---|
 //! | `80` | reserved, 0: the key phase of an authenticated mode |
-//! | `40` | in INFO: *answer at once*; reserved in all other packets, 0 |
+//! | `40` | in INFO: *answer at once*; in PROBE: *answer with SACK*; reserved in all other packets, 0 |
 //! | `3f` | the type |
 //!
 //! A datagram with a reserved bit has an unknown type. The receiver of an INFO that asks for an answer at once sends
-//! its SACK without delay.
+//! its SACK without delay. PROBE brings one answer: SACK, which carries the window, or ECHO.
 //!
 //! ## The request of an INFO
 //!
@@ -115,9 +115,9 @@
 //! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, modulo 256; CONNACK: that of the CONNECT that arrived last; default 0 |
 //!
 //! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
-//! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, or has a value that is out of
-//! range. The identity of a handshake is the address and the tag of the client: a CONNECT with another cookie or
-//! padding repeats it.
+//! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, has a value that is out of
+//! range, or announces a tag that begins with the profile's prefix. The identity of a handshake is the address and the
+//! tag of the client: a CONNECT with another cookie or padding repeats it.
 //!
 //! ## Versions
 //!

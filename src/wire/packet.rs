@@ -43,10 +43,12 @@ pub enum Packet<'a> {
         /// The application's reason.
         code: u8,
     },
-    /// Type 9: requests ECHO and SACK (extended mode).
+    /// Type 9: requests one answer, ECHO or SACK (extended mode).
     Probe {
         /// The value that ECHO returns.
         nonce: u64,
+        /// Whether the answer is SACK, which carries the receive window, instead of ECHO.
+        for_window: bool,
         /// Bytes that the receiver ignores.
         padding: &'a [u8],
     },

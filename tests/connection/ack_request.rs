@@ -100,7 +100,7 @@ fn a_bitmap_covers_the_packets_of_eight_sacks() {
             assert_eq!(sent, (end - 8 * 16, 8 * 16));
         }
     }
-    client.peer_sends(Packet::Probe { nonce: 1, padding: &[] });
+    client.peer_sends(Packet::Probe { nonce: 1, for_window: true, padding: &[] });
     let answer = client.next_datagram().expect("a SACK is due");
     assert_eq!(bitmap_of(&answer), (1, 520), "the peer may have missed all earlier ones");
 }

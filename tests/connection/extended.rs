@@ -5,7 +5,7 @@ use rdt_proto::connection::{
     CloseReason, Config, Connection, Event, Handled, HandshakeParameters, Ignored, Mode, SendError, Storage,
 };
 use rdt_proto::store::{RecvSlots, StoreError};
-use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, Packet, Tag};
+use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag, VERSION};
 use rdt_proto::{Duration, Instant};
 
 #[test]
@@ -59,8 +59,7 @@ fn a_server_sends_connack_twice_in_answer_to_each_connect() {
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.elapse(5_000);
     let mut buf = [0; MIN_CONNECT];
-    let options =
-        rdt_proto::wire::OptionsWriter::new(&mut buf).tag(PEER).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
+    let options = OptionsWriter::new(&mut buf).tag(PEER).unwrap().pad_to(MIN_CONNECT).unwrap().finish();
     assert_eq!(server.receive_under(&Framing::NOTE, Packet::Connect(options)), Handled::Accepted);
     assert_eq!(server.next_datagram(), Some(connack.clone()));
     server.sleep(125, 133);
@@ -76,7 +75,7 @@ fn a_connect_with_another_tag_is_ignored() {
     let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
     server.learns_tag();
     let mut buf = [0; 80];
-    let options = rdt_proto::wire::OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
+    let options = OptionsWriter::new(&mut buf).tag(Tag::new(*b"another!")).unwrap().finish();
     let handled = server.receive_under(&Framing::NOTE, Packet::Connect(options));
     assert_eq!(handled, Handled::Ignored(Ignored::State));
 }
@@ -203,7 +202,7 @@ fn a_zero_window_is_probed_with_backoff_until_it_opens() {
     client.machine.handle_timeout(client.now);
     client.sleep(80, 400);
     let probe = client.next_datagram().unwrap();
-    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { .. })));
+    assert!(matches!(Framing::tagged(PEER).decode(&probe), Ok(Packet::Probe { for_window: true, .. })));
     client.sleep(80, 400);
     assert!(client.next_datagram().is_some());
     client.sleep(160, 800);
@@ -213,12 +212,26 @@ fn a_zero_window_is_probed_with_backoff_until_it_opens() {
 }
 
 #[test]
-fn a_probe_is_echoed_and_answered_with_a_sack() {
+fn a_probe_is_answered_with_echo_or_sack() {
     let mut client = ExtendedTrace::established(Config::default());
-    client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, padding: &[0; 40] });
-    client.expect_sack(0, &[]);
+    client.peer_sends(Packet::Probe { nonce: 0x0123_4567_89AB_CDEF, for_window: false, padding: &[0; 40] });
     client.expect(Packet::Echo { nonce: 0x0123_4567_89AB_CDEF, counter: 1 });
     client.expect_nothing();
+    client.peer_sends(Packet::Probe { nonce: 1, for_window: true, padding: &[] });
+    client.expect_sack(0, &[]);
+    client.expect_nothing();
+}
+
+/// Datagrams under such a tag would look like those of base mode to others.
+#[test]
+fn a_connack_whose_tag_begins_with_the_prefix_is_refused() {
+    let mut client = ExtendedTrace::client(Config::default());
+    client.learns_tag();
+    let mut buf = [0; 80];
+    let options = OptionsWriter::new(&mut buf).version(VERSION).unwrap().tag(Tag::new(*b"RDT1abcd")).unwrap();
+    client.ignores(Packet::ConnAck(options.finish()), Ignored::Malformed(DecodeError::Options));
+    client.peer_sends_connack(PARAMETERS);
+    client.expect_event(Event::Connected);
 }
 
 #[test]
@@ -233,7 +246,8 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     let mut client = ExtendedTrace::established(config);
     client.sleep(9_900, 10_000);
     let probe = client.next_datagram().unwrap();
-    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
+    let probe = Framing::tagged(PEER).decode(&probe);
+    let Ok(Packet::Probe { nonce, for_window: false, .. }) = probe else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce, counter: 0 });
     client.sleep(9_900, 10_000);
     let start = client.now;

@@ -324,7 +324,7 @@ fn packets_of_extended_mode_are_ignored() {
         Packet::Sack(sack),
         Packet::Retry { cookie: b"cookie" },
         Packet::Reset { code: 1 },
-        Packet::Probe { nonce: 7, padding: b"" },
+        Packet::Probe { nonce: 7, for_window: false, padding: b"" },
         Packet::Echo { nonce: 7, counter: 0 },
     ];
     let mut opening = BaseTrace::client(Config::base());

@@ -217,7 +217,7 @@ fn three_timeouts_while_the_peer_is_heard_shrink_the_unsent_bodies() {
     for timeouts in 1..=3 {
         while client.machine.stats().timeouts < timeouts {
             // The peer is heard, but acknowledges nothing.
-            client.peer_sends(Packet::Probe { nonce: 1, padding: &[] });
+            client.peer_sends(Packet::Probe { nonce: 1, for_window: false, padding: &[] });
             while client.next_datagram().is_some() {}
             client.now = client.now.max(client.machine.poll_timeout().unwrap());
             client.machine.handle_timeout(client.now);

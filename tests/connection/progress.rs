@@ -2,7 +2,7 @@
 
 use harness::extended::*;
 use rdt_proto::Duration;
-use rdt_proto::connection::{CloseReason, Config, Event};
+use rdt_proto::connection::{CloseReason, Config, Event, ProgressLimits};
 use rdt_proto::wire::Packet;
 
 /// Delivers `answer` at each interval of this length, until the connection ends or `most` have passed. Returns the
@@ -98,4 +98,118 @@ fn without_an_idle_limit_no_wait_for_progress_ends() {
     client.sends(1, 1);
     assert_eq!(answer_each(&mut client, 20_000, sack(1, 0, 1, &[]), 500), 10_000);
     assert_eq!(client.machine.ended(), None);
+}
+
+/// The limits of a server whose places are scarce.
+fn limited() -> Config {
+    let [first, span, close] = [10, 60, 15].map(Duration::from_secs);
+    Config { progress: ProgressLimits { first, span, least: 1_000, close }, ..Config::default() }
+}
+
+/// A server with these limits, whose client has confirmed the handshake and sent no data.
+fn limited_server() -> ExtendedTrace {
+    let mut server = ExtendedTrace::server(limited(), PARAMETERS);
+    server.learns_tag();
+    server.peer_sends(info(0, b""));
+    server.expect_event(Event::Connected);
+    server
+}
+
+/// Delivers a PROBE each second, until the connection ends or `most` have passed. Returns the seconds that have passed.
+fn probe_each_second(server: &mut ExtendedTrace, most: u64) -> u64 {
+    answer_each(server, 1_000, Packet::Probe { nonce: 1, for_window: false, padding: &[] }, most)
+}
+
+#[test]
+fn a_client_that_only_probes_is_ended_after_the_first_limit() {
+    let mut server = limited_server();
+    assert_eq!(probe_each_second(&mut server, 9), 9);
+    server.expect(Packet::Echo { nonce: 1, counter: 9 });
+    server.sleep(999, 1_000);
+    server.expect(Packet::Reset { code: 0 });
+    server.expect_event(Event::Closed(CloseReason::Stalled));
+    assert!(server.machine.is_drained());
+}
+
+#[test]
+fn data_that_is_not_read_is_no_progress() {
+    let mut server = limited_server();
+    server.peer_sends(info(1, b"request"));
+    assert_eq!(probe_each_second(&mut server, 1_000), 10);
+}
+
+#[test]
+fn a_stalled_upload_ends_after_a_span() {
+    let mut server = limited_server();
+    for number in 1..=3 {
+        server.peer_sends(info(number, &[7; 500]));
+        server.machine.consume(500);
+    }
+    // The span begins at 10 s.
+    assert_eq!(probe_each_second(&mut server, 1_000), 70);
+    assert_eq!(server.machine.ended(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn a_slow_upload_goes_on_as_long_as_each_span_has_its_least() {
+    let mut server = limited_server();
+    for number in 1..=20 {
+        server.peer_sends(info(number, &[7; 500]));
+        server.machine.consume(500);
+        probe_each_second(&mut server, 25);
+        assert_eq!(server.machine.ended(), None, "after {number} packets");
+    }
+    // The span that has begun has had one packet.
+    server.peer_sends(info(21, &[7; 400]));
+    server.machine.consume(400);
+    assert!(probe_each_second(&mut server, 1_000) <= 120);
+    assert_eq!(server.machine.ended(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn a_stalled_download_ends_after_a_span() {
+    let mut server = limited_server();
+    server.peer_sends(info(1, b"get"));
+    server.machine.consume(3);
+    server.expect_sack(2, &[]);
+    server.sends(0, 32);
+    server.peer_sends(sack(10, 9, 10, &[]));
+    // Acknowledged data counts in the first ten seconds. Later the peer keeps its window closed.
+    assert_eq!(answer_each(&mut server, 1_000, closed(32), 1_000), 70);
+    assert_eq!(server.machine.ended(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn work_of_this_side_counts_as_progress_if_it_says_so() {
+    let mut server = limited_server();
+    server.peer_sends(info(1, b"last"));
+    server.machine.consume(4);
+    for _ in 0..10 {
+        assert_eq!(probe_each_second(&mut server, 55), 55);
+        server.machine.note_progress(server.now);
+    }
+    assert_eq!(server.machine.ended(), None);
+    assert_eq!(probe_each_second(&mut server, 1_000), 60);
+    assert_eq!(server.machine.ended(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn a_client_that_never_answers_fin_is_ended_after_the_close_limit() {
+    let mut server = limited_server();
+    server.peer_sends(info(1, b"bye"));
+    server.machine.consume(3);
+    server.machine.close();
+    server.expect_sack(2, &[]);
+    server.expect(FIN);
+    assert_eq!(probe_each_second(&mut server, 1_000), 15);
+    assert_eq!(server.machine.ended(), Some(CloseReason::Stalled));
+}
+
+#[test]
+fn without_limits_a_client_that_only_probes_stays() {
+    let mut server = ExtendedTrace::server(Config::default(), PARAMETERS);
+    server.learns_tag();
+    server.peer_sends(info(0, b""));
+    assert_eq!(probe_each_second(&mut server, 10_000), 10_000);
+    assert_eq!(server.machine.ended(), None);
 }

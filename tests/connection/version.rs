@@ -69,9 +69,10 @@ fn the_counter_counts_repeats_and_every_kind_of_packet() {
     client.sleep(200, 220);
     client.expect(info(0, b""));
     client.peer_sends(sack(1, 0, 1, &[]));
-    client.peer_sends(Packet::Probe { nonce: 1, padding: &[] });
+    client.peer_sends(Packet::Probe { nonce: 1, for_window: true, padding: &[] });
     client.expect_sack(0, &[]);
-    client.expect(Packet::Echo { nonce: 1, counter: 1 });
+    client.peer_sends(Packet::Probe { nonce: 1, for_window: false, padding: &[] });
+    client.expect(Packet::Echo { nonce: 1, counter: 2 });
     client.machine.close();
     client.expect(FIN);
     assert_eq!(client.peer.machine_counter, 5);

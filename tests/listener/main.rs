@@ -3,6 +3,7 @@
 
 mod base_mode;
 mod blocked;
+mod busy;
 mod flood;
 mod hosts;
 mod limits;

@@ -119,7 +119,7 @@ fn a_lost_probe_is_repeated_by_the_timeout() {
         probes.extend(listener.drain().into_iter().filter(|(to, _)| *to == NEW));
     }
     let repeated = Framing::tagged(client.tag).decode(&probes[0].1).unwrap();
-    assert_eq!(repeated, Packet::Probe { nonce, padding: &[] });
+    assert_eq!(repeated, Packet::Probe { nonce, for_window: false, padding: &[] });
     listener.takes_from(NEW, &client, echo(nonce));
     expect_at(&mut listener, &client, NEW);
 }

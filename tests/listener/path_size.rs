@@ -19,6 +19,7 @@ fn listener() -> ListenerTrace {
         backlog: 8,
         per_host: 8,
         per_address: 4,
+        busy: None,
         retry: Retry::Never,
     })
 }

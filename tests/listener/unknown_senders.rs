@@ -9,7 +9,7 @@ const HERE: At = At(1, 1);
 const NEVER: ListenerConfig = config(Retry::Never);
 
 const fn config(retry: Retry) -> ListenerConfig {
-    ListenerConfig { connection: Config::new(), peers: 16, backlog: 8, per_host: 8, per_address: 4, retry }
+    ListenerConfig { connection: Config::new(), peers: 16, backlog: 8, per_host: 8, per_address: 4, busy: None, retry }
 }
 
 /// An off-path attacker forges the address of the peer, and guesses one of 2^64 tags for each datagram.
@@ -28,7 +28,7 @@ fn a_million_forged_packets_change_only_a_counter() {
         Packet::Fin,
         Packet::FinAck,
         Packet::Reset { code: 1 },
-        Packet::Probe { nonce: 1, padding: &[] },
+        Packet::Probe { nonce: 1, for_window: false, padding: &[] },
         Packet::Echo { nonce: 1, counter: 0 },
     ];
     let mut datagrams = packets.map(|packet| {
@@ -318,12 +318,24 @@ fn a_validated_address_evicts_unvalidated_handshakes() {
 
 #[test]
 fn answers_that_are_not_polled_are_dropped_and_counted() {
-    let mut listener = ListenerTrace::new(config(Retry::Always));
+    let mut listener = ListenerTrace::new(ListenerConfig { peers: 10, backlog: 6, ..config(Retry::Always) });
     for port in 0..20 {
         assert_eq!(listener.connect(At(1, port), tag(1), None), Dispatch::Retried);
     }
     assert_eq!((listener.drain().len(), listener.machine.stats().replies_dropped), (16, 4));
     listener.expect_nothing();
+}
+
+/// Regression: 16 answers waited at most, and 120 of 200 clients that came at once lost a second.
+#[test]
+fn each_of_200_clients_that_come_at_once_gets_its_retry() {
+    let mut listener =
+        ListenerTrace::new(ListenerConfig { per_host: 512, retry: Retry::Always, ..ListenerConfig::default() });
+    for port in 0..200 {
+        assert_eq!(listener.connect(At(1, port), tag(1), None), Dispatch::Retried);
+    }
+    let answered: Vec<At> = listener.drain().into_iter().map(|(to, _)| to).collect();
+    assert!(answered.into_iter().eq((0..200).map(|port| At(1, port))));
 }
 
 #[test]

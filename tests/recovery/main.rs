@@ -5,6 +5,7 @@ mod bulk;
 mod coarse_timers;
 mod endpoints;
 mod liars;
+mod optimists;
 mod pair;
 mod path_size;
 mod rtt_step;

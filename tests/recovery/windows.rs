@@ -97,11 +97,12 @@ fn a_short_transfer_keeps_its_first_memory() {
     }
 }
 
+/// While a number is held back, both sides keep what is sent in that round trip.
 #[test]
-fn without_loss_the_receiver_keeps_its_first_memory() {
+fn without_loss_memory_covers_a_held_number() {
     let cost = transfer(1, 0.0, 10 << 20, 256, 16_384);
-    assert_eq!(cost.receiver, 0);
-    assert!(cost.sender < 5 << 20, "the sender keeps at most twice two round trips of data: {cost:?}");
+    assert!(cost.receiver < 3 << 20, "the receiver keeps one round trip of data: {cost:?}");
+    assert!(cost.sender < 10 << 20, "the sender keeps at most twice three round trips of data: {cost:?}");
 }
 
 /// Regression: until the first answer, each timeout repeated only the newest number, for which the receiver had no

@@ -166,6 +166,9 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::CutShort) => {
                 format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
             }
+            Some(Outcome::Aborted(code)) if matches!(reason, Some(CloseReason::Refused { .. })) => {
+                format!("{server} refused \"{name}\": {}", messages::refusal(code))
+            }
             Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
             Some(Outcome::Shrunk) => {
                 format!("\"{name}\" became shorter while it was sent: it is not stored; try again")

@@ -102,6 +102,10 @@ impl<S: Session, F: Storage> Exchange<S, F> {
                 break;
             }
         }
+        // The peer waits for storage, so it cannot make progress itself.
+        if self.task.is_some() {
+            connection.note_progress(now);
+        }
         let outcome = self.session.outcome();
         if outcome.is_some() {
             self.storage.finish();

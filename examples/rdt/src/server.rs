@@ -11,9 +11,11 @@ use crate::network_error::{Call, NetworkErrors};
 use crate::settings::{self, AnyStorage, Settings};
 use indicatif::HumanBytes;
 use mio::Waker;
-use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
+use rdt_proto::connection::{Config, HeapBudget, HeapWindow, ProgressLimits, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
-use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry};
+use rdt_proto::listener::{
+    AcceptError, Address as _, Busy, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry,
+};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -23,6 +25,23 @@ use std::sync::Arc;
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 /// The interval of status lines on a terminal.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a client waits for a place before it is told that there is none.
+const BUSY_AFTER: Duration = Duration::from_millis(1_500);
+/// The longest time to the request of a client.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// The bytes that a client must send or acknowledge in twice the idle limit.
+const LEAST_PROGRESS: u32 = 1_024;
+
+/// The limits on the time without progress. They follow the limits on silence, which the user may set.
+fn progress_limits(config: &Config) -> ProgressLimits {
+    ProgressLimits {
+        first: REQUEST_LIMIT.min(config.idle_limit),
+        span: config.idle_limit.saturating_mul(2),
+        least: LEAST_PROGRESS,
+        close: Duration::from_micros(config.idle_limit.as_micros() / 2),
+    }
+}
 
 /// The limits of a server.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +114,8 @@ impl FileServer {
         let (disk, finished) = Disk::new(waker, disk::SERVER_THREADS);
         let default = ListenerConfig::default();
         let config = ListenerConfig {
-            connection: settings.config,
+            connection: Config { progress: progress_limits(&settings.config), ..settings.config },
+            busy: Some(Busy { after: BUSY_AFTER, code: ErrorCode::Busy.value() }),
             // A lingering connection still counts, although its client is no longer served. So the limit is twice the
             // number of clients.
             peers: limits.clients.saturating_mul(2),

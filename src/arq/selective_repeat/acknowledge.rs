@@ -73,7 +73,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if !is_old && sack.next.distance_from(self.scoreboard.base()) > self.scoreboard.span() {
             return Acknowledged::NeverSent;
         }
-        if sack.highest().is_some_and(|highest| !highest.precedes(self.scoreboard.next())) {
+        if self.names_unsent(sack) {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
@@ -90,6 +90,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.acknowledge(now, first, fresh, rtt, &mut settled);
         }
         self.on_limit(sack.next.add(sack.window));
+        let held = self.hold_back.unsent();
+        if held.is_some_and(|number| sack.highest().is_some_and(|highest| number.precedes(highest))) {
+            self.hold_back.release();
+        }
         if settled.bytes == 0 {
             return Acknowledged::Old;
         }
@@ -179,13 +183,21 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
                     self.rack.on_acknowledged(now, Transmission { at: sent_at, number }, transmissions, rtt)
                 }
                 // Which transmission arrived is unknown, so RACK gets no time.
-                SentState::Proactive | SentState::Settled | SentState::Ambiguous | SentState::Lost => false,
+                SentState::Proactive
+                | SentState::Settled
+                | SentState::HeldBack
+                | SentState::Ambiguous
+                | SentState::Lost => false,
             },
         };
         let is_spurious = match state {
             SentState::Original | SentState::Retransmitted => is_earlier,
             // Neither a probed number nor one that was sent proactively was declared lost, so no loss was spurious.
-            SentState::Probed | SentState::Proactive | SentState::Settled | SentState::Ambiguous => false,
+            SentState::Probed
+            | SentState::Proactive
+            | SentState::Settled
+            | SentState::HeldBack
+            | SentState::Ambiguous => false,
             // No retransmission has left yet, so an earlier transmission was only late.
             SentState::Lost => true,
         };

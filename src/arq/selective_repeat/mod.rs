@@ -13,6 +13,8 @@
 //! acknowledge the last packets. The retransmission timeout is the last resort.
 
 mod acknowledge;
+mod fresh;
+mod hold_back;
 mod losses;
 #[cfg(test)]
 mod model;
@@ -108,7 +110,7 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
     }
 
     fn next_lost(&self) -> Option<Seq> {
-        self.sender.scoreboard.first_lost()
+        self.sender.hold_back.next().or_else(|| self.sender.scoreboard.first_lost())
     }
 
     fn first_unsent(&self) -> Seq {

@@ -142,7 +142,8 @@ impl Proactive {
         self.srtt.map_or(Duration::ZERO, ShortDuration::get)
     }
 
-    fn part_of_round_trip(&self, shift: u32) -> Duration {
+    /// The round-trip time, shifted right.
+    pub(super) fn part_of_round_trip(&self, shift: u32) -> Duration {
         Duration::from_micros(self.srtt().as_micros() >> shift)
     }
 

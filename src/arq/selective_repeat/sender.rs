@@ -15,6 +15,7 @@
 //! reports events to them. The module `acknowledge` processes acknowledgements, and
 //! `losses` the timers and losses.
 
+use super::hold_back::HoldBack;
 use super::proactive::{Due, Proactive};
 use super::rack::Rack;
 use super::request::Request;
@@ -40,6 +41,7 @@ pub(super) struct Sender<M, C> {
     pub(super) proactive: Proactive,
     pub(super) rack: Rack,
     pub(super) timers: Timers,
+    pub(super) hold_back: HoldBack,
     /// The recovery ends when every number before this one is acknowledged.
     pub(super) recovery_end: Option<Seq>,
     /// When the current round began. The round ends when a packet sent in it is acknowledged.
@@ -81,6 +83,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             proactive: Proactive::default(),
             rack: Rack::default(),
             timers: Timers::default(),
+            hold_back: HoldBack::default(),
             recovery_end: None,
             round_start: Instant::ZERO,
             app_limited: false,
@@ -108,7 +111,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Whether only the peer's window prevents sending, and no acknowledgement that could open it is outstanding.
     pub(super) fn is_stopped(&self, end: Seq) -> bool {
         let next = self.scoreboard.next();
-        self.limit == Some(next) && next != end && self.scoreboard.outstanding() == 0 && self.scoreboard.lost() == 0
+        self.limit == Some(next) && next != end && self.scoreboard.is_clear() && self.hold_back.unsent().is_none()
     }
 
     /// The next number to send, and when it is due, without pacing.
@@ -117,8 +120,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     #[cfg_attr(target_pointer_width = "64", inline)]
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn candidate(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Due> {
-        let lost = self.scoreboard.first_lost().filter(|&number| is_ready(number));
-        let fresh = || self.may_be_fresh(end).then_some(self.scoreboard.next());
+        let lost = self.hold_back.next().or_else(|| self.scoreboard.first_lost()).filter(|&number| is_ready(number));
+        let fresh = || self.may_be_fresh(end).then(|| self.fresh(end));
         // RFC 8985 §7.3: a probe carries new data if there is any, otherwise the number sent last. A probe ignores the
         // congestion window. After a timeout it carries the oldest number: the receiver may have no room for a later
         // one.
@@ -127,7 +130,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return lost
                 .or(oldest.filter(|_| self.timers.is_silent()))
                 .or_else(fresh)
-                .or_else(|| self.sent_last().filter(|&number| is_ready(number)))
+                .or_else(|| self.hold_back.unsent().or_else(|| self.sent_last()).filter(|&number| is_ready(number)))
                 .map(Due::at_once);
         }
         let window = self.congestion.window();
@@ -139,24 +142,16 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if duplicate.is_some_and(|due| due.at <= now) {
             return duplicate;
         }
-        let other = match lost.or_else(fresh) {
-            Some(number) => Some(Due::at_once(number)),
-            None if is_quiet => self.proactive.while_idle(&self.scoreboard, window, end),
-            None => None,
-        };
-        let other = other.filter(|due| due.number == self.scoreboard.next() || is_ready(due.number));
+        let idle = || if is_quiet { self.proactive.while_idle(&self.scoreboard, window, end) } else { None };
+        let other = lost.or_else(fresh).map(Due::at_once).or_else(|| self.held(end)).or_else(idle);
+        let other = other.filter(|due| !due.number.precedes(self.scoreboard.next()) || is_ready(due.number));
         Due::first(duplicate, other)
     }
 
     /// Whether no number is lost and neither a duplicate nor a probe is scheduled: the common case.
     fn is_undisturbed(&self) -> bool {
-        self.scoreboard.lost() == 0 && self.proactive.is_idle() && !self.timers.is_probe_due()
-    }
-
-    /// Whether a new number exists that the windows permit.
-    fn may_be_fresh(&self, end: Seq) -> bool {
-        let next = self.scoreboard.next();
-        next != end && self.limit != Some(next) && self.scoreboard.free_places() > 0
+        let next = self.hold_back.next();
+        next.is_none() && self.scoreboard.lost() == 0 && self.proactive.is_idle() && !self.timers.is_probe_due()
     }
 
     /// The number in flight that was sent last.
@@ -169,7 +164,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     pub(super) fn next_info(&self, now: Instant, end: Seq, is_ready: impl Fn(Seq) -> bool) -> Option<Seq> {
         if SHORTCUTS && self.is_undisturbed() && self.may_be_fresh(end) {
-            return (self.has_room() && self.allows(now)).then_some(self.scoreboard.next());
+            return (self.has_room() && self.allows(now)).then(|| self.fresh(end));
         }
         let due = self.candidate(now, end, is_ready)?;
         let may_leave = self.timers.is_probe_due() || due.at <= now && self.allows(now);
@@ -202,9 +197,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         let Sending { now, number, counter, bytes, end } = info;
         self.note_size(now, bytes, rtt);
         let is_probe = self.timers.is_probe_due();
+        if number == self.scoreboard.next().next() {
+            self.hold_back = HoldBack::Held { number: self.scoreboard.hold_back(now, bytes) };
+        }
         let transmitted = self.scoreboard.transmitted(now, number, self.key(counter), bytes, is_probe);
+        self.hold_back.on_sent(number, self.scoreboard.next(), self.scoreboard.outstanding(), rtt);
         match transmitted {
-            Transmitted::Original => {}
+            Transmitted::Original | Transmitted::HeldBack => {}
             Transmitted::Retransmission { transmissions } => {
                 self.proactive.on_retransmitted(now, number, transmissions, bytes);
             }
@@ -223,7 +222,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         if self.scoreboard.next() == end {
             self.request.on_end_sent(now);
         }
-        let is_again = transmitted != Transmitted::Original;
+        let is_again = !matches!(transmitted, Transmitted::Original | Transmitted::HeldBack);
         if is_again {
             self.counters.retransmitted = self.counters.retransmitted.saturating_add(1);
         }
@@ -244,7 +243,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     fn note_limit(&mut self, end: Seq) {
         let has_more = self.may_be_fresh(end) || self.scoreboard.lost() > 0;
         let has_room = self.has_room();
-        self.nothing_follows = !has_more;
+        self.nothing_follows = !has_more && self.hold_back.unsent().is_none();
         self.app_limited |= has_room && !has_more;
         if C::may_pace() {
             self.pacer.set_waiting(has_room && has_more);
@@ -270,7 +269,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return 0;
         }
         let next = self.scoreboard.next();
-        let limit = self.limit.map_or(u32::MAX, |limit| limit.distance_from(next));
+        let limit = self.limit.map_or(u32::MAX, |limit| limit.distance_from(next).min(self.hold_back.distance(next)));
         let bodies = end.distance_from(next).saturating_sub(1);
         let most = most.min(bodies).min(self.scoreboard.free_places()).min(limit);
         let room = self.congestion.window().saturating_sub(self.scoreboard.in_flight());
@@ -310,6 +309,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             | Timer::RetransmitFin
             | Timer::Idle
             | Timer::Quiet
+            | Timer::Progress
             | Timer::Linger
             | Timer::AckDelay => None,
         }

@@ -50,6 +50,7 @@ impl Timers {
             | Timer::RetransmitFin
             | Timer::Idle
             | Timer::Quiet
+            | Timer::Progress
             | Timer::Linger
             | Timer::AckDelay => None,
         }

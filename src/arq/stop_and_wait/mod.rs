@@ -272,6 +272,7 @@ impl Arq for StopAndWait {
             | Timer::RetransmitFin
             | Timer::Idle
             | Timer::Quiet
+            | Timer::Progress
             | Timer::Linger
             | Timer::Pacing
             | Timer::AckDelay => None,

@@ -95,7 +95,7 @@ impl Challenge {
     }
 
     fn write(&mut self, framing: &Framing, counter: u32, buf: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let len = Packet::Probe { nonce: self.nonce, padding: &[] }.write(framing, counter, buf)?;
+        let len = Packet::Probe { nonce: self.nonce, for_window: false, padding: &[] }.write(framing, counter, buf)?;
         self.due = false;
         self.sent += 1;
         Ok(len)

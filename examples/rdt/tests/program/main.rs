@@ -20,4 +20,6 @@ mod slow_disk;
 mod socket_tcp;
 #[cfg(unix)]
 mod space;
+#[cfg(target_os = "linux")]
+mod stalled_clients;
 mod transfers;

@@ -2,7 +2,7 @@
 
 use super::calls::{Arrival, Call, Under};
 use super::choice::{Machine, OPTIONS_BYTES, ROOM, Start, replace};
-use super::fins::Fins;
+use super::sent::Sent;
 use super::tags::{Tags, base_and_next};
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::connection::{Config, ConnectionState, Event, Handled, Role, SendError, Stats};
@@ -21,15 +21,12 @@ pub fn any_order(bytes: &[u8]) {
     let config = start.config();
     let mut run = Run {
         tags: Tags::of_new(&machine, Instant::ZERO, config.framing, start.peer_tag()),
-        fins: Fins::new(start.peer),
+        sent: Sent::new(start.peer),
         machine,
         start,
         config,
         now: Instant::ZERO,
         closed: false,
-        nonces: Vec::new(),
-        counter: 0,
-        edge: None,
         buf: [0; ROOM],
     };
     while let Ok(call) = Call::arbitrary(&mut input) {
@@ -49,25 +46,11 @@ struct Run {
     /// The config of the connection.
     config: Config,
     tags: Tags,
-    fins: Fins,
+    sent: Sent,
     now: Instant,
     closed: bool,
-    /// The nonces of the probes that were sent.
-    nonces: Vec<u64>,
-    /// The counter of the last datagram that was sent.
-    counter: u32,
-    /// The right edge of the window in the last SACK.
-    edge: Option<Seq>,
     buf: [u8; ROOM],
 }
-
-/// Checks that the right edge of the window does not move back (RFC 9293 §3.8.6).
-fn check_edge(edge: &mut Option<Seq>, sack: &Sack<'_>) {
-    let new = sack.next.add(sack.window);
-    assert!(edge.is_none_or(|edge| !new.precedes(edge)), "the right edge must not move back: {edge:?}, {sack:?}");
-    *edge = Some(new);
-}
-
 impl Run {
     fn make(&mut self, call: &Call<'_>) {
         match *call {
@@ -127,6 +110,7 @@ impl Run {
 
     /// Makes a call of the application.
     fn apply(&mut self, call: &Call<'_>) {
+        self.sent.answers.on_cause();
         let machine = &mut self.machine;
         match *call {
             Call::Send(data) => assert!(machine.send(data).is_ok_and(|count| count <= data.len()) || self.may_refuse()),
@@ -182,6 +166,7 @@ impl Run {
         let ignored = self.machine.stats().ignored.total();
         let (unread, mut lent) = (!self.machine.recv_chunk().is_empty(), 0);
         let packet = self.tags.incoming().decode(datagram);
+        self.sent.answers.on_cause();
         let handled = self.machine.handle_datagram_into(self.now, datagram, |bytes| {
             lent += 1;
             most.min(bytes.len() + 1)
@@ -191,7 +176,7 @@ impl Run {
         assert_eq!(counted, u64::from(handled != Handled::Accepted), "{handled:?}");
         self.tags.follow(&self.machine, datagram);
         if let (Handled::Accepted, Ok(packet)) = (handled, packet) {
-            self.fins.on_accepted(&packet);
+            self.sent.fins.on_accepted(&packet);
         }
     }
 
@@ -218,12 +203,12 @@ impl Run {
             Arrival::Sack { next, window, latest, ago, delay, base: first, bitmap } => {
                 let (next, latest, base) = (near(base, next), near(base, latest), near(base, first));
                 let bitmap = bitmap.get(..bitmap.len().min(12)).unwrap_or_default();
-                let (window, counter) = (window.into(), self.counter.wrapping_sub(ago.into()));
+                let (window, counter) = (window.into(), self.sent.counter.wrapping_sub(ago.into()));
                 (framing, Packet::Sack(Sack { next, window, latest, counter, delay, ce: 0, base, bitmap }))
             }
             Arrival::Echo { ago } => {
-                let nonce = self.nonces.iter().rev().nth(ago.into()).copied().unwrap_or(0);
-                (framing, Packet::Echo { nonce, counter: self.counter })
+                let nonce = self.sent.nonces.iter().rev().nth(ago.into()).copied().unwrap_or(0);
+                (framing, Packet::Echo { nonce, counter: self.sent.counter })
             }
         };
         let mut datagram = [0; 2_048];
@@ -248,11 +233,8 @@ impl Run {
                         "a batch must contain the datagrams of single calls"
                     );
                     let sent = framing.decode_datagram(datagram);
-                    self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
-                    match sent.map(|sent| sent.packet) {
-                        Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
-                        Ok(Packet::Sack(sack)) => check_edge(&mut self.edge, &sack),
-                        packet => self.fins.on_sent(packet.ok()),
+                    if let Ok(sent) = sent {
+                        self.sent.on_sent(&sent);
                     }
                 }
                 assert!(single == self.machine, "a batch must leave the same state as single calls");
@@ -271,21 +253,19 @@ impl Run {
         let (framing, longest) = (self.tags.outgoing(), self.config.max_datagram_len());
         let buf = self.buf.get_mut(..room).unwrap_or_default();
         match self.machine.poll_transmit(self.now, buf) {
-            Ok(None) => false,
+            Ok(None) => {
+                self.sent.answers.on_drained();
+                false
+            }
             Ok(Some(transmit)) => {
                 assert!(due, "a datagram must not leave before poll_timeout is due");
                 assert!(transmit.len <= room && transmit.len > 0 && transmit.len <= longest);
                 assert_eq!(transmit.segment_size, transmit.len);
                 let datagram = self.buf.get(..transmit.len).unwrap_or_default();
                 let sent = framing.decode_datagram(datagram);
-                self.counter = sent.map_or(self.counter, |sent| sent.counter.unwrap_or(self.counter));
-                match sent.map(|sent| sent.packet) {
-                    Ok(Packet::Probe { nonce, .. }) => self.nonces.push(nonce),
-                    Ok(Packet::Sack(sack)) => check_edge(&mut self.edge, &sack),
-                    packet => {
-                        assert!(packet.is_ok(), "each datagram sent must be a valid packet: {packet:?}");
-                        self.fins.on_sent(packet.ok());
-                    }
+                assert!(sent.is_ok(), "each datagram sent must be a valid packet: {sent:?}");
+                if let Ok(sent) = sent {
+                    self.sent.on_sent(&sent);
                 }
                 true
             }
@@ -359,7 +339,7 @@ impl Run {
             return lifted && extended && machine.role() == Role::Server;
         }
         let lifted = if extended { config.keep_alive } else { config.quiet_limit } == Duration::MAX;
-        let fin_answered = machine.state() != ConnectionState::Closing || self.fins.is_answered();
+        let fin_answered = machine.state() != ConnectionState::Closing || self.sent.fins.is_answered();
         lifted && machine.is_all_acknowledged() && fin_answered
     }
 }

@@ -3,7 +3,7 @@
 use arbitrary::Arbitrary;
 use rdt_proto::arq::{AnyArq, Block, SelectiveRepeat, StopAndWait};
 use rdt_proto::congestion::{BandwidthDelay, Controller, Cubic, FixedWindow, NewReno, Pacer};
-use rdt_proto::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, Storage};
+use rdt_proto::connection::{Config, Connection, HandshakeParameters, Method, Mode, Peer, ProgressLimits, Storage};
 use rdt_proto::store::{GrowingRecvSlots, RecvSlots, RecvStore, SendSlots, SendStore, slot_bytes};
 use rdt_proto::wire::{MAX_WINDOW, Options, OptionsWriter, Tag, VERSION};
 use rdt_proto::{Duration, Instant};
@@ -197,6 +197,12 @@ impl Start {
             idle_limit: limit(self.idle_limit),
             quiet_limit: limit(self.quiet_limit),
             keep_alive: limit(self.keep_alive),
+            progress: ProgressLimits {
+                first: limit(self.quiet_limit),
+                span: limit(self.keep_alive),
+                least: self.segment.into(),
+                close: limit(self.linger),
+            },
             linger: limit(self.linger),
             ..base
         }

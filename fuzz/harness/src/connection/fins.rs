@@ -20,8 +20,8 @@ impl Fins {
     }
 
     /// Records a packet that was sent.
-    pub(super) fn on_sent(&mut self, packet: Option<Packet<'_>>) {
-        self.sent += u32::from(packet == Some(Packet::Fin));
+    pub(super) fn on_sent(&mut self, packet: &Packet<'_>) {
+        self.sent += u32::from(*packet == Packet::Fin);
     }
 
     /// Records a packet that was accepted. With selective repeat, the FIN of a rostov peer closes both directions.

@@ -6,8 +6,8 @@ use crate::connection::{AnyParameters, ROOM, Start, Stores};
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::connection::{Connection, Handled, Mode, Peer};
 use rdt_proto::listener::{
-    AcceptError, Address, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId, PeerTypes,
-    Retry, TableMemory,
+    AcceptError, Address, Busy, Dispatch, FixedTables, HeapTables, Incoming, Listener, ListenerConfig, PeerId,
+    PeerTypes, Retry, TableMemory,
 };
 use rdt_proto::store::StoreError;
 use rdt_proto::wire::{Framing, MIN_CONNECT, Options, OptionsWriter, Packet, Tag};
@@ -106,6 +106,8 @@ pub fn any_order(bytes: &[u8]) {
         backlog: usize::from(limits.backlog % 6),
         per_host: usize::from(limits.per_host % 6),
         per_address: usize::from(limits.per_address % 6),
+        busy: (limits.per_address >= 128)
+            .then_some(Busy { after: Duration::from_millis(limits.backlog.into()), code: 7 }),
         retry: limits.retry,
     };
     if limits.peers < 128 {

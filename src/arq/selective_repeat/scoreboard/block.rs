@@ -69,6 +69,8 @@ impl Sent {
 pub(crate) enum SentState {
     /// Not sent yet, or acknowledged.
     Settled,
+    /// Passed over: later numbers were sent, but this one was not.
+    HeldBack,
     /// Acknowledged at `at` after it was repeated, in base mode. `before` is the round trip in µs that a second ACK
     /// proves, if it comes at least `after` µs later.
     Ambiguous,
@@ -76,7 +78,7 @@ pub(crate) enum SentState {
     Original,
     /// In flight again, after it was declared lost.
     Retransmitted,
-    /// In flight again as a probe. It was never declared lost.
+    /// In flight again as a probe, or after it was held back. It was never declared lost.
     Probed,
     /// In flight again proactively. Its acknowledgement may be for an earlier transmission.
     Proactive,

@@ -14,7 +14,7 @@
 //!
 //! Invariants:
 //!
-//! - Each number from `base` to `next` is acknowledged or in exactly one list.
+//! - Each number from `base` to `next` is acknowledged, in exactly one list, or the one that is held back.
 //! - `in_flight` is the sum of bytes over the first two lists.
 //! - No number before `base` or from `next` on is marked as acknowledged or in a list.
 
@@ -109,6 +109,11 @@ impl<M: Memory> Scoreboard<M> {
         self.next
     }
 
+    /// The time of the last transmission.
+    pub(super) const fn last_sent(&self) -> Instant {
+        self.last_sent
+    }
+
     /// How many numbers lie from `base` to `next`, `next` excluded.
     pub(super) const fn span(&self) -> u32 {
         self.next.distance_from(self.base)
@@ -137,6 +142,11 @@ impl<M: Memory> Scoreboard<M> {
     /// How many numbers are declared lost and wait for their retransmission.
     pub(super) const fn lost(&self) -> u32 {
         self.lost.len()
+    }
+
+    /// Whether no number is in flight or lost.
+    pub(super) const fn is_clear(&self) -> bool {
+        self.outstanding() + self.lost.len() == 0
     }
 
     /// Whether no number but `number` is in flight or lost.
@@ -223,7 +233,7 @@ impl<M: Memory> Scoreboard<M> {
                 self.leave_flight(number, sent);
             }
             SentState::Lost => self.lost.remove(&mut self.window, number, sent),
-            SentState::Settled | SentState::Ambiguous => {}
+            SentState::Settled | SentState::HeldBack | SentState::Ambiguous => {}
         }
         self.record_of(&sent)
     }
@@ -298,6 +308,7 @@ impl<M: Memory> Scoreboard<M> {
             match sent.state {
                 SentState::Settled => *sent = Sent::UNSENT,
                 SentState::Ambiguous
+                | SentState::HeldBack
                 | SentState::Original
                 | SentState::Retransmitted
                 | SentState::Probed

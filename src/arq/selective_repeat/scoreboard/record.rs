@@ -29,6 +29,8 @@ pub(in super::super) struct Record {
 pub(in super::super) enum Transmitted {
     /// The first transmission of a number.
     Original,
+    /// The first transmission of a number that was held back.
+    HeldBack,
     /// A retransmission of a number that was declared lost after `transmissions` transmissions.
     Retransmission { transmissions: u8 },
     /// A number in flight, sent again as a probe.

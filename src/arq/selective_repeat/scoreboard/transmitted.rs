@@ -55,6 +55,8 @@ impl<M: Memory> Scoreboard<M> {
                 let transmissions = sent.transmissions;
                 (SentState::Retransmitted, Transmitted::Retransmission { transmissions })
             }
+            // Not an original, since its place in the order of transmissions is not that of its number.
+            SentState::HeldBack => (SentState::Probed, Transmitted::HeldBack),
             SentState::Settled | SentState::Ambiguous if is_new => (SentState::Original, Transmitted::Original),
             SentState::Settled | SentState::Ambiguous => return Transmitted::Needless,
         };
@@ -71,6 +73,18 @@ impl<M: Memory> Scoreboard<M> {
         self.in_flight += u64::from(bytes);
         self.last_sent = now;
         transmitted
+    }
+
+    /// Passes over the [next](Self::next) number, and returns it. It counts as neither in flight nor lost.
+    pub(in super::super) fn hold_back(&mut self, now: Instant, bytes: u16) -> Seq {
+        let (held, at, state) = (self.next, low_bits(now), SentState::HeldBack);
+        if self.base == held {
+            self.busy_since = now;
+        }
+        // One transmission counts that never left, as for a lost number: RACK does not take it for reordered.
+        self.window.update(held, |place| *place = Sent { at, bytes, transmissions: 1, state, ..Sent::UNSENT });
+        self.next = held.next();
+        held
     }
 
     /// Records the first transmission of the next `count` numbers, each in a datagram of `bytes`.

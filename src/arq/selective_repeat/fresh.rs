@@ -1,0 +1,133 @@
+//! New numbers: which one leaves next, and which one is [held back](super::hold_back).
+
+use super::proactive::Due;
+use super::scoreboard::Memory;
+use super::sender::Sender;
+use crate::Seq;
+use crate::congestion::Congestion;
+use crate::wire::Sack;
+
+/// How long the application may take to write more data: a round trip shifted right by this many bits.
+const WRITING_SHIFT: u32 = 3;
+/// How many bodies must be ready, so that the held number is not among the last.
+const MIN_READY: u32 = 4;
+
+impl<M: Memory, C: Congestion> Sender<M, C> {
+    /// Whether a new number exists that the windows permit.
+    pub(super) fn may_be_fresh(&self, end: Seq) -> bool {
+        self.fresh_numbers(end) > 0
+    }
+
+    /// How many new numbers the windows permit.
+    fn fresh_numbers(&self, end: Seq) -> u32 {
+        let next = self.scoreboard.next();
+        let permitted = self.limit.map_or(u32::MAX, |limit| limit.distance_from(next));
+        end.distance_from(next).min(permitted).min(self.scoreboard.free_places())
+    }
+
+    /// The new number that leaves next: [`Scoreboard::next`], or the one after it if that one is held back.
+    pub(super) fn fresh(&self, end: Seq) -> Seq {
+        let next = self.scoreboard.next();
+        let holds = self.hold_back.distance(next) == 0 && self.limit.is_some() && self.fresh_numbers(end) >= MIN_READY;
+        if holds { next.next() } else { next }
+    }
+
+    /// The number that was passed over, and when it leaves without an answer.
+    ///
+    /// It waits for one while more data may follow: the application has not written it yet, or the windows stop it.
+    pub(super) fn held(&self, end: Seq) -> Option<Due> {
+        let number = self.hold_back.unsent()?;
+        if self.scoreboard.outstanding() == 0 {
+            return Some(Due::at_once(number));
+        }
+        let ends = self.scoreboard.next() == end && self.scoreboard.free_places() > 0;
+        ends.then(|| Due { number, at: self.scoreboard.last_sent() + self.proactive.part_of_round_trip(WRITING_SHIFT) })
+    }
+
+    /// Whether the SACK names a number that has not left.
+    pub(super) fn names_unsent(&self, sack: &Sack<'_>) -> bool {
+        let is_beyond = sack.highest().is_some_and(|highest| !highest.precedes(self.scoreboard.next()));
+        is_beyond || self.hold_back.unsent().is_some_and(|number| sack.contains(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arq::Rtt;
+    use crate::arq::selective_repeat::hold_back::FIRST;
+    use crate::arq::{Ack, Acknowledged, Arq, Block, Jitter, SelectiveRepeat, Sending};
+    use crate::congestion::{FixedWindow, Pacer};
+    use crate::wire::SackDelay;
+    use crate::{Duration, Instant};
+    use std::vec::Vec;
+
+    type Machine = SelectiveRepeat<Vec<Block>, FixedWindow>;
+
+    const END: Seq = Seq::new(900);
+
+    /// A machine that has sent the numbers before `end`, until its window of 200 datagrams is full.
+    fn flight(end: Seq) -> (Machine, Rtt, Vec<u32>) {
+        let pacer = Pacer::new(Duration::ZERO, 100);
+        let mut machine = Machine::new(std::vec![Block::EMPTY; 16], FixedWindow::new(20_000), pacer).unwrap();
+        machine.start_extended(Seq::new(1_000));
+        let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
+        let sent = send_all(&mut machine, end, &mut rtt);
+        (machine, rtt, sent)
+    }
+
+    fn send_all(machine: &mut Machine, end: Seq, rtt: &mut Rtt) -> Vec<u32> {
+        let mut sent = Vec::new();
+        while let Some(number) = machine.next_info(Instant::ZERO, end) {
+            let sending = Sending { now: Instant::ZERO, number, counter: number.value(), bytes: 100, end };
+            assert!(!machine.on_info_sent(sending, rtt), "{number:?} counts as sent again");
+            sent.push(number.value());
+        }
+        sent
+    }
+
+    fn acknowledge(machine: &mut Machine, next: u32, bitmap: &[u8], rtt: &mut Rtt) -> Acknowledged {
+        let (next, base, delay) = (Seq::new(next), Seq::new(129), SackDelay::new(0));
+        let sack = Sack { next, window: 1_000, latest: Seq::new(129), counter: 129, ce: 0, delay, base, bitmap };
+        machine.handle_ack(Instant::from_millis(10), &Ack::Selective(sack), rtt)
+    }
+
+    #[test]
+    fn a_held_number_leaves_once_a_later_one_is_acknowledged() {
+        let (mut machine, mut rtt, sent) = flight(END);
+        let expected: Vec<u32> = (0..=200).filter(|&number| number != FIRST).collect();
+        assert_eq!(sent, expected);
+        assert_eq!(acknowledge(&mut machine, FIRST, &[], &mut rtt), Acknowledged::New);
+        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&201), "no later number is acknowledged yet");
+        assert_eq!(acknowledge(&mut machine, FIRST, &[0b1], &mut rtt), Acknowledged::New);
+        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&FIRST));
+        assert_eq!(acknowledge(&mut machine, 160, &[], &mut rtt), Acknowledged::New);
+        let counted = machine.snapshot();
+        assert_eq!((counted.lost, counted.retransmitted, counted.spurious), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_acknowledgement_of_a_held_number_is_a_lie() {
+        let (mut machine, mut rtt, _) = flight(END);
+        assert_eq!(acknowledge(&mut machine, FIRST + 1, &[], &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(acknowledge(&mut machine, 150, &[], &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(acknowledge(&mut machine, FIRST, &[], &mut rtt), Acknowledged::New);
+    }
+
+    #[test]
+    fn a_timeout_releases_a_held_number() {
+        let (mut machine, mut rtt, _) = flight(END);
+        acknowledge(&mut machine, 1, &[], &mut rtt);
+        for seconds in 1..4 {
+            machine.handle_timeout(Instant::from_millis(1_000 * seconds), &rtt);
+        }
+        assert_eq!(machine.next_info(Instant::from_millis(4_000), END), Some(Seq::new(FIRST)));
+    }
+
+    #[test]
+    fn the_last_numbers_are_not_held_back() {
+        let end = Seq::new(FIRST + MIN_READY - 1);
+        let (_, _, sent) = flight(end);
+        assert!(sent.into_iter().eq(0..end.value()));
+    }
+}
