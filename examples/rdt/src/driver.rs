@@ -42,6 +42,9 @@ const TIMERS_AFTER: u32 = 2_048;
 /// The interval at which timers run while the socket is full.
 const BLOCKED_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The maximum time that the last datagrams wait for room in the socket after the endpoint is finished.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+
 pub(crate) struct Driver {
     poll: Poll,
     socket: Socket,
@@ -115,11 +118,14 @@ impl Driver {
     /// Runs until the endpoint is finished.
     pub(crate) fn run(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let (mut stops, mut batches) = (0, 0);
+        let (mut stops, mut batches, mut finished_at) = (0, 0, None);
         loop {
             self.socket.transmit(self.poll.registry(), &self.clock, endpoint)?;
-            if endpoint.is_finished() && !self.socket.is_blocked() {
-                return Ok(());
+            if endpoint.is_finished() {
+                let now = self.now();
+                if !self.socket.is_blocked() || *finished_at.get_or_insert(now) + FAREWELL_LIMIT <= now {
+                    return Ok(());
+                }
             }
             self.sleep(endpoint, &mut events)?;
             let now = self.now();

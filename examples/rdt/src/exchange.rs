@@ -102,8 +102,8 @@ impl<S: Session, F: Storage> Exchange<S, F> {
                 break;
             }
         }
-        // The peer waits for storage, so it cannot make progress itself.
-        if self.task.is_some() {
+        if self.waits_for_storage(connection) {
+            // The peer waits as well, so it cannot make progress itself.
             connection.note_progress(now);
         }
         let outcome = self.session.outcome();
@@ -130,6 +130,15 @@ impl<S: Session, F: Storage> Exchange<S, F> {
     /// Whether storage is making the file durable. The outcome is then open, even if the session is dropped.
     pub(crate) fn is_committing(&self) -> bool {
         matches!(self.task, Some(Task::Commit))
+    }
+
+    /// Whether storage works on a task. A read that waits for room in the connection waits for the peer.
+    fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
+        match &self.task {
+            None => false,
+            Some(Task::Read { .. }) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),
+            Some(Task::Open { .. } | Task::Create { .. } | Task::Write { .. } | Task::Commit | Task::Discard) => true,
+        }
     }
 
     /// Executes a pending storage request, or goes on with one. Returns whether it was answered.

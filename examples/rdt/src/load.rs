@@ -216,8 +216,8 @@ impl<'r> Load<'r> {
         }
         socket.transmit(self.poll.registry(), &self.clock, client)?;
         let next = match client.poll_timeout() {
-            // The poller reports when the socket has room.
-            _ if socket.is_blocked() => None,
+            // The poller reports when the socket has room, unless it did so in vain.
+            _ if socket.is_blocked() => socket.pause().map(|pause| now + pause),
             _ if !socket.is_drained() => Some(now + Duration::from_micros(1)),
             due => due.into_iter().chain(socket.pause().map(|pause| now + pause)).min(),
         };

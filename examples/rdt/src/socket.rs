@@ -60,6 +60,8 @@ pub(crate) struct Socket {
     drained: bool,
     /// The receive calls that failed in a row.
     setbacks: Setbacks,
+    /// The send calls in a row that found no room, although the poller may have reported room.
+    refusals: Setbacks,
     /// The latest network error. It does not end a transfer, but may explain the end of one.
     network_error: Option<io::Error>,
 }
@@ -86,6 +88,7 @@ impl Socket {
             unsent: None,
             drained: false,
             setbacks: Setbacks::default(),
+            refusals: Setbacks::default(),
             network_error: None,
         })
     }
@@ -157,9 +160,9 @@ impl Socket {
         self.drained
     }
 
-    /// The time until the next read, if reads pause after errors. The poller may not report what waits meanwhile.
+    /// The time until the next call, if calls pause after errors. The poller may not report what waits meanwhile.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        self.setbacks.pause()
+        self.setbacks.pause().into_iter().chain(self.refusals.pause()).min()
     }
 
     /// Whether a batch waits for room in the socket.
@@ -211,7 +214,10 @@ impl Socket {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     // The bytes stay in the buffer until the socket has room.
-                    self.watch(registry, Interest::READABLE | Interest::WRITABLE);
+                    self.refusals.fail();
+                    if self.refusals.pause().is_none() {
+                        self.watch(registry, Interest::READABLE | Interest::WRITABLE);
+                    }
                     return Ok(());
                 }
                 // The datagram counts as lost: it is retransmitted, or the connection times out.
@@ -225,7 +231,7 @@ impl Socket {
                     self.network_error = Some(explained(error, transmit.segment_size));
                 }
             }
-            self.unsent = None;
+            (self.unsent, self.refusals) = (None, Setbacks::default());
         }
     }
 

@@ -27,17 +27,14 @@ impl Folder {
         std::os::fd::AsFd::as_fd(&*self.0)
     }
 
-    /// The bytes that may be written to the disk of this folder.
-    #[cfg(unix)]
-    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        let disk = rustix::fs::fstatvfs(&*self.0)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    /// Unknown on this system. A write fails when the disk is full.
-    #[cfg(not(unix))]
-    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
+    /// The bytes that may be written to the disk of this folder. `u64::MAX` if that is unknown: then a write fails when
+    /// the disk is full.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        #[cfg(unix)]
+        let free = rustix::fs::fstatvfs(&*self.0).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)).ok();
+        #[cfg(not(unix))]
+        let free = None;
+        free.unwrap_or(u64::MAX)
     }
 
     /// Opens a regular file.

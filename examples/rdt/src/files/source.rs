@@ -39,14 +39,23 @@ impl Source {
         self.opened.length
     }
 
-    /// Reads up to `len` bytes into `buf`, which is cleared. 0 bytes are the end of the file.
+    /// Replaces the content of `buf` by the next `len` bytes, or by fewer at the end of the file.
     ///
     /// The read that completes the file fails if the file changed since it was opened. What was read may then be part
     /// old and part new, and the receiver must not keep it.
     pub(crate) fn read(&mut self, len: usize, buf: &mut Vec<u8>) -> io::Result<()> {
-        buf.clear();
         let rest = self.opened.length.saturating_sub(self.position);
-        let count = (&self.file).take(rest.min(len as u64)).read_to_end(buf)?;
+        buf.resize(usize::try_from(rest).unwrap_or(len).min(len), 0);
+        let mut count = 0;
+        while count < buf.len() {
+            match self.file.read(&mut buf[count..]) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        buf.truncate(count);
         self.position += count as u64;
         let complete = count > 0 && self.position == self.opened.length;
         if complete && Version::of(&self.file.metadata()?).differs_from(&self.opened) {

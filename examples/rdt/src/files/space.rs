@@ -51,13 +51,13 @@ impl Space {
     /// Fails with [`ErrorKind::StorageFull`] beyond a limit.
     pub(crate) fn reserve(
         self: &Arc<Self>,
-        free: impl FnOnce() -> io::Result<u64>,
+        free: impl FnOnce() -> u64,
         host: IpAddr,
         length: u64,
     ) -> io::Result<Reservation> {
         let mut held = self.held();
         // The space is read under the lock, so that no byte of another upload counts twice.
-        let available = free()?.saturating_sub(held.unwritten);
+        let available = free().saturating_sub(held.unwritten);
         let most = self.limits.total.unwrap_or(u64::MAX).min(held.announced.saturating_add(available));
         let host_most = self.limits.per_host.unwrap_or(most - most / 8);
         let of_host = held.hosts.get(&host).copied().unwrap_or_default();
@@ -116,7 +116,7 @@ mod tests {
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
 
     fn refusal(space: &Arc<Space>, free: u64, host: IpAddr, length: u64) -> Option<String> {
-        let error = space.reserve(|| Ok(free), host, length).err()?;
+        let error = space.reserve(|| free, host, length).err()?;
         assert_eq!(error.kind(), ErrorKind::StorageFull);
         Some(error.to_string())
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn announced_bytes_count_until_they_are_written_or_given_up() {
         let space = Space::new(SpaceLimits { per_host: Some(u64::MAX), ..SpaceLimits::default() });
-        let mut first = space.reserve(|| Ok(100), HERE, 60).unwrap();
+        let mut first = space.reserve(|| 100, HERE, 60).unwrap();
         assert!(refusal(&space, 100, HERE, 41).unwrap().contains("free on the disk"));
         first.write(50);
         assert_eq!(refusal(&space, 50, HERE, 40), None);
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_host_leaves_an_eighth_to_others() {
         let space = Space::new(SpaceLimits::default());
-        let _first = space.reserve(|| Ok(800), HERE, 700).unwrap();
+        let _first = space.reserve(|| 800, HERE, 700).unwrap();
         assert!(refusal(&space, 800, HERE, 1).unwrap().contains("--max-unfinished-per-host"));
         assert_eq!(refusal(&space, 800, THERE, 100), None);
     }
@@ -144,10 +144,10 @@ mod tests {
     #[test]
     fn limits_hold_for_all_together_and_for_each_host() {
         let space = Space::new(SpaceLimits { total: Some(100), per_host: Some(60) });
-        let first = space.reserve(|| Ok(u64::MAX), HERE, 60).unwrap();
+        let first = space.reserve(|| u64::MAX, HERE, 60).unwrap();
         assert!(refusal(&space, u64::MAX, HERE, 1).unwrap().contains("--max-unfinished-per-host"));
         assert!(refusal(&space, u64::MAX, THERE, 41).unwrap().contains("left of --max-unfinished"));
-        let second = space.reserve(|| Ok(u64::MAX), THERE, 40).unwrap();
+        let second = space.reserve(|| u64::MAX, THERE, 40).unwrap();
         drop((first, second));
         let held = space.held();
         assert_eq!((held.announced, held.unwritten, held.hosts.len()), (0, 0, 0));

@@ -135,12 +135,12 @@ fn link_unnamed(_file: &File, _folder: &Dir, _name: &OsStr) -> io::Result<()> {
 }
 
 /// Locks a file until it is closed. Fails if another process has locked it.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "solaris")))]
 fn lock(file: &File) -> io::Result<()> {
     Ok(rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?)
 }
 
-#[cfg(not(unix))]
+#[cfg(not(all(unix, not(target_os = "solaris"))))]
 fn lock(_file: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -156,8 +156,10 @@ pub(super) fn remove_leftovers(folder: &Dir) {
 }
 
 fn remove_if_left(folder: &Dir, name: &OsStr) -> io::Result<()> {
+    // The permissions are those of the file to be replaced, which may not be readable.
+    let open = |options: &mut cap_std::fs::OpenOptions| folder.open_with(name, super::source::without_waiting(options));
     let mut options = cap_std::fs::OpenOptions::new();
-    let file = folder.open_with(name, super::source::without_waiting(options.read(true)))?.into_std();
+    let file = open(options.clone().read(true)).or_else(|_| open(options.write(true)))?.into_std();
     lock(&file)?;
     folder.remove_file(name)
 }

@@ -2,7 +2,7 @@
  *
  * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the number of calls
  * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
- * the first three while the program runs.
+ * the first three while the program runs. Reads and writes of pipes and the like never fail.
  *
  * KILL_AT has the numbers of two system calls: the kernel kills the program when it makes one of them.
  */
@@ -18,11 +18,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, CALLS };
+enum { RECVMMSG, SENDMSG, EPOLL_WAIT, EPOLL_CTL, FSYNC, READ, WRITE, CALLS };
 
 struct entry {
     int error, count, delay_ms, seen;
@@ -93,3 +94,16 @@ int epoll_ctl(int poll, int action, int fd, struct epoll_event *event) {
 }
 
 int fsync(int fd) { return fails(FSYNC) ? -1 : REAL(fsync)(fd); }
+
+static int is_file(int fd) {
+    struct stat status;
+    return !fstat(fd, &status) && S_ISREG(status.st_mode);
+}
+
+ssize_t read(int fd, void *bytes, size_t count) {
+    return is_file(fd) && fails(READ) ? -1 : REAL(read)(fd, bytes, count);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    return is_file(fd) && fails(WRITE) ? -1 : REAL(write)(fd, bytes, count);
+}

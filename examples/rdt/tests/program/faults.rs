@@ -15,12 +15,14 @@ pub(crate) enum SystemCall {
     EpollWait = 2,
     EpollCtl = 3,
     Fsync = 4,
+    Read = 5,
+    Write = 6,
 }
 
 /// The bytes of an entry: error, count, delay, calls seen.
 const ENTRY: u64 = 16;
 /// The number of entries.
-const ENTRIES: u64 = 5;
+const ENTRIES: u64 = 7;
 
 /// The library, compiled once for all tests. Rust links with `cc` on Linux, so the compiler is there.
 static LIBRARY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {

@@ -83,6 +83,21 @@ fn an_error_that_persists_does_not_spin() {
 }
 
 #[test]
+fn a_socket_without_room_neither_spins_nor_delays_the_end() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let server = place.serve_with_faults(&faults, &[]);
+    faults.fail(SystemCall::Sendmsg, libc::EAGAIN, -1);
+    std::fs::write(place.client("a"), "a").unwrap();
+    let client = place.put(&place.client("a"), &server.address, &[]);
+    wait_until(|| faults.seen(SystemCall::Sendmsg) > 0);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(faults.seen(SystemCall::Sendmsg) < 200, "{} calls", faults.seen(SystemCall::Sendmsg));
+    server.running.terminate();
+    server.running.expect_end(0, "");
+    client.kill();
+}
+
+#[test]
 fn a_wrong_call_ends_the_server_with_the_reason() {
     let (place, faults) = (Place::new(), Faults::new());
     let server = place.serve_with_faults(&faults, &[]);

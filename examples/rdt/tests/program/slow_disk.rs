@@ -1,7 +1,7 @@
 //! A disk that is slow or fails, and files that change while they are served.
 
 use crate::faults::{Faults, SystemCall};
-use crate::runner::{Place, Running, SLOW, content, wait_until};
+use crate::runner::{Place, Running, SLOW, content, wait_until, write_large};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -58,6 +58,35 @@ fn a_stop_does_not_wait_for_a_slow_flush() {
     client.expect_end(1, "it may be stored there or not");
     assert_eq!(fs::read_to_string(place.server("slow")).unwrap(), "old");
     assert_eq!(Place::names(&place.server("")), ["slow"]);
+}
+
+#[test]
+fn an_error_of_the_disk_ends_only_its_own_transfer() {
+    let (place, faults) = (Place::new(), Faults::new());
+    let mut server = place.serve_with_faults(&faults, &[]);
+    fs::write(place.server("a"), "old").unwrap();
+    fs::write(place.client("a"), "new").unwrap();
+    write_large(&place.client("large"));
+    for (error, to_client, here) in [
+        (libc::ENOSPC, "it has no space left", "no space left (no space left on device)"),
+        (libc::EDQUOT, "it has no space left", "no space left (disk quota exceeded)"),
+        (libc::EIO, "its storage failed", "storage failed (input/output error)"),
+    ] {
+        faults.fail(SystemCall::Write, error, 1);
+        place.put(&place.client("a"), &server.address, &[]).expect_end(1, to_client);
+        server.running.expect(here);
+        assert_eq!(fs::read_to_string(place.server("a")).unwrap(), "old");
+    }
+    let mut large = place.put(&place.client("large"), &server.address, &SLOW);
+    large.expect_progress();
+    fs::remove_file(place.client("a")).unwrap();
+    faults.fail(SystemCall::Read, libc::EIO, 1);
+    place.get("a", &server.address, &[]).expect_end(1, "ended the transfer of \"a\" (storage failed)");
+    server.running.expect("failed here: storage failed (input/output error)");
+    place.get("a", &server.address, &[]).expect_end(0, "received");
+    server.running.terminate();
+    large.expect_end(1, "it was stopped there");
+    assert_eq!(Place::names(&place.server("")), ["a"]);
 }
 
 #[test]

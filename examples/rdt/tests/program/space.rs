@@ -11,9 +11,9 @@ fn write_empty(place: &Place, name: &str, length: u64) {
 fn an_upload_that_does_not_fit_on_the_disk_is_refused_at_once() {
     let place = Place::new();
     let mut server = place.serve(&["--max-size", "16000G"]);
-    write_empty(&place, "huge", 7 << 40);
+    write_empty(&place, "huge", 15 << 40);
     place.put(&place.client("huge"), &server.address, &[]).expect_end(1, "it has no space left");
-    let line = server.running.expect("put \"huge\": refused: no space left (7.00 TiB do not fit:");
+    let line = server.running.expect("put \"huge\": refused: no space left (15.00 TiB do not fit:");
     assert!(line.ends_with("free on the disk)"), "nothing was stored: {line}");
     assert!(Place::names(&place.server("")).is_empty());
 }
