@@ -148,11 +148,14 @@ impl Rtt {
     /// The round trip of a packet sent `since` ago, whose acknowledgement the peer says to have delayed by `delay`.
     ///
     /// The peer may be wrong, or lie to hide a queue (RFC 9002 §5.3). At most the delay that it was asked for counts,
-    /// and none makes the time shorter than the least one before, nor the first one.
+    /// and none makes the time shorter than the least one before, nor the first one. A packet that was sent once is
+    /// `certain`. Of one that was repeated, the peer may name a later transmission than arrived, so its time is never
+    /// less than the least one.
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    pub(crate) fn without_delay(&self, since: ShortDuration, delay: ShortDuration) -> ShortDuration {
+    pub(crate) fn without_delay(&self, since: ShortDuration, delay: ShortDuration, certain: bool) -> ShortDuration {
         let waited = delay.as_micros().min(self.ack_delay.as_micros());
-        let least = self.min.unwrap_or(since).min(since);
+        let least = self.min.unwrap_or(since);
+        let least = if certain { least.min(since) } else { least };
         least.max(ShortDuration::from_micros(since.as_micros().saturating_sub(waited)))
     }
 

@@ -26,7 +26,7 @@ fn expect_busy(listener: &mut ListenerTrace, to: At, tag: Tag) {
 }
 
 #[test]
-fn a_client_that_waits_is_told_busy() {
+fn a_client_that_waits_is_refused_as_busy() {
     let mut listener = busy();
     listener.established(At(1, 1), tag(1));
     listener.queues(At(2, 1), tag(2));
@@ -36,7 +36,7 @@ fn a_client_that_waits_is_told_busy() {
 }
 
 #[test]
-fn a_client_above_a_limit_is_told_busy_at_once() {
+fn a_client_above_a_limit_is_refused_at_once() {
     let mut listener = busy();
     listener.established(At(1, 1), tag(1));
     for port in [2, 3] {

@@ -39,7 +39,7 @@ pub(crate) fn request(
     let patience = common.settings().config.handshake_limit;
     let clock = Clock::start();
     let start = clock.now();
-    let (mut next, mut is_told) = (0, false);
+    let (mut next, mut is_announced) = (0, false);
     loop {
         let mut settings = common.settings();
         if next + 1 < addresses.len() {
@@ -63,7 +63,7 @@ pub(crate) fn request(
         if left < BUSY_INTERVAL || stop.count() > 0 {
             return Err(failure);
         }
-        if !std::mem::replace(&mut is_told, true) && !common.quiet {
+        if !std::mem::replace(&mut is_announced, true) && !common.quiet {
             messages::to_stderr(format_args!("{address} is busy: trying again for {} s", left.as_secs()));
         }
         thread::sleep(BUSY_INTERVAL.into());

@@ -77,7 +77,11 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return Acknowledged::NeverSent;
         }
         let answer = self.answer(sack);
-        let sample = answer.and_then(|answer| Some(rtt.without_delay(now.short_since(answer.at), sack.delay.short()?)));
+        let sample = answer.and_then(|answer| {
+            let since = now.short_since(answer.at);
+            let certain = self.scoreboard.record(answer.number).transmissions == 1;
+            Some(rtt.without_delay(since, sack.delay.short()?, certain))
+        });
         let mut settled = Settled::default();
         (settled.answer, settled.rtt) = (answer, sample);
         settled.most_backoff = u8::MAX;

@@ -159,6 +159,21 @@ mod tests {
         assert!(timeout >= at(220), "{timeout:?}");
     }
 
+    /// Regression: a peer that named the counter of a repeat that had just left measured a path without a round trip.
+    #[test]
+    fn the_answer_to_a_repeat_lowers_no_minimum() {
+        let (mut machine, mut rtt) = extended(&[50]);
+        let end = Seq::new(5);
+        while send(&mut machine, at(0), end, &mut rtt).is_some() {}
+        machine.handle_ack(at(60), &sack(4, 0, &[0b1_1110]), &mut rtt);
+        assert_eq!(send(&mut machine, at(60), end, &mut rtt), Some(Seq::ZERO));
+        let delay = SackDelay::new(0);
+        let (latest, next) = (Seq::ZERO, Seq::new(5));
+        let lie = Sack { next, window: 1_000, latest, counter: 0, ce: 0, delay, base: next, bitmap: &[] };
+        machine.handle_ack(at(61), &Ack::Selective(lie), &mut rtt);
+        assert_eq!(rtt.min(), Some(Duration::from_millis(50)));
+    }
+
     /// Regression: the timer declared all numbers lost that the last SACK had not covered.
     #[test]
     fn uncovered_numbers_are_lost_one_after_the_other() {

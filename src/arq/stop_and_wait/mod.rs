@@ -144,7 +144,8 @@ impl StopAndWait {
         let was_needless = answers_base && flight.retransmissions > 0 && sack.counter != flight.last_counter;
         self.counters.spurious = self.counters.spurious.saturating_add(was_needless.into());
         let sent_at = flight.time_of(sack.counter).filter(|_| answers_base);
-        let sample = sent_at.and_then(|at| Some(rtt.without_delay(now.short_since(at), sack.delay.short()?)));
+        let certain = flight.retransmissions == 0;
+        let sample = sent_at.and_then(|at| Some(rtt.without_delay(now.short_since(at), sack.delay.short()?, certain)));
         Ok(Settled { sample, was_needless, most_backoff: u8::MAX })
     }
 

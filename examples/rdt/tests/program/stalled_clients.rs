@@ -140,7 +140,7 @@ fn clients_that_make_no_progress_hold_no_place_for_ever() {
 }
 
 #[test]
-fn an_honest_client_is_told_that_all_places_are_held() {
+fn an_honest_client_hears_that_all_places_are_held() {
     let place = Place::new();
     let server = place.serve(&["--max-peers", "10", "--per-host", "100"]);
     std::fs::write(place.client("small"), b"small").unwrap();

@@ -8,7 +8,7 @@ use rdt_proto::{Seq, connection::Peer};
 pub(super) struct Answers {
     peer: Peer,
     /// Datagrams that have arrived, and calls that may have opened the window, less the answers to them.
-    owed: u64,
+    due: u64,
     /// The right edge of the window in the last SACK.
     edge: Option<Seq>,
 }
@@ -16,12 +16,12 @@ pub(super) struct Answers {
 impl Answers {
     /// A server may owe an answer to the CONNECT that it was made from.
     pub(super) const fn new(peer: Peer) -> Self {
-        Self { peer, owed: 1, edge: None }
+        Self { peer, due: 1, edge: None }
     }
 
     /// Records a datagram that has arrived, or a call that may have opened the window.
     pub(super) fn on_cause(&mut self) {
-        self.owed += 1;
+        self.due += 1;
     }
 
     /// Records a packet that was sent.
@@ -44,14 +44,14 @@ impl Answers {
             | Packet::Probe { .. } => false,
         };
         if is_answer {
-            assert!(self.owed > 0, "each datagram brings one answer at most, and {packet:?} is another");
-            self.owed -= 1;
+            assert!(self.due > 0, "each datagram brings one answer at most, and {packet:?} is another");
+            self.due -= 1;
         }
     }
 
     /// Records that nothing is due now. A SACK may be delayed.
     pub(super) fn on_drained(&mut self) {
-        self.owed = self.owed.min(1);
+        self.due = self.due.min(1);
     }
 
     /// Checks that the right edge of the window does not move back.
