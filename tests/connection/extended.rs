@@ -246,6 +246,21 @@ fn keep_alive_probes_after_a_silence_and_detects_a_lost_peer() {
     assert_eq!(client.now.saturating_since(start), Duration::from_secs(30));
 }
 
+/// Regression: a peer that receives learned only after the keep-alive time that its address had changed.
+#[test]
+fn keep_alive_probes_early_once_the_peers_data_stops() {
+    let config = Config { keep_alive: Duration::from_secs(10), ..Config::default() };
+    let mut client = ExtendedTrace::established(config);
+    client.peer_sends(info(0, b"data"));
+    client.elapse_with_loss(30);
+    client.sleep(500, 600);
+    let probe = client.next_datagram().unwrap();
+    let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
+    client.peer_sends(Packet::Echo { nonce, counter: 0 });
+    // One PROBE is enough until more data comes.
+    client.sleep(9_900, 10_000);
+}
+
 /// Regression: a pending keep-alive delayed the first PROBE of a closed window.
 #[test]
 fn a_closed_window_is_probed_after_an_rto_despite_keep_alive() {
