@@ -39,11 +39,14 @@
 //!   no connection.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
 //!   connection. The listener detects the new address by the next datagram of the peer, and challenges both addresses
-//!   by PROBE. The connection moves when the new address answers, unless the old address has answered first. It moves
-//!   back if the old address answers as well, within three retransmission timeouts. Until the move, all other datagrams
-//!   go to the old address. If the quotas ([`per_address`](ListenerConfig::per_address),
-//!   [`per_host`](ListenerConfig::per_host)) have no room for the new address, there is no challenge and no move.
-//!   A peer that may be silent for long should turn [`keep_alive`](crate::connection::Config::keep_alive) on.
+//!   by PROBE. The connection moves when the new address answers, and the old one neither answers nor sends. It moves
+//!   back if the old address answers as well. The address of the handshake takes the connection back at any time. Until
+//!   the move, all other datagrams go to the old address, and the data from the new one is dropped. So an observer that
+//!   copies the datagrams of a peer does not get the connection
+//!   ([procedure](crate::guide::many_peers#a-changed-address)). If the quotas
+//!   ([`per_address`](ListenerConfig::per_address), [`per_host`](ListenerConfig::per_host)) have no room for the new
+//!   address, there is no challenge and no move. A peer that may be silent for long should turn
+//!   [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
 //! source addresses can open connections in base mode. It can inject data into any connection of base mode, or end it.

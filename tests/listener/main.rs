@@ -3,10 +3,12 @@
 
 mod base_mode;
 mod blocked;
+mod contested;
 mod flood;
 mod hosts;
 mod limits;
 mod moved;
 mod path_size;
+mod paths;
 mod release;
 mod unknown_senders;
