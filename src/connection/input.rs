@@ -96,6 +96,9 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_packet(&mut self, datagram: &[u8], take: &mut Take<'_>) -> Outcome {
         let (framing, tagged) = self.negotiation.incoming(datagram);
+        if !tagged && self.state.is_reset_by(datagram) {
+            return self.handle_stateless_reset();
+        }
         let Datagram { counter, packet } = framing.decode_datagram(datagram)?;
         let counter = counter.unwrap_or_default();
         let packet_type = packet.packet_type();
@@ -214,6 +217,18 @@ impl<T: ConnectionTypes> Connection<T> {
             (false, _) => {}
         }
         self.confirm();
+        if let State::Established { reset_token, .. } = &mut self.state {
+            *reset_token = parameters.reset_token.filter(|_| tagged);
+        }
+        Ok(())
+    }
+
+    /// Handles a stateless reset: the server does not know this connection.
+    ///
+    /// If only the last FIN is unanswered, the server has ended the connection as this side has.
+    fn handle_stateless_reset(&mut self) -> Outcome {
+        let is_finished = self.is_only_fin_unanswered();
+        self.give_up(if is_finished { CloseReason::Finished } else { CloseReason::StatelessReset });
         Ok(())
     }
 
@@ -317,7 +332,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
-        self.state = State::Established { close, probe, progress, path };
+        self.state = State::Established { close, probe, progress, path, reset_token: None };
         self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);

@@ -332,6 +332,7 @@ impl<T: ConnectionTypes> Connection<T> {
             window,
             idle_limit: Some(self.limits.idle.get()),
             attempt: self.state.handshake().map_or(0, |handshake| handshake.attempt(self.role)),
+            reset_token: self.state.handshake().and_then(|handshake| handshake.reset_token(self.role)),
             datagram_len: 0,
         }
     }

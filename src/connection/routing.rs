@@ -96,6 +96,13 @@ impl<T: ConnectionTypes> Connection<T> {
         self.changes()
     }
 
+    /// Lets CONNACK carry the token of a stateless reset.
+    pub(crate) fn set_reset_token(&mut self, token: Tag) {
+        if let Some(handshake) = self.state.handshake_mut() {
+            handshake.set_reset_token(token);
+        }
+    }
+
     /// Records that the peer has answered a path challenge of the listener, in a datagram of `len` bytes.
     ///
     /// The answer restarts the limits on silence, as any valid packet does.

@@ -36,7 +36,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe, progress, path } => {
+            State::Established { close, probe, progress, path, reset_token: _ } => {
                 let data = self.arq.handle_timeout(now, &self.rtt);
                 let stall = if data { progress.on_timeout() } else { Stall::Losses };
                 if stall == Stall::Over && self.negotiation.is_extended() && self.limits.idle.is_on() {
@@ -191,7 +191,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// All data is then acknowledged. If no answer arrives, the peer's linger has expired, and the close counts as
     /// normal.
-    fn is_only_fin_unanswered(&self) -> bool {
+    pub(super) fn is_only_fin_unanswered(&self) -> bool {
         self.state.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }
 

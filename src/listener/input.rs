@@ -36,6 +36,9 @@ impl<T: ListenerTypes> Listener<T> {
             // Tags never start with the common prefix. A datagram without the prefix and without a known tag belongs to
             // no connection.
             let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
+            if found.is_err() {
+                self.reset_unknown(from, datagram);
+            }
             found.and_then(|index| self.deliver(index, from, datagram, &mut take))
         };
         dispatch.unwrap_or_else(|reason| {
@@ -235,6 +238,17 @@ impl<T: ListenerTypes> Listener<T> {
             Admission::Drop(reason) => Err(reason),
             // There is no RETRY in base mode.
             Admission::Retry => Err(DropReason::BacklogFull),
+        }
+    }
+
+    /// Answers a datagram whose tag belongs to no connection.
+    fn reset_unknown(&mut self, from: T::Address, datagram: &[u8]) {
+        let now = self.now;
+        // Answers to CONNECTs have precedence.
+        let has_room = self.replies.is_half_empty();
+        if let Some(token) = self.resets.as_mut().filter(|_| has_room).and_then(|resets| resets.answer(now, datagram)) {
+            self.reply(from, token, Answer::StatelessReset);
+            increment(&mut self.stats.stateless_resets);
         }
     }
 

@@ -139,6 +139,7 @@ mod path_validation;
 mod peers;
 mod quotas;
 mod replies;
+mod stateless_reset;
 mod stats;
 mod types;
 
@@ -163,6 +164,7 @@ use core::fmt;
 use peers::Peers;
 use quotas::Entries;
 use replies::Replies;
+use stateless_reset::StatelessResets;
 
 /// The server side of one socket: a backlog of handshakes, and the accepted connections.
 pub struct Listener<T: ListenerTypes> {
@@ -178,6 +180,7 @@ pub struct Listener<T: ListenerTypes> {
     nonce_secret: [u8; 16],
     /// The number of nonces made so far.
     nonces: u64,
+    resets: Option<StatelessResets>,
     /// The RESET code for all clients, after [`stop_accepting`](Self::stop_accepting); `None` before.
     stopped: Option<u8>,
     stats: ListenerStats,
@@ -198,6 +201,7 @@ impl<T: ListenerTypes> Listener<T> {
             replies: Replies::new(),
             nonce_secret,
             nonces: 0,
+            resets: None,
             stopped: None,
             stats: ListenerStats::default(),
         }
@@ -241,6 +245,22 @@ impl<T: ListenerTypes> Listener<T> {
         self.cookies.rotate(key);
     }
 
+    /// Answers datagrams of unknown connections by [stateless resets](crate::wire#stateless-reset), from now on.
+    ///
+    /// So the client of a server that has restarted, or has ended the connection, knows in a round trip: its connection
+    /// ends as [`StatelessReset`](crate::connection::CloseReason::StatelessReset). Connections accepted earlier get no
+    /// resets. By default there are none: a client then waits for its idle limit.
+    ///
+    /// Use the same key after a restart, and keep it secret: a client accepts only resets under the key that its
+    /// connection was accepted with. An attacker that knows the key and a tag can end the connection. Listeners that
+    /// share a port (`SO_REUSEPORT`) need different keys: a client whose address changes may reach a listener that does
+    /// not know it.
+    ///
+    /// At most 100 resets are sent in a second. A reset has 10 bytes and answers only longer datagrams.
+    pub fn set_reset_key(&mut self, key: [u8; 16]) {
+        self.resets = Some(StatelessResets::new(key));
+    }
+
     /// The number of open handshakes with unvalidated addresses.
     fn half_open(&self) -> usize {
         self.backlog.half_open() + self.peers.half_open()
@@ -281,6 +301,7 @@ where
             backlog: self.backlog.clone(),
             cookies: self.cookies.clone(),
             replies: self.replies.clone(),
+            resets: self.resets.clone(),
             ..*self
         }
     }

@@ -2,7 +2,7 @@
 
 use super::cookie::COOKIE_BYTES;
 use crate::BufferTooSmall;
-use crate::wire::{Framing, Options, Packet, Tag};
+use crate::wire::{Framing, Options, Packet, Tag, write_stateless_reset};
 use heapless::Deque;
 
 /// The maximum number of answers that wait for `poll_transmit`.
@@ -11,7 +11,9 @@ use heapless::Deque;
 /// between two calls of `poll_transmit`. Answers beyond the maximum are dropped, and their clients repeat CONNECT.
 const MAX_REPLIES: usize = 16;
 
-/// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.
+/// One answer to a CONNECT, under the tag of the client, or to a datagram with an unknown tag.
+///
+/// It is shorter than what it answers.
 #[derive(Clone)]
 pub(super) struct Reply<A> {
     pub(super) to: A,
@@ -25,6 +27,8 @@ pub(super) enum Answer {
     Reset(u8),
     /// CONNACK that carries only our version.
     Version,
+    /// A stateless reset. The token stands in the place of the tag.
+    StatelessReset,
 }
 
 /// The answers that wait for `poll_transmit`.
@@ -41,6 +45,11 @@ impl<A: Copy> Replies<A> {
         self.0.push_back(reply).is_ok()
     }
 
+    /// Whether at least half of the places are free.
+    pub(super) fn is_half_empty(&self) -> bool {
+        self.0.len() <= MAX_REPLIES / 2
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -49,12 +58,13 @@ impl<A: Copy> Replies<A> {
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
         let Some(reply) = self.0.front() else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);
-        let packet = match &reply.answer {
-            Answer::Retry(cookie) => Packet::Retry { cookie },
-            Answer::Reset(code) => Packet::Reset { code: *code },
-            Answer::Version => Packet::ConnAck(Options::OUR_VERSION),
+        let written = match &reply.answer {
+            Answer::Retry(cookie) => Packet::Retry { cookie }.write(&framing, 0, buf)?,
+            Answer::Reset(code) => Packet::Reset { code: *code }.write(&framing, 0, buf)?,
+            Answer::Version => Packet::ConnAck(Options::OUR_VERSION).write(&framing, 0, buf)?,
+            Answer::StatelessReset => write_stateless_reset(reply.tag, 0, buf)?,
         };
-        let (to, written) = (reply.to, packet.write(&framing, 0, buf)?);
+        let to = reply.to;
         self.0.pop_front();
         Ok(Some((to, written)))
     }

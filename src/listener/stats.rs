@@ -97,6 +97,8 @@ pub struct ListenerStats {
     /// Answers to CONNECTs (RETRY, RESET, our version) that were dropped, since 16 answers already waited for
     /// `poll_transmit`. The client repeats its CONNECT.
     pub replies_dropped: u64,
+    /// [Stateless resets](super::Listener::set_reset_key) that answered a datagram with an unknown tag.
+    pub stateless_resets: u64,
     /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,
     /// Connections and handshakes that were evicted.

@@ -16,6 +16,7 @@ mod path_size;
 mod progress;
 mod rebase;
 mod retry;
+mod stateless_reset;
 mod states;
 mod stores;
 mod timers;

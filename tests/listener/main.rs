@@ -11,4 +11,5 @@ mod moved;
 mod path_size;
 mod paths;
 mod release;
+mod stateless_reset;
 mod unknown_senders;
