@@ -20,9 +20,8 @@ pub(super) const SIZE_PROBE: u64 = 1 << 63;
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
 
-/// The shortest silence in the midst of the peer's data that is probed, and its length in RTOs.
+/// The shortest silence in the midst of the peer's data that is probed.
 const SHORTEST_GAP: Duration = Duration::from_millis(500);
-const GAP_TIMEOUTS: u64 = 2;
 
 /// The nonces of PROBE: consecutive numbers from a secret one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -95,11 +94,7 @@ impl Probe {
     ///
     /// After data it is two RTOs, from 500 ms to `interval`. One probe is sent for each such gap.
     pub(super) fn idle_time(&self, interval: Duration, rtt: &Rtt) -> Duration {
-        if self.follows_data {
-            rtt.rto().saturating_mul(GAP_TIMEOUTS).max(SHORTEST_GAP).min(interval)
-        } else {
-            interval
-        }
+        if self.follows_data { rtt.rto().saturating_add(rtt.rto()).max(SHORTEST_GAP).min(interval) } else { interval }
     }
 
     /// Schedules a keep-alive probe.

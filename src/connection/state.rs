@@ -13,7 +13,7 @@ use super::path_size::PathSize;
 use super::probe::Probe;
 use super::progress::Progress;
 use crate::Instant;
-use crate::wire::{Tag, read_stateless_reset};
+use crate::wire::{Tag, is_stateless_reset};
 
 /// The state of a connection.
 ///
@@ -88,7 +88,7 @@ impl State {
     /// Whether `datagram` is a stateless reset of this connection.
     pub(super) fn is_reset_by(&self, datagram: &[u8]) -> bool {
         match self {
-            Self::Established { reset_token: Some(token), .. } => read_stateless_reset(*token, datagram).is_some(),
+            Self::Established { reset_token: Some(token), .. } => is_stateless_reset(*token, datagram),
             Self::Opening(_) | Self::Established { reset_token: None, .. } | Self::Ended { .. } => false,
         }
     }
