@@ -79,8 +79,10 @@ pub struct Config {
     pub quiet_limit: Duration,
     /// Extended mode: the silence after which a PROBE tests whether the peer is alive. Default: off (`Duration::MAX`).
     ///
-    /// A PROBE is sent only if no other answer is awaited. The [`idle_limit`](Self::idle_limit) limits the wait for the
-    /// answer to the PROBE. With keep-alive off, a connection that awaits no answer stays open without a limit.
+    /// In the midst of the peer's data, a silence of two RTOs and at least 500 ms is enough for one PROBE: perhaps the
+    /// peer sends to an earlier address of this side. A PROBE is sent only if no other answer is awaited. The
+    /// [`idle_limit`](Self::idle_limit) limits the wait for the answer to the PROBE. With keep-alive off, a connection
+    /// that awaits no answer stays open without a limit.
     pub keep_alive: Duration,
     /// How long the peer may take without progress. Default: [`ProgressLimits::OFF`].
     ///

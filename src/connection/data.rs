@@ -30,6 +30,9 @@ impl<T: ConnectionTypes> Connection<T> {
             self.sample_handshake(0);
         }
         self.on_heard();
+        if let Some(probe) = self.state.probe_mut().filter(|_| !body.is_empty()) {
+            probe.on_data();
+        }
         match arrival {
             Arrival::Early => self.recv.put(number, body),
             Arrival::Next => {

@@ -87,6 +87,12 @@ pub enum CloseReason {
         /// The code of the RESET, with a meaning that the peer's application defines.
         code: u8,
     },
+    /// Extended mode: the server does not know this connection. It has restarted, or has ended the connection.
+    ///
+    /// The server has shown that it is the one that accepted the connection, by the token of its CONNACK. See
+    /// [`Listener::set_reset_key`](crate::listener::Listener::set_reset_key).
+    #[error("the server does not know this connection: it has restarted, or has ended the connection")]
+    StatelessReset,
     /// Extended mode: the server refused the connection with RESET.
     #[error("refused with code {code}")]
     Refused {

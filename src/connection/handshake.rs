@@ -23,7 +23,7 @@ use super::HandshakeParameters;
 use crate::event::Role;
 use crate::time::ShortDuration;
 use crate::timing::{Rtt, Timer, expiry, longest_opening_interval};
-use crate::wire::MAX_COOKIE;
+use crate::wire::{MAX_COOKIE, Tag};
 use crate::{ClockShift, Duration, Instant};
 use bitflags::bitflags;
 use heapless::Vec;
@@ -33,8 +33,8 @@ use heapless::Vec;
 /// On a path with a longer round trip the repeat is needless, but it is the only one.
 const CONNACK_INTERVAL: Duration = Duration::from_millis(125);
 
-/// The length of the longest CONNACK without padding (44 bytes) and of a RESET (14 bytes), in bytes.
-const REPEAT_AND_RESET: u16 = 58;
+/// The length of the longest CONNACK without padding (54 bytes) and of a RESET (14 bytes), in bytes.
+const REPEAT_AND_RESET: u16 = 68;
 
 /// The handshake of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +47,8 @@ pub(crate) struct Handshake {
     expiry: Option<Instant>,
     /// When a client that prefers extended mode accepts the base-mode answer that has arrived.
     fall_back: Option<Instant>,
-    /// The cookie of the last RETRY that the client followed; empty before the first RETRY.
+    /// The cookie of the last RETRY that the client followed; empty before the first RETRY. At a server: the reset
+    /// token that CONNACK carries, or empty. One field for both, since no side has both.
     cookie: Vec<u8, MAX_COOKIE, u8>,
     /// The number of transmissions of the packet, since the last RETRY if one was followed; saturates.
     sent: u8,
@@ -149,9 +150,28 @@ impl Handshake {
         true
     }
 
-    /// The cookie that CONNECT carries; `None` before the first RETRY.
-    pub(crate) fn cookie(&self) -> Option<&[u8]> {
-        Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty())
+    /// The cookie that CONNECT carries; `None` before the first RETRY, and at a server.
+    pub(crate) fn cookie(&self, role: Role) -> Option<&[u8]> {
+        match role {
+            Role::Client => Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty()),
+            Role::Server => None,
+        }
+    }
+
+    /// Sets the reset token that the CONNACKs of a server carry.
+    pub(crate) fn set_reset_token(&mut self, token: Tag) {
+        self.cookie.clear();
+        for &byte in token.as_bytes() {
+            let _fits = self.cookie.push(byte);
+        }
+    }
+
+    /// The reset token that CONNACK carries; `None` at a client.
+    pub(crate) fn reset_token(&self, role: Role) -> Option<Tag> {
+        match role {
+            Role::Client => None,
+            Role::Server => self.cookie.first_chunk().map(|token| Tag::new(*token)),
+        }
     }
 
     /// Handles a base-mode answer, which is accepted at the time `at`. Further answers do not change that time.

@@ -97,6 +97,9 @@ impl<T: ConnectionTypes> Connection<T> {
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn handle_packet(&mut self, datagram: &[u8], take: &mut Take<'_>) -> Outcome {
         let (framing, tagged) = self.negotiation.incoming(datagram);
+        if !tagged && self.state.is_reset_by(datagram) {
+            return self.handle_stateless_reset();
+        }
         let Datagram { counter, packet } = framing.decode_datagram(datagram)?;
         let counter = counter.unwrap_or_default();
         let packet_type = packet.packet_type();
@@ -219,6 +222,18 @@ impl<T: ConnectionTypes> Connection<T> {
             (false, _) => {}
         }
         self.confirm();
+        if let State::Established { reset_token, .. } = &mut self.state {
+            *reset_token = parameters.reset_token.filter(|_| tagged);
+        }
+        Ok(())
+    }
+
+    /// Handles a stateless reset: the server does not know this connection.
+    ///
+    /// If only the last FIN is unanswered, the server has ended the connection as this side has.
+    fn handle_stateless_reset(&mut self) -> Outcome {
+        let is_finished = self.is_only_fin_unanswered();
+        self.give_up(if is_finished { CloseReason::Finished } else { CloseReason::StatelessReset });
         Ok(())
     }
 
@@ -335,7 +350,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
         let span = Span::new(self.now, self.arq.snapshot().delivered, &self.limits.progress);
-        self.state = State::Established { close, probe, progress, span, path };
+        self.state = State::Established { close, probe, progress, span, path, reset_token: None };
         self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);
@@ -357,41 +372,5 @@ impl<T: ConnectionTypes> Connection<T> {
         }
         self.on_acknowledged();
         Ok(())
-    }
-
-    fn handle_fin(&mut self) -> Outcome {
-        // A FIN before the handshake is complete is a late copy from an earlier connection.
-        if !self.state.is_established() {
-            return Err(Ignored::State);
-        }
-        self.on_heard();
-        self.with_close(Close::on_fin)
-    }
-
-    fn handle_finack(&mut self) -> Outcome {
-        if !self.state.is_established() {
-            return Err(Ignored::State);
-        }
-        self.on_heard();
-        self.with_close(Close::on_finack)
-    }
-
-    /// Lets `handle` process a FIN or FINACK. `handle` returns whether the packet has an effect; otherwise it is
-    /// ignored.
-    fn with_close(&mut self, handle: impl FnOnce(&mut Close, Instant) -> bool) -> Outcome {
-        let State::Established { close, .. } = &mut self.state else { return Err(Ignored::State) };
-        let first = !close.is_incoming_closed();
-        if !handle(close, self.now) {
-            return Err(Ignored::State);
-        }
-        if first && close.is_incoming_closed() {
-            self.events.insert(Events::PEER_CLOSED);
-        }
-        Ok(())
-    }
-
-    /// Whether the incoming direction is closed.
-    pub(super) fn is_incoming_closed(&self) -> bool {
-        self.state.close().is_some_and(Close::is_incoming_closed)
     }
 }

@@ -5,6 +5,7 @@
 mod application;
 mod batch;
 mod close;
+mod closing;
 mod config;
 mod data;
 mod datagram_size;
@@ -53,14 +54,13 @@ use crate::timing::{Jitter, Limit, Rtt, rto_ceiling};
 use crate::uncompared::Uncompared;
 use crate::wire::{AckRequest, VERSION};
 use crate::{Instant, Seq};
-use close::Close;
 use handshake::Handshake;
 use idle::IdleTimer;
 use limits::Limits;
 use negotiation::Negotiation;
 pub use observer::{ConnectionState, Observer, TraceEvent};
 use probe::Nonces;
-use state::{Ended, Farewell, State};
+use state::State;
 pub use storage::{ConnectionTypes, LentStopAndWait, LentStorage, Memory, Observed, Storage, blocks_for};
 #[cfg(feature = "alloc")]
 pub use storage::{GrowingStorage, HeapStopAndWait, HeapStorage};
@@ -334,6 +334,7 @@ impl<T: ConnectionTypes> Connection<T> {
             window,
             idle_limit: Some(self.limits.idle.get()),
             attempt: self.state.handshake().map_or(0, |handshake| handshake.attempt(self.role)),
+            reset_token: self.state.handshake().and_then(|handshake| handshake.reset_token(self.role)),
             datagram_len: 0,
         }
     }
@@ -374,27 +375,5 @@ impl<T: ConnectionTypes> Connection<T> {
             self.idle.on_answered();
         }
         self.settle_probe();
-    }
-
-    /// Ends a server whose client speaks the version `theirs`. A CONNACK that carries only our version is due.
-    fn refuse_version(&mut self, theirs: u32) {
-        self.give_up(CloseReason::Version { ours: VERSION, theirs });
-        self.state.say_farewell(Farewell::Version);
-    }
-
-    /// Ends the connection without a close: it sends and answers nothing any more.
-    fn give_up(&mut self, reason: CloseReason) {
-        self.end(reason, Close::new(self.peer, true), None);
-    }
-
-    /// Ends the connection. `close` may still send FIN or FINACK, and answers a repeated FIN until `linger`.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn end(&mut self, reason: CloseReason, close: Close, linger: Option<Instant>) {
-        let linger = linger.filter(|&end| end > self.now);
-        let was_established = self.state.is_established();
-        let ended = Ended { reason, at: self.now, linger, farewell: None, was_established };
-        self.state = State::Ended { ended, close };
-        self.events.insert(Events::CLOSED);
-        self.events.remove(Events::WRITABLE | Events::BLOCKED);
     }
 }

@@ -59,6 +59,8 @@ pub struct HandshakeParameters {
     pub idle_limit: Option<Duration>,
     /// The number of the CONNECT. In CONNACK: of the CONNECT that it answers.
     pub attempt: u8,
+    /// In CONNACK: the token of a [stateless reset](crate::wire#stateless-reset), if the server sends such resets.
+    pub reset_token: Option<Tag>,
     /// The length of the datagram that carried the parameters, in bytes; 0 if it does not matter.
     ///
     /// A server pads CONNACK to nearly this length. The first INFO then shows that the path to the client carries it.
@@ -74,6 +76,7 @@ impl HandshakeParameters {
         window: 1,
         idle_limit: None,
         attempt: 0,
+        reset_token: None,
         datagram_len: 0,
     };
 
@@ -87,6 +90,7 @@ impl HandshakeParameters {
             window: options.window().unwrap_or(1),
             idle_limit: options.idle_ms().map(|ms| Duration::from_millis(ms.into())),
             attempt: options.attempt().unwrap_or(0),
+            reset_token: options.reset_token(),
             datagram_len: 0,
         }
     }
@@ -122,6 +126,9 @@ impl HandshakeParameters {
         }
         if let Some(cookie) = cookie {
             out.option(option_kind::COOKIE, cookie);
+        }
+        if let Some(token) = self.reset_token {
+            out.option(option_kind::TOKEN, token.as_bytes());
         }
     }
 

@@ -1,6 +1,5 @@
 //! The output of a connection. Each call derives it from the state, so no packet is queued twice or becomes stale.
 
-use super::handshake::Handshake;
 use super::path_size::PathSize;
 use super::probe::{Probe, SIZE_PROBE};
 use super::state::{Farewell, State};
@@ -241,7 +240,7 @@ impl<T: ConnectionTypes> Connection<T> {
         framing: &Framing,
         buf: &mut [u8],
     ) -> Result<usize, BufferTooSmall> {
-        let cookie = self.state.handshake().and_then(Handshake::cookie);
+        let cookie = self.state.handshake().and_then(|handshake| handshake.cookie(self.role));
         let parameters = self.parameters();
         let mut out = Writer::new(buf);
         framing.put_type(packet_type, false, &mut out);

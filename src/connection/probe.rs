@@ -3,7 +3,8 @@
 //! A PROBE is sent in two cases, and a padded one [searches](super::path_size) the datagram size of the path:
 //!
 //! - while the peer's window of 0 holds back data (the persist timer of RFC 9293 §3.8.6.1, with backoff);
-//! - after a silence, if keep-alive is on.
+//! - after a silence, if keep-alive is on. A silence in the midst of the peer's data is probed early: a peer that sent
+//!   until now has perhaps lost sight of this side, whose address has changed.
 //!
 //! The peer answers the first with SACK, which carries the window, and the others with ECHO, which returns the nonce of
 //! the PROBE. The nonces derive from the caller's entropy, and need no hash. An ECHO counts only under our tag, and any
@@ -11,13 +12,16 @@
 
 use crate::time::ShortDuration;
 use crate::timing::{RetransmitTimer, Rtt, Timer};
-use crate::{ClockShift, Instant};
+use crate::{ClockShift, Duration, Instant};
 
 /// The bit that marks the nonce of a PROBE of a datagram size.
 pub(super) const SIZE_PROBE: u64 = 1 << 63;
 
 /// The number of recent probes that an ECHO may answer.
 const RECENT_PROBES: u32 = 8;
+
+/// The shortest silence in the midst of the peer's data that is probed.
+const SHORTEST_GAP: Duration = Duration::from_millis(500);
 
 /// The nonces of PROBE: consecutive numbers from a secret one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +56,8 @@ pub(super) struct Probe {
     echo_counter: u32,
     /// Whether ECHO with the nonce `echo` is due.
     echo_pending: bool,
+    /// Whether data of the peer has arrived since the last probe.
+    follows_data: bool,
 }
 
 impl Probe {
@@ -79,6 +85,18 @@ impl Probe {
         self.unanswered
     }
 
+    /// Records data of the peer.
+    pub(super) fn on_data(&mut self) {
+        self.follows_data = true;
+    }
+
+    /// How long the peer must be silent until the next keep-alive probe, if keep-alive is on with `interval`.
+    ///
+    /// After data it is two RTOs, from 500 ms to `interval`. One probe is sent for each such gap.
+    pub(super) fn idle_time(&self, interval: Duration, rtt: &Rtt) -> Duration {
+        if self.follows_data { rtt.rto().saturating_add(rtt.rto()).max(SHORTEST_GAP).min(interval) } else { interval }
+    }
+
     /// Schedules a keep-alive probe.
     pub(super) fn keep_alive(&mut self, at: Instant) {
         self.persists = false;
@@ -101,6 +119,7 @@ impl Probe {
     pub(super) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         self.counter = self.counter.wrapping_add(1);
         self.unanswered = true;
+        self.follows_data = false;
         self.retransmit.back_off(rtt, now, ShortDuration::MAX);
     }
 
@@ -178,7 +197,7 @@ mod tests {
     fn an_echo_answers_one_of_the_last_eight_probes() {
         let nonces = Nonces::new([7; 16]);
         let mut probe = Probe::default();
-        let mut rtt = Rtt::new(crate::Duration::MAX, crate::timing::Jitter::new(0));
+        let mut rtt = Rtt::new(Duration::MAX, crate::timing::Jitter::new(0));
         for _ in 0..10 {
             probe.on_sent(Instant::ZERO, &mut rtt);
         }

@@ -96,6 +96,13 @@ impl<T: ConnectionTypes> Connection<T> {
         self.changes()
     }
 
+    /// Lets CONNACK carry the token of a stateless reset.
+    pub(crate) fn set_reset_token(&mut self, token: Tag) {
+        if let Some(handshake) = self.state.handshake_mut() {
+            handshake.set_reset_token(token);
+        }
+    }
+
     /// Records that the peer has answered a path challenge of the listener, in a datagram of `len` bytes.
     ///
     /// The answer restarts the limits on silence, as any valid packet does.
@@ -106,12 +113,20 @@ impl<T: ConnectionTypes> Connection<T> {
         self.settle();
     }
 
-    /// Starts to measure another path: the peer has moved to another host.
-    pub(crate) fn start_path(&mut self, now: Instant) {
+    /// Records that the peer has moved to another address, and perhaps to another path, which is then measured.
+    ///
+    /// The last acknowledgements went to the old address and are perhaps lost, so one is due at once.
+    pub(crate) fn on_moved(&mut self, now: Instant, is_other_path: bool) {
         self.advance(now);
-        self.rtt.start_path();
-        self.arq.start_path(now);
-        self.search_new_path();
+        if !self.state.is_established() {
+            return;
+        }
+        self.arq.request_ack();
+        if is_other_path {
+            self.rtt.start_path();
+            self.arq.start_path(now);
+            self.search_new_path();
+        }
     }
 
     /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.

@@ -14,6 +14,7 @@ use super::path_size::PathSize;
 use super::probe::Probe;
 use super::progress::Progress;
 use crate::Instant;
+use crate::wire::{Tag, is_stateless_reset};
 
 /// The state of a connection.
 ///
@@ -22,8 +23,19 @@ use crate::Instant;
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established { close: Close, probe: Probe, progress: Progress, span: Span, path: PathSize },
-    Ended { ended: Ended, close: Close },
+    Established {
+        close: Close,
+        probe: Probe,
+        progress: Progress,
+        span: Span,
+        path: PathSize,
+        /// At a client: the token of a stateless reset, if the server has announced one.
+        reset_token: Option<Tag>,
+    },
+    Ended {
+        ended: Ended,
+        close: Close,
+    },
 }
 
 /// The data of a connection that has ended.
@@ -72,6 +84,14 @@ impl State {
         match self {
             Self::Ended { ended, .. } => Some(ended),
             Self::Opening(_) | Self::Established { .. } => None,
+        }
+    }
+
+    /// Whether `datagram` is a stateless reset of this connection.
+    pub(super) fn is_reset_by(&self, datagram: &[u8]) -> bool {
+        match self {
+            Self::Established { reset_token: Some(token), .. } => is_stateless_reset(*token, datagram),
+            Self::Opening(_) | Self::Established { reset_token: None, .. } | Self::Ended { .. } => false,
         }
     }
 

@@ -166,7 +166,11 @@ impl<T: ConnectionTypes> Connection<T> {
         } else if unacknowledged || close.is_outstanding() {
             probe.stop();
         } else if !probe.is_outstanding() && !probe.is_due() {
-            match self.limits.keep_alive.expiry(self.idle.heard()) {
+            let heard = self.idle.heard();
+            match self.limits.keep_alive.expiry(heard) {
+                Some(_) if !close.is_incoming_closed() => {
+                    probe.keep_alive(heard + probe.idle_time(self.limits.keep_alive.get(), &self.rtt));
+                }
                 Some(at) => probe.keep_alive(at),
                 None => probe.stop(),
             }
@@ -201,7 +205,7 @@ impl<T: ConnectionTypes> Connection<T> {
     ///
     /// All data is then acknowledged. If no answer arrives, the peer's linger has expired, and the close counts as
     /// normal.
-    fn is_only_fin_unanswered(&self) -> bool {
+    pub(super) fn is_only_fin_unanswered(&self) -> bool {
         self.state.close().is_some_and(|close| close.is_outstanding() && close.is_incoming_closed())
     }
 

@@ -102,6 +102,9 @@ impl<T: ListenerTypes> Listener<T> {
         };
         if let Some(peer) = self.peers.get_mut(index) {
             peer.lifecycle = Lifecycle::Live { connection, is_held: true };
+            if let (Some(connection), Some(resets), Some(tag)) = (peer.connection_mut(), &self.resets, tag) {
+                connection.set_reset_token(resets.token(tag));
+            }
         }
         self.peers.scheduler_mut().mark_changed(index);
         increment(&mut self.stats.accepted);

@@ -36,7 +36,10 @@ impl<T: ListenerTypes> Listener<T> {
             // Tags never start with the common prefix. A datagram without the prefix and without a known tag belongs to
             // no connection.
             let found = self.peers.find_tagged(datagram).ok_or(DropReason::Malformed(DecodeError::Prefix));
-            found.map(|index| self.deliver(index, from, datagram, &mut take))
+            if found.is_err() {
+                self.reset_unknown(from, datagram);
+            }
+            found.and_then(|index| self.deliver(index, from, datagram, &mut take))
         };
         dispatch.unwrap_or_else(|reason| {
             self.stats.dropped.count(reason);
@@ -120,19 +123,31 @@ impl<T: ListenerTypes> Listener<T> {
         take: &mut Take<'_>,
     ) -> Result<Dispatch, DropReason> {
         match self.peers.get(index).map(|peer| &peer.lifecycle) {
-            Some(Lifecycle::Live { .. }) => Ok(self.deliver(index, from, datagram, take)),
+            Some(Lifecycle::Live { .. }) => self.deliver(index, from, datagram, take),
             Some(Lifecycle::Quarantined { .. }) | None => Err(DropReason::Quarantined),
         }
     }
 
     /// Delivers a datagram to its connection.
-    fn deliver(&mut self, index: u32, from: T::Address, datagram: &[u8], take: &mut Take<'_>) -> Dispatch {
+    fn deliver(
+        &mut self,
+        index: u32,
+        from: T::Address,
+        datagram: &[u8],
+        take: &mut Take<'_>,
+    ) -> Result<Dispatch, DropReason> {
         let (now, id) = (self.now, self.peers.id(index));
-        let ignored = Dispatch::Peer(id, Handled::Ignored(Ignored::Closed));
+        let ignored = Ok(Dispatch::Peer(id, Handled::Ignored(Ignored::Closed)));
+        if self.peers.paths(index).is_some_and(|paths| paths.is_over(now)) {
+            self.handle_validation_timeout(index);
+        }
         let Some(peer) = self.peers.get(index) else { return ignored };
-        let elsewhere = peer.address != from;
-        if (elsewhere || peer.is_validating()) && self.handle_echo(index, from, datagram) {
-            return Dispatch::Peer(id, Handled::Accepted);
+        let (elsewhere, has_paths) = (peer.address != from, peer.has_paths());
+        if (elsewhere || has_paths) && self.handle_echo(index, from, datagram) {
+            return Ok(Dispatch::Peer(id, Handled::Accepted));
+        }
+        if elsewhere && !self.takes_from_other(index, from, datagram) {
+            return Err(DropReason::OtherAddress);
         }
         let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) else {
             return ignored;
@@ -146,15 +161,11 @@ impl<T: ListenerTypes> Listener<T> {
             self.on_confirmed(index);
         }
         if elsewhere {
-            // Only a datagram that an established connection has accepted starts a path validation, because only the
-            // peer can have sent it.
-            if handled == Handled::Accepted && changes.contains(Changes::ESTABLISHED) {
-                self.challenge(index, from, datagram.len());
-            } else {
-                increment(&mut self.stats.other_address);
-            }
+            self.on_datagram_from_other(index, from, datagram);
+        } else if has_paths && changes.contains(Changes::ESTABLISHED) {
+            self.on_datagram_from_peer(index, datagram);
         }
-        Dispatch::Peer(id, handled)
+        Ok(Dispatch::Peer(id, handled))
     }
 
     /// Handles a CONNECT of extended mode.
@@ -177,7 +188,7 @@ impl<T: ListenerTypes> Listener<T> {
             .peers
             .find_at(from, |_, peer| peer.connection().is_some_and(|connection| connection.peer_tag() == Some(tag)));
         if let Some(index) = repeated {
-            return Ok(self.deliver(index, from, datagram, take));
+            return self.deliver(index, from, datagram, take);
         }
         let cookie = options.cookie().map(|cookie| self.cookies.is_valid(self.now, &from, tag, cookie));
         let has_cookie = cookie == Some(true);
@@ -237,6 +248,17 @@ impl<T: ListenerTypes> Listener<T> {
     pub(super) fn reply_busy(&mut self, to: T::Address, tag: Tag) {
         if let Some(Busy { code, .. }) = self.config.busy {
             self.reply(to, tag, Answer::Reset(code));
+        }
+    }
+
+    /// Answers a datagram whose tag belongs to no connection.
+    fn reset_unknown(&mut self, from: T::Address, datagram: &[u8]) {
+        let now = self.now;
+        // Answers to CONNECTs have precedence.
+        let has_room = self.replies.is_half_empty();
+        if let Some(token) = self.resets.as_mut().filter(|_| has_room).and_then(|resets| resets.answer(now, datagram)) {
+            self.reply(from, token, Answer::StatelessReset);
+            increment(&mut self.stats.stateless_resets);
         }
     }
 

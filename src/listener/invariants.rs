@@ -1,7 +1,7 @@
 //! The invariants between the tables of a listener and its quotas, for fuzzing.
 
 use super::address_state::{HostQuota, Quotas};
-use super::path_validation::PathValidation;
+use super::path_validation::Paths;
 use super::peers::Peer;
 use super::quotas::Entries;
 use super::{Address, Listener, ListenerTypes};
@@ -52,7 +52,7 @@ impl<T: ListenerTypes> Listener<T> {
         let pending = || self.backlog.iter().map(|(_, pending)| (pending.address.host(), pending.state().quotas()));
         let mut entries = entries_of(host, peers);
         // A connection that has moved may move back, so it still counts for its old host.
-        let reserved = self.peers.validations().filter_map(PathValidation::reserved);
+        let reserved = self.peers.all_paths().filter_map(Paths::reserved);
         entries.validated += number_of(reserved.filter(|address| address.host() == host));
         let counted = (self.peers.of_host(host), self.backlog.of_host(host));
         assert_eq!(counted, (entries, entries_of(host, pending)), "the counts of a host equal the tables");

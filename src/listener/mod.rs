@@ -39,11 +39,14 @@
 //!   no connection.
 //! - A peer whose address changes (a phone that leaves its wireless network, a NAT that loses its state) keeps its
 //!   connection. The listener detects the new address by the next datagram of the peer, and challenges both addresses
-//!   by PROBE. The connection moves when the new address answers, unless the old address has answered first. It moves
-//!   back if the old address answers as well, within three retransmission timeouts. Until the move, all other datagrams
-//!   go to the old address. If the quotas ([`per_address`](ListenerConfig::per_address),
-//!   [`per_host`](ListenerConfig::per_host)) have no room for the new address, there is no challenge and no move.
-//!   A peer that may be silent for long should turn [`keep_alive`](crate::connection::Config::keep_alive) on.
+//!   by PROBE. The connection moves when the new address answers, and the old one neither answers nor sends. It moves
+//!   back if the old address answers as well. The address of the handshake takes the connection back at any time. Until
+//!   the move, all other datagrams go to the old address, and the data from the new one is dropped. So an observer that
+//!   copies the datagrams of a peer does not get the connection
+//!   ([procedure](crate::guide::many_peers#a-changed-address)). If the quotas
+//!   ([`per_address`](ListenerConfig::per_address), [`per_host`](ListenerConfig::per_host)) have no room for the new
+//!   address, there is no challenge and no move. A peer that may be silent for long should turn
+//!   [`keep_alive`](crate::connection::Config::keep_alive) on.
 //!
 //! Base mode has no protection, since it cannot validate an address. Where it is allowed, an attacker that forges
 //! source addresses can open connections in base mode. It can inject data into any connection of base mode, or end it.
@@ -136,6 +139,7 @@ mod path_validation;
 mod peers;
 mod quotas;
 mod replies;
+mod stateless_reset;
 mod stats;
 mod types;
 
@@ -160,6 +164,7 @@ use core::fmt;
 use peers::Peers;
 use quotas::Entries;
 use replies::Replies;
+use stateless_reset::StatelessResets;
 
 /// The server side of one socket: a backlog of handshakes, and the accepted connections.
 pub struct Listener<T: ListenerTypes> {
@@ -175,6 +180,7 @@ pub struct Listener<T: ListenerTypes> {
     nonce_secret: [u8; 16],
     /// The number of nonces made so far.
     nonces: u64,
+    resets: Option<StatelessResets>,
     /// The RESET code for all clients, after [`stop_accepting`](Self::stop_accepting); `None` before.
     stopped: Option<u8>,
     stats: ListenerStats,
@@ -195,6 +201,7 @@ impl<T: ListenerTypes> Listener<T> {
             replies: Replies::new(&config),
             nonce_secret,
             nonces: 0,
+            resets: None,
             stopped: None,
             stats: ListenerStats::default(),
         }
@@ -238,6 +245,22 @@ impl<T: ListenerTypes> Listener<T> {
         self.cookies.rotate(key);
     }
 
+    /// Answers datagrams of unknown connections by [stateless resets](crate::wire#stateless-reset), from now on.
+    ///
+    /// So the client of a server that has restarted, or has ended the connection, knows in a round trip: its connection
+    /// ends as [`StatelessReset`](crate::connection::CloseReason::StatelessReset). Connections accepted earlier get no
+    /// resets. By default there are none: a client then waits for its idle limit.
+    ///
+    /// Use the same key after a restart, and keep it secret: a client accepts only resets under the key that its
+    /// connection was accepted with. An attacker that knows the key and a tag can end the connection. Listeners that
+    /// share a port (`SO_REUSEPORT`) need different keys: a client whose address changes may reach a listener that does
+    /// not know it.
+    ///
+    /// At most 100 resets are sent in a second. A reset has 10 bytes and answers only longer datagrams.
+    pub fn set_reset_key(&mut self, key: [u8; 16]) {
+        self.resets = Some(StatelessResets::new(key));
+    }
+
     /// The number of open handshakes with unvalidated addresses.
     fn half_open(&self) -> usize {
         self.backlog.half_open() + self.peers.half_open()
@@ -278,6 +301,7 @@ where
             backlog: self.backlog.clone(),
             cookies: self.cookies.clone(),
             replies: self.replies.clone(),
+            resets: self.resets.clone(),
             ..*self
         }
     }

@@ -1,6 +1,6 @@
 //! Output, deadlines and events. The work does not depend on idle connections.
 
-use super::path_validation::PathValidation;
+use super::path_validation::Paths;
 use super::peers::{Lifecycle, Peer};
 use super::stats::increment;
 use super::{Listener, ListenerTypes, PeerId};
@@ -45,6 +45,7 @@ impl<T: ListenerTypes> Listener<T> {
     /// Handles the timeout of one peer, and schedules its next deadline. Datagrams that are due do not affect it.
     fn wake(&mut self, index: u32) {
         let now = self.now;
+        self.handle_validation_timeout(index);
         let Some(peer) = self.peers.get_mut(index) else { return };
         match &mut peer.lifecycle {
             Lifecycle::Quarantined { until } if *until <= now => self.peers.remove(index),
@@ -58,10 +59,7 @@ impl<T: ListenerTypes> Listener<T> {
                     self.retire(index);
                     return;
                 }
-                if self.peers.validating_mut(index).is_some_and(|(_, validation)| validation.handle_timeout(now)) {
-                    self.peers.end_validation(index);
-                }
-                let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+                let validation = self.peers.paths(index).and_then(Paths::poll_timeout);
                 self.on_changes(index, changes);
                 self.peers.scheduler_mut().on_woken(index, now, true, earlier(due, validation));
             }
@@ -178,11 +176,11 @@ impl<T: ListenerTypes> Listener<T> {
         ) -> Result<Option<Transmit>, BufferTooSmall>,
     ) -> Result<PeerTurn<T::Address>, BufferTooSmall> {
         let now = self.now;
-        if let Some((peer, validation)) = self.peers.validating_mut(index)
+        if let Some((peer, paths)) = self.peers.with_paths_mut(index)
             && let address = peer.address
             && let Some(connection) = peer.connection_mut()
             && let Some((to, len)) =
-                validation.poll_transmit(address, &connection.outgoing(), connection.next_counter(), buf)?
+                paths.poll_transmit(address, &connection.outgoing(), connection.next_counter(), buf)?
         {
             connection.count_datagrams(1);
             return Ok(PeerTurn::Sent(to, Transmit { len, segment_size: len }));
@@ -211,9 +209,9 @@ impl<T: ListenerTypes> Listener<T> {
         }
         self.on_changes(index, changes);
         if changes.contains(Changes::ENDED) {
-            self.peers.end_validation(index);
+            self.peers.forget_paths(index);
         }
-        let validation = self.peers.validation(index).map(PathValidation::poll_timeout);
+        let validation = self.peers.paths(index).and_then(Paths::poll_timeout);
         self.peers.scheduler_mut().park(index, earlier(due, validation));
     }
 
@@ -233,7 +231,7 @@ impl<T: ListenerTypes> Listener<T> {
     pub(super) fn vacate(&mut self, index: u32, quarantine_end: Option<Instant>) {
         let now = self.now;
         self.peers.on_handshake_over(index);
-        self.peers.end_validation(index);
+        self.peers.forget_paths(index);
         let Some(peer) = self.peers.get_mut(index) else { return };
         match quarantine_end.filter(|&until| until > now && peer.tag.is_none()) {
             Some(until) => {

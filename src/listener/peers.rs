@@ -2,7 +2,7 @@
 
 use super::Address;
 use super::address_state::{AddressState, HostQuota, Transition};
-use super::path_validation::PathValidation;
+use super::path_validation::{Ending, Paths};
 use super::quotas::{Entries, QuotaCounts};
 use crate::Instant;
 use crate::tables::{AddressTable, Addressed, HashKey, Index, PeerTable, Scheduler, Slab, TableMemory};
@@ -19,7 +19,7 @@ pub(super) struct Peer<A, C> {
     /// The number of the handshake. A lower ticket means an older handshake.
     pub(super) ticket: u64,
     state: AddressState,
-    validation: Option<ValidationId>,
+    paths: Option<PathsId>,
     pub(super) lifecycle: Lifecycle<C>,
 }
 
@@ -34,11 +34,11 @@ pub(super) enum Lifecycle<C> {
     Quarantined { until: Instant },
 }
 
-/// The index of a path validation plus one, so that an `Option` of it takes no extra memory.
+/// The index of the [`Paths`] of a peer plus one, so that an `Option` of it takes no extra memory.
 #[derive(Clone, Copy)]
-struct ValidationId(NonZeroU32);
+struct PathsId(NonZeroU32);
 
-impl ValidationId {
+impl PathsId {
     fn new(index: u32) -> Option<Self> {
         NonZeroU32::new(index.wrapping_add(1)).map(Self)
     }
@@ -51,7 +51,7 @@ impl ValidationId {
 impl<A, C> Peer<A, C> {
     /// Reserves a place for a connection that does not exist yet.
     pub(super) const fn reserved(address: A, tag: Option<Tag>, ticket: u64, state: AddressState, now: Instant) -> Self {
-        Self { address, tag, ticket, state, validation: None, lifecycle: Lifecycle::Quarantined { until: now } }
+        Self { address, tag, ticket, state, paths: None, lifecycle: Lifecycle::Quarantined { until: now } }
     }
 
     pub(super) const fn connection(&self) -> Option<&C> {
@@ -89,9 +89,9 @@ impl<A, C> Peer<A, C> {
         self.state
     }
 
-    /// Whether another address of the peer is being validated.
-    pub(super) const fn is_validating(&self) -> bool {
-        self.validation.is_some()
+    /// Whether a datagram of the peer has come from another address.
+    pub(super) const fn has_paths(&self) -> bool {
+        self.paths.is_some()
     }
 }
 
@@ -109,17 +109,12 @@ pub(super) struct Peers<A: Address, C, M: TableMemory> {
     table: PeerTable<Peer<A, C>, M>,
     by_tag: Index<M>,
     quotas: QuotaCounts<A::Host, M>,
-    validations: Slab<PathValidation<A>, M>,
+    paths: Slab<Paths<A>, M>,
 }
 
 impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     pub(super) fn new(key: HashKey) -> Self {
-        Self {
-            table: PeerTable::new(key),
-            by_tag: Index::new(),
-            quotas: QuotaCounts::new(key),
-            validations: Slab::new(),
-        }
+        Self { table: PeerTable::new(key), by_tag: Index::new(), quotas: QuotaCounts::new(key), paths: Slab::new() }
     }
 
     #[cfg_attr(target_pointer_width = "64", inline)]
@@ -204,9 +199,9 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         self.apply(index, Transition::Validated);
     }
 
-    /// Removes the peer from all quotas, and ends its path validation.
+    /// Removes the peer from all quotas, and forgets its other addresses.
     pub(super) fn evict(&mut self, index: u32) {
-        self.end_validation(index);
+        self.forget_paths(index);
         self.apply(index, Transition::Evicted);
     }
 
@@ -218,32 +213,44 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         self.quotas.change(host, before, after);
     }
 
-    /// The path validation of this peer.
-    pub(super) fn validation(&self, index: u32) -> Option<&PathValidation<A>> {
-        self.validations.item(self.table.get(index)?.validation?.index())
+    /// The addresses of this peer, if a datagram has come from another address.
+    pub(super) fn paths(&self, index: u32) -> Option<&Paths<A>> {
+        self.paths.item(self.table.get(index)?.paths?.index())
     }
 
-    /// This peer and its path validation, if it has one.
-    pub(super) fn validating_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut PathValidation<A>)> {
+    /// The addresses of this peer; `None` if there is no room.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn paths_or_new(&mut self, index: u32, now: Instant) -> Option<&mut Paths<A>> {
         let peer = self.table.get_mut(index)?;
-        let validation = self.validations.item_mut(peer.validation?.index())?;
-        Some((peer, validation))
+        if peer.paths.is_none() {
+            // The peer has not moved yet, so its address is that of the handshake.
+            peer.paths = PathsId::new(self.paths.insert(Paths::new(peer.address, now)).ok()?);
+        }
+        self.paths.item_mut(peer.paths?.index())
     }
 
-    /// Starts a path validation. Returns false if there is no room.
-    pub(super) fn start_validation(&mut self, index: u32, validation: PathValidation<A>) -> bool {
-        let Some(peer) = self.table.get_mut(index) else { return false };
-        let Ok(place) = self.validations.insert(validation) else { return false };
-        peer.validation = ValidationId::new(place);
-        true
+    /// This peer and its addresses, if a datagram has come from another address.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn with_paths_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut Paths<A>)> {
+        let peer = self.table.get_mut(index)?;
+        let paths = self.paths.item_mut(peer.paths?.index())?;
+        Some((peer, paths))
     }
 
     /// Ends the path validation, and frees the quota that is reserved at the host of the other address.
-    pub(super) fn end_validation(&mut self, index: u32) {
-        let Some(peer) = self.table.get_mut(index) else { return };
-        let Some(id) = peer.validation.take() else { return };
-        if let Some(address) = self.validations.take(id.index()).and_then(|validation| validation.reserved()) {
-            self.quotas.leave_host(address.host(), HostQuota::Validated);
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn end_validation(&mut self, index: u32, now: Instant, ending: Ending) {
+        if let Some(reserved) = self.with_paths_mut(index).and_then(|(_, paths)| paths.end(now, ending)) {
+            self.quotas.leave_host(reserved.host(), HostQuota::Validated);
+        }
+    }
+
+    /// Forgets the other addresses of a peer, with the path validation and its quota.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
+    pub(super) fn forget_paths(&mut self, index: u32) {
+        let Some(id) = self.table.get_mut(index).and_then(|peer| peer.paths.take()) else { return };
+        if let Some(reserved) = self.paths.take(id.index()).and_then(|paths| paths.reserved()) {
+            self.quotas.leave_host(reserved.host(), HostQuota::Validated);
         }
     }
 
@@ -251,27 +258,29 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     ///
     /// If the new address belongs to another host, the quota at the old host stays reserved. Returns false if there is
     /// no room to count the new host. In this case nothing changes.
-    pub(super) fn migrate(&mut self, index: u32) -> bool {
-        let Some((peer, validation)) = self.validating_mut(index) else { return false };
-        let (old, new) = (peer.address, validation.other());
+    pub(super) fn migrate(&mut self, index: u32, now: Instant) -> bool {
+        let Some((old, Some(new))) = self.with_paths_mut(index).map(|(peer, paths)| (peer.address, paths.other()))
+        else {
+            return false;
+        };
         let other_host = old.host() != new.host();
         if other_host && !self.quotas.enter_host(new.host(), HostQuota::Validated) {
             return false;
         }
         self.table.rekey(index, |peer| peer.address = new);
-        if let Some((_, validation)) = self.validating_mut(index) {
-            validation.on_migrated(old, other_host);
+        if let Some((_, paths)) = self.with_paths_mut(index) {
+            paths.on_migrated(now, old, other_host);
         }
         true
     }
 
     /// Moves the peer back to the old address, whose quota was reserved, and ends the path validation.
-    pub(super) fn revert(&mut self, index: u32) {
-        let Some((peer, validation)) = self.validating_mut(index) else { return };
-        let (old, new) = (validation.other(), peer.address);
-        validation.on_reverted(new);
+    pub(super) fn revert(&mut self, index: u32, now: Instant) {
+        let Some((peer, paths)) = self.with_paths_mut(index) else { return };
+        let (Some(old), new) = (paths.other(), peer.address) else { return };
+        paths.on_reverted(new);
         self.table.rekey(index, |peer| peer.address = old);
-        self.end_validation(index);
+        self.end_validation(index, now, Ending::Failed);
     }
 
     /// All hosts that a peer or a path validation counts for, in any order.
@@ -280,10 +289,10 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
         self.quotas.hosts()
     }
 
-    /// All path validations, in any order.
+    /// The addresses of all peers that have used more than one, in any order.
     #[cfg(feature = "arbitrary")]
-    pub(super) fn validations(&self) -> impl Iterator<Item = &PathValidation<A>> + '_ {
-        self.validations.iter().map(|(_, validation)| validation)
+    pub(super) fn all_paths(&self) -> impl Iterator<Item = &Paths<A>> + '_ {
+        self.paths.iter().map(|(_, paths)| paths)
     }
 }
 

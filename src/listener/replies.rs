@@ -4,9 +4,11 @@ use super::cookie::COOKIE_BYTES;
 use super::{ListenerConfig, TableMemory};
 use crate::BufferTooSmall;
 use crate::tables::Table;
-use crate::wire::{Framing, Options, Packet, Tag};
+use crate::wire::{Framing, Options, Packet, Tag, write_stateless_reset};
 
-/// One answer to a CONNECT, under the tag of the client. It is shorter than any CONNECT that gets an answer.
+/// One answer to a CONNECT, under the tag of the client, or to a datagram with an unknown tag.
+///
+/// It is shorter than what it answers.
 #[derive(Clone)]
 pub(super) struct Reply<A> {
     pub(super) to: A,
@@ -20,6 +22,8 @@ pub(super) enum Answer {
     Reset(u8),
     /// CONNACK that carries only our version.
     Version,
+    /// A stateless reset. The token stands in the place of the tag.
+    StatelessReset,
 }
 
 /// The answers that wait for `poll_transmit`, oldest first: a ring.
@@ -44,11 +48,14 @@ impl<A: Copy, M: TableMemory> Replies<A, M> {
     /// Adds an answer. Returns false if there is no room.
     pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
         let room = self.places.as_ref().len();
+        if self.len == self.most {
+            return false;
+        }
         if self.len == room {
             // The oldest answer comes first again, so that the new place is behind the newest.
             self.places.as_mut().rotate_left(self.first);
             self.first = 0;
-            let pushed = room < self.most && self.places.push(reply).is_ok();
+            let pushed = self.places.push(reply).is_ok();
             self.len += usize::from(pushed);
             return pushed;
         }
@@ -56,6 +63,11 @@ impl<A: Copy, M: TableMemory> Replies<A, M> {
         let place = self.places.as_mut().get_mut(last);
         self.len += usize::from(place.is_some());
         place.map(|place| *place = reply).is_some()
+    }
+
+    /// Whether at least half of the places are free.
+    pub(super) fn is_half_empty(&self) -> bool {
+        self.len <= self.most / 2
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,12 +78,13 @@ impl<A: Copy, M: TableMemory> Replies<A, M> {
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
         let Some(reply) = self.places.as_ref().get(self.first).filter(|_| self.len > 0) else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);
-        let packet = match &reply.answer {
-            Answer::Retry(cookie) => Packet::Retry { cookie },
-            Answer::Reset(code) => Packet::Reset { code: *code },
-            Answer::Version => Packet::ConnAck(Options::OUR_VERSION),
+        let written = match &reply.answer {
+            Answer::Retry(cookie) => Packet::Retry { cookie }.write(&framing, 0, buf)?,
+            Answer::Reset(code) => Packet::Reset { code: *code }.write(&framing, 0, buf)?,
+            Answer::Version => Packet::ConnAck(Options::OUR_VERSION).write(&framing, 0, buf)?,
+            Answer::StatelessReset => write_stateless_reset(reply.tag, 0, buf)?,
         };
-        let (to, written) = (reply.to, packet.write(&framing, 0, buf)?);
+        let to = reply.to;
         self.first = (self.first + 1) % self.places.as_ref().len();
         self.len -= 1;
         Ok(Some((to, written)))

@@ -54,6 +54,10 @@ pub enum DropReason {
     /// A datagram of base mode from an address whose last connection ended less than a linger ago.
     #[error("the address is in quarantine")]
     Quarantined,
+    /// A datagram under the tag of a connection, from another address than the peer's. It may start or continue a path
+    /// validation. Its data counts only once the connection has moved to that address.
+    #[error("the peer has another address")]
+    OtherAddress,
     /// A CONNECT after [`stop_accepting`](super::Listener::stop_accepting). In extended mode RESET answers it.
     #[error("no more connections are accepted")]
     Stopped,
@@ -61,7 +65,8 @@ pub enum DropReason {
 
 countable! {
     DropReason: [Malformed(DecodeError)]
-    UnknownPeer, Mode, TooShort, Version, BacklogFull, HostLimit, AddressLimit, Quarantined, Stopped,
+    UnknownPeer, Mode, TooShort, Version, BacklogFull, HostLimit, AddressLimit, Quarantined, OtherAddress,
+    Stopped,
 }
 
 /// The counters of a listener, which saturate.
@@ -92,6 +97,8 @@ pub struct ListenerStats {
     /// Answers to CONNECTs (RETRY, RESET, our version) that were dropped, since as many answers as the listener admits
     /// clients already waited for `poll_transmit`. The client repeats its CONNECT.
     pub replies_dropped: u64,
+    /// [Stateless resets](super::Listener::set_reset_key) that answered a datagram with an unknown tag.
+    pub stateless_resets: u64,
     /// Handshakes that were pending for longer than the handshake limit.
     pub expired: u64,
     /// Connections and handshakes that were evicted.

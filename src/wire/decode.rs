@@ -36,6 +36,11 @@ impl Framing {
         let packet = decode_fields(self, packet_type, counter.map(|_| at_once), &mut fields);
         fields.finish(Datagram { counter, packet })
     }
+
+    /// The [counter](super#the-counter) of a datagram, if it is a packet with a counter.
+    pub(crate) fn counter_of(&self, datagram: &[u8]) -> Option<Seq> {
+        self.decode_datagram(datagram).ok()?.counter.map(Seq::new)
+    }
 }
 
 /// An INFO of extended mode.

@@ -72,6 +72,9 @@ impl fmt::Display for Options<'_> {
         if let Some(attempt) = self.attempt() {
             write!(f, ", attempt {attempt}")?;
         }
+        if self.reset_token().is_some() {
+            f.write_str(", reset token")?;
+        }
         match self.cookie() {
             Some(cookie) => write!(f, ", cookie of {} bytes", cookie.len()),
             None => Ok(()),

@@ -113,6 +113,7 @@
 //! | 5 | IDLE | u32 | the idle limit of the sender of the option, in milliseconds; below 1,000 counts as 1,000 |
 //! | 7 | VERSION | u32, at least 1 | the version of extended mode that the sender of the option speaks: [`VERSION`] |
 //! | 8 | ATTEMPT | u8 | CONNECT: the number of this transmission, from 0, modulo 256; CONNACK: that of the CONNECT that arrived last; default 0 |
+//! | 9 | TOKEN | 8 bytes | CONNACK: the token of a [stateless reset](#stateless-reset) of this connection |
 //!
 //! The smaller idle limit of the two sides applies to both. The receiver skips options of unknown kinds; kind 6 is not
 //! in use. The whole packet is invalid if its list ends inside an option, repeats a kind, has a value that is out of
@@ -123,7 +124,7 @@
 //!
 //! CONNECT and CONNACK of extended mode carry VERSION. A missing one counts as version 0. A server answers a CONNECT of
 //! another version by a CONNACK under the client's tag whose only option is the server's VERSION: 15 bytes for at least
-//! 104. The server checks the version before it validates the address, and keeps nothing. A client that receives a
+//! 124. The server checks the version before it validates the address, and keeps nothing. A client that receives a
 //! CONNACK of another version ends at once. The format of CONNECT, CONNACK, TAG and VERSION is the same in all
 //! versions.
 //!
@@ -140,6 +141,22 @@
 //!   comes first.
 //!
 //! See [`Sack`].
+//!
+//! ## Stateless reset
+//!
+//! A server that has lost its state, or has ended a connection whose client has not heard of it, does not know the tag
+//! of a datagram. If it has a key for this purpose, it answers (RFC 9000 §10.3):
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 8 | the token, in the place of a tag |
+//! | 1 | the type of RESET |
+//! | 1 | `code` u8: 0 |
+//!
+//! The token is SipHash-2-4 (u64) of the unknown tag, under the server's 128-bit key. CONNACK carries the token of its
+//! TAG in TOKEN, so the client can tell the reset from a forgery: the 64 bits have to be guessed. The reset has 10
+//! bytes, is shorter than any other datagram of extended mode, and answers only longer ones. A client whose last FIN
+//! is all that is unanswered has finished; otherwise the connection ends with a reason of its own.
 //!
 //! ## Invalid datagrams
 //!
@@ -162,6 +179,7 @@ mod packet;
 mod packet_type;
 mod reader;
 mod sack;
+mod stateless_reset;
 mod tag;
 mod varint;
 mod writer;
@@ -176,6 +194,7 @@ pub use options_writer::OptionsWriter;
 pub use packet::{Datagram, Packet};
 pub(crate) use packet_type::PacketType;
 pub use sack::{Sack, SackDelay};
+pub(crate) use stateless_reset::{STATELESS_RESET_BYTES, is_stateless_reset, write_stateless_reset};
 pub use tag::Tag;
 pub(crate) use writer::Writer;
 
@@ -191,7 +210,7 @@ pub const VERSION: u32 = 1;
 ///
 /// A client [pads](OptionsWriter::pad_to) its CONNECT at least to this length, so that the answers together are not
 /// longer than the CONNECT: CONNACK, its only repeat, and a RESET.
-pub const MIN_CONNECT: usize = 104;
+pub const MIN_CONNECT: usize = 124;
 
 /// The longest cookie in RETRY and in the COOKIE option, in bytes. The shortest has 1 byte.
 pub const MAX_COOKIE: usize = 64;

@@ -21,6 +21,8 @@ pub mod option_kind {
     pub const VERSION: u8 = 7;
     /// u8: in CONNECT the number of the transmission, in CONNACK that of the CONNECT that it answers.
     pub const ATTEMPT: u8 = 8;
+    /// 8 bytes, in CONNACK: the token of a stateless reset of the connection.
+    pub const TOKEN: u8 = 9;
 }
 
 /// The least idle limit in milliseconds. A lower value of IDLE counts as this limit.
@@ -120,6 +122,12 @@ impl<'a> Options<'a> {
         self.number(option_kind::ATTEMPT).and_then(|number| u8::try_from(number).ok())
     }
 
+    /// TOKEN: what stands in the place of a tag in a [stateless reset](super#stateless-reset) of the connection.
+    #[must_use]
+    pub fn reset_token(&self) -> Option<Tag> {
+        self.value(option_kind::TOKEN)?.try_into().ok().map(Tag::new)
+    }
+
     /// The value of the option of this kind, known or unknown; `None` if the list has no such option.
     #[must_use]
     pub fn value(&self, kind: u8) -> Option<&'a [u8]> {
@@ -174,7 +182,7 @@ impl<'d> Reader<'d> {
 /// Whether the value is in range for an option of this kind.
 pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
     let (length, least, most) = match kind {
-        option_kind::TAG => (Tag::LEN, 0, u32::MAX),
+        option_kind::TAG | option_kind::TOKEN => (Tag::LEN, 0, u32::MAX),
         option_kind::SEGMENT => (size_of::<u16>(), MIN_SEGMENT.into(), u32::MAX),
         option_kind::WINDOW => (size_of::<u32>(), 1, MAX_WINDOW),
         option_kind::IDLE => (size_of::<u32>(), 0, u32::MAX),
@@ -182,7 +190,7 @@ pub(super) fn is_allowed(kind: u8, value: &[u8]) -> bool {
         option_kind::ATTEMPT => (size_of::<u8>(), 0, u32::MAX),
         option_kind::COOKIE => return (1..=MAX_COOKIE).contains(&value.len()),
         option_kind::END => return false,
-        6 | 9.. => return true,
+        6 | 10.. => return true,
     };
     value.len() == length && (least..=most).contains(&big_endian(value))
 }
@@ -220,6 +228,7 @@ mod tests {
             &[5, 4, 0, 0, 0x75, 0x30],
             &[7, 4, 0, 0, 0, 9],
             &[8, 1, 2],
+            &[9, 8, 8, 7, 6, 5, 4, 3, 2, 1],
         ]
         .concat();
         let options = Options::parse(&list).unwrap();
@@ -230,6 +239,7 @@ mod tests {
         assert_eq!(options.idle_ms(), Some(30_000));
         assert_eq!(options.version(), Some(9));
         assert_eq!(options.attempt(), Some(2));
+        assert_eq!(options.reset_token(), Some(Tag::new([8, 7, 6, 5, 4, 3, 2, 1])));
         assert_eq!(options.as_bytes(), list);
     }
 
@@ -243,11 +253,11 @@ mod tests {
 
     #[test]
     fn unknown_kinds_are_skipped_and_kept() {
-        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 9, 3, 1, 2, 3];
+        let list = [6, 0, 200, 1, 9, 2, 2, 0, 64, 10, 3, 1, 2, 3];
         let options = Options::parse(&list).unwrap();
         assert_eq!(options.segment(), Some(64));
         let all: Vec<_> = options.iter().collect();
-        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (9, &[1, 2, 3])]);
+        assert_eq!(all, [(6, &[][..]), (200, &[9]), (2, &[0, 64]), (10, &[1, 2, 3])]);
     }
 
     #[test]
@@ -324,7 +334,7 @@ mod tests {
     #[test]
     fn a_list_holds_every_kind_whose_value_may_be_empty() {
         let list: Vec<u8> =
-            (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=8)).flat_map(|kind| [kind, 0]).collect();
-        assert_eq!(Options::parse(&list).unwrap().iter().count(), 248);
+            (0..=255).filter(|kind| !matches!(kind, 0..=5 | 7..=9)).flat_map(|kind| [kind, 0]).collect();
+        assert_eq!(Options::parse(&list).unwrap().iter().count(), 247);
     }
 }

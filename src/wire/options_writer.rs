@@ -6,7 +6,7 @@ use crate::BufferTooSmall;
 
 /// Builds a list of [`Options`] in a buffer of the caller.
 ///
-/// 102 bytes hold every known option at its longest.
+/// 112 bytes hold every known option at its longest.
 ///
 /// ```
 /// use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
@@ -100,6 +100,15 @@ impl<'b> OptionsWriter<'b> {
     /// If the list already has an attempt, or the buffer is full.
     pub fn attempt(self, number: u8) -> Result<Self, OptionsError> {
         self.option(option_kind::ATTEMPT, &[number])
+    }
+
+    /// Adds TOKEN: what stands in the place of a tag in a [stateless reset](super#stateless-reset).
+    ///
+    /// # Errors
+    ///
+    /// If the list already has a token, or the buffer is full.
+    pub fn reset_token(self, token: Tag) -> Result<Self, OptionsError> {
+        self.option(option_kind::TOKEN, token.as_bytes())
     }
 
     /// Ends the list, and pads it to at least `len` bytes with zeros.

@@ -1,7 +1,7 @@
 //! The limits of a listener in extended mode, and its answers to clients beyond them.
 
 use harness::listener::*;
-use rdt_proto::connection::{CloseReason, Config, Event, Handled, Ignored};
+use rdt_proto::connection::{CloseReason, Config, Event, Handled};
 use rdt_proto::listener::{AcceptError, Dispatch, DropReason, ListenerConfig, Retry};
 use rdt_proto::store::StoreError;
 use rdt_proto::wire::{DecodeError, Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
@@ -273,8 +273,7 @@ fn a_datagram_from_elsewhere_before_info_0_starts_no_validation() {
     let mut listener = ListenerTrace::new(config(Retry::Never));
     listener.queues(HERE, tag(1));
     let client = listener.accepts(HERE);
-    let early = listener.receive_under(At(2, 1), client.theirs, info(1, b"early"));
-    assert_eq!(early, Dispatch::Peer(client.id, Handled::Ignored(Ignored::BeyondWindow)));
+    listener.drops_from(At(2, 1), &client, info(1, b"early"));
     assert!(listener.drain().iter().all(|(to, _)| *to == HERE));
     assert_eq!(listener.machine.stats().other_address, 1);
     listener.elapse_with_loss(10_000);

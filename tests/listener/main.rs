@@ -4,10 +4,13 @@
 mod base_mode;
 mod blocked;
 mod busy;
+mod contested;
 mod flood;
 mod hosts;
 mod limits;
 mod moved;
 mod path_size;
+mod paths;
 mod release;
+mod stateless_reset;
 mod unknown_senders;

@@ -4,7 +4,7 @@ use harness::listener::*;
 use rdt_proto::Duration;
 use rdt_proto::connection::Config;
 use rdt_proto::listener::{Dispatch, ListenerConfig, Retry};
-use rdt_proto::wire::{Framing, OptionsWriter, Packet, Tag, VERSION};
+use rdt_proto::wire::{Framing, MIN_CONNECT, OptionsWriter, Packet, Tag, VERSION};
 
 const HERE: At = At(1, 1);
 const THERE: At = At(2, 1);
@@ -44,11 +44,11 @@ fn accepts(listener: &mut ListenerTrace, from: At) -> usize {
 fn connack_is_as_long_as_the_last_connect_before_accept_allows() {
     let mut listener = listener();
     connects(&mut listener, HERE, tag(1), FULL);
-    connects(&mut listener, HERE, tag(1), 104);
+    connects(&mut listener, HERE, tag(1), MIN_CONNECT);
     assert_eq!(accepts(&mut listener, HERE), 44);
-    connects(&mut listener, HERE, tag(2), 104);
+    connects(&mut listener, HERE, tag(2), MIN_CONNECT);
     connects(&mut listener, HERE, tag(2), FULL);
-    assert_eq!(accepts(&mut listener, HERE), FULL - 58);
+    assert_eq!(accepts(&mut listener, HERE), FULL - 68);
 }
 
 #[test]
@@ -56,9 +56,9 @@ fn a_refused_size_reaches_each_connection_at_the_address() {
     let mut listener = listener();
     for (at, tag) in [(HERE, tag(1)), (HERE, tag(2)), (THERE, tag(3))] {
         connects(&mut listener, at, tag, FULL);
-        assert_eq!(accepts(&mut listener, at), FULL - 58);
+        assert_eq!(accepts(&mut listener, at), FULL - 68);
     }
-    listener.machine.handle_datagram_too_large(listener.now, HERE, FULL - 58);
+    listener.machine.handle_datagram_too_large(listener.now, HERE, FULL - 68);
     let sent = listener.drain().into_iter().map(|(to, sent)| (to, sent.len()));
     assert_eq!(sent.collect::<Vec<_>>(), [(HERE, 44), (HERE, 44)]);
 }
@@ -66,7 +66,9 @@ fn a_refused_size_reaches_each_connection_at_the_address() {
 /// Regression: CONNACK was repeated twice, and its bytes exceeded those of CONNECT.
 #[test]
 fn a_report_about_another_datagram_costs_no_byte_beyond_connect() {
-    for (connect, reported, after) in [(FULL, FULL - 58, vec![44]), (FULL, 1_400, vec![44]), (104, 1_000, vec![44])] {
+    for (connect, reported, after) in
+        [(FULL, FULL - 68, vec![44]), (FULL, 1_400, vec![44]), (MIN_CONNECT, 1_000, vec![44])]
+    {
         let mut listener = listener();
         connects(&mut listener, HERE, tag(1), connect);
         let connack = accepts(&mut listener, HERE);

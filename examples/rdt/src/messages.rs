@@ -38,6 +38,7 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
         Some(CloseReason::NoProgress) => "it answers, but no data reaches it; try a smaller --segment",
         Some(CloseReason::Stalled) => "it made no progress",
         Some(CloseReason::AcknowledgedUnsent) => "it acknowledged what was never sent; do not trust it",
+        Some(CloseReason::StatelessReset) => "it does not know this connection; perhaps it has restarted",
         Some(CloseReason::Quiet) => "nothing more came from it",
         Some(CloseReason::PeerLeft) => "it closed early",
         Some(CloseReason::Finished) => "it closed",

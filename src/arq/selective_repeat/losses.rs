@@ -1,8 +1,9 @@
-//! Expired timers, and the numbers that are declared lost.
+//! Expired timers, the numbers that are declared lost, and the start of another path.
 
 use super::rack::Transmission;
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
+use super::timers::Timers;
 use crate::arq::{Rtt, Timer};
 use crate::congestion::{Congestion, Loss};
 use crate::wire::Sack;
@@ -25,11 +26,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
                 return true;
             }
             self.count_lost(self.scoreboard.outstanding());
-            for flight in [Flight::Originals, Flight::Retransmissions] {
-                while self.declare_oldest_lost(flight) {}
-            }
-            self.hold_back.release();
-            self.recovery_end = Some(self.scoreboard.next());
+            self.declare_all_lost();
             self.congestion.on_timeout(now);
             self.update_rate(now);
             return true;
@@ -76,6 +73,28 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             self.congestion.on_lost(&Loss { now, bytes, newest_sent_at, in_flight });
             self.update_rate(now);
         }
+    }
+
+    /// Starts to measure another path.
+    ///
+    /// What is in flight on the earlier path fills no window of this one and is no loss of it (RFC 9000 §9.4). It is
+    /// sent again.
+    pub(super) fn start_path(&mut self, now: Instant) {
+        self.declare_all_lost();
+        self.timers = Timers::default();
+        self.largest_measured = 0;
+        // The answers to larger datagrams of the earlier path are not awaited. 0 would announce the handshake again.
+        self.largest_outstanding = self.largest_outstanding.min(1);
+        self.congestion.start_path(now);
+        self.update_rate(now);
+    }
+
+    fn declare_all_lost(&mut self) {
+        for flight in [Flight::Originals, Flight::Retransmissions] {
+            while self.declare_oldest_lost(flight) {}
+        }
+        self.hold_back.release();
+        self.recovery_end = Some(self.scoreboard.next());
     }
 
     /// Declares the oldest number of `flight` lost. Returns whether there was such a number.
@@ -172,6 +191,21 @@ mod tests {
         let lie = Sack { next, window: 1_000, latest, counter: 0, ce: 0, delay, base: next, bitmap: &[] };
         machine.handle_ack(at(61), &Ack::Selective(lie), &mut rtt);
         assert_eq!(rtt.min(), Some(Duration::from_millis(50)));
+    }
+
+    /// Regression: what was in flight on the old path filled the window of the new one until a timeout.
+    #[test]
+    fn rfc9000_9_4_what_is_in_flight_on_the_old_path_is_sent_again_at_once() {
+        let (mut machine, mut rtt) = extended(&[10]);
+        let end = Seq::new(5);
+        while send(&mut machine, at(0), end, &mut rtt).is_some() {}
+        assert_eq!(machine.snapshot().in_flight, 500);
+        machine.start_path(at(20));
+        assert_eq!((machine.snapshot().in_flight, machine.snapshot().lost), (0, 0));
+        assert_eq!(machine.deadline(Timer::Retransmission, end, |_| true), None);
+        let again: std::vec::Vec<u32> =
+            core::iter::from_fn(|| send(&mut machine, at(20), end, &mut rtt)).map(Seq::value).collect();
+        assert_eq!(again, [0, 1, 2, 3, 4]);
     }
 
     /// Regression: the timer declared all numbers lost that the last SACK had not covered.

@@ -51,9 +51,9 @@ pub(super) struct Sender<M, C> {
     /// Whether no number was lost or unsent when the last packet left.
     pub(super) nothing_follows: bool,
     /// The size of the largest datagram sent since nothing else was outstanding, in bytes; 0 before the first one.
-    largest_outstanding: u16,
+    pub(super) largest_outstanding: u16,
     /// The size of the largest datagram that has given a round-trip time, in bytes. Another path makes it 0.
-    largest_measured: u16,
+    pub(super) largest_measured: u16,
     pub(super) congestion: C,
     pacer: Pacer,
     pub(super) counters: Uncompared<Counters>,
@@ -355,15 +355,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     pub(super) fn trusts_timeout(&self) -> bool {
         let oldest = self.scoreboard.record(self.scoreboard.base()).bytes;
         self.limit.is_none() || self.largest_measured > 0 && self.largest_measured >= oldest / 2
-    }
-
-    /// Starts to measure another path.
-    pub(super) fn start_path(&mut self, now: Instant) {
-        self.largest_measured = 0;
-        // The answers to larger datagrams of the earlier path are not awaited. 0 would announce the handshake again.
-        self.largest_outstanding = self.largest_outstanding.min(1);
-        self.congestion.start_path(now);
-        self.update_rate(now);
     }
 
     pub(super) fn snapshot(&self) -> ArqSnapshot {

@@ -6,6 +6,7 @@
 use crate::machine::Machine;
 use rdt_proto::connection::{Event, Handled, Mode, Transmit};
 use rdt_proto::listener::{Dispatch, Listener, ListenerConfig, ListenerTypes, PeerId};
+use rdt_proto::wire::{Framing, Packet, Tag};
 use rdt_proto::{BufferTooSmall, Instant};
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -34,17 +35,20 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
 
     /// Delivers a datagram.
     pub fn handle_datagram(&mut self, now: Instant, from: T::Address, datagram: &[u8]) -> Dispatch {
-        let account = self.accounts.entry(from).or_default();
-        account.received += datagram.len();
+        self.accounts.entry(from).or_default().received += datagram.len();
         let before = self.listener.stats().validated;
         let dispatch = self.listener.handle_datagram(now, from, datagram);
         if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
-            // The peer learned the listener's tag from CONNACK, or path validation has confirmed its new address.
+            // The peer learned the listener's tag from CONNACK. A copy from another address shows so as well.
             let tagged = !datagram.starts_with(self.listener.config().connection.framing.prefix());
-            account.validated |= tagged && self.listener.address(id) == Some(from);
+            if let Some(address) = self.listener.address(id).filter(|_| tagged) {
+                self.accounts.entry(address).or_default().validated = true;
+            }
+            // The address has answered a PROBE.
+            self.accounts.entry(from).or_default().validated |= is_echo(datagram);
         }
         // The peer has returned the cookie of a RETRY.
-        account.validated |= self.listener.stats().validated > before;
+        self.accounts.entry(from).or_default().validated |= self.listener.stats().validated > before;
         dispatch
     }
 
@@ -71,6 +75,12 @@ impl<T: ListenerTypes<Address: Debug>> AccountedListener<T> {
         );
         Ok(Some((to, transmit)))
     }
+}
+
+/// Whether a tagged datagram is an ECHO.
+fn is_echo(datagram: &[u8]) -> bool {
+    let tag = datagram.first_chunk().map(|tag| Tag::new(*tag));
+    tag.is_some_and(|tag| matches!(Framing::tagged(tag).decode(datagram), Ok(Packet::Echo { .. })))
 }
 
 impl<T: ListenerTypes<Address: Debug>> Machine for AccountedListener<T> {

@@ -24,6 +24,7 @@ pub const PARAMETERS: HandshakeParameters = HandshakeParameters {
     window: 64,
     idle_limit: None,
     attempt: 0,
+    reset_token: None,
     datagram_len: 0,
 };
 
@@ -215,6 +216,10 @@ impl<T: ConnectionTypes> ExtendedTrace<T> {
         let options = options.window(parameters.window).unwrap().attempt(parameters.attempt).unwrap();
         let options = match parameters.idle_limit {
             Some(limit) => options.idle_ms(u32::try_from(limit.as_millis()).unwrap()).unwrap(),
+            None => options,
+        };
+        let options = match parameters.reset_token {
+            Some(token) => options.reset_token(token).unwrap(),
             None => options,
         };
         self.peer_sends(Packet::ConnAck(options.finish()));

@@ -23,6 +23,15 @@ pub fn sack(next: u32) -> Packet<'static> {
     Packet::Sack(Sack { next, window: 2, latest, counter, delay, ce, base: next, bitmap: &[] })
 }
 
+/// An ECHO.
+#[must_use]
+pub const fn echo(nonce: u64) -> Packet<'static> {
+    Packet::Echo { nonce, counter: 0 }
+}
+
+/// For how long the old address has precedence on a path without a sample, in milliseconds.
+pub const PATIENCE_MS: u64 = 400;
+
 /// A scripted client whose connection the listener has accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
@@ -165,6 +174,26 @@ impl<M: TableMemory> ListenerTrace<M> {
     #[track_caller]
     pub fn takes_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
         assert_eq!(self.receive_under(from, client.theirs, packet), Dispatch::Peer(client.id, Handled::Accepted));
+    }
+
+    /// Delivers a packet of this client from another address, whose data does not count yet.
+    #[track_caller]
+    pub fn drops_from(&mut self, from: At, client: &Client, packet: Packet<'_>) {
+        let dropped = Dispatch::Dropped(DropReason::OtherAddress);
+        assert_eq!(self.receive_under(from, client.theirs, packet), dropped);
+    }
+
+    /// Answers the challenge of an address. Then the old address is silent for as long as it has precedence.
+    #[track_caller]
+    pub fn answers(&mut self, from: At, client: &Client, nonce: u64) {
+        self.takes_from(from, client, echo(nonce));
+        self.elapse_with_loss(PATIENCE_MS);
+    }
+
+    /// Asserts that the listener sends to this client at this address.
+    #[track_caller]
+    pub fn expect_at(&self, client: &Client, at: At) {
+        assert_eq!(self.machine.address(client.id), Some(at));
     }
 
     /// The connection of this client. Panics if there is none.

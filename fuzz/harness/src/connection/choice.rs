@@ -159,6 +159,7 @@ impl AnyParameters {
             window: self.window.unwrap_or(1),
             idle_limit: self.idle_ms.map(|ms| Duration::from_millis(ms.into())),
             attempt: 0,
+            reset_token: None,
             datagram_len: 0,
         }
     }

@@ -257,11 +257,19 @@ impl<M: TableMemory> Run<M> {
         self.datagrams += 1;
         let dispatch = self.machine.handle_datagram(self.now, from, datagram);
         self.delivered += u64::from(matches!(dispatch, Dispatch::Peer(..)));
-        if let Dispatch::Peer(id, Handled::Accepted) = dispatch {
-            let tagged = !datagram.starts_with(self.machine.config().connection.framing.prefix());
-            traffic.validated |= tagged && self.machine.address(id) == Some(from);
-        }
         traffic.validated |= self.machine.stats().validated > before;
+        if let Dispatch::Peer(id, Handled::Accepted) = dispatch
+            && !datagram.starts_with(self.machine.config().connection.framing.prefix())
+        {
+            // The address has answered a PROBE.
+            traffic.validated |= is_echo(datagram);
+            // The peer learned the tag from CONNACK. A copy from another address shows so as well.
+            if let Some(address) = self.machine.address(id)
+                && let Some(traffic) = self.traffic.get_mut(usize::from(address.0))
+            {
+                traffic.validated = true;
+            }
+        }
     }
 
     fn receive_packet(&mut self, from: u8, tag: Option<Tag>, packet: Packet<'_>) {
@@ -372,6 +380,12 @@ impl<M: TableMemory> Run<M> {
         // In an empty listener, the counts of each host and of the backlog must be zero.
         self.machine.check_invariants();
     }
+}
+
+/// Whether a tagged datagram is an ECHO.
+fn is_echo(datagram: &[u8]) -> bool {
+    let tag = datagram.first_chunk().map(|tag| Tag::new(*tag));
+    tag.is_some_and(|tag| matches!(Framing::tagged(tag).decode(datagram), Ok(Packet::Echo { .. })))
 }
 
 fn pick<T>(items: &[T], which: u8) -> Option<&T> {
