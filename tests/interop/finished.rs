@@ -4,10 +4,12 @@
 //! duplicates none, and its round trip is shorter than the interval of the peer's FINs. On any other path the property
 //! cannot hold, since a repeated FIN of the peer and our FINACK would cross.
 
-use crate::reference_peer::{Habits, Peer};
+use crate::rostov::program::Program;
+use crate::rostov::transport::{Rostov, State};
 use harness::base::*;
 use proptest::prelude::*;
 use rdt_proto::connection::{CloseReason, Config, Method, Role};
+use rdt_proto::sim::SimAddress;
 use rdt_proto::{Duration, Instant};
 use std::collections::VecDeque;
 
@@ -23,7 +25,10 @@ struct Scenario {
     delay: u64,
     /// Whether each datagram is lost. The pattern repeats.
     lost: Vec<bool>,
-    habits: Habits,
+    /// The number of bodies that the peer sends, and the earliest time at which it closes.
+    infos: u32,
+    peer_closes_at: Instant,
+    fin_on_fin: bool,
     /// The number of bodies that the machine's application sends.
     bodies: usize,
     /// The earliest tick at which the machine's application closes.
@@ -42,7 +47,9 @@ fn scenario() -> impl Strategy<Value = Scenario> {
             machine_is_client,
             delay,
             lost,
-            habits: Habits { infos, closes_at: at(closes_at.saturating_add_signed(apart)), fin_on_fin },
+            infos,
+            peer_closes_at: at(closes_at.saturating_add_signed(apart)),
+            fin_on_fin,
             bodies,
             closes_at,
             aborts_at,
@@ -79,7 +86,8 @@ fn run(method: Method, scenario: &Scenario) {
     let (mut to_peer, mut to_machine) = (path(), path());
     let config = Config::rostov(method);
     let role = if scenario.machine_is_client { Role::Server } else { Role::Client };
-    let mut peer = Peer::new(method, role, scenario.habits.clone());
+    let program = Program::talk(scenario.infos, scenario.peer_closes_at);
+    let mut peer = Rostov::new(method, role, SimAddress::new(0, 0), program, scenario.fin_on_fin);
     let mut machine = scenario.machine_is_client.then(|| BaseTrace::client(config).machine);
     let mut unwritten = scenario.bodies;
     for tick in 0..6_000 {
@@ -87,12 +95,12 @@ fn run(method: Method, scenario: &Scenario) {
         while let Some(datagram) = to_peer.arrived(now) {
             peer.receives(now, &datagram);
         }
-        peer.acts(now);
-        if peer.gave_up {
+        peer.advance(now);
+        if peer.state == State::GaveUp {
             // The machine cannot know that the peer has given up, so the property does not cover this case.
             return;
         }
-        for datagram in peer.take_sent() {
+        while let Some(datagram) = peer.take_sent() {
             if !lost() {
                 to_machine.send(tick, datagram);
             }
@@ -127,7 +135,11 @@ fn run(method: Method, scenario: &Scenario) {
     if scenario.lost.contains(&true) || scenario.aborts_at.is_some() {
         return;
     }
-    assert!(peer.finished && machine.is_drained(), "without loss both sides finish: {:?}", machine.ended());
+    assert!(
+        peer.state == State::Finished && machine.is_drained(),
+        "without loss both sides finish: {:?}",
+        machine.ended()
+    );
     assert!(matches!(machine.ended(), Some(CloseReason::Finished | CloseReason::PeerLeft)), "{:?}", machine.ended());
 }
 

@@ -7,6 +7,5 @@ mod finished;
 mod habits;
 mod methods;
 mod recordings;
-mod reference_peer;
 mod rostov;
 mod rules;

@@ -31,6 +31,8 @@ pub(crate) enum Task {
         file: Option<Vec<u8>>,
         most: u64,
     },
+    /// Sends some bodies, and closes at a given time.
+    Talk,
 }
 
 /// The name of the file of each exchange.
@@ -88,6 +90,13 @@ impl Program {
         program
     }
 
+    /// A program that sends `count` bodies, and closes at `close_at` or once they have arrived.
+    pub(crate) fn talk(count: u32, close_at: Instant) -> Self {
+        let mut program = Self { close_at: Some(close_at), ..Self::new(Task::Talk, Duration::ZERO) };
+        (0..count).for_each(|_| program.write(b"i"));
+        program
+    }
+
     fn write(&mut self, body: &[u8]) {
         self.unsent.push_back(body.to_vec());
     }
@@ -135,7 +144,10 @@ impl Program {
 
     /// Whether it closes now. Without `all_arrived` it waits in a call of the transport, and reads no answer.
     pub(crate) fn closes(&mut self, now: Instant, all_arrived: bool) -> bool {
-        if self.close_at.is_none() && all_arrived && self.unsent.is_empty() {
+        if !all_arrived || !self.unsent.is_empty() {
+            return false;
+        }
+        if self.close_at.is_none() {
             self.read_answer();
             if self.seen.is_some() || self.is_over {
                 self.close_at = Some(now + self.reaction);
@@ -160,7 +172,7 @@ impl Program {
                 }
                 Seen::Received(content.to_vec())
             }
-            (Task::Serve { .. } | Task::Upload | Task::Download, _) => return,
+            (Task::Serve { .. } | Task::Talk | Task::Upload | Task::Download, _) => return,
         };
         self.seen.get_or_insert(seen);
     }

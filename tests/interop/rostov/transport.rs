@@ -34,14 +34,14 @@ struct Transmission {
 
 /// The state of the implementation, apart from its close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     /// A server that knows no client.
     Listening,
     Opening,
     Open,
     /// A server knows its client no more.
     Finished,
-    /// It has repeated a packet 50 times.
+    /// It has repeated a packet 50 times: for more than a minute, one direction or both lost every datagram.
     GaveUp,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct Rostov {
     /// Selective repeat: whether a FIN is answered by a FIN and a FINACK.
     fin_on_fin: bool,
     now: Instant,
-    state: State,
+    pub(crate) state: State,
     /// Datagrams that stop-and-wait has not read yet.
     inbox: VecDeque<Vec<u8>>,
     next_read: Instant,
@@ -228,15 +228,16 @@ impl Rostov {
 
     fn on_fin(&mut self) {
         let selective_repeat = self.method == Method::SelectiveRepeat;
-        if selective_repeat && self.close.fin_came.is_none() && !self.close.fin_sent {
-            // The FIN closes both directions: the next call to send raises.
+        if selective_repeat && self.close.fin_came.is_none() {
+            // The FIN closes both directions: the next call to send raises. From here on it only waits for FINACK.
             if self.program.wants_to_send() {
                 self.program.raises();
             }
             self.unacknowledged.clear();
-            if self.fin_on_fin {
+            self.control = None;
+            if self.fin_on_fin && !self.close.fin_sent {
                 self.close.fin_sent = true;
-                self.sends_control(FIN);
+                self.sends(FIN);
             }
         }
         if !selective_repeat || self.close.fin_came.is_none() {
