@@ -17,7 +17,7 @@
 //! | numbers wrap at | 2^32 | 2^16 |
 //! | it reads a packet | at once | each 0.1 s, from a socket with 200 KB |
 //! | it repeats CONNECT and INFO | each 1.5 s, 50 times | each 1.5 s, 50 times |
-//! | a FIN of the peer | ends both directions: what is not sent raises | ends the direction of the peer |
+//! | a FIN of the peer | ends both directions: a call to send raises, and nothing is repeated | ends the direction of the peer |
 //! | it repeats its own FIN | each 1.5 s | each 2 s |
 //! | a FINACK | ends it. Without a FIN before it answers by FINACK | ends its direction, also if nothing asked for it |
 //! | after the close it waits | 7 s for FINACK | 5 s for a repeated FIN |

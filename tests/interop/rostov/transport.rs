@@ -228,15 +228,16 @@ impl Rostov {
 
     fn on_fin(&mut self) {
         let selective_repeat = self.method == Method::SelectiveRepeat;
-        if selective_repeat && self.close.fin_came.is_none() && !self.close.fin_sent {
-            // The FIN closes both directions: the next call to send raises.
+        if selective_repeat && self.close.fin_came.is_none() {
+            // The FIN closes both directions: the next call to send raises. From here on it only waits for FINACK.
             if self.program.wants_to_send() {
                 self.program.raises();
             }
             self.unacknowledged.clear();
-            if self.fin_on_fin {
+            self.control = None;
+            if self.fin_on_fin && !self.close.fin_sent {
                 self.close.fin_sent = true;
-                self.sends_control(FIN);
+                self.sends(FIN);
             }
         }
         if !selective_repeat || self.close.fin_came.is_none() {
