@@ -161,6 +161,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.on_ack_sent(limit));
     }
 
+    fn delivered(&self) -> u64 {
+        either!(self, arq => arq.delivered())
+    }
+
     fn snapshot(&self) -> ArqSnapshot {
         either!(self, arq => arq.snapshot())
     }

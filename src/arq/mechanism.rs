@@ -252,6 +252,9 @@ pub trait Arq: sealed::Sealed {
     /// Records that the acknowledgement returned by [`ack`](Self::ack) has left.
     fn on_ack_sent(&mut self, limit: Seq);
 
+    /// The bytes of acknowledged datagrams.
+    fn delivered(&self) -> u64;
+
     /// Estimates and counters, for statistics and traces.
     fn snapshot(&self) -> ArqSnapshot;
 

@@ -195,7 +195,7 @@ impl<T: ConnectionTypes> Connection<T> {
     /// ends, and at least once a span while it lasts. It does not extend the time to [close](ProgressLimits::close).
     pub fn note_progress(&mut self, now: Instant) {
         self.advance(now);
-        let delivered = self.arq.snapshot().delivered;
+        let delivered = self.arq.delivered();
         if let Some(span) = self.state.span_mut() {
             span.restart(self.now, delivered, &self.limits.progress);
         }

@@ -349,7 +349,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let closes = self.state.handshake().is_some_and(Handshake::closes);
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
-        let span = Span::new(self.now, self.arq.snapshot().delivered, &self.limits.progress);
+        let span = Span::new(self.now, self.arq.delivered(), &self.limits.progress);
         self.state = State::Established { close, probe, progress, span, path, reset_token: None };
         self.fit_to_path();
         self.idle.on_answered();

@@ -145,7 +145,7 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Whether the peer has made too little progress.
     fn is_stalled(&mut self) -> bool {
-        let delivered = || self.arq.snapshot().delivered;
+        let delivered = || self.arq.delivered();
         self.state.span_mut().is_some_and(|span| span.is_stalled(self.now, delivered, &self.limits.progress))
     }
 

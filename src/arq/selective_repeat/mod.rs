@@ -205,6 +205,10 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.receiver.on_ack_sent(self.sender.scoreboard.window_mut(), limit);
     }
 
+    fn delivered(&self) -> u64 {
+        self.sender.counters.delivered
+    }
+
     fn snapshot(&self) -> ArqSnapshot {
         self.sender.snapshot()
     }

@@ -334,6 +334,10 @@ impl Arq for StopAndWait {
         self.report.on_sent(self.next, limit);
     }
 
+    fn delivered(&self) -> u64 {
+        self.counters.delivered
+    }
+
     fn snapshot(&self) -> ArqSnapshot {
         let Counters { delivered, retransmitted, spurious } = *self.counters;
         // An INFO counts as lost when it is sent again: until then its acknowledgement may only be late.
