@@ -160,7 +160,9 @@ impl Handshake {
     /// Sets the reset token that the CONNACKs of a server carry.
     pub(crate) fn set_reset_token(&mut self, token: Tag) {
         self.cookie.clear();
-        let _fits = self.cookie.extend_from_slice(token.as_bytes());
+        for &byte in token.as_bytes() {
+            let _fits = self.cookie.push(byte);
+        }
     }
 
     /// The reset token that CONNACK carries; `None` at a client.

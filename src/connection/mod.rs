@@ -16,6 +16,7 @@ mod heap_window;
 mod idle;
 mod input;
 mod limits;
+mod moved;
 mod negotiation;
 mod numbers;
 mod observer;

@@ -13,7 +13,7 @@ use super::path_size::PathSize;
 use super::probe::Probe;
 use super::progress::Progress;
 use crate::Instant;
-use crate::wire::{Tag, read_stateless_reset};
+use crate::wire::{Tag, is_stateless_reset};
 
 /// The state of a connection.
 ///
@@ -22,17 +22,20 @@ use crate::wire::{Tag, read_stateless_reset};
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established {
-        close: Close,
-        probe: Probe,
-        progress: Progress,
-        path: PathSize,
-        /// At a client: the token of a stateless reset, if the server has announced one.
-        reset_token: Option<Tag>,
-    },
-    Ended {
-        ended: Ended,
-        close: Close,
+    Established { close: Close, probe: Probe, progress: Progress, path: PathSize, remembered: Remembered },
+    Ended { ended: Ended, close: Close },
+}
+
+/// What one of the two roles remembers of its peer. A connection has one role, so the memory is shared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Remembered {
+    Nothing,
+    /// At a client: the token of a stateless reset that the server has announced.
+    ResetToken(Tag),
+    /// At a server: a move of the client whose path has not been seen to carry data. `counter` is that of the first
+    /// datagram after the move, as bytes: without alignment, no connection is larger for it.
+    Moved {
+        counter: [u8; 4],
     },
 }
 
@@ -88,8 +91,8 @@ impl State {
     /// Whether `datagram` is a stateless reset of this connection.
     pub(super) fn is_reset_by(&self, datagram: &[u8]) -> bool {
         match self {
-            Self::Established { reset_token: Some(token), .. } => read_stateless_reset(*token, datagram).is_some(),
-            Self::Opening(_) | Self::Established { reset_token: None, .. } | Self::Ended { .. } => false,
+            Self::Established { remembered: Remembered::ResetToken(token), .. } => is_stateless_reset(*token, datagram),
+            Self::Opening(_) | Self::Established { .. } | Self::Ended { .. } => false,
         }
     }
 
@@ -110,6 +113,13 @@ impl State {
     pub(super) const fn probe_mut(&mut self) -> Option<&mut Probe> {
         match self {
             Self::Established { probe, .. } => Some(probe),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn remembered_mut(&mut self) -> Option<&mut Remembered> {
+        match self {
+            Self::Established { remembered, .. } => Some(remembered),
             Self::Opening(_) | Self::Ended { .. } => None,
         }
     }

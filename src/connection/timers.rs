@@ -36,7 +36,7 @@ impl<T: ConnectionTypes> Connection<T> {
             return;
         }
         let expired = match &mut self.state {
-            State::Established { close, probe, progress, path, reset_token: _ } => {
+            State::Established { close, probe, progress, path, .. } => {
                 let data = self.arq.handle_timeout(now, &self.rtt);
                 let stall = if data { progress.on_timeout() } else { Stall::Losses };
                 if stall == Stall::Over && self.negotiation.is_extended() && self.limits.idle.is_on() {

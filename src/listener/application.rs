@@ -92,7 +92,7 @@ impl<T: ListenerTypes> Listener<T> {
             Connection::accept(self.now, config, entropy, pending.parameters, storage).map_err(E::from)
         });
         self.backlog.remove(incoming.slot.index);
-        let mut connection = match connection {
+        let connection = match connection {
             Ok(connection) => connection,
             Err(error) => {
                 self.peers.remove(index);
@@ -100,11 +100,11 @@ impl<T: ListenerTypes> Listener<T> {
                 return Err(AcceptError::Storage(error));
             }
         };
-        if let (Some(resets), Some(tag)) = (&self.resets, tag) {
-            connection.set_reset_token(resets.token(tag));
-        }
         if let Some(peer) = self.peers.get_mut(index) {
             peer.lifecycle = Lifecycle::Live { connection, is_held: true };
+            if let (Some(connection), Some(resets), Some(tag)) = (peer.connection_mut(), &self.resets, tag) {
+                connection.set_reset_token(resets.token(tag));
+            }
         }
         self.peers.scheduler_mut().mark_changed(index);
         increment(&mut self.stats.accepted);

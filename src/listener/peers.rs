@@ -219,6 +219,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     }
 
     /// The addresses of this peer; `None` if there is no room.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn paths_or_new(&mut self, index: u32, now: Instant) -> Option<&mut Paths<A>> {
         let peer = self.table.get_mut(index)?;
         if peer.paths.is_none() {
@@ -229,6 +230,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     }
 
     /// This peer and its addresses, if a datagram has come from another address.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn with_paths_mut(&mut self, index: u32) -> Option<(&mut Peer<A, C>, &mut Paths<A>)> {
         let peer = self.table.get_mut(index)?;
         let paths = self.paths.item_mut(peer.paths?.index())?;
@@ -236,6 +238,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     }
 
     /// Ends the path validation, and frees the quota that is reserved at the host of the other address.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn end_validation(&mut self, index: u32, now: Instant, ending: Ending) {
         if let Some(reserved) = self.with_paths_mut(index).and_then(|(_, paths)| paths.end(now, ending)) {
             self.quotas.leave_host(reserved.host(), HostQuota::Validated);
@@ -243,6 +246,7 @@ impl<A: Address, C, M: TableMemory> Peers<A, C, M> {
     }
 
     /// Forgets the other addresses of a peer, with the path validation and its quota.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn forget_paths(&mut self, index: u32) {
         let Some(id) = self.table.get_mut(index).and_then(|peer| peer.paths.take()) else { return };
         if let Some(reserved) = self.paths.take(id.index()).and_then(|paths| paths.reserved()) {

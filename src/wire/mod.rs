@@ -194,7 +194,7 @@ pub use options_writer::OptionsWriter;
 pub use packet::{Datagram, Packet};
 pub(crate) use packet_type::PacketType;
 pub use sack::{Sack, SackDelay};
-pub(crate) use stateless_reset::{STATELESS_RESET_BYTES, read_stateless_reset, write_stateless_reset};
+pub(crate) use stateless_reset::{STATELESS_RESET_BYTES, is_stateless_reset, write_stateless_reset};
 pub use tag::Tag;
 pub(crate) use writer::Writer;
 

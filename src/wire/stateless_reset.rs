@@ -20,15 +20,12 @@ pub(crate) fn write_stateless_reset(token: Tag, code: u8, buf: &mut [u8]) -> Res
     Ok(STATELESS_RESET_BYTES)
 }
 
-/// The code of a stateless reset with this token; `None` if `datagram` is none.
-pub(crate) fn read_stateless_reset(token: Tag, datagram: &[u8]) -> Option<u8> {
-    let (found, &[packet_type, code]) = datagram.split_first_chunk::<{ Tag::LEN }>().and_then(|(found, rest)| {
-        let rest: &[u8; 2] = rest.try_into().ok()?;
-        Some((found, rest))
-    })?;
-    // Constant time: the duration of a 64-bit comparison does not depend on the bits that differ.
-    let is_ours = u64::from_ne_bytes(*found) == u64::from_ne_bytes(*token.as_bytes());
-    (is_ours && packet_type == PacketType::Reset.code()).then_some(code)
+/// Whether `datagram` is a stateless reset with this token. Its code has no meaning yet.
+///
+/// The duration of the comparison does not depend on the bits that differ (RFC 9000 §10.3.1).
+pub(crate) fn is_stateless_reset(token: Tag, datagram: &[u8]) -> bool {
+    let Some((found, &[packet_type, _code])) = datagram.split_first_chunk() else { return false };
+    u64::from_ne_bytes(*found) == u64::from_ne_bytes(*token.as_bytes()) && packet_type == PacketType::Reset.code()
 }
 
 #[cfg(test)]
@@ -42,11 +39,11 @@ mod tests {
         let mut buf = [0; 16];
         assert_eq!(write_stateless_reset(TOKEN, 7, &mut buf), Ok(10));
         assert_eq!(&buf[..10], b"token 01\x08\x07");
-        assert_eq!(read_stateless_reset(TOKEN, &buf[..10]), Some(7));
-        assert_eq!(read_stateless_reset(Tag::new(*b"token 02"), &buf[..10]), None);
-        assert_eq!(read_stateless_reset(TOKEN, &buf[..9]), None);
-        assert_eq!(read_stateless_reset(TOKEN, &buf[..11]), None);
-        assert_eq!(read_stateless_reset(TOKEN, b"token 01\x04\x07"), None);
+        assert!(is_stateless_reset(TOKEN, &buf[..10]));
+        assert!(!is_stateless_reset(Tag::new(*b"token 02"), &buf[..10]));
+        assert!(!is_stateless_reset(TOKEN, &buf[..9]));
+        assert!(!is_stateless_reset(TOKEN, &buf[..11]));
+        assert!(!is_stateless_reset(TOKEN, b"token 01\x04\x07"));
         assert!(write_stateless_reset(TOKEN, 7, &mut buf[..9]).is_err());
     }
 }

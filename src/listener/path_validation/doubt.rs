@@ -48,9 +48,10 @@ impl Doubt {
         *self = Self { steps, since: now };
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn steps(&self, now: Instant) -> u8 {
-        let calm = now.saturating_since(self.since).as_micros() / CALM.as_micros();
-        self.steps.saturating_sub(u8::try_from(calm).unwrap_or(u8::MAX))
+        let is_taken_back = |step: &u8| self.since + CALM.saturating_mul(u64::from(*step)) <= now;
+        (1..=self.steps).filter(is_taken_back).fold(self.steps, |steps, _| steps - 1)
     }
 }
 

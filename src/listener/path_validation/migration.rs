@@ -49,6 +49,7 @@ impl<T: ListenerTypes> Listener<T> {
         self.on_counted_datagram(index, datagram, false);
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn on_counted_datagram(&mut self, index: u32, datagram: &[u8], from_other: bool) {
         let Some((peer, validation)) = self.validating_mut(index) else { return };
         let Some(counter) = peer.tag.and_then(|tag| Framing::tagged(tag).counter_of(datagram)) else { return };
@@ -112,6 +113,7 @@ impl<T: ListenerTypes> Listener<T> {
         Some((peer, paths.validation_mut()?))
     }
 
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn apply(&mut self, index: u32, outcome: Outcome) {
         let now = self.now;
         match outcome {
@@ -126,18 +128,25 @@ impl<T: ListenerTypes> Listener<T> {
                     self.peers.end_validation(index, now, Ending::Failed);
                 }
             }
-            Outcome::Confirm => self.peers.end_validation(index, now, Ending::Confirmed),
+            Outcome::Confirm => {
+                self.peers.end_validation(index, now, Ending::Confirmed);
+                if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+                    connection.on_move_confirmed(now);
+                }
+            }
             Outcome::Stay => self.peers.end_validation(index, now, Ending::Open),
         }
     }
 
     /// Whether the quotas allow a connection to move from one address to another.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn may_move(&self, from: T::Address, to: T::Address) -> bool {
         (from.host() == to.host() || self.has_room_for_validated(to.host()))
             && (self.has_room_at(to) || self.find_victim(to).is_some())
     }
 
     /// Moves the connection to the new address, which has answered. Returns false if the quotas do not allow it.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn migrate(&mut self, index: u32) -> bool {
         let now = self.now;
         let (Some(old), Some(new)) =
@@ -156,7 +165,9 @@ impl<T: ListenerTypes> Listener<T> {
             self.evict_victim(victim);
         }
         increment(&mut self.stats.moved);
-        self.on_moved(index, old, new);
+        if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+            connection.on_moved(now);
+        }
         true
     }
 
@@ -173,23 +184,14 @@ impl<T: ListenerTypes> Listener<T> {
             };
             self.evict_victim(victim);
         }
-        if let Some((old, new)) = self.peers.get(index).map(|peer| (peer.address, old)) {
-            self.on_moved(index, old, new);
+        if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+            connection.on_reverted(now);
         }
         self.peers.revert(index, now);
     }
 
-    /// Lets the connection measure the path anew if it is another one (RFC 9000 §9.4).
-    ///
-    /// Another port of the same host is most often a NAT that has changed its mapping: the path stays the same.
-    fn on_moved(&mut self, index: u32, old: T::Address, new: T::Address) {
-        let now = self.now;
-        if let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) {
-            connection.on_moved(now, old.host() != new.host());
-        }
-    }
-
     /// A new nonce for PROBE. Only an endpoint that receives the PROBE can echo it.
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     fn nonce(&mut self) -> u64 {
         let mut hasher = KeyedHasher::new_with_key(&self.nonce_secret);
         hasher.write_u64(self.nonces);

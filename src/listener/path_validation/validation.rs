@@ -60,6 +60,8 @@ pub(super) enum Outcome {
 pub(super) struct Validation<A> {
     /// The address that the connection does not use: the new address, or the old address after the migration.
     other: A,
+    /// The challenge to the old address, or to that of the handshake.
+    challenge: Challenge,
     state: State,
     /// The counter of the datagram that has started the validation.
     counter: Seq,
@@ -75,7 +77,7 @@ pub(super) struct Validation<A> {
 enum State {
     /// The connection is at the old address.
     Challenged {
-        old: Challenge,
+        /// The challenge to the new address.
         new: Challenge,
         /// The number of bytes that may still be sent to the new address: bytes received from it, minus bytes sent to
         /// it.
@@ -85,7 +87,6 @@ enum State {
     },
     /// The connection has moved to the new address.
     Migrated {
-        old: Challenge,
         /// Whether the connection counts for the hosts of both addresses.
         ///
         /// The connection may move back until the validation ends. Until then it keeps its quota at the old host.
@@ -94,7 +95,7 @@ enum State {
     /// The connection is elsewhere, and the address of its handshake has sent a datagram.
     ///
     /// This address was validated by the handshake, so no allowance limits its challenges.
-    Returning { home: Challenge },
+    Returning,
 }
 
 impl<A: Copy + Eq> Validation<A> {
@@ -103,12 +104,15 @@ impl<A: Copy + Eq> Validation<A> {
         let Start { now, new: other, received: allowance, counter, rto, is_measured, nonces: [old, new] } = start;
         let timeout = rto.max(SHORTEST_TIMEOUT);
         let until = now + timeout.saturating_mul(TIMEOUTS);
-        let (old, new) = (Challenge::new(old), Challenge::new(new));
         let longest = if is_measured { LONGEST_PATIENCE } else { LONGEST_UNMEASURED_PATIENCE };
-        let patience = if is_in_doubt { until } else { now + rto.clamp(SHORTEST_PATIENCE, longest) };
-        let state =
-            if returns { State::Returning { home: new } } else { State::Challenged { old, new, allowance, patience } };
-        Self { other, state, counter, timeout, repeat_at: now + FIRST_INTERVAL, interval: FIRST_INTERVAL, until }
+        let patience = if is_in_doubt { until } else { now + rto.max(SHORTEST_PATIENCE).min(longest) };
+        let state = if returns {
+            State::Returning
+        } else {
+            State::Challenged { new: Challenge::new(new), allowance, patience }
+        };
+        let (challenge, interval) = (Challenge::new(old), FIRST_INTERVAL);
+        Self { other, challenge, state, counter, timeout, repeat_at: now + interval, interval, until }
     }
 
     pub(super) const fn other(&self) -> A {
@@ -119,7 +123,7 @@ impl<A: Copy + Eq> Validation<A> {
     pub(super) fn gives_way_to(&self, home: A) -> bool {
         match self.state {
             State::Challenged { .. } => self.other != home,
-            State::Migrated { .. } | State::Returning { .. } => false,
+            State::Migrated { .. } | State::Returning => false,
         }
     }
 
@@ -127,27 +131,23 @@ impl<A: Copy + Eq> Validation<A> {
     pub(super) fn has_left(&self, address: A) -> bool {
         match self.state {
             State::Migrated { .. } => self.other == address,
-            State::Challenged { .. } | State::Returning { .. } => false,
+            State::Challenged { .. } | State::Returning => false,
         }
     }
 
     /// The other address, if the connection also counts for the host of that address.
     pub(super) const fn reserved(&self) -> Option<A> {
         match self.state {
-            State::Migrated { reserves_old: true, .. } => Some(self.other),
-            State::Migrated { reserves_old: false, .. } | State::Challenged { .. } | State::Returning { .. } => None,
+            State::Migrated { reserves_old: true } => Some(self.other),
+            State::Migrated { reserves_old: false } | State::Challenged { .. } | State::Returning => None,
         }
     }
 
     /// Records that the connection has moved from `old` to the new address. The old address has as long again.
     pub(super) fn on_migrated(&mut self, now: Instant, old: A, reserves_old: bool) {
-        let mut challenge = match self.state {
-            State::Challenged { old, .. } | State::Migrated { old, .. } => old,
-            State::Returning { home } => home,
-        };
-        challenge.renew();
+        self.challenge.renew();
         self.other = old;
-        self.state = State::Migrated { old: challenge, reserves_old };
+        self.state = State::Migrated { reserves_old };
         self.until = now + self.timeout.saturating_mul(TIMEOUTS);
     }
 
@@ -164,59 +164,50 @@ impl<A: Copy + Eq> Validation<A> {
             State::Challenged { allowance, .. } if from_other => *allowance = allowance.saturating_add(bytes),
             // The peer has sent from its old address after the datagram from the new one.
             State::Challenged { .. } if is_later => return Outcome::Keep,
-            State::Migrated { old: challenge, .. } | State::Returning { home: challenge } if from_other && is_later => {
-                challenge.repeat();
-            }
-            State::Challenged { .. } | State::Migrated { .. } | State::Returning { .. } => {}
+            State::Migrated { .. } | State::Returning if from_other && is_later => self.challenge.repeat(),
+            State::Challenged { .. } | State::Migrated { .. } | State::Returning => {}
         }
         Outcome::Ignored
     }
 
     /// The effect of an ECHO. `from_other`: see [`on_datagram`](Self::on_datagram).
     pub(super) fn on_echo(&mut self, now: Instant, nonce: u64, from_other: bool) -> Outcome {
+        let is_answer = self.challenge.accepts(nonce);
         match &mut self.state {
-            State::Challenged { new, patience, .. } if from_other => {
-                if !new.accepts(nonce) {
-                    return Outcome::Ignored;
+            State::Challenged { new, patience, .. } => match (from_other, new.accepts(nonce)) {
+                (true, true) => {
+                    new.on_answered();
+                    if *patience <= now { Outcome::Migrate } else { Outcome::Answered }
                 }
-                new.on_answered();
-                if *patience <= now { Outcome::Migrate } else { Outcome::Answered }
-            }
-            // If the old address answers the challenge to the new one, the peer received it there from an observer.
-            State::Challenged { old, new, .. } if old.accepts(nonce) || new.accepts(nonce) => Outcome::Keep,
-            State::Migrated { old, .. } if from_other && old.accepts(nonce) => Outcome::Revert,
-            State::Returning { home } if from_other && home.accepts(nonce) => Outcome::Return,
-            State::Challenged { .. } | State::Migrated { .. } | State::Returning { .. } => Outcome::Ignored,
+                // If the old address answers the challenge to the new one, the peer received it there from an observer.
+                (false, is_other) if is_answer || is_other => Outcome::Keep,
+                (true | false, _) => Outcome::Ignored,
+            },
+            State::Migrated { .. } if from_other && is_answer => Outcome::Revert,
+            State::Returning if from_other && is_answer => Outcome::Return,
+            State::Migrated { .. } | State::Returning => Outcome::Ignored,
         }
     }
 
     /// Makes unanswered challenges due again after their interval, and decides what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Outcome {
-        let repeats = self.repeat_at <= now;
-        if repeats {
-            self.interval = self.interval.saturating_mul(2);
-            self.repeat_at = now + self.interval;
-        }
         let is_over = self.until <= now;
-        match &mut self.state {
-            State::Challenged { old, new, patience, .. } => {
-                if new.is_answered() && *patience <= now {
-                    return Outcome::Migrate;
-                }
-                if is_over {
-                    return Outcome::Keep;
-                }
-                if repeats {
-                    old.repeat();
-                    new.repeat();
-                }
+        match &self.state {
+            State::Challenged { new, patience, .. } if new.is_answered() && *patience <= now => {
+                return Outcome::Migrate;
             }
+            State::Challenged { .. } if is_over => return Outcome::Keep,
             State::Migrated { .. } if is_over => return Outcome::Confirm,
-            State::Returning { .. } if is_over => return Outcome::Stay,
-            State::Migrated { old: challenge, .. } | State::Returning { home: challenge } if repeats => {
-                challenge.repeat();
+            State::Returning if is_over => return Outcome::Stay,
+            State::Challenged { .. } | State::Migrated { .. } | State::Returning => {}
+        }
+        if self.repeat_at <= now {
+            self.interval = self.interval.saturating_add(self.interval);
+            self.repeat_at = now + self.interval;
+            self.challenge.repeat();
+            if let State::Challenged { new, .. } = &mut self.state {
+                new.repeat();
             }
-            State::Migrated { .. } | State::Returning { .. } => {}
         }
         Outcome::Ignored
     }
@@ -231,7 +222,7 @@ impl<A: Copy + Eq> Validation<A> {
         let next = self.repeat_at.min(self.until);
         match self.state {
             State::Challenged { new, patience, .. } if new.is_answered() => next.min(patience),
-            State::Challenged { .. } | State::Migrated { .. } | State::Returning { .. } => next,
+            State::Challenged { .. } | State::Migrated { .. } | State::Returning => next,
         }
     }
 
@@ -249,8 +240,8 @@ impl<A: Copy + Eq> Validation<A> {
                 *allowance -= PROBE_BYTES;
                 return Ok(Some((self.other, len)));
             }
-            State::Challenged { old, .. } => (peer, old),
-            State::Migrated { old: challenge, .. } | State::Returning { home: challenge } => (self.other, challenge),
+            State::Challenged { .. } => (peer, &mut self.challenge),
+            State::Migrated { .. } | State::Returning => (self.other, &mut self.challenge),
         };
         if !challenge.is_due() {
             return Ok(None);
@@ -390,9 +381,9 @@ mod tests {
     fn a_return_challenges_only_the_address_of_the_handshake() {
         let mut validation = started(1, true, true);
         assert_eq!(drain(&mut validation, OLD), [NEW]);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[1], false), Outcome::Ignored);
+        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[0], false), Outcome::Ignored);
         assert_eq!(validation.on_datagram(COUNTER.next(), 1, false), Outcome::Ignored);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[1], true), Outcome::Return);
+        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[0], true), Outcome::Return);
         assert_eq!(validation.handle_timeout(Instant::from_millis(3_000)), Outcome::Stay);
     }
 }
