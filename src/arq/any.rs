@@ -169,6 +169,14 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.snapshot())
     }
 
+    fn probe(&mut self) {
+        either!(self, arq => arq.probe());
+    }
+
+    fn abandon_flight(&mut self, received: Option<u32>) {
+        either!(self, arq => arq.abandon_flight(received));
+    }
+
     fn start_path(&mut self, now: Instant) {
         either!(self, arq => arq.start_path(now));
     }

@@ -258,6 +258,14 @@ pub trait Arq: sealed::Sealed {
     /// Estimates and counters, for statistics and traces.
     fn snapshot(&self) -> ArqSnapshot;
 
+    /// Makes a probe due at once, if something is outstanding: the peer has another address.
+    fn probe(&mut self) {}
+
+    /// Sends again what left before the datagram with the counter `received`, or all: the peer has left the path.
+    fn abandon_flight(&mut self, received: Option<u32>) {
+        let _ = received;
+    }
+
     /// Forgets what the congestion controller knows of the path: the peer has moved to another host.
     fn start_path(&mut self, now: Instant) {
         let _ = now;

@@ -5,7 +5,7 @@ use super::handshake::Handshake;
 use super::least_progress::Span;
 use super::probe::{Probe, SIZE_PROBE};
 use super::progress::Progress;
-use super::state::State;
+use super::state::{Remembered, State};
 use super::{CloseReason, Connection, ConnectionTypes, Handled, HandshakeParameters, Ignored, Peer};
 use crate::arq::{Ack, Acknowledged, Arq, ReceivedInfo};
 use crate::counts::increase;
@@ -222,8 +222,8 @@ impl<T: ConnectionTypes> Connection<T> {
             (false, _) => {}
         }
         self.confirm();
-        if let State::Established { reset_token, .. } = &mut self.state {
-            *reset_token = parameters.reset_token.filter(|_| tagged);
+        if let (State::Established { remembered, .. }, Some(token)) = (&mut self.state, parameters.reset_token) {
+            *remembered = Remembered::ResetToken(token);
         }
         Ok(())
     }
@@ -286,7 +286,8 @@ impl<T: ConnectionTypes> Connection<T> {
         if !self.state.is_established() {
             return Err(Ignored::State);
         }
-        let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(*sack), &mut self.rtt);
+        let sack = self.on_received_by_peer(sack);
+        let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(sack), &mut self.rtt);
         match acknowledged {
             Acknowledged::New => {
                 if let State::Established { progress, path, .. } = &mut self.state {
@@ -350,7 +351,7 @@ impl<T: ConnectionTypes> Connection<T> {
         let path = self.path_of_handshake();
         let (close, probe, progress) = (Close::new(self.peer, closes), Probe::default(), Progress::default());
         let span = Span::new(self.now, self.arq.delivered(), &self.limits.progress);
-        self.state = State::Established { close, probe, progress, span, path, reset_token: None };
+        self.state = State::Established { close, probe, progress, span, path, remembered: Remembered::Nothing };
         self.fit_to_path();
         self.idle.on_answered();
         self.events.insert(Events::CONNECTED);

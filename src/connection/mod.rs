@@ -18,6 +18,7 @@ mod idle;
 mod input;
 mod least_progress;
 mod limits;
+mod moved;
 mod negotiation;
 mod numbers;
 mod observer;

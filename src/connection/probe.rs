@@ -22,6 +22,8 @@ const RECENT_PROBES: u32 = 8;
 
 /// The shortest silence in the midst of the peer's data that is probed.
 const SHORTEST_GAP: Duration = Duration::from_millis(500);
+/// The most doublings of such a silence.
+const MOST_DOUBLINGS: u8 = 16;
 
 /// The nonces of PROBE: consecutive numbers from a secret one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +58,8 @@ pub(super) struct Probe {
     echo_counter: u32,
     /// Whether ECHO with the nonce `echo` is due.
     echo_pending: bool,
-    /// Whether data of the peer has arrived since the last probe.
-    follows_data: bool,
+    /// One more than the number of probes since data of the peer arrived last; saturates. 0 before any data.
+    since_data: u8,
 }
 
 impl Probe {
@@ -87,14 +89,22 @@ impl Probe {
 
     /// Records data of the peer.
     pub(super) fn on_data(&mut self) {
-        self.follows_data = true;
+        self.since_data = 1;
     }
 
     /// How long the peer must be silent until the next keep-alive probe, if keep-alive is on with `interval`.
     ///
-    /// After data it is two RTOs, from 500 ms to `interval`. One probe is sent for each such gap.
+    /// After data it is two RTOs, from 500 ms to `interval`. It doubles with each probe until data comes again.
     pub(super) fn idle_time(&self, interval: Duration, rtt: &Rtt) -> Duration {
-        if self.follows_data { rtt.rto().saturating_add(rtt.rto()).max(SHORTEST_GAP).min(interval) } else { interval }
+        if self.since_data == 0 {
+            return interval;
+        }
+        let rto = rtt.rto();
+        let mut idle_time = rto.saturating_add(rto).max(SHORTEST_GAP);
+        for _ in 1..self.since_data.min(MOST_DOUBLINGS) {
+            idle_time = idle_time.saturating_add(idle_time);
+        }
+        idle_time.min(interval)
     }
 
     /// Schedules a keep-alive probe.
@@ -119,7 +129,9 @@ impl Probe {
     pub(super) fn on_sent(&mut self, now: Instant, rtt: &mut Rtt) {
         self.counter = self.counter.wrapping_add(1);
         self.unanswered = true;
-        self.follows_data = false;
+        if self.since_data > 0 {
+            self.since_data = self.since_data.saturating_add(1);
+        }
         self.retransmit.back_off(rtt, now, ShortDuration::MAX);
     }
 

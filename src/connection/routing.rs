@@ -7,7 +7,6 @@ use super::state::State;
 use super::{
     CloseReason, Config, Connection, ConnectionTypes, Entropy, Handled, HandshakeParameters, Negotiation, Transmit,
 };
-use crate::arq::Arq;
 use crate::counts::increase;
 use crate::wire::{Framing, Tag};
 use crate::{BufferTooSmall, Duration, Instant};
@@ -111,22 +110,6 @@ impl<T: ConnectionTypes> Connection<T> {
         self.count_received(len);
         self.on_heard();
         self.settle();
-    }
-
-    /// Records that the peer has moved to another address, and perhaps to another path, which is then measured.
-    ///
-    /// The last acknowledgements went to the old address and are perhaps lost, so one is due at once.
-    pub(crate) fn on_moved(&mut self, now: Instant, is_other_path: bool) {
-        self.advance(now);
-        if !self.state.is_established() {
-            return;
-        }
-        self.arq.request_ack();
-        if is_other_path {
-            self.rtt.start_path();
-            self.arq.start_path(now);
-            self.search_new_path();
-        }
     }
 
     /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.

@@ -23,18 +23,20 @@ use crate::wire::{Tag, is_stateless_reset};
 #[allow(clippy::large_enum_variant, reason = "a new connection starts in the larger variant; nothing is allocated")]
 pub(super) enum State {
     Opening(Handshake),
-    Established {
-        close: Close,
-        probe: Probe,
-        progress: Progress,
-        span: Span,
-        path: PathSize,
-        /// At a client: the token of a stateless reset, if the server has announced one.
-        reset_token: Option<Tag>,
-    },
-    Ended {
-        ended: Ended,
-        close: Close,
+    Established { close: Close, probe: Probe, progress: Progress, span: Span, path: PathSize, remembered: Remembered },
+    Ended { ended: Ended, close: Close },
+}
+
+/// What one of the two roles remembers of its peer. A connection has one role, so the memory is shared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Remembered {
+    Nothing,
+    /// At a client: the token of a stateless reset that the server has announced.
+    ResetToken(Tag),
+    /// At a server: a move of the client whose path has not been seen to carry data. `counter` is that of the first
+    /// datagram after the move, as bytes: without alignment, no connection is larger for it.
+    Moved {
+        counter: [u8; 4],
     },
 }
 
@@ -90,8 +92,8 @@ impl State {
     /// Whether `datagram` is a stateless reset of this connection.
     pub(super) fn is_reset_by(&self, datagram: &[u8]) -> bool {
         match self {
-            Self::Established { reset_token: Some(token), .. } => is_stateless_reset(*token, datagram),
-            Self::Opening(_) | Self::Established { reset_token: None, .. } | Self::Ended { .. } => false,
+            Self::Established { remembered: Remembered::ResetToken(token), .. } => is_stateless_reset(*token, datagram),
+            Self::Opening(_) | Self::Established { .. } | Self::Ended { .. } => false,
         }
     }
 
@@ -112,6 +114,13 @@ impl State {
     pub(super) const fn probe_mut(&mut self) -> Option<&mut Probe> {
         match self {
             Self::Established { probe, .. } => Some(probe),
+            Self::Opening(_) | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(super) const fn remembered_mut(&mut self) -> Option<&mut Remembered> {
+        match self {
+            Self::Established { remembered, .. } => Some(remembered),
             Self::Opening(_) | Self::Ended { .. } => None,
         }
     }

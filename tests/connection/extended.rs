@@ -201,8 +201,6 @@ fn a_connack_whose_tag_begins_with_the_prefix_is_refused() {
     client.expect_event(Event::Connected);
 }
 
-/// Regression: a peer that receives learned only after the keep-alive time that its address had changed.
-/// Regression: a pending keep-alive delayed the first PROBE of a closed window.
 #[test]
 fn abort_sends_one_reset_and_a_reset_ends_at_once() {
     let mut client = ExtendedTrace::established(Config::default());

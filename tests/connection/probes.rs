@@ -74,8 +74,12 @@ fn keep_alive_probes_early_once_the_peers_data_stops() {
     let probe = client.next_datagram().unwrap();
     let Ok(Packet::Probe { nonce, .. }) = Framing::tagged(PEER).decode(&probe) else { panic!("{probe:?}") };
     client.peer_sends(Packet::Echo { nonce, counter: 0 });
-    // One PROBE is enough until more data comes.
-    client.sleep(9_900, 10_000);
+    // The next one waits twice as long, and so on up to the keep-alive time.
+    client.sleep(1_100, 1_300);
+    client.next_datagram().unwrap();
+    client.peer_sends(info(1, b"more"));
+    client.elapse_with_loss(30);
+    client.sleep(500, 600);
 }
 
 #[test]

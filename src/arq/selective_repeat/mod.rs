@@ -213,6 +213,14 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         self.sender.snapshot()
     }
 
+    fn probe(&mut self) {
+        self.sender.probe();
+    }
+
+    fn abandon_flight(&mut self, received: Option<u32>) {
+        self.sender.abandon_flight(received);
+    }
+
     fn start_path(&mut self, now: Instant) {
         self.sender.start_path(now);
     }

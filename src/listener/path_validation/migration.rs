@@ -128,7 +128,12 @@ impl<T: ListenerTypes> Listener<T> {
                     self.peers.end_validation(index, now, Ending::Failed);
                 }
             }
-            Outcome::Confirm => self.peers.end_validation(index, now, Ending::Confirmed),
+            Outcome::Confirm => {
+                self.peers.end_validation(index, now, Ending::Confirmed);
+                if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+                    connection.on_move_confirmed(now);
+                }
+            }
             Outcome::Stay => self.peers.end_validation(index, now, Ending::Open),
         }
     }
@@ -160,7 +165,9 @@ impl<T: ListenerTypes> Listener<T> {
             self.evict_victim(victim);
         }
         increment(&mut self.stats.moved);
-        self.on_moved(index, old, new);
+        if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+            connection.on_moved(now);
+        }
         true
     }
 
@@ -177,21 +184,10 @@ impl<T: ListenerTypes> Listener<T> {
             };
             self.evict_victim(victim);
         }
-        if let Some((old, new)) = self.peers.get(index).map(|peer| (peer.address, old)) {
-            self.on_moved(index, old, new);
+        if let Some(connection) = self.peers.get_mut(index).and_then(Peer::connection_mut) {
+            connection.on_reverted(now);
         }
         self.peers.revert(index, now);
-    }
-
-    /// Lets the connection measure the path anew if it is another one (RFC 9000 §9.4).
-    ///
-    /// Another port of the same host is most often a NAT that has changed its mapping: the path stays the same.
-    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn on_moved(&mut self, index: u32, old: T::Address, new: T::Address) {
-        let now = self.now;
-        if let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) {
-            connection.on_moved(now, old.host() != new.host());
-        }
     }
 
     /// A new nonce for PROBE. Only an endpoint that receives the PROBE can echo it.
