@@ -71,7 +71,7 @@ fn an_observer_that_forwards_challenges_gets_little_data() {
 fn the_stream_returns_within_three_round_trips() {
     let at = Instant::from_millis;
     // The first copy arrives after all that the client has sent before it stands still.
-    for (direction, from) in [(Direction::Upload, at(499)), (Direction::Download, at(450))] {
+    for (direction, from) in [(Direction::Upload, at(495)), (Direction::Download, at(450))] {
         for still_ms in [500, 2_000, 5_000] {
             for until in [at(500 + still_ms / 2), NEVER] {
                 let setup = setup(direction, Pause::Once(at(500), still_ms));
