@@ -109,9 +109,9 @@ pub(crate) struct ServeArgs {
     /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
-    /// The disk space that unfinished uploads may take in all, by their announced lengths, in bytes (or with K, M, G for
-    /// powers of 1024). An upload beyond it is refused, as is one for which the disk has no space. By default only the
-    /// free space of the disk limits them
+    /// The disk space that unfinished uploads may take in all, by their announced lengths, in bytes (or with K, M, G
+    /// for powers of 1024). An upload beyond it is refused, as is one for which the disk has no space. By default only
+    /// the free space of the disk limits them
     #[arg(long, value_name = "BYTES", value_parser = parse_size)]
     pub(crate) max_unfinished: Option<u64>,
     /// The part of that space that one host may take. The default is seven eighths
@@ -144,6 +144,11 @@ pub(crate) struct ServeArgs {
     /// transfer continues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
+    /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
+    /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
+    /// the user's state folder, on Linux `~/.local/state`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
 }

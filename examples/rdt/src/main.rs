@@ -21,6 +21,7 @@
 //! | `load` | many clients at once |
 //! | `socket_tcp` | sends and receives messages with the other protocol, SocketTCP |
 //! | `threads` | the threads of a server |
+//! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
@@ -46,6 +47,7 @@ mod network_error;
 mod output;
 mod packet_log;
 mod progress;
+mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod server;
@@ -64,6 +66,7 @@ use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use reset_keys::ResetKeys;
 use server::{FileServer, Limits, Store};
 use std::path::Path;
 use std::process::ExitCode;
@@ -118,6 +121,14 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
     let bound = sockets[0].local_addr().map_err(fail)?;
+    let keys = match ResetKeys::load(args.state.as_deref()) {
+        Ok(keys) => Some(keys),
+        Err(why) if args.state.is_some() => return Err(why),
+        Err(why) => {
+            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
+            None
+        }
+    };
     let restriction = restrict(&store.folder, args);
     // Here the first thread starts.
     output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
@@ -126,9 +137,14 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         messages::to_stderr(restriction);
     }
     messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
-    let serve = |driver: &Driver| {
+    let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
-        FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)
+        let server =
+            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?;
+        Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
+            Some(key) => server.with_reset_key(key),
+            None => server,
+        })
     };
     let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
     let bytes = settings.config.max_datagram_len();

@@ -1,7 +1,8 @@
 //! Restricts the program to the folders that it needs, with Landlock (Linux).
 //!
 //! The files of a server are opened beneath its folder in any case. Landlock is the second line of defence: whatever
-//! else goes wrong, the kernel refuses every other file, and every TCP connection. Open sockets and streams stay usable.
+//! else goes wrong, the kernel refuses every other file, and every TCP connection. Open sockets and streams stay
+//! usable.
 
 use std::io;
 use std::os::fd::BorrowedFd;

@@ -147,6 +147,12 @@ impl FileServer {
         })
     }
 
+    /// Tells clients of an earlier server that this one does not know them.
+    pub(crate) fn with_reset_key(mut self, key: [u8; 16]) -> Self {
+        self.peers.set_reset_key(key);
+        self
+    }
+
     /// Accepts waiting clients while there is room. A connection gets memory only when it is accepted.
     fn accept(&mut self, now: Instant) {
         while self.active < self.limits.clients

@@ -237,8 +237,9 @@ impl Socket {
 
     /// Receives one batch. `now` must not be later than this call.
     ///
-    /// If the call finds the socket empty, all datagrams that arrived by `now` have been handled. An error that may pass
-    /// is reported to the endpoint, and the next call follows at once, or after a [pause](Self::pause) if it persists.
+    /// If the call finds the socket empty, all datagrams that arrived by `now` have been handled. An error that may
+    /// pass is reported to the endpoint, and the next call follows at once, or after a [pause](Self::pause) if it
+    /// persists.
     pub(crate) fn receive(
         &mut self,
         now: Instant,

@@ -11,7 +11,7 @@ use std::net::UdpSocket;
 pub(crate) fn run(
     mut sockets: Vec<UdpSocket>,
     stop: &Stop,
-    serve: impl Fn(&Driver) -> io::Result<FileServer> + Sync,
+    serve: impl Fn(&Driver, u64) -> io::Result<FileServer> + Sync,
     drive: impl Fn(UdpSocket, u64) -> io::Result<Driver> + Sync,
 ) -> Result<(), String> {
     let threads = sockets.len();
@@ -19,7 +19,7 @@ pub(crate) fn run(
         // A panic in one thread also ends the other threads.
         let _guard = StopAtEnd(stop);
         let mut driver = drive(socket, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-        let mut server = serve(&driver).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
+        let mut server = serve(&driver, thread).map_err(|error| format!("cannot start: {}", error_text(&error)))?;
         driver.run(&mut server).map_err(|error| format!("the network failed: {}", error_text(&error)))?;
         server.print_totals((threads > 1).then_some(thread));
         Ok(())

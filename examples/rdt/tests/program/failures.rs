@@ -174,6 +174,21 @@ fn a_closed_port_is_reported() {
     put.expect_end(1, "nothing listens on 127.0.0.1:1");
 }
 
+/// The second server knows none of the clients of the first, and says so.
+#[test]
+#[cfg(unix)]
+fn a_client_hears_that_its_server_was_restarted() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    let address = server.address.clone();
+    let client = put_large(&place, &server, &["--timeout", "600"]);
+    server.running.kill();
+    let again = place.serve(&["--bind", &address]);
+    client.expect_end(1, "it does not know this connection; perhaps it has restarted");
+    drop(again);
+    expect_old_at_server(&place);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn the_end_of_a_server_is_heard_in_the_midst_of_a_transfer() {

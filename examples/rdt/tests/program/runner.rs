@@ -221,10 +221,12 @@ impl Place {
         self.serve_with(command, options)
     }
 
-    /// A server whose standard error output is `log`, which the test reads or not. The program prints each packet there.
+    /// A server whose standard error output is `log`, which the test reads or not. The program prints each packet
+    /// there.
     #[cfg(unix)]
     pub(crate) fn serve_with_log(&self, log: impl Into<Stdio>) -> Server {
         let mut command = program();
+        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
         command.arg("serve").args(["--bind", "127.0.0.1:0", "--verbose", "--root"]).arg(self.server(""));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         Self::server_on(Running::read(command.spawn().expect("the program starts")))
@@ -232,6 +234,7 @@ impl Place {
 
     fn serve_with(&self, mut command: Command, options: &[&str]) -> Server {
         let loopback = if options.contains(&"--bind") { &[][..] } else { &["--bind", "127.0.0.1:0"] };
+        command.env("XDG_STATE_HOME", self.folder.path().join("state"));
         command.arg("serve").args(loopback).arg("--root").arg(self.server("")).args(options);
         Self::server_on(Running::start(command))
     }
