@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use super::{BATCH, Load, Step, arq, timed};
-use rdt_proto::arq::{Ack, Arq, Arrival, Block, Offer, ReceivedInfo, SelectiveRepeat};
+use rdt_proto::arq::{Ack, Arq, Arrival, Block, Jitter, Offer, ReceivedInfo, Rtt, SelectiveRepeat};
 use rdt_proto::congestion::FixedWindow;
 use rdt_proto::{Duration, Instant, Seq};
 
@@ -23,7 +23,7 @@ impl Rig {
     /// A receiver in extended mode.
     pub(crate) fn new(window: u32, load: Load) -> Self {
         let mut arq = arq(window);
-        arq.start_extended(Seq::ZERO);
+        arq.start_extended(Seq::ZERO, &mut Rtt::new(Duration::from_secs(60), Jitter::new(7)));
         Self::warm(arq, window, load)
     }
 

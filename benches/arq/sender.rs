@@ -37,7 +37,7 @@ impl Rig {
             at: 0,
             sent: Seq::ZERO,
         };
-        rig.arq.start_extended(Seq::new(window));
+        rig.arq.start_extended(Seq::new(window), &mut rig.rtt);
         // Uses each place of the window, so that every page of its memory is mapped.
         while rig.sent.value() < window {
             rig.send_up_to(rig.sent.add(BATCH));
@@ -161,7 +161,8 @@ impl Rig {
 
 impl Rig {
     fn send_next(&mut self) {
-        let end = self.sent.add(1_000);
+        // So few numbers are ready that none is held back.
+        let end = self.sent.add(3);
         assert_eq!(self.arq.next_info(self.now, end), Some(self.sent));
         self.on_sent(self.sent, end);
         self.sent = self.sent.next();
@@ -229,7 +230,7 @@ impl Rig {
         if self.load == Load::Batch || self.at == self.window {
             (self.origin, self.at) = (next, 0);
             assert_eq!((self.arq.base(), self.arq.in_flight()), (next, 0));
-            self.arq.start_extended(next.add(self.window));
+            self.arq.start_extended(next.add(self.window), &mut self.rtt);
         }
     }
 

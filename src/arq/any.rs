@@ -95,8 +95,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for AnyArq<M, C> {
         either!(self, arq => arq.handle_ack(now, ack, rtt))
     }
 
-    fn start_extended(&mut self, peer_limit: Seq) {
-        either!(self, arq => arq.start_extended(peer_limit));
+    fn start_extended(&mut self, peer_limit: Seq, rtt: &mut Rtt) {
+        either!(self, arq => arq.start_extended(peer_limit, rtt));
     }
 
     fn is_stopped(&self, end: Seq) -> bool {

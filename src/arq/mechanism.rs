@@ -184,7 +184,7 @@ pub trait Arq: sealed::Sealed {
     /// Switches to extended mode, as agreed in the handshake.
     ///
     /// The peer accepts numbers before `peer_limit`, which never decreases. Without this call the mode is base mode.
-    fn start_extended(&mut self, peer_limit: Seq);
+    fn start_extended(&mut self, peer_limit: Seq, rtt: &mut Rtt);
 
     /// Whether only a peer window of 0 prevents sending.
     ///

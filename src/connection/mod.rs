@@ -317,7 +317,7 @@ impl<T: ConnectionTypes> Connection<T> {
             // The lent memory may be larger than the peer's limit.
             self.lent = Lent::Nothing;
         }
-        self.arq.start_extended(Seq::new(parameters.window));
+        self.arq.start_extended(Seq::new(parameters.window), &mut self.rtt);
         if let Some(limit) = parameters.idle_limit {
             self.limits.idle = self.limits.idle.min(Limit::new(limit));
             self.rtt.lower_ceiling(rto_ceiling(self.limits.idle.get()));

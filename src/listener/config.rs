@@ -76,7 +76,7 @@ impl Default for ListenerConfig {
 /// An answer to clients that find no room: RESET.
 ///
 /// A client above the limit of its host or its address, or that finds the backlog full, is told at once. Its connection
-/// ends as [`Refused`](crate::connection::CloseReason::Refused). The answer has 14 bytes, and CONNECT at least 104.
+/// ends as [`Refused`](crate::connection::CloseReason::Refused). The answer has 14 bytes, and CONNECT at least 124.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Busy {
     /// How long a handshake may be pending. Where the [handshake limit](Config::handshake_limit) is shorter, it

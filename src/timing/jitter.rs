@@ -3,7 +3,8 @@
 /// A pseudo-random number generator for the jitter of timers.
 ///
 /// The algorithm is `SplitMix64` (Steele, Lea, Flood 2014). An observer can compute its state from its output. Values
-/// that must be unpredictable therefore come from the caller's entropy instead.
+/// that must be unpredictable therefore come from the caller's entropy instead. The one exception is which numbers are
+/// held back: a peer sees few bits of each choice, and loses the connection before it has seen enough.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Jitter(u64);
 

@@ -42,7 +42,8 @@ pub(crate) fn request(
     let (mut next, mut is_announced) = (0, false);
     loop {
         let mut settings = common.settings();
-        if next + 1 < addresses.len() {
+        // A foreign server, which repeats its answer after 1.5 s, gets its time.
+        if next + 1 < addresses.len() && !settings.config.framing.is_base_only() {
             settings.config.handshake_limit = settings.config.handshake_limit.min(NEXT_ADDRESS_AFTER);
         }
         let address = addresses[next];

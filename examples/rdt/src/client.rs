@@ -5,13 +5,12 @@ use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::exchange::{Exchange, Storage};
 use crate::messages;
-use crate::network_error::Call;
 use crate::progress::Progress;
 use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Stats, Transmit};
+use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Stats, Timer, Transmit};
 use rdt_proto::ftp::{Client, ErrorCode, Outcome, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// How long a client hopes for another answer after the system has reported that the server's port is closed.
@@ -245,8 +244,12 @@ impl<F: Storage> Endpoint for FileClient<F> {
         }
     }
 
-    fn handle_network_error(&mut self, now: Instant, _call: Call, error: &io::Error) {
-        if error.kind() == ErrorKind::ConnectionRefused && self.refusal == Refusal::None && self.result.is_none() {
+    fn handle_closed_port(&mut self, now: Instant, to: SocketAddr) {
+        let is_server = (to.ip(), to.port()) == (self.server.ip(), self.server.port());
+        // A server refutes a forged report only if it has something to answer.
+        let mut is_answer_due = false;
+        self.connection.for_each_deadline(|timer, _| is_answer_due |= matches!(timer, Timer::Idle | Timer::Handshake));
+        if is_server && is_answer_due && self.refusal == Refusal::None && self.result.is_none() {
             self.refusal = Refusal::Reported { until: now + REFUSED_WAIT };
         }
     }

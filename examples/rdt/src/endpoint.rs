@@ -33,6 +33,8 @@ pub(crate) trait Endpoint {
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize);
     /// A system call failed. Transfers go on: what it did not send or receive counts as lost.
     fn handle_network_error(&mut self, _now: Instant, _call: Call, _error: &io::Error) {}
+    /// An ICMP message says that the port `to` is closed. It may be forged.
+    fn handle_closed_port(&mut self, _now: Instant, _to: SocketAddr) {}
     /// Another thread may have finished work for the endpoint. The loop calls this in each round.
     fn handle_wake(&mut self, _now: Instant) {}
     /// Starts to shut down. The remaining work should be short.

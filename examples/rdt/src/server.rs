@@ -39,7 +39,8 @@ fn progress_limits(config: &Config) -> ProgressLimits {
         first: REQUEST_LIMIT.min(config.idle_limit),
         span: config.idle_limit.saturating_mul(2),
         least: LEAST_PROGRESS,
-        close: Duration::from_micros(config.idle_limit.as_micros() / 2),
+        // A client may still store what it has fetched.
+        close: config.idle_limit.saturating_mul(2),
     }
 }
 
@@ -322,6 +323,14 @@ impl Endpoint for FileServer {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        // A client that waits for the disk sends nothing, and is not stalled.
+        for served in self.exchanges.iter().flatten().filter(|served| served.exchange.has_task()) {
+            if let Some(connection) = self.peers.peer_mut(served.peer)
+                && served.exchange.waits_for_storage(connection)
+            {
+                connection.note_progress(now);
+            }
+        }
         self.peers.handle_timeout(now);
         while let Some(&(at, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
             self.deadlines.remove(&(at, index));

@@ -132,15 +132,22 @@ impl Socket {
         Ok(())
     }
 
-    /// Empties the queue of ICMP messages. A call has reported the latest one already.
+    /// Empties the queue of ICMP messages, after a call has reported the latest one. Reports whom they are about.
     #[cfg(target_os = "linux")]
-    fn forget_icmp(&self) {
-        use rustix::net::{RecvFlags, recv};
-        while recv(&self.socket, &mut [0; 64][..], RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT).is_ok() {}
+    fn report_icmp(&self, now: Instant, error: &io::Error, endpoint: &mut impl Endpoint) {
+        use rustix::net::{RecvFlags, recvfrom};
+        let flags = RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT;
+        while let Ok((_, _, to)) = recvfrom(&self.socket, &mut [0; 64][..], flags) {
+            if error.kind() == ErrorKind::ConnectionRefused
+                && let Some(to) = to.and_then(|to| SocketAddr::try_from(to).ok())
+            {
+                endpoint.handle_closed_port(now, to);
+            }
+        }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn forget_icmp(&self) {}
+    fn report_icmp(&self, _now: Instant, _error: &io::Error, _endpoint: &mut impl Endpoint) {}
 
     pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
@@ -227,7 +234,7 @@ impl Socket {
                     } else {
                         endpoint.handle_network_error(clock.now(), Call::Send, &error);
                     }
-                    self.forget_icmp();
+                    self.report_icmp(clock.now(), &error, endpoint);
                     self.network_error = Some(explained(error, transmit.segment_size));
                 }
             }
@@ -265,7 +272,7 @@ impl Socket {
                 Severity::WouldBlock => (self.drained, self.setbacks) = (true, Setbacks::default()),
                 Severity::Interrupted => self.drained = false,
                 Severity::Passing => {
-                    self.forget_icmp();
+                    self.report_icmp(now, &error, endpoint);
                     self.setbacks.fail();
                     self.drained = self.setbacks.pause().is_some();
                     endpoint.handle_network_error(now, Call::Receive, &error);

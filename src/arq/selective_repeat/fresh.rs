@@ -28,7 +28,10 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// The new number that leaves next: [`Scoreboard::next`], or the one after it if that one is held back.
     pub(super) fn fresh(&self, end: Seq) -> Seq {
         let next = self.scoreboard.next();
-        let holds = self.hold_back.distance(next) == 0 && self.limit.is_some() && self.fresh_numbers(end) >= MIN_READY;
+        let holds = self.hold_back.distance(next) == 0
+            && self.limit.is_some()
+            && end.distance_from(next) >= MIN_READY
+            && self.fresh_numbers(end) > 1;
         if holds { next.next() } else { next }
     }
 
@@ -47,7 +50,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Whether the SACK names a number that has not left.
     pub(super) fn names_unsent(&self, sack: &Sack<'_>) -> bool {
         let is_beyond = sack.highest().is_some_and(|highest| !highest.precedes(self.scoreboard.next()));
-        is_beyond || self.hold_back.unsent().is_some_and(|number| sack.contains(number))
+        is_beyond || self.hold_back.unsent().is_some_and(|number| sack.contains(number) || sack.latest == number)
     }
 }
 
@@ -66,12 +69,12 @@ mod tests {
 
     const END: Seq = Seq::new(900);
 
-    /// A machine that has sent the numbers before `end`, until its window of 200 datagrams is full.
+    /// A machine that has sent the numbers before `end`, until its window of 300 datagrams is full.
     fn flight(end: Seq) -> (Machine, Rtt, Vec<u32>) {
         let pacer = Pacer::new(Duration::ZERO, 100);
-        let mut machine = Machine::new(std::vec![Block::EMPTY; 16], FixedWindow::new(20_000), pacer).unwrap();
-        machine.start_extended(Seq::new(1_000));
+        let mut machine = Machine::new(std::vec![Block::EMPTY; 16], FixedWindow::new(30_000), pacer).unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
+        machine.start_extended(Seq::new(1_000), &mut rtt);
         let sent = send_all(&mut machine, end, &mut rtt);
         (machine, rtt, sent)
     }
@@ -86,42 +89,76 @@ mod tests {
         sent
     }
 
-    fn acknowledge(machine: &mut Machine, next: u32, bitmap: &[u8], rtt: &mut Rtt) -> Acknowledged {
-        let (next, base, delay) = (Seq::new(next), Seq::new(129), SackDelay::new(0));
-        let sack = Sack { next, window: 1_000, latest: Seq::new(129), counter: 129, ce: 0, delay, base, bitmap };
+    /// The number that was passed over.
+    fn held(sent: &[u32]) -> u32 {
+        (0..).find(|number| !sent.contains(number)).unwrap()
+    }
+
+    /// A SACK whose bitmap begins at `base`.
+    fn acknowledge(machine: &mut Machine, next: u32, base: u32, bitmap: &[u8], rtt: &mut Rtt) -> Acknowledged {
+        let (next, base, delay) = (Seq::new(next), Seq::new(base), SackDelay::new(0));
+        let sack = Sack { next, window: 1_000, latest: base, counter: base.value(), ce: 0, delay, base, bitmap };
         machine.handle_ack(Instant::from_millis(10), &Ack::Selective(sack), rtt)
     }
 
     #[test]
     fn a_held_number_leaves_once_a_later_one_is_acknowledged() {
         let (mut machine, mut rtt, sent) = flight(END);
-        let expected: Vec<u32> = (0..=200).filter(|&number| number != FIRST).collect();
-        assert_eq!(sent, expected);
-        assert_eq!(acknowledge(&mut machine, FIRST, &[], &mut rtt), Acknowledged::New);
-        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&201), "no later number is acknowledged yet");
-        assert_eq!(acknowledge(&mut machine, FIRST, &[0b1], &mut rtt), Acknowledged::New);
-        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&FIRST));
-        assert_eq!(acknowledge(&mut machine, 160, &[], &mut rtt), Acknowledged::New);
+        let held = held(&sent);
+        assert!((FIRST..2 * FIRST).contains(&held));
+        assert!(sent.into_iter().eq((0..=300).filter(|&number| number != held)));
+        assert_eq!(acknowledge(&mut machine, held, held + 1, &[], &mut rtt), Acknowledged::New);
+        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&301), "no later number is acknowledged yet");
+        assert_eq!(acknowledge(&mut machine, held, held + 1, &[0b1], &mut rtt), Acknowledged::New);
+        assert_eq!(send_all(&mut machine, END, &mut rtt).first(), Some(&held));
+        assert_eq!(acknowledge(&mut machine, held + 20, held + 20, &[], &mut rtt), Acknowledged::New);
         let counted = machine.snapshot();
         assert_eq!((counted.lost, counted.retransmitted, counted.spurious), (0, 0, 0));
     }
 
     #[test]
     fn an_acknowledgement_of_a_held_number_is_a_lie() {
-        let (mut machine, mut rtt, _) = flight(END);
-        assert_eq!(acknowledge(&mut machine, FIRST + 1, &[], &mut rtt), Acknowledged::NeverSent);
-        assert_eq!(acknowledge(&mut machine, 150, &[], &mut rtt), Acknowledged::NeverSent);
-        assert_eq!(acknowledge(&mut machine, FIRST, &[], &mut rtt), Acknowledged::New);
+        let (mut machine, mut rtt, sent) = flight(END);
+        let held = held(&sent);
+        assert_eq!(acknowledge(&mut machine, held + 1, held + 1, &[], &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(acknowledge(&mut machine, held + 9, held + 9, &[], &mut rtt), Acknowledged::NeverSent);
+        assert_eq!(acknowledge(&mut machine, 1, held, &[], &mut rtt), Acknowledged::NeverSent, "it is the latest");
+        assert_eq!(acknowledge(&mut machine, held, held + 1, &[], &mut rtt), Acknowledged::New);
     }
 
     #[test]
     fn a_timeout_releases_a_held_number() {
-        let (mut machine, mut rtt, _) = flight(END);
-        acknowledge(&mut machine, 1, &[], &mut rtt);
+        let (mut machine, mut rtt, sent) = flight(END);
+        acknowledge(&mut machine, 1, 1, &[], &mut rtt);
         for seconds in 1..4 {
             machine.handle_timeout(Instant::from_millis(1_000 * seconds), &rtt);
         }
-        assert_eq!(machine.next_info(Instant::from_millis(4_000), END), Some(Seq::new(FIRST)));
+        assert_eq!(machine.next_info(Instant::from_millis(4_000), END), Some(Seq::new(held(&sent))));
+    }
+
+    /// A peer that opens its window by two numbers at a time is found out as well.
+    #[test]
+    fn two_permitted_numbers_suffice() {
+        let (mut machine, mut rtt, _) = flight(Seq::new(1));
+        let mut sent = std::vec![0];
+        for limit in (1..=300).step_by(2) {
+            let sack = Sack {
+                next: Seq::new(limit),
+                window: 2,
+                latest: Seq::new(limit - 1),
+                counter: limit - 1,
+                ce: 0,
+                delay: SackDelay::new(0),
+                base: Seq::new(limit),
+                bitmap: &[],
+            };
+            if machine.handle_ack(Instant::from_millis(10), &Ack::Selective(sack), &mut rtt) == Acknowledged::NeverSent
+            {
+                return;
+            }
+            sent.extend(send_all(&mut machine, END, &mut rtt));
+        }
+        panic!("no number was held back: {sent:?}");
     }
 
     #[test]

@@ -21,10 +21,12 @@
 use crate::Seq;
 use crate::arq::Rtt;
 
-/// The first number that is held back. Shorter transfers never wait.
+/// The least first number that is held back, and the count of those to choose from. Shorter transfers never wait.
 pub(super) const FIRST: u32 = 128;
 /// The least distance of the next one. It is long enough that acknowledgements stay rare.
 const MIN_DISTANCE: u32 = 512;
+/// The longest least distance. Numbers have an order only while they are less than 2^31 apart.
+const MAX_DISTANCE: u32 = 1 << 28;
 /// The least distance in round trips.
 const ROUNDS: u32 = 24;
 
@@ -39,13 +41,17 @@ pub(super) enum HoldBack {
     Next { number: Seq },
 }
 
-impl Default for HoldBack {
-    fn default() -> Self {
-        Self::Open { from: Seq::new(FIRST) }
-    }
-}
-
 impl HoldBack {
+    /// No number is held back.
+    pub(super) const NEVER: Self = Self::Open { from: Seq::new(u32::MAX / 2) };
+
+    /// Starts in extended mode. The peer cannot know the first number that is held back either.
+    pub(super) fn start(&mut self, rtt: &mut Rtt) {
+        if *self == Self::NEVER {
+            *self = Self::Open { from: Seq::new(FIRST + rtt.random(FIRST)) };
+        }
+    }
+
     /// The number that was passed over and has not left.
     pub(super) const fn unsent(self) -> Option<Seq> {
         match self {
@@ -83,7 +89,7 @@ impl HoldBack {
     /// `next` is the next number, and `outstanding` the count of those in flight.
     pub(super) fn on_sent(&mut self, number: Seq, next: Seq, outstanding: u32, rtt: &mut Rtt) {
         if self.unsent() == Some(number) {
-            let least = outstanding.saturating_mul(ROUNDS).max(MIN_DISTANCE);
+            let least = outstanding.saturating_mul(ROUNDS).clamp(MIN_DISTANCE, MAX_DISTANCE);
             *self = Self::Open { from: next.add(least + rtt.random(least)) };
         }
     }

@@ -158,8 +158,8 @@ mod tests {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(1_000_000), pacer).unwrap();
-        machine.start_extended(Seq::new(1_000));
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
+        machine.start_extended(Seq::new(1_000), &mut rtt);
         samples_ms.iter().for_each(|&ms| rtt.sample(Duration::from_millis(ms)));
         (machine, rtt)
     }
@@ -240,7 +240,7 @@ mod tests {
             send(&mut machine, Instant::from_micros(100 * number), Seq::new(600), &mut rtt);
         }
         machine.handle_ack(Instant::from_micros(159_800), &sack(599, 536, &[u8::MAX; 8]), &mut rtt);
-        // Number 128 is held back. A packet is lost 125 ms after it was sent: the round trip of 100 ms and a quarter of
+        // A number is held back. A packet is lost 125 ms after it was sent: the round trip of 100 ms and a quarter of
         // it.
         assert_eq!(machine.snapshot().lost, 349);
         machine.handle_timeout(at(161), &rtt);

@@ -142,8 +142,8 @@ impl<M: AsRef<[Block]> + AsMut<[Block]>, C: Congestion> Arq for SelectiveRepeat<
         }
     }
 
-    fn start_extended(&mut self, peer_limit: Seq) {
-        self.sender.start_extended(peer_limit);
+    fn start_extended(&mut self, peer_limit: Seq, rtt: &mut Rtt) {
+        self.sender.start_extended(peer_limit, rtt);
         self.receiver.start_extended();
     }
 

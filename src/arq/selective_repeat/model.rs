@@ -56,7 +56,7 @@ proptest! {
         arrivals in prop::collection::vec((-20_i64..160, 1_u64..=PLACES, any::<bool>(), any::<bool>(), lent()), 1..400),
     ) {
         let mut machine = machine(first, 0);
-        machine.start_extended(seq(first));
+        machine.start_extended(seq(first), &mut Rtt::new(Duration::from_secs(60), Jitter::new(1)));
         let mut received = BTreeSet::new();
         // The numbers that SACKs have reported, and the right edge that they announced.
         let (mut reported, mut edge) = (BTreeSet::new(), first);

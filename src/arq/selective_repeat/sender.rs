@@ -83,7 +83,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             proactive: Proactive::default(),
             rack: Rack::default(),
             timers: Timers::default(),
-            hold_back: HoldBack::default(),
+            hold_back: HoldBack::NEVER,
             recovery_end: None,
             round_start: Instant::ZERO,
             app_limited: false,
@@ -97,7 +97,8 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     /// Switches to extended mode. The peer accepts numbers before `limit`, which never decreases.
-    pub(super) fn start_extended(&mut self, limit: Seq) {
+    pub(super) fn start_extended(&mut self, limit: Seq, rtt: &mut Rtt) {
+        self.hold_back.start(rtt);
         self.limit = Some(self.limit.filter(|known| !known.precedes(limit)).unwrap_or(limit));
     }
 

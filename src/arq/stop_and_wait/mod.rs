@@ -246,7 +246,7 @@ impl Arq for StopAndWait {
         }
     }
 
-    fn start_extended(&mut self, peer_limit: Seq) {
+    fn start_extended(&mut self, peer_limit: Seq, _rtt: &mut Rtt) {
         self.report.start_extended(self.next, peer_limit);
     }
 

@@ -86,7 +86,7 @@ impl<A: Copy + Eq> Paths<A> {
     fn may_start(&self, now: Instant, from: A) -> bool {
         match &self.validation {
             None => from == self.home || !self.doubt.pauses(now),
-            Some(validation) => from == self.home && validation.gives_way_to(from),
+            Some(validation) => from == self.home && validation.is_evicted_by(from),
         }
     }
 

@@ -120,7 +120,7 @@ impl<A: Copy + Eq> Validation<A> {
     }
 
     /// Whether the validation of another address ends if the address of the handshake, `home`, sends a datagram.
-    pub(super) fn gives_way_to(&self, home: A) -> bool {
+    pub(super) fn is_evicted_by(&self, home: A) -> bool {
         match self.state {
             State::Challenged { .. } => self.other != home,
             State::Migrated { .. } | State::Returning => false,

@@ -117,8 +117,10 @@ impl Drop for Writer {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(target) | State::Ended(Some(target), _) => self.disk.dispose(target),
-            // The thread removes the file, or completes its commit.
-            State::Writing(_) | State::Committing(_) | State::Ended(None, _) => {}
+            // The thread completes the commit.
+            State::Committing(_) | State::Ended(None, _) => {}
+            // The result, with the file, may have arrived already.
+            State::Writing(call) => self.disk.dispose(call),
         }
     }
 }
