@@ -132,13 +132,8 @@ impl<S: Session, F: Storage> Exchange<S, F> {
         matches!(self.task, Some(Task::Commit))
     }
 
-    /// Whether the session has asked storage for something.
-    pub(crate) fn has_task(&self) -> bool {
-        self.task.is_some()
-    }
-
     /// Whether storage works on a task. A read that waits for room in the connection waits for the peer.
-    pub(crate) fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
+    fn waits_for_storage(&self, connection: &mut Connection<AnyStorage>) -> bool {
         match &self.task {
             None => false,
             Some(Task::Read { .. }) => connection.send_slot().is_ok_and(|slot| !slot.is_empty()),

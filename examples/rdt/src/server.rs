@@ -34,6 +34,9 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 const LEAST_PROGRESS: u32 = 1_024;
 
 /// The limits on the time without progress. They follow the limits on silence, which the user may set.
+///
+/// The span is longer than the keep-alive interval, so that a client that waits for the disk is heard in each span: its
+/// exchange then notes progress.
 fn progress_limits(config: &Config) -> ProgressLimits {
     ProgressLimits {
         first: REQUEST_LIMIT.min(config.idle_limit),
@@ -323,14 +326,6 @@ impl Endpoint for FileServer {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        // A client that waits for the disk sends nothing, and is not stalled.
-        for served in self.exchanges.iter().flatten().filter(|served| served.exchange.has_task()) {
-            if let Some(connection) = self.peers.peer_mut(served.peer)
-                && served.exchange.waits_for_storage(connection)
-            {
-                connection.note_progress(now);
-            }
-        }
         self.peers.handle_timeout(now);
         while let Some(&(at, index)) = self.deadlines.first().filter(|&&(at, _)| at <= now) {
             self.deadlines.remove(&(at, index));

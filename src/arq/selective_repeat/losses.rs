@@ -126,7 +126,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 
     /// The lost number to repeat first.
     ///
-    /// In base mode a timeout repeats only the oldest number until the next ACK. The peer ignores numbers beyond its
+    /// In base mode a timeout repeats only the oldest one until the next ACK. The peer ignores numbers beyond its
     /// window, which it does not announce. If each timeout repeated several, the loss of each n-th datagram could take
     /// the oldest every time.
     pub(super) fn first_repeat(&self) -> Option<Seq> {

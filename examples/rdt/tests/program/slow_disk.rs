@@ -27,6 +27,17 @@ fn a_slow_flush_loses_no_client_and_delays_no_other() {
     assert_eq!(fs::read_to_string(place.server("slow")).unwrap(), "slow");
 }
 
+/// The client waits and sends nothing but answers to PROBE.
+#[test]
+fn a_flush_longer_than_the_limits_on_progress_ends_no_client() {
+    let (place, faults) = (Place::new(), Faults::new());
+    // The span is 2 s.
+    let server = place.serve_with_faults(&faults, &["--timeout", "1"]);
+    fs::write(place.client("slow"), "slow").unwrap();
+    faults.delay(SystemCall::Fsync, 7_000);
+    place.put(&place.client("slow"), &server.address, &["--timeout", "60"]).expect_end(0, "stored \"slow\"");
+}
+
 #[test]
 fn many_slow_flushes_hold_up_no_download() {
     let (place, faults) = (Place::new(), Faults::new());
