@@ -191,8 +191,9 @@ impl<T: ConnectionTypes> Connection<T> {
 
     /// Records progress that the peer cannot make: this side works for it, for example on a disk.
     ///
-    /// The present [span](ProgressLimits::span) of the limits on progress starts again at `now`. Call it when the work
-    /// ends, and at least once a span while it lasts. It does not extend the time to [close](ProgressLimits::close).
+    /// The present [span](super::ProgressLimits::span) of the limits on progress starts again at `now`. Call it when
+    /// the work ends, and at least once a span while it lasts. It does not extend the time to
+    /// [close](super::ProgressLimits::close).
     pub fn note_progress(&mut self, now: Instant) {
         self.advance(now);
         let delivered = self.arq.delivered();
