@@ -3,7 +3,7 @@
 use super::cookie::COOKIE_BYTES;
 use super::{ListenerConfig, TableMemory};
 use crate::BufferTooSmall;
-use crate::tables::Table;
+use crate::tables::{Queue, Slab};
 use crate::wire::{Framing, Options, Packet, Tag, write_stateless_reset};
 
 /// One answer to a CONNECT, under the tag of the client, or to a datagram with an unknown tag.
@@ -26,15 +26,14 @@ pub(super) enum Answer {
     StatelessReset,
 }
 
-/// The answers that wait for `poll_transmit`, oldest first: a ring.
+/// The answers that wait for `poll_transmit`, oldest first.
 ///
-/// A program may read its socket empty before it sends. The ring then holds an answer for each client that the limits
-/// of the listener admit.
+/// A program may read its socket empty before it sends. There is room for an answer to each client that the limits of
+/// the listener admit.
 #[derive(Clone)]
 pub(super) struct Replies<A, M: TableMemory> {
-    places: Table<Reply<A>, M>,
-    first: usize,
-    len: usize,
+    answers: Slab<Reply<A>, M>,
+    order: Queue<M>,
     /// The most answers that wait. Others are dropped, and their clients repeat CONNECT.
     most: usize,
 }
@@ -42,41 +41,39 @@ pub(super) struct Replies<A, M: TableMemory> {
 impl<A: Copy, M: TableMemory> Replies<A, M> {
     pub(super) fn new(config: &ListenerConfig) -> Self {
         let most = config.peers.saturating_add(config.backlog).min(M::CAPACITY);
-        Self { places: Table::default(), first: 0, len: 0, most }
+        Self { answers: Slab::new(), order: Queue::new(), most }
+    }
+
+    fn len(&self) -> usize {
+        self.answers.len() as usize
     }
 
     /// Adds an answer. Returns false if there is no room.
     pub(super) fn push(&mut self, reply: Reply<A>) -> bool {
-        let room = self.places.as_ref().len();
-        if self.len == self.most {
+        if self.len() >= self.most {
             return false;
         }
-        if self.len == room {
-            // The oldest answer comes first again, so that the new place is behind the newest.
-            self.places.as_mut().rotate_left(self.first);
-            self.first = 0;
-            let pushed = self.places.push(reply).is_ok();
-            self.len += usize::from(pushed);
-            return pushed;
+        let Ok(index) = self.answers.insert(reply) else { return false };
+        let is_queued = self.order.push(index);
+        if !is_queued {
+            self.answers.remove(index);
         }
-        let last = (self.first + self.len) % room;
-        let place = self.places.as_mut().get_mut(last);
-        self.len += usize::from(place.is_some());
-        place.map(|place| *place = reply).is_some()
+        is_queued
     }
 
     /// Whether at least half of the places are free.
     pub(super) fn is_half_empty(&self) -> bool {
-        self.len <= self.most / 2
+        self.len() <= self.most / 2
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.order.is_empty()
     }
 
     /// Writes the next answer into `buf`, and returns its destination and its length.
     pub(super) fn poll_transmit(&mut self, buf: &mut [u8]) -> Result<Option<(A, usize)>, BufferTooSmall> {
-        let Some(reply) = self.places.as_ref().get(self.first).filter(|_| self.len > 0) else { return Ok(None) };
+        let Some(index) = self.order.first() else { return Ok(None) };
+        let Some(reply) = self.answers.item(index) else { return Ok(None) };
         let framing = Framing::tagged(reply.tag);
         let written = match &reply.answer {
             Answer::Retry(cookie) => Packet::Retry { cookie }.write(&framing, 0, buf)?,
@@ -85,8 +82,8 @@ impl<A: Copy, M: TableMemory> Replies<A, M> {
             Answer::StatelessReset => write_stateless_reset(reply.tag, 0, buf)?,
         };
         let to = reply.to;
-        self.first = (self.first + 1) % self.places.as_ref().len();
-        self.len -= 1;
+        self.order.remove(index);
+        self.answers.remove(index);
         Ok(Some((to, written)))
     }
 }
@@ -106,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_leave_in_order_while_the_ring_grows() {
+    fn answers_leave_in_order_while_the_tables_grow() {
         let mut replies = Replies::<u32, HeapTables>::new(&ListenerConfig::default());
         let (mut next, mut left) = (0, Vec::new());
         for count in [3, 5, 1, 40] {
@@ -122,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_takes_no_more() {
+    fn full_tables_take_no_more() {
         let mut replies = Replies::<u32, FixedTables<2>>::new(&ListenerConfig::default());
         assert_eq!([1, 2, 3].map(|to| replies.push(reply(to))), [true, true, false]);
         assert_eq!((pop(&mut replies), replies.push(reply(4)), replies.push(reply(5))), (Some(1), true, false));

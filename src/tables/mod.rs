@@ -38,5 +38,5 @@ pub(crate) use queue::Queue;
 pub(crate) use scheduler::Scheduler;
 pub(crate) use slab::Slab;
 use stack::Stack;
-pub(crate) use table::Table;
+use table::Table;
 use timers::Timers;

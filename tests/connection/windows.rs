@@ -120,15 +120,15 @@ fn numbers_and_bodies_in_flight_survive_when_the_rings_wrap() {
     client.expect_nothing();
     client.machine.replace_number_memory(vec![Block::EMPTY; blocks_for(128)]).unwrap();
     client.expect(info(115, &body(115)));
-    sends(&mut client, 116, 20);
-    // Numbers 70 and 71 are missing, and 135 has arrived.
+    // From number 128 on, one may be held back.
+    sends(&mut client, 116, 12);
+    // Numbers 70 and 71 are missing, and 127 has arrived.
     client.elapse(50);
-    let mut bitmap = [0xff; 8];
-    bitmap[0] = 0b1111_1100;
-    client.peer_sends(sack(70, 133, 70, &bitmap));
+    let bitmap = [0b1111_1100, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0b11];
+    client.peer_sends(sack(70, 127, 70, &bitmap));
     client.expect(info(70, &body(70)));
     client.expect(info(71, &body(71)));
-    client.peer_sends(sack(136, 135, 136, &[]));
+    client.peer_sends(sack(128, 127, 128, &[]));
     assert!(client.machine.is_all_acknowledged());
     client.expect_nothing();
 }

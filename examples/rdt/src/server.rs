@@ -35,8 +35,7 @@ const LEAST_PROGRESS: u32 = 1_024;
 
 /// The limits on the time without progress. They follow the limits on silence, which the user may set.
 ///
-/// The span is longer than the keep-alive interval, so that a client that waits for the disk is heard in each span: its
-/// exchange then notes progress.
+/// The span is longer than the keep-alive interval: a client that waits for the disk is heard in each span.
 fn progress_limits(config: &Config) -> ProgressLimits {
     ProgressLimits {
         first: REQUEST_LIMIT.min(config.idle_limit),

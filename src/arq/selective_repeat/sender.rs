@@ -128,8 +128,9 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         // number: the receiver may have no room for a later one.
         if self.timers.is_probe_due() {
             let oldest = Some(self.scoreboard.base()).filter(|&base| base != self.scoreboard.next() && is_ready(base));
-            return lost
-                .or(oldest.filter(|_| self.limit.is_none() || self.timers.is_silent()))
+            return oldest
+                .filter(|_| self.limit.is_none() || self.timers.is_silent())
+                .or(lost)
                 .or_else(fresh)
                 .or_else(|| self.hold_back.unsent().or_else(|| self.sent_last()).filter(|&number| is_ready(number)))
                 .map(Due::at_once);
