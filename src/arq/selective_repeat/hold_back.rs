@@ -15,8 +15,10 @@
 //! no byte is repeated and the congestion controller sees no loss.
 //!
 //! Only a sender that has more data ready holds a number back, so single messages never wait, and the end of the data
-//! for an eighth of a round trip at most. A sender whose window is no wider than the packets in flight stops for a
-//! round trip. A number is held back once in 24 to 48 round trips, so that this costs 3 % on average.
+//! for an eighth of a round trip at most. With 32 packets in flight, a number that is to be held back waits until
+//! another one may follow it: the store may be full of what is in flight. A sender whose window is no wider than the
+//! packets in flight stops for a round trip. A number is held back once in 24 to 48 round trips, so that this costs 3 %
+//! on average.
 
 use crate::Seq;
 use crate::arq::Rtt;
