@@ -4,8 +4,8 @@
 //! token := SipHash-2-4 ( tag ) under a secret key
 //! ```
 //!
-//! CONNACK carries the token of the server's tag. Whoever knows a tag may ask for its token, but only once the tag is
-//! unknown here. An attacker that has not seen the tag has to guess 64 bits.
+//! CONNACK carries the token of the server's tag. A datagram with a tag brings the token of that tag, but only once the
+//! tag is unknown here. An attacker that has not seen the tag has to guess 64 bits.
 
 use crate::keyed_hash::KeyedHasher;
 use crate::wire::{STATELESS_RESET_BYTES, Tag};

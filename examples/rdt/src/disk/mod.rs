@@ -1,4 +1,4 @@
-//! Disk work on threads of its own, so that an event loop never waits for a disk.
+//! Threads for disk work: no event loop waits for a disk.
 //!
 //! ```text
 //!   event loop                                        threads of the disk
