@@ -286,8 +286,12 @@ impl<T: ConnectionTypes> Connection<T> {
         if !self.state.is_established() {
             return Err(Ignored::State);
         }
-        let sack = self.on_received_by_peer(sack);
-        let acknowledged = self.arq.handle_ack(self.now, &Ack::Selective(sack), &mut self.rtt);
+        let acknowledged = if Seq::new(sack.counter).precedes(Seq::new(self.next_counter())) {
+            let sack = self.on_received_by_peer(sack);
+            self.arq.handle_ack(self.now, &Ack::Selective(sack), &mut self.rtt)
+        } else {
+            Acknowledged::NeverSent
+        };
         match acknowledged {
             Acknowledged::New => {
                 if let State::Established { progress, path, .. } = &mut self.state {

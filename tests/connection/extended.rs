@@ -226,8 +226,11 @@ fn a_reset_instead_of_connack_ends_as_refused() {
 }
 
 #[test]
-fn an_acknowledgement_of_unsent_data_ends_the_connection() {
-    for lie in [sack(5, 4, 5, &[]), sack(2, 1, 2, &[0b100]), sack(1, 0, 1_000, &[1])] {
+fn an_acknowledgement_of_what_never_left_ends_the_connection() {
+    // The client has sent the numbers 0 to 3, with the counters 0 to 3.
+    let unsent_counters = [4, 1_000, 1 << 31].map(|counter| sack_of(1, 0, counter, 1, &[]));
+    for lie in [sack(5, 4, 5, &[]), sack(2, 1, 2, &[0b100]), sack(1, 0, 1_000, &[1])].into_iter().chain(unsent_counters)
+    {
         let mut client = ExtendedTrace::established(Config::default());
         client.sends(1, 3);
         client.peer_sends(lie);
