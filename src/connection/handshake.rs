@@ -47,9 +47,9 @@ pub(crate) struct Handshake {
     expiry: Option<Instant>,
     /// When a client that prefers extended mode accepts the base-mode answer that has arrived.
     fall_back: Option<Instant>,
-    /// The cookie of the last RETRY that the client followed; empty before the first RETRY. At a server: the reset
-    /// token that CONNACK carries, or empty. One field for both, since no side has both.
-    cookie: Vec<u8, MAX_COOKIE, u8>,
+    /// What the packet carries unread: at a client the cookie of the last RETRY that it followed, at a server the reset
+    /// token. Empty if there is none.
+    carried: Vec<u8, MAX_COOKIE, u8>,
     /// The number of transmissions of the packet, since the last RETRY if one was followed; saturates.
     sent: u8,
     /// The number of a CONNECT: of the first one since the last RETRY at a client, of the one that arrived last at a
@@ -94,7 +94,7 @@ impl Handshake {
             longest: ShortDuration::new(longest),
             expiry: expiry(now, limit),
             fall_back: None,
-            cookie: Vec::new(),
+            carried: Vec::new(),
             sent: 0,
             number: answers.map_or(0, |connect| connect.attempt),
             marks: Marks::DUE,
@@ -135,11 +135,11 @@ impl Handshake {
         // A RETRY that arrives before CONNECT is sent belongs to an earlier connection. On a slow path the server
         // answers the repeats of CONNECT too, mostly by the same cookie.
         let is_late = self.sent == 0 || self.marks.contains(Marks::RETRIED_TWICE);
-        if is_late || cookie.len() > MAX_COOKIE || cookie == self.cookie.as_slice() {
+        if is_late || cookie.len() > MAX_COOKIE || cookie == self.carried.as_slice() {
             return false;
         }
-        self.cookie.clear();
-        let _fits = self.cookie.extend_from_slice(cookie);
+        self.carried.clear();
+        let _fits = self.carried.extend_from_slice(cookie);
         self.marks.set(Marks::RETRIED_TWICE, self.marks.contains(Marks::RESTARTED));
         self.marks.insert(Marks::RESTARTED);
         self.number = self.number.wrapping_add(self.sent);
@@ -153,16 +153,16 @@ impl Handshake {
     /// The cookie that CONNECT carries; `None` before the first RETRY, and at a server.
     pub(crate) fn cookie(&self, role: Role) -> Option<&[u8]> {
         match role {
-            Role::Client => Some(self.cookie.as_slice()).filter(|cookie| !cookie.is_empty()),
+            Role::Client => Some(self.carried.as_slice()).filter(|cookie| !cookie.is_empty()),
             Role::Server => None,
         }
     }
 
     /// Sets the reset token that the CONNACKs of a server carry.
     pub(crate) fn set_reset_token(&mut self, token: Tag) {
-        self.cookie.clear();
+        self.carried.clear();
         for &byte in token.as_bytes() {
-            let _fits = self.cookie.push(byte);
+            let _fits = self.carried.push(byte);
         }
     }
 
@@ -170,7 +170,7 @@ impl Handshake {
     pub(crate) fn reset_token(&self, role: Role) -> Option<Tag> {
         match role {
             Role::Client => None,
-            Role::Server => self.cookie.first_chunk().map(|token| Tag::new(*token)),
+            Role::Server => self.carried.first_chunk().map(|token| Tag::new(*token)),
         }
     }
 

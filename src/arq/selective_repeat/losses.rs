@@ -1,9 +1,8 @@
-//! Expired timers, the numbers that are declared lost, and the start of another path.
+//! Expired timers, and the numbers that are declared lost.
 
 use super::rack::Transmission;
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
-use super::timers::Timers;
 use crate::arq::{Rtt, Timer};
 use crate::congestion::{Congestion, Loss};
 use crate::wire::Sack;
@@ -75,41 +74,6 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         }
     }
 
-    /// Makes a probe due at once, if something is outstanding.
-    pub(super) fn probe(&mut self) {
-        if self.scoreboard.outstanding() + self.scoreboard.lost() > 0 {
-            self.timers = Timers::default();
-            self.timers.on_probe_timeout();
-        }
-    }
-
-    /// Declares lost what left before the datagram with the counter `received`, or all that is in flight.
-    ///
-    /// The peer has left its path. It fills no window of the new path and is no loss of it, so the controller does not
-    /// hear of it (RFC 9000 §9.4).
-    pub(super) fn abandon_flight(&mut self, received: Option<u32>) {
-        let until = received.and_then(|counter| self.scoreboard.time_of(counter));
-        for flight in [Flight::Originals, Flight::Retransmissions] {
-            while let Some(number) = self.scoreboard.oldest(flight) {
-                let sent_at = self.scoreboard.record(number).sent_at;
-                if until.is_some_and(|until| sent_at >= until) {
-                    break;
-                }
-                self.declare_oldest_lost(flight);
-            }
-        }
-        self.recovery_end = Some(self.scoreboard.next());
-    }
-
-    /// Starts to measure another path.
-    pub(super) fn start_path(&mut self, now: Instant) {
-        self.largest_measured = 0;
-        // The answers to larger datagrams of the earlier path are not awaited. 0 would announce the handshake again.
-        self.largest_outstanding = self.largest_outstanding.min(1);
-        self.congestion.start_path(now);
-        self.update_rate(now);
-    }
-
     fn declare_all_lost(&mut self) {
         for flight in [Flight::Originals, Flight::Retransmissions] {
             while self.declare_oldest_lost(flight) {}
@@ -119,7 +83,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
     }
 
     /// Declares the oldest number of `flight` lost. Returns whether there was such a number.
-    fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
+    pub(super) fn declare_oldest_lost(&mut self, flight: Flight) -> bool {
         let lost = self.scoreboard.declare_oldest_lost(flight);
         lost.inspect(|&number| self.proactive.cancel(number)).is_some()
     }
@@ -141,20 +105,20 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::arq::{Ack, Arq, Block, Jitter, Rtt, SelectiveRepeat, Sending, Timer};
     use crate::congestion::{FixedWindow, Pacer};
     use crate::wire::{Sack, SackDelay};
     use crate::{Duration, Instant, Seq};
 
-    type Machine = SelectiveRepeat<std::vec::Vec<Block>, FixedWindow>;
+    pub(in super::super) type Machine = SelectiveRepeat<std::vec::Vec<Block>, FixedWindow>;
 
-    fn at(ms: u64) -> Instant {
+    pub(in super::super) fn at(ms: u64) -> Instant {
         Instant::from_millis(ms)
     }
 
     /// A machine of extended mode, and the estimate after these samples.
-    fn extended(samples_ms: &[u64]) -> (Machine, Rtt) {
+    pub(in super::super) fn extended(samples_ms: &[u64]) -> (Machine, Rtt) {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine =
             SelectiveRepeat::new(std::vec![Block::EMPTY; 16], FixedWindow::new(1_000_000), pacer).unwrap();
@@ -164,7 +128,7 @@ mod tests {
         (machine, rtt)
     }
 
-    fn send(machine: &mut Machine, now: Instant, end: Seq, rtt: &mut Rtt) -> Option<Seq> {
+    pub(in super::super) fn send(machine: &mut Machine, now: Instant, end: Seq, rtt: &mut Rtt) -> Option<Seq> {
         let number = machine.next_info(now, end)?;
         machine.on_info_sent(Sending { now, number, counter: number.value(), bytes: 100, end }, rtt);
         Some(number)
@@ -212,24 +176,6 @@ mod tests {
         let lie = Sack { next, window: 1_000, latest, counter: 0, ce: 0, delay, base: next, bitmap: &[] };
         machine.handle_ack(at(61), &Ack::Selective(lie), &mut rtt);
         assert_eq!(rtt.min(), Some(Duration::from_millis(50)));
-    }
-
-    /// Regression: what was in flight on the old path filled the window of the new one until a timeout.
-    #[test]
-    fn rfc9000_9_4_what_is_in_flight_on_the_old_path_is_sent_again_at_once() {
-        let (mut machine, mut rtt) = extended(&[10]);
-        let end = Seq::new(5);
-        while send(&mut machine, at(0), end, &mut rtt).is_some() {}
-        assert_eq!(machine.snapshot().in_flight, 500);
-        machine.probe();
-        assert_eq!(machine.next_info(at(20), end), Some(Seq::new(4)), "a probe repeats the last number");
-        machine.on_info_sent(Sending { now: at(20), number: Seq::new(4), counter: 5, bytes: 100, end }, &mut rtt);
-        machine.abandon_flight(Some(5));
-        machine.start_path(at(30));
-        assert_eq!((machine.snapshot().in_flight, machine.snapshot().lost), (100, 0));
-        let again: std::vec::Vec<u32> =
-            core::iter::from_fn(|| send(&mut machine, at(30), end, &mut rtt)).map(Seq::value).collect();
-        assert_eq!(again, [0, 1, 2, 3]);
     }
 
     /// Regression: the timer declared all numbers lost that the last SACK had not covered.

@@ -19,6 +19,7 @@ mod hold_back;
 mod losses;
 #[cfg(test)]
 mod model;
+mod new_path;
 mod proactive;
 mod rack;
 mod receiver;
