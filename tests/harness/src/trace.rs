@@ -100,6 +100,14 @@ impl<M: Machine, P: Peer> Trace<M, P> {
         self.pass(millis, |trace| drop(trace.drain()));
     }
 
+    /// Advances the time to the next deadline with all datagrams lost, and handles the deadline.
+    #[track_caller]
+    pub fn pass_with_loss(&mut self) {
+        self.drain();
+        self.now = self.machine.poll_timeout().expect("the machine has no deadline");
+        self.machine.handle_timeout(self.now);
+    }
+
     #[track_caller]
     fn pass(&mut self, millis: u64, mut after_timeout: impl FnMut(&mut Self)) {
         let end = self.now + Duration::from_millis(millis);

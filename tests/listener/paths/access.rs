@@ -1,11 +1,11 @@
 //! Where the client reaches the network.
 
 use super::observer::Tap;
+use super::outbox::Outbox;
 use super::{CLIENT, SERVER};
 use rdt_proto::Instant;
 use rdt_proto::sim::{Node, Outgoing, SimAddress};
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// The address that the server sees now.
@@ -18,43 +18,40 @@ pub(super) struct Access {
     outside: Outside,
     /// Gets a copy of each datagram of the client.
     tap: Option<Tap>,
-    queue: VecDeque<(SimAddress, SimAddress, Vec<u8>)>,
-    now: Instant,
+    outbox: Outbox,
 }
 
 impl Access {
     pub(super) fn new(outside: Outside, tap: Option<Tap>) -> Self {
-        Self { outside, tap, queue: VecDeque::new(), now: Instant::ZERO }
+        Self { outside, tap, outbox: Outbox::default() }
     }
 }
 
 impl Node for Access {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, to: SimAddress, datagram: &[u8]) {
-        self.now = now;
+        self.outbox.now = now;
         if from.node == CLIENT {
             if let Some(tap) = &self.tap {
                 tap.borrow_mut().push_back(datagram.to_vec());
                 // Wakes the observer, which takes the copy at once.
-                self.queue.push_back((to, super::OBSERVER.port(0), Vec::new()));
+                self.outbox.push(to, super::OBSERVER.port(0), Vec::new());
             }
-            self.queue.push_back((to, SERVER.port(0), datagram.to_vec()));
+            self.outbox.push(to, SERVER.port(0), datagram.to_vec());
         } else if to == self.outside.get() {
-            self.queue.push_back((from, CLIENT.port(0), datagram.to_vec()));
+            self.outbox.push(from, CLIENT.port(0), datagram.to_vec());
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
+        self.outbox.now = now;
     }
 
     fn poll_transmit(&mut self, _now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (from, to, datagram) = self.queue.pop_front()?;
-        buf[..datagram.len()].copy_from_slice(&datagram);
-        Some(Outgoing::new(to, datagram.len()).with_source(from))
+        self.outbox.poll_transmit(buf)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        (!self.queue.is_empty()).then_some(self.now)
+        self.outbox.poll_timeout()
     }
 
     fn is_done(&self) -> bool {

@@ -14,12 +14,14 @@
 //! | `server` | a listener with one connection |
 //! | `access` | where the client reaches the network: the server sees its address |
 //! | `observer` | copies what passes access A, and sends the copies from an address of its own |
+//! | `outbox` | the datagrams that access and observer send next |
 //! | `relay`, `copies` | the tests |
 
 mod access;
 mod client;
 mod copies;
 mod observer;
+mod outbox;
 mod relay;
 mod server;
 

@@ -1,5 +1,6 @@
 //! An observer on the path: it copies the datagrams of the client, and sends the copies from an address of its own.
 
+use super::outbox::Outbox;
 use super::{CLIENT, Copying, SERVER};
 use harness::packets::datagram;
 use rdt_proto::Instant;
@@ -39,17 +40,16 @@ pub(super) struct Observer {
     seen: Rc<RefCell<Seen>>,
     /// The number of datagrams seen.
     count: u64,
-    queue: VecDeque<(SimAddress, SimAddress, Vec<u8>)>,
-    now: Instant,
+    outbox: Outbox,
 }
 
 impl Observer {
     pub(super) fn new(copying: Copying, tap: Tap, seen: Rc<RefCell<Seen>>) -> Self {
-        Self { copying, tap, tag: None, seen, count: 0, queue: VecDeque::new(), now: Instant::ZERO }
+        Self { copying, tap, tag: None, seen, count: 0, outbox: Outbox::default() }
     }
 
     fn send(&mut self, datagram: Vec<u8>) {
-        self.queue.push_back((super::OBSERVER.port(0), SERVER.port(0), datagram));
+        self.outbox.push(super::OBSERVER.port(0), SERVER.port(0), datagram);
     }
 
     fn handle_server(&mut self, received: &[u8]) {
@@ -65,7 +65,7 @@ impl Observer {
             Ok(Packet::ConnAck(_)) => {}
             _ => self.seen.borrow_mut().other_bytes += received.len(),
         }
-        if self.now >= self.copying.until {
+        if self.outbox.now >= self.copying.until {
             return;
         }
         match self.copying.answers {
@@ -75,14 +75,14 @@ impl Observer {
                     self.send(datagram(&Framing::tagged(tag), Packet::Echo { nonce, counter: 0 }));
                 }
             }
-            Answers::Forwards => self.queue.push_back((SERVER.port(0), CLIENT.port(0), received.to_vec())),
+            Answers::Forwards => self.outbox.push(SERVER.port(0), CLIENT.port(0), received.to_vec()),
         }
     }
 }
 
 impl Node for Observer {
     fn handle_datagram(&mut self, now: Instant, from: SimAddress, _to: SimAddress, datagram: &[u8]) {
-        self.now = now;
+        self.outbox.now = now;
         if from.node == SERVER {
             self.handle_server(datagram);
             return;
@@ -104,17 +104,15 @@ impl Node for Observer {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
+        self.outbox.now = now;
     }
 
     fn poll_transmit(&mut self, _now: Instant, buf: &mut [u8]) -> Option<Outgoing> {
-        let (from, to, datagram) = self.queue.pop_front()?;
-        buf[..datagram.len()].copy_from_slice(&datagram);
-        Some(Outgoing::new(to, datagram.len()).with_source(from))
+        self.outbox.poll_transmit(buf)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        (!self.queue.is_empty()).then_some(self.now)
+        self.outbox.poll_timeout()
     }
 
     fn is_done(&self) -> bool {
