@@ -252,7 +252,8 @@ impl<T: ConnectionTypes> Connection<T> {
     /// The [linger](Config::linger) starts at the peer's last FIN and lasts at least 1 s by default, 5 s with
     /// [`Config::rostov`]. Each repeated FIN restarts it. Before the end, this side repeats an unanswered last FIN for
     /// up to four lingers. The linger serves only the peer: a program that knows its own result need not wait until the
-    /// connection is drained. It can drop the connection after three lingers at the latest.
+    /// connection is drained. It calls [`leave`](Self::leave), or drops the connection after three lingers at the
+    /// latest.
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.state.ended().is_some_and(|ended| ended.linger.is_none()) && self.next_output().is_none()

@@ -101,6 +101,7 @@ impl<T: ConnectionTypes> Connection<T> {
                     match farewell {
                         Farewell::Reset(_) => Control::Reset,
                         Farewell::Version => Control::Version,
+                        Farewell::FinAck { .. } => Control::FinAck,
                     }
                 } else if close.is_finack_due() {
                     Control::FinAck
@@ -219,7 +220,7 @@ impl<T: ConnectionTypes> Connection<T> {
             }
             Control::Reset => match self.state.ended().and_then(|ended| ended.farewell) {
                 Some(Farewell::Reset(code)) => Packet::Reset { code },
-                Some(Farewell::Version) | None => Packet::Reset { code: 0 },
+                Some(Farewell::Version | Farewell::FinAck { .. }) | None => Packet::Reset { code: 0 },
             },
             Control::Version => Packet::ConnAck(Options::OUR_VERSION),
             Control::FinAck => Packet::FinAck,
@@ -294,7 +295,11 @@ impl<T: ConnectionTypes> Connection<T> {
                 }
             }
             Control::FinAck => {
-                if let Some(close) = self.state.close_mut() {
+                if let State::Ended { ended, close } = &mut self.state
+                    && !close.is_finack_due()
+                {
+                    ended.on_finack_repeated();
+                } else if let Some(close) = self.state.close_mut() {
                     close.on_finack_sent();
                 }
             }

@@ -48,19 +48,30 @@ pub(super) struct Ended {
     pub(super) at: Instant,
     /// When the linger ends; `None` if it has ended. Until then a repeated FIN is answered.
     pub(super) linger: Option<Instant>,
-    /// The last packet, if it is due.
+    /// The last packets, if they are due.
     pub(super) farewell: Option<Farewell>,
     /// Whether the connection was established before its end.
     pub(super) was_established: bool,
 }
 
-/// The last packet of a connection in extended mode.
+/// The last packets of a connection in extended mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Farewell {
     /// RESET with this code.
     Reset(u8),
     /// CONNACK that carries only our version.
     Version,
+    /// FINACK, this many times.
+    FinAck { left: u8 },
+}
+
+impl Ended {
+    /// Records that FINACK has left once more.
+    pub(super) fn on_finack_repeated(&mut self) {
+        if let Some(Farewell::FinAck { left }) = self.farewell {
+            self.farewell = (left > 1).then_some(Farewell::FinAck { left: left.saturating_sub(1) });
+        }
+    }
 }
 
 impl State {

@@ -1,8 +1,10 @@
 //! How long a side that has answered the last FIN lingers.
 
 use harness::base::*;
+use harness::extended::ExtendedTrace;
 use rdt_proto::Duration;
-use rdt_proto::connection::Config;
+use rdt_proto::connection::{Config, Ignored};
+use rdt_proto::wire::Packet;
 
 /// Both sides close, this side first. Asserts how long it lingers.
 #[track_caller]
@@ -71,4 +73,63 @@ fn linger_follows_the_config_and_is_at_least_three_timeouts() {
     client.expect(FINACK);
     client.sleep(20_000, 20_000);
     assert!(client.machine.is_drained());
+}
+
+/// Both sides close, the peer first. The machine has not yet answered the last packet of the peer.
+fn ended() -> ExtendedTrace {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.peer_sends(Packet::Fin);
+    client.machine.close();
+    client.expect(Packet::FinAck);
+    client.expect(Packet::Fin);
+    client.peer_sends(Packet::FinAck);
+    client
+}
+
+#[test]
+fn a_side_that_leaves_repeats_its_last_finack_twice() {
+    let mut client = ended();
+    client.expect_nothing();
+    assert!(!client.machine.is_drained());
+    client.machine.leave();
+    client.machine.leave();
+    client.expect(Packet::FinAck);
+    assert!(!client.machine.is_drained());
+    client.expect(Packet::FinAck);
+    client.expect_nothing();
+    assert!(client.machine.is_drained());
+    client.ignores(Packet::Fin, Ignored::Closed);
+}
+
+#[test]
+fn a_side_that_leaves_answers_a_fin_that_has_arrived() {
+    let mut client = ended();
+    client.peer_sends(Packet::Fin);
+    client.machine.leave();
+    assert_eq!(client.drain_names(), ["FinAck", "FinAck", "FinAck"]);
+    assert!(client.machine.is_drained());
+}
+
+#[test]
+fn leaving_changes_nothing_before_the_end_and_in_base_mode() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.machine.leave();
+    client.sends(1, 1);
+    let mut client = BaseTrace::established_client(Config::base());
+    client.machine.close();
+    client.expect(FIN);
+    client.peer_sends(FINACK);
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+    client.machine.leave();
+    client.peer_sends(FIN);
+    client.expect(FINACK);
+}
+
+#[test]
+fn leaving_a_connection_that_was_reset_sends_nothing() {
+    let mut client = ExtendedTrace::established(Config::default());
+    client.peer_sends(Packet::Reset { code: 1 });
+    client.machine.leave();
+    client.expect_nothing();
 }

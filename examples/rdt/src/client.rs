@@ -128,6 +128,8 @@ impl<F: Storage> FileClient<F> {
     fn pump(&mut self, now: Instant) {
         let outcome = self.exchange.pump(now, &mut self.connection, &mut self.window, &mut self.budget);
         if self.result.is_some() {
+            // The user waits for the prompt, and no result depends on the linger.
+            self.connection.leave();
             return;
         }
         let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());

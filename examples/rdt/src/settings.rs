@@ -168,9 +168,9 @@ fn stores(settings: &Settings) -> Result<Stores, StoreError> {
 
 /// The maximum time that a client stays after its outcome.
 ///
-/// The outcome is final. The client stays only to answer the peer's FIN, so that the peer does not wait for its idle
-/// limit. Three seconds are enough for the linger (1 s), the client's own FIN, and repetitions. The time does not
-/// depend on the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
+/// The outcome is final and printed. The client stays only until both sides have closed, so that the peer does not wait
+/// for its idle limit. That takes a round trip; three seconds are enough for repetitions. The time does not depend on
+/// the idle limit, because a lost peer never sends its FIN and the user waits meanwhile.
 ///
 /// With the public implementation as the peer, 11 s are enough. This side sends its FIN up to five times at intervals
 /// of a second, and then lingers for 5 s.

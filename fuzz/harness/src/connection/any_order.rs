@@ -104,7 +104,8 @@ impl Run {
             | Call::Abort(_)
             | Call::Replace { .. }
             | Call::Promise(_)
-            | Call::TooLarge(_) => self.apply(call),
+            | Call::TooLarge(_)
+            | Call::Leave => self.apply(call),
         }
     }
 
@@ -134,6 +135,11 @@ impl Run {
             Call::Replace { part, places } => replace(machine, part, places),
             Call::Promise(window) => machine.promise(window.into()),
             Call::TooLarge(len) => machine.handle_datagram_too_large(self.now, len.into()),
+            Call::Leave => {
+                // The second of two FINACKs.
+                self.sent.answers.on_cause();
+                machine.leave();
+            }
             Call::Datagram { .. }
             | Call::Arrive { .. }
             | Call::Timeout { .. }

@@ -62,6 +62,7 @@ pub(super) enum Call<'a> {
     Promise(u16),
     /// The socket refuses a datagram of this length.
     TooLarge(u16),
+    Leave,
 }
 
 /// How a packet is framed.
