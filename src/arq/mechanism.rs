@@ -266,7 +266,7 @@ pub trait Arq: sealed::Sealed {
         let _ = received;
     }
 
-    /// Forgets what the congestion controller knows of the path: the peer has moved to another host.
+    /// Forgets what the congestion controller knows of the path: the peer has moved to another address.
     fn start_path(&mut self, now: Instant) {
         let _ = now;
     }

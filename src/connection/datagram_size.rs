@@ -98,10 +98,16 @@ impl<T: ConnectionTypes> Connection<T> {
         if !T::Send::CUTS || !self.exceeds_path() {
             return end;
         }
+        let is_uncut = |number| self.send.body(number).len() > self.segment.into() && !self.send.can_cut(number);
         let next = self.arq.first_unsent();
-        let awaits_answer = next != self.arq.base();
-        let is_large = self.send.body(next).len() > self.segment.into();
-        if awaits_answer && is_large && !self.send.can_cut(next) { next } else { end }
+        if next != self.arq.base() && is_uncut(next) {
+            next
+        } else if is_uncut(next.next()) {
+            // Nor does it leave in place of a number that is held back.
+            next.next()
+        } else {
+            end
+        }
     }
 
     /// Searches another path for its datagram size.

@@ -286,7 +286,7 @@ impl<T: ConnectionTypes> Connection<T> {
         if !self.state.is_established() {
             return Err(Ignored::State);
         }
-        let acknowledged = if Seq::new(sack.counter).precedes(Seq::new(self.next_counter())) {
+        let acknowledged = if u64::from(sack.counter) < self.counter {
             let sack = self.on_received_by_peer(sack);
             self.arq.handle_ack(self.now, &Ack::Selective(sack), &mut self.rtt)
         } else {

@@ -123,8 +123,8 @@ impl Span {
 
     /// Records that FIN has left.
     pub(super) fn on_fin_sent(&mut self, now: Instant, limits: &LeastProgress) {
-        if limits.close.is_on() && self.phase != Phase::Closing {
-            (self.phase, self.since) = (Phase::Closing, now);
+        if self.phase != Phase::Closing {
+            (self.phase, self.since) = (Phase::Closing, if limits.close.is_on() { now } else { Instant::ZERO });
         }
     }
 

@@ -17,7 +17,7 @@
 //! How the size moves:
 //!
 //! - *It begins* with what the handshake has shown: the length of a CONNECT that was answered, or of the shortest
-//!   CONNACK. At another host it begins again with 512 bytes.
+//!   CONNACK. At another address it begins again with 512 bytes.
 //! - *It grows* by each ECHO.
 //! - *It shrinks* to 512 bytes when data times out three times in a row while the peer is heard (RFC 8899 §4.3), or
 //!   when the kernel refuses a datagram. The search then starts again below the size that failed.

@@ -178,7 +178,8 @@ impl<T: ListenerTypes> Listener<T> {
         let now = self.now;
         if let Some((peer, paths)) = self.peers.with_paths_mut(index)
             && let address = peer.address
-            && let Some(connection) = peer.connection_mut()
+            // After the end at most one packet informs the peer, and no challenge leaves.
+            && let Some(connection) = peer.connection_mut().filter(|connection| connection.ended().is_none())
             && let Some((to, len)) =
                 paths.poll_transmit(address, &connection.outgoing(), connection.next_counter(), buf)?
         {

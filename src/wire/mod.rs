@@ -133,8 +133,8 @@
 //! - `next`: every number before it has been received.
 //! - `window`: the receiver accepts this many numbers from `next` on.
 //! - `latest`: the number of the INFO that arrived last.
-//! - `counter`: the counter of that INFO. A sender that has never sent this counter, or a number that SACK names, ends
-//!   the connection.
+//! - `counter`: the counter of that INFO. A sender that has never sent it, or a number that SACK acknowledges,
+//!   ends the connection.
 //! - `delay`: the time since that arrival, in units of 16 µs; `ffff` gives no RTT sample.
 //! - `ce`: how many datagrams have arrived with a mark of congestion (ECN CE), modulo 2^32. A side that does not read
 //!   the marks sends 0, and a sender must not conclude from 0 that there are none.

@@ -350,7 +350,7 @@ fn a_source_grows_once_its_smaller_bodies_are_acknowledged() {
     assert!(later.contains(&Sent::Body(1_023)), "{later:?}");
 }
 
-/// Regression: a cut left the loan, and `commit` added bytes that nobody had written. Later growth ended it as well.
+/// Regression: a cut left the loan, and `commit` added bytes that were never written. Later growth ended it as well.
 #[test]
 fn a_cut_ends_the_loan_of_memory_and_growth_does_not() {
     let config = Config::default();

@@ -131,6 +131,20 @@ fn a_client_that_only_probes_is_ended_after_the_first_limit() {
     assert!(server.machine.is_drained());
 }
 
+/// Regression: the span went on after FIN if there was no limit on the close.
+#[test]
+fn without_a_limit_on_the_close_no_span_follows_the_fin() {
+    let progress = ProgressLimits { first: Duration::MAX, close: Duration::MAX, ..limited().progress };
+    let mut server = ExtendedTrace::server(Config { progress, ..Config::default() }, PARAMETERS);
+    server.learns_tag();
+    server.peer_sends(info(0, b""));
+    server.machine.close();
+    server.drain();
+    server.peer_sends(Packet::FinAck);
+    assert_eq!(probe_each_second(&mut server, 1_000), 1_000);
+    assert_eq!(server.machine.ended(), None);
+}
+
 #[test]
 fn data_that_is_not_read_is_no_progress() {
     let mut server = limited_server();

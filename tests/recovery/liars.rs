@@ -79,7 +79,7 @@ fn no_lie_in_a_sack_makes_a_sender_send_more() {
         ("the largest window", |sack| sack.window = u32::MAX / 2),
         ("an old latest number", |sack| sack.latest = sack.next.sub(1)),
         ("a latest number on its way", |sack| sack.latest = sack.highest().unwrap_or(sack.next).add(20)),
-        ("a counter of long ago", |sack| sack.counter = sack.counter.wrapping_sub(1 << 30)),
+        ("a counter of long ago", |sack| sack.counter = 0),
         ("marks of congestion", |sack| sack.ce = u32::MAX),
     ];
     let controllers: [Maker; 2] = [

@@ -70,7 +70,7 @@ impl Files {
         if let Open::Opening(call) = &mut self.open {
             let opened = call.take()?;
             self.open = Open::Nothing;
-            return Some(opened.flatten_result().map_err(Failure::from).map(|source| {
+            return Some(opened.and_then(|opened| opened).map_err(Failure::from).map(|source| {
                 let length = source.length();
                 self.open = Open::Reading(Reader::new(self.disk.clone(), source));
                 Answer::Opened { length }
@@ -87,7 +87,7 @@ impl Files {
         if let Open::Creating(call) = &mut self.open {
             let created = call.take()?;
             self.open = Open::Nothing;
-            return Some(created.flatten_result().map_err(Failure::from).map(|target| {
+            return Some(created.and_then(|created| created).map_err(Failure::from).map(|target| {
                 self.open = Open::Writing(Writer::new(self.disk.clone(), target));
                 Answer::Created
             }));
@@ -138,8 +138,26 @@ impl Storage for Files {
     }
 
     fn finish(&mut self) {
-        // The disk closes the file, even if a call on it runs.
-        self.open = Open::Nothing;
+        self.close();
+    }
+}
+
+impl Files {
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived.
+    fn close(&mut self) {
+        match std::mem::replace(&mut self.open, Open::Nothing) {
+            Open::Nothing => {}
+            Open::Opening(call) => self.disk.dispose(call),
+            Open::Creating(call) => self.disk.dispose(call),
+            // They do so when they are dropped.
+            Open::Reading(_) | Open::Writing(_) => {}
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -173,15 +191,4 @@ fn read(reader: &mut Reader, len: usize, connection: &mut Connection<AnyStorage>
         Ok(count) => connection.commit(count).map(|()| Answer::Read(count)).map_err(io::Error::other),
         Err(error) => Err(error),
     })
-}
-
-/// `Result::flatten`, which the oldest supported compiler lacks.
-trait FlattenResult<T> {
-    fn flatten_result(self) -> io::Result<T>;
-}
-
-impl<T> FlattenResult<T> for io::Result<io::Result<T>> {
-    fn flatten_result(self) -> io::Result<T> {
-        self.and_then(|result| result)
-    }
 }

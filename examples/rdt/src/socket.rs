@@ -132,7 +132,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Empties the queue of ICMP messages, after a call has reported the latest one. Reports whom they are about.
+    /// Empties the queue of ICMP messages, after a call has reported the latest one. Reports the ports that they name.
     #[cfg(target_os = "linux")]
     fn report_icmp(&self, now: Instant, error: &io::Error, endpoint: &mut impl Endpoint) {
         use rustix::net::{RecvFlags, recvfrom};

@@ -205,7 +205,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             // No retransmission has left yet, so an earlier transmission was only late.
             SentState::Lost => true,
         };
-        if is_spurious {
+        if is_spurious && !self.may_be_abandoned(number) {
             self.counters.spurious = self.counters.spurious.saturating_add(1);
             // A number proves reordering only if a bitmap reaches back to it. An older number is reported by a single
             // SACK, which may have been lost.
@@ -227,6 +227,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
         self.rack.on_advanced(base);
         if self.recovery_end.is_some_and(|end| !base.precedes(end)) {
             self.recovery_end = None;
+            self.repeats_abandoned = false;
             self.rack.on_recovered();
         }
     }

@@ -84,12 +84,25 @@ mod tests {
 
     /// A machine that has sent the numbers before `end`, until its window of 300 datagrams is full.
     fn flight(end: Seq) -> (Machine, Rtt, Vec<u32>) {
+        let (mut machine, mut rtt) = permitted(Seq::new(1_000));
+        let sent = send_all(&mut machine, end, &mut rtt);
+        (machine, rtt, sent)
+    }
+
+    /// A machine whose peer permits the numbers before `limit`.
+    fn permitted(limit: Seq) -> (Machine, Rtt) {
         let pacer = Pacer::new(Duration::ZERO, 100);
         let mut machine = Machine::new(std::vec![Block::EMPTY; 16], FixedWindow::new(30_000), pacer).unwrap();
         let mut rtt = Rtt::new(Duration::from_secs(60), Jitter::new(0));
-        machine.start_extended(Seq::new(1_000), &mut rtt);
-        let sent = send_all(&mut machine, end, &mut rtt);
-        (machine, rtt, sent)
+        machine.start_extended(limit, &mut rtt);
+        (machine, rtt)
+    }
+
+    /// A SACK of all numbers before `next` that permits two more.
+    fn permits_two(next: u32) -> Ack<'static> {
+        let (latest, base, delay) = (Seq::new(next - 1), Seq::new(next), SackDelay::new(0));
+        let counter = latest.value();
+        Ack::Selective(Sack { next: base, window: 2, latest, counter, ce: 0, delay, base, bitmap: &[] })
     }
 
     fn send_all(machine: &mut Machine, end: Seq, rtt: &mut Rtt) -> Vec<u32> {
@@ -152,26 +165,33 @@ mod tests {
     /// A peer that opens its window by two numbers at a time is found out as well.
     #[test]
     fn two_permitted_numbers_suffice() {
-        let (mut machine, mut rtt, _) = flight(Seq::new(1));
-        let mut sent = std::vec![0];
-        for limit in (1..=300).step_by(2) {
-            let sack = Sack {
-                next: Seq::new(limit),
-                window: 2,
-                latest: Seq::new(limit - 1),
-                counter: limit - 1,
-                ce: 0,
-                delay: SackDelay::new(0),
-                base: Seq::new(limit),
-                bitmap: &[],
-            };
-            if machine.handle_ack(Instant::from_millis(10), &Ack::Selective(sack), &mut rtt) == Acknowledged::NeverSent
-            {
+        let (mut machine, mut rtt) = permitted(Seq::new(2));
+        let mut sent = send_all(&mut machine, END, &mut rtt);
+        for next in (2..=300).step_by(2) {
+            if machine.handle_ack(Instant::from_millis(10), &permits_two(next), &mut rtt) == Acknowledged::NeverSent {
                 return;
             }
             sent.extend(send_all(&mut machine, END, &mut rtt));
         }
         panic!("no number was held back: {sent:?}");
+    }
+
+    /// Regression: the successor of a held number filled the peer's window, and its SACK was delayed.
+    #[test]
+    fn a_successor_that_fills_the_window_asks_for_an_answer_at_once() {
+        let (mut machine, mut rtt) = permitted(Seq::new(1));
+        send_all(&mut machine, END, &mut rtt);
+        for next in 1..=2 * FIRST {
+            let now = Instant::from_millis(10);
+            assert_eq!(machine.handle_ack(now, &permits_two(next), &mut rtt), Acknowledged::New);
+            let number = machine.next_info(now, END).unwrap();
+            let sending = Sending { now, number, counter: number.value(), bytes: 100, end: END };
+            if number == Seq::new(next + 1) {
+                return assert!(machine.request(&sending, 1).at_once);
+            }
+            machine.on_info_sent(sending, &mut rtt);
+        }
+        panic!("no number was held back");
     }
 
     /// The store may be full of what is in flight, and the application about to write more.

@@ -14,6 +14,8 @@
 
 mod acknowledge;
 mod acks;
+#[cfg(test)]
+mod fixtures;
 mod fresh;
 mod hold_back;
 mod losses;

@@ -3,8 +3,8 @@
 use super::scoreboard::{Flight, Memory};
 use super::sender::Sender;
 use super::timers::Timers;
-use crate::Instant;
 use crate::congestion::Congestion;
+use crate::{Instant, Seq};
 
 impl<M: Memory, C: Congestion> Sender<M, C> {
     /// Makes a probe due at once, if something is outstanding.
@@ -31,6 +31,13 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             }
         }
         self.recovery_end = Some(self.scoreboard.next());
+        self.repeats_abandoned = true;
+    }
+
+    /// Whether `number` may have left on a path that the peer has left. It was not lost there, so an acknowledgement of
+    /// an earlier transmission is no evidence of reordering.
+    pub(super) fn may_be_abandoned(&self, number: Seq) -> bool {
+        self.repeats_abandoned && self.recovery_end.is_some_and(|end| number.precedes(end))
     }
 
     /// Starts to measure another path.
@@ -46,7 +53,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
 #[cfg(test)]
 mod tests {
     use crate::Seq;
-    use crate::arq::selective_repeat::losses::tests::{at, extended, send};
+    use crate::arq::selective_repeat::fixtures::{at, extended, sack, send};
     use crate::arq::{Arq, Sending};
 
     /// Regression: what was in flight on the old path filled the window of the new one until a timeout.
@@ -65,5 +72,26 @@ mod tests {
         let again: std::vec::Vec<u32> =
             core::iter::from_fn(|| send(&mut machine, at(30), end, &mut rtt)).map(Seq::value).collect();
         assert_eq!(again, [0, 1, 2, 3]);
+    }
+
+    /// Regression: a late acknowledgement of what had arrived on the old path counted as proof of reordering, for the
+    /// rest of the connection.
+    #[test]
+    fn what_had_arrived_on_the_old_path_is_no_spurious_loss() {
+        for repeats in [0, 2] {
+            let (mut machine, mut rtt) = extended(&[10]);
+            let end = Seq::new(6);
+            while send(&mut machine, at(0), Seq::new(5), &mut rtt).is_some() {}
+            machine.abandon_flight(None);
+            machine.start_path(at(20));
+            for number in 0..repeats {
+                assert_eq!(send(&mut machine, at(20), end, &mut rtt), Some(Seq::new(number)));
+            }
+            machine.handle_ack(at(25), &sack(4, 0, &[0b1_1111]), &mut rtt);
+            assert_eq!(machine.snapshot().spurious, 0, "{repeats} repeats");
+            // A loss of the new path counts again.
+            assert_eq!(send(&mut machine, at(30), end, &mut rtt), Some(Seq::new(5)));
+            assert!(!machine.sender.repeats_abandoned);
+        }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Sender<M, C> {
     pub(super) hold_back: HoldBack,
     /// The recovery ends when every number before this one is acknowledged.
     pub(super) recovery_end: Option<Seq>,
+    /// Whether this recovery repeats what left on a path that the peer has left.
+    pub(super) repeats_abandoned: bool,
     /// When the current round began. The round ends when a packet sent in it is acknowledged.
     pub(super) round_start: Instant,
     /// Whether the congestion window was not the limit at some time in this round.
@@ -85,6 +87,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             timers: Timers::default(),
             hold_back: HoldBack::NEVER,
             recovery_end: None,
+            repeats_abandoned: false,
             round_start: Instant::ZERO,
             app_limited: false,
             nothing_follows: false,
@@ -185,7 +188,7 @@ impl<M: Memory, C: Congestion> Sender<M, C> {
             return true;
         }
         let next = self.scoreboard.next();
-        let after = if info.number == next { next.next() } else { next };
+        let after = if info.number.precedes(next) { next } else { info.number.next() };
         let ends_data = after == info.end;
         // The number may be in flight already.
         if self.scoreboard.outstanding() > 1 || !self.scoreboard.is_alone(info.number) {

@@ -338,6 +338,18 @@ impl Arq for StopAndWait {
         self.counters.delivered
     }
 
+    fn probe(&mut self) {
+        self.backoff = 0;
+        if let Some(flight) = &mut self.flight {
+            // Timeouts of the old path say nothing about the new one.
+            (flight.deadline, flight.retransmissions) = (None, flight.retransmissions.min(1));
+        }
+    }
+
+    fn abandon_flight(&mut self, _received: Option<u32>) {
+        self.probe();
+    }
+
     fn snapshot(&self) -> ArqSnapshot {
         let Counters { delivered, retransmitted, spurious } = *self.counters;
         // An INFO counts as lost when it is sent again: until then its acknowledgement may only be late.

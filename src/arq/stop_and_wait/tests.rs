@@ -45,6 +45,25 @@ fn the_next_info_waits_for_the_acknowledgement_of_the_last() {
     assert_eq!(arq.next_info(at(0), ONE.next()), Some(ONE));
 }
 
+/// Regression: on the new path of a peer that had moved, the INFO waited for the backoff of the old path.
+#[test]
+fn after_a_move_the_number_is_sent_again_at_once_without_backoff() {
+    let (mut arq, mut rtt) = (StopAndWait::new(), rtt());
+    let mut now = at(0);
+    for _ in 0..5 {
+        arq.on_info_sent(info(now, Seq::ZERO), &mut rtt);
+        now = arq.poll_timeout(Seq::ZERO).unwrap();
+        arq.handle_timeout(now, &rtt);
+    }
+    arq.on_info_sent(info(now, Seq::ZERO), &mut rtt);
+    assert_eq!(arq.next_info(now, ONE), None);
+    arq.probe();
+    assert_eq!(arq.next_info(now, ONE), Some(Seq::ZERO));
+    assert!(arq.on_info_sent(info(now, Seq::ZERO), &mut rtt));
+    let interval = arq.poll_timeout(Seq::ZERO).unwrap().saturating_since(now).as_millis();
+    assert!((4_000..=4_250).contains(&interval), "the second repeat after the first one: {interval} ms");
+}
+
 #[test]
 fn a_timeout_repeats_the_number_and_doubles_the_interval() {
     let (mut arq, mut rtt) = (StopAndWait::new(), rtt());

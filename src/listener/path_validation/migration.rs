@@ -1,6 +1,6 @@
 //! The move of a connection to another address, from which a datagram with its tag has arrived.
 
-use super::validation::{Outcome, Start, Validation};
+use super::validation::{Outcome, Side, Start, Validation};
 use super::{ECHO_BYTES, Ending, Paths};
 use crate::connection::Connection;
 use crate::keyed_hash::KeyedHasher;
@@ -22,8 +22,7 @@ impl<T: ListenerTypes> Listener<T> {
     pub(in crate::listener) fn takes_from_other(&mut self, index: u32, from: T::Address, datagram: &[u8]) -> bool {
         let now = self.now;
         let Some(connection) = self.peers.get(index).and_then(Peer::connection) else { return true };
-        let is_established = connection.is_established();
-        let is_open = is_established || connection.ended().is_none();
+        let (is_established, is_open) = (connection.is_established(), connection.ended().is_none());
         let takes = self.peers.paths(index).is_some_and(|paths| paths.trusts(now, from, is_established));
         if !takes && is_open {
             // The record shows how long the handshake has had to go on from its own address.
@@ -37,7 +36,7 @@ impl<T: ListenerTypes> Listener<T> {
     pub(in crate::listener) fn on_datagram_from_other(&mut self, index: u32, from: T::Address, datagram: &[u8]) {
         let continues = self.peers.paths(index).and_then(Paths::other) == Some(from);
         if continues {
-            self.on_counted_datagram(index, datagram, true);
+            self.on_counted_datagram(index, datagram, Side::Other);
         } else if !self.start_validation(index, from, datagram) {
             increment(&mut self.stats.other_address);
         }
@@ -46,14 +45,14 @@ impl<T: ListenerTypes> Listener<T> {
 
     /// Handles a datagram that the connection has accepted, and that came from the address of the peer.
     pub(in crate::listener) fn on_datagram_from_peer(&mut self, index: u32, datagram: &[u8]) {
-        self.on_counted_datagram(index, datagram, false);
+        self.on_counted_datagram(index, datagram, Side::Current);
     }
 
     #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
-    fn on_counted_datagram(&mut self, index: u32, datagram: &[u8], from_other: bool) {
+    fn on_counted_datagram(&mut self, index: u32, datagram: &[u8], from: Side) {
         let Some((peer, validation)) = self.validating_mut(index) else { return };
         let Some(counter) = peer.tag.and_then(|tag| Framing::tagged(tag).counter_of(datagram)) else { return };
-        let outcome = validation.on_datagram(counter, datagram.len(), from_other);
+        let outcome = validation.on_datagram(counter, datagram.len(), from);
         self.apply(index, outcome);
     }
 
@@ -73,7 +72,7 @@ impl<T: ListenerTypes> Listener<T> {
         let nonces = [self.nonce(), self.nonce()];
         let start = Start { now, new: from, received: datagram.len(), counter, rto, is_measured, nonces };
         let Some(paths) = self.peers.paths_or_new(index, now) else { return false };
-        paths.start(start);
+        paths.start(&start);
         true
     }
 
@@ -81,13 +80,16 @@ impl<T: ListenerTypes> Listener<T> {
     pub(in crate::listener) fn handle_echo(&mut self, index: u32, from: T::Address, datagram: &[u8]) -> bool {
         let now = self.now;
         let Some((peer, validation)) = self.validating_mut(index) else { return false };
-        let from_other = from == validation.other();
-        let Some(tag) = peer.tag.filter(|_| datagram.len() == ECHO_BYTES && (from_other || from == peer.address))
-        else {
+        let side = if from == validation.other() {
+            Side::Other
+        } else if from == peer.address {
+            Side::Current
+        } else {
             return false;
         };
+        let Some(tag) = peer.tag.filter(|_| datagram.len() == ECHO_BYTES) else { return false };
         let Ok(Packet::Echo { nonce, .. }) = Framing::tagged(tag).decode(datagram) else { return false };
-        let outcome = validation.on_echo(now, nonce, from_other);
+        let outcome = validation.on_echo(now, nonce, side);
         if outcome == Outcome::Ignored {
             return false;
         }

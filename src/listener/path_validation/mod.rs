@@ -99,9 +99,12 @@ impl<A: Copy + Eq> Paths<A> {
         from == self.home || was_left || !is_established && self.since + LONGEST_UNMEASURED_PATIENCE <= now
     }
 
-    fn start(&mut self, start: Start<A>) {
-        let returns = start.new == self.home;
-        self.validation = Some(Validation::new(start, returns, self.doubt.is_any(start.now)));
+    fn start(&mut self, start: &Start<A>) {
+        self.validation = Some(if start.new == self.home {
+            Validation::returning(start)
+        } else {
+            Validation::challenged(start, self.doubt.is_any(start.now))
+        });
     }
 
     /// Ends the validation. Returns the address whose quota it has reserved.

@@ -35,6 +35,15 @@ pub(super) struct Start<A> {
     pub(super) nonces: [u64; 2],
 }
 
+/// Where a datagram of the peer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The address that the connection uses.
+    Current,
+    /// The [other address](Validation::other).
+    Other,
+}
+
 /// The effect of an ECHO, of another datagram, or of a timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -99,20 +108,23 @@ enum State {
 }
 
 impl<A: Copy + Eq> Validation<A> {
-    /// Starts a validation. `returns`: the new address is that of the handshake.
-    pub(super) fn new(start: Start<A>, returns: bool, is_in_doubt: bool) -> Self {
-        let Start { now, new: other, received: allowance, counter, rto, is_measured, nonces: [old, new] } = start;
-        let timeout = rto.max(SHORTEST_TIMEOUT);
-        let until = now + timeout.saturating_mul(TIMEOUTS);
+    /// Starts the validation of a new address. With doubt, the old address has the whole validation to answer.
+    pub(super) fn challenged(start: &Start<A>, is_in_doubt: bool) -> Self {
+        let &Start { now, received: allowance, rto, is_measured, nonces: [_, new], .. } = start;
         let longest = if is_measured { LONGEST_PATIENCE } else { LONGEST_UNMEASURED_PATIENCE };
-        let patience = if is_in_doubt { until } else { now + rto.max(SHORTEST_PATIENCE).min(longest) };
-        let state = if returns {
-            State::Returning
-        } else {
-            State::Challenged { new: Challenge::new(new), allowance, patience }
-        };
-        let (challenge, interval) = (Challenge::new(old), FIRST_INTERVAL);
-        Self { other, challenge, state, counter, timeout, repeat_at: now + interval, interval, until }
+        let mut validation = Self::returning(start);
+        let patience = if is_in_doubt { validation.until } else { now + rto.max(SHORTEST_PATIENCE).min(longest) };
+        validation.state = State::Challenged { new: Challenge::new(new), allowance, patience };
+        validation
+    }
+
+    /// Starts the validation of the address of the handshake, while the connection is elsewhere.
+    pub(super) fn returning(start: &Start<A>) -> Self {
+        let &Start { now, new: other, counter, rto, nonces: [old, _], .. } = start;
+        let timeout = rto.max(SHORTEST_TIMEOUT);
+        let (challenge, state, interval) = (Challenge::new(old), State::Returning, FIRST_INTERVAL);
+        let (repeat_at, until) = (now + interval, now + timeout.saturating_mul(TIMEOUTS));
+        Self { other, challenge, state, counter, timeout, repeat_at, interval, until }
     }
 
     pub(super) const fn other(&self) -> A {
@@ -149,6 +161,7 @@ impl<A: Copy + Eq> Validation<A> {
         self.other = old;
         self.state = State::Migrated { reserves_old };
         self.until = now + self.timeout.saturating_mul(TIMEOUTS);
+        (self.repeat_at, self.interval) = (now + FIRST_INTERVAL, FIRST_INTERVAL);
     }
 
     pub(super) const fn on_reverted(&mut self, new: A) {
@@ -156,36 +169,33 @@ impl<A: Copy + Eq> Validation<A> {
     }
 
     /// Handles a datagram of `bytes` bytes that the connection has accepted.
-    ///
-    /// `from_other`: it comes from the other address, and not from the current address of the peer.
-    pub(super) fn on_datagram(&mut self, counter: Seq, bytes: usize, from_other: bool) -> Outcome {
+    pub(super) fn on_datagram(&mut self, counter: Seq, bytes: usize, from: Side) -> Outcome {
         let is_later = self.counter.precedes(counter);
-        match &mut self.state {
-            State::Challenged { allowance, .. } if from_other => *allowance = allowance.saturating_add(bytes),
+        match (&mut self.state, from) {
+            (State::Challenged { allowance, .. }, Side::Other) => *allowance = allowance.saturating_add(bytes),
             // The peer has sent from its old address after the datagram from the new one.
-            State::Challenged { .. } if is_later => return Outcome::Keep,
-            State::Migrated { .. } | State::Returning if from_other && is_later => self.challenge.repeat(),
-            State::Challenged { .. } | State::Migrated { .. } | State::Returning => {}
+            (State::Challenged { .. }, Side::Current) if is_later => return Outcome::Keep,
+            (State::Migrated { .. } | State::Returning, Side::Other) if is_later => self.challenge.repeat(),
+            (State::Challenged { .. } | State::Migrated { .. } | State::Returning, Side::Current | Side::Other) => {}
         }
         Outcome::Ignored
     }
 
-    /// The effect of an ECHO. `from_other`: see [`on_datagram`](Self::on_datagram).
-    pub(super) fn on_echo(&mut self, now: Instant, nonce: u64, from_other: bool) -> Outcome {
+    /// The effect of an ECHO.
+    pub(super) fn on_echo(&mut self, now: Instant, nonce: u64, from: Side) -> Outcome {
         let is_answer = self.challenge.accepts(nonce);
-        match &mut self.state {
-            State::Challenged { new, patience, .. } => match (from_other, new.accepts(nonce)) {
-                (true, true) => {
-                    new.on_answered();
-                    if *patience <= now { Outcome::Migrate } else { Outcome::Answered }
-                }
-                // If the old address answers the challenge to the new one, the peer received it there from an observer.
-                (false, is_other) if is_answer || is_other => Outcome::Keep,
-                (true | false, _) => Outcome::Ignored,
-            },
-            State::Migrated { .. } if from_other && is_answer => Outcome::Revert,
-            State::Returning if from_other && is_answer => Outcome::Return,
-            State::Migrated { .. } | State::Returning => Outcome::Ignored,
+        match (&mut self.state, from) {
+            (State::Challenged { new, patience, .. }, Side::Other) if new.accepts(nonce) => {
+                new.on_answered();
+                if *patience <= now { Outcome::Migrate } else { Outcome::Answered }
+            }
+            // If the old address answers the challenge to the new one, the peer received it there from an observer.
+            (State::Challenged { new, .. }, Side::Current) if is_answer || new.accepts(nonce) => Outcome::Keep,
+            (State::Migrated { .. }, Side::Other) if is_answer => Outcome::Revert,
+            (State::Returning, Side::Other) if is_answer => Outcome::Return,
+            (State::Challenged { .. } | State::Migrated { .. } | State::Returning, Side::Current | Side::Other) => {
+                Outcome::Ignored
+            }
         }
     }
 
@@ -251,139 +261,4 @@ impl<A: Copy + Eq> Validation<A> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::Tag;
-
-    const OLD: u8 = 1;
-    const NEW: u8 = 2;
-    const NONCES: [u64; 2] = [11, 22];
-    const RTO: Duration = Duration::from_millis(110);
-    /// When the old address no longer has precedence.
-    const PATIENCE: Instant = Instant::from_millis(110);
-    const COUNTER: Seq = Seq::new(7);
-
-    fn started(received: usize, returns: bool, is_in_doubt: bool) -> Validation<u8> {
-        let (now, counter) = (Instant::ZERO, COUNTER);
-        let start = Start { now, new: NEW, received, counter, rto: RTO, is_measured: true, nonces: NONCES };
-        Validation::new(start, returns, is_in_doubt)
-    }
-
-    fn challenged(received: usize) -> Validation<u8> {
-        started(received, false, false)
-    }
-
-    /// The destinations of all PROBEs that are due.
-    fn drain(validation: &mut Validation<u8>, peer: u8) -> std::vec::Vec<u8> {
-        let (framing, mut buf) = (Framing::tagged(Tag::new([1; 8])), [0; 32]);
-        core::iter::from_fn(|| validation.poll_transmit(peer, &framing, 0, &mut buf).unwrap())
-            .inspect(|&(_, len)| assert_eq!(len, PROBE_BYTES))
-            .map(|(to, _)| to)
-            .collect()
-    }
-
-    #[test]
-    fn an_echo_from_the_old_address_keeps_it() {
-        for nonce in NONCES {
-            let (mut validation, now) = (challenged(PROBE_BYTES), Instant::ZERO);
-            assert_eq!(validation.on_echo(now, nonce, false), Outcome::Ignored, "an unsent challenge has no answer");
-            assert_eq!(drain(&mut validation, OLD), [NEW, OLD]);
-            assert_eq!(validation.on_echo(now, NONCES[0], true), Outcome::Ignored, "the new cannot answer for the old");
-            assert_eq!(validation.on_echo(now, nonce, false), Outcome::Keep);
-        }
-    }
-
-    #[test]
-    fn only_a_later_datagram_from_the_old_address_keeps_it() {
-        for (counter, from_other, outcome) in [
-            (COUNTER, false, Outcome::Ignored),
-            (COUNTER.sub(1), false, Outcome::Ignored),
-            (COUNTER.next(), true, Outcome::Ignored),
-            (COUNTER.next(), false, Outcome::Keep),
-        ] {
-            assert_eq!(challenged(1).on_datagram(counter, 1, from_other), outcome, "{counter}, {from_other}");
-        }
-    }
-
-    #[test]
-    fn the_old_address_has_time_to_answer_first() {
-        let mut validation = challenged(PROBE_BYTES);
-        drain(&mut validation, OLD);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[1], true), Outcome::Answered);
-        assert_eq!(validation.poll_timeout(), PATIENCE);
-        assert_eq!(validation.handle_timeout(PATIENCE), Outcome::Migrate);
-        // With doubt, it has the whole validation.
-        let mut validation = started(PROBE_BYTES, false, true);
-        drain(&mut validation, OLD);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[1], true), Outcome::Answered);
-        assert_eq!(validation.handle_timeout(Instant::from_millis(2_999)), Outcome::Ignored);
-        assert_eq!(validation.handle_timeout(Instant::from_millis(3_000)), Outcome::Migrate);
-    }
-
-    #[test]
-    fn echoes_migrate_to_the_new_address_and_revert_to_the_old() {
-        let mut validation = challenged(PROBE_BYTES);
-        drain(&mut validation, OLD);
-        let now = PATIENCE;
-        assert_eq!(validation.on_echo(now, NONCES[1], true), Outcome::Migrate);
-        validation.on_migrated(now, OLD, true);
-        assert_eq!((validation.other(), validation.reserved()), (OLD, Some(OLD)));
-        assert_eq!(validation.on_echo(now, NONCES[1], false), Outcome::Ignored, "the new address was validated before");
-        assert_eq!(validation.on_echo(now, NONCES[0], false), Outcome::Ignored, "the new cannot answer for the old");
-        assert_eq!(validation.on_echo(now, NONCES[0], true), Outcome::Revert);
-        validation.on_reverted(NEW);
-        assert_eq!(validation.reserved(), Some(NEW));
-    }
-
-    #[test]
-    fn the_new_address_gets_no_more_bytes_than_came_from_it() {
-        let mut validation = challenged(PROBE_BYTES - 1);
-        assert_eq!(drain(&mut validation, OLD), [OLD]);
-        validation.on_datagram(COUNTER, 1, true);
-        assert_eq!(drain(&mut validation, OLD), [NEW]);
-    }
-
-    #[test]
-    fn each_address_is_challenged_five_times_within_three_timeouts() {
-        let mut validation = challenged(1_000);
-        let mut sent = std::vec![(0, drain(&mut validation, OLD).len())];
-        while validation.handle_timeout(validation.poll_timeout()) == Outcome::Ignored {
-            let at = validation.repeat_at - validation.interval;
-            sent.push((at.as_micros() / 1_000, drain(&mut validation, OLD).len()));
-        }
-        assert_eq!(sent, [(0, 2), (125, 2), (375, 2), (875, 2), (1_875, 2)]);
-        assert_eq!(validation.until, Instant::from_millis(3_000));
-    }
-
-    #[test]
-    fn after_the_migration_only_the_old_address_is_challenged() {
-        let mut validation = challenged(1_000);
-        drain(&mut validation, OLD);
-        validation.on_migrated(PATIENCE, OLD, false);
-        assert_eq!(validation.reserved(), None);
-        assert_eq!(validation.handle_timeout(validation.poll_timeout()), Outcome::Ignored);
-        assert_eq!(drain(&mut validation, NEW), [OLD]);
-        // A late datagram from there changes nothing. A later one repeats the challenge at once.
-        for (counter, probed) in [(COUNTER, 0), (COUNTER.next(), 1)] {
-            assert_eq!(validation.on_datagram(counter, 1, true), Outcome::Ignored);
-            assert_eq!(drain(&mut validation, NEW).len(), probed);
-        }
-        for _ in 0..20 {
-            validation.on_datagram(COUNTER.next(), 1, true);
-            drain(&mut validation, NEW);
-        }
-        validation.on_datagram(COUNTER.next(), 1, true);
-        assert!(drain(&mut validation, NEW).is_empty(), "the number of challenges is bounded");
-        assert_eq!(validation.handle_timeout(Instant::from_millis(3_110)), Outcome::Confirm);
-    }
-
-    #[test]
-    fn a_return_challenges_only_the_address_of_the_handshake() {
-        let mut validation = started(1, true, true);
-        assert_eq!(drain(&mut validation, OLD), [NEW]);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[0], false), Outcome::Ignored);
-        assert_eq!(validation.on_datagram(COUNTER.next(), 1, false), Outcome::Ignored);
-        assert_eq!(validation.on_echo(Instant::ZERO, NONCES[0], true), Outcome::Return);
-        assert_eq!(validation.handle_timeout(Instant::from_millis(3_000)), Outcome::Stay);
-    }
-}
+mod tests;

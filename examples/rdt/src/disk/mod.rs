@@ -77,9 +77,10 @@ impl Disk {
             Work::Flush => &self.flushes,
         };
         pool.run(move || {
-            // It is dropped after the result was sent, even if the work panics.
+            // Locals are dropped in reverse order, even if the work panics: first the sender, then the notice of it.
             let _notice = notice;
-            // If nobody waits for the result any more, it is dropped here.
+            let result = result;
+            // If no exchange waits for the result any more, it is dropped here.
             let _ = result.send(job());
         });
         Call(call)
@@ -133,4 +134,27 @@ fn chunk(transferred: u64) -> usize {
     const SMALLEST: u64 = 16 << 10;
     const LARGEST: u64 = 64 << 10;
     usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::{Events, Poll, Token};
+    use std::time::Duration;
+
+    /// Regression: the loop was woken while the channel of a job that had failed seemed to wait for its result.
+    #[test]
+    fn a_job_that_panics_has_failed_when_it_wakes_the_loop() {
+        let mut poll = Poll::new().unwrap();
+        let (disk, finished) = Disk::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()), 1);
+        let mut events = Events::with_capacity(1);
+        for _ in 0..300 {
+            let mut call = disk.call(|| panic!("expected by this test"));
+            while finished.next().is_none() {
+                poll.poll(&mut events, Some(Duration::from_secs(10))).unwrap();
+            }
+            let failed: io::Result<()> = call.take().expect("the call has ended");
+            assert!(failed.is_err());
+        }
+    }
 }

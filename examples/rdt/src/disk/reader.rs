@@ -84,8 +84,9 @@ impl Drop for Reader {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Ended(None, None)) {
             State::Idle(source) | State::Ended(Some(source), _) => self.disk.dispose(source),
-            // The thread closes the file.
-            State::Reading(_) | State::Ended(None, _) => {}
+            State::Ended(None, _) => {}
+            // The result, with the file, may have arrived already.
+            State::Reading(call) => self.disk.dispose(call),
         }
     }
 }

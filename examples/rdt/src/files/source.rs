@@ -113,9 +113,20 @@ struct Version {
 /// so a change of those explains it: a file that is replaced while it is served loses its name. A file that is renamed
 /// counts as changed.
 #[cfg(unix)]
+#[derive(PartialEq, Eq)]
 struct Status {
     changed: (i64, i64),
-    other: (u64, u32, u32, u32),
+    links: u64,
+    mode: u32,
+    owners: [u32; 2],
+}
+
+#[cfg(unix)]
+impl Status {
+    /// Whether only the time differs.
+    fn is_unexplained_after(&self, old: &Self) -> bool {
+        self.changed != old.changed && *self == Self { changed: self.changed, ..*old }
+    }
 }
 
 impl Version {
@@ -124,7 +135,9 @@ impl Version {
         use std::os::unix::fs::MetadataExt;
         let status = Status {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
-            other: (metadata.nlink(), metadata.mode(), metadata.uid(), metadata.gid()),
+            links: metadata.nlink(),
+            mode: metadata.mode(),
+            owners: [metadata.uid(), metadata.gid()],
         };
         Self { length: metadata.len(), modified: metadata.modified().ok(), status }
     }
@@ -136,7 +149,7 @@ impl Version {
 
     fn differs_from(&self, old: &Self) -> bool {
         #[cfg(unix)]
-        let unexplained = self.status.changed != old.status.changed && self.status.other == old.status.other;
+        let unexplained = self.status.is_unexplained_after(&old.status);
         #[cfg(not(unix))]
         let unexplained = false;
         self.length != old.length || self.modified != old.modified || unexplained

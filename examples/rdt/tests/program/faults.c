@@ -1,7 +1,7 @@
 /* Faults of system calls, for the tests of the program: a library for LD_PRELOAD.
  *
- * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the number of calls
- * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
+ * The file named by FAULTS has an entry for each call of the first enumeration, in its order: the error number, the
+ * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
  * the first three while the program runs. Reads and writes of pipes and the like never fail.
  *
  * KILL_AT has the numbers of two system calls: the kernel kills the program when it makes one of them.
