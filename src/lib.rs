@@ -20,6 +20,7 @@ mod copy;
 mod counts;
 mod error;
 mod event;
+pub mod files;
 pub mod ftp;
 pub mod guide;
 mod keyed_hash;

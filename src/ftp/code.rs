@@ -33,7 +33,7 @@ pub enum ErrorCode {
     /// 7: the server is overloaded; a later attempt may succeed.
     #[error("busy, try later")]
     Busy,
-    /// 8: the content does not match its digest. This version has no digests, so only an application can send the code.
+    /// 8: the content does not match its digest. Only the sessions of [`files`](crate::files) have digests.
     #[error("content does not match its digest")]
     DigestMismatch,
     /// 9: the client lacks the permission.
@@ -131,6 +131,9 @@ pub enum StorageError {
     /// Reading or writing the file is not permitted.
     #[error("not permitted")]
     NotPermitted,
+    /// The content does not match its digest.
+    #[error("content does not match its digest")]
+    DigestMismatch,
 }
 
 /// Reduces an error of the operating system to the reason that the peer may learn. Details are not sent.
@@ -161,6 +164,7 @@ impl From<StorageError> for ErrorCode {
             StorageError::Failed => Self::StorageFailed,
             StorageError::Busy => Self::Busy,
             StorageError::NotPermitted => Self::NotPermitted,
+            StorageError::DigestMismatch => Self::DigestMismatch,
         }
     }
 }

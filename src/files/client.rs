@@ -1,0 +1,549 @@
+//! The client's side of a session.
+//!
+//! ```text
+//! put    Idle ─PUT──→ Content: DATA… ──→ END ──→ Idle             CONFIRM or ERROR comes later
+//!          └─PUT, resumed─→ Resume ─RESUME─→ Compare ─START─→ Content
+//! get    Idle ─GET──→ Idle                                        FILE, DATA…, END or ERROR comes later
+//! ```
+//!
+//! Requests leave one after the other, without waiting for answers. Answers come in the order of the requests.
+
+use heapless::Deque;
+
+use super::incoming::{Incoming, Operation, Stop, Update};
+use super::message::{Entry, Message, Metadata, Prefix, Wish};
+use super::outgoing::Outgoing;
+use super::path::FilePath;
+use super::request::{Answer, Output, Request, Session};
+use super::sealed::Sealed;
+use super::stream::{Parsed, Reader, Writer};
+use crate::ftp::{ErrorCode, StorageError, TooLate, Unasked};
+
+/// The number of requests whose answers are open. [`Client::is_ready`] is false while there are as many.
+pub const MAX_OPEN_REQUESTS: usize = 512;
+
+/// The client's side of a session, driven through [`Session`].
+#[derive(Clone, Debug)]
+pub struct Client {
+    reader: Reader,
+    writer: Writer,
+    sending: Sending,
+    receiving: Option<Receiving>,
+    /// The requests that are not answered, in their order.
+    open: Deque<Expected, MAX_OPEN_REQUESTS>,
+    /// Received files that are not durable yet.
+    queued: u32,
+    event: Option<Pending>,
+    /// Whether the reader holds an ENTRY whose event was polled.
+    has_polled_entry: bool,
+    /// Which half waits for the answer of storage.
+    asked: Option<Half>,
+    peer: Peer,
+    /// No request follows.
+    is_finishing: bool,
+}
+
+/// The state of the last PUT.
+#[derive(Clone, Debug)]
+enum Sending {
+    /// No PUT is on its way.
+    Idle,
+    /// RESUME is to come.
+    Resume {
+        length: Option<u64>,
+    },
+    /// Storage compares the file with what the server has.
+    Compare {
+        length: Option<u64>,
+        prefix: Prefix,
+    },
+    Content(Outgoing),
+}
+
+/// The file of the oldest GET.
+#[derive(Clone, Debug)]
+struct Receiving {
+    incoming: Incoming,
+    failure: Option<Failure>,
+}
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Put,
+    Get,
+    List,
+    Check,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    Sending,
+    Receiving,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Open,
+    Closed,
+    Lost,
+}
+
+/// An event whose parts are in the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Event(Event<'static>),
+    /// The reader holds the ENTRY.
+    Entry,
+}
+
+/// An event of a client. Each but [`Resumed`](Self::Resumed) and an entry of a list answers the oldest open request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// PUT: the file is durable under its path.
+    Confirmed,
+    /// PUT, GET, LIST, CHECK: the server refuses the request, or has failed.
+    Refused(ErrorCode),
+    /// PUT with [`Wish::RESUME`]: the content begins at this position. 0 if the server has nothing, or has something
+    /// else.
+    Resumed {
+        /// The position in the file.
+        offset: u64,
+        /// What the server has.
+        had: u64,
+    },
+    /// GET: storage has the whole file, and makes it durable.
+    Received,
+    /// GET: the file did not arrive whole.
+    NotReceived(Failure),
+    /// LIST, CHECK: an entry. It is the whole answer to a CHECK.
+    Entry(Entry<'a>),
+    /// LIST: the list is complete.
+    Listed,
+}
+
+/// Why a file did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Storage failed, or the content does not have its digest.
+    Storage(StorageError),
+    /// The server has ended the content.
+    Server(ErrorCode),
+    /// The content is shorter or longer than announced.
+    Length,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Client {
+    /// A client without a request.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            reader: Reader::default(),
+            writer: Writer::default(),
+            sending: Sending::Idle,
+            receiving: None,
+            open: Deque::new(),
+            queued: 0,
+            event: None,
+            has_polled_entry: false,
+            asked: None,
+            peer: Peer::Open,
+            is_finishing: false,
+        }
+    }
+
+    /// Whether the next request may follow.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.sending, Sending::Idle)
+            && self.writer.is_ready()
+            && !self.open.is_full()
+            && !self.is_finishing
+            && self.peer == Peer::Open
+    }
+
+    /// Starts to send a file that storage has opened. `length` is its length, if it is known.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn put(
+        &mut self,
+        path: FilePath<'_>,
+        metadata: Metadata,
+        length: Option<u64>,
+        wish: Wish,
+    ) -> Result<(), TooLate> {
+        self.start(Expected::Put, &Message::Put { wish, metadata, length, path })?;
+        self.sending = if wish.contains(Wish::RESUME) {
+            Sending::Resume { length }
+        } else {
+            Sending::Content(Outgoing::new(0, length))
+        };
+        Ok(())
+    }
+
+    /// Asks for a file. `have` is what storage has of it; an empty prefix if it has nothing.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn get(&mut self, path: FilePath<'_>, have: Prefix) -> Result<(), TooLate> {
+        self.start(Expected::Get, &Message::Get { have, path })
+    }
+
+    /// Asks for the entries of a folder; `None` for the outermost one.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn list(&mut self, folder: Option<FilePath<'_>>, wish: Wish) -> Result<(), TooLate> {
+        self.start(Expected::List, &Message::List { wish, folder })
+    }
+
+    /// Asks for the entry of a file or folder.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn check(&mut self, path: FilePath<'_>, wish: Wish) -> Result<(), TooLate> {
+        self.start(Expected::Check, &Message::Check { wish, path })
+    }
+
+    fn start(&mut self, expected: Expected, message: &Message<'_>) -> Result<(), TooLate> {
+        if !self.is_ready() {
+            return Err(TooLate);
+        }
+        self.open.push_back(expected).map_err(|_| TooLate)?;
+        self.writer.put(message);
+        Ok(())
+    }
+
+    /// Closes after the last request. The answers that are open still come.
+    pub fn finish(&mut self) {
+        self.is_finishing = true;
+    }
+
+    /// The number of requests that are not answered.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Returns the next event. Input waits until it is polled.
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        match self.event.take()? {
+            Pending::Event(event) => Some(event),
+            Pending::Entry => {
+                self.has_polled_entry = true;
+                match self.reader.message.message() {
+                    Ok(Some(Message::Entry(entry))) => Some(Event::Entry(entry)),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, event: Event<'static>) {
+        self.event = Some(Pending::Event(event));
+    }
+
+    /// Whether the oldest open request is a PUT whose content has not ended.
+    fn is_sending_oldest(&self) -> bool {
+        self.open.len() == 1 && !matches!(self.sending, Sending::Idle)
+    }
+
+    /// Processes a message. Returns false if it violates the protocol.
+    fn handle(&mut self, message: Parsed) -> bool {
+        if let Some(receiving) = &mut self.receiving {
+            self.reader.message.clear();
+            match message {
+                Parsed::Data { len } => self.reader.start_content(len),
+                Parsed::End { digest } => {
+                    if !receiving.incoming.end(digest) {
+                        receiving.failure.get_or_insert(Failure::Length);
+                    }
+                }
+                Parsed::Cancel { code } => {
+                    receiving.incoming.cancel(Stop::Discard);
+                    receiving.failure.get_or_insert(Failure::Server(code));
+                }
+                _ => return false,
+            }
+            self.finish_receiving();
+            return true;
+        }
+        match (message, self.open.front()) {
+            (Parsed::Confirm, Some(Expected::Put)) if !self.is_sending_oldest() => self.answer(Event::Confirmed),
+            (Parsed::Error { code }, Some(expected)) => {
+                if *expected == Expected::Put && self.is_sending_oldest() {
+                    self.stop_sending(code);
+                }
+                self.answer(Event::Refused(code));
+            }
+            (Parsed::Resume(prefix), Some(Expected::Put)) if self.is_sending_oldest() => {
+                let Sending::Resume { length } = self.sending else { return false };
+                self.reader.message.clear();
+                if prefix.length > 0 {
+                    self.sending = Sending::Compare { length, prefix };
+                } else {
+                    self.start_content(0, prefix, length);
+                }
+            }
+            // The reader keeps FILE until storage has its metadata.
+            (Parsed::File { offset, length }, Some(Expected::Get)) => {
+                let incoming = Incoming::new(offset, Some(length), u64::MAX);
+                self.receiving = Some(Receiving { incoming, failure: None });
+            }
+            // The reader keeps ENTRY until the event is polled.
+            (Parsed::Entry, Some(Expected::List)) => self.event = Some(Pending::Entry),
+            (Parsed::Entry, Some(Expected::Check)) => {
+                self.open.pop_front();
+                self.event = Some(Pending::Entry);
+            }
+            (Parsed::Listed, Some(Expected::List)) => self.answer(Event::Listed),
+            (
+                Parsed::Put { .. }
+                | Parsed::Get
+                | Parsed::List
+                | Parsed::Check
+                | Parsed::Start { .. }
+                | Parsed::Data { .. }
+                | Parsed::End { .. }
+                | Parsed::Cancel { .. }
+                | Parsed::Resume(_)
+                | Parsed::Confirm
+                | Parsed::Error { .. }
+                | Parsed::File { .. }
+                | Parsed::Entry
+                | Parsed::Listed,
+                _,
+            ) => return false,
+        }
+        true
+    }
+
+    /// The oldest request is answered.
+    fn answer(&mut self, event: Event<'static>) {
+        self.open.pop_front();
+        self.reader.message.clear();
+        self.report(event);
+    }
+
+    /// Ends the PUT that is on its way, because the server has refused it.
+    fn stop_sending(&mut self, code: ErrorCode) {
+        match &mut self.sending {
+            Sending::Idle => {}
+            // The server expects no content after ERROR in place of RESUME.
+            Sending::Resume { .. } => self.sending = Sending::Idle,
+            // It has sent RESUME, and expects an end.
+            &mut Sending::Compare { length, .. } => {
+                let mut outgoing = Outgoing::new(0, length);
+                outgoing.stop(code);
+                self.sending = Sending::Content(outgoing);
+            }
+            Sending::Content(outgoing) => outgoing.stop(code),
+        }
+    }
+
+    /// Sends START, and the content behind what the server has.
+    fn start_content(&mut self, offset: u64, prefix: Prefix, length: Option<u64>) {
+        self.sending = Sending::Content(Outgoing::new(offset, length));
+        self.writer.put(&Message::Start { offset });
+        self.report(Event::Resumed { offset, had: prefix.length });
+    }
+
+    /// Reports a file whose content has ended, once storage holds no unfinished file.
+    fn finish_receiving(&mut self) {
+        let Some(Receiving { incoming, failure }) = &self.receiving else { return };
+        if incoming.is_finished() {
+            let event = failure.map_or(Event::Received, Event::NotReceived);
+            self.receiving = None;
+            self.open.pop_front();
+            self.report(event);
+        }
+    }
+
+    /// Puts the next message that is due.
+    fn advance(&mut self) {
+        if !self.writer.is_ready() {
+            return;
+        }
+        match &self.sending {
+            Sending::Content(outgoing) => {
+                if let Some(message) = outgoing.last_message() {
+                    self.sending = Sending::Idle;
+                    self.writer.put(&message);
+                }
+            }
+            Sending::Idle if self.is_finishing || self.peer != Peer::Open => self.writer.close(),
+            Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. } => {}
+        }
+    }
+
+    /// Nothing more can arrive or leave.
+    fn lose(&mut self) {
+        self.peer = Peer::Lost;
+        self.open.clear();
+        if self.asked != Some(Half::Sending) {
+            self.sending = Sending::Idle;
+        }
+        if let Some(receiving) = &mut self.receiving {
+            receiving.incoming.cancel(Stop::Lost);
+            receiving.failure.get_or_insert(Failure::Length);
+        }
+        self.finish_receiving();
+    }
+
+    fn answer_receiving(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
+        let receiving = self.receiving.as_mut().ok_or(Unasked)?;
+        let needed_file = receiving.incoming.needs_path();
+        let update = receiving.incoming.answer(answer)?;
+        if needed_file {
+            self.reader.message.clear();
+        }
+        match update {
+            Update::Progress | Update::Prepared(_) => {}
+            Update::Queued => self.queued = self.queued.saturating_add(1),
+            Update::Failed(error) => {
+                receiving.incoming.stop(Stop::Discard);
+                receiving.failure.get_or_insert(Failure::Storage(error));
+            }
+        }
+        self.asked = None;
+        self.finish_receiving();
+        Ok(())
+    }
+
+    fn answer_sending(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
+        match (&mut self.sending, answer) {
+            (&mut Sending::Compare { length, prefix }, Answer::Compared(_) | Answer::Failed(_)) => {
+                let offset = if *answer == Answer::Compared(true) { prefix.length } else { 0 };
+                self.start_content(offset, prefix, length);
+            }
+            (Sending::Content(outgoing), _) => {
+                // A PUT that was refused meanwhile has no more use for the comparison.
+                let _ = outgoing.answer(answer);
+            }
+            (Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. }, _) => return Err(Unasked),
+        }
+        self.asked = None;
+        if self.peer == Peer::Lost {
+            self.sending = Sending::Idle;
+        }
+        Ok(())
+    }
+}
+
+impl Sealed for Client {}
+
+impl Session for Client {
+    fn handle_input(&mut self, unread: &[u8]) -> usize {
+        let mut taken = 0;
+        if core::mem::take(&mut self.has_polled_entry) {
+            self.reader.message.clear();
+        }
+        while self.peer != Peer::Lost && self.event.is_none() {
+            let rest = unread.get(taken..).unwrap_or_default();
+            if self.reader.expects_content() {
+                let len = self.reader.content_in(rest.len());
+                let Some(receiving) = &mut self.receiving else { break };
+                if receiving.incoming.is_exceeded_by(len) {
+                    receiving.incoming.stop(Stop::Discard);
+                    receiving.failure.get_or_insert(Failure::Length);
+                }
+                let consumed = receiving.incoming.offer(len);
+                self.reader.consume(consumed);
+                taken += consumed;
+                if consumed < len || len == 0 {
+                    break;
+                }
+            } else {
+                if self.receiving.as_ref().is_some_and(|receiving| !receiving.incoming.is_ready()) {
+                    break;
+                }
+                let (consumed, message) = self.reader.read(rest);
+                taken += consumed;
+                let is_valid = match message {
+                    Ok(None) => break,
+                    Ok(Some(message)) => self.handle(message),
+                    Err(_) => false,
+                };
+                if !is_valid {
+                    self.writer.abort(ErrorCode::Malformed);
+                    self.lose();
+                }
+            }
+        }
+        let is_writing = self.receiving.as_ref().is_some_and(|receiving| receiving.incoming.is_writing());
+        if self.peer == Peer::Lost && !is_writing { unread.len() } else { taken }
+    }
+
+    fn handle_peer_closed(&mut self) {
+        if self.peer == Peer::Open {
+            self.peer = Peer::Closed;
+        }
+    }
+
+    fn handle_lost(&mut self) {
+        self.writer.lose();
+        self.lose();
+    }
+
+    fn handle_answer(&mut self, answer: Answer<'_>) -> Result<(), Unasked> {
+        match self.asked {
+            None => Err(Unasked),
+            Some(Half::Sending) => self.answer_sending(&answer),
+            Some(Half::Receiving) => self.answer_receiving(&answer),
+        }
+    }
+
+    fn handle_committed(&mut self, _result: Result<(), StorageError>) -> Result<(), Unasked> {
+        self.queued = self.queued.checked_sub(1).ok_or(Unasked)?;
+        Ok(())
+    }
+
+    fn poll_output(&mut self) -> Option<Output<'_>> {
+        self.advance();
+        self.writer.poll()
+    }
+
+    fn output_sent(&mut self, len: usize) -> Result<(), Unasked> {
+        self.writer.sent(len)
+    }
+
+    fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
+        if self.asked.is_some() {
+            return None;
+        }
+        if let Some(operation) = self.receiving.as_mut().and_then(|receiving| receiving.incoming.poll()) {
+            let request = match (operation, self.reader.message.message()) {
+                (Operation::Prepare, Ok(Some(Message::File { metadata, length, offset }))) => {
+                    Request::Receive { metadata, length, offset }
+                }
+                (Operation::Write { offset, len }, _) => Request::Write { offset, len },
+                (Operation::Commit { digest }, _) => Request::Commit { digest },
+                (Operation::Discard { may_resume }, _) => Request::Discard { may_resume },
+                // The reader keeps FILE until storage has prepared the file, and a client never rewinds.
+                (Operation::Prepare | Operation::Rewind, _) => return None,
+            };
+            self.asked = Some(Half::Receiving);
+            return Some(request);
+        }
+        let is_ready = self.writer.is_ready();
+        let request = match &mut self.sending {
+            &mut Sending::Compare { prefix, .. } if is_ready => Request::Compare { prefix },
+            Sending::Content(outgoing) if is_ready => outgoing.poll(room)?,
+            Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. } | Sending::Content(_) => return None,
+        };
+        self.asked = Some(Half::Sending);
+        Some(request)
+    }
+
+    fn is_done(&self) -> bool {
+        let is_idle = matches!(self.sending, Sending::Idle) && self.receiving.is_none() && self.asked.is_none();
+        self.writer.is_gone() && is_idle && self.queued == 0 && self.event.is_none() && self.peer != Peer::Open
+    }
+}

@@ -1,0 +1,99 @@
+//! Content from storage to the stream.
+//!
+//! ```text
+//! Ready ⇄ Reading ──→ Hash ──→ Hashing ──→ Ended: END
+//!   └────────┴── failed, stopped, shrunk ──→ Ended: CANCEL
+//! ```
+
+use super::message::{DATA_HEADER, Digest, Message};
+use super::request::{Answer, Request};
+use crate::ftp::{ErrorCode, Unasked};
+
+/// A file that leaves. Storage has opened it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Outgoing {
+    /// The position in the file of the next byte to read.
+    position: u64,
+    /// The length of the file, if it is known.
+    length: Option<u64>,
+    step: Step,
+    stop: Option<ErrorCode>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Step {
+    Ready,
+    Reading(u16),
+    Hash,
+    Hashing,
+    Ended(Result<Digest, ErrorCode>),
+}
+
+impl Outgoing {
+    /// Content from `position` on, of a file with this length.
+    pub(super) const fn new(position: u64, length: Option<u64>) -> Self {
+        Self { position, length, step: Step::Ready, stop: None }
+    }
+
+    /// Whether storage has a request.
+    pub(super) const fn is_asked(&self) -> bool {
+        matches!(self.step, Step::Reading(_) | Step::Hashing)
+    }
+
+    /// Ends the content early with CANCEL.
+    pub(super) fn stop(&mut self, code: ErrorCode) {
+        match self.step {
+            Step::Ready | Step::Hash => self.step = Step::Ended(Err(code)),
+            Step::Reading(_) | Step::Hashing => self.stop = Some(code),
+            Step::Ended(_) => {}
+        }
+    }
+
+    pub(super) fn poll(&mut self, room: usize) -> Option<Request<'static>> {
+        let (step, request) = match self.step {
+            Step::Ready if self.length == Some(self.position) => (Step::Hashing, Request::Digest),
+            Step::Ready => {
+                let rest = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position));
+                let room = u16::try_from(room.saturating_sub(DATA_HEADER)).unwrap_or(u16::MAX);
+                let len = u16::try_from(rest).unwrap_or(u16::MAX).min(room);
+                if len == 0 {
+                    return None;
+                }
+                (Step::Reading(len), Request::Read { offset: self.position, len })
+            }
+            Step::Hash => (Step::Hashing, Request::Digest),
+            Step::Reading(_) | Step::Hashing | Step::Ended(_) => return None,
+        };
+        self.step = step;
+        Some(request)
+    }
+
+    pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
+        let step = match (self.step, *answer) {
+            // A file that shrinks while it is sent is never padded.
+            (Step::Reading(_), Answer::Read(0)) if self.length.is_some() => Step::Ended(Err(ErrorCode::StorageFailed)),
+            (Step::Reading(_), Answer::Read(0)) => Step::Hash,
+            (Step::Reading(asked), Answer::Read(len)) if len <= asked => {
+                self.position = self.position.saturating_add(len.into());
+                Step::Ready
+            }
+            (Step::Hashing, Answer::Digest(digest)) => Step::Ended(Ok(digest)),
+            (Step::Reading(_) | Step::Hashing, Answer::Failed(error)) => Step::Ended(Err(error.into())),
+            (Step::Ready | Step::Reading(_) | Step::Hash | Step::Hashing | Step::Ended(_), _) => return Err(Unasked),
+        };
+        self.step = step;
+        if let Some(code) = self.stop.take() {
+            self.step = Step::Ended(Err(code));
+        }
+        Ok(())
+    }
+
+    /// The message that ends the content, once nothing more is read.
+    pub(super) fn last_message(&self) -> Option<Message<'static>> {
+        match self.step {
+            Step::Ended(Ok(digest)) => Some(Message::End { digest }),
+            Step::Ended(Err(code)) => Some(Message::Cancel { code }),
+            Step::Ready | Step::Reading(_) | Step::Hash | Step::Hashing => None,
+        }
+    }
+}
