@@ -10,19 +10,21 @@
 
 use heapless::Deque;
 
-use super::incoming::{Incoming, Operation, Stop, Update};
-use super::message::{Entry, Message, Metadata, Prefix, Wish};
+mod session;
+mod storage;
+
+use super::event::{Event, Failure};
+use super::incoming::{Incoming, Stop};
+use super::message::{Message, Metadata, Prefix, Wish};
 use super::outgoing::Outgoing;
 use super::path::FilePath;
-use super::request::{Answer, Output, Request, Session};
-use super::sealed::Sealed;
 use super::stream::{Parsed, Reader, Writer};
-use crate::ftp::{ErrorCode, StorageError, TooLate, Unasked};
+use crate::ftp::{ErrorCode, TooLate};
 
 /// The number of requests whose answers are open. [`Client::is_ready`] is false while there are as many.
 pub const MAX_OPEN_REQUESTS: usize = 512;
 
-/// The client's side of a session, driven through [`Session`].
+/// The client's side of a session, driven through [`Session`](super::Session).
 #[derive(Clone, Debug)]
 pub struct Client {
     reader: Reader,
@@ -95,42 +97,6 @@ enum Pending {
     Event(Event<'static>),
     /// The reader holds the ENTRY.
     Entry,
-}
-
-/// An event of a client. Each but [`Resumed`](Self::Resumed) and an entry of a list answers the oldest open request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// PUT: the file is durable under its path.
-    Confirmed,
-    /// PUT, GET, LIST, CHECK: the server refuses the request, or has failed.
-    Refused(ErrorCode),
-    /// PUT with [`Wish::RESUME`]: the content begins at this position. 0 if the server has nothing, or has something
-    /// else.
-    Resumed {
-        /// The position in the file.
-        offset: u64,
-        /// What the server has.
-        had: u64,
-    },
-    /// GET: storage has the whole file, and makes it durable.
-    Received,
-    /// GET: the file did not arrive whole.
-    NotReceived(Failure),
-    /// LIST, CHECK: an entry. It is the whole answer to a CHECK.
-    Entry(Entry<'a>),
-    /// LIST: the list is complete.
-    Listed,
-}
-
-/// Why a file did not arrive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// Storage failed, or the content does not have its digest.
-    Storage(StorageError),
-    /// The server has ended the content.
-    Server(ErrorCode),
-    /// The content is shorter or longer than announced.
-    Length,
 }
 
 impl Default for Client {
@@ -395,155 +361,5 @@ impl Client {
             receiving.failure.get_or_insert(Failure::Length);
         }
         self.finish_receiving();
-    }
-
-    fn answer_receiving(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
-        let receiving = self.receiving.as_mut().ok_or(Unasked)?;
-        let needed_file = receiving.incoming.needs_path();
-        let update = receiving.incoming.answer(answer)?;
-        if needed_file {
-            self.reader.message.clear();
-        }
-        match update {
-            Update::Progress | Update::Prepared(_) => {}
-            Update::Queued => self.queued = self.queued.saturating_add(1),
-            Update::Failed(error) => {
-                receiving.incoming.stop(Stop::Discard);
-                receiving.failure.get_or_insert(Failure::Storage(error));
-            }
-        }
-        self.asked = None;
-        self.finish_receiving();
-        Ok(())
-    }
-
-    fn answer_sending(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
-        match (&mut self.sending, answer) {
-            (&mut Sending::Compare { length, prefix }, Answer::Compared(_) | Answer::Failed(_)) => {
-                let offset = if *answer == Answer::Compared(true) { prefix.length } else { 0 };
-                self.start_content(offset, prefix, length);
-            }
-            (Sending::Content(outgoing), _) => {
-                // A PUT that was refused meanwhile has no more use for the comparison.
-                let _ = outgoing.answer(answer);
-            }
-            (Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. }, _) => return Err(Unasked),
-        }
-        self.asked = None;
-        if self.peer == Peer::Lost {
-            self.sending = Sending::Idle;
-        }
-        Ok(())
-    }
-}
-
-impl Sealed for Client {}
-
-impl Session for Client {
-    fn handle_input(&mut self, unread: &[u8]) -> usize {
-        let mut taken = 0;
-        if core::mem::take(&mut self.has_polled_entry) {
-            self.reader.message.clear();
-        }
-        while self.peer != Peer::Lost && self.event.is_none() {
-            let rest = unread.get(taken..).unwrap_or_default();
-            if self.reader.expects_content() {
-                let len = self.reader.content_in(rest.len());
-                let Some(receiving) = &mut self.receiving else { break };
-                if receiving.incoming.is_exceeded_by(len) {
-                    receiving.incoming.stop(Stop::Discard);
-                    receiving.failure.get_or_insert(Failure::Length);
-                }
-                let consumed = receiving.incoming.offer(len);
-                self.reader.consume(consumed);
-                taken += consumed;
-                if consumed < len || len == 0 {
-                    break;
-                }
-            } else {
-                if self.receiving.as_ref().is_some_and(|receiving| !receiving.incoming.is_ready()) {
-                    break;
-                }
-                let (consumed, message) = self.reader.read(rest);
-                taken += consumed;
-                let is_valid = match message {
-                    Ok(None) => break,
-                    Ok(Some(message)) => self.handle(message),
-                    Err(_) => false,
-                };
-                if !is_valid {
-                    self.writer.abort(ErrorCode::Malformed);
-                    self.lose();
-                }
-            }
-        }
-        let is_writing = self.receiving.as_ref().is_some_and(|receiving| receiving.incoming.is_writing());
-        if self.peer == Peer::Lost && !is_writing { unread.len() } else { taken }
-    }
-
-    fn handle_peer_closed(&mut self) {
-        if self.peer == Peer::Open {
-            self.peer = Peer::Closed;
-        }
-    }
-
-    fn handle_lost(&mut self) {
-        self.writer.lose();
-        self.lose();
-    }
-
-    fn handle_answer(&mut self, answer: Answer<'_>) -> Result<(), Unasked> {
-        match self.asked {
-            None => Err(Unasked),
-            Some(Half::Sending) => self.answer_sending(&answer),
-            Some(Half::Receiving) => self.answer_receiving(&answer),
-        }
-    }
-
-    fn handle_committed(&mut self, _result: Result<(), StorageError>) -> Result<(), Unasked> {
-        self.queued = self.queued.checked_sub(1).ok_or(Unasked)?;
-        Ok(())
-    }
-
-    fn poll_output(&mut self) -> Option<Output<'_>> {
-        self.advance();
-        self.writer.poll()
-    }
-
-    fn output_sent(&mut self, len: usize) -> Result<(), Unasked> {
-        self.writer.sent(len)
-    }
-
-    fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
-        if self.asked.is_some() {
-            return None;
-        }
-        if let Some(operation) = self.receiving.as_mut().and_then(|receiving| receiving.incoming.poll()) {
-            let request = match (operation, self.reader.message.message()) {
-                (Operation::Prepare, Ok(Some(Message::File { metadata, length, offset }))) => {
-                    Request::Receive { metadata, length, offset }
-                }
-                (Operation::Write { offset, len }, _) => Request::Write { offset, len },
-                (Operation::Commit { digest }, _) => Request::Commit { digest },
-                (Operation::Discard { may_resume }, _) => Request::Discard { may_resume },
-                // The reader keeps FILE until storage has prepared the file, and a client never rewinds.
-                (Operation::Prepare | Operation::Rewind, _) => return None,
-            };
-            self.asked = Some(Half::Receiving);
-            return Some(request);
-        }
-        let is_ready = self.writer.is_ready();
-        let request = match &mut self.sending {
-            &mut Sending::Compare { prefix, .. } if is_ready => Request::Compare { prefix },
-            Sending::Content(outgoing) if is_ready => outgoing.poll(room)?,
-            Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. } | Sending::Content(_) => return None,
-        };
-        self.asked = Some(Half::Sending);
-        Some(request)
-    }
-
-    fn is_done(&self) -> bool {
-        let is_idle = matches!(self.sending, Sending::Idle) && self.receiving.is_none() && self.asked.is_none();
-        self.writer.is_gone() && is_idle && self.queued == 0 && self.event.is_none() && self.peer != Peer::Open
     }
 }

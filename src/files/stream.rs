@@ -1,6 +1,7 @@
 //! The two directions of the stream: the message that arrives, and the one that leaves.
 
-use super::message::{Digest, Encoded, Message, MessageError, Prefix, Wish};
+use super::encoded::{Encoded, MessageError};
+use super::message::{Digest, Message, Prefix, Wish};
 use super::request::Output;
 use crate::ftp::{ErrorCode, Unasked};
 

@@ -94,23 +94,9 @@ impl Disk {
             return Answer::Failed(error);
         }
         match *request {
-            Request::Open { path, have } => {
-                let Some(content) = self.files.get(path.as_str()) else {
-                    return Answer::Failed(StorageError::NoSuchFile);
-                };
-                self.outgoing.clone_from(content);
-                let has = usize::try_from(have.length).ok().and_then(|length| content.get(..length));
-                let offset = if has.is_some_and(|has| digest(has) == have.digest) { have.length } else { 0 };
-                Answer::Opened { metadata: Metadata::default(), length: content.len() as u64, offset }
-            }
+            Request::Open { path, have } => self.open_for(path.as_str(), have),
             Request::Create { path, wish, .. } => self.create(path.as_str(), wish),
-            Request::Receive { offset, .. } => {
-                let (path, mut content) = received.unwrap();
-                content.truncate(usize::try_from(offset).unwrap());
-                assert_eq!(content.len() as u64, offset);
-                self.incoming = Some(Part { path, content, is_resumable: true });
-                Answer::Created(Prefix::default())
-            }
+            Request::Receive { offset, .. } => self.receive(received.unwrap(), offset),
             Request::Compare { prefix: of_peer } => {
                 let own = usize::try_from(of_peer.length).ok().and_then(|length| self.outgoing.get(..length));
                 Answer::Compared(own.is_some_and(|own| prefix(own) == of_peer))
@@ -119,16 +105,7 @@ impl Disk {
                 self.incoming.as_mut().unwrap().content.clear();
                 Answer::Rewound
             }
-            Request::Read { offset, len } => {
-                let rest = self.outgoing.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
-                let part = &rest[..rest.len().min(len.into())];
-                let len = u16::try_from(part.len()).unwrap();
-                if len > 0 {
-                    out.extend(data_header(len));
-                    out.extend(part);
-                }
-                Answer::Read(len)
-            }
+            Request::Read { offset, len } => self.read(offset, len, out),
             Request::Digest => Answer::Digest(digest(&self.outgoing)),
             Request::Write { offset, len } => {
                 let part = self.incoming.as_mut().unwrap();
@@ -137,14 +114,7 @@ impl Disk {
                 part.content.extend(&unread[..len]);
                 Answer::Written(len)
             }
-            Request::Commit { digest: whole } => {
-                if digest(&self.incoming.as_ref().unwrap().content) != whole {
-                    return Answer::Failed(StorageError::DigestMismatch);
-                }
-                let part = self.incoming.take().unwrap();
-                self.queue.push_back((part.path, part.content));
-                Answer::Queued
-            }
+            Request::Commit { digest } => self.queue(digest),
             Request::Discard { may_resume } => {
                 let part = self.incoming.take().expect("a file is discarded once");
                 if may_resume && part.is_resumable {
@@ -170,6 +140,41 @@ impl Disk {
             }
             _ => Answer::Failed(StorageError::Failed),
         }
+    }
+
+    fn open_for(&mut self, path: &str, have: Prefix) -> Answer<'static> {
+        let Some(content) = self.files.get(path) else { return Answer::Failed(StorageError::NoSuchFile) };
+        self.outgoing.clone_from(content);
+        let has = usize::try_from(have.length).ok().and_then(|length| content.get(..length));
+        let offset = if has.is_some_and(|has| digest(has) == have.digest) { have.length } else { 0 };
+        Answer::Opened { metadata: Metadata::default(), length: content.len() as u64, offset }
+    }
+
+    fn receive(&mut self, (path, mut content): (String, Vec<u8>), offset: u64) -> Answer<'static> {
+        content.truncate(usize::try_from(offset).unwrap());
+        assert_eq!(content.len() as u64, offset);
+        self.incoming = Some(Part { path, content, is_resumable: true });
+        Answer::Created(Prefix::default())
+    }
+
+    fn read(&self, offset: u64, len: u16, out: &mut Vec<u8>) -> Answer<'static> {
+        let rest = self.outgoing.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
+        let part = &rest[..rest.len().min(len.into())];
+        let len = u16::try_from(part.len()).unwrap();
+        if len > 0 {
+            out.extend(data_header(len));
+            out.extend(part);
+        }
+        Answer::Read(len)
+    }
+
+    fn queue(&mut self, whole: Digest) -> Answer<'static> {
+        if digest(&self.incoming.as_ref().unwrap().content) != whole {
+            return Answer::Failed(StorageError::DigestMismatch);
+        }
+        let part = self.incoming.take().unwrap();
+        self.queue.push_back((part.path, part.content));
+        Answer::Queued
     }
 
     fn create(&mut self, path: &str, wish: Wish) -> Answer<'static> {

@@ -11,7 +11,7 @@ const PATHS: [&str; 4] = ["a", "b", "deep/c", "deep/er/d"];
 
 fn content(rng: &mut Rand32) -> Vec<u8> {
     let len = if rng.rand_range(0..4) == 0 { 0 } else { rng.rand_range(1..3_000) };
-    (0..len).map(|_| (rng.rand_u32() >> 24) as u8).collect()
+    (0..len).map(|_| rng.rand_u32().to_le_bytes()[3]).collect()
 }
 
 fn disk(rng: &mut Rand32) -> Disk {
@@ -30,7 +30,7 @@ fn disk(rng: &mut Rand32) -> Disk {
 /// A prefix of the file of the other side, or something else.
 fn part(rng: &mut Rand32, files: &BTreeMap<String, Vec<u8>>, path: &str) -> Vec<u8> {
     let mut part = files.get(path).cloned().unwrap_or_default();
-    part.truncate(rng.rand_range(0..part.len() as u32 + 1) as usize);
+    part.truncate(rng.rand_range(0..3_001) as usize);
     if rng.rand_range(0..3) == 0 {
         part.push(1);
     }

@@ -5,10 +5,10 @@ use crate::pair::Pair;
 use rdt_proto::files::{Session, Wish};
 
 const CONTENT: [u8; 10_000] = {
-    let mut content = [0; 10_000];
-    let mut index = 0;
+    let mut content = [0_u8; 10_000];
+    let mut index = 1;
     while index < content.len() {
-        content[index] = (index / 7 % 251) as u8;
+        content[index] = if index.is_multiple_of(7) { content[index - 1].wrapping_add(3) } else { content[index - 1] };
         index += 1;
     }
     content

@@ -2,6 +2,7 @@
 
 mod connection;
 mod connection_pair;
+mod files;
 mod ftp;
 mod listener;
 mod socket_tcp;

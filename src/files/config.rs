@@ -1,0 +1,39 @@
+//! What a server permits.
+
+/// The limits of a [`Server`](super::Server).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerConfig {
+    /// The maximum length of an uploaded file in bytes. Default: 2^40 (1 TiB).
+    ///
+    /// A longer file is refused as [`ErrorCode::TooLarge`](crate::ftp::ErrorCode::TooLarge) as soon as its length is known.
+    pub max_length: u64,
+    /// What clients may do. Default: everything.
+    pub access: Access,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self { max_length: 1 << 40, access: Access::ReadWrite }
+    }
+}
+
+/// What the clients of a server may do. Anything else is refused as [`ErrorCode::NotPermitted`](crate::ftp::ErrorCode::NotPermitted).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// PUT, GET, LIST and CHECK.
+    ReadWrite,
+    /// GET, LIST and CHECK.
+    ReadOnly,
+    /// PUT.
+    WriteOnly,
+}
+
+impl Access {
+    pub(super) const fn may_read(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::ReadOnly)
+    }
+
+    pub(super) const fn may_write(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::WriteOnly)
+    }
+}
