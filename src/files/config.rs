@@ -5,7 +5,8 @@
 pub struct ServerConfig {
     /// The maximum length of an uploaded file in bytes. Default: 2^40 (1 TiB).
     ///
-    /// A longer file is refused as [`ErrorCode::TooLarge`](crate::ftp::ErrorCode::TooLarge) as soon as its length is known.
+    /// A longer file is refused as [`ErrorCode::TooLarge`](crate::ftp::ErrorCode::TooLarge) as soon as its length is
+    /// known.
     pub max_length: u64,
     /// What clients may do. Default: everything.
     pub access: Access,
@@ -17,7 +18,8 @@ impl Default for ServerConfig {
     }
 }
 
-/// What the clients of a server may do. Anything else is refused as [`ErrorCode::NotPermitted`](crate::ftp::ErrorCode::NotPermitted).
+/// What the clients of a server may do. Anything else is refused as
+/// [`ErrorCode::NotPermitted`](crate::ftp::ErrorCode::NotPermitted).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// PUT, GET, LIST and CHECK.

@@ -10,8 +10,8 @@ pub enum Event<'a> {
     Confirmed,
     /// PUT, GET, LIST, CHECK: the server refuses the request, or has failed.
     Refused(ErrorCode),
-    /// PUT with [`Wish::RESUME`](super::Wish::RESUME): the content begins at this position. 0 if the server has nothing, or has something
-    /// else.
+    /// PUT with [`Wish::RESUME`](super::Wish::RESUME): the content begins at this position. 0 if the server has
+    /// nothing, or has something else.
     Resumed {
         /// The position in the file.
         offset: u64,

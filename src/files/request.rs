@@ -126,8 +126,8 @@ pub enum Request<'a> {
     },
     /// Ends an unfinished file. → [`Answer::Discarded`]
     ///
-    /// This request follows each successful [`Create`](Self::Create) and [`Receive`](Self::Receive) exactly once, unless
-    /// [`Commit`](Self::Commit) succeeds.
+    /// This request follows each successful [`Create`](Self::Create) and [`Receive`](Self::Receive) exactly once,
+    /// unless [`Commit`](Self::Commit) succeeds.
     Discard {
         /// Whether the connection was lost, so that a file that may be [resumed](Wish::RESUME) is kept.
         may_resume: bool,

@@ -13,7 +13,7 @@ pub(crate) struct Side<S> {
     /// Whether the peer has closed, aborted or lost its direction.
     pub(crate) ended: Option<Ended>,
     /// Whether the end was reported.
-    is_told: bool,
+    is_reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Ended {
 
 impl<S: Session> Side<S> {
     fn new(session: S, disk: Disk) -> Self {
-        Self { session, disk, input: Vec::new(), ended: None, is_told: false }
+        Self { session, disk, input: Vec::new(), ended: None, is_reported: false }
     }
 
     /// Makes one round: input, a request, an output. Returns whether anything changed.
@@ -36,8 +36,8 @@ impl<S: Session> Side<S> {
         let taken = self.session.handle_input(&self.input[..shown]);
         self.input.drain(..taken);
         let mut changed = taken > 0;
-        if let (Some(ended), true, false) = (self.ended, self.input.is_empty(), self.is_told) {
-            self.is_told = true;
+        if let (Some(ended), true, false) = (self.ended, self.input.is_empty(), self.is_reported) {
+            self.is_reported = true;
             changed = true;
             match ended {
                 Ended::Closed => self.session.handle_peer_closed(),
