@@ -82,17 +82,27 @@ fn of_servers_that_start_at_once_only_one_gets_the_port() {
     }
 }
 
+/// The server itself opens a file outside its folder. Nothing but Landlock forbids that.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_server_says_how_it_is_restricted() {
+fn the_kernel_restricts_a_server_if_it_has_landlock() {
     let place = Place::new();
-    for (options, says) in
-        [(&[][..], "may only read and write files beneath"), (&["--read-only"], "may only read files beneath")]
-    {
-        let mut server = place.serve(options);
+    let outside = place.client("outside");
+    std::fs::write(&outside, "outside").unwrap();
+    for (options, may) in [(&[][..], "read and write files"), (&["--read-only"], "read files")] {
+        let mut server = place.serve_that_opens(&outside, options);
         // The standard error output may be read after the line with the address.
         let said = server.running.expect_seen("restricted");
-        assert!(said.contains(says) || said.contains("not restricted"), "{said}");
+        let opened = server.running.expect_seen("outside: ");
+        let (error, landlock) = opened.strip_prefix("outside: ").unwrap().split_once(", landlock: ").unwrap();
+        if landlock.parse::<i32>().unwrap() > 0 {
+            assert!(said.contains("rdt: restricted by Landlock"), "{said}");
+            assert!(said.contains(&format!("may only {may} beneath {}", place.server("").display())), "{said}");
+            assert_eq!(error, libc::EACCES.to_string());
+        } else {
+            assert!(said.ends_with("not restricted to its folder by the kernel, which has no Landlock"), "{said}");
+            assert_eq!(error, "0");
+        }
     }
 }
 

@@ -217,6 +217,14 @@ impl Place {
         self.serve_with(command, options)
     }
 
+    /// A server that opens `path` when it receives for the first time, and prints the result.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_that_opens(&self, path: &Path, options: &[&str]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::open(&mut command, path);
+        self.serve_with(command, options)
+    }
+
     /// A server that the kernel kills when it makes one of the system calls with these numbers.
     #[cfg(target_os = "linux")]
     pub(crate) fn serve_until(&self, calls: [i64; 2], options: &[&str]) -> Server {
