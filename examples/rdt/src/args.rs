@@ -175,7 +175,7 @@ impl From<Retry> for listener::Retry {
 pub(crate) struct PutArgs {
     /// The file to send
     pub(crate) file: PathBuf,
-    /// The server: host or host:port
+    /// The server: host or host:port. The first address of the host that answers gets the file
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The name to store it under, by default that of the file
@@ -215,7 +215,8 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args)]
 pub(crate) struct LoadArgs {
-    /// The server: host or host:port. It must allow as many connections from this host (--per-host)
+    /// The server: host or host:port. A client that finds no place there (--max-peers, --per-host) tries again until
+    /// its --timeout
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The number of clients

@@ -4,6 +4,8 @@
  * that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
  * the first three while the program runs. Reads and writes of pipes and the like never fail.
  *
+ * ADDRESSES has the numeric addresses of every name that the program looks up.
+ *
  * OUTSIDE is a path that the program opens when it receives for the first time. The result is printed: the error number
  * or 0, and the version of Landlock that the kernel has, or -1.
  *
@@ -15,9 +17,11 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netdb.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -122,4 +126,20 @@ ssize_t read(int fd, void *bytes, size_t count) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
     return is_file(fd) && fails(WRITE) ? -1 : REAL(write)(fd, bytes, count);
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    const char *addresses = getenv("ADDRESSES");
+    if (!addresses) return REAL(getaddrinfo)(name, service, hints, found);
+    char list[256], *rest = NULL;
+    strncpy(list, addresses, sizeof list - 1);
+    list[sizeof list - 1] = 0;
+    *found = NULL;
+    for (char *address = strtok_r(list, " ", &rest); address; address = strtok_r(NULL, " ", &rest)) {
+        /* Each address is an entry of its own, so the entries may be joined. */
+        int error = REAL(getaddrinfo)(address, service, hints, found);
+        if (error) return error;
+        while (*found) found = &(*found)->ai_next;
+    }
+    return 0;
 }

@@ -263,6 +263,15 @@ impl Place {
         Running::start(command)
     }
 
+    /// Puts a file to a server whose name has these addresses, separated by spaces.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn put_to_name(&self, file: &Path, addresses: &str, port: u16, options: &[&str]) -> Running {
+        let mut command = program();
+        crate::faults::Faults::resolve_to(&mut command, addresses);
+        command.arg("put").arg(file).arg(format!("server.test:{port}")).args(options);
+        Running::start(command)
+    }
+
     /// Downloads `name` into the clients' folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
         self.get_with(program(), name, server, options)
