@@ -174,6 +174,7 @@ impl<'r> Load<'r> {
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
         let bound = socket::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
+        socket.hear_icmp()?;
         let progress = Progress::new(name.as_name().as_str(), true);
         let attempts = Attempts::new(&self.servers, self.settings, patience);
         let client = FileClient::new(attempts, self.settings, exchange, None, progress, false);
