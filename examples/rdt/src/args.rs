@@ -40,7 +40,8 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum SocketTcpCommand {
-    /// Print each message received, from any number of clients
+    /// Print each message received, from any number of clients. Up to 32 MiB of messages wait for what reads them; a
+    /// message beyond that is reported as lost
     Listen(ListenArgs),
     /// Send standard input as one message
     Send {

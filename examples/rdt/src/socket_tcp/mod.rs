@@ -56,6 +56,7 @@ fn failed(error: io::Error) -> String {
 fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     let mut driver = bind(resolve(&args.bind)?, &args.common, stop)?;
     let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
+    crate::output::start().map_err(failed)?;
     to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
     driver.run(&mut listen).map_err(failed)?;
     // To be stopped is the only orderly end of a server.

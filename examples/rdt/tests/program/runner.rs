@@ -308,6 +308,15 @@ pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
     Running::start_as_it_is(command)
 }
 
+/// Runs the program without a reader of its standard output, which is returned. Its standard error output is read.
+pub(crate) fn run_without_reader(arguments: &[&str]) -> (Running, std::process::ChildStdout) {
+    let mut command = program();
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let output = child.stdout.take().unwrap();
+    (Running::read(child), output)
+}
+
 pub(crate) struct Server {
     pub(crate) running: Running,
     pub(crate) address: String,
