@@ -77,7 +77,7 @@ impl Files {
             }));
         }
         match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
+            Ok((folder, name)) => self.open = Open::Opening(self.disk.call_unless_dropped(move || folder.read(&name))),
             Err(error) => return Some(Err(error.into())),
         }
         None
@@ -98,7 +98,8 @@ impl Files {
                     Place::Beneath(_, space, host) => Some((space.clone(), *host)),
                     Place::Named(..) | Place::One => None,
                 };
-                self.open = Open::Creating(self.disk.call(move || create(&folder, &name, length, replace, space)));
+                let create = move || create(&folder, &name, length, replace, space);
+                self.open = Open::Creating(self.disk.call_unless_dropped(create));
             }
             Err(error) => return Some(Err(error.into())),
         }

@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Each file has at most one call at a time, so its calls are in order, and the queue is bounded by the number of
-//! files. A file that is no longer needed is also closed there, because closing frees its space.
+//! files. A file that is no longer needed is also closed there, because closing frees its space. A file that is no
+//! longer needed before it was opened leaves the queue: otherwise clients that come and go while the disk stalls would
+//! fill it.
 
 mod pool;
 mod reader;
@@ -69,20 +71,31 @@ impl Disk {
         self.call_for(Work::Transfer, job)
     }
 
+    /// The same for a job that may be dropped here. It is not begun after the call is dropped.
+    pub(crate) fn call_unless_dropped<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
+        let (result, number) = self.start(Work::Transfer, job);
+        Call { result, _withdrawal: Some(Withdrawal { pool: self.transfers.clone(), number }) }
+    }
+
     fn call_for<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
-        let (result, call) = channel();
+        Call { result: self.start(work, job).0, _withdrawal: None }
+    }
+
+    /// Starts a job. Returns its result to come, and its number.
+    fn start<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> (Receiver<T>, u64) {
+        let (sender, result) = channel();
         let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
         let pool = match work {
             Work::Transfer => &self.transfers,
             Work::Flush => &self.flushes,
         };
-        pool.run(move || {
+        let number = pool.run(move || {
             // It is dropped after the result was sent, even if the work panics.
             let _notice = notice;
             // If nobody waits for the result any more, it is dropped here.
-            let _ = result.send(job());
+            let _ = sender.send(job());
         });
-        Call(call)
+        (result, number)
     }
 
     /// Drops `value` on a thread: the file in it is closed, or removed.
@@ -114,12 +127,27 @@ impl Finished {
 }
 
 /// A call of the disk whose result is to come.
-pub(crate) struct Call<T>(Receiver<T>);
+pub(crate) struct Call<T> {
+    result: Receiver<T>,
+    _withdrawal: Option<Withdrawal>,
+}
+
+/// Withdraws a job when it is dropped.
+struct Withdrawal {
+    pool: Arc<Pool>,
+    number: u64,
+}
+
+impl Drop for Withdrawal {
+    fn drop(&mut self) {
+        self.pool.withdraw(self.number);
+    }
+}
 
 impl<T> Call<T> {
     /// The result, once. `None` while the call runs.
     pub(crate) fn take(&mut self) -> Option<io::Result<T>> {
-        match self.0.try_recv() {
+        match self.result.try_recv() {
             Ok(result) => Some(Ok(result)),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("a thread of the disk failed"))),
@@ -133,4 +161,30 @@ fn chunk(transferred: u64) -> usize {
     const SMALLEST: u64 = 16 << 10;
     const LARGEST: u64 = 64 << 10;
     usize::try_from(transferred.clamp(SMALLEST, LARGEST)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_needed_any_more_is_not_opened() {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
+        let (disk, finished) = Disk::new(waker, 1);
+        let ((block, blocked), (begun, order)) = (channel::<()>(), channel());
+        let begin = |name| {
+            let begun = begun.clone();
+            move || begun.send(name).unwrap()
+        };
+        let stall = disk.call(move || blocked.recv().unwrap_or_default());
+        drop(disk.with_key(1).call_unless_dropped(begin("withdrawn")));
+        let kept = disk.call_unless_dropped(begin("kept"));
+        drop(disk.call(begin("always")));
+        drop(block);
+        assert_eq!(order.iter().take(2).collect::<Vec<_>>(), ["kept", "always"]);
+        // The key of the withdrawn call came at once, while the disk stalled.
+        assert_eq!(finished.next(), Some(1));
+        drop((stall, kept));
+    }
 }
