@@ -196,6 +196,16 @@ fn one_line_says_that_all_addresses_failed() {
 }
 
 #[test]
+fn ctrl_c_ends_all_attempts() {
+    let (place, first) = (Place::new(), silent("127.0.0.1:0"));
+    let second = silent(&format!("127.0.0.2:{}", port(&first)));
+    let client = put(&place, "127.0.0.1 127.0.0.2", port(&first), &["--timeout", "600"]);
+    expect_datagrams(&second, 1);
+    client.interrupt();
+    client.expect_end(130, "stopped: \"sent\" was not transferred");
+}
+
+#[test]
 fn a_closed_port_starts_the_next_attempt() {
     let (place, first) = (Place::new(), silent("127.0.0.1:0"));
     let port = port(&first);

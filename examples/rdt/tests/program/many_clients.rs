@@ -121,6 +121,19 @@ fn a_host_has_no_more_connections_than_its_limit() {
     first.kill();
 }
 
+/// Clients that come at once are accepted together, and all but one are turned away with the first packet of their
+/// request.
+#[test]
+fn clients_that_are_turned_away_after_the_handshake_try_again() {
+    let place = Place::new();
+    let server = place.serve(&["--per-host", "1"]);
+    let names = ["a", "b", "c", "d"];
+    names.iter().for_each(|name| std::fs::write(place.client(name), name).unwrap());
+    let clients = names.map(|name| place.put(&place.client(name), &server.address, &["--timeout", "60"]));
+    clients.into_iter().for_each(|client| client.expect_end(0, "stored"));
+    assert_eq!(Place::names(&place.server("")), names);
+}
+
 #[test]
 fn a_limit_out_of_range_is_reported_with_its_option() {
     for options in
