@@ -40,7 +40,8 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum SocketTcpCommand {
-    /// Print each message received, from any number of clients
+    /// Print each message received, from any number of clients. Up to 32 MiB of messages wait for what reads them; a
+    /// message beyond that is reported as lost
     Listen(ListenArgs),
     /// Send standard input as one message
     Send {
@@ -175,7 +176,7 @@ impl From<Retry> for listener::Retry {
 pub(crate) struct PutArgs {
     /// The file to send
     pub(crate) file: PathBuf,
-    /// The server: host or host:port
+    /// The server: host or host:port. The first address of the host that answers gets the file
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The name to store it under, by default that of the file
@@ -215,7 +216,8 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args)]
 pub(crate) struct LoadArgs {
-    /// The server: host or host:port. It must allow as many connections from this host (--per-host)
+    /// The server: host or host:port. A client that finds no place there (--max-peers, --per-host) tries again until
+    /// its --timeout
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The number of clients

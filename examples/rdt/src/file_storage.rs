@@ -98,7 +98,8 @@ impl Files {
                     Place::Beneath(_, space, host) => Some((space.clone(), *host)),
                     Place::Named(..) | Place::One => None,
                 };
-                self.open = Open::Creating(self.disk.call(move || create(&folder, &name, length, replace, space)));
+                let create = move || create(&folder, &name, length, replace, space);
+                self.open = Open::Creating(self.disk.call(create));
             }
             Err(error) => return Some(Err(error.into())),
         }
@@ -143,12 +144,12 @@ impl Storage for Files {
 }
 
 impl Files {
-    /// Lets the disk close the file, even if a call on it runs or its result has arrived.
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is withdrawn.
     fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Opening(call) => self.disk.dispose(call),
-            Open::Creating(call) => self.disk.dispose(call),
+            Open::Opening(call) => self.disk.abandon(call),
+            Open::Creating(call) => self.disk.abandon(call),
             // They do so when they are dropped.
             Open::Reading(_) | Open::Writing(_) => {}
         }

@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Each file has at most one call at a time, so its calls are in order, and the queue is bounded by the number of
-//! files. A file that is no longer needed is also closed there, because closing frees its space.
+//! files. A file that is no longer needed is also closed there, because closing frees its space. A file that is no
+//! longer needed before it was opened leaves the queue: otherwise clients that come and go while the disk stalls would
+//! fill it.
 
 mod pool;
 mod reader;
@@ -70,20 +72,27 @@ impl Disk {
     }
 
     fn call_for<T: Send + 'static>(&self, work: Work, job: impl FnOnce() -> T + Send + 'static) -> Call<T> {
-        let (result, call) = channel();
+        let (sender, result) = channel();
         let notice = Notice { finished: self.finished.clone(), waker: self.waker.clone(), key: self.key };
         let pool = match work {
             Work::Transfer => &self.transfers,
             Work::Flush => &self.flushes,
         };
-        pool.run(move || {
+        let number = pool.run(move || {
             // Locals are dropped in reverse order, even if the work panics: first the sender, then the notice of it.
             let _notice = notice;
-            let result = result;
+            let sender = sender;
             // If no exchange waits for the result any more, it is dropped here.
-            let _ = result.send(job());
+            let _ = sender.send(job());
         });
-        Call(call)
+        Call { result, number }
+    }
+
+    /// Ends the interest in a call of [`call`](Self::call): its job does not begin, or its result is dropped on a thread.
+    pub(crate) fn abandon<T: Send + 'static>(&self, call: Call<T>) {
+        if !self.transfers.withdraw(call.number) {
+            self.dispose(call);
+        }
     }
 
     /// Drops `value` on a thread: the file in it is closed, or removed.
@@ -115,12 +124,16 @@ impl Finished {
 }
 
 /// A call of the disk whose result is to come.
-pub(crate) struct Call<T>(Receiver<T>);
+pub(crate) struct Call<T> {
+    result: Receiver<T>,
+    /// The number of its job.
+    number: u64,
+}
 
 impl<T> Call<T> {
     /// The result, once. `None` while the call runs.
     pub(crate) fn take(&mut self) -> Option<io::Result<T>> {
-        match self.0.try_recv() {
+        match self.result.try_recv() {
             Ok(result) => Some(Ok(result)),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("a thread of the disk failed"))),
@@ -156,5 +169,27 @@ mod tests {
             let failed: io::Result<()> = call.take().expect("the call has ended");
             assert!(failed.is_err());
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_needed_any_more_is_not_opened() {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (disk, finished) = Disk::new(waker, 1);
+        let ((block, blocked), (begun, order)) = (channel::<()>(), channel());
+        let begin = |name| {
+            let begun = begun.clone();
+            move || begun.send(name).unwrap()
+        };
+        let stall = disk.call(move || blocked.recv().unwrap_or_default());
+        let withdrawn = disk.with_key(1).call(begin("withdrawn"));
+        let kept = disk.call(begin("kept"));
+        drop(disk.call(begin("always")));
+        disk.abandon(withdrawn);
+        drop(block);
+        assert_eq!(order.iter().take(2).collect::<Vec<_>>(), ["kept", "always"]);
+        // The key of the withdrawn call came at once, while the disk stalled.
+        assert_eq!(finished.next(), Some(1));
+        drop((stall, kept));
     }
 }

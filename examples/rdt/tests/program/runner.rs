@@ -217,6 +217,14 @@ impl Place {
         self.serve_with(command, options)
     }
 
+    /// A server that opens `path` when it receives for the first time, and prints the result.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_that_opens(&self, path: &Path, options: &[&str]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::open(&mut command, path);
+        self.serve_with(command, options)
+    }
+
     /// A server that the kernel kills when it makes one of the system calls with these numbers.
     #[cfg(target_os = "linux")]
     pub(crate) fn serve_until(&self, calls: [i64; 2], options: &[&str]) -> Server {
@@ -255,6 +263,15 @@ impl Place {
         Running::start(command)
     }
 
+    /// Puts a file to a server whose name has these addresses, separated by spaces.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn put_to_name(&self, file: &Path, addresses: &str, port: u16, options: &[&str]) -> Running {
+        let mut command = program();
+        crate::faults::Faults::resolve_to(&mut command, addresses);
+        command.arg("put").arg(file).arg(format!("server.test:{port}")).args(options);
+        Running::start(command)
+    }
+
     /// Downloads `name` into the clients' folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
         self.get_with(program(), name, server, options)
@@ -289,6 +306,15 @@ pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(Stdio::null()).stdout(File::create(output).unwrap());
     Running::start_as_it_is(command)
+}
+
+/// Runs the program without a reader of its standard output, which is returned. Its standard error output is read.
+pub(crate) fn run_without_reader(arguments: &[&str]) -> (Running, std::process::ChildStdout) {
+    let mut command = program();
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let output = child.stdout.take().unwrap();
+    (Running::read(child), output)
 }
 
 pub(crate) struct Server {
