@@ -112,17 +112,17 @@ impl<T: ConnectionTypes> Connection<T> {
         self.settle();
     }
 
-    /// As [`evict`](Self::evict), but in extended mode RESET informs the peer.
+    /// As [`evict`](Self::evict), but in extended mode RESET with `code` informs the peer.
     ///
     /// This is for a connection whose quota is used up when INFO 0 confirms it. At the client the handshake is already
     /// complete.
-    pub(crate) fn evict_with_reset(&mut self, now: Instant) {
+    pub(crate) fn evict_with_reset(&mut self, now: Instant, code: u8) {
         self.advance(now);
         if self.state.ended().is_some() {
             return;
         }
         let before = self.before();
-        self.reset(CloseReason::Evicted, 0);
+        self.reset(CloseReason::Evicted, code);
         self.trace_changes(before);
     }
 
@@ -205,7 +205,8 @@ mod tests {
     /// Regression: an eviction with RESET was not reported.
     #[test]
     fn an_eviction_is_reported_to_the_observer() {
-        for evict in [Connection::evict, Connection::evict_with_reset] {
+        let with_reset = |connection: &mut Connection<_>, now| connection.evict_with_reset(now, 0);
+        for evict in [Connection::evict, with_reset] {
             let config = Config::default();
             let storage = Storage::on_heap(&config, 1).expect("the storage is valid").observed(States::default());
             let mut connection =

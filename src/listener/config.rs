@@ -38,8 +38,8 @@ pub struct ListenerConfig {
     /// addresses of a host therefore do not exclude validated clients of that host. If the quota is full, every CONNECT
     /// of the host is dropped, except that of a restarted client, which takes over the quota of its old connection. If
     /// the quota is full when INFO 0 confirms a connection with an unvalidated address, the connection ends as
-    /// [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets RESET. Lingering connections count.
-    /// Connections of base mode count as unvalidated.
+    /// [`Evicted`](crate::connection::CloseReason::Evicted), and its client gets RESET with the code of
+    /// [`busy`](Self::busy), or 0. Lingering connections count. Connections of base mode count as unvalidated.
     pub per_host: usize,
     /// The maximum number of connections and handshakes at one address. Default: 4.
     ///

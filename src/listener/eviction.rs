@@ -64,8 +64,9 @@ impl<T: ListenerTypes> Listener<T> {
         if !peer.state().is_validated() && !self.has_room_for_validated(address.host()) {
             let Some(predecessor) = self.find_predecessor(address, ticket) else {
                 // The validated quota of the host is full.
+                let code = self.config.busy.map_or(0, |busy| busy.code);
                 if let Some(connection) = self.peers.get_mut(index).and_then(|peer| peer.connection_mut()) {
-                    connection.evict_with_reset(self.now);
+                    connection.evict_with_reset(self.now, code);
                 }
                 self.evict(index);
                 return;

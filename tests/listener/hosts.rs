@@ -1,8 +1,9 @@
 //! The limits of a listener for each host and each address: for handshakes, and for peers that move.
 
 use harness::listener::*;
+use rdt_proto::Duration;
 use rdt_proto::connection::{CloseReason, Config, Event, Handled, Mode};
-use rdt_proto::listener::{Dispatch, DropReason, FixedTables, ListenerConfig, Retry, TableMemory};
+use rdt_proto::listener::{Busy, Dispatch, DropReason, FixedTables, ListenerConfig, Retry, TableMemory};
 use rdt_proto::wire::{Framing, Options, Packet};
 
 /// The address to which peers move.
@@ -51,6 +52,20 @@ fn info_0_ends_its_handshake_if_validated_peers_fill_the_host() {
     listener.drain();
     listener.machine.release(listener.now, sooner.id);
     listener.queues(At(1, 3), tag(3));
+}
+
+/// Regression: the code was 0, so that the client did not know why, and that it may try again.
+#[test]
+fn info_0_above_the_quota_gets_the_busy_code() {
+    let busy = Busy { after: Duration::from_secs(1), code: 7 };
+    let mut listener = ListenerTrace::new(ListenerConfig { per_host: 1, busy: Some(busy), ..config(Retry::Auto) });
+    listener.queues(At(1, 1), tag(1));
+    let late = listener.accepts(At(1, 1));
+    let cookie = listener.retries(At(1, 2), tag(2));
+    assert_eq!(listener.connect(At(1, 2), tag(2), Some(&cookie)), Dispatch::Queued);
+    listener.accepts(At(1, 2));
+    listener.takes(&late, info(0, b"late"));
+    listener.expect(At(1, 1), &late, Packet::Reset { code: 7 });
 }
 
 /// Regression: a handshake that had ended began path validation and could move, which spoiled the counts of both hosts.

@@ -40,7 +40,8 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum SocketTcpCommand {
-    /// Print each message received, from any number of clients
+    /// Print each message received, from any number of clients. Up to 32 MiB of messages wait for what reads them; a
+    /// message beyond that is reported as lost
     Listen(ListenArgs),
     /// Send standard input as one message
     Send {
@@ -144,9 +145,9 @@ pub(crate) struct ServeArgs {
     /// transfer continues
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
-    /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
-    /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
-    /// the user's state folder, on Linux `~/.local/state`
+    /// The folder of the file `reset-keys-ADDRESS-PORT`, by which a restarted server tells its clients that it does not
+    /// know them. The server makes the file, only its owner can read it, and it stays until it is deleted. The folder
+    /// must not lie beneath --root. The default is `rdt` in the user's state folder, on Linux `~/.local/state`
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
@@ -175,7 +176,7 @@ impl From<Retry> for listener::Retry {
 pub(crate) struct PutArgs {
     /// The file to send
     pub(crate) file: PathBuf,
-    /// The server: host or host:port
+    /// The server: host or host:port. The first address of the host that answers gets the file
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The name to store it under, by default that of the file
@@ -215,7 +216,8 @@ pub(crate) struct DemoArgs {
 
 #[derive(Args)]
 pub(crate) struct LoadArgs {
-    /// The server: host or host:port. It must allow as many connections from this host (--per-host)
+    /// The server: host or host:port. A client that finds no place there (--max-peers, --per-host) tries again until
+    /// its --timeout
     #[arg(value_name = "ADDR")]
     pub(crate) server: String,
     /// The number of clients

@@ -1,105 +1,400 @@
-//! The attempts of a client: at each address of its server, and again while the server is busy.
+//! The attempts of a client to connect, at each address of its server (RFC 8305) and again while the server is busy.
+//!
+//! ```text
+//!          250 ms after the last start,
+//!          or when an attempt fails                 CONNACK
+//! Waiting ──────────────────────────────→ Trying ─────────────→ the connection of the client
+//!                                          │  ↑
+//!                               it is busy │  │ after 1 s
+//!                                          ↓  │
+//!                                         Pausing
+//! Trying ── refused, silent, or busy for too long ──→ Failed
+//! ```
+//!
+//! An attempt is a handshake and nothing else. The request begins on the first connection that is established, so no
+//! other server gets any of it.
 
-use crate::args::{self, Common};
-use crate::client::{self, Cause, FileClient};
-use crate::clock::Clock;
-use crate::disk::{self, Disk};
-use crate::driver::Driver;
-use crate::exchange::Exchange;
-use crate::file_storage::Files;
-use crate::loss::Loss;
+use crate::endpoint::Address;
+use crate::link::Link;
 use crate::messages::{self, error_text};
-use crate::progress::Progress;
+use crate::patience::Patience;
 use crate::settings::Settings;
-use crate::stop::{INTERRUPTED, Stop};
-use rdt_proto::Duration;
-use rdt_proto::ftp::Client;
+use rdt_proto::connection::{CloseReason, Transmit};
+use rdt_proto::ftp::ErrorCode;
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::thread;
 
-/// The interval of attempts at a busy server. They go on for as long as a client waits for a silent one.
-const BUSY_INTERVAL: Duration = Duration::from_secs(1);
-/// How long an address may stay silent before the next one is tried (RFC 8305 §5).
-const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(2);
+/// The time from one attempt to the next (RFC 8305 §5, "Connection Attempt Delay").
+const NEXT_AFTER: Duration = Duration::from_millis(250);
+/// The number of addresses that are tried. Each takes the memory of a connection.
+const MOST_ADDRESSES: usize = 16;
 
-/// A session with the files that it sends or stores.
-pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
+/// The attempts at the addresses of a server, in the order of their first start.
+pub(crate) struct Attempts {
+    attempts: Vec<Attempt>,
+    settings: Settings,
+    patience: Patience,
+    /// The time at which the next waiting attempt starts.
+    next_at: Instant,
+    /// What the client sends first on the connection that is established.
+    request: Vec<u8>,
+}
 
-/// Runs a client until its request is complete, and reports the result.
-///
-/// Each attempt needs a new session with its files, which `job` makes.
-pub(crate) fn request(
-    server: &str,
-    common: &Common,
-    job: impl Fn() -> Result<Job, String>,
-    stop: &Stop,
-) -> Result<ExitCode, String> {
-    let addresses = args::resolve_peers(server)?;
-    let patience = common.settings().config.handshake_limit;
-    let clock = Clock::start();
-    let start = clock.now();
-    let (mut next, mut is_announced) = (0, false);
-    loop {
-        let mut settings = common.settings();
-        // A foreign server, which repeats its answer after 1.5 s, gets its time.
-        if next + 1 < addresses.len() && !settings.config.framing.is_base_only() {
-            settings.config.handshake_limit = settings.config.handshake_limit.min(NEXT_ADDRESS_AFTER);
+struct Attempt {
+    server: SocketAddr,
+    state: State,
+}
+
+enum State {
+    Waiting,
+    Trying(Box<Link>),
+    /// The server is busy, and is tried again at this time.
+    Pausing(Instant),
+    Failed(Failure),
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The server answered with this code.
+    Refused(ErrorCode),
+    /// The connection ended for another reason.
+    Ended(CloseReason),
+    ClosedPort,
+    Silent,
+    /// No connection could be made on this machine.
+    NotStarted(String),
+}
+
+impl Failure {
+    /// The failure of a connection that has ended. `None` if it has not.
+    fn of(link: &Link) -> Option<Self> {
+        Some(match link.connection.ended()? {
+            CloseReason::Refused { code } => Self::Refused(code.into()),
+            CloseReason::HandshakeTimedOut => Self::Silent,
+            _ if link.is_port_closed() => Self::ClosedPort,
+            reason => Self::Ended(reason),
+        })
+    }
+
+    /// How much the failure says about the server. The largest is reported.
+    fn weight(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 4,
+            Self::Ended(_) => 3,
+            Self::ClosedPort => 2,
+            Self::Silent => 1,
+            Self::NotStarted(_) => 0,
         }
-        let address = addresses[next];
-        let failure = match attempt(address, common, settings, job()?, stop.clone())? {
-            Attempt::Done => return Ok(ExitCode::SUCCESS),
-            Attempt::Stopped(failure) => {
-                messages::to_stderr(failure);
-                return Ok(INTERRUPTED.into());
+    }
+
+    /// The failure at `servers`, and how the user can fix it.
+    fn text(&self, servers: &str, name: &str, network: &str) -> String {
+        match self {
+            Self::Refused(code) => format!("{servers} refused \"{name}\": {}", messages::refusal(*code)),
+            Self::Ended(reason) => {
+                format!("no connection to {servers}: {}{network}", messages::end_reason(Some(*reason)))
             }
-            Attempt::Failed(_, Cause::Unreachable) if next + 1 < addresses.len() => {
-                next += 1;
-                continue;
+            Self::ClosedPort => format!("nothing listens on {servers}: start the server there, or give its port"),
+            Self::Silent => {
+                format!("no answer from {servers}{network}: is a server running there, on this port and --profile?")
             }
-            Attempt::Failed(failure, Cause::Unreachable | Cause::Other) => return Err(failure),
-            Attempt::Failed(failure, Cause::Busy) => failure,
-        };
-        let left = (start + patience).saturating_since(clock.now());
-        if left < BUSY_INTERVAL || stop.count() > 0 {
-            return Err(failure);
+            Self::NotStarted(why) => format!("cannot connect to {servers}: {why}"),
         }
-        if !std::mem::replace(&mut is_announced, true) && !common.quiet {
-            messages::to_stderr(format_args!("{address} is busy: trying again for {} s", left.as_secs()));
-        }
-        thread::sleep(BUSY_INTERVAL.into());
     }
 }
 
-/// The result of an attempt.
-enum Attempt {
-    Done,
-    Stopped(String),
-    Failed(String, Cause),
+impl Attempts {
+    /// Creates the attempts. The families of addresses take turns, beginning with that of the first address.
+    pub(crate) fn new(servers: &[SocketAddr], settings: Settings, patience: Patience) -> Self {
+        let waiting = |server| Attempt { server, state: State::Waiting };
+        let attempts = interleave(servers).into_iter().take(MOST_ADDRESSES).map(waiting).collect();
+        Self { attempts, settings, patience, next_at: patience.start(), request: Vec::new() }
+    }
+
+    /// Writes `request` to each connection, so that it is in the first packet after the handshake. A connection that is
+    /// abandoned never sends it.
+    pub(crate) fn with_request(self, request: Vec<u8>) -> Self {
+        Self { request, ..self }
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Takes the connection that is established, and abandons the others.
+    pub(crate) fn take_established(&mut self) -> Option<(Link, Abandoned)> {
+        self.attempts.iter().find(|attempt| attempt.is_established())?;
+        let links = std::mem::take(&mut self.attempts).into_iter().filter_map(|attempt| match attempt.state {
+            State::Trying(link) => Some(*link),
+            State::Waiting | State::Pausing(_) | State::Failed(_) => None,
+        });
+        let (mut established, others): (Vec<_>, Vec<_>) = links.partition(|link| link.connection.is_established());
+        Some((established.pop()?, Abandoned(others)))
+    }
+
+    /// Whether all attempts have failed.
+    pub(crate) fn have_failed(&self) -> bool {
+        self.attempts.iter().all(|attempt| matches!(attempt.state, State::Failed(_)))
+    }
+
+    /// What the attempts say about the server, and how the user can fix it.
+    pub(crate) fn failure(&self, name: &str, network: &str) -> String {
+        let failures = self.attempts.iter().filter_map(|attempt| match &attempt.state {
+            State::Failed(failure) => Some((attempt.server, failure)),
+            State::Waiting | State::Trying(_) | State::Pausing(_) => None,
+        });
+        let failures: Vec<_> = failures.collect();
+        let Some(most) = failures.iter().map(|(_, failure)| *failure).max_by_key(|failure| failure.weight()) else {
+            return format!("\"{name}\" was not transferred");
+        };
+        let list = |is_most| {
+            let listed = failures.iter().filter(|(_, failure)| (*failure == most) == is_most);
+            listed.map(|(server, _)| server.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let (text, others) = (most.text(&list(true), name, network), list(false));
+        if others.is_empty() { text } else { format!("{text} (also tried: {others})") }
+    }
+
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        for link in self.links_with(from) {
+            link.handle_datagram(now, datagram);
+        }
+        self.advance(now);
+    }
+
+    pub(crate) fn handle_closed_port(&mut self, now: Instant, to: SocketAddr) {
+        for link in self.links_with(to) {
+            link.handle_closed_port(now);
+        }
+        self.handle_unreachable(now, to);
+    }
+
+    /// Handles the report that no datagram reaches `to`. It may pass, but the next attempt starts at once.
+    pub(crate) fn handle_unreachable(&mut self, now: Instant, to: SocketAddr) {
+        if self.links_with(to).next().is_some() {
+            self.next_at = now;
+        }
+    }
+
+    pub(crate) fn handle_datagram_too_large(&mut self, now: Instant, to: SocketAddr, len: usize) {
+        for link in self.links_with(to) {
+            link.connection.handle_datagram_too_large(now, len);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        for link in self.links() {
+            link.handle_timeout(now);
+        }
+        self.advance(now);
+    }
+
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        for link in self.links() {
+            let polled = link.poll_transmit(now, max_datagrams, buf)?;
+            if polled.is_some() {
+                return Ok(polled);
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let due = |attempt: &Attempt| match &attempt.state {
+            State::Waiting => Some(self.next_at),
+            State::Trying(link) => link.poll_timeout(),
+            State::Pausing(until) => Some(*until),
+            State::Failed(_) => None,
+        };
+        self.attempts.iter().filter_map(due).min()
+    }
+
+    fn links(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.attempts.iter_mut().filter_map(|attempt| match &mut attempt.state {
+            State::Trying(link) => Some(&mut **link),
+            State::Waiting | State::Pausing(_) | State::Failed(_) => None,
+        })
+    }
+
+    fn links_with(&mut self, address: SocketAddr) -> impl Iterator<Item = &mut Link> {
+        self.links().filter(move |link| link.is_with(address))
+    }
+
+    /// Records the attempts that have failed, and starts those that are due.
+    fn advance(&mut self, now: Instant) {
+        for index in 0..self.attempts.len() {
+            let State::Trying(link) = &self.attempts[index].state else { continue };
+            if let Some(failure) = Failure::of(link) {
+                self.next_at = now;
+                self.attempts[index].state = self.after(now, link.server(), failure);
+            }
+        }
+        for attempt in &mut self.attempts {
+            let is_due = match attempt.state {
+                State::Waiting => self.next_at <= now,
+                State::Pausing(until) => until <= now,
+                State::Trying(_) | State::Failed(_) => false,
+            };
+            if is_due {
+                attempt.start(now, &self.settings, &self.request);
+                let is_trying = matches!(attempt.state, State::Trying(_));
+                self.next_at = if is_trying { now + NEXT_AFTER } else { now };
+            }
+        }
+    }
+
+    /// The state after a failure. A busy server is tried again while there is time.
+    fn after(&mut self, now: Instant, server: SocketAddr, failure: Failure) -> State {
+        if failure == Failure::Refused(ErrorCode::Busy)
+            && let Some(patience) = self.patience.after_busy(now, server)
+        {
+            self.patience = patience;
+            return State::Pausing(patience.start());
+        }
+        State::Failed(failure)
+    }
 }
 
-/// Runs a client with a server at this address.
-fn attempt(
-    server: SocketAddr,
-    common: &Common,
-    settings: Settings,
-    (session, files): Job,
-    stop: Stop,
-) -> Result<Attempt, String> {
-    let loss = Loss::new(common.loss, common.seed);
-    let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let bytes = settings.config.max_datagram_len();
-    let bound = Driver::bind(client::any_address_for(server), bytes, loss, stop).and_then(Driver::hearing_icmp);
-    let mut driver = bound.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
-    let progress = Progress::new(session.name().as_str(), common.quiet);
-    let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
-    let exchange = Exchange::new(session, files(disk));
-    let mut client = FileClient::new(driver.now(), server, settings, exchange, Some(finished), progress, !common.quiet)
-        .map_err(fail)?;
-    driver.run(&mut client).map_err(fail)?;
-    Ok(match client.failure(driver.network_error()) {
-        None => Attempt::Done,
-        Some(failure) if client.was_stopped() => Attempt::Stopped(failure),
-        Some(failure) => Attempt::Failed(failure, client.cause()),
-    })
+impl Attempt {
+    fn start(&mut self, now: Instant, settings: &Settings, request: &[u8]) {
+        self.state = match Link::connect(now, self.server, settings, request) {
+            Ok(link) => State::Trying(Box::new(link)),
+            Err(error) => State::Failed(Failure::NotStarted(error_text(&error))),
+        };
+    }
+
+    fn is_established(&self) -> bool {
+        matches!(&self.state, State::Trying(link) if link.connection.is_established())
+    }
+}
+
+/// Connections that were not established first. They send nothing more, except RESET after a late CONNACK, so that the
+/// server does not keep a connection.
+pub(crate) struct Abandoned(Vec<Link>);
+
+impl Abandoned {
+    pub(crate) fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        for link in self.0.iter_mut().filter(|link| link.is_with(from)) {
+            link.handle_datagram(now, datagram);
+            if link.connection.is_established() {
+                link.connection.abort(ErrorCode::Cancelled.value());
+            }
+        }
+    }
+
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        for link in self.0.iter_mut().filter(|link| link.connection.ended().is_some()) {
+            let polled = link.poll_transmit(now, 1, buf)?;
+            if polled.is_some() {
+                return Ok(polled);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The addresses, each once. Their families take turns (RFC 8305 §4).
+fn interleave(servers: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut ordered: Vec<SocketAddr> = Vec::new();
+    let mut left: VecDeque<_> = servers.iter().copied().collect();
+    while let Some(&first) = left.front() {
+        let is_other = |server: &SocketAddr| ordered.last().is_none_or(|last| last.is_ipv4() != server.is_ipv4());
+        let index = left.iter().position(is_other).unwrap_or(0);
+        let next = left.remove(index).unwrap_or(first);
+        if !ordered.contains(&next) {
+            ordered.push(next);
+        }
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVERS: [&str; 5] = ["192.0.2.1:1", "192.0.2.2:1", "192.0.2.2:1", "[2001:db8::1]:1", "[2001:db8::2]:1"];
+
+    fn parse(servers: &[&str]) -> Vec<SocketAddr> {
+        servers.iter().map(|server| server.parse().unwrap()).collect()
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    fn start(servers: &[&str]) -> Attempts {
+        let settings = Settings::default();
+        let mut attempts = Attempts::new(&parse(servers), settings, Patience::new(at(0), &settings, false));
+        attempts.handle_timeout(at(0));
+        attempts
+    }
+
+    /// The addresses to which something is sent at `now`, in order.
+    fn sent(attempts: &mut Attempts, now: Instant) -> Vec<String> {
+        let mut buf = [0; 2_048];
+        let polled = std::iter::from_fn(|| attempts.poll_transmit(now, 1, &mut buf).unwrap());
+        polled.map(|(to, _)| to.peer.to_string()).collect()
+    }
+
+    /// Runs all timers until `end`. Returns when something was sent, in ms, and to which address.
+    fn run(attempts: &mut Attempts, end: Instant) -> Vec<(u64, String)> {
+        let mut log = Vec::new();
+        while let Some(due) = attempts.poll_timeout().filter(|due| *due <= end) {
+            attempts.handle_timeout(due);
+            log.extend(sent(attempts, due).into_iter().map(|to| (due.saturating_since(at(0)).as_millis(), to)));
+        }
+        log
+    }
+
+    #[test]
+    fn rfc8305_4_the_families_take_turns() {
+        let expected = ["192.0.2.1:1", "[2001:db8::1]:1", "192.0.2.2:1", "[2001:db8::2]:1"];
+        assert_eq!(interleave(&parse(&SERVERS)), parse(&expected));
+        assert_eq!(interleave(&parse(&SERVERS[..3])), parse(&SERVERS[..2]));
+    }
+
+    #[test]
+    fn rfc8305_5_an_attempt_starts_each_250_ms_and_the_earlier_go_on() {
+        let mut attempts = start(&SERVERS[..4]);
+        let log = run(&mut attempts, at(1_200));
+        let first = |server| log.iter().find(|(_, to)| to == server).map(|(ms, _)| *ms);
+        assert_eq!([SERVERS[0], SERVERS[3], SERVERS[1]].map(first), [Some(0), Some(250), Some(500)]);
+        assert!(log.iter().any(|(ms, to)| *ms > 500 && to == SERVERS[0]), "{log:?}");
+    }
+
+    #[test]
+    fn a_failed_attempt_starts_the_next_at_once() {
+        for report in [Attempts::handle_closed_port, Attempts::handle_unreachable] {
+            let mut attempts = start(&SERVERS[..2]);
+            assert_eq!(sent(&mut attempts, at(0)), SERVERS[..1]);
+            report(&mut attempts, at(10), SERVERS[0].parse().unwrap());
+            assert_eq!(attempts.poll_timeout(), Some(at(10)));
+            attempts.handle_timeout(at(10));
+            assert_eq!(sent(&mut attempts, at(10)), [SERVERS[1]]);
+        }
+    }
+
+    #[test]
+    fn the_failure_that_says_most_is_reported_with_all_addresses() {
+        let mut attempts = start(&SERVERS[..4]);
+        run(&mut attempts, at(600));
+        assert!(!attempts.have_failed());
+        attempts.handle_closed_port(at(700), SERVERS[1].parse().unwrap());
+        run(&mut attempts, at(60_000));
+        assert!(attempts.have_failed());
+        let says = "nothing listens on 192.0.2.2:1: start the server there, or give its port";
+        let expected = format!("{says} (also tried: 192.0.2.1:1, [2001:db8::1]:1)");
+        assert_eq!(attempts.failure("name", ""), expected);
+    }
 }

@@ -1,31 +1,26 @@
-//! A client: one connection with one request.
+//! A client: one request, on the first connection to its server that is established.
 
+use crate::attempts::{Abandoned, Attempts};
 use crate::disk::Finished;
 use crate::endpoint::{Address, Endpoint};
-use crate::entropy;
 use crate::exchange::{Exchange, Storage};
+use crate::link::Link;
 use crate::messages;
+use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::settings::{self, AnyStorage, Settings};
-use rdt_proto::connection::{CloseReason, Connection, HeapBudget, HeapWindow, Stats, Timer, Transmit};
-use rdt_proto::ftp::{Client, ErrorCode, Outcome, Session, Transfer};
+use crate::settings::{self, Settings};
+use rdt_proto::connection::{CloseReason, HeapBudget, HeapWindow, Stats, Transmit};
+use rdt_proto::ftp::{Client, ErrorCode, Outcome, Output, Session, Transfer};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
-/// How long a client hopes for another answer after the system has reported that the server's port is closed.
-///
-/// Such a report may be forged, or a server may be starting.
-const REFUSED_WAIT: Duration = Duration::from_millis(1_500);
 /// The maximum time that the client stays after Ctrl-C, so that the server receives the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct FileClient<F> {
-    server: SocketAddr,
     settings: Settings,
-    connection: Connection<AnyStorage>,
-    window: HeapWindow,
-    budget: HeapBudget,
+    state: State,
     exchange: Exchange<Client, F>,
     /// The results of the disk. `None` if the storage needs none.
     finished: Option<Finished>,
@@ -35,32 +30,24 @@ pub(crate) struct FileClient<F> {
     started: Instant,
     result: Option<TransferResult>,
     stopped: bool,
-    refusal: Refusal,
     /// The time at which the client leaves, even if the connection is not drained.
     leave_at: Option<Instant>,
     expired: bool,
 }
 
-/// Why an attempt failed, as far as another one may succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// No server has answered at this address.
-    Unreachable,
-    /// The server has no place.
-    Busy,
-    Other,
+enum State {
+    /// No server has answered. The session and its storage wait.
+    Connecting(Attempts),
+    Connected(Box<Connected>),
 }
 
-/// What the system reports about the server's port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    None,
-    /// The port is closed. A datagram of the server by this time refutes it.
-    Reported {
-        until: Instant,
-    },
-    /// No datagram came.
-    Final,
+/// The connection on which the request is made.
+struct Connected {
+    link: Link,
+    window: HeapWindow,
+    budget: HeapBudget,
+    abandoned: Abandoned,
+    patience: Patience,
 }
 
 /// The result of a transfer.
@@ -71,45 +58,32 @@ pub(crate) struct TransferResult {
     pub(crate) took: Duration,
 }
 
-/// The unspecified address of the server's address family.
-pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
-    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    SocketAddr::new(any, 0)
-}
-
 impl<F: Storage> FileClient<F> {
     pub(crate) fn new(
-        now: Instant,
-        server: SocketAddr,
+        attempts: Attempts,
         settings: Settings,
-        exchange: Exchange<Client, F>,
+        mut exchange: Exchange<Client, F>,
         finished: Option<Finished>,
         progress: Progress,
         announce: bool,
-    ) -> io::Result<Self> {
-        let storage = settings::storage(&settings, server).map_err(io::Error::other)?;
-        let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
-        let connection = connection.map_err(io::Error::other)?;
-        let mut client = Self {
-            server,
+    ) -> Self {
+        let request = match exchange.session.poll_output() {
+            Some(Output::Header(header)) => header.to_vec(),
+            Some(Output::Close | Output::Abort(_)) | None => Vec::new(),
+        };
+        Self {
             settings,
-            connection,
-            window: settings.heap_window(),
-            // The largest window is the only limit.
-            budget: HeapBudget::new(usize::MAX),
+            state: State::Connecting(attempts.with_request(request)),
             exchange,
             finished,
             progress,
             announce,
-            started: now,
+            started: Instant::ZERO,
             result: None,
             stopped: false,
-            refusal: Refusal::None,
             leave_at: None,
             expired: false,
-        };
-        client.pump(now);
-        Ok(client)
+        }
     }
 
     /// The result. `None` while the transfer runs.
@@ -121,19 +95,51 @@ impl<F: Storage> FileClient<F> {
         self.stopped
     }
 
-    pub(crate) fn stats(&self) -> &Stats {
-        self.connection.stats()
+    /// The statistics of the connection. `None` before it is established.
+    pub(crate) fn stats(&self) -> Option<&Stats> {
+        match &self.state {
+            State::Connecting(_) => None,
+            State::Connected(connected) => Some(connected.link.connection.stats()),
+        }
     }
 
+    /// Begins the request on the first connection that is established. If all attempts have failed, there is no
+    /// request.
+    fn advance(&mut self, now: Instant) {
+        if let State::Connecting(attempts) = &mut self.state {
+            if let Some((link, abandoned)) = attempts.take_established() {
+                self.started = link.started();
+                if link.has_request()
+                    && let Some(Output::Header(header)) = self.exchange.session.poll_output()
+                {
+                    let len = header.len();
+                    // The header was written as a whole.
+                    let _ = self.exchange.session.header_sent(len);
+                }
+                // The largest window is the only limit.
+                let (window, budget) = (self.settings.heap_window(), HeapBudget::new(usize::MAX));
+                let patience = attempts.patience();
+                self.state = State::Connected(Box::new(Connected { link, window, budget, abandoned, patience }));
+            } else if attempts.have_failed() && self.result.is_none() {
+                self.progress.finish(None);
+                self.result = Some(TransferResult { outcome: Outcome::Lost, bytes: 0, took: Duration::ZERO });
+            }
+        }
+        self.pump(now);
+    }
+
+    /// Moves all data that can be moved now.
     fn pump(&mut self, now: Instant) {
-        let outcome = self.exchange.pump(now, &mut self.connection, &mut self.window, &mut self.budget);
+        let State::Connected(connected) = &mut self.state else { return };
+        let Connected { link, window, budget, .. } = &mut **connected;
+        let outcome = self.exchange.pump(now, &mut link.connection, window, budget);
         if self.result.is_some() {
             // The user waits for the prompt, and no result depends on the linger.
-            self.connection.leave();
+            link.connection.leave();
             return;
         }
         let (bytes, length) = (self.exchange.session.bytes_done(), self.exchange.session.length());
-        self.progress.update(self.arrived(bytes), length);
+        self.progress.update(arrived(bytes, &self.exchange.session, link, &self.settings), length);
         if let Some(outcome) = outcome {
             self.progress.finish(matches!(outcome, Outcome::Stored | Outcome::Received).then_some(bytes));
             let took = now.saturating_since(self.started);
@@ -141,56 +147,52 @@ impl<F: Storage> FileClient<F> {
             // Only the close of the connection remains.
             if self.announce && matches!(outcome, Outcome::Stored | Outcome::Received) {
                 let (name, done) = (self.exchange.session.name(), messages::amount(bytes, took));
+                let server = link.server();
                 match outcome {
-                    Outcome::Stored => {
-                        messages::to_stdout(format_args!("stored \"{name}\" on {}: {done}", self.server));
-                    }
-                    _ => messages::to_stdout(format_args!("received \"{name}\" from {}: {done}", self.server)),
+                    Outcome::Stored => messages::to_stdout(format_args!("stored \"{name}\" on {server}: {done}")),
+                    _ => messages::to_stdout(format_args!("received \"{name}\" from {server}: {done}")),
                 }
             }
             self.leave_by(now + settings::farewell(&self.settings.config));
         }
     }
 
-    /// The number of the `done` bytes that have certainly crossed the network.
-    ///
-    /// In an upload, the last bytes may still be in the connection. So the maximum that the send store holds is
-    /// subtracted.
-    fn arrived(&self, done: u64) -> u64 {
-        if self.exchange.session.transfer() == Transfer::Download || self.connection.is_all_acknowledged() {
-            return done;
-        }
-        let packets = u64::from(self.connection.send_memory().used);
-        done.saturating_sub(packets * u64::from(self.settings.config.segment))
-    }
-
     fn leave_by(&mut self, limit: Instant) {
         self.leave_at = Some(self.leave_at.map_or(limit, |earlier| earlier.min(limit)));
     }
 
+    /// When another client may try again, because the server turned this one away as busy after the handshake.
+    ///
+    /// A server does so when the first packet of the request shows that the host has too many connections. The request
+    /// is not executed.
+    pub(crate) fn turned_away(&self, now: Instant) -> Option<Patience> {
+        let State::Connected(connected) = &self.state else { return None };
+        let (link, busy) = (&connected.link, ErrorCode::Busy.value());
+        let is_busy = link.connection.ended() == Some(CloseReason::Reset { code: busy });
+        let is_first = link.connection.path().delivered == 0 && !self.stopped;
+        if is_busy && is_first { connected.patience.after_busy(now, link.server()) } else { None }
+    }
+
     /// The failure, and how the user can fix it. `None` after a success.
     pub(crate) fn failure(&self, network_error: Option<&io::Error>) -> Option<String> {
-        let server = self.server;
         let name = self.exchange.session.name();
-        let upload = self.exchange.session.transfer() == Transfer::Upload;
-        let reason = self.connection.ended();
         let network = network_error.map_or(String::new(), |error| format!(" (network: {error})"));
+        let link = match &self.state {
+            State::Connecting(_) if self.stopped => return Some(format!("stopped: \"{name}\" was not transferred")),
+            State::Connecting(attempts) => return Some(attempts.failure(name.as_str(), &network)),
+            State::Connected(connected) => &connected.link,
+        };
+        let (server, reason) = (link.server(), link.connection.ended());
+        let upload = self.exchange.session.transfer() == Transfer::Upload;
         let again = if upload { "it may be stored there or not; send it again" } else { "nothing was kept; try again" };
         Some(match self.result.map(|result| result.outcome) {
             Some(Outcome::Stored | Outcome::Received) => return None,
             Some(Outcome::Refused(code)) => format!("{server} refused \"{name}\": {}", messages::refusal(code)),
-            Some(Outcome::Lost) if self.refusal == Refusal::Final => {
-                if self.connection.path().delivered > 0 {
-                    format!("lost {server} while transferring \"{name}\" (its program has ended): {again}")
-                } else {
-                    format!("nothing listens on {server}: start the server there, or give its port")
-                }
-            }
-            Some(Outcome::Lost) if !self.has_met() => {
-                format!("no answer from {server}{network}: is a server running there, on this port and --profile?")
+            Some(Outcome::Lost) if link.is_port_closed() => {
+                format!("lost {server} while transferring \"{name}\" (its program has ended): {again}")
             }
             Some(Outcome::Lost) => {
-                let reached = self.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
+                let reached = link.connection.path().delivered > 0 || reason == Some(CloseReason::NoProgress);
                 let hint = if reached { "" } else { ", and no data has reached it; try a smaller --segment" };
                 let reason = messages::end_reason(reason);
                 format!("lost {server} while transferring \"{name}\" ({reason}{hint}{network}): {again}")
@@ -203,7 +205,7 @@ impl<F: Storage> FileClient<F> {
             Some(Outcome::CutShort) => {
                 format!("{server} closed before the end of \"{name}\" (did the file change there?): {again}")
             }
-            Some(Outcome::Aborted(code)) if matches!(reason, Some(CloseReason::Refused { .. })) => {
+            Some(Outcome::Aborted(code)) if code == ErrorCode::Busy => {
                 format!("{server} refused \"{name}\": {}", messages::refusal(code))
             }
             Some(Outcome::Aborted(code)) => format!("{server} ended the transfer of \"{name}\" ({code}): {again}"),
@@ -218,57 +220,65 @@ impl<F: Storage> FileClient<F> {
             Some(_) => format!("\"{name}\" was not transferred"),
         })
     }
+}
 
-    /// The cause of a failure.
-    pub(crate) fn cause(&self) -> Cause {
-        let delivered = self.connection.path().delivered;
-        match self.connection.ended() {
-            Some(CloseReason::Refused { code }) if ErrorCode::from(code) == ErrorCode::Busy => Cause::Busy,
-            Some(CloseReason::HandshakeTimedOut) => Cause::Unreachable,
-            Some(_) if self.refusal == Refusal::Final && delivered == 0 => Cause::Unreachable,
-            Some(_) | None => Cause::Other,
-        }
+/// The number of the `done` bytes that have certainly crossed the network.
+///
+/// In an upload, the last bytes may still be in the connection. So the maximum that the send store holds is subtracted.
+fn arrived(done: u64, session: &Client, link: &Link, settings: &Settings) -> u64 {
+    if session.transfer() == Transfer::Download || link.connection.is_all_acknowledged() {
+        return done;
     }
-
-    /// Whether the server has answered: the handshake did not time out.
-    fn has_met(&self) -> bool {
-        self.connection.ended() != Some(CloseReason::HandshakeTimedOut)
-    }
+    let packets = u64::from(link.connection.send_memory().used);
+    done.saturating_sub(packets * u64::from(settings.config.segment))
 }
 
 impl<F: Storage> Endpoint for FileClient<F> {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
-        // The socket is not connected, so it receives datagrams from any address.
-        if (from.peer.ip(), from.peer.port()) == (self.server.ip(), self.server.port()) {
-            self.refusal = Refusal::None;
-            self.connection.handle_datagram(now, datagram);
-            self.pump(now);
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.handle_datagram(now, from.peer, datagram),
+            State::Connected(connected) if connected.link.is_with(from.peer) => {
+                connected.link.handle_datagram(now, datagram);
+            }
+            State::Connected(connected) => return connected.abandoned.handle_datagram(now, from.peer, datagram),
         }
+        self.advance(now);
     }
 
     fn handle_closed_port(&mut self, now: Instant, to: SocketAddr) {
-        let is_server = (to.ip(), to.port()) == (self.server.ip(), self.server.port());
-        // A server refutes a forged report only if it has something to answer.
-        let mut is_answer_due = false;
-        self.connection.for_each_deadline(|timer, _| is_answer_due |= matches!(timer, Timer::Idle | Timer::Handshake));
-        if is_server && is_answer_due && self.refusal == Refusal::None && self.result.is_none() {
-            self.refusal = Refusal::Reported { until: now + REFUSED_WAIT };
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.handle_closed_port(now, to),
+            State::Connected(connected) if connected.link.is_with(to) && self.result.is_none() => {
+                connected.link.handle_closed_port(now);
+            }
+            State::Connected(_) => {}
+        }
+    }
+
+    fn handle_unreachable(&mut self, now: Instant, to: SocketAddr) {
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.handle_unreachable(now, to),
+            State::Connected(_) => {}
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if matches!(self.refusal, Refusal::Reported { until } if until <= now) && self.result.is_none() {
-            self.refusal = Refusal::Final;
-            self.connection.evict(now);
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.handle_timeout(now),
+            State::Connected(connected) => {
+                connected.link.handle_timeout(now);
+                self.exchange.session.handle_timeout(now);
+            }
         }
-        self.connection.handle_timeout(now);
-        self.exchange.session.handle_timeout(now);
-        self.pump(now);
+        self.advance(now);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
     }
 
-    fn handle_datagram_too_large(&mut self, now: Instant, _to: Address, len: usize) {
-        self.connection.handle_datagram_too_large(now, len);
+    fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.handle_datagram_too_large(now, to.peer, len),
+            State::Connected(connected) => connected.link.connection.handle_datagram_too_large(now, len),
+        }
     }
 
     fn handle_wake(&mut self, now: Instant) {
@@ -286,7 +296,11 @@ impl<F: Storage> Endpoint for FileClient<F> {
             self.pump(now);
         }
         // Before the handshake is complete, there is no server to notify.
-        self.leave_by(if self.connection.is_established() { now + STOP_LIMIT } else { now });
+        let is_established = match &self.state {
+            State::Connecting(_) => false,
+            State::Connected(connected) => connected.link.connection.is_established(),
+        };
+        self.leave_by(if is_established { now + STOP_LIMIT } else { now });
     }
 
     fn poll_transmit(
@@ -295,20 +309,28 @@ impl<F: Storage> Endpoint for FileClient<F> {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
-        let to = Address { peer: self.server, local: None };
-        Ok(self.connection.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
+        match &mut self.state {
+            State::Connecting(attempts) => attempts.poll_transmit(now, max_datagrams, buf),
+            State::Connected(connected) => match connected.link.poll_transmit(now, max_datagrams, buf)? {
+                Some(polled) => Ok(Some(polled)),
+                None => connected.abandoned.poll_transmit(now, buf),
+            },
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let session = self.exchange.session.poll_timeout();
-        let refused = match self.refusal {
-            Refusal::Reported { until } if self.result.is_none() => Some(until),
-            Refusal::Reported { .. } | Refusal::None | Refusal::Final => None,
+        let (link, session) = match &self.state {
+            State::Connecting(attempts) => (attempts.poll_timeout(), None),
+            State::Connected(connected) => (connected.link.poll_timeout(), self.exchange.session.poll_timeout()),
         };
-        [self.connection.poll_timeout(), session, self.leave_at, refused].into_iter().flatten().min()
+        [link, session, self.leave_at].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {
-        self.expired || (self.result.is_some() && self.connection.is_drained())
+        let is_drained = match &self.state {
+            State::Connecting(_) => true,
+            State::Connected(connected) => connected.link.connection.is_drained(),
+        };
+        self.expired || (self.result.is_some() && is_drained)
     }
 }

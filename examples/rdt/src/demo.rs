@@ -2,7 +2,8 @@
 //! threads, over real sockets.
 
 use crate::args::DemoArgs;
-use crate::client::{FileClient, any_address_for};
+use crate::attempts::Attempts;
+use crate::client::FileClient;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
 use crate::exchange::Exchange;
@@ -10,9 +11,11 @@ use crate::file_storage::Files;
 use crate::files::{Folder, Source, Space, SpaceLimits};
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
+use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::server::{FileServer, Limits, Store};
 use crate::settings::Settings;
+use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
 use std::fs::File;
@@ -103,19 +106,20 @@ impl Demo<'_> {
         let fail = |error: io::Error| format!("{title}: the network failed: {}", error_text(&error));
         let loss = Loss::new(self.args.loss, self.args.seed);
         let bytes = self.settings.config.max_datagram_len();
-        let mut driver = Driver::bind(any_address_for(self.server), bytes, loss, self.stop.clone()).map_err(fail)?;
+        let socket = socket::bind_towards(&[self.server]).map_err(fail)?;
+        let mut driver = Driver::on(socket, bytes, loss, self.stop.clone()).map_err(fail)?;
         let progress = Progress::new(title, false);
         let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
         let exchange = Exchange::new(session, files(disk));
-        let client =
-            FileClient::new(driver.now(), self.server, self.settings, exchange, Some(finished), progress, false);
-        let mut client = client.map_err(fail)?;
+        let patience = Patience::new(driver.now(), &self.settings, false);
+        let attempts = Attempts::new(&[self.server], self.settings, patience);
+        let mut client = FileClient::new(attempts, self.settings, exchange, Some(finished), progress, false);
         driver.run(&mut client).map_err(fail)?;
         if let Some(failure) = client.failure(driver.network_error()) {
             return Err(format!("{title}: {failure}"));
         }
-        if let Some(result) = client.result() {
-            let (stats, dropped) = (client.stats(), driver.dropped());
+        if let (Some(result), Some(stats)) = (client.result(), client.stats()) {
+            let dropped = driver.dropped();
             let amount = messages::amount(result.bytes, result.took);
             messages::to_stdout(format_args!(
                 "{title}: {amount}; the client sent {} datagrams, {dropped} of them were lost",

@@ -35,6 +35,8 @@ pub(crate) trait Endpoint {
     fn handle_network_error(&mut self, _now: Instant, _call: Call, _error: &io::Error) {}
     /// An ICMP message says that the port `to` is closed. It may be forged.
     fn handle_closed_port(&mut self, _now: Instant, _to: SocketAddr) {}
+    /// A datagram to `to` was not sent, or the system says that it did not arrive. The next one may.
+    fn handle_unreachable(&mut self, _now: Instant, _to: SocketAddr) {}
     /// Another thread may have finished work for the endpoint. The loop calls this in each round.
     fn handle_wake(&mut self, _now: Instant) {}
     /// Starts to shut down. The remaining work should be short.

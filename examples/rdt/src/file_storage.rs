@@ -1,6 +1,6 @@
 //! The storage of an exchange: files in a folder, with the disk work on other threads.
 
-use crate::disk::{Call, Disk, Reader, Writer};
+use crate::disk::{Call, Disk, Reader, Work, Writer};
 use crate::exchange::{Failure, Storage, Task};
 use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
 use crate::settings::AnyStorage;
@@ -77,7 +77,7 @@ impl Files {
             }));
         }
         match self.entry(name) {
-            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
+            Ok((folder, name)) => self.open = Open::Opening(self.disk.call(Work::Read, move || folder.read(&name))),
             Err(error) => return Some(Err(error.into())),
         }
         None
@@ -98,7 +98,8 @@ impl Files {
                     Place::Beneath(_, space, host) => Some((space.clone(), *host)),
                     Place::Named(..) | Place::One => None,
                 };
-                self.open = Open::Creating(self.disk.call(move || create(&folder, &name, length, replace, space)));
+                let create = move || create(&folder, &name, length, replace, space);
+                self.open = Open::Creating(self.disk.call(Work::Write, create));
             }
             Err(error) => return Some(Err(error.into())),
         }
@@ -143,12 +144,13 @@ impl Storage for Files {
 }
 
 impl Files {
-    /// Lets the disk close the file, even if a call on it runs or its result has arrived.
+    /// Lets the disk close the file, even if a call on it runs or its result has arrived. A call that waits is
+    /// withdrawn.
     fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Nothing => {}
-            Open::Opening(call) => self.disk.dispose(call),
-            Open::Creating(call) => self.disk.dispose(call),
+            Open::Opening(call) => self.disk.abandon(call),
+            Open::Creating(call) => self.disk.abandon(call),
             // They do so when they are dropped.
             Open::Reading(_) | Open::Writing(_) => {}
         }

@@ -5,12 +5,14 @@
 //! fetches it again and compares each byte. The clients store nothing.
 
 use crate::args::LoadArgs;
-use crate::client::{FileClient, any_address_for};
+use crate::attempts::Attempts;
+use crate::client::FileClient;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, Failure, Storage, Task};
 use crate::loss::Loss;
 use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
+use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::settings::{AnyStorage, Settings};
 use crate::socket;
@@ -31,7 +33,7 @@ const BATCHES: usize = 8;
 const STOP: Token = Token(usize::MAX);
 
 pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
-    let server = crate::args::resolve_peer(&args.server)?;
+    let servers = crate::args::resolve_peers(&args.server)?;
     let size = usize::try_from(args.size).map_err(|_| "--size is more than fits into memory".to_owned())?;
     // The content of each client is an excerpt of these bytes. Each excerpt begins one byte after the previous one.
     let mut random = vec![0; size + args.clients];
@@ -41,7 +43,7 @@ pub(crate) fn run(args: &LoadArgs, stop: &Stop) -> Result<ExitCode, String> {
     stop.add_waker(Arc::new(Waker::new(poll.registry(), STOP).map_err(fail)?));
     let mut load = Load {
         args,
-        server,
+        servers,
         settings: args.common.settings(),
         random: &random,
         size,
@@ -128,7 +130,7 @@ struct Active<'r> {
 
 struct Load<'r> {
     args: &'r LoadArgs,
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     settings: Settings,
     random: &'r [u8],
     size: usize,
@@ -144,7 +146,8 @@ struct Load<'r> {
 impl<'r> Load<'r> {
     fn start(&mut self) -> Result<(), String> {
         for index in 0..self.args.clients {
-            let active = self.connect(index, None).map_err(|error| {
+            let patience = Patience::new(self.clock.now(), &self.settings, false);
+            let active = self.connect(index, None, patience).map_err(|error| {
                 let limit = error.raw_os_error().is_some();
                 let advice = if limit { " (each client takes a socket: see `ulimit -n`)" } else { "" };
                 format!("cannot start client {} of {}: {}{advice}", index + 1, self.args.clients, error_text(&error))
@@ -158,7 +161,7 @@ impl<'r> Load<'r> {
     }
 
     /// Connects a client for its upload. If `uploaded` has the duration of the upload, connects it for its download.
-    fn connect(&self, index: usize, uploaded: Option<Duration>) -> io::Result<Active<'r>> {
+    fn connect(&self, index: usize, uploaded: Option<Duration>, patience: Patience) -> io::Result<Active<'r>> {
         let name = NameBuf::new(&format!("load-{index}")).map_err(io::Error::other)?;
         let content = &self.random[index..index + self.size];
         let session = match uploaded {
@@ -169,10 +172,12 @@ impl<'r> Load<'r> {
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let bound = socket::bind(any_address_for(self.server))?;
+        let bound = socket::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
+        socket.hear_icmp()?;
         let progress = Progress::new(name.as_name().as_str(), true);
-        let client = FileClient::new(self.clock.now(), self.server, self.settings, exchange, None, progress, false)?;
+        let attempts = Attempts::new(&self.servers, self.settings, patience);
+        let client = FileClient::new(attempts, self.settings, exchange, None, progress, false);
         Ok(Active { socket, client, deadline: Some(Instant::ZERO), uploaded })
     }
 
@@ -236,11 +241,19 @@ impl<'r> Load<'r> {
     /// After the end of a client's connection, starts its download or records the client's result.
     fn start_next(&mut self, index: usize) -> io::Result<()> {
         let Member::Active(active) = &self.clients[index] else { return Ok(()) };
+        let now = self.clock.now();
+        if let Some(patience) = active.client.turned_away(now) {
+            let again = self.connect(index, active.uploaded, patience)?;
+            self.deadlines.insert((Instant::ZERO, index));
+            self.clients[index] = Member::Active(Box::new(again));
+            return Ok(());
+        }
         let result = active.client.result().filter(|_| active.client.failure(active.socket.network_error()).is_none());
         self.clients[index] = match (result.map(|result| (result.outcome, result.took)), active.uploaded) {
             (Some((Outcome::Stored, took)), None) => {
                 self.deadlines.insert((Instant::ZERO, index));
-                Member::Active(Box::new(self.connect(index, Some(took))?))
+                let patience = Patience::new(now, &self.settings, false);
+                Member::Active(Box::new(self.connect(index, Some(took), patience)?))
             }
             (Some((Outcome::Received, took)), Some(uploaded)) => Member::Equal(took.saturating_add(uploaded)),
             _ => {

@@ -10,8 +10,10 @@
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
-//! | `attempts` | the addresses of a server, and a server that is busy |
-//! | `client`, `server` | endpoints of the loop: one connection, or a listener with many |
+//! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
+//! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
+//! | `patience` | how long a client tries again while its server is busy |
+//! | `request` | runs a client on the loop, and reports its result |
 //! | `exchange` | joins a connection, a file session and its storage, for client and server |
 //! | `file_storage` | the storage of an exchange: files in a folder |
 //! | `disk` | threads for the disk: reads ahead, writes behind |
@@ -40,13 +42,16 @@ mod entropy;
 mod exchange;
 mod file_storage;
 mod files;
+mod link;
 mod load;
 mod loss;
 mod messages;
 mod network_error;
 mod output;
 mod packet_log;
+mod patience;
 mod progress;
+mod request;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
@@ -58,7 +63,6 @@ mod stop;
 mod threads;
 
 use args::{Cli, Command, GetArgs, PutArgs, ServeArgs, resolve};
-use attempts::{Job, request};
 use clap::Parser;
 use driver::Driver;
 use file_storage::Files;
@@ -66,6 +70,7 @@ use files::{Folder, Source, Space, SpaceLimits};
 use loss::Loss;
 use messages::error_text;
 use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use request::{Job, request};
 use reset_keys::ResetKeys;
 use server::{FileServer, Limits, Store};
 use std::path::Path;
@@ -73,6 +78,9 @@ use std::process::ExitCode;
 use stop::Stop;
 
 fn main() -> ExitCode {
+    // By default this signal ends the program. With a handler, the write fails.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
     let cli = Cli::parse();
     let done = match &cli.command {
         // A server watches for signals only after it is restricted, because that takes a thread.
@@ -121,12 +129,16 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
     let bound = sockets[0].local_addr().map_err(fail)?;
-    let keys = match ResetKeys::load(args.state.as_deref()) {
-        Ok(keys) => Some(keys),
-        Err(why) if args.state.is_some() => return Err(why),
-        Err(why) => {
-            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
-            None
+    let keys = if address.port() == 0 {
+        Some(ResetKeys::fresh().map_err(fail)?)
+    } else {
+        match ResetKeys::load(args.state.as_deref(), bound, &args.root) {
+            Ok(keys) => Some(keys),
+            Err(why) if args.state.is_some() => return Err(why),
+            Err(why) => {
+                messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
+                None
+            }
         }
     };
     let restriction = restrict(&store.folder, args);
@@ -189,7 +201,7 @@ fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {
         let session = Client::upload(ClientConfig::default(), name.as_name(), source.length());
         Ok((session, Box::new(|disk| Files::one(disk, source))))
     };
-    request(&args.server, &args.common, job, &stop)
+    request(&args.server, &args.common, job, stop)
 }
 
 fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
@@ -212,7 +224,7 @@ fn get(args: &GetArgs, stop: Stop) -> Result<ExitCode, String> {
         let (folder, file_name) = (folder.clone(), file_name.to_owned());
         Ok((session, Box::new(move |disk| Files::named(disk, &folder, file_name))))
     };
-    request(&args.server, &args.common, job, &stop)
+    request(&args.server, &args.common, job, stop)
 }
 
 fn open_folder(path: &Path) -> Result<Folder, String> {

@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 use rdt_proto::Duration;
 use rdt_proto::connection::CloseReason;
 use rdt_proto::ftp::{ErrorCode, Outcome, StorageError};
+use std::borrow::Cow;
 use std::fmt::Display;
 
 /// Prints a line of the result.
@@ -31,8 +32,9 @@ pub(crate) fn seconds(took: Duration) -> String {
 }
 
 /// The reason for the early end of a connection.
-pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
-    match reason {
+pub(crate) fn end_reason(reason: Option<CloseReason>) -> Cow<'static, str> {
+    let text = match reason {
+        Some(reason @ CloseReason::Version { .. }) => return reason.to_string().into(),
         Some(CloseReason::HandshakeTimedOut) => "no answer came",
         Some(CloseReason::TimedOut) => "it stopped answering",
         Some(CloseReason::NoProgress) => "it answers, but no data reaches it; try a smaller --segment",
@@ -44,7 +46,8 @@ pub(crate) fn end_reason(reason: Option<CloseReason>) -> &'static str {
         Some(CloseReason::Finished) => "it closed",
         Some(CloseReason::Aborted) => "stopped here",
         Some(_) | None => "the connection broke",
-    }
+    };
+    text.into()
 }
 
 /// The outcome of a request at a server. `detail` is the message of the server's operating system.

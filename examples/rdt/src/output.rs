@@ -4,16 +4,22 @@
 //! or a disk is slow or full. So a server [starts](start) a thread for each stream. Lines wait in a bounded queue. A
 //! line that finds the queue full, or that cannot be written, is dropped. The number of dropped lines is printed as
 //! soon as lines can be printed again.
+//!
+//! A listener prints [messages](print_message) in the same way. Their queue is also bounded by the bytes that wait, and
+//! the listener reports a message that finds no room.
 
+use crate::messages::error_text;
 use std::io::{self, Write};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The number of lines that wait for each stream. Lines of `--verbose` have some 100 bytes: 1.6 MB.
 const LINES: usize = 16 << 10;
+/// The number of bytes of messages that wait. A longer message waits alone.
+const MESSAGE_BYTES: usize = 32 << 20;
 /// The maximum time that the end of the program waits for the reader of its output.
 const END_LIMIT: Duration = Duration::from_millis(500);
 /// The interval between attempts to use a full queue at the end of the program.
@@ -43,6 +49,24 @@ pub(crate) fn print(stream: Stream, mut line: String) {
     }
 }
 
+/// Prints `announcement` to the standard error output, and then `message` to the standard output.
+///
+/// Returns `false` if so much waits that there is no room for the message, or if it could not be printed at once.
+pub(crate) fn print_message(mut announcement: String, message: Vec<u8>) -> bool {
+    announcement.push('\n');
+    match QUEUES.get() {
+        Some([stdout, _]) => stdout.push_message(announcement, message),
+        None => write_message(&announcement, &message).is_ok(),
+    }
+}
+
+/// Writes both, so that a terminal shows the announcement before its message.
+fn write_message(announcement: &str, message: &[u8]) -> io::Result<()> {
+    // A message is printed even if nothing takes its announcement.
+    let _ = Stream::Stderr.write(announcement.as_bytes());
+    Stream::Stdout.write(message)
+}
+
 /// Starts the threads that print. Lines no longer wait for their reader.
 pub(crate) fn start() -> io::Result<()> {
     let queues = [Queue::start(Stream::Stdout)?, Queue::start(Stream::Stderr)?];
@@ -53,9 +77,12 @@ pub(crate) fn start() -> io::Result<()> {
 
 /// Waits until all lines are printed, but not long. To be called at the end of the program.
 pub(crate) fn finish() {
-    let limit = Instant::now() + END_LIMIT;
     for queue in QUEUES.get().into_iter().flatten() {
-        queue.finish(limit);
+        queue.finish(Instant::now() + END_LIMIT);
+        let bytes = queue.message_bytes.load(Ordering::Relaxed);
+        if bytes > 0 {
+            print(Stream::Stderr, format!("rdt: {bytes} bytes of messages were not printed: nothing read them"));
+        }
     }
 }
 
@@ -73,6 +100,10 @@ impl Stream {
 
 enum Entry {
     Line(String),
+    Message {
+        announcement: String,
+        message: Vec<u8>,
+    },
     /// Everything before is printed when this sender is dropped.
     End(Sender<()>),
 }
@@ -81,24 +112,40 @@ struct Queue {
     entries: SyncSender<Entry>,
     /// The number of lines dropped since the last report.
     dropped: &'static AtomicU64,
+    /// The bytes of the messages that wait, or are being written.
+    message_bytes: &'static AtomicUsize,
 }
 
 impl Queue {
     fn start(stream: Stream) -> io::Result<Self> {
         static DROPPED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        let dropped = match stream {
-            Stream::Stdout => &DROPPED[0],
-            Stream::Stderr => &DROPPED[1],
+        static MESSAGE_BYTES: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+        let index = match stream {
+            Stream::Stdout => 0,
+            Stream::Stderr => 1,
         };
+        let (dropped, message_bytes) = (&DROPPED[index], &MESSAGE_BYTES[index]);
         let (entries, waiting) = sync_channel(LINES);
-        thread::Builder::new().name("output".into()).spawn(move || print_all(stream, &waiting, dropped))?;
-        Ok(Self { entries, dropped })
+        let print = move || print_all(stream, &waiting, dropped, message_bytes);
+        thread::Builder::new().name("output".into()).spawn(print)?;
+        Ok(Self { entries, dropped, message_bytes })
     }
 
     fn push(&self, line: String) {
         if self.entries.try_send(Entry::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn push_message(&self, announcement: String, message: Vec<u8>) -> bool {
+        let len = message.len();
+        let waiting = self.message_bytes.fetch_add(len, Ordering::Relaxed);
+        let has_room = waiting == 0 || waiting.saturating_add(len) <= MESSAGE_BYTES;
+        let is_pushed = has_room && self.entries.try_send(Entry::Message { announcement, message }).is_ok();
+        if !is_pushed {
+            self.message_bytes.fetch_sub(len, Ordering::Relaxed);
+        }
+        is_pushed
     }
 
     fn finish(&self, limit: Instant) {
@@ -116,8 +163,8 @@ impl Queue {
     }
 }
 
-/// Prints the lines of a queue. Lines that wait together are written together.
-fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64) {
+/// Prints the entries of a queue. Lines that wait together are written together.
+fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, message_bytes: &AtomicUsize) {
     /// The number of bytes that are written together.
     const TOGETHER: usize = 32 << 10;
     let mut text = String::new();
@@ -129,6 +176,12 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64) {
                 Entry::Line(line) => {
                     text += &line;
                     lines += 1;
+                }
+                Entry::Message { announcement, message } => {
+                    if let Err(error) = write_message(&announcement, &message) {
+                        print(Stream::Stderr, format!("rdt: cannot print the message: {}", error_text(&error)));
+                    }
+                    message_bytes.fetch_sub(message.len(), Ordering::Relaxed);
                 }
                 Entry::End(end) => ends.push(end),
             }
@@ -151,5 +204,28 @@ fn report_dropped(stream: Stream, dropped: &AtomicU64) {
         if stream.write(line.as_bytes()).is_err() {
             dropped.fetch_add(count, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_messages_that_wait_are_bounded() {
+        static DROPPED: AtomicU64 = AtomicU64::new(0);
+        static BYTES: AtomicUsize = AtomicUsize::new(0);
+        let (entries, waiting) = sync_channel(3);
+        let queue = Queue { entries, dropped: &DROPPED, message_bytes: &BYTES };
+        let push = |len| queue.push_message(String::new(), vec![0; len]);
+        assert!(push(MESSAGE_BYTES - 1));
+        assert!(!push(2));
+        assert!(push(1));
+        assert_eq!(BYTES.load(Ordering::Relaxed), MESSAGE_BYTES);
+        while waiting.try_recv().is_ok() {}
+        BYTES.store(0, Ordering::Relaxed);
+        // A message longer than the limit waits alone.
+        assert!(push(MESSAGE_BYTES + 1));
+        assert!(!push(1));
     }
 }

@@ -207,12 +207,14 @@ impl FileServer {
         }
         let Some(outcome) = outcome else { return };
         // Only the end of the connection shows whether the client received the whole file.
-        if !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
+        // A client leaves with RESET before its request if another address of its server has answered first.
+        let is_request = !matches!((outcome, served.exchange.session.transfer()), (Outcome::Aborted(_), None));
+        if is_request && !served.reported && (ended.is_some() || outcome != Outcome::Sent) {
             served.reported = true;
             self.report.served += 1;
             if !self.quiet {
                 let address = self.peers.address(served.peer);
-                print_request(now, address, served, &served.outcome_text(outcome, ended));
+                print_request(now, address, served, &request_outcome(outcome, ended, served.exchange.error()));
             }
         }
         if ended.is_some() {
@@ -287,12 +289,6 @@ impl Report {
                 to_stderr(self.line(active, peers));
             }
         }
-    }
-}
-
-impl Served {
-    fn outcome_text(&self, outcome: Outcome, ended: Option<rdt_proto::connection::CloseReason>) -> String {
-        request_outcome(outcome, ended, self.exchange.error())
     }
 }
 

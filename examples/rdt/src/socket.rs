@@ -14,7 +14,7 @@ use rdt_proto::connection::Transmit;
 use rdt_proto::{Duration, Instant};
 use socket2::{Domain, Protocol, Type};
 use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The number of buffers of one receive call.
 ///
@@ -50,6 +50,8 @@ impl RecvBuf {
 pub(crate) struct Socket {
     token: Token,
     socket: UdpSocket,
+    /// Whether the socket names addresses of IPv4 as addresses of IPv6.
+    is_ipv6: bool,
     state: UdpSocketState,
     loss: Loss,
     send_buf: Vec<u8>,
@@ -77,11 +79,13 @@ impl Socket {
     ) -> io::Result<Self> {
         let mut socket = UdpSocket::from_std(socket);
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        let is_ipv6 = socket.local_addr()?.is_ipv6();
         registry.register(&mut socket, token, Interest::READABLE)?;
         let send_buf = vec![0; (datagram_bytes * state.max_gso_segments()).clamp(datagram_bytes, GSO_BYTES)];
         Ok(Self {
             token,
             socket,
+            is_ipv6,
             state,
             loss,
             send_buf,
@@ -138,10 +142,11 @@ impl Socket {
         use rustix::net::{RecvFlags, recvfrom};
         let flags = RecvFlags::ERRQUEUE | RecvFlags::DONTWAIT;
         while let Ok((_, _, to)) = recvfrom(&self.socket, &mut [0; 64][..], flags) {
-            if error.kind() == ErrorKind::ConnectionRefused
-                && let Some(to) = to.and_then(|to| SocketAddr::try_from(to).ok())
-            {
+            let Some(to) = to.and_then(|to| SocketAddr::try_from(to).ok()).map(canonical) else { continue };
+            if error.kind() == ErrorKind::ConnectionRefused {
                 endpoint.handle_closed_port(now, to);
+            } else {
+                endpoint.handle_unreachable(now, to);
             }
         }
     }
@@ -211,7 +216,7 @@ impl Socket {
             }
             let Some((address, transmit)) = self.unsent else { return Ok(()) };
             let datagrams = quinn_udp::Transmit {
-                destination: address.peer,
+                destination: if self.is_ipv6 { mapped(address.peer) } else { address.peer },
                 ecn: None,
                 contents: &self.send_buf[..transmit.len],
                 segment_size: Some(transmit.segment_size),
@@ -233,6 +238,7 @@ impl Socket {
                         endpoint.handle_datagram_too_large(clock.now(), address, transmit.segment_size);
                     } else {
                         endpoint.handle_network_error(clock.now(), Call::Send, &error);
+                        endpoint.handle_unreachable(clock.now(), address.peer);
                     }
                     self.report_icmp(clock.now(), &error, endpoint);
                     self.network_error = Some(explained(error, transmit.segment_size));
@@ -262,7 +268,7 @@ impl Socket {
             Ok(count) => {
                 (self.drained, self.setbacks) = (false, Setbacks::default());
                 for (meta, slice) in metas.iter().zip(&slices).take(count) {
-                    let from = Address { peer: meta.addr, local: meta.dst_ip };
+                    let from = Address { peer: canonical(meta.addr), local: meta.dst_ip };
                     for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
                         endpoint.handle_datagram(now, from, datagram);
                     }
@@ -298,6 +304,50 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = create(address)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+/// Binds a socket of a client to any free port.
+///
+/// If `servers` have addresses of both families, the socket reaches both. A system without such sockets reaches only
+/// the family of the first address.
+pub(crate) fn bind_towards(servers: &[SocketAddr]) -> io::Result<std::net::UdpSocket> {
+    let has_both = servers.iter().any(SocketAddr::is_ipv4) && servers.iter().any(SocketAddr::is_ipv6);
+    if has_both && let Ok(socket) = bind_both() {
+        return Ok(socket);
+    }
+    let first = servers.first().ok_or(ErrorKind::AddrNotAvailable)?;
+    bind(any_address_for(*first))
+}
+
+/// Binds a socket that also reaches IPv4, by mapped addresses (RFC 4291 §2.5.5.2).
+fn bind_both() -> io::Result<std::net::UdpSocket> {
+    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+    let socket = create(any)?;
+    socket.set_only_v6(false)?;
+    socket.bind(&any.into())?;
+    Ok(socket.into())
+}
+
+/// The unspecified address of the server's address family.
+pub(crate) fn any_address_for(server: SocketAddr) -> SocketAddr {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    SocketAddr::new(any, 0)
+}
+
+/// The address as a socket of IPv6 names it.
+fn mapped(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) => SocketAddr::new(ip.to_ipv6_mapped().into(), address.port()),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// The address in its own family.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
+    }
 }
 
 /// Binds `count` sockets to one address. The system assigns each peer to one of them.

@@ -13,8 +13,9 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// A pool of threads, started as jobs need them.
 ///
-/// Its queue is bounded by its users: each file has at most one job, and one more that closes the file. The threads of
-/// a dropped pool end with their jobs, and the drop waits a second for that.
+/// Its queue is bounded by its users: each open file has at most one job, and one more that closes the file. A job that
+/// opens a file is [withdrawn](Pool::withdraw) if its user leaves, so that users that come and go while the disk stalls
+/// leave nothing in the queue. The threads of a dropped pool end with their jobs, and the drop waits a second for that.
 pub(super) struct Pool {
     shared: Arc<Shared>,
     most_threads: usize,
@@ -30,7 +31,12 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    /// The jobs in the order of their numbers. `None` for a job that was withdrawn.
+    jobs: VecDeque<(u64, Option<Job>)>,
+    /// The number of jobs in `jobs` that were withdrawn.
+    withdrawn: usize,
+    /// The number of the next job.
+    next: u64,
     threads: usize,
     /// The threads that wait for a job.
     idle: usize,
@@ -43,22 +49,60 @@ impl Pool {
         Self { shared: Arc::new(shared), most_threads }
     }
 
-    /// Executes `job` on a thread of the pool. Without any thread the job is dropped.
-    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) {
+    /// Executes `job` on a thread of the pool. Without any thread the job is dropped. Returns the number of the job.
+    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) -> u64 {
         let mut state = self.shared.lock();
-        state.jobs.push_back(Box::new(job));
-        if state.jobs.len() > state.idle && state.threads < self.most_threads {
+        let number = state.next;
+        state.next += 1;
+        state.jobs.push_back((number, Some(Box::new(job))));
+        if state.jobs.len() - state.withdrawn > state.idle && state.threads < self.most_threads {
             let shared = self.shared.clone();
             let started = thread::Builder::new().name("disk".into()).spawn(move || shared.work());
             match started {
                 Ok(_) => state.threads += 1,
                 // The system has no more threads. The others do the work.
                 Err(_) if state.threads > 0 => {}
-                Err(_) => state.jobs.clear(),
+                Err(_) => (state.jobs, state.withdrawn) = (VecDeque::new(), 0),
             }
         }
         drop(state);
         self.shared.work.notify_one();
+        number
+    }
+
+    /// Drops the job with this number, unless a thread has begun it. Returns whether it was dropped.
+    pub(super) fn withdraw(&self, number: u64) -> bool {
+        let mut state = self.shared.lock();
+        let job = state.withdraw(number);
+        // The job may notify its user when it is dropped, which needs no lock.
+        drop(state);
+        job.is_some()
+    }
+}
+
+impl State {
+    /// Takes a job out of the queue. Its place stays until half of all places are empty, so that the work for each job
+    /// is constant on average.
+    fn withdraw(&mut self, number: u64) -> Option<Job> {
+        let index = self.jobs.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let job = self.jobs.get_mut(index)?.1.take()?;
+        self.withdrawn += 1;
+        if self.withdrawn * 2 > self.jobs.len() {
+            self.jobs.retain(|(_, job)| job.is_some());
+            self.withdrawn = 0;
+        }
+        Some(job)
+    }
+
+    /// Takes the next job.
+    fn pop(&mut self) -> Option<Job> {
+        while let Some((_, job)) = self.jobs.pop_front() {
+            match job {
+                Some(job) => return Some(job),
+                None => self.withdrawn -= 1,
+            }
+        }
+        None
     }
 }
 
@@ -87,7 +131,7 @@ impl Shared {
     fn work(&self) {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            if let Some(job) = state.pop() {
                 drop(state);
                 // The panic hook prints the message. The user of the job sees that there is no result.
                 let _ = catch_unwind(AssertUnwindSafe(job));
@@ -131,6 +175,31 @@ mod tests {
         pool.run(move || sender.send(()).unwrap());
         drop(pool);
         assert_eq!(done.try_recv(), Ok(()));
+    }
+
+    #[test]
+    fn withdrawn_jobs_leave_no_place_in_the_queue() {
+        let pool = Pool::new(1);
+        let ((block, blocked), (started, start), (sender, done)) = (channel::<()>(), channel(), channel());
+        pool.run(move || {
+            started.send(()).unwrap();
+            blocked.recv().unwrap_or_default();
+        });
+        start.recv().unwrap();
+        let mut kept = Vec::new();
+        for number in 0..10_000 {
+            let sender = sender.clone();
+            let job = pool.run(move || sender.send(number).unwrap());
+            if number % 1_000 == 0 {
+                kept.push(number);
+            } else {
+                pool.withdraw(job);
+                pool.withdraw(job);
+            }
+        }
+        assert!(pool.shared.lock().jobs.len() <= 2 * kept.len());
+        drop((block, sender));
+        assert_eq!(done.iter().collect::<Vec<_>>(), kept);
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod target;
 mod temporary;
 
 pub(crate) use folder::Folder;
-pub(crate) use source::Source;
+pub(crate) use source::{Source, without_waiting};
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};
 pub(crate) use temporary::is_reserved;

@@ -29,18 +29,32 @@ pub(super) struct Temporary {
 impl Temporary {
     /// Creates an empty file in `folder`.
     pub(super) fn new(folder: Arc<Dir>) -> io::Result<Self> {
-        let (file, name) = match create_unnamed(&folder)? {
-            Some(file) => (file, None),
-            None => {
-                let name = temporary_name()?;
-                let mut options = cap_std::fs::OpenOptions::new();
-                let file = folder.open_with(&name, options.write(true).create_new(true))?.into_std();
-                (file, Some(name))
+        match create_unnamed(&folder)? {
+            Some(file) => {
+                // Where files cannot be locked, nothing is removed either.
+                let _ = lock(&file);
+                Ok(Self { folder, file, name: None })
             }
-        };
-        // Where files cannot be locked, nothing is removed either.
-        let _ = lock(&file);
-        Ok(Self { folder, file, name })
+            None => Self::with_name(folder),
+        }
+    }
+
+    /// Creates an empty file with a temporary name.
+    ///
+    /// Until it is locked, a program that starts in this moment takes it for a leftover. Another file then replaces it.
+    fn with_name(folder: Arc<Dir>) -> io::Result<Self> {
+        /// The number of files that programs that start at once may take.
+        const ATTEMPTS: u32 = 16;
+        for _ in 0..ATTEMPTS {
+            let name = temporary_name()?;
+            let mut options = cap_std::fs::OpenOptions::new();
+            let file = folder.open_with(&name, options.write(true).create_new(true))?.into_std();
+            let is_taken = lock(&file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            if !is_taken && !is_removed(&file)? {
+                return Ok(Self { folder, file, name: Some(name) });
+            }
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
     }
 
     pub(super) fn file(&self) -> &File {
@@ -51,7 +65,8 @@ impl Temporary {
         &self.folder
     }
 
-    /// Gives the file the name `name`, and replaces a file of this name in the same step.
+    /// Gives the file the name `name`, and replaces an entry of this name in the same step. No system call replaces
+    /// only files: a pipe or a link that another program creates in this moment is replaced as well.
     pub(super) fn replace(mut self, name: &OsStr) -> io::Result<Arc<Dir>> {
         if self.name.is_none() {
             let temporary = temporary_name()?;
@@ -65,7 +80,8 @@ impl Temporary {
         Ok(self.folder.clone())
     }
 
-    /// Gives the file the name `name`. Fails if an entry of this name exists.
+    /// Gives the file the name `name`. Fails if an entry of this name exists, which is checked in the same step. Other
+    /// file systems than those with files without a name must have hard links for that.
     pub(super) fn link(self, name: &OsStr) -> io::Result<Arc<Dir>> {
         match &self.name {
             None => link_unnamed(&self.file, &self.folder, name)?,
@@ -145,6 +161,18 @@ fn lock(_file: &File) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Whether the file has no name any more.
+#[cfg(unix)]
+fn is_removed(file: &File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0)
+}
+
+/// Never, because files are not locked on this system, and so no leftovers are removed.
+#[cfg(not(unix))]
+fn is_removed(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Removes the temporary files of killed programs. An error leaves a file for the next start.
 pub(super) fn remove_leftovers(folder: &Dir) {
     for entry in folder.entries().into_iter().flatten().flatten() {
@@ -170,6 +198,7 @@ mod tests {
     use super::*;
     use crate::files::Folder;
     use cap_std::ambient_authority;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn only_whole_temporary_names_are_reserved() {
@@ -205,5 +234,26 @@ mod tests {
         let mut kept = vec![used.name.clone().unwrap(), ".rdt-note.part".into()];
         kept.sort();
         assert_eq!(names, kept);
+    }
+
+    /// Regression: between its creation and its lock, a file was removed as a leftover, and its upload failed at the
+    /// end.
+    #[test]
+    fn a_program_that_starts_takes_no_new_temporary_file() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = Arc::new(Dir::open_ambient_dir(place.path(), ambient_authority()).unwrap());
+        let ends = AtomicBool::new(false);
+        let created: io::Result<Vec<_>> = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ends.load(Ordering::Relaxed) {
+                    remove_leftovers(&dir);
+                }
+            });
+            let create = |_| Temporary::with_name(dir.clone())?.replace(OsStr::new("file"));
+            let created = (0..2_000).map(create).collect();
+            ends.store(true, Ordering::Relaxed);
+            created
+        });
+        created.unwrap();
     }
 }

@@ -6,12 +6,13 @@ use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
 use crate::messages::to_stderr;
 use crate::network_error::{Call, NetworkErrors};
+use crate::output;
 use rdt_proto::socket_tcp::{
     HeapTables, PeerId, SocketCloseReason, SocketConfig, SocketDispatch, SocketEvent, SocketListener,
     SocketListenerConfig, Transmit,
 };
 use rdt_proto::{BufferTooSmall, Instant};
-use std::io::{self, Write};
+use std::io;
 
 pub(super) struct Listen {
     listener: SocketListener<Address, HeapTables>,
@@ -62,9 +63,12 @@ impl Listen {
             }
             self.message(id).extend_from_slice(&buf[..received.len]);
             if received.is_end {
-                let message = std::mem::take(self.message(id));
-                to_stderr(format_args!("{} sent {} bytes:", self.client(id), message.len()));
-                print(&message);
+                let mut message = std::mem::take(self.message(id));
+                let (client, len) = (self.client(id), message.len());
+                message.push(b'\n');
+                if !output::print_message(format!("rdt: {client} sent {len} bytes:"), message) {
+                    to_stderr(format_args!("{client} sent {len} bytes, which are lost: the output is not read"));
+                }
             }
         }
     }
@@ -92,12 +96,6 @@ impl Listen {
     fn client(&self, id: PeerId) -> String {
         self.listener.peer(id).map_or(String::new(), |peer| peer.peer().peer.to_string())
     }
-}
-
-/// Prints the message and a newline. An error, such as a closed output, is ignored.
-fn print(message: &[u8]) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(message).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
 }
 
 impl Endpoint for Listen {

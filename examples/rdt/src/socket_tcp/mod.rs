@@ -4,10 +4,10 @@ mod listen;
 mod send;
 
 use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand, resolve, resolve_peer};
-use crate::client::any_address_for;
 use crate::driver::Driver;
 use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
+use crate::socket::any_address_for;
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Pieces, SocketCloseReason, SocketConfig};
@@ -56,6 +56,7 @@ fn failed(error: io::Error) -> String {
 fn listen(args: &ListenArgs, stop: Stop) -> Result<ExitCode, String> {
     let mut driver = bind(resolve(&args.bind)?, &args.common, stop)?;
     let mut listen = Listen::new(driver.now(), config(&args.common), args).map_err(failed)?;
+    crate::output::start().map_err(failed)?;
     to_stderr(format_args!("listening on {}", driver.local_address().map_err(failed)?));
     driver.run(&mut listen).map_err(failed)?;
     // To be stopped is the only orderly end of a server.

@@ -4,6 +4,11 @@
  * number of calls that fail with it (-1: all), the delay of each call in milliseconds, and the number of calls seen. The test writes
  * the first three while the program runs. Reads and writes of pipes and the like never fail.
  *
+ * ADDRESSES has the numeric addresses of every name that the program looks up.
+ *
+ * OUTSIDE is a path that the program opens when it receives for the first time. The result is printed: the error number
+ * or 0, and the version of Landlock that the kernel has, or -1.
+ *
  * KILL_AT has the numbers of two system calls: the kernel kills the program when it makes one of them.
  */
 #define _GNU_SOURCE
@@ -12,8 +17,11 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netdb.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -77,7 +85,19 @@ static int fails(int call) {
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+static void open_outside(void) {
+    static int opened;
+    const char *path = getenv("OUTSIDE");
+    if (!path || __atomic_exchange_n(&opened, 1, __ATOMIC_SEQ_CST)) return;
+    int file = open(path, O_RDONLY | O_CLOEXEC), error = file < 0 ? errno : 0;
+    if (file >= 0) close(file);
+    /* The number of landlock_create_ruleset is the same on all architectures. The flag asks for the version. */
+    long version = syscall(444, NULL, 0, 1);
+    dprintf(STDERR_FILENO, "outside: %d, landlock: %ld\n", error, version);
+}
+
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit) {
+    open_outside();
     return fails(RECVMMSG) ? -1 : REAL(recvmmsg)(fd, messages, count, flags, limit);
 }
 
@@ -106,4 +126,20 @@ ssize_t read(int fd, void *bytes, size_t count) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
     return is_file(fd) && fails(WRITE) ? -1 : REAL(write)(fd, bytes, count);
+}
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    const char *addresses = getenv("ADDRESSES");
+    if (!addresses) return REAL(getaddrinfo)(name, service, hints, found);
+    char list[256], *rest = NULL;
+    strncpy(list, addresses, sizeof list - 1);
+    list[sizeof list - 1] = 0;
+    *found = NULL;
+    for (char *address = strtok_r(list, " ", &rest); address; address = strtok_r(NULL, " ", &rest)) {
+        /* Each address is an entry of its own, so the entries may be joined. */
+        int error = REAL(getaddrinfo)(address, service, hints, found);
+        if (error) return error;
+        while (*found) found = &(*found)->ai_next;
+    }
+    return 0;
 }

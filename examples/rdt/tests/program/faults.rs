@@ -55,6 +55,16 @@ impl Faults {
         command.env("LD_PRELOAD", &LIBRARY.1).env("FAULTS", self.folder.path().join("control"));
     }
 
+    /// Makes `command` open `path` when it receives for the first time, and print the result.
+    pub(crate) fn open(command: &mut Command, path: &Path) {
+        command.env("LD_PRELOAD", &LIBRARY.1).env("OUTSIDE", path);
+    }
+
+    /// Gives every name that `command` looks up these addresses.
+    pub(crate) fn resolve_to(command: &mut Command, addresses: &str) {
+        command.env("LD_PRELOAD", &LIBRARY.1).env("ADDRESSES", addresses);
+    }
+
     /// Makes the kernel kill `command` when it makes one of the system calls with these numbers.
     pub(crate) fn kill_at(command: &mut Command, [one, other]: [i64; 2]) {
         command.env("LD_PRELOAD", &LIBRARY.1).env("KILL_AT", format!("{one} {other}"));

@@ -38,7 +38,7 @@ fn program() -> Command {
 #[cfg(unix)]
 fn program_with_full_disk() -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(program().get_program());
+    shell.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""]).arg(program().get_program());
     shell
 }
 
@@ -178,10 +178,6 @@ impl Place {
         for name in ["server", "client"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        // With keys that are there, a server flushes no file of its own at its start.
-        let state = folder.path().join("state/rdt");
-        std::fs::create_dir_all(&state).unwrap();
-        std::fs::write(state.join("reset-keys"), [7; 1_024]).unwrap();
         Self { folder }
     }
 
@@ -214,6 +210,14 @@ impl Place {
     pub(crate) fn serve_with_faults(&self, faults: &crate::faults::Faults, options: &[&str]) -> Server {
         let mut command = program();
         faults.apply(&mut command);
+        self.serve_with(command, options)
+    }
+
+    /// A server that opens `path` when it receives for the first time, and prints the result.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn serve_that_opens(&self, path: &Path, options: &[&str]) -> Server {
+        let mut command = program();
+        crate::faults::Faults::open(&mut command, path);
         self.serve_with(command, options)
     }
 
@@ -255,6 +259,15 @@ impl Place {
         Running::start(command)
     }
 
+    /// Puts a file to a server whose name has these addresses, separated by spaces.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn put_to_name(&self, file: &Path, addresses: &str, port: u16, options: &[&str]) -> Running {
+        let mut command = program();
+        crate::faults::Faults::resolve_to(&mut command, addresses);
+        command.arg("put").arg(file).arg(format!("server.test:{port}")).args(options);
+        Running::start(command)
+    }
+
     /// Downloads `name` into the clients' folder, under the same name.
     pub(crate) fn get(&self, name: &str, server: &str, options: &[&str]) -> Running {
         self.get_with(program(), name, server, options)
@@ -289,6 +302,15 @@ pub(crate) fn run_with_output(arguments: &[&str], output: &Path) -> Running {
     let mut command = program();
     command.args(arguments).stdin(Stdio::null()).stdout(File::create(output).unwrap());
     Running::start_as_it_is(command)
+}
+
+/// Runs the program without a reader of its standard output, which is returned. Its standard error output is read.
+pub(crate) fn run_without_reader(arguments: &[&str]) -> (Running, std::process::ChildStdout) {
+    let mut command = program();
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let output = child.stdout.take().unwrap();
+    (Running::read(child), output)
 }
 
 pub(crate) struct Server {

@@ -1,6 +1,7 @@
 //! Tests of `rdt socket-tcp`, which sends messages between processes over real sockets.
 
-use crate::runner::{Place, Running, content, run, run_with_input, run_with_output};
+use crate::runner::{Place, Running, content, run, run_with_input, run_with_output, run_without_reader};
+use std::io::Read;
 use std::net::UdpSocket;
 use std::path::Path;
 
@@ -74,6 +75,25 @@ fn a_listener_serves_many_clients_at_once() {
     listener.expect("sent 4 bytes");
     let printed = std::fs::read_to_string(printed).unwrap();
     assert_eq!(printed.lines().filter(|line| *line == message).count(), 10);
+}
+
+/// Nothing reads the standard output of the listener, until all clients have ended.
+#[test]
+fn a_stalled_reader_of_messages_delays_no_client() {
+    let place = Place::new();
+    let (mut listener, mut output) = run_without_reader(&["socket-tcp", "listen", "--bind", "127.0.0.1:0"]);
+    let server = listener.expect("listening on ").rsplit(' ').next().unwrap().to_owned();
+    let mut expected = Vec::new();
+    // A pipe takes some 64 KiB.
+    for length in [100_000, 5, 1_000] {
+        let message = content(length);
+        send(&place, &message, &server, &[]).expect_end(0, "sent to");
+        expected.extend(message);
+        expected.push(b'\n');
+    }
+    let mut printed = vec![0; expected.len()];
+    output.read_exact(&mut printed).unwrap();
+    assert!(printed == expected);
 }
 
 #[test]

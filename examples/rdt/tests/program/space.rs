@@ -34,14 +34,11 @@ fn unfinished_uploads_are_limited_and_give_their_space_back() {
         server.running.expect(&format!("(301.00 MiB do not fit: 300.00 MiB left of {limit})"));
         first.kill();
         server.running.expect("put \"first\": the client is gone");
-        // The reservation of a stored file has ended. That of a lost upload ends when a thread has closed its file.
-        loop {
-            let mut second = put("second", &SLOW);
-            let line = second.expect_any(&["% of", "it has no space left"]);
-            second.kill();
-            if line.contains("% of") {
-                break;
-            }
+        // The reservation of a stored file has ended. That of a lost upload ends when a thread has closed the file.
+        let mut second = put("second", &SLOW);
+        while second.expect_any(&["% of", "no space left"]).contains("no space left") {
+            second = put("second", &SLOW);
         }
+        second.kill();
     }
 }

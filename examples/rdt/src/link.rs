@@ -1,0 +1,109 @@
+//! A connection of a client to one address of its server.
+
+use crate::endpoint::Address;
+use crate::entropy;
+use crate::settings::{self, AnyStorage, Settings};
+use rdt_proto::connection::{Connection, Timer, Transmit};
+use rdt_proto::{BufferTooSmall, Duration, Instant};
+use std::io;
+use std::net::SocketAddr;
+
+/// How long a client hopes for another answer after the system has reported that the server's port is closed.
+///
+/// Such a report may be forged, or a server may be starting.
+const REFUSED_WAIT: Duration = Duration::from_millis(1_500);
+
+pub(crate) struct Link {
+    server: SocketAddr,
+    pub(crate) connection: Connection<AnyStorage>,
+    started: Instant,
+    has_request: bool,
+    refusal: Refusal,
+}
+
+/// What the system reports about the server's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    None,
+    /// The port is closed. A datagram of the server by this time refutes it.
+    Reported {
+        until: Instant,
+    },
+    /// No datagram came.
+    Final,
+}
+
+impl Link {
+    /// Begins a connection. `request` is written to it, if it fits.
+    pub(crate) fn connect(now: Instant, server: SocketAddr, settings: &Settings, request: &[u8]) -> io::Result<Self> {
+        let storage = settings::storage(settings, server).map_err(io::Error::other)?;
+        let connection = Connection::connect(now, settings.config, entropy::random_bytes()?, storage);
+        let mut connection = connection.map_err(io::Error::other)?;
+        let has_request = connection.send_segment(request).is_ok();
+        Ok(Self { server, connection, started: now, has_request, refusal: Refusal::None })
+    }
+
+    /// Whether the request was written.
+    pub(crate) fn has_request(&self) -> bool {
+        self.has_request
+    }
+
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Whether `address` is that of the server. The socket is not connected, so it receives datagrams from any address.
+    pub(crate) fn is_with(&self, address: SocketAddr) -> bool {
+        (address.ip(), address.port()) == (self.server.ip(), self.server.port())
+    }
+
+    /// Whether the connection ended because the port of the server is closed.
+    pub(crate) fn is_port_closed(&self) -> bool {
+        self.refusal == Refusal::Final
+    }
+
+    pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        self.refusal = Refusal::None;
+        self.connection.handle_datagram(now, datagram);
+    }
+
+    /// Handles the report that the port of the server is closed.
+    pub(crate) fn handle_closed_port(&mut self, now: Instant) {
+        // A server refutes a forged report only if it has something to answer.
+        let mut is_answer_due = false;
+        self.connection.for_each_deadline(|timer, _| is_answer_due |= matches!(timer, Timer::Idle | Timer::Handshake));
+        if is_answer_due && self.refusal == Refusal::None {
+            self.refusal = Refusal::Reported { until: now + REFUSED_WAIT };
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.refusal, Refusal::Reported { until } if until <= now) {
+            self.refusal = Refusal::Final;
+            self.connection.evict(now);
+        }
+        self.connection.handle_timeout(now);
+    }
+
+    pub(crate) fn poll_transmit(
+        &mut self,
+        now: Instant,
+        max_datagrams: usize,
+        buf: &mut [u8],
+    ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        let to = Address { peer: self.server, local: None };
+        Ok(self.connection.poll_transmit_batch(now, max_datagrams, buf)?.map(|transmit| (to, transmit)))
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let refused = match self.refusal {
+            Refusal::Reported { until } => Some(until),
+            Refusal::None | Refusal::Final => None,
+        };
+        self.connection.poll_timeout().into_iter().chain(refused).min()
+    }
+}

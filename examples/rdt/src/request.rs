@@ -1,0 +1,61 @@
+//! A request of a client: runs it on the event loop, and reports its result.
+
+use crate::args::{self, Common};
+use crate::attempts::Attempts;
+use crate::client::FileClient;
+use crate::disk::{self, Disk};
+use crate::driver::Driver;
+use crate::exchange::Exchange;
+use crate::file_storage::Files;
+use crate::loss::Loss;
+use crate::messages::{self, error_text};
+use crate::patience::Patience;
+use crate::progress::Progress;
+use crate::socket;
+use crate::stop::{INTERRUPTED, Stop};
+use rdt_proto::ftp::Client;
+use std::process::ExitCode;
+
+/// A session with the files that it sends or stores.
+pub(crate) type Job = (Client, Box<dyn FnOnce(Disk) -> Files>);
+
+/// Runs a client until its request is complete, and reports the result.
+///
+/// A client that the server turned away needs a new session with its files, which `job` makes.
+pub(crate) fn request(
+    server: &str,
+    common: &Common,
+    job: impl Fn() -> Result<Job, String>,
+    stop: Stop,
+) -> Result<ExitCode, String> {
+    let servers = args::resolve_peers(server)?;
+    let settings = common.settings();
+    let (mut session, mut files) = job()?;
+    let loss = Loss::new(common.loss, common.seed);
+    let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
+    let socket = socket::bind_towards(&servers).map_err(fail)?;
+    let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);
+    let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
+    let mut patience = Patience::new(driver.now(), &settings, !common.quiet);
+    let client = loop {
+        let progress = Progress::new(session.name().as_str(), common.quiet);
+        let (disk, finished) = Disk::new(driver.waker(), disk::CLIENT_THREADS);
+        let exchange = Exchange::new(session, files(disk));
+        let attempts = Attempts::new(&servers, settings, patience);
+        let mut client = FileClient::new(attempts, settings, exchange, Some(finished), progress, !common.quiet);
+        driver.run(&mut client).map_err(fail)?;
+        match client.turned_away(driver.now()) {
+            Some(again) => patience = again,
+            None => break client,
+        }
+        (session, files) = job()?;
+    };
+    match client.failure(driver.network_error()) {
+        None => Ok(ExitCode::SUCCESS),
+        Some(failure) if client.was_stopped() => {
+            messages::to_stderr(failure);
+            Ok(INTERRUPTED.into())
+        }
+        Some(failure) => Err(failure),
+    }
+}
