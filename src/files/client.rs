@@ -1,102 +1,92 @@
 //! The client's side of a session.
 //!
 //! ```text
-//! put    Idle ─PUT──→ Content: DATA… ──→ END ──→ Idle             CONFIRM or ERROR comes later
-//!          └─PUT, resumed─→ Resume ─RESUME─→ Compare ─START─→ Content
-//! get    Idle ─GET──→ Idle                                        FILE, DATA…, END or ERROR comes later
+//! sending     Idle ──PUT──→ DATA… ──→ END ──→ Idle            CONFIRM or ERROR comes later
+//! receiving   Idle ──FILE─→ Create, DATA… ──→ END, Commit ──→ Idle
 //! ```
 //!
-//! Requests leave one after the other, without waiting for answers. Answers come in the order of the requests.
+//! Requests leave one after the other, without waiting for answers. Those to GET, STAT and LIST come in the order of the
+//! requests, those to PUT whenever a file is durable.
+
+mod open;
+mod session;
 
 use heapless::Deque;
 
-mod session;
-mod storage;
-
-use super::event::{Event, Failure};
-use super::incoming::{Incoming, Stop};
-use super::message::{Message, Metadata, Prefix, Wish};
+use super::encoded::Encoded;
+use super::event::{Ended, Event, Failure};
+use super::incoming::Incoming;
+use super::message::{Flags, Kind, Message, Metadata, Peaks, VERSION};
 use super::outgoing::Outgoing;
 use super::path::FilePath;
+use super::request::{Cause, Committed};
 use super::stream::{Parsed, Reader, Writer};
 use crate::ftp::{ErrorCode, TooLate};
+use open::{OpenRequests, Slot};
 
 /// The number of requests whose answers are open. [`Client::is_ready`] is false while there are as many.
 pub const MAX_OPEN_REQUESTS: usize = 512;
+
+/// The number of received files that wait to be durable. Further content waits in the stream.
+const MAX_QUEUED: usize = 256;
 
 /// The client's side of a session, driven through [`Session`](super::Session).
 #[derive(Clone, Debug)]
 pub struct Client {
     reader: Reader,
     writer: Writer,
-    sending: Sending,
-    receiving: Option<Receiving>,
-    /// The requests that are not answered, in their order.
-    open: Deque<Expected, MAX_OPEN_REQUESTS>,
-    /// Received files that are not durable yet.
-    queued: u32,
-    event: Option<Pending>,
-    /// Whether the reader holds an ENTRY whose event was polled.
-    has_polled_entry: bool,
-    /// Which half waits for the answer of storage.
-    asked: Option<Half>,
-    peer: Peer,
-    /// No request follows.
-    is_finishing: bool,
+    is_greeted: bool,
+    open: OpenRequests,
+    sending: Option<Put>,
+    receiving: Option<Get>,
+    /// The FILE, which storage needs until it has prepared the file.
+    file: Encoded,
+    /// The GETs whose files are queued.
+    queued: Deque<u32, MAX_QUEUED>,
+    /// The files that were queued, with what has become of them.
+    committed: Deque<(u32, Committed), MAX_QUEUED>,
+    event: Pending,
+    /// A file that did not arrive.
+    not_received: Option<(u32, Failure)>,
+    state: State,
 }
 
-/// The state of the last PUT.
+/// The PUT whose content leaves.
 #[derive(Clone, Debug)]
-enum Sending {
-    /// No PUT is on its way.
-    Idle,
-    /// RESUME is to come.
-    Resume {
-        length: Option<u64>,
-    },
-    /// Storage compares the file with what the server has.
-    Compare {
-        length: Option<u64>,
-        prefix: Prefix,
-    },
-    Content(Outgoing),
+struct Put {
+    number: u32,
+    outgoing: Outgoing,
 }
 
-/// The file of the oldest GET.
+/// The file that arrives.
 #[derive(Clone, Debug)]
-struct Receiving {
+struct Get {
+    number: u32,
     incoming: Incoming,
     failure: Option<Failure>,
 }
 
-/// What a request is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
-    Put,
-    Get,
-    List,
-    Check,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Half {
-    Sending,
-    Receiving,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Peer {
-    Open,
-    Closed,
-    Lost,
-}
-
-/// An event whose parts are in the client.
+/// The event that a message has brought. Input waits until it is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pending {
+    None,
     Event(Event<'static>),
-    /// The reader holds the ENTRY.
-    Entry,
+    /// The reader holds the STATUS or ENTRY.
+    Message,
+    /// The same, and it was polled.
+    Polled,
+}
+
+/// The state of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// No request follows.
+    Finishing,
+    /// Nothing more can arrive or leave. The event is due.
+    Ending(Ended),
+    /// The last event was polled.
+    Over,
 }
 
 impl Default for Client {
@@ -105,230 +95,311 @@ impl Default for Client {
     }
 }
 
+/// What a PUT stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PutRequest<'a> {
+    /// The path.
+    pub path: FilePath<'a>,
+    /// The kind. A folder has no content.
+    pub kind: Kind,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// The length in bytes; `None` if it is not known yet.
+    pub length: Option<u64>,
+    /// The position at which the content begins: 0, or a border of the peaks in a [`Status`](super::Status) with which
+    /// the file begins.
+    pub offset: u64,
+    /// [`Flags::REPLACE`] and [`Flags::KEEP`].
+    pub flags: Flags,
+}
+
 impl Client {
     /// A client without a request.
     #[must_use]
     pub fn new() -> Self {
         Self {
             reader: Reader::default(),
-            writer: Writer::default(),
-            sending: Sending::Idle,
+            writer: Writer::new(&Message::Hello { version: VERSION }),
+            is_greeted: false,
+            open: OpenRequests::new(),
+            sending: None,
             receiving: None,
-            open: Deque::new(),
-            queued: 0,
-            event: None,
-            has_polled_entry: false,
-            asked: None,
-            peer: Peer::Open,
-            is_finishing: false,
+            file: Encoded::new(),
+            queued: Deque::new(),
+            committed: Deque::new(),
+            event: Pending::None,
+            not_received: None,
+            state: State::Open,
         }
     }
 
     /// Whether the next request may follow.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self.sending, Sending::Idle)
-            && self.writer.is_ready()
-            && !self.open.is_full()
-            && !self.is_finishing
-            && self.peer == Peer::Open
+        self.sending.is_none() && self.writer.is_ready() && !self.open.is_full() && self.state == State::Open
     }
 
-    /// Starts to send a file that storage has opened. `length` is its length, if it is known.
+    /// Starts to send what storage has opened. Returns the number of the request.
     ///
     /// # Errors
     /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn put(
+    pub fn put(&mut self, request: &PutRequest<'_>) -> Result<u32, TooLate> {
+        let &PutRequest { path, kind, metadata, length, offset, flags } = request;
+        let message = Message::Put { flags, kind, metadata, length, offset, path: path.into() };
+        let number = self.start(Slot::Put { failed: None }, &message)?;
+        if kind != Kind::Folder {
+            self.sending = Some(Put { number, outgoing: Outgoing::new(offset, length) });
+        }
+        Ok(number)
+    }
+
+    /// Cuts the content short that leaves. The server answers its PUT by ERROR with this code.
+    pub fn cancel_put(&mut self, code: ErrorCode) {
+        if let Some(put) = &mut self.sending {
+            put.outgoing.stop(code);
+        }
+    }
+
+    /// Asks for a file. `have` is what storage has of it. Returns the number of the request.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn get(&mut self, path: FilePath<'_>, have: Peaks<'_>) -> Result<u32, TooLate> {
+        let message = Message::Get { flags: Flags::empty(), path: path.into(), have };
+        self.start(Slot::Get { have: have.bytes() }, &message)
+    }
+
+    /// Asks what is under a path. Returns the number of the request.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn stat(&mut self, path: FilePath<'_>, flags: Flags) -> Result<u32, TooLate> {
+        self.start(Slot::Stat, &Message::Stat { flags, path: path.into() })
+    }
+
+    /// Asks for the entries of a folder, behind the entry `after` of an earlier list; `None` for the outermost folder and
+    /// for its first entry. Returns the number of the request.
+    ///
+    /// # Errors
+    /// [`TooLate`] if the client is not [ready](Self::is_ready).
+    pub fn list(
         &mut self,
-        path: FilePath<'_>,
-        metadata: Metadata,
-        length: Option<u64>,
-        wish: Wish,
-    ) -> Result<(), TooLate> {
-        self.start(Expected::Put, &Message::Put { wish, metadata, length, path })?;
-        self.sending = if wish.contains(Wish::RESUME) {
-            Sending::Resume { length }
-        } else {
-            Sending::Content(Outgoing::new(0, length))
-        };
-        Ok(())
+        folder: Option<FilePath<'_>>,
+        after: Option<FilePath<'_>>,
+        flags: Flags,
+    ) -> Result<u32, TooLate> {
+        let (folder, after) = (folder.map(Into::into), after.map(Into::into));
+        self.start(Slot::List, &Message::List { flags, folder, after })
     }
 
-    /// Asks for a file. `have` is what storage has of it; an empty prefix if it has nothing.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn get(&mut self, path: FilePath<'_>, have: Prefix) -> Result<(), TooLate> {
-        self.start(Expected::Get, &Message::Get { have, path })
-    }
-
-    /// Asks for the entries of a folder; `None` for the outermost one.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn list(&mut self, folder: Option<FilePath<'_>>, wish: Wish) -> Result<(), TooLate> {
-        self.start(Expected::List, &Message::List { wish, folder })
-    }
-
-    /// Asks for the entry of a file or folder.
-    ///
-    /// # Errors
-    /// [`TooLate`] if the client is not [ready](Self::is_ready).
-    pub fn check(&mut self, path: FilePath<'_>, wish: Wish) -> Result<(), TooLate> {
-        self.start(Expected::Check, &Message::Check { wish, path })
-    }
-
-    fn start(&mut self, expected: Expected, message: &Message<'_>) -> Result<(), TooLate> {
+    fn start(&mut self, slot: Slot, message: &Message<'_>) -> Result<u32, TooLate> {
         if !self.is_ready() {
             return Err(TooLate);
         }
-        self.open.push_back(expected).map_err(|_| TooLate)?;
+        let number = self.open.push(slot).ok_or(TooLate)?;
         self.writer.put(message);
-        Ok(())
+        Ok(number)
     }
 
     /// Closes after the last request. The answers that are open still come.
     pub fn finish(&mut self) {
-        self.is_finishing = true;
+        if self.state == State::Open {
+            self.state = State::Finishing;
+        }
     }
 
-    /// The number of requests that are not answered.
+    /// The number of requests without an answer.
     #[must_use]
-    pub fn open_requests(&self) -> usize {
-        self.open.len()
+    pub const fn unanswered(&self) -> usize {
+        self.open.unanswered()
     }
 
     /// Returns the next event. Input waits until it is polled.
     pub fn poll_event(&mut self) -> Option<Event<'_>> {
-        match self.event.take()? {
+        if let Some((number, committed)) = self.committed.pop_front() {
+            return Some(match committed {
+                Committed::Durable => Event::Received { number },
+                Committed::Failed(error) => Event::NotReceived { number, failure: Failure::Storage(error) },
+                Committed::Uncertain(error) => Event::NotReceived { number, failure: Failure::Uncertain(error) },
+            });
+        }
+        if let Some((number, failure)) = self.not_received.take() {
+            return Some(Event::NotReceived { number, failure });
+        }
+        match core::mem::replace(&mut self.event, Pending::None) {
             Pending::Event(event) => Some(event),
-            Pending::Entry => {
-                self.has_polled_entry = true;
-                match self.reader.message.message() {
-                    Ok(Some(Message::Entry(entry))) => Some(Event::Entry(entry)),
+            Pending::Message => {
+                self.event = Pending::Polled;
+                match self.reader.message().message().ok().flatten()? {
+                    Message::Status { number, status } => Some(Event::Status { number, status }),
+                    Message::Entry { number, entry } => Some(Event::Entry { number, entry }),
                     _ => None,
                 }
+            }
+            polled @ (Pending::None | Pending::Polled) => {
+                self.event = polled;
+                let State::Ending(end) = self.state else { return None };
+                if self.is_at_work() {
+                    return None;
+                }
+                self.state = State::Over;
+                Some(Event::Ended { unanswered: self.open.unanswered(), end })
             }
         }
     }
 
-    fn report(&mut self, event: Event<'static>) {
-        self.event = Some(Pending::Event(event));
+    /// Whether storage works, or an output is due.
+    fn is_at_work(&self) -> bool {
+        self.sending.is_some() || self.receiving.is_some() || !self.queued.is_empty() || !self.writer.is_gone()
     }
 
-    /// Whether the oldest open request is a PUT whose content has not ended.
-    fn is_sending_oldest(&self) -> bool {
-        self.open.len() == 1 && !matches!(self.sending, Sending::Idle)
+    /// Whether input waits for an event.
+    fn has_event(&self) -> bool {
+        matches!(self.event, Pending::Event(_) | Pending::Message)
+    }
+
+    /// The request is answered.
+    fn answer(&mut self, number: u32, event: Event<'static>) -> bool {
+        self.open.answer(number);
+        self.reader.next();
+        self.event = Pending::Event(event);
+        true
+    }
+
+    /// Whether the half for this message has finished the earlier ones.
+    fn may_handle(&self, message: Parsed) -> bool {
+        match message {
+            Parsed::File { .. } => self.receiving.is_none() && self.not_received.is_none() && !self.is_queue_full(),
+            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
+                self.receiving.as_ref().is_none_or(|get| get.incoming.is_ready())
+            }
+            Parsed::Hello { .. }
+            | Parsed::Put(_)
+            | Parsed::Read { .. }
+            | Parsed::Confirm { .. }
+            | Parsed::Error { .. }
+            | Parsed::Status { .. }
+            | Parsed::Entry { .. }
+            | Parsed::Listed { .. }
+            | Parsed::Leave { .. } => true,
+        }
+    }
+
+    fn is_queue_full(&self) -> bool {
+        self.queued.len() + self.committed.len() >= MAX_QUEUED
+    }
+
+    /// Whether the content of this PUT still leaves.
+    fn is_sending(&self, number: u32) -> bool {
+        self.sending.as_ref().is_some_and(|put| put.number == number)
     }
 
     /// Processes a message. Returns false if it violates the protocol.
     fn handle(&mut self, message: Parsed) -> bool {
-        if let Some(receiving) = &mut self.receiving {
-            self.reader.message.clear();
-            match message {
-                Parsed::Data { len } => self.reader.start_content(len),
-                Parsed::End { digest } => {
-                    if !receiving.incoming.end(digest) {
-                        receiving.failure.get_or_insert(Failure::Length);
-                    }
-                }
-                Parsed::Cancel { code } => {
-                    receiving.incoming.cancel(Stop::Discard);
-                    receiving.failure.get_or_insert(Failure::Server(code));
-                }
-                _ => return false,
-            }
-            self.finish_receiving();
-            return true;
+        if self.is_greeted == matches!(message, Parsed::Hello { .. }) {
+            return false;
         }
-        match (message, self.open.front()) {
-            (Parsed::Confirm, Some(Expected::Put)) if !self.is_sending_oldest() => self.answer(Event::Confirmed),
-            (Parsed::Error { code }, Some(expected)) => {
-                if *expected == Expected::Put && self.is_sending_oldest() {
-                    self.stop_sending(code);
+        match message {
+            Parsed::Hello { version } => {
+                self.reader.next();
+                self.is_greeted = true;
+                version > 0
+            }
+            Parsed::Confirm { number } => match self.open.get(number) {
+                Some(Slot::Put { failed: None }) if !self.is_sending(number) => {
+                    self.answer(number, Event::Confirmed { number })
                 }
-                self.answer(Event::Refused(code));
-            }
-            (Parsed::Resume(prefix), Some(Expected::Put)) if self.is_sending_oldest() => {
-                let Sending::Resume { length } = self.sending else { return false };
-                self.reader.message.clear();
-                if prefix.length > 0 {
-                    self.sending = Sending::Compare { length, prefix };
-                } else {
-                    self.start_content(0, prefix, length);
+                Some(_) | None => false,
+            },
+            Parsed::Error { number, code } => self.handle_error(number, code),
+            Parsed::File { number, offset, length } => match self.open.oldest_read(number) {
+                Some(Slot::Get { have }) if offset <= have && length.is_none_or(|length| offset <= length) => {
+                    self.reader.take(&mut self.file);
+                    let incoming = Incoming::new(offset, length, u64::MAX);
+                    self.receiving = Some(Get { number, incoming, failure: None });
+                    true
                 }
+                Some(_) | None => false,
+            },
+            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => self.handle_content(message),
+            // The reader keeps the message until the event is polled.
+            Parsed::Status { number } if self.open.oldest_read(number) == Some(Slot::Stat) => {
+                self.open.answer(number);
+                self.event = Pending::Message;
+                true
             }
-            // The reader keeps FILE until storage has its metadata.
-            (Parsed::File { offset, length }, Some(Expected::Get)) => {
-                let incoming = Incoming::new(offset, Some(length), u64::MAX);
-                self.receiving = Some(Receiving { incoming, failure: None });
+            Parsed::Entry { number } if self.open.oldest_read(number) == Some(Slot::List) => {
+                self.event = Pending::Message;
+                true
             }
-            // The reader keeps ENTRY until the event is polled.
-            (Parsed::Entry, Some(Expected::List)) => self.event = Some(Pending::Entry),
-            (Parsed::Entry, Some(Expected::Check)) => {
-                self.open.pop_front();
-                self.event = Some(Pending::Entry);
+            Parsed::Listed { number, has_more } if self.open.oldest_read(number) == Some(Slot::List) => {
+                self.answer(number, Event::Listed { number, has_more })
             }
-            (Parsed::Listed, Some(Expected::List)) => self.answer(Event::Listed),
-            (
-                Parsed::Put { .. }
-                | Parsed::Get
-                | Parsed::List
-                | Parsed::Check
-                | Parsed::Start { .. }
-                | Parsed::Data { .. }
-                | Parsed::End { .. }
-                | Parsed::Cancel { .. }
-                | Parsed::Resume(_)
-                | Parsed::Confirm
-                | Parsed::Error { .. }
-                | Parsed::File { .. }
-                | Parsed::Entry
-                | Parsed::Listed,
-                _,
-            ) => return false,
+            Parsed::Leave { code } => {
+                self.reader.next();
+                self.event = Pending::Event(Event::Leaving { code });
+                true
+            }
+            Parsed::Put(_)
+            | Parsed::Read { .. }
+            | Parsed::Status { .. }
+            | Parsed::Entry { .. }
+            | Parsed::Listed { .. } => false,
         }
+    }
+
+    /// Processes ERROR. The content of a PUT that still leaves is cut short.
+    fn handle_error(&mut self, number: u32, code: ErrorCode) -> bool {
+        let event = match self.open.get(number) {
+            None => return false,
+            Some(Slot::Put { failed: Some(error) }) => Event::NotSent { number, error },
+            Some(Slot::Put { failed: None }) => Event::Refused { number, code },
+            // Content that has begun ends with CANCEL instead.
+            Some(_) if self.open.oldest_read(number).is_none() || self.is_receiving(number) => return false,
+            Some(_) => Event::Refused { number, code },
+        };
+        if self.is_sending(number) {
+            self.cancel_put(code);
+        }
+        self.answer(number, event)
+    }
+
+    fn is_receiving(&self, number: u32) -> bool {
+        self.receiving.as_ref().is_some_and(|get| get.number == number)
+    }
+
+    /// Processes a message about the content of a GET. Returns false if there is none.
+    fn handle_content(&mut self, message: Parsed) -> bool {
+        self.reader.next();
+        let Some(Get { number, incoming, failure }) = &mut self.receiving else { return false };
+        // The next answer may follow the end of the content, while storage still works.
+        match message {
+            Parsed::Data { len } => self.reader.start_content(len),
+            Parsed::End { digest } => {
+                if !incoming.end(Some(digest)) {
+                    failure.get_or_insert(Failure::Length);
+                }
+                self.open.answer(*number);
+            }
+            Parsed::Cancel { code } => {
+                incoming.cancel(Cause::Interrupted);
+                failure.get_or_insert(Failure::Server(code));
+                self.open.answer(*number);
+            }
+            _ => return false,
+        }
+        self.finish_receiving();
         true
-    }
-
-    /// The oldest request is answered.
-    fn answer(&mut self, event: Event<'static>) {
-        self.open.pop_front();
-        self.reader.message.clear();
-        self.report(event);
-    }
-
-    /// Ends the PUT that is on its way, because the server has refused it.
-    fn stop_sending(&mut self, code: ErrorCode) {
-        match &mut self.sending {
-            Sending::Idle => {}
-            // The server expects no content after ERROR in place of RESUME.
-            Sending::Resume { .. } => self.sending = Sending::Idle,
-            // It has sent RESUME, and expects an end.
-            &mut Sending::Compare { length, .. } => {
-                let mut outgoing = Outgoing::new(0, length);
-                outgoing.stop(code);
-                self.sending = Sending::Content(outgoing);
-            }
-            Sending::Content(outgoing) => outgoing.stop(code),
-        }
-    }
-
-    /// Sends START, and the content behind what the server has.
-    fn start_content(&mut self, offset: u64, prefix: Prefix, length: Option<u64>) {
-        self.sending = Sending::Content(Outgoing::new(offset, length));
-        self.writer.put(&Message::Start { offset });
-        self.report(Event::Resumed { offset, had: prefix.length });
     }
 
     /// Reports a file whose content has ended, once storage holds no unfinished file.
     fn finish_receiving(&mut self) {
-        let Some(Receiving { incoming, failure }) = &self.receiving else { return };
+        let Some(Get { number, incoming, failure }) = &self.receiving else { return };
         if incoming.is_finished() {
-            let event = failure.map_or(Event::Received, Event::NotReceived);
+            let (number, failure) = (*number, *failure);
             self.receiving = None;
-            self.open.pop_front();
-            self.report(event);
+            self.open.answer(number);
+            self.not_received = failure.map(|failure| (number, failure));
         }
     }
 
@@ -338,27 +409,32 @@ impl Client {
             return;
         }
         match &self.sending {
-            Sending::Content(outgoing) => {
-                if let Some(message) = outgoing.last_message() {
-                    self.sending = Sending::Idle;
+            Some(put) => {
+                if let Some(message) = put.outgoing.last_message() {
+                    self.sending = None;
                     self.writer.put(&message);
                 }
             }
-            Sending::Idle if self.is_finishing || self.peer != Peer::Open => self.writer.close(),
-            Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. } => {}
+            None if self.state != State::Open => self.writer.close(),
+            None => {}
         }
     }
 
     /// Nothing more can arrive or leave.
-    fn lose(&mut self) {
-        self.peer = Peer::Lost;
-        self.open.clear();
-        if self.asked != Some(Half::Sending) {
-            self.sending = Sending::Idle;
+    fn end(&mut self, end: Ended) {
+        if matches!(self.state, State::Ending(_) | State::Over) {
+            return;
         }
-        if let Some(receiving) = &mut self.receiving {
-            receiving.incoming.cancel(Stop::Lost);
-            receiving.failure.get_or_insert(Failure::Length);
+        self.state = State::Ending(end);
+        if self.sending.as_ref().is_some_and(|put| !put.outgoing.is_asked()) {
+            self.sending = None;
+        }
+        if let Some(get) = &mut self.receiving {
+            // A file that is complete may still be stored.
+            if get.incoming.cancel(Cause::Interrupted) {
+                get.failure.get_or_insert(Failure::Ended);
+            }
+            self.open.answer(get.number);
         }
         self.finish_receiving();
     }

@@ -8,13 +8,17 @@ pub struct ServerConfig {
     /// A longer file is refused as [`ErrorCode::TooLarge`](crate::ftp::ErrorCode::TooLarge) as soon as its length is
     /// known.
     pub max_length: u64,
+    /// The maximum number of bytes that are dropped of the content of a refused PUT. Default: 64 MiB.
+    ///
+    /// A client cuts the content short when ERROR arrives. If more bytes come, the server aborts the connection.
+    pub drain_limit: u64,
     /// What clients may do. Default: everything.
     pub access: Access,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { max_length: 1 << 40, access: Access::ReadWrite }
+        Self { max_length: 1 << 40, drain_limit: 64 << 20, access: Access::ReadWrite }
     }
 }
 
@@ -22,9 +26,9 @@ impl Default for ServerConfig {
 /// [`ErrorCode::NotPermitted`](crate::ftp::ErrorCode::NotPermitted).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// PUT, GET, LIST and CHECK.
+    /// PUT, GET, STAT and LIST.
     ReadWrite,
-    /// GET, LIST and CHECK.
+    /// GET, STAT and LIST.
     ReadOnly,
     /// PUT.
     WriteOnly,

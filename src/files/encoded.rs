@@ -5,23 +5,31 @@ use core::fmt;
 use heapless::Vec;
 use thiserror::Error;
 
-use super::message::{DATA_HEADER, Digest, Entry, Kind, MAX_MESSAGE, Message, Metadata, Prefix, Wish};
-use super::path::{FilePath, MAX_PATH, PathError};
+use super::message::{Digest, Entry, Flags, MAX_PEAKS, Message, Metadata, Peaks, Status};
+use super::path::{MAX_PATH, PathError, RawPath};
 
-const PUT: u8 = 16;
-const GET: u8 = 17;
-const LIST: u8 = 18;
-const CHECK: u8 = 19;
-const START: u8 = 24;
-const DATA: u8 = 25;
-const END: u8 = 26;
-const CANCEL: u8 = 27;
-const RESUME: u8 = 32;
-const CONFIRM: u8 = 33;
-const ERROR: u8 = 34;
-const FILE: u8 = 35;
+/// The length of the type and the length of a message, in bytes.
+pub const HEADER: usize = 1 + 4;
+/// The maximum length of a message in bytes, without the content of DATA: GET with the longest path and all peaks.
+pub const MAX_MESSAGE: usize = HEADER + 1 + 2 + MAX_PATH + 8 + MAX_PEAKS * 32;
+
+const HELLO: u8 = 16;
+const PUT: u8 = 17;
+const GET: u8 = 18;
+const STAT: u8 = 19;
+const LIST: u8 = 20;
+const DATA: u8 = 24;
+const END: u8 = 25;
+const CANCEL: u8 = 26;
+const CONFIRM: u8 = 32;
+const ERROR: u8 = 33;
+const FILE: u8 = 34;
+const STATUS: u8 = 35;
 const ENTRY: u8 = 36;
 const LISTED: u8 = 37;
+const LEAVE: u8 = 40;
+/// Types from here on are skipped if they are unknown.
+const OPTIONAL: u8 = 128;
 
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -30,10 +38,13 @@ pub enum MessageError {
     /// The type is unassigned.
     #[error("unknown message type {0}")]
     UnknownType(u8),
-    /// A kind of entry is unassigned.
-    #[error("unknown kind of entry {0}")]
-    UnknownKind(u8),
-    /// The path breaks a rule.
+    /// The message is shorter than its fields, or longer than [`MAX_MESSAGE`].
+    #[error("a message of type {0} with a wrong length")]
+    Length(u8),
+    /// The peaks do not cover their blocks.
+    #[error("peaks that do not cover their blocks")]
+    Peaks,
+    /// The path of an ENTRY breaks a rule.
     #[error("path not allowed: {0}")]
     Path(#[from] PathError),
 }
@@ -44,9 +55,9 @@ pub enum MessageError {
 /// of any size.
 ///
 /// ```
-/// use rdt_proto::files::{Encoded, FilePath, Message, Prefix};
+/// use rdt_proto::files::{Encoded, FilePath, Flags, Message};
 ///
-/// let message = Message::Get { have: Prefix::default(), path: FilePath::new("a/b")? };
+/// let message = Message::Stat { flags: Flags::DIGEST, path: FilePath::new("a/b")?.into() };
 /// let sent = Encoded::encode(&message);
 /// let mut received = Encoded::new();
 /// for byte in sent.as_bytes() {
@@ -68,70 +79,128 @@ impl Encoded {
         Self { bytes: Vec::new() }
     }
 
-    /// Encodes `message`.
+    /// Encodes `message`. DATA has only its header.
     #[must_use]
     pub fn encode(message: &Message<'_>) -> Self {
         let mut out = Self::new();
-        match *message {
-            Message::Put { wish, metadata, length, path } => {
-                out.put(&[PUT, wish.bits()]).put_metadata(metadata);
-                out.put(&length.unwrap_or(u64::MAX).to_le_bytes()).put_path(path.as_str());
-            }
-            Message::Get { have, path } => out.put(&[GET]).put_prefix(have).put_path(path.as_str()),
-            Message::List { wish, folder } => {
-                out.put(&[LIST, wish.bits()]).put_path(folder.map_or("", |folder| folder.as_str()));
-            }
-            Message::Check { wish, path } => out.put(&[CHECK, wish.bits()]).put_path(path.as_str()),
-            Message::Start { offset } => drop(out.put(&[START]).put(&offset.to_le_bytes())),
-            Message::Data { len } => drop(out.put(&[DATA]).put(&len.to_le_bytes())),
-            Message::End { digest } => drop(out.put(&[END]).put(&digest.0)),
-            Message::Cancel { code } => drop(out.put(&[CANCEL, code.value()])),
-            Message::Resume(prefix) => drop(out.put(&[RESUME]).put_prefix(prefix)),
-            Message::Confirm => drop(out.put(&[CONFIRM])),
-            Message::Error { code } => drop(out.put(&[ERROR, code.value()])),
-            Message::File { metadata, length, offset } => {
-                out.put(&[FILE]).put_metadata(metadata).put(&length.to_le_bytes()).put(&offset.to_le_bytes());
-            }
-            Message::Entry(Entry { kind, metadata, length, digest, path }) => {
-                let kind = match kind {
-                    Kind::File => 0,
-                    Kind::Folder => 1,
-                };
-                out.put(&[ENTRY, kind]).put_metadata(metadata).put(&length.to_le_bytes()).put(&digest.0);
-                out.put_path(path.as_str());
-            }
-            Message::Listed => drop(out.put(&[LISTED])),
+        if let &Message::Data { len } = message {
+            return Self { bytes: Vec::from_slice(&data_header(len)).unwrap_or_default() };
+        }
+        out.put(&[0; HEADER]);
+        let message_type = out.put_fields(message);
+        let len = u32::try_from(out.bytes.len().saturating_sub(HEADER)).unwrap_or(u32::MAX);
+        if let Some(header) = out.bytes.first_chunk_mut() {
+            *header = header_of(message_type, len);
         }
         out
     }
 
+    fn put_fields<'a>(&mut self, message: &Message<'a>) -> u8 {
+        match *message {
+            Message::Hello { version } => {
+                self.put(&version.to_le_bytes());
+                HELLO
+            }
+            Message::Put { flags, kind, metadata, length, offset, path } => {
+                self.put(&[flags.bits(), kind.value()]).put_metadata(metadata).put_length(length);
+                self.put(&offset.to_le_bytes()).put_path(path.as_bytes());
+                PUT
+            }
+            Message::Get { flags, path, have } => {
+                self.put(&[flags.bits()]).put_path(path.as_bytes()).put_peaks(have);
+                GET
+            }
+            Message::Stat { flags, path } => {
+                self.put(&[flags.bits()]).put_path(path.as_bytes());
+                STAT
+            }
+            Message::List { flags, folder, after } => {
+                let bytes = |path: Option<RawPath<'a>>| path.map_or(&[][..], |path| path.as_bytes());
+                self.put(&[flags.bits()]).put_path(bytes(folder)).put_path(bytes(after));
+                LIST
+            }
+            Message::Data { .. } => DATA,
+            Message::End { digest } => {
+                self.put(&digest.0);
+                END
+            }
+            Message::Cancel { code } => {
+                self.put(&[code.value()]);
+                CANCEL
+            }
+            Message::Confirm { number } => {
+                self.put(&number.to_le_bytes());
+                CONFIRM
+            }
+            Message::Error { number, code } => {
+                self.put(&number.to_le_bytes()).put(&[code.value()]);
+                ERROR
+            }
+            Message::File { number, kind, metadata, length, offset } => {
+                self.put(&number.to_le_bytes()).put(&[kind.value()]).put_metadata(metadata).put_length(length);
+                self.put(&offset.to_le_bytes());
+                FILE
+            }
+            Message::Status { number, status: Status { kind, metadata, length, digest, peaks } } => {
+                self.put(&number.to_le_bytes()).put(&[kind.value()]).put_metadata(metadata);
+                self.put(&length.to_le_bytes()).put_digest(digest).put_peaks(peaks);
+                STATUS
+            }
+            Message::Entry { number, entry: Entry { kind, metadata, length, digest, path } } => {
+                self.put(&number.to_le_bytes()).put(&[kind.value()]).put_metadata(metadata);
+                self.put(&length.to_le_bytes()).put_digest(digest).put_path(path.as_str().as_bytes());
+                ENTRY
+            }
+            Message::Listed { number, has_more } => {
+                self.put(&number.to_le_bytes()).put(&[has_more.into()]);
+                LISTED
+            }
+            Message::Leave { code } => {
+                self.put(&[code.value()]);
+                LEAVE
+            }
+        }
+    }
+
     /// Consumes bytes from `input` up to the end of the message; returns their number.
     ///
-    /// It returns 0 once [`message`](Self::message) returns a message or an error.
+    /// It returns 0 once [`message`](Self::message) returns a message or an error. An optional message that this version
+    /// does not know is consumed, and leaves nothing.
     pub fn push(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
-        while let Err(Incomplete::Needs(length)) = self.decode() {
+        loop {
+            let missing = match self.needed() {
+                Needed::Bytes(missing) => missing,
+                Needed::Skip => {
+                    // Its header says how much of it is still to come.
+                    let rest = input.len().saturating_sub(taken);
+                    taken += self.skip(rest);
+                    if self.bytes.is_empty() {
+                        continue;
+                    }
+                    return taken;
+                }
+                Needed::Nothing => return taken,
+            };
             let rest = input.get(taken..).unwrap_or_default();
-            let missing = length.saturating_sub(self.bytes.len()).min(rest.len());
-            let piece = rest.get(..missing).unwrap_or_default();
+            let piece = rest.get(..missing.min(rest.len())).unwrap_or_default();
             if piece.is_empty() {
-                break;
+                return taken;
             }
             self.put(piece);
             taken += piece.len();
         }
-        taken
     }
 
     /// Decodes the message; `None` while bytes are missing.
     ///
     /// # Errors
-    /// [`MessageError`], as early as possible: [`push`](Self::push) consumes no byte of a path that is too long.
+    /// [`MessageError`], as early as possible: [`push`](Self::push) consumes only the header of a message that is too
+    /// long.
     pub fn message(&self) -> Result<Option<Message<'_>>, MessageError> {
-        match self.decode() {
-            Ok(message) => Ok(Some(message)),
-            Err(Incomplete::Needs(_)) => Ok(None),
-            Err(Incomplete::Invalid(error)) => Err(error),
+        match self.needed() {
+            Needed::Bytes(_) | Needed::Skip => Ok(None),
+            Needed::Nothing => self.decode().map(Some),
         }
     }
 
@@ -146,44 +215,84 @@ impl Encoded {
         self.bytes.clear();
     }
 
-    fn decode(&self) -> Result<Message<'_>, Incomplete> {
-        let mut fields = Fields { bytes: &self.bytes, at: 0 };
-        Ok(match fields.byte()? {
+    /// The type and the length of the fields.
+    fn header(&self) -> Option<(u8, usize)> {
+        let [message_type, len @ ..] = *self.bytes.first_chunk::<HEADER>()?;
+        Some((message_type, usize::try_from(u32::from_le_bytes(len)).unwrap_or(usize::MAX)))
+    }
+
+    fn needed(&self) -> Needed {
+        let Some((message_type, len)) = self.header() else {
+            return Needed::Bytes(HEADER - self.bytes.len().min(HEADER));
+        };
+        match message_type {
+            DATA => Needed::Nothing,
+            OPTIONAL.. => Needed::Skip,
+            _ if HEADER.saturating_add(len) > MAX_MESSAGE || !is_known(message_type) => Needed::Nothing,
+            _ => match HEADER.saturating_add(len).saturating_sub(self.bytes.len()) {
+                0 => Needed::Nothing,
+                missing => Needed::Bytes(missing),
+            },
+        }
+    }
+
+    /// Skips up to `rest` bytes of an optional message. The header counts down.
+    fn skip(&mut self, rest: usize) -> usize {
+        let Some((message_type, len)) = self.header() else { return 0 };
+        let taken = len.min(rest);
+        if taken == len {
+            self.bytes.clear();
+        } else if let Some(header) = self.bytes.first_chunk_mut() {
+            *header = header_of(message_type, u32::try_from(len - taken).unwrap_or(u32::MAX));
+        }
+        taken
+    }
+
+    fn decode(&self) -> Result<Message<'_>, MessageError> {
+        let (message_type, len) = self.header().ok_or(MessageError::Length(0))?;
+        if message_type == DATA {
+            return Ok(Message::Data { len: u32::try_from(len).unwrap_or(u32::MAX) });
+        }
+        if !is_known(message_type) {
+            return Err(MessageError::UnknownType(message_type));
+        }
+        if HEADER.saturating_add(len) > MAX_MESSAGE {
+            return Err(MessageError::Length(message_type));
+        }
+        let mut fields = Fields { bytes: self.bytes.get(HEADER..).unwrap_or_default(), message_type };
+        Ok(match message_type {
+            HELLO => Message::Hello { version: u16::from_le_bytes(fields.array()?) },
             PUT => {
-                let (wish, metadata) = (fields.wish()?, fields.metadata()?);
-                let length = Some(fields.u64()?).filter(|&length| length != u64::MAX);
-                Message::Put { wish, metadata, length, path: fields.path()? }
+                let (flags, kind, metadata) = (fields.flags()?, fields.byte()?.into(), fields.metadata()?);
+                let (length, offset, path) = (fields.length()?, fields.u64()?, fields.path()?);
+                Message::Put { flags, kind, metadata, length, offset, path }
             }
-            GET => Message::Get { have: fields.prefix()?, path: fields.path()? },
+            GET => Message::Get { flags: fields.flags()?, path: fields.path()?, have: fields.peaks()? },
+            STAT => Message::Stat { flags: fields.flags()?, path: fields.path()? },
             LIST => {
-                let wish = fields.wish()?;
-                let folder = if fields.u16_at()? == 0 { None } else { Some(fields.path()?) };
-                Message::List { wish, folder }
+                Message::List { flags: fields.flags()?, folder: fields.path_or_none()?, after: fields.path_or_none()? }
             }
-            CHECK => Message::Check { wish: fields.wish()?, path: fields.path()? },
-            START => Message::Start { offset: fields.u64()? },
-            DATA => Message::Data { len: u16::from_le_bytes(fields.array()?) },
             END => Message::End { digest: Digest(fields.array()?) },
             CANCEL => Message::Cancel { code: fields.byte()?.into() },
-            RESUME => Message::Resume(fields.prefix()?),
-            CONFIRM => Message::Confirm,
-            ERROR => Message::Error { code: fields.byte()?.into() },
+            CONFIRM => Message::Confirm { number: fields.number()? },
+            ERROR => Message::Error { number: fields.number()?, code: fields.byte()?.into() },
             FILE => {
-                let (metadata, length) = (fields.metadata()?, fields.u64()?);
-                Message::File { metadata, length, offset: fields.u64()? }
+                let (number, kind, metadata) = (fields.number()?, fields.byte()?.into(), fields.metadata()?);
+                Message::File { number, kind, metadata, length: fields.length()?, offset: fields.u64()? }
+            }
+            STATUS => {
+                let (number, kind, metadata) = (fields.number()?, fields.byte()?.into(), fields.metadata()?);
+                let (length, digest, peaks) = (fields.u64()?, fields.digest()?, fields.peaks()?);
+                Message::Status { number, status: Status { kind, metadata, length, digest, peaks } }
             }
             ENTRY => {
-                let kind = match fields.byte()? {
-                    0 => Kind::File,
-                    1 => Kind::Folder,
-                    unknown => return Err(Incomplete::Invalid(MessageError::UnknownKind(unknown))),
-                };
-                let (metadata, length) = (fields.metadata()?, fields.u64()?);
-                let digest = Digest(fields.array()?);
-                Message::Entry(Entry { kind, metadata, length, digest, path: fields.path()? })
+                let (number, kind, metadata) = (fields.number()?, fields.byte()?.into(), fields.metadata()?);
+                let (length, digest, path) = (fields.u64()?, fields.digest()?, fields.path()?.check()?);
+                Message::Entry { number, entry: Entry { kind, metadata, length, digest, path } }
             }
-            LISTED => Message::Listed,
-            unknown => return Err(Incomplete::Invalid(MessageError::UnknownType(unknown))),
+            LISTED => Message::Listed { number: fields.number()?, has_more: fields.byte()? != 0 },
+            LEAVE => Message::Leave { code: fields.byte()?.into() },
+            unknown => return Err(MessageError::UnknownType(unknown)),
         })
     }
 
@@ -198,12 +307,20 @@ impl Encoded {
         self.put(&metadata.mode.unwrap_or(u16::MAX).to_le_bytes())
     }
 
-    fn put_prefix(&mut self, prefix: Prefix) -> &mut Self {
-        self.put(&prefix.length.to_le_bytes()).put(&prefix.digest.0)
+    fn put_length(&mut self, length: Option<u64>) -> &mut Self {
+        self.put(&length.unwrap_or(u64::MAX).to_le_bytes())
     }
 
-    fn put_path(&mut self, path: &str) {
-        self.put(&u16::try_from(path.len()).unwrap_or(u16::MAX).to_le_bytes()).put(path.as_bytes());
+    fn put_digest(&mut self, digest: Option<Digest>) -> &mut Self {
+        self.put(&[digest.is_some().into()]).put(&digest.unwrap_or_default().0)
+    }
+
+    fn put_peaks(&mut self, peaks: Peaks<'_>) -> &mut Self {
+        self.put(&peaks.blocks().to_le_bytes()).put(peaks.values())
+    }
+
+    fn put_path(&mut self, path: &[u8]) -> &mut Self {
+        self.put(&u16::try_from(path.len()).unwrap_or(u16::MAX).to_le_bytes()).put(path)
     }
 }
 
@@ -216,77 +333,112 @@ impl fmt::Debug for Encoded {
     }
 }
 
+/// What a message still needs.
+enum Needed {
+    Bytes(usize),
+    /// It is optional and unknown.
+    Skip,
+    Nothing,
+}
+
+const fn is_known(message_type: u8) -> bool {
+    matches!(
+        message_type,
+        HELLO
+            | PUT
+            | GET
+            | STAT
+            | LIST
+            | DATA
+            | END
+            | CANCEL
+            | CONFIRM
+            | ERROR
+            | FILE
+            | STATUS
+            | ENTRY
+            | LISTED
+            | LEAVE
+    )
+}
+
+const fn header_of(message_type: u8, len: u32) -> [u8; HEADER] {
+    let [a, b, c, d] = len.to_le_bytes();
+    [message_type, a, b, c, d]
+}
+
 /// The header of a DATA message with `len` bytes of content.
 ///
 /// Storage reads the content behind the place of the header, so that both leave in one packet.
 #[must_use]
-pub const fn data_header(len: u16) -> [u8; DATA_HEADER] {
-    let [low, high] = len.to_le_bytes();
-    [DATA, low, high]
+pub const fn data_header(len: u32) -> [u8; HEADER] {
+    header_of(DATA, len)
 }
 
-/// Why bytes are no message yet, or never.
-enum Incomplete {
-    /// The message has at least this many bytes.
-    Needs(usize),
-    Invalid(MessageError),
-}
-
-/// The fields of a message, read in order.
+/// The fields of a message, read in order. Later versions may append fields.
 struct Fields<'a> {
     bytes: &'a [u8],
-    at: usize,
+    message_type: u8,
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Incomplete> {
-        let end = self.at.saturating_add(len);
-        let field = self.bytes.get(self.at..end).ok_or(Incomplete::Needs(end))?;
-        self.at = end;
+    fn take(&mut self, len: usize) -> Result<&'a [u8], MessageError> {
+        let (field, rest) = self.bytes.split_at_checked(len).ok_or(MessageError::Length(self.message_type))?;
+        self.bytes = rest;
         Ok(field)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Incomplete> {
-        let needs = self.at.saturating_add(N);
-        self.take(N)?.first_chunk().copied().ok_or(Incomplete::Needs(needs))
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], MessageError> {
+        let (field, rest) = self.bytes.split_first_chunk().ok_or(MessageError::Length(self.message_type))?;
+        self.bytes = rest;
+        Ok(*field)
     }
 
-    fn byte(&mut self) -> Result<u8, Incomplete> {
+    fn byte(&mut self) -> Result<u8, MessageError> {
         self.array().map(u8::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Result<u64, Incomplete> {
+    fn number(&mut self) -> Result<u32, MessageError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, MessageError> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// The next two bytes, which are read again.
-    fn u16_at(&mut self) -> Result<u16, Incomplete> {
-        Fields { bytes: self.bytes, at: self.at }.array().map(u16::from_le_bytes)
+    fn flags(&mut self) -> Result<Flags, MessageError> {
+        self.byte().map(Flags::from_bits_retain)
     }
 
-    fn wish(&mut self) -> Result<Wish, Incomplete> {
-        self.byte().map(Wish::from_bits_truncate)
+    fn length(&mut self) -> Result<Option<u64>, MessageError> {
+        Ok(Some(self.u64()?).filter(|&length| length != u64::MAX))
     }
 
-    fn metadata(&mut self) -> Result<Metadata, Incomplete> {
+    fn metadata(&mut self) -> Result<Metadata, MessageError> {
         let modified = Some(i64::from_le_bytes(self.array()?)).filter(|&modified| modified != i64::MIN);
         let mode = Some(u16::from_le_bytes(self.array()?)).filter(|&mode| mode != u16::MAX);
         Ok(Metadata { modified, mode })
     }
 
-    fn prefix(&mut self) -> Result<Prefix, Incomplete> {
-        Ok(Prefix { length: self.u64()?, digest: Digest(self.array()?) })
+    fn digest(&mut self) -> Result<Option<Digest>, MessageError> {
+        let is_known = self.byte()? != 0;
+        let digest = Digest(self.array()?);
+        Ok(is_known.then_some(digest))
     }
 
-    fn path(&mut self) -> Result<FilePath<'a>, Incomplete> {
-        let length = usize::from(u16::from_le_bytes(self.array()?));
-        let invalid = |error: PathError| Incomplete::Invalid(error.into());
-        match length {
-            0 => return Err(invalid(PathError::EmptyComponent)),
-            MAX_PATH.. if length > MAX_PATH => return Err(invalid(PathError::TooLong)),
-            _ => {}
-        }
-        FilePath::from_bytes(self.take(length)?).map_err(invalid)
+    fn peaks(&mut self) -> Result<Peaks<'a>, MessageError> {
+        let blocks = self.u64()?;
+        let count = usize::try_from(blocks.count_ones()).unwrap_or(usize::MAX);
+        Peaks::new(blocks, self.take(count.saturating_mul(32))?).ok_or(MessageError::Peaks)
+    }
+
+    fn path(&mut self) -> Result<RawPath<'a>, MessageError> {
+        let length = u16::from_le_bytes(self.array()?);
+        self.take(length.into()).map(RawPath::new)
+    }
+
+    fn path_or_none(&mut self) -> Result<Option<RawPath<'a>>, MessageError> {
+        Ok(Some(self.path()?).filter(|path| !path.as_bytes().is_empty()))
     }
 }
 

@@ -4,21 +4,23 @@ use core::fmt;
 
 use bitflags::bitflags;
 
-use super::path::{FilePath, MAX_PATH};
+use super::path::{FilePath, RawPath};
 use crate::ftp::ErrorCode;
 
-/// The maximum length of a message in bytes, without the content after DATA: ENTRY with the longest path.
-pub const MAX_MESSAGE: usize = 1 + 1 + METADATA + 8 + DIGEST + 2 + MAX_PATH;
+/// The version of the sessions of this module.
+pub const VERSION: u16 = 1;
 
-/// The length of a DATA message in bytes; its content follows.
-pub const DATA_HEADER: usize = 3;
+/// The length of a block in bytes: prefixes of files are compared block by block.
+pub const BLOCK: u64 = 1 << 20;
 
-const METADATA: usize = 8 + 2;
-const DIGEST: usize = 32;
+/// The maximum number of [`Peaks`]: 2^44 blocks are 16 EiB.
+pub const MAX_PEAKS: usize = 44;
 
-/// A BLAKE3 digest (version 3 of 2021, 32 bytes).
+pub(super) const DIGEST: usize = 32;
+
+/// A BLAKE3 digest of 32 bytes, or the chaining value of a subtree.
 ///
-/// The sessions compare digests, and never compute one: storage does, while the content passes.
+/// The sessions carry digests, and never compute one: storage does, while the content passes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct Digest(pub [u8; DIGEST]);
@@ -29,14 +31,67 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// The first bytes of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
-pub struct Prefix {
-    /// Their number.
-    pub length: u64,
-    /// Their digest.
-    pub digest: Digest,
+/// The first whole blocks of a file: their number, and the BLAKE3 chaining values that cover them.
+///
+/// There is one value for each bit that is set in the number, the largest subtree first: 200 blocks are covered by
+/// subtrees of 128, 64 and 8. So two files agree on their common prefix with as many comparisons, and a transfer may go
+/// on at each border that they share.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Peaks<'a> {
+    blocks: u64,
+    values: &'a [u8],
+}
+
+impl<'a> Peaks<'a> {
+    /// No block.
+    pub const NONE: Self = Self { blocks: 0, values: &[] };
+
+    /// `blocks` blocks, covered by the chaining values in `values`, 32 bytes each. `None` if their number does not fit.
+    #[must_use]
+    pub fn new(blocks: u64, values: &'a [u8]) -> Option<Self> {
+        let count = usize::try_from(blocks.count_ones()).ok()?;
+        (blocks < 1 << MAX_PEAKS && values.len() == count * DIGEST).then_some(Self { blocks, values })
+    }
+
+    /// The number of blocks.
+    #[must_use]
+    pub const fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.blocks.saturating_mul(BLOCK)
+    }
+
+    /// Each subtree: the block behind it, and its chaining value.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, Digest)> + use<'a> {
+        let mut left = self.blocks;
+        let mut end = 0_u64;
+        self.values.as_chunks().0.iter().map(move |value| {
+            let subtree = 1_u64.checked_shl(u64::BITS - 1 - left.leading_zeros()).unwrap_or(0);
+            left &= !subtree;
+            end = end.saturating_add(subtree);
+            (end, Digest(*value))
+        })
+    }
+
+    /// Whether a transfer may begin at this position: at 0, or behind one of the subtrees.
+    #[must_use]
+    pub fn has_border(&self, offset: u64) -> bool {
+        offset == 0 || self.iter().any(|(end, _)| end.saturating_mul(BLOCK) == offset)
+    }
+
+    pub(super) const fn values(&self) -> &'a [u8] {
+        self.values
+    }
+}
+
+impl fmt::Debug for Peaks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
 }
 
 /// What a file system says about a file.
@@ -49,28 +104,74 @@ pub struct Metadata {
     pub mode: Option<u16>,
 }
 
-/// The kind of an entry of a folder.
+/// What is under a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Kind {
-    /// A regular file.
+    /// 0: a regular file.
     File,
-    /// A folder.
+    /// 1: a folder. It has no content.
     Folder,
+    /// 2: a symbolic link. Its content is its target.
+    Link,
+    /// 255: nothing.
+    Nothing,
+    /// A kind that this version does not know. Storage refuses it.
+    Other(u8),
+}
+
+impl Kind {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn value(self) -> u8 {
+        match self {
+            Self::File => 0,
+            Self::Folder => 1,
+            Self::Link => 2,
+            Self::Nothing => 255,
+            Self::Other(value) => value,
+        }
+    }
+}
+
+impl From<u8> for Kind {
+    fn from(value: u8) -> Self {
+        match value {
+            0 => Self::File,
+            1 => Self::Folder,
+            2 => Self::Link,
+            255 => Self::Nothing,
+            other => Self::Other(other),
+        }
+    }
 }
 
 bitflags! {
-    /// What a client wants of a request. Unknown bits are ignored.
+    /// What a client asks for beside its request.
+    ///
+    /// The upper four bits are critical: a server refuses a request with one that it does not know.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Wish: u8 {
-        /// PUT: an existing file may be replaced.
-        const REPLACE = 1;
-        /// PUT: what arrived of an interrupted transfer is kept, and the transfer goes on there. RESUME answers.
-        const RESUME = 1 << 1;
+    pub struct Flags: u8 {
         /// LIST: the folders below as well.
-        const RECURSIVE = 1 << 2;
-        /// LIST, CHECK: with the digest of each file.
-        const DIGEST = 1 << 3;
+        const RECURSIVE = 1;
+        /// STAT, LIST: with the digest of each file.
+        const DIGEST = 1 << 1;
+        /// PUT: what has arrived of an interrupted transfer is kept for a later PUT.
+        const KEEP = 1 << 2;
+        /// PUT: what is under the path may be replaced.
+        const REPLACE = 1 << 4;
+        const _ = !0;
+    }
+}
+
+impl Flags {
+    const CRITICAL: u8 = 0xf0;
+    const KNOWN: u8 = 0b1_0111;
+
+    /// Whether a critical bit is set that this version does not know.
+    #[must_use]
+    pub const fn is_beyond_this_version(self) -> bool {
+        self.bits() & Self::CRITICAL & !Self::KNOWN != 0
     }
 }
 
@@ -83,56 +184,79 @@ pub struct Entry<'a> {
     pub metadata: Metadata,
     /// The length in bytes; 0 for a folder.
     pub length: u64,
-    /// The digest of a file, if it was asked for; otherwise 32 zeros.
-    pub digest: Digest,
-    /// The path.
+    /// The digest of a file, if it was asked for and is known.
+    pub digest: Option<Digest>,
+    /// The path beneath the outermost folder.
     pub path: FilePath<'a>,
+}
+
+/// What a server has under a path, or of an interrupted transfer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Status<'a> {
+    /// What is under the path.
+    pub kind: Kind,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its digest, if it was asked for and is known.
+    pub digest: Option<Digest>,
+    /// What a PUT may leave out: the blocks of an interrupted transfer, or of the file itself.
+    pub peaks: Peaks<'a>,
 }
 
 /// A message of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'a> {
-    /// Client: store the content that follows.
+    /// The first message of each side.
+    Hello {
+        /// The version of this side.
+        version: u16,
+    },
+    /// Client: store what is under this path. For a file and a link the content follows.
     Put {
-        /// What the client wants.
-        wish: Wish,
-        /// The metadata of the file.
+        /// What the client asks for.
+        flags: Flags,
+        /// The kind.
+        kind: Kind,
+        /// The metadata.
         metadata: Metadata,
-        /// The length of the content in bytes; `None` if it is not known yet.
+        /// The length in bytes; `None` if it is not known yet.
         length: Option<u64>,
-        /// The path of the file.
-        path: FilePath<'a>,
+        /// The position at which the content begins: 0, or a border of what the server has.
+        offset: u64,
+        /// The path.
+        path: RawPath<'a>,
     },
     /// Client: send a file.
     Get {
-        /// What the client has of the file. The content begins after it if the file begins so.
-        have: Prefix,
-        /// The path of the file.
-        path: FilePath<'a>,
+        /// What the client asks for.
+        flags: Flags,
+        /// The path.
+        path: RawPath<'a>,
+        /// What the client has of the file.
+        have: Peaks<'a>,
+    },
+    /// Client: describe what is under a path.
+    Stat {
+        /// What the client asks for.
+        flags: Flags,
+        /// The path.
+        path: RawPath<'a>,
     },
     /// Client: list a folder.
     List {
-        /// What the client wants.
-        wish: Wish,
+        /// What the client asks for.
+        flags: Flags,
         /// The folder; `None` for the outermost one.
-        folder: Option<FilePath<'a>>,
+        folder: Option<RawPath<'a>>,
+        /// The last entry of an earlier list, behind which this one begins.
+        after: Option<RawPath<'a>>,
     },
-    /// Client: describe a file or folder by one ENTRY.
-    Check {
-        /// What the client wants.
-        wish: Wish,
-        /// The path.
-        path: FilePath<'a>,
-    },
-    /// After RESUME: the content begins at this offset.
-    Start {
-        /// The position in the file.
-        offset: u64,
-    },
-    /// The next `len` bytes of content follow.
+    /// Content.
     Data {
-        /// The number of bytes.
-        len: u16,
+        /// The number of bytes that follow.
+        len: u32,
     },
     /// The content is complete.
     End {
@@ -144,26 +268,55 @@ pub enum Message<'a> {
         /// The reason.
         code: ErrorCode,
     },
-    /// Server: this much of the file of a PUT is there already.
-    Resume(Prefix),
-    /// Server: the file of the oldest open PUT is durable under its path.
-    Confirm,
-    /// Server: the oldest open request is refused or has failed.
+    /// Server: what a PUT sent is durable under its path.
+    Confirm {
+        /// The number of the request.
+        number: u32,
+    },
+    /// Server: a request is refused, or has failed.
     Error {
+        /// The number of the request.
+        number: u32,
         /// The reason.
         code: ErrorCode,
     },
-    /// Server: the content of the file of a GET follows.
+    /// Server: the answer to a GET. The content follows.
     File {
-        /// The metadata of the file.
+        /// The number of the request.
+        number: u32,
+        /// The kind.
+        kind: Kind,
+        /// The metadata.
         metadata: Metadata,
-        /// The length of the whole file in bytes.
-        length: u64,
-        /// The position in the file at which the content begins.
+        /// The length of the whole file in bytes; `None` if it is not known yet.
+        length: Option<u64>,
+        /// The position at which the content begins: 0, or a border of what the client has.
         offset: u64,
     },
-    /// Server: an entry of a LIST, or the answer to a CHECK.
-    Entry(Entry<'a>),
-    /// Server: the list of a LIST is complete.
-    Listed,
+    /// Server: the answer to a STAT.
+    Status {
+        /// The number of the request.
+        number: u32,
+        /// The answer.
+        status: Status<'a>,
+    },
+    /// Server: an entry of a LIST.
+    Entry {
+        /// The number of the request.
+        number: u32,
+        /// The entry.
+        entry: Entry<'a>,
+    },
+    /// Server: the end of a LIST.
+    Listed {
+        /// The number of the request.
+        number: u32,
+        /// Whether there are more entries, for another LIST.
+        has_more: bool,
+    },
+    /// Server: it serves no further request.
+    Leave {
+        /// The reason.
+        code: ErrorCode,
+    },
 }

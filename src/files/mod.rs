@@ -136,13 +136,13 @@ mod request;
 mod server;
 mod stream;
 
-pub use client::{Client, MAX_OPEN_REQUESTS};
+pub use client::{Client, MAX_OPEN_REQUESTS, PutRequest};
 pub use config::{Access, ServerConfig};
-pub use encoded::{Encoded, MessageError, data_header};
-pub use event::{Event, Failure};
-pub use message::{DATA_HEADER, Digest, Entry, Kind, MAX_MESSAGE, Message, Metadata, Prefix, Wish};
-pub use path::{FilePath, FilePathBuf, MAX_COMPONENT, MAX_PATH, PathError};
-pub use request::{Answer, Output, Request, Session};
+pub use encoded::{Encoded, HEADER, MAX_MESSAGE, MessageError, data_header};
+pub use event::{Ended, Event, Failure};
+pub use message::{BLOCK, Digest, Entry, Flags, Kind, MAX_PEAKS, Message, Metadata, Peaks, Status, VERSION};
+pub use path::{FilePath, FilePathBuf, MAX_COMPONENT, MAX_PATH, PathError, RawPath};
+pub use request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
 pub use server::{MAX_OPEN_PUTS, Server};
 
 mod sealed {

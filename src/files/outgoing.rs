@@ -1,13 +1,14 @@
 //! Content from storage to the stream.
 //!
 //! ```text
-//! Ready ⇄ Reading ──→ Hash ──→ Hashing ──→ Ended: END
-//!   └────────┴── failed, stopped, shrunk ──→ Ended: CANCEL
+//! Ready ⇄ Reading ──→ Hashing ──→ Ended: END
+//!   └────────┴─── failed, stopped, shrunk ──→ Ended: CANCEL
 //! ```
 
-use super::message::{DATA_HEADER, Digest, Message};
-use super::request::{Answer, Request};
-use crate::ftp::{ErrorCode, Unasked};
+use super::encoded::HEADER;
+use super::message::{Digest, Message};
+use super::request::{Send, Sent};
+use crate::ftp::{ErrorCode, StorageError, Unasked};
 
 /// A file that leaves. Storage has opened it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,13 +18,14 @@ pub(super) struct Outgoing {
     /// The length of the file, if it is known.
     length: Option<u64>,
     step: Step,
+    /// Why the content ends, once storage has answered.
     stop: Option<ErrorCode>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Ready,
-    Reading(u16),
+    Reading(u32),
     Hash,
     Hashing,
     Ended(Result<Digest, ErrorCode>),
@@ -49,43 +51,58 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn poll(&mut self, room: usize) -> Option<Request<'static>> {
+    pub(super) fn poll(&mut self, room: usize) -> Option<Send<'static>> {
         let (step, request) = match self.step {
-            Step::Ready if self.length == Some(self.position) => (Step::Hashing, Request::Digest),
-            Step::Ready => {
-                let rest = self.length.map_or(u64::MAX, |length| length.saturating_sub(self.position));
-                let room = u16::try_from(room.saturating_sub(DATA_HEADER)).unwrap_or(u16::MAX);
-                let len = u16::try_from(rest).unwrap_or(u16::MAX).min(room);
-                if len == 0 {
+            Step::Ready => match self.length.map(|length| length.checked_sub(self.position)) {
+                // The file has become shorter than what the peer has of it.
+                Some(None) => {
+                    self.step = Step::Ended(Err(ErrorCode::StorageFailed));
                     return None;
                 }
-                (Step::Reading(len), Request::Read { offset: self.position, len })
-            }
-            Step::Hash => (Step::Hashing, Request::Digest),
+                Some(Some(0)) => (Step::Hashing, Send::Digest),
+                rest => {
+                    let rest = rest.flatten().unwrap_or(u64::MAX);
+                    let room = u32::try_from(room.saturating_sub(HEADER)).unwrap_or(u32::MAX);
+                    let len = u32::try_from(rest).unwrap_or(u32::MAX).min(room);
+                    if len == 0 {
+                        return None;
+                    }
+                    (Step::Reading(len), Send::Read { offset: self.position, len })
+                }
+            },
+            Step::Hash => (Step::Hashing, Send::Digest),
             Step::Reading(_) | Step::Hashing | Step::Ended(_) => return None,
         };
         self.step = step;
         Some(request)
     }
 
-    pub(super) fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
+    /// Processes the answer of storage. Returns its failure, if it is one.
+    pub(super) fn answer(&mut self, answer: &Sent<'_>) -> Result<Option<StorageError>, Unasked> {
+        let mut failure = None;
         let step = match (self.step, *answer) {
             // A file that shrinks while it is sent is never padded.
-            (Step::Reading(_), Answer::Read(0)) if self.length.is_some() => Step::Ended(Err(ErrorCode::StorageFailed)),
-            (Step::Reading(_), Answer::Read(0)) => Step::Hash,
-            (Step::Reading(asked), Answer::Read(len)) if len <= asked => {
+            (Step::Reading(_), Sent::Read(0)) if self.length.is_some() => {
+                failure = Some(StorageError::Failed);
+                Step::Ended(Err(ErrorCode::StorageFailed))
+            }
+            (Step::Reading(_), Sent::Read(0)) => Step::Hash,
+            (Step::Reading(asked), Sent::Read(len)) if len <= asked => {
                 self.position = self.position.saturating_add(len.into());
                 Step::Ready
             }
-            (Step::Hashing, Answer::Digest(digest)) => Step::Ended(Ok(digest)),
-            (Step::Reading(_) | Step::Hashing, Answer::Failed(error)) => Step::Ended(Err(error.into())),
+            (Step::Hashing, Sent::Digest(digest)) => Step::Ended(Ok(digest)),
+            (Step::Reading(_) | Step::Hashing, Sent::Failed(error)) => {
+                failure = Some(error);
+                Step::Ended(Err(error.into()))
+            }
             (Step::Ready | Step::Reading(_) | Step::Hash | Step::Hashing | Step::Ended(_), _) => return Err(Unasked),
         };
         self.step = step;
         if let Some(code) = self.stop.take() {
             self.step = Step::Ended(Err(code));
         }
-        Ok(())
+        Ok(failure)
     }
 
     /// The message that ends the content, once nothing more is read.

@@ -102,6 +102,46 @@ impl fmt::Display for FilePath<'_> {
     }
 }
 
+/// A path of a request, as it arrived. Its rules are [checked](Self::check) for each request, so that one that breaks
+/// them ends only its request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RawPath<'a>(&'a [u8]);
+
+impl<'a> RawPath<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The path.
+    ///
+    /// # Errors
+    /// A rule that it breaks.
+    pub fn check(self) -> Result<FilePath<'a>, PathError> {
+        FilePath::from_bytes(self.0)
+    }
+
+    /// The bytes on the wire.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl<'a> From<FilePath<'a>> for RawPath<'a> {
+    fn from(path: FilePath<'a>) -> Self {
+        Self(path.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for RawPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match core::str::from_utf8(self.0) {
+            Ok(text) => text.fmt(f),
+            Err(_) => self.0.fmt(f),
+        }
+    }
+}
+
 /// A [`FilePath`] that owns its bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilePathBuf(String<MAX_PATH>);

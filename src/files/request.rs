@@ -1,38 +1,55 @@
-//! The interface of client and server: requests to storage, outputs and events.
+//! The interface of client and server: requests to storage, outputs.
 
-use super::message::{Digest, Entry, Metadata, Prefix, Wish};
+use super::message::{Digest, Entry, Flags, Kind, Metadata, Peaks, Status};
 use super::path::FilePath;
 use crate::ftp::{ErrorCode, StorageError, Unasked};
 
 /// The common interface of [`Client`](super::Client) and [`Server`](super::Server). It is sealed, so that it can grow.
 ///
-/// Any call is legal at any time and in any order. A driver repeats input, requests, outputs and events until none of
-/// them makes progress, and that after each change of the connection or of storage.
+/// A session has two halves, each with at most one outstanding request to storage: one receives content, and the other
+/// sends it. Any call is legal at any time and in any order. A driver repeats input, requests, outputs and events until
+/// none of them makes progress, and that after each change of the connection or of storage.
 pub trait Session: super::sealed::Sealed {
     /// Processes the unconsumed bytes from the peer; returns how many to consume.
     ///
-    /// Content is not copied. The bytes of a [`Request::Write`] stay unconsumed until the first call after its answer.
+    /// Content is not copied. The bytes of a [`Receive::Write`] stay unconsumed until the first call after its answer.
     /// Call this method in every round, even without new data.
     fn handle_input(&mut self, unread: &[u8]) -> usize;
 
     /// Reports that the peer closed its direction, after [`handle_input`](Self::handle_input) has received every byte.
     fn handle_peer_closed(&mut self);
 
-    /// Reports that the connection ended in another way: it was reset, or lost.
-    fn handle_lost(&mut self);
+    /// Reports that the connection ended in another way: it was lost, or the peer aborted it with `code`.
+    fn handle_lost(&mut self, code: Option<ErrorCode>);
 
-    /// Processes the answer to the outstanding request.
+    /// Returns the next request of the half that receives content. Each is returned once, and the next one follows only
+    /// after the answer.
+    fn poll_receive(&mut self) -> Option<Receive<'_>>;
+
+    /// Processes the answer to the outstanding [`Receive`].
     ///
     /// # Errors
     /// [`Unasked`] if no request is outstanding, if the answer is of another kind, or if it counts more bytes than were
     /// requested. The request then remains outstanding.
-    fn handle_answer(&mut self, answer: Answer<'_>) -> Result<(), Unasked>;
+    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked>;
 
-    /// Reports that the oldest [queued](Answer::Queued) file is durable under its path, or why it is not.
+    /// Returns the next request of the half that sends content. Each is returned once, and the next one follows only
+    /// after the answer.
+    ///
+    /// `room` is the number of bytes that the outgoing stream can accept now.
+    fn poll_send(&mut self, room: usize) -> Option<Send<'_>>;
+
+    /// Processes the answer to the outstanding [`Send`].
+    ///
+    /// # Errors
+    /// As for [`answer_receive`](Self::answer_receive).
+    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked>;
+
+    /// Reports what has become of the oldest [queued](Received::Queued) file.
     ///
     /// # Errors
     /// [`Unasked`] if no file is queued.
-    fn handle_committed(&mut self, result: Result<(), StorageError>) -> Result<(), Unasked>;
+    fn handle_committed(&mut self, result: Committed) -> Result<(), Unasked>;
 
     /// Returns the next action on the outgoing stream.
     ///
@@ -46,145 +63,181 @@ pub trait Session: super::sealed::Sealed {
     /// [`Unasked`] if `len` exceeds the rest of the message. Nothing changes then.
     fn output_sent(&mut self, len: usize) -> Result<(), Unasked>;
 
-    /// Returns the next storage request. Each is returned once, and the next one follows only after the answer.
-    ///
-    /// `room` is the number of bytes that the outgoing stream can accept now.
-    fn poll_request(&mut self, room: usize) -> Option<Request<'_>>;
-
-    /// Whether the session has ended: no output, request or event follows, and all files are committed.
+    /// Whether the session has ended: no output, request or event follows, and no file is queued.
     fn is_done(&self) -> bool;
 }
 
-/// A request to storage, answered by [`Session::handle_answer`] at once or much later.
-///
-/// Storage has one file open in each direction, and queued files. Answer a request of an unknown kind with
-/// [`Answer::Failed`].
+/// A file to store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Target<'a> {
+    /// The number of the request.
+    pub number: u32,
+    /// The path, at a server. A client knows it by the number of its GET.
+    pub path: Option<FilePath<'a>>,
+    /// The kind.
+    pub kind: Kind,
+    /// The metadata to store with it.
+    pub metadata: Metadata,
+    /// The length of the whole file in bytes, if it is known. Storage may reserve disk space for it, but never memory.
+    pub length: Option<u64>,
+    /// The position at which the content begins, behind what storage has of the file. 0 if it has nothing of use.
+    pub offset: u64,
+    /// At a server: [`Flags::REPLACE`] and [`Flags::KEEP`].
+    pub flags: Flags,
+}
+
+/// A request of the half that receives content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Request<'a> {
-    /// Server: opens a file for reading. → [`Answer::Opened`]
-    Open {
-        /// The path. Open it beneath the storage folder, and follow no link out of that folder.
-        path: FilePath<'a>,
-        /// What the client has.
-        have: Prefix,
-    },
-    /// Server: prepares to store a file. → [`Answer::Created`]
+pub enum Receive<'a> {
+    /// Prepares to store a file. → [`Received::Created`]
     ///
-    /// The path must keep its previous content until the file is committed.
-    Create {
-        /// The path. Create the file beneath the storage folder, and follow no link out of that folder.
-        path: FilePath<'a>,
-        /// The metadata to store with the file.
-        metadata: Metadata,
-        /// The announced length in bytes. Storage may reserve disk space for it, but never memory.
-        length: Option<u64>,
-        /// [`Wish::REPLACE`]; and [`Wish::RESUME`]: go on with what an interrupted transfer has left.
-        wish: Wish,
-    },
-    /// Client: prepares to store the file of the oldest GET. → [`Answer::Created`], whose prefix has no effect
-    Receive {
-        /// The metadata to store with the file.
-        metadata: Metadata,
-        /// The length of the whole file in bytes.
-        length: u64,
-        /// The position at which the content begins. 0 if what storage has is no prefix of the file.
-        offset: u64,
-    },
-    /// Client: says whether the file to send begins with this prefix. → [`Answer::Compared`]
-    Compare {
-        /// What the server has.
-        prefix: Prefix,
-    },
-    /// Server: drops what was kept of an earlier transfer: the file begins otherwise. → [`Answer::Rewound`]
-    Rewind,
-    /// Reads up to `len` bytes (at least one) at `offset`. → [`Answer::Read`]
-    ///
-    /// Read them into the outgoing stream behind [`data_header`](super::data_header) of the count, which is part of the
-    /// room of [`Session::poll_request`].
-    Read {
-        /// The position in the file.
-        offset: u64,
-        /// The maximum number of bytes.
-        len: u16,
-    },
-    /// Returns the digest of the whole file that was read. → [`Answer::Digest`]
-    Digest,
-    /// Writes the first `len` bytes of the unconsumed input at `offset`. Storage may write fewer. → [`Answer::Written`]
+    /// The path must keep its previous content until the file is committed. Create the file beneath the storage folder,
+    /// and follow no link out of that folder. If storage no longer has the bytes before the offset, it fails with
+    /// [`StorageError::DigestMismatch`]. A part belongs to the newest request that asked for it.
+    Create(Target<'a>),
+    /// Writes the first `len` bytes of the unconsumed input at `offset`. Storage may write fewer. →
+    /// [`Received::Written`]
     Write {
         /// The position in the file.
         offset: u64,
         /// The number of bytes, from the front of the input that [`Session::handle_input`] left unconsumed.
         len: usize,
     },
-    /// Queues the file: it is complete. → [`Answer::Queued`], and [`Session::handle_committed`] once it is durable
+    /// Queues the file: it is complete. → [`Received::Queued`], and [`Session::handle_committed`] once it is durable
     ///
-    /// If the content does not have this digest, answer with [`StorageError::DigestMismatch`].
+    /// If the content does not have this digest, fail with [`StorageError::DigestMismatch`].
     Commit {
-        /// The digest of the whole file.
-        digest: Digest,
+        /// The digest of the whole file; `None` for a folder.
+        digest: Option<Digest>,
     },
-    /// Ends an unfinished file. → [`Answer::Discarded`]
+    /// Ends an unfinished file. → [`Received::Discarded`]
     ///
-    /// This request follows each successful [`Create`](Self::Create) and [`Receive`](Self::Receive) exactly once,
-    /// unless [`Commit`](Self::Commit) succeeds.
-    Discard {
-        /// Whether the connection was lost, so that a file that may be [resumed](Wish::RESUME) is kept.
-        may_resume: bool,
-    },
-    /// Server: begins to list a folder. → [`Answer::Ready`]
-    List {
-        /// What the client wants.
-        wish: Wish,
-        /// The folder; `None` for the outermost one.
-        folder: Option<FilePath<'a>>,
-    },
-    /// Server: returns the next entry of the list. → [`Answer::Entry`], [`Answer::NoMore`]
-    NextEntry,
-    /// Server: describes a file or folder. → [`Answer::Entry`]
-    Describe {
-        /// What the client wants.
-        wish: Wish,
-        /// The path.
-        path: FilePath<'a>,
-    },
+    /// This request follows each successful [`Create`](Self::Create) exactly once, unless [`Commit`](Self::Commit)
+    /// succeeds.
+    Discard(Cause),
 }
 
-/// The result of a [`Request`].
+/// Why a file stays unfinished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Answer<'a> {
-    /// The file is open for reading.
-    Opened {
-        /// Its metadata.
-        metadata: Metadata,
-        /// Its length in bytes.
-        length: u64,
-        /// The position at which the content begins: the length of what the client has if the file begins so, or 0.
-        offset: u64,
-    },
-    /// The file is ready to be written, behind this prefix that storage has of it already.
-    Created(Prefix),
-    /// Whether the file begins with the prefix.
-    Compared(bool),
-    /// The unfinished file is empty again.
-    Rewound,
-    /// The number of content bytes added to the outgoing stream. 0 means the end of the file, and adds no header.
-    Read(u16),
-    /// The digest of the whole file.
-    Digest(Digest),
+pub enum Cause {
+    /// The connection was lost or closed, or the sender has cancelled. What has arrived is of use if the file may be
+    /// [kept](Flags::KEEP).
+    Interrupted,
+    /// Storage failed. What was stored before is of use as well.
+    Storage,
+    /// The content is not what was announced: its length or its digest. It is of no use.
+    Invalid,
+}
+
+/// The answer to a [`Receive`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Received {
+    /// The file is ready to be written.
+    Created,
     /// The number of bytes written. After 0 the same bytes are requested again.
     Written(usize),
     /// The file is complete, and is made durable.
     Queued,
     /// The unfinished file is deleted or kept.
     Discarded,
+    /// The request failed. A failed [`Receive::Create`] must leave no file behind.
+    Failed(StorageError),
+}
+
+/// What has become of a queued file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Committed {
+    /// It is durable under its path.
+    Durable,
+    /// It is not stored. The path has its previous content.
+    Failed(StorageError),
+    /// It is stored, but a power failure may bring the previous content back. A server aborts the session, so that its
+    /// client assumes neither.
+    Uncertain(StorageError),
+}
+
+/// A request of the half that sends content.
+///
+/// A file is open from [`Sent::Opened`] until its [`Digest`](Self::Digest) is answered, a request fails, another file is
+/// opened, or the session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Send<'a> {
+    /// Server: opens a file for reading. → [`Sent::Opened`]
+    Open {
+        /// The path. Open it beneath the storage folder, and follow no link out of that folder. A file that is queued
+        /// under it counts.
+        path: FilePath<'a>,
+        /// What the client has.
+        have: Peaks<'a>,
+    },
+    /// Reads up to `len` bytes (at least one) at `offset`. → [`Sent::Read`]
+    ///
+    /// Read them into the outgoing stream behind [`data_header`](super::data_header) of the count, which is part of the
+    /// room of [`Session::poll_send`].
+    Read {
+        /// The position in the file.
+        offset: u64,
+        /// The maximum number of bytes.
+        len: u32,
+    },
+    /// Returns the digest of the whole file that was read. → [`Sent::Digest`]
+    ///
+    /// Fail if the file has changed since it was opened: the content is then a mixture.
+    Digest,
+    /// Server: describes what is under a path. → [`Sent::Status`]
+    Stat {
+        /// What the client asks for.
+        flags: Flags,
+        /// The path.
+        path: FilePath<'a>,
+    },
+    /// Server: begins to list a folder. → [`Sent::Listing`]
+    List {
+        /// What the client asks for.
+        flags: Flags,
+        /// The folder; `None` for the outermost one.
+        folder: Option<FilePath<'a>>,
+        /// The entry behind which the list begins.
+        after: Option<FilePath<'a>>,
+    },
+    /// Server: returns the next entry of the list. → [`Sent::Entry`], [`Sent::NoEntry`]
+    NextEntry,
+}
+
+/// The answer to a [`Send`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent<'a> {
+    /// The file is open for reading.
+    Opened {
+        /// Its kind.
+        kind: Kind,
+        /// Its metadata.
+        metadata: Metadata,
+        /// Its length in bytes, if it is known.
+        length: Option<u64>,
+        /// The position at which the content begins: a border of what the client has if the file begins so, or 0.
+        offset: u64,
+    },
+    /// The number of content bytes added to the outgoing stream. 0 means the end of the file, and adds no header.
+    Read(u32),
+    /// The digest of the whole file.
+    Digest(Digest),
+    /// What is under the path.
+    Status(Status<'a>),
     /// The folder can be listed.
-    Ready,
-    /// An entry of a folder.
+    Listing,
+    /// An entry of the folder.
     Entry(Entry<'a>),
-    /// The list is complete.
-    NoMore,
-    /// The request failed. A failed [`Request::Create`] must leave no file behind.
+    /// No entry follows.
+    NoEntry {
+        /// Whether there are more, for another list.
+        has_more: bool,
+    },
+    /// The request failed.
     Failed(StorageError),
 }
 

@@ -1,29 +1,32 @@
 //! The server's side of a session.
 //!
 //! ```text
-//!          PUT ──→ Put: Create, [RESUME, START,] DATA… ──→ END, Commit ──→ queued: CONFIRM or ERROR follows
-//! Request ─GET ──→ Get: Open ──→ FILE, DATA… ──→ END
-//!    ↑    LIST ──→ List ──→ ENTRY… ──→ LISTED
-//!    │    CHECK ─→ Check ──→ ENTRY
-//!    └──────────── the next request
+//! receiving   Idle ──PUT──→ Create, DATA… ──→ END, Commit ──→ queued: CONFIRM or ERROR follows
+//!               ↑                  └── refused, failed ──→ ERROR, content is dropped until END or CANCEL
+//!               └──────────────────────── the next PUT
+//!
+//! sending     Idle ──GET───→ Open ──→ FILE, DATA… ──→ END ──→ Idle
+//!             Idle ──STAT──→ Stat ──→ STATUS ──→ Idle
+//!             Idle ──LIST──→ List ──→ ENTRY… ──→ LISTED ──→ Idle
 //! ```
 //!
-//! Answers leave in the order of the requests. A PUT is queued, and the next request is served while the file is made
-//! durable. All other requests wait until the earlier ones are answered.
-
-use heapless::Deque;
+//! Both halves work at once. A request waits in the stream while its half serves an earlier one. PUTs are answered when
+//! their files are durable, so that one flush may serve many.
 
 mod session;
 
+use heapless::Deque;
+
 use super::config::ServerConfig;
-use super::incoming::{Incoming, Stop};
-use super::message::{Message, Prefix, Wish};
+use super::encoded::Encoded;
+use super::incoming::Incoming;
+use super::message::{Flags, Kind, Message, VERSION};
 use super::outgoing::Outgoing;
-use super::request::Answer;
-use super::stream::{Parsed, Reader, Writer};
+use super::request::{Cause, Sent};
+use super::stream::{Parsed, ParsedPut, Reader, Writer};
 use crate::ftp::{ErrorCode, Unasked};
 
-/// The number of PUTs whose answers are open. Further requests wait.
+/// The number of PUTs whose answers are open. Further ones wait.
 pub const MAX_OPEN_PUTS: usize = 256;
 
 /// The server's side of a session, driven through [`Session`](super::Session).
@@ -32,57 +35,49 @@ pub struct Server {
     config: ServerConfig,
     reader: Reader,
     writer: Writer,
-    task: Task,
-    /// The answers to the PUTs that are complete, in their order.
-    replies: Deque<Reply, MAX_OPEN_PUTS>,
+    /// Whether the client's HELLO has arrived.
+    is_greeted: bool,
+    /// The number of the next request.
+    number: u32,
+    receiving: Option<Put>,
+    /// The PUT, which storage needs until it has prepared the file.
+    put: Encoded,
+    /// The bytes of content dropped since the last PUT.
+    dropped: u64,
+    sending: Task,
+    /// The request that the sending half serves, and its number.
+    read: Encoded,
+    read_number: u32,
+    /// The PUTs whose files are queued.
+    queued: Deque<u32, MAX_OPEN_PUTS>,
+    /// The answers to PUTs that have not left: `None` for CONFIRM.
+    answers: Deque<(u32, Option<ErrorCode>), MAX_OPEN_PUTS>,
     peer: Peer,
     /// Whether the last input was consumed whole.
     is_drained: bool,
+    leaving: Leaving,
 }
 
-/// What the server works on.
+/// The file that arrives.
+#[derive(Clone, Debug)]
+struct Put {
+    number: u32,
+    incoming: Incoming,
+}
+
+/// What the sending half does.
 #[derive(Clone, Debug)]
 enum Task {
-    /// It waits for a request.
-    Request,
-    Put(Incoming, Begin),
-    Open(Asked),
+    Idle,
+    /// Storage gets the request next.
+    Ask,
+    Asked,
     Send(Outgoing),
-    List(Asked),
-    /// The next ENTRY.
-    Entry(Asked),
-    Check(Asked),
-    /// ERROR follows the earlier answers.
+    /// Storage gets the request for the next entry next.
+    NextEntry,
+    EntryAsked,
+    /// ERROR follows.
     Refuse(ErrorCode),
-}
-
-/// Whether storage has the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    No,
-    Yes,
-}
-
-/// How the content of a PUT begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begin {
-    /// With DATA.
-    Data,
-    /// RESUME is due once storage has prepared the file.
-    Resumes,
-    /// RESUME with this prefix is due.
-    Announces(Prefix),
-    /// START follows RESUME with this prefix.
-    Awaits(Prefix),
-}
-
-/// The answer to a PUT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reply {
-    /// The file is queued.
-    Open,
-    Confirm,
-    Error(ErrorCode),
 }
 
 /// What is known of the peer's direction.
@@ -93,178 +88,243 @@ enum Peer {
     Lost,
 }
 
+/// Whether further requests are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// LEAVE is due.
+    Due(ErrorCode),
+    Said(ErrorCode),
+}
+
+impl Leaving {
+    const fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::No => None,
+            Self::Due(code) | Self::Said(code) => Some(code),
+        }
+    }
+}
+
 impl Server {
-    /// A server that waits for a request.
+    /// A server that waits for requests.
     #[must_use]
     pub fn new(config: ServerConfig) -> Self {
         Self {
             config,
             reader: Reader::default(),
-            writer: Writer::default(),
-            task: Task::Request,
-            replies: Deque::new(),
+            writer: Writer::new(&Message::Hello { version: VERSION }),
+            is_greeted: false,
+            number: 0,
+            receiving: None,
+            put: Encoded::new(),
+            dropped: 0,
+            sending: Task::Idle,
+            read: Encoded::new(),
+            read_number: 0,
+            queued: Deque::new(),
+            answers: Deque::new(),
             peer: Peer::Open,
             is_drained: true,
+            leaving: Leaving::No,
         }
     }
 
-    /// Whether the earlier requests are answered, and their answers are in the stream.
-    fn has_answered(&self) -> bool {
-        self.replies.is_empty() && self.writer.is_ready()
+    /// Refuses all further requests with `code`, and tells the client: the server shuts down, for example.
+    ///
+    /// The requests that have begun go on. The session ends when the client closes.
+    pub fn leave(&mut self, code: ErrorCode) {
+        if self.leaving == Leaving::No {
+            self.leaving = Leaving::Due(code);
+        }
     }
 
-    /// Whether a message may be processed.
-    fn takes_message(&self) -> bool {
-        match &self.task {
-            Task::Request => !self.replies.is_full(),
-            Task::Put(incoming, Begin::Data | Begin::Awaits(_)) => incoming.is_ready(),
-            Task::Put(_, Begin::Resumes | Begin::Announces(_))
-            | Task::Open(_)
-            | Task::Send(_)
-            | Task::List(_)
-            | Task::Entry(_)
-            | Task::Check(_)
-            | Task::Refuse(_) => false,
+    /// Whether a request is being served, or a file is queued.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !matches!(self.sending, Task::Idle) || self.receiving.is_some() || self.has_open_puts()
+    }
+
+    fn has_open_puts(&self) -> bool {
+        !self.queued.is_empty() || !self.answers.is_empty()
+    }
+
+    /// Whether the half for this message has finished the earlier ones.
+    fn may_handle(&self, message: Parsed) -> bool {
+        match message {
+            Parsed::Put(_) => self.receiving.is_none() && self.queued.len() + self.answers.len() < MAX_OPEN_PUTS,
+            Parsed::Read { .. } => matches!(self.sending, Task::Idle),
+            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => {
+                self.receiving.as_ref().is_none_or(|put| put.incoming.is_ready())
+            }
+            Parsed::Hello { .. }
+            | Parsed::Confirm { .. }
+            | Parsed::Error { .. }
+            | Parsed::File { .. }
+            | Parsed::Status { .. }
+            | Parsed::Entry { .. }
+            | Parsed::Listed { .. }
+            | Parsed::Leave { .. } => true,
         }
     }
 
     /// Processes a message. Returns false if it violates the protocol.
     fn handle(&mut self, message: Parsed) -> bool {
-        if let Task::Put(..) = self.task {
-            self.reader.message.clear();
-            return self.handle_content(message);
+        if self.is_greeted == matches!(message, Parsed::Hello { .. }) {
+            return false;
         }
-        let may_read = self.config.access.may_read();
-        self.task = match message {
-            Parsed::Put { wish, length } => {
-                let begin = if wish.contains(Wish::RESUME) { Begin::Resumes } else { Begin::Data };
-                self.task = Task::Put(Incoming::new(0, length, self.config.max_length), begin);
-                let refusal = if !self.config.access.may_write() {
-                    Some(ErrorCode::NotPermitted)
-                } else {
-                    length.filter(|&length| length > self.config.max_length).map(|_| ErrorCode::TooLarge)
-                };
-                if let Some(code) = refusal {
-                    self.reader.message.clear();
-                    self.refuse_put(code);
-                }
-                return true;
+        match message {
+            Parsed::Hello { version } => {
+                self.reader.next();
+                self.is_greeted = true;
+                version > 0
             }
-            Parsed::Get | Parsed::List | Parsed::Check if !may_read => Task::Refuse(ErrorCode::NotPermitted),
-            Parsed::Get => Task::Open(Asked::No),
-            Parsed::List => Task::List(Asked::No),
-            Parsed::Check => Task::Check(Asked::No),
-            Parsed::Start { .. }
-            | Parsed::Data { .. }
-            | Parsed::End { .. }
-            | Parsed::Cancel { .. }
-            | Parsed::Resume(_)
-            | Parsed::Confirm
+            Parsed::Put(put) => {
+                self.start_put(put);
+                true
+            }
+            Parsed::Read { flags, is_allowed } => {
+                self.start_read(flags, is_allowed);
+                true
+            }
+            Parsed::Data { .. } | Parsed::End { .. } | Parsed::Cancel { .. } => self.handle_content(message),
+            Parsed::Confirm { .. }
             | Parsed::Error { .. }
             | Parsed::File { .. }
-            | Parsed::Entry
-            | Parsed::Listed => return false,
-        };
-        true
+            | Parsed::Status { .. }
+            | Parsed::Entry { .. }
+            | Parsed::Listed { .. }
+            | Parsed::Leave { .. } => false,
+        }
     }
 
-    /// Processes a message about the content of a PUT. Returns false if it is out of place.
+    fn next_number(&mut self) -> u32 {
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        number
+    }
+
+    fn start_put(&mut self, put: ParsedPut) {
+        let ParsedPut { flags, kind, length, offset, is_allowed } = put;
+        self.reader.take(&mut self.put);
+        self.dropped = 0;
+        let number = self.next_number();
+        let mut incoming = Incoming::new(offset, length, self.config.max_length);
+        if kind == Kind::Folder {
+            incoming.end_without_content();
+        }
+        self.receiving = Some(Put { number, incoming });
+        let refusal = self.leaving.code().or({
+            if !self.config.access.may_write() {
+                Some(ErrorCode::NotPermitted)
+            } else if length.is_some_and(|length| length > self.config.max_length) {
+                Some(ErrorCode::TooLarge)
+            } else if !is_allowed {
+                Some(ErrorCode::NameNotAllowed)
+            } else if flags.is_beyond_this_version() || length.is_some_and(|length| offset > length) {
+                Some(ErrorCode::Malformed)
+            } else {
+                None
+            }
+        });
+        if let Some(code) = refusal {
+            self.refuse_put(code, Cause::Invalid);
+        }
+    }
+
+    fn start_read(&mut self, flags: Flags, is_allowed: bool) {
+        self.reader.take(&mut self.read);
+        self.read_number = self.next_number();
+        self.sending = if let Some(code) = self.leaving.code() {
+            Task::Refuse(code)
+        } else if !self.config.access.may_read() {
+            Task::Refuse(ErrorCode::NotPermitted)
+        } else if !is_allowed {
+            Task::Refuse(ErrorCode::NameNotAllowed)
+        } else if flags.is_beyond_this_version() {
+            Task::Refuse(ErrorCode::Malformed)
+        } else {
+            Task::Ask
+        };
+    }
+
+    /// Processes a message about the content of a PUT. Returns false if there is none.
     fn handle_content(&mut self, message: Parsed) -> bool {
-        let Task::Put(incoming, begin) = &mut self.task else { return false };
-        match (message, *begin) {
-            (Parsed::Start { offset }, Begin::Awaits(prefix)) if offset == 0 || offset == prefix.length => {
-                *begin = Begin::Data;
-                if offset < prefix.length {
-                    incoming.rewind();
-                }
+        self.reader.next();
+        let Some(Put { number, incoming }) = &mut self.receiving else { return false };
+        let error = match message {
+            Parsed::Data { len } => {
+                self.reader.start_content(len);
+                None
             }
-            (Parsed::Data { len }, Begin::Data) => self.reader.start_content(len),
-            (Parsed::End { digest }, Begin::Data) => {
-                if !incoming.end(digest) {
-                    self.push_reply(Reply::Error(ErrorCode::Malformed));
-                }
-            }
-            (Parsed::Cancel { code }, Begin::Data | Begin::Awaits(_)) => {
-                if incoming.cancel(Stop::Discard) {
-                    self.push_reply(Reply::Error(code));
-                }
-            }
-            (_, Begin::Data | Begin::Resumes | Begin::Announces(_) | Begin::Awaits(_)) => return false,
+            Parsed::End { digest } => (!incoming.end(Some(digest))).then_some(ErrorCode::Malformed),
+            Parsed::Cancel { code } => incoming.cancel(Cause::Interrupted).then_some(code),
+            _ => return false,
+        };
+        if let Some(code) = error {
+            // There is room, since a PUT starts only if there is.
+            let _fits = self.answers.push_back((*number, Some(code)));
         }
         self.finish_put();
         true
-    }
-
-    fn push_reply(&mut self, reply: Reply) {
-        // There is room, since a PUT starts only if there is.
-        let _fits = self.replies.push_back(reply);
     }
 
     /// Answers the present PUT by ERROR. Content that still comes is dropped.
-    fn refuse_put(&mut self, code: ErrorCode) {
-        let Task::Put(incoming, begin) = &mut self.task else { return };
-        match begin {
-            // The client waits for RESUME, and sends no content after ERROR.
-            Begin::Resumes | Begin::Announces(_) => incoming.cancel(Stop::Discard),
-            Begin::Data | Begin::Awaits(_) => incoming.stop(Stop::Discard),
-        };
-        self.push_reply(Reply::Error(code));
+    fn refuse_put(&mut self, code: ErrorCode, cause: Cause) {
+        if let Some(Put { number, incoming }) = &mut self.receiving {
+            incoming.stop(cause);
+            let _fits = self.answers.push_back((*number, Some(code)));
+        }
         self.finish_put();
     }
 
-    /// Goes on with the next request if the present PUT is finished.
+    /// Goes on with the next PUT if the present one is finished.
     fn finish_put(&mut self) {
-        if matches!(&self.task, Task::Put(incoming, _) if incoming.is_finished()) {
-            self.task = Task::Request;
+        if self.receiving.as_ref().is_some_and(|put| put.incoming.is_finished()) {
+            self.receiving = None;
         }
     }
 
-    /// Answers a request that storage has served.
+    /// Answers a request of the sending half.
     fn answer(&mut self, message: &Message<'_>, next: Task) {
-        if self.peer != Peer::Lost {
-            self.writer.put(message);
-            self.task = next;
+        if self.peer == Peer::Lost {
+            self.sending = Task::Idle;
         } else {
-            self.task = Task::Request;
+            self.writer.put(message);
+            self.sending = next;
         }
-        self.reader.message.clear();
     }
 
-    /// Processes the answer to a request for anything but the content of a PUT.
-    fn handle_other_answer(&mut self, answer: &Answer<'_>) -> Result<(), Unasked> {
-        let (message, next) = match (&mut self.task, *answer) {
-            (Task::Open(Asked::Yes), Answer::Opened { metadata, length, offset }) => {
-                (Message::File { metadata, length, offset }, Task::Send(Outgoing::new(offset, Some(length))))
+    fn handle_sent(&mut self, answer: &Sent<'_>) -> Result<(), Unasked> {
+        let (number, request) = (self.read_number, self.read.message().ok().flatten());
+        let (message, next) = match (&mut self.sending, request, *answer) {
+            (Task::Asked, Some(Message::Get { have, .. }), Sent::Opened { kind, metadata, length, offset }) => {
+                // What the client does not have cannot be left out.
+                let offset = if have.has_border(offset) { offset } else { 0 };
+                (Message::File { number, kind, metadata, length, offset }, Task::Send(Outgoing::new(offset, length)))
             }
-            (Task::Send(outgoing), _) => {
+            (Task::Asked, Some(Message::Stat { .. }), Sent::Status(status)) => {
+                (Message::Status { number, status }, Task::Idle)
+            }
+            (Task::Asked, Some(Message::List { .. }), Sent::Listing) => {
+                self.sending = if self.peer == Peer::Lost { Task::Idle } else { Task::NextEntry };
+                return Ok(());
+            }
+            (Task::EntryAsked, _, Sent::Entry(entry)) => (Message::Entry { number, entry }, Task::NextEntry),
+            (Task::EntryAsked, _, Sent::NoEntry { has_more }) => (Message::Listed { number, has_more }, Task::Idle),
+            (Task::Asked | Task::EntryAsked, _, Sent::Failed(error)) => {
+                (Message::Error { number, code: error.into() }, Task::Idle)
+            }
+            (Task::Send(outgoing), _, _) => {
                 outgoing.answer(answer)?;
                 if self.peer == Peer::Lost {
-                    self.task = Task::Request;
+                    self.sending = Task::Idle;
                 }
                 return Ok(());
             }
-            (Task::List(Asked::Yes), Answer::Ready) => {
-                self.reader.message.clear();
-                self.task = if self.peer == Peer::Lost { Task::Request } else { Task::Entry(Asked::No) };
-                return Ok(());
+            (Task::Idle | Task::Ask | Task::Asked | Task::NextEntry | Task::EntryAsked | Task::Refuse(_), _, _) => {
+                return Err(Unasked);
             }
-            (Task::Entry(Asked::Yes), Answer::Entry(entry)) => (Message::Entry(entry), Task::Entry(Asked::No)),
-            (Task::Entry(Asked::Yes), Answer::NoMore) => (Message::Listed, Task::Request),
-            (Task::Check(Asked::Yes), Answer::Entry(entry)) => (Message::Entry(entry), Task::Request),
-            (
-                Task::Open(Asked::Yes) | Task::List(Asked::Yes) | Task::Entry(Asked::Yes) | Task::Check(Asked::Yes),
-                Answer::Failed(error),
-            ) => (Message::Error { code: error.into() }, Task::Request),
-            (
-                Task::Request
-                | Task::Put(..)
-                | Task::Open(_)
-                | Task::List(_)
-                | Task::Entry(_)
-                | Task::Check(_)
-                | Task::Refuse(_),
-                _,
-            ) => return Err(Unasked),
         };
         self.answer(&message, next);
         Ok(())
@@ -275,60 +335,52 @@ impl Server {
         if !self.writer.is_ready() {
             return;
         }
-        let message = match self.replies.front() {
-            Some(Reply::Open) => return,
-            Some(Reply::Confirm) => Message::Confirm,
-            Some(&Reply::Error(code)) => Message::Error { code },
-            None => match &mut self.task {
-                Task::Put(_, begin @ Begin::Announces(_)) => {
-                    let Begin::Announces(prefix) = *begin else { return };
-                    *begin = Begin::Awaits(prefix);
-                    return self.writer.put(&Message::Resume(prefix));
+        if let Some((number, code)) = self.answers.pop_front() {
+            let message = code.map_or(Message::Confirm { number }, |code| Message::Error { number, code });
+            return self.writer.put(&message);
+        }
+        if let Leaving::Due(code) = self.leaving {
+            self.leaving = Leaving::Said(code);
+            return self.writer.put(&Message::Leave { code });
+        }
+        match &self.sending {
+            Task::Send(outgoing) => {
+                if let Some(message) = outgoing.last_message() {
+                    self.sending = Task::Idle;
+                    self.writer.put(&message);
                 }
-                Task::Send(outgoing) => {
-                    let Some(message) = outgoing.last_message() else { return };
-                    self.task = Task::Request;
-                    return self.writer.put(&message);
-                }
-                &mut Task::Refuse(code) => return self.answer(&Message::Error { code }, Task::Request),
-                Task::Request if self.peer == Peer::Closed && self.is_drained => return self.writer.close(),
-                Task::Request | Task::Put(..) | Task::Open(_) | Task::List(_) | Task::Entry(_) | Task::Check(_) => {
-                    return;
-                }
-            },
-        };
-        self.replies.pop_front();
-        self.writer.put(&message);
+            }
+            &Task::Refuse(code) => self.answer(&Message::Error { number: self.read_number, code }, Task::Idle),
+            Task::Idle if self.peer == Peer::Closed && self.is_drained && !self.is_busy() => self.writer.close(),
+            Task::Idle | Task::Ask | Task::Asked | Task::NextEntry | Task::EntryAsked => {}
+        }
     }
 
-    /// Ends the present task, since nothing more can arrive.
+    /// Nothing more can arrive or leave.
     fn lose(&mut self) {
         self.peer = Peer::Lost;
-        match &mut self.task {
-            Task::Put(incoming, _) => {
-                incoming.cancel(Stop::Lost);
-            }
-            Task::Send(outgoing) if outgoing.is_asked() => {}
-            Task::Open(Asked::Yes) | Task::List(Asked::Yes) | Task::Entry(Asked::Yes) | Task::Check(Asked::Yes) => {}
-            Task::Request
-            | Task::Open(Asked::No)
-            | Task::Send(_)
-            | Task::List(Asked::No)
-            | Task::Entry(Asked::No)
-            | Task::Check(Asked::No)
-            | Task::Refuse(_) => self.task = Task::Request,
+        if let Some(put) = &mut self.receiving {
+            put.incoming.cancel(Cause::Interrupted);
         }
         self.finish_put();
+        self.answers.clear();
+        match &self.sending {
+            Task::Asked | Task::EntryAsked => {}
+            Task::Send(outgoing) if outgoing.is_asked() => {}
+            Task::Idle | Task::Ask | Task::Send(_) | Task::NextEntry | Task::Refuse(_) => self.sending = Task::Idle,
+        }
     }
 
     /// Ends a PUT whose content can no longer arrive.
     fn settle(&mut self) {
         if self.peer == Peer::Closed
             && self.is_drained
-            && let Task::Put(incoming, _) = &mut self.task
+            && let Some(Put { number, incoming }) = &mut self.receiving
             && incoming.is_ready()
         {
-            incoming.cancel(Stop::Lost);
+            if incoming.cancel(Cause::Interrupted) {
+                let _fits = self.answers.push_back((*number, Some(ErrorCode::Cancelled)));
+            }
             self.finish_put();
         }
     }

@@ -1,53 +1,120 @@
 //! The two directions of the stream: the message that arrives, and the one that leaves.
+//!
+//! ```text
+//! Writer   Open ──close──→ Closing ──→ Gone
+//!            └────abort──→ Aborting ──→ Gone ←── lost
+//! ```
 
 use super::encoded::{Encoded, MessageError};
-use super::message::{Digest, Message, Prefix, Wish};
+use super::message::{Digest, Flags, Kind, Message};
+use super::path::RawPath;
 use super::request::Output;
 use crate::ftp::{ErrorCode, Unasked};
 
 /// The incoming direction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reader {
-    /// The message that arrives, or the request that is being served: its path is still needed.
-    pub(super) message: Encoded,
+    /// The message that arrives, or that waits to be processed.
+    message: Encoded,
     /// The bytes of content that follow the last DATA.
-    content: u16,
+    content: u32,
 }
 
-/// A message without its path, which the reader keeps.
+/// A message without what it borrows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    Put { wish: Wish, length: Option<u64> },
-    Get,
-    List,
-    Check,
-    Start { offset: u64 },
-    Data { len: u16 },
-    End { digest: Digest },
-    Cancel { code: ErrorCode },
-    Resume(Prefix),
-    Confirm,
-    Error { code: ErrorCode },
-    File { offset: u64, length: u64 },
-    Entry,
-    Listed,
+    Hello {
+        version: u16,
+    },
+    Put(ParsedPut),
+    /// GET, STAT or LIST.
+    Read {
+        flags: Flags,
+        is_allowed: bool,
+    },
+    Data {
+        len: u32,
+    },
+    End {
+        digest: Digest,
+    },
+    Cancel {
+        code: ErrorCode,
+    },
+    Confirm {
+        number: u32,
+    },
+    Error {
+        number: u32,
+        code: ErrorCode,
+    },
+    File {
+        number: u32,
+        offset: u64,
+        length: Option<u64>,
+    },
+    Status {
+        number: u32,
+    },
+    Entry {
+        number: u32,
+    },
+    Listed {
+        number: u32,
+        has_more: bool,
+    },
+    Leave {
+        code: ErrorCode,
+    },
+}
+
+/// A PUT. `is_allowed`: its path keeps the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ParsedPut {
+    pub(super) flags: Flags,
+    pub(super) kind: Kind,
+    pub(super) length: Option<u64>,
+    pub(super) offset: u64,
+    pub(super) is_allowed: bool,
 }
 
 impl Reader {
     /// Takes bytes of `input` up to the end of a message. Returns their number, and the message if it is complete.
+    ///
+    /// The message stays until it is [taken](Self::take) or [dropped](Self::next).
     pub(super) fn read(&mut self, input: &[u8]) -> (usize, Result<Option<Parsed>, MessageError>) {
         let taken = self.message.push(input);
         (taken, self.message.message().map(|message| message.map(Parsed::from)))
     }
 
+    pub(super) const fn message(&self) -> &Encoded {
+        &self.message
+    }
+
+    /// Whether a message or a part of one is here.
+    pub(super) fn holds_message(&self) -> bool {
+        !self.message.as_bytes().is_empty()
+    }
+
+    /// Drops the message.
+    pub(super) fn next(&mut self) {
+        self.message.clear();
+    }
+
+    /// Moves the message to `place`.
+    pub(super) fn take(&mut self, place: &mut Encoded) {
+        core::mem::swap(&mut self.message, place);
+        self.message.clear();
+    }
+
     /// Expects content: `len` bytes.
-    pub(super) const fn start_content(&mut self, len: u16) {
+    pub(super) const fn start_content(&mut self, len: u32) {
         self.content = len;
     }
 
     /// How many of the next `available` bytes are content.
     pub(super) fn content_in(&self, available: usize) -> usize {
-        usize::from(self.content).min(available)
+        usize::try_from(self.content).unwrap_or(usize::MAX).min(available)
     }
 
     /// Whether content is expected.
@@ -57,33 +124,40 @@ impl Reader {
 
     /// Records that content was consumed.
     pub(super) fn consume(&mut self, len: usize) {
-        self.content = self.content.saturating_sub(u16::try_from(len).unwrap_or(u16::MAX));
+        self.content = self.content.saturating_sub(u32::try_from(len).unwrap_or(u32::MAX));
     }
 }
 
 impl From<Message<'_>> for Parsed {
     fn from(message: Message<'_>) -> Self {
         match message {
-            Message::Put { wish, length, .. } => Self::Put { wish, length },
-            Message::Get { .. } => Self::Get,
-            Message::List { .. } => Self::List,
-            Message::Check { .. } => Self::Check,
-            Message::Start { offset } => Self::Start { offset },
+            Message::Hello { version } => Self::Hello { version },
+            Message::Put { flags, kind, length, offset, path, .. } => {
+                Self::Put(ParsedPut { flags, kind, length, offset, is_allowed: path.check().is_ok() })
+            }
+            Message::Get { flags, path, .. } | Message::Stat { flags, path } => {
+                Self::Read { flags, is_allowed: path.check().is_ok() }
+            }
+            Message::List { flags, folder, after } => {
+                let is_allowed = |path: Option<RawPath<'_>>| path.is_none_or(|path| path.check().is_ok());
+                Self::Read { flags, is_allowed: is_allowed(folder) && is_allowed(after) }
+            }
             Message::Data { len } => Self::Data { len },
             Message::End { digest } => Self::End { digest },
             Message::Cancel { code } => Self::Cancel { code },
-            Message::Resume(prefix) => Self::Resume(prefix),
-            Message::Confirm => Self::Confirm,
-            Message::Error { code } => Self::Error { code },
-            Message::File { offset, length, .. } => Self::File { offset, length },
-            Message::Entry(_) => Self::Entry,
-            Message::Listed => Self::Listed,
+            Message::Confirm { number } => Self::Confirm { number },
+            Message::Error { number, code } => Self::Error { number, code },
+            Message::File { number, offset, length, .. } => Self::File { number, offset, length },
+            Message::Status { number, .. } => Self::Status { number },
+            Message::Entry { number, .. } => Self::Entry { number },
+            Message::Listed { number, has_more } => Self::Listed { number, has_more },
+            Message::Leave { code } => Self::Leave { code },
         }
     }
 }
 
 /// The outgoing direction.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Writer {
     message: Encoded,
     /// The bytes of it that are in the stream.
@@ -91,9 +165,8 @@ pub(super) struct Writer {
     end: End,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    #[default]
     Open,
     Closing,
     Aborting(ErrorCode),
@@ -102,25 +175,25 @@ enum End {
 }
 
 impl Writer {
-    fn rest(&self) -> &[u8] {
-        self.message.as_bytes().get(self.sent..).unwrap_or_default()
+    /// The direction begins with HELLO.
+    pub(super) fn new(hello: &Message<'_>) -> Self {
+        Self { message: Encoded::encode(hello), sent: 0, end: End::Open }
     }
 
-    /// Whether no message is on its way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.rest().is_empty()
+    fn rest(&self) -> &[u8] {
+        self.message.as_bytes().get(self.sent..).unwrap_or_default()
     }
 
     pub(super) const fn is_gone(&self) -> bool {
         matches!(self.end, End::Gone)
     }
 
-    /// Whether messages may be put.
+    /// Whether the next message may be put, or content added to the stream.
     pub(super) fn is_ready(&self) -> bool {
-        self.is_empty() && self.end == End::Open
+        self.rest().is_empty() && self.end == End::Open
     }
 
-    /// Puts the next message. The writer must be [empty](Self::is_empty).
+    /// Puts the next message. The writer must be [ready](Self::is_ready).
     pub(super) fn put(&mut self, message: &Message<'_>) {
         self.message = Encoded::encode(message);
         self.sent = 0;
@@ -150,7 +223,7 @@ impl Writer {
                 self.lose();
                 Some(Output::Abort(code))
             }
-            End::Open | End::Closing if !self.is_empty() => Some(Output::Message(self.rest())),
+            End::Open | End::Closing if !self.rest().is_empty() => Some(Output::Message(self.rest())),
             End::Closing => {
                 self.end = End::Gone;
                 Some(Output::Close)

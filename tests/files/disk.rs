@@ -1,7 +1,8 @@
 //! Files in memory.
 
 use rdt_proto::files::{
-    Answer, DATA_HEADER, Digest, Entry, FilePath, Kind, Metadata, Prefix, Request, Wish, data_header,
+    BLOCK, Cause, Committed, Digest, Entry, FilePath, Flags, HEADER, Kind, Metadata, Peaks, Receive, Received, Send,
+    Sent, Status, Target, data_header,
 };
 use rdt_proto::ftp::StorageError;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,17 +22,40 @@ pub(crate) fn digest(content: &[u8]) -> Digest {
     Digest(bytes)
 }
 
-fn prefix(content: &[u8]) -> Prefix {
-    Prefix { length: content.len() as u64, digest: digest(content) }
+/// The whole blocks of some content, and the values of their peaks.
+pub(crate) fn peaks(content: &[u8]) -> (u64, Vec<u8>) {
+    let blocks = content.len() as u64 / BLOCK;
+    let (mut left, mut at, mut values) = (blocks, 0, Vec::new());
+    while left > 0 {
+        let subtree = 1 << left.ilog2();
+        let end = at + usize::try_from(subtree * BLOCK).unwrap();
+        values.extend(digest(&content[at..end]).0);
+        (left, at) = (left - subtree, end);
+    }
+    (blocks, values)
+}
+
+/// How much of the content the peaks share.
+pub(crate) fn common(content: &[u8], have: Peaks<'_>) -> u64 {
+    let mut at = 0;
+    for (end, value) in have.iter() {
+        let end = usize::try_from(end * BLOCK).unwrap();
+        if content.get(at..end).is_none_or(|subtree| digest(subtree) != value) {
+            break;
+        }
+        at = end;
+    }
+    at as u64
 }
 
 /// The disk of one side.
 #[derive(Default)]
 pub(crate) struct Disk {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) folders: Vec<String>,
     /// What interrupted transfers have left.
     pub(crate) parts: BTreeMap<String, Vec<u8>>,
-    /// The requests and their main values, in order.
+    /// The requests, in order.
     pub(crate) log: Vec<String>,
     /// The request that fails, its error, and how often it succeeds before.
     pub(crate) fails: Option<(&'static str, StorageError, u32)>,
@@ -41,16 +65,18 @@ pub(crate) struct Disk {
     outgoing: Vec<u8>,
     incoming: Option<Part>,
     /// Complete files that are not durable.
-    pub(crate) queue: VecDeque<(String, Vec<u8>)>,
-    /// The paths that the client will receive, in their order, with what it has of them.
-    pub(crate) expected: VecDeque<(String, Vec<u8>)>,
+    pub(crate) queue: VecDeque<Part>,
+    /// What a GET with this number will store, and what there is of it.
+    pub(crate) expected: BTreeMap<u32, (String, Vec<u8>)>,
     list: VecDeque<String>,
+    peaks: Vec<u8>,
 }
 
-struct Part {
+pub(crate) struct Part {
     path: String,
+    kind: Kind,
     content: Vec<u8>,
-    is_resumable: bool,
+    is_kept: bool,
 }
 
 impl Disk {
@@ -66,9 +92,19 @@ impl Disk {
     }
 
     /// Makes the oldest queued file durable.
-    pub(crate) fn commit(&mut self) -> Option<Result<(), StorageError>> {
-        let (path, content) = self.queue.pop_front()?;
-        Some(self.allows("durable").map(|()| drop(self.files.insert(path, content))))
+    pub(crate) fn commit(&mut self) -> Option<Committed> {
+        let part = self.queue.pop_front()?;
+        Some(match self.allows("durable") {
+            Err(error) => Committed::Failed(error),
+            Ok(()) if part.kind == Kind::Folder => {
+                self.folders.push(part.path);
+                Committed::Durable
+            }
+            Ok(()) => {
+                self.files.insert(part.path, part.content);
+                Committed::Durable
+            }
+        })
     }
 
     fn allows(&mut self, verb: &str) -> Result<(), StorageError> {
@@ -82,117 +118,144 @@ impl Disk {
         }
     }
 
-    /// Answers a request. `unread` is the input of this side, and `out` takes its content.
-    pub(crate) fn perform(&mut self, request: &Request<'_>, unread: &[u8], out: &mut Vec<u8>) -> Answer<'_> {
-        let (verb, text) = describe(request);
-        self.log.push(text);
-        let received = if matches!(request, Request::Receive { .. }) { self.expected.pop_front() } else { None };
+    /// Answers a request of the receiving half. `unread` is the input of this side.
+    pub(crate) fn receive(&mut self, request: &Receive<'_>, unread: &[u8]) -> Received {
+        let verb = match request {
+            Receive::Create(_) => "create",
+            Receive::Write { .. } => "write",
+            Receive::Commit { .. } => "commit",
+            Receive::Discard(_) => "discard",
+            _ => "?",
+        };
+        self.log.push(verb.into());
+        let expected = match request {
+            Receive::Create(target) => self.expected.remove(&target.number),
+            _ => None,
+        };
         if let Err(error) = self.allows(verb) {
-            if matches!(request, Request::Write { .. }) {
-                self.fails = None;
-            }
-            return Answer::Failed(error);
+            return Received::Failed(error);
         }
         match *request {
-            Request::Open { path, have } => self.open_for(path.as_str(), have),
-            Request::Create { path, wish, .. } => self.create(path.as_str(), wish),
-            Request::Receive { offset, .. } => self.receive(received.unwrap(), offset),
-            Request::Compare { prefix: of_peer } => {
-                let own = usize::try_from(of_peer.length).ok().and_then(|length| self.outgoing.get(..length));
-                Answer::Compared(own.is_some_and(|own| prefix(own) == of_peer))
-            }
-            Request::Rewind => {
-                self.incoming.as_mut().unwrap().content.clear();
-                Answer::Rewound
-            }
-            Request::Read { offset, len } => self.read(offset, len, out),
-            Request::Digest => Answer::Digest(digest(&self.outgoing)),
-            Request::Write { offset, len } => {
+            Receive::Create(target) => self.create(&target, expected),
+            Receive::Write { offset, len } => {
                 let part = self.incoming.as_mut().unwrap();
                 assert_eq!(part.content.len() as u64, offset, "offsets are consecutive");
                 let len = len.min(self.write_at_most.unwrap_or(usize::MAX));
                 part.content.extend(&unread[..len]);
-                Answer::Written(len)
+                Received::Written(len)
             }
-            Request::Commit { digest } => self.queue(digest),
-            Request::Discard { may_resume } => {
+            Receive::Commit { digest: whole } => {
+                let part = self.incoming.as_ref().unwrap();
+                if whole.is_some_and(|whole| digest(&part.content) != whole) {
+                    return Received::Failed(StorageError::DigestMismatch);
+                }
+                self.queue.extend(self.incoming.take());
+                Received::Queued
+            }
+            Receive::Discard(cause) => {
                 let part = self.incoming.take().expect("a file is discarded once");
-                if may_resume && part.is_resumable {
+                if part.is_kept && cause != Cause::Invalid {
                     self.parts.insert(part.path, part.content);
                 }
-                Answer::Discarded
+                Received::Discarded
             }
-            Request::List { folder, .. } => {
-                let inside = |path: &&String| folder.is_none_or(|folder| path.starts_with(folder.as_str()));
-                self.list = self.files.keys().filter(inside).cloned().collect();
-                Answer::Ready
+            _ => Received::Failed(StorageError::Failed),
+        }
+    }
+
+    fn create(&mut self, target: &Target<'_>, expected: Option<(String, Vec<u8>)>) -> Received {
+        assert!(self.incoming.is_none(), "one file arrives at a time");
+        let offset = usize::try_from(target.offset).unwrap();
+        let (path, mut content, is_kept) = match target.path {
+            None => {
+                let (path, content) = expected.unwrap();
+                (path, content, true)
             }
-            Request::NextEntry => match self.list.pop_front() {
-                Some(path) => self.entry(&path),
-                None => Answer::NoMore,
-            },
-            Request::Describe { path, .. } => {
-                if self.files.contains_key(path.as_str()) {
-                    self.entry(path.as_str())
-                } else {
-                    Answer::Failed(StorageError::NoSuchFile)
+            Some(path) => {
+                let path = path.as_str().to_owned();
+                if self.files.contains_key(&path) && !target.flags.contains(Flags::REPLACE) {
+                    return Received::Failed(StorageError::Exists);
                 }
+                let of_file = self.files.get(&path).filter(|_| !self.parts.contains_key(&path)).cloned();
+                let content = self.parts.remove(&path).or(of_file).unwrap_or_default();
+                (path, content, target.flags.contains(Flags::KEEP))
             }
-            _ => Answer::Failed(StorageError::Failed),
+        };
+        if offset > content.len() {
+            return Received::Failed(StorageError::DigestMismatch);
+        }
+        content.truncate(offset);
+        self.incoming = Some(Part { path, kind: target.kind, content, is_kept });
+        Received::Created
+    }
+
+    /// Answers a request of the sending half. `out` takes its content.
+    pub(crate) fn send(&mut self, request: &Send<'_>, out: &mut Vec<u8>) -> Sent<'_> {
+        let verb = match request {
+            Send::Open { .. } => "open",
+            Send::Read { .. } => "read",
+            Send::Digest => "digest",
+            Send::Stat { .. } => "stat",
+            Send::List { .. } => "list",
+            Send::NextEntry => "next",
+            _ => "?",
+        };
+        self.log.push(verb.into());
+        if let Err(error) = self.allows(verb) {
+            return Sent::Failed(error);
+        }
+        match *request {
+            Send::Open { path, have } => {
+                let Some(content) = self.files.get(path.as_str()) else {
+                    return Sent::Failed(StorageError::NoSuchFile);
+                };
+                self.outgoing.clone_from(content);
+                let (length, offset) = (Some(content.len() as u64), common(content, have));
+                Sent::Opened { kind: Kind::File, metadata: Metadata::default(), length, offset }
+            }
+            Send::Read { offset, len } => {
+                let rest = self.outgoing.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
+                let part = &rest[..rest.len().min(usize::try_from(len).unwrap())];
+                let len = u32::try_from(part.len()).unwrap();
+                if len > 0 {
+                    out.extend(data_header(len));
+                    out.extend(part);
+                }
+                Sent::Read(len)
+            }
+            Send::Digest => Sent::Digest(digest(&self.outgoing)),
+            Send::Stat { path, .. } => self.stat(path.as_str()),
+            Send::List { folder, after, .. } => {
+                let inside = |path: &&String| folder.is_none_or(|folder| path.starts_with(folder.as_str()));
+                let behind = |path: &&String| after.is_none_or(|after| path.as_str() > after.as_str());
+                self.list = self.files.keys().filter(inside).filter(behind).cloned().collect();
+                Sent::Listing
+            }
+            Send::NextEntry => match self.list.pop_front() {
+                Some(path) => {
+                    let (path, content) = self.files.get_key_value(&path).unwrap();
+                    let (path, length) = (FilePath::new(path).unwrap(), content.len() as u64);
+                    Sent::Entry(Entry { kind: Kind::File, metadata: Metadata::default(), length, digest: None, path })
+                }
+                None => Sent::NoEntry { has_more: false },
+            },
+            _ => Sent::Failed(StorageError::Failed),
         }
     }
 
-    fn open_for(&mut self, path: &str, have: Prefix) -> Answer<'static> {
-        let Some(content) = self.files.get(path) else { return Answer::Failed(StorageError::NoSuchFile) };
-        self.outgoing.clone_from(content);
-        let has = usize::try_from(have.length).ok().and_then(|length| content.get(..length));
-        let offset = if has.is_some_and(|has| digest(has) == have.digest) { have.length } else { 0 };
-        Answer::Opened { metadata: Metadata::default(), length: content.len() as u64, offset }
-    }
-
-    fn receive(&mut self, (path, mut content): (String, Vec<u8>), offset: u64) -> Answer<'static> {
-        content.truncate(usize::try_from(offset).unwrap());
-        assert_eq!(content.len() as u64, offset);
-        self.incoming = Some(Part { path, content, is_resumable: true });
-        Answer::Created(Prefix::default())
-    }
-
-    fn read(&self, offset: u64, len: u16, out: &mut Vec<u8>) -> Answer<'static> {
-        let rest = self.outgoing.get(usize::try_from(offset).unwrap()..).unwrap_or_default();
-        let part = &rest[..rest.len().min(len.into())];
-        let len = u16::try_from(part.len()).unwrap();
-        if len > 0 {
-            out.extend(data_header(len));
-            out.extend(part);
-        }
-        Answer::Read(len)
-    }
-
-    fn queue(&mut self, whole: Digest) -> Answer<'static> {
-        if digest(&self.incoming.as_ref().unwrap().content) != whole {
-            return Answer::Failed(StorageError::DigestMismatch);
-        }
-        let part = self.incoming.take().unwrap();
-        self.queue.push_back((part.path, part.content));
-        Answer::Queued
-    }
-
-    fn create(&mut self, path: &str, wish: Wish) -> Answer<'static> {
-        if self.files.contains_key(path) && !wish.contains(Wish::REPLACE) {
-            return Answer::Failed(StorageError::Exists);
-        }
-        assert!(self.incoming.is_none(), "one file is open in each direction");
-        let is_resumable = wish.contains(Wish::RESUME);
-        let content = if is_resumable { self.parts.remove(path).unwrap_or_default() } else { Vec::new() };
-        let has = prefix(&content);
-        self.incoming = Some(Part { path: path.to_owned(), content, is_resumable });
-        Answer::Created(if has.length > 0 { has } else { Prefix::default() })
-    }
-
-    fn entry(&self, path: &str) -> Answer<'_> {
-        let (path, content) = self.files.get_key_value(path).unwrap();
-        let (path, length) = (FilePath::new(path).unwrap(), content.len() as u64);
-        Answer::Entry(Entry { kind: Kind::File, metadata: Metadata::default(), length, digest: digest(content), path })
+    fn stat(&mut self, path: &str) -> Sent<'_> {
+        let file = self.files.get(path);
+        let (kind, length) = file.map_or((Kind::Nothing, 0), |content| (Kind::File, content.len() as u64));
+        let (blocks, values) = peaks(self.parts.get(path).or(file).map_or(&[][..], |content| content));
+        self.peaks = values;
+        let peaks = Peaks::new(blocks, &self.peaks).unwrap();
+        Sent::Status(Status {
+            kind,
+            metadata: Metadata::default(),
+            length,
+            digest: file.map(|content| digest(content)),
+            peaks,
+        })
     }
 
     /// Asserts that no file is open for writing or waits to be durable.
@@ -202,24 +265,4 @@ impl Disk {
 }
 
 /// The room that DATA with one byte needs.
-pub(crate) const LEAST_ROOM: usize = DATA_HEADER + 1;
-
-fn describe(request: &Request<'_>) -> (&'static str, String) {
-    let (verb, values) = match *request {
-        Request::Open { path, .. } => ("open", path.to_string()),
-        Request::Create { path, .. } => ("create", path.to_string()),
-        Request::Receive { offset, .. } => ("receive", format!("from {offset}")),
-        Request::Compare { prefix } => ("compare", prefix.length.to_string()),
-        Request::Rewind => ("rewind", String::new()),
-        Request::Read { .. } => ("read", String::new()),
-        Request::Digest => ("digest", String::new()),
-        Request::Write { .. } => ("write", String::new()),
-        Request::Commit { .. } => ("commit", String::new()),
-        Request::Discard { may_resume } => ("discard", if may_resume { "kept".into() } else { String::new() }),
-        Request::List { .. } => ("list", String::new()),
-        Request::NextEntry => ("next", String::new()),
-        Request::Describe { path, .. } => ("describe", path.to_string()),
-        _ => ("?", String::new()),
-    };
-    (verb, format!("{verb} {values}").trim_end().to_owned())
-}
+pub(crate) const LEAST_ROOM: usize = HEADER + 1;

@@ -1,9 +1,10 @@
 //! A client and a server whose streams are vectors.
 
-use crate::disk::{Disk, LEAST_ROOM, digest};
-use rdt_proto::files::{Client, Event, FilePath, Output, Prefix, Server, ServerConfig, Session, Wish};
+use crate::disk::{Disk, LEAST_ROOM, common, peaks};
+use rdt_proto::files::{
+    Client, Event, FilePath, Flags, Kind, Metadata, Output, Peaks, PutRequest, Server, ServerConfig, Session,
+};
 use rdt_proto::ftp::ErrorCode;
-use std::collections::VecDeque;
 
 /// A session with its disk, and the bytes that it has not consumed.
 pub(crate) struct Side<S> {
@@ -11,13 +12,12 @@ pub(crate) struct Side<S> {
     pub(crate) disk: Disk,
     pub(crate) input: Vec<u8>,
     /// Whether the peer has closed, aborted or lost its direction.
-    pub(crate) ended: Option<Ended>,
-    /// Whether the end was reported.
+    pub(crate) ended: Option<End>,
     is_reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum End {
     Closed,
     Aborted(ErrorCode),
     Lost,
@@ -28,10 +28,10 @@ impl<S: Session> Side<S> {
         Self { session, disk, input: Vec::new(), ended: None, is_reported: false }
     }
 
-    /// Makes one round: input, a request, an output. Returns whether anything changed.
+    /// Makes one round: input, a request of each half, an output. Returns whether anything changed.
     ///
     /// At most `most` bytes of the input are shown, and the stream takes at most `room` bytes.
-    pub(crate) fn turn(&mut self, most: usize, room: usize, out: &mut Vec<u8>) -> (bool, Option<Ended>) {
+    pub(crate) fn turn(&mut self, most: usize, room: usize, out: &mut Vec<u8>) -> (bool, Option<End>) {
         let shown = most.min(self.input.len());
         let taken = self.session.handle_input(&self.input[..shown]);
         self.input.drain(..taken);
@@ -40,13 +40,19 @@ impl<S: Session> Side<S> {
             self.is_reported = true;
             changed = true;
             match ended {
-                Ended::Closed => self.session.handle_peer_closed(),
-                Ended::Aborted(_) | Ended::Lost => self.session.handle_lost(),
+                End::Closed => self.session.handle_peer_closed(),
+                End::Aborted(code) => self.session.handle_lost(Some(code)),
+                End::Lost => self.session.handle_lost(None),
             }
         }
-        if let Some(request) = self.session.poll_request(room.max(LEAST_ROOM)) {
-            let answer = self.disk.perform(&request, &self.input, out);
-            self.session.handle_answer(answer).unwrap();
+        if let Some(request) = self.session.poll_receive() {
+            let answer = self.disk.receive(&request, &self.input);
+            self.session.answer_receive(answer).unwrap();
+            changed = true;
+        }
+        if let Some(request) = self.session.poll_send(room.max(LEAST_ROOM)) {
+            let answer = self.disk.send(&request, out);
+            self.session.answer_send(answer).unwrap();
             changed = true;
         }
         match self.session.poll_output() {
@@ -57,14 +63,14 @@ impl<S: Session> Side<S> {
                 self.session.output_sent(len).unwrap();
                 (true, None)
             }
-            Some(Output::Close) => (true, Some(Ended::Closed)),
-            Some(Output::Abort(code)) => (true, Some(Ended::Aborted(code))),
+            Some(Output::Close) => (true, Some(End::Closed)),
+            Some(Output::Abort(code)) => (true, Some(End::Aborted(code))),
         }
     }
 
     /// The connection is lost: what has arrived may still be read.
     pub(crate) fn lose(&mut self) {
-        self.ended = Some(Ended::Lost);
+        self.ended = Some(End::Lost);
     }
 
     /// Makes the oldest queued file durable.
@@ -78,13 +84,16 @@ impl<S: Session> Side<S> {
 /// An event in words.
 pub(crate) fn words(event: Event<'_>) -> String {
     match event {
-        Event::Confirmed => "confirmed".into(),
-        Event::Refused(code) => format!("refused: {code}"),
-        Event::Resumed { offset, had } => format!("resumed at {offset} of {had}"),
-        Event::Received => "received".into(),
-        Event::NotReceived(failure) => format!("not received: {failure:?}"),
-        Event::Entry(entry) => format!("{} {}", entry.path, entry.length),
-        Event::Listed => "listed".into(),
+        Event::Confirmed { number } => format!("{number} confirmed"),
+        Event::Refused { number, code } => format!("{number} refused: {code}"),
+        Event::NotSent { number, error } => format!("{number} not sent: {error}"),
+        Event::Received { number } => format!("{number} received"),
+        Event::NotReceived { number, failure } => format!("{number} not received: {failure:?}"),
+        Event::Status { number, status } => format!("{number} is {:?} {}", status.kind, status.length),
+        Event::Entry { number, entry } => format!("{number} has {} {}", entry.path, entry.length),
+        Event::Listed { number, .. } => format!("{number} listed"),
+        Event::Leaving { code } => format!("leaving: {code}"),
+        Event::Ended { unanswered, end } => format!("ended: {end:?}, {unanswered} unanswered"),
     }
 }
 
@@ -92,11 +101,11 @@ pub(crate) struct Pair {
     pub(crate) client: Side<Client>,
     pub(crate) server: Side<Server>,
     pub(crate) events: Vec<String>,
-    /// The requests that are not answered: whether each is a GET.
-    open: VecDeque<bool>,
     /// How many bytes of input a session sees at once, and how many the stream takes.
     pub(crate) most: usize,
     pub(crate) room: usize,
+    /// What the last STAT said of the blocks: their number, and the values of their peaks.
+    status: Option<(u64, Vec<u8>)>,
 }
 
 impl Pair {
@@ -106,28 +115,24 @@ impl Pair {
 
     pub(crate) fn with(config: ServerConfig, client: Disk, server: Disk) -> Self {
         let (client, server) = (Side::new(Client::new(), client), Side::new(Server::new(config), server));
-        Self { client, server, events: Vec::new(), open: VecDeque::new(), most: usize::MAX, room: 1_000 }
+        Self { client, server, events: Vec::new(), most: usize::MAX, room: 1_000, status: None }
     }
 
     /// Makes one round of both sides. Returns whether anything changed.
     pub(crate) fn turn(&mut self) -> bool {
         let (most, room) = (self.most, self.room);
-        let (to_server, ended) = self.client.turn(most, room, &mut self.server.input);
-        self.server.ended = self.server.ended.or(ended);
-        let (to_client, ended_too) = self.server.turn(most, room, &mut self.client.input);
-        self.client.ended = self.client.ended.or(ended_too);
-        let is_aborted = [ended, ended_too].iter().any(|end| matches!(end, Some(Ended::Aborted(_))));
-        assert!(!is_aborted, "{ended:?}, {ended_too:?}, {:?}", self.events);
+        let (to_server, end) = self.client.turn(most, room, &mut self.server.input);
+        self.server.ended = self.server.ended.or(end);
+        let (to_client, end_too) = self.server.turn(most, room, &mut self.client.input);
+        self.client.ended = self.client.ended.or(end_too);
+        let is_aborted = [end, end_too].iter().any(|end| matches!(end, Some(End::Aborted(_))));
+        assert!(!is_aborted, "{end:?}, {end_too:?}, {:?}", self.events);
         let Some(event) = self.client.session.poll_event() else { return to_server | to_client };
-        let is_answer = match event {
-            Event::Resumed { .. } | Event::Entry(_) => false,
-            Event::Confirmed | Event::Refused(_) | Event::Received | Event::NotReceived(_) | Event::Listed => true,
-        };
-        let is_refused = matches!(event, Event::Refused(_));
-        self.events.push(words(event));
-        if is_answer && self.open.pop_front() == Some(true) && is_refused {
-            self.client.disk.expected.pop_front();
+        if let Event::Status { status, .. } = event {
+            let values = status.peaks.iter().flat_map(|(_, value)| value.0).collect();
+            self.status = Some((status.peaks.blocks(), values));
         }
+        self.events.push(words(event));
         true
     }
 
@@ -136,46 +141,65 @@ impl Pair {
         let mut turns = 0;
         while self.turn() || self.server.commit() || self.client.commit() {
             turns += 1;
-            assert!(turns < 100_000, "the session makes no progress: {:?}", self.events.iter().rev().take(9));
+            assert!(turns < 100_000, "the session makes no progress");
+        }
+    }
+
+    pub(crate) fn wait(&mut self) {
+        while !self.client.session.is_ready() {
+            assert!(self.turn() || self.server.commit() || self.client.commit(), "never ready: {:?}", self.events);
         }
     }
 
     /// Sends a file of the client, once it is ready.
-    pub(crate) fn put(&mut self, path: &str, wish: Wish) {
-        while !self.client.session.is_ready() {
-            assert!(self.turn(), "the client is never ready: {:?}", self.events);
-        }
-        let length = self.client.disk.open(path);
-        let metadata = rdt_proto::files::Metadata::default();
-        self.client.session.put(FilePath::new(path).unwrap(), metadata, Some(length), wish).unwrap();
-        self.open.push_back(false);
+    pub(crate) fn put(&mut self, path: &str, flags: Flags) -> u32 {
+        self.wait();
+        let length = Some(self.client.disk.open(path));
+        self.put_as(path, length, 0, flags)
     }
 
-    /// Asks for the list of all files.
-    pub(crate) fn list(&mut self) {
-        while !self.client.session.is_ready() {
-            assert!(self.turn(), "the client is never ready: {:?}", self.events);
-        }
-        self.client.session.list(None, Wish::empty()).unwrap();
-        self.open.push_back(false);
+    /// Sends the open file.
+    pub(crate) fn put_as(&mut self, path: &str, length: Option<u64>, offset: u64, flags: Flags) -> u32 {
+        let (path, metadata) = (FilePath::new(path).unwrap(), Metadata::default());
+        self.client.session.put(&PutRequest { path, kind: Kind::File, metadata, length, offset, flags }).unwrap()
     }
 
-    pub(crate) fn get(&mut self, path: &str) {
-        while !self.client.session.is_ready() {
-            assert!(self.turn(), "the client is never ready: {:?}", self.events);
+    /// Sends a file behind what the server has of it. Returns the offset.
+    pub(crate) fn resume(&mut self, path: &str) -> u64 {
+        self.wait();
+        self.client.session.stat(FilePath::new(path).unwrap(), Flags::empty()).unwrap();
+        while self.status.is_none() {
+            assert!(self.turn());
         }
+        self.wait();
+        let (blocks, values) = self.status.take().unwrap();
+        let length = Some(self.client.disk.open(path));
+        let offset = common(&self.client.disk.files[path], Peaks::new(blocks, &values).unwrap());
+        self.put_as(path, length, offset, Flags::REPLACE | Flags::KEEP);
+        offset
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> u32 {
+        self.wait();
         let part = self.client.disk.parts.remove(path).unwrap_or_default();
-        let have = Prefix { length: part.len() as u64, digest: digest(&part) };
-        self.client.session.get(FilePath::new(path).unwrap(), have).unwrap();
-        self.client.disk.expected.push_back((path.to_owned(), part));
-        self.open.push_back(true);
+        let (blocks, values) = peaks(&part);
+        let have = Peaks::new(blocks, &values).unwrap();
+        let number = self.client.session.get(FilePath::new(path).unwrap(), have).unwrap();
+        self.client.disk.expected.insert(number, (path.to_owned(), part));
+        number
+    }
+
+    pub(crate) fn list(&mut self) -> u32 {
+        self.wait();
+        self.client.session.list(None, None, Flags::RECURSIVE).unwrap()
     }
 
     /// Ends the session, and asserts that both sides have.
     pub(crate) fn finish(&mut self) {
         self.client.session.finish();
         self.run();
-        assert!(self.client.session.is_done(), "{:#?}\n{:?}", self.client.session, self.events);
+        assert_eq!(self.events.pop().as_deref(), Some("ended: Closed, 0 unanswered"), "{:?}", self.events);
+        assert!(self.client.session.is_done(), "{:#?}", self.client.session);
         assert!(self.server.session.is_done(), "{:#?}", self.server.session);
         self.client.disk.expect_idle();
         self.server.disk.expect_idle();

@@ -1,37 +1,39 @@
 //! Interrupted transfers that go on where they stopped.
 
 use crate::disk::Disk;
-use crate::pair::Pair;
-use rdt_proto::files::{Session, Wish};
+use crate::pair::{End, Pair};
+use rdt_proto::files::{BLOCK, Flags, Session};
 
-const CONTENT: [u8; 10_000] = {
-    let mut content = [0_u8; 10_000];
-    let mut index = 1;
-    while index < content.len() {
-        content[index] = if index.is_multiple_of(7) { content[index - 1].wrapping_add(3) } else { content[index - 1] };
-        index += 1;
-    }
-    content
-};
+const ONE: usize = BLOCK as usize;
 
-fn large() -> Disk {
-    Disk::with(&[("large", &CONTENT)])
+/// Seven blocks and a half.
+fn content() -> Vec<u8> {
+    (0..15 * ONE / 2).map(|index| (index / 7).to_le_bytes()[0] ^ (index / 99_991).to_le_bytes()[0]).collect()
 }
 
-const RESUMED: Wish = Wish::REPLACE.union(Wish::RESUME);
+fn large() -> Disk {
+    Disk::with(&[("large", &content())])
+}
+
+fn pair(client: Disk, server: Disk) -> Pair {
+    let mut pair = Pair::new(client, server);
+    pair.room = 60_000;
+    pair
+}
 
 /// Puts the file until the server has written `len` bytes of it. Then the connection is lost.
-fn interrupted_put(len: usize) -> Disk {
-    let mut pair = Pair::new(large(), Disk::with(&[("large", b"old")]));
-    pair.put("large", RESUMED);
-    let mut written = 0;
-    while written < len {
+fn interrupted_put(flags: Flags, len: usize) -> Disk {
+    let mut pair = pair(large(), Disk::with(&[("large", b"old")]));
+    pair.put("large", flags);
+    let mut sent = 0;
+    while sent < len {
         assert!(pair.turn());
-        written = pair.server.disk.log.iter().filter(|request| *request == "write").count() * 997;
+        sent = pair.server.disk.log.iter().filter(|request| *request == "write").count() * 59_995;
     }
     pair.client.lose();
     pair.server.lose();
     pair.run();
+    assert_eq!(pair.events, ["ended: Lost(None), 1 unanswered"]);
     assert!(pair.client.session.is_done() && pair.server.session.is_done());
     assert_eq!(pair.server.disk.files["large"], b"old");
     pair.server.disk
@@ -39,76 +41,78 @@ fn interrupted_put(len: usize) -> Disk {
 
 #[test]
 fn an_interrupted_put_goes_on_where_it_stopped() {
-    let server = interrupted_put(5_000);
-    let had = server.parts["large"].len();
-    assert!((5_000..6_000).contains(&had));
-    let mut pair = Pair::new(large(), server);
+    let server = interrupted_put(Flags::REPLACE | Flags::KEEP, 7 * ONE + 100_000);
+    let mut pair = pair(large(), server);
     pair.server.disk.log.clear();
-    pair.put("large", RESUMED);
+    assert_eq!(pair.resume("large"), 7 * BLOCK);
     pair.finish();
-    assert_eq!(pair.events, [format!("resumed at {had} of {had}"), "confirmed".into()]);
-    assert_eq!(pair.server.disk.files["large"], CONTENT);
+    assert_eq!(pair.events, ["0 is File 3", "1 confirmed"]);
+    assert_eq!(pair.server.disk.files["large"], content());
     assert!(pair.server.disk.parts.is_empty());
-    assert!(pair.server.disk.log.iter().filter(|request| *request == "write").count() <= 6);
+    assert!(pair.server.disk.log.iter().filter(|request| *request == "write").count() < 12);
 }
 
+/// Only the blocks in front of the change are of use.
 #[test]
-fn a_file_that_has_changed_meanwhile_starts_again() {
-    let server = interrupted_put(5_000);
-    let had = server.parts["large"].len();
-    let mut changed = CONTENT;
-    changed[100] ^= 1;
-    let mut pair = Pair::new(Disk::with(&[("large", &changed)]), server);
-    pair.put("large", RESUMED);
-    pair.finish();
-    assert_eq!(pair.events, [format!("resumed at 0 of {had}"), "confirmed".into()]);
-    assert_eq!(pair.server.disk.files["large"], changed);
-}
-
-#[test]
-fn without_a_request_to_resume_nothing_is_kept() {
-    let mut pair = Pair::new(large(), Disk::default());
-    pair.put("large", Wish::REPLACE);
-    for _ in 0..8 {
-        pair.turn();
+fn a_file_that_has_changed_meanwhile_starts_at_the_last_common_border() {
+    for (changed, offset) in [(6 * ONE + 5, 6), (4 * ONE + 5, 4), (5, 0)] {
+        let server = interrupted_put(Flags::REPLACE | Flags::KEEP, 7 * ONE + 100_000);
+        let mut content = content();
+        content[changed] ^= 1;
+        let mut pair = pair(Disk::with(&[("large", &content)]), server);
+        assert_eq!(pair.resume("large"), offset * BLOCK, "changed at {changed}");
+        pair.finish();
+        assert_eq!(pair.server.disk.files["large"], content);
     }
-    pair.client.lose();
-    pair.server.lose();
-    pair.run();
-    assert!(pair.server.session.is_done() && pair.server.disk.parts.is_empty());
-    pair.server.disk.expect_idle();
 }
 
 #[test]
-fn a_put_that_is_complete_but_for_its_end_needs_no_content() {
-    let mut server = interrupted_put(1_000);
-    server.parts.insert("large".into(), CONTENT.to_vec());
-    let mut pair = Pair::new(large(), server);
-    pair.put("large", RESUMED);
+fn without_the_flag_nothing_is_kept() {
+    let server = interrupted_put(Flags::REPLACE, 2 * ONE);
+    assert!(server.parts.is_empty());
+}
+
+/// The client was killed between the end of its content and CONFIRM.
+#[test]
+fn a_file_that_is_there_already_is_confirmed_without_its_content() {
+    let mut pair = pair(large(), Disk::with(&[("large", &content()[..7 * ONE])]));
+    assert_eq!(pair.resume("large"), 7 * BLOCK);
     pair.finish();
-    assert_eq!(pair.events, ["resumed at 10000 of 10000", "confirmed"]);
-    assert_eq!(pair.server.disk.files["large"], CONTENT);
+    assert_eq!(pair.server.disk.files["large"], content());
+}
+
+/// Another client has taken the part since the STATUS.
+#[test]
+fn a_part_that_is_gone_refuses_the_put() {
+    let mut pair = pair(large(), Disk::default());
+    pair.wait();
+    let length = Some(pair.client.disk.open("large"));
+    pair.put_as("large", length, BLOCK, Flags::REPLACE);
+    pair.finish();
+    assert_eq!(pair.events, ["0 refused: content does not match its digest"]);
 }
 
 #[test]
 fn an_interrupted_get_goes_on_where_it_stopped() {
-    for (changes, from) in [(false, "receive from 5000"), (true, "receive from 0")] {
-        let mut pair = Pair::new(Disk::default(), large());
-        pair.client.disk.parts.insert("large".into(), CONTENT[..5_000].to_vec());
-        if changes {
-            pair.server.disk.files.get_mut("large").unwrap()[0] ^= 1;
+    for (changed, offset) in [(None, 3), (Some(2 * ONE), 2), (Some(0), 0)] {
+        let mut pair = pair(Disk::default(), large());
+        pair.client.disk.parts.insert("large".into(), content()[..3 * ONE + 100].to_vec());
+        if let Some(changed) = changed {
+            pair.server.disk.files.get_mut("large").unwrap()[changed] ^= 1;
         }
         pair.get("large");
         pair.finish();
-        assert_eq!(pair.events, ["received"]);
-        assert_eq!(pair.client.disk.log[0], from);
+        assert_eq!(pair.events, ["0 received"]);
         assert_eq!(pair.client.disk.files, pair.server.disk.files);
+        let reads = pair.server.disk.log.iter().filter(|request| *request == "read").count();
+        let most = (15 * ONE / 2 - offset * ONE) / 59_000 + 2;
+        assert!(reads <= most, "{reads} reads from block {offset} on");
     }
 }
 
 #[test]
 fn what_arrived_of_a_lost_get_is_kept() {
-    let mut pair = Pair::new(Disk::default(), large());
+    let mut pair = pair(Disk::default(), large());
     pair.get("large");
     while pair.client.disk.log.len() < 4 {
         assert!(pair.turn());
@@ -117,20 +121,19 @@ fn what_arrived_of_a_lost_get_is_kept() {
     pair.server.lose();
     pair.run();
     assert!(pair.client.session.is_done() && pair.server.session.is_done());
-    let kept = pair.client.disk.parts["large"].len();
-    assert!(kept > 0 && CONTENT.starts_with(&pair.client.disk.parts["large"]));
-    assert_eq!(pair.events, ["not received: Length"]);
+    assert!(content().starts_with(&pair.client.disk.parts["large"]));
+    assert_eq!(pair.events, ["0 not received: Ended", "ended: Lost(None), 0 unanswered"]);
 }
 
-/// A client that closes early has cancelled. What has arrived is kept for the next time.
+/// A client that closes early has been stopped. What has arrived is kept for the next time.
 #[test]
 fn a_client_that_closes_in_the_midst_of_content_leaves_a_part() {
-    let mut pair = Pair::new(large(), Disk::default());
-    pair.put("large", RESUMED);
+    let mut pair = pair(large(), Disk::default());
+    pair.put("large", Flags::REPLACE | Flags::KEEP);
     for _ in 0..12 {
         pair.turn();
     }
-    pair.server.ended = Some(crate::pair::Ended::Closed);
+    pair.server.ended = Some(End::Closed);
     let Pair { server, .. } = &mut pair;
     while server.turn(usize::MAX, 1_000, &mut Vec::new()).0 {}
     assert!(server.session.is_done() && !server.disk.parts["large"].is_empty());

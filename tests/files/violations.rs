@@ -1,112 +1,184 @@
-//! Peers that break the protocol: the session is aborted, and nothing is left behind.
+//! Peers that break the protocol or leave early: nothing hangs, and nothing is left behind.
 
 use crate::disk::Disk;
-use crate::pair::{Ended, Pair};
-use rdt_proto::files::{Digest, Encoded, FilePath, Message, Metadata, Prefix, Session, Wish};
+use crate::pair::{End, Pair, words};
+use rdt_proto::files::{
+    Digest, Encoded, FilePath, Flags, Kind, Message, Metadata, Peaks, RawPath, ServerConfig, Session, VERSION,
+};
 use rdt_proto::ftp::ErrorCode;
 
-fn path() -> FilePath<'static> {
-    FilePath::new("a").unwrap()
+const ABORTED: Option<End> = Some(End::Aborted(ErrorCode::Malformed));
+const HELLO: Message<'_> = Message::Hello { version: VERSION };
+
+fn path() -> RawPath<'static> {
+    FilePath::new("a").unwrap().into()
 }
 
-fn put(wish: Wish) -> Message<'static> {
-    Message::Put { wish, metadata: Metadata::default(), length: Some(3), path: path() }
+fn put(length: Option<u64>) -> Message<'static> {
+    let (kind, metadata, flags) = (Kind::File, Metadata::default(), Flags::REPLACE);
+    Message::Put { flags, kind, metadata, length, offset: 0, path: path() }
+}
+
+fn get() -> Message<'static> {
+    Message::Get { flags: Flags::empty(), path: path(), have: Peaks::NONE }
+}
+
+fn file(offset: u64) -> Message<'static> {
+    Message::File { number: 0, kind: Kind::File, metadata: Metadata::default(), length: Some(3), offset }
 }
 
 fn bytes(messages: &[Message<'_>]) -> Vec<u8> {
     messages.iter().flat_map(|message| Encoded::encode(message).as_bytes().to_vec()).collect()
 }
 
-/// The end of a server that receives this.
-fn end_of_server(input: Vec<u8>) -> Option<Ended> {
-    let mut pair = Pair::new(Disk::default(), Disk::default());
+/// The end of a server that receives this, and what it has sent.
+fn server_after(config: ServerConfig, input: Vec<u8>) -> (Option<End>, Vec<u8>) {
+    let mut pair = Pair::with(config, Disk::default(), Disk::default());
     pair.server.input = input;
-    let mut ended = None;
+    let (mut ended, mut sent) = (None, Vec::new());
     for _ in 0..50 {
-        let (_, end) = pair.server.turn(usize::MAX, 1_000, &mut Vec::new());
+        let (_, end) = pair.server.turn(usize::MAX, 1_000, &mut sent);
         ended = ended.or(end);
         pair.server.commit();
     }
-    if matches!(ended, Some(Ended::Aborted(_))) {
+    if matches!(ended, Some(End::Aborted(_))) {
         assert!(pair.server.session.is_done());
         pair.server.disk.expect_idle();
     }
-    ended
+    (ended, sent)
+}
+
+fn end_of_server(messages: &[Message<'_>]) -> Option<End> {
+    server_after(ServerConfig::default(), bytes(messages)).0
 }
 
 #[test]
 fn a_server_aborts_what_is_no_request() {
-    let aborted = Some(Ended::Aborted(ErrorCode::Malformed));
-    assert_eq!(end_of_server(vec![0]), aborted, "a request of the old session");
-    assert_eq!(end_of_server(vec![200]), aborted);
-    for message in [Message::Confirm, Message::Listed, Message::Data { len: 3 }, Message::Start { offset: 0 }] {
-        assert_eq!(end_of_server(bytes(&[message])), aborted, "{message:?}");
+    assert_eq!(server_after(ServerConfig::default(), vec![0; 9]).0, ABORTED, "a request of the old session");
+    assert_eq!(end_of_server(&[get()]), ABORTED, "HELLO comes first");
+    assert_eq!(end_of_server(&[HELLO, HELLO]), ABORTED);
+    assert_eq!(end_of_server(&[Message::Hello { version: 0 }]), ABORTED);
+    let end = Message::End { digest: Digest::default() };
+    for message in [Message::Confirm { number: 0 }, file(0), end, Message::Data { len: 3 }] {
+        assert_eq!(end_of_server(&[HELLO, message]), ABORTED, "{message:?}");
     }
-    let mut bad_path = bytes(&[Message::Check { wish: Wish::empty(), path: path() }]);
-    *bad_path.last_mut().unwrap() = b'/';
-    assert_eq!(end_of_server(bad_path), aborted);
+    assert_eq!(end_of_server(&[HELLO, put(Some(3)), HELLO]), ABORTED);
+    assert_eq!(end_of_server(&[HELLO, get(), put(None), get()]), None);
 }
 
 #[test]
-fn a_server_aborts_what_is_no_content() {
-    let aborted = Some(Ended::Aborted(ErrorCode::Malformed));
-    let get = Message::Get { have: Prefix::default(), path: path() };
-    for second in [get, put(Wish::empty()), Message::Start { offset: 0 }, Message::Confirm] {
-        assert_eq!(end_of_server(bytes(&[put(Wish::empty()), second])), aborted, "{second:?}");
+fn messages_of_later_versions_are_skipped_or_refused() {
+    let optional = [&[200, 3, 0, 0, 0][..], b"new"].concat();
+    let (ended, sent) = server_after(ServerConfig::default(), [bytes(&[HELLO]), optional, bytes(&[get()])].concat());
+    assert_eq!((ended, sent), (None, bytes(&[HELLO, Message::Error { number: 0, code: ErrorCode::NoSuchFile }])));
+    let critical = Flags::from_bits_retain(0x80);
+    let stat = Message::Stat { flags: critical, path: path() };
+    let (ended, sent) = server_after(ServerConfig::default(), bytes(&[HELLO, stat]));
+    assert_eq!((ended, sent), (None, bytes(&[HELLO, Message::Error { number: 0, code: ErrorCode::Malformed }])));
+}
+
+#[test]
+fn a_path_that_breaks_a_rule_ends_only_its_request() {
+    let mut input = bytes(&[HELLO]);
+    for message in [put(Some(0)), get(), Message::Stat { flags: Flags::empty(), path: path() }] {
+        let mut bytes = bytes(&[message]);
+        let place = bytes.iter().rposition(|&byte| byte == b'a').unwrap();
+        bytes[place] = b'/';
+        input.extend(bytes);
+        if matches!(message, Message::Put { .. }) {
+            input.extend(self::bytes(&[Message::End { digest: Digest::default() }]));
+        }
     }
-    for second in [Message::Data { len: 1 }, Message::Start { offset: 1 }, Message::End { digest: Digest::default() }] {
-        assert_eq!(end_of_server(bytes(&[put(Wish::RESUME), second])), aborted, "{second:?} instead of START");
-    }
+    input.extend(bytes(&[get()]));
+    let refused = |number, code| Message::Error { number, code };
+    let not_allowed = |number| refused(number, ErrorCode::NameNotAllowed);
+    let sent = bytes(&[HELLO, not_allowed(0), not_allowed(1), not_allowed(2), refused(3, ErrorCode::NoSuchFile)]);
+    assert_eq!(server_after(ServerConfig::default(), input), (None, sent));
 }
 
 #[test]
 fn content_of_another_length_is_refused() {
-    for (len, refusal) in [(2, "refused: malformed or unknown request"), (4, "refused: too large")] {
-        let mut pair = Pair::new(Disk::with(&[("a", &[1; 9])]), Disk::default());
-        pair.client.disk.open("a");
-        let wish = Wish::REPLACE;
-        pair.client.session.put(path(), Metadata::default(), Some(3), wish).unwrap();
-        // The content is replaced on its way.
-        while pair.client.turn(usize::MAX, 1_000, &mut pair.server.input).0 {}
-        pair.server.input = bytes(&[put(wish), Message::Data { len }]);
-        pair.server.input.extend(vec![1; len.into()]);
-        pair.server.input.extend(bytes(&[Message::End { digest: Digest::default() }]));
-        pair.run();
-        assert_eq!(pair.events, [refusal]);
+    for (len, code) in [(2, ErrorCode::Malformed), (4, ErrorCode::TooLarge)] {
+        let mut input = bytes(&[HELLO, put(Some(3)), Message::Data { len }]);
+        input.extend(vec![1; len as usize]);
+        input.extend(bytes(&[Message::End { digest: Digest::default() }, get()]));
+        let sent = server_after(ServerConfig::default(), input).1;
+        let refused = |number, code| Message::Error { number, code };
+        let answers = [refused(0, code), refused(1, ErrorCode::NoSuchFile)];
+        assert!(
+            sent == bytes(&[HELLO, answers[0], answers[1]]) || sent == bytes(&[HELLO, answers[1], answers[0]]),
+            "{len}: {sent:?}"
+        );
     }
 }
 
-/// The end of a client with one open PUT or GET that receives this.
-fn end_of_client(is_put: bool, input: &[Message<'_>]) -> Option<Ended> {
+/// A client that goes on after ERROR would be read for ever.
+#[test]
+fn the_content_of_a_refused_put_is_dropped_up_to_a_limit() {
+    let config = ServerConfig { max_length: 2, drain_limit: 1_000, ..ServerConfig::default() };
+    for (len, ended) in [(1_000, None), (1_001, Some(End::Aborted(ErrorCode::Cancelled)))] {
+        let mut input = bytes(&[HELLO, put(Some(3)), Message::Data { len }]);
+        input.extend(vec![1; len as usize]);
+        assert_eq!(server_after(config, input).0, ended, "{len} bytes");
+    }
+}
+
+/// What happens to a client with one open PUT or GET that receives this.
+fn client_after(is_put: bool, input: &[Message<'_>], end: Option<End>) -> (Option<End>, Vec<String>) {
     let mut pair = Pair::new(Disk::with(&[("a", b"abc")]), Disk::default());
     if is_put {
-        pair.put("a", Wish::REPLACE);
+        pair.put("a", Flags::REPLACE);
     } else {
         pair.get("a");
     }
-    pair.client.input = bytes(input);
-    let mut ended = None;
+    pair.client.input = bytes(&[&[HELLO][..], input].concat());
+    pair.client.ended = end;
+    let (mut ended, mut events) = (None, Vec::new());
     for _ in 0..50 {
         let (_, end) = pair.client.turn(usize::MAX, 1_000, &mut Vec::new());
         ended = ended.or(end);
-        pair.client.session.poll_event();
+        events.extend(pair.client.session.poll_event().map(words));
         pair.client.commit();
     }
-    ended
+    if events.last().is_some_and(|event| event.starts_with("ended")) {
+        assert!(pair.client.session.is_done());
+        pair.client.disk.expect_idle();
+    }
+    (ended, events)
 }
 
 #[test]
 fn a_client_aborts_what_is_no_answer() {
-    let aborted = Some(Ended::Aborted(ErrorCode::Malformed));
-    let file = Message::File { metadata: Metadata::default(), length: 3, offset: 0 };
-    for message in [file, Message::Listed, put(Wish::empty()), Message::Resume(Prefix::default())] {
-        assert_eq!(end_of_client(true, &[message]), aborted, "{message:?} instead of CONFIRM");
+    let listed = Message::Listed { number: 0, has_more: false };
+    let end = Message::End { digest: Digest::default() };
+    let confirm = |number| Message::Confirm { number };
+    for message in [file(0), listed, put(None), confirm(1), end] {
+        assert_eq!(client_after(true, &[message], None).0, ABORTED, "{message:?} instead of CONFIRM");
     }
-    // CONFIRM comes before the content has left.
-    assert_eq!(end_of_client(true, &[Message::Confirm]), aborted);
-    for message in [Message::Confirm, Message::Data { len: 1 }, Message::Listed] {
-        assert_eq!(end_of_client(false, &[message]), aborted, "{message:?} instead of FILE");
+    assert_eq!(client_after(true, &[confirm(0)], None).0, ABORTED, "CONFIRM before the content has left");
+    for message in [confirm(0), Message::Data { len: 1 }, listed, file(1)] {
+        assert_eq!(client_after(false, &[message], None).0, ABORTED, "{message:?} instead of FILE");
     }
-    assert_eq!(end_of_client(false, &[file, Message::Confirm]), aborted);
-    assert_eq!(end_of_client(false, &[file, Message::End { digest: Digest::default() }]), None, "it is only short");
+    let busy = Message::Error { number: 0, code: ErrorCode::Busy };
+    assert_eq!(client_after(false, &[file(0), busy], None).0, ABORTED, "ERROR after FILE");
+    assert_eq!(client_after(false, &[busy, busy], None).0, ABORTED, "a second answer");
+    assert_eq!(client_after(false, &[file(0), end], None), (None, vec!["0 not received: Length".into()]));
+    let events = client_after(false, &[file(0), confirm(0)], None).1;
+    assert_eq!(events, ["0 not received: Ended", "ended: Violation, 0 unanswered"]);
+}
+
+/// Regression: the client waited for ever, or had ended without saying that a request had no answer.
+#[test]
+fn a_server_that_closes_or_is_lost_early_ends_the_client() {
+    for end in [End::Closed, End::Lost, End::Aborted(ErrorCode::Busy)] {
+        let how = match end {
+            End::Closed => "ended: Closed".to_owned(),
+            End::Lost => "ended: Lost(None)".to_owned(),
+            End::Aborted(code) => format!("ended: Lost(Some({code:?}))"),
+        };
+        for (is_put, input) in [(true, &[][..]), (false, &[]), (false, &[file(0)])] {
+            let (_, events) = client_after(is_put, input, Some(end));
+            assert_eq!(events.last().unwrap().split(',').next().unwrap(), how, "{is_put}, {input:?}: {events:?}");
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use rdt_proto::files::{
-    Answer, Client, Digest, Encoded, Entry, FilePath, Kind, Message, Metadata, Output, Prefix, Request, Server,
-    ServerConfig, Session, Wish,
+    Client, Committed, Digest, Encoded, Entry, Event, FilePath, Flags, HEADER, Kind, Message, Metadata, Output, Peaks,
+    PutRequest, Receive, Received, Send, Sent, Server, ServerConfig, Session, Status, VERSION,
 };
-use rdt_proto::ftp::StorageError;
+use rdt_proto::ftp::{ErrorCode, StorageError};
 
 /// A call on a session.
 #[derive(Arbitrary, Debug)]
@@ -15,77 +15,85 @@ enum Call<'a> {
     Message(Sample, u8),
     Closed,
     Lost,
-    Answer(Reply),
-    Committed(Result<(), StorageError>),
+    Receive,
+    AnswerReceive(Reply<Received>),
+    Send(u16),
+    AnswerSend(Reply<SentSample>),
+    Committed(Committed),
     Output(u8),
-    Request(u16),
-    /// A call on a client only.
-    Start(Start),
+    /// A call on a client or a server only.
+    Own(Own),
 }
 
 /// A message of either side.
 #[derive(Arbitrary, Debug, Clone, Copy)]
 enum Sample {
-    Put { wish: u8, length: Option<u8> },
+    Hello,
+    Put { flags: u8, kind: Kind, length: Option<u8>, offset: u8 },
     Get,
+    Stat,
     List,
-    Check,
-    Start(u8),
     Data,
     End(Digest),
     Cancel,
-    Resume(u8),
-    Confirm,
-    Error,
-    File { length: u8, offset: u8 },
-    Entry,
-    Listed,
+    Confirm(u8),
+    Error(u8),
+    File { number: u8, length: Option<u8>, offset: u8 },
+    Status(u8),
+    Entry(u8),
+    Listed(u8),
+    Leave,
+    Optional,
 }
 
-/// An answer of storage that need not fit the request.
+/// An answer of storage: one that fits the request, or any.
 #[derive(Arbitrary, Debug, Clone, Copy)]
-enum Reply {
+enum Reply<T> {
     Fits,
-    Opened { length: u8, offset: u8 },
-    Created(u8),
-    Compared(bool),
-    Rewound,
+    Fails(StorageError),
+    Any(T),
+}
+
+#[derive(Arbitrary, Debug, Clone, Copy)]
+enum SentSample {
+    Opened { length: Option<u8>, offset: u8 },
     Read(u16),
     Digest(Digest),
-    Written(u16),
-    Queued,
-    Discarded,
-    Ready,
+    Status,
+    Listing,
     Entry,
-    NoMore,
-    Failed(StorageError),
+    NoEntry(bool),
 }
 
 #[derive(Arbitrary, Debug, Clone, Copy)]
-enum Start {
-    Put { wish: u8, length: Option<u8> },
+enum Own {
+    Put { flags: u8, kind: Kind, length: Option<u8>, offset: u8 },
     Get,
+    Stat,
     List,
-    Check,
+    Cancel,
     Finish,
     Event,
+    Leave,
 }
 
-/// What storage has been asked and has not answered.
+/// The request that storage has not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Open,
-    Prepare,
-    Compare,
-    Rewind,
-    Read(u16),
-    Digest,
+enum Receiving {
+    Create { offset: u64 },
     Write { offset: u64, len: usize },
     Commit,
     Discard,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Open,
+    Read(u32),
+    Digest,
+    Stat,
     List,
     Entry,
-    Describe,
 }
 
 /// A session, and what storage holds for it.
@@ -93,10 +101,13 @@ struct Host<S> {
     session: S,
     /// Input that the session has not consumed.
     input: Vec<u8>,
-    asked: Option<Asked>,
-    /// Whether storage holds an unfinished file, and its length.
+    receiving: Option<Receiving>,
+    sending: Option<Sending>,
+    /// The length of the unfinished file that storage holds.
     part: Option<u64>,
     queued: u32,
+    /// The output that is not decoded yet.
+    sent: Vec<u8>,
     /// The session has ended its direction.
     is_over: bool,
 }
@@ -105,48 +116,69 @@ fn path() -> FilePath<'static> {
     FilePath::new("a/b").unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn prefix(length: u8) -> Prefix {
-    Prefix { length: length.into(), digest: Digest::default() }
-}
-
 fn entry() -> Entry<'static> {
-    Entry { kind: Kind::File, metadata: Metadata::default(), length: 1, digest: Digest::default(), path: path() }
+    Entry { kind: Kind::File, metadata: Metadata::default(), length: 1, digest: None, path: path() }
 }
 
-fn message(sample: Sample, len: u8) -> Encoded {
-    let (path, metadata) = (path(), Metadata::default());
-    let code = StorageError::Failed.into();
-    Encoded::encode(&match sample {
-        Sample::Put { wish, length } => {
-            Message::Put { wish: Wish::from_bits_truncate(wish), metadata, length: length.map(Into::into), path }
-        }
-        Sample::Get => Message::Get { have: prefix(0), path },
-        Sample::List => Message::List { wish: Wish::empty(), folder: Some(path) },
-        Sample::Check => Message::Check { wish: Wish::DIGEST, path },
-        Sample::Start(offset) => Message::Start { offset: offset.into() },
+fn status() -> Status<'static> {
+    let (kind, metadata, digest) = (Kind::File, Metadata::default(), Some(Digest::default()));
+    Status { kind, metadata, length: 1, digest, peaks: Peaks::NONE }
+}
+
+fn message(sample: Sample, len: u8) -> Vec<u8> {
+    let (metadata, code) = (Metadata::default(), ErrorCode::Busy);
+    let message = match sample {
+        Sample::Hello => Message::Hello { version: VERSION },
+        Sample::Put { flags, kind, length, offset } => Message::Put {
+            flags: Flags::from_bits_retain(flags),
+            kind,
+            metadata,
+            length: length.map(Into::into),
+            offset: offset.into(),
+            path: path().into(),
+        },
+        Sample::Get => Message::Get { flags: Flags::empty(), path: path().into(), have: Peaks::NONE },
+        Sample::Stat => Message::Stat { flags: Flags::DIGEST, path: path().into() },
+        Sample::List => Message::List { flags: Flags::empty(), folder: Some(path().into()), after: None },
         Sample::Data => Message::Data { len: len.into() },
         Sample::End(digest) => Message::End { digest },
         Sample::Cancel => Message::Cancel { code },
-        Sample::Resume(length) => Message::Resume(prefix(length)),
-        Sample::Confirm => Message::Confirm,
-        Sample::Error => Message::Error { code },
-        Sample::File { length, offset } => {
-            Message::File { metadata, length: length.into(), offset: offset.min(length).into() }
-        }
-        Sample::Entry => Message::Entry(entry()),
-        Sample::Listed => Message::Listed,
-    })
+        Sample::Confirm(number) => Message::Confirm { number: number.into() },
+        Sample::Error(number) => Message::Error { number: number.into(), code },
+        Sample::File { number, length, offset } => Message::File {
+            number: number.into(),
+            kind: Kind::File,
+            metadata,
+            length: length.map(Into::into),
+            offset: offset.into(),
+        },
+        Sample::Status(number) => Message::Status { number: number.into(), status: status() },
+        Sample::Entry(number) => Message::Entry { number: number.into(), entry: entry() },
+        Sample::Listed(number) => Message::Listed { number: number.into(), has_more: false },
+        Sample::Leave => Message::Leave { code },
+        Sample::Optional => return [&[200, len, 0, 0, 0][..], &vec![9; len.into()]].concat(),
+    };
+    Encoded::encode(&message).as_bytes().to_vec()
 }
 
 impl<S: Session> Host<S> {
     fn new(session: S) -> Self {
-        Self { session, input: Vec::new(), asked: None, part: None, queued: 0, is_over: false }
+        Self {
+            session,
+            input: Vec::new(),
+            receiving: None,
+            sending: None,
+            part: None,
+            queued: 0,
+            sent: Vec::new(),
+            is_over: false,
+        }
     }
 
     fn read(&mut self) {
         let taken = self.session.handle_input(&self.input);
         assert!(taken <= self.input.len());
-        if let Some(Asked::Write { len, .. }) = self.asked {
+        if let Some(Receiving::Write { len, .. }) = self.receiving {
             assert!(taken == 0 && len <= self.input.len(), "the bytes of a write stay");
         }
         self.input.drain(..taken);
@@ -159,7 +191,7 @@ impl<S: Session> Host<S> {
                 self.read();
             }
             Call::Message(sample, len) => {
-                self.input.extend_from_slice(message(sample, len).as_bytes());
+                self.input.extend(message(sample, len));
                 if matches!(sample, Sample::Data) {
                     self.input.resize(self.input.len() + usize::from(len), 5);
                 }
@@ -167,18 +199,20 @@ impl<S: Session> Host<S> {
             }
             Call::Closed => self.session.handle_peer_closed(),
             Call::Lost => {
-                self.session.handle_lost();
+                self.session.handle_lost(None);
                 self.is_over = true;
             }
-            Call::Answer(reply) => self.answer(reply),
+            Call::Receive => self.receive(),
+            Call::AnswerReceive(reply) => self.answer_receive(reply),
+            Call::Send(room) => self.send(room.into()),
+            Call::AnswerSend(reply) => self.answer_send(reply),
             Call::Committed(result) => {
                 let is_asked = self.session.handle_committed(result).is_ok();
                 assert_eq!(is_asked, self.queued > 0);
                 self.queued = self.queued.saturating_sub(1);
             }
             Call::Output(most) => self.write(most.into()),
-            Call::Request(room) => self.request(room.into()),
-            Call::Start(_) => {}
+            Call::Own(_) => {}
         }
     }
 
@@ -187,7 +221,9 @@ impl<S: Session> Host<S> {
             None => return,
             Some(Output::Message(bytes)) => {
                 assert!(!self.is_over, "a message after the end");
-                bytes.len().min(most)
+                let bytes = bytes.get(..most).unwrap_or(bytes);
+                self.sent.extend_from_slice(bytes);
+                bytes.len()
             }
             Some(Output::Close | Output::Abort(_)) => {
                 assert!(!self.is_over, "a second end");
@@ -199,108 +235,161 @@ impl<S: Session> Host<S> {
         assert!(self.session.output_sent(usize::MAX).is_err());
     }
 
-    fn request(&mut self, room: usize) {
-        let Some(request) = self.session.poll_request(room) else { return };
-        assert_eq!(self.asked, None, "a second request: {request:?}");
-        self.asked = Some(match request {
-            Request::Open { .. } => Asked::Open,
-            Request::Create { .. } | Request::Receive { .. } => {
+    fn receive(&mut self) {
+        let Some(request) = self.session.poll_receive() else { return };
+        assert_eq!(self.receiving, None, "a second request: {request:?}");
+        self.receiving = Some(match request {
+            Receive::Create(target) => {
                 assert_eq!(self.part, None, "two unfinished files");
-                Asked::Prepare
+                Receiving::Create { offset: target.offset }
             }
-            Request::Compare { .. } => Asked::Compare,
-            Request::Rewind => Asked::Rewind,
-            Request::Read { len, .. } => {
-                assert!(len > 0 && usize::from(len) + 3 <= room);
-                Asked::Read(len)
+            Receive::Write { offset, len } => {
+                assert!(len > 0 && len <= self.input.len() && self.part == Some(offset), "{offset}, {:?}", self.part);
+                Receiving::Write { offset, len }
             }
-            Request::Digest => Asked::Digest,
-            Request::Write { offset, len } => {
-                let is_next = self.part.is_some_and(|position| [offset, u64::MAX].contains(&position));
-                assert!(len > 0 && len <= self.input.len() && is_next, "{offset}, {:?}", self.part);
-                Asked::Write { offset, len }
-            }
-            Request::Commit { .. } => Asked::Commit,
-            Request::Discard { .. } => Asked::Discard,
-            Request::List { .. } => Asked::List,
-            Request::NextEntry => Asked::Entry,
-            Request::Describe { .. } => Asked::Describe,
+            Receive::Commit { .. } => Receiving::Commit,
+            Receive::Discard(_) => Receiving::Discard,
             other => panic!("{other:?}"),
         });
+        assert!(self.part.is_some() || matches!(self.receiving, Some(Receiving::Create { .. })));
     }
 
-    /// The answer that fits the request.
-    fn fitting(&self) -> Reply {
-        match self.asked {
-            None | Some(Asked::Commit) => Reply::Queued,
-            Some(Asked::Open) => Reply::Opened { length: 9, offset: 0 },
-            Some(Asked::Prepare) => Reply::Created(0),
-            Some(Asked::Compare) => Reply::Compared(true),
-            Some(Asked::Rewind) => Reply::Rewound,
-            Some(Asked::Read(len)) => Reply::Read(len.min(5)),
-            Some(Asked::Digest) => Reply::Digest(Digest::default()),
-            Some(Asked::Write { len, .. }) => Reply::Written(u16::try_from(len).unwrap_or(u16::MAX)),
-            Some(Asked::Discard) => Reply::Discarded,
-            Some(Asked::List) => Reply::Ready,
-            Some(Asked::Entry) => Reply::NoMore,
-            Some(Asked::Describe) => Reply::Entry,
-        }
-    }
-
-    fn answer(&mut self, reply: Reply) {
-        let reply = if matches!(reply, Reply::Fits) { self.fitting() } else { reply };
-        let answer = match reply {
-            Reply::Fits | Reply::Queued => Answer::Queued,
-            Reply::Opened { length, offset } => Answer::Opened {
-                metadata: Metadata::default(),
-                length: length.into(),
-                offset: offset.min(length).into(),
-            },
-            Reply::Created(length) => Answer::Created(prefix(length)),
-            Reply::Compared(equal) => Answer::Compared(equal),
-            Reply::Rewound => Answer::Rewound,
-            Reply::Read(len) => Answer::Read(len),
-            Reply::Digest(digest) => Answer::Digest(digest),
-            Reply::Written(len) => Answer::Written(len.into()),
-            Reply::Discarded => Answer::Discarded,
-            Reply::Ready => Answer::Ready,
-            Reply::Entry => Answer::Entry(entry()),
-            Reply::NoMore => Answer::NoMore,
-            Reply::Failed(error) => Answer::Failed(error),
+    fn answer_receive(&mut self, reply: Reply<Received>) {
+        let fitting = match self.receiving {
+            None | Some(Receiving::Commit) => Received::Queued,
+            Some(Receiving::Create { .. }) => Received::Created,
+            Some(Receiving::Write { len, .. }) => Received::Written(len),
+            Some(Receiving::Discard) => Received::Discarded,
         };
-        if self.session.handle_answer(answer).is_err() {
+        let answer = match reply {
+            Reply::Fits => fitting,
+            Reply::Fails(error) => Received::Failed(error),
+            Reply::Any(answer) => answer,
+        };
+        let fits = match (self.receiving, answer) {
+            (None, _) => false,
+            (Some(_), Received::Failed(_))
+            | (Some(Receiving::Create { .. }), Received::Created)
+            | (Some(Receiving::Commit), Received::Queued)
+            | (Some(Receiving::Discard), Received::Discarded) => true,
+            (Some(Receiving::Write { len, .. }), Received::Written(count)) => count <= len,
+            (Some(_), _) => false,
+        };
+        assert_eq!(self.session.answer_receive(answer).is_ok(), fits, "{:?}, {answer:?}", self.receiving);
+        if !fits {
             return;
         }
-        let asked = self.asked.take().unwrap_or_else(|| panic!("an answer that was not asked for: {reply:?}"));
-        match (asked, reply) {
-            // Where the content begins is seen at the first write.
-            (Asked::Prepare, Reply::Created(_)) | (Asked::Rewind, Reply::Rewound) => self.part = Some(u64::MAX),
-            (Asked::Write { offset, .. }, Reply::Written(len)) => self.part = Some(offset + u64::from(len)),
-            (Asked::Commit, Reply::Queued) => {
+        match (self.receiving.take(), answer) {
+            (Some(Receiving::Create { offset }), Received::Created) => self.part = Some(offset),
+            (Some(Receiving::Write { offset, .. }), Received::Written(count)) => {
+                self.part = Some(offset + count as u64)
+            }
+            (Some(Receiving::Commit), Received::Queued) => {
                 self.part = None;
                 self.queued += 1;
             }
-            (Asked::Discard, _) => self.part = None,
+            (Some(Receiving::Discard), _) => self.part = None,
             _ => {}
         }
     }
 
-    /// After the connection is lost and storage has answered everything, the session is over and storage idle.
+    fn send(&mut self, room: usize) {
+        let Some(request) = self.session.poll_send(room) else { return };
+        assert_eq!(self.sending, None, "a second request: {request:?}");
+        self.sending = Some(match request {
+            Send::Open { .. } => Sending::Open,
+            Send::Read { len, .. } => {
+                assert!(len > 0 && len as usize + HEADER <= room);
+                Sending::Read(len)
+            }
+            Send::Digest => Sending::Digest,
+            Send::Stat { .. } => Sending::Stat,
+            Send::List { .. } => Sending::List,
+            Send::NextEntry => Sending::Entry,
+            other => panic!("{other:?}"),
+        });
+    }
+
+    fn answer_send(&mut self, reply: Reply<SentSample>) {
+        let sample = match (reply, self.sending) {
+            (Reply::Any(sample), _) => sample,
+            (Reply::Fits | Reply::Fails(_), None | Some(Sending::Open)) => {
+                SentSample::Opened { length: Some(9), offset: 0 }
+            }
+            (_, Some(Sending::Read(len))) => SentSample::Read(u16::try_from(len.min(5)).unwrap_or(5)),
+            (_, Some(Sending::Digest)) => SentSample::Digest(Digest::default()),
+            (_, Some(Sending::Stat)) => SentSample::Status,
+            (_, Some(Sending::List)) => SentSample::Listing,
+            (_, Some(Sending::Entry)) => SentSample::NoEntry(false),
+        };
+        let answer = match (reply, sample) {
+            (Reply::Fails(error), _) => Sent::Failed(error),
+            (_, SentSample::Opened { length, offset }) => {
+                let (metadata, length) = (Metadata::default(), length.map(Into::into));
+                Sent::Opened { kind: Kind::File, metadata, length, offset: offset.into() }
+            }
+            (_, SentSample::Read(len)) => Sent::Read(len.into()),
+            (_, SentSample::Digest(digest)) => Sent::Digest(digest),
+            (_, SentSample::Status) => Sent::Status(status()),
+            (_, SentSample::Listing) => Sent::Listing,
+            (_, SentSample::Entry) => Sent::Entry(entry()),
+            (_, SentSample::NoEntry(has_more)) => Sent::NoEntry { has_more },
+        };
+        let fits = match (self.sending, answer) {
+            (None, _) => false,
+            (Some(_), Sent::Failed(_))
+            | (Some(Sending::Open), Sent::Opened { .. })
+            | (Some(Sending::Digest), Sent::Digest(_))
+            | (Some(Sending::Stat), Sent::Status(_))
+            | (Some(Sending::List), Sent::Listing)
+            | (Some(Sending::Entry), Sent::Entry(_) | Sent::NoEntry { .. }) => true,
+            (Some(Sending::Read(asked)), Sent::Read(len)) => len <= asked,
+            (Some(_), _) => false,
+        };
+        assert_eq!(self.session.answer_send(answer).is_ok(), fits, "{:?}, {answer:?}", self.sending);
+        if !fits {
+            return;
+        }
+        self.sending = None;
+        if let Sent::Read(len @ 1..) = answer {
+            self.sent.extend(rdt_proto::files::data_header(len));
+            self.sent.resize(self.sent.len() + len as usize, 7);
+        }
+    }
+
+    /// After the connection is lost and storage has answered everything, nothing is left. All output is messages.
     fn end(&mut self) {
-        self.session.handle_lost();
+        self.session.handle_lost(None);
         self.is_over = true;
         for _ in 0..20 {
             self.read();
-            self.request(100);
-            if self.asked.is_some() {
-                self.answer(Reply::Fits);
+            self.receive();
+            self.send(100);
+            if self.receiving.is_some() {
+                self.answer_receive(Reply::Fits);
+            }
+            if self.sending.is_some() {
+                self.answer_send(Reply::Fits);
             }
         }
         while self.queued > 0 {
-            self.call(&Call::Committed(Ok(())));
+            self.call(&Call::Committed(Committed::Durable));
         }
         self.write(9);
-        assert_eq!((self.part, self.asked), (None, None), "an unfinished file is left");
+        assert_eq!((self.part, self.receiving, self.sending), (None, None, None), "an unfinished file is left");
+        let (mut rest, mut message) = (&self.sent[..], Encoded::new());
+        while !rest.is_empty() {
+            let taken = message.push(rest);
+            rest = rest.get(taken..).unwrap_or_default();
+            match message.message() {
+                Ok(Some(Message::Data { len })) => rest = rest.get(len as usize..).unwrap_or_default(),
+                Ok(Some(_)) => {}
+                // The last one was cut off.
+                Ok(None) => assert!(rest.is_empty()),
+                Err(error) => panic!("{error}: {:?}", self.sent),
+            }
+            message.clear();
+        }
     }
 }
 
@@ -311,13 +400,21 @@ impl<S: Session> Host<S> {
 /// If a law does not hold.
 pub fn server(bytes: &[u8]) {
     let Ok(calls) = Vec::<Call<'_>>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
-    let mut host = Host::new(Server::new(ServerConfig { max_length: 200, ..ServerConfig::default() }));
-    calls.iter().for_each(|call| host.call(call));
+    let mut host =
+        Host::new(Server::new(ServerConfig { max_length: 200, drain_limit: 300, ..ServerConfig::default() }));
+    host.call(&Call::Message(Sample::Hello, 0));
+    for call in &calls {
+        match *call {
+            Call::Own(Own::Leave) => host.session.leave(ErrorCode::Busy),
+            Call::Own(_) => {}
+            _ => host.call(call),
+        }
+    }
     host.end();
     assert!(host.session.is_done());
 }
 
-/// Makes any calls on a client.
+/// Makes any calls on a client. Each request has one answer, or counts as unanswered.
 ///
 /// # Panics
 ///
@@ -325,33 +422,59 @@ pub fn server(bytes: &[u8]) {
 pub fn client(bytes: &[u8]) {
     let Ok(calls) = Vec::<Call<'_>>::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     let mut host = Host::new(Client::new());
+    host.call(&Call::Message(Sample::Hello, 0));
+    let (mut asked, mut answered, mut ended) = (0, 0, None);
     for call in &calls {
-        let Call::Start(start) = *call else {
-            host.call(call);
-            continue;
-        };
-        let was_ready = host.session.is_ready();
-        let started = match start {
-            Start::Put { wish, length } => {
-                let wish = Wish::from_bits_truncate(wish);
-                host.session.put(path(), Metadata::default(), length.map(Into::into), wish)
-            }
-            Start::Get => host.session.get(path(), prefix(0)),
-            Start::List => host.session.list(None, Wish::empty()),
-            Start::Check => host.session.check(path(), Wish::empty()),
-            Start::Finish => {
-                host.session.finish();
-                continue;
-            }
-            Start::Event => {
-                host.session.poll_event();
-                continue;
-            }
-        };
-        assert_eq!(started.is_ok(), was_ready);
+        match *call {
+            Call::Own(Own::Event) => note(host.session.poll_event(), &mut answered, &mut ended),
+            Call::Own(own) => asked += usize::from(start(&mut host.session, own)),
+            _ => host.call(call),
+        }
     }
     host.end();
-    while host.session.poll_event().is_some() {}
+    for _ in 0..2_000 {
+        note(host.session.poll_event(), &mut answered, &mut ended);
+        host.read();
+    }
     host.end();
-    assert!(host.session.poll_event().is_none() && host.session.is_done(), "{:?}", host.session);
+    assert!(host.session.is_done(), "{:?}", host.session);
+    assert_eq!(Some(asked), ended.map(|unanswered: usize| answered + unanswered), "{answered} answers");
+}
+
+fn note(event: Option<Event<'_>>, answered: &mut usize, ended: &mut Option<usize>) {
+    assert!(event.is_none() || ended.is_none(), "an event after the last one: {event:?}");
+    match event {
+        None | Some(Event::Entry { .. } | Event::Leaving { .. }) => {}
+        Some(Event::Ended { unanswered, .. }) => *ended = Some(unanswered),
+        Some(_) => *answered += 1,
+    }
+}
+
+/// Starts a request. Returns whether one has started.
+fn start(client: &mut Client, own: Own) -> bool {
+    let was_ready = client.is_ready();
+    let started = match own {
+        Own::Put { flags, kind, length, offset } => client.put(&PutRequest {
+            path: path(),
+            kind,
+            metadata: Metadata::default(),
+            length: length.map(Into::into),
+            offset: offset.into(),
+            flags: Flags::from_bits_retain(flags),
+        }),
+        Own::Get => client.get(path(), Peaks::NONE),
+        Own::Stat => client.stat(path(), Flags::empty()),
+        Own::List => client.list(None, None, Flags::empty()),
+        Own::Cancel => {
+            client.cancel_put(ErrorCode::Cancelled);
+            return false;
+        }
+        Own::Finish => {
+            client.finish();
+            return false;
+        }
+        Own::Event | Own::Leave => return false,
+    };
+    assert_eq!(started.is_ok(), was_ready);
+    was_ready
 }

@@ -1,77 +1,133 @@
 //! The calls of a driver.
 
-use super::{Client, Failure, Half, Peer, Sending};
-use crate::files::incoming::{Operation, Stop};
-use crate::files::message::Message;
-use crate::files::request::{Answer, Output, Request, Session};
+use super::{Client, Failure, Get, Pending, State};
+use crate::files::event::Ended;
+use crate::files::incoming::{Operation, Update};
+use crate::files::message::{Flags, Message};
+use crate::files::request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
 use crate::files::sealed::Sealed;
-use crate::ftp::{ErrorCode, StorageError, Unasked};
+use crate::ftp::{ErrorCode, Unasked};
+
+impl Client {
+    /// Processes content. Returns how many bytes are consumed, and whether more input may be processed.
+    fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
+        let len = self.reader.content_in(input.len());
+        let Some(Get { incoming, failure, .. }) = &mut self.receiving else { return (0, false) };
+        if incoming.is_exceeded_by(len) {
+            incoming.stop(Cause::Invalid);
+            failure.get_or_insert(Failure::Length);
+        }
+        let consumed = incoming.offer(len);
+        self.reader.consume(consumed);
+        (consumed, consumed == len && len > 0)
+    }
+
+    /// Processes a message. Returns how many bytes are consumed, and whether more input may be processed.
+    fn take_message(&mut self, input: &[u8]) -> (usize, bool) {
+        let (consumed, message) = self.reader.read(input);
+        let is_valid = match message {
+            Ok(None) => return (consumed, false),
+            Ok(Some(message)) if !self.may_handle(message) => return (consumed, false),
+            Ok(Some(message)) => self.handle(message),
+            Err(_) => false,
+        };
+        if !is_valid {
+            self.writer.abort(ErrorCode::Malformed);
+            self.end(Ended::Violation);
+        }
+        (consumed, true)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Ending(_) | State::Over)
+    }
+}
 
 impl Sealed for Client {}
 
 impl Session for Client {
     fn handle_input(&mut self, unread: &[u8]) -> usize {
-        let mut taken = 0;
-        if core::mem::take(&mut self.has_polled_entry) {
-            self.reader.message.clear();
+        if self.event == Pending::Polled {
+            self.event = Pending::None;
+            self.reader.next();
         }
-        while self.peer != Peer::Lost && self.event.is_none() {
+        let (mut taken, mut goes_on) = (0, true);
+        while goes_on && !self.is_over() && !self.has_event() {
             let rest = unread.get(taken..).unwrap_or_default();
-            if self.reader.expects_content() {
-                let len = self.reader.content_in(rest.len());
-                let Some(receiving) = &mut self.receiving else { break };
-                if receiving.incoming.is_exceeded_by(len) {
-                    receiving.incoming.stop(Stop::Discard);
-                    receiving.failure.get_or_insert(Failure::Length);
-                }
-                let consumed = receiving.incoming.offer(len);
-                self.reader.consume(consumed);
-                taken += consumed;
-                if consumed < len || len == 0 {
-                    break;
-                }
-            } else {
-                if self.receiving.as_ref().is_some_and(|receiving| !receiving.incoming.is_ready()) {
-                    break;
-                }
-                let (consumed, message) = self.reader.read(rest);
-                taken += consumed;
-                let is_valid = match message {
-                    Ok(None) => break,
-                    Ok(Some(message)) => self.handle(message),
-                    Err(_) => false,
-                };
-                if !is_valid {
-                    self.writer.abort(ErrorCode::Malformed);
-                    self.lose();
-                }
-            }
+            let consumed;
+            (consumed, goes_on) =
+                if self.reader.expects_content() { self.take_content(rest) } else { self.take_message(rest) };
+            taken += consumed;
         }
-        let is_writing = self.receiving.as_ref().is_some_and(|receiving| receiving.incoming.is_writing());
-        if self.peer == Peer::Lost && !is_writing { unread.len() } else { taken }
+        let is_writing = self.receiving.as_ref().is_some_and(|get| get.incoming.is_writing());
+        if self.is_over() && !is_writing { unread.len() } else { taken }
     }
 
     fn handle_peer_closed(&mut self) {
-        if self.peer == Peer::Open {
-            self.peer = Peer::Closed;
-        }
+        // A server closes after its client. Before, it has lost what is open.
+        self.writer.close();
+        self.end(Ended::Closed);
     }
 
-    fn handle_lost(&mut self) {
+    fn handle_lost(&mut self, code: Option<ErrorCode>) {
         self.writer.lose();
-        self.lose();
+        self.end(Ended::Lost(code));
     }
 
-    fn handle_answer(&mut self, answer: Answer<'_>) -> Result<(), Unasked> {
-        match self.asked {
-            None => Err(Unasked),
-            Some(Half::Sending) => self.answer_sending(&answer),
-            Some(Half::Receiving) => self.answer_receiving(&answer),
+    fn poll_receive(&mut self) -> Option<Receive<'_>> {
+        let Get { number, incoming, .. } = self.receiving.as_mut()?;
+        Some(match incoming.poll()? {
+            Operation::Prepare => match self.file.message() {
+                Ok(Some(Message::File { kind, metadata, length, offset, .. })) => {
+                    let (number, flags) = (*number, Flags::empty());
+                    Receive::Create(Target { number, path: None, kind, metadata, length, offset, flags })
+                }
+                // The FILE is kept until storage has prepared the file.
+                Ok(_) | Err(_) => return None,
+            },
+            Operation::Write { offset, len } => Receive::Write { offset, len },
+            Operation::Commit { digest } => Receive::Commit { digest },
+            Operation::Discard(cause) => Receive::Discard(cause),
+        })
+    }
+
+    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked> {
+        let Get { number, incoming, failure } = self.receiving.as_mut().ok_or(Unasked)?;
+        match incoming.answer(answer)? {
+            Update::Progress => {}
+            Update::Queued => {
+                let _fits = self.queued.push_back(*number);
+            }
+            Update::Failed(error) => {
+                failure.get_or_insert(Failure::Storage(error));
+            }
         }
+        self.finish_receiving();
+        Ok(())
     }
 
-    fn handle_committed(&mut self, _result: Result<(), StorageError>) -> Result<(), Unasked> {
-        self.queued = self.queued.checked_sub(1).ok_or(Unasked)?;
+    fn poll_send(&mut self, room: usize) -> Option<Send<'_>> {
+        if !self.writer.is_ready() {
+            return None;
+        }
+        self.sending.as_mut()?.outgoing.poll(room)
+    }
+
+    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked> {
+        let put = self.sending.as_mut().ok_or(Unasked)?;
+        if let Some(error) = put.outgoing.answer(&answer)? {
+            let number = put.number;
+            self.open.fail(number, error);
+        }
+        if self.is_over() {
+            self.sending = None;
+        }
+        Ok(())
+    }
+
+    fn handle_committed(&mut self, result: Committed) -> Result<(), Unasked> {
+        let number = self.queued.pop_front().ok_or(Unasked)?;
+        let _fits = self.committed.push_back((number, result));
         Ok(())
     }
 
@@ -84,36 +140,7 @@ impl Session for Client {
         self.writer.sent(len)
     }
 
-    fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
-        if self.asked.is_some() {
-            return None;
-        }
-        if let Some(operation) = self.receiving.as_mut().and_then(|receiving| receiving.incoming.poll()) {
-            let request = match (operation, self.reader.message.message()) {
-                (Operation::Prepare, Ok(Some(Message::File { metadata, length, offset }))) => {
-                    Request::Receive { metadata, length, offset }
-                }
-                (Operation::Write { offset, len }, _) => Request::Write { offset, len },
-                (Operation::Commit { digest }, _) => Request::Commit { digest },
-                (Operation::Discard { may_resume }, _) => Request::Discard { may_resume },
-                // The reader keeps FILE until storage has prepared the file, and a client never rewinds.
-                (Operation::Prepare | Operation::Rewind, _) => return None,
-            };
-            self.asked = Some(Half::Receiving);
-            return Some(request);
-        }
-        let is_ready = self.writer.is_ready();
-        let request = match &mut self.sending {
-            &mut Sending::Compare { prefix, .. } if is_ready => Request::Compare { prefix },
-            Sending::Content(outgoing) if is_ready => outgoing.poll(room)?,
-            Sending::Idle | Sending::Resume { .. } | Sending::Compare { .. } | Sending::Content(_) => return None,
-        };
-        self.asked = Some(Half::Sending);
-        Some(request)
-    }
-
     fn is_done(&self) -> bool {
-        let is_idle = matches!(self.sending, Sending::Idle) && self.receiving.is_none() && self.asked.is_none();
-        self.writer.is_gone() && is_idle && self.queued == 0 && self.event.is_none() && self.peer != Peer::Open
+        self.state == State::Over
     }
 }

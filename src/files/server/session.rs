@@ -1,53 +1,70 @@
 //! The calls of a driver.
 
-use super::{Asked, Begin, Peer, Reply, Server, Task};
-use crate::files::incoming::{Operation, Update};
+use super::{Peer, Put, Server, Task};
+use crate::files::incoming::{Operation, Update, in_file};
 use crate::files::message::Message;
-use crate::files::request::{Answer, Output, Request, Session};
+use crate::files::path::{FilePath, RawPath};
+use crate::files::request::{Cause, Committed, Output, Receive, Received, Send, Sent, Session, Target};
 use crate::files::sealed::Sealed;
-use crate::ftp::{ErrorCode, StorageError, Unasked};
+use crate::ftp::{ErrorCode, Unasked};
+
+impl Server {
+    /// Processes content. Returns how many bytes are consumed, and whether more input may be processed.
+    fn take_content(&mut self, input: &[u8]) -> (usize, bool) {
+        let len = self.reader.content_in(input.len());
+        let Some(Put { incoming, .. }) = &mut self.receiving else { return (0, false) };
+        if incoming.is_exceeded_by(len) {
+            self.refuse_put(ErrorCode::TooLarge, Cause::Invalid);
+            return (0, true);
+        }
+        let consumed = incoming.offer(len);
+        if incoming.is_dropped() {
+            self.dropped = self.dropped.saturating_add(in_file(consumed));
+        }
+        self.reader.consume(consumed);
+        if self.dropped > self.config.drain_limit {
+            self.abort(ErrorCode::Cancelled);
+        }
+        (consumed, consumed == len && len > 0)
+    }
+
+    /// Processes a message. Returns how many bytes are consumed, and whether more input may be processed.
+    fn take_message(&mut self, input: &[u8]) -> (usize, bool) {
+        let (consumed, message) = self.reader.read(input);
+        let is_valid = match message {
+            Ok(None) => return (consumed, false),
+            Ok(Some(message)) if !self.may_handle(message) => return (consumed, false),
+            Ok(Some(message)) => self.handle(message),
+            Err(_) => false,
+        };
+        if !is_valid {
+            self.abort(ErrorCode::Malformed);
+        }
+        (consumed, true)
+    }
+
+    fn abort(&mut self, code: ErrorCode) {
+        self.writer.abort(code);
+        self.lose();
+    }
+}
 
 impl Sealed for Server {}
 
 impl Session for Server {
     fn handle_input(&mut self, unread: &[u8]) -> usize {
-        let mut taken = 0;
-        while self.peer != Peer::Lost {
+        let (mut taken, mut goes_on) = (0, true);
+        while goes_on && self.peer != Peer::Lost {
             let rest = unread.get(taken..).unwrap_or_default();
-            if self.reader.expects_content() {
-                let len = self.reader.content_in(rest.len());
-                let Task::Put(incoming, _) = &mut self.task else { break };
-                if incoming.is_exceeded_by(len) {
-                    self.refuse_put(ErrorCode::TooLarge);
-                    continue;
-                }
-                let consumed = incoming.offer(len);
-                self.reader.consume(consumed);
-                taken += consumed;
-                if consumed < len || len == 0 {
-                    break;
-                }
-            } else {
-                if !self.takes_message() {
-                    break;
-                }
-                let (consumed, message) = self.reader.read(rest);
-                taken += consumed;
-                let is_valid = match message {
-                    Ok(None) => break,
-                    Ok(Some(message)) => self.handle(message),
-                    Err(_) => false,
-                };
-                if !is_valid {
-                    self.writer.abort(ErrorCode::Malformed);
-                    self.lose();
-                }
-            }
+            let consumed;
+            (consumed, goes_on) =
+                if self.reader.expects_content() { self.take_content(rest) } else { self.take_message(rest) };
+            taken += consumed;
         }
-        if self.peer == Peer::Lost && !matches!(&self.task, Task::Put(incoming, _) if incoming.is_writing()) {
+        if self.peer == Peer::Lost && !self.receiving.as_ref().is_some_and(|put| put.incoming.is_writing()) {
             taken = unread.len();
         }
-        self.is_drained = taken == unread.len();
+        self.is_drained = taken == unread.len() && !self.reader.holds_message();
         self.settle();
         taken
     }
@@ -59,37 +76,90 @@ impl Session for Server {
         self.settle();
     }
 
-    fn handle_lost(&mut self) {
+    fn handle_lost(&mut self, _code: Option<ErrorCode>) {
         self.writer.lose();
         self.lose();
     }
 
-    fn handle_answer(&mut self, answer: Answer<'_>) -> Result<(), Unasked> {
-        let Task::Put(incoming, begin) = &mut self.task else { return self.handle_other_answer(&answer) };
-        let needed_path = incoming.needs_path();
-        let update = incoming.answer(&answer)?;
-        if needed_path {
-            self.reader.message.clear();
-        }
-        match update {
+    fn poll_receive(&mut self) -> Option<Receive<'_>> {
+        let Put { number, incoming } = self.receiving.as_mut()?;
+        Some(match incoming.poll()? {
+            Operation::Prepare => match self.put.message() {
+                Ok(Some(Message::Put { flags, kind, metadata, length, offset, path })) => {
+                    let (number, path) = (*number, path.check().ok());
+                    Receive::Create(Target { number, path, kind, metadata, length, offset, flags })
+                }
+                // The PUT is kept until storage has prepared the file.
+                Ok(_) | Err(_) => return None,
+            },
+            Operation::Write { offset, len } => Receive::Write { offset, len },
+            Operation::Commit { digest } => Receive::Commit { digest },
+            Operation::Discard(cause) => Receive::Discard(cause),
+        })
+    }
+
+    fn answer_receive(&mut self, answer: Received) -> Result<(), Unasked> {
+        let Put { number, incoming } = self.receiving.as_mut().ok_or(Unasked)?;
+        match incoming.answer(answer)? {
             Update::Progress => {}
-            Update::Prepared(prefix) => {
-                if *begin == Begin::Resumes {
-                    incoming.start_at(prefix.length);
-                    *begin = Begin::Announces(prefix);
+            Update::Queued => {
+                let _fits = self.queued.push_back(*number);
+            }
+            Update::Failed(error) => {
+                if self.peer != Peer::Lost {
+                    self.refuse_put(error.into(), Cause::Storage);
                 }
             }
-            Update::Queued => self.push_reply(Reply::Open),
-            Update::Failed(error) => self.refuse_put(error.into()),
         }
         self.finish_put();
         self.settle();
         Ok(())
     }
 
-    fn handle_committed(&mut self, result: Result<(), StorageError>) -> Result<(), Unasked> {
-        let reply = self.replies.iter_mut().find(|reply| **reply == Reply::Open).ok_or(Unasked)?;
-        *reply = result.map_or_else(|error| Reply::Error(error.into()), |()| Reply::Confirm);
+    fn poll_send(&mut self, room: usize) -> Option<Send<'_>> {
+        if !self.writer.is_ready() {
+            return None;
+        }
+        match &mut self.sending {
+            Task::Send(outgoing) => outgoing.poll(room),
+            Task::NextEntry => {
+                self.sending = Task::EntryAsked;
+                Some(Send::NextEntry)
+            }
+            Task::Ask => {
+                self.sending = Task::Asked;
+                // Paths that break a rule were refused, and only these requests start the task.
+                match self.read.message().ok().flatten()? {
+                    Message::Get { path, have, .. } => Some(Send::Open { path: path.check().ok()?, have }),
+                    Message::Stat { flags, path } => Some(Send::Stat { flags, path: path.check().ok()? }),
+                    Message::List { flags, folder, after } => {
+                        Some(Send::List { flags, folder: checked(folder), after: checked(after) })
+                    }
+                    _ => None,
+                }
+            }
+            Task::Idle | Task::Asked | Task::EntryAsked | Task::Refuse(_) => None,
+        }
+    }
+
+    fn answer_send(&mut self, answer: Sent<'_>) -> Result<(), Unasked> {
+        self.handle_sent(&answer)
+    }
+
+    fn handle_committed(&mut self, result: Committed) -> Result<(), Unasked> {
+        let number = self.queued.pop_front().ok_or(Unasked)?;
+        let answer = match result {
+            Committed::Durable => None,
+            Committed::Failed(error) => Some(error.into()),
+            // ERROR would say that the path keeps its previous content.
+            Committed::Uncertain(error) => {
+                self.abort(error.into());
+                return Ok(());
+            }
+        };
+        if self.peer != Peer::Lost {
+            let _fits = self.answers.push_back((number, answer));
+        }
         Ok(())
     }
 
@@ -102,53 +172,11 @@ impl Session for Server {
         self.writer.sent(len)
     }
 
-    fn poll_request(&mut self, room: usize) -> Option<Request<'_>> {
-        let (has_answered, is_ready) = (self.has_answered(), self.writer.is_ready());
-        let message = self.reader.message.message().ok().flatten();
-        Some(match (&mut self.task, message) {
-            (Task::Put(incoming, _), message) => match (incoming.poll()?, message) {
-                (Operation::Prepare, Some(Message::Put { wish, metadata, length, path })) => {
-                    Request::Create { path, metadata, length, wish }
-                }
-                // The reader keeps PUT until storage has prepared the file.
-                (Operation::Prepare, _) => return None,
-                (Operation::Rewind, _) => Request::Rewind,
-                (Operation::Write { offset, len }, _) => Request::Write { offset, len },
-                (Operation::Commit { digest }, _) => Request::Commit { digest },
-                (Operation::Discard { may_resume }, _) => Request::Discard { may_resume },
-            },
-            (Task::Open(asked @ Asked::No), Some(Message::Get { have, path })) if has_answered => {
-                *asked = Asked::Yes;
-                Request::Open { path, have }
-            }
-            (Task::Send(outgoing), _) if is_ready => outgoing.poll(room)?,
-            (Task::List(asked @ Asked::No), Some(Message::List { wish, folder })) if has_answered => {
-                *asked = Asked::Yes;
-                Request::List { wish, folder }
-            }
-            (Task::Entry(asked @ Asked::No), _) if is_ready => {
-                *asked = Asked::Yes;
-                Request::NextEntry
-            }
-            (Task::Check(asked @ Asked::No), Some(Message::Check { wish, path })) if has_answered => {
-                *asked = Asked::Yes;
-                Request::Describe { wish, path }
-            }
-            (
-                Task::Request
-                | Task::Open(_)
-                | Task::Send(_)
-                | Task::List(_)
-                | Task::Entry(_)
-                | Task::Check(_)
-                | Task::Refuse(_),
-                _,
-            ) => return None,
-        })
-    }
-
     fn is_done(&self) -> bool {
-        let is_open = self.replies.iter().any(|reply| *reply == Reply::Open);
-        self.writer.is_gone() && matches!(self.task, Task::Request) && !is_open
+        self.writer.is_gone() && !self.is_busy()
     }
+}
+
+fn checked(path: Option<RawPath<'_>>) -> Option<FilePath<'_>> {
+    path.and_then(|path| path.check().ok())
 }
