@@ -11,6 +11,7 @@
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
+//! | `report` | the status of a server, and the outcome of each request |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
 //! | `request` | runs a client on the loop, and reports its result |
@@ -51,6 +52,7 @@ mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod report;
 mod request;
 mod reset_keys;
 #[cfg(target_os = "linux")]

@@ -6,13 +6,13 @@ use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Space};
-use crate::messages::{amount, request_outcome, to_stderr, to_stdout};
+use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
+use crate::report::{Report, print_request};
 use crate::settings::{self, AnyStorage, Settings};
-use indicatif::HumanBytes;
 use mio::Waker;
 use rdt_proto::connection::{Config, HeapBudget, HeapWindow, ProgressLimits, Transmit};
-use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session, Transfer};
+use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
 use rdt_proto::listener::{
     AcceptError, Address as _, Busy, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry,
 };
@@ -23,8 +23,6 @@ use std::sync::Arc;
 
 /// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
-/// The interval of status lines on a terminal.
-const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long a client waits for a place before it is told that there is none.
 const BUSY_AFTER: Duration = Duration::from_millis(1_500);
@@ -72,6 +70,9 @@ pub(crate) struct Store {
     pub(crate) space: Arc<Space>,
 }
 
+/// The clients of a server.
+pub(crate) type Peers = Listener<HeapPeers<Address, AnyStorage>>;
+
 pub(crate) struct FileServer {
     settings: Settings,
     limits: Limits,
@@ -80,7 +81,7 @@ pub(crate) struct FileServer {
     disk: Disk,
     finished: Finished,
     quiet: bool,
-    peers: Listener<HeapPeers<Address, AnyStorage>>,
+    peers: Peers,
     budget: HeapBudget,
     /// The exchanges, at the index of their peer.
     exchanges: Vec<Option<Served>>,
@@ -213,8 +214,9 @@ impl FileServer {
             served.reported = true;
             self.report.served += 1;
             if !self.quiet {
-                let address = self.peers.address(served.peer);
-                print_request(now, address, served, &request_outcome(outcome, ended, served.exchange.error()));
+                let (address, exchange) = (self.peers.address(served.peer), &served.exchange);
+                let text = request_outcome(outcome, ended, exchange.error());
+                print_request(now, address, &exchange.session, served.started, &text);
             }
         }
         if ended.is_some() {
@@ -246,65 +248,6 @@ impl FileServer {
                 total => format!(", {total} network errors"),
             };
             to_stderr(format_args!("{of}{}{errors}", self.report.line(self.active, &self.peers)));
-        }
-    }
-}
-
-/// Statistics for the status lines.
-struct Report {
-    /// The time of the next line. `None` if no lines are shown.
-    next: Option<Instant>,
-    served: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    /// The values of `bytes_in` and `bytes_out` at the last line.
-    reported: (u64, u64),
-}
-
-impl Report {
-    fn new(now: Instant, shown: bool) -> Self {
-        let next = shown.then(|| now + REPORT_INTERVAL);
-        Self { next, served: 0, bytes_in: 0, bytes_out: 0, reported: (0, 0) }
-    }
-
-    fn line(&self, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) -> String {
-        let (waiting, stats) = (peers.backlog_len(), peers.stats());
-        format!(
-            "{active} clients, {waiting} waiting; {} requests served; {} in, {} out; {} datagrams ignored, {} retried, {} moved",
-            self.served,
-            HumanBytes(self.bytes_in),
-            HumanBytes(self.bytes_out),
-            stats.dropped.total(),
-            stats.retried,
-            stats.moved
-        )
-    }
-
-    /// Prints a line after each interval in which data was transferred.
-    fn handle_timeout(&mut self, now: Instant, active: usize, peers: &Listener<HeapPeers<Address, AnyStorage>>) {
-        if self.next.is_some_and(|next| next <= now) {
-            self.next = Some(now + REPORT_INTERVAL);
-            let bytes = (self.bytes_in, self.bytes_out);
-            if std::mem::replace(&mut self.reported, bytes) != bytes {
-                to_stderr(self.line(active, peers));
-            }
-        }
-    }
-}
-
-fn print_request(now: Instant, address: Option<Address>, served: &Served, text: &str) {
-    let session = &served.exchange.session;
-    let client = address.map_or(String::new(), |address| address.peer.to_string());
-    let request = match (session.transfer(), session.name()) {
-        (Some(Transfer::Upload), Some(name)) => format!("put \"{name}\""),
-        (Some(Transfer::Download), Some(name)) => format!("get \"{name}\""),
-        _ => "request".into(),
-    };
-    match session.bytes_done() {
-        0 => to_stdout(format_args!("{client} {request}: {text}")),
-        bytes => {
-            let amount = amount(bytes, now.saturating_since(served.started));
-            to_stdout(format_args!("{client} {request}: {text}; {amount}"));
         }
     }
 }
@@ -385,8 +328,7 @@ impl Endpoint for FileServer {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.deadlines.first().map(|&(at, _)| at);
-        // An idle server prints no status.
-        let report = self.report.next.filter(|_| self.active > 0);
+        let report = self.report.poll_timeout(self.active);
         [session, self.peers.poll_timeout(), self.leave_at, report].into_iter().flatten().min()
     }
 
