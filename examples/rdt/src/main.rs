@@ -11,6 +11,7 @@
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
+//! | `serve` | starts a server |
 //! | `report` | the status of a server, and the outcome of each request |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
@@ -26,7 +27,7 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
+//! | `args`, `serve_args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
 //! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
@@ -57,6 +58,8 @@ mod request;
 mod reset_keys;
 #[cfg(target_os = "linux")]
 mod sandbox;
+mod serve;
+mod serve_args;
 mod server;
 mod settings;
 mod socket;
@@ -64,17 +67,14 @@ mod socket_tcp;
 mod stop;
 mod threads;
 
-use args::{Cli, Command, GetArgs, PutArgs, ServeArgs, resolve};
+use args::{Cli, Command, GetArgs, PutArgs};
 use clap::Parser;
-use driver::Driver;
 use file_storage::Files;
-use files::{Folder, Source, Space, SpaceLimits};
-use loss::Loss;
+use files::{Folder, Source};
 use messages::error_text;
-use rdt_proto::ftp::{Client, ClientConfig, NameBuf, ServerConfig};
+use rdt_proto::ftp::{Client, ClientConfig, NameBuf};
 use request::{Job, request};
-use reset_keys::ResetKeys;
-use server::{FileServer, Limits, Store};
+use serve::serve;
 use std::path::Path;
 use std::process::ExitCode;
 use stop::Stop;
@@ -101,89 +101,6 @@ fn main() -> ExitCode {
 /// Watches for Ctrl-C and for the signals that ask a program to end.
 fn watch() -> Result<Stop, String> {
     Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))
-}
-
-fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
-    let address = resolve(&args.bind)?;
-    if !args.root.exists() {
-        // If this fails, opening the folder reports the error.
-        let _ = std::fs::create_dir(&args.root);
-    }
-    let defaults = ServerConfig::default();
-    let session_config = ServerConfig {
-        max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
-        read_only: args.read_only,
-        allow_replace: !args.no_replace,
-        ..defaults
-    };
-    let limits = Limits {
-        clients: args.max_peers,
-        per_host: args.per_host,
-        retry: args.retry.into(),
-        memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
-    };
-    let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
-    let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
-    let settings = args.common.settings();
-    let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
-    let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
-    let bound = sockets[0].local_addr().map_err(fail)?;
-    let keys = match ResetKeys::load(args.state.as_deref()) {
-        Ok(keys) => Some(keys),
-        Err(why) if args.state.is_some() => return Err(why),
-        Err(why) => {
-            messages::to_stderr(format_args!("{why}; clients of a restarted server will wait for their --timeout"));
-            None
-        }
-    };
-    let restriction = restrict(&store.folder, args);
-    // Here the first thread starts.
-    output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-    let stop = watch()?;
-    if !args.common.quiet {
-        messages::to_stderr(restriction);
-    }
-    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
-    let serve = |driver: &Driver, thread| {
-        let quiet = args.common.quiet;
-        let server =
-            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?;
-        Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
-            Some(key) => server.with_reset_key(key),
-            None => server,
-        })
-    };
-    let loss = |thread| Loss::new(args.common.loss, args.common.seed + thread);
-    let bytes = settings.config.max_datagram_len();
-    threads::run(sockets, &stop, serve, |socket, thread| {
-        Driver::on(socket, bytes, loss(thread), stop.clone())?.fragmenting(&settings.config)
-    })?;
-    // To be stopped is the only orderly end of a server.
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Restricts the program to the folder of the server. Returns a line that says how far.
-///
-/// A server has no other files: its log goes to streams that are open.
-#[cfg(target_os = "linux")]
-fn restrict(folder: &Folder, args: &ServeArgs) -> String {
-    use sandbox::{Access, Restriction};
-    let access = if args.read_only { Access::Read } else { Access::Write };
-    let may = if args.read_only { "read files" } else { "read and write files" };
-    let root = args.root.display();
-    match sandbox::restrict(&[(folder.as_fd(), access)]) {
-        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
-        Ok(Restriction::Partial) => {
-            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")
-        }
-        Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
-        Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
-    "not restricted to its folder by the system, which has no Landlock".into()
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {

@@ -1,0 +1,79 @@
+//! The command line of a server.
+
+use crate::args::{Common, parse_count, parse_size};
+use clap::Args;
+use rdt_proto::listener;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on: host, host:port, or port 0 for any free port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
+    pub(crate) bind: String,
+    /// The folder, created if it does not exist. Nothing outside of it is read or written
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) root: PathBuf,
+    /// The largest file to store, in bytes (or with K, M, G for powers of 1024)
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_size: Option<u64>,
+    /// The disk space that unfinished uploads may take in all, by their announced lengths, in bytes (or with K, M, G
+    /// for powers of 1024). An upload beyond it is refused, as is one for which the disk has no space. By default only
+    /// the free space of the disk limits them
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_unfinished: Option<u64>,
+    /// The part of that space that one host may take. The default is seven eighths
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) max_unfinished_per_host: Option<u64>,
+    /// Store nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Refuse to store a file under an existing name
+    #[arg(long)]
+    pub(crate) no_replace: bool,
+    /// The number of clients that each thread serves at once. Further clients wait
+    #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
+    pub(crate) max_peers: usize,
+    /// The number of connections that one host may have at once, for each thread. A connection counts until about a
+    /// second after its end
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = 256, value_parser = parse_count)]
+    pub(crate) per_host: usize,
+    /// The memory for packets of all clients, beyond the first 256 packets each way of each client, for each thread, in
+    /// bytes (or with K, M, G for powers of 1024). When it is spent, windows no longer grow. The default is 256M
+    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// When a client must validate its address before the server keeps any state for it: always, never, or only while
+    /// the addresses of many clients are not validated
+    #[arg(long, value_enum, default_value_t = Retry::Auto)]
+    pub(crate) retry: Retry,
+    /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client
+    /// to a thread by its address and port. A client whose address or port changes during a transfer (a new mapping
+    /// of a NAT) may reach another thread, which ignores it until the client's --timeout. With one thread the
+    /// transfer continues
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
+    /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
+    /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
+    /// the user's state folder, on Linux `~/.local/state`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// When a client must validate its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Retry {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Retry> for listener::Retry {
+    fn from(retry: Retry) -> Self {
+        match retry {
+            Retry::Auto => Self::Auto,
+            Retry::Always => Self::Always,
+            Retry::Never => Self::Never,
+        }
+    }
+}
