@@ -1,6 +1,7 @@
 //! A demonstration: a client sends a file to a server and fetches it again, with loss. Both run in this process, in two
 //! threads, over real sockets.
 
+use crate::access::Access;
 use crate::args::DemoArgs;
 use crate::attempts::Attempts;
 use crate::client::FileClient;
@@ -51,7 +52,11 @@ pub(crate) fn run(args: &DemoArgs, stop: &Stop) -> Result<ExitCode, String> {
     let (server_stop, server_loss) = (Stop::default(), Loss::new(args.loss, args.seed.wrapping_add(1)));
     let mut driver =
         Driver::bind(loopback, settings.config.max_datagram_len(), server_loss, server_stop.clone()).map_err(fail)?;
-    let store = Store { folder: Folder::open(&up).map_err(fail)?, space: Space::new(SpaceLimits::default()) };
+    let store = Store {
+        access: Access::ReadWrite,
+        folder: Folder::open(&up).map_err(fail)?,
+        space: Space::new(SpaceLimits::default()),
+    };
     let mut serve = FileServer::new(
         driver.now(),
         settings,

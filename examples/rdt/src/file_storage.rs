@@ -1,8 +1,10 @@
 //! The storage of an exchange: files in a folder, with the disk work on other threads.
 
+use crate::access::Access;
 use crate::disk::{Call, Disk, Reader, Writer};
 use crate::exchange::{Failure, Storage, Task};
-use crate::files::{CommitError, Folder, Source, Space, Target, is_reserved};
+use crate::files::{CommitError, Folder, IfTaken, Source, Space, Target, is_reserved};
+use crate::server::Store;
 use crate::settings::AnyStorage;
 use rdt_proto::connection::Connection;
 use rdt_proto::ftp::{Answer, NameBuf};
@@ -16,12 +18,14 @@ pub(crate) struct Files {
     disk: Disk,
     place: Place,
     open: Open,
+    /// The name under which the content was stored, if that is not the name in the request.
+    stored_as: Option<OsString>,
 }
 
 /// The files that a session may use.
 enum Place {
     /// A server: any request. The host of the client may have unfinished uploads as far as there is space.
-    Beneath(Folder, Arc<Space>, IpAddr),
+    Beneath(Store, IpAddr),
     /// A client: the received content is stored under a name of its own, not under the name in the request.
     Named(Folder, OsString),
     /// A client: the file to send is open.
@@ -38,20 +42,38 @@ enum Open {
 }
 
 impl Files {
-    /// Serves any request of a client at `host` from `folder`.
-    pub(crate) fn beneath(disk: Disk, folder: &Folder, space: &Arc<Space>, host: IpAddr) -> Self {
-        Self { disk, place: Place::Beneath(folder.clone(), space.clone(), host), open: Open::Nothing }
+    /// Serves the requests that `store` permits to a client at `host`.
+    pub(crate) fn beneath(disk: Disk, store: &Store, host: IpAddr) -> Self {
+        Self::new(disk, Place::Beneath(store.clone(), host), Open::Nothing)
     }
 
     /// Stores the received content as `name`, not under the name in the request.
     pub(crate) fn named(disk: Disk, folder: &Folder, name: OsString) -> Self {
-        Self { disk, place: Place::Named(folder.clone(), name), open: Open::Nothing }
+        Self::new(disk, Place::Named(folder.clone(), name), Open::Nothing)
     }
 
     /// Sends the file `source`.
     pub(crate) fn one(disk: Disk, source: Source) -> Self {
         let open = Open::Reading(Reader::new(disk.clone(), source));
-        Self { disk, place: Place::One, open }
+        Self::new(disk, Place::One, open)
+    }
+
+    fn new(disk: Disk, place: Place, open: Open) -> Self {
+        Self { disk, place, open, stored_as: None }
+    }
+
+    /// The name under which the content was stored, if that is not the name in the request.
+    pub(crate) fn stored_as(&self) -> Option<&OsStr> {
+        self.stored_as.as_deref()
+    }
+
+    /// What happens to content whose name is taken. `replace` is the answer of the session.
+    fn if_taken(&self, replace: bool) -> IfTaken {
+        match &self.place {
+            Place::Beneath(Store { access: Access::WriteOnly, .. }, _) => IfTaken::Rename,
+            Place::Beneath(..) | Place::Named(..) | Place::One if replace => IfTaken::Replace,
+            Place::Beneath(..) | Place::Named(..) | Place::One => IfTaken::Refuse,
+        }
     }
 
     /// The folder, and the name of the file there.
@@ -60,7 +82,7 @@ impl Files {
             Place::Beneath(..) if is_reserved(name.as_name().as_str()) => {
                 Err(io::Error::new(ErrorKind::InvalidFilename, "the name is reserved for temporary files"))
             }
-            Place::Beneath(folder, ..) => Ok((folder.clone(), name.as_name().as_str().into())),
+            Place::Beneath(store, _) => Ok((store.folder.clone(), name.as_name().as_str().into())),
             Place::Named(folder, name) => Ok((folder.clone(), name.clone())),
             Place::One => Err(ErrorKind::NotFound.into()),
         }
@@ -75,6 +97,11 @@ impl Files {
                 self.open = Open::Reading(Reader::new(self.disk.clone(), source));
                 Answer::Opened { length }
             }));
+        }
+        if matches!(&self.place, Place::Beneath(Store { access: Access::WriteOnly, .. }, _)) {
+            // The name is not looked up: the answer says nothing about it.
+            let error = io::Error::new(ErrorKind::PermissionDenied, "--write-only");
+            return Some(Err(error.into()));
         }
         match self.entry(name) {
             Ok((folder, name)) => self.open = Open::Opening(self.disk.call(move || folder.read(&name))),
@@ -95,10 +122,11 @@ impl Files {
         match self.entry(name) {
             Ok((folder, name)) => {
                 let space = match &self.place {
-                    Place::Beneath(_, space, host) => Some((space.clone(), *host)),
+                    Place::Beneath(store, host) => Some((store.space.clone(), *host)),
                     Place::Named(..) | Place::One => None,
                 };
-                let create = move || create(&folder, &name, length, replace, space);
+                let if_taken = self.if_taken(replace);
+                let create = move || create(&folder, &name, length, if_taken, space);
                 self.open = Open::Creating(self.disk.call(create));
             }
             Err(error) => return Some(Err(error.into())),
@@ -122,7 +150,11 @@ impl Storage for Files {
             }
             (Task::Commit, Open::Writing(writer)) => {
                 let committed = writer.commit()?;
-                Some(committed.map(|()| Answer::Committed).map_err(|error| match error {
+                let committed = committed.map(|stored| {
+                    self.stored_as = stored;
+                    Answer::Committed
+                });
+                Some(committed.map_err(|error| match error {
                     CommitError::NotStored(error) => Failure::from(error),
                     CommitError::NotDurable(error) => Failure::NotDurable(error),
                 }))
@@ -167,14 +199,14 @@ fn create(
     folder: &Folder,
     name: &OsStr,
     length: u64,
-    replace: bool,
+    if_taken: IfTaken,
     space: Option<(Arc<Space>, IpAddr)>,
 ) -> io::Result<Target> {
     match space {
-        None => folder.create(name, replace),
+        None => folder.create(name, if_taken),
         Some((space, host)) => {
             let reservation = space.reserve(|| folder.free_bytes(), host, length)?;
-            Ok(folder.create(name, replace)?.with_reservation(reservation))
+            Ok(folder.create(name, if_taken)?.with_reservation(reservation))
         }
     }
 }

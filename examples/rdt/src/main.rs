@@ -12,6 +12,7 @@
 //! | `network_error` | which errors of system calls pass, and which end the program |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve` | starts a server |
+//! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
 //! | `report` | the status of a server, and the outcome of each request |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
@@ -32,6 +33,7 @@
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
 
+mod access;
 mod args;
 mod attempts;
 mod client;
@@ -53,6 +55,7 @@ mod output;
 mod packet_log;
 mod patience;
 mod progress;
+mod refusals;
 mod report;
 mod request;
 mod reset_keys;

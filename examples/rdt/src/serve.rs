@@ -1,5 +1,6 @@
 //! Starts a server: its folder, its sockets, its restriction, its threads.
 
+use crate::access::{Networks, announcement};
 use crate::args::resolve;
 use crate::driver::Driver;
 use crate::files::{Folder, Space, SpaceLimits};
@@ -32,7 +33,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
-    let store = Store { folder: open_folder(&args.root)?, space: Space::new(space) };
+    let (access, networks) = (args.access(), Networks::new(&args.allow));
+    let store = Store { access, folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
     let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
     let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
@@ -51,12 +53,14 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let stop = watch()?;
     if !args.common.quiet {
         messages::to_stderr(restriction);
+        messages::to_stderr(announcement(access, !args.no_replace, &networks, &[bound], &args.root));
     }
     messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
     let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
         let server =
-            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?;
+            FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?
+                .with_networks(driver.now(), &networks)?;
         Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
             Some(key) => server.with_reset_key(key),
             None => server,
@@ -76,11 +80,10 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
 /// A server has no other files: its log goes to streams that are open.
 #[cfg(target_os = "linux")]
 fn restrict(folder: &Folder, args: &ServeArgs) -> String {
-    use crate::sandbox::{self, Access, Restriction};
-    let access = if args.read_only { Access::Read } else { Access::Write };
-    let may = if args.read_only { "read files" } else { "read and write files" };
+    use crate::sandbox::{self, Restriction};
+    let may = args.access().needs();
     let root = args.root.display();
-    match sandbox::restrict(&[(folder.as_fd(), access)]) {
+    match sandbox::restrict(&[(folder.as_fd(), args.access())]) {
         Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
         Ok(Restriction::Partial) => {
             format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")

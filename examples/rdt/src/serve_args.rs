@@ -1,7 +1,9 @@
 //! The command line of a server.
 
+use crate::access::{Access, parse_network};
 use crate::args::{Common, parse_count, parse_size};
 use clap::Args;
+use ipnet::IpNet;
 use rdt_proto::listener;
 use std::path::PathBuf;
 
@@ -27,9 +29,17 @@ pub(crate) struct ServeArgs {
     /// Store nothing
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Send nothing: a drop box. A file whose name is taken is stored beside the other, under a name such as
+    /// report.5f3a9c2177e0d4b8.pdf, and its client is told the same as any other. So no client learns which names are
+    /// there
+    #[arg(long, conflicts_with_all = ["read_only", "no_replace"])]
+    pub(crate) write_only: bool,
     /// Refuse to store a file under an existing name
     #[arg(long)]
     pub(crate) no_replace: bool,
+    /// Admit only clients with addresses in this network, such as 192.168.0.0/16, or with this address. Give the option once for each network. By default all addresses are admitted
+    #[arg(long, value_name = "CIDR", value_parser = parse_network)]
+    pub(crate) allow: Vec<IpNet>,
     /// The number of clients that each thread serves at once. Further clients wait
     #[arg(long, value_name = "CLIENTS", default_value_t = 1_024, value_parser = parse_count)]
     pub(crate) max_peers: usize,
@@ -58,6 +68,16 @@ pub(crate) struct ServeArgs {
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+impl ServeArgs {
+    pub(crate) fn access(&self) -> Access {
+        match (self.read_only, self.write_only) {
+            (true, _) => Access::ReadOnly,
+            (false, true) => Access::WriteOnly,
+            (false, false) => Access::ReadWrite,
+        }
+    }
 }
 
 /// When a client must validate its address.

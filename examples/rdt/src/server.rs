@@ -1,5 +1,6 @@
 //! A server: many connections, each with one request for a file in one folder.
 
+use crate::access::{Access, Networks};
 use crate::disk::{self, Disk, Finished};
 use crate::endpoint::{Address, Endpoint};
 use crate::entropy;
@@ -8,6 +9,7 @@ use crate::file_storage::Files;
 use crate::files::{Folder, Space};
 use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
+use crate::refusals::Refusals;
 use crate::report::{Report, print_request};
 use crate::settings::{self, AnyStorage, Settings};
 use mio::Waker;
@@ -66,6 +68,7 @@ impl Default for Limits {
 /// Where a server stores its files. Its threads share it.
 #[derive(Clone)]
 pub(crate) struct Store {
+    pub(crate) access: Access,
     pub(crate) folder: Folder,
     pub(crate) space: Arc<Space>,
 }
@@ -82,6 +85,8 @@ pub(crate) struct FileServer {
     finished: Finished,
     quiet: bool,
     peers: Peers,
+    /// `None` if all addresses are admitted.
+    refusals: Option<Refusals>,
     budget: HeapBudget,
     /// The exchanges, at the index of their peer.
     exchanges: Vec<Option<Served>>,
@@ -139,6 +144,7 @@ impl FileServer {
             finished,
             quiet,
             peers: Listener::new(now, config, entropy::random_bytes()?),
+            refusals: None,
             budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
@@ -155,6 +161,14 @@ impl FileServer {
     pub(crate) fn with_reset_key(mut self, key: [u8; 16]) -> Self {
         self.peers.set_reset_key(key);
         self
+    }
+
+    /// Admits only addresses in `networks`, if there are any.
+    pub(crate) fn with_networks(mut self, now: Instant, networks: &Networks) -> io::Result<Self> {
+        if !networks.is_empty() {
+            self.refusals = Some(Refusals::new(now, networks.clone(), self.settings.config)?);
+        }
+        Ok(self)
     }
 
     /// Accepts waiting clients while there is room. A connection gets memory only when it is accepted.
@@ -178,7 +192,7 @@ impl FileServer {
                 Err(AcceptError::Gone) => continue,
                 Err(AcceptError::Full) => return,
             };
-            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store.folder, &self.store.space, host);
+            let files = Files::beneath(self.disk.with_key(peer.index()), &self.store, host);
             let exchange = Exchange::new(Server::new(self.session_config), files);
             let mut window = self.settings.heap_window();
             if let Some(connection) = self.peers.peer_mut(peer) {
@@ -215,7 +229,10 @@ impl FileServer {
             self.report.served += 1;
             if !self.quiet {
                 let (address, exchange) = (self.peers.address(served.peer), &served.exchange);
-                let text = request_outcome(outcome, ended, exchange.error());
+                let text = match exchange.storage().stored_as() {
+                    Some(name) => format!("stored as {name:?}"),
+                    None => request_outcome(outcome, ended, exchange.error()),
+                };
                 print_request(now, address, &exchange.session, served.started, &text);
             }
         }
@@ -247,7 +264,11 @@ impl FileServer {
                 0 => String::new(),
                 total => format!(", {total} network errors"),
             };
-            to_stderr(format_args!("{of}{}{errors}", self.report.line(self.active, &self.peers)));
+            let refused = match &self.refusals {
+                Some(refusals) => format!(", {} not admitted", refusals.total()),
+                None => String::new(),
+            };
+            to_stderr(format_args!("{of}{}{refused}{errors}", self.report.line(self.active, &self.peers)));
         }
     }
 }
@@ -255,6 +276,9 @@ impl FileServer {
 impl Endpoint for FileServer {
     fn handle_datagram(&mut self, now: Instant, from: Address, datagram: &[u8]) {
         self.report.bytes_in += datagram.len() as u64;
+        if self.refusals.as_mut().is_some_and(|refusals| refusals.handle_datagram(now, from, datagram)) {
+            return;
+        }
         match self.peers.handle_datagram(now, from, datagram) {
             Dispatch::Peer(peer, _) => self.pump(now, peer.index()),
             Dispatch::Queued => self.accept(now),
@@ -317,6 +341,11 @@ impl Endpoint for FileServer {
         max_datagrams: usize,
         buf: &mut [u8],
     ) -> Result<Option<(Address, Transmit)>, BufferTooSmall> {
+        if let Some(refusals) = &mut self.refusals
+            && let Some(answer) = refusals.poll_transmit(now, buf)?
+        {
+            return Ok(Some(answer));
+        }
         let polled = self.peers.poll_transmit_batch(now, max_datagrams, buf)?;
         self.report.bytes_out += polled.map_or(0, |(_, transmit)| transmit.len as u64);
         if polled.is_none() && self.peers.has_incoming() {
@@ -329,7 +358,8 @@ impl Endpoint for FileServer {
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.deadlines.first().map(|&(at, _)| at);
         let report = self.report.poll_timeout(self.active);
-        [session, self.peers.poll_timeout(), self.leave_at, report].into_iter().flatten().min()
+        let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
+        [session, self.peers.poll_timeout(), self.leave_at, report, refusals].into_iter().flatten().min()
     }
 
     fn is_finished(&self) -> bool {

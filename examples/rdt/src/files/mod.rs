@@ -15,7 +15,7 @@
 //!
 //! Regular files and symbolic links are replaced. The new file has the permissions of the old file. A link is itself
 //! replaced, as by `mv`, and its target stays unchanged. Folders, pipes, sockets, devices, and links to such entries of
-//! the same folder are never replaced.
+//! the same folder are never replaced. See [`IfTaken`] for what else may happen to a name that is taken.
 
 mod folder;
 mod source;
@@ -23,7 +23,7 @@ mod space;
 mod target;
 mod temporary;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, IfTaken};
 pub(crate) use source::Source;
 pub(crate) use space::{Space, SpaceLimits};
 pub(crate) use target::{CommitError, Target};
