@@ -15,11 +15,11 @@
 //! time only after all datagrams that arrived before this time. No live peer then times out. During a flood the socket
 //! is never empty. So timers also run after [`TIMERS_AFTER`] batches.
 
+use crate::binding;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::loss::Loss;
 use crate::network_error::{Call, Setbacks, Severity, severity};
-use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::Stop;
 use mio::{Events, Poll, Token, Waker};
@@ -59,7 +59,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Binds a socket. `datagram_bytes` is the largest datagram that the endpoint sends.
     pub(crate) fn bind(address: SocketAddr, datagram_bytes: usize, loss: Loss, stop: Stop) -> io::Result<Self> {
-        Self::on(socket::bind(address)?, datagram_bytes, loss, stop)
+        Self::on(binding::bind(address)?, datagram_bytes, loss, stop)
     }
 
     /// Creates a driver on a non-blocking socket.

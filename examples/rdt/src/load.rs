@@ -6,6 +6,7 @@
 
 use crate::args::LoadArgs;
 use crate::attempts::Attempts;
+use crate::binding;
 use crate::client::FileClient;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
@@ -15,7 +16,6 @@ use crate::messages::{amount, error_text, seconds, to_stderr, to_stdout};
 use crate::patience::Patience;
 use crate::progress::Progress;
 use crate::settings::{AnyStorage, Settings};
-use crate::socket;
 use crate::socket::{RecvBuf, Socket};
 use crate::stop::{INTERRUPTED, Stop};
 use mio::{Events, Poll, Token, Waker};
@@ -172,7 +172,7 @@ impl<'r> Load<'r> {
         // Each connection has its own seed, and so loses different datagrams.
         let seed = self.args.common.seed.wrapping_add(2 * index as u64 + u64::from(uploaded.is_some()));
         let (bytes, loss) = (self.settings.config.max_datagram_len(), Loss::new(self.args.common.loss, seed));
-        let bound = socket::bind_towards(&self.servers)?;
+        let bound = binding::bind_towards(&self.servers)?;
         let socket = Socket::new(self.poll.registry(), Token(index), bound, bytes, loss)?;
         socket.hear_icmp()?;
         let progress = Progress::new(name.as_name().as_str(), true);

@@ -9,7 +9,9 @@
 //! | module | subject |
 //! |---|---|
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
+//! | `binding` | sockets that are bound to an address |
 //! | `network_error` | which errors of system calls pass, and which end the program |
+//! | `limits` | the limits of a server |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve` | starts a server |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
@@ -36,6 +38,7 @@
 mod access;
 mod args;
 mod attempts;
+mod binding;
 mod client;
 mod clock;
 mod demo;
@@ -46,6 +49,7 @@ mod entropy;
 mod exchange;
 mod file_storage;
 mod files;
+mod limits;
 mod link;
 mod load;
 mod loss;

@@ -2,6 +2,7 @@
 
 use crate::args::{self, Common};
 use crate::attempts::Attempts;
+use crate::binding;
 use crate::client::FileClient;
 use crate::disk::{self, Disk};
 use crate::driver::Driver;
@@ -11,7 +12,6 @@ use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::patience::Patience;
 use crate::progress::Progress;
-use crate::socket;
 use crate::stop::{INTERRUPTED, Stop};
 use rdt_proto::ftp::Client;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ pub(crate) fn request(
     let (mut session, mut files) = job()?;
     let loss = Loss::new(common.loss, common.seed);
     let fail = |error: std::io::Error| format!("the network failed: {}", error_text(&error));
-    let socket = socket::bind_towards(&servers).map_err(fail)?;
+    let socket = binding::bind_towards(&servers).map_err(fail)?;
     let driver = Driver::on(socket, settings.config.max_datagram_len(), loss, stop).and_then(Driver::hearing_icmp);
     let mut driver = driver.and_then(|driver| driver.fragmenting(&settings.config)).map_err(fail)?;
     let mut patience = Patience::new(driver.now(), &settings, !common.quiet);

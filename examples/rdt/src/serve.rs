@@ -2,14 +2,16 @@
 
 use crate::access::{Networks, announcement};
 use crate::args::resolve;
+use crate::binding;
 use crate::driver::Driver;
 use crate::files::{Folder, Space, SpaceLimits};
+use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
-use crate::server::{FileServer, Limits, Store};
-use crate::{open_folder, output, settings, socket, threads, watch};
+use crate::server::{FileServer, Store};
+use crate::{open_folder, output, settings, threads, watch};
 use rdt_proto::ftp::ServerConfig;
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let store = Store { access, folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
     let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
-    let sockets = socket::bind_together(address, args.threads).map_err(fail)?;
+    let sockets = binding::bind_together(address, args.threads).map_err(fail)?;
     let bound = sockets[0].local_addr().map_err(fail)?;
     let keys = match ResetKeys::load(args.state.as_deref()) {
         Ok(keys) => Some(keys),

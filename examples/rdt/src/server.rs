@@ -7,17 +7,16 @@ use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Space};
+use crate::limits::Limits;
 use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
 use crate::refusals::Refusals;
 use crate::report::{Report, print_request};
 use crate::settings::{self, AnyStorage, Settings};
 use mio::Waker;
-use rdt_proto::connection::{Config, HeapBudget, HeapWindow, ProgressLimits, Transmit};
+use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
-use rdt_proto::listener::{
-    AcceptError, Address as _, Busy, Dispatch, HeapPeers, Listener, ListenerConfig, PeerId, Retry,
-};
+use rdt_proto::listener::{AcceptError, Address as _, Dispatch, HeapPeers, Listener, PeerId};
 use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
@@ -25,45 +24,6 @@ use std::sync::Arc;
 
 /// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
-
-/// How long a client waits for a place before it is told that there is none.
-const BUSY_AFTER: Duration = Duration::from_millis(1_500);
-/// The longest time to the request of a client.
-const REQUEST_LIMIT: Duration = Duration::from_secs(10);
-/// The bytes that a client must send or acknowledge in twice the idle limit.
-const LEAST_PROGRESS: u32 = 1_024;
-
-/// The limits on the time without progress. They follow the limits on silence, which the user may set.
-///
-/// The span is longer than the keep-alive interval: a client that waits for the disk is heard in each span.
-fn progress_limits(config: &Config) -> ProgressLimits {
-    ProgressLimits {
-        first: REQUEST_LIMIT.min(config.idle_limit),
-        span: config.idle_limit.saturating_mul(2),
-        least: LEAST_PROGRESS,
-        // A client may still store what it has fetched.
-        close: config.idle_limit.saturating_mul(2),
-    }
-}
-
-/// The limits of a server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The maximum number of clients served at once. Further clients wait in the backlog.
-    pub(crate) clients: usize,
-    /// The maximum number of connections of one host.
-    pub(crate) per_host: usize,
-    pub(crate) retry: Retry,
-    /// The bytes that the windows of all clients may take beyond the first memory of each.
-    pub(crate) memory: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
-        Self { clients: peers, per_host, retry, memory: settings::MEMORY }
-    }
-}
 
 /// Where a server stores its files. Its threads share it.
 #[derive(Clone)]
@@ -121,20 +81,6 @@ impl FileServer {
         quiet: bool,
     ) -> io::Result<Self> {
         let (disk, finished) = Disk::new(waker, disk::SERVER_THREADS);
-        let default = ListenerConfig::default();
-        let config = ListenerConfig {
-            connection: Config { progress: progress_limits(&settings.config), ..settings.config },
-            busy: Some(Busy { after: BUSY_AFTER, code: ErrorCode::Busy.value() }),
-            // A lingering connection still counts, although its client is no longer served. So the limit is twice the
-            // number of clients.
-            peers: limits.clients.saturating_mul(2),
-            // By default, handshakes with unvalidated addresses, pending or accepted, are limited to half of the
-            // backlog. The backlog is at most `limits.clients`, so they take at most half of the places for clients.
-            backlog: default.backlog.min(limits.clients),
-            per_host: limits.per_host,
-            retry: limits.retry,
-            ..default
-        };
         Ok(Self {
             settings,
             limits,
@@ -143,7 +89,7 @@ impl FileServer {
             disk,
             finished,
             quiet,
-            peers: Listener::new(now, config, entropy::random_bytes()?),
+            peers: Listener::new(now, limits.listener_config(&settings.config), entropy::random_bytes()?),
             refusals: None,
             budget: HeapBudget::new(limits.memory),
             exchanges: Vec::new(),

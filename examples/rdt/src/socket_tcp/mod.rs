@@ -4,10 +4,10 @@ mod listen;
 mod send;
 
 use crate::args::{CloseRole, ListenArgs, SocketTcpArgs, SocketTcpCommand, resolve, resolve_peer};
+use crate::binding::any_address_for;
 use crate::driver::Driver;
 use crate::loss::Loss;
 use crate::messages::{error_text, to_stderr, to_stdout};
-use crate::socket::any_address_for;
 use crate::stop::{INTERRUPTED, Stop};
 use listen::Listen;
 use rdt_proto::socket_tcp::{MAX_SEGMENT, Pieces, SocketCloseReason, SocketConfig};
