@@ -70,14 +70,25 @@ pub(crate) fn bind_together(address: SocketAddr, count: u8) -> io::Result<Vec<Ud
     Ok(sockets)
 }
 
-/// Creates a non-blocking socket with large buffers.
+/// Prepares a socket that another program has bound.
+pub(crate) fn adopt(socket: UdpSocket) -> io::Result<UdpSocket> {
+    let socket = socket2::Socket::from(socket);
+    prepare(&socket)?;
+    Ok(socket.into())
+}
+
 fn create(address: SocketAddr) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    prepare(&socket)?;
+    Ok(socket)
+}
+
+/// Makes a socket non-blocking, with large buffers.
+fn prepare(socket: &socket2::Socket) -> io::Result<()> {
     // A smaller buffer is slower, but not an error.
     let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    socket.set_nonblocking(true)
 }
 
 /// Lets other sockets of this user join the address, if they ask for it before they are bound.

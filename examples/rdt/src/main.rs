@@ -15,6 +15,7 @@
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve` | starts a server |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
+//! | `service_manager` | systemd: the sockets that it passes, and the notices that it gets |
 //! | `report` | the status of a server, and the outcome of each request |
 //! | `attempts`, `link` | the connections of a client to the addresses of its server, until one is established |
 //! | `patience` | how long a client tries again while its server is busy |
@@ -68,6 +69,7 @@ mod sandbox;
 mod serve;
 mod serve_args;
 mod server;
+mod service_manager;
 mod settings;
 mod socket;
 mod socket_tcp;

@@ -11,12 +11,15 @@ use crate::messages::{self, error_text};
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
 use crate::server::{FileServer, Store};
+use crate::service_manager::{self, ServiceManager, Watchdog};
 use crate::{open_folder, output, settings, threads, watch};
 use rdt_proto::ftp::ServerConfig;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
-    let address = resolve(&args.bind)?;
     if !args.root.exists() {
         // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
@@ -38,9 +41,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let (access, networks) = (args.access(), Networks::new(&args.allow));
     let store = Store { access, folder: open_folder(&args.root)?, space: Space::new(space) };
     let settings = args.common.settings();
-    let fail = |error: std::io::Error| format!("cannot listen on {address}: {}", error_text(&error));
-    let sockets = binding::bind_together(address, args.threads).map_err(fail)?;
-    let bound = sockets[0].local_addr().map_err(fail)?;
+    let (sockets, bound) = listen(args)?;
+    let manager = Arc::new(ServiceManager::of_environment(sockets.len()));
     let keys = match ResetKeys::load(args.state.as_deref()) {
         Ok(keys) => Some(keys),
         Err(why) if args.state.is_some() => return Err(why),
@@ -55,14 +57,18 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let stop = watch()?;
     if !args.common.quiet {
         messages::to_stderr(restriction);
-        messages::to_stderr(announcement(access, !args.no_replace, &networks, &[bound], &args.root));
+        messages::to_stderr(announcement(access, !args.no_replace, &networks, &bound, &args.root));
     }
-    messages::to_stdout(format_args!("serving {} on {bound}", args.root.display()));
+    let list = bound.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
+    let serving = format!("serving {} on {list}", args.root.display());
+    messages::to_stdout(&serving);
+    manager.ready(&serving);
     let serve = |driver: &Driver, thread| {
         let quiet = args.common.quiet;
         let server =
             FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?
-                .with_networks(driver.now(), &networks)?;
+                .with_networks(driver.now(), &networks)?
+                .with_watchdog(Watchdog::new(driver.now(), manager.clone(), thread));
         Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
             Some(key) => server.with_reset_key(key),
             None => server,
@@ -75,6 +81,34 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     })?;
     // To be stopped is the only orderly end of a server.
     Ok(ExitCode::SUCCESS)
+}
+
+/// The sockets of the server, one for each thread, and their addresses. They are those of the service manager, if it
+/// passes any.
+fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>), String> {
+    let passed = service_manager::passed_sockets()?;
+    let address = resolve(&args.bind)?;
+    let fail = |error: io::Error| format!("cannot listen on {address}: {}", error_text(&error));
+    let sockets = match passed.len() {
+        0 => binding::bind_together(address, args.threads).map_err(fail)?,
+        // The threads share nothing, so that they cannot share a socket either.
+        count if args.threads > 1 && usize::from(args.threads) != count => {
+            return Err(format!(
+                "--threads {} needs as many sockets, but the service manager passes {count}: repeat ListenDatagram= with \
+                 ReusePort=yes, or leave --threads out",
+                args.threads
+            ));
+        }
+        _ => {
+            let adopt = |socket| binding::adopt(socket).map_err(|error| error_text(&error));
+            let adopted: Result<Vec<_>, _> = passed.into_iter().map(adopt).collect();
+            adopted.map_err(|why| format!("cannot use a socket of the service manager: {why}"))?
+        }
+    };
+    let bound: io::Result<Vec<_>> = sockets.iter().map(UdpSocket::local_addr).collect();
+    let mut bound = bound.map_err(fail)?;
+    bound.dedup();
+    Ok((sockets, bound))
 }
 
 /// Restricts the program to the folder of the server. Returns a line that says how far.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct ServeArgs {
-    /// The address to listen on: host, host:port, or port 0 for any free port
+    /// The address to listen on: host, host:port, or port 0 for any free port. Not used if systemd passes sockets
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6969")]
     pub(crate) bind: String,
     /// The folder, created if it does not exist. Nothing outside of it is read or written
@@ -58,7 +58,7 @@ pub(crate) struct ServeArgs {
     /// The number of threads. Each has its own socket on the same port, and shares nothing: the system assigns a client
     /// to a thread by its address and port. A client whose address or port changes during a transfer (a new mapping
     /// of a NAT) may reach another thread, which ignores it until the client's --timeout. With one thread the
-    /// transfer continues
+    /// transfer continues. If systemd passes sockets, each has one thread
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
     /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.

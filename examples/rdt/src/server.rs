@@ -12,6 +12,7 @@ use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
 use crate::refusals::Refusals;
 use crate::report::{Report, print_request};
+use crate::service_manager::Watchdog;
 use crate::settings::{self, AnyStorage, Settings};
 use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
@@ -58,6 +59,7 @@ pub(crate) struct FileServer {
     expired: bool,
     errors: NetworkErrors,
     report: Report,
+    watchdog: Watchdog,
 }
 
 /// A client being served.
@@ -99,6 +101,7 @@ impl FileServer {
             leave_at: None,
             expired: false,
             errors: NetworkErrors::default(),
+            watchdog: Watchdog::default(),
             report: Report::new(now, !quiet && io::stderr().is_terminal()),
         })
     }
@@ -106,6 +109,12 @@ impl FileServer {
     /// Tells clients of an earlier server that this one does not know them.
     pub(crate) fn with_reset_key(mut self, key: [u8; 16]) -> Self {
         self.peers.set_reset_key(key);
+        self
+    }
+
+    /// Tells the service manager that this thread works.
+    pub(crate) fn with_watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = watchdog;
         self
     }
 
@@ -246,6 +255,7 @@ impl Endpoint for FileServer {
         self.pump_events(now);
         self.accept(now);
         self.report.handle_timeout(now, self.active, &self.peers);
+        self.watchdog.handle_timeout(now);
         self.expired = self.leave_at.is_some_and(|limit| limit <= now);
     }
 
@@ -270,6 +280,7 @@ impl Endpoint for FileServer {
 
     fn handle_stop(&mut self, now: Instant) {
         self.stopping = true;
+        self.watchdog.stopping("transfers are cancelled");
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
             if let Some(served) = &mut self.exchanges[index] {
@@ -305,7 +316,10 @@ impl Endpoint for FileServer {
         let session = self.deadlines.first().map(|&(at, _)| at);
         let report = self.report.poll_timeout(self.active);
         let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
-        [session, self.peers.poll_timeout(), self.leave_at, report, refusals].into_iter().flatten().min()
+        [session, self.peers.poll_timeout(), self.leave_at, report, refusals, self.watchdog.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn is_finished(&self) -> bool {

@@ -60,7 +60,7 @@ fn a_drop_box_takes_files_and_gives_none() {
 }
 
 #[test]
-fn a_drop_box_replaces_nothing_and_does_not_tell_what_is_there() {
+fn a_drop_box_replaces_nothing_and_reveals_no_name() {
     let place = Place::new();
     std::fs::write(place.server("report.pdf"), "first").unwrap();
     std::fs::create_dir(place.server("folder")).unwrap();
@@ -89,7 +89,7 @@ fn a_drop_box_contradicts_other_options() {
 }
 
 #[test]
-fn a_client_from_elsewhere_is_told_that_it_is_not_admitted() {
+fn a_client_from_elsewhere_hears_that_it_is_not_admitted() {
     let place = Place::new();
     let mut server = place.serve(&["--allow", "192.0.2.0/24", "--allow", "2001:db8::1"]);
     std::fs::write(place.client("a"), "a").unwrap();

@@ -19,6 +19,8 @@ mod port_change;
 mod replaced_files;
 mod runner;
 #[cfg(target_os = "linux")]
+mod service_manager;
+#[cfg(target_os = "linux")]
 mod slow_disk;
 mod socket_tcp;
 #[cfg(unix)]
