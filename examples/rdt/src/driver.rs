@@ -118,7 +118,7 @@ impl Driver {
     /// Runs until the endpoint is finished.
     pub(crate) fn run(&mut self, endpoint: &mut impl Endpoint) -> io::Result<()> {
         let mut events = Events::with_capacity(8);
-        let (mut stops, mut batches, mut finished_at) = (0, 0, None);
+        let (mut stops, mut drains, mut batches, mut finished_at) = (0, false, 0, None);
         loop {
             self.socket.transmit(self.poll.registry(), &self.clock, endpoint)?;
             if endpoint.is_finished() {
@@ -138,6 +138,10 @@ impl Driver {
                 }
             }
             endpoint.handle_wake(now);
+            if self.stop.is_draining() && !drains {
+                drains = true;
+                endpoint.handle_drain(now);
+            }
             if self.stop.count() > stops {
                 stops = self.stop.count();
                 endpoint.handle_stop(now);

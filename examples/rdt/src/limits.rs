@@ -36,12 +36,14 @@ pub(crate) struct Limits {
     pub(crate) retry: Retry,
     /// The bytes that the windows of all clients may take beyond the first memory of each.
     pub(crate) memory: usize,
+    /// How long running transfers go on after a request to drain.
+    pub(crate) drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         let ListenerConfig { peers, per_host, retry, .. } = ListenerConfig::default();
-        Self { clients: peers, per_host, retry, memory: settings::MEMORY }
+        Self { clients: peers, per_host, retry, memory: settings::MEMORY, drain: Duration::ZERO }
     }
 }
 

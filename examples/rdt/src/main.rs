@@ -11,7 +11,7 @@
 //! | `driver`, `endpoint`, `socket` | the event loop, its interface, its UDP socket: a model for other programs |
 //! | `binding` | sockets that are bound to an address |
 //! | `network_error` | which errors of system calls pass, and which end the program |
-//! | `limits` | the limits of a server |
+//! | `limits`, `lifecycle` | the limits of a server, and how it ends |
 //! | `client`, `server` | endpoints of the loop: one request, or a listener with many connections |
 //! | `serve` | starts a server |
 //! | `access`, `refusals` | what clients may do, which addresses are admitted, and the answer to others |
@@ -32,7 +32,7 @@
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
 //! | `args`, `serve_args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
-//! | `clock`, `stop`, `loss` | the time, Ctrl-C, artificial loss |
+//! | `clock`, `signals`, `stop`, `loss` | the time, signals, requests to stop, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
 
@@ -50,6 +50,7 @@ mod entropy;
 mod exchange;
 mod file_storage;
 mod files;
+mod lifecycle;
 mod limits;
 mod link;
 mod load;
@@ -71,6 +72,7 @@ mod serve_args;
 mod server;
 mod service_manager;
 mod settings;
+mod signals;
 mod socket;
 mod socket_tcp;
 mod stop;
@@ -107,9 +109,9 @@ fn main() -> ExitCode {
     code
 }
 
-/// Watches for Ctrl-C and for the signals that ask a program to end.
+/// Watches for the signals that ask a program to end.
 fn watch() -> Result<Stop, String> {
-    Stop::on_ctrl_c().map_err(|error| format!("cannot watch for Ctrl-C: {error}"))
+    Stop::on_signals().map_err(|error| format!("cannot watch for signals: {error}"))
 }
 
 fn put(args: &PutArgs, stop: Stop) -> Result<ExitCode, String> {

@@ -5,6 +5,7 @@ use crate::args::resolve;
 use crate::binding;
 use crate::driver::Driver;
 use crate::files::{Folder, Space, SpaceLimits};
+use crate::lifecycle::Threads;
 use crate::limits::Limits;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
@@ -12,7 +13,9 @@ use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
 use crate::server::{FileServer, Store};
 use crate::service_manager::{self, ServiceManager, Watchdog};
-use crate::{open_folder, output, settings, threads, watch};
+use crate::stop::Stop;
+use crate::{open_folder, output, settings, threads};
+use rdt_proto::Duration;
 use rdt_proto::ftp::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -35,6 +38,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         clients: args.max_peers,
         per_host: args.per_host,
         retry: args.retry.into(),
+        drain: Duration::from_secs(args.drain),
         memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
     };
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
@@ -54,7 +58,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     let restriction = restrict(&store.folder, args);
     // Here the first thread starts.
     output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-    let stop = watch()?;
+    let stop = Stop::on_signals_of_server(|| false).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let together = Threads::new(sockets.len(), stop.clone());
     if !args.common.quiet {
         messages::to_stderr(restriction);
         messages::to_stderr(announcement(access, !args.no_replace, &networks, &bound, &args.root));
@@ -68,6 +73,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         let server =
             FileServer::new(driver.now(), settings, limits, session_config, store.clone(), driver.waker(), quiet)?
                 .with_networks(driver.now(), &networks)?
+                .with_threads(together.clone())
                 .with_watchdog(Watchdog::new(driver.now(), manager.clone(), thread));
         Ok(match keys.as_ref().and_then(|keys| keys.of(thread)) {
             Some(key) => server.with_reset_key(key),

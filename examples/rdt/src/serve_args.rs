@@ -61,6 +61,10 @@ pub(crate) struct ServeArgs {
     /// transfer continues. If systemd passes sockets, each has one thread
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) threads: u8,
+    /// After SIGTERM, running transfers may go on for this time, in seconds, and new clients are told that the server is
+    /// busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub(crate) drain: u64,
     /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
     /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
     /// the user's state folder, on Linux `~/.local/state`

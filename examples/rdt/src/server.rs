@@ -7,6 +7,7 @@ use crate::entropy;
 use crate::exchange::Exchange;
 use crate::file_storage::Files;
 use crate::files::{Folder, Space};
+use crate::lifecycle::{Lifecycle, Threads};
 use crate::limits::Limits;
 use crate::messages::{request_outcome, to_stderr};
 use crate::network_error::{Call, NetworkErrors};
@@ -14,6 +15,7 @@ use crate::refusals::Refusals;
 use crate::report::{Report, print_request};
 use crate::service_manager::Watchdog;
 use crate::settings::{self, AnyStorage, Settings};
+use crate::stop::Stop;
 use mio::Waker;
 use rdt_proto::connection::{HeapBudget, HeapWindow, Transmit};
 use rdt_proto::ftp::{ErrorCode, Outcome, Server, ServerConfig, Session};
@@ -22,9 +24,6 @@ use rdt_proto::{BufferTooSmall, Duration, Instant};
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-
-/// The maximum time that the server stays after Ctrl-C, so that the clients receive the cancellation.
-const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// Where a server stores its files. Its threads share it.
 #[derive(Clone)]
@@ -54,9 +53,7 @@ pub(crate) struct FileServer {
     /// The deadlines of sessions, with the index of their peer.
     deadlines: BTreeSet<(Instant, usize)>,
     active: usize,
-    stopping: bool,
-    leave_at: Option<Instant>,
-    expired: bool,
+    lifecycle: Lifecycle,
     errors: NetworkErrors,
     report: Report,
     watchdog: Watchdog,
@@ -97,9 +94,7 @@ impl FileServer {
             exchanges: Vec::new(),
             deadlines: BTreeSet::new(),
             active: 0,
-            stopping: false,
-            leave_at: None,
-            expired: false,
+            lifecycle: Lifecycle::new(Threads::new(1, Stop::default())),
             errors: NetworkErrors::default(),
             watchdog: Watchdog::default(),
             report: Report::new(now, !quiet && io::stderr().is_terminal()),
@@ -115,6 +110,12 @@ impl FileServer {
     /// Tells the service manager that this thread works.
     pub(crate) fn with_watchdog(mut self, watchdog: Watchdog) -> Self {
         self.watchdog = watchdog;
+        self
+    }
+
+    /// Ends together with `threads`.
+    pub(crate) fn with_threads(mut self, threads: Threads) -> Self {
+        self.lifecycle = Lifecycle::new(threads);
         self
     }
 
@@ -201,6 +202,7 @@ impl FileServer {
             }
             self.active -= 1;
             self.accept(now);
+            self.lifecycle.update(now, self.active);
         }
     }
 
@@ -256,7 +258,9 @@ impl Endpoint for FileServer {
         self.accept(now);
         self.report.handle_timeout(now, self.active, &self.peers);
         self.watchdog.handle_timeout(now);
-        self.expired = self.leave_at.is_some_and(|limit| limit <= now);
+        if self.lifecycle.update(now, self.active) {
+            self.handle_stop(now);
+        }
     }
 
     fn handle_datagram_too_large(&mut self, now: Instant, to: Address, len: usize) {
@@ -278,8 +282,26 @@ impl Endpoint for FileServer {
         }
     }
 
+    fn handle_drain(&mut self, now: Instant) {
+        if self.limits.drain == Duration::ZERO {
+            return self.handle_stop(now);
+        }
+        if !self.lifecycle.drain(now, self.limits.drain) {
+            return;
+        }
+        // The clients try again, perhaps at the next server.
+        self.peers.stop_accepting(ErrorCode::Busy.value());
+        let (active, limit) = (self.active, self.limits.drain.as_micros() / 1_000_000);
+        let status = format!("{active} running transfers may take {limit} s to end");
+        self.watchdog.stopping(&status);
+        if active > 0 && !self.quiet {
+            to_stderr(status);
+        }
+        self.lifecycle.update(now, active);
+    }
+
     fn handle_stop(&mut self, now: Instant) {
-        self.stopping = true;
+        self.lifecycle.stop(now);
         self.watchdog.stopping("transfers are cancelled");
         self.peers.stop_accepting(ErrorCode::Cancelled.value());
         for index in 0..self.exchanges.len() {
@@ -289,7 +311,7 @@ impl Endpoint for FileServer {
             }
             self.pump(now, index);
         }
-        self.leave_at = Some(now + STOP_LIMIT);
+        self.lifecycle.update(now, self.active);
     }
 
     fn poll_transmit(
@@ -316,13 +338,20 @@ impl Endpoint for FileServer {
         let session = self.deadlines.first().map(|&(at, _)| at);
         let report = self.report.poll_timeout(self.active);
         let refusals = self.refusals.as_ref().and_then(Refusals::poll_timeout);
-        [session, self.peers.poll_timeout(), self.leave_at, report, refusals, self.watchdog.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            session,
+            self.peers.poll_timeout(),
+            self.lifecycle.poll_timeout(),
+            report,
+            refusals,
+            self.watchdog.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn is_finished(&self) -> bool {
-        self.expired || (self.stopping && self.active == 0)
+        self.lifecycle.is_finished()
     }
 }

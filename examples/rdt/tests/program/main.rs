@@ -20,6 +20,8 @@ mod replaced_files;
 mod runner;
 #[cfg(target_os = "linux")]
 mod service_manager;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")]
 mod slow_disk;
 mod socket_tcp;
