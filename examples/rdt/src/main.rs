@@ -31,7 +31,7 @@
 //! | `threads` | the threads of a server |
 //! | `reset_keys` | the keys by which a restarted server tells its clients that it does not know them |
 //! | `sandbox` | restricts a server to its folder |
-//! | `args`, `serve_args`, `messages`, `progress`, `packet_log`, `output` | the command line, and the printed output |
+//! | `args`, `serve_args`, `messages`, `progress`, `packet_log`, `output`, `log` | the command line, the printed output, the log file |
 //! | `clock`, `signals`, `stop`, `loss` | the time, signals, requests to stop, artificial loss |
 //!
 //! Exit codes: 0 success, or a server that was stopped, 1 failure, 2 invalid command line, 130 interrupted.
@@ -54,6 +54,7 @@ mod lifecycle;
 mod limits;
 mod link;
 mod load;
+mod log;
 mod loss;
 mod messages;
 mod network_error;

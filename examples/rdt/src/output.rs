@@ -30,19 +30,26 @@ const RETRY: Duration = Duration::from_millis(5);
 pub(crate) enum Stream {
     Stdout,
     Stderr,
+    /// The [log file](crate::log) of a server.
+    Log,
 }
 
 /// The queues of a server.
 static QUEUES: OnceLock<[Queue; 2]> = OnceLock::new();
+/// The queue of the log file, if there is one.
+static LOG: OnceLock<Queue> = OnceLock::new();
 
 /// Prints a line. An error, such as a closed output, is ignored.
 pub(crate) fn print(stream: Stream, mut line: String) {
     line.push('\n');
-    match QUEUES.get() {
-        Some([stdout, stderr]) => match stream {
-            Stream::Stdout => stdout.push(line),
-            Stream::Stderr => stderr.push(line),
-        },
+    let queue = match (stream, QUEUES.get()) {
+        (Stream::Stdout, Some([stdout, _])) => Some(stdout),
+        (Stream::Stderr, Some([_, stderr])) => Some(stderr),
+        (Stream::Log, _) => LOG.get(),
+        (Stream::Stdout | Stream::Stderr, None) => None,
+    };
+    match queue {
+        Some(queue) => queue.push(line),
         None => {
             let _ = stream.write(line.as_bytes());
         }
@@ -75,9 +82,30 @@ pub(crate) fn start() -> io::Result<()> {
     Ok(())
 }
 
+/// Starts the thread that writes the log file.
+pub(crate) fn start_log() -> io::Result<()> {
+    // A second start changes nothing.
+    let _ = LOG.set(Queue::start(Stream::Log)?);
+    Ok(())
+}
+
+/// Whether there is a log file.
+pub(crate) fn has_log() -> bool {
+    LOG.get().is_some()
+}
+
+/// Lets the thread of the log file look for something to do, even without a line.
+pub(crate) fn wake_log() {
+    if let Some(queue) = LOG.get() {
+        // If the queue is full, a line wakes the thread.
+        let _ = queue.entries.try_send(Entry::Line(String::new()));
+    }
+}
+
 /// Waits until all lines are printed, but not long. To be called at the end of the program.
 pub(crate) fn finish() {
-    for queue in QUEUES.get().into_iter().flatten() {
+    // The log comes first, because its failure is a line on the standard error output.
+    for queue in LOG.get().into_iter().chain(QUEUES.get().into_iter().flatten()) {
         queue.finish(Instant::now() + END_LIMIT);
         let bytes = queue.message_bytes.load(Ordering::Relaxed);
         if bytes > 0 {
@@ -94,6 +122,7 @@ impl Stream {
                 stdout.write_all(bytes).and_then(|()| stdout.flush())
             }
             Self::Stderr => io::stderr().lock().write_all(bytes),
+            Self::Log => crate::log::write(bytes),
         }
     }
 }
@@ -118,11 +147,12 @@ struct Queue {
 
 impl Queue {
     fn start(stream: Stream) -> io::Result<Self> {
-        static DROPPED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-        static MESSAGE_BYTES: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+        static DROPPED: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+        static MESSAGE_BYTES: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
         let index = match stream {
             Stream::Stdout => 0,
             Stream::Stderr => 1,
+            Stream::Log => 2,
         };
         let (dropped, message_bytes) = (&DROPPED[index], &MESSAGE_BYTES[index]);
         let (entries, waiting) = sync_channel(LINES);
@@ -174,8 +204,8 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
         while let Some(entry) = next {
             match entry {
                 Entry::Line(line) => {
+                    lines += u64::from(!line.is_empty());
                     text += &line;
-                    lines += 1;
                 }
                 Entry::Message { announcement, message } => {
                     if let Err(error) = write_message(&announcement, &message) {
@@ -187,7 +217,8 @@ fn print_all(stream: Stream, waiting: &Receiver<Entry>, dropped: &AtomicU64, mes
             }
             next = if text.len() < TOGETHER { waiting.try_recv().ok() } else { None };
         }
-        if !text.is_empty() && stream.write(text.as_bytes()).is_err() {
+        let has_work = !text.is_empty() || matches!(stream, Stream::Log);
+        if has_work && stream.write(text.as_bytes()).is_err() {
             dropped.fetch_add(lines, Ordering::Relaxed);
         } else {
             report_dropped(stream, dropped);

@@ -1,7 +1,8 @@
 //! What a server reports: its status, and the outcome of each request.
 
 use crate::endpoint::Address;
-use crate::messages::{amount, to_stderr, to_stdout};
+use crate::log::to_log;
+use crate::messages::{amount, to_stderr};
 use crate::server::Peers;
 use indicatif::HumanBytes;
 use rdt_proto::ftp::{Server, Session, Transfer};
@@ -66,10 +67,10 @@ pub(crate) fn print_request(now: Instant, address: Option<Address>, session: &Se
         _ => "request".into(),
     };
     match session.bytes_done() {
-        0 => to_stdout(format_args!("{client} {request}: {text}")),
+        0 => to_log(format_args!("{client} {request}: {text}")),
         bytes => {
             let amount = amount(bytes, now.saturating_since(started));
-            to_stdout(format_args!("{client} {request}: {text}; {amount}"));
+            to_log(format_args!("{client} {request}: {text}; {amount}"));
         }
     }
 }

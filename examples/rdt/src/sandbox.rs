@@ -8,6 +8,14 @@ use crate::access::Access;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+/// What the program does in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    Files(Access),
+    /// It creates a file there, and appends to it.
+    Log,
+}
+
 /// How far the kernel restricts the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restriction {
@@ -22,7 +30,7 @@ pub(crate) enum Restriction {
 ///
 /// # Errors
 /// The system's error if the kernel has Landlock, but refuses it.
-pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Access)]) -> io::Result<Restriction> {
+pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Use)]) -> io::Result<Restriction> {
     use landlock::{
         ABI, Access as _, AccessFs, AccessNet, PathBeneath, RestrictionStatus, Ruleset, RulesetAttr,
         RulesetCreatedAttr, RulesetStatus, Scope,
@@ -37,11 +45,12 @@ pub(crate) fn restrict(folders: &[(BorrowedFd<'_>, Access)]) -> io::Result<Restr
             .handle_access(AccessNet::from_all(version))?
             .scope(Scope::from_all(version))?
             .create()?;
-        for &(folder, access) in folders {
-            let allowed = match access {
-                Access::ReadOnly => read,
-                Access::WriteOnly => add,
-                Access::ReadWrite => read | add,
+        for &(folder, usage) in folders {
+            let allowed = match usage {
+                Use::Log => AccessFs::WriteFile | AccessFs::MakeReg,
+                Use::Files(Access::ReadOnly) => read,
+                Use::Files(Access::WriteOnly) => add,
+                Use::Files(Access::ReadWrite) => read | add,
             };
             rules = rules.add_rule(PathBeneath::new(folder, allowed))?;
         }
@@ -73,9 +82,9 @@ mod tests {
         let restricted = std::thread::scope(|scope| {
             let test = scope.spawn(|| {
                 let restriction = restrict(&[
-                    (folders[0].as_fd(), Access::ReadWrite),
-                    (folders[1].as_fd(), Access::ReadOnly),
-                    (folders[2].as_fd(), Access::WriteOnly),
+                    (folders[0].as_fd(), Use::Files(Access::ReadWrite)),
+                    (folders[1].as_fd(), Use::Files(Access::ReadOnly)),
+                    (folders[2].as_fd(), Use::Files(Access::WriteOnly)),
                 ]);
                 if restriction.unwrap() == Restriction::None {
                     return false;

@@ -6,17 +6,16 @@ use crate::binding;
 use crate::driver::Driver;
 use crate::files::{Folder, Space, SpaceLimits};
 use crate::lifecycle::Threads;
-use crate::limits::Limits;
+use crate::log;
 use crate::loss::Loss;
 use crate::messages::{self, error_text};
 use crate::reset_keys::ResetKeys;
 use crate::serve_args::ServeArgs;
 use crate::server::{FileServer, Store};
 use crate::service_manager::{self, ServiceManager, Watchdog};
-use crate::stop::Stop;
-use crate::{open_folder, output, settings, threads};
-use rdt_proto::Duration;
-use rdt_proto::ftp::ServerConfig;
+use crate::stop::{Stop, Terminal};
+use crate::{open_folder, output, threads};
+use cap_std::fs::Dir;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
@@ -27,20 +26,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
         // If this fails, opening the folder reports the error.
         let _ = std::fs::create_dir(&args.root);
     }
-    let defaults = ServerConfig::default();
-    let session_config = ServerConfig {
-        max_upload_length: args.max_size.unwrap_or(defaults.max_upload_length),
-        read_only: args.read_only,
-        allow_replace: !args.no_replace,
-        ..defaults
-    };
-    let limits = Limits {
-        clients: args.max_peers,
-        per_host: args.per_host,
-        retry: args.retry.into(),
-        drain: Duration::from_secs(args.drain),
-        memory: args.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
-    };
+    let (limits, session_config) = (args.limits(), args.session_config());
     let space = SpaceLimits { total: args.max_unfinished, per_host: args.max_unfinished_per_host };
     let (access, networks) = (args.access(), Networks::new(&args.allow));
     let store = Store { access, folder: open_folder(&args.root)?, space: Space::new(space) };
@@ -55,10 +41,12 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
             None
         }
     };
-    let restriction = restrict(&store.folder, args);
-    // Here the first thread starts.
-    output::start().map_err(|error| format!("cannot start: {}", error_text(&error)))?;
-    let stop = Stop::on_signals_of_server(|| false).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let log = match &args.log {
+        Some(path) => log::open(path, &args.root)?,
+        None => None,
+    };
+    let restriction = restrict(&store.folder, log.as_ref(), args);
+    let stop = start_threads(log.is_some())?;
     let together = Threads::new(sockets.len(), stop.clone());
     if !args.common.quiet {
         messages::to_stderr(restriction);
@@ -89,6 +77,21 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts the threads that print, and that which watches for signals. They are the first threads of the program.
+fn start_threads(has_log: bool) -> Result<Stop, String> {
+    output::start().and_then(|()| if has_log { output::start_log() } else { Ok(()) }).map_err(cannot_start)?;
+    let terminal = Terminal::at_start();
+    let hangup = move || {
+        log::reopen();
+        terminal.is_gone()
+    };
+    Stop::on_signals_of_server(hangup).map_err(cannot_start)
+}
+
+fn cannot_start(error: io::Error) -> String {
+    format!("cannot start: {}", error_text(&error))
+}
+
 /// The sockets of the server, one for each thread, and their addresses. They are those of the service manager, if it
 /// passes any.
 fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>), String> {
@@ -117,18 +120,22 @@ fn listen(args: &ServeArgs) -> Result<(Vec<UdpSocket>, Vec<SocketAddr>), String>
     Ok((sockets, bound))
 }
 
-/// Restricts the program to the folder of the server. Returns a line that says how far.
+/// Restricts the program to the folder of the server, and of its log. Returns a line that says how far.
 ///
-/// A server has no other files: its log goes to streams that are open.
+/// A server has no other files: the rest of its output goes to streams that are open.
 #[cfg(target_os = "linux")]
-fn restrict(folder: &Folder, args: &ServeArgs) -> String {
-    use crate::sandbox::{self, Restriction};
+fn restrict(folder: &Folder, log: Option<&Dir>, args: &ServeArgs) -> String {
+    use crate::sandbox::{self, Restriction, Use};
+    use std::os::fd::AsFd;
+    let and = if log.is_some() { ", and append to its log" } else { "" };
+    let log = log.map(|folder| (folder.as_fd(), Use::Log));
     let may = args.access().needs();
     let root = args.root.display();
-    match sandbox::restrict(&[(folder.as_fd(), args.access())]) {
-        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}"),
+    let folders: Vec<_> = [(folder.as_fd(), Use::Files(args.access()))].into_iter().chain(log).collect();
+    match sandbox::restrict(&folders) {
+        Ok(Restriction::Whole) => format!("restricted by Landlock: may only {may} beneath {root}{and}"),
         Ok(Restriction::Partial) => {
-            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}")
+            format!("restricted by Landlock, as far as this kernel can: may only {may} beneath {root}{and}")
         }
         Ok(Restriction::None) => "not restricted to its folder by the kernel, which has no Landlock".into(),
         Err(error) => format!("not restricted to its folder by the kernel: {}", error_text(&error)),
@@ -136,6 +143,6 @@ fn restrict(folder: &Folder, args: &ServeArgs) -> String {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn restrict(_folder: &Folder, _args: &ServeArgs) -> String {
+fn restrict(_folder: &Folder, _log: Option<&Dir>, _args: &ServeArgs) -> String {
     "not restricted to its folder by the system, which has no Landlock".into()
 }

@@ -2,9 +2,12 @@
 
 use crate::access::{Access, parse_network};
 use crate::args::{Common, parse_count, parse_size};
+use crate::limits::Limits;
+use crate::settings;
 use clap::Args;
 use ipnet::IpNet;
-use rdt_proto::listener;
+use rdt_proto::ftp::ServerConfig;
+use rdt_proto::{Duration, listener};
 use std::path::PathBuf;
 
 #[derive(Args)]
@@ -65,6 +68,10 @@ pub(crate) struct ServeArgs {
     /// busy. A second SIGTERM, or Ctrl-C, cancels them at once, as 0 does. Container runtimes kill after 10 s
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) drain: u64,
+    /// Append a line for each request to this file, with its time (UTC), instead of printing it. SIGHUP opens the file
+    /// again, for programs such as logrotate. Its folder must not be the served one, and must stay
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
     /// The folder of the file `reset-keys`, by which a restarted server tells its clients that it does not know them.
     /// The server makes the file, only its owner can read it, and it stays until it is deleted. The default is `rdt` in
     /// the user's state folder, on Linux `~/.local/state`
@@ -75,6 +82,26 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            clients: self.max_peers,
+            per_host: self.per_host,
+            retry: self.retry.into(),
+            drain: Duration::from_secs(self.drain),
+            memory: self.memory.map_or(settings::MEMORY, |bytes| bytes.try_into().unwrap_or(usize::MAX)),
+        }
+    }
+
+    pub(crate) fn session_config(&self) -> ServerConfig {
+        let defaults = ServerConfig::default();
+        ServerConfig {
+            max_upload_length: self.max_size.unwrap_or(defaults.max_upload_length),
+            read_only: self.read_only,
+            allow_replace: !self.no_replace,
+            ..defaults
+        }
+    }
+
     pub(crate) fn access(&self) -> Access {
         match (self.read_only, self.write_only) {
             (true, _) => Access::ReadOnly,

@@ -2,12 +2,27 @@
 
 use crate::signals::{Signal, watch};
 use mio::Waker;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The exit code of an interrupted program, by the convention of shells.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// The terminal of a program, as far as its streams lead there.
+pub(crate) struct Terminal([bool; 3]);
+
+impl Terminal {
+    pub(crate) fn at_start() -> Self {
+        Self([io::stdin().is_terminal(), io::stdout().is_terminal(), io::stderr().is_terminal()])
+    }
+
+    /// Whether the terminal was closed. A stream that led there then leads to no terminal.
+    pub(crate) fn is_gone(&self) -> bool {
+        let Self(now) = Self::at_start();
+        self.0.iter().zip(now).any(|(then, now)| *then && !now)
+    }
+}
 
 /// Shared requests to stop. Each request wakes the registered event loops.
 #[derive(Clone, Default)]

@@ -10,6 +10,8 @@ mod crashes;
 mod failures;
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod log_file;
 mod many_clients;
 #[cfg(target_os = "linux")]
 mod one_event;
